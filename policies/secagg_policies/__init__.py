@@ -1,0 +1,1 @@
+"""The built-in policies, as YAML files beside this module."""

@@ -1,0 +1,106 @@
+"""The components of a monorepo: the directories that hold a manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+ROOT = "."
+
+# Manifest and lock file names, by the ecosystem (purl type) that they belong to.
+_MANIFESTS = {
+    "Cargo.toml": "cargo",
+    "Cargo.lock": "cargo",
+    "requirements.txt": "pypi",
+    "pyproject.toml": "pypi",
+    "setup.py": "pypi",
+    "setup.cfg": "pypi",
+    "Pipfile": "pypi",
+    "Pipfile.lock": "pypi",
+    "poetry.lock": "pypi",
+    "uv.lock": "pypi",
+    "package.json": "npm",
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+    "yarn.lock": "npm",
+    "pnpm-lock.yaml": "npm",
+    "go.mod": "golang",
+    "pom.xml": "maven",
+    "build.gradle": "maven",
+    "build.gradle.kts": "maven",
+    "gradle.lockfile": "maven",
+    "Dockerfile": "docker",
+    "Containerfile": "docker",
+}
+
+# Directories whose manifests belong to other people's code or to a build.
+_NOT_OURS = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        "node_modules",
+        "vendor",
+        "target",
+        "__pycache__",
+        ".mypy_cache",
+        ".secagg",
+        "secagg-out",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Component:
+    """A directory with manifests of its own.
+
+    ``path`` is relative to the root (``.`` for the root itself); ``manifests`` are file
+    names in it; ``ecosystems`` are purl types (``docker`` for a Dockerfile).
+    """
+
+    path: str
+    ecosystems: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
+
+
+def find_components(root: Path) -> list[Component]:
+    """The components below ``root`` in the order of their paths, the root among them always."""
+    found = [_component(root, directory, files) for directory, files in _walk(root)]
+    return [c for c in found if c.manifests or c.path == ROOT]
+
+
+def component_of(uri: str | None, components: Iterable[Component]) -> str:
+    """The path of the innermost component that holds ``uri`` (``.`` if none does)."""
+    if uri is None:
+        return ROOT
+    known = {component.path for component in components}
+    for parent in PurePosixPath(uri).parents:
+        if str(parent) in known:
+            return str(parent)
+    return ROOT
+
+
+def _component(root: Path, directory: Path, files: list[str]) -> Component:
+    kinds = {name: kind for name in files if (kind := _ecosystem(name))}
+    path = directory.relative_to(root).as_posix()
+    return Component(path, tuple(sorted(set(kinds.values()))), tuple(sorted(kinds)))
+
+
+def _ecosystem(name: str) -> str | None:
+    if name.startswith("requirements") and name.endswith(".txt"):
+        return "pypi"
+    if name.startswith("Dockerfile.") or name.endswith(".Dockerfile"):
+        return "docker"
+    return _MANIFESTS.get(name)
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    for directory, subdirectories, files in os.walk(root, followlinks=False):
+        subdirectories[:] = sorted(d for d in subdirectories if d not in _NOT_OURS)
+        yield Path(directory), files

@@ -1,0 +1,68 @@
+"""Groups: the findings that are one real problem, and why they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from secagg.finding import Finding, Severity
+
+
+@dataclass(slots=True, kw_only=True)
+class Reason:
+    """Why two members stand in one group.
+
+    ``key`` is the value they share (``CVE-2018-18074``), ``rule`` the merging rule by name
+    (``advisory-alias``); ``members`` are indices into the group's members.
+    """
+
+    rule: str
+    key: str
+    members: tuple[int, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class NearMiss:
+    """Another group that was close and kept apart, and why."""
+
+    identity: str
+    why: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """One real problem: a row of the table.
+
+    ``identity`` is stable over time and does not depend on which tools ran (``secagg/v1``).
+    ``representative`` is a finding that carries the chosen severity, fix and description; it
+    is one of ``members`` or a copy of one with better values from the others.
+    ``related`` are identities of groups that are linked and not merged.
+    """
+
+    identity: str
+    representative: Finding
+    members: Sequence[Finding]
+    reasons: Sequence[Reason] = ()
+    related: Sequence[str] = ()
+    near_misses: Sequence[NearMiss] = ()
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The tools that reported it, each once, by name."""
+        return tuple(sorted({finding.tool for finding in self.members}))
+
+    @property
+    def severity(self) -> Severity:
+        return self.representative.severity
+
+
+@dataclass(slots=True, kw_only=True)
+class MergedSet:
+    """All groups of one scan; every finding given is a member of exactly one."""
+
+    groups: list[Group] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def members(self) -> int:
+        return sum(len(group.members) for group in self.groups)

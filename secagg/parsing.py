@@ -1,0 +1,142 @@
+"""What a parser is, for ours and for anyone's: raw report in, findings out.
+
+A parser is an object with this module's :class:`Parser` shape, named in the
+entry-point group ``secagg.parsers``. It gets a :class:`RawReport` and a
+:class:`ParseContext`, and gives a :class:`ParsedReport` whose counts balance:
+``reported == len(findings) + suppressed + merged + len(problems)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from secagg.errors import ReportError, UsageError
+from secagg.finding import Finding
+from secagg.jsontext import loads
+from secagg.redact import Redactor
+
+ENTRY_POINTS = "secagg.parsers"
+
+
+@dataclass(slots=True, kw_only=True)
+class Problem:
+    """One entry of a report that could not become a finding, and why (no secret in it)."""
+
+    message: str
+    where: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Gap:
+    """Something the tool says it did not look at. A ``fatal`` one makes the scan incomplete."""
+
+    message: str
+    fatal: bool = False
+
+
+@dataclass(kw_only=True)
+class RawReport:
+    """The bytes that a scanner wrote, not yet understood.
+
+    ``name`` is what messages call it; ``tool`` the scanner if known (it ran here, or the
+    user said so); ``component`` the component it ran over, if it ran over one only.
+    """
+
+    name: str
+    data: bytes
+    tool: str | None = None
+    component: str | None = None
+
+    @cached_property
+    def document(self) -> Any:
+        """The report as one JSON value, decoded once however many ask.
+
+        Raises :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
+        """
+        return loads(self.data, report=self.name)
+
+
+@dataclass(slots=True, kw_only=True)
+class ParseContext:
+    """What a parser may use: the redactor, and the root of the checkout if there is one."""
+
+    redactor: Redactor
+    root: Path | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ParsedReport:
+    """A report understood. ``runs`` are SARIF runs without results, to be written again."""
+
+    tool: str
+    tool_version: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+    reported: int = 0
+    suppressed: int = 0
+    merged: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    runs: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def balances(self) -> bool:
+        """True if nothing that was reported is unaccounted for."""
+        accounted = len(self.findings) + self.suppressed + self.merged + len(self.problems)
+        return self.reported == accounted
+
+
+@runtime_checkable
+class Parser(Protocol):
+    """Understands the reports of one tool.
+
+    ``confidence`` looks at a report's shape (its ``document``, or its first bytes where it
+    is not one JSON value) and answers 0 (not mine) to 100 (surely mine); it must be cheap
+    and must not raise. ``parse`` raises :class:`secagg.errors.ReportError` when the report
+    as a whole cannot be understood, and never for a single odd entry.
+    """
+
+    tool: str
+
+    def confidence(self, report: RawReport) -> int: ...
+
+    def parse(self, report: RawReport, context: ParseContext) -> ParsedReport: ...
+
+
+def installed_parsers() -> dict[str, Parser]:
+    """All parsers found by entry point, by tool name; each entry point names a class."""
+    found: dict[str, Parser] = {}
+    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
+        found[entry.name] = entry.load()()
+    return found
+
+
+def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
+    """The parser for ``report``: the one its ``tool`` names, else the most confident one.
+
+    Raises :class:`UsageError` for an unknown tool and :class:`ReportError` for a report that
+    no parser knows.
+    """
+    if report.tool is not None:
+        try:
+            return parsers[report.tool]
+        except KeyError:
+            known = ", ".join(parsers)
+            raise UsageError(
+                f"no parser for {report.tool!r}", hint=f"known tools: {known}"
+            ) from None
+    ranked = sorted(
+        ((parser.confidence(report), name) for name, parser in parsers.items()),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    if not ranked or ranked[0][0] <= 0:
+        raise ReportError(
+            "no parser knows this format",
+            report=report.name,
+            hint="say which tool wrote it with --as TOOL; known: " + ", ".join(parsers),
+        )
+    return parsers[ranked[0][1]]

@@ -1,0 +1,1 @@
+"""Judging: groups in, a decision out."""

@@ -1,0 +1,85 @@
+"""What a scanner is to secagg: it plans jobs for a request, and each job gives a tool run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from secagg.components import ROOT, Component
+from secagg.parsing import Gap, RawReport
+
+
+class Status(StrEnum):
+    """How a tool run ended. Only ``complete`` vouches for what was not found."""
+
+    COMPLETE = "complete"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRequest:
+    """What to scan and how.
+
+    ``root`` is absolute; ``components`` are those chosen (all, unless the user named some);
+    ``whole`` is True if all were chosen, so that a tool may look at ``root`` at once.
+    ``timeout`` is one deadline for each job, in seconds. ``options`` are each tool's own
+    settings from ``secagg.yaml``, by tool name. ``since`` limits history to ``since..HEAD``.
+    """
+
+    root: Path
+    components: Sequence[Component]
+    whole: bool = True
+    timeout: float = 900.0
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    since: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolRun:
+    """One run of one scanner: over one component, or over the whole tree (``.``).
+
+    ``mode`` tells apart several runs of one tool (``git`` and ``dir`` of Gitleaks,
+    ``python`` of CodeQL). ``reason`` says in a sentence why a run failed or was skipped,
+    ``hint`` what to do about it; both are masked. A failed run may still have reports:
+    what they hold is kept, and the scan is incomplete all the same.
+    """
+
+    tool: str
+    status: Status
+    component: str = ROOT
+    mode: str | None = None
+    version: str | None = None
+    seconds: float = 0.0
+    reason: str | None = None
+    hint: str | None = None
+    reports: list[RawReport] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+
+
+class Job(Protocol):
+    """One run that is about to happen."""
+
+    tool: str
+    component: str
+    mode: str | None
+
+    def run(self) -> ToolRun:
+        """Run it to its end. Failures of the tool are told in the ToolRun, never raised."""
+        ...
+
+
+class Scanner(Protocol):
+    """One tool that secagg can run.
+
+    ``plan`` answers with the jobs that apply to the request; where the tool does not apply,
+    is missing or is refused, with a ToolRun that is skipped or failed already and says why.
+    It may look for the tool and read its version, and changes nothing.
+    """
+
+    name: str
+
+    def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]: ...
