@@ -63,9 +63,16 @@ class ToolRun:
 class Job(Protocol):
     """One run that is about to happen."""
 
-    tool: str
-    component: str
-    mode: str | None
+    @property
+    def tool(self) -> str: ...
+    @property
+    def component(self) -> str: ...
+    @property
+    def mode(self) -> str | None: ...
+    @property
+    def heavy(self) -> bool:
+        """True for a job that would starve others of its kind: these run one at a time."""
+        ...
 
     def run(self) -> ToolRun:
         """Run it to its end. Failures of the tool are told in the ToolRun, never raised."""
@@ -80,6 +87,7 @@ class Scanner(Protocol):
     It may look for the tool and read its version, and changes nothing.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]: ...
