@@ -8,7 +8,8 @@ import hmac
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 MASK = "[redacted]"
 
@@ -79,6 +80,18 @@ class Redactor:
                 self._pattern = re.compile("|".join(map(re.escape, longest_first)))
             text = self._pattern.sub(MASK, text)
         return _SHAPES.sub(MASK, text)
+
+    def mask_json(self, value: Any) -> Any:
+        """``value`` with every text in it masked, keys as well; itself where nothing changes."""
+        if isinstance(value, str):
+            return self.mask(value)
+        if isinstance(value, Mapping):
+            masked = {self.mask(key): self.mask_json(item) for key, item in value.items()}
+            return value if masked == value else masked
+        if isinstance(value, list):
+            items = [self.mask_json(item) for item in value]
+            return value if items == value else items
+        return value
 
 
 def _forms(value: str) -> Iterator[str]:

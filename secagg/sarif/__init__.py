@@ -1,1 +1,28 @@
-"""SARIF 2.1.0: reading, building and writing; the only place that imports sarif_om."""
+"""SARIF 2.1.0: read from any producer, written without loss.
+
+``read`` gives the findings of a file, ``write`` makes a file of runs. Writing needs
+sarif_om, which is loaded with the first call.
+"""
+
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from secagg.sarif.model import GroupedResult, Invocation, Revision, SarifRun
+from secagg.sarif.reader import read, read_report
+
+__all__ = [
+    "GroupedResult",
+    "Invocation",
+    "Revision",
+    "SarifRun",
+    "read",
+    "read_report",
+    "write",
+]
+
+
+def write(out: BinaryIO, runs: Iterable[SarifRun], *, indent: bool = False) -> None:
+    """Write one SARIF 2.1.0 log: see :func:`secagg.sarif.encode.write`."""
+    from secagg.sarif import encode
+
+    encode.write(out, runs, indent=indent)

@@ -1,0 +1,106 @@
+"""SARIF written as a stream: one result after the other, whatever their number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import orjson
+
+from secagg.finding import Finding
+from secagg.sarif.build import (
+    RuleIndex,
+    adopted_frame,
+    adopted_result,
+    native_result,
+    run_frame,
+)
+from secagg.sarif.model import GroupedResult, SarifRun
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+# Results are collected up to this many bytes before they are written.
+_CHUNK = 1 << 18
+
+
+def write(out: BinaryIO, runs: Iterable[SarifRun], *, indent: bool = False) -> None:
+    """Write one SARIF 2.1.0 log of ``runs`` to the binary file ``out``.
+
+    The memory it takes grows with the number of rules, not of results. A run whose findings
+    were read from several SARIF runs is written as that many, the second with ``2/`` after
+    its category, and so on: indices into a run's tables hold in that run only.
+    """
+    head = orjson.dumps({"$schema": SCHEMA, "version": "2.1.0"})[:-1]
+    out.write(head + b',"runs":[')
+    separator = b"\n" if indent else b""
+    for given in runs:
+        for run in _split(given):
+            out.write(separator)
+            _write_run(out, run, indent)
+            separator = b",\n" if indent else b","
+    out.write(b"\n]}\n" if indent else b"]}\n")
+
+
+def _write_run(out: BinaryIO, run: SarifRun, indent: bool) -> None:
+    if run.frame is None:
+        rules = RuleIndex(_findings(run))
+        frame = run_frame(run, rules)
+        results = (native_result(item, rules) for item in run.findings)
+    else:
+        frame = adopted_frame(run, run.frame)
+        results = (adopted_result(item) for item in run.findings)
+    out.write(_dump(frame, indent)[:-1] + b',"results":[')
+    chunk: list[bytes] = []
+    size = 0
+    separator = b"\n" if indent else b""
+    for result in results:
+        data = _dump(result, indent)
+        chunk += (separator, data)
+        separator = b",\n" if indent else b","
+        size += len(data)
+        if size >= _CHUNK:
+            out.write(b"".join(chunk))
+            chunk.clear()
+            size = 0
+    chunk.append(b"]}")
+    out.write(b"".join(chunk))
+
+
+def _split(run: SarifRun) -> Iterator[SarifRun]:
+    """``run`` by the SARIF runs its findings were read from; native findings first."""
+    if run.frame is not None or not _has_origins(run):
+        yield run
+        return
+    parts: dict[int, tuple[Mapping[str, Any] | None, list[Finding | GroupedResult]]] = {}
+    for item in run.findings:
+        finding = item.finding if isinstance(item, GroupedResult) else item
+        frame = None if finding.sarif is None else finding.sarif.run
+        parts.setdefault(id(frame) if frame is not None else 0, (frame, []))[1].append(item)
+    ordered = sorted(parts.values(), key=lambda part: part[0] is not None)
+    for number, (frame, items) in enumerate(ordered, 1):
+        category = run.category
+        if category is not None and number > 1:
+            category = f"{category}{number}/"
+        yield replace(run, frame=frame, findings=items, category=category)
+
+
+def _has_origins(run: SarifRun) -> bool:
+    """True if findings come from SARIF; in the merged view all are written anew."""
+    if run.tool == "secagg":
+        return False
+    return any(finding.sarif is not None for finding in _findings(run))
+
+
+def _findings(run: SarifRun) -> Iterator[Finding]:
+    return (item.finding if isinstance(item, GroupedResult) else item for item in run.findings)
+
+
+def _dump(value: Any, indent: bool) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None)
+    except TypeError:
+        # Deeper than orjson goes, or an integer beyond 64 bits.
+        text = json.dumps(value, ensure_ascii=False, indent=2 if indent else None)
+        return text.encode("utf-8", "surrogatepass")

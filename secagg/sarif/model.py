@@ -1,0 +1,69 @@
+"""What is handed to the SARIF writer: runs, and results that stand for a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from secagg.finding import Finding
+from secagg.parsing import Gap
+
+
+@dataclass(slots=True, kw_only=True)
+class Invocation:
+    """How the tool ran. Times are RFC 3339 in UTC (``2026-01-31T12:00:00Z``).
+
+    ``gaps`` become notifications: a fatal one of level error, any other a warning.
+    """
+
+    successful: bool
+    start: str | None = None
+    end: str | None = None
+    exit_code: int | None = None
+    gaps: Sequence[Gap] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Revision:
+    """The commit that was scanned, for ``versionControlProvenance`` (3.23)."""
+
+    repository_uri: str
+    revision: str | None = None
+    branch: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class GroupedResult:
+    """One row of the merged view: ``finding`` speaks for all ``sources``.
+
+    ``guid`` is shared by this result and those of its sources in their own tools' runs
+    (``correlationGuid``, 3.27.4), see :func:`secagg.sarif.build.correlation_guid`.
+    """
+
+    finding: Finding
+    sources: Sequence[Finding] = ()
+    guid: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SarifRun:
+    """One run to be written: one tool over one component, or the merged view.
+
+    ``tool`` is the driver's name as people know it (``Trivy``). ``category`` ends with
+    ``/`` and goes into ``automationDetails.id``; ``None`` leaves what ``frame`` has.
+    ``findings`` is iterated twice, so it must not be a one-time iterator. ``frame`` is a
+    run read from SARIF, without its results (see ``ParsedReport.runs``); it may stay
+    ``None``: findings that carry their origin bring it along.
+    """
+
+    tool: str
+    version: str | None = None
+    information_uri: str | None = None
+    category: str | None = None
+    component: str | None = None
+    findings: Iterable[Finding | GroupedResult] = ()
+    frame: Mapping[str, Any] | None = None
+    invocation: Invocation | None = None
+    revision: Revision | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)

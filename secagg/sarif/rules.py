@@ -1,0 +1,251 @@
+"""The rules of one SARIF run, and which of them a result means (3.27.5 to 3.27.7, 3.52)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from secagg.finding import Rule
+from secagg.sarif.text import first_sentence, multiformat
+
+LEVELS = frozenset({"none", "note", "warning", "error"})
+_EMPTY: Mapping[str, Any] = {}
+_CWE = re.compile(r"\bCWE[-_/: ]?0*(\d{1,5})\b", re.IGNORECASE)
+_CWE_PAGE = re.compile(r"cwe\.mitre\.org/data/definitions/(\d+)")
+
+
+@dataclass(slots=True, kw_only=True)
+class RuleView:
+    """What results need of their rule, worked out once for all of them.
+
+    ``level`` is that of ``defaultConfiguration`` (``None`` if it has none); ``score`` is
+    ``security-severity``; ``strings`` and ``shared`` are where message ids are looked up.
+    """
+
+    rule: Rule
+    title: str
+    level: str | None = None
+    score: float | None = None
+    cwes: tuple[str, ...] = ()
+    strings: Mapping[str, Any] = field(default_factory=dict)
+    shared: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict)
+
+
+class RuleTable:
+    """All rules of a run: those of the driver and of every extension."""
+
+    def __init__(self, run: Mapping[str, Any]) -> None:
+        tool = _mapping(run.get("tool"))
+        self._driver = _mapping(tool.get("driver"))
+        self._extensions = [_mapping(e) for e in _sequence(tool.get("extensions"))]
+        self._components = [self._driver, *self._extensions]
+        self._by_id: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+        self._by_guid: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+        for component in self._components:
+            for descriptor in _descriptors(component):
+                self._enter(component, descriptor)
+        self._views: dict[tuple[int, str], RuleView] = {}
+        self._unknown: dict[str, RuleView] = {}
+        self._taxa = {
+            str(c.get("guid")): str(c.get("name"))
+            for c in _sequence(run.get("taxonomies"))
+            if isinstance(c, Mapping)
+        }
+
+    def __contains__(self, rule_id: str) -> bool:
+        return rule_id in self._by_id
+
+    def find(self, result: Mapping[str, Any]) -> RuleView | None:
+        """The rule that ``result`` refers to; ``None`` where it names none at all.
+
+        An id that no rule has gets a view with nothing but the id. An index is believed
+        unless the id that stands beside it belongs to another rule.
+        """
+        reference = result.get("rule")
+        reference = reference if isinstance(reference, Mapping) else _EMPTY
+        rule_id = result.get("ruleId")
+        if not isinstance(rule_id, str) or not rule_id:
+            rule_id = reference.get("id")
+            rule_id = rule_id if isinstance(rule_id, str) and rule_id else None
+        found = self._indexed(result, reference)
+        if rule_id is not None and (found is None or not _names(rule_id, found[1])):
+            found = self._named(rule_id) or found
+        elif found is None:
+            found = self._by_guid.get(str(reference.get("guid")))
+        if found is None:
+            return None if rule_id is None else self._view_of_unknown(rule_id)
+        return self._view(found, rule_id or str(found[1].get("id")))
+
+    def cwes_of(self, references: Any) -> Iterator[str]:
+        """The CWE ids among ``taxa`` or relationship targets."""
+        for reference in _sequence(references):
+            if not isinstance(reference, Mapping):
+                continue
+            component = _mapping(reference.get("toolComponent"))
+            name = component.get("name") or self._taxa.get(str(component.get("guid")), "")
+            taxon = str(reference.get("id") or "")
+            if "CWE" in str(name).upper() and taxon.isdecimal():
+                yield f"CWE-{int(taxon)}"
+            else:
+                yield from _cwes(taxon)
+
+    def _enter(self, component: Mapping[str, Any], descriptor: Mapping[str, Any]) -> None:
+        entry = (component, descriptor)
+        if isinstance(descriptor.get("id"), str):
+            self._by_id.setdefault(descriptor["id"], entry)
+        if isinstance(descriptor.get("guid"), str):
+            self._by_guid.setdefault(descriptor["guid"], entry)
+        for old in _sequence(descriptor.get("deprecatedIds")):
+            if isinstance(old, str):
+                self._by_id.setdefault(old, entry)
+
+    def _indexed(
+        self, result: Mapping[str, Any], reference: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        index = reference.get("index")
+        if not isinstance(index, int) or index < 0:
+            index = result.get("ruleIndex")
+        if not isinstance(index, int) or index < 0:
+            return None
+        component = self._component(reference.get("toolComponent"))
+        rules = _sequence(component.get("rules"))
+        if index < len(rules) and isinstance(rules[index], Mapping):
+            return component, rules[index]
+        return None
+
+    def _component(self, reference: Any) -> Mapping[str, Any]:
+        if not isinstance(reference, Mapping):
+            return self._driver
+        index = reference.get("index")
+        if isinstance(index, int) and 0 <= index < len(self._extensions):
+            return self._extensions[index]
+        for key in ("guid", "name"):
+            if isinstance(reference.get(key), str):
+                for component in self._components:
+                    if component.get(key) == reference[key]:
+                        return component
+        return self._driver
+
+    def _named(self, rule_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        """The rule of ``rule_id``, or of the nearest id above it in the hierarchy (3.5.4)."""
+        name = rule_id
+        while name not in self._by_id:
+            name, slash, _ = name.rpartition("/")
+            if not slash:
+                return None
+        return self._by_id[name]
+
+    def _view(self, found: tuple[Mapping[str, Any], Mapping[str, Any]], rule_id: str) -> RuleView:
+        component, raw = found
+        key = (id(raw), rule_id)
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = self._build(component, raw, rule_id)
+        return view
+
+    def _view_of_unknown(self, rule_id: str) -> RuleView:
+        view = self._unknown.get(rule_id)
+        if view is None:
+            shared = _mapping(self._driver.get("globalMessageStrings"))
+            view = RuleView(rule=Rule(id=rule_id), title="", shared=shared)
+            view.cwes = tuple(dict.fromkeys(_cwes(rule_id)))
+            self._unknown[rule_id] = view
+        return view
+
+    def _build(
+        self, component: Mapping[str, Any], raw: Mapping[str, Any], rule_id: str
+    ) -> RuleView:
+        properties = _mapping(raw.get("properties"))
+        tags = tuple(t for t in _sequence(properties.get("tags")) if isinstance(t, str))
+        short, _ = multiformat(raw.get("shortDescription"))
+        full, _ = multiformat(raw.get("fullDescription"))
+        help_text, help_markdown = multiformat(raw.get("help"))
+        name = raw.get("name")
+        name = name if isinstance(name, str) and name else None
+        help_uri = raw.get("helpUri")
+        precision = properties.get("precision")
+        level = _mapping(raw.get("defaultConfiguration")).get("level")
+        rule = Rule(
+            id=rule_id,
+            name=name,
+            short_description=short,
+            full_description=full,
+            help_text=help_text,
+            help_markdown=help_markdown,
+            help_uri=help_uri if isinstance(help_uri, str) and help_uri else None,
+            tags=tags,
+            precision=precision if isinstance(precision, str) else None,
+        )
+        return RuleView(
+            rule=rule,
+            title=first_sentence(short or full or ""),
+            level=level if level in LEVELS else None,
+            score=security_severity(properties),
+            cwes=tuple(dict.fromkeys(self._cwes(raw, properties, tags, rule))),
+            strings=_mapping(raw.get("messageStrings")),
+            shared=_mapping(component.get("globalMessageStrings")),
+            raw=raw,
+        )
+
+    def _cwes(
+        self,
+        raw: Mapping[str, Any],
+        properties: Mapping[str, Any],
+        tags: Sequence[str],
+        rule: Rule,
+    ) -> Iterator[str]:
+        for tag in tags:
+            yield from _cwes(tag)
+        for key in ("cwe", "cwes", "cwe_ids", "CWE"):
+            value = properties.get(key)
+            for item in value if isinstance(value, list) else [value]:
+                text = str(item)
+                yield from [f"CWE-{int(text)}"] if text.isdecimal() else _cwes(text)
+        targets = [
+            r.get("target") for r in _sequence(raw.get("relationships")) if isinstance(r, Mapping)
+        ]
+        yield from self.cwes_of(targets)
+        if rule.help_uri:
+            yield from (f"CWE-{int(n)}" for n in _CWE_PAGE.findall(rule.help_uri))
+
+
+def security_severity(properties: Mapping[str, Any]) -> float | None:
+    """``security-severity``, a number from 0.0 to 10.0 often written as text."""
+    value = properties.get("security-severity")
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        score = float(value)
+    except (TypeError, ValueError):
+        return None
+    return score if 0.0 <= score <= 10.0 else None
+
+
+def _names(rule_id: str, descriptor: Mapping[str, Any]) -> bool:
+    """True if ``rule_id`` is the descriptor's id, an old one of it, or one below it."""
+    own = descriptor.get("id")
+    if not isinstance(own, str):
+        return True
+    if rule_id == own or rule_id.startswith(f"{own}/"):
+        return True
+    return rule_id in _sequence(descriptor.get("deprecatedIds"))
+
+
+def _cwes(text: str) -> Iterator[str]:
+    return (f"CWE-{int(number)}" for number in _CWE.findall(text))
+
+
+def _descriptors(component: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (r for r in _sequence(component.get("rules")) if isinstance(r, Mapping))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else _EMPTY
+
+
+def _sequence(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()

@@ -1,0 +1,140 @@
+"""Secrets and personal data in SARIF results: taken out before a finding is made.
+
+Gitleaks writes the secret into the snippet and the author into the fingerprints; rules on
+hard-coded credentials quote the credential in message and snippet. What is taken out here
+is the list of intended differences in docs/sarif.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from secagg.redact import MASK, Redactor, Secret
+from secagg.sarif.rules import RuleView
+
+# People, and texts that people wrote, in results of secret scanners.
+PERSONAL = frozenset({"author", "email", "date", "commitMessage"})
+# Facts on the machine and the account that ran the tool; an environment holds tokens.
+OF_THE_MACHINE = frozenset({"environmentVariables", "account", "machine", "processId"})
+
+_HARD_CODED = re.compile(
+    r"hard-?_?coded.*(?:cred|secret|passw|key|token)|(?:cred|secret|passw).*hard-?_?coded"
+    r"|^(?:[\w.\-]+[./])?B10[567]$|CleartextStorage|clear-?text-(?:storage|logging)",
+    re.IGNORECASE,
+)
+_CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
+_QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,}?)\1""")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+def commit_of(result: Mapping[str, Any]) -> str | None:
+    """The commit that a secret was found in, as Gitleaks gives it."""
+    for bag in ("partialFingerprints", "properties"):
+        values = result.get(bag)
+        if isinstance(values, Mapping):
+            for key in ("commitSha", "commit"):
+                if isinstance(values.get(key), str) and _COMMIT.fullmatch(values[key]):
+                    return str(values[key])
+    return None
+
+
+def value_of(tool: str, result: Mapping[str, Any]) -> Secret | None:
+    """The secret that a result holds in full, where its tool is known to write it."""
+    if tool != "gitleaks":
+        return None
+    properties = result.get("properties")
+    text = properties.get("offender") if isinstance(properties, Mapping) else None
+    if not isinstance(text, str):
+        text = _snippet(result)
+    if not text or text.strip() in ("REDACTED", MASK) or set(text) <= set("*. "):
+        return None
+    return Secret(text)
+
+
+def without_secret(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A secret scanner's result without snippets of the place and without persons."""
+    kept = dict(result)
+    for bag in ("partialFingerprints", "fingerprints", "properties"):
+        values = kept.get(bag)
+        if isinstance(values, Mapping):
+            kept[bag] = {
+                key: MASK if key == "offender" else value
+                for key, value in values.items()
+                if key not in PERSONAL
+            }
+            if not kept[bag] and bag != "properties":
+                del kept[bag]
+    for key in ("locations", "relatedLocations", "codeFlows", "stacks"):
+        if key in kept:
+            kept[key] = _without_snippets(kept[key])
+    return kept
+
+
+def is_credential_rule(view: RuleView | None, rule_id: str) -> bool:
+    """True for rules on hard-coded credentials, whose results quote them."""
+    if _HARD_CODED.search(rule_id):
+        return True
+    return view is not None and not _CREDENTIAL_CWES.isdisjoint(view.cwes)
+
+
+def without_literals(value: Any, redactor: Redactor) -> Any:
+    """``value`` with every quoted literal in its messages and snippets masked."""
+    if isinstance(value, Mapping):
+        return {
+            key: _mask_literals(item, redactor)
+            if isinstance(item, str) and key in ("text", "markdown", "rendered")
+            else [_mask_literals(a, redactor) if isinstance(a, str) else a for a in item]
+            if key == "arguments" and isinstance(item, list)
+            else without_literals(item, redactor)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [without_literals(item, redactor) for item in value]
+    return value
+
+
+def without_machine(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's frame without what tells of the machine, the account and the environment."""
+    kept = dict(frame)
+    for key in ("invocations",):
+        if isinstance(kept.get(key), list):
+            kept[key] = [_invocation(item) for item in kept[key]]
+    conversion = kept.get("conversion")
+    if isinstance(conversion, Mapping) and "invocation" in conversion:
+        kept["conversion"] = {**conversion, "invocation": _invocation(conversion["invocation"])}
+    return kept
+
+
+def _invocation(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: item for key, item in value.items() if key not in OF_THE_MACHINE}
+
+
+def _snippet(result: Mapping[str, Any]) -> str | None:
+    try:
+        text = result["locations"][0]["physicalLocation"]["region"]["snippet"]["text"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return text if isinstance(text, str) else None
+
+
+def _without_snippets(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: _masked_content(item) if key == "snippet" else _without_snippets(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_snippets(item) for item in value]
+    return value
+
+
+def _masked_content(snippet: Any) -> Any:
+    return {"text": MASK} if isinstance(snippet, Mapping) else snippet
+
+
+def _mask_literals(text: str, redactor: Redactor) -> str:
+    return _QUOTED.sub(lambda match: f"{match[1]}{MASK}{match[1]}", redactor.mask(text))

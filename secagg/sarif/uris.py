@@ -1,0 +1,170 @@
+"""Artifact URIs of SARIF (3.4, 3.14.14) made paths relative to the checkout."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
+# uriBaseIds may refer to each other; a longer chain than this is a circle.
+_LONGEST_CHAIN = 16
+
+
+def encode_path(path: str) -> str:
+    """A path as Finding holds it, written as a URI reference (RFC 3986): percent-encoded."""
+    if _SCHEME.match(path) and not _DRIVE.match(path):
+        return path
+    encoded = quote(path, safe="/-._~!$&'()*+,;=@")
+    return encoded if ":" not in encoded.split("/", 1)[0] else f"./{encoded}"
+
+
+class UriResolver:
+    """Turns the artifact locations of one run into paths.
+
+    A path is relative to the checkout, decoded, with ``/`` between its parts, wherever that
+    can be known: a ``file:`` URI or absolute path below ``root``, below one of the run's
+    absolute base ids or below the working directory of its invocation; a relative URI, its
+    own relative bases put before it. A path elsewhere stays absolute, and a URI of any other
+    scheme stays as it is.
+    """
+
+    def __init__(self, run: Mapping[str, Any], root: Path | None) -> None:
+        bases = run.get("originalUriBaseIds")
+        self._bases: Mapping[str, Any] = bases if isinstance(bases, Mapping) else {}
+        artifacts = run.get("artifacts")
+        self._artifacts: Sequence[Any] = artifacts if isinstance(artifacts, list) else ()
+        self._root = root
+        self._seen: dict[tuple[Any, Any, Any], str | None] = {}
+        self._prefixes = _prefixes(root) + self._absolute_bases(run)
+
+    def path(self, location: Mapping[str, Any]) -> str | None:
+        """The path of an ``artifactLocation`` object, ``None`` if it names no file."""
+        uri, base, index = location.get("uri"), location.get("uriBaseId"), location.get("index")
+        key = (uri, base, index)
+        try:
+            return self._seen[key]
+        except KeyError:
+            path = self._seen[key] = self._resolve(uri, base, index)
+            return path
+
+    def _resolve(self, uri: Any, base: Any, index: Any) -> str | None:
+        if not isinstance(uri, str):
+            listed = self._artifact(index)
+            if listed is None:
+                return None
+            uri, base = listed.get("uri"), listed.get("uriBaseId")
+            if not isinstance(uri, str):
+                return None
+        if not isinstance(base, str):
+            return self._relative(uri)
+        whole, tail = self._join(uri, base)
+        inside = self._below(_local(whole), self._root_prefixes)
+        return tail if inside is None else inside
+
+    @property
+    def _root_prefixes(self) -> list[str]:
+        return _prefixes(self._root)
+
+    def _artifact(self, index: Any) -> Mapping[str, Any] | None:
+        if isinstance(index, int) and 0 <= index < len(self._artifacts):
+            artifact = self._artifacts[index]
+            if isinstance(artifact, Mapping) and isinstance(artifact.get("location"), Mapping):
+                location: Mapping[str, Any] = artifact["location"]
+                return location
+        return None
+
+    def _join(self, uri: str, base: str) -> tuple[str, str]:
+        """``uri`` with all its bases before it, and with only the relative ones."""
+        tail = whole = uri.strip().replace("\\", "/")
+        if _SCHEME.match(whole):
+            relative = self._relative(whole) or whole
+            return whole, relative
+        tail = whole = whole.lstrip("/")
+        for _ in range(_LONGEST_CHAIN):
+            entry = self._bases.get(base)
+            if not isinstance(entry, Mapping):
+                break
+            prefix = entry.get("uri")
+            if isinstance(prefix, str) and prefix.strip():
+                prefix = prefix.strip()
+                whole = f"{prefix.rstrip('/')}/{whole}"
+                if _SCHEME.match(prefix) or prefix.startswith("/"):
+                    break
+                tail = whole
+            base_of_base = entry.get("uriBaseId")
+            if not isinstance(base_of_base, str):
+                break
+            base = base_of_base
+        return whole, _tidy(unquote(tail))
+
+    def _relative(self, uri: str) -> str | None:
+        uri = uri.strip()
+        if _SCHEME.match(uri) and not _DRIVE.match(uri) and uri[:5].lower() != "file:":
+            return uri
+        path = _local(uri)
+        inside = self._below(path, self._prefixes)
+        if inside is not None:
+            return inside
+        if path.startswith("/") and uri[:5].lower() != "file:" and self._root is not None:
+            # Some tools write "/src/a.py" for a file of the checkout.
+            try:
+                if (self._root / path.lstrip("/")).is_file():
+                    return path.lstrip("/")
+            except (OSError, ValueError):
+                pass
+        return path or None
+
+    @staticmethod
+    def _below(path: str, prefixes: list[str]) -> str | None:
+        for prefix in prefixes:
+            if path.startswith(prefix) and len(path) > len(prefix):
+                return path[len(prefix) :]
+        return None
+
+    def _absolute_bases(self, run: Mapping[str, Any]) -> list[str]:
+        """Directories that the run itself calls its roots, longest first."""
+        found = []
+        for entry in self._bases.values():
+            if isinstance(entry, Mapping) and isinstance(entry.get("uri"), str):
+                found.append(entry["uri"])
+        for invocation in run.get("invocations") or ():
+            if isinstance(invocation, Mapping):
+                directory = invocation.get("workingDirectory")
+                if isinstance(directory, Mapping) and isinstance(directory.get("uri"), str):
+                    found.append(directory["uri"])
+        local = [_local(uri) for uri in found if uri[:5].lower() == "file:" or uri[:1] == "/"]
+        directories = {f"{path.rstrip('/')}/" for path in local if path.strip("/")}
+        return sorted(directories, key=len, reverse=True)
+
+
+def _prefixes(root: Path | None) -> list[str]:
+    if root is None:
+        return []
+    given, real = root.absolute().as_posix(), root.resolve().as_posix()
+    return [f"{path.rstrip('/')}/" for path in dict.fromkeys((given, real))]
+
+
+def _local(uri: str) -> str:
+    """The decoded, tidied path of a ``file:`` URI or of a plain path."""
+    uri = uri.replace("\\", "/")
+    if uri[:5].lower() == "file:":
+        uri = uri[5:]
+        if uri.startswith("//"):
+            host, slash, rest = uri[2:].partition("/")
+            # file:///path, file://localhost/path; a Windows share keeps its host.
+            uri = f"{slash}{rest}" if host.lower() in ("", "localhost") else f"/{host}{slash}{rest}"
+    path = _tidy(unquote(uri))
+    return path[1:] if _DRIVE.match(path) and path.startswith("/") else path
+
+
+def _tidy(path: str) -> str:
+    """``path`` without ``.``, ``..`` and doubled slashes."""
+    if path in ("", ".", "./"):
+        return ""
+    path = posixpath.normpath(path)
+    return f"/{path.lstrip('/')}" if path.startswith("/") else path
