@@ -8,8 +8,10 @@ import hmac
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from secagg.finding import Finding
 
 MASK = "[redacted]"
 
@@ -92,6 +94,14 @@ class Redactor:
             items = [self.mask_json(item) for item in value]
             return value if items == value else items
         return value
+
+    def scrub_all(self, findings: Iterable[Finding]) -> None:
+        """Mask the texts of all ``findings`` with what is known by now, whoever told it."""
+        for finding in findings:
+            finding.title = self.mask(finding.title)
+            finding.message = self.mask(finding.message)
+            if finding.fix is not None:
+                finding.fix = self.mask(finding.fix)
 
 
 def _forms(value: str) -> Iterator[str]:

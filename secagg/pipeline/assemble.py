@@ -8,7 +8,7 @@ from pathlib import Path
 
 from secagg.components import Component, component_of
 from secagg.finding import Finding
-from secagg.fingerprint import fingerprint_findings
+from secagg.identity import mark_findings
 from secagg.merge import merge
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy import Policy, ToolOutcome, judge
@@ -36,8 +36,8 @@ def assemble(
     redactor.scrub_all(findings)
     for finding in findings:
         finding.component = component_of(finding.location.uri, components)
-    if root is not None:
-        fingerprint_findings(findings, root)
+
+    mark_findings(findings, root)
     merged = merge(findings)
     decision = judge(policy, merged, runs=[tool_outcome(result) for result in results])
     return Outcome(

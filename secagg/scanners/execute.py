@@ -57,9 +57,7 @@ def run_jobs(
     # Heavy jobs wait for each other in a pool of their own, so that they hold no light one up.
     with ThreadPoolExecutor(workers) as light_pool, ThreadPoolExecutor(1) as heavy_pool:
         futures: list[Future[ToolRun]] = [
-            heavy_pool.submit(work, job)
-            if job.heavy
-            else light_pool.submit(work, job)
+            heavy_pool.submit(work, job) if job.heavy else light_pool.submit(work, job)
             for job in jobs
         ]
         return [_result(future, job) for future, job in zip(futures, jobs, strict=True)]
