@@ -1,28 +1,31 @@
-"""Running the scanners: one file per tool, on the interface in :mod:`secagg.scanners.base`."""
+"""The scanners that secagg can run: one file per tool, loaded when it is asked for."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from typing import cast
 
-from secagg.process import Cancellation
-from secagg.redact import Redactor
-from secagg.scanners.base import Scanner
-from secagg.scanners.codeql import CodeqlScanner
-from secagg.scanners.execute import Event, run_jobs
-from secagg.scanners.gitleaks import GitleaksScanner
-from secagg.scanners.snyk import SnykScanner
-from secagg.scanners.trivy import TrivyScanner
-from secagg.scanners.trufflehog import TrufflehogScanner
+from secagg.errors import UsageError
+from secagg.scanners.base import RunContext, Scanner
 
-__all__ = ["SCANNERS", "Event", "make_scanners", "run_jobs"]
-
-_CLASSES = (TrivyScanner, SnykScanner, CodeqlScanner, GitleaksScanner, TrufflehogScanner)
-
-# The names of all scanners, in the order in which they are shown.
-SCANNERS: tuple[str, ...] = tuple(scanner.about.name for scanner in _CLASSES)
+SCANNERS = {
+    "trivy": "secagg.scanners.trivy:TrivyScanner",
+    "gitleaks": "secagg.scanners.gitleaks:GitleaksScanner",
+}
 
 
-def make_scanners(
-    names: Iterable[str], *, redactor: Redactor, cancellation: Cancellation
-) -> list[Scanner]:
-    """The scanners called ``names``, which share one redactor and one cancellation."""
-    wanted = set(names)
-    return [c(redactor, cancellation) for c in _CLASSES if c.about.name in wanted]
+def make_scanners(context: RunContext, names: Iterable[str] | None = None) -> list[Scanner]:
+    """The scanners named, or all, in the order of ``SCANNERS``.
+
+    Raises :class:`UsageError` for a name that is not among them.
+    """
+    wanted = set(SCANNERS if names is None else names)
+    if unknown := sorted(wanted - set(SCANNERS)):
+        raise UsageError(f"unknown tool {unknown[0]!r}", hint=f"known tools: {', '.join(SCANNERS)}")
+    return [_load(SCANNERS[name], context) for name in SCANNERS if name in wanted]
+
+
+def _load(place: str, context: RunContext) -> Scanner:
+    module, _, name = place.partition(":")
+    return cast(Scanner, getattr(import_module(module), name)(context))

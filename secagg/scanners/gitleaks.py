@@ -1,142 +1,227 @@
-"""Gitleaks: ``git`` over the history, ``dir`` over the work tree.
+"""Gitleaks: secrets in the work tree and in the history of a git repository.
 
-Commands of 8.19 and later, and ``detect`` of before. With ``--exit-code 0`` any other code is
-a failure; but 0 with an empty report is also what a broken run gives, so standard error is
-read for errors and for the number of commits.
+Commands, exit codes and messages as of 8.30 (README and ``--help``); before 8.19 the two
+commands were ``detect`` and ``detect --no-git``.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from secagg.components import ROOT
-from secagg.parsing import Gap, RawReport
-from secagg.process import Finished, Workplace
-from secagg.scanners.base import Job, ScanRequest, Status, ToolRun
-from secagg.scanners.options import GitleaksOptions
-from secagg.scanners.tool import About, Tool, last_words
-from secagg.scanners.toolscanner import Attempt, ToolJob, ToolScanner
+from packaging.version import Version
 
-ABOUT = About(
+from secagg.process import Result, last_lines, private_directory
+from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
+from secagg.scanners.git import Repository, find_repository
+from secagg.scanners.job import ProgramJob, prepare, read_report, remark, scopes, skipped
+from secagg.scanners.options import GitleaksOptions, read_options
+from secagg.scanners.program import Make, Unusable
+
+MAKE = Make(
     name="gitleaks",
-    version_arguments=["version"],
-    supported=((8, 0), (9,)),
-    install="install Gitleaks: https://github.com/gitleaks/gitleaks#getting-started",
+    title="Gitleaks",
+    version_argv=("version",),
+    version_pattern=r"v?(\d+\.\d+\.\d+)",
+    supported=">=8.16,<9",
+    install="install Gitleaks 8.19 or newer, or name it by tools.gitleaks.path",
 )
-_NEW_COMMANDS = (8, 19)
-_OURS = b"[extend]\nuseDefault = true\n"
-_ANSI = re.compile(rb"\x1b\[[0-9;]*m")
+
+_NEW_COMMANDS = Version("8.19")
+_NO_ALLOW = Version("8.18")
+_OUR_CONFIG = "[extend]\nuseDefault = true\n"
+_SCANNED = re.compile(r"\b(\d+) commits scanned")
+_WRONG = re.compile(r"^.*\b(?:ERR|FTL)\b.*$", re.MULTILINE)
+_IGNORED = re.compile(r"\bDBG\b.*skipping finding: (?:global )?fingerprint")
 
 
-class GitleaksScanner(ToolScanner[GitleaksOptions]):
-    """Plans and runs Gitleaks."""
+class GitleaksScanner:
+    """Plans Gitleaks over history and work tree."""
 
-    about = ABOUT
-    options_type = GitleaksOptions
+    name = "gitleaks"
 
-    def jobs(
-        self, tool: Tool, options: GitleaksOptions, request: ScanRequest
-    ) -> list[Job | ToolRun]:
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
+        """One job a mode and scope. Raises ConfigError for options that do not fit."""
+        options = read_options(GitleaksOptions, self.name, request.options.get(self.name, {}))
+        program = prepare(MAKE, options, self._context)
+        if isinstance(program, ToolRun):
+            return [program]
         planned: list[Job | ToolRun] = []
-        is_repository = (request.root / ".git").exists()
-        for mode in options.modes:
-            if mode == "git" and not is_repository:
-                skipped = ToolRun(tool=self.name, status=Status.SKIPPED, mode=mode)
-                skipped.reason = "not the root of a git repository: no history to look at"
-                planned.append(skipped)
-            elif mode == "git" or request.whole:
-                attempt = self._attempt(options, request, mode, ROOT)
-                planned.append(ToolJob(tool, ROOT, mode, request.timeout, attempt))
+        if "git" in options.modes:
+            repository = find_repository(request.root, self._context)
+            if repository is None:
+                planned.append(skipped(MAKE, "not a git repository", mode="git"))
             else:
-                for component in request.components:
-                    attempt = self._attempt(options, request, mode, component.path)
-                    planned.append(ToolJob(tool, component.path, mode, request.timeout, attempt))
+                planned += [
+                    GitleaksGitJob(
+                        program=program,
+                        request=request,
+                        component=scope,
+                        mode="git",
+                        options=options,
+                        repository=repository,
+                    )
+                    for scope in scopes(request)
+                ]
+        if "dir" in options.modes:
+            planned += [
+                GitleaksDirJob(
+                    program=program, request=request, component=scope, mode="dir", options=options
+                )
+                for scope in scopes(request)
+            ]
         return planned
 
-    def _attempt(
-        self, options: GitleaksOptions, request: ScanRequest, mode: str, place: str
-    ) -> Attempt:
-        def attempt(tool: Tool, workplace: Workplace, run: ToolRun, timeout: float) -> None:
-            target = request.root / place
-            report = workplace.file("gitleaks.json")
-            arguments = _command(tool, mode, request, target)
-            arguments += [
-                "--report-format=json",
-                f"--report-path={report}",
-                "--exit-code=0",
-                "--no-banner",
-                "--no-color",
-                "--log-level=info",
-                "--ignore-gitleaks-allow",
-                f"--gitleaks-ignore-path={workplace.path}",
-            ]
-            if options.max_target_megabytes:
-                arguments.append(f"--max-target-megabytes={options.max_target_megabytes}")
-            if options.config:
-                arguments.append(f"--config={request.root / options.config}")
-            elif not options.trust_target_config:
-                arguments.append(f"--config={workplace.file('ours.toml', _OURS)}")
-            finished = tool.run(
-                arguments,
-                workplace=workplace,
-                timeout=timeout,
-                outputs=[report],
-                variables={"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"},
-            )
-            data = finished.files.get(report.name)
-            if data:
-                component = None if place == ROOT else place
-                name = f"gitleaks {mode}"
-                run.reports.append(
-                    RawReport(name=name, data=data, tool="gitleaks", component=component)
+
+@dataclass(frozen=True, kw_only=True)
+class _GitleaksJob(ProgramJob):
+    options: GitleaksOptions
+
+    def leaks(
+        self, command: Sequence[str], source: Path, directory: Path, tool_run: ToolRun
+    ) -> Result:
+        """Run one command over ``source`` and keep its report.
+
+        Gitleaks' own exit code for findings is set to 0, so any other is a failure; and since
+        it also exits with 0 after errors, an error in its log is one too.
+        """
+        report = directory / "report.json"
+        # Its ignore file is looked for in the working directory and in the source.
+        nothing = directory / "nothing"
+        nothing.mkdir()
+        arguments = [
+            *command,
+            "--report-format=json",
+            f"--report-path={report}",
+            "--exit-code=0",
+            "--no-banner",
+            "--no-color",
+            *self._rules(directory),
+        ]
+        if self.options.max_target_megabytes is not None:
+            arguments.append(f"--max-target-megabytes={self.options.max_target_megabytes}")
+        if not self.options.trust_target_config:
+            arguments.append(f"--gitleaks-ignore-path={nothing}")
+            if Version(self.program.version or "0") >= _NO_ALLOW:
+                arguments.append("--ignore-gitleaks-allow")
+        new = Version(self.program.version or "0") >= _NEW_COMMANDS
+        arguments += [str(source)] if new else [f"--source={source}"]
+        result = self.execute(
+            arguments,
+            directory,
+            cwd=self.target if self.options.trust_target_config else nothing,
+            watched=[report],
+            extra=Repository.environment() | {"GITLEAKS_CONFIG": "", "GITLEAKS_CONFIG_TOML": ""},
+        )
+        log = result.stderr.read_text("utf-8", "replace")
+        if wrong := _WRONG.findall(log):
+            said = self.program.context.redactor.mask("; ".join(wrong[:3]))
+            raise Unusable("Gitleaks reported errors, its result cannot be trusted", said)
+        tool_run.reports.append(self.report(read_report(report, "Gitleaks")))
+        self._shape(tool_run)
+        return result
+
+    def _rules(self, directory: Path) -> list[str]:
+        if self.options.config is not None:
+            return [f"--config={self.options.config.expanduser().absolute()}"]
+        if self.options.trust_target_config and self._target_has(".gitleaks.toml"):
+            return [f"--config={self.target / '.gitleaks.toml'}"]
+        ours = directory / "gitleaks.toml"
+        ours.write_text(_OUR_CONFIG)
+        return [f"--config={ours}"]
+
+    def _target_has(self, name: str) -> bool:
+        return (self.target / name).exists()
+
+    def _shape(self, tool_run: ToolRun) -> None:
+        document = tool_run.reports[-1].document
+        if document is not None and not isinstance(document, list):
+            raise Unusable("Gitleaks wrote something else than a list of findings")
+
+    def say_what_was_not_used(self, tool_run: ToolRun) -> None:
+        """One line for each file of the target that would have acted."""
+        for name in (".gitleaks.toml", ".gitleaksignore"):
+            if self._target_has(name):
+                used = (
+                    "was used, as configured"
+                    if self.options.trust_target_config
+                    else "was not used"
                 )
-            problem = _problem(tool, finished, mode, data)
-            if problem is not None:
-                run.status, run.reason = Status.FAILED, problem
-            run.gaps += _own_files(request.root, target, options)
-
-        return attempt
+                remark(tool_run, f"the repository's own {name} {used}", self.program.context)
 
 
-def _command(tool: Tool, mode: str, request: ScanRequest, target: Path) -> list[str]:
-    version = tuple(int(part) for part in tool.version.split("."))
-    commits = []
-    if mode == "git" and request.since is not None:
-        commits = [f"--log-opts={request.since}..HEAD"]
-    if version >= _NEW_COMMANDS:
-        return [mode, str(target), *commits]
-    return ["detect", f"--source={target}", *(["--no-git"] if mode == "dir" else commits)]
+@dataclass(frozen=True, kw_only=True)
+class GitleaksGitJob(_GitleaksJob):
+    """Gitleaks over history.
+
+    Unless the target is trusted, Gitleaks is pointed at the repository's git directory
+    instead of its work tree: there it finds no ``.gitleaksignore``, and git no
+    ``.gitattributes`` that could call a file binary and so hide it (seen with 8.30).
+    """
+
+    repository: Repository
+
+    def scan(self, tool_run: ToolRun) -> None:
+        repository, context = self.repository, self.program.context
+        if repository.shallow and self.request.since is None:
+            remark(
+                tool_run,
+                "the clone is shallow: older history was not scanned (fetch-depth: 0 gets it)",
+                context,
+                fatal=not self.options.allow_shallow,
+            )
+        selection = repository.selection(self.request.since)
+        limits = repository.limits(self.component)
+        log = " ".join(["--diff-filter=tuxdb", "--no-textconv", *selection, *limits])
+        source = self.request.root if self.options.trust_target_config else repository.git_dir
+        new = Version(self.program.version or "0") >= _NEW_COMMANDS
+        command = ["git" if new else "detect", f"--log-opts={log}"]
+        with private_directory() as directory:
+            result = self.leaks(command, source, directory, tool_run)
+            self._prove(result, [*selection, *limits])
+        self.say_what_was_not_used(tool_run)
+
+    def _prove(self, result: Result, arguments: Sequence[str]) -> None:
+        found = _SCANNED.search(result.stderr.read_text("utf-8", "replace"))
+        if found is None:
+            raise Unusable(
+                "Gitleaks did not say how many commits it scanned",
+                f"it said: {last_lines(result.stderr, self.program.context.redactor)}",
+            )
+        if int(found.group(1)) == 0 and self.repository.has_additions(arguments):
+            raise Unusable("Gitleaks scanned no commit although there are some")
 
 
-def _problem(tool: Tool, finished: Finished, mode: str, data: bytes | None) -> str | None:
-    """Why the run cannot be trusted, or ``None``."""
-    if not finished.ok:
-        return tool.why(finished)
-    said = _ANSI.sub(b"", finished.stderr)
-    errors = b"\n".join(line for line in said.splitlines() if re.search(rb"\b(ERR|FTL)\b", line))
-    if errors:
-        return "reported an error and exited with code 0" + last_words(errors, tool.redactor)
-    if data is None:
-        return "exited with code 0 and wrote no report"
-    if mode == "git" and not re.search(rb"\b[1-9]\d* commits scanned", said):
-        return "scanned no commits"
-    if b"partial scan" in said:
-        return "scanned only a part" + last_words(finished.stderr, tool.redactor)
-    return None
+@dataclass(frozen=True, kw_only=True)
+class GitleaksDirJob(_GitleaksJob):
+    """Gitleaks over the work tree.
 
+    Here a ``.gitleaksignore`` in the scanned directory always acts, but only on the paths as
+    Gitleaks writes them, which are absolute: what such lines hide is counted and told.
+    """
 
-def _own_files(root: Path, target: Path, options: GitleaksOptions) -> list[Gap]:
-    gaps = []
-    if (target / ".gitleaks.toml").is_file() and not (
-        options.trust_target_config or options.config
-    ):
-        gaps.append(Gap(message="the repository's own .gitleaks.toml was not used"))
-    ignore = target / ".gitleaksignore"
-    if ignore.is_file():
-        lines = ignore.read_text("utf-8", "replace").splitlines()
-        entries = sum(1 for line in lines if line.strip() and not line.startswith("#"))
-        if entries:
-            message = f"the repository's .gitleaksignore hides what its {entries} entries name"
-            gaps.append(Gap(message=message))
-    return gaps
+    def scan(self, tool_run: ToolRun) -> None:
+        new = Version(self.program.version or "0") >= _NEW_COMMANDS
+        command = ["dir"] if new else ["detect", "--no-git"]
+        ignoring = self._target_has(".gitleaksignore")
+        if ignoring:
+            command.append("--log-level=debug")
+        with private_directory() as directory:
+            result = self.leaks(command, self.target, directory, tool_run)
+            hidden = 0
+            if ignoring:
+                with result.stderr.open("r", encoding="utf-8", errors="replace") as log:
+                    hidden = sum(bool(_IGNORED.search(line)) for line in log)
+        self.say_what_was_not_used(tool_run)
+        if hidden:
+            remark(
+                tool_run,
+                f"the repository's own .gitleaksignore hid {hidden} findings",
+                self.program.context,
+                fatal=not self.options.trust_target_config,
+            )

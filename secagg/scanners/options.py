@@ -1,73 +1,130 @@
-"""Each tool's own settings, as they stand under ``tools:`` in ``secagg.yaml``."""
+"""Each scanner's own settings: what may stand under ``tools.<name>`` in ``secagg.yaml``."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from secagg.durations import seconds
+from secagg.errors import ConfigError
 
-Duration = Annotated[float, BeforeValidator(seconds)]
-_SHA256 = r"^[0-9a-f]{64}$"
+Sha256 = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
+# A value that becomes one argument of a scanner: it must not turn into an option of it.
+Word = Annotated[str, Field(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
 
 
 class ToolOptions(BaseModel):
-    """What every tool has."""
+    """What every scanner has.
 
-    model_config = ConfigDict(extra="forbid")
+    ``path`` is the program (else it is looked up on PATH); ``sha256`` pins that file, with
+    links resolved; ``timeout`` (seconds) replaces the request's for this tool;
+    ``trust_target_config`` lets the scanned repository's own configuration and ignore files
+    of the tool act.
+    """
 
-    path: str | None = Field(default=None, description="the executable, if not found on PATH")
-    sha256: str | None = Field(
-        default=None, pattern=_SHA256, description="refuse to run a file with another SHA-256"
-    )
-    timeout: Duration | None = Field(default=None, description="a deadline of its own")
-    memory_mb: int | None = Field(default=None, ge=64, description="limit of address space")
-    trust_target_config: bool = Field(
-        default=False,
-        description="let the scanned repository's own configuration of this tool apply",
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    path: Path | None = None
+    sha256: Sha256 | None = None
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    memory_megabytes: Annotated[int, Field(ge=64)] | None = None
+    trust_target_config: bool = False
 
 
 class TrivyOptions(ToolOptions):
+    """``scanners`` are Trivy's own words; ``images`` and ``sboms`` are scanned besides the tree.
+
+    ``offline`` neither updates the databases nor asks any service; ``allow_unread_manifests``
+    and ``allow_end_of_life`` lower the complaints about a manifest that Trivy has said nothing
+    about, and about an operating system without advisories, to remarks.
+    """
+
     scanners: list[Literal["vuln", "misconfig", "secret", "license"]] = Field(
-        default=["vuln", "misconfig", "secret"]
+        default=["vuln", "misconfig", "secret"], min_length=1
     )
-    images: list[str] = Field(default_factory=list, description="container images to scan too")
-    sboms: list[str] = Field(default_factory=list, description="SBOM files to scan too")
-    cache_dir: str | None = Field(default=None, description="where Trivy keeps its databases")
-    offline: bool = Field(default=False, description="use the databases that are there already")
-
-
-class GitleaksOptions(ToolOptions):
-    modes: list[Literal["git", "dir"]] = Field(
-        default=["git", "dir"], description="history, work tree or both"
-    )
-    config: str | None = Field(default=None, description="a Gitleaks configuration of your own")
-    max_target_megabytes: int | None = Field(default=None, ge=1)
-
-
-class TrufflehogOptions(ToolOptions):
-    verify: bool = Field(
-        default=False, description="send candidate secrets to their services to see if they work"
-    )
+    images: list[Word] = []
+    sboms: list[Path] = []
+    cache_dir: Path | None = None
+    offline: bool = False
+    include_dev_dependencies: bool = False
+    allow_unread_manifests: bool = False
+    allow_end_of_life: bool = False
+    skip_dirs: list[Word] = []
 
 
 class SnykOptions(ToolOptions):
-    modes: list[Literal["test", "code", "iac", "container"]] = Field(default=["test"])
-    images: list[str] = Field(default_factory=list, description="images for mode container")
-    org: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
-    api: str | None = Field(default=None, description="the API of another region")
+    """``modes`` are the products to run; ``containers`` are image names for ``container``.
+
+    ``org`` and ``api`` (of another region) are handed to the CLI. Nothing is filtered by
+    severity: that is the policy's business.
+    """
+
+    modes: list[Literal["test", "code", "iac"]] = Field(default=["test", "code", "iac"])
+    containers: list[Word] = []
+    org: Word | None = None
+    api: Word | None = None
+    dev: bool = False
+    allow_unread_manifests: bool = False
 
 
 class CodeqlOptions(ToolOptions):
-    languages: list[str] | None = Field(default=None, description="instead of those detected")
-    suite: Literal["code-scanning", "security-extended", "security-and-quality"] = (
-        "security-extended"
-    )
-    build_mode: Literal["none", "autobuild", "manual"] | None = None
-    build_command: str | None = None
-    packs: list[str] = Field(default_factory=list, description="further query packs")
-    threads: int | None = Field(default=None, ge=1)
-    ram_mb: int | None = Field(default=None, ge=512)
-    download: bool = Field(default=False, description="let CodeQL download missing packs")
+    """``languages`` replaces detection; ``build_modes`` and ``suite`` are CodeQL's own words.
+
+    ``threads`` and ``ram`` (megabytes) are fitted to the machine where not given. ``packs``
+    are query packs to run besides the suite. ``offline`` downloads none. ``trusted`` says
+    that the code may be executed: autobuild, and the Rust extractor (build scripts), need it.
+    """
+
+    languages: list[Word] = []
+    suite: Word = "security-extended"
+    build_modes: dict[str, Literal["none", "autobuild"]] = {}
+    packs: list[Word] = []
+    threads: Annotated[int, Field(ge=0)] | None = None
+    ram: Annotated[int, Field(ge=1024)] | None = None
+    offline: bool = False
+    trusted: bool = False
+
+
+class GitleaksOptions(ToolOptions):
+    """``config`` replaces Gitleaks' default rules (a file of the user's, not of the target).
+
+    ``allow_shallow`` accepts that a shallow clone has no full history to scan.
+    """
+
+    modes: list[Literal["git", "dir"]] = Field(default=["git", "dir"], min_length=1)
+    config: Path | None = None
+    max_target_megabytes: Annotated[int, Field(ge=0)] | None = None
+    allow_shallow: bool = False
+
+
+class TrufflehogOptions(ToolOptions):
+    """``verify`` sends candidate secrets to the services that would have issued them."""
+
+    modes: list[Literal["git", "filesystem"]] | None = None
+    verify: bool = False
+    allow_shallow: bool = False
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+
+
+OPTIONS: dict[str, type[ToolOptions]] = {
+    "trivy": TrivyOptions,
+    "snyk": SnykOptions,
+    "codeql": CodeqlOptions,
+    "gitleaks": GitleaksOptions,
+    "trufflehog": TrufflehogOptions,
+}
+
+_Options = TypeVar("_Options", bound=ToolOptions)
+
+
+def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any]) -> _Options:
+    """The settings of ``tool``, checked. Raises :class:`ConfigError` naming the first wrong key."""
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in ("tools", tool, *first["loc"]))
+        raise ConfigError(f"{key}: {first['msg']}") from None

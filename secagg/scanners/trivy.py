@@ -1,177 +1,229 @@
-"""Trivy: ``trivy fs`` over the tree, ``trivy image`` and ``trivy sbom`` where asked for.
+"""Trivy: vulnerable dependencies, misconfigurations, secrets and licences.
 
-Flags and exit codes as seen with Trivy 0.76.0 and in its documentation. Zero means done,
-whatever was found; anything else is a failure, and no report is written then.
+Command lines, streams and messages as of 0.76 (its documentation and ``--help``). Settings
+that only some versions know as flags are given as variables, which the others ignore.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import mmap
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from secagg.components import ROOT, Component
-from secagg.parsing import Gap, RawReport
-from secagg.process import Workplace
-from secagg.scanners.base import Job, ScanRequest, Status, ToolRun
-from secagg.scanners.options import TrivyOptions
-from secagg.scanners.tool import About, Tool
-from secagg.scanners.toolscanner import Attempt, ToolJob, ToolScanner
-
-ABOUT = About(
-    name="trivy",
-    version_arguments=["--version"],
-    supported=((0, 50), None),
-    # Releases that carried a credential stealer, March 2026.
-    bad=[((0, 69, 4), (0, 69, 6))],
-    install="install Trivy: https://trivy.dev/latest/getting-started/installation/",
-    variables=["TRIVY_USERNAME", "TRIVY_PASSWORD", "TRIVY_REGISTRY_TOKEN"],
+from secagg.components import ROOT
+from secagg.process import Result, private_directory
+from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
+from secagg.scanners.coverage import unread_manifests
+from secagg.scanners.job import (
+    ProgramJob,
+    components_in,
+    prepare,
+    read_report,
+    remark,
+    scopes,
 )
-# Files by which a scanned repository could change what Trivy reports.
-_OWN_FILES = ("trivy.yaml", ".trivyignore", ".trivyignore.yaml", "trivy-secret.yaml")
-_NPM_LOCKS = {"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"}
+from secagg.scanners.options import TrivyOptions, read_options
+from secagg.scanners.program import Make, Unusable
+
+_APP_VERSION = re.compile(rb"aquasecurity/trivy/pkg/version/app\.ver=v?(\d+\.\d+\.\d+)")
 
 
-class TrivyScanner(ToolScanner[TrivyOptions]):
-    """Plans and runs Trivy."""
-
-    about = ABOUT
-    options_type = TrivyOptions
-
-    def jobs(self, tool: Tool, options: TrivyOptions, request: ScanRequest) -> list[Job | ToolRun]:
-        places = [ROOT] if request.whole else [c.path for c in request.components]
-        planned: list[Job | ToolRun] = [
-            ToolJob(tool, place, None, request.timeout, self._tree(options, request, place))
-            for place in places
-        ]
-        for image in options.images:
-            run = self._named(options, "image", image)
-            planned.append(ToolJob(tool, ROOT, f"image {image}", request.timeout, run))
-        for sbom in options.sboms:
-            run = self._named(options, "sbom", str(request.root / sbom))
-            planned.append(ToolJob(tool, ROOT, f"sbom {sbom}", request.timeout, run))
-        return planned
-
-    def _tree(self, options: TrivyOptions, request: ScanRequest, place: str) -> Attempt:
-        def attempt(tool: Tool, workplace: Workplace, run: ToolRun, timeout: float) -> None:
-            target = request.root / place
-            arguments = ["fs", *_common(options, workplace, timeout), str(target)]
-            self._report(tool, workplace, run, timeout, arguments)
-            run.gaps += _own_files(request.root, target, options)
-            run.gaps += _without_lock(request, place)
-
-        return attempt
-
-    def _named(self, options: TrivyOptions, command: str, name: str) -> Attempt:
-        def attempt(tool: Tool, workplace: Workplace, run: ToolRun, timeout: float) -> None:
-            arguments = [command, *_common(options, workplace, timeout), name]
-            self._report(tool, workplace, run, timeout, arguments)
-
-        return attempt
-
-    def _report(
-        self, tool: Tool, workplace: Workplace, run: ToolRun, timeout: float, arguments: list[str]
-    ) -> None:
-        report = workplace.file("trivy.json")
-        where = arguments.pop()
-        arguments += ["--output", str(report), "--", where]
-        finished = tool.run(arguments, workplace=workplace, timeout=timeout, outputs=[report])
-        data = finished.files.get(report.name, b"")
-        if data:
-            component = None if run.component == ROOT else run.component
-            run.reports.append(
-                RawReport(name=_name(run), data=data, tool="trivy", component=component)
-            )
-        if not finished.ok:
-            run.status, run.reason = Status.FAILED, tool.why(finished)
-            run.hint = _hint(finished.stderr)
-        elif not data:
-            run.status, run.reason = Status.FAILED, "exited with code 0 and wrote no report"
-
-
-def _common(options: TrivyOptions, workplace: Workplace, timeout: float) -> list[str]:
-    arguments = [
-        "--format=json",
-        "--list-all-pkgs",
-        "--scanners=" + ",".join(options.scanners),
-        "--exit-code=0",
-        "--quiet",
-        "--no-progress",
-        "--skip-version-check",
-        # Its own deadline lies behind ours, so that a timeout has one message.
-        f"--timeout={int(timeout) + 60}s",
-    ]
-    if not options.trust_target_config:
-        nothing = workplace.file("none.yaml", b"")
-        ignored = workplace.file("none.ignore", b"")
-        arguments += [f"--config={nothing}", f"--ignorefile={ignored}", "--secret-config="]
-    if options.cache_dir:
-        arguments.append(f"--cache-dir={Path(options.cache_dir).expanduser().resolve()}")
-    if options.offline:
-        arguments += ["--offline-scan", "--skip-db-update", "--skip-java-db-update"]
-        arguments.append("--skip-check-update")
-    return arguments
-
-
-def _own_files(root: Path, target: Path, options: TrivyOptions) -> list[Gap]:
-    if options.trust_target_config:
-        return []
-    places = {root, target}
-    there = sorted({name for place in places for name in _OWN_FILES if (place / name).is_file()})
-    return [Gap(message=f"the repository's own {name} was not used") for name in there]
-
-
-def _without_lock(request: ScanRequest, place: str) -> list[Gap]:
-    """npm manifests whose dependencies Trivy cannot know, because no lock file is near."""
-    gaps = []
-    for component in request.components:
-        if place not in (ROOT, component.path) or "package.json" not in component.manifests:
-            continue
-        if _has_lock(component, request) or not _has_dependencies(request.root, component):
-            continue
-        where = component.path if component.path != ROOT else "the root"
-        gaps.append(
-            Gap(
-                message=f"no lock file for package.json in {where}: its dependencies were not seen",
-                fatal=True,
-            )
-        )
-    return gaps
-
-
-def _has_lock(component: Component, request: ScanRequest) -> bool:
-    """A lock file in the component's directory, or above it (workspaces share the root's)."""
-    directory = request.root / component.path
-    while True:
-        if any((directory / name).is_file() for name in _NPM_LOCKS):
-            return True
-        if directory == request.root:
-            return False
-        directory = directory.parent
-
-
-def _has_dependencies(root: Path, component: Component) -> bool:
+def _embedded_version(path: Path) -> str | None:
+    """The version that the Go linker wrote into the file, read without running it."""
     try:
-        manifest = json.loads((root / component.path / "package.json").read_bytes())
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = _APP_VERSION.search(data)
+            return found.group(1).decode() if found else None
     except (OSError, ValueError):
-        return True
-    return isinstance(manifest, dict) and bool(
-        manifest.get("dependencies") or manifest.get("devDependencies")
-    )
+        return None
 
 
-def _name(run: ToolRun) -> str:
-    return "trivy" if run.mode is None else f"trivy {run.mode}"
+MAKE = Make(
+    name="trivy",
+    title="Trivy",
+    version_argv=("--version",),
+    version_pattern=r"Version: v?(\d+\.\d+\.\d+)",
+    supported=">=0.50,<1",
+    install="install Trivy 0.69.3 or 0.70 and newer, or name it by tools.trivy.path",
+    own=(
+        "TRIVY_USERNAME",
+        "TRIVY_PASSWORD",
+        "TRIVY_REGISTRY_TOKEN",
+        "TRIVY_DB_REPOSITORY",
+        "TRIVY_JAVA_DB_REPOSITORY",
+        "TRIVY_CHECKS_BUNDLE_REPOSITORY",
+        "TRIVY_CACHE_DIR",
+        "DOCKER_HOST",
+        "DOCKER_CONFIG",
+    ),
+    extra={
+        "TRIVY_SKIP_VERSION_CHECK": "true",
+        "TRIVY_DISABLE_TELEMETRY": "true",
+        "TRIVY_NO_PROGRESS": "true",
+        "NO_COLOR": "1",
+    },
+    refused={
+        ">=0.69.4,<=0.69.6": "these releases were replaced by ones that steal credentials "
+        "(March 2026); rotate what a machine that ran one could reach"
+    },
+    inspect=_embedded_version,
+)
+
+_CONFIGS = ("trivy.yaml", ".trivyignore", ".trivyignore.yaml", "trivy-secret.yaml")
+_COMPLAINT = re.compile(
+    r"^.*\t(?:WARN|ERROR)\t(?P<text>.*(?:[Uu]nable to|[Ff]ailed to|too large|[Pp]arse error).*)$",
+    re.MULTILINE,
+)
+_HARMLESS = re.compile(r"Falling back to embedded checks|site-packages|version check")
+_COMMENT = re.compile(r"\bIgnore finding\b")
+_MOST_COMPLAINTS = 20
 
 
-def _hint(stderr: bytes) -> str | None:
-    if b"cannot be specified on the first run" in stderr:
-        return "Trivy has no vulnerability database yet: run once with a network, or set cache_dir"
-    if b"failed to download vulnerability DB" in stderr or b"DB error" in stderr:
-        return "Trivy could not get its database: check the network, or set tools.trivy.offline"
-    return None
+class TrivyScanner:
+    """Plans Trivy over the tree, and over images and SBOMs where asked to."""
+
+    name = "trivy"
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
+        """One job for the tree (or a chosen component), image and SBOM.
+
+        Raises ConfigError for options that do not fit.
+        """
+        options = read_options(TrivyOptions, self.name, request.options.get(self.name, {}))
+        program = prepare(MAKE, options, self._context)
+        if isinstance(program, ToolRun):
+            return [program]
+        work = [("fs", scope, str(request.root / scope)) for scope in scopes(request)]
+        work += [("image", ROOT, image) for image in options.images]
+        work += [("sbom", ROOT, str(request.root / sbom)) for sbom in options.sboms]
+        return [
+            TrivyJob(
+                program=program,
+                request=request,
+                component=scope,
+                mode=command if command == "fs" else f"{command} {subject}",
+                options=options,
+                command=command,
+                subject=subject,
+                lane="trivy",
+            )
+            for command, scope, subject in work
+        ]
 
 
-def modes(options: TrivyOptions) -> Sequence[str]:
-    """What Trivy will be asked for, in words."""
-    return ["fs", *(["image"] if options.images else []), *(["sbom"] if options.sboms else [])]
+@dataclass(frozen=True, kw_only=True)
+class TrivyJob(ProgramJob):
+    """One Trivy command over one subject.
+
+    It runs in an empty directory: Trivy reads its configuration and ignore files from the
+    working directory, and a scanned repository's own hid findings there (seen with 0.76).
+    All packages are listed, as proof that a lock file has been read.
+    """
+
+    options: TrivyOptions
+    command: str
+    subject: str
+
+    def scan(self, tool_run: ToolRun) -> None:
+        with private_directory() as directory:
+            report = directory / "report.json"
+            nothing = directory / "nothing"
+            nothing.mkdir()
+            trusted = self.options.trust_target_config and self.command == "fs"
+            result = self.execute(
+                [*self._arguments(report), self.subject],
+                directory,
+                cwd=self.target if trusted else nothing,
+                watched=[report],
+            )
+            tool_run.reports.append(self.report(read_report(report, "Trivy")))
+            document = tool_run.reports[-1].document
+            if not isinstance(document, dict) or "SchemaVersion" not in document:
+                raise Unusable("Trivy wrote something else than a Trivy report")
+            self._say_what_is_missing(tool_run, document, result)
+
+    def _arguments(self, report: Path) -> Iterator[str]:
+        yield self.command
+        yield "--format=json"
+        yield f"--output={report}"
+        yield "--exit-code=0"
+        yield "--list-all-pkgs"
+        yield f"--timeout={self.timeout + 60:.0f}s"  # ours is the deadline
+        if self.command == "sbom":
+            wanted = [name for name in self.options.scanners if name in ("vuln", "license")]
+            yield f"--scanners={','.join(wanted or ['vuln'])}"
+        else:
+            yield f"--scanners={','.join(self.options.scanners)}"
+        if self.options.cache_dir is not None:
+            yield f"--cache-dir={self.options.cache_dir.expanduser().absolute()}"
+        if self.options.offline:
+            yield "--offline-scan"
+            yield "--skip-db-update"
+            yield "--skip-java-db-update"
+            if self.command != "sbom" and "misconfig" in self.options.scanners:
+                yield "--skip-check-update"
+        if self.command == "fs":
+            # Its own pattern is the one name requirements.txt.
+            yield r"--file-patterns=pip:requirements[^/]*\.txt$"
+            for pattern in self.options.skip_dirs:
+                yield f"--skip-dirs={pattern}"
+            if self.options.include_dev_dependencies:
+                yield "--include-dev-deps"
+
+    def _say_what_is_missing(self, tool_run: ToolRun, document: Any, result: Result) -> None:
+        context = self.program.context
+        metadata = document.get("Metadata") or {}
+        system = metadata.get("OS") if isinstance(metadata, dict) else None
+        if isinstance(system, dict) and system.get("EOSL") is True:
+            remark(
+                tool_run,
+                f"{system.get('Family')} {system.get('Name')} is past its end of life: "
+                "nobody publishes advisories for it any more",
+                context,
+                fatal=not self.options.allow_end_of_life,
+            )
+        log = result.stderr.read_text("utf-8", "replace")
+        complaints = [m["text"] for m in _COMPLAINT.finditer(log) if not _HARMLESS.search(m[0])]
+        for complaint in complaints[:_MOST_COMPLAINTS]:
+            remark(tool_run, f"Trivy: {complaint}", context)
+        if len(complaints) > _MOST_COMPLAINTS:
+            more = len(complaints) - _MOST_COMPLAINTS
+            remark(tool_run, f"Trivy: {more} more warnings of this sort", context)
+        if self.command != "fs":
+            return
+        if ignored := len(_COMMENT.findall(log)):
+            remark(
+                tool_run,
+                f"comments in the repository's own files hid {ignored} misconfigurations",
+                context,
+            )
+        for name in _CONFIGS:
+            if (self.target / name).exists():
+                used = "was used" if self.options.trust_target_config else "was not used"
+                remark(tool_run, f"the repository's own {name} {used}", context)
+        if "vuln" in self.options.scanners:
+            for unread in unread_manifests(
+                self.request.root,
+                components_in(self.request, self.component),
+                _targets(document, self.component),
+            ):
+                remark(tool_run, unread, context, fatal=not self.options.allow_unread_manifests)
+
+
+def _targets(document: Any, component: str) -> set[str]:
+    """The files, relative to the root, whose dependencies are in a report."""
+    results = document.get("Results") or []
+    prefix = "" if component == ROOT else f"{component}/"
+    return {
+        f"{prefix}{result['Target']}"
+        for result in results
+        if isinstance(result, dict)
+        and isinstance(result.get("Target"), str)
+        and result.get("Class") == "lang-pkgs"
+    }
