@@ -14,6 +14,7 @@ from secagg.scanners.options import (
     CodeqlOptions,
     GitleaksOptions,
     SnykOptions,
+    ToolOptions,
     TrivyOptions,
     TrufflehogOptions,
 )
@@ -25,33 +26,30 @@ Duration = Annotated[float, BeforeValidator(seconds)]
 
 
 class ToolUse(BaseModel):
-    """Whether a tool is used, and whether its failure makes the scan incomplete."""
+    """Whether a tool's failure makes the scan incomplete."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    enabled: bool = Field(default=True, description="false: never run this tool")
     optional: bool = Field(
         default=False, description="true: a failure is shown, but the scan still counts as complete"
     )
 
 
-class CodeqlConfig(ToolUse, CodeqlOptions):
+class CodeqlConfig(CodeqlOptions, ToolUse):
     """CodeQL."""
 
 
-class GitleaksConfig(ToolUse, GitleaksOptions):
+class GitleaksConfig(GitleaksOptions, ToolUse):
     """Gitleaks."""
 
 
-class SnykConfig(ToolUse, SnykOptions):
+class SnykConfig(SnykOptions, ToolUse):
     """Snyk."""
 
 
-class TrivyConfig(ToolUse, TrivyOptions):
+class TrivyConfig(TrivyOptions, ToolUse):
     """Trivy."""
 
 
-class TrufflehogConfig(ToolUse, TrufflehogOptions):
+class TrufflehogConfig(TrufflehogOptions, ToolUse):
     """TruffleHog."""
 
 
@@ -66,10 +64,15 @@ class Tools(BaseModel):
     trivy: TrivyConfig = Field(default_factory=TrivyConfig)
     trufflehog: TrufflehogConfig = Field(default_factory=TrufflehogConfig)
 
-    def __getitem__(self, tool: str) -> ToolUse:
-        settings = getattr(self, tool)
-        assert isinstance(settings, ToolUse)
-        return settings
+    def optional(self, tool: str) -> bool:
+        """Whether a failure of ``tool`` is allowed."""
+        use: ToolUse = getattr(self, tool)
+        return use.optional
+
+    def options(self, tool: str) -> ToolOptions:
+        """The settings of ``tool``."""
+        options: ToolOptions = getattr(self, tool)
+        return options
 
 
 class Config(BaseModel):
@@ -91,16 +94,16 @@ class Config(BaseModel):
 
     def enabled(self, tool: str) -> bool:
         """Whether ``tool`` is to be run."""
-        return self.tools[tool].enabled
+        return self.tools.options(tool).enabled
 
     def optional_tools(self) -> frozenset[str]:
         """The tools whose failure does not make a scan incomplete."""
-        return frozenset(t for t in Tools.model_fields if self.tools[t].optional)
+        return frozenset(t for t in Tools.model_fields if self.tools.optional(t))
 
     def tool_options(self) -> Mapping[str, Mapping[str, Any]]:
         """Each tool's own settings, by tool name, without those of :class:`ToolUse`."""
         own = set(ToolUse.model_fields)
-        return {tool: self.tools[tool].model_dump(exclude=own) for tool in Tools.model_fields}
+        return {t: self.tools.options(t).model_dump(exclude=own) for t in Tools.model_fields}
 
     def excludes(self, component: str) -> bool:
         """Whether a directory is not to be seen as a component of its own."""

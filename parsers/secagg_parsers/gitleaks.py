@@ -53,6 +53,8 @@ class GitleaksParser:
         check_shape(report, self.tool)
         if document is None:
             return ParsedReport(tool=self.tool)
+        if isinstance(document, dict):
+            document = document.get("findings")
         if not isinstance(document, list):
             raise ReportError("a list of leaks is expected", report=report.name, offset=0)
         for item in document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +23,9 @@ from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.understand import understand
 from secagg.process import Cancellation
 from secagg.redact import Redactor
-from secagg.scanners import SCANNERS, Event, make_scanners, run_jobs
-from secagg.scanners.base import Job, ScanRequest, Status, ToolRun
+from secagg.scanners import SCANNERS, make_scanners
+from secagg.scanners.base import RunContext, ScanRequest, ToolRun
+from secagg.scanners.execute import Event, run_jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +66,21 @@ def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]
         since=options.since,
     )
     cancellation = Cancellation()
+    context = RunContext(redactor=redactor, cancellation=cancellation)
     with _stopping(cancellation):
         planned = [
-            item
-            for scanner in make_scanners(tools, redactor=redactor, cancellation=cancellation)
-            for item in scanner.plan(request)
+            item for scanner in make_scanners(context, tools) for item in scanner.plan(request)
         ]
         jobs = [item for item in planned if not isinstance(item, ToolRun)]
-        done = _run(jobs, options.jobs or config.jobs, cancellation, on_event)
+        done = run_jobs(
+            jobs,
+            parallel=options.jobs or config.jobs or _parallel(),
+            cancellation=cancellation,
+            on_event=on_event,
+        )
     runs = [item for item in planned if isinstance(item, ToolRun)] + done
-    runs.sort(key=lambda run: (tools.index(run.tool), run.component, run.mode or ""))
+    order = list(SCANNERS)
+    runs.sort(key=lambda run: (order.index(run.tool), run.component, run.mode or ""))
     results = understand(
         runs,
         parsers=installed_parsers(),
@@ -87,17 +94,13 @@ def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]
         components=everything,
         root=root,
         started_at=started_at,
-        interrupted=cancellation.is_set(),
+        interrupted=cancellation.cancelled,
     )
 
 
-def _run(
-    jobs: Sequence[Job],
-    parallel: int | None,
-    cancellation: Cancellation,
-    on_event: Callable[[Event], None],
-) -> list[ToolRun]:
-    return run_jobs(jobs, parallel=parallel, cancellation=cancellation, on_event=on_event)
+def _parallel() -> int:
+    """Runs side by side: scanners wait for disks and networks as much as they compute."""
+    return max(2, min(4, os.cpu_count() or 2))
 
 
 def _chosen_tools(options: ScanOptions, config: Config) -> list[str]:
@@ -127,7 +130,7 @@ def _stopping(cancellation: Cancellation) -> Iterator[None]:
         return
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        cancellation.set()
+        cancellation.cancel()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -135,8 +138,3 @@ def _stopping(cancellation: Cancellation) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def planned_nothing(runs: Sequence[ToolRun]) -> bool:
-    """True if no tool ran at all: nothing vouches for the repository then."""
-    return all(run.status is Status.SKIPPED for run in runs)

@@ -39,7 +39,7 @@ def _plain(event: Event) -> None:
 def _sentence(event: Event) -> str:
     name = event.tool if event.mode is None else f"{event.tool} ({event.mode})"
     place = "" if event.component == "." else f" in {event.component}"
-    text = f"{name}{place} {event.state}"
+    text = f"{name}{place} {event.moment if event.run is None else event.run.status}"
     if event.run is not None:
         text += f" after {event.run.seconds:.1f} s"
         if event.run.reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ _COLOURS = {
 _VERDICT_COLOURS = {Verdict.PASS: "1;32", Verdict.FAIL: "1;31", Verdict.INCOMPLETE: "1;33"}
 _STATUS_COLOURS = {"complete": "32", "failed": "1;31", "skipped": "2"}
 _NARROWEST = 60
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def findings_table(judgements: Sequence[Judgement], style: Style) -> str:
 
 def tools_table(tools: Sequence[ToolSummary], style: Style) -> str:
     """What ran, what did not and why, with the counts that must balance."""
-    headers = ["TOOL", "COMPONENT", "STATUS", "TIME", "REPORTED", "FINDINGS", "NOTE"]
+    headers = ["TOOL", "COMPONENT", "STATUS", "TIME", "FOUND", "NOTE"]
     cells = []
     for tool in tools:
         name = tool.tool if tool.mode is None else f"{tool.tool} ({tool.mode})"
@@ -72,12 +74,11 @@ def tools_table(tools: Sequence[ToolSummary], style: Style) -> str:
                 terminal(tool.component),
                 status,
                 f"{tool.seconds:.1f} s" if ran else "",
-                str(tool.reported) if ran else "",
-                str(tool.findings) if ran else "",
+                _found(tool) if ran else "",
                 terminal(_note(tool)),
             ]
         )
-    return _draw(headers, cells, style, stretch=(6,), shares=(1,))
+    return _draw(headers, cells, style, stretch=(5,), shares=(1,))
 
 
 def decision_lines(summary: Summary, style: Style) -> str:
@@ -96,12 +97,21 @@ def decision_lines(summary: Summary, style: Style) -> str:
     return "\n".join(lines)
 
 
+def _found(tool: ToolSummary) -> str:
+    """The findings, and of how many entries of the report they were made."""
+    if tool.findings == tool.reported:
+        return str(tool.findings)
+    return f"{tool.findings} of {tool.reported}"
+
+
 def _note(tool: ToolSummary) -> str:
     parts = [part for part in (tool.reason, tool.hint) if part]
     if tool.problems:
         parts.append(f"{tool.problems} entries not understood")
     if tool.suppressed:
-        parts.append(f"{tool.suppressed} suppressed")
+        parts.append(f"{tool.suppressed} suppressed by the tool")
+    if tool.merged:
+        parts.append(f"{tool.merged} merged within the report")
     parts += tool.notes
     return "; ".join(parts)
 
@@ -136,7 +146,5 @@ def _draw(
 
 
 def _longest_line(cell: str) -> int:
-    import re
-
-    bare = re.sub(r"\x1b\[[0-9;]*m", "", cell)
+    bare = _COLOUR_CODES.sub("", cell)
     return max((len(line) for line in bare.splitlines()), default=0)

@@ -133,7 +133,7 @@ def _declares(path: Path) -> bool:
 
 def _mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - as for other broken files
+        raise ValueError("not an object")
     return value
 
 

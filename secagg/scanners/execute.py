@@ -137,7 +137,7 @@ def _guarded(job: Job) -> ToolRun:
     """Run a job; a fault of ours in it must not take the other tools' results with it."""
     try:
         return job.run()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return ToolRun(
             tool=job.tool,
             status=Status.FAILED,
