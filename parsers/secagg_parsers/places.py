@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
 import stat
@@ -106,10 +107,8 @@ class Lines:
 
 def _prefixes(root: Path) -> list[str]:
     known = [root.as_posix().rstrip("/") + "/"]
-    try:
+    with contextlib.suppress(OSError, RuntimeError):
         known.append(root.resolve().as_posix().rstrip("/") + "/")
-    except (OSError, RuntimeError):
-        pass
     return list(dict.fromkeys(known))
 
 
