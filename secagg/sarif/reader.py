@@ -218,6 +218,8 @@ class _RunReader:
             commit = secrets.commit_of(result)
             result = secrets.without_secret(result)
         elif memo["quotes"]:
+            said = message_text(result.get("message"), view.strings, view.shared)
+            secrets.learn_literals(said, self.redactor)
             result = secrets.without_literals(result, self.redactor)
         result = self.redactor.mask_json(result)
         message = message_text(result.get("message"), view.strings, view.shared)
