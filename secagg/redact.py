@@ -200,14 +200,6 @@ class _Scrubbing:
             self._object(value)
         return value
 
-    def scrub_all(self, findings: Iterable[Finding]) -> None:
-        """Mask the texts of all ``findings`` with what is known by now, whoever told it."""
-        for finding in findings:
-            finding.title = self.mask(finding.title)
-            finding.message = self.mask(finding.message)
-            if finding.fix is not None:
-                finding.fix = self.mask(finding.fix)
-
 
 _NOT_TEXT = frozenset({"kind", "severity", "sarif", "identity", "line_hash", "id", "rule"})
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import attr
-import sarif_om as om  # type: ignore[import-untyped]
+import sarif_om as om
 
 from secagg import __version__
 from secagg.finding import Finding, Kind, Location, Rule, Severity

@@ -158,7 +158,7 @@ def components_in(request: ScanRequest, scope: str) -> list[Component]:
 
 
 def read_report(path: Path, title: str) -> bytes:
-    """The bytes of a report file. Raises Unusable if the tool did not write it, or left it empty."""
+    """The bytes of a report file. Raises Unusable if the tool wrote none, or nothing into it."""
     try:
         data = path.read_bytes()
     except OSError:
