@@ -122,7 +122,7 @@ def digest(path: Path) -> str:
 def locate(make: Make, options: ToolOptions, environ: Mapping[str, str]) -> Path:
     """Where the program is. Raises :class:`Unusable` if it is nowhere."""
     if options.path is not None:
-        path = options.path.expanduser().absolute()
+        path = options.path.absolute()
         if not path.is_file():
             raise Unusable(f"{path} does not exist", f"correct tools.{make.name}.path or remove it")
         if not os.access(path, os.X_OK):
@@ -196,7 +196,9 @@ def _ask_version(program: Program) -> str:
         if not result.exited(0):
             failure = explain(result, program)
             raise Unusable(f"its version cannot be read: {failure.reason}", failure.hint)
-        said = result.stdout.read_text("utf-8", "replace")
+        said = "\n".join(  # TruffleHog says it on standard error
+            stream.read_text("utf-8", "replace") for stream in (result.stdout, result.stderr)
+        )
     match = re.search(make.version_pattern, said)
     if match is None:
         raise Unusable(

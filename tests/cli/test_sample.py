@@ -17,6 +17,7 @@ import sarif_om
 from jsonschema import Draft7Validator
 
 from scripts import planted, sample_repo, trivy_db, truth
+from secagg.components import find_components
 from tests.cli.running import Ran, secagg, summary
 
 SCHEMA = Path(__file__).parent.parent / "data" / "sarif-2.1.0.schema.json"
@@ -96,7 +97,9 @@ def test_sarif_is_valid(scanned: Scanned) -> None:
     identities = [run["automationDetails"]["id"] for run in log["runs"]]
     assert len(set(identities)) == len(identities)
     assert all(identity.endswith("/") for identity in identities)
-    places = {"", "python-ai-service/", "nextjs-ui-dashboard/", "rust-core-engine/"}
+    components = [c.path for c in find_components(scanned.home / "repo")]
+    places = {"" if path == "." else f"{path}/" for path in components}
+    assert len(places) > 3
     assert {i for i in identities if "/trivy/" in i} == {f"secagg/trivy/{p}" for p in places}
 
 
