@@ -300,6 +300,9 @@ class ResultReader:
         end = line.find(after, start) if after else len(line)
         if start < 0 or end <= start or end - start != stars[0].end() - stars[0].start():
             return None
+        # Some rules mask the first part of a token only: the rest of it follows in clear.
+        while end < len(line) and (line[end].isalnum() or line[end] in "-_"):
+            end += 1
         place.start_column, place.end_column = start + 1, end + 1
         return identify(self._redactor, line[start:end])
 
