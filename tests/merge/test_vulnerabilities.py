@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from secagg.finding import Finding, Location
@@ -56,7 +58,7 @@ def test_aliases_join_transitively_in_any_order() -> None:
     ],
 )
 def test_other_package_version_or_place_stays_apart(
-    one: dict[str, str], other: dict[str, str]
+    one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     result = merged(
         vulnerability("trivy", "CVE-2019-10744", **one),
@@ -110,7 +112,7 @@ def test_an_image_is_one_place_under_all_tags_and_layers() -> None:
     def at(image: str, layer: str | None) -> Location:
         return Location(image=image, layer=layer)
 
-    options = {"kind": "deb", "package": "openssl", "version": "1.1.1n-0+deb11u4"}
+    options: dict[str, Any] = {"kind": "deb", "package": "openssl", "version": "1.1.1n-0+deb11u4"}
     result = merged(
         vulnerability("trivy", "CVE-2023-0286", location=at("acme/web:1.0", "sha256:1"), **options),
         vulnerability("snyk", "CVE-2023-0286", location=at("acme/web:2.0", None), **options),
