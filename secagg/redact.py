@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
-import re
-import urllib.parse
-from collections.abc import Iterator, Mapping
-from typing import Any
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
-MASK = "[redacted]"
+import orjson
 
-# A value shorter than this is not scrubbed from other texts: it would blot out half of them.
-_SHORTEST_KNOWN = 6
+from secagg.finding import Finding, Rule
+from secagg.secretshapes import MASK, mask_shapes, shapes_in
+from secagg.secretvalues import KnownValues
 
-_SHAPES = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----.*?(-----END [A-Z ]*PRIVATE KEY( BLOCK)?-----|\Z)"
-    r"|\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b"
-    r"|\bgh[pousr]_[A-Za-z0-9]{36,}\b"
-    r"|\bgithub_pat_[A-Za-z0-9_]{22,}\b"
-    r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}"
-    r"|\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}\b"
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?"
-    r"|(?<=://)[^\s/:@]*:[^\s/@]+(?=@)",
-    re.DOTALL,
-)
+if TYPE_CHECKING:
+    from secagg.parsing import ParsedReport
+
+__all__ = ["MASK", "Redactor", "Secret"]
+
+
+_LONGEST_SEEN = 256
+_MOST_SEEN = 20_000
 
 
 class Secret:
@@ -55,53 +51,234 @@ class Secret:
 
 
 class Redactor:
-    """Knows the secrets of one run (in memory only) and keeps them out of texts."""
+    """Knows the secrets of one run (in memory only) and keeps them out of texts.
+
+    ``mask`` takes out what is known so far, and what has the shape of a secret; a value that
+    is learned later may stand in an earlier text, so ``scrub_reports`` goes over all of them
+    once everything has been read.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._known: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._known = KnownValues()
+        # Texts already looked at: most of a report's strings, its keys above all, recur.
+        self._seen: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._known)} values)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a Redactor cannot be serialized")
 
     def identify(self, secret: Secret) -> str:
         """The keyed hash (HMAC-SHA-256) by which ``secret`` is known; remembers the value."""
         value = secret.reveal().strip()
         digest = hmac.new(self._key, value.encode("utf-8", "surrogatepass"), hashlib.sha256)
-        if len(value) >= _SHORTEST_KNOWN and value not in self._known:
-            self._known.add(value)
-            self._pattern = None
+        if self._known.add(value):
+            self._seen.clear()
         return f"hmac-sha256:{digest.hexdigest()}"
 
     def mask(self, text: str) -> str:
-        """``text`` without any known value (also base64, URL- or JSON-written) or secret shape."""
-        if self._known:
-            if self._pattern is None:
-                written = {form for value in self._known for form in _forms(value)}
-                longest_first = sorted(written, key=lambda form: (-len(form), form))
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-            text = self._pattern.sub(MASK, text)
-        return _SHAPES.sub(MASK, text)
+        """``text`` without any known value, however it is written, and without secret shapes.
+
+        Known values are found raw, JSON-, URL- and HTML-escaped, in base64 and hexadecimal,
+        broken over lines, and cut off.
+        """
+        data = text.encode("utf-8", "surrogatepass")
+        if self._known.may_be_in(data):
+            masked = self._known.mask(text)
+            if masked is not text:
+                text = masked
+                data = text.encode("utf-8", "surrogatepass")
+        shapes = shapes_in(data)
+        return mask_shapes(text, shapes) if shapes else text
 
     def mask_json(self, value: Any) -> Any:
         """``value`` with every text in it masked, keys as well; itself where nothing changes."""
         if isinstance(value, str):
             return self.mask(value)
+        if self._clean(value, shapes=True):
+            return value
+        return _mapped(value, self._mask_often)
+
+    def _mask_often(self, text: str) -> str:
+        seen = self._seen
+        masked = seen.get(text)
+        if masked is None:
+            masked = self.mask(text)
+            if len(text) <= _LONGEST_SEEN:
+                if len(seen) >= _MOST_SEEN:
+                    seen.clear()
+                seen[text] = masked
+        return masked
+
+    def scrub(self, finding: Finding) -> None:
+        """Take every known value out of all texts of ``finding``."""
+        self.scrub_all([finding])
+
+    def scrub_all(self, findings: Iterable[Finding]) -> None:
+        """Take every known value out of all texts of ``findings``.
+
+        Rules and SARIF runs that findings share stay shared.
+        """
+        if not self._known:
+            return
+        self._known.compact()
+        scrubbing = _Scrubbing(self._known, self._scrub_json)
+        for finding in findings:
+            scrubbing.finding(finding)
+
+    def scrub_reports(self, reports: Iterable[ParsedReport]) -> None:
+        """Take every known value out of all that ``reports`` hold, once all have been read."""
+        if not self._known:
+            return
+        self._known.compact()
+        scrubbing = _Scrubbing(self._known, self._scrub_json)
+        for report in reports:
+            for finding in report.findings:
+                scrubbing.finding(finding)
+            report.runs = [scrubbing.shared(run) for run in report.runs]
+            for gap in report.gaps:
+                gap.message = scrubbing.text(gap.message)
+            for problem in report.problems:
+                problem.message = scrubbing.text(problem.message)
+                problem.where = None if problem.where is None else scrubbing.text(problem.where)
+
+    def _scrub_json(self, value: Any) -> Any:
+        return value if self._clean(value, shapes=False) else _mapped(value, self._known.mask)
+
+    def _clean(self, value: Any, *, shapes: bool) -> bool:
+        """True if ``value``, looked at as one text, can hold nothing to be masked."""
+        try:
+            data = orjson.dumps(value)
+        except TypeError:
+            return False
+        if self._known.may_be_in(data):
+            return False
+        return not (shapes and shapes_in(data))
+
+
+class _Scrubbing:
+    """One pass over findings: what they share is scrubbed once."""
+
+    def __init__(self, known: KnownValues, scrub_json: Callable[[Any], Any]) -> None:
+        self._known = known
+        self._scrub_json = scrub_json
+        self._rules: dict[int, Rule] = {}
+        self._runs: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+
+    def text(self, text: str) -> str:
+        if self._known.may_be_in(text.encode("utf-8", "surrogatepass")):
+            return self._known.mask(text)
+        return text
+
+    def finding(self, finding: Finding) -> None:
+        origin = finding.sarif
+        if origin is not None:
+            origin.result = self._scrub_json(origin.result)
+            origin.run = self.shared(origin.run)
+        if finding.rule is not None and id(finding.rule) not in self._rules:
+            # The rule is kept so that its id() is not given to another.
+            self._rules[id(finding.rule)] = finding.rule
+            self._object(finding.rule)
+        # Joined by what stands in no text, so that nothing is found across two of them.
+        texts = "\0".join((*_texts(finding), *finding.fingerprints.values()))
+        if not self._known.may_be_in(texts.encode("utf-8", "surrogatepass")):
+            return
+        self._object(finding)
+
+    def shared(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The scrubbed form of a run that many findings refer to: one for all of them."""
+        found = self._runs.get(id(run))
+        if found is None:
+            scrubbed = self._scrub_json(run)
+            found = self._runs[id(run)] = (run, scrubbed)
+            self._runs[id(scrubbed)] = (scrubbed, scrubbed)
+        return found[1]
+
+    def _object(self, value: Any) -> None:
+        for field in fields(value):
+            if field.name in _NOT_TEXT:
+                continue
+            old = getattr(value, field.name)
+            new = self._value(old)
+            if new is not old:
+                setattr(value, field.name, new)
+
+    def _value(self, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if type(value) is str:
+            return self.text(value)
+        if isinstance(value, tuple):
+            items = tuple(self._value(item) for item in value)
+            return items if items != value else value
         if isinstance(value, Mapping):
-            masked = {self.mask(key): self.mask_json(item) for key, item in value.items()}
-            return value if masked == value else masked
-        if isinstance(value, list):
-            items = [self.mask_json(item) for item in value]
-            return value if items == value else items
+            return self._scrub_json(value) if value else value
+        if hasattr(value, "__dataclass_fields__"):
+            self._object(value)
         return value
 
 
-def _forms(value: str) -> Iterator[str]:
-    yield value
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    raw = value.encode("utf-8", "surrogatepass")
-    yield base64.b64encode(raw).decode()
-    yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
-    yield urllib.parse.quote(raw, safe="")
-    for line in value.splitlines():
-        if len(line) >= 2 * _SHORTEST_KNOWN:
-            yield line
+_NOT_TEXT = frozenset({"kind", "severity", "sarif", "identity", "line_hash", "id", "rule"})
+
+
+def _texts(finding: Finding) -> Iterable[str]:
+    """Every text of a finding outside of its rule and its SARIF origin."""
+    yield finding.title
+    yield finding.message
+    yield finding.rule_id
+    if finding.fix:
+        yield finding.fix
+    yield from finding.references
+    for place in (finding.location, *finding.related):
+        yield from filter(None, (place.uri, place.logical, place.image, place.layer))
+    if finding.package is not None:
+        package = finding.package
+        yield from filter(None, (package.name, package.version, package.purl))
+    if finding.vulnerability is not None:
+        known = finding.vulnerability
+        yield from known.aliases
+        yield from known.fixed_versions
+        for path in known.dependency_paths:
+            yield from path
+        yield from filter(None, (known.scope, known.status, known.published))
+    if finding.secret is not None:
+        yield finding.secret.detector
+        yield from filter(None, (finding.secret.decoder,))
+    if finding.misconfiguration is not None:
+        yield from finding.misconfiguration.checks
+        resource, provider = finding.misconfiguration.resource, finding.misconfiguration.provider
+        yield from filter(None, (resource, provider))
+    for suppression in finding.suppressions:
+        yield suppression.source
+        yield from filter(None, (suppression.justification,))
+    for rating in finding.ratings:
+        yield rating.source
+    yield from filter(None, (finding.license, finding.component))
+
+
+def _mapped(value: Any, mask: Callable[[str], str]) -> Any:
+    """``value`` with ``mask`` over every text, keys as well; itself where nothing changes."""
+    kind = type(value)
+    if kind is str:
+        return mask(value)
+    if kind is dict:
+        changed = False
+        masked = {}
+        for key, item in value.items():
+            new_key = mask(key)
+            new = _mapped(item, mask) if type(item) in _NESTED else item
+            if new is not item or new_key is not key:
+                changed = changed or new != item or new_key != key
+            masked[new_key] = new
+        return masked if changed else value
+    if kind is list or kind is tuple:
+        items = [_mapped(item, mask) if type(item) in _NESTED else item for item in value]
+        return items if any(map(operator.is_not, items, value)) else value
+    if isinstance(value, Mapping):
+        return _mapped(dict(value), mask)
+    return value
+
+
+_NESTED = frozenset({str, dict, list, tuple})

@@ -26,6 +26,7 @@ _HARD_CODED = re.compile(
 )
 _CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
 _QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,}?)\1""")
+_TELLING = re.compile(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -77,6 +78,16 @@ def is_credential_rule(view: RuleView | None, rule_id: str) -> bool:
     if _HARD_CODED.search(rule_id):
         return True
     return view is not None and not _CREDENTIAL_CWES.isdisjoint(view.cwes)
+
+
+def learn_literals(text: str, redactor: Redactor) -> None:
+    """Know the literals that a message about hard-coded credentials quotes as secrets.
+
+    Plain words are left out: a header's or a field's name is quoted just as often.
+    """
+    for match in _QUOTED.finditer(text):
+        if _TELLING.search(match[2]):
+            redactor.identify(Secret(match[2].replace('\\"', '"').replace("\\\\", "\\")))
 
 
 def without_literals(value: Any, redactor: Redactor) -> Any:
