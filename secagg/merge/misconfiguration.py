@@ -41,7 +41,8 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
     matching.classes(RESOURCE, by_resource)
     for check, nodes in whole.items():
         # Some tools give no place for what is missing from a file, others the whole file.
-        if any(not spots[node].first or spots[node].first == 1 for node in nodes):
+        named_here = {r for node in nodes if (r := _resource(spots[node].finding))}
+        if len(named_here) < 2 and any(spots[node].first <= 1 for node in nodes):
             matching.one_class(FILE, check, nodes, check, strict=True)
     named: dict[tuple[str, str, str], list[list[int]]] = {}
     for nodes in matching.sets():

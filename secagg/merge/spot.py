@@ -16,6 +16,8 @@ SAME_LINES = "overlapping-lines"
 # So many following neighbours of a group are looked at to link what is nearby.
 _NEIGHBOURS = 4
 _FAR = 1 << 30
+# Small regions are matched before the large ones that would run several together.
+_HEIGHTS = (3, 10, 40, _FAR)
 
 
 class Spot:
@@ -87,11 +89,17 @@ def match_places(spots: Sequence[Spot]) -> Matching:
     for label, by_line in lines.items():
         keyed = {f"{label} at {line}": nodes for line, nodes in by_line.items()}
         matching.classes(SAME_LINE, keyed, label=label)
-    for label, nodes in several.items():
-        for overlapping in runs([(spots[n].first, spots[n].last, n) for n in nodes]):
-            if len(overlapping) > 1:
-                key = f"{label} at {spots[overlapping[0]].first}"
-                matching.one_class(SAME_LINES, key, overlapping, label, strict=True)
+    for height in _HEIGHTS:
+        for label, nodes in several.items():
+            spans = [
+                (spots[n].first, spots[n].last, n)
+                for n in nodes
+                if spots[n].last - spots[n].first < height
+            ]
+            for overlapping in runs(spans):
+                if len(overlapping) > 1:
+                    key = f"{label} at {spots[overlapping[0]].first}"
+                    matching.one_class(SAME_LINES, key, overlapping, label, strict=True)
     return matching
 
 

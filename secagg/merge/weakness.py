@@ -1,6 +1,6 @@
 """Weaknesses: when two rules of different tools look for the same thing.
 
-A weakness is a CWE entry, taken up to the broadest entry below the level of a class (a SQL
+A weakness is a CWE entry, and a variant is taken for the entry of which it is one (a SQL
 injection through Hibernate is a SQL injection); where a rule is known to the curated map, the
 weakness is the one that the map says, for many rules carry CWE entries that they only touch.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -19,12 +20,20 @@ _NUMBER = re.compile(r"CWE[-_ ]?0*(\d+)", re.IGNORECASE)
 _DATA = "secagg.merge.data"
 
 
+@dataclass(frozen=True, slots=True)
+class _Taxonomy:
+    """The research concepts of CWE: parents of each entry, and what is a class or a variant."""
+
+    parents: dict[int, tuple[int, ...]]
+    classes: frozenset[int]
+    variants: frozenset[int]
+
+
 @cache
-def _taxonomy() -> tuple[dict[int, tuple[int, ...]], frozenset[int]]:
-    """Parents of each CWE entry (research concepts), and the entries that are classes."""
+def _taxonomy() -> _Taxonomy:
     data = _load("cwe.json")
     parents = {int(child): tuple(of) for child, of in data["parents"].items()}
-    return parents, frozenset(data["classes"])
+    return _Taxonomy(parents, frozenset(data["classes"]), frozenset(data["variants"]))
 
 
 @cache
@@ -47,9 +56,9 @@ def weaknesses(finding: Finding) -> frozenset[str]:
 def _weaknesses(tool: str, rule_id: str, cwes: tuple[str, ...]) -> frozenset[str]:
     known = curated(tool, rule_id)
     if known is not None:
-        return frozenset([broadest(known)])
-    found = {broadest(f"CWE-{int(match[1])}") for cwe in cwes if (match := _NUMBER.match(cwe))}
-    telling = {cwe for cwe in found if int(cwe[4:]) not in _taxonomy()[1]}
+        return frozenset([base(known)])
+    found = {base(f"CWE-{int(match[1])}") for cwe in cwes if (match := _NUMBER.match(cwe))}
+    telling = {cwe for cwe in found if int(cwe[4:]) not in _taxonomy().classes}
     # An entry that is a class says little beside one that is not.
     return frozenset(telling or found)
 
@@ -58,7 +67,7 @@ def main_weakness(labels: frozenset[str]) -> str | None:
     """The one of several weaknesses that names a problem: the most telling, then the oldest."""
     if not labels:
         return None
-    classes = _taxonomy()[1]
+    classes = _taxonomy().classes
     return min(labels, key=lambda cwe: (int(cwe[4:]) in classes, int(cwe[4:])))
 
 
@@ -76,12 +85,12 @@ def curated(tool: str, rule_id: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def broadest(cwe: str) -> str:
-    """The broadest ancestor of a CWE entry that is no class or pillar: the entry's family."""
-    parents, classes = _taxonomy()
+def base(cwe: str) -> str:
+    """The entry of which ``cwe`` is a variant (SQL injection for CWE-564), else ``cwe``."""
+    taxonomy = _taxonomy()
     number = int(cwe[4:])
-    while number not in classes:
-        above = [parent for parent in parents.get(number, ()) if parent not in classes]
+    while number in taxonomy.variants:
+        above = [p for p in taxonomy.parents.get(number, ()) if p not in taxonomy.classes]
         if not above:
             break
         number = min(above)
@@ -91,7 +100,7 @@ def broadest(cwe: str) -> str:
 @lru_cache(maxsize=4096)
 def parents(cwe: str) -> tuple[str, ...]:
     """The direct parents of a CWE entry."""
-    return tuple(f"CWE-{parent}" for parent in _taxonomy()[0].get(int(cwe[4:]), ()))
+    return tuple(f"CWE-{parent}" for parent in _taxonomy().parents.get(int(cwe[4:]), ()))
 
 
 def _load(name: str) -> Any:

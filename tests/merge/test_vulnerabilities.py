@@ -58,7 +58,7 @@ def test_aliases_join_transitively_in_any_order() -> None:
     ],
 )
 def test_other_package_version_or_place_stays_apart(
-    one: dict[str, str], other: dict[str, str]
+    one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     result = merged(
         vulnerability("trivy", "CVE-2019-10744", **one),
