@@ -101,6 +101,7 @@ def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
     finding.kind, finding.severity = kind, severity
     finding.severity_known = bag.get("severityKnown") is not False
     finding.tool = _text(bag, "tool") or finding.tool
+    finding.rule_id = _text(bag, "ruleId") or finding.rule_id
     score = bag.get("score")
     finding.score = float(score) if isinstance(score, int | float) and 0 <= score <= 10 else None
     finding.cwes = _texts(bag, "cwes") or finding.cwes

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+# The base id that code scanning tools use for the root of the checkout.
+ROOT_BASE = "%SRCROOT%"
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
 # uriBaseIds may refer to each other; a longer chain than this is a circle.
