@@ -293,13 +293,14 @@ class ResultReader:
         last = min(place.end_line or place.start_line, len(lines))
         if last > place.start_line:
             value = b"\n".join(lines[place.start_line - 1 : last])
-            return identify(self._redactor, value.decode("utf-8", "replace"))
+            return identify(self._redactor, value.decode("utf-8", "replace"), key=True)
         line = lines[place.start_line - 1].decode("utf-8", "replace")
         before, after = match[: stars[0].start()], match[stars[0].end() :]
         start = line.find(before) + len(before) if before in line else -1
         end = line.find(after, start) if after else len(line)
         if start < 0 or end <= start or end - start != stars[0].end() - stars[0].start():
             return None
+        place.start_column, place.end_column = start + 1, end + 1
         return identify(self._redactor, line[start:end])
 
 

@@ -11,6 +11,8 @@ from secagg.merge.joining import Joining
 from secagg.merge.vulnerabilities import one_place
 
 SECRET = "same secret in the same file"
+OVERLAP = "overlapping columns of the same text"
+AROUND = "lines that hold just this one secret"
 HIDDEN_SECRET = "the only secret known on the lines of a masked one"
 CODE = "same weakness on the same lines"
 CHECK = "same check on the same resource"
@@ -22,6 +24,7 @@ def join_secrets(findings: Sequence[Finding]) -> Joining:
     just one known secret lies there."""
     joining = Joining(len(findings))
     joining.join_alike([_secret_key(finding) for finding in findings], SECRET)
+    _join_overlapping(findings, joining)
     known: defaultdict[tuple[str, int], dict[str, int]] = defaultdict(dict)
     for index, finding in enumerate(findings):
         if finding.secret is not None and finding.secret.id is not None:
@@ -39,6 +42,60 @@ def join_secrets(findings: Sequence[Finding]) -> Joining:
         if len(there) == 1:
             joining.join(next(iter(there.values())), index, HIDDEN_SECRET, _where(finding))
     return joining
+
+
+def _join_overlapping(findings: Sequence[Finding], joining: Joining) -> None:
+    """Detectors cut one secret differently: with its name, with the lines around, or in part.
+
+    In one text (the work tree's, or that of one commit) overlapping columns of a line are one
+    secret; a match of several lines is the one that lies inside, if it is just one.
+    """
+    texts: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
+    for index, finding in enumerate(findings):
+        sighting, place = finding.secret, finding.location
+        if sighting is not None and place.uri is not None and place.start_line is not None:
+            commit = place.commit if sighting.in_history else None
+            texts[place_of(place), commit].append(index)
+    for indices in texts.values():
+        if len(indices) > 1:
+            _join_columns(findings, indices, joining)
+            _join_around(findings, indices, joining)
+
+
+def _join_columns(findings: Sequence[Finding], indices: Sequence[int], joining: Joining) -> None:
+    spans = []
+    for index in indices:
+        place = findings[index].location
+        if place.start_column is not None or place.end_column is not None:
+            first = place.start_column or 1
+            if (place.end_line or place.start_line) == place.start_line:
+                # Of a decoded secret only the first column is known.
+                spans.append((place.start_line or 0, first, place.end_column or first + 1, index))
+    reach: tuple[int, int, int] | None = None
+    for line, first, end, index in sorted(spans):
+        if reach is not None and line == reach[0] and first < reach[1]:
+            joining.join(reach[2], index, OVERLAP, _where(findings[index]))
+            reach = (line, max(end, reach[1]), reach[2])
+        else:
+            reach = (line, end, index)
+
+
+def _join_around(findings: Sequence[Finding], indices: Sequence[int], joining: Joining) -> None:
+    wide = [i for i in indices if len(_lines(findings[i])) > 1]
+    if not wide:
+        return
+    by_line: defaultdict[int, set[int]] = defaultdict(set)
+    for index in indices:
+        if index not in wide:
+            by_line[findings[index].location.start_line or 0].add(index)
+    for index in wide:
+        inside = {
+            joining.find(other)
+            for line in _lines(findings[index])
+            for other in by_line.get(line, ())
+        }
+        if len(inside) == 1:
+            joining.join(inside.pop(), index, AROUND, _where(findings[index]))
 
 
 def join_code(findings: Sequence[Finding]) -> Joining:

@@ -13,24 +13,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import attr
-import sarif_om as om  # type: ignore[import-untyped]
+import sarif_om as om
 
 from secagg import __version__
-from secagg.finding import Finding, Kind, Location, Rule, Severity
+from secagg.finding import Finding, Kind, Location, Rule, SarifOrigin, Severity
 from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.redact import MASK
 from secagg.sarif.bag import VERSION as BAG_VERSION
 from secagg.sarif.bag import source_bag, to_bag
+from secagg.sarif.conform import conform_result, conform_run
 from secagg.sarif.model import GroupedResult, Invocation, SarifRun
 from secagg.sarif.severity import LEVEL, PROBLEM_SEVERITY, security_severity
-from secagg.sarif.uris import encode_path
+from secagg.sarif.uris import UriResolver, encode_path, is_absolute
 
 IDENTITY = "secagg/v1"
 ROOT_BASE = "%SRCROOT%"
 
 _NAMESPACE = uuid.UUID("6f0f0f6e-5a0b-5c0e-9d52-0d6f5e0f3c11")
 _MOST_TAGS = 20
-_ABSOLUTE = re.compile(r"\s*(?:file:|/|[A-Za-z]:[\\/])", re.IGNORECASE)
 
 
 def correlation_guid(identity: str) -> str:
@@ -154,7 +154,7 @@ def adopted_frame(run: SarifRun, frame: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(former, str) and former != run.category and run.category is not None:
         properties["secagg"] = {**properties["secagg"], "automationId": former}
     kept["properties"] = properties
-    return kept
+    return conform_run(kept, run.tool)
 
 
 def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
     result["properties"] = {**properties, "secagg": bag} if properties else {"secagg": bag}
     if grouped is not None:
         _add_group(result, bag, grouped)
-    return result
+    return conform_result(result, finding.message or finding.title)
 
 
 def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> dict[str, Any]:
@@ -203,9 +203,47 @@ def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> dict[str, 
             else {"kind": s.kind, "status": s.status}
             for s in finding.suppressions
         ]
+    if finding.sarif is not None:
+        _carry(result, finding.sarif)
     if grouped is not None:
         _add_group(result, bag, grouped)
     return result
+
+
+def _carry(result: dict[str, Any], origin: SarifOrigin) -> None:
+    """What a SARIF result says of flows and fixes, taken over into a run of another tool.
+
+    Indices into the tables of its own run mean nothing there and are resolved or left out.
+    """
+    uris = UriResolver(origin.run, None)
+    for key in ("codeFlows", "stacks", "fixes", "graphs", "rank", "hostedViewerUri"):
+        if key in origin.result:
+            result[key] = _portable(origin.result[key], uris)
+    related = origin.result.get("relatedLocations")
+    if related:
+        result["relatedLocations"] = _portable(related, uris)
+    said = origin.result.get("message")
+    if isinstance(said, Mapping) and isinstance(said.get("markdown"), str):
+        result["message"] = {**result["message"], "markdown": said["markdown"]}
+        if isinstance(said.get("arguments"), list):
+            result["message"]["arguments"] = said["arguments"]
+
+
+def _portable(value: Any, uris: UriResolver) -> Any:
+    if isinstance(value, Mapping):
+        made: dict[str, Any] = {}
+        for key, item in value.items():
+            if key in ("index", "parentIndex", "taxa"):
+                continue
+            if key == "artifactLocation" and isinstance(item, Mapping):
+                path = uris.path(item)
+                made[key] = {"uri": encode_path(path), "uriBaseId": ROOT_BASE} if path else {}
+                continue
+            made[key] = _portable(item, uris)
+        return made
+    if isinstance(value, list):
+        return [_portable(item, uris) for item in value]
+    return value
 
 
 def location(place: Location, bag: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -225,7 +263,7 @@ def location(place: Location, bag: dict[str, Any] | None = None) -> dict[str, An
         if place.end_column is not None and place.end_column >= 1:
             region["endColumn"] = place.end_column
     artifact: dict[str, Any] = {"uri": encode_path(uri)}
-    if not _ABSOLUTE.match(uri):
+    if not is_absolute(uri):
         artifact["uriBaseId"] = ROOT_BASE
     written: dict[str, Any] = {"physicalLocation": {"artifactLocation": artifact, "region": region}}
     if place.logical:
@@ -360,6 +398,6 @@ def _run_properties(run: SarifRun, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_path(base: Any) -> Any:
     """A base id without the place on this machine that it stood for."""
-    if isinstance(base, Mapping) and _ABSOLUTE.match(str(base.get("uri") or "")):
+    if isinstance(base, Mapping) and is_absolute(str(base.get("uri") or "")):
         return {key: value for key, value in base.items() if key != "uri"}
     return base

@@ -29,9 +29,10 @@ from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
 from secagg.redact import Redactor
 from secagg.sarif import gaps, producers, secrets
+from secagg.sarif.bag import from_bag
 from secagg.sarif.rules import LEVELS, RuleTable, RuleView, security_severity
 from secagg.sarif.text import first_sentence, message_text
-from secagg.sarif.uris import UriResolver
+from secagg.sarif.uris import UriResolver, is_absolute
 
 VERSION = "2.1.0"
 
@@ -171,6 +172,10 @@ class _RunReader:
         self.uris = UriResolver(run, context.root)
         self.overrides = _overrides(self.frame, self.rules)
         self._logical = run.get("logicalLocations")
+        if isinstance(self.frame.get("artifacts"), list):
+            artifacts = self.uris.relative(self.frame["artifacts"])
+            if artifacts is not self.frame["artifacts"]:
+                self.frame = {**self.frame, "artifacts": artifacts}
 
     def read_into(self, parsed: ParsedReport) -> None:
         if self.results is None:
@@ -233,6 +238,8 @@ class _RunReader:
         partial = result.get("partialFingerprints")
         given = result.get("fingerprints")
         fingerprints = {**given, **(partial or _EMPTY)} if given else partial or _EMPTY
+        if places and _is_absolute_place(locations[0]):
+            result = self.uris.relative(result)
         finding = Finding(
             tool=self.tool,
             kind=kind,
@@ -268,6 +275,10 @@ class _RunReader:
         elif kind is Kind.LICENSE:
             finding.package = producers.package_of(view, result, message)
             finding.license = rule.name or rule.id
+        bag = properties.get("secagg")
+        if isinstance(bag, dict):
+            # We wrote this ourselves: it says more than could be worked out again.
+            from_bag(finding, bag)
         return finding
 
     def _nameless(self, result: Mapping[str, Any]) -> RuleView:
@@ -387,6 +398,11 @@ class _RunReader:
 
 class _Odd(Exception):
     """One result that cannot become a finding; the text holds nothing of the result."""
+
+
+def _is_absolute_place(place: Mapping[str, Any]) -> bool:
+    uri = _mapping(_mapping(place.get("physicalLocation")).get("artifactLocation")).get("uri")
+    return isinstance(uri, str) and is_absolute(uri)
 
 
 def _suppression(value: Mapping[str, Any]) -> Suppression:
