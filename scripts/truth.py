@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,16 @@ def expected_of_gitleaks(truth: dict[str, Any], *, history: bool) -> set[Sightin
     }
 
 
+def expected_of_snyk(truth: dict[str, Any]) -> set[Sighting]:
+    """What ``snyk test --all-projects`` shall report about main, without lines: it has none."""
+    return {
+        replace(sighting, path=problem.get("paths", {}).get("snyk", sighting.path), line=0)
+        for problem in truth["problems"]
+        if "snyk" in problem["seen_by"] and "snyk" not in problem.get("needs", {})
+        for sighting in _sightings(problem, "snyk")
+    }
+
+
 def reported_by_trivy(report: dict[str, Any]) -> Iterator[Sighting]:
     """Every vulnerability, misconfiguration and secret of a Trivy report, in its order."""
     for result in report.get("Results", []):
@@ -86,6 +96,19 @@ def reported_by_gitleaks(report: list[dict[str, Any]]) -> Iterator[Sighting]:
     """Every leak of a Gitleaks report, in its order."""
     for leak in report:
         yield Sighting(leak["RuleID"], leak["File"], leak["StartLine"], commit=leak["Commit"])
+
+
+def reported_by_snyk(report: list[dict[str, Any]]) -> Iterator[Sighting]:
+    """Every vulnerability and license issue of a Snyk report, once for each dependency path."""
+    for project in report:
+        for found in project["vulnerabilities"]:
+            yield Sighting(
+                found["id"],
+                project["displayTargetFile"],
+                0,
+                found["packageName"],
+                found["version"],
+            )
 
 
 def _sightings(problem: dict[str, Any], tool: str) -> Iterator[Sighting]:

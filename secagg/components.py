@@ -68,12 +68,13 @@ def component_of(uri: str | None, components: Iterable[Component]) -> str:
 
 
 def _component(root: Path, directory: Path, files: list[str]) -> Component:
-    kinds = {name: kind for name in files if (kind := _ecosystem(name))}
+    kinds = {name: kind for name in files if (kind := ecosystem_of(name))}
     path = directory.relative_to(root).as_posix()
     return Component(path, tuple(sorted(set(kinds.values()))), tuple(sorted(kinds)))
 
 
-def _ecosystem(name: str) -> str | None:
+def ecosystem_of(name: str) -> str | None:
+    """The ecosystem (purl type, or ``docker``) of a manifest by its file name, if it is one."""
     if name.startswith("requirements") and name.endswith(".txt"):
         return "pypi"
     if name.startswith("Dockerfile.") or name.endswith(".Dockerfile"):

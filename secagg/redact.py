@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from secagg.parsing import ParsedReport
 
 __all__ = ["MASK", "Redactor", "Secret"]
+
+
+_LONGEST_SEEN = 256
+_MOST_SEEN = 20_000
 
 
 class Secret:
@@ -56,6 +61,8 @@ class Redactor:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._known = KnownValues()
+        # Texts already looked at: most of a report's strings, its keys above all, recur.
+        self._seen: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._known)} values)"
@@ -67,7 +74,8 @@ class Redactor:
         """The keyed hash (HMAC-SHA-256) by which ``secret`` is known; remembers the value."""
         value = secret.reveal().strip()
         digest = hmac.new(self._key, value.encode("utf-8", "surrogatepass"), hashlib.sha256)
-        self._known.add(value)
+        if self._known.add(value):
+            self._seen.clear()
         return f"hmac-sha256:{digest.hexdigest()}"
 
     def mask(self, text: str) -> str:
@@ -91,7 +99,18 @@ class Redactor:
             return self.mask(value)
         if self._clean(value, shapes=True):
             return value
-        return _mapped(value, self.mask)
+        return _mapped(value, self._mask_often)
+
+    def _mask_often(self, text: str) -> str:
+        seen = self._seen
+        masked = seen.get(text)
+        if masked is None:
+            masked = self.mask(text)
+            if len(text) <= _LONGEST_SEEN:
+                if len(seen) >= _MOST_SEEN:
+                    seen.clear()
+                seen[text] = masked
+        return masked
 
     def scrub(self, finding: Finding) -> None:
         """Take every known value out of all texts of ``finding``."""
@@ -200,14 +219,6 @@ class _Scrubbing:
             self._object(value)
         return value
 
-    def scrub_all(self, findings: Iterable[Finding]) -> None:
-        """Mask the texts of all ``findings`` with what is known by now, whoever told it."""
-        for finding in findings:
-            finding.title = self.mask(finding.title)
-            finding.message = self.mask(finding.message)
-            if finding.fix is not None:
-                finding.fix = self.mask(finding.fix)
-
 
 _NOT_TEXT = frozenset({"kind", "severity", "sarif", "identity", "line_hash", "id", "rule"})
 
@@ -249,12 +260,25 @@ def _texts(finding: Finding) -> Iterable[str]:
 
 def _mapped(value: Any, mask: Callable[[str], str]) -> Any:
     """``value`` with ``mask`` over every text, keys as well; itself where nothing changes."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return mask(value)
+    if kind is dict:
+        changed = False
+        masked = {}
+        for key, item in value.items():
+            new_key = mask(key)
+            new = _mapped(item, mask) if type(item) in _NESTED else item
+            if new is not item or new_key is not key:
+                changed = changed or new != item or new_key != key
+            masked[new_key] = new
+        return masked if changed else value
+    if kind is list or kind is tuple:
+        items = [_mapped(item, mask) if type(item) in _NESTED else item for item in value]
+        return items if any(map(operator.is_not, items, value)) else value
     if isinstance(value, Mapping):
-        masked = {mask(key): _mapped(item, mask) for key, item in value.items()}
-        return value if masked == value else masked
-    if isinstance(value, list | tuple):
-        items = [_mapped(item, mask) for item in value]
-        return value if items == list(value) else items
+        return _mapped(dict(value), mask)
     return value
+
+
+_NESTED = frozenset({str, dict, list, tuple})

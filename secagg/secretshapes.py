@@ -49,12 +49,25 @@ _REFERENCE = (
     r"(?![A-Za-z0-9_]))"
 )
 
-_WORDS = (
-    *(
+# Pieces of _WORD that are rare elsewhere: "pass" and "key" alone stand in half of all code.
+_PIECES = (
+    *("passw", "passp", "passc", "pwd", "secret", "token", "credential", "webhook"),
+    # the letter before "key": api, access and shared access, private, client secret, auth, ...
+    *(f"{before}key" for before in "_-isetrhgn"),
+)
+_WORDS = tuple(
+    dict.fromkeys(
         variant
-        for word in ("pass", "pwd", "secret", "token", "key", "credential", "webhook")
-        for variant in (word, word.capitalize(), word.upper())
-    ),
+        for piece in _PIECES
+        for variant in (
+            piece,
+            piece.upper(),
+            piece.capitalize(),
+            piece.replace("key", "Key"),
+            piece.replace("passw", "passW"),
+            piece.replace("passw", "PassW"),
+        )
+    )
 )
 
 

@@ -46,7 +46,7 @@ _WRAPPED = re.compile(
 _BREAKS = re.compile(r"(?:\s|\\[nrt])+")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 _IN_RUN = bytes(
-    1 if chr(byte).isalnum() and byte < 128 or chr(byte) in "+/_-=" else 0 for byte in range(256)
+    1 if (chr(byte).isalnum() and byte < 128) or chr(byte) in "+/_-=" else 0 for byte in range(256)
 )
 
 
@@ -65,14 +65,18 @@ class KnownValues:
     def __len__(self) -> int:
         return len(self._values)
 
-    def add(self, value: str) -> None:
-        """Remember ``value``, unless it is too short or too common to be looked for."""
+    def add(self, value: str) -> bool:
+        """Remember ``value``, unless it is too short or too common to be looked for.
+
+        True if it was not known.
+        """
         if len(value) < _SHORTEST or value in self._values or value.lower() in _COMMON:
-            return
+            return False
         self._values.add(value)
         self._waiting.append(value)
         if len(self._waiting) > _MOST_WAITING:
             self._settle()
+        return True
 
     def may_be_in(self, data: bytes) -> bool:
         """False if UTF-8 ``data`` surely holds no known value in any form."""

@@ -1,9 +1,10 @@
-"""The sample monorepo is what its truth file says, by the word of the real Trivy and Gitleaks."""
+"""The sample monorepo is what its truth file says, by the word of the real scanners."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sysconfig
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from scripts import planted, sample_repo, trivy_db, truth
+from tests.standins.snyk_api import SnykApi
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sysconfig.get_path("scripts"))
@@ -75,6 +77,17 @@ def test_gitleaks_reports_what_the_truth_says_of_the_history(sample: Path, tmp_p
             rules = problem["rules"]["gitleaks"]
             seen = {s.commit for s in reported if s.path in its_places and s.rule in rules}
             assert set(problem["commits"]) <= seen, problem["id"]
+
+
+def test_snyk_reports_what_the_truth_says_and_nothing_else(sample: Path, tmp_path: Path) -> None:
+    with SnykApi() as api:
+        environment = {**api.environment(), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        command: list[str | Path] = [TOOLS / "snyk", "test", "--all-projects", "--json"]
+        ran = subprocess.run(command, cwd=sample, env=environment, capture_output=True, check=False)
+    assert ran.returncode == 1, ran.stderr
+    assert set(truth.reported_by_snyk(json.loads(ran.stdout))) == truth.expected_of_snyk(
+        truth.load()
+    )
 
 
 def test_two_builds_have_the_same_commits(sample: Path, tmp_path: Path) -> None:

@@ -28,19 +28,22 @@ class Masker(dict[str, str]):
         return None if text is None else self[text]
 
 
-def identify(redactor: Redactor, value: str | None) -> str | None:
+def identify(redactor: Redactor, value: str | None, *, key: bool = False) -> str | None:
     """The keyed hash of a secret's value; None where the tool had masked it.
 
-    Line ends are made equal. A private key is brought to one form (its lines, without
-    indentation and blank lines, also where they were written as ``\\n``), so that tools which
-    quote it differently agree; the form in which it was written is remembered too.
+    Line ends are made equal. A private key is brought to one form (the lines between its BEGIN
+    and END, without indentation and blank lines, also where they were written as ``\\n``), so
+    that tools which quote it differently agree; ``key`` says that it is one whose BEGIN the
+    tool left out. The form in which a value was written is remembered too.
     """
     if value is None or is_masked(value):
         return None
     normal = value.replace("\r\n", "\n").replace("\r", "\n")
-    if "-----BEGIN" in normal:
-        lines = _ESCAPED_BREAK.sub("\n", normal).split("\n")
-        normal = "\n".join(stripped for line in lines if (stripped := line.strip()))
+    if key or "-----BEGIN" in normal:
+        lines = [line.strip() for line in _ESCAPED_BREAK.sub("\n", normal).split("\n")]
+        redactor.identify(Secret("\n".join(line for line in lines if line)))
+        body = [line for line in lines if line and not line.startswith("-----")]
+        normal = "\n".join(body) if body else normal
     if normal != value:
         redactor.identify(Secret(value))
     return redactor.identify(Secret(normal))

@@ -33,7 +33,7 @@ def assemble(
     line hashes can be computed.
     """
     findings = [f for result in results for parsed in result.parsed for f in parsed.findings]
-    redactor.scrub_all(findings)
+    redactor.scrub_reports(parsed for result in results for parsed in result.parsed)
     for finding in findings:
         finding.component = component_of(finding.location.uri, components)
 

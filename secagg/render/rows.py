@@ -96,4 +96,5 @@ def _fix(finding: Finding) -> str | None:
     vulnerability = finding.vulnerability
     if vulnerability is not None and vulnerability.fixed_versions:
         return "fixed in " + " or ".join(vulnerability.fixed_versions)
-    return finding.fix
+    # What to do about a secret is always the same, and the gate's reason says it once.
+    return None if finding.kind is Kind.SECRET else finding.fix

@@ -9,10 +9,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+# The base id that code scanning tools use for the root of the checkout.
+ROOT_BASE = "%SRCROOT%"
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
 # uriBaseIds may refer to each other; a longer chain than this is a circle.
 _LONGEST_CHAIN = 16
+
+
+_ABSOLUTE = re.compile(r"\s*(?:file:|/|[A-Za-z]:[\\/])", re.IGNORECASE)
+_LOCATIONS = frozenset({"artifactLocation", "analysisTarget", "location"})
+
+
+def is_absolute(uri: str) -> bool:
+    """True for a ``file:`` URI and for an absolute path of any system."""
+    return _ABSOLUTE.match(uri) is not None
 
 
 def encode_path(path: str) -> str:
@@ -51,6 +63,35 @@ class UriResolver:
         except KeyError:
             path = self._seen[key] = self._resolve(uri, base, index)
             return path
+
+    def relative(self, value: Any) -> Any:
+        """``value`` with every absolute URI of a file below the root made relative to it.
+
+        Itself where there is none; only ``artifactLocation`` objects are looked at.
+        """
+        if isinstance(value, dict):
+            made = {
+                key: self._relative_location(item)
+                if key in _LOCATIONS and isinstance(item, dict)
+                else self.relative(item)
+                for key, item in value.items()
+            }
+            return made if any(made[key] is not item for key, item in value.items()) else value
+        if isinstance(value, list):
+            items = [self.relative(item) for item in value]
+            changed = any(new is not old for new, old in zip(items, value, strict=True))
+            return items if changed else value
+        return value
+
+    def _relative_location(self, location: dict[str, Any]) -> Any:
+        uri = location.get("uri")
+        if not isinstance(uri, str) or not is_absolute(uri):
+            return self.relative(location)
+        path = self.path(location)
+        if path is None or is_absolute(path) or _SCHEME.match(path):
+            return location
+        kept = {key: item for key, item in location.items() if key != "uriBaseId"}
+        return {**kept, "uri": encode_path(path)}
 
     def _resolve(self, uri: Any, base: Any, index: Any) -> str | None:
         if not isinstance(uri, str):

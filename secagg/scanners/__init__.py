@@ -11,7 +11,10 @@ from secagg.scanners.base import RunContext, Scanner
 
 SCANNERS = {
     "trivy": "secagg.scanners.trivy:TrivyScanner",
+    "snyk": "secagg.scanners.snyk:SnykScanner",
+    "codeql": "secagg.scanners.codeql:CodeqlScanner",
     "gitleaks": "secagg.scanners.gitleaks:GitleaksScanner",
+    "trufflehog": "secagg.scanners.trufflehog:TrufflehogScanner",
 }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from secagg.components import Component
+from secagg.components import Component, ecosystem_of
 
 # Files with the versions that a build uses, by ecosystem; any one of them is enough.
 LOCK_FILES = {
@@ -52,6 +52,8 @@ def _unread(
         return
     for name in component.manifests:
         path = (here / name).as_posix()
+        if ecosystem_of(name) != ecosystem:
+            continue
         if _declares(root / path) and not _locked_above(root, here, ecosystem):
             yield f"{path} has dependencies but no lock file: they were not checked"
 

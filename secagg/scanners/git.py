@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.components import ROOT
-from secagg.process import Command, Result, environment, last_lines, private_directory, run
+from secagg.process import Command, Result, environment, private_directory, run
 from secagg.scanners.base import RunContext
 from secagg.scanners.program import Unusable
+from secagg.sourcetree import walk
 
 _TIMEOUT = 120.0
+_LARGEST = 16 * 1024 * 1024
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 
 # A user's own git settings that change what `git log -p` prints, set back to their defaults:
@@ -122,6 +124,24 @@ def find_repository(root: Path, context: RunContext) -> Repository | None:
     )
 
 
+def count_lines(target: Path, repository: Repository | None, text: str, context: RunContext) -> int:
+    """How many lines of the text files in ``target`` contain ``text``."""
+    if repository is not None:
+        result, out = _git(
+            ["grep", "--untracked", "-I", "-h", "-c", "--fixed-strings", "-e", text, "--", "."],
+            target,
+            context,
+        )
+        if result.exited(0, 1):
+            return sum(int(line) for line in out.split() if line.isdigit())
+    needle, count = text.encode(), 0
+    for directory, files in walk(target):
+        for path in (directory / name for name in files):
+            if path.is_file() and path.stat().st_size <= _LARGEST:
+                count += sum(needle in line for line in path.read_bytes().splitlines())
+    return count
+
+
 def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[Result, str]:
     program = shutil.which("git", path=environment(context.environ)["PATH"]) or "/usr/bin/git"
     with private_directory() as directory:
@@ -136,5 +156,4 @@ def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[Resu
             context.cancellation,
         )
         out = result.stdout.read_text("utf-8", "surrogateescape")
-        last_lines(result.stderr, context.redactor)
     return result, out

@@ -47,7 +47,9 @@ class GitleaksScanner:
 
     def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
         """One job a mode and scope. Raises ConfigError for options that do not fit."""
-        options = read_options(GitleaksOptions, self.name, request.options.get(self.name, {}))
+        options = read_options(
+            GitleaksOptions, self.name, request.options.get(self.name, {}), request.root
+        )
         program = prepare(MAKE, options, self._context)
         if isinstance(program, ToolRun):
             return [program]
@@ -122,13 +124,13 @@ class _GitleaksJob(ProgramJob):
         if wrong := _WRONG.findall(log):
             said = self.program.context.redactor.mask("; ".join(wrong[:3]))
             raise Unusable("Gitleaks reported errors, its result cannot be trusted", said)
-        tool_run.reports.append(self.report(read_report(report, "Gitleaks")))
+        tool_run.reports.append(self.report(read_report(report, "Gitleaks"), rooted=True))
         self._shape(tool_run)
         return result
 
     def _rules(self, directory: Path) -> list[str]:
         if self.options.config is not None:
-            return [f"--config={self.options.config.expanduser().absolute()}"]
+            return [f"--config={self.options.config}"]
         if self.options.trust_target_config and self._target_has(".gitleaks.toml"):
             return [f"--config={self.target / '.gitleaks.toml'}"]
         ours = directory / "gitleaks.toml"

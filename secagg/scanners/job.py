@@ -102,9 +102,9 @@ class ProgramJob(ABC):
             raise explain(result, self.program)
         return result
 
-    def report(self, data: bytes) -> RawReport:
-        """``data`` as a report of this run."""
-        limited = None if self.component == ROOT else self.component
+    def report(self, data: bytes, *, rooted: bool = False) -> RawReport:
+        """``data`` as a report of this run; ``rooted`` if its paths start at the root anyway."""
+        limited = None if rooted or self.component == ROOT else self.component
         return RawReport(name=self.title, data=data, tool=self.tool, component=limited)
 
 
@@ -158,7 +158,7 @@ def components_in(request: ScanRequest, scope: str) -> list[Component]:
 
 
 def read_report(path: Path, title: str) -> bytes:
-    """The bytes of a report file. Raises Unusable if the tool did not write it, or left it empty."""
+    """The bytes of a report file. Raises Unusable if it is missing or empty."""
     try:
         data = path.read_bytes()
     except OSError:

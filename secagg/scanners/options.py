@@ -74,8 +74,8 @@ class CodeqlOptions(ToolOptions):
     """``languages`` replaces detection; ``build_modes`` and ``suite`` are CodeQL's own words.
 
     ``threads`` and ``ram`` (megabytes) are fitted to the machine where not given. ``packs``
-    are query packs to run besides the suite. ``offline`` downloads none. ``trusted`` says
-    that the code may be executed: autobuild, and the Rust extractor (build scripts), need it.
+    are query packs to run besides the suite. ``offline`` downloads none. ``allow_builds``
+    lets it execute the project's code: autobuild, and the Rust extractor (build scripts), do.
     """
 
     languages: list[Word] = []
@@ -85,7 +85,7 @@ class CodeqlOptions(ToolOptions):
     threads: Annotated[int, Field(ge=0)] | None = None
     ram: Annotated[int, Field(ge=1024)] | None = None
     offline: bool = False
-    trusted: bool = False
+    allow_builds: bool = True
 
 
 class GitleaksOptions(ToolOptions):
@@ -120,11 +120,31 @@ OPTIONS: dict[str, type[ToolOptions]] = {
 _Options = TypeVar("_Options", bound=ToolOptions)
 
 
-def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any]) -> _Options:
-    """The settings of ``tool``, checked. Raises :class:`ConfigError` naming the first wrong key."""
+def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any], root: Path) -> _Options:
+    """The settings of ``tool``, checked, paths in them made absolute (relative to ``root``).
+
+    Raises :class:`ConfigError` naming the first wrong key.
+    """
     try:
-        return kind.model_validate(dict(given))
+        options = kind.model_validate(dict(given))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in ("tools", tool, *first["loc"]))
         raise ConfigError(f"{key}: {first['msg']}") from None
+    return options.model_copy(
+        update={name: _absolute(value, root) for name, value in options if name in _paths(kind)}
+    )
+
+
+def _paths(kind: type[ToolOptions]) -> set[str]:
+    return {
+        name
+        for name, field in kind.model_fields.items()
+        if field.annotation in (Path | None, list[Path])
+    }
+
+
+def _absolute(value: Any, root: Path) -> Any:
+    if isinstance(value, list):
+        return [_absolute(item, root) for item in value]
+    return root / value.expanduser() if isinstance(value, Path) else value

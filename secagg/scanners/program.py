@@ -14,6 +14,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from secagg.process import (
+    DEFAULT_GRACE,
+    DEFAULT_OUTPUT_LIMIT,
     Command,
     Ended,
     Result,
@@ -101,6 +103,8 @@ class Program:
                 self.context.environ, self.make.own, {**self.make.extra, **(extra or {})}
             ),
             timeout=timeout,
+            grace=DEFAULT_GRACE,
+            output_limit=DEFAULT_OUTPUT_LIMIT,
             watched=watched,
             memory_limit=None if megabytes is None else megabytes * 1024 * 1024,
         )
@@ -122,7 +126,7 @@ def digest(path: Path) -> str:
 def locate(make: Make, options: ToolOptions, environ: Mapping[str, str]) -> Path:
     """Where the program is. Raises :class:`Unusable` if it is nowhere."""
     if options.path is not None:
-        path = options.path.expanduser().absolute()
+        path = options.path.absolute()
         if not path.is_file():
             raise Unusable(f"{path} does not exist", f"correct tools.{make.name}.path or remove it")
         if not os.access(path, os.X_OK):
@@ -196,7 +200,9 @@ def _ask_version(program: Program) -> str:
         if not result.exited(0):
             failure = explain(result, program)
             raise Unusable(f"its version cannot be read: {failure.reason}", failure.hint)
-        said = result.stdout.read_text("utf-8", "replace")
+        said = "\n".join(  # TruffleHog says it on standard error
+            stream.read_text("utf-8", "replace") for stream in (result.stdout, result.stderr)
+        )
     match = re.search(make.version_pattern, said)
     if match is None:
         raise Unusable(

@@ -95,13 +95,15 @@ class TrivyScanner:
 
         Raises ConfigError for options that do not fit.
         """
-        options = read_options(TrivyOptions, self.name, request.options.get(self.name, {}))
+        options = read_options(
+            TrivyOptions, self.name, request.options.get(self.name, {}), request.root
+        )
         program = prepare(MAKE, options, self._context)
         if isinstance(program, ToolRun):
             return [program]
         work = [("fs", scope, str(request.root / scope)) for scope in scopes(request)]
         work += [("image", ROOT, image) for image in options.images]
-        work += [("sbom", ROOT, str(request.root / sbom)) for sbom in options.sboms]
+        work += [("sbom", ROOT, str(sbom)) for sbom in options.sboms]
         return [
             TrivyJob(
                 program=program,
@@ -161,7 +163,7 @@ class TrivyJob(ProgramJob):
         else:
             yield f"--scanners={','.join(self.options.scanners)}"
         if self.options.cache_dir is not None:
-            yield f"--cache-dir={self.options.cache_dir.expanduser().absolute()}"
+            yield f"--cache-dir={self.options.cache_dir}"
         if self.options.offline:
             yield "--offline-scan"
             yield "--skip-db-update"

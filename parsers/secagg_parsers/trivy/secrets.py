@@ -6,6 +6,7 @@ at which byte of the file the secret begins.
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 
 from secagg.finding import Finding, Kind, Rule, SecretSighting
@@ -17,6 +18,7 @@ from secagg_parsers.places import Lines
 from secagg_parsers.trivy.artifact import Target
 
 _STAR = ord("*")
+_TOKEN = frozenset((string.ascii_letters + string.digits + "-_").encode())
 _SHORTEST = 8
 _MOST_SHIFTS = 100
 
@@ -99,7 +101,7 @@ class Secrets:
         if last is not None and last > first:
             lines = self._lines.of(uri)
             block = _block(lines, first, min(last, len(lines)))
-            return _Sighting(identify(self._redactor, block)) if block else None
+            return _Sighting(identify(self._redactor, block, key=True)) if block else None
         offset = whole(entry, "Offset")
         begin = None
         if offset is not None:
@@ -107,7 +109,11 @@ class Secrets:
         span = _hidden(line, match.encode("utf-8", "surrogatepass"), begin)
         if span is None:
             return None
-        value = line[span[0] : span[1]].decode("utf-8", "replace")
+        end = span[1]
+        # Some rules mask the first part of a token only: the rest of it follows in clear.
+        while end < len(line) and line[end] in _TOKEN:
+            end += 1
+        value = line[span[0] : end].decode("utf-8", "replace")
         before = line[: span[0]].decode("utf-8", "replace")
         column = len(before) + 1
         return _Sighting(identify(self._redactor, value), (column, column + len(value)))

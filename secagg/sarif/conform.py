@@ -1,0 +1,205 @@
+"""What a producer wrote against the schema, put where the schema allows it.
+
+A file may be read that breaks the schema here and there (the standard's own example does).
+Written as it is, our file would break it too and might be refused as a whole. So a member
+that the schema does not know, or whose value it forbids, is moved into the property bag of
+its object, under ``secagg/moved``; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import orjson
+
+MOVED = "secagg/moved"
+
+_Check = Callable[[Any], Any]
+_BAD = object()
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of SARIF 2.1.0 that this package carries."""
+    file = resources.files("secagg") / "schemas" / "sarif-2.1.0.schema.json"
+    loaded: dict[str, Any] = orjson.loads(file.read_bytes())
+    return loaded
+
+
+def conform_result(result: dict[str, Any], message: str) -> dict[str, Any]:
+    """``result`` as the schema allows it; itself if it is. ``message`` stands in for none."""
+    return _conform("result", result, {"message": {"text": message}})
+
+
+def conform_run(frame: dict[str, Any], tool: str) -> dict[str, Any]:
+    """A run's frame as the schema allows it; itself if it is."""
+    return _conform("run", frame, {"tool": {"driver": {"name": tool}}})
+
+
+def _conform(name: str, value: dict[str, Any], needed: dict[str, Any]) -> dict[str, Any]:
+    checked = _checks()(name)(value)
+    if checked is _BAD:
+        kept = {key: item for key, item in value.items() if key not in needed}
+        moved = {key: value[key] for key in needed if key in value}
+        checked = _checks()(name)(_with_moved({**kept, **needed}, moved))
+    assert checked is not _BAD
+    result: dict[str, Any] = checked
+    return result
+
+
+@cache
+def _checks() -> Callable[[str], _Check]:
+    """The check for each definition of the schema, compiled when it is first needed."""
+    definitions = schema()["definitions"]
+    made: dict[str, _Check] = {}
+
+    def named(name: str) -> _Check:
+        if name not in made:
+            # Definitions refer to each other in circles.
+            made[name] = lambda value: made[name](value)
+            made[name] = compiled(definitions[name])
+        return made[name]
+
+    def compiled(node: Mapping[str, Any]) -> _Check:
+        if "$ref" in node:
+            name = node["$ref"].rpartition("/")[2]
+            check = made.get(name)
+            return check if check is not None else named(name)
+        kind = node.get("type")
+        if kind == "object":
+            return _object(node, compiled)
+        if kind == "array":
+            return _array(node, compiled)
+        return _scalar(node)
+
+    return named
+
+
+def _scalar(node: Mapping[str, Any]) -> _Check:
+    kinds = _TYPES.get(node.get("type", ""))
+    choices = frozenset(node["enum"]) if "enum" in node else None
+    pattern = re.compile(node["pattern"]) if "pattern" in node else None
+    low, high = node.get("minimum"), node.get("maximum")
+
+    def simple(value: Any) -> Any:
+        return value if type(value) in kinds else _BAD  # type: ignore[operator]
+
+    def check(value: Any) -> Any:
+        if kinds is not None and type(value) not in kinds:
+            return _BAD
+        if choices is not None and (type(value) in (dict, list) or value not in choices):
+            return _BAD
+        if pattern is not None and not pattern.search(value):
+            return _BAD
+        if (low is not None and value < low) or (high is not None and value > high):
+            return _BAD
+        return value
+
+    plain = choices is None and pattern is None and low is None and high is None
+    return simple if plain and kinds is not None else check
+
+
+def _array(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Check]) -> _Check:
+    of_item = compiled(node["items"]) if "items" in node else None
+    unique = bool(node.get("uniqueItems"))
+    fewest = node.get("minItems", 0)
+
+    def check(value: Any) -> Any:
+        if type(value) is not list:
+            return _BAD
+        kept = value
+        if of_item is not None:
+            for item in value:
+                if of_item(item) is not item:
+                    kept = [new for old in value if (new := of_item(old)) is not _BAD]
+                    break
+        if unique and len(kept) > 1:
+            by_form = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS): item for item in kept}
+            if len(by_form) < len(kept):
+                kept = list(by_form.values())
+        return kept if len(kept) >= fewest else _BAD
+
+    return check
+
+
+def _object(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Check]) -> _Check:
+    children: Mapping[str, Any] = node.get("properties", {})
+    members = {name: compiled(child) for name, child in children.items()}
+    # Most values are plain texts and line numbers: those are passed without a call.
+    plain = {name: kind for name, child in children.items() if (kind := _plain_type(child))}
+    counted = {
+        name: child["minimum"]
+        for name, child in children.items()
+        if child.get("type") == "integer" and "minimum" in child and "maximum" not in child
+    }
+    others = node.get("additionalProperties", True)
+    of_others = compiled(others) if isinstance(others, Mapping) else None
+    required = frozenset(node.get("required", ()))
+    either = [frozenset(choice["required"]) for choice in node.get("anyOf", ())]
+    has_bag = "properties" in members
+
+    def check(value: Any) -> Any:
+        if type(value) is not dict:
+            return _BAD
+        kept: dict[str, Any] | None = None
+        moved: dict[str, Any] = {}
+        for key, item in value.items():
+            kind = type(item)
+            if kind is plain.get(key) or (kind is int and key in counted and item >= counted[key]):
+                continue
+            member = members.get(key)
+            if member is None:
+                if others is True:
+                    continue
+                new = _BAD if of_others is None else of_others(item)
+            else:
+                new = member(item)
+            if new is item:
+                continue
+            if kept is None:
+                kept = dict(value)
+            if new is _BAD:
+                moved[key] = kept.pop(key)
+            else:
+                kept[key] = new
+                if isinstance(item, list) and len(kept[key]) < len(item):
+                    moved[key] = item
+        if kept is None:
+            kept = value
+        if required and not required <= kept.keys():
+            return _BAD
+        if either and not any(choice <= kept.keys() for choice in either):
+            return _BAD
+        if moved and has_bag:
+            return _with_moved(kept, moved)
+        return kept
+
+    return check
+
+
+def _plain_type(node: Mapping[str, Any]) -> type | None:
+    """The type that alone makes a value valid, where it does."""
+    if node.keys() & {"enum", "pattern", "minimum", "maximum", "$ref"}:
+        return None
+    return {"string": str, "boolean": bool, "integer": int}.get(node.get("type", ""))
+
+
+def _with_moved(value: dict[str, Any], moved: dict[str, Any]) -> dict[str, Any]:
+    if not moved:
+        return value
+    bag = value.get("properties")
+    bag = bag if isinstance(bag, dict) else {}
+    before = bag.get(MOVED)
+    before = before if isinstance(before, dict) else {}
+    return {**value, "properties": {**bag, MOVED: {**before, **moved}}}
