@@ -6,6 +6,8 @@ import re
 
 from secagg.redact import Redactor, Secret
 
+REVOKE = "Revoke the secret where it was issued, then remove it from the code and its history."
+
 _TOOL_MASKS = frozenset({"redacted", "redact", "[redacted]", "<redacted>", "removed"})
 _ESCAPED_BREAK = re.compile(r"(?:\\r)?\\n")
 _LONGEST_REASON = 300
