@@ -32,7 +32,7 @@ class Masked:
 
 
 def masked_sightings(findings: Sequence[Finding]) -> list[Masked]:
-    """``findings`` (of one file, in order) with what one rule says twice of a place put together."""
+    """What ``findings`` (of one file, in order) say, each rule and place once."""
     found: dict[tuple[object, ...], Masked] = {}
     for finding in findings:
         place = finding.location
