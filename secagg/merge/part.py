@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from secagg.context import message_context
 from secagg.finding import Finding
-from secagg.merge.advisory import NOTICE_RANK, Advisory
+from secagg.merge.advisory import NOTICE_RANK, OTHER_RANK, Advisory, advisory
 
 
 class Part:
@@ -46,9 +47,17 @@ class Part:
 
 
 def aliases_of(finding: Finding) -> Sequence[str]:
-    """The advisory ids of a vulnerability as written; the rule's id where none are given."""
+    """The advisory ids of a vulnerability as written; the rule's id where none are given.
+
+    A rule that is no advisory (an unnamed one) only stands for what its title says.
+    """
     known = finding.vulnerability
-    return (known.aliases if known is not None else ()) or (finding.rule_id,)
+    if known is not None and known.aliases:
+        return known.aliases
+    rule = finding.rule_id
+    if advisory(rule).rank < OTHER_RANK or not finding.title:
+        return (rule,)
+    return (f"{rule}: {message_context(finding.title)}",)
 
 
 def linking(ids: Collection[Advisory]) -> Collection[Advisory]:
