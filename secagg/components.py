@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from secagg.sourcetree import walk
 
 ROOT = "."
 
@@ -35,26 +36,6 @@ _MANIFESTS = {
     "Containerfile": "docker",
 }
 
-# Directories whose manifests belong to other people's code or to a build.
-_NOT_OURS = frozenset(
-    {
-        ".git",
-        ".hg",
-        ".svn",
-        ".tox",
-        ".nox",
-        ".venv",
-        "venv",
-        "node_modules",
-        "vendor",
-        "target",
-        "__pycache__",
-        ".mypy_cache",
-        ".secagg",
-        "secagg-out",
-    }
-)
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Component:
@@ -71,7 +52,7 @@ class Component:
 
 def find_components(root: Path) -> list[Component]:
     """The components below ``root`` in the order of their paths, the root among them always."""
-    found = [_component(root, directory, files) for directory, files in _walk(root)]
+    found = [_component(root, directory, files) for directory, files in walk(root)]
     return [c for c in found if c.manifests or c.path == ROOT]
 
 
@@ -87,20 +68,15 @@ def component_of(uri: str | None, components: Iterable[Component]) -> str:
 
 
 def _component(root: Path, directory: Path, files: list[str]) -> Component:
-    kinds = {name: kind for name in files if (kind := _ecosystem(name))}
+    kinds = {name: kind for name in files if (kind := ecosystem_of(name))}
     path = directory.relative_to(root).as_posix()
     return Component(path, tuple(sorted(set(kinds.values()))), tuple(sorted(kinds)))
 
 
-def _ecosystem(name: str) -> str | None:
+def ecosystem_of(name: str) -> str | None:
+    """The ecosystem (purl type, or ``docker``) of a manifest by its file name, if it is one."""
     if name.startswith("requirements") and name.endswith(".txt"):
         return "pypi"
     if name.startswith("Dockerfile.") or name.endswith(".Dockerfile"):
         return "docker"
     return _MANIFESTS.get(name)
-
-
-def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    for directory, subdirectories, files in os.walk(root, followlinks=False):
-        subdirectories[:] = sorted(d for d in subdirectories if d not in _NOT_OURS)
-        yield Path(directory), files

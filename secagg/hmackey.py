@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
@@ -102,10 +103,8 @@ def _create(path: Path) -> None:
             file.write(secrets.token_hex(32) + "\n")
             file.flush()
             os.fsync(descriptor)
-        try:
+        # If another process was first, its key is the installation's.
+        with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
-        except FileExistsError:
-            # Another process was first: its key is the installation's.
-            pass
     finally:
         os.unlink(temporary)

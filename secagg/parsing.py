@@ -45,20 +45,45 @@ class RawReport:
 
     ``name`` is what messages call it; ``tool`` the scanner if known (it ran here, or the
     user said so); ``component`` the component it ran over, if it ran over one only.
+    ``finished`` is True where the tool's end was seen and was good, so that an empty report
+    means that nothing was found.
     """
 
     name: str
     data: bytes
     tool: str | None = None
     component: str | None = None
+    finished: bool = False
 
-    @cached_property
+    @property
     def document(self) -> Any:
         """The report as one JSON value, decoded once however many ask.
 
         Raises :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
         """
-        return loads(self.data, report=self.name)
+        decoded = self._decoded
+        if isinstance(decoded, ReportError):
+            raise decoded
+        return decoded
+
+    @property
+    def document_or_none(self) -> Any:
+        """The report as one JSON value, or None where it is not one: for ``confidence``."""
+        decoded = self._decoded
+        return None if isinstance(decoded, ReportError) else decoded
+
+    @property
+    def error(self) -> ReportError | None:
+        """Why the report is not one JSON value, or None if it is."""
+        decoded = self._decoded
+        return decoded if isinstance(decoded, ReportError) else None
+
+    @cached_property
+    def _decoded(self) -> Any:
+        try:
+            return loads(self.data, report=self.name)
+        except ReportError as error:
+            return error
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,6 +143,9 @@ def installed_parsers() -> dict[str, Parser]:
 def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
     """The parser for ``report``: the one its ``tool`` names, else the most confident one.
 
+    Some reports could be several tools' (``[]``, ``null``): among parsers that are equally
+    confident the one whose tool's name stands in the report's name is chosen.
+
     Raises :class:`UsageError` for an unknown tool and :class:`ReportError` for a report that
     no parser knows.
     """
@@ -129,14 +157,16 @@ def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
             raise UsageError(
                 f"no parser for {report.tool!r}", hint=f"known tools: {known}"
             ) from None
+    called = report.name.lower()
     ranked = sorted(
-        ((parser.confidence(report), name) for name, parser in parsers.items()),
-        key=lambda pair: (-pair[0], pair[1]),
+        (-parser.confidence(report), name not in called, name) for name, parser in parsers.items()
     )
-    if not ranked or ranked[0][0] <= 0:
-        raise ReportError(
-            "no parser knows this format",
-            report=report.name,
-            hint="say which tool wrote it with --as TOOL; known: " + ", ".join(parsers),
-        )
-    return parsers[ranked[0][1]]
+    if ranked and ranked[0][0] < 0:
+        return parsers[ranked[0][2]]
+    if report.error is not None:
+        raise report.error
+    raise ReportError(
+        "no parser knows this format",
+        report=report.name,
+        hint="say which tool wrote it with --as TOOL; known: " + ", ".join(parsers),
+    )

@@ -46,7 +46,7 @@ _WRAPPED = re.compile(
 _BREAKS = re.compile(r"(?:\s|\\[nrt])+")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 _IN_RUN = bytes(
-    1 if chr(byte).isalnum() and byte < 128 or chr(byte) in "+/_-=" else 0 for byte in range(256)
+    1 if (chr(byte).isalnum() and byte < 128) or chr(byte) in "+/_-=" else 0 for byte in range(256)
 )
 
 

@@ -1,0 +1,1 @@
+"""The tests of secagg; ``make test`` sets up what they need."""

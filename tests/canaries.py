@@ -7,6 +7,7 @@ from a seed, so that secret scanners have nothing to find in the repository itse
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import json
 import random
@@ -123,11 +124,9 @@ def canaries(seed: int = 4) -> list[Canary]:
 def survivors(written: bytes, planted: list[Canary]) -> list[str]:
     """Which values stand in ``written`` and how: ``github token as base64``."""
     text = written.decode("utf-8", "surrogateescape")
-    try:
+    with contextlib.suppress(ValueError):
         # A JSON file is looked at as its reader sees it, too.
         text += "\n" + "\n".join(_strings(json.loads(text)))
-    except ValueError:
-        pass
     return [
         f"{canary.name} as {form}"
         for canary in planted
@@ -242,7 +241,8 @@ def _trufflehog(number: int, canary: Canary) -> dict[str, Any]:
         "DetectorName": "Generic",
         "DecoderName": "BASE64" if number % 2 else "PLAIN",
         "Verified": False,
-        "VerificationError": f"Get https://api.example/?key={urllib.parse.quote(canary.value)}: timeout",
+        "VerificationError": "Get https://api.example/?key="
+        f"{urllib.parse.quote(canary.value)}: timeout",
         "Raw": canary.value,
         "RawV2": f"{canary.value}:{canary.value[::-1]}",
         "Redacted": canary.value[: len(canary.value) // 2],
@@ -356,7 +356,8 @@ def _sarif(driver: str, rule: str, planted: list[Canary]) -> dict[str, Any]:
                 "ruleId": rule,
                 "ruleIndex": 0,
                 "message": {
-                    "text": f"The hard-coded value {json.dumps(canary.value, ensure_ascii=False)} is used as password.",
+                    "text": "The hard-coded value "
+                    f"{json.dumps(canary.value, ensure_ascii=False)} is used as password.",
                     "markdown": f"The hard-coded value `{canary.value}` is used as password.",
                 },
                 "locations": [place],

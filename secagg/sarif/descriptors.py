@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import sarif_om as om  # type: ignore[import-untyped]
+import sarif_om as om
 
 from secagg.finding import Finding, Kind, Rule, Severity
 from secagg.sarif.severity import LEVEL, PROBLEM_SEVERITY, security_severity

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attr
-import sarif_om as om  # type: ignore[import-untyped]
+import sarif_om as om
 
 from secagg import __version__
 from secagg.redact import MASK

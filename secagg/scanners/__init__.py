@@ -1,1 +1,34 @@
-"""Running the scanners: one file per tool, on the interface in :mod:`secagg.scanners.base`."""
+"""The scanners that secagg can run: one file per tool, loaded when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import cast
+
+from secagg.errors import UsageError
+from secagg.scanners.base import RunContext, Scanner
+
+SCANNERS = {
+    "trivy": "secagg.scanners.trivy:TrivyScanner",
+    "snyk": "secagg.scanners.snyk:SnykScanner",
+    "codeql": "secagg.scanners.codeql:CodeqlScanner",
+    "gitleaks": "secagg.scanners.gitleaks:GitleaksScanner",
+    "trufflehog": "secagg.scanners.trufflehog:TrufflehogScanner",
+}
+
+
+def make_scanners(context: RunContext, names: Iterable[str] | None = None) -> list[Scanner]:
+    """The scanners named, or all, in the order of ``SCANNERS``.
+
+    Raises :class:`UsageError` for a name that is not among them.
+    """
+    wanted = set(SCANNERS if names is None else names)
+    if unknown := sorted(wanted - set(SCANNERS)):
+        raise UsageError(f"unknown tool {unknown[0]!r}", hint=f"known tools: {', '.join(SCANNERS)}")
+    return [_load(SCANNERS[name], context) for name in SCANNERS if name in wanted]
+
+
+def _load(place: str, context: RunContext) -> Scanner:
+    module, _, name = place.partition(":")
+    return cast(Scanner, getattr(import_module(module), name)(context))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,8 @@ from typing import Any, Protocol
 
 from secagg.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
+from secagg.process import Cancellation
+from secagg.redact import Redactor
 
 
 class Status(StrEnum):
@@ -60,12 +63,32 @@ class ToolRun:
     gaps: list[Gap] = field(default_factory=list)
 
 
-class Job(Protocol):
-    """One run that is about to happen."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What all scanners of one scan share.
 
-    tool: str
-    component: str
-    mode: str | None
+    ``environ`` is where the allow-listed variables and a tool's token are taken from.
+    """
+
+    redactor: Redactor
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+
+class Job(Protocol):
+    """One run that is about to happen. Of the jobs in one ``lane``, one runs at a time."""
+
+    @property
+    def tool(self) -> str: ...
+
+    @property
+    def component(self) -> str: ...
+
+    @property
+    def mode(self) -> str | None: ...
+
+    @property
+    def lane(self) -> str | None: ...
 
     def run(self) -> ToolRun:
         """Run it to its end. Failures of the tool are told in the ToolRun, never raised."""
@@ -77,9 +100,11 @@ class Scanner(Protocol):
 
     ``plan`` answers with the jobs that apply to the request; where the tool does not apply,
     is missing or is refused, with a ToolRun that is skipped or failed already and says why.
-    It may look for the tool and read its version, and changes nothing.
+    It may look for the tool and read its version, and changes nothing. It raises
+    :class:`secagg.errors.ConfigError` for options that do not fit.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]: ...

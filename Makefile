@@ -1,0 +1,54 @@
+# `make demo` and `make test` set up all they need on a fresh Debian or Ubuntu with git, make and
+# Python 3.11+. What is set up already is not set up again, and then needs no network.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTHON_FILES := secagg parsers policies tests scripts
+# Passed on: make test PYTEST_ARGS='-k trivy -n 0'
+PYTEST_ARGS ?=
+COVERAGE_MIN ?= 90
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# The scanners' and the linters' own calls home are off, here and in what they start.
+export SNYK_DISABLE_ANALYTICS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup scanners demo test lint format coverage lock clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+setup: ## the environment in .venv, with the real scanners
+	@scripts/setup.sh
+
+scanners: setup ## the small Trivy database and the sample repository, in .cache
+	@$(BIN)/python -m scripts.trivy_db .cache/trivy
+	@$(BIN)/python -m scripts.sample_repo .cache/sample-monorepo
+
+demo: scanners ## scan the sample monorepo with the real Trivy and Gitleaks
+	@TRIVY_CACHE_DIR=$(CURDIR)/.cache/trivy $(BIN)/secagg scan .cache/sample-monorepo \
+		--tool trivy --tool gitleaks --output secagg-out || [ $$? -eq 1 ]
+
+test: setup ## all tests, with branch coverage
+	$(BIN)/pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: setup ## ruff, mypy --strict and the contracts on imports
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix $(PYTHON_FILES)
+	$(BIN)/ruff format $(PYTHON_FILES)
+
+coverage: setup ## all tests, with a report in htmlcov and a least coverage
+	$(BIN)/pytest -n auto --cov --cov-report=term --cov-report=html \
+		--cov-fail-under=$(COVERAGE_MIN) $(PYTEST_ARGS)
+
+lock: setup ## write the lock files anew; LOCK_ARGS=--upgrade takes the newest versions
+	$(BIN)/pip install --quiet -r requirements/lock.in
+	scripts/lock.sh $(LOCK_ARGS)
+
+clean: ## remove everything that was made here
+	rm -rf .venv .cache secagg-out htmlcov dist build scripts/npm/node_modules \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -1,0 +1,153 @@
+"""Typed readers for the fields of a report's entries.
+
+A field that is missing, null or empty is None (or an empty tuple). One of the wrong type
+raises :class:`OddEntry`, which the parsers catch for each entry: the entry becomes a problem
+and the others stay. The messages name fields and types, never values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from secagg.finding import Finding
+from secagg.parsing import ParsedReport, Problem
+
+Entry = Mapping[str, Any]
+
+_TYPES = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+class OddEntry(Exception):
+    """One entry of a report does not have the shape that its tool writes."""
+
+
+def kind_of(value: object) -> str:
+    """What sort of JSON value this is, for messages."""
+    return _TYPES.get(type(value), "something else")
+
+
+def text(entry: Entry, key: str) -> str | None:
+    value = entry.get(key)
+    if value is None or value == "":
+        return None
+    if type(value) is str:
+        return value
+    raise OddEntry(f"{key} is {kind_of(value)}, not text")
+
+
+def needed(entry: Entry, key: str) -> str:
+    """The text of a field without which the entry means nothing."""
+    value = text(entry, key)
+    if value is None:
+        raise OddEntry(f"{key} is missing")
+    return value
+
+
+def texts(entry: Entry, key: str) -> tuple[str, ...]:
+    value = entry.get(key)
+    if not value and (value is None or type(value) is list):
+        return ()
+    if type(value) is not list:
+        raise OddEntry(f"{key} is {kind_of(value)}, not a list")
+    for item in value:
+        if type(item) is not str:
+            raise OddEntry(f"{key} holds {kind_of(item)}, not text")
+    return tuple(value)
+
+
+def whole(entry: Entry, key: str) -> int | None:
+    """A whole number (a float without a fraction is one)."""
+    value = entry.get(key)
+    if value is None or type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
+    raise OddEntry(f"{key} is {kind_of(value)}, not a whole number")
+
+
+def position(entry: Entry, key: str) -> int | None:
+    """A line or column, from 1; what is below 1 means that there is none."""
+    value = whole(entry, key)
+    return value if value is not None and value > 0 else None
+
+
+def number(entry: Entry, key: str) -> float | None:
+    value = entry.get(key)
+    if value is None:
+        return None
+    if type(value) is float or type(value) is int:
+        return float(value)
+    raise OddEntry(f"{key} is {kind_of(value)}, not a number")
+
+
+def flag(entry: Entry, key: str) -> bool | None:
+    value = entry.get(key)
+    if value is None or type(value) is bool:
+        return value
+    raise OddEntry(f"{key} is {kind_of(value)}, not true or false")
+
+
+def mapping(entry: Entry, key: str) -> Entry:
+    value = entry.get(key)
+    if value is None:
+        return {}
+    if type(value) is dict:
+        return value
+    raise OddEntry(f"{key} is {kind_of(value)}, not an object")
+
+
+def listed(entry: Entry, key: str) -> list[Any]:
+    """A list of anything, to be looked at one by one."""
+    value = entry.get(key)
+    if value is None:
+        return []
+    if type(value) is list:
+        return value
+    raise OddEntry(f"{key} is {kind_of(value)}, not a list")
+
+
+def as_object(value: object) -> Entry:
+    if type(value) is dict:
+        return value
+    raise OddEntry(f"the entry is {kind_of(value)}, not an object")
+
+
+def odd(out: ParsedReport, where: str, why: object) -> None:
+    """Count one entry as reported and as a problem."""
+    out.reported += 1
+    out.problems.append(Problem(message=str(why), where=where))
+
+
+def objects(out: ParsedReport, entry: Entry, key: str, where: str) -> Iterator[tuple[str, Entry]]:
+    """The objects of a list, each with its place; anything else in it is counted as odd."""
+    place = f"{where}{key}"
+    try:
+        items = listed(entry, key)
+    except OddEntry as why:
+        odd(out, place, why)
+        return
+    for index, item in enumerate(items):
+        if type(item) is dict:
+            yield f"{place}[{index}]", item
+        else:
+            odd(out, f"{place}[{index}]", f"the entry is {kind_of(item)}, not an object")
+
+
+def take(out: ParsedReport, items: list[Any], build: Callable[[Any], Finding], where: str) -> None:
+    """Count every item as reported, and keep its finding or the reason why there is none."""
+    out.reported += len(items)
+    keep = out.findings.append
+    for index, item in enumerate(items):
+        try:
+            keep(build(item))
+        except OddEntry as why:
+            out.problems.append(Problem(message=str(why), where=f"{where}[{index}]"))

@@ -1,0 +1,125 @@
+"""Paths as scanners write them, made relative to the root of the checkout."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import re
+import stat
+from pathlib import Path
+from urllib.parse import unquote
+
+_DRIVE = re.compile(r"[A-Za-z]:/")
+# What a scanner would not have read whole either: lines are looked up in smaller files only.
+_LARGEST_FILE = 5 << 20
+
+
+class Places(dict[str, str]):
+    """``places[path]`` is the path relative to ``root``, with ``/`` between its parts.
+
+    ``base`` is the directory, relative to ``root``, to which relative paths refer (the
+    component that the tool ran over). Where ``root`` is known, a path is only moved below
+    ``base`` if it is not there as it stands. An absolute path outside of ``root`` stays as it
+    is, and so does everything that cannot be placed.
+    """
+
+    def __init__(self, root: Path | None, base: str | None = None) -> None:
+        super().__init__()
+        self._root = root
+        self._base = "" if base in (None, "", ".") else f"{str(base).strip('/')}/"
+        self._prefixes = tuple(_prefixes(root)) if root is not None else ()
+
+    def __missing__(self, path: str) -> str:
+        place = self[path] = self._place(path)
+        return place
+
+    def optional(self, path: str | None) -> str | None:
+        return None if path is None else self[path]
+
+    def _place(self, written: str) -> str:
+        path = written
+        if path.startswith("file://"):
+            path = unquote(path.removeprefix("file://"))
+        if "\\" in path and ("/" not in path or _DRIVE.match(path.replace("\\", "/", 1))):
+            path = path.replace("\\", "/")
+        for prefix in self._prefixes:
+            if path.startswith(prefix):
+                return _tidy(path.removeprefix(prefix))
+        path = _tidy(path)
+        if not self._base or path.startswith(("/", "../")) or _DRIVE.match(path):
+            return path
+        if self._root is None:
+            return path if path.startswith(self._base) else self._base + path
+        below, as_is = self._root / (self._base + path), self._root / path
+        return path if _exists(as_is) and not _exists(below) else self._base + path
+
+
+def base_of(artifact: str, root: Path | None) -> str | None:
+    """The directory below ``root`` that a tool was told to scan, where it can be known.
+
+    ``artifact`` is the target as given on the tool's command line; None means the root, or
+    that it lies elsewhere.
+    """
+    if root is None:
+        return None
+    place = Places(root)[artifact.rstrip("/") or "/"]
+    if place.startswith(("/", "..")) or place in ("", "."):
+        return None
+    target = root / place
+    try:
+        if target.is_dir():
+            return place
+        if target.is_file():
+            return posixpath.dirname(place) or None
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+class Lines:
+    """Lines of files in the checkout, as bytes; never of a file outside of it."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+        self._last: tuple[str, list[bytes]] | None = None
+
+    def of(self, uri: str) -> list[bytes]:
+        """All lines of a file, without their ends; none where it cannot or must not be read."""
+        if self._last is None or self._last[0] != uri:
+            self._last = (uri, self._read(uri))
+        return self._last[1]
+
+    def _read(self, uri: str) -> list[bytes]:
+        if self._root is None:
+            return []
+        try:
+            root = self._root.resolve(strict=True)
+            path = (root / uri).resolve(strict=True)
+            if not path.is_relative_to(root):
+                return []
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
+                return []
+            return [line.removesuffix(b"\r") for line in path.read_bytes().split(b"\n")]
+        except (OSError, ValueError, RuntimeError):
+            return []
+
+
+def _prefixes(root: Path) -> list[str]:
+    known = [root.as_posix().rstrip("/") + "/"]
+    with contextlib.suppress(OSError, RuntimeError):
+        known.append(root.resolve().as_posix().rstrip("/") + "/")
+    return list(dict.fromkeys(known))
+
+
+def _tidy(path: str) -> str:
+    if path.startswith("./") or "//" in path or "/./" in path or "/../" in path:
+        path = posixpath.normpath(path)
+    return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

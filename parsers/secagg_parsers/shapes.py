@@ -1,0 +1,143 @@
+"""Whose report is this? Recognized by a few names at the top, never by walking through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from secagg.errors import ReportError
+from secagg.parsing import RawReport
+
+SURE = 95
+LIKELY = 60
+MAYBE = 10
+
+_SNYK = ("vulnerabilities", "infrastructureAsCodeIssues", "cloudConfigResults")
+_SNYK_TOP = ("ok", "dependencyCount", "packageManager", "displayTargetFile", "projectName")
+_FIRST_LINES = 50
+_LONGEST_LINE = 1 << 20
+
+
+def shape_of(report: RawReport) -> str | None:
+    """The format of ``report``: a tool's name, ``sarif``, or None where nothing fits.
+
+    ``[]``, ``null`` and an empty file fit several tools and give None.
+    """
+    if report.error is not None:
+        return "trufflehog" if is_trufflehog_lines(report.data) else None
+    document = report.document
+    if isinstance(document, dict):
+        return _object_shape(document)
+    if isinstance(document, list):
+        return next((shape for item in document[:5] if (shape := _item_shape(item))), None)
+    return None
+
+
+def check_shape(report: RawReport, tool: str, accepted: Iterable[str] = ()) -> None:
+    """Raise :class:`ReportError` if ``report`` surely is another tool's, saying whose."""
+    shape = shape_of(report)
+    if shape is None or shape == tool or shape in accepted:
+        return
+    raise ReportError(
+        f"this is no report of {tool}: it looks like {shape}",
+        report=report.name,
+        hint=f"use --as {shape}, or leave --as away",
+    )
+
+
+def is_sarif(document: Any) -> bool:
+    return (
+        isinstance(document, dict)
+        and ("runs" in document or "sarif" in str(document.get("$schema")))
+        and "Results" not in document
+        and "vulnerabilities" not in document
+    )
+
+
+def sarif_drivers(document: Any) -> list[str]:
+    """The names of the tools in a SARIF log, lower case, without spaces."""
+    names = []
+    runs = document.get("runs")
+    for run in runs if isinstance(runs, list) else ():
+        tool = run.get("tool") if isinstance(run, dict) else None
+        driver = tool.get("driver") if isinstance(tool, dict) else None
+        name = driver.get("name") if isinstance(driver, dict) else None
+        if isinstance(name, str):
+            names.append(name.lower().replace(" ", ""))
+    return names
+
+
+def is_trufflehog(entry: Any) -> bool:
+    """True for a finding of TruffleHog 3, or of TruffleHog 2 (and 3's --json-legacy)."""
+    return isinstance(entry, dict) and (
+        "DetectorName" in entry
+        or "SourceMetadata" in entry
+        or ("stringsFound" in entry and "reason" in entry)
+    )
+
+
+def is_log_line(entry: Any) -> bool:
+    """True for a line that TruffleHog logs, rather than a finding."""
+    return isinstance(entry, dict) and "msg" in entry and ("level" in entry or "ts" in entry)
+
+
+def is_trufflehog_lines(data: bytes) -> bool:
+    """True if one of the first lines is a finding of TruffleHog (or a log line of its)."""
+    start = 0
+    for _ in range(_FIRST_LINES):
+        end = data.find(b"\n", start)
+        line = data[start : end if end >= 0 else len(data)].strip()
+        if line.startswith(b"{") and len(line) <= _LONGEST_LINE:
+            try:
+                entry = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                entry = None
+            if is_trufflehog(entry) or (
+                is_log_line(entry) and "trufflehog" in str(entry.get("logger", entry["msg"]))
+            ):
+                return True
+        if end < 0:
+            break
+        start = end + 1
+    return False
+
+
+def _object_shape(document: dict[str, Any]) -> str | None:
+    if is_sarif(document):
+        return "sarif"
+    if "SchemaVersion" in document or "ArtifactName" in document or "ClusterName" in document:
+        return "trivy"
+    if is_trufflehog(document):
+        return "trufflehog"
+    if any(name in document for name in _SNYK) or _is_snyk_error(document):
+        return "snyk"
+    if isinstance(document.get("Results"), list):
+        return "trivy"
+    findings = document.get("findings")
+    if isinstance(findings, list):
+        return next((shape for item in findings[:5] if (shape := _item_shape(item))), None)
+    return None
+
+
+def _item_shape(item: Any) -> str | None:
+    if not isinstance(item, dict):
+        return None
+    if is_trufflehog(item):
+        return "trufflehog"
+    if "Target" in item and ("Vulnerabilities" in item or "Type" in item or "Class" in item):
+        return "trivy"
+    if "RuleID" in item and ("Secret" in item or "Match" in item or "StartLine" in item):
+        return "gitleaks"
+    if "offender" in item and ("commit" in item or "rule" in item or "file" in item):
+        return "gitleaks"
+    if any(name in item for name in _SNYK) or _is_snyk_error(item):
+        return "snyk"
+    return None
+
+
+def _is_snyk_error(document: dict[str, Any]) -> bool:
+    if document.get("ok") is False and ("error" in document or "errors" in document):
+        return True
+    return "ok" in document and any(name in document for name in _SNYK_TOP[1:])

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Writes requirements/*.txt and scripts/npm/package-lock.json anew: every package that the project
+# is developed with, by exact version and hash, for all supported Python versions at once. No
+# index address and no path is written, so that the lock is the same wherever it was made.
+#
+# Usage: scripts/lock.sh [--upgrade]     (needs the network, and .venv/bin/uv: make lock puts it there)
+set -eu
+cd "$(dirname "$0")/.."
+
+compile() {
+    output=$1
+    shift
+    # --no-config: nothing of the machine's own settings shall get into the lock.
+    .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --no-build \
+        --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+        --custom-compile-command "make lock" --output-file "$output" "$@"
+}
+
+compile requirements/dev.txt "$@" --all-extras pyproject.toml requirements/build.in
+compile requirements/node.txt "$@" requirements/node.in
+(cd scripts/npm && npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
+    --omit-lockfile-registry-resolved --loglevel=error)
+
+if grep -nE '://|file:' requirements/*.txt || grep -n '"resolved"' scripts/npm/package-lock.json; then
+    echo "lock: an address got into a lock file" >&2
+    exit 1
+fi

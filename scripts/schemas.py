@@ -1,0 +1,49 @@
+"""Write the published JSON Schemas from the models that they describe.
+
+``python -m scripts.schemas`` writes them into ``secagg/schemas``; ``--check`` only compares and
+exits with 1 where one is out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from secagg.config import Config
+from secagg.policy.model import Policy
+from secagg.summary import Summary
+
+DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
+PUBLISHED: dict[str, tuple[str, type[BaseModel]]] = {
+    "config.schema.json": ("secagg.yaml", Config),
+    "policy.schema.json": ("secagg policy file", Policy),
+    "summary.schema.json": ("secagg summary.json", Summary),
+}
+
+
+def schema(title: str, model: type[BaseModel]) -> str:
+    """The JSON Schema (2020-12) of ``model`` as text."""
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    document |= model.model_json_schema() | {"title": title}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def main() -> int:
+    """Write or compare all schemas."""
+    stale = []
+    for name, (title, model) in PUBLISHED.items():
+        path, text = DIRECTORY / name, schema(title, model)
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text)
+        elif not path.is_file() or path.read_text() != text:
+            stale.append(name)
+    if stale:
+        sys.stderr.write("out of date: " + ", ".join(stale) + "; run python -m scripts.schemas\n")
+    return bool(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""``python -m secagg``."""
+
+from secagg.cli import main
+
+main()

@@ -1,0 +1,173 @@
+"""The commands and their options, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from secagg import __version__
+from secagg.cli.options import (
+    ColourOption,
+    ConfigOption,
+    FilesArgument,
+    FormatOption,
+    JobsOption,
+    OutputFormat,
+    OutputOption,
+    PathArgument,
+    PolicyOption,
+    QuietOption,
+    RootOption,
+    TimeoutOption,
+    ToolsOption,
+    VerboseOption,
+)
+
+app = typer.Typer(
+    name="secagg",
+    help="Run security scanners over a repository and end in one table, one SARIF file and "
+    "one decision.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"secagg {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def scan(
+    path: PathArgument = Path(),
+    tool: ToolsOption = None,
+    component: Annotated[
+        list[str] | None,
+        typer.Option(help="Scan this component only (its directory). Repeatable."),
+    ] = None,
+    timeout: TimeoutOption = None,
+    jobs: JobsOption = None,
+    since: Annotated[
+        str | None, typer.Option(help="Look at the history since this commit only.")
+    ] = None,
+    output: OutputOption = Path("secagg-out"),
+    output_format: FormatOption = OutputFormat.TABLE,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    no_color: ColourOption = False,
+) -> None:
+    """Scan the repository at PATH with every tool that applies to it."""
+    from secagg.pipeline import commands
+
+    screen = commands.Screen(
+        json=output_format is OutputFormat.JSON, quiet=quiet, verbose=verbose, no_colour=no_color
+    )
+    raise typer.Exit(
+        commands.scan(
+            path,
+            tools=tool or [],
+            components=component or [],
+            timeout=timeout,
+            jobs=jobs,
+            since=since,
+            output=output,
+            policy=policy,
+            config=config,
+            screen=screen,
+        )
+    )
+
+
+@app.command()
+def parse(
+    files: FilesArgument,
+    as_tool: Annotated[
+        str | None, typer.Option("--as", metavar="TOOL", help="The tool that wrote the files.")
+    ] = None,
+    root: RootOption = Path(),
+    output: OutputOption = Path("secagg-out"),
+    output_format: FormatOption = OutputFormat.TABLE,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    no_color: ColourOption = False,
+) -> None:
+    """Read FILES that scanners wrote elsewhere; - is standard input."""
+    from secagg.pipeline import commands
+
+    screen = commands.Screen(
+        json=output_format is OutputFormat.JSON, quiet=quiet, verbose=verbose, no_colour=no_color
+    )
+    raise typer.Exit(
+        commands.parse(
+            files,
+            tool=as_tool,
+            root=root,
+            output=output,
+            policy=policy,
+            config=config,
+            screen=screen,
+        )
+    )
+
+
+def run() -> None:
+    """Run the command of this process's arguments; the only place where errors end."""
+    from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
+    from secagg.exitcodes import ExitCode
+
+    try:
+        app()
+    except Interrupted as error:
+        _fail(error, ExitCode.INTERRUPTED)
+    except (StoreError, UploadError) as error:
+        _fail(error, ExitCode.STORE_OR_UPLOAD)
+    except SecaggError as error:
+        _fail(error, ExitCode.USAGE)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has left (``secagg ... | head``): nothing to complain about.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.INTERNAL)
+    except Exception as error:
+        _internal(error)
+
+
+def _fail(error: Exception, code: int) -> NoReturn:
+    from secagg.render.escape import terminal_block
+
+    hint = getattr(error, "hint", None)
+    sys.stderr.write(f"secagg: error: {terminal_block(str(error))}\n")
+    if hint:
+        sys.stderr.write(f"  hint: {terminal_block(hint)}\n")
+    sys.exit(code)
+
+
+def _internal(error: Exception) -> NoReturn:
+    """A mistake of secagg itself: its place, and not its words, which may quote a report."""
+    import traceback
+
+    from secagg.exitcodes import ExitCode
+
+    frames = traceback.extract_tb(error.__traceback__)
+    sys.stderr.write(f"secagg: internal error: {type(error).__name__}\n")
+    for frame in frames[-4:]:
+        sys.stderr.write(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}\n")
+    sys.stderr.write("  hint: this is a bug in secagg; please report it with the lines above\n")
+    sys.exit(ExitCode.INTERNAL)

@@ -1,0 +1,79 @@
+"""Where the groups of one merge are gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+from secagg.finding import Finding
+from secagg.merge.groups import Group, Reason
+from secagg.merge.representative import Preference, represent
+
+_BY_RULE = attrgetter("tool", "rule_id")
+
+
+class Outcome:
+    """Groups and warnings so far, and how representatives are chosen."""
+
+    def __init__(self, preference: Preference) -> None:
+        self.groups: list[Group] = []
+        self.warnings: list[str] = []
+        self._preference = preference
+
+    def single(self, identity: str, finding: Finding) -> Group:
+        """A group of one."""
+        group = Group(
+            identity=identity,
+            representative=represent((finding,), self._preference),
+            members=(finding,),
+        )
+        self.groups.append(group)
+        return group
+
+    def group(
+        self, identity: str, members: Sequence[Finding], reasons: Sequence[Reason] = ()
+    ) -> Group:
+        """A group of ``members``, to whose order ``reasons`` refer (see :func:`in_order`)."""
+        group = Group(
+            identity=identity,
+            representative=represent(members, self._preference),
+            members=members,
+            reasons=reasons,
+        )
+        self.groups.append(group)
+        return group
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """``findings`` sorted so that the order in which they came does not matter."""
+    if len(findings) < 2:
+        return findings
+    if len({(f.tool, f.rule_id) for f in findings}) == len(findings):
+        return sorted(findings, key=_BY_RULE)
+    return sorted(findings, key=_everything)
+
+
+def _everything(finding: Finding) -> tuple[object, ...]:
+    place = finding.location
+    version = "" if finding.package is None else finding.package.version or ""
+    secret = finding.secret
+    return (
+        finding.tool,
+        finding.rule_id,
+        place.uri or "",
+        place.start_line or 0,
+        place.start_column or 0,
+        place.end_line or 0,
+        place.end_column or 0,
+        place.commit or "",
+        place.image or "",
+        place.layer or "",
+        version,
+        "" if secret is None else f"{secret.id}{secret.detector}{secret.decoder}{secret.verified}",
+        finding.title,
+        finding.message,
+        finding.severity.value,
+        finding.score or 0.0,
+        finding.identity,
+        () if finding.vulnerability is None else finding.vulnerability.aliases,
+    )

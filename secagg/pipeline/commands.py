@@ -1,0 +1,111 @@
+"""The commands without their option parsing: run, print, write, and answer the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secagg.config import load_config
+from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.scan import ScanOptions
+from secagg.pipeline.scan import scan as run_scan
+from secagg.pipeline.summarize import exit_code, summarize
+from secagg.pipeline.write import write_outputs
+from secagg.render.progress import Progress, show_progress
+from secagg.render.table import Style, decision_lines, findings_table, tools_table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """What the user wants to see."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    no_colour: bool = False
+
+    def style(self) -> Style:
+        """Colours and wrapping for standard output: both only on a terminal."""
+        terminal = sys.stdout.isatty()
+        plain = self.no_colour or bool(os.environ.get("NO_COLOR")) or not terminal
+        if os.environ.get("TERM") == "dumb":
+            plain = True
+        width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else None
+        columns = os.environ.get("COLUMNS", "")
+        if columns.isdigit() and int(columns) > 0:
+            width = int(columns)
+        return Style(width=width, colour=not plain)
+
+
+def scan(
+    path: Path,
+    *,
+    tools: Sequence[str],
+    components: Sequence[str],
+    timeout: float | None,
+    jobs: int | None,
+    since: str | None,
+    output: Path,
+    policy: str | None,
+    config: Path | None,
+    screen: Screen,
+) -> int:
+    """Run ``secagg scan`` and return its exit code."""
+    settings = load_config(path, config)
+    options = ScanOptions(
+        root=path,
+        tools=tools,
+        components=components,
+        timeout=timeout,
+        jobs=jobs,
+        since=since,
+        policy=policy,
+    )
+    progress = Progress.OFF if screen.quiet else Progress.AUTO
+    with show_progress(progress, colour=screen.style().colour) as on_event:
+        outcome = run_scan(options, settings, on_event)
+    return _finish(outcome, output, screen)
+
+
+def parse(
+    files: Sequence[str],
+    *,
+    tool: str | None,
+    root: Path,
+    output: Path,
+    policy: str | None,
+    config: Path | None,
+    screen: Screen,
+) -> int:
+    """Run ``secagg parse`` and return its exit code."""
+    settings = load_config(root, config)
+    outcome = parse_files(files, tool=tool, root=root.resolve(), config=settings, policy=policy)
+    return _finish(outcome, output, screen)
+
+
+def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:
+    written = write_outputs(outcome, output)
+    if screen.json:
+        document = summarize(outcome, with_items=True).model_dump_json(indent=2)
+        sys.stdout.write(document + "\n")
+    else:
+        _print(outcome, written, screen)
+    return int(exit_code(outcome))
+
+
+def _print(outcome: Outcome, written: Sequence[Path], screen: Screen) -> None:
+    style = screen.style()
+    summary = summarize(outcome)
+    parts = []
+    if not screen.quiet:
+        shown = summary.tools
+        parts.append(findings_table(outcome.decision.judgements, style))
+        parts.append(tools_table(shown, style))
+    parts.append(decision_lines(summary, style))
+    if screen.verbose:
+        parts.append("\n".join(f"wrote {path}" for path in written))
+    sys.stdout.write("\n\n".join(part for part in parts if part) + "\n")

@@ -1,0 +1,35 @@
+"""What a scan came to: the tool runs, what they reported, the groups and the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from secagg.components import ROOT
+from secagg.merge.groups import MergedSet
+from secagg.parsing import ParsedReport
+from secagg.policy.decision import Decision
+from secagg.scanners.base import ToolRun
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolResult:
+    """A tool run and its reports understood. ``optional`` is the configuration's word on it."""
+
+    run: ToolRun
+    parsed: list[ParsedReport] = field(default_factory=list)
+    optional: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """Everything that is to be shown and written. ``interrupted`` if the user stopped it."""
+
+    results: Sequence[ToolResult]
+    merged: MergedSet
+    decision: Decision
+    components: Sequence[str] = (ROOT,)
+    root_name: str | None = None
+    started_at: str | None = None
+    interrupted: bool = False
+    warnings: list[str] = field(default_factory=list)

@@ -1,0 +1,76 @@
+"""``secagg parse``: from reports that scanners wrote elsewhere to an outcome."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from secagg import policy as policies
+from secagg.components import find_components
+from secagg.config import Config
+from secagg.errors import ReportError, UsageError
+from secagg.hmackey import load_key
+from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
+from secagg.pipeline.assemble import assemble
+from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.understand import understand
+from secagg.redact import Redactor
+from secagg.scanners.base import Status, ToolRun
+
+STANDARD_INPUT = "-"
+
+
+def parse_files(
+    files: Sequence[str], *, tool: str | None, root: Path, config: Config, policy: str | None = None
+) -> Outcome:
+    """Read ``files`` (``-`` is standard input), merge and judge what they hold.
+
+    ``tool`` forces the format of all files. ``root`` is the checkout that the reports speak
+    of. Raises :class:`UsageError` where a file cannot be read; a file that can be read and not
+    understood becomes a failed run, so that the decision is INCOMPLETE and the rest is kept.
+    """
+    started_at = datetime.now(UTC)
+    parsers = installed_parsers()
+    if tool is not None and tool not in parsers:
+        raise UsageError(f"no parser for {tool!r}", hint="known tools: " + ", ".join(parsers))
+    chosen = policies.load(policy or config.policy)
+    redactor = Redactor(load_key())
+    context = ParseContext(redactor=redactor, root=root)
+    runs = [_as_run(file, tool, parsers, redactor) for file in files]
+    results = understand(runs, parsers=parsers, context=context, optional=config.optional_tools())
+    return assemble(
+        results,
+        policy=chosen,
+        redactor=redactor,
+        components=find_components(root),
+        root=root,
+        started_at=started_at,
+    )
+
+
+def _as_run(file: str, tool: str | None, parsers: dict[str, Parser], redactor: Redactor) -> ToolRun:
+    report = RawReport(name=_name(file), data=_read(file), tool=tool)
+    run = ToolRun(tool=tool or "unknown", mode=report.name, status=Status.COMPLETE)
+    try:
+        report.tool = choose(report, parsers).tool
+    except ReportError as error:
+        run.status, run.reason, run.hint = Status.FAILED, redactor.mask(error.message), error.hint
+        return run
+    run.tool = report.tool
+    run.reports.append(report)
+    return run
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == STANDARD_INPUT else Path(file).name
+
+
+def _read(file: str) -> bytes:
+    try:
+        if file == STANDARD_INPUT:
+            return sys.stdin.buffer.read()
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error

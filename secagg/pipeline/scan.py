@@ -1,0 +1,140 @@
+"""``secagg scan``: run the scanners over a repository and come to an outcome."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from secagg import policy as policies
+from secagg.components import Component, find_components
+from secagg.config import Config
+from secagg.errors import UsageError
+from secagg.hmackey import load_key
+from secagg.parsing import ParseContext, installed_parsers
+from secagg.pipeline.assemble import assemble
+from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.understand import understand
+from secagg.process import Cancellation
+from secagg.redact import Redactor
+from secagg.scanners import SCANNERS, make_scanners
+from secagg.scanners.base import RunContext, ScanRequest, ToolRun
+from secagg.scanners.execute import Event, run_jobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """What the command line asked for; ``None`` and empty leave it to the configuration."""
+
+    root: Path
+    tools: Sequence[str] = ()
+    components: Sequence[str] = ()
+    timeout: float | None = None
+    jobs: int | None = None
+    since: str | None = None
+    policy: str | None = None
+
+
+def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]) -> Outcome:
+    """Run every tool that applies, and parse, merge and judge what they report.
+
+    Ctrl-C and SIGTERM stop the scanners; what was found until then is kept, and the outcome
+    says that it was interrupted. Raises :class:`UsageError` for a root, tool or component that
+    does not exist, and :class:`ConfigError` for a policy that cannot be used.
+    """
+    started_at = datetime.now(UTC)
+    root = options.root.resolve()
+    if not root.is_dir():
+        raise UsageError(f"{options.root} is not a directory")
+    chosen_policy = policies.load(options.policy or config.policy)
+    tools = _chosen_tools(options, config)
+    everything = [c for c in find_components(root) if not config.excludes(c.path)]
+    components = _chosen_components(options.components, everything)
+    redactor = Redactor(load_key())
+    request = ScanRequest(
+        root=root,
+        components=components,
+        whole=len(components) == len(everything),
+        timeout=options.timeout or config.timeout_seconds,
+        options=config.tool_options(),
+        since=options.since,
+    )
+    cancellation = Cancellation()
+    context = RunContext(redactor=redactor, cancellation=cancellation)
+    with _stopping(cancellation):
+        planned = [
+            item for scanner in make_scanners(context, tools) for item in scanner.plan(request)
+        ]
+        jobs = [item for item in planned if not isinstance(item, ToolRun)]
+        done = run_jobs(
+            jobs,
+            parallel=options.jobs or config.jobs or _parallel(),
+            cancellation=cancellation,
+            on_event=on_event,
+        )
+    runs = [item for item in planned if isinstance(item, ToolRun)] + done
+    order = list(SCANNERS)
+    runs.sort(key=lambda run: (order.index(run.tool), run.component, run.mode or ""))
+    results = understand(
+        runs,
+        parsers=installed_parsers(),
+        context=ParseContext(redactor=redactor, root=root),
+        optional=config.optional_tools(),
+    )
+    return assemble(
+        results,
+        policy=chosen_policy,
+        redactor=redactor,
+        components=everything,
+        root=root,
+        started_at=started_at,
+        interrupted=cancellation.cancelled,
+    )
+
+
+def _parallel() -> int:
+    """Runs side by side: scanners wait for disks and networks as much as they compute."""
+    return max(2, min(4, os.cpu_count() or 2))
+
+
+def _chosen_tools(options: ScanOptions, config: Config) -> list[str]:
+    unknown = [tool for tool in options.tools if tool not in SCANNERS]
+    if unknown:
+        raise UsageError(f"no such tool: {unknown[0]}", hint="known: " + ", ".join(SCANNERS))
+    return [t for t in SCANNERS if (t in options.tools if options.tools else config.enabled(t))]
+
+
+def _chosen_components(named: Sequence[str], everything: Sequence[Component]) -> list[Component]:
+    wanted = {name.rstrip("/").removeprefix("./") or "." for name in named}
+    if not wanted:
+        return list(everything)
+    chosen = [component for component in everything if component.path in wanted]
+    missing = wanted - {component.path for component in chosen}
+    if missing:
+        known = ", ".join(component.path for component in everything)
+        raise UsageError(f"no such component: {min(missing)}", hint=f"found: {known}")
+    return chosen
+
+
+@contextmanager
+def _stopping(cancellation: Cancellation) -> Iterator[None]:
+    """While inside, SIGINT and SIGTERM set ``cancellation`` instead of killing the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        cancellation.cancel()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,129 @@
+"""An outcome in figures: what goes into ``summary.json``."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from secagg import __version__
+from secagg.components import ROOT
+from secagg.exitcodes import OF_VERDICT, ExitCode
+from secagg.finding import Kind, Severity
+from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.policy.decision import Judgement
+from secagg.render.rows import worst_first
+from secagg.summary import (
+    DecisionSummary,
+    FindingsSummary,
+    FindingSummary,
+    Summary,
+    ToolSummary,
+)
+
+_NOTES_SHOWN = 20
+
+
+def exit_code(outcome: Outcome) -> ExitCode:
+    """The exit code by the README's table; an interruption outweighs the verdict."""
+    if outcome.interrupted:
+        return ExitCode.INTERRUPTED
+    return OF_VERDICT[outcome.decision.verdict]
+
+
+def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
+    """The summary of ``outcome``; ``with_items`` puts the findings themselves into it."""
+    tools = [_tool(result) for result in outcome.results]
+    judgements = {id(j.group): j for j in outcome.decision.judgements}
+    groups = worst_first(outcome.merged.groups)
+    representatives = [group.representative for group in groups]
+    severities = Counter(finding.severity for finding in representatives)
+    kinds = Counter(finding.kind for finding in representatives)
+    within = sum(tool.merged for tool in tools)
+    findings = FindingsSummary(
+        total=len(groups),
+        by_severity={str(severity): severities[severity] for severity in Severity},
+        by_kind={str(kind): kinds[kind] for kind in Kind},
+        reported=sum(tool.reported for tool in tools),
+        merged=within + outcome.merged.members - len(groups),
+        suppressed=sum(tool.suppressed for tool in tools),
+        problems=sum(tool.problems for tool in tools),
+        items=[_item(judgements[id(group)]) for group in groups] if with_items else None,
+    )
+    return Summary(
+        secagg_version=__version__,
+        started_at=outcome.started_at,
+        root=outcome.root_name,
+        tools=tools,
+        findings=findings,
+        decision=DecisionSummary(
+            policy=outcome.decision.policy,
+            verdict=outcome.decision.verdict.value,
+            exit_code=exit_code(outcome),
+            reasons=list(outcome.decision.reasons),
+        ),
+        warnings=outcome.warnings,
+    )
+
+
+def _tool(result: ToolResult) -> ToolSummary:
+    run = result.run
+    notes = [gap.message for gap in run.gaps if gap.message != run.reason]
+    for parsed in result.parsed:
+        notes += [gap.message for gap in parsed.gaps if gap.message != run.reason]
+        for problem in parsed.problems[:_NOTES_SHOWN]:
+            where = f"{problem.where}: " if problem.where else ""
+            notes.append(where + problem.message)
+        unsaid = len(parsed.problems) - _NOTES_SHOWN
+        if unsaid > 0:
+            notes.append(f"{unsaid} more entries not understood")
+    return ToolSummary(
+        tool=run.tool,
+        component=run.component,
+        mode=run.mode,
+        status=run.status.value,
+        optional=result.optional,
+        version=run.version,
+        seconds=round(run.seconds, 3),
+        reported=sum(parsed.reported for parsed in result.parsed),
+        findings=sum(len(parsed.findings) for parsed in result.parsed),
+        suppressed=sum(parsed.suppressed for parsed in result.parsed),
+        merged=sum(parsed.merged for parsed in result.parsed),
+        problems=sum(len(parsed.problems) for parsed in result.parsed),
+        reason=run.reason,
+        hint=run.hint,
+        notes=notes,
+    )
+
+
+def _item(judgement: Judgement) -> FindingSummary:
+    group = judgement.group
+    finding = group.representative
+    sightings = [member.secret for member in group.members if member.secret is not None]
+    vulnerability = finding.vulnerability
+    package = finding.package
+    return FindingSummary(
+        id=group.identity,
+        kind=finding.kind,
+        severity=finding.severity,
+        severity_known=finding.severity_known,
+        score=finding.score,
+        rule=finding.rule_id,
+        title=finding.title,
+        tools=list(group.tools),
+        path=finding.location.uri,
+        line=finding.location.start_line,
+        component=finding.component or ROOT,
+        package=package.name if package else None,
+        version=package.version if package else None,
+        purl=package.purl if package else None,
+        fixed_versions=list(vulnerability.fixed_versions) if vulnerability else [],
+        aliases=list(vulnerability.aliases) if vulnerability else [],
+        cwes=list(finding.cwes),
+        fix=finding.fix,
+        secret=next((s.id for s in sightings if s.id is not None), None),
+        verified=any(s.verified for s in sightings) if sightings else None,
+        in_history_only=all(s.in_history for s in sightings) if sightings else None,
+        sightings=len(group.members),
+        action=judgement.action.value,
+        why=judgement.why,
+        related=list(group.related),
+    )

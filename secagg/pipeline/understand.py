@@ -1,0 +1,69 @@
+"""Raw reports become parsed reports; one that cannot be understood makes its run failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from secagg.errors import ReportError
+from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, choose
+from secagg.pipeline.outcome import ToolResult
+from secagg.scanners.base import Status, ToolRun
+
+# An entry that nobody understands may be the worst finding of all.
+_ODD_HINT = "see the notes; if the report is sound, this is a gap in secagg: please report it"
+
+
+def understand(
+    runs: Iterable[ToolRun],
+    *,
+    parsers: Mapping[str, Parser],
+    context: ParseContext,
+    optional: frozenset[str] = frozenset(),
+) -> list[ToolResult]:
+    """Parse the reports of all ``runs``.
+
+    Nothing is raised for a bad report: its run becomes failed and says why, and what the
+    other reports hold is kept. ``optional`` names the tools whose failure is allowed.
+    """
+    results = []
+    for run in runs:
+        result = ToolResult(run=run, optional=run.tool in optional)
+        for report in run.reports:
+            parsed = _parse(report, run, parsers, context)
+            if parsed is not None:
+                result.parsed.append(parsed)
+                run.version = run.version or parsed.tool_version
+        odd = sum(len(parsed.problems) for parsed in result.parsed)
+        if odd:
+            entries = "1 entry" if odd == 1 else f"{odd} entries"
+            fail(run, f"{entries} of its report could not be understood", _ODD_HINT)
+        for gap in (*run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)):
+            if gap.fatal:
+                fail(run, gap.message)
+        run.reports = []
+        results.append(result)
+    return results
+
+
+def fail(run: ToolRun, reason: str, hint: str | None = None) -> None:
+    """Mark ``run`` failed for ``reason``, unless it failed for another reason before."""
+    if run.status is not Status.FAILED:
+        run.status = Status.FAILED
+        run.reason = reason
+        run.hint = hint
+
+
+def _parse(
+    report: RawReport, run: ToolRun, parsers: Mapping[str, Parser], context: ParseContext
+) -> ParsedReport | None:
+    try:
+        parsed = choose(report, parsers).parse(report, context)
+    except ReportError as error:
+        fail(run, context.redactor.mask(error.message), error.hint)
+        return None
+    except RecursionError:
+        fail(run, f"{report.name}: nested too deeply to be understood")
+        return None
+    if not parsed.balances:
+        fail(run, f"{report.name}: {parsed.reported} entries reported, but not all accounted for")
+    return parsed

@@ -1,0 +1,58 @@
+"""The files of a run: ``findings.sarif`` and ``summary.json``, each whole or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from secagg.errors import UsageError
+from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.sarifruns import sarif_runs
+from secagg.pipeline.summarize import summarize
+from secagg.sarif import write as write_sarif
+
+SARIF_NAME = "findings.sarif"
+SUMMARY_NAME = "summary.json"
+
+
+def write_outputs(outcome: Outcome, directory: Path) -> list[Path]:
+    """Write both files into ``directory`` (made if missing) and return their paths.
+
+    Raises :class:`UsageError` where the directory cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with replacing(directory / SARIF_NAME) as out:
+            write_sarif(out, sarif_runs(outcome))
+        with replacing(directory / SUMMARY_NAME) as out:
+            out.write(summarize(outcome).model_dump_json(indent=2).encode() + b"\n")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {directory}: {error.strerror}",
+            hint="name a directory that can be written with --output",
+        ) from error
+    return [directory / SARIF_NAME, directory / SUMMARY_NAME]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` once it is written whole; else nothing changes."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            yield out
+        os.chmod(name, 0o644 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,363 @@
+"""The one place that runs other programs: bounded in time, output and memory, and cleaned up.
+
+A program gets an argument list (never a shell), an allow-listed environment, a session of
+its own, an empty standard input, and two files (mode 0600, in a private directory) for what
+it prints. It ends by itself, or it is ended: SIGTERM to its process group, a grace period,
+SIGKILL. Whatever is left of its group afterwards is ended too, and reaped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from secagg.redact import Redactor
+
+MIB = 1024 * 1024
+DEFAULT_OUTPUT_LIMIT = 512 * MIB
+DEFAULT_GRACE = 5.0
+
+# What any program may know of ours. Everything else (tokens above all) stays here.
+ALLOWED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+)
+
+_POLL = 0.05
+_NICENESS = 5
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Cancellation:
+    """A request to stop that every running program of a scan sees. Set once, from anywhere."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask everything to stop. Safe in a signal handler, and to call again."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep up to ``seconds``; True as soon as (or if already) cancelled."""
+        return self._event.wait(seconds)
+
+
+class Ended(StrEnum):
+    """Why a program is no longer running."""
+
+    EXITED = "exited"
+    SIGNALLED = "killed by a signal"
+    DEADLINE = "ran into its deadline"
+    CANCELLED = "cancelled"
+    TOO_MUCH_OUTPUT = "wrote too much output"
+    TOO_MUCH_MEMORY = "used too much memory"
+    NOT_STARTED = "could not be started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program to run and its bounds.
+
+    ``argv[0]`` is an absolute path. ``timeout`` and ``grace`` are seconds. ``output_limit``
+    (bytes) holds for each of standard output, standard error and the files in ``watched``.
+    ``memory_limit`` (bytes, resident, the whole process group together) is watched rather
+    than set as RLIMIT_AS: Go, Java and Node reserve many times the address space that they
+    use, and would not start under such a limit. It holds on Linux, elsewhere it is ignored.
+    """
+
+    argv: Sequence[str]
+    cwd: Path
+    env: Mapping[str, str]
+    timeout: float
+    grace: float = DEFAULT_GRACE
+    output_limit: int = DEFAULT_OUTPUT_LIMIT
+    watched: Sequence[Path] = ()
+    memory_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a program ended.
+
+    ``code`` is its exit code, ``signal`` the number of the signal that ended it (one of the
+    two is None, both are if it never started; ``error`` then says why). The files live as
+    long as the private directory that they are in.
+    """
+
+    ended: Ended
+    stdout: Path
+    stderr: Path
+    seconds: float
+    code: int | None = None
+    signal: int | None = None
+    error: str | None = None
+
+    def exited(self, *codes: int) -> bool:
+        """True if it ended by itself with one of ``codes``."""
+        return self.ended is Ended.EXITED and self.code in codes
+
+
+@contextlib.contextmanager
+def private_directory() -> Iterator[Path]:
+    """A directory that only this user can read, gone with all in it at the end."""
+    path = Path(tempfile.mkdtemp(prefix="secagg-"))
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def environment(
+    source: Mapping[str, str], own: Sequence[str] = (), extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment for a program: the allowed part of ``source``, and what is its own.
+
+    ``own`` names further variables to copy (its token), ``extra`` holds variables to set.
+    Relative entries of PATH are dropped: they would be looked up in the scanned tree.
+    """
+    names = [*ALLOWED, *(name for name in source if name.startswith("LC_")), *own]
+    env = {name: source[name] for name in names if name in source}
+    entries = env.get("PATH", os.defpath).split(os.pathsep)
+    env["PATH"] = os.pathsep.join(entry for entry in entries if os.path.isabs(entry))
+    return env | dict(extra or {})
+
+
+def run(command: Command, directory: Path, cancellation: Cancellation) -> Result:
+    """Run ``command`` to its end, whatever that is; never raises for what the program does.
+
+    ``directory`` is private; it receives ``stdout`` and ``stderr`` (numbered if it has them
+    already) and is the program's TMPDIR unless its environment names another.
+    """
+    stdout, stderr = _fresh(directory, "stdout"), _fresh(directory, "stderr")
+    env = {"TMPDIR": str(directory), **command.env}
+    started = time.monotonic()
+    with _private(stdout) as out, _private(stderr) as err:
+        if cancellation.cancelled:
+            return Result(ended=Ended.CANCELLED, stdout=stdout, stderr=stderr, seconds=0.0)
+        _adopt_orphans()
+        try:
+            process = subprocess.Popen(
+                list(command.argv),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=command.cwd,
+                env=env,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            return Result(
+                ended=Ended.NOT_STARTED,
+                stdout=stdout,
+                stderr=stderr,
+                seconds=time.monotonic() - started,
+                error=why,
+            )
+        try:
+            _be_modest(process.pid)
+            ended = _watch(process, command, (stdout, stderr, *command.watched), cancellation)
+            grace = command.grace
+        except BaseException:
+            grace = 0.0
+            raise
+        finally:
+            _end(process, grace)
+    code = process.returncode
+    if ended is Ended.EXITED and code < 0:
+        ended = Ended.SIGNALLED
+    return Result(
+        ended=ended,
+        stdout=stdout,
+        stderr=stderr,
+        seconds=time.monotonic() - started,
+        code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+    )
+
+
+def last_lines(path: Path, redactor: Redactor, *, lines: int = 5, limit: int = 64 * 1024) -> str:
+    """The last non-empty lines of a file of output, masked; at most ``limit`` bytes are read.
+
+    The text is untrusted: whoever shows it escapes it.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - limit))
+            data = file.read()
+    except OSError:
+        return ""
+    text = redactor.mask(data.decode("utf-8", "replace"))
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    command: Command,
+    files: Sequence[Path],
+    cancellation: Cancellation,
+) -> Ended:
+    """Wait until the program has ended by itself or has to be ended, and say why."""
+    deadline = time.monotonic() + command.timeout
+    memory_due = 0.0
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_POLL)
+        if any(_size(path) > command.output_limit for path in files):
+            return Ended.TOO_MUCH_OUTPUT
+        if process.returncode is not None:
+            return Ended.EXITED
+        if cancellation.cancelled:
+            return Ended.CANCELLED
+        now = time.monotonic()
+        if now >= deadline:
+            return Ended.DEADLINE
+        if command.memory_limit is not None and now >= memory_due:
+            memory_due = now + 10 * _POLL
+            if _resident(process.pid) > command.memory_limit:
+                return Ended.TOO_MUCH_MEMORY
+
+
+def _end(process: subprocess.Popen[bytes], grace: float) -> None:
+    """End all that is left of the program's process group, and reap it.
+
+    The leader may be gone and leave others (TruffleHog works in a child process); they get
+    the same grace. A group that nobody is in any more raises ProcessLookupError.
+    """
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, DEFAULT_GRACE)):
+        if not patience:
+            continue
+        until = time.monotonic() + patience
+        _signal_group(process.pid, number)
+        while _alive(process):
+            if time.monotonic() >= until:
+                break
+            time.sleep(_POLL / 5)
+        else:
+            return
+    if process.returncode is None:  # not even SIGKILL: stuck in the kernel
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_POLL)
+
+
+def _alive(process: subprocess.Popen[bytes]) -> bool:
+    leader = process.poll() is None
+    if not leader:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-process.pid, os.WNOHANG) != (0, 0):
+                pass
+    return leader or _signal_group(process.pid, 0)
+
+
+def _signal_group(group: int, number: int) -> bool:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS answers so for a group of zombies
+        return False
+    return True
+
+
+def _be_modest(pid: int) -> None:
+    """Low priority, no core dumps (they would hold secrets), first in line if memory is short."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PGRP, pid, _NICENESS)
+    if sys.platform == "linux":
+        import resource
+
+        with contextlib.suppress(OSError, ValueError):
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/oom_score_adj").write_text("500")
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of grandchildren whose parent dies, so that they can be reaped."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _resident(group: int) -> int:
+    """Bytes of resident memory of a process group (0 where /proc does not tell)."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    total = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                total += int(fields[21]) * page
+        except (OSError, ValueError, IndexError):
+            continue
+    return total
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _fresh(directory: Path, name: str) -> Path:
+    number = 0
+    while (path := directory / (f"{name}.{number}" if number else name)).exists():
+        number += 1
+    return path
+
+
+@contextlib.contextmanager
+def _private(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove a tree, also one that a tool has made read-only, without following links."""
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        for parent, directories, _ in os.walk(path):
+            for name in directories:
+                entry = os.path.join(parent, name)
+                if not os.path.islink(entry):
+                    with contextlib.suppress(OSError):
+                        os.chmod(entry, 0o700)
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,269 @@
+"""CodeQL: code analysis, one database a language.
+
+Command lines and exit codes as GitHub's documentation of the CodeQL CLI has them ("CodeQL
+CLI manual", "exit codes"), 2.15 and newer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secagg.process import private_directory, run
+from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
+from secagg.scanners.execute import HEAVY
+from secagg.scanners.job import ProgramJob, fail, prepare, read_report, remark, scopes, skipped
+from secagg.scanners.machine import spare_megabytes, spare_threads
+from secagg.scanners.options import CodeqlOptions, read_options
+from secagg.scanners.program import Make, Program, Unusable, explain
+from secagg.sourcetree import files_by_suffix
+
+MAKE = Make(
+    name="codeql",
+    title="CodeQL",
+    version_argv=("version", "--format=json"),
+    version_pattern=r'"version"\s*:\s*"(\d+\.\d+\.\d+)',
+    supported=">=2.15,<3",
+    install="install the CodeQL bundle 2.15 or newer, or name it by tools.codeql.path",
+    own=(
+        "JAVA_HOME",
+        "GOPATH",
+        "GOMODCACHE",
+        "GOPROXY",
+        "CARGO_HOME",
+        "RUSTUP_HOME",
+        "DOTNET_ROOT",
+    ),
+)
+
+# File endings by CodeQL's name of the extractor.
+_ENDINGS = {
+    "cpp": (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp"),
+    "csharp": (".cs",),
+    "go": (".go",),
+    "java": (".java", ".kt"),
+    "javascript": (".cjs", ".js", ".jsx", ".mjs", ".ts", ".tsx", ".vue"),
+    "python": (".py",),
+    "ruby": (".rb",),
+    "rust": (".rs",),
+    "swift": (".swift",),
+}
+_ALIASES = {
+    "c": "cpp",
+    "c-cpp": "cpp",
+    "c++": "cpp",
+    "java-kotlin": "java",
+    "kotlin": "java",
+    "javascript-typescript": "javascript",
+    "typescript": "javascript",
+}
+_BUILD_MODES = {
+    "cpp": "none",
+    "csharp": "none",
+    "go": "autobuild",
+    "java": "none",
+    "rust": "none",
+    "swift": "autobuild",
+}
+# Their extractors run the project's code: the build, or Cargo's build scripts.
+_EXECUTES = frozenset({"go", "rust", "swift"})
+
+_NO_CODE = 32
+_QUERY_TIMEOUT = 33
+_EXIT = {
+    3: ("CodeQL does not find its own installation", "install the whole CodeQL bundle"),
+    98: ("CodeQL was cancelled", None),
+    99: ("CodeQL ran out of memory", "set tools.codeql.ram, or scan on a larger machine"),
+    100: ("CodeQL has an internal error", "try another version of CodeQL"),
+}
+
+
+class CodeqlScanner:
+    """Plans one analysis for each language found."""
+
+    name = "codeql"
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
+        """One job a language and scope. Raises ConfigError for options that do not fit."""
+        options = read_options(
+            CodeqlOptions, self.name, request.options.get(self.name, {}), request.root
+        )
+        work = [
+            (scope, language)
+            for scope in scopes(request)
+            for language in _languages(request.root / scope, options)
+        ]
+        if not work:
+            return [skipped(MAKE, "no code in a language that CodeQL knows")]
+        program = prepare(MAKE, options, self._context)
+        if isinstance(program, ToolRun):
+            return [program]
+        try:
+            known = _extractors(program)
+        except Unusable as problem:
+            tool_run = ToolRun(tool=self.name, status=Status.COMPLETE, version=program.version)
+            fail(tool_run, problem.reason, problem.hint, self._context)
+            return [tool_run]
+        return [
+            self._planned(program, request, options, scope, language, known)
+            for scope, language in work
+        ]
+
+    def _planned(
+        self,
+        program: Program,
+        request: ScanRequest,
+        options: CodeqlOptions,
+        scope: str,
+        language: str,
+        known: set[str],
+    ) -> Job | ToolRun:
+        if language not in known:
+            return ToolRun(
+                tool=self.name,
+                status=Status.FAILED,
+                component=scope,
+                mode=language,
+                version=program.version,
+                reason=f"this CodeQL cannot analyse {language}, which the repository has",
+                hint="update CodeQL, or choose languages by tools.codeql.languages",
+            )
+        build_mode = options.build_modes.get(language, _BUILD_MODES.get(language))
+        if not options.allow_builds and (language in _EXECUTES or build_mode == "autobuild"):
+            tool_run = skipped(MAKE, f"{language} needs a build, which is not allowed")
+            tool_run.component, tool_run.mode, tool_run.version = scope, language, program.version
+            remark(tool_run, f"{language} was not analysed", self._context)
+            return tool_run
+        return CodeqlJob(
+            program=program,
+            request=request,
+            component=scope,
+            mode=language,
+            lane=HEAVY,
+            options=options,
+            language=language,
+            build_mode=build_mode,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeqlJob(ProgramJob):
+    """Create a database, analyse it, keep the SARIF. The deadline is for both together."""
+
+    options: CodeqlOptions
+    language: str
+    build_mode: str | None
+
+    def scan(self, tool_run: ToolRun) -> None:
+        with private_directory() as directory:
+            database, report = directory / "database", directory / "report.sarif"
+            used = self._step(self._create(database), directory, self.timeout, tool_run)
+            if used is None:
+                tool_run.status = Status.SKIPPED
+                tool_run.reason = f"CodeQL found no {self.language} code to analyse"
+                return
+            left = max(1.0, self.timeout - used)
+            self._step(self._analyze(database, report), directory, left, tool_run, report)
+            tool_run.reports.append(self.report(read_report(report, "CodeQL")))
+            self._check_shape(tool_run)
+
+    def _create(self, database: Path) -> list[str]:
+        mode = [f"--build-mode={self.build_mode}"] if self.build_mode else []
+        return [
+            "database",
+            "create",
+            str(database),
+            f"--language={self.language}",
+            f"--source-root={self.target}",
+            "--overwrite",
+            *mode,
+            *self._resources(),
+        ]
+
+    def _analyze(self, database: Path, report: Path) -> list[str]:
+        suite = self.options.suite
+        if not suite.endswith((".qls", ".ql")) and "/" not in suite:
+            suite = f"{self.language}-{suite}.qls"
+        return [
+            "database",
+            "analyze",
+            str(database),
+            "--format=sarifv2.1.0",
+            f"--output={report}",
+            f"--sarif-category=/language:{self.language}",
+            *self._resources(),
+            *([] if self.options.offline else ["--download"]),
+            suite,
+            *self.options.packs,
+        ]
+
+    def _resources(self) -> list[str]:
+        threads = spare_threads() if self.options.threads is None else self.options.threads
+        return [f"--threads={threads}", f"--ram={self.options.ram or spare_megabytes()}"]
+
+    def _step(
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        timeout: float,
+        tool_run: ToolRun,
+        report: Path | None = None,
+    ) -> float | None:
+        """Run one command; the seconds it took, or None if there is no code to analyse."""
+        context = self.program.context
+        watched = () if report is None else (report,)
+        command = self.program.command(arguments, cwd=directory, timeout=timeout, watched=watched)
+        result = run(command, directory, context.cancellation)
+        if result.exited(0):
+            return result.seconds
+        if result.exited(_NO_CODE) and report is None:
+            return None
+        failure = explain(result, self.program)
+        if result.exited(_QUERY_TIMEOUT) and report is not None:
+            fail(tool_run, "a CodeQL query timed out; the others' results are kept", None, context)
+            return result.seconds
+        if result.code is not None and result.exited(*_EXIT):
+            reason, hint = _EXIT[result.code]
+            raise Unusable(reason, "; ".join(filter(None, (hint, failure.hint))))
+        raise failure
+
+    def _check_shape(self, tool_run: ToolRun) -> None:
+        document = tool_run.reports[-1].document
+        runs = document.get("runs") if isinstance(document, dict) else None
+        if not isinstance(runs, list) or not runs:
+            raise Unusable("CodeQL wrote something else than SARIF with a run")
+        for sarif_run in runs:
+            for invocation in sarif_run.get("invocations") or ():
+                if invocation.get("executionSuccessful") is False:
+                    raise Unusable("CodeQL says in its report that the analysis did not succeed")
+
+
+def _languages(target: Path, options: CodeqlOptions) -> list[str]:
+    if options.languages:
+        return list(dict.fromkeys(_ALIASES.get(name, name) for name in options.languages))
+    suffixes = {suffix.lower() for suffix in files_by_suffix(target)}
+    found = {language for language, endings in _ENDINGS.items() if suffixes & set(endings)}
+    workflows = target / ".github" / "workflows"
+    if any(workflows.glob("*.yml")) or any(workflows.glob("*.yaml")):
+        found.add("actions")
+    return sorted(found)
+
+
+def _extractors(program: Program) -> set[str]:
+    """The languages that this CodeQL has extractors for."""
+    with private_directory() as directory:
+        command = program.command(
+            ["resolve", "languages", "--format=json"], cwd=directory, timeout=120.0
+        )
+        result = run(command, directory, program.context.cancellation)
+        if not result.exited(0):
+            raise explain(result, program)
+        try:
+            return set(json.loads(result.stdout.read_bytes()))
+        except (ValueError, TypeError, RecursionError):
+            raise Unusable("CodeQL does not say which languages it knows") from None

@@ -1,0 +1,159 @@
+"""What the scanners of history need to know about a git repository."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secagg.components import ROOT
+from secagg.process import Command, Result, environment, private_directory, run
+from secagg.scanners.base import RunContext
+from secagg.scanners.program import Unusable
+from secagg.sourcetree import walk
+
+_TIMEOUT = 120.0
+_LARGEST = 16 * 1024 * 1024
+_HASH = re.compile(r"[0-9a-f]{40,64}")
+
+# A user's own git settings that change what `git log -p` prints, set back to their defaults:
+# the scanners read that text, and misread it with some of them.
+_SETTINGS = {
+    "color.ui": "false",
+    "core.quotePath": "true",
+    "diff.mnemonicPrefix": "false",
+    "diff.noprefix": "false",
+    "diff.renames": "true",
+    "diff.srcPrefix": "a/",
+    "diff.dstPrefix": "b/",
+    "format.pretty": "medium",
+    "log.date": "default",
+    "log.showSignature": "false",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A git repository. ``prefix`` is where the scan's root is in it (empty: at its top)."""
+
+    git_dir: Path
+    prefix: str
+    shallow: bool
+    context: RunContext
+
+    @staticmethod
+    def environment() -> dict[str, str]:
+        """Variables that keep git quiet, and its output the way that scanners expect it."""
+        extra = {
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_PAGER": "cat",
+            "GIT_CONFIG_COUNT": str(len(_SETTINGS)),
+        }
+        for number, (key, value) in enumerate(_SETTINGS.items()):
+            extra[f"GIT_CONFIG_KEY_{number}"] = key
+            extra[f"GIT_CONFIG_VALUE_{number}"] = value
+        return extra
+
+    def commit(self, name: str) -> str:
+        """The hash of the commit that ``name`` means. Raises Unusable if there is none."""
+        result, out = _git(
+            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"],
+            self.git_dir,
+            self.context,
+        )
+        if not result.exited(0) or not _HASH.fullmatch(out.strip()):
+            raise Unusable(
+                f"the base commit {name!r} is not in this clone",
+                "fetch the history that the change is compared with (fetch-depth: 0)",
+            )
+        return out.strip()
+
+    def selection(self, since: str | None) -> list[str]:
+        """Arguments of ``git log`` for ``since..HEAD``, or for all history."""
+        if since is None:
+            return ["--full-history", "--all"]
+        return [f"{self.commit(since)}..HEAD"]
+
+    def limits(self, component: str) -> list[str]:
+        """Arguments of ``git log`` that show the component only, with paths from the root.
+
+        Gitleaks splits them at blanks, so a blank in a path is written as the wildcard ``?``.
+        Raises Unusable where even that does not help.
+        """
+        if re.search(r"\s", self.prefix):
+            raise Unusable(
+                f"the history of {self.prefix!r} cannot be scanned: the path holds a blank",
+                "scan the repository from its top",
+            )
+        relative = [f"--relative={self.prefix}"] if self.prefix else []
+        if component == ROOT:
+            return relative
+        return [*relative, "--", re.sub(r"[\s*?\[\]\\:]", "?", f"{self.prefix}{component}")]
+
+    def has_additions(self, arguments: Sequence[str]) -> bool:
+        """True if a commit among those selected adds or changes a file."""
+        result, out = _git(
+            ["log", "--max-count=1", "--format=%H", "--diff-filter=ACMR", *arguments],
+            self.git_dir,
+            self.context,
+        )
+        return not result.exited(0) or bool(out.strip())
+
+
+def find_repository(root: Path, context: RunContext) -> Repository | None:
+    """The repository that ``root`` is in, or None.
+
+    Without git on PATH a ``.git`` directory is still believed, so that the scanner itself
+    fails visibly instead of being skipped.
+    """
+    if not any((parent / ".git").exists() for parent in (root, *root.parents)):
+        return None
+    result, out = _git(
+        ["rev-parse", "--absolute-git-dir", "--is-shallow-repository", "--show-prefix"],
+        root,
+        context,
+    )
+    if not result.exited(0):
+        return Repository(git_dir=root / ".git", prefix="", shallow=False, context=context)
+    git_dir, shallow, prefix = [*out.split("\n"), "", ""][:3]
+    return Repository(
+        git_dir=Path(git_dir), prefix=prefix, shallow=shallow == "true", context=context
+    )
+
+
+def count_lines(target: Path, repository: Repository | None, text: str, context: RunContext) -> int:
+    """How many lines of the text files in ``target`` contain ``text``."""
+    if repository is not None:
+        result, out = _git(
+            ["grep", "--untracked", "-I", "-h", "-c", "--fixed-strings", "-e", text, "--", "."],
+            target,
+            context,
+        )
+        if result.exited(0, 1):
+            return sum(int(line) for line in out.split() if line.isdigit())
+    needle, count = text.encode(), 0
+    for directory, files in walk(target):
+        for path in (directory / name for name in files):
+            if path.is_file() and path.stat().st_size <= _LARGEST:
+                count += sum(needle in line for line in path.read_bytes().splitlines())
+    return count
+
+
+def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[Result, str]:
+    program = shutil.which("git", path=environment(context.environ)["PATH"]) or "/usr/bin/git"
+    with private_directory() as directory:
+        result = run(
+            Command(
+                argv=[program, *arguments],
+                cwd=cwd,
+                env=environment(context.environ, (), Repository.environment()),
+                timeout=_TIMEOUT,
+            ),
+            directory,
+            context.cancellation,
+        )
+        out = result.stdout.read_text("utf-8", "surrogateescape")
+    return result, out

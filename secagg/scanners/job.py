@@ -1,0 +1,173 @@
+"""The frame of every job: pin, private directory, time, and failures turned into a tool run."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from secagg.components import ROOT, Component
+from secagg.errors import ReportError
+from secagg.parsing import Gap, RawReport
+from secagg.process import Result, run
+from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
+from secagg.scanners.options import ToolOptions
+from secagg.scanners.program import Make, Program, Unusable, explain, find_program
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramJob(ABC):
+    """A job that runs one program. ``scan`` does the work and may raise Unusable."""
+
+    program: Program
+    request: ScanRequest
+    component: str = ROOT
+    mode: str | None = None
+    lane: str | None = None
+
+    @property
+    def tool(self) -> str:
+        return self.program.make.name
+
+    @property
+    def title(self) -> str:
+        """What messages and reports call the run: tool and mode."""
+        return f"{self.tool} {self.mode}" if self.mode else self.tool
+
+    @property
+    def timeout(self) -> float:
+        return self.program.options.timeout or self.request.timeout
+
+    @property
+    def target(self) -> Path:
+        """The directory to scan."""
+        return self.request.root / self.component
+
+    def run(self) -> ToolRun:
+        """Run the tool to its end; whatever goes wrong is told in the tool run."""
+        started = time.monotonic()
+        tool_run = ToolRun(
+            tool=self.tool,
+            status=Status.COMPLETE,
+            component=self.component,
+            mode=self.mode,
+            version=self.program.version,
+        )
+        try:
+            self.program.check_pin()
+            self.scan(tool_run)
+        except Unusable as failure:
+            fail(tool_run, failure.reason, failure.hint, self.program.context)
+        except ReportError as error:
+            fail(
+                tool_run,
+                f"{self.program.make.title} wrote no report that can be read: {error.message}",
+                error.hint,
+                self.program.context,
+            )
+        tool_run.seconds = time.monotonic() - started
+        return tool_run
+
+    @abstractmethod
+    def scan(self, tool_run: ToolRun) -> None:
+        """Do the work, and put reports and gaps into ``tool_run``."""
+
+    def execute(
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        *,
+        cwd: Path | None = None,
+        ok: Sequence[int] = (0,),
+        watched: Sequence[Path] = (),
+        extra: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Result:
+        """Run the program once. Raises Unusable unless it exits with a code in ``ok``.
+
+        Without ``cwd`` it works in the private ``directory``, where no configuration of the
+        target can be found by accident.
+        """
+        command = self.program.command(
+            arguments,
+            cwd=cwd or directory,
+            timeout=self.timeout if timeout is None else timeout,
+            watched=watched,
+            extra=extra,
+        )
+        result = run(command, directory, self.program.context.cancellation)
+        if not result.exited(*ok):
+            raise explain(result, self.program)
+        return result
+
+    def report(self, data: bytes, *, rooted: bool = False) -> RawReport:
+        """``data`` as a report of this run; ``rooted`` if its paths start at the root anyway."""
+        limited = None if rooted or self.component == ROOT else self.component
+        return RawReport(name=self.title, data=data, tool=self.tool, component=limited)
+
+
+def fail(tool_run: ToolRun, reason: str, hint: str | None, context: RunContext) -> None:
+    """Mark a run as failed. The texts are masked here; the first failure is the one told."""
+    if tool_run.status is not Status.FAILED:
+        tool_run.status = Status.FAILED
+        tool_run.reason = context.redactor.mask(reason)
+        tool_run.hint = None if hint is None else context.redactor.mask(hint)
+
+
+def prepare(make: Make, options: ToolOptions, context: RunContext) -> Program | ToolRun:
+    """The program, or the failed tool run that says why there is none."""
+    try:
+        return find_program(make, options, context)
+    except Unusable as problem:
+        tool_run = ToolRun(tool=make.name, status=Status.COMPLETE)
+        fail(tool_run, problem.reason, problem.hint, context)
+        return tool_run
+
+
+def skipped(make: Make, reason: str, *, mode: str | None = None) -> ToolRun:
+    """A tool run that does not apply."""
+    return ToolRun(tool=make.name, status=Status.SKIPPED, mode=mode, reason=reason)
+
+
+def scopes(request: ScanRequest) -> list[str]:
+    """The paths to scan one by one: the root alone if all is wanted, else the components.
+
+    A component inside another chosen one is left out, for it is scanned with that one.
+    """
+    chosen = {component.path for component in request.components}
+    if request.whole or ROOT in chosen:
+        return [ROOT]
+    return sorted(
+        path
+        for path in chosen
+        if not any(str(parent) in chosen for parent in PurePosixPath(path).parents)
+    )
+
+
+def components_in(request: ScanRequest, scope: str) -> list[Component]:
+    """The chosen components that are scanned with ``scope``."""
+    return [
+        component
+        for component in request.components
+        if scope == ROOT
+        or component.path == scope
+        or component.path.startswith(scope.rstrip("/") + "/")
+    ]
+
+
+def read_report(path: Path, title: str) -> bytes:
+    """The bytes of a report file. Raises Unusable if it is missing or empty."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise Unusable(f"{title} ended without writing its report") from None
+    if not data.strip():
+        raise Unusable(f"{title} wrote an empty report")
+    return data
+
+
+def remark(tool_run: ToolRun, message: str, context: RunContext, *, fatal: bool = False) -> None:
+    """Note something that the run did not look at."""
+    tool_run.gaps.append(Gap(message=context.redactor.mask(message), fatal=fatal))

@@ -1,0 +1,150 @@
+"""Each scanner's own settings: what may stand under ``tools.<name>`` in ``secagg.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from secagg.errors import ConfigError
+
+Sha256 = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
+# A value that becomes one argument of a scanner: it must not turn into an option of it.
+Word = Annotated[str, Field(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
+
+
+class ToolOptions(BaseModel):
+    """What every scanner has.
+
+    ``path`` is the program (else it is looked up on PATH); ``sha256`` pins that file, with
+    links resolved; ``timeout`` (seconds) replaces the request's for this tool;
+    ``trust_target_config`` lets the scanned repository's own configuration and ignore files
+    of the tool act.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    path: Path | None = None
+    sha256: Sha256 | None = None
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    memory_megabytes: Annotated[int, Field(ge=64)] | None = None
+    trust_target_config: bool = False
+
+
+class TrivyOptions(ToolOptions):
+    """``scanners`` are Trivy's own words; ``images`` and ``sboms`` are scanned besides the tree.
+
+    ``offline`` neither updates the databases nor asks any service; ``allow_unread_manifests``
+    and ``allow_end_of_life`` lower the complaints about a manifest that Trivy has said nothing
+    about, and about an operating system without advisories, to remarks.
+    """
+
+    scanners: list[Literal["vuln", "misconfig", "secret", "license"]] = Field(
+        default=["vuln", "misconfig", "secret"], min_length=1
+    )
+    images: list[Word] = []
+    sboms: list[Path] = []
+    cache_dir: Path | None = None
+    offline: bool = False
+    include_dev_dependencies: bool = False
+    allow_unread_manifests: bool = False
+    allow_end_of_life: bool = False
+    skip_dirs: list[Word] = []
+
+
+class SnykOptions(ToolOptions):
+    """``modes`` are the products to run; ``containers`` are image names for ``container``.
+
+    ``org`` and ``api`` (of another region) are handed to the CLI. Nothing is filtered by
+    severity: that is the policy's business.
+    """
+
+    modes: list[Literal["test", "code", "iac"]] = Field(default=["test", "code", "iac"])
+    containers: list[Word] = []
+    org: Word | None = None
+    api: Word | None = None
+    dev: bool = False
+    allow_unread_manifests: bool = False
+
+
+class CodeqlOptions(ToolOptions):
+    """``languages`` replaces detection; ``build_modes`` and ``suite`` are CodeQL's own words.
+
+    ``threads`` and ``ram`` (megabytes) are fitted to the machine where not given. ``packs``
+    are query packs to run besides the suite. ``offline`` downloads none. ``allow_builds``
+    lets it execute the project's code: autobuild, and the Rust extractor (build scripts), do.
+    """
+
+    languages: list[Word] = []
+    suite: Word = "security-extended"
+    build_modes: dict[str, Literal["none", "autobuild"]] = {}
+    packs: list[Word] = []
+    threads: Annotated[int, Field(ge=0)] | None = None
+    ram: Annotated[int, Field(ge=1024)] | None = None
+    offline: bool = False
+    allow_builds: bool = True
+
+
+class GitleaksOptions(ToolOptions):
+    """``config`` replaces Gitleaks' default rules (a file of the user's, not of the target).
+
+    ``allow_shallow`` accepts that a shallow clone has no full history to scan.
+    """
+
+    modes: list[Literal["git", "dir"]] = Field(default=["git", "dir"], min_length=1)
+    config: Path | None = None
+    max_target_megabytes: Annotated[int, Field(ge=0)] | None = None
+    allow_shallow: bool = False
+
+
+class TrufflehogOptions(ToolOptions):
+    """``verify`` sends candidate secrets to the services that would have issued them."""
+
+    modes: list[Literal["git", "filesystem"]] | None = None
+    verify: bool = False
+    allow_shallow: bool = False
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+
+
+OPTIONS: dict[str, type[ToolOptions]] = {
+    "trivy": TrivyOptions,
+    "snyk": SnykOptions,
+    "codeql": CodeqlOptions,
+    "gitleaks": GitleaksOptions,
+    "trufflehog": TrufflehogOptions,
+}
+
+_Options = TypeVar("_Options", bound=ToolOptions)
+
+
+def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any], root: Path) -> _Options:
+    """The settings of ``tool``, checked, paths in them made absolute (relative to ``root``).
+
+    Raises :class:`ConfigError` naming the first wrong key.
+    """
+    try:
+        options = kind.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in ("tools", tool, *first["loc"]))
+        raise ConfigError(f"{key}: {first['msg']}") from None
+    return options.model_copy(
+        update={name: _absolute(value, root) for name, value in options if name in _paths(kind)}
+    )
+
+
+def _paths(kind: type[ToolOptions]) -> set[str]:
+    return {
+        name
+        for name, field in kind.model_fields.items()
+        if field.annotation in (Path | None, list[Path])
+    }
+
+
+def _absolute(value: Any, root: Path) -> Any:
+    if isinstance(value, list):
+        return [_absolute(item, root) for item in value]
+    return root / value.expanduser() if isinstance(value, Path) else value

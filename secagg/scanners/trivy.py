@@ -1,0 +1,231 @@
+"""Trivy: vulnerable dependencies, misconfigurations, secrets and licences.
+
+Command lines, streams and messages as of 0.76 (its documentation and ``--help``). Settings
+that only some versions know as flags are given as variables, which the others ignore.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from secagg.components import ROOT
+from secagg.process import Result, private_directory
+from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
+from secagg.scanners.coverage import unread_manifests
+from secagg.scanners.job import (
+    ProgramJob,
+    components_in,
+    prepare,
+    read_report,
+    remark,
+    scopes,
+)
+from secagg.scanners.options import TrivyOptions, read_options
+from secagg.scanners.program import Make, Unusable
+
+_APP_VERSION = re.compile(rb"aquasecurity/trivy/pkg/version/app\.ver=v?(\d+\.\d+\.\d+)")
+
+
+def _embedded_version(path: Path) -> str | None:
+    """The version that the Go linker wrote into the file, read without running it."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = _APP_VERSION.search(data)
+            return found.group(1).decode() if found else None
+    except (OSError, ValueError):
+        return None
+
+
+MAKE = Make(
+    name="trivy",
+    title="Trivy",
+    version_argv=("--version",),
+    version_pattern=r"Version: v?(\d+\.\d+\.\d+)",
+    supported=">=0.50,<1",
+    install="install Trivy 0.69.3 or 0.70 and newer, or name it by tools.trivy.path",
+    own=(
+        "TRIVY_USERNAME",
+        "TRIVY_PASSWORD",
+        "TRIVY_REGISTRY_TOKEN",
+        "TRIVY_DB_REPOSITORY",
+        "TRIVY_JAVA_DB_REPOSITORY",
+        "TRIVY_CHECKS_BUNDLE_REPOSITORY",
+        "TRIVY_CACHE_DIR",
+        "DOCKER_HOST",
+        "DOCKER_CONFIG",
+    ),
+    extra={
+        "TRIVY_SKIP_VERSION_CHECK": "true",
+        "TRIVY_DISABLE_TELEMETRY": "true",
+        "TRIVY_NO_PROGRESS": "true",
+        "NO_COLOR": "1",
+    },
+    refused={
+        ">=0.69.4,<=0.69.6": "these releases were replaced by ones that steal credentials "
+        "(March 2026); rotate what a machine that ran one could reach"
+    },
+    inspect=_embedded_version,
+)
+
+_CONFIGS = ("trivy.yaml", ".trivyignore", ".trivyignore.yaml", "trivy-secret.yaml")
+_COMPLAINT = re.compile(
+    r"^.*\t(?:WARN|ERROR)\t(?P<text>.*(?:[Uu]nable to|[Ff]ailed to|too large|[Pp]arse error).*)$",
+    re.MULTILINE,
+)
+_HARMLESS = re.compile(r"Falling back to embedded checks|site-packages|version check")
+_COMMENT = re.compile(r"\bIgnore finding\b")
+_MOST_COMPLAINTS = 20
+
+
+class TrivyScanner:
+    """Plans Trivy over the tree, and over images and SBOMs where asked to."""
+
+    name = "trivy"
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
+        """One job for the tree (or a chosen component), image and SBOM.
+
+        Raises ConfigError for options that do not fit.
+        """
+        options = read_options(
+            TrivyOptions, self.name, request.options.get(self.name, {}), request.root
+        )
+        program = prepare(MAKE, options, self._context)
+        if isinstance(program, ToolRun):
+            return [program]
+        work = [("fs", scope, str(request.root / scope)) for scope in scopes(request)]
+        work += [("image", ROOT, image) for image in options.images]
+        work += [("sbom", ROOT, str(sbom)) for sbom in options.sboms]
+        return [
+            TrivyJob(
+                program=program,
+                request=request,
+                component=scope,
+                mode=command if command == "fs" else f"{command} {subject}",
+                options=options,
+                command=command,
+                subject=subject,
+                lane="trivy",
+            )
+            for command, scope, subject in work
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrivyJob(ProgramJob):
+    """One Trivy command over one subject.
+
+    It runs in an empty directory: Trivy reads its configuration and ignore files from the
+    working directory, and a scanned repository's own hid findings there (seen with 0.76).
+    All packages are listed, as proof that a lock file has been read.
+    """
+
+    options: TrivyOptions
+    command: str
+    subject: str
+
+    def scan(self, tool_run: ToolRun) -> None:
+        with private_directory() as directory:
+            report = directory / "report.json"
+            nothing = directory / "nothing"
+            nothing.mkdir()
+            trusted = self.options.trust_target_config and self.command == "fs"
+            result = self.execute(
+                [*self._arguments(report), self.subject],
+                directory,
+                cwd=self.target if trusted else nothing,
+                watched=[report],
+            )
+            tool_run.reports.append(self.report(read_report(report, "Trivy")))
+            document = tool_run.reports[-1].document
+            if not isinstance(document, dict) or "SchemaVersion" not in document:
+                raise Unusable("Trivy wrote something else than a Trivy report")
+            self._say_what_is_missing(tool_run, document, result)
+
+    def _arguments(self, report: Path) -> Iterator[str]:
+        yield self.command
+        yield "--format=json"
+        yield f"--output={report}"
+        yield "--exit-code=0"
+        yield "--list-all-pkgs"
+        yield f"--timeout={self.timeout + 60:.0f}s"  # ours is the deadline
+        if self.command == "sbom":
+            wanted = [name for name in self.options.scanners if name in ("vuln", "license")]
+            yield f"--scanners={','.join(wanted or ['vuln'])}"
+        else:
+            yield f"--scanners={','.join(self.options.scanners)}"
+        if self.options.cache_dir is not None:
+            yield f"--cache-dir={self.options.cache_dir}"
+        if self.options.offline:
+            yield "--offline-scan"
+            yield "--skip-db-update"
+            yield "--skip-java-db-update"
+            if self.command != "sbom" and "misconfig" in self.options.scanners:
+                yield "--skip-check-update"
+        if self.command == "fs":
+            # Its own pattern is the one name requirements.txt.
+            yield r"--file-patterns=pip:requirements[^/]*\.txt$"
+            for pattern in self.options.skip_dirs:
+                yield f"--skip-dirs={pattern}"
+            if self.options.include_dev_dependencies:
+                yield "--include-dev-deps"
+
+    def _say_what_is_missing(self, tool_run: ToolRun, document: Any, result: Result) -> None:
+        context = self.program.context
+        metadata = document.get("Metadata") or {}
+        system = metadata.get("OS") if isinstance(metadata, dict) else None
+        if isinstance(system, dict) and system.get("EOSL") is True:
+            remark(
+                tool_run,
+                f"{system.get('Family')} {system.get('Name')} is past its end of life: "
+                "nobody publishes advisories for it any more",
+                context,
+                fatal=not self.options.allow_end_of_life,
+            )
+        log = result.stderr.read_text("utf-8", "replace")
+        complaints = [m["text"] for m in _COMPLAINT.finditer(log) if not _HARMLESS.search(m[0])]
+        for complaint in complaints[:_MOST_COMPLAINTS]:
+            remark(tool_run, f"Trivy: {complaint}", context)
+        if len(complaints) > _MOST_COMPLAINTS:
+            more = len(complaints) - _MOST_COMPLAINTS
+            remark(tool_run, f"Trivy: {more} more warnings of this sort", context)
+        if self.command != "fs":
+            return
+        if ignored := len(_COMMENT.findall(log)):
+            remark(
+                tool_run,
+                f"comments in the repository's own files hid {ignored} misconfigurations",
+                context,
+            )
+        for name in _CONFIGS:
+            if (self.target / name).exists():
+                used = "was used" if self.options.trust_target_config else "was not used"
+                remark(tool_run, f"the repository's own {name} {used}", context)
+        if "vuln" in self.options.scanners:
+            for unread in unread_manifests(
+                self.request.root,
+                components_in(self.request, self.component),
+                _targets(document, self.component),
+            ):
+                remark(tool_run, unread, context, fatal=not self.options.allow_unread_manifests)
+
+
+def _targets(document: Any, component: str) -> set[str]:
+    """The files, relative to the root, whose dependencies are in a report."""
+    results = document.get("Results") or []
+    prefix = "" if component == ROOT else f"{component}/"
+    return {
+        f"{prefix}{result['Target']}"
+        for result in results
+        if isinstance(result, dict)
+        and isinstance(result.get("Target"), str)
+        and result.get("Class") == "lang-pkgs"
+    }

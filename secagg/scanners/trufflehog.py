@@ -1,0 +1,148 @@
+"""TruffleHog 3: secrets in the history of a git repository, or in a directory.
+
+Command lines, exit codes and messages as of its README and ``--help`` (3.60 and newer).
+Verification sends what it found to the services concerned, so it is off unless asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secagg.components import ROOT
+from secagg.process import Result, last_lines, private_directory
+from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
+from secagg.scanners.git import Repository, count_lines, find_repository
+from secagg.scanners.job import ProgramJob, fail, prepare, remark, scopes
+from secagg.scanners.options import TrufflehogOptions, read_options
+from secagg.scanners.program import Make, Unusable
+
+MAKE = Make(
+    name="trufflehog",
+    title="TruffleHog",
+    version_argv=("--version",),
+    version_pattern=r"(?m)^trufflehog v?(\d+\.\d+\.\d+)",
+    supported=">=3.60,<4",
+    install="install TruffleHog 3.60 or newer, or name it by tools.trufflehog.path",
+)
+
+_FINISHED = '"msg":"finished scanning"'
+_ERRORS = "encountered errors during scan"
+_COMMENT = "trufflehog:ignore"
+
+
+class TrufflehogScanner:
+    """Plans TruffleHog over history, or over the work tree where there is none."""
+
+    name = "trufflehog"
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
+        """One job a mode and scope. Raises ConfigError for options that do not fit."""
+        options = read_options(
+            TrufflehogOptions, self.name, request.options.get(self.name, {}), request.root
+        )
+        program = prepare(MAKE, options, self._context)
+        if isinstance(program, ToolRun):
+            return [program]
+        repository = find_repository(request.root, self._context)
+        modes = options.modes or ["filesystem" if repository is None else "git"]
+        return [
+            TrufflehogJob(
+                program=program,
+                request=request,
+                component=scope,
+                mode=mode,
+                options=options,
+                repository=repository,
+            )
+            for mode in modes
+            for scope in scopes(request)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrufflehogJob(ProgramJob):
+    """One TruffleHog scan.
+
+    It exits with 0 after errors and after SIGTERM too: only its own word on standard error
+    that it has finished, and none of errors, makes the run complete.
+    """
+
+    options: TrufflehogOptions
+    repository: Repository | None
+
+    def scan(self, tool_run: ToolRun) -> None:
+        with private_directory() as directory:
+            arguments = ["--json", "--no-update"]
+            if not self.options.verify:
+                arguments.append("--no-verification")
+            if self.options.concurrency is not None:
+                arguments.append(f"--concurrency={self.options.concurrency}")
+            if self.mode == "git":
+                arguments = ["git", self._repository(tool_run), *arguments]
+                arguments += self._selection(directory)
+            else:
+                arguments = ["filesystem", str(self.target), *arguments]
+            result = self.execute(arguments, directory, extra=Repository.environment())
+            tool_run.reports.append(self.report(result.stdout.read_bytes(), rooted=True))
+            self._prove(tool_run, result)
+        hidden = count_lines(self.target, self.repository, _COMMENT, self.program.context)
+        if hidden:
+            remark(
+                tool_run,
+                f"{hidden} lines of the repository carry {_COMMENT}, which hides them",
+                self.program.context,
+            )
+
+    def _repository(self, tool_run: ToolRun) -> str:
+        if self.repository is None:
+            raise Unusable("not a git repository", "remove git from tools.trufflehog.modes")
+        if self.repository.prefix:
+            raise Unusable(
+                "TruffleHog can only scan the history of a whole repository",
+                "scan it from its top, or set tools.trufflehog.modes to [filesystem]",
+            )
+        if self.repository.shallow and self.request.since is None:
+            remark(
+                tool_run,
+                "the clone is shallow: older history was not scanned (fetch-depth: 0 gets it)",
+                self.program.context,
+                fatal=not self.options.allow_shallow,
+            )
+        return f"file://{self.request.root}"
+
+    def _selection(self, directory: Path) -> list[str]:
+        assert self.repository is not None
+        arguments = []
+        if self.request.since is not None:
+            base = self.repository.commit(self.request.since)
+            arguments = [f"--since-commit={base}", "--branch=HEAD"]
+        if self.component != ROOT:
+            wanted = directory / "include.txt"
+            wanted.write_text(f"^{re.escape(self.component)}/\n")
+            arguments.append(f"--include-paths={wanted}")
+        return arguments
+
+    def _prove(self, tool_run: ToolRun, result: Result) -> None:
+        finished = errors = False
+        with result.stderr.open("r", encoding="utf-8", errors="replace") as log:
+            for line in log:
+                finished = finished or _FINISHED in line.replace('": "', '":"')
+                errors = errors or _ERRORS in line
+        context = self.program.context
+        said = last_lines(result.stderr, context.redactor)
+        hint = f"it said: {said}" if said else "it said nothing on standard error"
+        data = tool_run.reports[-1].data
+        if errors:
+            fail(tool_run, "TruffleHog met errors and did not scan everything", hint, context)
+        elif not finished:
+            fail(tool_run, "TruffleHog did not say that it finished scanning", hint, context)
+        elif data and not data.endswith(b"\n"):
+            fail(tool_run, "TruffleHog's output ends in the middle of a line", hint, context)
+        elif any(not line.lstrip().startswith(b"{") for line in data.splitlines() if line.strip()):
+            fail(tool_run, "TruffleHog wrote something else than JSON lines", hint, context)

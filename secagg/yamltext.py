@@ -1,0 +1,111 @@
+"""YAML files that people write: validated, and refused with file, line, column and advice."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from secagg.errors import ConfigError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_LARGEST = 4 * 1024 * 1024
+
+
+def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
+    """Read ``source`` (a path, or the text itself) as a ``model``.
+
+    ``name`` is what messages call the file. Raises :class:`ConfigError` with
+    ``name:line:column`` and, where a key is unknown, the nearest known one.
+    """
+    text = _read(source, name) if isinstance(source, Path) else source
+    yaml = YAML(typ="rt")
+    try:
+        document = yaml.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
+        raise ConfigError(f"not valid YAML: {error.problem or 'syntax'}", where=where) from None
+    except (YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"not valid YAML: {type(error).__name__}", where=name) from None
+    if document is None:
+        document = CommentedMap()
+    if not isinstance(document, CommentedMap):
+        raise ConfigError("a mapping of keys to values is expected", where=f"{name}:1:1")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise _explain(error, document, model, name) from None
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ConfigError("larger than 4 MiB", where=name)
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8 text", where=name) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=name) from None
+
+
+def _explain(
+    error: ValidationError, document: Any, model: type[BaseModel], name: str
+) -> ConfigError:
+    """The first mistake in the order of the file, in words."""
+    mistakes = error.errors(include_url=False, include_input=False)
+    first = min(mistakes, key=lambda m: _position(document, m["loc"]))
+    line, column = _position(document, first["loc"])
+    where = f"{name}:{line + 1}:{column + 1}"
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        message = first["msg"].removeprefix("Value error, ")
+        return ConfigError(f"{key}: {message}", where=where)
+    known = _known_keys(model, first["loc"][:-1])
+    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(sorted(known))
+    return ConfigError(f"unknown key {key}", where=where, hint=hint)
+
+
+def _position(document: Any, loc: Sequence[int | str]) -> tuple[int, int]:
+    """Line and column (from 0) of the innermost part of ``loc`` that stands in the document."""
+    position, node = (0, 0), document
+    for part in loc:
+        if isinstance(node, CommentedMap) and part in node:
+            position = node.lc.key(part)
+        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+            position = node.lc.item(part)
+        else:
+            break
+        node = node[part]
+    return position
+
+
+def _known_keys(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    """The keys that the model at ``loc`` has."""
+    schema = model.model_json_schema()
+    node: Any = schema
+    for part in loc:
+        node = _resolve(node, schema)
+        if isinstance(part, int):
+            node = node.get("items", {})
+        else:
+            node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+        if not isinstance(node, dict):
+            return []
+    return list(_resolve(node, schema).get("properties", {}))
+
+
+def _resolve(node: Any, schema: Any) -> Any:
+    while "$ref" in node or "anyOf" in node:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        else:
+            node = next((n for n in node["anyOf"] if "$ref" in n or "properties" in n), {})
+    return node
