@@ -60,8 +60,7 @@ def in_order(findings: list[Finding]) -> list[Finding]:
 
 
 def _everything(finding: Finding) -> tuple[object, ...]:
-    place = finding.location
-    version = "" if finding.package is None else finding.package.version or ""
+    place, package, check = finding.location, finding.package, finding.misconfiguration
     secret = finding.secret
     return (
         finding.tool,
@@ -74,12 +73,19 @@ def _everything(finding: Finding) -> tuple[object, ...]:
         place.commit or "",
         place.image or "",
         place.layer or "",
-        version,
+        place.logical or "",
+        "" if package is None else f"{package.type}/{package.name}@{package.version}",
+        "" if check is None else f"{check.resource} {check.checks}",
         "" if secret is None else f"{secret.id}{secret.detector}{secret.decoder}{secret.verified}",
         finding.title,
         finding.message,
         finding.severity.value,
+        finding.severity_known,
         finding.score or 0.0,
+        finding.license or "",
+        finding.cwes,
+        finding.line_hash or "",
+        finding.fix or "",
         finding.identity,
         () if finding.vulnerability is None else finding.vulnerability.aliases,
     )
