@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 # The order in which a problem's ids are preferred as its name.
-_PREFERRED = ("CVE-", "GHSA-", "RUSTSEC-", "PYSEC-", "GO-", "MAL-", "OSV-", "SNYK-")
-_CVE = re.compile(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d{4,}))")
+_PREFERRED = ("CVE", "GHSA", "RUSTSEC", "PYSEC", "GO", "MAL", "OSV", "SNYK")
+_RANKS = {database: rank for rank, database in enumerate(_PREFERRED)}
+_CVE = re.compile(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d+))")
 
 # A distributor's notice covers all that one update repairs: several CVEs as a rule.
 _NOTICE = re.compile(
@@ -50,12 +51,12 @@ def advisory(text: str) -> Advisory:
     A distribution's own name for a CVE (``DEBIAN-CVE-2020-8285``) is that CVE.
     """
     name = text.strip().upper()
+    rank = _RANKS.get(name.partition("-")[0])
+    if rank:
+        return Advisory(rank, 0, 0, name)
     cve = _CVE.fullmatch(name)
     if cve is not None:
         return Advisory(0, int(cve[2]), int(cve[3]), cve[1])
-    if _NOTICE.match(name):
-        return Advisory(NOTICE_RANK, 0, 0, name)
-    for rank, prefix in enumerate(_PREFERRED):
-        if name.startswith(prefix):
-            return Advisory(rank, 0, 0, name)
-    return Advisory(OTHER_RANK, 0, 0, name)
+    if rank is not None:
+        return Advisory(rank, 0, 0, name)
+    return Advisory(NOTICE_RANK if _NOTICE.match(name) else OTHER_RANK, 0, 0, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from secagg.merge.advisory import Advisory
 from secagg.merge.part import Part, linking
@@ -101,7 +101,7 @@ def _labels(groups: Iterable[set[Advisory]]) -> dict[Advisory, int]:
     }
 
 
-def _loose_keys(ids: set[Advisory]) -> list[object]:
+def _loose_keys(ids: Collection[Advisory]) -> list[object]:
     """Loose findings join by ids that are no CVE, or by naming exactly the same CVEs."""
     named = frozenset(one for one in ids if one.rank == 0)
     keys: list[object] = [one for one in linking(ids) if one.rank != 0]

@@ -17,38 +17,45 @@ from __future__ import annotations
 
 import datetime
 import io
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from secagg.errors import ConfigError
 from secagg.merge.overrule import Join, Overrule, Split
+from secagg.yamltext import load_model
 
 Identity = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
 
 
-class _Entry(BaseModel):
+class OverruleEntry(BaseModel):
+    """One decision: ``split: ID`` (not one problem) or ``join: [ID, ID]`` (one problem)."""
+
     model_config = ConfigDict(extra="forbid")
 
+    split: Identity | None = None
+    apart: list[str] = Field(default_factory=list)
+    join: Annotated[list[Identity], Field(min_length=2)] | None = None
     reason: Text
     by: str | None = None
     date: datetime.date | None = None
 
+    @model_validator(mode="after")
+    def _one_decision(self) -> Self:
+        if (self.split is None) == (self.join is None):
+            raise ValueError("give either split: ID, or join: [ID, ID]")
+        if self.apart and self.split is None:
+            raise ValueError("apart goes with split only")
+        return self
 
-class SplitEntry(_Entry):
-    """``split: ID``: what goes by that identity is not one problem."""
-
-    split: Identity
-    apart: list[str] = Field(default_factory=list)
-
-
-class JoinEntry(_Entry):
-    """``join: [ID, ID]``: these are one problem, which goes by the first."""
-
-    join: Annotated[list[Identity], Field(min_length=2)]
+    def overrule(self) -> Overrule:
+        """The decision as merging takes it."""
+        if self.split is not None:
+            return Split(
+                identity=self.split, reason=self.reason, apart=tuple(self.apart), by=self.by
+            )
+        return Join(identities=tuple(self.join or ()), reason=self.reason, by=self.by)
 
 
 class OverruleFile(BaseModel):
@@ -57,7 +64,7 @@ class OverruleFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Literal[1] = 1
-    overrules: list[SplitEntry | JoinEntry] = Field(default_factory=list)
+    overrules: list[OverruleEntry] = Field(default_factory=list)
 
 
 def read_overrules(text: str, *, name: str) -> list[Overrule]:
@@ -65,31 +72,8 @@ def read_overrules(text: str, *, name: str) -> list[Overrule]:
 
     Raises :class:`secagg.errors.ConfigError` that says where ``text`` is wrong.
     """
-    yaml = YAML(typ="rt")
-    try:
-        data = yaml.load(io.StringIO(text))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
-        raise ConfigError(f"not valid YAML: {error.problem}", where=where) from None
-    except YAMLError as error:
-        raise ConfigError(f"not valid YAML: {error}", where=name) from None
-    if data is None:
-        return []
-    if not isinstance(data, dict):
-        raise ConfigError("an overrule file is a mapping with the key overrules", where=name)
-    _choose_shape(data, name)
-    try:
-        read = OverruleFile.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = tuple(part for part in first["loc"] if part not in ("SplitEntry", "JoinEntry"))
-        raise ConfigError(
-            f"{'.'.join(map(str, place))}: {first['msg']}",
-            where=_where(data, place, name),
-            hint="each overrule has split: ID or join: [ID, ID], and a reason",
-        ) from None
-    return [_overrule(entry) for entry in read.overrules]
+    read = load_model(text, OverruleFile, name=name)
+    return [entry.overrule() for entry in read.overrules]
 
 
 def write_overrules(text: str, overrule: Overrule, *, date: datetime.date) -> str:
@@ -112,35 +96,3 @@ def write_overrules(text: str, overrule: Overrule, *, date: datetime.date) -> st
     out = io.StringIO()
     yaml.dump(data, out)
     return out.getvalue()
-
-
-def _choose_shape(data: dict[str, Any], name: str) -> None:
-    """Say plainly what a union's error message would not: an entry is one of two shapes."""
-    entries = data.get("overrules")
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if not isinstance(entry, dict) or ("split" in entry) == ("join" in entry):
-            raise ConfigError(
-                f"overrules.{index}: give either split or join",
-                where=_where(data, ("overrules", index), name),
-                hint="split: ID, or join: [ID, ID]",
-            )
-
-
-def _where(data: Any, place: tuple[int | str, ...], name: str) -> str:
-    line = 0
-    for part in place:
-        try:
-            position = data.lc.data[part]
-            line = position[0]
-            data = data[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-    return f"{name}:{line + 1}"
-
-
-def _overrule(entry: SplitEntry | JoinEntry) -> Overrule:
-    if isinstance(entry, SplitEntry):
-        return Split(
-            identity=entry.split, reason=entry.reason, apart=tuple(entry.apart), by=entry.by
-        )
-    return Join(identities=tuple(entry.join), reason=entry.reason, by=entry.by)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from secagg.context import message_context
 from secagg.finding import Finding
-from secagg.merge.advisory import NOTICE_RANK, Advisory
+from secagg.merge.advisory import NOTICE_RANK, OTHER_RANK, Advisory, advisory
 
 
 class Part:
@@ -14,20 +15,24 @@ class Part:
     ``contested``: its ids would join what one source lists as different problems.
     """
 
-    __slots__ = ("all_ids", "contested", "ids", "members", "version")
+    __slots__ = ("contested", "ids", "members", "version")
 
     def __init__(
         self,
         version: str,
         members: list[Finding],
-        ids: list[set[Advisory]],
+        ids: list[tuple[Advisory, ...]],
         contested: bool = False,
     ) -> None:
         self.version = version
         self.members = members
         self.ids = ids
-        self.all_ids: set[Advisory] = ids[0] if len(ids) == 1 else set().union(*ids)
         self.contested = contested
+
+    @property
+    def all_ids(self) -> Collection[Advisory]:
+        """The ids of all members, each once."""
+        return self.ids[0] if len(self.ids) == 1 else set().union(*self.ids)
 
     @property
     def name(self) -> str:
@@ -42,13 +47,20 @@ class Part:
         """Make the members of ``other`` this part's too."""
         self.members = [*self.members, *other.members]
         self.ids = [*self.ids, *other.ids]
-        self.all_ids = self.all_ids | other.all_ids
 
 
 def aliases_of(finding: Finding) -> Sequence[str]:
-    """The advisory ids of a vulnerability as written; the rule's id where none are given."""
+    """The advisory ids of a vulnerability as written; the rule's id where none are given.
+
+    A rule that is no advisory (an unnamed one) only stands for what its title says.
+    """
     known = finding.vulnerability
-    return (known.aliases if known is not None else ()) or (finding.rule_id,)
+    if known is not None and known.aliases:
+        return known.aliases
+    rule = finding.rule_id
+    if advisory(rule).rank < OTHER_RANK or not finding.title:
+        return (rule,)
+    return (f"{rule}: {message_context(finding.title)}",)
 
 
 def linking(ids: Collection[Advisory]) -> Collection[Advisory]:
@@ -57,5 +69,7 @@ def linking(ids: Collection[Advisory]) -> Collection[Advisory]:
     A distributor's notice covers several problems, so it only counts where a finding goes by
     nothing else.
     """
-    own = [one for one in ids if one.rank != NOTICE_RANK]
-    return own or ids
+    for one in ids:
+        if one[0] == NOTICE_RANK:
+            return [other for other in ids if other[0] != NOTICE_RANK] or ids
+    return ids

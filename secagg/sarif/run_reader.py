@@ -146,7 +146,7 @@ class RunReader:
         if score is not None:
             finding.ratings = (Rating(source=self.tool, severity=severity, score=score),)
         if related or len(places) > 1:
-            others = [self._location(place) for place in related or ()]
+            others = [self._location(place) for place in related or () if isinstance(place, dict)]
             finding.related = tuple(places[1:] + others)
         self._suppress(finding, result)
         if kind is Kind.SECRET and secret is not None:

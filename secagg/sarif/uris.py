@@ -31,8 +31,7 @@ def encode_path(path: str) -> str:
     """A path as Finding holds it, written as a URI reference (RFC 3986): percent-encoded."""
     if _SCHEME.match(path) and not _DRIVE.match(path):
         return path
-    encoded = quote(path, safe="/-._~!$&'()*+,;=@")
-    return encoded if ":" not in encoded.split("/", 1)[0] else f"./{encoded}"
+    return quote(path, safe="/-._~!$&'()*+,;=@")
 
 
 class UriResolver:

@@ -214,3 +214,10 @@ def test_without_a_package_only_the_same_statement_joins() -> None:
     for finding in (one, two):
         finding.package = None
     assert len(merged(one, two).groups) == 2
+
+
+def test_advisories_without_an_id_are_told_apart_by_their_titles() -> None:
+    findings = [vulnerability("trivy", "unnamed", title=title) for title in ("a hole", "a leak")]
+    for finding in findings:
+        finding.vulnerability = None
+    assert len(merged(*findings, *findings).groups) == 2

@@ -52,7 +52,7 @@ def differences(path: Path) -> list[str]:
     """Where the written log says something else than the file, beyond what is meant."""
     before = loads(path.read_bytes(), report=str(path))
     after = written(path)
-    found = []
+    found: list[str] = []
     if len(before["runs"]) != len(after["runs"]):
         return ["another number of runs"]
     for index, (old, new) in enumerate(zip(before["runs"], after["runs"], strict=True)):

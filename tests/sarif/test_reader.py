@@ -387,7 +387,7 @@ def test_logical_locations_and_analysis_targets() -> None:
     named = {"logicalLocations": [{"fullyQualifiedName": "a::b", "name": "b"}]}
     assert _one(_result(locations=[named])).location == Location(logical="a::b")
     listed = {"logicalLocations": [{"index": 1}]}
-    run = {"logicalLocations": [{"name": "x"}, {"name": "y"}]}
+    run: dict[str, Any] = {"logicalLocations": [{"name": "x"}, {"name": "y"}]}
     assert _one(_result(locations=[listed]), **run).location.logical == "y"
     assert _one(_result(analysisTarget={"uri": "t.c"})).location == Location(uri="t.c")
     assert _one(_result()).location == Location()
