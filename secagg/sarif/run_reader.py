@@ -199,9 +199,9 @@ class RunReader:
                 start = region.get("startLine")
                 if start.__class__ is int and start >= 1:
                     location.start_line = start
-                    location.end_line = region.get("endLine", start)
-                    location.start_column = region.get("startColumn", 1)
-                    location.end_column = region.get("endColumn")
+                    location.end_line = _from(region.get("endLine"), start, start)
+                    location.start_column = _from(region.get("startColumn"), 1, 1)
+                    location.end_column = _from(region.get("endColumn"), 1, None)
         logical = place.get("logicalLocations")
         if logical:
             location.logical = self._logical_name(logical[0])
@@ -270,6 +270,11 @@ def _not_a_problem(why: str) -> Suppression:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else _EMPTY
+
+
+def _from(value: Any, least: int, default: int | None) -> int | None:
+    """A line or column that is one; else the standard's default."""
+    return value if value.__class__ is int and value >= least else default
 
 
 def _text(value: Any) -> str | None:
