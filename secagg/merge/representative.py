@@ -39,9 +39,7 @@ class Preference:
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
 _SLOTS = tuple(field.name for field in fields(Finding))
 _VALUES = attrgetter(*_SLOTS)
-_CWES, _REFERENCES = attrgetter("cwes"), attrgetter("references")
 _RANK = {severity: severity.rank for severity in Severity}
-_FIRST = (True, 1 << 30, "")
 
 
 def represent(members: Sequence[Finding], preference: Preference) -> Finding:
@@ -65,23 +63,29 @@ def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -
     severity, score, known = _severity(members, preference)
     if severity is not base.severity or score != base.score or known != base.severity_known:
         changed = {"severity": severity, "score": score, "severity_known": known}
-    if len(members) == 1:
-        return changed
-    fix = _preferred([f for f in members if f.fix] or [base], preference.fix).fix
-    if fix != base.fix:
-        changed["fix"] = fix
-    for name, of in (("cwes", _CWES), ("references", _REFERENCES)):
-        own = of(base)
-        if any(of(finding) != own for finding in members):
-            merged = dict.fromkeys(own)
-            for finding in members:
-                merged.update(dict.fromkeys(of(finding)))
-            if len(merged) > len(own):
-                changed[name] = tuple(merged)
-    if any(f.ratings is not base.ratings and f.ratings for f in members):
-        ratings = _distinct(r for f in (base, *members) for r in f.ratings)
-        if len(ratings) > len(base.ratings):
-            changed["ratings"] = tuple(ratings)
+    cwes, references, ratings = base.cwes, base.references, base.ratings
+    other_fix = other_cwes = other_references = other_ratings = False
+    for finding in members:
+        if finding is base:
+            continue
+        if finding.fix and finding.fix != base.fix:
+            other_fix = True
+        if finding.cwes and finding.cwes != cwes:
+            other_cwes = True
+        if finding.references and finding.references != references:
+            other_references = True
+        if finding.ratings and finding.ratings is not ratings:
+            other_ratings = True
+    if other_fix:
+        fix = _preferred([f for f in members if f.fix], preference.fix).fix
+        if fix != base.fix:
+            changed["fix"] = fix
+    if other_cwes:
+        changed["cwes"] = _union(cwes, [f.cwes for f in members])
+    if other_references:
+        changed["references"] = _union(references, [f.references for f in members])
+    if other_ratings:
+        changed["ratings"] = _distinct(ratings, [f.ratings for f in members])
     if base.suppressions and not all(f.suppressed for f in members):
         # One tool's suppression does not silence what another tool still says.
         changed["suppressions"] = ()
@@ -108,14 +112,39 @@ def _changed(finding: Finding, changed: Mapping[str, object]) -> Finding:
 
 def _preferred(members: Sequence[Finding], order: tuple[str, ...]) -> Finding:
     """The member whose words count: of the work tree before history, then by tool."""
-    best, best_rank = members[0], _FIRST
+    best = members[0]
+    best_rank = _order(best, order)
     for finding in members:
-        tool = finding.tool
-        in_history = finding.secret is not None and finding.secret.in_history
-        rank = (in_history, order.index(tool) if tool in order else len(order), tool)
-        if best_rank is _FIRST or rank < best_rank:
-            best, best_rank = finding, rank
+        if (finding is not best and finding.tool != best.tool) or finding.secret is not None:
+            rank = _order(finding, order)
+            if rank < best_rank:
+                best, best_rank = finding, rank
     return best
+
+
+def _order(finding: Finding, order: tuple[str, ...]) -> tuple[bool, int, str]:
+    tool, secret = finding.tool, finding.secret
+    rank = order.index(tool) if tool in order else len(order)
+    return secret is not None and secret.in_history, rank, tool
+
+
+def _union(own: tuple[str, ...], others: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    found = dict.fromkeys(own)
+    for other in others:
+        found.update(dict.fromkeys(other))
+    return tuple(found)
+
+
+def _distinct(own: tuple[Rating, ...], others: Iterable[tuple[Rating, ...]]) -> tuple[Rating, ...]:
+    found = {(r.source, r.vector, r.severity, r.score): r for r in own}
+    last = own
+    for other in others:
+        if other is not last and other is not own:
+            for rating in other:
+                key = (rating.source, rating.vector, rating.severity, rating.score)
+                found.setdefault(key, rating)
+            last = other
+    return tuple(found.values())
 
 
 def _severity(
@@ -141,10 +170,6 @@ def _severity(
 
 def _how_bad(finding: Finding) -> tuple[bool, int, float]:
     return finding.severity_known, _RANK[finding.severity], finding.score or 0.0
-
-
-def _distinct(ratings: Iterable[Rating]) -> list[Rating]:
-    return list({(r.source, r.severity, r.score, r.vector): r for r in ratings}.values())
 
 
 def _vulnerability(members: Sequence[Finding], preference: Preference) -> Vulnerability | None:
