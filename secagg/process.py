@@ -27,6 +27,7 @@ from secagg.redact import Redactor
 
 MIB = 1024 * 1024
 DEFAULT_OUTPUT_LIMIT = 512 * MIB
+DEFAULT_GRACE = 5.0
 
 # What any program may know of ours. Everything else (tokens above all) stays here.
 ALLOWED = (
@@ -51,7 +52,6 @@ ALLOWED = (
 )
 
 _POLL = 0.05
-_GRACE = 5.0
 _NICENESS = 5
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -102,7 +102,7 @@ class Command:
     cwd: Path
     env: Mapping[str, str]
     timeout: float
-    grace: float = _GRACE
+    grace: float = DEFAULT_GRACE
     output_limit: int = DEFAULT_OUTPUT_LIMIT
     watched: Sequence[Path] = ()
     memory_limit: int | None = None
@@ -258,7 +258,7 @@ def _end(process: subprocess.Popen[bytes], grace: float) -> None:
     The leader may be gone and leave others (TruffleHog works in a child process); they get
     the same grace. A group that nobody is in any more raises ProcessLookupError.
     """
-    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _GRACE)):
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, DEFAULT_GRACE)):
         if not patience:
             continue
         until = time.monotonic() + patience

@@ -6,6 +6,8 @@ import re
 
 from secagg.redact import Redactor, Secret
 
+REVOKE = "Revoke the secret where it was issued, then remove it from the code and its history."
+
 _TOOL_MASKS = frozenset({"redacted", "redact", "[redacted]", "<redacted>", "removed"})
 _ESCAPED_BREAK = re.compile(r"(?:\\r)?\\n")
 _LONGEST_REASON = 300
@@ -21,6 +23,16 @@ class Masker(dict[str, str]):
     def __missing__(self, text: str) -> str:
         masked = self[text] = self._mask(text)
         return masked
+
+    def all(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """Texts that stand together and are seldom repeated: looked through as one.
+
+        Those with an ``@`` take long to look through, and are looked at one by one.
+        """
+        plain = "\0".join([text for text in texts if "@" not in text])
+        if self._mask(plain) == plain:
+            return tuple([self[text] if "@" in text else text for text in texts])
+        return tuple([self[text] for text in texts])
 
     def optional(self, text: str | None) -> str | None:
         return None if text is None else self[text]

@@ -126,11 +126,31 @@ def parse(
     )
 
 
+@app.command()
+def doctor(
+    path: PathArgument = Path(),
+    tool: ToolsOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    config: ConfigOption = None,
+    no_color: ColourOption = False,
+) -> None:
+    """Say for each tool whether a scan of PATH would be complete, and what to do if not."""
+    from secagg.pipeline import commands
+
+    screen = commands.Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
+    raise typer.Exit(commands.doctor(path, tools=tool or [], config=config, screen=screen))
+
+
 def run() -> None:
     """Run the command of this process's arguments; the only place where errors end."""
+    import gc
+
     from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
     from secagg.exitcodes import ExitCode
 
+    # A command lives for one run and its findings make no cycles: the collector would walk over
+    # a hundred thousand of them again and again, and free nothing.
+    gc.disable()
     try:
         app()
     except Interrupted as error:

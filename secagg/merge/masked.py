@@ -32,7 +32,7 @@ class Masked:
 
 
 def masked_sightings(findings: Sequence[Finding]) -> list[Masked]:
-    """What ``findings`` (of one file, in order) say, each rule and place once."""
+    """``findings`` (of one file, in order); what one rule says twice of a place is put together."""
     found: dict[tuple[object, ...], Masked] = {}
     for finding in findings:
         place = finding.location

@@ -1,8 +1,9 @@
 """Secrets: one value in one file is one problem, whoever saw it and in how many commits.
 
-The value is known by its keyed hash. A tool that masks what it found (Trivy) gives none: its
-finding joins the one known secret on its lines, if there is only one that it can mean. The
-same value in another file is linked and not merged, for both places need cleaning.
+The value is known by its keyed hash. Detectors that cut one secret differently are joined by
+where it stands (:mod:`secagg.merge.overlap`). A tool that masks what it found (Trivy) gives
+none: its finding joins the one known secret on its lines, if there is only one that it can
+mean. The same value in another file is linked and not merged, for both places need cleaning.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from secagg.merge.collect import Outcome, in_order
 from secagg.merge.groups import Group, NearMiss, Reason
 from secagg.merge.identity import identity_of
 from secagg.merge.masked import Masked, assign, joint, masked_sightings
+from secagg.merge.overlap import overlapping
 
 # A secret that was copied everywhere is linked to so many of its other places.
 MOST_RELATED = 32
@@ -39,12 +41,13 @@ def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
             known[sighting.id, place] = [finding]
         else:
             held.append(finding)
+    cuts = _join_overlapping(known)
     joined: dict[Place, list[Masked]] = {}
     if hidden:
         joined = _join_masked(known, hidden, out)
     by_value: dict[str, list[Group]] = {}
     for key, held in known.items():
-        group = _emit(key, held, joined.get(key, ()), out)
+        group = _emit(key, held, cuts.get(key, ()), joined.get(key, ()), out)
         by_value.setdefault(key[0], []).append(group)
     for groups in by_value.values():
         if len(groups) > 1:
@@ -56,14 +59,38 @@ def still_in_head(group: Group) -> bool:
     return any(f.secret is None or not f.secret.in_history for f in group.members)
 
 
-def _emit(key: Place, held: list[Finding], masked: Sequence[Masked], out: Outcome) -> Group:
+def _join_overlapping(known: dict[Place, list[Finding]]) -> dict[Place, list[list[Finding]]]:
+    """Take what is another cut of a secret out of ``known``, and give it by that secret."""
+    cuts: dict[Place, list[list[Finding]]] = {}
+    for exact, *others in list(overlapping(known)):
+        cuts[exact] = [in_order(known.pop(other)) for other in others]
+    return cuts
+
+
+def _emit(
+    key: Place,
+    held: list[Finding],
+    cuts: Sequence[list[Finding]],
+    masked: Sequence[Masked],
+    out: Outcome,
+) -> Group:
     identity = identity_of(Kind.SECRET, *key)
-    if len(held) == 1 and not masked:
+    if len(held) == 1 and not masked and not cuts:
         return out.single(identity, held[0])
     members = in_order(held)
     reasons = []
     if len(members) > 1:
         reasons.append(Reason(rule="secret-value", key=key[0], members=tuple(range(len(members)))))
+    for cut in cuts:
+        start = len(members)
+        members = [*members, *cut]
+        reasons.append(
+            Reason(
+                rule="overlapping-secret",
+                key=f"{key[1]}:{cut[0].location.start_line}",
+                members=(0, *range(start, len(members))),
+            )
+        )
     for sighting in masked:
         start = len(members)
         members = [*members, *sighting.members]

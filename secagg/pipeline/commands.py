@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.config import load_config
+from secagg.doctor import examine
+from secagg.exitcodes import ExitCode
+from secagg.hmackey import load_key
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.scan import ScanOptions
+from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
 from secagg.pipeline.scan import scan as run_scan
 from secagg.pipeline.summarize import exit_code, summarize
 from secagg.pipeline.write import write_outputs
+from secagg.redact import Redactor
+from secagg.render.doctor import doctor_json, doctor_table
 from secagg.render.progress import Progress, show_progress
 from secagg.render.table import Style, decision_lines, findings_table, tools_table
+from secagg.scanners.base import RunContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +91,22 @@ def parse(
     settings = load_config(root, config)
     outcome = parse_files(files, tool=tool, root=root.resolve(), config=settings, policy=policy)
     return _finish(outcome, output, screen)
+
+
+def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Screen) -> int:
+    """Run ``secagg doctor``: 0 only if a scan would be complete, as far as can be told."""
+    settings = load_config(path, config)
+    options = ScanOptions(root=path, tools=tools)
+    request = scan_request(options, settings, components_of(options, settings))
+    context = RunContext(redactor=Redactor(load_key()))
+    diagnoses = examine(request, context, chosen_tools(options, settings))
+    optional = settings.optional_tools()
+    if screen.json:
+        sys.stdout.write(doctor_json(diagnoses, optional) + "\n")
+    else:
+        sys.stdout.write(doctor_table(diagnoses, optional, screen.style()) + "\n")
+    missing = [d for d in diagnoses if d.applies and not d.ready and d.tool not in optional]
+    return int(ExitCode.INCOMPLETE if missing else ExitCode.PASS)
 
 
 def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:

@@ -6,6 +6,7 @@ Trivy and Snyk both leave out, without a word, a manifest that they cannot read.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ LOCK_FILES = {
     "maven": ("pom.xml", "gradle.lockfile"),
 }
 _LARGEST = 64 * 1024 * 1024
+_PINNED = re.compile(r"={2,3}|\s@\s")
 
 
 def unread_manifests(
@@ -73,7 +75,11 @@ def _why_it_counts(path: Path) -> str | None:
     try:
         if path.stat().st_size > _LARGEST:
             return "it is very large"
-        return "it locks dependencies" if _locks(path) else None
+        if not _locks(path):
+            return None
+        if _is_requirements(path.name) and not any(map(_PINNED.search, _needs(path))):
+            return "it pins no exact version"
+        return "it locks dependencies"
     except OSError as error:
         return f"it cannot be opened ({error.strerror})"
     except (ValueError, RecursionError):
@@ -106,6 +112,29 @@ def _locks(path: Path) -> bool:
             return any(":" in line for line in _lines(text))
         case _:
             return any(not line.startswith("-") for line in _lines(text))
+
+
+def unpinned(root: Path, components: Sequence[Component]) -> Iterator[str]:
+    """A sentence for each requirements file of which some lines name no exact version."""
+    for component in components:
+        for name in filter(_is_requirements, component.manifests):
+            path = PurePosixPath(component.path) / name
+            try:
+                needs = _needs(root / path)
+            except (OSError, ValueError):
+                continue
+            loose = sum(not _PINNED.search(line) for line in needs)
+            if 0 < loose < len(needs):
+                yield (
+                    f"{loose} of {len(needs)} requirements in {path} name no exact version: "
+                    "they were not checked"
+                )
+
+
+def _needs(path: Path) -> list[str]:
+    """The lines of a requirements file that name a package."""
+    text = path.read_text("utf-8-sig").replace("\\\n", " ")
+    return [line for line in _lines(text) if not line.startswith("-")]
 
 
 def _declares(path: Path) -> bool:

@@ -14,6 +14,8 @@ from secagg.scanners.base import RunContext
 from secagg.scanners.program import Unusable
 from secagg.sourcetree import walk
 
+# Where git is tried if PATH has none, so that its absence is an error and no empty history.
+FALLBACK = "/usr/bin/git"
 _TIMEOUT = 120.0
 _LARGEST = 16 * 1024 * 1024
 _HASH = re.compile(r"[0-9a-f]{40,64}")
@@ -91,7 +93,10 @@ class Repository:
         relative = [f"--relative={self.prefix}"] if self.prefix else []
         if component == ROOT:
             return relative
-        return [*relative, "--", re.sub(r"[\s*?\[\]\\:]", "?", f"{self.prefix}{component}")]
+        path = f"{self.prefix}{component}"
+        pattern = re.sub(r"[\s*?\[\]\\:]", "?", path)
+        # A pattern has to match the whole path of a file, a plain path its beginning.
+        return [*relative, "--", path if pattern == path else f"{pattern}/*"]
 
     def has_additions(self, arguments: Sequence[str]) -> bool:
         """True if a commit among those selected adds or changes a file."""
@@ -143,7 +148,7 @@ def count_lines(target: Path, repository: Repository | None, text: str, context:
 
 
 def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[Result, str]:
-    program = shutil.which("git", path=environment(context.environ)["PATH"]) or "/usr/bin/git"
+    program = shutil.which("git", path=environment(context.environ)["PATH"]) or FALLBACK
     with private_directory() as directory:
         result = run(
             Command(

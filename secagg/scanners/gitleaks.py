@@ -149,11 +149,7 @@ class _GitleaksJob(ProgramJob):
         """One line for each file of the target that would have acted."""
         for name in (".gitleaks.toml", ".gitleaksignore"):
             if self._target_has(name):
-                used = (
-                    "was used, as configured"
-                    if self.options.trust_target_config
-                    else "was not used"
-                )
+                used = "was used" if self.options.trust_target_config else "was not used"
                 remark(tool_run, f"the repository's own {name} {used}", self.program.context)
 
 
@@ -223,7 +219,7 @@ class GitleaksDirJob(_GitleaksJob):
         if hidden:
             remark(
                 tool_run,
-                f"the repository's own .gitleaksignore hid {hidden} findings",
+                f"the repository's own .gitleaksignore hid {hidden} finding{'s' * (hidden > 1)}",
                 self.program.context,
                 fatal=not self.options.trust_target_config,
             )

@@ -14,6 +14,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from secagg.process import (
+    DEFAULT_GRACE,
+    DEFAULT_OUTPUT_LIMIT,
     Command,
     Ended,
     Result,
@@ -101,6 +103,8 @@ class Program:
                 self.context.environ, self.make.own, {**self.make.extra, **(extra or {})}
             ),
             timeout=timeout,
+            grace=DEFAULT_GRACE,
+            output_limit=DEFAULT_OUTPUT_LIMIT,
             watched=watched,
             memory_limit=None if megabytes is None else megabytes * 1024 * 1024,
         )

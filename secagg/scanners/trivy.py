@@ -16,7 +16,7 @@ from typing import Any
 from secagg.components import ROOT
 from secagg.process import Result, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
-from secagg.scanners.coverage import unread_manifests
+from secagg.scanners.coverage import unpinned, unread_manifests
 from secagg.scanners.job import (
     ProgramJob,
     components_in,
@@ -210,11 +210,11 @@ class TrivyJob(ProgramJob):
                 used = "was used" if self.options.trust_target_config else "was not used"
                 remark(tool_run, f"the repository's own {name} {used}", context)
         if "vuln" in self.options.scanners:
-            for unread in unread_manifests(
-                self.request.root,
-                components_in(self.request, self.component),
-                _targets(document, self.component),
-            ):
+            components = components_in(self.request, self.component)
+            for loose in unpinned(self.request.root, components):
+                remark(tool_run, loose, context)
+            spoken_of = _targets(document, self.component)
+            for unread in unread_manifests(self.request.root, components, spoken_of):
                 remark(tool_run, unread, context, fatal=not self.options.allow_unread_manifests)
 
 

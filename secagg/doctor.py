@@ -1,0 +1,187 @@
+"""Whether a scan would be complete, and what is missing: the data behind ``secagg doctor``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+
+from secagg.scanners import make_scanners
+from secagg.scanners.base import RunContext, Scanner, ScanRequest, Status, ToolRun
+from secagg.scanners.git import find_repository
+from secagg.scanners.options import (
+    OPTIONS,
+    CodeqlOptions,
+    GitleaksOptions,
+    SnykOptions,
+    ToolOptions,
+    TrivyOptions,
+    TrufflehogOptions,
+    read_options,
+)
+from secagg.scanners.program import Make, Unusable, find_program, locate
+
+# Trivy itself calls a database stale after a day; a week is too long to wait for advisories.
+_STALE = timedelta(days=7)
+
+
+@dataclass(slots=True, kw_only=True)
+class Diagnosis:
+    """What there is to say about one tool.
+
+    ``ready`` is True if its runs would be complete as far as can be told without running it;
+    otherwise ``problem`` says what is wrong and ``next_step`` what to do. ``token`` is None
+    where the tool needs none, else whether one is there (its value is never looked at).
+    ``network`` names what the tool will ask for, or is None. ``database_age`` is Trivy's.
+    """
+
+    tool: str
+    ready: bool = True
+    path: Path | None = None
+    version: str | None = None
+    supported: str = ""
+    pinned: bool = False
+    token: bool | None = None
+    database_age: timedelta | None = None
+    network: str | None = None
+    applies: bool = True
+    problem: str | None = None
+    next_step: str | None = None
+
+    def complain(self, problem: str, next_step: str | None) -> None:
+        """Not ready; the first problem is the one to be told."""
+        self.ready = False
+        if self.problem is None:
+            self.problem, self.next_step = problem, next_step
+
+
+def examine(
+    request: ScanRequest,
+    context: RunContext,
+    names: Iterable[str] | None = None,
+    *,
+    now: datetime | None = None,
+) -> list[Diagnosis]:
+    """A diagnosis for each tool named (all, if None), in the order in which they are known.
+
+    Runs nothing but the tools' own answers to what version they are. Raises
+    :class:`secagg.errors.UsageError` for an unknown tool, and
+    :class:`secagg.errors.ConfigError` for options that do not fit.
+    """
+    moment = now or datetime.now(UTC)
+    return [
+        _examine(scanner, request, context, moment) for scanner in make_scanners(context, names)
+    ]
+
+
+def _examine(
+    scanner: Scanner, request: ScanRequest, context: RunContext, now: datetime
+) -> Diagnosis:
+    name = scanner.name
+    make: Make = import_module(f"secagg.scanners.{name}").MAKE
+    options = read_options(OPTIONS[name], name, request.options.get(name, {}), request.root)
+    diagnosis = Diagnosis(
+        tool=name,
+        supported=make.supported,
+        pinned=options.sha256 is not None,
+        network=_network(options),
+    )
+    try:
+        diagnosis.path = locate(make, options, context.environ)
+        diagnosis.version = find_program(make, options, context).version
+    except Unusable as problem:
+        mask = context.redactor.mask
+        diagnosis.complain(mask(problem.reason), mask(problem.hint) if problem.hint else None)
+    _plan(diagnosis, scanner, request)
+    if isinstance(options, SnykOptions):
+        snyk = import_module("secagg.scanners.snyk")
+        diagnosis.token = snyk.has_token(context)
+        if not diagnosis.token:
+            diagnosis.complain(snyk.NO_TOKEN, snyk.TOKEN_HINT)
+    elif isinstance(options, TrivyOptions):
+        _database(diagnosis, options, context, now)
+    elif isinstance(options, GitleaksOptions | TrufflehogOptions):
+        _history(diagnosis, options, request, context)
+    return diagnosis
+
+
+def _plan(diagnosis: Diagnosis, scanner: Scanner, request: ScanRequest) -> None:
+    """What the plan knows already: a scan makes the same one."""
+    planned = scanner.plan(request)
+    diagnosis.applies = any(
+        not isinstance(item, ToolRun) or item.status is not Status.SKIPPED for item in planned
+    )
+    for item in planned:
+        if isinstance(item, ToolRun) and item.status is Status.FAILED:
+            diagnosis.complain(item.reason or "it would fail", item.hint)
+
+
+def _network(options: ToolOptions) -> str | None:
+    if isinstance(options, TrivyOptions) and not options.offline:
+        return "Trivy's databases, once a day"
+    if isinstance(options, SnykOptions):
+        return "Snyk's API, for each run"
+    if isinstance(options, CodeqlOptions) and not options.offline:
+        return "query packs that the installation lacks"
+    if isinstance(options, TrufflehogOptions) and options.verify:
+        return "the services that issue what it finds"
+    return None
+
+
+def _database(
+    diagnosis: Diagnosis, options: TrivyOptions, context: RunContext, now: datetime
+) -> None:
+    if "vuln" not in options.scanners:
+        return
+    cache = options.cache_dir or _default_cache(context)
+    updated = _updated_at(cache / "db" / "metadata.json")
+    if updated is not None:
+        diagnosis.database_age = max(timedelta(0), now - updated)
+    if not options.offline:
+        return
+    if updated is None:
+        diagnosis.complain(
+            f"Trivy is offline and has no vulnerability database in {cache}",
+            "let it update once with a network, or copy a database there",
+        )
+    elif now - updated > _STALE:
+        diagnosis.next_step = diagnosis.next_step or "update Trivy's database: it is old"
+
+
+def _default_cache(context: RunContext) -> Path:
+    environ = context.environ
+    if named := environ.get("TRIVY_CACHE_DIR"):
+        return Path(named)
+    base = environ.get("XDG_CACHE_HOME")
+    return Path(base or Path(environ.get("HOME", "/")) / ".cache") / "trivy"
+
+
+def _updated_at(metadata: Path) -> datetime | None:
+    try:
+        text = json.loads(metadata.read_bytes())["UpdatedAt"]
+        moment = datetime.fromisoformat(text)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _history(
+    diagnosis: Diagnosis,
+    options: GitleaksOptions | TrufflehogOptions,
+    request: ScanRequest,
+    context: RunContext,
+) -> None:
+    if options.modes is not None and "git" not in options.modes:
+        return
+    repository = find_repository(request.root, context)
+    if repository is None:
+        return
+    if repository.shallow and request.since is None and not options.allow_shallow:
+        diagnosis.complain(
+            "the clone is shallow: most of its history is missing",
+            "fetch all of it (fetch-depth: 0), or set "
+            f"tools.{diagnosis.tool}.allow_shallow if that is wanted",
+        )
