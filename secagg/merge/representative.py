@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from operator import attrgetter
+from typing import TypeVar
 
 from secagg.finding import Finding, Kind, Rating, SecretSighting, Severity, Vulnerability
 
@@ -37,6 +38,7 @@ class Preference:
 
 
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
+_T = TypeVar("_T")
 _SLOTS = tuple(field.name for field in fields(Finding))
 _VALUES = attrgetter(*_SLOTS)
 _RANK = {severity: severity.rank for severity in Severity}
@@ -63,8 +65,8 @@ def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -
     severity, score, known = _severity(members, preference)
     if severity is not base.severity or score != base.score or known != base.severity_known:
         changed = {"severity": severity, "score": score, "severity_known": known}
-    cwes, references, ratings = base.cwes, base.references, base.ratings
-    other_fix = other_cwes = other_references = other_ratings = False
+    cwes, ratings = base.cwes, base.ratings
+    other_fix = other_cwes = other_ratings = False
     for finding in members:
         if finding is base:
             continue
@@ -72,8 +74,6 @@ def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -
             other_fix = True
         if finding.cwes and finding.cwes != cwes:
             other_cwes = True
-        if finding.references and finding.references != references:
-            other_references = True
         if finding.ratings and finding.ratings is not ratings:
             other_ratings = True
     if other_fix:
@@ -82,8 +82,6 @@ def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -
             changed["fix"] = fix
     if other_cwes:
         changed["cwes"] = _union(cwes, [f.cwes for f in members])
-    if other_references:
-        changed["references"] = _union(references, [f.references for f in members])
     if other_ratings:
         changed["ratings"] = _distinct(ratings, [f.ratings for f in members])
     if base.suppressions and not all(f.suppressed for f in members):
@@ -128,10 +126,12 @@ def _order(finding: Finding, order: tuple[str, ...]) -> tuple[bool, int, str]:
     return secret is not None and secret.in_history, rank, tool
 
 
-def _union(own: tuple[str, ...], others: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+def _union(own: tuple[_T, ...], others: Iterable[tuple[_T, ...]]) -> tuple[_T, ...]:
     found = dict.fromkeys(own)
     for other in others:
-        found.update(dict.fromkeys(other))
+        if other is not own:
+            for item in other:
+                found[item] = None
     return tuple(found)
 
 
@@ -178,27 +178,26 @@ def _vulnerability(members: Sequence[Finding], preference: Preference) -> Vulner
         return known[0] if known else None
     first = _preferred(members, preference.fix).vulnerability or known[0]
     fixed, scope, status = first.fixed_versions, first.scope, first.status
-    aliases = dict.fromkeys(first.aliases)
-    paths = dict.fromkeys(first.dependency_paths)
     direct, epss, kev, published = first.direct, first.epss, first.kev, first.published
     for other in known:
         if other is first:
             continue
-        aliases.update(dict.fromkeys(other.aliases))
-        paths.update(dict.fromkeys(other.dependency_paths))
         fixed = fixed or other.fixed_versions
         scope = scope or other.scope
         status = status or other.status
-        direct = _either(direct, other.direct)
-        kev = _either(kev, other.kev)
+        if other.direct is not None:
+            direct = bool(direct or other.direct)
+        if other.kev is not None:
+            kev = bool(kev or other.kev)
         if other.epss is not None and (epss is None or other.epss > epss):
             epss = other.epss
         if other.published and (not published or other.published < published):
             published = other.published
+    paths = [v.dependency_paths for v in known if v.dependency_paths]
     return Vulnerability(
-        aliases=tuple(aliases),
+        aliases=_union(first.aliases, [v.aliases for v in known]),
         fixed_versions=fixed,
-        dependency_paths=tuple(paths),
+        dependency_paths=_union((), paths) if len(paths) > 1 else paths[0] if paths else (),
         direct=direct,
         scope=scope,
         status=status,
