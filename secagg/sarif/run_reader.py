@@ -171,12 +171,12 @@ class RunReader:
     def _nameless(self, result: Mapping[str, Any]) -> RuleView:
         """A result that names no rule is known by what it says."""
         message = self.redactor.mask(message_text(result.get("message"), _EMPTY, _EMPTY))
-        if not message:
+        if not message.strip():
             raise _Odd("the result has neither a rule nor a message")
         name = first_sentence(message)
         if self.tool == "gitleaks":
             # Gitleaks 7: "AWS Access Key secret detected", with a rule of that name.
-            name = name.removesuffix(" secret detected")
+            name = name.removesuffix(" secret detected") or name
         return self.rules.find({"ruleId": name}) or RuleView(rule=Rule(id=name), title=name)
 
     def _sighting(self, result: Mapping[str, Any], rule_id: str) -> SecretSighting:
