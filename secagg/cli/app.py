@@ -143,9 +143,14 @@ def doctor(
 
 def run() -> None:
     """Run the command of this process's arguments; the only place where errors end."""
+    import gc
+
     from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
     from secagg.exitcodes import ExitCode
 
+    # A command lives for one run and its findings make no cycles: the collector would walk over
+    # a hundred thousand of them again and again, and free nothing.
+    gc.disable()
     try:
         app()
     except Interrupted as error:

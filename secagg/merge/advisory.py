@@ -20,6 +20,10 @@ OTHER_RANK = len(_PREFERRED)
 NOTICE_RANK = OTHER_RANK + 1
 
 
+# A named tuple's own constructor takes longer than all else here.
+_new = tuple.__new__
+
+
 class Advisory(NamedTuple):
     """One id. Sorted, the best name for a problem comes first: the oldest CVE."""
 
@@ -51,9 +55,12 @@ def advisory(text: str) -> Advisory:
     A distribution's own name for a CVE (``DEBIAN-CVE-2020-8285``) is that CVE.
     """
     name = text.strip().upper()
-    rank = _RANKS.get(name.partition("-")[0])
+    database, _, rest = name.partition("-")
+    rank = _RANKS.get(database)
     if rank:
-        return Advisory(rank, 0, 0, name)
+        return _new(Advisory, (rank, 0, 0, name))
+    if rank == 0 and rest[4:5] == "-" and rest[:4].isdecimal() and rest[5:].isdecimal():
+        return _new(Advisory, (0, int(rest[:4]), int(rest[5:]), name))
     cve = _CVE.fullmatch(name)
     if cve is not None:
         return Advisory(0, int(cve[2]), int(cve[3]), cve[1])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
+from typing import Any
 
 from secagg.finding import Finding
 from secagg.merge.groups import Group, Reason
 from secagg.merge.representative import Prefer, Preference, represent
 
-_BY_RULE = attrgetter("tool", "rule_id")
+_BY_RULE: Callable[[Finding], Any] = attrgetter("tool", "rule_id")
 
 
 class Outcome:
@@ -54,9 +55,15 @@ def in_order(findings: list[Finding]) -> list[Finding]:
             return findings if one.tool < other.tool else [other, one]
     if len(findings) < 2:
         return findings
-    if len({(f.tool, f.rule_id) for f in findings}) == len(findings):
-        return sorted(findings, key=_BY_RULE)
+    for key in (_BY_RULE, _by_place):
+        if len({key(finding) for finding in findings}) == len(findings):
+            return sorted(findings, key=key)
     return sorted(findings, key=_everything)
+
+
+def _by_place(finding: Finding) -> tuple[str, str, int, str]:
+    place = finding.location
+    return finding.tool, finding.rule_id, place.start_line or 0, place.commit or ""
 
 
 def _everything(finding: Finding) -> tuple[object, ...]:

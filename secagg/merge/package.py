@@ -24,6 +24,7 @@ _PLAIN = {
     "npm": re.compile(r"(?:@[a-z0-9._-]+/)?[a-z0-9._-]+").fullmatch,
     "pypi": re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
 }
+_MAVEN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+").fullmatch
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 
 
@@ -32,6 +33,8 @@ def package_key(package: Package | None) -> str:
     if package is None:
         return ""
     kind, name = package.type, package.name
+    if kind == "maven" and _MAVEN(name):
+        return f"maven/{name.replace(':', '/')}"
     plain = _PLAIN.get(kind)
     if plain is not None and plain(name):
         # Most names are written as the rules would write them.

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from operator import attrgetter
+from typing import TypeVar
 
 from secagg.finding import Finding, Kind, Rating, SecretSighting, Severity, Vulnerability
 
@@ -37,11 +38,10 @@ class Preference:
 
 
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
+_T = TypeVar("_T")
 _SLOTS = tuple(field.name for field in fields(Finding))
 _VALUES = attrgetter(*_SLOTS)
-_CWES, _REFERENCES = attrgetter("cwes"), attrgetter("references")
 _RANK = {severity: severity.rank for severity in Severity}
-_FIRST = (True, 1 << 30, "")
 
 
 def represent(members: Sequence[Finding], preference: Preference) -> Finding:
@@ -65,23 +65,25 @@ def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -
     severity, score, known = _severity(members, preference)
     if severity is not base.severity or score != base.score or known != base.severity_known:
         changed = {"severity": severity, "score": score, "severity_known": known}
-    if len(members) == 1:
-        return changed
-    fix = _preferred([f for f in members if f.fix] or [base], preference.fix).fix
-    if fix != base.fix:
-        changed["fix"] = fix
-    for name, of in (("cwes", _CWES), ("references", _REFERENCES)):
-        own = of(base)
-        if any(of(finding) != own for finding in members):
-            merged = dict.fromkeys(own)
-            for finding in members:
-                merged.update(dict.fromkeys(of(finding)))
-            if len(merged) > len(own):
-                changed[name] = tuple(merged)
-    if any(f.ratings is not base.ratings and f.ratings for f in members):
-        ratings = _distinct(r for f in (base, *members) for r in f.ratings)
-        if len(ratings) > len(base.ratings):
-            changed["ratings"] = tuple(ratings)
+    cwes, ratings = base.cwes, base.ratings
+    other_fix = other_cwes = other_ratings = False
+    for finding in members:
+        if finding is base:
+            continue
+        if finding.fix and finding.fix != base.fix:
+            other_fix = True
+        if finding.cwes and finding.cwes != cwes:
+            other_cwes = True
+        if finding.ratings and finding.ratings is not ratings:
+            other_ratings = True
+    if other_fix:
+        fix = _preferred([f for f in members if f.fix], preference.fix).fix
+        if fix != base.fix:
+            changed["fix"] = fix
+    if other_cwes:
+        changed["cwes"] = _union(cwes, [f.cwes for f in members])
+    if other_ratings:
+        changed["ratings"] = _distinct(ratings, [f.ratings for f in members])
     if base.suppressions and not all(f.suppressed for f in members):
         # One tool's suppression does not silence what another tool still says.
         changed["suppressions"] = ()
@@ -108,14 +110,41 @@ def _changed(finding: Finding, changed: Mapping[str, object]) -> Finding:
 
 def _preferred(members: Sequence[Finding], order: tuple[str, ...]) -> Finding:
     """The member whose words count: of the work tree before history, then by tool."""
-    best, best_rank = members[0], _FIRST
+    best = members[0]
+    best_rank = _order(best, order)
     for finding in members:
-        tool = finding.tool
-        in_history = finding.secret is not None and finding.secret.in_history
-        rank = (in_history, order.index(tool) if tool in order else len(order), tool)
-        if best_rank is _FIRST or rank < best_rank:
-            best, best_rank = finding, rank
+        if (finding is not best and finding.tool != best.tool) or finding.secret is not None:
+            rank = _order(finding, order)
+            if rank < best_rank:
+                best, best_rank = finding, rank
     return best
+
+
+def _order(finding: Finding, order: tuple[str, ...]) -> tuple[bool, int, str]:
+    tool, secret = finding.tool, finding.secret
+    rank = order.index(tool) if tool in order else len(order)
+    return secret is not None and secret.in_history, rank, tool
+
+
+def _union(own: tuple[_T, ...], others: Iterable[tuple[_T, ...]]) -> tuple[_T, ...]:
+    found = dict.fromkeys(own)
+    for other in others:
+        if other is not own:
+            for item in other:
+                found[item] = None
+    return tuple(found)
+
+
+def _distinct(own: tuple[Rating, ...], others: Iterable[tuple[Rating, ...]]) -> tuple[Rating, ...]:
+    found = {(r.source, r.vector, r.severity, r.score): r for r in own}
+    last = own
+    for other in others:
+        if other is not last and other is not own:
+            for rating in other:
+                key = (rating.source, rating.vector, rating.severity, rating.score)
+                found.setdefault(key, rating)
+            last = other
+    return tuple(found.values())
 
 
 def _severity(
@@ -143,37 +172,32 @@ def _how_bad(finding: Finding) -> tuple[bool, int, float]:
     return finding.severity_known, _RANK[finding.severity], finding.score or 0.0
 
 
-def _distinct(ratings: Iterable[Rating]) -> list[Rating]:
-    return list({(r.source, r.severity, r.score, r.vector): r for r in ratings}.values())
-
-
 def _vulnerability(members: Sequence[Finding], preference: Preference) -> Vulnerability | None:
     known = [f.vulnerability for f in members if f.vulnerability is not None]
     if len(known) <= 1:
         return known[0] if known else None
     first = _preferred(members, preference.fix).vulnerability or known[0]
     fixed, scope, status = first.fixed_versions, first.scope, first.status
-    aliases = dict.fromkeys(first.aliases)
-    paths = dict.fromkeys(first.dependency_paths)
     direct, epss, kev, published = first.direct, first.epss, first.kev, first.published
     for other in known:
         if other is first:
             continue
-        aliases.update(dict.fromkeys(other.aliases))
-        paths.update(dict.fromkeys(other.dependency_paths))
         fixed = fixed or other.fixed_versions
         scope = scope or other.scope
         status = status or other.status
-        direct = _either(direct, other.direct)
-        kev = _either(kev, other.kev)
+        if other.direct is not None:
+            direct = bool(direct or other.direct)
+        if other.kev is not None:
+            kev = bool(kev or other.kev)
         if other.epss is not None and (epss is None or other.epss > epss):
             epss = other.epss
         if other.published and (not published or other.published < published):
             published = other.published
+    paths = [v.dependency_paths for v in known if v.dependency_paths]
     return Vulnerability(
-        aliases=tuple(aliases),
+        aliases=_union(first.aliases, [v.aliases for v in known]),
         fixed_versions=fixed,
-        dependency_paths=tuple(paths),
+        dependency_paths=_union((), paths) if len(paths) > 1 else paths[0] if paths else (),
         direct=direct,
         scope=scope,
         status=status,
