@@ -160,6 +160,18 @@ def test_many_findings_share_their_rule() -> None:
     assert findings[0].rule is findings[1].rule is findings[2].rule
 
 
+def test_a_private_key_is_the_same_in_sarif() -> None:
+    (leak,) = read([{**GITLEAKS, "Secret": samples.PRIVATE_KEY}]).findings
+    document = samples.codeql()
+    document["runs"][0]["tool"] = {"driver": {"name": "gitleaks"}}
+    place = document["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    place["region"]["snippet"] = {"text": samples.PRIVATE_KEY.replace("\n", "\r\n")}
+    (result,) = read(document).findings
+    assert leak.secret is not None
+    assert result.secret is not None
+    assert result.secret.id == leak.secret.id is not None
+
+
 def test_sarif_is_read_as_gitleaks() -> None:
     document = samples.codeql()
     document["runs"][0]["tool"] = {"driver": {"name": "gitleaks"}}
