@@ -12,8 +12,9 @@ from typing import Any
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
+from secagg.secretidentity import identify
 from secagg_parsers.fields import Entry, any_text, as_object, needed, position, take, text
-from secagg_parsers.masking import REVOKE, Masker, identify
+from secagg_parsers.masking import REVOKE, Masker
 from secagg_parsers.places import Lines, Places
 from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 

@@ -20,6 +20,9 @@ _VALUES: tuple[Any, ...] = (
     ["a", 1], {"a": {"b": {"c": []}}}, [1, 2, 3], {"Data": {"Git": None}}, {"text": {}}, ["\ud7ff", "é"],
 )  # fmt: skip
 
+# Decoded anew each time, for what is put into a document may be changed there.
+_ENCODED = tuple(map(orjson.dumps, _VALUES))
+
 Path = tuple[str | int, ...]
 
 
@@ -141,7 +144,7 @@ class Mutator:
     def _value(self, old: Any) -> Any:
         if isinstance(old, int) and not isinstance(old, bool) and self._random.random() < 0.5:
             return (old + self._random.choice((-1, 1, -old, 10**6))) % 2**62
-        return self._random.choice(_VALUES)
+        return orjson.loads(self._random.choice(_ENCODED))
 
     def _text(self, old: str) -> str:
         at = self._random.randrange(len(old) + 1)

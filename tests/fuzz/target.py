@@ -21,7 +21,7 @@ def seeds_of(tool: str) -> list[bytes]:
     """Small reports of ``tool``: the samples, and the project's fixtures cut down."""
     seeds = list(SAMPLES[tool])
     for path in sorted((FIXTURES / tool).glob("*")) if tool != "sarif" else _sarif_fixtures():
-        if path.suffix in (".json", ".sarif", ".jsonl"):
+        if path.suffix in (".json", ".sarif", ".jsonl") and ".cdx" not in path.suffixes:
             data = path.read_bytes()
             try:
                 seeds.append(_cut_down(json.loads(data)))
