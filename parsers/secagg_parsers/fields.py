@@ -1,8 +1,11 @@
 """Typed readers for the fields of a report's entries.
 
-A field that is missing, null or empty is None (or an empty tuple). One of the wrong type
-raises :class:`OddEntry`, which the parsers catch for each entry: the entry becomes a problem
-and the others stay. The messages name fields and types, never values.
+A field that is missing, null or empty is None (or an empty tuple). Where a field says what an
+entry is or where it lies, one of the wrong type raises :class:`OddEntry`, which the parsers
+catch for each entry: the entry becomes a problem and the others stay. What only adds to an
+entry is read by the readers that begin with ``any_``: there a wrong type is as good as
+nothing, for a finding with an odd reference is a finding still. The messages name fields and
+types, never values.
 """
 
 from __future__ import annotations
@@ -113,6 +116,35 @@ def listed(entry: Entry, key: str) -> list[Any]:
     if type(value) is list:
         return value
     raise OddEntry(f"{key} is {kind_of(value)}, not a list")
+
+
+def any_text(entry: Entry, key: str) -> str | None:
+    value = entry.get(key)
+    return value if type(value) is str and value else None
+
+
+def any_texts(entry: Entry, key: str) -> tuple[str, ...]:
+    """The texts in a list; what else is in it is left out."""
+    value = entry.get(key)
+    if type(value) is not list:
+        return ()
+    return tuple([item for item in value if type(item) is str and item])
+
+
+def any_mapping(entry: Entry, key: str) -> Entry:
+    value = entry.get(key)
+    return value if type(value) is dict else {}
+
+
+def any_objects(entry: Entry, key: str) -> list[Entry]:
+    """The objects in a list; what else is in it is left out."""
+    value = entry.get(key)
+    return [item for item in value if type(item) is dict] if type(value) is list else []
+
+
+def any_number(entry: Entry, key: str) -> float | None:
+    value = entry.get(key)
+    return float(value) if type(value) is float or type(value) is int else None
 
 
 def as_object(value: object) -> Entry:

@@ -1,7 +1,8 @@
-"""Gitleaks: JSON of 8 (``git`` and ``dir``) and of 7, and its SARIF.
+"""Gitleaks: JSON of 8 (``git`` and ``dir``) and of 7 and before; its SARIF as well.
 
 Fields as the report writers of Gitleaks 8.30 and 7.5 name them. Match, Secret, line and
-offender hold the raw secret; Author, Email and Date are personal data and are dropped.
+offender hold the raw secret, Message may; Author, Email and Date are personal data: all of
+them are dropped.
 """
 
 from __future__ import annotations
@@ -10,21 +11,14 @@ from typing import Any
 
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
-from secagg.parsing import ParseContext, ParsedReport, RawReport
-from secagg_parsers.fields import Entry, as_object, needed, position, take, text
-from secagg_parsers.masking import Masker, identify
-from secagg_parsers.places import Places
-from secagg_parsers.shapes import (
-    LIKELY,
-    MAYBE,
-    SURE,
-    check_shape,
-    is_sarif,
-    sarif_drivers,
-    shape_of,
-)
+from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
+from secagg.secretidentity import identify
+from secagg_parsers.fields import Entry, any_text, as_object, needed, position, take, text
+from secagg_parsers.masking import REVOKE, Masker
+from secagg_parsers.places import Lines, Places
+from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 
-_GENERIC_FIX = "Revoke the secret where it was issued, then remove it from the code and history."
+_VALUES = ("Secret", "offender")
 
 
 class GitleaksParser:
@@ -39,117 +33,168 @@ class GitleaksParser:
         if document is None or document == []:
             return MAYBE
         if is_sarif(document):
-            return LIKELY if sarif_drivers(document)[:1] == ["gitleaks"] else 0
-        return SURE if shape_of(report) == "gitleaks" else 0
+            return SURE if sarif_drivers(document) == ["gitleaks"] else 0
+        return SURE if shape_of(report) == self.tool else 0
 
     def parse(self, report: RawReport, context: ParseContext) -> ParsedReport:
+        parsed = ParsedReport(tool=self.tool)
         if report.tool == self.tool and not report.data.strip():
-            return ParsedReport(tool=self.tool)
+            if not report.finished:
+                empty = "the report is empty: Gitleaks 8 writes [] where it finds nothing"
+                parsed.gaps.append(Gap(message=empty, fatal=True))
+            return parsed
         document = report.document
-        if is_sarif(document):
+        if is_sarif(document) and sarif_drivers(document)[:1] in ([], ["gitleaks"]):
             from secagg.sarif import read_report
 
             return read_report(document, report_name=report.name, context=context, tool=self.tool)
         check_shape(report, self.tool)
         if document is None:
-            return ParsedReport(tool=self.tool)
+            return parsed
         if isinstance(document, dict):
             document = document.get("findings")
         if not isinstance(document, list):
-            raise ReportError("a list of leaks is expected", report=report.name, offset=0)
-        for item in document:
-            _learn(item, context)
-        parsed = ParsedReport(tool=self.tool)
-        take(parsed, document, _Reader(report, context).finding, "leaks")
+            raise ReportError(
+                "this is no report of gitleaks: a list of leaks is expected",
+                report=report.name,
+                hint="write it with gitleaks --report-format json",
+            )
+        values = [_learn(item, context) for item in document]
+        reader = _Reader(report, context)
+        take(parsed, list(zip(document, values, strict=True)), reader.finding, "leaks")
         return parsed
 
 
-def _learn(item: Any, context: ParseContext) -> None:
-    """Make every secret known before any text is masked."""
+def _learn(item: Any, context: ParseContext) -> str | None:
+    """The id of a leak's value: every value is known before any text is masked."""
     if isinstance(item, dict):
-        for name in ("Secret", "offender"):
+        for name in _VALUES:
             value = item.get(name)
             if isinstance(value, str) and value:
-                identify(context.redactor, value)
+                return identify(context.redactor, value)
+    return None
 
 
 class _Reader:
     def __init__(self, report: RawReport, context: ParseContext) -> None:
-        self._redactor = context.redactor
         self._mask = Masker(context.redactor)
-        self._places = Places(context.root, report.component)
-        self._rules: dict[str, Rule] = {}
+        self._places = Places(context.root, report.component, context.redactor.mask)
+        self._lines = Lines(context.root)
+        self._rules: dict[tuple[str, str | None, Any], Rule] = {}
 
-    def finding(self, item: Any) -> Finding:
-        entry = as_object(item)
-        return self._of_7(entry) if "offender" in entry else self._of_8(entry)
+    def finding(self, item: tuple[Any, str | None]) -> Finding:
+        """One leak. Raises OddEntry."""
+        entry = as_object(item[0])
+        return self._of_7(entry, item[1]) if "offender" in entry else self._of_8(entry, item[1])
 
-    def _of_8(self, entry: Entry) -> Finding:
-        rule_id = needed(entry, "RuleID")
-        commit = text(entry, "Commit")
-        line, end = position(entry, "StartLine"), position(entry, "EndLine")
-        # Gitleaks counts the newline before a line: columns after the first line are one high.
-        shift = 1 if line is not None and line > 1 else 0
+    def _of_8(self, entry: Entry, value_id: str | None) -> Finding:
+        said = any_text(entry, "Description")
+        rule_id = text(entry, "RuleID") or said or needed(entry, "RuleID")
+        commit, file = text(entry, "Commit"), text(entry, "File")
         place = Location(
-            uri=self._places.optional(text(entry, "File")),
-            start_line=line,
-            start_column=_moved(position(entry, "StartColumn"), shift),
-            end_line=end,
-            # Gitleaks names the last column of a match, SARIF the one behind it.
-            end_column=_moved(position(entry, "EndColumn"), shift - 1),
+            uri=self._places.optional(file),
+            start_line=position(entry, "StartLine"),
+            end_line=position(entry, "EndLine"),
             commit=commit,
         )
-        value = text(entry, "Secret") or text(entry, "Match")
-        return self._finding(rule_id, text(entry, "Description"), value, place, entry)
+        self._columns(place, entry, any_text(entry, "Secret"))
+        finding = self._finding(self._rule(rule_id, said, entry.get("Tags")), place, value_id)
+        fingerprint = any_text(entry, "Fingerprint")
+        if fingerprint is not None:
+            # It names the file as invoked, which may name this machine: made of what is known.
+            parts = (f"{commit}:" if commit else "", f"{rule_id}:{place.start_line}")
+            if fingerprint == f"{parts[0]}{file}:{parts[1]}":
+                known = f"{parts[0]}{place.uri}:{finding.rule_id}:{place.start_line}"
+            else:
+                known = self._mask[fingerprint]
+            finding.fingerprints = {"gitleaks": known}
+        link = any_text(entry, "Link")
+        if link is not None:
+            finding.references = (self._mask[link],)
+        return finding
 
-    def _of_7(self, entry: Entry) -> Finding:
+    def _of_7(self, entry: Entry, value_id: str | None) -> Finding:
         place = Location(
             uri=self._places.optional(text(entry, "file")),
             start_line=position(entry, "lineNumber"),
             commit=text(entry, "commit"),
         )
-        rule_id = needed(entry, "rule")
-        return self._finding(rule_id, None, text(entry, "offender"), place, entry)
+        # Before 3 the rule was called the reason.
+        rule_id = text(entry, "rule") or text(entry, "reason") or needed(entry, "rule")
+        return self._finding(self._rule(rule_id, None, entry.get("tags")), place, value_id)
 
-    def _finding(
-        self, rule_id: str, said: str | None, value: str | None, place: Location, entry: Entry
-    ) -> Finding:
-        rule_id = self._mask[rule_id]
-        rule = self._rules.get(rule_id)
+    def _columns(self, place: Location, entry: Entry, value: str | None) -> None:
+        """Set the columns: of the value in its line if that is here, else Gitleaks' own.
+
+        Gitleaks counts bytes, ends with the last one, and is one too high on every line but
+        the first of what it looked at: a file, or in history the lines that a commit added in
+        one place. Where the latter is not known, no column is better than a wrong one.
+        """
+        line, end_line = place.start_line, place.end_line
+        start, end = position(entry, "StartColumn"), position(entry, "EndColumn")
+        if line is None or start is None:
+            return
+        if value and place.uri is not None and end_line in (None, line):
+            there = self._lines.one(place.uri, line)
+            if there is not None:
+                column = _nearest(there.decode("utf-8", "replace"), value, start)
+                if column is not None:
+                    place.start_column, place.end_column = column, column + len(value)
+                    return
+        if place.commit is not None:
+            return
+        place.start_column = max(1, start - (line > 1))
+        if end is not None:
+            place.end_column = end + (end_line in (None, 1))
+
+    def _rule(self, rule_id: str, said: str | None, tags: Any) -> Rule:
+        words = tags if isinstance(tags, str) else ""
+        if isinstance(tags, list):
+            words = ",".join(tag for tag in tags if isinstance(tag, str))
+        rule = self._rules.get((rule_id, said, words))
         if rule is None:
-            description = self._mask.optional(said)
-            rule = self._rules[rule_id] = Rule(
-                id=rule_id, short_description=description, tags=("security", "secret")
+            mask = self._mask
+            own = tuple(mask[tag] for word in words.split(",") if (tag := word.strip()))
+            rule = self._rules[rule_id, said, words] = Rule(
+                id=mask[rule_id],
+                name=_in_words(mask[rule_id]),
+                short_description=mask.optional(said) or _in_words(mask[rule_id]),
+                tags=tuple(dict.fromkeys(("security", "secret", *own))),
             )
-        title = _title(rule)
-        where = f" in commit {place.commit[:10]}" if place.commit else ""
-        print_ = text(entry, "Fingerprint")
+        return rule
+
+    def _finding(self, rule: Rule, place: Location, value_id: str | None) -> Finding:
+        title = rule.name or rule.id
+        where = f" in commit {place.commit[:12]}" if place.commit else ""
         return Finding(
             tool="gitleaks",
             kind=Kind.SECRET,
-            rule_id=rule_id,
+            rule_id=rule.id,
             severity=Severity.HIGH,
             title=title,
-            message=f"{title} in {self._mask[place.uri or 'the repository']}{where}.",
+            message=f"{title} in {place.uri or 'the repository'}{where}.",
             location=place,
             rule=rule,
             cwes=("CWE-798",),
             secret=SecretSighting(
-                id=self._identity(value), detector=rule_id, in_history=place.commit is not None
+                id=value_id, detector=rule.id, in_history=place.commit is not None
             ),
-            fix=_GENERIC_FIX,
-            fingerprints={"gitleaks": self._mask[print_]} if print_ else {},
+            fix=REVOKE,
         )
 
-    def _identity(self, value: str | None) -> str | None:
-        return None if value is None else identify(self._redactor, value)
 
-
-def _title(rule: Rule) -> str:
+def _in_words(rule_id: str) -> str:
     """The rule's name in words: its description is two sentences of advice."""
-    words = rule.id.replace("-", " ").replace("_", " ").strip()
+    words = rule_id.replace("-", " ").replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 
-def _moved(column: int | None, by: int) -> int | None:
-    return None if column is None else max(1, column - by)
+def _nearest(line: str, value: str, column: int) -> int | None:
+    """The column (from 1) of the occurrence of ``value`` that is nearest to ``column``."""
+    best: int | None = None
+    at = line.find(value)
+    while at >= 0:
+        if best is None or abs(at + 1 - column) < abs(best - column):
+            best = at + 1
+        at = line.find(value, at + 1)
+    return best

@@ -6,12 +6,15 @@ import contextlib
 import posixpath
 import re
 import stat
+from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
 # What a scanner would not have read whole either: lines are looked up in smaller files only.
 _LARGEST_FILE = 5 << 20
+_MOST_FILES = 16
 
 
 class Places(dict[str, str]):
@@ -20,17 +23,26 @@ class Places(dict[str, str]):
     ``base`` is the directory, relative to ``root``, to which relative paths refer (the
     component that the tool ran over). Where ``root`` is known, a path is only moved below
     ``base`` if it is not there as it stands. An absolute path outside of ``root`` stays as it
-    is, and so does everything that cannot be placed.
+    is, and so does everything that cannot be placed. ``mask`` takes secrets out of paths.
     """
 
-    def __init__(self, root: Path | None, base: str | None = None) -> None:
+    def __init__(
+        self,
+        root: Path | None,
+        base: str | None = None,
+        mask: Callable[[str], str] | None = None,
+    ) -> None:
         super().__init__()
         self._root = root
+        self._mask = mask
         self._base = "" if base in (None, "", ".") else f"{str(base).strip('/')}/"
         self._prefixes = tuple(_prefixes(root)) if root is not None else ()
 
     def __missing__(self, path: str) -> str:
-        place = self[path] = self._place(path)
+        place = self._place(path)
+        if self._mask is not None:
+            place = self._mask(place)
+        self[path] = place
         return place
 
     def optional(self, path: str | None) -> str | None:
@@ -81,13 +93,28 @@ class Lines:
 
     def __init__(self, root: Path | None) -> None:
         self._root = root
-        self._last: tuple[str, list[bytes]] | None = None
+        self._files: OrderedDict[str, list[bytes]] = OrderedDict()
 
     def of(self, uri: str) -> list[bytes]:
-        """All lines of a file, without their ends; none where it cannot or must not be read."""
-        if self._last is None or self._last[0] != uri:
-            self._last = (uri, self._read(uri))
-        return self._last[1]
+        """All lines of a file without their ends; none where it cannot or must not be read."""
+        return [line.rstrip(b"\r\n") for line in self._raw(uri)]
+
+    def one(self, uri: str, number: int) -> bytes | None:
+        """Line ``number`` (from 1) of a file, without its end; None where there is none."""
+        lines = self._raw(uri)
+        return lines[number - 1].rstrip(b"\r\n") if 0 < number <= len(lines) else None
+
+    def start(self, uri: str, number: int) -> int:
+        """The byte at which line ``number`` (from 1) of a file begins."""
+        return sum(map(len, self._raw(uri)[: number - 1]))
+
+    def _raw(self, uri: str) -> list[bytes]:
+        lines = self._files.get(uri)
+        if lines is None:
+            lines = self._files[uri] = self._read(uri)
+            if lines and len(self._files) > _MOST_FILES:
+                self._files.popitem(last=False)
+        return lines
 
     def _read(self, uri: str) -> list[bytes]:
         if self._root is None:
@@ -100,7 +127,8 @@ class Lines:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
                 return []
-            return [line.removesuffix(b"\r") for line in path.read_bytes().split(b"\n")]
+            *whole, last = path.read_bytes().split(b"\n")
+            return [*(line + b"\n" for line in whole), last]
         except (OSError, ValueError, RuntimeError):
             return []
 

@@ -1,6 +1,27 @@
 """Merging: findings in, groups out, with no input or output of its own."""
 
-from secagg.merge.engine import merge
+from secagg.merge.explain import Explanation, Link, explain
 from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
+from secagg.merge.identity import known_as
+from secagg.merge.merging import merge
+from secagg.merge.overrule import Join, Overrule, Split
+from secagg.merge.representative import Prefer, Preference
+from secagg.merge.secret import still_in_head
 
-__all__ = ["Group", "MergedSet", "NearMiss", "Reason", "merge"]
+__all__ = [
+    "Explanation",
+    "Group",
+    "Join",
+    "Link",
+    "MergedSet",
+    "NearMiss",
+    "Overrule",
+    "Prefer",
+    "Preference",
+    "Reason",
+    "Split",
+    "explain",
+    "known_as",
+    "merge",
+    "still_in_head",
+]

@@ -58,10 +58,15 @@ class Group:
 
 @dataclass(slots=True, kw_only=True)
 class MergedSet:
-    """All groups of one scan; every finding given is a member of exactly one."""
+    """All groups of one scan; every finding given is a member of exactly one.
+
+    ``unused_overrules`` are sentences on overrules that named no group of this scan: the
+    problem may be gone, or the identity mistyped.
+    """
 
     groups: list[Group] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unused_overrules: list[str] = field(default_factory=list)
 
     @property
     def members(self) -> int:

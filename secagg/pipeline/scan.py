@@ -20,6 +20,7 @@ from secagg.hmackey import load_key
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.overrules import load_overrules
 from secagg.pipeline.understand import understand
 from secagg.process import Cancellation
 from secagg.redact import Redactor
@@ -49,22 +50,11 @@ def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]
     does not exist, and :class:`ConfigError` for a policy that cannot be used.
     """
     started_at = datetime.now(UTC)
-    root = options.root.resolve()
-    if not root.is_dir():
-        raise UsageError(f"{options.root} is not a directory")
+    everything = components_of(options, config)
+    request = scan_request(options, config, everything)
     chosen_policy = policies.load(options.policy or config.policy)
-    tools = _chosen_tools(options, config)
-    everything = [c for c in find_components(root) if not config.excludes(c.path)]
-    components = _chosen_components(options.components, everything)
+    tools = chosen_tools(options, config)
     redactor = Redactor(load_key())
-    request = ScanRequest(
-        root=root,
-        components=components,
-        whole=len(components) == len(everything),
-        timeout=options.timeout or config.timeout_seconds,
-        options=config.tool_options(),
-        since=options.since,
-    )
     cancellation = Cancellation()
     context = RunContext(redactor=redactor, cancellation=cancellation)
     with _stopping(cancellation):
@@ -84,7 +74,7 @@ def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]
     results = understand(
         runs,
         parsers=installed_parsers(),
-        context=ParseContext(redactor=redactor, root=root),
+        context=ParseContext(redactor=redactor, root=request.root),
         optional=config.optional_tools(),
     )
     return assemble(
@@ -92,8 +82,9 @@ def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]
         policy=chosen_policy,
         redactor=redactor,
         components=everything,
-        root=root,
+        root=request.root,
         started_at=started_at,
+        overrules=load_overrules(request.root),
         interrupted=cancellation.cancelled,
     )
 
@@ -103,7 +94,31 @@ def _parallel() -> int:
     return max(2, min(4, os.cpu_count() or 2))
 
 
-def _chosen_tools(options: ScanOptions, config: Config) -> list[str]:
+def components_of(options: ScanOptions, config: Config) -> list[Component]:
+    """All components below the root. Raises :class:`UsageError` where there is no such root."""
+    root = options.root.resolve()
+    if not root.is_dir():
+        raise UsageError(f"{options.root} is not a directory")
+    return [c for c in find_components(root) if not config.excludes(c.path)]
+
+
+def scan_request(
+    options: ScanOptions, config: Config, everything: Sequence[Component]
+) -> ScanRequest:
+    """What the scanners are told. Raises :class:`UsageError` for an unknown component."""
+    components = _chosen_components(options.components, everything)
+    return ScanRequest(
+        root=options.root.resolve(),
+        components=components,
+        whole=len(components) == len(everything),
+        timeout=options.timeout or config.timeout_seconds,
+        options=config.tool_options(),
+        since=options.since,
+    )
+
+
+def chosen_tools(options: ScanOptions, config: Config) -> list[str]:
+    """The tools to run: those named, else those not switched off. Raises :class:`UsageError`."""
     unknown = [tool for tool in options.tools if tool not in SCANNERS]
     if unknown:
         raise UsageError(f"no such tool: {unknown[0]}", hint="known: " + ", ".join(SCANNERS))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from secagg.errors import ReportError
-from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, choose
+from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, parse
 from secagg.pipeline.outcome import ToolResult
 from secagg.scanners.base import Status, ToolRun
+
+# An entry that nobody understands may be the worst finding of all.
+_ODD_HINT = "see the notes; if the report is sound, this is a gap in secagg: please report it"
 
 
 def understand(
@@ -30,6 +33,10 @@ def understand(
             if parsed is not None:
                 result.parsed.append(parsed)
                 run.version = run.version or parsed.tool_version
+        odd = sum(len(parsed.problems) for parsed in result.parsed)
+        if odd:
+            entries = "1 entry" if odd == 1 else f"{odd} entries"
+            fail(run, f"{entries} of its report could not be understood", _ODD_HINT)
         for gap in (*run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)):
             if gap.fatal:
                 fail(run, gap.message)
@@ -50,12 +57,9 @@ def _parse(
     report: RawReport, run: ToolRun, parsers: Mapping[str, Parser], context: ParseContext
 ) -> ParsedReport | None:
     try:
-        parsed = choose(report, parsers).parse(report, context)
+        parsed = parse(report, parsers, context)
     except ReportError as error:
         fail(run, context.redactor.mask(error.message), error.hint)
-        return None
-    except RecursionError:
-        fail(run, f"{report.name}: nested too deeply to be understood")
         return None
     if not parsed.balances:
         fail(run, f"{report.name}: {parsed.reported} entries reported, but not all accounted for")

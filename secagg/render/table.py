@@ -55,7 +55,7 @@ def findings_table(judgements: Sequence[Judgement], style: Style) -> str:
         cells.append([severity, problem, terminal(shown.where), ", ".join(shown.tools)])
     if not cells:
         return ""
-    return _draw(headers, cells, style, stretch=(1, 2), shares=(3, 2))
+    return draw(headers, cells, style, stretch=(1, 2), shares=(3, 2))
 
 
 def tools_table(tools: Sequence[ToolSummary], style: Style) -> str:
@@ -78,7 +78,7 @@ def tools_table(tools: Sequence[ToolSummary], style: Style) -> str:
                 terminal(_note(tool)),
             ]
         )
-    return _draw(headers, cells, style, stretch=(5,), shares=(1,))
+    return draw(headers, cells, style, stretch=(5,), shares=(1,))
 
 
 def decision_lines(summary: Summary, style: Style) -> str:
@@ -116,7 +116,7 @@ def _note(tool: ToolSummary) -> str:
     return "; ".join(parts)
 
 
-def _draw(
+def draw(
     headers: list[str],
     cells: list[list[str]],
     style: Style,
@@ -124,7 +124,10 @@ def _draw(
     stretch: tuple[int, ...],
     shares: tuple[int, ...],
 ) -> str:
-    """Draw a table; the columns in ``stretch`` share what the others leave of the width."""
+    """A table of cells that are safe already.
+
+    The columns in ``stretch`` share what the others leave of the width.
+    """
     if style.width is None:
         return tabulate(cells, headers=headers, tablefmt="plain", disable_numparse=True)
     fixed = sum(
@@ -136,13 +139,36 @@ def _draw(
     widths: list[int | None] = [None] * len(headers)
     for index, share in zip(stretch, shares, strict=True):
         widths[index] = max(12, free * share // sum(shares))
+    folded = [
+        [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
+    ]
     return tabulate(
-        cells,
+        folded,
         headers=headers,
         tablefmt="simple",
         maxcolwidths=widths,
         disable_numparse=True,
     )
+
+
+def _fold(cell: str, width: int | None) -> str:
+    """Break words that are longer than the column (paths) behind a slash, where there is one."""
+    if width is None or len(cell) <= width:
+        return cell
+    lines = []
+    for line in cell.splitlines():
+        words = [_fold_word(word, width) if len(word) > width else word for word in line.split(" ")]
+        lines.append(" ".join(words))
+    return "\n".join(lines)
+
+
+def _fold_word(word: str, width: int) -> str:
+    lines = [""]
+    for part in re.findall(r"[^/]*/|[^/]+", word):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _longest_line(cell: str) -> int:

@@ -101,14 +101,17 @@ def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
     finding.kind, finding.severity = kind, severity
     finding.severity_known = bag.get("severityKnown") is not False
     finding.tool = _text(bag, "tool") or finding.tool
+    finding.rule_id = _text(bag, "ruleId") or finding.rule_id
     score = bag.get("score")
     finding.score = float(score) if isinstance(score, int | float) and 0 <= score <= 10 else None
-    finding.cwes = _texts(bag, "cwes") or finding.cwes
+    finding.cwes = _texts(bag, "cwes")
     finding.references = _texts(bag, "references")
     finding.fix = _text(bag, "fix")
     finding.license = _text(bag, "license")
     finding.component = _text(bag, "component")
     finding.ratings = tuple(_read_ratings(bag.get("ratings")))
+    finding.package = finding.vulnerability = None
+    finding.secret = finding.misconfiguration = None
     package, known = bag.get("package"), bag.get("vulnerability")
     if isinstance(package, Mapping) and isinstance(package.get("name"), str):
         finding.package = Package(

@@ -10,13 +10,9 @@ from typing import Any, BinaryIO
 import orjson
 
 from secagg.finding import Finding
-from secagg.sarif.build import (
-    RuleIndex,
-    adopted_frame,
-    adopted_result,
-    native_result,
-    run_frame,
-)
+from secagg.sarif.build import adopted_result, native_result
+from secagg.sarif.descriptors import RuleIndex
+from secagg.sarif.frames import adopted_frame, run_frame
 from secagg.sarif.model import GroupedResult, SarifRun
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -51,6 +47,10 @@ def _write_run(out: BinaryIO, run: SarifRun, indent: bool) -> None:
     else:
         frame = adopted_frame(run, run.frame)
         results = (adopted_result(item) for item in run.findings)
+        if "results" in run.frame and not any(True for _ in run.findings):
+            # The tool did not look for any (3.14.23): an empty list would say that it did.
+            out.write(_dump(frame, indent))
+            return
     out.write(_dump(frame, indent)[:-1] + b',"results":[')
     chunk: list[bytes] = []
     size = 0

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+# The base id that code scanning tools use for the root of the checkout.
+ROOT_BASE = "%SRCROOT%"
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
 # uriBaseIds may refer to each other; a longer chain than this is a circle.
@@ -28,8 +31,7 @@ def encode_path(path: str) -> str:
     """A path as Finding holds it, written as a URI reference (RFC 3986): percent-encoded."""
     if _SCHEME.match(path) and not _DRIVE.match(path):
         return path
-    encoded = quote(path, safe="/-._~!$&'()*+,;=@")
-    return encoded if ":" not in encoded.split("/", 1)[0] else f"./{encoded}"
+    return quote(path, safe="/-._~!$&'()*+,;=@")
 
 
 class UriResolver:
@@ -170,7 +172,8 @@ class UriResolver:
         for entry in self._bases.values():
             if isinstance(entry, Mapping) and isinstance(entry.get("uri"), str):
                 found.append(entry["uri"])
-        for invocation in run.get("invocations") or ():
+        invocations = run.get("invocations")
+        for invocation in invocations if isinstance(invocations, list) else ():
             if isinstance(invocation, Mapping):
                 directory = invocation.get("workingDirectory")
                 if isinstance(directory, Mapping) and isinstance(directory.get("uri"), str):

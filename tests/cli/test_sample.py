@@ -18,9 +18,9 @@ from jsonschema import Draft7Validator
 
 from scripts import planted, sample_repo, trivy_db, truth
 from secagg.components import find_components
+from secagg.sarif.conform import schema
 from tests.cli.running import Ran, secagg, summary
 
-SCHEMA = Path(__file__).parent.parent / "data" / "sarif-2.1.0.schema.json"
 TOOLS = Path(sysconfig.get_path("scripts"))
 
 
@@ -92,7 +92,7 @@ def test_counts_balance(scanned: Scanned) -> None:
 
 def test_sarif_is_valid(scanned: Scanned) -> None:
     log = json.loads((scanned.out / "findings.sarif").read_bytes())
-    errors = Draft7Validator(json.loads(SCHEMA.read_bytes())).iter_errors(log)
+    errors = Draft7Validator(schema()).iter_errors(log)
     assert [error.message for error in errors] == []
     identities = [run["automationDetails"]["id"] for run in log["runs"]]
     assert len(set(identities)) == len(identities)

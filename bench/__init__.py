@@ -1,0 +1,1 @@
+"""Benchmarks: made workloads, and what is measured on them."""

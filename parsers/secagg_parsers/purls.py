@@ -1,0 +1,136 @@
+"""Package URLs (purl, ECMA-427) of packages that a scanner names without one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+# Where several distributions share a package format, the purl's namespace is the distribution.
+_SYSTEMS = {
+    "alma": "rpm",
+    "almalinux": "rpm",
+    "alpine": "apk",
+    "amazon": "rpm",
+    "amzn": "rpm",
+    "arch": "alpm",
+    "azurelinux": "rpm",
+    "bottlerocket": "rpm",
+    "cbl-mariner": "rpm",
+    "centos": "rpm",
+    "chainguard": "apk",
+    "debian": "deb",
+    "echo": "deb",
+    "fedora": "rpm",
+    "minimos": "apk",
+    "opensuse": "rpm",
+    "opensuse.leap": "rpm",
+    "opensuse-leap": "rpm",
+    "opensuse-tumbleweed": "rpm",
+    "oracle": "rpm",
+    "photon": "rpm",
+    "redhat": "rpm",
+    "rhel": "rpm",
+    "rocky": "rpm",
+    "sles": "rpm",
+    "slem": "rpm",
+    "suse linux enterprise server": "rpm",
+    "ubuntu": "deb",
+    "wolfi": "apk",
+}
+
+# The purl types of what package managers, lock files and installed trees hold.
+_MANAGERS = {
+    "bun": "npm",
+    "bundler": "gem",
+    "cargo": "cargo",
+    "cocoapods": "cocoapods",
+    "composer": "composer",
+    "composer-vendor": "composer",
+    "conan": "conan",
+    "conda-environment": "conda",
+    "conda-pkg": "conda",
+    "deb": "deb",
+    "dotnet-core": "nuget",
+    "gemspec": "gem",
+    "gobinary": "golang",
+    "golang": "golang",
+    "golangdep": "golang",
+    "gomod": "golang",
+    "gomodules": "golang",
+    "govendor": "golang",
+    "gradle": "maven",
+    "hex": "hex",
+    "jar": "maven",
+    "julia": "julia",
+    "k8s": "k8s",
+    "kubernetes": "k8s",
+    "maven": "maven",
+    "node-pkg": "npm",
+    "npm": "npm",
+    "nuget": "nuget",
+    "packages-props": "nuget",
+    "paket": "nuget",
+    "pip": "pypi",
+    "pipenv": "pypi",
+    "pnpm": "npm",
+    "poetry": "pypi",
+    "pom": "maven",
+    "pub": "pub",
+    "pylock": "pypi",
+    "python-pkg": "pypi",
+    "rpm": "rpm",
+    "apk": "apk",
+    "rubygems": "gem",
+    "rust-binary": "cargo",
+    "rustbinary": "cargo",
+    "sbt": "maven",
+    "swift": "swift",
+    "uv": "pypi",
+    "yarn": "npm",
+}
+
+# Types whose purl is the name and version, by rules that leave nothing to guess.
+_PLAIN = frozenset({"cargo", "gem", "hex", "nuget", "pub", "pypi", "conda"})
+_SCOPED = frozenset({"npm", "golang", "composer"})
+
+
+def is_system(manager: str) -> bool:
+    """True for the name of an operating system (with or without a version: ``debian:11``)."""
+    return manager.partition(":")[0].lower() in _SYSTEMS
+
+
+def type_of(manager: str) -> str:
+    """The purl type of what ``manager`` manages; ``generic`` for one that is not known."""
+    name = manager.partition(":")[0].lower()
+    return _MANAGERS.get(name) or _SYSTEMS.get(name) or "generic"
+
+
+def type_in(purl: str) -> str | None:
+    """The type that a purl names; None if it is no purl."""
+    if not purl.startswith("pkg:"):
+        return None
+    return purl[4:].lstrip("/").partition("/")[0].lower() or None
+
+
+@lru_cache(maxsize=4096)
+def build(manager: str, name: str, version: str | None) -> str | None:
+    """The purl of a package, where its parts are known without guessing; else None."""
+    kind = type_of(manager)
+    namespace, bare = "", name
+    if kind in _SCOPED:
+        namespace, _, bare = name.rpartition("/")
+    elif kind == "maven":
+        namespace, _, bare = name.rpartition(":")
+        if not namespace:
+            return None
+    elif kind in ("deb", "apk", "rpm") and is_system(manager):
+        namespace = manager.partition(":")[0].lower()
+    elif kind not in _PLAIN:
+        return None
+    if not bare.strip().strip("/").strip():
+        return None
+    from packageurl import PackageURL
+
+    try:
+        return PackageURL(kind, namespace or None, bare, version).to_string()
+    except (TypeError, ValueError):
+        return None

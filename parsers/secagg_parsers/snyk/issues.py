@@ -1,0 +1,276 @@
+"""Vulnerabilities and licence issues in a report of Snyk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from secagg.finding import Finding, Kind, Package, Rating, Rule, Vulnerability
+from secagg.severity import of_cvss, of_word, score_within
+from secagg_parsers.advisories import aliases
+from secagg_parsers.fields import (
+    Entry,
+    OddEntry,
+    any_mapping,
+    any_number,
+    any_objects,
+    any_text,
+    any_texts,
+    needed,
+    text,
+    texts,
+)
+from secagg_parsers.masking import Masker
+from secagg_parsers.purls import build, is_system, type_of
+from secagg_parsers.snyk.project import Project
+
+# What Snyk repeats with each row of an issue.
+_REPEATED = (
+    "title",
+    "description",
+    "type",
+    "license",
+    "identifiers",
+    "references",
+    "cvssScore",
+    "CVSSv3",
+    "cvssDetails",
+    "cvssSources",
+    "nvdSeverity",
+    "epssDetails",
+    "exploit",
+    "exploitDetails",
+    "publicationTime",
+)
+_SOURCES = {"red hat": "redhat", "redhat": "redhat"}
+
+
+@dataclass(slots=True)
+class _Issue:
+    """What rows of one issue share, worked out once."""
+
+    given: list[Any]
+    kind: Kind
+    license: str | None
+    rule: Rule
+    title: str
+    ratings: tuple[Rating, ...]
+    cwes: tuple[str, ...]
+    aliases: tuple[str, ...]
+    references: tuple[str, ...]
+    epss: float | None
+    kev: bool | None
+    published: str | None
+
+
+class Issues:
+    """Builds findings from rows of issues."""
+
+    def __init__(self, mask: Masker) -> None:
+        self._mask = mask
+        self._issues: dict[str, _Issue] = {}
+        self._packages: dict[tuple[str, str, str | None], Package] = {}
+
+    def key(self, row: Entry) -> tuple[str, str, str | None]:
+        """What makes two rows of a project one issue: id, package and version."""
+        return needed(row, "id"), _package_name(row), text(row, "version")
+
+    def finding(self, project: Project, rows: list[Entry]) -> Finding:
+        """The finding of all rows of an issue in a package. Raises OddEntry."""
+        row = rows[0]
+        rule_id = needed(row, "id")
+        issue = self._issue(rule_id, row)
+        # Old versions say high in ``severity`` where ``severityWithCritical`` says critical.
+        severity, known = of_word(text(row, "severityWithCritical") or text(row, "severity"))
+        package = self._package(project, row)
+        nearest = any_text(row, "nearestFixedInVersion")
+        fixed = any_texts(row, "fixedIn") or ((nearest,) if nearest else ())
+        paths = self._paths(rows)
+        shown = f"{package.name} {package.version}" if package.version else package.name
+        vulnerability = Vulnerability(
+            aliases=issue.aliases,
+            fixed_versions=fixed,
+            dependency_paths=paths,
+            direct=any(len(path) == 2 for path in paths) if paths else None,
+            epss=issue.epss,
+            kev=issue.kev,
+            published=issue.published,
+        )
+        return Finding(
+            tool="snyk",
+            kind=issue.kind,
+            rule_id=rule_id,
+            severity=severity,
+            severity_known=known,
+            score=score_within(severity, issue.ratings, "snyk"),
+            title=issue.title,
+            message=f"{shown}: {issue.title}",
+            ratings=issue.ratings,
+            location=project.place(),
+            rule=issue.rule,
+            cwes=issue.cwes,
+            package=package,
+            vulnerability=vulnerability,
+            license=issue.license,
+            fix=self._fix(package, fixed, rows),
+            references=issue.references,
+        )
+
+    def _package(self, project: Project, row: Entry) -> Package:
+        name, version = _package_name(row), text(row, "version")
+        manager = text(row, "packageManager") or project.manager
+        package = self._packages.get((manager, name, version))
+        if package is None:
+            mask = self._mask
+            package = self._packages[manager, name, version] = Package(
+                type=type_of(manager if is_system(manager) else project.manager or manager),
+                name=mask[name],
+                version=mask.optional(version),
+                purl=mask.optional(build(manager, name, version)),
+            )
+        return package
+
+    def _paths(self, rows: list[Entry]) -> tuple[tuple[str, ...], ...]:
+        paths = [texts(row, "from") for row in rows]
+        mask = self._mask
+        masked = [tuple(mask[step] for step in path) for path in paths if path]
+        return tuple(dict.fromkeys(masked)) if len(masked) > 1 else tuple(masked)
+
+    def _fix(self, package: Package, fixed: tuple[str, ...], rows: list[Entry]) -> str | None:
+        """The upgrade that Snyk proposes: of the direct dependency, where that is what helps."""
+        for row in rows:
+            if row.get("isUpgradable") is not True:
+                continue
+            steps = any_texts(row, "upgradePath")
+            came = texts(row, "from")
+            if steps and steps[0] in came:
+                return self._mask[f"Install {steps[0]} again: it may use {steps[-1]}."]
+            if steps:
+                return self._mask[f"Upgrade to {steps[0]}."]
+        if not fixed:
+            return None
+        return self._mask[f"Upgrade {package.name} to {' or '.join(fixed)}."]
+
+    def _issue(self, rule_id: str, row: Entry) -> _Issue:
+        get = row.get
+        given = [get(key) for key in _REPEATED]
+        issue = self._issues.get(rule_id)
+        if issue is None or issue.given != given:
+            issue = self._issues[rule_id] = self._understand(rule_id, row, given)
+        return issue
+
+    def _understand(self, rule_id: str, row: Entry, given: list[Any]) -> _Issue:
+        mask = self._mask
+        is_license = text(row, "type") == "license" or rule_id.startswith("snyk:lic:")
+        title = mask[any_text(row, "title") or rule_id]
+        references = mask.all(_urls(row))
+        identifiers = any_mapping(row, "identifiers")
+        others = [
+            name for key in identifiers if key != "CWE" for name in any_texts(identifiers, key)
+        ]
+        sources = any_texts(any_mapping(row, "exploitDetails"), "sources")
+        return _Issue(
+            given=given,
+            kind=Kind.LICENSE if is_license else Kind.VULNERABILITY,
+            license=mask[any_text(row, "license") or rule_id.rpartition(":")[2]]
+            if is_license
+            else None,
+            rule=Rule(
+                id=rule_id,
+                short_description=title,
+                help_markdown=mask.optional(any_text(row, "description")),
+                help_uri=_page(rule_id),
+                tags=_tags(row, is_license),
+            ),
+            title=title,
+            ratings=_ratings(row),
+            cwes=any_texts(identifiers, "CWE"),
+            aliases=() if is_license else aliases(rule_id, others, references),
+            references=references,
+            epss=_probability(any_mapping(row, "epssDetails").get("probability")),
+            kev=True if "CISA" in sources else None,
+            published=any_text(row, "publicationTime"),
+        )
+
+
+def _package_name(row: Entry) -> str:
+    """The package. In images ``name`` is source and binary package, ``packageName`` the source."""
+    name = text(row, "packageName") or text(row, "moduleName") or text(row, "name")
+    if name is None:
+        raise OddEntry("packageName is missing")
+    return name
+
+
+def _page(rule_id: str) -> str | None:
+    if rule_id.startswith("snyk:lic:"):
+        return f"https://snyk.io/vuln/{rule_id}"
+    return f"https://security.snyk.io/vuln/{rule_id}" if rule_id[:5] in ("SNYK-", "npm:") else None
+
+
+def _tags(row: Entry, is_license: bool) -> tuple[str, ...]:
+    """Sorts of issue, and how mature Snyk says the exploits are."""
+    exploit = row.get("exploit")
+    for level in any_objects(any_mapping(row, "exploitDetails"), "maturityLevels"):
+        exploit = any_text(level, "level") or exploit
+    tags = ["license" if is_license else "security"]
+    if isinstance(exploit, str) and exploit not in ("", "Not Defined"):
+        tags.append("exploit/" + exploit.lower().replace(" ", "-"))
+    return tuple(tags)
+
+
+def _ratings(row: Entry) -> tuple[Rating, ...]:
+    """Snyk's own rating first, then each other source's."""
+    ratings: list[Rating] = []
+    _rate(ratings, "snyk", None, any_number(row, "cvssScore"), any_text(row, "CVSSv3"))
+    for key, named in (("cvssDetails", "cvssV3"), ("cvssSources", "")):
+        for detail in any_objects(row, key):
+            score = any_number(detail, f"{named}BaseScore" if named else "baseScore")
+            vector = any_text(detail, f"{named}Vector" if named else "vector")
+            word = any_text(detail, "severity")
+            _rate(ratings, any_text(detail, "assigner"), word, score, vector)
+    severity, known = of_word(any_text(row, "nvdSeverity"))
+    if known and not any(rating.source == "nvd" for rating in ratings):
+        ratings.append(Rating(source="nvd", severity=severity))
+    return tuple(ratings)
+
+
+def _rate(
+    ratings: list[Rating],
+    assigner: str | None,
+    word: str | None,
+    score: float | None,
+    vector: str | None,
+) -> None:
+    if assigner is None or score is None or not 0.0 <= score <= 10.0:
+        return
+    source = _SOURCES.get(assigner.lower(), assigner.lower())
+    severity, known = of_word(word)
+    rating = Rating(
+        source=source,
+        severity=severity if known else of_cvss(score, vector),
+        score=score,
+        vector=vector,
+    )
+    if not any(r.source == source and r.vector == vector for r in ratings):
+        ratings.append(rating)
+
+
+def _probability(value: object) -> float | None:
+    """EPSS as a number from 0.0 to 1.0; Snyk writes it as text."""
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return None
+    try:
+        probability = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return probability if 0.0 <= probability <= 1.0 else None
+
+
+def _urls(row: Entry) -> tuple[str, ...]:
+    urls = []
+    references = row.get("references")
+    for reference in references if isinstance(references, list) else ():
+        url = reference.get("url") if isinstance(reference, dict) else reference
+        if isinstance(url, str) and url:
+            urls.append(url)
+    return tuple(dict.fromkeys(urls))

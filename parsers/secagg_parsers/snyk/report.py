@@ -1,0 +1,153 @@
+"""A report of Snyk as a whole: projects, images with the applications in them, and failures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secagg.errors import ReportError
+from secagg.finding import Finding
+from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
+from secagg_parsers.fields import Entry, OddEntry, kind_of, mapping, objects, odd
+from secagg_parsers.masking import Masker, reason
+from secagg_parsers.snyk.iac import iac_finding
+from secagg_parsers.snyk.issues import Issues
+from secagg_parsers.snyk.project import Project
+
+_ISSUES = ("vulnerabilities", "infrastructureAsCodeIssues", "cloudConfigResults")
+_Key = tuple[Any, ...]
+
+
+class SnykReport:
+    """Reads one report; used once."""
+
+    def __init__(self, report: RawReport, context: ParseContext) -> None:
+        self._report = report
+        self._context = context
+        self._parsed = ParsedReport(tool="snyk")
+        self._mask = Masker(context.redactor)
+        self._issues = Issues(self._mask)
+        self._rows: dict[_Key, tuple[Project, list[tuple[str, Entry]]]] = {}
+
+    def read(self, projects: list[Any], *, one: bool) -> ParsedReport:
+        failures: list[str] = []
+        for index, entry in enumerate(projects):
+            where = "" if one else f"[{index}]."
+            if not isinstance(entry, dict):
+                odd(self._parsed, f"[{index}]", f"the entry is {kind_of(entry)}, not a project")
+            elif (failure := self._failure(entry)) is not None:
+                failures.append(failure)
+            elif not any(key in entry for key in _ISSUES):
+                # It would pass for a project in which nothing was found.
+                if one:
+                    raise ReportError(
+                        "this is no report of snyk: it has no list of issues",
+                        report=self._report.name,
+                        hint="write it with snyk test --json",
+                    )
+                odd(self._parsed, f"[{index}]", "the entry has no list of issues")
+            else:
+                self._project(entry, where, None)
+        if failures and len(failures) == len(projects):
+            raise ReportError(
+                failures[0],
+                report=self._report.name,
+                hint="nothing was tested; run snyk there by hand to see why",
+            )
+        self._parsed.gaps += [Gap(message=failure, fatal=True) for failure in failures]
+        self._merge()
+        return self._parsed
+
+    def _failure(self, entry: Entry) -> str | None:
+        """What went wrong, where Snyk prints its failure in the place of a project."""
+        if any(isinstance(entry.get(key), list) for key in _ISSUES):
+            return None
+        said = entry.get("error") or entry.get("errors") or entry.get("message")
+        if isinstance(said, list) and said:
+            said = said[0]
+        if isinstance(said, dict):
+            said = said.get("detail") or said.get("message") or said.get("title")
+        if not isinstance(said, str):
+            if entry.get("ok") is not False:
+                return None
+            said = "no reason given"
+        path = entry.get("path")
+        place = f" in {path}" if isinstance(path, str) and path not in ("", ".") else ""
+        return f"Snyk failed{self._mask[place]}: {reason(self._context.redactor, said)}"
+
+    def _project(self, entry: Entry, where: str, image: str | None) -> None:
+        parsed = self._parsed
+        try:
+            project = Project(self._report, self._context, self._mask, entry, image)
+        except OddEntry as why:
+            odd(parsed, where or "the report", why)
+            return
+        for place, row in objects(parsed, entry, "vulnerabilities", where):
+            self._row(place, project, row)
+        for place, row in project.binaries(entry, where):
+            self._row(place, project.of_binaries(), row)
+        for key in _ISSUES[1:]:
+            for place, issue in objects(parsed, entry, key, where):
+                self._check(place, project, issue)
+        self._ignored(entry, where)
+        if image is None:
+            for place, application in objects(parsed, entry, "applications", where):
+                self._project(application, f"{place}.", project.image or project.name or "image")
+
+    def _row(self, place: str, project: Project, row: Entry) -> None:
+        try:
+            key = (*project.key, *self._issues.key(row))
+        except OddEntry as why:
+            odd(self._parsed, place, why)
+        else:
+            self._rows.setdefault(key, (project, []))[1].append((place, row))
+
+    def _merge(self) -> None:
+        """One finding for each issue, package and version of a project; its rows are its paths."""
+        parsed = self._parsed
+        for project, rows in self._rows.values():
+            parsed.reported += len(rows)
+            try:
+                finding = self._issues.finding(project, [row for _, row in rows])
+            except OddEntry:
+                self._apart(project, rows)
+            else:
+                parsed.findings.append(finding)
+                parsed.merged += len(rows) - 1
+
+    def _apart(self, project: Project, rows: list[tuple[str, Entry]]) -> None:
+        """Leave the odd rows of an issue out, so that they do not take the good ones along."""
+        good: list[Entry] = []
+        for place, row in rows:
+            try:
+                self._issues.finding(project, [row])
+            except OddEntry as why:
+                self._parsed.problems.append(Problem(message=str(why), where=place))
+            else:
+                good.append(row)
+        if good:
+            self._parsed.findings.append(self._issues.finding(project, good))
+            self._parsed.merged += len(good) - 1
+
+    def _check(self, place: str, project: Project, issue: Entry) -> None:
+        self._parsed.reported += 1
+        if issue.get("isIgnored") is True:
+            self._parsed.suppressed += 1
+            return
+        try:
+            finding: Finding = iac_finding(self._mask, project, issue)
+        except OddEntry as why:
+            self._parsed.problems.append(Problem(message=str(why), where=place))
+        else:
+            self._parsed.findings.append(finding)
+
+    def _ignored(self, entry: Entry, where: str) -> None:
+        """What a ``.snyk`` policy, a patch or the web hid: counted, so that it is seen to be."""
+        try:
+            filtered = mapping(entry, "filtered")
+        except OddEntry as why:
+            odd(self._parsed, f"{where}filtered", why)
+            return
+        for key in ("ignore", "patch"):
+            for _ in objects(self._parsed, filtered, key, f"{where}filtered."):
+                self._parsed.reported += 1
+                self._parsed.suppressed += 1

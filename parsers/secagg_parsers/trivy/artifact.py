@@ -1,0 +1,92 @@
+"""What Trivy looked at, and where in it a finding lies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from secagg.finding import Location
+from secagg_parsers.fields import Entry, any_mapping, any_text, text
+from secagg_parsers.places import Places, base_of
+from secagg_parsers.purls import is_system
+
+_IMAGES = frozenset({"container_image", "image", "vm"})
+_TREES = frozenset({"filesystem", "repository"})
+_BILLS = frozenset({"cyclonedx", "spdx", "sbom"})
+# ``redis:6 (debian 10.4)``: Trivy appends the operating system to what it found it in.
+_SYSTEM = re.compile(r" \([^()]*\)$")
+# Types whose packages Trivy gathers under the name of a language rather than a file.
+_GATHERED = frozenset({"jar", "node-pkg", "python-pkg", "gemspec", "conda-pkg"})
+
+
+class Artifact:
+    """An image, a directory, an SBOM, or (``resource``) one resource of a cluster."""
+
+    def __init__(
+        self,
+        root: Path | None,
+        component: str | None,
+        mask: Callable[[str], str],
+        *,
+        name: str | None,
+        kind: str | None,
+        resource: str | None,
+    ) -> None:
+        self.resource = resource
+        self.is_tree = kind in _TREES or (kind is None and resource is None)
+        self.image = mask(name) if name and kind in _IMAGES else None
+        base = component or (base_of(name, root) if name and self.is_tree else None)
+        self.places = Places(root, base, mask) if self.is_tree else Places(None, None, mask)
+        self.bill = Places(root, None, mask)[name] if name and kind in _BILLS else None
+
+
+class Target:
+    """One result's ``Target``: a file, an operating system, or a language's packages.
+
+    Raises OddEntry where ``Target``, ``Class`` or ``Type`` is no text.
+    """
+
+    def __init__(self, artifact: Artifact, result: Entry) -> None:
+        self.artifact = artifact
+        self.name = text(result, "Target") or ""
+        self.type = text(result, "Type") or ""
+        kind = text(result, "Class") or ""
+        self.is_system = kind == "os-pkgs" or (kind == "" and is_system(self.type))
+        gathered = self.is_system or (self.type in _GATHERED and "/" not in self.name)
+        clustered = artifact.resource is not None
+        is_file = not (gathered or clustered) and kind != "license"
+        self.uri = artifact.places[self.name] if is_file and self.name else artifact.bill
+        self.logical = None if is_file and not artifact.bill else self.name or None
+        self.image = artifact.image
+        if clustered and kind in ("os-pkgs", "lang-pkgs", "secret", "license-file", ""):
+            self.image = _SYSTEM.sub("", self.name) or None
+        elif self.is_system and not artifact.is_tree and artifact.bill is None:
+            self.image = self.image or _SYSTEM.sub("", self.name) or None
+
+    def place(
+        self,
+        entry: Entry,
+        *,
+        path: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> Location:
+        """Where ``entry`` lies: at ``path`` if it names one, else at the target."""
+        layer = entry.get("Layer")
+        if layer:
+            layer = any_mapping(entry, "Layer")
+            layer = any_text(layer, "DiffID") or any_text(layer, "Digest")
+        if path is None:
+            uri, logical = self.uri, self.logical
+        else:
+            uri = self.artifact.places[path]
+            logical = self.name if self.name not in ("", path) else None
+        return Location(
+            uri=uri,
+            start_line=start,
+            end_line=end if start is not None else None,
+            image=self.image,
+            layer=layer or None,
+            logical=logical,
+        )

@@ -1,0 +1,49 @@
+"""Licences that Trivy classifies as a problem."""
+
+from __future__ import annotations
+
+from secagg.finding import Finding, Kind, Package, Rule
+from secagg.severity import of_word
+from secagg_parsers.fields import Entry, OddEntry, any_text, text
+from secagg_parsers.masking import Masker
+from secagg_parsers.purls import type_of
+from secagg_parsers.trivy.artifact import Target
+
+_WHY = {
+    "forbidden": "must not be used",
+    "restricted": "requires derived work to be published under it",
+    "reciprocal": "requires changes to be published under it",
+}
+
+
+def license_finding(mask: Masker, target: Target, entry: Entry) -> Finding:
+    """One licence of a package or a file. Raises OddEntry."""
+    # A licence that is not known by name is given with its text.
+    name = text(entry, "Name") or text(entry, "Text")
+    if name is None:
+        raise OddEntry("Name is missing")
+    name = mask[name.strip().partition("\n")[0][:200] or "unnamed license"]
+    category = any_text(entry, "Category") or "unknown"
+    severity, known = of_word(text(entry, "Severity"))
+    package, path = text(entry, "PkgName"), text(entry, "FilePath")
+    title = mask[f"License {name} ({category})"]
+    whose = mask[package or path or target.name or "the artifact"]
+    why = _WHY.get(category)
+    return Finding(
+        tool="trivy",
+        kind=Kind.LICENSE,
+        rule_id=name,
+        severity=severity,
+        severity_known=known,
+        title=title,
+        message=f"{whose} is under {name}" + (f", which {why}" if why else "") + ".",
+        location=target.place(entry, path=path),
+        rule=Rule(
+            id=name,
+            short_description=title,
+            help_uri=mask.optional(any_text(entry, "Link")),
+            tags=("license",),
+        ),
+        package=Package(type=type_of(target.type), name=mask[package]) if package else None,
+        license=name,
+    )

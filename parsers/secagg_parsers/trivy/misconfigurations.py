@@ -1,0 +1,133 @@
+"""Failed checks in a report of Trivy."""
+
+from __future__ import annotations
+
+import re
+
+from secagg.finding import Finding, Kind, Location, Misconfiguration, Rule
+from secagg.severity import of_word
+from secagg_parsers.fields import (
+    Entry,
+    OddEntry,
+    any_mapping,
+    any_objects,
+    any_text,
+    any_texts,
+    mapping,
+    needed,
+    position,
+    text,
+)
+from secagg_parsers.masking import Masker
+from secagg_parsers.trivy.artifact import Target
+
+# DS-0001 today, DS001 and AVD-DS-0001 before. Ids of a user's own checks have any form.
+_CHECK = re.compile(r"(?:AVD-)?([A-Z]+)-?(\d{3,5})")
+_SHORT = frozenset({"DS", "KSV", "KCV"})
+_MOST_PLACES = 50
+
+
+class Misconfigurations:
+    """Builds findings of failed checks."""
+
+    def __init__(self, mask: Masker) -> None:
+        self._mask = mask
+        self._rules: dict[tuple[str, str | None], Rule] = {}
+        self._checks: dict[tuple[str, str | None], tuple[str, ...]] = {}
+
+    def finding(self, target: Target, entry: Entry) -> Finding:
+        """One failed check. Raises OddEntry."""
+        mask = self._mask
+        avd = any_text(entry, "AVDID")
+        written = text(entry, "ID") or avd or needed(entry, "ID")
+        checks = self._checks.get((written, avd))
+        if checks is None:
+            checks = self._checks[written, avd] = forms_of(written, avd)
+        cause = mapping(entry, "CauseMetadata")
+        severity, known = of_word(text(entry, "Severity"))
+        title, description = any_text(entry, "Title"), any_text(entry, "Description")
+        shown = mask[title or description or written]
+        resolution = mask.optional(any_text(entry, "Resolution"))
+        resource = target.artifact.resource
+        cause_resource = text(cause, "Resource")
+        if cause_resource and cause_resource != resource:
+            resource = f"{resource}: {cause_resource}" if resource else cause_resource
+        return Finding(
+            tool="trivy",
+            kind=Kind.MISCONFIGURATION,
+            rule_id=checks[0],
+            severity=severity,
+            severity_known=known,
+            title=shown,
+            message=mask[any_text(entry, "Message") or description or title or written],
+            location=target.place(
+                entry, start=position(cause, "StartLine"), end=position(cause, "EndLine")
+            ),
+            related=self._occurrences(target, cause) if "Occurrences" in cause else (),
+            rule=self._rule(checks[0], shown, description, resolution, entry),
+            misconfiguration=Misconfiguration(
+                checks=checks,
+                resource=mask.optional(resource),
+                provider=mask.optional(any_text(cause, "Provider")),
+            ),
+            fix=resolution,
+            references=mask.all(any_texts(entry, "References")),
+        )
+
+    def _rule(
+        self, check: str, title: str, description: str | None, fix: str | None, entry: Entry
+    ) -> Rule:
+        rule = self._rules.get((check, description))
+        if rule is None:
+            rule = self._rules[check, description] = Rule(
+                id=check,
+                name=title,
+                short_description=title,
+                full_description=self._mask.optional(description),
+                help_text=fix,
+                help_uri=any_text(entry, "PrimaryURL"),
+                tags=("security", "misconfiguration"),
+            )
+        return rule
+
+    def _occurrences(self, target: Target, cause: Entry) -> tuple[Location, ...]:
+        """The calls that lead to the cause: Terraform modules, innermost last."""
+        places = []
+        for item in any_objects(cause, "Occurrences")[:_MOST_PLACES]:
+            lines = any_mapping(item, "Location")
+            file = any_text(item, "Filename")
+            places.append(
+                Location(
+                    uri=target.artifact.places[file] if file else None,
+                    start_line=_line(lines, "StartLine"),
+                    end_line=_line(lines, "EndLine"),
+                    logical=self._mask.optional(any_text(item, "Resource")),
+                )
+            )
+        return tuple(places)
+
+
+def _line(lines: Entry, key: str) -> int | None:
+    try:
+        return position(lines, key)
+    except OddEntry:
+        return None
+
+
+def forms_of(written: str, avd: str | None = None) -> tuple[str, ...]:
+    """All ids of a check, first the one form by which it is known whatever Trivy's version.
+
+    ``DS-0001`` for ``DS001``, ``DS-0001`` and ``AVD-DS-0001`` alike.
+    """
+    match = _CHECK.fullmatch(written) or (_CHECK.fullmatch(avd) if avd else None)
+    forms = [written]
+    if match is not None:
+        provider, count = match[1], int(match[2])
+        normal = f"{provider}-{count:04d}"
+        forms = [normal]
+        if provider in _SHORT and count < 1000:
+            forms.append(f"{provider}{count:03d}")
+        forms += [f"AVD-{normal}", written]
+    if avd:
+        forms.append(avd)
+    return tuple(dict.fromkeys(forms))

@@ -1,0 +1,151 @@
+"""A report of Trivy as a whole: its artifacts, their results, and what it did not look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secagg.finding import Finding
+from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
+from secagg_parsers.fields import Entry, OddEntry, mapping, objects, odd, text, whole
+from secagg_parsers.masking import Masker, reason
+from secagg_parsers.trivy.artifact import Artifact, Target
+from secagg_parsers.trivy.licenses import license_finding
+from secagg_parsers.trivy.misconfigurations import Misconfigurations
+from secagg_parsers.trivy.packages import PackageList
+from secagg_parsers.trivy.secrets import Secrets
+from secagg_parsers.trivy.vulnerabilities import Vulnerabilities
+
+# ``trivy k8s`` names its list of resources by version and by --report.
+_RESOURCES = ("Resources", "Findings", "Vulnerabilities", "Misconfigurations")
+
+
+class TrivyReport:
+    """Reads one report; used once."""
+
+    def __init__(self, report: RawReport, context: ParseContext) -> None:
+        self._report = report
+        self._context = context
+        self._parsed = ParsedReport(tool="trivy")
+        self._results: list[tuple[str, Target, Entry]] = []
+        mask = Masker(context.redactor)
+        self._mask = mask
+        self._secrets = Secrets(context, mask)
+        self._vulnerabilities = Vulnerabilities(mask)
+        self._misconfigurations = Misconfigurations(mask)
+
+    def read(self, document: Entry) -> ParsedReport:
+        parsed = self._parsed
+        trivy = document.get("Trivy")
+        if isinstance(trivy, dict) and isinstance(trivy.get("Version"), str):
+            parsed.tool_version = self._mask[trivy["Version"]]
+        if "ClusterName" in document:
+            for key in _RESOURCES:
+                for where, resource in objects(parsed, document, key, ""):
+                    self._artifact(resource, f"{where}.", _name_of(resource))
+        elif document.get("Results") is None:
+            parsed.gaps.append(
+                Gap(message="there are no results: nothing was found, or nothing to look at")
+            )
+        self._artifact(document, "", None)
+        # Every secret must be known before the first text is masked.
+        for where, target, result in self._results:
+            self._secrets.learn(where, target, result)
+        for where, target, result in self._results:
+            self._result(where, target, result)
+        self._without_details()
+        return parsed
+
+    def _artifact(self, document: Entry, where: str, resource: str | None) -> None:
+        """Note all results of one artifact: the report itself, or one resource of a cluster."""
+        parsed = self._parsed
+        try:
+            self._system(mapping(mapping(document, "Metadata"), "OS"), where)
+            name, kind = text(document, "ArtifactName"), text(document, "ArtifactType")
+        except OddEntry as why:
+            parsed.gaps.append(Gap(message=f"{where}Metadata is not understood: {why}"))
+            name = kind = None
+        error = document.get("Error")
+        if error:
+            said = reason(self._context.redactor, str(error))
+            parsed.gaps.append(Gap(message=f"{resource or 'the scan'} failed: {said}", fatal=True))
+        artifact = Artifact(
+            self._context.root,
+            self._report.component,
+            self._context.redactor.mask,
+            name=name,
+            kind=kind,
+            resource=resource,
+        )
+        for place, result in objects(parsed, document, "Results", where):
+            try:
+                target = Target(artifact, result)
+            except OddEntry as why:
+                odd(parsed, place, why)
+            else:
+                self._results.append((f"{place}.", target, result))
+
+    def _system(self, system: Entry, where: str) -> None:
+        if system.get("EOSL") is True:
+            name = " ".join(str(system[key]) for key in ("Family", "Name") if system.get(key))
+            self._parsed.gaps.append(
+                Gap(
+                    message=self._mask[
+                        f"{where}{name or 'the operating system'} is past its end of life: "
+                        "its vendor publishes no more advisories"
+                    ]
+                )
+            )
+
+    def _result(self, where: str, target: Target, result: Entry) -> None:
+        packages = PackageList(result)
+        for place, entry in objects(self._parsed, result, "Vulnerabilities", where):
+            self._keep(place, self._vulnerabilities.finding, target, packages, entry)
+        self._checks(where, target, result)
+        for place, entry in objects(self._parsed, result, "Secrets", where):
+            self._keep(place, self._secrets.finding, place, target, entry)
+        for place, entry in objects(self._parsed, result, "Licenses", where):
+            self._keep(place, license_finding, self._mask, target, entry)
+        for _ in objects(self._parsed, result, "ExperimentalModifiedFindings", where):
+            # Hidden by .trivyignore, VEX or an ignore policy.
+            self._suppress(1)
+
+    def _checks(self, where: str, target: Target, result: Entry) -> None:
+        """Failed checks; what passed was not reported, and what was excepted is suppressed."""
+        excepted = 0
+        for place, entry in objects(self._parsed, result, "Misconfigurations", where):
+            status = entry.get("Status")
+            if status == "EXCEPTION":
+                excepted += 1
+            elif status != "PASS":
+                self._keep(place, self._misconfigurations.finding, target, entry)
+        try:
+            counted = whole(mapping(result, "MisconfSummary"), "Exceptions") or 0
+        except OddEntry:
+            counted = 0
+        # The list leaves exceptions out unless asked to show them, the summary counts them.
+        self._suppress(max(excepted, counted))
+
+    def _suppress(self, count: int) -> None:
+        self._parsed.reported += count
+        self._parsed.suppressed += count
+
+    def _keep(self, where: str, build: Any, *arguments: Any) -> None:
+        self._parsed.reported += 1
+        try:
+            finding: Finding = build(*arguments)
+        except OddEntry as why:
+            self._parsed.problems.append(Problem(message=str(why), where=where))
+        else:
+            self._parsed.findings.append(finding)
+
+    def _without_details(self) -> None:
+        count = self._vulnerabilities.without_details
+        if count:
+            self._parsed.gaps.append(
+                Gap(message=f"Trivy has no details of {count} vulnerabilities: severity unknown")
+            )
+
+
+def _name_of(resource: Entry) -> str:
+    parts = [resource.get(key) for key in ("Namespace", "Kind", "Name")]
+    return "/".join(part for part in parts if isinstance(part, str) and part) or "a resource"

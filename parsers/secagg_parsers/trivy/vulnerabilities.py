@@ -1,0 +1,237 @@
+"""Vulnerable packages in a report of Trivy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from secagg.finding import Finding, Kind, Package, Rating, Rule, Severity, Vulnerability
+from secagg.severity import of_cvss, of_word, score_within
+from secagg_parsers.advisories import aliases
+from secagg_parsers.fields import (
+    Entry,
+    any_mapping,
+    any_number,
+    any_text,
+    any_texts,
+    mapping,
+    needed,
+    text,
+)
+from secagg_parsers.masking import Masker
+from secagg_parsers.purls import build, type_in, type_of
+from secagg_parsers.trivy.artifact import Target
+from secagg_parsers.trivy.packages import PackageList, is_direct
+
+# Reports have held vulnerabilities of a package without an id; they are vulnerabilities still.
+UNNAMED = "unnamed-advisory"
+
+_LEVELS = {1: Severity.LOW, 2: Severity.MEDIUM, 3: Severity.HIGH, 4: Severity.CRITICAL}
+# What Trivy repeats with each package that an advisory touches.
+_REPEATED = (
+    "Title",
+    "Description",
+    "CVSS",
+    "VendorSeverity",
+    "References",
+    "CweIDs",
+    "VendorIDs",
+    "PrimaryURL",
+    "PublishedDate",
+)
+
+
+@dataclass(slots=True)
+class _Advisory:
+    """What findings of one advisory share, worked out once."""
+
+    given: list[Any]
+    rule: Rule
+    title: str
+    aliases: tuple[str, ...]
+    ratings: tuple[Rating, ...]
+    cwes: tuple[str, ...]
+    references: tuple[str, ...]
+    vendor_ids: tuple[str, ...]
+    published: str | None
+    bare: bool
+    severities: dict[tuple[str | None, str | None], tuple[Severity, bool, float | None]] = field(
+        default_factory=dict
+    )
+
+
+class Vulnerabilities:
+    """Builds findings of vulnerable packages; ``without_details`` counts those Trivy knew not."""
+
+    def __init__(self, mask: Masker) -> None:
+        self._mask = mask
+        self._advisories: dict[str, _Advisory] = {}
+        self._packages: dict[tuple[str, str, str | None, str | None], Package] = {}
+        self.without_details = 0
+
+    def finding(self, target: Target, listed: PackageList, entry: Entry) -> Finding:
+        """One vulnerable package. Raises OddEntry."""
+        rule_id = text(entry, "VulnerabilityID") or UNNAMED
+        name = needed(entry, "PkgName")
+        version = text(entry, "InstalledVersion")
+        identifier = entry.get("PkgIdentifier")
+        if identifier is None:
+            purl = uid = None
+        else:
+            identifier = mapping(entry, "PkgIdentifier")
+            purl, uid = text(identifier, "PURL"), identifier.get("UID")
+        advisory = self._advisory(rule_id, entry)
+        word, source = text(entry, "Severity"), text(entry, "SeveritySource")
+        severity, known, score = self._severity(advisory, word, source)
+        if not known and advisory.bare:
+            self.without_details += 1
+        package = self._package(target.type, name, version, purl)
+        fixed = text(entry, "FixedVersion")
+        line = end = None
+        path: tuple[str, ...] = ()
+        direct, scope = None, None
+        row = listed.of(uid, entry.get("PkgID"), name, version)
+        if row:
+            line, end = listed.lines(row)
+            path, direct = listed.path(row), is_direct(row)
+            scope = "dev" if row.get("Dev") is True else None
+        shown = f"{package.name} {package.version}" if package.version else package.name
+        return Finding(
+            tool="trivy",
+            kind=Kind.VULNERABILITY,
+            rule_id=rule_id,
+            severity=severity,
+            severity_known=known,
+            score=score,
+            title=advisory.title,
+            message=f"{shown}: {advisory.title}",
+            ratings=advisory.ratings,
+            location=target.place(entry, path=text(entry, "PkgPath"), start=line, end=end),
+            rule=advisory.rule,
+            cwes=advisory.cwes,
+            package=package,
+            vulnerability=Vulnerability(
+                aliases=advisory.aliases,
+                fixed_versions=_versions(fixed),
+                dependency_paths=(path,) if path else (),
+                direct=direct,
+                scope=scope,
+                status=any_text(entry, "Status"),
+                published=advisory.published,
+            ),
+            fix=self._fix(package.name, fixed, advisory.vendor_ids),
+            references=advisory.references,
+        )
+
+    def _fix(self, name: str, fixed: str | None, vendor_ids: tuple[str, ...]) -> str | None:
+        if fixed is None:
+            return None
+        by = f" ({', '.join(vendor_ids)})" if vendor_ids else ""
+        return self._mask[f"Upgrade {name} to {fixed.replace(', ', ' or ')}{by}."]
+
+    def _severity(
+        self, advisory: _Advisory, word: str | None, source: str | None
+    ) -> tuple[Severity, bool, float | None]:
+        found = advisory.severities.get((word, source))
+        if found is None:
+            severity, known = of_word(word)
+            score = score_within(severity, advisory.ratings, source) if known else None
+            found = advisory.severities[word, source] = (severity, known, score)
+        return found
+
+    def _package(self, kind: str, name: str, version: str | None, purl: str | None) -> Package:
+        key = (kind, name, version, purl)
+        package = self._packages.get(key)
+        if package is None:
+            purl_type = type_in(purl) if purl else None
+            package = self._packages[key] = Package(
+                type=purl_type or type_of(kind),
+                name=self._mask[name],
+                version=self._mask.optional(version),
+                purl=self._mask.optional(purl or build(kind, name, version)),
+            )
+        return package
+
+    def _advisory(self, rule_id: str, entry: Entry) -> _Advisory:
+        get = entry.get
+        given = [get(key) for key in _REPEATED]
+        advisory = self._advisories.get(rule_id)
+        if advisory is None or advisory.given != given:
+            advisory = self._advisories[rule_id] = self._understand(rule_id, entry, given)
+        return advisory
+
+    def _understand(self, rule_id: str, entry: Entry, given: list[Any]) -> _Advisory:
+        mask = self._mask
+        title = any_text(entry, "Title")
+        description = any_text(entry, "Description")
+        references = mask.all(any_texts(entry, "References"))
+        vendor_ids = any_texts(entry, "VendorIDs")
+        shown = mask[title or _first_sentence(description) or rule_id]
+        return _Advisory(
+            given=given,
+            rule=Rule(
+                id=rule_id,
+                short_description=shown,
+                full_description=mask.optional(description),
+                help_uri=mask.optional(any_text(entry, "PrimaryURL")),
+                tags=("security",),
+            ),
+            title=shown,
+            aliases=() if rule_id == UNNAMED else aliases(rule_id, vendor_ids, references),
+            ratings=_ratings(any_mapping(entry, "CVSS"), any_mapping(entry, "VendorSeverity")),
+            cwes=any_texts(entry, "CweIDs"),
+            references=references,
+            vendor_ids=vendor_ids,
+            published=any_text(entry, "PublishedDate"),
+            bare=title is None and description is None,
+        )
+
+
+def _ratings(scored: Entry, worded: Entry) -> tuple[Rating, ...]:
+    """One rating for each source and CVSS version that it used, its own word first.
+
+    CVSS 2 is left out where the source also gives a later one.
+    """
+    ratings: list[Rating] = []
+    for source, given in scored.items():
+        if type(given) is not dict:
+            continue
+        level = worded.get(source)
+        word = _LEVELS.get(level) if type(level) is int else None
+        before = len(ratings)
+        for version in ("V40", "V3", "V2"):
+            score, vector = (
+                any_number(given, f"{version}Score"),
+                any_text(given, f"{version}Vector"),
+            )
+            if score is None or not 0.0 <= score <= 10.0:
+                continue
+            if version == "V2" and len(ratings) > before:
+                break
+            ratings.append(
+                Rating(
+                    source=source,
+                    severity=word or of_cvss(score, vector),
+                    score=score,
+                    vector=vector,
+                )
+            )
+    for source, level in worded.items():
+        if source not in scored and type(level) is int and level in _LEVELS:
+            ratings.append(Rating(source=source, severity=_LEVELS[level]))
+    return tuple(ratings)
+
+
+def _versions(fixed: str | None) -> tuple[str, ...]:
+    if fixed is None:
+        return ()
+    if "," not in fixed:
+        return (fixed.strip(),)
+    return tuple(part for item in fixed.split(",") if (part := item.strip()))
+
+
+def _first_sentence(description: str | None) -> str | None:
+    if description is None:
+        return None
+    line = description.strip().partition("\n")[0]
+    return line if len(line) <= 120 else line[:117].rstrip() + "..."

@@ -1,0 +1,89 @@
+"""Findings from entries of TruffleHog, 3 and 2."""
+
+from __future__ import annotations
+
+from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
+from secagg.parsing import ParseContext, RawReport
+from secagg_parsers.fields import Entry, any_text, flag, needed, text
+from secagg_parsers.masking import REVOKE, Masker
+from secagg_parsers.trufflehog.sources import Sources, source_of
+
+
+class Detections:
+    """Builds findings; the values have been learned before."""
+
+    def __init__(self, report: RawReport, context: ParseContext) -> None:
+        self._mask = Masker(context.redactor)
+        self._sources = Sources(context.root, report.component, self._mask)
+        self._rules: dict[tuple[str, str | None, str | None], Rule] = {}
+
+    def finding(self, entry: Entry, value_id: str | None) -> Finding:
+        """One detection. Raises OddEntry."""
+        if "DetectorName" in entry or "SourceMetadata" in entry:
+            return self._of_3(entry, value_id)
+        place = self._sources.legacy(entry)
+        rule = self._rule(needed(entry, "reason"), None, None)
+        return self._finding(rule, place, SecretSighting(id=value_id, detector=rule.id))
+
+    def _of_3(self, entry: Entry, value_id: str | None) -> Finding:
+        # A detector of the user's own is called CustomRegex and has its name in the extras.
+        detector = text(entry, "DetectorName") or f"detector {entry.get('DetectorType')}"
+        source = self._sources.source(source_of(entry))
+        extras = entry.get("ExtraData")
+        name = guide = None
+        if isinstance(extras, dict):
+            name = extras.get("name") if detector == "CustomRegex" else None
+            guide = extras.get("rotation_guide")
+        rule = self._rule(
+            detector,
+            any_text(entry, "DetectorDescription"),
+            name if isinstance(name, str) else None,
+            guide if isinstance(guide, str) else None,
+        )
+        sighting = SecretSighting(
+            id=value_id,
+            detector=rule.id,
+            decoder=any_text(entry, "DecoderName"),
+            verified=flag(entry, "Verified") or False,
+        )
+        finding = self._finding(rule, source.location, sighting)
+        if source.link is not None:
+            finding.references = (source.link,)
+        return finding
+
+    def _rule(
+        self, detector: str, said: str | None, name: str | None, guide: str | None = None
+    ) -> Rule:
+        rule = self._rules.get((detector, name, said))
+        if rule is None:
+            mask = self._mask
+            shown = mask[name or detector]
+            rule = self._rules[detector, name, said] = Rule(
+                id=mask[detector],
+                name=shown,
+                short_description=f"{shown} secret",
+                full_description=mask.optional(said),
+                help_uri=mask.optional(guide),
+                tags=("security", "secret"),
+            )
+        return rule
+
+    def _finding(self, rule: Rule, place: Location, sighting: SecretSighting) -> Finding:
+        sighting.in_history = place.commit is not None
+        where = place.uri or place.logical or place.image or "the source"
+        state = "that works" if sighting.verified else "that was not verified"
+        if sighting.verified is None:
+            state = "that may be real"
+        return Finding(
+            tool="trufflehog",
+            kind=Kind.SECRET,
+            rule_id=rule.id,
+            severity=Severity.CRITICAL if sighting.verified else Severity.HIGH,
+            title=f"{rule.name} secret",
+            message=f"{rule.name} secret {state} in {where}.",
+            location=place,
+            rule=rule,
+            cwes=("CWE-798",),
+            secret=sighting,
+            fix=REVOKE,
+        )

@@ -1,0 +1,1 @@
+"""Facts that merging rests on: the CWE taxonomy, and which tools' rules and checks agree."""

@@ -1,0 +1,141 @@
+"""Why a group is a group: its members, what joined them, and what was kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from secagg.errors import UsageError
+from secagg.finding import Finding, Kind
+from secagg.merge.advisory import Advisories
+from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
+from secagg.merge.identity import known_as
+from secagg.merge.overrule import OVERRULED
+from secagg.merge.package import package_key
+from secagg.merge.part import aliases_of
+from secagg.merge.secret import still_in_head
+
+_SHORTEST = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Another group: by name, and why it is told of."""
+
+    identity: str
+    title: str
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """All that is known on why ``group`` stands as it does; for a command to print.
+
+    ``reasons`` say which key joined which members (by index); ``overrules`` are those of them
+    that a person decided. ``kept_apart`` are near misses with why they were not joined,
+    ``related`` the linked groups. ``in_head`` is None for what is no secret, else whether it
+    is still in the work tree rather than in history only.
+    """
+
+    group: Group
+    members: Sequence[Finding]
+    reasons: Sequence[Reason]
+    overrules: Sequence[Reason]
+    kept_apart: Sequence[Link]
+    related: Sequence[Link]
+    known_as: Sequence[str]
+    in_head: bool | None = None
+    warnings: Sequence[str] = field(default_factory=tuple)
+
+
+def explain(merged: MergedSet, identity: str) -> Explanation:
+    """Explain the group with ``identity``, or the only one whose identity starts with it.
+
+    Raises :class:`secagg.errors.UsageError` if there is none or more than one.
+    """
+    groups = {group.identity: group for group in merged.groups}
+    group = _find(groups, identity.strip().lower())
+    near = [miss for miss in group.near_misses if miss.identity in groups]
+    related = [other for other in group.related if other in groups]
+    return Explanation(
+        group=group,
+        members=group.members,
+        reasons=[r for r in group.reasons if r.rule != OVERRULED],
+        overrules=[r for r in group.reasons if r.rule == OVERRULED],
+        kept_apart=[_link(groups[miss.identity], miss.why) for miss in _distinct(near)],
+        related=[
+            *(_link(groups[other], _why_related(group)) for other in related),
+            *_elsewhere(group, merged.groups),
+        ],
+        known_as=known_as(group),
+        in_head=still_in_head(group) if group.members[0].kind is Kind.SECRET else None,
+        warnings=[warning for warning in merged.warnings if _is_about(warning, group)],
+    )
+
+
+def _find(groups: dict[str, Group], wanted: str) -> Group:
+    if wanted in groups:
+        return groups[wanted]
+    found = [i for i in groups if i.startswith(wanted)] if len(wanted) >= _SHORTEST else []
+    if len(found) == 1:
+        return groups[found[0]]
+    if found:
+        raise UsageError(
+            f"{len(found)} findings have an identity that starts with {wanted!r}",
+            hint="give more of it: " + ", ".join(sorted(found)[:3]),
+        )
+    by_member = [g for g in groups.values() if wanted in known_as(g)]
+    if len(by_member) == 1:
+        return by_member[0]
+    close = get_close_matches(wanted, groups, n=1)
+    raise UsageError(
+        f"no finding has the identity {wanted!r}",
+        hint=f"did you mean {close[0]}?" if close else "identities stand in the table and SARIF",
+    )
+
+
+def _distinct(misses: Sequence[NearMiss]) -> list[NearMiss]:
+    return list({(miss.identity, miss.why): miss for miss in misses}.values())
+
+
+def _link(group: Group, why: str) -> Link:
+    first = group.representative
+    place = first.location
+    where = place.uri or place.image or place.logical or ""
+    if place.start_line is not None:
+        where = f"{where}:{place.start_line}"
+    return Link(identity=group.identity, title=first.title, where=where, why=why)
+
+
+def _why_related(group: Group) -> str:
+    if group.members[0].kind is Kind.SECRET:
+        return "the same value in another file"
+    return "on the same lines"
+
+
+def _elsewhere(group: Group, groups: Sequence[Group], most: int = 20) -> list[Link]:
+    """The same advisory in the same package at other places."""
+    if group.members[0].kind is not Kind.VULNERABILITY:
+        return []
+    advisories = Advisories()
+
+    def named(other: Group) -> tuple[str, str]:
+        first = other.representative
+        return advisories.canonical(aliases_of(first)).id, package_key(first.package)
+
+    own = named(group)
+    apart = {miss.identity for miss in group.near_misses} | {group.identity}
+    found = (
+        other
+        for other in groups
+        if other.members[0].kind is Kind.VULNERABILITY and other.identity not in apart
+    )
+    same = [other for other in found if named(other) == own]
+    return [_link(other, "the same advisory at another place") for other in same[:most]]
+
+
+def _is_about(warning: str, group: Group) -> bool:
+    names = {alias for f in group.members for alias in aliases_of(f)}
+    return any(name in warning for name in names)

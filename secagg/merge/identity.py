@@ -1,0 +1,35 @@
+"""The identity of a group (``secagg/v1``): by what a problem is known in the next scan too.
+
+It rests on what the members agree on whichever tools ran: the canonical advisory, the
+weakness rather than one tool's rule, the place rather than one tool's file. Where two groups
+of one scan would share it (two versions of a package in one lock file, one weakness twice on
+one line), the first in a fixed order keeps it and the others are told apart by what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from secagg.finding import Kind
+from secagg.identity import SCHEME
+from secagg.merge.groups import Group
+
+_PREFIX = {kind: f"{SCHEME}\x1f{kind.value}\x1f" for kind in Kind}
+_sha256 = hashlib.sha256
+
+
+def identity_of(kind: Kind, *parts: str) -> str:
+    """32 hexadecimal digits (a GUID without its hyphens) for what ``parts`` say of a problem."""
+    text = _PREFIX[kind] + "\x1f".join(parts)
+    return _sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def known_as(group: Group) -> tuple[str, ...]:
+    """Every identity by which ``group`` may have been known before: its own comes first.
+
+    The others are those of its members on their own (:mod:`secagg.identity`): a decision
+    made when fewer tools ran, or when no tool knew the CVE yet, is found by them.
+    """
+    found = dict.fromkeys([group.identity])
+    found.update(dict.fromkeys(f.identity for f in group.members if f.identity))
+    return tuple(found)

@@ -1,0 +1,147 @@
+"""Secrets that a tool masked before we could see them: which known secret each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from secagg.finding import Finding
+from secagg.merge.detector import families_agree, family
+
+# A key in PEM form has some 50 lines; a longer region says nothing of where the secret is.
+_LONGEST = 200
+_MOST_CONTENDERS = 4
+
+K = TypeVar("K")
+
+
+class Masked:
+    """What one tool's rule masked at one place; several findings if it was said twice."""
+
+    __slots__ = ("detector", "family", "first", "last", "members", "sort", "tool")
+
+    def __init__(self, finding: Finding) -> None:
+        place, sighting = finding.location, finding.secret
+        self.members = [finding]
+        self.tool = finding.tool
+        self.detector = finding.rule_id if sighting is None else sighting.detector
+        self.family = family(self.detector) or family(finding.rule_id)
+        self.sort = self.family or finding.rule_id
+        self.first = place.start_line or 0
+        self.last = max(place.end_line or self.first, self.first)
+
+
+def masked_sightings(findings: Sequence[Finding]) -> list[Masked]:
+    """``findings`` (of one file, in order); what one rule says twice of a place is put together."""
+    found: dict[tuple[object, ...], Masked] = {}
+    for finding in findings:
+        place = finding.location
+        key = (
+            finding.tool,
+            finding.rule_id,
+            place.start_line,
+            place.end_line,
+            place.start_column,
+            place.end_column,
+        )
+        held = found.get(key)
+        if held is None:
+            found[key] = Masked(finding)
+        else:
+            held.members.append(finding)
+    return sorted(found.values(), key=lambda m: (m.first, m.last, m.tool, m.detector))
+
+
+def assign(
+    sightings: Sequence[Masked], known: Mapping[K, Sequence[Finding]]
+) -> Iterator[tuple[Masked, K | None, Sequence[K]]]:
+    """Each sighting with the known secret that it is, or None and those that it could be.
+
+    A sighting is a known secret if that is the only one on its lines, of no other sort, and
+    the only sighting of its tool that could be that one. Linear in the lines covered.
+    """
+    at_line = _by_line(known)
+    options = [_contenders(sighting, at_line, known) for sighting in sightings]
+    claims: dict[tuple[str, K], list[int]] = {}
+    for index, contenders in enumerate(options):
+        if len(contenders) == 1:
+            claims.setdefault((sightings[index].tool, contenders[0]), []).append(index)
+    granted: dict[int, K] = {}
+    for (_, key), claimants in claims.items():
+        if len(claimants) > 1:
+            sorts = {family(_detector(f)) for f in known[key]}
+            # Of several rules of one tool on one line, the one for this sort of secret.
+            claimants = [i for i in claimants if sightings[i].family in sorts - {None}]
+        if len(claimants) == 1:
+            granted[claimants[0]] = key
+    for index, sighting in enumerate(sightings):
+        key_or_none = granted.get(index)
+        yield sighting, key_or_none, () if index in granted else options[index]
+
+
+def joint(
+    left: Sequence[tuple[Masked, Sequence[K]]],
+) -> Iterator[list[tuple[Masked, Sequence[K]]]]:
+    """Put masked sightings of different tools together: one of each on a line, of one sort."""
+    by_line: dict[int, list[tuple[Masked, Sequence[K]]]] = {}
+    for pair in left:
+        by_line.setdefault(pair[0].first, []).append(pair)
+    for pairs in by_line.values():
+        tools = {sighting.tool for sighting, _ in pairs}
+        families = {sighting.family for sighting, _ in pairs} - {None}
+        if len(tools) == len(pairs) and len(families) <= 1 and pairs[0][0].first:
+            yield pairs
+        else:
+            yield from ([pair] for pair in pairs)
+
+
+def _by_line(known: Mapping[K, Sequence[Finding]]) -> dict[int, dict[K, None]]:
+    """Which secrets lie on a line; no more of them than tell that it is unclear."""
+    at_line: dict[int, dict[K, None]] = {}
+    for key, findings in known.items():
+        spans = {(f.location.start_line, f.location.end_line) for f in findings}
+        for first, last in spans:
+            if first is None:
+                continue
+            for line in range(first, min(max(last or first, first), first + _LONGEST) + 1):
+                here = at_line.setdefault(line, {})
+                if len(here) < 64:
+                    here[key] = None
+    return at_line
+
+
+def _contenders(
+    sighting: Masked, at_line: Mapping[int, Mapping[K, None]], known: Mapping[K, Sequence[Finding]]
+) -> list[K]:
+    if not sighting.first:
+        return []
+    keys: dict[K, None] = {}
+    for line in range(sighting.first, min(sighting.last, sighting.first + _LONGEST) + 1):
+        keys.update(at_line.get(line, {}))
+        if len(keys) >= 64:
+            break
+    agreeing = [
+        key
+        for key in keys
+        if any(families_agree(sighting.family, family(_detector(f))) for f in known[key][:8])
+    ]
+    if len(agreeing) > 1:
+        exact = [
+            key
+            for key in agreeing
+            if sighting.family is not None
+            and any(family(_detector(f)) == sighting.family for f in known[key][:8])
+        ]
+        agreeing = exact or agreeing
+    if len(agreeing) > 1:
+        here = [key for key in agreeing if any(_in_work_tree(f) for f in known[key][:8])]
+        agreeing = here if len(here) == 1 else agreeing
+    return agreeing[:_MOST_CONTENDERS]
+
+
+def _in_work_tree(finding: Finding) -> bool:
+    return finding.secret is not None and not finding.secret.in_history
+
+
+def _detector(finding: Finding) -> str:
+    return finding.rule_id if finding.secret is None else finding.secret.detector

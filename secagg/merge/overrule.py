@@ -1,0 +1,173 @@
+"""Overrules: a person's word on what is one problem and what is not.
+
+An overrule outranks the rules. It is kept, with its reason, where it can be reviewed; see
+:mod:`secagg.merge.overrule_file` for the file that holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from secagg.finding import Finding
+from secagg.merge.collect import Outcome
+from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
+from secagg.merge.identity import identity_of
+
+OVERRULED = "overrule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The group ``identity`` is not one problem.
+
+    Each source (tool and rule) in it stands alone; if ``apart`` names tools, only theirs do,
+    and the others keep the identity.
+    """
+
+    identity: str
+    reason: str
+    apart: tuple[str, ...] = ()
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """The groups ``identities`` are one problem, which goes by the first of them."""
+
+    identities: tuple[str, ...]
+    reason: str
+    by: str | None = None
+
+
+Overrule = Split | Join
+
+
+def apply_overrules(merged: MergedSet, overrules: Sequence[Overrule], out: Outcome) -> None:
+    """Change the groups of ``merged`` as ``overrules`` say: all splits, then all joins.
+
+    What cannot be done is said in ``merged.warnings`` and ``merged.unused_overrules``.
+    """
+    groups = {group.identity: group for group in merged.groups}
+    renamed: dict[str, str | None] = {}
+    for overrule in overrules:
+        if isinstance(overrule, Split):
+            _split(groups, overrule, merged, renamed, out)
+    for overrule in overrules:
+        if isinstance(overrule, Join):
+            _join(groups, overrule, merged, renamed, out)
+    merged.groups = list(groups.values())
+    for group in merged.groups:
+        _relink(group, renamed)
+
+
+def _split(
+    groups: dict[str, Group],
+    overrule: Split,
+    merged: MergedSet,
+    renamed: dict[str, str | None],
+    out: Outcome,
+) -> None:
+    group = groups.get(overrule.identity)
+    if group is None:
+        merged.unused_overrules.append(f"split {overrule.identity}: no such group in this scan")
+        return
+    kept: list[Finding] = []
+    apart: dict[tuple[str, str], list[Finding]] = {}
+    for finding in group.members:
+        if overrule.apart and finding.tool not in overrule.apart:
+            kept.append(finding)
+        else:
+            apart.setdefault((finding.tool, finding.rule_id), []).append(finding)
+    if len(apart) + bool(kept) < 2:
+        merged.unused_overrules.append(f"split {overrule.identity}: it has one source only")
+        return
+    del groups[group.identity]
+    parts: dict[str, list[Finding]] = {group.identity: kept} if kept else {}
+    for (tool, rule), members in apart.items():
+        kind = members[0].kind
+        parts[identity_of(kind, group.identity, "split", tool, rule)] = members
+    if not kept:
+        renamed[group.identity] = None
+    for identity, members in parts.items():
+        reasons = []
+        if len(members) > 1:
+            everyone = tuple(range(len(members)))
+            reasons = [
+                Reason(rule=OVERRULED, key=f"left by split: {overrule.reason}", members=everyone)
+            ]
+        part = out.group(identity, members, reasons)
+        part.related = group.related
+        part.near_misses = [
+            *group.near_misses,
+            *(
+                NearMiss(identity=other, why=f"split by overrule: {overrule.reason}")
+                for other in parts
+                if other != identity
+            ),
+        ]
+        groups[identity] = part
+
+
+def _join(
+    groups: dict[str, Group],
+    overrule: Join,
+    merged: MergedSet,
+    renamed: dict[str, str | None],
+    out: Outcome,
+) -> None:
+    wanted = list(dict.fromkeys(renamed.get(i) or i for i in overrule.identities))
+    named = f"join {' '.join(overrule.identities)}"
+    missing = [identity for identity in wanted if identity not in groups]
+    if missing:
+        merged.unused_overrules.append(f"{named}: no group {' '.join(missing)} in this scan")
+    found = [groups[identity] for identity in wanted if identity in groups]
+    if len(found) < 2:
+        return
+    if len({group.members[0].kind for group in found}) > 1:
+        merged.warnings.append(f"{named}: groups of different kinds cannot be joined")
+        return
+    members = [finding for group in found for finding in group.members]
+    reasons = _shifted(found)
+    starts = tuple(sum(len(g.members) for g in found[:at]) for at in range(len(found)))
+    reasons.append(Reason(rule=OVERRULED, key=f"joined: {overrule.reason}", members=starts))
+    # The first identity named lasts, even while its own group is not in this scan.
+    joined = out.group(overrule.identities[0], members, reasons)
+    joined.related = tuple(dict.fromkeys(i for group in found for i in group.related))
+    joined.near_misses = [miss for group in found for miss in group.near_misses]
+    for group in found:
+        del groups[group.identity]
+        renamed[group.identity] = joined.identity
+    groups[joined.identity] = joined
+
+
+def _shifted(found: Sequence[Group]) -> list[Reason]:
+    """The reasons of several groups, for their members one after the other."""
+    reasons = []
+    start = 0
+    for group in found:
+        reasons += [
+            replace(reason, members=tuple(start + m for m in reason.members))
+            for reason in group.reasons
+        ]
+        start += len(group.members)
+    return reasons
+
+
+def _relink(group: Group, renamed: Mapping[str, str | None]) -> None:
+    """Make the links of ``group`` point to where their groups went."""
+    if group.related:
+        group.related = tuple(
+            dict.fromkeys(
+                new
+                for old in group.related
+                if (new := renamed.get(old, old)) is not None and new != group.identity
+            )
+        )
+    if group.near_misses:
+        group.near_misses = [
+            replace(miss, identity=new)
+            for miss in group.near_misses
+            if (new := renamed.get(miss.identity, miss.identity)) is not None
+            if new != group.identity
+        ]

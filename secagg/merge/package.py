@@ -1,0 +1,94 @@
+"""Packages: one key for one package, however a tool writes its name.
+
+The rules are those of the Package URL specification, by packageurl-python; the key leaves
+out the version, the qualifiers and, for packages of an operating system, the distribution
+(an image has one), so that it holds on over upgrades.
+"""
+
+from __future__ import annotations
+
+import re
+
+from packageurl import PackageURL
+
+from secagg.finding import Package
+
+_PEP_503 = re.compile(r"[-_.]+")
+_DIGITS = re.compile(r"(\d+)")
+_OF_A_DISTRIBUTION = frozenset({"deb", "rpm", "apk", "alpm"})
+# Names that every rule of their ecosystem leaves as they are.
+_PLAIN = {
+    "cargo": re.compile(r"[a-z0-9_-]+").fullmatch,
+    "gem": re.compile(r"[A-Za-z0-9_.-]+").fullmatch,
+    "golang": re.compile(r"[a-z0-9._-]+(?:/[a-z0-9._-]+)*").fullmatch,
+    "npm": re.compile(r"(?:@[a-z0-9._-]+/)?[a-z0-9._-]+").fullmatch,
+    "pypi": re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
+}
+_MAVEN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+").fullmatch
+_NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
+
+
+def package_key(package: Package | None) -> str:
+    """``type/namespace/name`` by the rules of the package's ecosystem; empty for None."""
+    if package is None:
+        return ""
+    kind, name = package.type, package.name
+    if kind == "maven" and _MAVEN(name):
+        return f"maven/{name.replace(':', '/')}"
+    plain = _PLAIN.get(kind)
+    if plain is not None and plain(name):
+        # Most names are written as the rules would write them.
+        return f"{kind}/{name}"
+    kind, name = kind.strip().lower(), name.strip()
+    if package.purl is not None and kind in ("", "generic"):
+        try:
+            purl = PackageURL.from_string(package.purl)
+        except ValueError:
+            pass
+        else:
+            return _key(purl.type, purl.namespace, purl.name)
+    namespace, name = _split(kind, name)
+    try:
+        purl = PackageURL(type=kind, namespace=namespace, name=name)
+    except ValueError:
+        return _key(kind, namespace, name)
+    return _key(purl.type, purl.namespace, purl.name)
+
+
+def version_key(kind: str, version: str | None) -> str:
+    """A version as two tools that read the same lock file would both write it."""
+    if not version:
+        return ""
+    written = version.strip().lower()
+    if kind == "golang":
+        written = written.removesuffix("+incompatible")
+    return written[1:] if written[:1] == "v" and written[1:2].isdigit() else written
+
+
+def _split(kind: str, name: str) -> tuple[str | None, str]:
+    if kind in _OF_A_DISTRIBUTION:
+        # Snyk writes source/binary; the installed package is the binary.
+        return None, name.rpartition("/")[2]
+    if kind == "maven":
+        group, _, artifact = name.replace("/", ":").rpartition(":")
+        return group or None, artifact
+    namespace, _, last = name.rpartition("/")
+    return namespace or None, last
+
+
+def _key(kind: str, namespace: str | None, name: str) -> str:
+    if kind == "pypi":
+        name = _PEP_503.sub("-", name)
+    if kind in _OF_A_DISTRIBUTION:
+        namespace = None
+    key = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
+    return key.lower() if kind in _NO_CASE else key
+
+
+def upstream_order(version: str) -> tuple[tuple[int, str], ...]:
+    """A sort key for versions: runs of digits count as numbers. Total, not semantic."""
+    return tuple(
+        (int(run), "") if run.isdecimal() and len(run) < 19 else (-1, run)
+        for run in _DIGITS.split(version)
+        if run
+    )

@@ -1,0 +1,167 @@
+"""Secrets: one value in one file is one problem, whoever saw it and in how many commits.
+
+The value is known by its keyed hash. Detectors that cut one secret differently are joined by
+where it stands (:mod:`secagg.merge.overlap`). A tool that masks what it found (Trivy) gives
+none: its finding joins the one known secret on its lines, if there is only one that it can
+mean. The same value in another file is linked and not merged, for both places need cleaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from secagg.finding import Finding, Kind
+from secagg.identity import place_of
+from secagg.merge.collect import Outcome, in_order
+from secagg.merge.groups import Group, NearMiss, Reason
+from secagg.merge.identity import identity_of
+from secagg.merge.masked import Masked, assign, joint, masked_sightings
+from secagg.merge.overlap import overlapping
+
+# A secret that was copied everywhere is linked to so many of its other places.
+MOST_RELATED = 32
+
+Place = tuple[str, str]
+
+
+def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
+    """Put groups of ``findings`` (all of them secrets) into ``out``."""
+    known: dict[Place, list[Finding]] = {}
+    hidden: dict[str, list[Finding]] = {}
+    for finding in findings:
+        sighting, location = finding.secret, finding.location
+        place = location.uri
+        if place is None or location.image is not None:
+            place = place_of(location)
+        if sighting is None or sighting.id is None:
+            hidden.setdefault(place, []).append(finding)
+            continue
+        held = known.get((sighting.id, place))
+        if held is None:
+            known[sighting.id, place] = [finding]
+        else:
+            held.append(finding)
+    cuts = _join_overlapping(known)
+    joined: dict[Place, list[Masked]] = {}
+    if hidden:
+        joined = _join_masked(known, hidden, out)
+    by_value: dict[str, list[Group]] = {}
+    for key, held in known.items():
+        group = _emit(key, held, cuts.get(key, ()), joined.get(key, ()), out)
+        by_value.setdefault(key[0], []).append(group)
+    for groups in by_value.values():
+        if len(groups) > 1:
+            _relate(groups)
+
+
+def still_in_head(group: Group) -> bool:
+    """True if a member was seen in the work tree, False if all were seen in history only."""
+    return any(f.secret is None or not f.secret.in_history for f in group.members)
+
+
+def _join_overlapping(known: dict[Place, list[Finding]]) -> dict[Place, list[list[Finding]]]:
+    """Take what is another cut of a secret out of ``known``, and give it by that secret."""
+    cuts: dict[Place, list[list[Finding]]] = {}
+    for exact, *others in list(overlapping(known)):
+        cuts[exact] = [in_order(known.pop(other)) for other in others]
+    return cuts
+
+
+def _emit(
+    key: Place,
+    held: list[Finding],
+    cuts: Sequence[list[Finding]],
+    masked: Sequence[Masked],
+    out: Outcome,
+) -> Group:
+    identity = identity_of(Kind.SECRET, *key)
+    if len(held) == 1 and not masked and not cuts:
+        return out.single(identity, held[0])
+    members = in_order(held)
+    reasons = []
+    if len(members) > 1:
+        reasons.append(Reason(rule="secret-value", key=key[0], members=tuple(range(len(members)))))
+    for cut in cuts:
+        start = len(members)
+        members = [*members, *cut]
+        reasons.append(
+            Reason(
+                rule="overlapping-secret",
+                key=f"{key[1]}:{cut[0].location.start_line}",
+                members=(0, *range(start, len(members))),
+            )
+        )
+    for sighting in masked:
+        start = len(members)
+        members = [*members, *sighting.members]
+        reasons.append(
+            Reason(
+                rule="masked-secret-on-its-lines",
+                key=f"{key[1]}:{sighting.first}",
+                members=(0, *range(start, len(members))),
+            )
+        )
+    return out.group(identity, members, reasons)
+
+
+def _join_masked(
+    known: dict[Place, list[Finding]], hidden: dict[str, list[Finding]], out: Outcome
+) -> dict[Place, list[Masked]]:
+    """Which masked sightings belong to which known secret; groups of the others go to ``out``."""
+    joined: dict[Place, list[Masked]] = {}
+    in_file: dict[str, list[Place]] = {}
+    for key in known:
+        if key[1] in hidden:
+            in_file.setdefault(key[1], []).append(key)
+    for place, held in hidden.items():
+        candidates = {key: known[key] for key in sorted(in_file.get(place, ()))}
+        left = []
+        for sighting, owner, contenders in assign(masked_sightings(in_order(held)), candidates):
+            if owner is not None:
+                joined.setdefault(owner, []).append(sighting)
+            else:
+                left.append((sighting, contenders))
+        _emit_masked(place, left, out)
+    return joined
+
+
+def _emit_masked(place: str, left: Sequence[tuple[Masked, Sequence[Place]]], out: Outcome) -> None:
+    """Groups of sightings that belong to no known secret: by sort of secret, then by line."""
+    alike: dict[str, list[list[tuple[Masked, Sequence[Place]]]]] = {}
+    for together in joint(left):
+        sort = min(sighting.sort for sighting, _ in together)
+        alike.setdefault(sort, []).append(together)
+    for sort, each in alike.items():
+        for number, together in enumerate(each):
+            ordinal = (str(number + 1),) if number else ()
+            members = [f for sighting, _ in together for f in sighting.members]
+            group = out.group(
+                identity_of(Kind.SECRET, "masked", sort, place, *ordinal),
+                members,
+                _masked_reasons(place, together, members),
+            )
+            group.near_misses = [
+                NearMiss(
+                    identity=identity_of(Kind.SECRET, *key),
+                    why="on the same lines; the masked value may be that one or another",
+                )
+                for _, contenders in together
+                for key in contenders
+            ]
+
+
+def _masked_reasons(
+    place: str, together: Sequence[tuple[Masked, object]], members: Sequence[Finding]
+) -> list[Reason]:
+    if len(members) < 2:
+        return []
+    key = f"{place}:{together[0][0].first}"
+    return [Reason(rule="masked-secrets-on-one-line", key=key, members=tuple(range(len(members))))]
+
+
+def _relate(groups: Sequence[Group]) -> None:
+    """Link the places of one value with each other, the first ones by identity if many."""
+    identities = sorted(group.identity for group in groups)[: MOST_RELATED + 1]
+    for group in groups:
+        others = [identity for identity in identities if identity != group.identity]
+        group.related = tuple(others[:MOST_RELATED])

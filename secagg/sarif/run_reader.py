@@ -1,0 +1,282 @@
+"""The results of one SARIF run, read into findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from secagg.finding import (
+    Finding,
+    Kind,
+    Location,
+    Misconfiguration,
+    Rating,
+    Rule,
+    SarifOrigin,
+    SecretSighting,
+    Suppression,
+)
+from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
+from secagg.parsing import Gap, ParseContext, ParsedReport, Problem
+from secagg.sarif import producers, secrets
+from secagg.sarif.bag import from_bag
+from secagg.sarif.result_severity import Overrides, severity_of
+from secagg.sarif.rules import RuleTable, RuleView
+from secagg.sarif.text import first_sentence, message_text
+from secagg.sarif.uris import UriResolver, is_absolute
+from secagg.secretidentity import identify
+
+_EMPTY: Mapping[str, Any] = {}
+# Kinds of result that say that nothing is wrong (3.27.9).
+_NO_PROBLEM = {
+    "pass": "the rule was evaluated and no problem was found",
+    "notApplicable": "the rule does not apply here",
+    "informational": "purely informational",
+}
+
+
+class RunReader:
+    """Reads the results of one run; what all results share is worked out once."""
+
+    def __init__(
+        self, run: Mapping[str, Any], index: int, context: ParseContext, tool: str | None
+    ) -> None:
+        self.index = index
+        self.redactor = context.redactor
+        self.results = run.get("results")
+        frame = {key: value for key, value in run.items() if key != "results"}
+        self.frame: Mapping[str, Any] = self.redactor.mask_json(secrets.without_machine(frame))
+        if self.results is None:
+            # Said once more, so that writing does not make "did not look" into "found nothing".
+            self.frame = {**self.frame, "results": None}
+        driver = _mapping(_mapping(self.frame.get("tool")).get("driver"))
+        self.driver = str(driver.get("name") or "")
+        self.tool = tool or producers.tool_name(self.driver)
+        version = driver.get("semanticVersion") or driver.get("version")
+        self.version = str(version) if version else None
+        self.rules = RuleTable(self.frame)
+        # Masking never changes a URI base that holds no secret, but the machine's own root
+        # is needed unmasked to tell what lies below it.
+        self.uris = UriResolver(run, context.root)
+        self.overrides = Overrides(self.frame, self.rules)
+        self._logical = run.get("logicalLocations")
+        if isinstance(self.frame.get("artifacts"), list):
+            artifacts = self.uris.relative(self.frame["artifacts"])
+            if artifacts is not self.frame["artifacts"]:
+                self.frame = {**self.frame, "artifacts": artifacts}
+
+    def read_into(self, parsed: ParsedReport) -> None:
+        if self.results is None:
+            return
+        if not isinstance(self.results, list):
+            where = f"runs[{self.index}].results"
+            parsed.gaps.append(Gap(message=f"{where} is no list of results", fatal=True))
+            return
+        parsed.reported += len(self.results)
+        self._learn_secrets()
+        for number, result in enumerate(self.results):
+            try:
+                parsed.findings.append(self._finding(result))
+            except _Odd as odd:
+                why = str(odd)
+            except (TypeError, ValueError, KeyError, AttributeError, IndexError):
+                why = "the result is not built as SARIF 2.1.0 says"
+            else:
+                continue
+            where = f"runs[{self.index}].results[{number}]"
+            parsed.problems.append(Problem(message=why, where=where))
+
+    def _learn_secrets(self) -> None:
+        """Know every value first, so that no result leaks another's."""
+        if self.tool == "gitleaks":
+            for result in self.results or ():
+                if isinstance(result, Mapping) and (value := secrets.value_of(self.tool, result)):
+                    identify(self.redactor, value.reveal())
+
+    def _finding(self, result: Any) -> Finding:
+        if not isinstance(result, dict):
+            raise _Odd("the result is not a JSON object")
+        view = self.rules.find(result)
+        if view is None:
+            view = self._nameless(result)
+        rule = view.rule
+        memo = view.memo
+        kind = memo.get("kind")
+        if kind is None:
+            kind = memo["kind"] = producers.kind_of(self.driver, view, rule.id)
+            memo["quotes"] = secrets.is_credential_rule(view, rule.id)
+        commit = secret = None
+        if kind is Kind.SECRET:
+            secret = self._sighting(result, rule.id)
+            commit = secrets.commit_of(result)
+            result = secrets.without_secret(result)
+        elif memo["quotes"]:
+            said = message_text(result.get("message"), view.strings, view.shared)
+            secrets.learn_literals(said, self.redactor)
+            result = secrets.without_literals(result, self.redactor)
+        result = self.redactor.mask_json(result)
+        message = message_text(result.get("message"), view.strings, view.shared)
+        properties = result.get("properties")
+        if not isinstance(properties, dict):
+            properties = _EMPTY
+        severity, known, score = severity_of(result, properties, view, kind, self.overrides)
+        locations = result.get("locations")
+        related = result.get("relatedLocations")
+        places = [self._location(place) for place in locations] if locations else []
+        partial = result.get("partialFingerprints")
+        given = result.get("fingerprints")
+        fingerprints = {**given, **(partial or _EMPTY)} if given else partial or _EMPTY
+        if places and _is_absolute_place(locations[0]):
+            result = self.uris.relative(result)
+        finding = Finding(
+            tool=self.tool,
+            kind=kind,
+            rule_id=rule.id,
+            severity=severity,
+            title=view.title or first_sentence(message) or rule.name or rule.id,
+            message=message,
+            severity_known=known,
+            score=score,
+            location=places[0] if places else self._target(result),
+            rule=rule,
+            cwes=self._cwes(result, properties, view),
+            fingerprints=fingerprints,
+            sarif=SarifOrigin(run=self.frame, result=result),
+            line_hash=_text(fingerprints.get(PRIMARY_LOCATION_LINE_HASH)),
+        )
+        if score is not None:
+            finding.ratings = (Rating(source=self.tool, severity=severity, score=score),)
+        if related or len(places) > 1:
+            others = [self._location(place) for place in related or () if isinstance(place, dict)]
+            finding.related = tuple(places[1:] + others)
+        self._suppress(finding, result)
+        if kind is Kind.SECRET and secret is not None:
+            finding.secret = secret
+            finding.location.commit = commit
+        elif kind is Kind.VULNERABILITY:
+            finding.package = producers.package_of(view, result, message)
+            finding.vulnerability = producers.vulnerability_of(view, rule.id, result, message)
+        elif kind is Kind.MISCONFIGURATION:
+            finding.misconfiguration = Misconfiguration(
+                checks=(rule.id,), resource=finding.location.logical
+            )
+        elif kind is Kind.LICENSE:
+            finding.package = producers.package_of(view, result, message)
+            finding.license = rule.name or rule.id
+        bag = properties.get("secagg")
+        if isinstance(bag, dict):
+            # We wrote this ourselves: it says more than could be worked out again.
+            from_bag(finding, bag)
+        return finding
+
+    def _nameless(self, result: Mapping[str, Any]) -> RuleView:
+        """A result that names no rule is known by what it says."""
+        message = self.redactor.mask(message_text(result.get("message"), _EMPTY, _EMPTY))
+        if not message.strip():
+            raise _Odd("the result has neither a rule nor a message")
+        name = first_sentence(message)
+        if self.tool == "gitleaks":
+            # Gitleaks 7: "AWS Access Key secret detected", with a rule of that name.
+            name = name.removesuffix(" secret detected") or name
+        return self.rules.find({"ruleId": name}) or RuleView(rule=Rule(id=name), title=name)
+
+    def _sighting(self, result: Mapping[str, Any], rule_id: str) -> SecretSighting:
+        value = secrets.value_of(self.tool, result)
+        return SecretSighting(
+            id=None if value is None else identify(self.redactor, value.reveal()),
+            detector=rule_id,
+            in_history=secrets.commit_of(result) is not None,
+        )
+
+    def _location(self, place: Mapping[str, Any]) -> Location:
+        location = Location()
+        physical = place.get("physicalLocation")
+        if physical:
+            artifact = physical.get("artifactLocation")
+            if artifact:
+                location.uri = self.uris.path(artifact)
+            region = physical.get("region")
+            if region:
+                start = region.get("startLine")
+                if start.__class__ is int and start >= 1:
+                    location.start_line = start
+                    location.end_line = _from(region.get("endLine"), start, start)
+                    location.start_column = _from(region.get("startColumn"), 1, 1)
+                    location.end_column = _from(region.get("endColumn"), 1, None)
+        logical = place.get("logicalLocations")
+        if logical:
+            location.logical = self._logical_name(logical[0])
+        return location
+
+    def _target(self, result: Mapping[str, Any]) -> Location:
+        """Where a result without locations lies: in what the tool was told to analyse."""
+        target = result.get("analysisTarget")
+        return Location(uri=self.uris.path(target)) if isinstance(target, dict) else Location()
+
+    def _logical_name(self, logical: Mapping[str, Any]) -> str | None:
+        index = logical.get("index")
+        for source in (logical, self._listed(index)):
+            name = source.get("fullyQualifiedName") or source.get("name")
+            if isinstance(name, str) and name:
+                return name
+        return None
+
+    def _listed(self, index: Any) -> Mapping[str, Any]:
+        listed = self._logical
+        if isinstance(index, int) and isinstance(listed, list) and 0 <= index < len(listed):
+            return _mapping(listed[index])
+        return _EMPTY
+
+    def _cwes(
+        self, result: Mapping[str, Any], properties: Mapping[str, Any], view: RuleView
+    ) -> tuple[str, ...]:
+        taxa = result.get("taxa")
+        if not taxa:
+            return view.cwes
+        return tuple(dict.fromkeys((*view.cwes, *self.rules.cwes_of(taxa))))
+
+    @staticmethod
+    def _suppress(finding: Finding, result: Mapping[str, Any]) -> None:
+        suppressions = result.get("suppressions")
+        if suppressions:
+            finding.suppressions = tuple(_suppression(s) for s in suppressions)
+        elif result.get("baselineState") == "absent":
+            finding.suppressions = (_not_a_problem("gone since the baseline"),)
+        elif result.get("kind") in _NO_PROBLEM:
+            finding.suppressions = (_not_a_problem(_NO_PROBLEM[result["kind"]]),)
+
+
+class _Odd(Exception):
+    """One result that cannot become a finding; the text holds nothing of the result."""
+
+
+def _is_absolute_place(place: Mapping[str, Any]) -> bool:
+    uri = _mapping(_mapping(place.get("physicalLocation")).get("artifactLocation")).get("uri")
+    return isinstance(uri, str) and is_absolute(uri)
+
+
+def _suppression(value: Mapping[str, Any]) -> Suppression:
+    # "state" is what drafts of the standard, and its own example, called "status".
+    return Suppression(
+        source="SARIF",
+        kind=_text(value.get("kind")) or "external",
+        status=_text(value.get("status")) or _text(value.get("state")) or "accepted",
+        justification=_text(value.get("justification")),
+    )
+
+
+def _not_a_problem(why: str) -> Suppression:
+    return Suppression(source="SARIF", kind="external", status="accepted", justification=why)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else _EMPTY
+
+
+def _from(value: Any, least: int, default: int | None) -> int | None:
+    """A line or column that is one; else the standard's default."""
+    return value if value.__class__ is int and value >= least else default
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

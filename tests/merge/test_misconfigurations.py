@@ -1,0 +1,89 @@
+"""Misconfigurations and licences."""
+
+from __future__ import annotations
+
+import pytest
+
+from secagg.merge import merge
+from tests.merge.make import license_finding, misconfiguration, names
+
+
+def test_spellings_and_maps_of_a_check_are_one() -> None:
+    (group,) = merge(
+        [
+            misconfiguration("trivy", "DS002"),
+            misconfiguration("trivy", "AVD-DS-0002"),
+            misconfiguration("checkov", "CKV_DOCKER_3", line=1, end=12),
+        ]
+    ).groups
+    assert len(group.members) == 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (misconfiguration("trivy", "DS-0002"), misconfiguration("trivy", "DS-0026")),
+        (
+            misconfiguration("trivy", "AWS-0089", uri="m.tf", resource="aws_s3_bucket.a", line=1),
+            misconfiguration(
+                "checkov", "CKV_AWS_18", uri="m.tf", resource="aws_s3_bucket.b", line=9
+            ),
+        ),
+        (
+            misconfiguration("trivy", "DS-0005", line=4),
+            misconfiguration("trivy", "DS-0005", line=7),
+        ),
+        (
+            misconfiguration(uri="a/Dockerfile"),
+            misconfiguration("checkov", "CKV_DOCKER_3", uri="b/Dockerfile"),
+        ),
+    ],
+)
+def test_other_checks_resources_and_places_stay_apart(one: object, other: object) -> None:
+    result = merge([one, other])  # type: ignore[list-item]
+    assert len({group.identity for group in result.groups}) == 2
+
+
+def test_one_check_on_one_resource_joins_wherever_each_tool_points() -> None:
+    (group,) = merge(
+        [
+            misconfiguration("trivy", "AWS-0089", uri="m.tf", resource="aws_s3_bucket.a", line=3),
+            misconfiguration(
+                "checkov", "CKV_AWS_18", uri="m.tf", resource="aws_s3_bucket.a", line=1
+            ),
+        ]
+    ).groups
+    assert group.reasons
+
+
+def test_several_resources_are_matched_each_to_its_own() -> None:
+    result = merge(
+        [
+            misconfiguration(tool, check, uri="m.tf", resource=f"aws_s3_bucket.{n}")
+            for tool, check in (("trivy", "AWS-0089"), ("checkov", "CKV_AWS_18"))
+            for n in "abc"
+        ]
+    )
+    assert names(result.groups) == [["checkov:CKV_AWS_18", "trivy:AWS-0089"]] * 3
+
+
+def test_identity_holds_over_generated_names_and_lines() -> None:
+    def identity(resource: str, line: int) -> str:
+        finding = misconfiguration("trivy", "KSV-0017", resource=resource, line=line)
+        (group,) = merge([finding]).groups
+        return group.identity
+
+    assert identity("web-7d4b9c6f5d-x2x9z", 3) == identity("web-5f6c8d7b9c-k8k2v", 30)
+    assert identity("web", 3) != identity("api", 3)
+
+
+def test_a_licence_of_a_package_at_a_place_is_one() -> None:
+    result = merge(
+        [
+            license_finding("trivy", "GPL-3.0"),
+            license_finding("snyk", "GPL-3.0-only", uri="web/package.json"),
+            license_finding("snyk", "MIT"),
+            license_finding("snyk", "GPL-3.0", package="other"),
+        ]
+    )
+    assert sorted(len(group.members) for group in result.groups) == [1, 1, 2]

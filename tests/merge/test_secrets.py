@@ -1,0 +1,118 @@
+"""Secrets: one value in one file, whoever saw it and when."""
+
+from __future__ import annotations
+
+from secagg.merge import merge, still_in_head
+from tests.merge.make import names, secret
+
+
+def test_one_value_in_one_file_is_one_with_all_commits_and_detectors() -> None:
+    (group,) = merge(
+        [
+            secret("gitleaks", line=3),
+            secret("gitleaks", line=9, commit="c1"),
+            secret("trufflehog", detector="AWS", commit="c2", verified=True, decoder="PLAIN"),
+            secret("trufflehog", detector="AWS", commit="c2", verified=False, decoder="BASE64"),
+        ]
+    ).groups
+    assert len(group.members) == 4
+    assert still_in_head(group)
+    sighting = group.representative.secret
+    assert sighting is not None
+    assert sighting.verified is True
+    assert sighting.in_history is False
+    assert group.representative.location.commit is None
+
+
+def test_only_in_history_is_told_apart() -> None:
+    (group,) = merge([secret(commit="c1"), secret(commit="c2")]).groups
+    assert not still_in_head(group)
+    assert group.representative.secret is not None
+    assert group.representative.secret.in_history
+
+
+def test_the_same_value_in_another_file_is_linked_not_merged() -> None:
+    one, other, lone = merge(
+        [secret(uri="a"), secret(uri="b"), secret(value="hmac-sha256:bb", uri="c")]
+    ).groups
+    linked = {group.identity: group.related for group in (one, other, lone)}
+    assert sorted(map(len, linked.values())) == [0, 1, 1]
+    for identity, related in linked.items():
+        assert all(linked[r] == (identity,) for r in related)
+
+
+def test_masked_secret_joins_the_only_one_on_its_lines() -> None:
+    (group,) = merge(
+        [
+            secret("trivy", None, detector="aws-access-key-id", line=3),
+            secret("gitleaks", detector="aws-access-token", line=3),
+        ]
+    ).groups
+    assert group.tools == ("gitleaks", "trivy")
+    assert group.representative.secret is not None
+    assert group.representative.secret.id == "hmac-sha256:aa"
+
+
+def test_masked_secret_between_two_values_of_its_sort_stays_apart() -> None:
+    result = merge(
+        [
+            secret("trivy", None, detector="aws-access-key-id", line=3),
+            secret("gitleaks", "hmac-sha256:aa", line=3),
+            secret("gitleaks", "hmac-sha256:bb", line=3),
+        ]
+    )
+    assert len(result.groups) == 3
+    (masked,) = [g for g in result.groups if g.tools == ("trivy",)]
+    assert len(masked.near_misses) == 2
+
+
+def test_sort_of_secret_tells_which_of_two_the_masked_one_is() -> None:
+    result = merge(
+        [
+            secret("trivy", None, detector="github-pat", line=3),
+            secret("gitleaks", "hmac-sha256:aa", detector="aws-access-token", line=3),
+            secret("gitleaks", "hmac-sha256:bb", detector="github-pat", line=3),
+        ]
+    )
+    assert names(result.groups) == [
+        ["gitleaks:aws-access-token"],
+        ["gitleaks:github-pat", "trivy:github-pat"],
+    ]
+
+
+def test_masked_secret_of_another_sort_on_the_line_stays_apart() -> None:
+    result = merge(
+        [
+            secret("trivy", None, detector="stripe-secret-token", line=3),
+            secret("gitleaks", detector="github-pat", line=3),
+        ]
+    )
+    assert len(result.groups) == 2
+
+
+def test_two_rules_of_one_tool_do_not_both_join_one_value() -> None:
+    result = merge(
+        [
+            secret("trivy", None, detector="aws-access-key-id", line=3),
+            secret("trivy", None, detector="aws-secret-access-key", line=3),
+            secret("gitleaks", detector="aws-access-token", line=3),
+        ]
+    )
+    assert names(result.groups) == [
+        ["gitleaks:aws-access-token", "trivy:aws-access-key-id"],
+        ["trivy:aws-secret-access-key"],
+    ]
+
+
+def test_masked_secret_keeps_its_identity_when_lines_move() -> None:
+    def identity(line: int) -> str:
+        (group,) = merge([secret("trivy", None, detector="github-pat", line=line)]).groups
+        return group.identity
+
+    assert identity(3) == identity(30)
+
+
+def test_one_value_in_very_many_files_is_linked_to_some() -> None:
+    result = merge([secret(uri=f"f{n}") for n in range(500)])
+    assert len(result.groups) == 500
+    assert max(len(group.related) for group in result.groups) <= 32

@@ -1,0 +1,51 @@
+"""Reading reports in tests: our parsers by name, and a context whose key is no secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from secagg_parsers.codeql import CodeqlParser
+from secagg_parsers.gitleaks import GitleaksParser
+from secagg_parsers.sarif import SarifParser
+from secagg_parsers.snyk import SnykParser
+from secagg_parsers.trivy import TrivyParser
+from secagg_parsers.trufflehog import TrufflehogParser
+
+from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, choose
+from secagg.redact import Redactor
+
+_ALL: tuple[Parser, ...] = (
+    CodeqlParser(),
+    GitleaksParser(),
+    SarifParser(),
+    SnykParser(),
+    TrivyParser(),
+    TrufflehogParser(),
+)
+PARSERS: dict[str, Parser] = {parser.tool: parser for parser in _ALL}
+
+
+def context_for(root: Path | None = None) -> ParseContext:
+    """A context with a redactor of its own."""
+    return ParseContext(redactor=Redactor(b"a key for tests only"), root=root)
+
+
+def read(
+    data: Any,
+    tool: str | None = None,
+    *,
+    root: Path | None = None,
+    component: str | None = None,
+    context: ParseContext | None = None,
+) -> ParsedReport:
+    """Parse ``data`` (bytes, text, or what is to be encoded as JSON), and check the balance."""
+    if isinstance(data, str):
+        data = data.encode()
+    elif not isinstance(data, bytes):
+        data = json.dumps(data).encode()
+    report = RawReport(name="report", data=data, tool=tool, component=component)
+    parsed = choose(report, PARSERS).parse(report, context or context_for(root))
+    assert parsed.balances, "reported = findings + suppressed + merged + problems"
+    return parsed

@@ -1,0 +1,97 @@
+"""Fifty secrets through the formats of all five tools: none may come out anywhere."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from secagg.errors import SecaggError
+from secagg.parsing import ParseContext, ParsedReport, RawReport
+from secagg.redact import Redactor
+from secagg.sarif import SarifRun, read_report, write
+from tests.canaries import canaries, reports, survivors
+
+_PARSERS = {
+    "gitleaks.json": ("gitleaks", "GitleaksParser"),
+    "trufflehog.jsonl": ("trufflehog", "TrufflehogParser"),
+    "trivy.json": ("trivy", "TrivyParser"),
+    "snyk.json": ("snyk", "SnykParser"),
+    "snyk-code.sarif": ("snyk", "SnykParser"),
+    "codeql.sarif": ("codeql", "CodeqlParser"),
+    "gitleaks.sarif": ("sarif", "SarifParser"),
+}
+
+
+def test_every_report_holds_every_secret() -> None:
+    planted = canaries()
+    for name, data in reports(planted).items():
+        found = {line.partition(" as ")[0] for line in survivors(data, planted)}
+        assert len(found) == 50, name
+
+
+def _sarif(parsed: ParsedReport) -> bytes:
+    out = io.BytesIO()
+    run = SarifRun(tool=parsed.tool, category=f"{parsed.tool}/", findings=parsed.findings)
+    write(out, [run])
+    merged = SarifRun(tool="secagg", category="secagg/", findings=parsed.findings)
+    write(out, [merged], indent=True)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_none_survives_in_sarif_read_beside_a_secret_scanner(seed: int) -> None:
+    planted = canaries(seed)
+    context = ParseContext(redactor=Redactor(b"key"))
+    parsed = [
+        read_report(json.loads(data), report_name=name, context=context, tool=None)
+        for name, data in reports(planted).items()
+        if name.endswith(".sarif")
+    ]
+    context.redactor.scrub_reports(parsed)
+    for report in parsed:
+        assert report.reported == len(report.findings) == 50
+        assert survivors(_sarif(report), planted) == []
+        assert survivors(repr(report).encode(), planted) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_none_survives_all_five_tools(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    planted = canaries(seed)
+    context = ParseContext(redactor=Redactor(b"key"), root=Path("/checkout"))
+    parsed = []
+    for name, data in reports(planted).items():
+        module, parser = _PARSERS[name]
+        found = pytest.importorskip(f"secagg_parsers.{module}", reason="parser not there yet")
+        raw = RawReport(name=name, data=data)
+        parsed.append(getattr(found, parser)().parse(raw, context))
+    context.redactor.scrub_reports(parsed)
+    for report in parsed:
+        assert report.findings
+        assert survivors(_sarif(report), planted) == []
+        assert survivors(repr(report).encode(), planted) == []
+    assert survivors(caplog.text.encode(), planted) == []
+
+
+@pytest.mark.parametrize("name", sorted(_PARSERS))
+def test_no_error_holds_a_secret(name: str) -> None:
+    """A report cut off in its middle is refused, or read in part, without quoting it."""
+    module, parser = _PARSERS[name]
+    pytest.importorskip(f"secagg_parsers.{module}", reason="parser not there yet")
+    found = getattr(importlib.import_module(f"secagg_parsers.{module}"), parser)
+    planted = canaries()
+    data = reports(planted)[name]
+    for part in (len(data) // 3, len(data) // 2, len(data) - 5):
+        context = ParseContext(redactor=Redactor(b"key"))
+        try:
+            parsed = found().parse(RawReport(name=name, data=data[:part]), context)
+        except SecaggError as error:
+            told = f"{error!r} {error} {error.hint} {error.__cause__!r} {error.__context__!r}"
+        else:
+            told = repr((parsed.problems, parsed.gaps))
+        assert survivors(told.encode(), planted) == []
