@@ -178,6 +178,12 @@ SHAPES: tuple[Shape, ...] = (
         rf"=(?P<secret>(?i:{_REFERENCE})[^\s\"'`;,&|<>()\\\[\]]{{4,400}})(?![(\[])",
     ),
     _shape(
+        "json-assignment",
+        _WORDS,
+        # NAME={"a": "value"}: a service account's key in one variable
+        rf"(?:{_WORD.upper()})[A-Z0-9_]{{0,20}}=(?P<secret>\{{\\{{0,3}}\"[^\n]{{4,4000}}\}})",
+    ),
+    _shape(
         "line-assignment",
         _WORDS,
         # a whole line "name: value" or "name = value" of a configuration file
