@@ -97,17 +97,23 @@ class TrivyReport:
             )
 
     def _result(self, where: str, target: Target, result: Entry) -> None:
-        packages = PackageList(result)
-        for place, entry in objects(self._parsed, result, "Vulnerabilities", where):
-            self._keep(place, self._vulnerabilities.finding, target, packages, entry)
-        self._checks(where, target, result)
-        for place, entry in objects(self._parsed, result, "Secrets", where):
-            self._keep(place, self._secrets.finding, place, target, entry)
-        for place, entry in objects(self._parsed, result, "Licenses", where):
-            self._keep(place, license_finding, self._mask, target, entry)
-        for _ in objects(self._parsed, result, "ExperimentalModifiedFindings", where):
-            # Hidden by .trivyignore, VEX or an ignore policy.
-            self._suppress(1)
+        parsed = self._parsed
+        if result.get("Vulnerabilities"):
+            packages = PackageList(result)
+            for place, entry in objects(parsed, result, "Vulnerabilities", where):
+                self._keep(place, self._vulnerabilities.finding, target, packages, entry)
+        if result.get("Misconfigurations") or result.get("MisconfSummary"):
+            self._checks(where, target, result)
+        if result.get("Secrets"):
+            for place, entry in objects(parsed, result, "Secrets", where):
+                self._keep(place, self._secrets.finding, place, target, entry)
+        if result.get("Licenses"):
+            for place, entry in objects(parsed, result, "Licenses", where):
+                self._keep(place, license_finding, self._mask, target, entry)
+        if result.get("ExperimentalModifiedFindings"):
+            for _ in objects(parsed, result, "ExperimentalModifiedFindings", where):
+                # Hidden by .trivyignore, VEX or an ignore policy.
+                self._suppress(1)
 
     def _checks(self, where: str, target: Target, result: Entry) -> None:
         """Failed checks; what passed was not reported, and what was excepted is suppressed."""
