@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SNYK_DISABLE_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup scanners demo test lint format coverage bench lock clean
+.PHONY: help setup scanners demo test lint format coverage bench fuzz lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -47,6 +47,9 @@ coverage: setup ## all tests, with a report in htmlcov and a least coverage
 
 bench: setup ## start-up, stages, memory and peers as ratios; BENCH_ARGS='--sizes 10000'
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+fuzz: setup ## fuzz the parsers; FUZZ_ARGS='trivy --runs 1000000 --seed 1'
+	$(BIN)/python -m tests.fuzz $(or $(FUZZ_ARGS),all)
 
 lock: setup ## write the lock files anew; LOCK_ARGS=--upgrade takes the newest versions
 	$(BIN)/pip install --quiet -r requirements/lock.in
