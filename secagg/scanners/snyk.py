@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from secagg.components import ROOT, Component
@@ -74,6 +74,15 @@ _MANIFESTS: Mapping[str, Sequence[Sequence[str]]] = {
     "pypi": (("poetry.lock",), ("Pipfile",), ("uv.lock",)),
     "golang": (("go.mod",),),
     "maven": (("pom.xml",), ("build.gradle", "build.gradle.kts")),
+}
+# A project may be reported under the name of the file beside its lock file.
+_BESIDE = {
+    "package-lock.json": "package.json",
+    "yarn.lock": "package.json",
+    "pnpm-lock.yaml": "package.json",
+    "poetry.lock": "pyproject.toml",
+    "uv.lock": "pyproject.toml",
+    "Pipfile": "Pipfile.lock",
 }
 
 
@@ -260,7 +269,7 @@ class SnykTestJob(SnykJob):
         if self.component == ROOT:
             reported = self._all_projects(tool_run, directory)
         for manifest in wanted:
-            if manifest not in reported:
+            if not reported & _names_of(manifest):
                 self._one(tool_run, directory, manifest)
         for component in components_in(self.request, self.component):
             if "cargo" in component.ecosystems:
@@ -317,6 +326,13 @@ def _wanted(components: Sequence[Component]) -> list[str]:
             if name.startswith("requirements") and name.endswith(".txt")
         ]
     return wanted
+
+
+def _names_of(manifest: str) -> set[str]:
+    """The paths by which Snyk may call a project: its lock file, or the manifest beside it."""
+    path = PurePosixPath(manifest)
+    other = _BESIDE.get(path.name)
+    return {manifest} | ({str(path.with_name(other))} if other else set())
 
 
 def _is_error(part: Mapping[str, Any]) -> bool:
