@@ -153,7 +153,8 @@ SHAPES: tuple[Shape, ...] = (
         r"(?:://|:\\/\\/|%3A%2F%2F)(?P<secret>"
         # user:password, the password up to the last "@" before the path; or a lone token
         r"(?!\[redacted\]@)(?:[^\s/?#\"'<>`:@\\]{0,256}(?::|%3A)(?!\$|<|\{|\[redacted\])"
-        r"[^\s/?#\"'<>`\\]{1,1024}?|[A-Za-z0-9_-]{16,256}))"
+        # (a slash belongs to no password, but some tools write it; what begins as a port is none)
+        r"(?!\d{1,5}/)[^\s?#\"'<>`\\]{1,1024}?|[A-Za-z0-9_-]{16,256}))"
         r"(?:@|%40)(?![^\s/?#\"'<>`@\\]{0,1024}@)",
     ),
     _shape(
