@@ -59,7 +59,7 @@ class TrivyReport:
         """Note all results of one artifact: the report itself, or one resource of a cluster."""
         parsed = self._parsed
         try:
-            self._system(mapping(mapping(document, "Metadata"), "OS"), where)
+            self._systems(document, where)
             name, kind = text(document, "ArtifactName"), text(document, "ArtifactType")
         except OddEntry as why:
             parsed.gaps.append(Gap(message=f"{where}Metadata is not understood: {why}"))
@@ -84,8 +84,13 @@ class TrivyReport:
             else:
                 self._results.append((f"{place}.", target, result))
 
-    def _system(self, system: Entry, where: str) -> None:
-        if system.get("EOSL") is True:
+    def _systems(self, document: Entry, where: str) -> None:
+        """Note systems without support. A cluster's resource has metadata for each image."""
+        given = document.get("Metadata")
+        for metadata in given if isinstance(given, list) else [mapping(document, "Metadata")]:
+            system = metadata.get("OS") if isinstance(metadata, dict) else None
+            if not isinstance(system, dict) or system.get("EOSL") is not True:
+                continue
             name = " ".join(str(system[key]) for key in ("Family", "Name") if system.get(key))
             self._parsed.gaps.append(
                 Gap(
