@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SNYK_DISABLE_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup scanners demo test lint format coverage bench fuzz lock clean
+.PHONY: help setup scanners demo test accuracy lint format coverage bench fuzz lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -30,6 +30,9 @@ demo: scanners ## scan the sample monorepo with the real Trivy and Gitleaks
 
 test: setup ## all tests, with branch coverage
 	$(BIN)/pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
+
+accuracy: setup ## precision and recall of merging on the labelled reports
+	@$(BIN)/python -m scripts.accuracy
 
 lint: setup ## ruff, mypy --strict and the contracts on imports
 	$(BIN)/ruff check $(PYTHON_FILES)

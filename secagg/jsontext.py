@@ -27,6 +27,8 @@ _UTF8_MARK = codecs.BOM_UTF8
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _COLON = re.compile(rb"[ \t\r\n]*:")
 _PIECE = 32
+# So small a text is encoded in one piece.
+_SMALL = 1 << 16
 _KINDS = (
     (b"\x1f\x8b", "gzip data"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -54,7 +56,8 @@ def loads(data: bytes, *, report: str) -> Any:
         message, at = _reason(text, error)
     else:
         try:
-            if _quotes(document) == text.count(b'"') + text.count(b"\\u0022"):
+            quotes = _quotes(document) if len(text) > _SMALL else _all_quotes(document)
+            if quotes == text.count(b'"') + text.count(b"\\u0022"):
                 return document
             found = _duplicate(text)
         except (orjson.JSONEncodeError, RecursionError):
@@ -134,6 +137,10 @@ def _quotes(value: Any, depth: int = 0) -> int:
                 return sum(_quotes(item, depth + 1) for item in value)
             pieces = (value[at : at + _PIECE] for at in range(0, len(value), _PIECE))
             return sum(orjson.dumps(piece).count(b'"') for piece in pieces)
+    return _all_quotes(value)
+
+
+def _all_quotes(value: Any) -> int:
     return orjson.dumps(value).count(b'"')
 
 

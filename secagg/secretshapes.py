@@ -153,7 +153,8 @@ SHAPES: tuple[Shape, ...] = (
         r"(?:://|:\\/\\/|%3A%2F%2F)(?P<secret>"
         # user:password, the password up to the last "@" before the path; or a lone token
         r"(?!\[redacted\]@)(?:[^\s/?#\"'<>`:@\\]{0,256}(?::|%3A)(?!\$|<|\{|\[redacted\])"
-        r"[^\s/?#\"'<>`\\]{1,1024}?|[A-Za-z0-9_-]{16,256}))"
+        # (a slash belongs to no password, but some tools write it; what begins as a port is none)
+        r"(?!\d{1,5}/)[^\s?#\"'<>`\\]{1,1024}?|[A-Za-z0-9_-]{16,256}))"
         r"(?:@|%40)(?![^\s/?#\"'<>`@\\]{0,1024}@)",
     ),
     _shape(
@@ -176,6 +177,12 @@ SHAPES: tuple[Shape, ...] = (
         # NAME=value, as in .env files, Dockerfiles and shells
         rf"(?<!PUBLIC)(?<!PUBLIC_)(?:{_WORD.upper()}){_SUFFIX.upper()}"
         rf"=(?P<secret>(?i:{_REFERENCE})[^\s\"'`;,&|<>()\\\[\]]{{4,400}})(?![(\[])",
+    ),
+    _shape(
+        "json-assignment",
+        _WORDS,
+        # NAME={"a": "value"}: a service account's key in one variable
+        rf"(?:{_WORD.upper()})[A-Z0-9_]{{0,20}}=(?P<secret>\{{\\{{0,3}}\"[^\n]{{4,4000}}\}})",
     ),
     _shape(
         "line-assignment",

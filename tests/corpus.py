@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from secagg_parsers.places import Places
+
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose
@@ -163,18 +165,22 @@ def _is_sample(finding: Finding, row: list[Any]) -> bool:
         *(finding.misconfiguration.checks if finding.misconfiguration else ()),
     }
     place, package = finding.location, finding.package
+    # The manifest quotes paths as they are written, findings have them tidied.
+    tidy = Places(None)
+    row = [tidy[item] if isinstance(item, str) and "/" in item else item for item in row]
+    places = (place.uri, place.logical, tidy.optional(place.logical))
     if row[0] is not None and row[0] not in known:
         return False
     match finding.tool:
         case "trivy":
             name = package.name if package else None
-            return name == row[1] and row[2] in (place.uri, place.logical)
+            return name == row[1] and row[2] in places
         case "snyk":
             return package is not None and [package.name, package.version] == row[1:3]
         case "gitleaks":
             return [place.uri, place.start_line] == row[1:3]
         case _:
-            return row[1] in (place.uri, place.logical)
+            return row[1] in places
 
 
 if __name__ == "__main__":

@@ -110,8 +110,17 @@ class _Reader:
             finding.fingerprints = {"gitleaks": known}
         link = any_text(entry, "Link")
         if link is not None:
-            finding.references = (self._mask[link],)
+            finding.references = (self._link(link, place, file),)
         return finding
+
+    def _link(self, link: str, place: Location, file: str | None) -> str:
+        """The address of the leak, whose parts are mostly known and masked already."""
+        if place.commit and file:
+            site, commit, rest = link.partition(place.commit)
+            end = f"#L{place.start_line}"
+            if commit and rest in (f"/{file}{end}", f"/{file}{end}-L{place.end_line}"):
+                return f"{self._mask[site]}{commit}/{place.uri}{rest[len(file) + 1 :]}"
+        return self._mask[link]
 
     def _of_7(self, entry: Entry, value_id: str | None) -> Finding:
         place = Location(

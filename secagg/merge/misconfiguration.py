@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of, resource_key
-from secagg.merge.check import checks_of, main_check
+from secagg.merge.check import checks_of, main_check, own_checks
 from secagg.merge.collect import Outcome, in_order
 from secagg.merge.groups import Group
 from secagg.merge.identity import identity_of
@@ -96,7 +96,7 @@ def _spots(held: Sequence[Finding]) -> list[Spot]:
         resource = _resource(finding)
         key: tuple[object, ...] = (
             finding.tool,
-            checks_of(finding),
+            own_checks(finding),
             region(finding.location),
             resource,
         )

@@ -33,6 +33,11 @@ def test_spellings_and_maps_of_a_check_are_one() -> None:
             misconfiguration("trivy", "DS-0005", line=4),
             misconfiguration("trivy", "DS-0005", line=7),
         ),
+        # Two rules of one tool that another tool has one check for.
+        (
+            misconfiguration("checkov", "CKV_K8S_29", line=1, end=9),
+            misconfiguration("checkov", "CKV_K8S_30", line=1, end=9),
+        ),
         (
             misconfiguration(uri="a/Dockerfile"),
             misconfiguration("checkov", "CKV_DOCKER_3", uri="b/Dockerfile"),

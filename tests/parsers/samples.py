@@ -203,7 +203,9 @@ def trivy_cluster(key: str = "Resources") -> Json:
                 "Namespace": "default",
                 "Kind": "Deployment",
                 "Name": "redis",
-                "Metadata": [{"ImageID": "sha256:1"}] if key == "Findings" else {},
+                "Metadata": [{"OS": {"Family": "debian", "EOSL": True}}]
+                if key == "Findings"
+                else {},
                 "Results": [
                     {
                         "Target": "docker.io/redis:6.0.5 (debian 10.4)",

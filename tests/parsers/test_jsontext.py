@@ -106,10 +106,15 @@ def test_a_report_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_long_list_is_looked_through_in_pieces() -> None:
-    good = b"[" + b",".join(b'{"a": %d}' % number for number in range(1000)) + b"]"
-    assert len(loads(good, report="r")) == 1000
-    bad = good.replace(b'{"a": 999}', b'{"a": 999, "a": 1}')
+    good = b"[" + b",".join(b'{"a": %d}' % number for number in range(9000)) + b"]"
+    assert len(loads(good, report="r")) == 9000
+    bad = good.replace(b'{"a": 8999}', b'{"a": 8999, "a": 1}')
     assert refused(bad).offset == bad.rindex(b'"a"')
+    nested = b'{"x": {"y": [' + good + b", " + bad + b"]}}"
+    assert refused(nested).offset == nested.rindex(b'"a"')
+    assert loads(nested.replace(bad, good), report="r")["x"]["y"][1][-1] == {"a": 8999}
+    deep = b'{"x": ' + good + b', "y": ' + b"[" * 300 + b"]" * 300 + b"}"
+    assert "nested too deep" in refused(deep).message
 
 
 def test_no_part_of_the_report_stands_in_the_error() -> None:

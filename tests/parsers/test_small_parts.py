@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packageurl import PackageURL
 from secagg_parsers import fields, purls
 from secagg_parsers.places import Lines, Places, base_of
 
@@ -69,6 +72,21 @@ def test_score_of_the_source_that_decided_comes_first() -> None:
 )
 def test_purls(manager: str, name: str, version: str | None, purl: str | None) -> None:
     assert purls.build(manager, name, version) == purl
+
+
+@given(
+    st.sampled_from(["pip", "cargo", "bundler", "nuget", "npm", "yarn", "composer", "hex"]),
+    st.text("abzAZ019._-~+%/@ é", min_size=1, max_size=8),
+    st.none() | st.text("abZ019._-~+%/@ é", min_size=1, max_size=8),
+)
+def test_purls_are_those_of_the_library(manager: str, name: str, version: str | None) -> None:
+    kind = purls.type_of(manager)
+    namespace, _, bare = name.rpartition("/") if kind in ("npm", "composer") else ("", "", name)
+    try:
+        expected = PackageURL(kind, namespace or None, bare, version).to_string()
+    except (TypeError, ValueError):
+        return
+    assert purls.build(manager, name, version) == expected
 
 
 def test_types() -> None:

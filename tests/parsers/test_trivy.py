@@ -212,6 +212,8 @@ def test_cluster(key: str) -> None:
     assert [gap.message for gap in parsed.gaps if gap.fatal] == [
         "default/Pod/broken failed: image not found"
     ]
+    ended = [gap for gap in parsed.gaps if "debian is past its end of life" in gap.message]
+    assert len(parsed.gaps) - 1 == len(ended) == (key == "Findings")
 
 
 def test_sbom_findings_lie_in_the_sbom() -> None:
@@ -237,6 +239,16 @@ def test_nothing_found_and_nothing_to_look_at_look_alike() -> None:
 def test_a_schema_that_is_not_known_is_refused() -> None:
     with pytest.raises(ReportError, match="in a schema that is not known"):
         read(samples.trivy(SchemaVersion=3))
+
+
+def test_texts_with_secrets_in_them_are_masked() -> None:
+    finding = vulnerable(
+        Title=f"seen {TOKEN}",
+        References=["https://example.org/a", f"https://example.org/?t={TOKEN}"],
+        PkgPath=f"dist/{TOKEN}/x.jar",
+    )
+    assert TOKEN not in repr(finding)
+    assert finding.references[0] == "https://example.org/a"
 
 
 def test_license() -> None:

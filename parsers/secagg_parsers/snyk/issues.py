@@ -121,12 +121,12 @@ class Issues:
         manager = text(row, "packageManager") or project.manager
         package = self._packages.get((manager, name, version))
         if package is None:
-            mask = self._mask
+            known = type_of(manager if is_system(manager) else project.manager or manager)
+            shown, shown_version, purl = self._mask.together(
+                name, version, build(manager, name, version)
+            )
             package = self._packages[manager, name, version] = Package(
-                type=type_of(manager if is_system(manager) else project.manager or manager),
-                name=mask[name],
-                version=mask.optional(version),
-                purl=mask.optional(build(manager, name, version)),
+                type=known, name=shown or name, version=shown_version, purl=purl
             )
         return package
 
@@ -149,7 +149,7 @@ class Issues:
                 return self._mask[f"Upgrade to {steps[0]}."]
         if not fixed:
             return None
-        return self._mask[f"Upgrade {package.name} to {' or '.join(fixed)}."]
+        return f"Upgrade {package.name} to {' or '.join([self._mask[v] for v in fixed])}."
 
     def _issue(self, rule_id: str, row: Entry) -> _Issue:
         get = row.get
@@ -162,7 +162,10 @@ class Issues:
     def _understand(self, rule_id: str, row: Entry, given: list[Any]) -> _Issue:
         mask = self._mask
         is_license = text(row, "type") == "license" or rule_id.startswith("snyk:lic:")
-        title = mask[any_text(row, "title") or rule_id]
+        title, description = mask.together(
+            any_text(row, "title") or rule_id, any_text(row, "description")
+        )
+        title = title or rule_id
         references = mask.all(_urls(row))
         identifiers = any_mapping(row, "identifiers")
         others = [
@@ -178,7 +181,7 @@ class Issues:
             rule=Rule(
                 id=rule_id,
                 short_description=title,
-                help_markdown=mask.optional(any_text(row, "description")),
+                help_markdown=description,
                 help_uri=_page(rule_id),
                 tags=_tags(row, is_license),
             ),

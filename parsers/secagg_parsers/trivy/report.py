@@ -59,7 +59,7 @@ class TrivyReport:
         """Note all results of one artifact: the report itself, or one resource of a cluster."""
         parsed = self._parsed
         try:
-            self._system(mapping(mapping(document, "Metadata"), "OS"), where)
+            self._systems(document, where)
             name, kind = text(document, "ArtifactName"), text(document, "ArtifactType")
         except OddEntry as why:
             parsed.gaps.append(Gap(message=f"{where}Metadata is not understood: {why}"))
@@ -84,8 +84,13 @@ class TrivyReport:
             else:
                 self._results.append((f"{place}.", target, result))
 
-    def _system(self, system: Entry, where: str) -> None:
-        if system.get("EOSL") is True:
+    def _systems(self, document: Entry, where: str) -> None:
+        """Note systems without support. A cluster's resource has metadata for each image."""
+        given = document.get("Metadata")
+        for metadata in given if isinstance(given, list) else [mapping(document, "Metadata")]:
+            system = metadata.get("OS") if isinstance(metadata, dict) else None
+            if not isinstance(system, dict) or system.get("EOSL") is not True:
+                continue
             name = " ".join(str(system[key]) for key in ("Family", "Name") if system.get(key))
             self._parsed.gaps.append(
                 Gap(
@@ -97,17 +102,23 @@ class TrivyReport:
             )
 
     def _result(self, where: str, target: Target, result: Entry) -> None:
-        packages = PackageList(result)
-        for place, entry in objects(self._parsed, result, "Vulnerabilities", where):
-            self._keep(place, self._vulnerabilities.finding, target, packages, entry)
-        self._checks(where, target, result)
-        for place, entry in objects(self._parsed, result, "Secrets", where):
-            self._keep(place, self._secrets.finding, place, target, entry)
-        for place, entry in objects(self._parsed, result, "Licenses", where):
-            self._keep(place, license_finding, self._mask, target, entry)
-        for _ in objects(self._parsed, result, "ExperimentalModifiedFindings", where):
-            # Hidden by .trivyignore, VEX or an ignore policy.
-            self._suppress(1)
+        parsed = self._parsed
+        if result.get("Vulnerabilities"):
+            packages = PackageList(result)
+            for place, entry in objects(parsed, result, "Vulnerabilities", where):
+                self._keep(place, self._vulnerabilities.finding, target, packages, entry)
+        if result.get("Misconfigurations") or result.get("MisconfSummary"):
+            self._checks(where, target, result)
+        if result.get("Secrets"):
+            for place, entry in objects(parsed, result, "Secrets", where):
+                self._keep(place, self._secrets.finding, place, target, entry)
+        if result.get("Licenses"):
+            for place, entry in objects(parsed, result, "Licenses", where):
+                self._keep(place, license_finding, self._mask, target, entry)
+        if result.get("ExperimentalModifiedFindings"):
+            for _ in objects(parsed, result, "ExperimentalModifiedFindings", where):
+                # Hidden by .trivyignore, VEX or an ignore policy.
+                self._suppress(1)
 
     def _checks(self, where: str, target: Target, result: Entry) -> None:
         """Failed checks; what passed was not reported, and what was excepted is suppressed."""

@@ -27,6 +27,7 @@ from secagg_parsers.trivy.packages import PackageList, is_direct
 UNNAMED = "unnamed-advisory"
 
 _LEVELS = {1: Severity.LOW, 2: Severity.MEDIUM, 3: Severity.HIGH, 4: Severity.CRITICAL}
+_CVSS = (("V40Score", "V40Vector"), ("V3Score", "V3Vector"), ("V2Score", "V2Vector"))
 # What Trivy repeats with each package that an advisory touches.
 _REPEATED = (
     "Title",
@@ -127,7 +128,7 @@ class Vulnerabilities:
         if fixed is None:
             return None
         by = f" ({', '.join(vendor_ids)})" if vendor_ids else ""
-        return self._mask[f"Upgrade {name} to {fixed.replace(', ', ' or ')}{by}."]
+        return f"Upgrade {name} to {self._mask[fixed].replace(', ', ' or ')}{by}."
 
     def _severity(
         self, advisory: _Advisory, word: str | None, source: str | None
@@ -144,11 +145,11 @@ class Vulnerabilities:
         package = self._packages.get(key)
         if package is None:
             purl_type = type_in(purl) if purl else None
+            shown, version, purl = self._mask.together(
+                name, version, purl or build(kind, name, version)
+            )
             package = self._packages[key] = Package(
-                type=purl_type or type_of(kind),
-                name=self._mask[name],
-                version=self._mask.optional(version),
-                purl=self._mask.optional(purl or build(kind, name, version)),
+                type=purl_type or type_of(kind), name=shown or name, version=version, purl=purl
             )
         return package
 
@@ -162,18 +163,19 @@ class Vulnerabilities:
 
     def _understand(self, rule_id: str, entry: Entry, given: list[Any]) -> _Advisory:
         mask = self._mask
-        title = any_text(entry, "Title")
-        description = any_text(entry, "Description")
+        title, description, page = mask.together(
+            any_text(entry, "Title"), any_text(entry, "Description"), any_text(entry, "PrimaryURL")
+        )
         references = mask.all(any_texts(entry, "References"))
-        vendor_ids = any_texts(entry, "VendorIDs")
-        shown = mask[title or _first_sentence(description) or rule_id]
+        vendor_ids = mask.all(any_texts(entry, "VendorIDs"))
+        shown = title or _first_sentence(description) or mask[rule_id]
         return _Advisory(
             given=given,
             rule=Rule(
                 id=rule_id,
                 short_description=shown,
-                full_description=mask.optional(description),
-                help_uri=mask.optional(any_text(entry, "PrimaryURL")),
+                full_description=description,
+                help_uri=page,
                 tags=("security",),
             ),
             title=shown,
@@ -199,23 +201,13 @@ def _ratings(scored: Entry, worded: Entry) -> tuple[Rating, ...]:
         level = worded.get(source)
         word = _LEVELS.get(level) if type(level) is int else None
         before = len(ratings)
-        for version in ("V40", "V3", "V2"):
-            score, vector = (
-                any_number(given, f"{version}Score"),
-                any_text(given, f"{version}Vector"),
-            )
-            if score is None or not 0.0 <= score <= 10.0:
+        for score_key, vector_key in _CVSS:
+            if score_key not in given or (score_key == "V2Score" and len(ratings) > before):
                 continue
-            if version == "V2" and len(ratings) > before:
-                break
-            ratings.append(
-                Rating(
-                    source=source,
-                    severity=word or of_cvss(score, vector),
-                    score=score,
-                    vector=vector,
-                )
-            )
+            score, vector = any_number(given, score_key), any_text(given, vector_key)
+            if score is not None and 0.0 <= score <= 10.0:
+                severity = word or of_cvss(score, vector)
+                ratings.append(Rating(source=source, severity=severity, score=score, vector=vector))
     for source, level in worded.items():
         if source not in scored and type(level) is int and level in _LEVELS:
             ratings.append(Rating(source=source, severity=_LEVELS[level]))

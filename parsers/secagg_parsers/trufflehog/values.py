@@ -30,18 +30,19 @@ def learn(entry: Entry, redactor: Redactor) -> str | None:
         return _learn_legacy(entry, redactor)
     if raw is not None and "DecoderName" not in entry and "RawV2" not in entry:
         raw = _decoded(raw)
-    for value in _others(entry, raw, both):
-        identify(redactor, value)
+    for value in dict.fromkeys(_others(entry, raw, both)):
+        if value != raw:
+            identify(redactor, value)
     return identify(redactor, raw or both)
 
 
 def _others(entry: Entry, raw: str | None, both: str | None) -> Iterator[str]:
     if both is not None:
-        yield both
+        rest = ""
         if raw is not None and both.startswith(raw):
             rest = both[len(raw) :].lstrip(":;|,& \n")
-            if len(rest) >= _SHORTEST_REST:
-                yield rest
+        # Where both halves are known, so is the whole.
+        yield rest if len(rest) >= _SHORTEST_REST else both
     parts = entry.get("SecretParts")
     for name, value in parts.items() if isinstance(parts, dict) else ():
         if isinstance(value, str) and value and name.lower() not in _PUBLIC_PARTS:
