@@ -9,12 +9,9 @@ SIGKILL. Whatever is left of its group afterwards is ended too, and reaped.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from secagg.processgroup import adopt_orphans, be_modest, end_group, resident_bytes
 from secagg.redact import Redactor
 
 MIB = 1024 * 1024
@@ -52,8 +50,6 @@ ALLOWED = (
 )
 
 _POLL = 0.05
-_NICENESS = 5
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Cancellation:
@@ -167,7 +163,7 @@ def run(command: Command, directory: Path, cancellation: Cancellation) -> Result
     with _private(stdout) as out, _private(stderr) as err:
         if cancellation.cancelled:
             return Result(ended=Ended.CANCELLED, stdout=stdout, stderr=stderr, seconds=0.0)
-        _adopt_orphans()
+        adopt_orphans()
         try:
             process = subprocess.Popen(
                 list(command.argv),
@@ -188,14 +184,14 @@ def run(command: Command, directory: Path, cancellation: Cancellation) -> Result
                 error=why,
             )
         try:
-            _be_modest(process.pid)
+            be_modest(process.pid)
             ended = _watch(process, command, (stdout, stderr, *command.watched), cancellation)
             grace = command.grace
         except BaseException:
             grace = 0.0
             raise
         finally:
-            _end(process, grace)
+            end_group(process, grace)
     code = process.returncode
     if ended is Ended.EXITED and code < 0:
         ended = Ended.SIGNALLED
@@ -248,83 +244,8 @@ def _watch(
             return Ended.DEADLINE
         if command.memory_limit is not None and now >= memory_due:
             memory_due = now + 10 * _POLL
-            if _resident(process.pid) > command.memory_limit:
+            if resident_bytes(process.pid) > command.memory_limit:
                 return Ended.TOO_MUCH_MEMORY
-
-
-def _end(process: subprocess.Popen[bytes], grace: float) -> None:
-    """End all that is left of the program's process group, and reap it.
-
-    The leader may be gone and leave others (TruffleHog works in a child process); they get
-    the same grace. A group that nobody is in any more raises ProcessLookupError.
-    """
-    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, DEFAULT_GRACE)):
-        if not patience:
-            continue
-        until = time.monotonic() + patience
-        _signal_group(process.pid, number)
-        while _alive(process):
-            if time.monotonic() >= until:
-                break
-            time.sleep(_POLL / 5)
-        else:
-            return
-    if process.returncode is None:  # not even SIGKILL: stuck in the kernel
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_POLL)
-
-
-def _alive(process: subprocess.Popen[bytes]) -> bool:
-    leader = process.poll() is None
-    if not leader:
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-process.pid, os.WNOHANG) != (0, 0):
-                pass
-    return leader or _signal_group(process.pid, 0)
-
-
-def _signal_group(group: int, number: int) -> bool:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # macOS answers so for a group of zombies
-        return False
-    return True
-
-
-def _be_modest(pid: int) -> None:
-    """Low priority, no core dumps (they would hold secrets), first in line if memory is short."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PGRP, pid, _NICENESS)
-    if sys.platform == "linux":
-        import resource
-
-        with contextlib.suppress(OSError, ValueError):
-            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{pid}/oom_score_adj").write_text("500")
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of grandchildren whose parent dies, so that they can be reaped."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def _resident(group: int) -> int:
-    """Bytes of resident memory of a process group (0 where /proc does not tell)."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    total = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[2]) == group:
-                total += int(fields[21]) * page
-        except (OSError, ValueError, IndexError):
-            continue
-    return total
 
 
 def _size(path: Path) -> int:

@@ -11,10 +11,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from secagg.components import ROOT, Component
+from secagg.components import ROOT
 from secagg.process import Result, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.job import (
@@ -28,6 +28,7 @@ from secagg.scanners.job import (
 )
 from secagg.scanners.options import SnykOptions, read_options
 from secagg.scanners.program import Make, Unusable, explain
+from secagg.scanners.snykmanifests import names_of, wanted_manifests
 
 MAKE = Make(
     name="snyk",
@@ -66,23 +67,6 @@ _IGNORE_FILES = {
     "code": (".snyk", ".dcignore"),
     "iac": (".snyk",),
     "container": (".snyk",),
-}
-
-# What `--file` takes, most telling first: of the files for one manager one is enough.
-_MANIFESTS: Mapping[str, Sequence[Sequence[str]]] = {
-    "npm": (("package-lock.json", "yarn.lock", "pnpm-lock.yaml"),),
-    "pypi": (("poetry.lock",), ("Pipfile",), ("uv.lock",)),
-    "golang": (("go.mod",),),
-    "maven": (("pom.xml",), ("build.gradle", "build.gradle.kts")),
-}
-# A project may be reported under the name of the file beside its lock file.
-_BESIDE = {
-    "package-lock.json": "package.json",
-    "yarn.lock": "package.json",
-    "pnpm-lock.yaml": "package.json",
-    "poetry.lock": "pyproject.toml",
-    "uv.lock": "pyproject.toml",
-    "Pipfile": "Pipfile.lock",
 }
 
 
@@ -129,7 +113,7 @@ class SnykScanner:
         planned: list[Job | ToolRun] = []
         for mode in options.modes:
             for scope in scopes(request):
-                if mode == "test" and not _wanted(components_in(request, scope)):
+                if mode == "test" and not wanted_manifests(components_in(request, scope)):
                     planned.append(skipped(MAKE, "no manifest that Snyk supports", mode=mode))
                     continue
                 kind = SnykTestJob if mode == "test" else SnykJob
@@ -264,12 +248,12 @@ class SnykTestJob(SnykJob):
     """
 
     def examine(self, tool_run: ToolRun, directory: Path) -> None:
-        wanted = _wanted(components_in(self.request, self.component))
+        wanted = wanted_manifests(components_in(self.request, self.component))
         reported: set[str] = set()
         if self.component == ROOT:
             reported = self._all_projects(tool_run, directory)
         for manifest in wanted:
-            if not reported & _names_of(manifest):
+            if not reported & names_of(manifest):
                 self._one(tool_run, directory, manifest)
         for component in components_in(self.request, self.component):
             if "cargo" in component.ecosystems:
@@ -309,30 +293,6 @@ class SnykTestJob(SnykJob):
 
     def _flags(self) -> list[str]:
         return ["--dev"] if self.options.dev else []
-
-
-def _wanted(components: Sequence[Component]) -> list[str]:
-    """The manifests, relative to the root, that Snyk should report on."""
-    wanted: list[str] = []
-    for component in components:
-        for ecosystem in component.ecosystems:
-            for names in _MANIFESTS.get(ecosystem, ()):
-                name = next((name for name in names if name in component.manifests), None)
-                if name is not None:
-                    wanted.append((Path(component.path) / name).as_posix())
-        wanted += [
-            (Path(component.path) / name).as_posix()
-            for name in component.manifests
-            if name.startswith("requirements") and name.endswith(".txt")
-        ]
-    return wanted
-
-
-def _names_of(manifest: str) -> set[str]:
-    """The paths by which Snyk may call a project: its lock file, or the manifest beside it."""
-    path = PurePosixPath(manifest)
-    other = _BESIDE.get(path.name)
-    return {manifest} | ({str(path.with_name(other))} if other else set())
 
 
 def _is_error(part: Mapping[str, Any]) -> bool:

@@ -73,9 +73,11 @@ MAKE = Make(
 )
 
 _CONFIGS = ("trivy.yaml", ".trivyignore", ".trivyignore.yaml", "trivy-secret.yaml")
+# Level, what is wrong, and the file: the rest of such a line may quote the file's content.
 _COMPLAINT = re.compile(
-    r"^.*\t(?:WARN|ERROR)\t(?P<text>.*(?:[Uu]nable to|[Ff]ailed to|too large|[Pp]arse error).*)$",
-    re.MULTILINE,
+    r"\t(?:ERROR\t(?P<error>[^\t\n]+)"
+    r"|WARN\t(?P<warning>[^\t\n]*(?:[Uu]nable|[Ff]ailed) to[^\t\n]*))"
+    r"(?:\t.*?\bfile_path=\"(?P<file>[^\"\n]*)\")?"
 )
 _HARMLESS = re.compile(r"Falling back to embedded checks|site-packages|version check")
 _COMMENT = re.compile(r"\bIgnore finding\b")
@@ -191,7 +193,7 @@ class TrivyJob(ProgramJob):
                 fatal=not self.options.allow_end_of_life,
             )
         log = result.stderr.read_text("utf-8", "replace")
-        complaints = [m["text"] for m in _COMPLAINT.finditer(log) if not _HARMLESS.search(m[0])]
+        complaints = list(dict.fromkeys(_complaints(log)))
         for complaint in complaints[:_MOST_COMPLAINTS]:
             remark(tool_run, f"Trivy: {complaint}", context)
         if len(complaints) > _MOST_COMPLAINTS:
@@ -216,6 +218,14 @@ class TrivyJob(ProgramJob):
             spoken_of = _targets(document, self.component)
             for unread in unread_manifests(self.request.root, components, spoken_of):
                 remark(tool_run, unread, context, fatal=not self.options.allow_unread_manifests)
+
+
+def _complaints(log: str) -> Iterator[str]:
+    """What Trivy could not read or do, by its log: it exits with 0 all the same."""
+    for match in _COMPLAINT.finditer(log):
+        said = (match["error"] or match["warning"]).strip()
+        if not _HARMLESS.search(said):
+            yield f"{said}: {match['file']}" if match["file"] else said
 
 
 def _targets(document: Any, component: str) -> set[str]:

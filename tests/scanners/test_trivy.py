@@ -117,6 +117,35 @@ def test_comments_that_hide_misconfigurations_are_counted(trivy: Bench, repo: Re
     assert told == f"comments in the repository's own files hid {number} misconfigurations"
 
 
+def test_files_that_it_cannot_parse_are_told_without_their_content(
+    trivy: Bench, repo: Repo
+) -> None:
+    repo.write(
+        {
+            "Dockerfile": "FROM\nRUN\n",
+            "main.tf": 'resource "aws_s3_bucket" "x" {\n  bucket = hunter2hunter2 +\n',
+        }
+    )
+    run = scan(trivy, repo, scanners=["misconfig"])
+    assert run.status is Status.COMPLETE
+    assert sorted(gaps(run, fatal=False)) == [
+        "Trivy: [dockerfile scanner] Failed to parse file: Dockerfile",
+        "Trivy: [terraform parser] Error parsing file: main.tf",
+    ]
+
+
+def test_many_complaints_are_cut_short(bench: Bench, repo: Repo) -> None:
+    program = bench.stand_in("trivy")
+    lines = "".join(f"now\tWARN\t[x] Unable to read {n}\tmore\n" for n in range(25))
+    program.write_text(
+        program.read_text().replace("Path(output))", f"Path(output), log={lines!r})")
+    )
+    (run,) = bench.scan("trivy", repo.root, scanners=["misconfig"])
+    assert len(run.gaps) == 21
+    assert run.gaps[0].message == "Trivy: [x] Unable to read 0"
+    assert run.gaps[-1].message == "Trivy: 5 more warnings of this sort"
+
+
 def test_vulnerabilities_are_found_offline(trivy: Bench, repo: Repo, database: Path) -> None:
     repo.write({"web/package.json": "{}", "web/package-lock.json": package_lock()})
     run = scan(trivy, repo, cache_dir=database)
