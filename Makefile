@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-PYTHON_FILES := secagg parsers policies tests scripts
+PYTHON_FILES := secagg parsers policies tests scripts bench
 # Passed on: make test PYTEST_ARGS='-k trivy -n 0'
 PYTEST_ARGS ?=
 COVERAGE_MIN ?= 90
@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SNYK_DISABLE_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup scanners demo test lint format coverage lock clean
+.PHONY: help setup scanners demo test lint format coverage bench fuzz lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -44,6 +44,12 @@ format: setup
 coverage: setup ## all tests, with a report in htmlcov and a least coverage
 	$(BIN)/pytest -n auto --cov --cov-report=term --cov-report=html \
 		--cov-fail-under=$(COVERAGE_MIN) $(PYTEST_ARGS)
+
+bench: setup ## start-up, stages, memory and peers as ratios; BENCH_ARGS='--sizes 10000'
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+fuzz: setup ## fuzz the parsers; FUZZ_ARGS='trivy --runs 1000000 --seed 1'
+	$(BIN)/python -m tests.fuzz $(or $(FUZZ_ARGS),all)
 
 lock: setup ## write the lock files anew; LOCK_ARGS=--upgrade takes the newest versions
 	$(BIN)/pip install --quiet -r requirements/lock.in

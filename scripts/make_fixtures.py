@@ -80,7 +80,7 @@ RECIPES = (
         file="trivy/sbom.json",
         command=[
             *("trivy", "sbom", *_TRIVY, *_QUIET),
-            *("--format", "json", "{reports}/trivy/sbom.cdx.json"),
+            *("--format", "json", "../reports/trivy/sbom.cdx.json"),
         ],
     ),
     *(
@@ -133,10 +133,12 @@ _VERSIONS = {
 
 
 def make() -> None:
-    """Write every fixture. Raises ``RuntimeError`` if a tool wrote nothing."""
+    """Write every fixture. Raises ``RuntimeError`` if a tool wrote nothing, or too much."""
     shutil.rmtree(SAMPLE.parent, ignore_errors=True)
     shutil.rmtree(REPORTS, ignore_errors=True)
     sample_repo.build(SAMPLE)
+    REPORTS.mkdir()
+    (SAMPLE.parent / "reports").symlink_to(REPORTS)
     with tempfile.TemporaryDirectory() as home, SnykApi() as api:
         cache = Path(home) / "cache"
         trivy_db.build(cache)
@@ -157,8 +159,8 @@ def make() -> None:
 
 _HEAD = """\
 # Written by scripts/make_fixtures.py: the command behind each file, run in the sample monorepo
-# (scripts/sample_repo.py). {cache} is the database of scripts/trivy_db.py, {out} the file itself,
-# {reports} this directory; Snyk asked tests/standins/snyk_api.py.
+# (scripts/sample_repo.py). {cache} is the database of scripts/trivy_db.py, {out} the file itself;
+# Snyk asked tests/standins/snyk_api.py.
 
 """
 
@@ -168,7 +170,7 @@ def _make(
 ) -> str:
     out = REPORTS / recipe.file
     out.parent.mkdir(parents=True, exist_ok=True)
-    places = {"{cache}": str(cache), "{out}": str(out), "{reports}": str(REPORTS)}
+    places = {"{cache}": str(cache), "{out}": str(out)}
     arguments = list(recipe.command)
     for place, value in places.items():
         arguments = [argument.replace(place, value) for argument in arguments]
@@ -177,6 +179,8 @@ def _make(
         out.write_bytes(printed)
     if not out.is_file() or not out.stat().st_size:
         raise RuntimeError(f"{' '.join(recipe.command)} wrote nothing (exit code {code})")
+    if str(REPORTS.parent).encode() in out.read_bytes():
+        raise RuntimeError(f"{recipe.file} holds the path of this checkout")
     tool = recipe.command[0]
     return "\n".join(
         [

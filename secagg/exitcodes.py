@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from secagg.policy.decision import Verdict
-
 
 class ExitCode(IntEnum):
     """What a run tells the shell."""
@@ -17,10 +15,3 @@ class ExitCode(IntEnum):
     STORE_OR_UPLOAD = 4
     INTERNAL = 70
     INTERRUPTED = 130
-
-
-OF_VERDICT = {
-    Verdict.PASS: ExitCode.PASS,
-    Verdict.FAIL: ExitCode.GATE_FAILED,
-    Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
-}

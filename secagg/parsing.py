@@ -8,7 +8,9 @@ entry-point group ``secagg.parsers``. It gets a :class:`RawReport` and a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
@@ -170,3 +172,42 @@ def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
         report=report.name,
         hint="say which tool wrote it with --as TOOL; known: " + ", ".join(parsers),
     )
+
+
+def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContext) -> ParsedReport:
+    """Choose the parser for ``report`` and let it work.
+
+    Raises :class:`UsageError` as :func:`choose` does, and :class:`ReportError` for everything
+    that keeps the report from being understood, a bug in a parser included: no report may take
+    the others' findings down with it.
+    """
+    with _without_collecting():
+        try:
+            return choose(report, parsers).parse(report, context)
+        except (ReportError, UsageError):
+            raise
+        except RecursionError:
+            raise ReportError("nested too deeply to be understood", report=report.name) from None
+        except Exception as error:
+            # What the exception says may hold a secret.
+            raise ReportError(
+                f"the parser failed on it ({type(error).__name__})",
+                report=report.name,
+                hint="this is a bug in the parser: please report it with the shape of the report",
+            ) from None
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """No cyclic garbage collection in the meantime.
+
+    Decoded reports and findings are millions of objects in which there is no garbage: the
+    collector would walk over all of them again and again, which takes longer than decoding.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -26,6 +26,7 @@ _SHORTEST_START = 16
 # Values wait until there are this many before a search structure is made for them.
 _MOST_WAITING = 24
 _GROWTH = 4
+_MOST_JUDGED = 200_000
 
 # Words that scanners report as secrets and that tell nothing.
 _COMMON = frozenset(
@@ -61,6 +62,8 @@ class KnownValues:
         self._values: set[str] = set()
         self._waiting: list[str] = []
         self._layers: list[_Layer] = []
+        # Whether a run of letters hides a value: paths and ids come again in every finding.
+        self._judged: dict[str, bool] = {}
 
     def __len__(self) -> int:
         return len(self._values)
@@ -74,6 +77,7 @@ class KnownValues:
             return False
         self._values.add(value)
         self._waiting.append(value)
+        self._judged.clear()
         if len(self._waiting) > _MOST_WAITING:
             self._settle()
         return True
@@ -146,6 +150,14 @@ class KnownValues:
 
     def _in_encoded(self, run: str) -> bool:
         """True if ``run`` is base64 or hexadecimal of something with a known value in it."""
+        judged = self._judged.get(run)
+        if judged is None:
+            judged = self._hides(run)
+            if len(self._judged) < _MOST_JUDGED:
+                self._judged[run] = judged
+        return judged
+
+    def _hides(self, run: str) -> bool:
         for data in _decodings(run):
             hits = self._hits(data)
             if hits:
@@ -329,7 +341,7 @@ def _decodings(run: str) -> Iterable[bytes]:
         part = standard[start:]
         part = part[: len(part) - 1] if len(part) % 4 == 1 else part
         try:
-            yield base64.b64decode(part + "=" * (-len(part) % 4))
+            yield binascii.a2b_base64(part + "=" * (-len(part) % 4))
         except (binascii.Error, ValueError):
             continue
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.finding import Finding, Kind, Location, Severity
@@ -96,6 +96,7 @@ def test_random_files_agree_with_the_slow_reference() -> None:
         assert line_hashes(data) == rolled(data), seed
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=800))
 def test_any_bytes_agree_with_the_slow_reference(data: bytes) -> None:
     assert line_hashes(data) == rolled(data)
@@ -109,6 +110,7 @@ def test_blocks_join_without_a_seam() -> None:
         assert line_hashes(text.encode()) == rolled(text.encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.lists(st.integers(-2, 30), max_size=6))
 def test_chosen_lines_have_the_hashes_of_all(data: bytes, lines: list[int]) -> None:
     every = line_hashes(data)

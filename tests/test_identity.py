@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.finding import (
@@ -141,6 +141,7 @@ def test_kinds_differ() -> None:
     assert len({identity(make()) for make in ALL.values()}) == len(ALL)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(Kind)), st.data())
 def test_what_is_said_of_a_problem_does_not_change_it(kind: Kind, data: st.DataObject) -> None:
     finding = ALL[kind]()
@@ -156,6 +157,7 @@ def test_what_is_said_of_a_problem_does_not_change_it(kind: Kind, data: st.DataO
     assert identity(finding, "context") == before
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(Kind)), st.text(min_size=1))
 def test_another_file_is_another_problem(kind: Kind, added: str) -> None:
     finding = ALL[kind]()
@@ -167,6 +169,7 @@ def test_another_file_is_another_problem(kind: Kind, added: str) -> None:
 # -- code -----------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(above=st.integers(0, 30))
 def test_lines_above_change_nothing(tmp_path_factory: pytest.TempPathFactory, above: int) -> None:
     root = tmp_path_factory.mktemp("checkout")
@@ -174,6 +177,7 @@ def test_lines_above_change_nothing(tmp_path_factory: pytest.TempPathFactory, ab
     assert _in(root, "# x\n" * above + SOURCE, moved) == _in(root, SOURCE, _code())
 
 
+@settings(deadline=None)
 @given(
     width=st.sampled_from(["  ", "\t", "        "]), ending=st.sampled_from(["\n", "\r\n", "\r"])
 )
@@ -256,6 +260,7 @@ def test_hashes_and_identities_come_from_one_reading(tmp_path: Path) -> None:
 # -- vulnerabilities --------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(
     st.sets(st.sampled_from(["GHSA-x84v-xcm2-53pg", "SNYK-PYTHON-REQUESTS-72435", "PYSEC-2018-28"]))
 )
@@ -377,6 +382,7 @@ def test_without_a_resource_the_code_tells_checks_apart(tmp_path: Path) -> None:
 # -- the pieces --------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.permutations(["CVE-2021-2", "CVE-2020-99999", "GHSA-2222-2222-2222", "SNYK-JS-A-1"]))
 def test_the_canonical_alias_does_not_depend_on_order(aliases: list[str]) -> None:
     assert canonical_alias(aliases) == "CVE-2020-99999"

@@ -14,7 +14,7 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.errors import ConfigError
@@ -235,6 +235,7 @@ def test_one_finding_is_scrubbed(redactor: Redactor) -> None:
     assert finding.title == f"{MASK} is here"
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(min_size=12, max_size=60), min_size=1, max_size=8),
     st.text(max_size=40),
@@ -251,6 +252,7 @@ def test_no_known_value_survives(values: list[str], before: str, after: str) -> 
         assert redactor.mask(masked) == masked or value not in redactor.mask(masked)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_masking_twice_is_masking_once(text: str) -> None:
     redactor = Redactor(KEY)
@@ -264,6 +266,28 @@ def test_values_learned_between_texts_are_masked_at_once(redactor: Redactor) -> 
         value = "".join(made.choices(string.ascii_letters, k=20))
         redactor.identify(Secret(value))
         assert redactor.mask(f"a {value} b") == f"a {MASK} b"
+
+
+_LONG = 20_000
+_KEY_BEGINS, _KEY_ENDS = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "A", "A" * 64 + "\n", "+ ", " ", "\\n", "-", '"', _KEY_BEGINS, _KEY_BEGINS + "A" * 20,
+        "password", "password=", 'password = "', "token:\n", "PASSWORD=", "pwd" + " " * 20 + "=",
+        "://", "://a:", "://a:b@", "http://aaaaaaaaaaaaaaaaaaaa ", "eyJ", "eyJaaaaaaaaaaaa.",
+        "bearer ", "authorization: ", 'key="', "<password>", "</password>a", "-u a:", "sk-", "SG.",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["", "!", _KEY_ENDS, "@", "="])
+def test_no_text_stalls_the_search(piece: str, end: str, redactor: Redactor) -> None:
+    """Patterns that backtrack would take hours here, and the test would run into its limit."""
+    redactor.identify(Secret("A" * 40))
+    text = piece * (_LONG // len(piece)) + end
+    assert isinstance(redactor.mask(text), str)
 
 
 # -- the key ------------------------------------------------------------------------------

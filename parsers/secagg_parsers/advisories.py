@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # Databases whose advisories are about one problem each. A vendor's (DSA, RHSA, USN, ALAS)
 # bundle the fixes of several: two problems would be merged if they counted as names.
@@ -12,13 +12,14 @@ _ONE_PROBLEM = re.compile(
     r"|GO-\d{4}-\d+|OSV-\d{4}-\d+|GMS-\d{4}-\d+|NSWG-ECO-\d+|SNYK-[A-Z0-9-]+|npm:\S+:\d{8})",
     re.IGNORECASE,
 )
-_OWN_PAGE = re.compile(
-    r"(?:github\.com/advisories/|/security/advisories/)(GHSA(?:-[0-9a-z]{4}){3})(?![0-9a-z-])"
-    r"|rustsec\.org/advisories/(RUSTSEC-\d{4}-\d{4})"
-    r"|/(PYSEC-\d{4}-\d+)(?:\.yaml|$)"
-    r"|pkg\.go\.dev/vuln/(GO-\d{4}-\d+)",
-    re.MULTILINE,
-)
+_OWN_PAGES = {
+    "GHSA-": re.compile(
+        r"(?:github\.com/advisories/|/security/advisories/)(GHSA(?:-[0-9a-z]{4}){3})(?![0-9a-z-])"
+    ),
+    "RUSTSEC-": re.compile(r"rustsec\.org/advisories/(RUSTSEC-\d{4}-\d{4})"),
+    "PYSEC-": re.compile(r"/(PYSEC-\d{4}-\d+)(?:\.yaml)?$"),
+    "GO-": re.compile(r"pkg\.go\.dev/vuln/(GO-\d{4}-\d+)"),
+}
 
 
 def names_one_problem(identifier: str) -> bool:
@@ -26,22 +27,18 @@ def names_one_problem(identifier: str) -> bool:
     return _ONE_PROBLEM.fullmatch(identifier) is not None
 
 
-def aliases(rule_id: str, others: Iterable[str], references: Iterable[str]) -> tuple[str, ...]:
+def aliases(rule_id: str, others: Iterable[str], references: Sequence[str]) -> tuple[str, ...]:
     """All names of one vulnerability: its id, other ids given, and those its references prove.
 
     A reference to an advisory's own page proves a name only if it is the only page of its
     database among them: where there are two, one is about something else.
     """
     names = [rule_id, *(name for name in others if names_one_problem(name))]
-    pages: tuple[set[str], ...] = (set(), set(), set(), set())
-    for found in _OWN_PAGE.findall("\n".join(references)):
-        for group, name in zip(pages, found, strict=True):
-            if name:
-                group.add(name)
-    for group in pages:
-        if len(group) == 1:
-            (name,) = group
-            database = name.partition("-")[0]
-            if not any(known.partition("-")[0] == database for known in names):
-                names.append(name)
+    joined = "\n".join(references)
+    for database, page in _OWN_PAGES.items():
+        if database in joined and not any(name.startswith(database) for name in names):
+            # Most references are about something else: they are not looked at twice.
+            pages = {m[1] for url in references if database in url and (m := page.search(url))}
+            if len(pages) == 1:
+                names += pages
     return tuple(dict.fromkeys(names))

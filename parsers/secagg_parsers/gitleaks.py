@@ -12,8 +12,9 @@ from typing import Any
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
+from secagg.secretidentity import identify
 from secagg_parsers.fields import Entry, any_text, as_object, needed, position, take, text
-from secagg_parsers.masking import REVOKE, Masker, identify
+from secagg_parsers.masking import REVOKE, Masker
 from secagg_parsers.places import Lines, Places
 from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 
@@ -100,10 +101,13 @@ class _Reader:
         finding = self._finding(self._rule(rule_id, said, entry.get("Tags")), place, value_id)
         fingerprint = any_text(entry, "Fingerprint")
         if fingerprint is not None:
-            # Without a commit it begins with the file as invoked, which may name this machine.
-            if file and fingerprint.startswith(f"{file}:"):
-                fingerprint = f"{place.uri}{fingerprint[len(file) :]}"
-            finding.fingerprints = {"gitleaks": self._mask[fingerprint]}
+            # It names the file as invoked, which may name this machine: made of what is known.
+            parts = (f"{commit}:" if commit else "", f"{rule_id}:{place.start_line}")
+            if fingerprint == f"{parts[0]}{file}:{parts[1]}":
+                known = f"{parts[0]}{place.uri}:{finding.rule_id}:{place.start_line}"
+            else:
+                known = self._mask[fingerprint]
+            finding.fingerprints = {"gitleaks": known}
         link = any_text(entry, "Link")
         if link is not None:
             finding.references = (self._mask[link],)

@@ -126,9 +126,11 @@ def build(manager: str, name: str, version: str | None) -> str | None:
         namespace = manager.partition(":")[0].lower()
     elif kind not in _PLAIN:
         return None
+    if not bare.strip().strip("/").strip():
+        return None
     from packageurl import PackageURL
 
     try:
         return PackageURL(kind, namespace or None, bare, version).to_string()
-    except ValueError:
+    except (TypeError, ValueError):
         return None

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from secagg.errors import ReportError
+from secagg.jsontext import to_utf8
 from secagg.parsing import RawReport
 
 SURE = 95
@@ -26,7 +27,7 @@ def shape_of(report: RawReport) -> str | None:
     ``[]``, ``null`` and an empty file fit several tools and give None.
     """
     if report.error is not None:
-        return "trufflehog" if is_trufflehog_lines(report.data) else None
+        return "trufflehog" if is_trufflehog_lines(_as_utf8(report)) else None
     document = report.document
     if isinstance(document, dict):
         return _object_shape(document)
@@ -102,6 +103,13 @@ def is_trufflehog_lines(data: bytes) -> bool:
             break
         start = end + 1
     return False
+
+
+def _as_utf8(report: RawReport) -> bytes:
+    try:
+        return to_utf8(report.data, report=report.name)
+    except ReportError:
+        return b""
 
 
 def _object_shape(document: dict[str, Any]) -> str | None:

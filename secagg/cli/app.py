@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from secagg import __version__
+from secagg.cli.merge import merge_app
 from secagg.cli.options import (
     ColourOption,
     ConfigOption,
@@ -25,6 +26,8 @@ from secagg.cli.options import (
     TimeoutOption,
     ToolsOption,
     VerboseOption,
+    ViewName,
+    ViewOption,
 )
 
 app = typer.Typer(
@@ -36,6 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(merge_app, name="merge")
 
 
 @app.callback()
@@ -64,6 +69,7 @@ def scan(
     ] = None,
     output: OutputOption = Path("secagg-out"),
     output_format: FormatOption = OutputFormat.TABLE,
+    view: ViewOption = ViewName.PER_TOOL,
     policy: PolicyOption = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
@@ -72,9 +78,14 @@ def scan(
 ) -> None:
     """Scan the repository at PATH with every tool that applies to it."""
     from secagg.pipeline import commands
+    from secagg.pipeline.sarifruns import View
 
     screen = commands.Screen(
-        json=output_format is OutputFormat.JSON, quiet=quiet, verbose=verbose, no_colour=no_color
+        json=output_format is OutputFormat.JSON,
+        quiet=quiet,
+        verbose=verbose,
+        no_colour=no_color,
+        view=View(view),
     )
     raise typer.Exit(
         commands.scan(
@@ -101,6 +112,7 @@ def parse(
     root: RootOption = Path(),
     output: OutputOption = Path("secagg-out"),
     output_format: FormatOption = OutputFormat.TABLE,
+    view: ViewOption = ViewName.PER_TOOL,
     policy: PolicyOption = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
@@ -109,9 +121,14 @@ def parse(
 ) -> None:
     """Read FILES that scanners wrote elsewhere; - is standard input."""
     from secagg.pipeline import commands
+    from secagg.pipeline.sarifruns import View
 
     screen = commands.Screen(
-        json=output_format is OutputFormat.JSON, quiet=quiet, verbose=verbose, no_colour=no_color
+        json=output_format is OutputFormat.JSON,
+        quiet=quiet,
+        verbose=verbose,
+        no_colour=no_color,
+        view=View(view),
     )
     raise typer.Exit(
         commands.parse(
@@ -141,11 +158,38 @@ def doctor(
     raise typer.Exit(commands.doctor(path, tools=tool or [], config=config, screen=screen))
 
 
+@app.command()
+def explain(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The row's id, or its beginning.")],
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="Reports to read instead.")
+    ] = None,
+    root: RootOption = Path(),
+    output: OutputOption = Path("secagg-out"),
+    config: ConfigOption = None,
+    no_color: ColourOption = False,
+) -> None:
+    """Say why a row of the last scan is one row: members, reasons, and what was kept apart."""
+    from secagg.pipeline import commands
+
+    screen = commands.Screen(no_colour=no_color)
+    raise typer.Exit(
+        commands.explain(
+            identity, files or [], root=root, output=output, config=config, screen=screen
+        )
+    )
+
+
 def run() -> None:
     """Run the command of this process's arguments; the only place where errors end."""
+    import gc
+
     from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
     from secagg.exitcodes import ExitCode
 
+    # A command lives for one run and its findings make no cycles: the collector would walk over
+    # a hundred thousand of them again and again, and free nothing.
+    gc.disable()
     try:
         app()
     except Interrupted as error:

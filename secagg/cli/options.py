@@ -16,6 +16,13 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
+class ViewName(StrEnum):
+    """How findings stand in ``findings.sarif``."""
+
+    PER_TOOL = "per-tool"
+    MERGED = "merged"
+
+
 def _seconds(text: str) -> float:
     from secagg.durations import seconds
 
@@ -58,3 +65,7 @@ QuietOption = Annotated[
 ]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="More about each tool run.")]
 ColourOption = Annotated[bool, typer.Option("--no-color", help="No colours (also by NO_COLOR).")]
+ViewOption = Annotated[
+    ViewName,
+    typer.Option("--view", help="In findings.sarif: a run a tool, or a result a row."),
+]

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 # The order in which a problem's ids are preferred as its name.
-_PREFERRED = ("CVE-", "GHSA-", "RUSTSEC-", "PYSEC-", "GO-", "MAL-", "OSV-", "SNYK-")
-_CVE = re.compile(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d{4,}))")
+_PREFERRED = ("CVE", "GHSA", "RUSTSEC", "PYSEC", "GO", "MAL", "OSV", "SNYK")
+_RANKS = {database: rank for rank, database in enumerate(_PREFERRED)}
+_CVE = re.compile(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d+))")
 
 # A distributor's notice covers all that one update repairs: several CVEs as a rule.
 _NOTICE = re.compile(
@@ -17,6 +18,10 @@ _NOTICE = re.compile(
 )
 OTHER_RANK = len(_PREFERRED)
 NOTICE_RANK = OTHER_RANK + 1
+
+
+# A named tuple's own constructor takes longer than all else here.
+_new = tuple.__new__
 
 
 class Advisory(NamedTuple):
@@ -50,12 +55,15 @@ def advisory(text: str) -> Advisory:
     A distribution's own name for a CVE (``DEBIAN-CVE-2020-8285``) is that CVE.
     """
     name = text.strip().upper()
+    database, _, rest = name.partition("-")
+    rank = _RANKS.get(database)
+    if rank:
+        return _new(Advisory, (rank, 0, 0, name))
+    if rank == 0 and rest[4:5] == "-" and rest[:4].isdecimal() and rest[5:].isdecimal():
+        return _new(Advisory, (0, int(rest[:4]), int(rest[5:]), name))
     cve = _CVE.fullmatch(name)
     if cve is not None:
         return Advisory(0, int(cve[2]), int(cve[3]), cve[1])
-    if _NOTICE.match(name):
-        return Advisory(NOTICE_RANK, 0, 0, name)
-    for rank, prefix in enumerate(_PREFERRED):
-        if name.startswith(prefix):
-            return Advisory(rank, 0, 0, name)
-    return Advisory(OTHER_RANK, 0, 0, name)
+    if rank is not None:
+        return Advisory(rank, 0, 0, name)
+    return Advisory(NOTICE_RANK if _NOTICE.match(name) else OTHER_RANK, 0, 0, name)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
+from typing import Any
 
 from secagg.finding import Finding
 from secagg.merge.groups import Group, Reason
-from secagg.merge.representative import Preference, represent
+from secagg.merge.representative import Prefer, Preference, represent
 
-_BY_RULE = attrgetter("tool", "rule_id")
+_BY_RULE: Callable[[Finding], Any] = attrgetter("tool", "rule_id")
 
 
 class Outcome:
@@ -19,13 +20,15 @@ class Outcome:
         self.groups: list[Group] = []
         self.warnings: list[str] = []
         self._preference = preference
+        self._by_highest = preference.severity is Prefer.HIGHEST
 
     def single(self, identity: str, finding: Finding) -> Group:
         """A group of one."""
+        members = (finding,)
         group = Group(
             identity=identity,
-            representative=represent((finding,), self._preference),
-            members=(finding,),
+            representative=finding if self._by_highest else represent(members, self._preference),
+            members=members,
         )
         self.groups.append(group)
         return group
@@ -46,16 +49,25 @@ class Outcome:
 
 def in_order(findings: list[Finding]) -> list[Finding]:
     """``findings`` sorted so that the order in which they came does not matter."""
+    if len(findings) == 2:
+        one, other = findings
+        if one.tool != other.tool:
+            return findings if one.tool < other.tool else [other, one]
     if len(findings) < 2:
         return findings
-    if len({(f.tool, f.rule_id) for f in findings}) == len(findings):
-        return sorted(findings, key=_BY_RULE)
+    for key in (_BY_RULE, _by_place):
+        if len({key(finding) for finding in findings}) == len(findings):
+            return sorted(findings, key=key)
     return sorted(findings, key=_everything)
 
 
-def _everything(finding: Finding) -> tuple[object, ...]:
+def _by_place(finding: Finding) -> tuple[str, str, int, str]:
     place = finding.location
-    version = "" if finding.package is None else finding.package.version or ""
+    return finding.tool, finding.rule_id, place.start_line or 0, place.commit or ""
+
+
+def _everything(finding: Finding) -> tuple[object, ...]:
+    place, package, check = finding.location, finding.package, finding.misconfiguration
     secret = finding.secret
     return (
         finding.tool,
@@ -68,12 +80,19 @@ def _everything(finding: Finding) -> tuple[object, ...]:
         place.commit or "",
         place.image or "",
         place.layer or "",
-        version,
+        place.logical or "",
+        "" if package is None else f"{package.type}/{package.name}@{package.version}",
+        "" if check is None else f"{check.resource} {check.checks}",
         "" if secret is None else f"{secret.id}{secret.detector}{secret.decoder}{secret.verified}",
         finding.title,
         finding.message,
         finding.severity.value,
+        finding.severity_known,
         finding.score or 0.0,
+        finding.license or "",
+        finding.cwes,
+        finding.line_hash or "",
+        finding.fix or "",
         finding.identity,
         () if finding.vulnerability is None else finding.vulnerability.aliases,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from secagg.merge.advisory import Advisory
 from secagg.merge.part import Part, linking
@@ -36,16 +36,20 @@ def split(part: Part, where: str, warnings: list[str]) -> list[Part]:
     for label, into in parts.items():
         for one in linking(into.all_ids):
             holders.setdefault(one, set()).add(label)
+    named: dict[int, list[Advisory]] = {}
+    for cve, label in classes.items():
+        named.setdefault(label, []).append(cve)
     apart = []
     for indices in components([_loose_keys(part.ids[i]) for i in loose]):
         rest = _pick(part, [loose[i] for i in indices])
         touched = {label for one in linking(rest.all_ids) for label in holders.get(one, ())}
+        touching = sorted(touched | {classes[one] for one in rest.all_ids if one in classes})
         if len(touched) == 1 and all(one.rank != 0 for one in rest.all_ids):
             parts[touched.pop()].take(rest)
             continue
         rest.contested = True
         apart.append(rest)
-        warnings.append(_warning(rest, where, told, classes, holders))
+        warnings.append(_warning(rest, where, told, [named[label] for label in touching]))
     return [*parts.values(), *apart]
 
 
@@ -101,7 +105,7 @@ def _labels(groups: Iterable[set[Advisory]]) -> dict[Advisory, int]:
     }
 
 
-def _loose_keys(ids: set[Advisory]) -> list[object]:
+def _loose_keys(ids: Collection[Advisory]) -> list[object]:
     """Loose findings join by ids that are no CVE, or by naming exactly the same CVEs."""
     named = frozenset(one for one in ids if one.rank == 0)
     keys: list[object] = [one for one in linking(ids) if one.rank != 0]
@@ -114,15 +118,9 @@ def _pick(part: Part, indices: Sequence[int]) -> Part:
 
 
 def _warning(
-    rest: Part,
-    where: str,
-    told: Mapping[str, Labels],
-    classes: Mapping[Advisory, int],
-    holders: Mapping[Advisory, set[int]],
+    rest: Part, where: str, told: Mapping[str, Labels], problems: Sequence[Sequence[Advisory]]
 ) -> str:
-    labels = {classes[one] for one in rest.all_ids if one in classes}
-    labels |= {label for one in rest.all_ids for label in holders.get(one, ())}
-    joined = sorted(cve for cve, label in classes.items() if label in labels)
+    joined = sorted(cve for cves in problems for cve in cves)
     names = [cve.id for cve in joined[:4]] + (["and more"] if len(joined) > 4 else [])
     tools = sorted(
         tool

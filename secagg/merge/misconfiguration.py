@@ -11,6 +11,7 @@ from secagg.merge.check import checks_of, main_check
 from secagg.merge.collect import Outcome, in_order
 from secagg.merge.groups import Group
 from secagg.merge.identity import identity_of
+from secagg.merge.matching import Matching
 from secagg.merge.spot import Spot, link_neighbours, match_places, reasons_of, region
 
 RESOURCE = "same-check-same-resource"
@@ -23,34 +24,29 @@ def join_misconfigurations(findings: Iterable[Finding], out: Outcome) -> None:
     for finding in findings:
         files.setdefault(place_of(finding.location), []).append(finding)
     for place, held in files.items():
-        _join_file(place, held, out)
+        if len(held) == 1:
+            _single(place, held[0], out)
+        else:
+            _join_file(place, held, out)
+
+
+def _single(place: str, finding: Finding, out: Outcome) -> None:
+    check, resource = main_check(checks_of(finding)), _resource(finding)
+    context = _context([finding], finding.location.start_line or 0, resource)
+    identity = identity_of(Kind.MISCONFIGURATION, check, place, resource, context)
+    out.single(identity, finding)
 
 
 def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
     spots = _spots(in_order(held))
-    # A check can be on a line, and on a resource with no line; so spots are matched by both.
     matching = match_places(spots)
-    by_resource: dict[str, list[int]] = {}
-    whole: dict[str, list[int]] = {}
-    for node, spot in enumerate(spots):
-        resource = _resource(spot.finding)
-        for check in sorted(spot.labels):
-            whole.setdefault(check, []).append(node)
-            if resource:
-                by_resource.setdefault(f"{check} on {resource}", []).append(node)
-    matching.classes(RESOURCE, by_resource)
-    for check, nodes in whole.items():
-        # Some tools give no place for what is missing from a file, others the whole file.
-        named_here = {r for node in nodes if (r := _resource(spots[node].finding))}
-        if len(named_here) < 2 and any(spots[node].first <= 1 for node in nodes):
-            matching.one_class(FILE, check, nodes, check, strict=True)
+    if len({spot.tool for spot in spots}) > 1:
+        _match_resources(spots, matching)
     named: dict[tuple[str, str, str], list[list[int]]] = {}
     for nodes in matching.sets():
         findings = [f for node in nodes for f in spots[node].members]
         resource = min((r for f in findings if (r := _resource(f))), default="")
-        context = ""
-        if not resource and spots[nodes[0]].first > 1:
-            context = min((f.line_hash for f in findings if f.line_hash), default="")
+        context = _context(findings, spots[nodes[0]].first, resource)
         check = main_check(matching.labels(nodes[0]))
         named.setdefault((check, resource, context), []).append(nodes)
     placed: list[tuple[Group, int, int]] = []
@@ -67,6 +63,31 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
                 about[identity] = matching.labels(nodes[0])
     if len(placed) > 1:
         link_neighbours(placed, about)
+
+
+def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
+    """Join what fails one check on one resource, or on the file as a whole."""
+    by_resource: dict[str, list[int]] = {}
+    whole: dict[str, list[int]] = {}
+    for node, spot in enumerate(spots):
+        resource = _resource(spot.finding)
+        for check in sorted(spot.labels):
+            whole.setdefault(check, []).append(node)
+            if resource:
+                by_resource.setdefault(f"{check} on {resource}", []).append(node)
+    matching.classes(RESOURCE, by_resource)
+    for check, nodes in whole.items():
+        named = {r for node in nodes if (r := _resource(spots[node].finding))}
+        # Some tools give no place for what is missing from a file, others the whole file.
+        if len(named) < 2 and any(spots[node].first <= 1 for node in nodes):
+            matching.one_class(FILE, check, nodes, check, strict=True)
+
+
+def _context(findings: Sequence[Finding], first: int, resource: str) -> str:
+    """The hash of the line that tells one place from another where no resource does."""
+    if resource or first <= 1:
+        return ""
+    return min((f.line_hash for f in findings if f.line_hash), default="")
 
 
 def _spots(held: Sequence[Finding]) -> list[Spot]:

@@ -16,6 +16,15 @@ from secagg.finding import Package
 _PEP_503 = re.compile(r"[-_.]+")
 _DIGITS = re.compile(r"(\d+)")
 _OF_A_DISTRIBUTION = frozenset({"deb", "rpm", "apk", "alpm"})
+# Names that every rule of their ecosystem leaves as they are.
+_PLAIN = {
+    "cargo": re.compile(r"[a-z0-9_-]+").fullmatch,
+    "gem": re.compile(r"[A-Za-z0-9_.-]+").fullmatch,
+    "golang": re.compile(r"[a-z0-9._-]+(?:/[a-z0-9._-]+)*").fullmatch,
+    "npm": re.compile(r"(?:@[a-z0-9._-]+/)?[a-z0-9._-]+").fullmatch,
+    "pypi": re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
+}
+_MAVEN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+").fullmatch
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 
 
@@ -23,15 +32,22 @@ def package_key(package: Package | None) -> str:
     """``type/namespace/name`` by the rules of the package's ecosystem; empty for None."""
     if package is None:
         return ""
-    if package.purl is not None:
+    kind, name = package.type, package.name
+    if kind == "maven" and _MAVEN(name):
+        return f"maven/{name.replace(':', '/')}"
+    plain = _PLAIN.get(kind)
+    if plain is not None and plain(name):
+        # Most names are written as the rules would write them.
+        return f"{kind}/{name}"
+    kind, name = kind.strip().lower(), name.strip()
+    if package.purl is not None and kind in ("", "generic"):
         try:
             purl = PackageURL.from_string(package.purl)
         except ValueError:
             pass
         else:
             return _key(purl.type, purl.namespace, purl.name)
-    kind = package.type.strip().lower()
-    namespace, name = _split(kind, package.name.strip())
+    namespace, name = _split(kind, name)
     try:
         purl = PackageURL(type=kind, namespace=namespace, name=name)
     except ValueError:

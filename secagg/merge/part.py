@@ -15,20 +15,24 @@ class Part:
     ``contested``: its ids would join what one source lists as different problems.
     """
 
-    __slots__ = ("all_ids", "contested", "ids", "members", "version")
+    __slots__ = ("contested", "ids", "members", "version")
 
     def __init__(
         self,
         version: str,
         members: list[Finding],
-        ids: list[set[Advisory]],
+        ids: list[tuple[Advisory, ...]],
         contested: bool = False,
     ) -> None:
         self.version = version
         self.members = members
         self.ids = ids
-        self.all_ids: set[Advisory] = ids[0] if len(ids) == 1 else set().union(*ids)
         self.contested = contested
+
+    @property
+    def all_ids(self) -> Collection[Advisory]:
+        """The ids of all members, each once."""
+        return self.ids[0] if len(self.ids) == 1 else set().union(*self.ids)
 
     @property
     def name(self) -> str:
@@ -43,7 +47,6 @@ class Part:
         """Make the members of ``other`` this part's too."""
         self.members = [*self.members, *other.members]
         self.ids = [*self.ids, *other.ids]
-        self.all_ids = self.all_ids | other.all_ids
 
 
 def aliases_of(finding: Finding) -> Sequence[str]:
@@ -66,5 +69,7 @@ def linking(ids: Collection[Advisory]) -> Collection[Advisory]:
     A distributor's notice covers several problems, so it only counts where a finding goes by
     nothing else.
     """
-    own = [one for one in ids if one.rank != NOTICE_RANK]
-    return own or ids
+    for one in ids:
+        if one[0] == NOTICE_RANK:
+            return [other for other in ids if other[0] != NOTICE_RANK] or ids
+    return ids

@@ -5,9 +5,11 @@ What is chosen is stated by a :class:`Preference`; the members keep what each of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
+from typing import TypeVar
 
 from secagg.finding import Finding, Kind, Rating, SecretSighting, Severity, Vulnerability
 
@@ -36,7 +38,10 @@ class Preference:
 
 
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
+_T = TypeVar("_T")
 _SLOTS = tuple(field.name for field in fields(Finding))
+_VALUES = attrgetter(*_SLOTS)
+_RANK = {severity: severity.rank for severity in Severity}
 
 
 def represent(members: Sequence[Finding], preference: Preference) -> Finding:
@@ -44,120 +49,185 @@ def represent(members: Sequence[Finding], preference: Preference) -> Finding:
 
     It is a member itself where that member says all there is to say, else a copy.
     """
-    first = members[0]
     if len(members) == 1:
-        if preference.severity is Prefer.HIGHEST or not first.ratings:
-            return first
-        return _with_severity(first, members, preference, copied=False)
-    base = min(members, key=lambda f: _description_order(f, preference))
-    chosen = _copy(base)
-    _with_severity(chosen, members, preference, copied=True)
-    if chosen.kind is Kind.VULNERABILITY:
-        chosen.vulnerability = _vulnerability(members, preference)
-    elif chosen.kind is Kind.SECRET and chosen.secret is not None:
-        chosen.secret = _sighting(chosen.secret, members)
-    if len({id(f.cwes) for f in members}) > 1:
-        chosen.cwes = tuple(dict.fromkeys(cwe for f in members for cwe in f.cwes))
-    chosen.fix = next(
-        (f.fix for f in sorted(members, key=lambda f: _rank(f, preference.fix)) if f.fix), None
-    )
-    chosen.references = tuple(dict.fromkeys(url for f in members for url in f.references))
-    if any(f.suppressions for f in members) and not all(f.suppressed for f in members):
+        base = members[0]
+        if preference.severity is Prefer.HIGHEST or not base.ratings:
+            return base
+    else:
+        base = _preferred(members, preference.description)
+    changed = _chosen(base, members, preference)
+    return _changed(base, changed) if changed else base
+
+
+def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -> dict[str, object]:
+    """What a representative has other than ``base``, by field."""
+    changed: dict[str, object] = {}
+    severity, score, known = _severity(members, preference)
+    if severity is not base.severity or score != base.score or known != base.severity_known:
+        changed = {"severity": severity, "score": score, "severity_known": known}
+    cwes, ratings = base.cwes, base.ratings
+    other_fix = other_cwes = other_ratings = False
+    for finding in members:
+        if finding is base:
+            continue
+        if finding.fix and finding.fix != base.fix:
+            other_fix = True
+        if finding.cwes and finding.cwes != cwes:
+            other_cwes = True
+        if finding.ratings and finding.ratings is not ratings:
+            other_ratings = True
+    if other_fix:
+        fix = _preferred([f for f in members if f.fix], preference.fix).fix
+        if fix != base.fix:
+            changed["fix"] = fix
+    if other_cwes:
+        changed["cwes"] = _union(cwes, [f.cwes for f in members])
+    if other_ratings:
+        changed["ratings"] = _distinct(ratings, [f.ratings for f in members])
+    if base.suppressions and not all(f.suppressed for f in members):
         # One tool's suppression does not silence what another tool still says.
-        chosen.suppressions = ()
-    return chosen
+        changed["suppressions"] = ()
+    if base.kind is Kind.VULNERABILITY:
+        known_of_all = _vulnerability(members, preference)
+        if known_of_all is not base.vulnerability:
+            changed["vulnerability"] = known_of_all
+    elif base.secret is not None:
+        sighting = _sighting(base.secret, members)
+        if sighting is not base.secret:
+            changed["secret"] = sighting
+    return changed
 
 
-def _rank(finding: Finding, order: tuple[str, ...]) -> tuple[int, str]:
-    tool = finding.tool
-    return (order.index(tool) if tool in order else len(order), tool)
-
-
-def _description_order(finding: Finding, preference: Preference) -> tuple[bool, int, str]:
-    rank, tool = _rank(finding, preference.description)
-    in_history = finding.secret is not None and finding.secret.in_history
-    return (in_history, rank, tool)
-
-
-def _copy(finding: Finding) -> Finding:
+def _changed(finding: Finding, changed: Mapping[str, object]) -> Finding:
+    """A copy of ``finding`` with other values in some fields."""
     new = object.__new__(Finding)
-    for name in _SLOTS:
-        setattr(new, name, getattr(finding, name))
+    for name, value in zip(_SLOTS, _VALUES(finding), strict=True):
+        setattr(new, name, value)
+    for name, value in changed.items():
+        setattr(new, name, value)
     return new
 
 
-def _with_severity(
-    chosen: Finding, members: Sequence[Finding], preference: Preference, *, copied: bool
-) -> Finding:
-    """Give ``chosen`` the preferred severity with its score (a copy unless ``copied``)."""
-    severity, score, known = _severity(members, preference)
-    if (severity, score, known) != (chosen.severity, chosen.score, chosen.severity_known):
-        chosen = chosen if copied else _copy(chosen)
-        chosen.severity, chosen.score, chosen.severity_known = severity, score, known
-    if copied:
-        ratings = [rating for f in members for rating in f.ratings]
-        if len(ratings) > len(chosen.ratings):
-            chosen.ratings = tuple(_distinct(ratings))
-    return chosen
+def _preferred(members: Sequence[Finding], order: tuple[str, ...]) -> Finding:
+    """The member whose words count: of the work tree before history, then by tool."""
+    best = members[0]
+    best_rank = _order(best, order)
+    for finding in members:
+        if (finding is not best and finding.tool != best.tool) or finding.secret is not None:
+            rank = _order(finding, order)
+            if rank < best_rank:
+                best, best_rank = finding, rank
+    return best
+
+
+def _order(finding: Finding, order: tuple[str, ...]) -> tuple[bool, int, str]:
+    tool, secret = finding.tool, finding.secret
+    rank = order.index(tool) if tool in order else len(order)
+    return secret is not None and secret.in_history, rank, tool
+
+
+def _union(own: tuple[_T, ...], others: Iterable[tuple[_T, ...]]) -> tuple[_T, ...]:
+    found = dict.fromkeys(own)
+    for other in others:
+        if other is not own:
+            for item in other:
+                found[item] = None
+    return tuple(found)
+
+
+def _distinct(own: tuple[Rating, ...], others: Iterable[tuple[Rating, ...]]) -> tuple[Rating, ...]:
+    found = {(r.source, r.vector, r.severity, r.score): r for r in own}
+    last = own
+    for other in others:
+        if other is not last and other is not own:
+            for rating in other:
+                key = (rating.source, rating.vector, rating.severity, rating.score)
+                found.setdefault(key, rating)
+            last = other
+    return tuple(found.values())
 
 
 def _severity(
     members: Sequence[Finding], preference: Preference
 ) -> tuple[Severity, float | None, bool]:
     if preference.severity is not Prefer.HIGHEST:
+        nvd = preference.severity is Prefer.NVD
         wanted = [
             rating
-            for f in members
-            for rating in f.ratings
-            if (rating.source == "nvd")
-            if preference.severity is Prefer.NVD
-        ] or [
-            rating
-            for f in members
-            for rating in f.ratings
-            if preference.severity is Prefer.VENDOR and rating.source not in _NOT_A_VENDOR
+            for finding in members
+            for rating in finding.ratings
+            if (rating.source == "nvd" if nvd else rating.source not in _NOT_A_VENDOR)
         ]
         if wanted:
             best = max(wanted, key=lambda r: (r.severity.rank, r.score or 0.0))
             return best.severity, best.score, True
-    worst = max(members, key=lambda f: (f.severity_known, f.severity.rank, f.score or 0.0))
+    worst = members[0]
+    for finding in members:
+        if finding is not worst and _how_bad(finding) > _how_bad(worst):
+            worst = finding
     return worst.severity, worst.score, worst.severity_known
 
 
-def _distinct(ratings: Iterable[Rating]) -> list[Rating]:
-    return list({(r.source, r.severity, r.score, r.vector): r for r in ratings}.values())
+def _how_bad(finding: Finding) -> tuple[bool, int, float]:
+    return finding.severity_known, _RANK[finding.severity], finding.score or 0.0
 
 
 def _vulnerability(members: Sequence[Finding], preference: Preference) -> Vulnerability | None:
     known = [f.vulnerability for f in members if f.vulnerability is not None]
     if len(known) <= 1:
         return known[0] if known else None
-    by_fix = sorted(members, key=lambda f: _rank(f, preference.fix))
-    ordered = [f.vulnerability for f in by_fix if f.vulnerability is not None]
-    epss = [v.epss for v in known if v.epss is not None]
-    kev = [v.kev for v in known if v.kev is not None]
-    direct = [v.direct for v in known if v.direct is not None]
+    first = _preferred(members, preference.fix).vulnerability or known[0]
+    fixed, scope, status = first.fixed_versions, first.scope, first.status
+    direct, epss, kev, published = first.direct, first.epss, first.kev, first.published
+    for other in known:
+        if other is first:
+            continue
+        fixed = fixed or other.fixed_versions
+        scope = scope or other.scope
+        status = status or other.status
+        if other.direct is not None:
+            direct = bool(direct or other.direct)
+        if other.kev is not None:
+            kev = bool(kev or other.kev)
+        if other.epss is not None and (epss is None or other.epss > epss):
+            epss = other.epss
+        if other.published and (not published or other.published < published):
+            published = other.published
+    paths = [v.dependency_paths for v in known if v.dependency_paths]
     return Vulnerability(
-        aliases=tuple(dict.fromkeys(alias for v in known for alias in v.aliases)),
-        fixed_versions=next((v.fixed_versions for v in ordered if v.fixed_versions), ()),
-        dependency_paths=tuple(dict.fromkeys(path for v in known for path in v.dependency_paths)),
-        direct=any(direct) if direct else None,
-        scope=next((v.scope for v in ordered if v.scope), None),
-        status=next((v.status for v in ordered if v.status), None),
-        epss=max(epss) if epss else None,
-        kev=any(kev) if kev else None,
-        published=min((v.published for v in known if v.published), default=None),
+        aliases=_union(first.aliases, [v.aliases for v in known]),
+        fixed_versions=fixed,
+        dependency_paths=_union((), paths) if len(paths) > 1 else paths[0] if paths else (),
+        direct=direct,
+        scope=scope,
+        status=status,
+        epss=epss,
+        kev=kev,
+        published=published,
     )
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:
+    """True if either is, None if neither is known."""
+    return one if other is None else bool(one or other)
 
 
 def _sighting(base: SecretSighting, members: Sequence[Finding]) -> SecretSighting:
     """One sighting for all: verified if any source verified it, in history if all saw it there."""
-    seen = [f.secret for f in members if f.secret is not None]
-    verified = [s.verified for s in seen if s.verified is not None]
+    known, verified, in_history = base.id, base.verified, base.in_history
+    for finding in members:
+        seen = finding.secret
+        if seen is None:
+            continue
+        known = known or seen.id
+        verified = _either(verified, seen.verified)
+        in_history = in_history and seen.in_history
+    if (known, verified, in_history) == (base.id, base.verified, base.in_history):
+        return base
     return SecretSighting(
-        id=next((s.id for s in seen if s.id is not None), None),
+        id=known,
         detector=base.detector,
         decoder=base.decoder,
-        verified=any(verified) if verified else None,
-        in_history=all(s.in_history for s in seen),
+        verified=verified,
+        in_history=in_history,
     )

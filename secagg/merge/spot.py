@@ -60,6 +60,9 @@ def match_places(spots: Sequence[Spot]) -> Matching:
     matching = Matching([s.tool for s in spots], [s.labels for s in spots])
     if len({spot.tool for spot in spots}) == 1:
         return matching
+    if len(spots) == 2:
+        _match_two(matching, *spots)
+        return matching
     labelled: dict[str, list[int]] = {}
     for node, spot in enumerate(spots):
         if spot.first:
@@ -101,6 +104,22 @@ def match_places(spots: Sequence[Spot]) -> Matching:
                     key = f"{label} at {spots[overlapping[0]].first}"
                     matching.one_class(SAME_LINES, key, overlapping, label, strict=True)
     return matching
+
+
+def _match_two(matching: Matching, one: Spot, other: Spot) -> None:
+    """What :func:`match_places` does, for the two spots (of two tools) that most files have."""
+    shared = one.labels & other.labels
+    # Spots come in the order of their places.
+    if not shared or not one.first or other.first > one.last:
+        return
+    rule = SAME_LINES
+    if one.first == other.first:
+        rule = SAME_LINE
+        if one.column and one.column == other.column:
+            rule = SAME_START
+        elif one.end_column > other.column and other.end_column > one.column:
+            rule = SAME_COLUMNS
+    matching.one_class(rule, f"{min(shared)} at {one.first}", (0, 1), None)
 
 
 def _by_line(spots: Sequence[Spot], nodes: Iterable[int]) -> dict[int, list[int]]:

@@ -7,13 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 from secagg.components import Component, component_of
-from secagg.finding import Finding
 from secagg.identity import mark_findings
-from secagg.merge import merge
+from secagg.merge import Overrule, merge
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy import Policy, ToolOutcome, judge
 from secagg.redact import Redactor
-from secagg.scanners.base import Status
 
 
 def assemble(
@@ -26,6 +24,7 @@ def assemble(
     started_at: datetime,
     interrupted: bool = False,
     warnings: Sequence[str] = (),
+    overrules: Sequence[Overrule] = (),
 ) -> Outcome:
     """Merge and judge what the tools found.
 
@@ -36,9 +35,8 @@ def assemble(
     redactor.scrub_reports(parsed for result in results for parsed in result.parsed)
     for finding in findings:
         finding.component = component_of(finding.location.uri, components)
-
     mark_findings(findings, root)
-    merged = merge(findings)
+    merged = merge(findings, overrules=overrules)
     decision = judge(policy, merged, runs=[tool_outcome(result) for result in results])
     return Outcome(
         results=results,
@@ -48,7 +46,7 @@ def assemble(
         root_name=root.name if root is not None else None,
         started_at=started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         interrupted=interrupted,
-        warnings=[*warnings, *merged.warnings],
+        warnings=[*warnings, *merged.warnings, *merged.unused_overrules],
     )
 
 
@@ -63,13 +61,3 @@ def tool_outcome(result: ToolResult) -> ToolOutcome:
         reason=run.reason,
         hint=run.hint,
     )
-
-
-def failed(results: Sequence[ToolResult]) -> list[ToolResult]:
-    """The results that did not complete and should have."""
-    return [r for r in results if r.run.status is Status.FAILED and not r.optional]
-
-
-def all_findings(outcome: Outcome) -> list[Finding]:
-    """Every finding of every tool, unmerged, in the order of the runs."""
-    return [f for r in outcome.results for parsed in r.parsed for f in parsed.findings]

@@ -10,16 +10,21 @@ from pathlib import Path
 
 from secagg.config import load_config
 from secagg.doctor import examine
+from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
+from secagg.merge import explain as why
 from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.overrules import join, split
 from secagg.pipeline.parse import parse_files
+from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
 from secagg.pipeline.scan import scan as run_scan
 from secagg.pipeline.summarize import exit_code, summarize
-from secagg.pipeline.write import write_outputs
+from secagg.pipeline.write import SARIF_NAME, write_outputs
 from secagg.redact import Redactor
 from secagg.render.doctor import doctor_json, doctor_table
+from secagg.render.explanation import explanation_lines
 from secagg.render.progress import Progress, show_progress
 from secagg.render.table import Style, decision_lines, findings_table, tools_table
 from secagg.scanners.base import RunContext
@@ -33,6 +38,7 @@ class Screen:
     quiet: bool = False
     verbose: bool = False
     no_colour: bool = False
+    view: View = View.PER_TOOL
 
     def style(self) -> Style:
         """Colours and wrapping for standard output: both only on a terminal."""
@@ -109,8 +115,46 @@ def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Scr
     return int(ExitCode.INCOMPLETE if missing else ExitCode.PASS)
 
 
+def explain(
+    identity: str,
+    files: Sequence[str],
+    *,
+    root: Path,
+    output: Path,
+    config: Path | None,
+    screen: Screen,
+) -> int:
+    """Run ``secagg explain``: why a row is one row, from reports or from the last scan's file."""
+    settings = load_config(root, config)
+    last = output / SARIF_NAME
+    if not files and not last.is_file():
+        raise UsageError(
+            f"no {last} to explain from", hint="run a scan first, or name the reports to read"
+        )
+    outcome = parse_files(
+        files or [str(last)], tool=None, root=root.resolve(), config=settings, policy=None
+    )
+    explanation = why(outcome.merged, identity)
+    sys.stdout.write(explanation_lines(explanation, screen.style()) + "\n")
+    return int(ExitCode.PASS)
+
+
+def merge_split(root: Path, identity: str, *, reason: str, apart: Sequence[str]) -> int:
+    """Run ``secagg merge split``."""
+    file = split(root, identity, reason=reason, apart=tuple(apart))
+    sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
+    return int(ExitCode.PASS)
+
+
+def merge_join(root: Path, identities: Sequence[str], *, reason: str) -> int:
+    """Run ``secagg merge join``."""
+    file = join(root, tuple(identities), reason=reason)
+    sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
+    return int(ExitCode.PASS)
+
+
 def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:
-    written = write_outputs(outcome, output)
+    written = write_outputs(outcome, output, screen.view)
     if screen.json:
         document = summarize(outcome, with_items=True).model_dump_json(indent=2)
         sys.stdout.write(document + "\n")

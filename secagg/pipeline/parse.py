@@ -15,6 +15,7 @@ from secagg.hmackey import load_key
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.overrules import load_overrules
 from secagg.pipeline.understand import understand
 from secagg.redact import Redactor
 from secagg.scanners.base import Status, ToolRun
@@ -47,6 +48,7 @@ def parse_files(
         components=find_components(root),
         root=root,
         started_at=started_at,
+        overrules=load_overrules(root),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
 
+from secagg import __version__
 from secagg.components import ROOT
 from secagg.finding import Finding
 from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.sarif import Invocation, SarifRun
+from secagg.sarif import GroupedResult, Invocation, SarifRun
+from secagg.sarif.build import correlation_guid
 from secagg.scanners.base import Status
 
 # The drivers' names as their makers write them; GitHub shows and matches alerts by them.
@@ -20,19 +24,37 @@ _DRIVERS = {
 }
 
 
+class View(StrEnum):
+    """How findings stand in ``findings.sarif``."""
+
+    PER_TOOL = "per-tool"
+    MERGED = "merged"
+
+
 def category(tool: str, component: str) -> str:
     """The ``automationDetails.id`` of a run; it ends with ``/`` so that all of it is category."""
     place = "" if component == ROOT else component + "/"
     return f"secagg/{tool}/{place}"
 
 
-def sarif_runs(outcome: Outcome) -> Iterator[SarifRun]:
-    """The runs of the per-tool view.
+def sarif_runs(outcome: Outcome, view: View = View.PER_TOOL) -> Iterator[SarifRun]:
+    """The runs of a view. Results of one group carry one ``correlationGuid`` in both of them."""
+    return _per_tool(outcome) if view is View.PER_TOOL else _merged(outcome)
+
+
+def _per_tool(outcome: Outcome) -> Iterator[SarifRun]:
+    """A run for each tool and component.
 
     A tool that completed has a run for each component it looked at, an empty one too: that
     is how a reader learns that nothing is left. One that failed has a run only for what it
     reported, marked as not successful. One that was skipped has none.
     """
+    guids = {
+        id(member): correlation_guid(group.identity)
+        for group in outcome.merged.groups
+        if len(group.members) > 1
+        for member in group.members
+    }
     for tool, results in _by_tool(outcome.results):
         complete = all(result.run.status is Status.COMPLETE for result in results)
         findings = _by_component(results)
@@ -40,18 +62,55 @@ def sarif_runs(outcome: Outcome) -> Iterator[SarifRun]:
         if complete:
             components |= _looked_at(results, outcome.components)
         for component in sorted(components):
+            found = findings.get(component, [])
             yield SarifRun(
                 tool=_DRIVERS.get(tool, tool),
                 version=next((r.run.version for r in results if r.run.version), None),
                 category=category(tool, component),
                 component=component,
-                findings=findings.get(component, []),
-                invocation=Invocation(
-                    successful=complete,
-                    gaps=[gap for r in results for p in r.parsed for gap in p.gaps]
-                    + [gap for r in results for gap in r.run.gaps],
-                ),
+                findings=[
+                    GroupedResult(finding=f, guid=guids[id(f)]) if id(f) in guids else f
+                    for f in found
+                ],
+                frame=None if found or component != ROOT else _empty_frame(results),
+                invocation=_invocation(results, successful=complete),
             )
+
+
+def _merged(outcome: Outcome) -> Iterator[SarifRun]:
+    """One run for each component, with one result for each group and its sources beside it."""
+    by_component: dict[str, list[GroupedResult]] = {path: [] for path in outcome.components}
+    for group in outcome.merged.groups:
+        finding = group.representative
+        by_component.setdefault(finding.component or ROOT, []).append(
+            GroupedResult(
+                finding=finding, sources=group.members, guid=correlation_guid(group.identity)
+            )
+        )
+    complete = all(
+        result.run.status is not Status.FAILED or result.optional for result in outcome.results
+    )
+    for component, grouped in sorted(by_component.items()):
+        yield SarifRun(
+            tool="secagg",
+            version=__version__,
+            category=category("merged", component),
+            component=component,
+            findings=grouped,
+            invocation=_invocation(outcome.results, successful=complete),
+        )
+
+
+def _invocation(results: Sequence[ToolResult], *, successful: bool) -> Invocation:
+    gaps = [gap for r in results for p in r.parsed for gap in p.gaps]
+    return Invocation(
+        successful=successful, gaps=[*gaps, *(g for r in results for g in r.run.gaps)]
+    )
+
+
+def _empty_frame(results: Sequence[ToolResult]) -> Mapping[str, Any] | None:
+    """The run that a tool wrote in SARIF without any result: its rules are worth keeping."""
+    return next((run for r in results for p in r.parsed for run in p.runs), None)
 
 
 def _by_tool(results: Sequence[ToolResult]) -> list[tuple[str, list[ToolResult]]]:

@@ -20,6 +20,7 @@ from secagg.hmackey import load_key
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.overrules import load_overrules
 from secagg.pipeline.understand import understand
 from secagg.process import Cancellation
 from secagg.redact import Redactor
@@ -83,6 +84,7 @@ def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]
         components=everything,
         root=request.root,
         started_at=started_at,
+        overrules=load_overrules(request.root),
         interrupted=cancellation.cancelled,
     )
 

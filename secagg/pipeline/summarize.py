@@ -6,10 +6,10 @@ from collections import Counter
 
 from secagg import __version__
 from secagg.components import ROOT
-from secagg.exitcodes import OF_VERDICT, ExitCode
+from secagg.exitcodes import ExitCode
 from secagg.finding import Kind, Severity
 from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.policy.decision import Judgement
+from secagg.policy.decision import Judgement, Verdict
 from secagg.render.rows import worst_first
 from secagg.summary import (
     DecisionSummary,
@@ -20,13 +20,18 @@ from secagg.summary import (
 )
 
 _NOTES_SHOWN = 20
+_OF_VERDICT = {
+    Verdict.PASS: ExitCode.PASS,
+    Verdict.FAIL: ExitCode.GATE_FAILED,
+    Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
+}
 
 
 def exit_code(outcome: Outcome) -> ExitCode:
     """The exit code by the README's table; an interruption outweighs the verdict."""
     if outcome.interrupted:
         return ExitCode.INTERRUPTED
-    return OF_VERDICT[outcome.decision.verdict]
+    return _OF_VERDICT[outcome.decision.verdict]
 
 
 def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:

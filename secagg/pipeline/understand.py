@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from secagg.errors import ReportError
-from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, choose
+from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, parse
 from secagg.pipeline.outcome import ToolResult
 from secagg.scanners.base import Status, ToolRun
 
@@ -57,12 +57,9 @@ def _parse(
     report: RawReport, run: ToolRun, parsers: Mapping[str, Parser], context: ParseContext
 ) -> ParsedReport | None:
     try:
-        parsed = choose(report, parsers).parse(report, context)
+        parsed = parse(report, parsers, context)
     except ReportError as error:
         fail(run, context.redactor.mask(error.message), error.hint)
-        return None
-    except RecursionError:
-        fail(run, f"{report.name}: nested too deeply to be understood")
         return None
     if not parsed.balances:
         fail(run, f"{report.name}: {parsed.reported} entries reported, but not all accounted for")

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from secagg.errors import UsageError
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.sarifruns import sarif_runs
+from secagg.pipeline.sarifruns import View, sarif_runs
 from secagg.pipeline.summarize import summarize
 from secagg.sarif import write as write_sarif
 
@@ -19,7 +19,7 @@ SARIF_NAME = "findings.sarif"
 SUMMARY_NAME = "summary.json"
 
 
-def write_outputs(outcome: Outcome, directory: Path) -> list[Path]:
+def write_outputs(outcome: Outcome, directory: Path, view: View = View.PER_TOOL) -> list[Path]:
     """Write both files into ``directory`` (made if missing) and return their paths.
 
     Raises :class:`UsageError` where the directory cannot be written.
@@ -27,7 +27,7 @@ def write_outputs(outcome: Outcome, directory: Path) -> list[Path]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with replacing(directory / SARIF_NAME) as out:
-            write_sarif(out, sarif_runs(outcome))
+            write_sarif(out, sarif_runs(outcome, view))
         with replacing(directory / SUMMARY_NAME) as out:
             out.write(summarize(outcome).model_dump_json(indent=2).encode() + b"\n")
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,9 @@ from secagg.finding import Severity
 from secagg.merge.groups import Group, MergedSet
 from secagg.policy.decision import Action, Decision, Judgement, Verdict
 from secagg.policy.model import Match, Policy
+
+# So many findings are named in a sentence; the table has them all.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,5 +72,45 @@ def _gaps(runs: Sequence[ToolOutcome]) -> list[str]:
 
 
 def _failures(judgements: Sequence[Judgement]) -> list[str]:
-    failing = Counter((j.rule, j.why) for j in judgements if j.action is Action.FAIL)
-    return [f"{count} by rule {rule}: {why}" for (rule, why), count in failing.items()]
+    """A sentence for each rule that failed something: how many, why, and the worst by name."""
+    failing: dict[tuple[str | None, str | None], list[Group]] = {}
+    for judgement in judgements:
+        if judgement.action is Action.FAIL:
+            failing.setdefault((judgement.rule, judgement.why), []).append(judgement.group)
+    sentences = []
+    for (rule, why), groups in sorted(failing.items(), key=lambda item: _worst(item[1])):
+        count = f"{len(groups)} finding" + ("" if len(groups) == 1 else "s")
+        named = [_named(group) for group in sorted(groups, key=_badness)[:_NAMED]]
+        rest = len(groups) - len(named)
+        worst = ", ".join(named) + (f" and {rest} more" if rest else "")
+        sentences.append(f"{count} by rule {rule}: {why} Worst: {worst}.")
+    return sentences
+
+
+def _worst(groups: Sequence[Group]) -> tuple[int, float, str, int, str]:
+    return min(_badness(group) for group in groups)
+
+
+def _badness(group: Group) -> tuple[int, float, str, int, str]:
+    """Worst first, then by place."""
+    finding = group.representative
+    place = finding.location
+    return (
+        -finding.severity.rank,
+        -(finding.score or 0.0),
+        place.uri or "",
+        place.start_line or 0,
+        group.identity,
+    )
+
+
+def _named(group: Group) -> str:
+    """A finding in a few words: rule, package, place."""
+    finding = group.representative
+    package, place = finding.package, finding.location
+    what = finding.rule_id
+    if package is not None:
+        what += f" in {package.name} {package.version or ''}".rstrip()
+    where = place.uri or place.image or place.logical
+    line = f":{place.start_line}" if place.uri and place.start_line else ""
+    return f"{what} ({where}{line})" if where else what

@@ -139,13 +139,36 @@ def draw(
     widths: list[int | None] = [None] * len(headers)
     for index, share in zip(stretch, shares, strict=True):
         widths[index] = max(12, free * share // sum(shares))
+    folded = [
+        [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
+    ]
     return tabulate(
-        cells,
+        folded,
         headers=headers,
         tablefmt="simple",
         maxcolwidths=widths,
         disable_numparse=True,
     )
+
+
+def _fold(cell: str, width: int | None) -> str:
+    """Break words that are longer than the column (paths) behind a slash, where there is one."""
+    if width is None or len(cell) <= width:
+        return cell
+    lines = []
+    for line in cell.splitlines():
+        words = [_fold_word(word, width) if len(word) > width else word for word in line.split(" ")]
+        lines.append(" ".join(words))
+    return "\n".join(lines)
+
+
+def _fold_word(word: str, width: int) -> str:
+    lines = [""]
+    for part in re.findall(r"[^/]*/|[^/]+", word):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _longest_line(cell: str) -> int:

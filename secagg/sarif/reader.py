@@ -7,8 +7,10 @@ Analysis Results Interchange Format 2.1.0; sections are named where a rule is ap
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +70,26 @@ def read_report(
             parsed.tool_version = reader.version
         frames.append(reader.frame)
         parsed.gaps.extend(gaps.of_run(reader.frame, run, index))
-        reader.read_into(parsed)
+        with _garbage_kept():
+            reader.read_into(parsed)
     parsed.runs = frames
     return parsed
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Spare the collector the walk over all that has been read, again with every thousand.
+
+    Reading makes no circles, so there is nothing for it to find; looking took a third of the
+    time for 10,000 results.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _runs_of(document: Any, report_name: str) -> list[Any]:

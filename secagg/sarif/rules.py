@@ -78,7 +78,10 @@ class RuleTable:
             found = self._by_guid.get(str(reference.get("guid")))
         if found is None:
             return None if rule_id is None else self._view_of_unknown(rule_id)
-        return self._view(found, rule_id or str(found[1].get("id")))
+        own = found[1].get("id")
+        if rule_id is None and isinstance(own, str):
+            rule_id = own
+        return self._view(found, rule_id) if rule_id else None
 
     def cwes_of(self, references: Any) -> Iterator[str]:
         """The CWE ids among ``taxa`` or relationship targets."""

@@ -24,6 +24,7 @@ from secagg.sarif.result_severity import Overrides, severity_of
 from secagg.sarif.rules import RuleTable, RuleView
 from secagg.sarif.text import first_sentence, message_text
 from secagg.sarif.uris import UriResolver, is_absolute
+from secagg.secretidentity import identify
 
 _EMPTY: Mapping[str, Any] = {}
 # Kinds of result that say that nothing is wrong (3.27.9).
@@ -90,7 +91,7 @@ class RunReader:
         if self.tool == "gitleaks":
             for result in self.results or ():
                 if isinstance(result, Mapping) and (value := secrets.value_of(self.tool, result)):
-                    self.redactor.identify(value)
+                    identify(self.redactor, value.reveal())
 
     def _finding(self, result: Any) -> Finding:
         if not isinstance(result, dict):
@@ -171,18 +172,18 @@ class RunReader:
     def _nameless(self, result: Mapping[str, Any]) -> RuleView:
         """A result that names no rule is known by what it says."""
         message = self.redactor.mask(message_text(result.get("message"), _EMPTY, _EMPTY))
-        if not message:
+        if not message.strip():
             raise _Odd("the result has neither a rule nor a message")
         name = first_sentence(message)
         if self.tool == "gitleaks":
             # Gitleaks 7: "AWS Access Key secret detected", with a rule of that name.
-            name = name.removesuffix(" secret detected")
+            name = name.removesuffix(" secret detected") or name
         return self.rules.find({"ruleId": name}) or RuleView(rule=Rule(id=name), title=name)
 
     def _sighting(self, result: Mapping[str, Any], rule_id: str) -> SecretSighting:
         value = secrets.value_of(self.tool, result)
         return SecretSighting(
-            id=None if value is None else self.redactor.identify(value),
+            id=None if value is None else identify(self.redactor, value.reveal()),
             detector=rule_id,
             in_history=secrets.commit_of(result) is not None,
         )
@@ -199,9 +200,9 @@ class RunReader:
                 start = region.get("startLine")
                 if start.__class__ is int and start >= 1:
                     location.start_line = start
-                    location.end_line = region.get("endLine", start)
-                    location.start_column = region.get("startColumn", 1)
-                    location.end_column = region.get("endColumn")
+                    location.end_line = _from(region.get("endLine"), start, start)
+                    location.start_column = _from(region.get("startColumn"), 1, 1)
+                    location.end_column = _from(region.get("endColumn"), 1, None)
         logical = place.get("logicalLocations")
         if logical:
             location.logical = self._logical_name(logical[0])
@@ -270,6 +271,11 @@ def _not_a_problem(why: str) -> Suppression:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else _EMPTY
+
+
+def _from(value: Any, least: int, default: int | None) -> int | None:
+    """A line or column that is one; else the standard's default."""
+    return value if value.__class__ is int and value >= least else default
 
 
 def _text(value: Any) -> str | None:

@@ -172,7 +172,8 @@ class UriResolver:
         for entry in self._bases.values():
             if isinstance(entry, Mapping) and isinstance(entry.get("uri"), str):
                 found.append(entry["uri"])
-        for invocation in run.get("invocations") or ():
+        invocations = run.get("invocations")
+        for invocation in invocations if isinstance(invocations, list) else ():
             if isinstance(invocation, Mapping):
                 directory = invocation.get("workingDirectory")
                 if isinstance(directory, Mapping) and isinstance(directory.get("uri"), str):

@@ -105,7 +105,7 @@ def _locks(path: Path) -> bool:
         case "go.mod":
             return any(line.lstrip().startswith("require") for line in text.splitlines())
         case "pom.xml":
-            return "<dependency>" in text
+            return re.search(r"<dependency[\s/>]", text) is not None
         case "pnpm-lock.yaml":
             return "\npackages:" in text
         case "gradle.lockfile":

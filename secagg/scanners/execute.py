@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ def run_jobs(
     Jobs in the lane ``heavy`` (CodeQL) start first and hold one slot at a time, so that the
     others go on beside them; with a single slot they come last, so that nobody waits for
     them. A job that cancellation kept from starting gives a failed run. ``on_event`` is
-    called by one thread at a time.
+    called by one thread at a time; what it raises is ignored.
     """
     return _Queue(jobs, parallel, cancellation, on_event).run()
 
@@ -129,7 +130,8 @@ class _Queue:
                 mode=job.mode,
                 run=run,
             )
-            with self._telling:
+            # A display that fails must not cost a tool's result.
+            with self._telling, contextlib.suppress(Exception):
                 self._on_event(event)
 
 

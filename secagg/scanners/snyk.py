@@ -8,6 +8,7 @@ permission. It builds what it has to (Gradle, Maven, Python): it runs the target
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,7 @@ MAKE = Make(
 NO_TOKEN = "Snyk has no token"
 TOKEN_HINT = "set SNYK_TOKEN, or run `snyk auth` as the user that scans"
 _TOKENS = ("SNYK_TOKEN", "SNYK_OAUTH_TOKEN")
+_LONGEST = 2000
 _NO_POLICY = "version: v1.25.0\nignore: {}\npatch: {}\n"
 _EXIT = {
     69: "Snyk's service is unavailable",
@@ -217,7 +219,7 @@ class SnykJob(ProgramJob):
     def _failure(self, result: Result) -> Unusable:
         stderr = result.stderr.read_text("utf-8", "replace")[-20_000:]
         said = _error_in(result.stdout)
-        if "MissingApiToken" in stderr or "authenticated account" in stderr + (said or ""):
+        if re.search(r"MissingApiToken|authenticated account", f"{said} {stderr}"):
             return Unusable(NO_TOKEN, TOKEN_HINT)
         if result.code in _EXIT:
             return Unusable(_EXIT[result.code], said)
@@ -322,11 +324,17 @@ def _is_error(part: Mapping[str, Any]) -> bool:
 
 
 def _error_in(stdout: Path) -> str | None:
-    """The message of ``{"ok": false, "error": ...}``, which Snyk writes instead of a report."""
+    """The message of ``{"ok": false, "error": ...}``, which Snyk writes instead of a report.
+
+    Some errors (a missing token) are printed there as they are, with a stack: its first line.
+    """
     try:
-        document = json.loads(stdout.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        text = stdout.read_text("utf-8", "replace").strip()
+        document = json.loads(text)
+    except (OSError, RecursionError):
         return None
+    except ValueError:
+        return text.partition("\n")[0][:_LONGEST] or None
     if isinstance(document, dict) and isinstance(document.get("error"), str):
-        return str(document["error"]).strip()[:2000]
+        return str(document["error"]).strip()[:_LONGEST]
     return None

@@ -543,16 +543,20 @@ def test_an_advisory_id_makes_a_vulnerability() -> None:
         (
             "Trivy",
             {"id": "CVE-2018-18074", "properties": {"tags": ["vulnerability"]}},
-            "Package: requests\nInstalled Version: 2.19.0\nVulnerability CVE-2018-18074\n"
-            "Fixed Version: 2.20.0",
+            (
+                "Package: requests\nInstalled Version: 2.19.0\nVulnerability CVE-2018-18074\n"
+                "Fixed Version: 2.20.0"
+            ),
             ("generic", "requests", "2.19.0"),
             ("CVE-2018-18074",),
         ),
         (
             "Grype",
             {"id": "CVE-2020-8203-lodash"},
-            "A high vulnerability in npm package: lodash, version 4.17.4 was found at: "
-            "/package-lock.json",
+            (
+                "A high vulnerability in npm package: lodash, version 4.17.4 was found at: "
+                "/package-lock.json"
+            ),
             ("npm", "lodash", "4.17.4"),
             ("CVE-2020-8203",),
         ),
@@ -570,8 +574,10 @@ def test_an_advisory_id_makes_a_vulnerability() -> None:
         (
             "osv-scanner",
             {"id": "CVE-2022-24713"},
-            "Package 'regex@1.5.1' is vulnerable to 'CVE-2022-24713' "
-            "(also known as 'RUSTSEC-2022-0013', 'GHSA-m5pq-gvj9-9vr8').",
+            (
+                "Package 'regex@1.5.1' is vulnerable to 'CVE-2022-24713' "
+                "(also known as 'RUSTSEC-2022-0013', 'GHSA-m5pq-gvj9-9vr8')."
+            ),
             ("generic", "regex", "1.5.1"),
             ("CVE-2022-24713", "RUSTSEC-2022-0013", "GHSA-m5pq-gvj9-9vr8"),
         ),

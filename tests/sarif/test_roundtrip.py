@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sarif_om  # type: ignore[import-untyped]
+import sarif_om
 
 from secagg.redact import Redactor
 from secagg.sarif import SarifRun, read, write

@@ -53,5 +53,5 @@ def iac_finding(mask: Masker, project: Project, issue: Entry) -> Finding:
             provider=mask.optional(any_text(issue, "type")),
         ),
         fix=mask.optional(any_text(described, "resolve") or any_text(issue, "resolve")),
-        references=tuple(mask[url] for url in any_texts(issue, "references")),
+        references=mask.all(any_texts(issue, "references")),
     )

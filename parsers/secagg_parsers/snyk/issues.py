@@ -163,7 +163,7 @@ class Issues:
         mask = self._mask
         is_license = text(row, "type") == "license" or rule_id.startswith("snyk:lic:")
         title = mask[any_text(row, "title") or rule_id]
-        references = tuple(mask[url] for url in _urls(row))
+        references = mask.all(_urls(row))
         identifiers = any_mapping(row, "identifiers")
         others = [
             name for key in identifiers if key != "CWE" for name in any_texts(identifiers, key)

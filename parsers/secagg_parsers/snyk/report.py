@@ -36,6 +36,15 @@ class SnykReport:
                 odd(self._parsed, f"[{index}]", f"the entry is {kind_of(entry)}, not a project")
             elif (failure := self._failure(entry)) is not None:
                 failures.append(failure)
+            elif not any(key in entry for key in _ISSUES):
+                # It would pass for a project in which nothing was found.
+                if one:
+                    raise ReportError(
+                        "this is no report of snyk: it has no list of issues",
+                        report=self._report.name,
+                        hint="write it with snyk test --json",
+                    )
+                odd(self._parsed, f"[{index}]", "the entry has no list of issues")
             else:
                 self._project(entry, where, None)
         if failures and len(failures) == len(projects):

@@ -13,6 +13,8 @@ from secagg_parsers.trivy.report import TrivyReport
 
 __all__ = ["TrivyParser"]
 
+_SCHEMA = 2
+
 
 class TrivyParser:
     """Understands reports of Trivy."""
@@ -42,10 +44,17 @@ class TrivyParser:
             document = {"Results": document}
         if not isinstance(document, dict):
             raise ReportError("this is no report of trivy", report=report.name, offset=0)
-        if document and shape_of(report) is None and not document.get("Results") == []:
+        if shape_of(report) is None and document.get("Results") != []:
             raise ReportError(
                 "this is no report of trivy: it has neither Results nor an artifact",
                 report=report.name,
                 hint="write it with trivy --format json",
+            )
+        version = document.get("SchemaVersion")
+        if version is not None and version != _SCHEMA:
+            raise ReportError(
+                f"this is a report of trivy in a schema that is not known (not {_SCHEMA})",
+                report=report.name,
+                hint="its entries may mean something else: see whether a newer secagg reads it",
             )
         return TrivyReport(report, context).read(document)

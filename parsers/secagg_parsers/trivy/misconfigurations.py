@@ -71,7 +71,7 @@ class Misconfigurations:
                 provider=mask.optional(any_text(cause, "Provider")),
             ),
             fix=resolution,
-            references=any_texts(entry, "References"),
+            references=mask.all(any_texts(entry, "References")),
         )
 
     def _rule(

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from secagg.finding import Finding, Kind, Rule, SecretSighting
 from secagg.parsing import ParseContext
+from secagg.secretidentity import identify
 from secagg.severity import of_word
 from secagg_parsers.fields import Entry, OddEntry, any_text, needed, position, text, whole
-from secagg_parsers.masking import REVOKE, Masker, identify
+from secagg_parsers.masking import REVOKE, Masker
 from secagg_parsers.places import Lines
 from secagg_parsers.trivy.artifact import Target
 

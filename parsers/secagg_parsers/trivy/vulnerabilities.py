@@ -164,7 +164,7 @@ class Vulnerabilities:
         mask = self._mask
         title = any_text(entry, "Title")
         description = any_text(entry, "Description")
-        references = tuple(mask[url] for url in any_texts(entry, "References"))
+        references = mask.all(any_texts(entry, "References"))
         vendor_ids = any_texts(entry, "VendorIDs")
         shown = mask[title or _first_sentence(description) or rule_id]
         return _Advisory(

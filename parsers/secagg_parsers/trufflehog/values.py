@@ -7,8 +7,8 @@ import binascii
 from collections.abc import Iterator
 
 from secagg.redact import Redactor
+from secagg.secretidentity import identify
 from secagg_parsers.fields import Entry
-from secagg_parsers.masking import identify
 
 # Parts of a credential that are no secret; scrubbed from all texts they would only hide words.
 _PUBLIC_PARTS = frozenset(

@@ -1,0 +1,115 @@
+"""secagg's stages on one made workload, each against the floor of the same round.
+
+The floor is what any program must do that reads these reports and writes this SARIF file:
+``orjson.loads`` of all inputs and ``orjson.dumps`` of the output.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from bench.measure import Figure, timed
+from bench.workload import FILES
+from secagg import policy
+from secagg.components import Component
+from secagg.identity import mark_findings
+from secagg.merge import MergedSet, merge
+from secagg.parsing import ParseContext, RawReport, choose, installed_parsers
+from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.sarifruns import sarif_runs
+from secagg.policy import judge
+from secagg.redact import Redactor
+from secagg.sarif import write
+from secagg.scanners.base import Status, ToolRun
+
+FLOOR = "floor (orjson.loads of the inputs + orjson.dumps of the output)"
+STAGES = ("read", "normalize", "merge", "judge", "write")
+
+
+class Pass:
+    """One way through all stages."""
+
+    def __init__(self, inputs: dict[str, bytes]) -> None:
+        self.inputs = inputs
+        self.redactor = Redactor(b"a key that is only for measuring")
+        self.results: list[ToolResult] = []
+        self.merged = MergedSet()
+        self.output = b""
+
+    def read(self) -> None:
+        """Raw reports to findings."""
+        parsers = installed_parsers()
+        context = ParseContext(redactor=self.redactor)
+        for name, data in self.inputs.items():
+            report = RawReport(name=name, data=data)
+            parsed = choose(report, parsers).parse(report, context)
+            run = ToolRun(tool=parsed.tool, status=Status.COMPLETE, mode=name)
+            self.results.append(ToolResult(run=run, parsed=[parsed]))
+
+    def normalize(self) -> None:
+        """Scrub, and give every finding its identity."""
+        reports = [parsed for result in self.results for parsed in result.parsed]
+        self.redactor.scrub_reports(reports)
+        mark_findings([f for parsed in reports for f in parsed.findings], None)
+
+    def merge(self) -> None:
+        """Findings to groups."""
+        self.merged = merge(
+            f for result in self.results for parsed in result.parsed for f in parsed.findings
+        )
+
+    def judge(self) -> None:
+        """Groups to a decision by the default policy."""
+        self.decision = judge(policy.load("default"), self.merged, runs=[])
+
+    def write(self) -> None:
+        """Findings to SARIF."""
+        outcome = Outcome(
+            results=self.results,
+            merged=self.merged,
+            decision=self.decision,
+            components=[Component(".").path],
+            started_at=datetime.now(UTC).isoformat(),
+        )
+        out = io.BytesIO()
+        write(out, sarif_runs(outcome))
+        self.output = out.getvalue()
+
+
+def measure(directory: Path, label: str, rounds: int) -> Iterator[Figure]:
+    """Figures for the workload in ``directory``."""
+    inputs = {name: (directory / name).read_bytes() for name in FILES.values()}
+    ratios: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    whole: list[float] = []
+    converting: list[float] = []
+    first = Pass(inputs)
+    for stage in STAGES:
+        getattr(first, stage)()
+    output = orjson.loads(first.output)
+    del first
+    for _ in range(rounds):
+        floor, _ = timed(lambda: _floor(inputs, output))
+        way = Pass(inputs)
+        seconds = {stage: timed(getattr(way, stage))[0] for stage in STAGES}
+        for stage in STAGES:
+            ratios[stage].append(seconds[stage] / floor)
+        converting.append(sum(seconds[s] for s in ("read", "normalize", "write")) / floor)
+        whole.append(sum(seconds.values()) / floor)
+        del way
+    for stage in STAGES:
+        yield Figure.of(f"{stage}, {label}", FLOOR, ratios[stage])
+    yield Figure.of(f"read + normalize + write, {label}", FLOOR, converting)
+    yield Figure.of(f"all stages, {label}", FLOOR, whole)
+
+
+def _floor(inputs: dict[str, bytes], output: object) -> None:
+    for name, data in inputs.items():
+        # TruffleHog writes an object a line, the others one value a file.
+        for value in data.splitlines() if name == FILES["trufflehog"] else (data,):
+            orjson.loads(value)
+    orjson.dumps(output)

@@ -1,0 +1,51 @@
+"""People's decisions on merging: a file in the repository, reviewed like any other."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from secagg.errors import ConfigError
+from secagg.merge import Join, Overrule, Split
+from secagg.merge.overrule_file import read_overrules, write_overrules
+
+NAME = "secagg-merge.yaml"
+
+
+def load_overrules(root: Path) -> list[Overrule]:
+    """The overrules in ``secagg-merge.yaml`` of ``root``; none where there is no such file.
+
+    Raises :class:`ConfigError` naming file, line and key.
+    """
+    file = root / NAME
+    return read_overrules(_read(file), name=NAME) if file.is_file() else []
+
+
+def split(root: Path, identity: str, *, reason: str, apart: tuple[str, ...] = ()) -> Path:
+    """Write down that a group is not one problem; returns the file."""
+    return _add(root, Split(identity=identity, reason=reason, apart=apart))
+
+
+def join(root: Path, identities: tuple[str, ...], *, reason: str) -> Path:
+    """Write down that several groups are one problem; returns the file."""
+    return _add(root, Join(identities=identities, reason=reason))
+
+
+def _add(root: Path, overrule: Overrule) -> Path:
+    file = root / NAME
+    before = _read(file) if file.is_file() else ""
+    after = write_overrules(before, overrule, date=datetime.datetime.now(datetime.UTC).date())
+    # What was written must be readable, or the next scan would end with a usage error.
+    read_overrules(after, name=NAME)
+    try:
+        file.write_text(after, "utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
+    return file
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read ({type(error).__name__})", where=NAME) from None

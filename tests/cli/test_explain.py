@@ -1,0 +1,100 @@
+"""Rows explained from the last scan's own file, and overruled by people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import secagg, summary
+from tests.cli.test_parse import snyk, trivy, written
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    directory = tmp_path / "home"
+    directory.mkdir()
+    return directory
+
+
+def scan(home: Path, *more: str) -> dict[str, str]:
+    """Two tools on one problem; the rows' tools by id."""
+    files: tuple[Path, ...] = (
+        written(home, "a.json", trivy()),
+        written(home, "b.json", snyk()),
+    )
+    ran = secagg(
+        "parse",
+        *files,
+        "--output",
+        home / "out",
+        "--format",
+        "json",
+        *more,
+        bin_dir=home,
+        home=home,
+    )
+    return {i["id"]: " ".join(i["tools"]) for i in json.loads(ran.stdout)["findings"]["items"]}
+
+
+def test_own_file_gives_the_same_rows(home: Path) -> None:
+    rows = scan(home)
+    again = secagg(
+        *("parse", home / "out" / "findings.sarif", "--output", home / "two", "--format", "json"),
+        bin_dir=home,
+        home=home,
+    )
+    assert {i["id"] for i in json.loads(again.stdout)["findings"]["items"]} == set(rows)
+    assert summary(home / "two")["findings"]["total"] == 1
+
+
+def test_explained_by_its_id_or_the_beginning_of_it(home: Path) -> None:
+    (identity,) = scan(home)
+    ran = secagg("explain", identity[:8], "--output", home / "out", bin_dir=home, home=home)
+    assert ran.code == 0, ran
+    assert identity in ran.stdout
+    assert "trivy: CVE-2019-10744" in ran.stdout
+    assert "snyk: SNYK-JS-LODASH-450202" in ran.stdout
+    assert "CVE-2019-10744" in ran.stdout.partition("joined by")[2]
+
+
+def test_unknown_id_and_missing_scan_are_usage_errors(home: Path) -> None:
+    ran = secagg("explain", "deadbeef", bin_dir=home, home=home)
+    assert (ran.code, "run a scan first" in ran.stderr) == (2, True)
+    scan(home)
+    ran = secagg("explain", "deadbeef", "--output", home / "out", bin_dir=home, home=home)
+    assert ran.code == 2
+    assert "deadbeef" in ran.stderr
+
+
+def test_split_and_join_hold_from_the_next_scan_on(home: Path) -> None:
+    (identity,) = scan(home)
+    reason = ("--reason", "they are two problems to us")
+    ran = secagg("merge", "split", identity, *reason, bin_dir=home, home=home)
+    assert ran.code == 0, ran
+    apart = scan(home)
+    assert sorted(apart.values()) == ["snyk", "trivy"]
+    (home / "secagg-merge.yaml").unlink()
+    ran = secagg("merge", "join", *apart, "--reason", "one after all", bin_dir=home, home=home)
+    assert ran.code == 0, ran
+    assert "one after all" in (home / "secagg-merge.yaml").read_text()
+
+
+def test_overrule_that_names_nothing_is_said(home: Path) -> None:
+    scan(home)
+    secagg("merge", "split", "0" * 32, "--reason", "gone", bin_dir=home, home=home)
+    scan(home)
+    warnings = " ".join(summary(home / "out")["warnings"])
+    assert "0" * 32 in warnings
+
+
+def test_merged_view_has_a_result_a_row_with_its_sources(home: Path) -> None:
+    scan(home, "--view", "merged")
+    log = json.loads((home / "out" / "findings.sarif").read_bytes())
+    (result,) = [r for run in log["runs"] for r in run["results"]]
+    assert {s["tool"] for s in result["properties"]["secagg"]["sources"]} == {"snyk", "trivy"}
+    guid = result["correlationGuid"]
+    scan(home)
+    log = json.loads((home / "out" / "findings.sarif").read_bytes())
+    assert [r["correlationGuid"] for run in log["runs"] for r in run["results"]] == [guid, guid]
