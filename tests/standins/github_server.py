@@ -305,6 +305,7 @@ class GitHubServer:
             for alert in self.alerts
             if params.get("state") in (None, alert.state)
             and params.get("tool_name") in (None, alert.tool)
+            and (params.get("ref") is None or params["ref"] == alert.latest[0])
         ]
         found.sort(key=lambda a: a["updated_at"], reverse=True)
         return self._page(found, params, "code-scanning/alerts")
