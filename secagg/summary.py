@@ -87,6 +87,52 @@ class DecisionSummary(_Model):
     reasons: list[str]
 
 
+class AnalysisSummary(_Model):
+    """One analysis as GitHub knows it: a tool and a category."""
+
+    tool: str
+    category: str
+    results: int = Field(ge=0)
+    fate: Literal["planned", "uploaded", "already there", "taken, still being processed", "failed"]
+    error: str | None = None
+
+
+class WithheldSummary(_Model):
+    """A run that was not uploaded, because its missing alerts would count as fixed."""
+
+    tool: str
+    category: str
+    results: int = Field(ge=0)
+    reason: str
+
+
+class UploadSummary(_Model):
+    """An upload. ``given = sum of analyses' results + withheld results + left_out`` holds."""
+
+    repository: str
+    ref: str
+    commit: str
+    dry_run: bool = False
+    given: int = Field(ge=0, description="results that were to be uploaded")
+    shown: int = Field(ge=0, description="results of the analyses that GitHub keeps and shows")
+    analyses: list[AnalysisSummary] = Field(default_factory=list)
+    withheld: list[WithheldSummary] = Field(default_factory=list)
+    left_out: dict[str, int] = Field(default_factory=dict, description="results not sent, by why")
+    mends: dict[str, int] = Field(default_factory=dict, description="what was mended, how often")
+    cuts: dict[str, int] = Field(default_factory=dict, description="what GitHub's limits cut off")
+    truncated: dict[str, int] = Field(default_factory=dict, description="what GitHub cuts off")
+    splits: list[str] = Field(default_factory=list, description="runs that went in parts")
+    suppressed: int = Field(default=0, ge=0, description="suppressed results among those sent")
+    dismissed: int = Field(default=0, ge=0, description="alerts dismissed for a suppression")
+    reopened: int = Field(default=0, ge=0, description="alerts whose suppression has ended")
+    error: str | None = None
+    hint: str | None = None
+    expected: bool = Field(
+        default=False, description="the error lies in the event: such a run may never upload"
+    )
+    warnings: list[str] = Field(default_factory=list)
+
+
 class Summary(_Model):
     schema_version: Literal[1] = 1
     secagg_version: str
@@ -95,4 +141,5 @@ class Summary(_Model):
     tools: list[ToolSummary]
     findings: FindingsSummary
     decision: DecisionSummary
+    upload: UploadSummary | None = None
     warnings: list[str] = Field(default_factory=list)

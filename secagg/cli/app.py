@@ -29,6 +29,8 @@ from secagg.cli.options import (
     ViewName,
     ViewOption,
 )
+from secagg.cli.upload import CommentOption, request_of
+from secagg.cli.upload import upload as upload_command
 
 app = typer.Typer(
     name="secagg",
@@ -75,10 +77,20 @@ def scan(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     no_color: ColourOption = False,
+    upload: Annotated[
+        bool, typer.Option("--upload", help="Upload the results to GitHub code scanning.")
+    ] = False,
+    upload_dry_run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write what would be uploaded into DIR; send nothing."),
+    ] = None,
+    comment: CommentOption = False,
 ) -> None:
     """Scan the repository at PATH with every tool that applies to it."""
     from secagg.pipeline import commands
     from secagg.pipeline.sarifruns import View
+
+    asked = upload or upload_dry_run is not None
 
     screen = commands.Screen(
         json=output_format is OutputFormat.JSON,
@@ -99,8 +111,12 @@ def scan(
             policy=policy,
             config=config,
             screen=screen,
+            upload=request_of(dry_run=upload_dry_run, comment=comment) if asked else None,
         )
     )
+
+
+app.command(name="upload")(upload_command)
 
 
 @app.command()

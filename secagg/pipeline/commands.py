@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from secagg.config import load_config
 from secagg.doctor import examine
@@ -28,6 +29,10 @@ from secagg.render.explanation import explanation_lines
 from secagg.render.progress import Progress, show_progress
 from secagg.render.table import Style, decision_lines, findings_table, tools_table
 from secagg.scanners.base import RunContext
+
+if TYPE_CHECKING:
+    from secagg.github.target import Target
+    from secagg.pipeline.uploadcommands import UploadRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +70,18 @@ def scan(
     policy: str | None,
     config: Path | None,
     screen: Screen,
+    upload: UploadRequest | None = None,
 ) -> int:
     """Run ``secagg scan`` and return its exit code."""
     settings = load_config(path, config)
+    target = None
+    if upload is not None:
+        # What an upload needs is asked before the scan rather than after it.
+        from secagg.pipeline.uploadcommands import target_of_scan
+
+        target = target_of_scan(
+            upload, root=path, view=screen.view, tools=tools, components=components, since=since
+        )
     options = ScanOptions(
         root=path,
         tools=tools,
@@ -80,7 +94,10 @@ def scan(
     progress = Progress.OFF if screen.quiet else Progress.AUTO
     with show_progress(progress, colour=screen.style().colour) as on_event:
         outcome = run_scan(options, settings, on_event)
-    return _finish(outcome, output, screen)
+    code = _finish(outcome, output, screen) if upload is None else 0
+    if upload is not None and target is not None:
+        code = _finish_with_upload(outcome, output, screen, upload, target, path)
+    return code
 
 
 def parse(
@@ -151,6 +168,34 @@ def merge_join(root: Path, identities: Sequence[str], *, reason: str) -> int:
     file = join(root, tuple(identities), reason=reason)
     sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
     return int(ExitCode.PASS)
+
+
+def _finish_with_upload(
+    outcome: Outcome,
+    output: Path,
+    screen: Screen,
+    request: UploadRequest,
+    target: Target,
+    root: Path,
+) -> int:
+    """Write and show the outcome, upload it, and write its summary again with the upload's."""
+    from secagg.github.markdown import account_lines
+    from secagg.pipeline.uploadcommands import upload_outcome, worse
+    from secagg.render.upload import upload_lines
+
+    if not screen.json:
+        _finish(outcome, output, screen)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    done = upload_outcome(outcome, target, request, root=root, screen=screen)
+    outcome.upload = done.summary
+    code = worse(exit_code(outcome), done.exit_code)
+    if screen.json:
+        _finish(outcome, output, screen)
+    else:
+        write_outputs(outcome, output, screen.view)
+        sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
+    return code
 
 
 def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:

@@ -10,6 +10,7 @@ from secagg.merge.groups import MergedSet
 from secagg.parsing import ParsedReport
 from secagg.policy.decision import Decision
 from secagg.scanners.base import ToolRun
+from secagg.summary import UploadSummary
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,3 +34,4 @@ class Outcome:
     started_at: str | None = None
     interrupted: bool = False
     warnings: list[str] = field(default_factory=list)
+    upload: UploadSummary | None = None

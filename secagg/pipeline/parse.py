@@ -53,7 +53,7 @@ def parse_files(
 
 
 def _as_run(file: str, tool: str | None, parsers: dict[str, Parser], redactor: Redactor) -> ToolRun:
-    report = RawReport(name=_name(file), data=_read(file), tool=tool)
+    report = RawReport(name=_name(file), data=read_file(file), tool=tool)
     run = ToolRun(tool=tool or "unknown", mode=report.name, status=Status.COMPLETE)
     try:
         report.tool = choose(report, parsers).tool
@@ -69,7 +69,8 @@ def _name(file: str) -> str:
     return "standard input" if file == STANDARD_INPUT else Path(file).name
 
 
-def _read(file: str) -> bytes:
+def read_file(file: str) -> bytes:
+    """The bytes of ``file`` (``-`` is standard input). Raises :class:`UsageError`."""
     try:
         if file == STANDARD_INPUT:
             return sys.stdin.buffer.read()

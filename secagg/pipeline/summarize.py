@@ -65,6 +65,7 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
             exit_code=exit_code(outcome),
             reasons=list(outcome.decision.reasons),
         ),
+        upload=outcome.upload,
         warnings=outcome.warnings,
     )
 

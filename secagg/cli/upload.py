@@ -1,0 +1,122 @@
+"""``secagg upload`` and the options that it shares with ``secagg scan --upload``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secagg.cli.options import (
+    ConfigOption,
+    FilesArgument,
+    FormatOption,
+    OutputFormat,
+    QuietOption,
+    RootOption,
+)
+
+if TYPE_CHECKING:
+    from secagg.pipeline.uploadcommands import UploadRequest
+
+
+class SuppressedName(StrEnum):
+    """What becomes of suppressed results."""
+
+    DISMISS = "dismiss"
+    OMIT = "omit"
+
+
+RepositoryOption = Annotated[
+    str | None, typer.Option(metavar="OWNER/NAME", help="The repository, if not this one.")
+]
+RefOption = Annotated[
+    str | None, typer.Option(metavar="REF", help="The ref analysed, such as refs/heads/main.")
+]
+CommitOption = Annotated[str | None, typer.Option(metavar="SHA", help="The commit analysed.")]
+ApiUrlOption = Annotated[
+    str | None, typer.Option(metavar="URL", help="The API of a GitHub Enterprise Server.")
+]
+CategoryOption = Annotated[
+    str | None, typer.Option(help="The category, instead of the runs' own ones.")
+]
+SuppressedOption = Annotated[
+    SuppressedName,
+    typer.Option(help="Dismiss the alerts of suppressed results (default branch), or omit them."),
+]
+DryRunOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Send nothing; write exactly what would be sent into DIR."),
+]
+CommentOption = Annotated[
+    bool, typer.Option("--comment", help="Keep one comment on the pull request up to date.")
+]
+JournalOption = Annotated[
+    bool, typer.Option("--journal/--no-journal", help="Remember what was sent, and send it once.")
+]
+
+
+def upload(
+    files: FilesArgument,
+    root: RootOption = Path(),
+    repository: RepositoryOption = None,
+    ref: RefOption = None,
+    commit: CommitOption = None,
+    api_url: ApiUrlOption = None,
+    category: CategoryOption = None,
+    suppressed: SuppressedOption = SuppressedName.DISMISS,
+    dry_run: DryRunOption = None,
+    comment: CommentOption = False,
+    journal: JournalOption = True,
+    output_format: FormatOption = OutputFormat.TABLE,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Upload FILES to GitHub code scanning, mended and split so that GitHub takes them."""
+    from secagg.pipeline import commands, uploadcommands
+
+    screen = commands.Screen(json=output_format is OutputFormat.JSON, quiet=quiet)
+    request = request_of(
+        repository=repository,
+        ref=ref,
+        commit=commit,
+        api_url=api_url,
+        category=category,
+        suppressed=suppressed,
+        dry_run=dry_run,
+        comment=comment,
+        journal=journal,
+    )
+    raise typer.Exit(
+        uploadcommands.upload_files(files, request, root=root, config=config, screen=screen)
+    )
+
+
+def request_of(
+    *,
+    repository: str | None = None,
+    ref: str | None = None,
+    commit: str | None = None,
+    api_url: str | None = None,
+    category: str | None = None,
+    suppressed: SuppressedName = SuppressedName.DISMISS,
+    dry_run: Path | None = None,
+    comment: bool = False,
+    journal: bool = True,
+) -> UploadRequest:
+    """The options as the pipeline takes them."""
+    from secagg.github.target import Asked
+    from secagg.pipeline import upload as uploading
+    from secagg.pipeline import uploadcommands
+
+    return uploadcommands.UploadRequest(
+        asked=Asked(repository=repository, ref=ref, commit=commit, api_url=api_url),
+        options=uploading.UploadOptions(
+            category=category,
+            suppressed=uploading.Suppressed(suppressed.value),
+            dry_run=dry_run,
+            comment=comment,
+        ),
+        use_journal=journal,
+    )

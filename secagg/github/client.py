@@ -1,0 +1,247 @@
+"""HTTP with GitHub: one token, one host, retries where GitHub asks for them.
+
+Source of the rules on waiting: GitHub Docs, "Best practices for using the REST API" and "Rate
+limits for the REST API".
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from secagg import __version__
+from secagg.github.clock import Clock, SystemClock
+from secagg.github.failures import Failure, GitHubError, of_status
+from secagg.github.token import Token
+
+API_VERSION = "2022-11-28"
+ATTEMPTS = 6
+# Seconds that one request may wait in all before it is given up.
+PATIENCE = 900.0
+_TIMEOUT = httpx.Timeout(60.0, connect=15.0)
+_AGAIN = frozenset({429, 500, 502, 503, 504})
+_MOST_REDIRECTS = 5
+_LONGEST_TEXT = 500
+_LONGEST_PAUSE = 60.0
+
+
+class Transient(Exception):
+    """A failure that may pass. ``wait`` is how long GitHub asks to wait, in seconds."""
+
+    def __init__(self, error: GitHubError, wait: float | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.wait = wait
+
+
+class Client:
+    """Requests to one GitHub with one token; for use in a ``with`` statement.
+
+    A refusal raises :class:`GitHubError` at once. Rate limits, server errors and broken
+    connections are tried again, up to ``attempts`` times and for ``patience`` seconds.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        token: Token,
+        *,
+        clock: Clock | None = None,
+        attempts: int = ATTEMPTS,
+        patience: float = PATIENCE,
+        timeout: httpx.Timeout = _TIMEOUT,
+    ) -> None:
+        self._api_url = api_url
+        self._token = token
+        self.clock = clock or SystemClock()
+        self._attempts = attempts
+        self._patience = patience
+        self._http = httpx.Client(
+            timeout=timeout,
+            follow_redirects=False,
+            headers={
+                "Accept": "application/vnd.github+json",
+                "X-GitHub-Api-Version": API_VERSION,
+                "User-Agent": f"secagg/{__version__}",
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON value at ``path``."""
+        return self._json(self.request("GET", path, params=params))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON answer to ``body``."""
+        return self._json(self.request("POST", path, body=body))
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON answer to a change."""
+        return self._json(self.request("PATCH", path, body=body))
+
+    def pages(self, path: str, **params: Any) -> Iterator[Any]:
+        """Every item of a list that GitHub gives in pages, in its order."""
+        response = self.request("GET", path, params={"per_page": 100, **params})
+        while True:
+            items = self._json(response)
+            yield from items if isinstance(items, list) else ()
+            following = response.links.get("next", {}).get("url")
+            if not following:
+                return
+            response = self.request("GET", following)
+
+    def mask(self, text: str) -> str:
+        """``text`` without the token."""
+        return self._token.mask(text)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
+        """One request with its retries. Raises :class:`GitHubError` once it is final."""
+        started = self.clock.now()
+
+        def too_long(state: RetryCallState) -> bool:
+            waited = self.clock.now() - started + state.upcoming_sleep
+            return state.attempt_number >= self._attempts or waited > self._patience
+
+        retrying = Retrying(
+            sleep=self.clock.sleep,
+            wait=_pause,
+            stop=too_long,
+            retry=retry_if_exception_type(Transient),
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, method, path, params, body)
+        except Transient as given_up:
+            raise given_up.error from None
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+    ) -> httpx.Response:
+        url = path if "://" in path else f"{self._api_url}{path}"
+        for _ in range(_MOST_REDIRECTS):
+            self._stay(url)
+            try:
+                response = self._http.request(
+                    method, url, params=params, json=body, headers=self._token.header()
+                )
+            except httpx.TransportError as error:
+                raise self._broken(error) from None
+            if response.is_success:
+                return response
+            if not response.has_redirect_location:
+                raise self._refused(response)
+            url, params = str(response.url.join(response.headers["location"])), None
+            if response.status_code == 303:
+                method, body = "GET", None
+        raise GitHubError(Failure.REDIRECT, "too many redirects")
+
+    def _stay(self, url: str) -> None:
+        """Raise :class:`GitHubError` for an address that the token must not go to."""
+        ours, theirs = urlsplit(self._api_url), urlsplit(url)
+        if (ours.scheme, ours.hostname, ours.port) != (theirs.scheme, theirs.hostname, theirs.port):
+            raise GitHubError(Failure.REDIRECT, str(theirs.hostname))
+
+    def _broken(self, error: httpx.TransportError) -> Exception:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return GitHubError(Failure.CERTIFICATE)
+        # Its own text is not shown: it may quote what was sent.
+        failure = GitHubError(Failure.CONNECTION, type(error).__name__)
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+            return failure
+        return Transient(failure)
+
+    def _refused(self, response: httpx.Response) -> Exception:
+        said = self._said(response)
+        wait, limited = self._asked_to_wait(response)
+        failure = of_status(response.status_code, said, limited=limited)
+        error = GitHubError(failure, said, status=response.status_code)
+        limits = (Failure.RATE_LIMIT, Failure.SECONDARY_LIMIT)
+        if response.status_code in _AGAIN or failure in limits:
+            if failure is Failure.SECONDARY_LIMIT and wait is None:
+                wait = 60.0
+            return Transient(error, wait)
+        return error
+
+    def _asked_to_wait(self, response: httpx.Response) -> tuple[float | None, bool]:
+        """Seconds to wait by the headers, and whether they speak of a limit."""
+        after = response.headers.get("retry-after", "").strip()
+        if after.isdecimal():
+            return float(after), True
+        if after:
+            try:
+                return max(0.0, parsedate_to_datetime(after).timestamp() - self.clock.now()), True
+            except ValueError:
+                return None, True
+        if response.headers.get("x-ratelimit-remaining") == "0":
+            reset = response.headers.get("x-ratelimit-reset", "")
+            # A second more, as clocks are not the same.
+            seconds = max(0.0, float(reset) - self.clock.now()) + 1 if reset.isdecimal() else None
+            return seconds, True
+        return None, False
+
+    def _said(self, response: httpx.Response) -> str:
+        try:
+            answer = response.json()
+        except ValueError:
+            return ""
+        if not isinstance(answer, Mapping):
+            return ""
+        parts = [answer.get("message"), *(answer.get("errors") or ())]
+        texts = (p.get("message") if isinstance(p, Mapping) else p for p in parts)
+        said = "; ".join(" ".join(text.split()) for text in texts if isinstance(text, str))
+        return self.mask(said)[:_LONGEST_TEXT]
+
+    def _json(self, response: httpx.Response) -> Any:
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except ValueError:
+            raise GitHubError(
+                Failure.CONNECTION, "the answer is no JSON", status=response.status_code
+            ) from None
+
+
+def _pause(state: RetryCallState) -> float:
+    """As long as GitHub asks for, else longer each time, with jitter so that jobs part."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    times = 2.0 ** (state.attempt_number - 1)
+    wait = error.wait if isinstance(error, Transient) else None
+    if wait is not None:
+        secondary = isinstance(error, Transient) and (
+            error.error.failure is Failure.SECONDARY_LIMIT and wait == _LONGEST_PAUSE
+        )
+        return (wait * times if secondary else wait) + random.uniform(0.0, 1.0)  # noqa: S311
+    return min(_LONGEST_PAUSE, times) * random.uniform(0.5, 1.5)  # noqa: S311

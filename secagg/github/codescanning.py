@@ -1,0 +1,99 @@
+"""The endpoints of code scanning that take and tell of analyses.
+
+Source: GitHub Docs, "REST API endpoints for code scanning", API version 2022-11-28.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from secagg.github.client import Client
+from secagg.github.event import mapping, text_at
+from secagg.github.failures import Failure, GitHubError
+from secagg.github.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processing:
+    """What became of an upload: ``status`` is pending, complete or failed."""
+
+    status: str
+    errors: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """A processed run, as GitHub lists it. ``at`` is seconds since 1970."""
+
+    tool: str
+    category: str
+    commit: str
+    results: int
+    at: float
+
+
+class CodeScanning:
+    """Code scanning of one repository."""
+
+    def __init__(self, client: Client, target: Target) -> None:
+        self._client = client
+        self._target = target
+        self._base = f"/repos/{target.repository}/code-scanning"
+
+    def upload(self, gzipped: bytes) -> str:
+        """Send a SARIF file; returns the id to ask after it by."""
+        answer = self._client.post(
+            f"{self._base}/sarifs",
+            {
+                "commit_sha": self._target.commit,
+                "ref": self._target.ref,
+                "sarif": base64.b64encode(gzipped).decode("ascii"),
+            },
+        )
+        sarif_id = text_at(mapping(answer), "id")
+        if sarif_id is None:
+            raise GitHubError(Failure.CONNECTION, "GitHub took the upload but gave it no id")
+        return sarif_id
+
+    def processing(self, sarif_id: str) -> Processing:
+        """How far GitHub is with an upload."""
+        answer = mapping(self._client.get(f"{self._base}/sarifs/{sarif_id}"))
+        errors = answer.get("errors")
+        return Processing(
+            status=str(answer.get("processing_status")),
+            errors=[
+                self._client.mask(e)
+                for e in (errors if isinstance(errors, list) else ())
+                if isinstance(e, str)
+            ],
+        )
+
+    def analyses(self, tool: str) -> Iterator[Analysis]:
+        """The analyses of ``tool`` on the target's ref, newest first."""
+        listed = self._client.pages(f"{self._base}/analyses", ref=self._target.ref, tool_name=tool)
+        for item in listed:
+            if isinstance(item, dict) and text_at(item, "tool", "name") == tool:
+                yield _analysis(item, tool)
+
+
+def _analysis(item: dict[str, Any], tool: str) -> Analysis:
+    count = item.get("results_count")
+    return Analysis(
+        tool=tool,
+        category=text_at(item, "category") or "",
+        commit=text_at(item, "commit_sha") or "",
+        results=count if isinstance(count, int) else 0,
+        at=_seconds(text_at(item, "created_at")),
+    )
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return 0.0
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

@@ -1,0 +1,48 @@
+"""One comment on a pull request, kept up to date in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from secagg.github.client import Client
+from secagg.github.event import text_at
+from secagg.github.failures import GitHubError
+from secagg.github.limits import LONGEST_COMMENT
+
+MARK = "<!-- secagg -->"
+_CUT = "\n\nThe rest does not fit into a comment.\n"
+_WORKFLOW = "github-actions[bot]"
+
+
+def put_comment(client: Client, repository: str, number: int, body: str) -> None:
+    """Write ``body`` into our comment on pull request ``number``, or make one.
+
+    A comment is ours if it begins with our mark and this token's user wrote it: anybody can
+    write the mark. Raises :class:`secagg.github.failures.GitHubError`.
+    """
+    text = f"{MARK}\n{body}"
+    if len(text) > LONGEST_COMMENT:
+        kept = text[: LONGEST_COMMENT - len(_CUT)]
+        text = kept[: kept.rfind("\n") + 1] + _CUT
+    issues = f"/repos/{repository}/issues"
+    login = _login(client)
+    for comment in client.pages(f"{issues}/{number}/comments"):
+        if isinstance(comment, Mapping) and _ours(comment, login):
+            if comment.get("body") != text:
+                client.patch(f"{issues}/comments/{comment['id']}", {"body": text})
+            return
+    client.post(f"{issues}/{number}/comments", {"body": text})
+
+
+def _ours(comment: Mapping[str, Any], login: str) -> bool:
+    body = text_at(comment, "body") or ""
+    return body.startswith(MARK) and text_at(comment, "user", "login") == login
+
+
+def _login(client: Client) -> str:
+    """Who this token writes as; a workflow's own token may not ask that."""
+    try:
+        return text_at(client.get("/user") or {}, "login") or _WORKFLOW
+    except GitHubError:
+        return _WORKFLOW

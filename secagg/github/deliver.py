@@ -1,0 +1,282 @@
+"""Sending a plan: each analysis once, confirmed, and what went wrong said by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from secagg.github.category import is_part_of
+from secagg.github.client import Client
+from secagg.github.codescanning import CodeScanning, Processing
+from secagg.github.failures import Failure, GitHubError, of_processing
+from secagg.github.journal import Entry, Journal, State
+from secagg.github.limits import Limits
+from secagg.github.payload import compressed, digest, sarif_log
+from secagg.github.preflight import Part, Plan, deliveries
+from secagg.github.split import set_category
+from secagg.github.target import Target
+
+# Seconds between looks at an upload that is being processed, as codeql-action takes them.
+LOOKS = (5.0, 10.0, 20.0, 40.0, 80.0)
+# And between looks for one of which we do not know whether it arrived.
+_SEARCHES = (0.0, 10.0, 20.0)
+# Clocks of two machines may differ by this many seconds.
+_SKEW = 300.0
+_UNCONFIRMED = (
+    "GitHub has not said yet whether it could process the upload; the next run asks again"
+)
+
+
+class Fate(StrEnum):
+    """What became of one analysis."""
+
+    UPLOADED = "uploaded"
+    ALREADY_THERE = "already there"
+    UNCONFIRMED = "taken, still being processed"
+    FAILED = "failed"
+
+
+@dataclass(slots=True, kw_only=True)
+class Sent:
+    """One analysis and its fate. ``results`` are those in it."""
+
+    tool: str
+    category: str
+    results: int
+    suppressed: int
+    fate: Fate
+    error: GitHubError | None = None
+
+
+@dataclass(slots=True)
+class Delivered:
+    """All fates, and what else there is to say. ``error`` is the first failure."""
+
+    sent: list[Sent] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def error(self) -> GitHubError | None:
+        return next((s.error for s in self.sent if s.error is not None), None)
+
+    def count(self, *fates: Fate) -> int:
+        """Results in the analyses of these fates."""
+        return sum(s.results for s in self.sent if s.fate in fates)
+
+
+class Delivery:
+    """Sends plans to one target."""
+
+    def __init__(
+        self,
+        client: Client,
+        target: Target,
+        journal: Journal,
+        on_line: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._scanning = CodeScanning(client, target)
+        self._clock = client.clock
+        self._target = target
+        self._journal = journal
+        self._say = on_line
+        self._done = Delivered()
+        self._asked: dict[str, Processing | None] = {}
+
+    def deliver(self, plan: Plan) -> Delivered:
+        """Send what GitHub does not have, and wait until it is processed.
+
+        Nothing is raised for a refusal: every part has its fate. After a failure that lies
+        with the repository or the token the rest is not tried, and shares it.
+        """
+        todo = [part for part in plan.parts if not self._known(part)]
+        self._send_all(deliveries(todo, plan.limits), plan.limits)
+        if self._done.error is None:
+            self._retire(plan)
+        if self._journal.broken is not None:
+            self._done.warnings.append(f"the journal cannot be kept: {self._journal.broken}")
+        return self._done
+
+    def _send_all(self, packs: Sequence[list[Part]], limits: Limits) -> None:
+        for number, parts in enumerate(packs):
+            error = self._send(parts)
+            if error is None:
+                continue
+            if error.failure in (Failure.REJECTED, Failure.TOO_LARGE) and len(parts) > 1:
+                # One of them is to blame: the others shall not go down with it.
+                self._say(f"{error.message}; each analysis is sent alone")
+                for part in parts:
+                    alone = self._send([part])
+                    if alone is not None:
+                        self._fail([part], alone)
+                continue
+            self._fail(parts, error)
+            if error.of_settings or error.failure is Failure.UNAVAILABLE:
+                for rest in packs[number + 1 :]:
+                    self._fail(rest, error)
+                return
+
+    def _send(self, parts: Sequence[Part]) -> GitHubError | None:
+        data = compressed(sarif_log([part.run for part in parts]))
+        self._write(parts, State.SENDING)
+        names = ", ".join(f"{part.tool} {part.category}" for part in parts)
+        self._say(f"uploading {names} ({len(data)} bytes)")
+        try:
+            sarif_id = self._scanning.upload(data)
+        except GitHubError as error:
+            if error.failure not in (Failure.CONNECTION, Failure.UNAVAILABLE):
+                self._write(parts, State.FAILED)
+            return error
+        self._write(parts, State.SENT, sarif_id)
+        return self._confirm(parts, sarif_id)
+
+    def _confirm(self, parts: Sequence[Part], sarif_id: str) -> GitHubError | None:
+        """Wait for GitHub to process an upload; its error, or None once the fates are set."""
+        try:
+            processing = self._processed(sarif_id)
+        except GitHubError as error:
+            self._done.warnings.append(f"asking after the upload: {error.message}")
+            processing = None
+        if processing is None:
+            self._done.warnings.append(_UNCONFIRMED)
+            self._put(parts, Fate.UNCONFIRMED)
+            return None
+        if processing.status == "failed":
+            self._write(parts, State.FAILED, sarif_id)
+            return of_processing(processing.errors)
+        self._write(parts, State.COMPLETE, sarif_id)
+        self._put(parts, Fate.UPLOADED)
+        self._done.warnings += [f"GitHub says: {said}" for said in processing.errors]
+        return None
+
+    def _processed(self, sarif_id: str) -> Processing | None:
+        """What became of an upload; None where GitHub takes longer than we wait."""
+        if sarif_id in self._asked:
+            return self._asked[sarif_id]
+        found = None
+        for wait in (0.0, *LOOKS):
+            self._clock.sleep(wait)
+            processing = self._scanning.processing(sarif_id)
+            if processing.status in ("complete", "failed"):
+                found = processing
+                break
+        self._asked[sarif_id] = found
+        return found
+
+    def _known(self, part: Part) -> bool:
+        """True if GitHub has, or is getting, exactly this; its fate is then set."""
+        entry = self._journal.find(self._target.ref, part.tool, part.category)
+        if entry is None or (entry.commit, entry.digest) != (self._target.commit, part.digest):
+            return False
+        state = entry.state
+        if state is State.SENT and entry.sarif_id is not None:
+            state = self._outcome(entry.sarif_id)
+        elif state is State.SENDING and self._arrived(entry):
+            state = State.COMPLETE
+        if state is State.SENT:
+            self._done.warnings.append(_UNCONFIRMED)
+            self._put([part], Fate.UNCONFIRMED)
+            return True
+        if state is not State.COMPLETE:
+            return False
+        if entry.state is not state:
+            self._write([part], state, entry.sarif_id)
+        self._put([part], Fate.ALREADY_THERE)
+        return True
+
+    def _outcome(self, sarif_id: str) -> State:
+        """What became of an upload of an earlier run, as far as GitHub says."""
+        try:
+            processing = self._processed(sarif_id)
+        except GitHubError as error:
+            # An id that GitHub does not know any more was lost on the way.
+            return State.FAILED if error.failure is Failure.NOT_FOUND else State.SENT
+        if processing is None:
+            return State.SENT
+        return State.COMPLETE if processing.status == "complete" else State.FAILED
+
+    def _arrived(self, entry: Entry) -> bool:
+        """Whether an upload of which we know only that it was begun is at GitHub."""
+        self._say(f"looking for {entry.tool} {entry.category}, which an earlier run was sending")
+        for wait in _SEARCHES:
+            self._clock.sleep(wait)
+            try:
+                for analysis in self._scanning.analyses(entry.tool):
+                    if analysis.at < entry.at - _SKEW:
+                        break
+                    if (analysis.category, analysis.commit, analysis.results) == (
+                        entry.category,
+                        entry.commit,
+                        entry.results,
+                    ):
+                        return True
+            except GitHubError:
+                return False
+        return False
+
+    def _retire(self, plan: Plan) -> None:
+        """Empty the parts of a run that was split before and now needs fewer of them."""
+        planned = {(part.tool, part.category) for part in plan.parts}
+        for tool in sorted({part.tool for part in plan.parts}):
+            wholes = [part for part in plan.parts if part.tool == tool and part.category == part.of]
+            try:
+                newest: dict[str, int] = {}
+                for analysis in self._scanning.analyses(tool):
+                    newest.setdefault(analysis.category, analysis.results)
+            except GitHubError as error:
+                self._done.warnings.append(f"asking for former analyses: {error.message}")
+                continue
+            for part in wholes:
+                for category, results in newest.items():
+                    left = is_part_of(category, part.of) and (tool, category) not in planned
+                    if left and results:
+                        self._send_all([[_emptied(part, category)]], plan.limits)
+
+    def _fail(self, parts: Sequence[Part], error: GitHubError) -> None:
+        self._put(parts, Fate.FAILED, error)
+
+    def _put(self, parts: Sequence[Part], fate: Fate, error: GitHubError | None = None) -> None:
+        for part in parts:
+            self._done.sent.append(
+                Sent(
+                    tool=part.tool,
+                    category=part.category,
+                    results=part.results,
+                    suppressed=part.suppressed,
+                    fate=fate,
+                    error=error,
+                )
+            )
+
+    def _write(self, parts: Sequence[Part], state: State, sarif_id: str | None = None) -> None:
+        self._journal.write(
+            *(
+                Entry(
+                    ref=self._target.ref,
+                    commit=self._target.commit,
+                    tool=part.tool,
+                    category=part.category,
+                    digest=part.digest,
+                    results=part.results,
+                    state=state,
+                    at=self._clock.now(),
+                    sarif_id=sarif_id,
+                )
+                for part in parts
+            )
+        )
+
+
+def _emptied(part: Part, category: str) -> Part:
+    run = {**part.run, "results": []}
+    set_category(run, category)
+    return Part(
+        run=run,
+        tool=part.tool,
+        category=category,
+        of=part.of,
+        digest=digest(run),
+        results=0,
+        suppressed=0,
+        gzip_bytes=len(compressed(sarif_log([run]))),
+    )

@@ -1,0 +1,133 @@
+"""What was sent, written down before it is sent, so that a run that was killed is not repeated."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+_MOST_ENTRIES = 2_000
+
+
+class State(StrEnum):
+    """How far an upload came, as far as we know."""
+
+    SENDING = "sending"
+    SENT = "sent"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+class Entry(BaseModel):
+    """The last upload of one tool and category on one ref. ``at`` is seconds since 1970."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    ref: str
+    commit: str
+    tool: str
+    category: str
+    digest: str
+    results: int
+    state: State
+    at: float
+    sarif_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        return "\0".join((self.ref, self.tool, self.category))
+
+
+class _File(BaseModel):
+    entries: list[Entry] = []
+
+
+class Journal:
+    """The entries of one repository at one GitHub, in a file that only this user can read.
+
+    A journal that cannot be read counts as empty, and one that cannot be written is gone
+    without: it saves uploads, it does not decide on them. ``broken`` then says why.
+    """
+
+    def __init__(self, directory: Path | None, api_url: str, repository: str) -> None:
+        name = hashlib.sha256(f"{api_url}\0{repository.lower()}".encode()).hexdigest()[:24]
+        self._path = None if directory is None else directory / f"{name}.json"
+        self.broken: str | None = None
+        self._memory: dict[str, Entry] = {}
+
+    def find(self, ref: str, tool: str, category: str) -> Entry | None:
+        """The last upload of that kind, or None."""
+        return self._read().get("\0".join((ref, tool, category)))
+
+    def write(self, *entries: Entry) -> None:
+        """Remember ``entries`` on disk before this returns."""
+        with self._locked():
+            known = self._read()
+            for entry in entries:
+                known[entry.key] = entry
+            newest = sorted(known.values(), key=lambda e: e.at)[-_MOST_ENTRIES:]
+            self._memory = {entry.key: entry for entry in newest}
+            if self._path is not None and self.broken is None:
+                with self._noting():
+                    _replace(self._path, _File(entries=newest).model_dump_json().encode())
+
+    def _read(self) -> dict[str, Entry]:
+        if self._path is None or self.broken is not None:
+            return self._memory
+        try:
+            read = _File.model_validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return {}
+        return {entry.key: entry for entry in read.entries}
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self._path is None:
+            yield
+            return
+        lock = None
+        with self._noting():
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.broken = error.strerror or type(error).__name__
+
+
+def journal_directory(environ: Mapping[str, str]) -> Path | None:
+    """``secagg/uploads`` below ``XDG_STATE_HOME`` (``~/.local/state``), if there is a home."""
+    state = environ.get("XDG_STATE_HOME")
+    if state and Path(state).is_absolute():
+        return Path(state) / "secagg" / "uploads"
+    home = environ.get("HOME")
+    return Path(home) / ".local" / "state" / "secagg" / "uploads" if home else None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".uploads-")
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,76 @@
+"""The upload in Markdown: for the job summary and for a comment on a pull request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from secagg.finding import Severity
+from secagg.github.findings import ShownResult
+from secagg.render.escape import markdown
+from secagg.summary import UploadSummary
+
+_ROWS = 50
+_LONGEST_TEXT = 200
+
+
+def upload_markdown(upload: UploadSummary) -> str:
+    """What was sent, what was not and why, and what GitHub shows of it."""
+    sent = sum(a.results for a in upload.analyses)
+    withheld = sum(w.results for w in upload.withheld)
+    left_out = sum(upload.left_out.values())
+    counts = (
+        f"{upload.given} results: {sent} in {len(upload.analyses)} analyses "
+        f"(GitHub shows {upload.shown}), {withheld} withheld, {left_out} left out."
+    )
+    lines = ["### Upload to code scanning", "", counts, ""]
+    if upload.error is not None:
+        mark = "note" if upload.expected else "error"
+        lines += [f"**{mark}:** {markdown(upload.error)}", ""]
+        if upload.hint:
+            lines += [markdown(upload.hint), ""]
+    if upload.analyses:
+        lines += ["| tool | category | results | |", "| --- | --- | ---: | --- |"]
+        for analysis in upload.analyses:
+            cells = (analysis.tool, analysis.category, str(analysis.results), analysis.fate)
+            lines.append(f"| {' | '.join(map(markdown, cells))} |")
+        lines.append("")
+    lines += [f"- {markdown(line)}" for line in account_lines(upload)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def account_lines(upload: UploadSummary) -> list[str]:
+    """Everything that was done to results, a line each. Untrusted texts are in them."""
+    lines = [
+        f"withheld: {w.tool} {w.category} ({w.results} results), because {w.reason}"
+        for w in upload.withheld
+    ]
+    lines += [f"left out: {n} because {why}" for why, n in upload.left_out.items()]
+    lines += [f"split: {line}" for line in upload.splits]
+    lines += [f"mended: {n} x {what}" for what, n in upload.mends.items()]
+    lines += [f"cut: {n} x {what}" for what, n in upload.cuts.items()]
+    lines += [f"truncated by GitHub: {n} x {what}" for what, n in upload.truncated.items()]
+    if upload.dismissed or upload.reopened:
+        lines.append(f"alerts: {upload.dismissed} dismissed, {upload.reopened} opened again")
+    return lines + [f"warning: {warning}" for warning in upload.warnings]
+
+
+def findings_markdown(results: Sequence[ShownResult]) -> str:
+    """The most severe results as a table, and how many more there are."""
+    counts = Counter(result.severity for result in results)
+    total = ", ".join(f"{counts[s]} {s}" for s in Severity if counts[s]) or "none"
+    lines = [f"### Findings: {total}", ""]
+    if results:
+        lines += ["| severity | finding | where | tool |", "| --- | --- | --- | --- |"]
+    for result in results[:_ROWS]:
+        text = result.text if len(result.text) <= _LONGEST_TEXT else result.text[:200] + "…"
+        cells = (
+            str(result.severity),
+            f"{result.rule}: {text}",
+            f"{result.path}:{result.line}",
+            result.tool,
+        )
+        lines.append(f"| {' | '.join(map(markdown, cells))} |")
+    if len(results) > _ROWS:
+        lines += ["", f"and {len(results) - _ROWS} more."]
+    return "\n".join(lines) + "\n"

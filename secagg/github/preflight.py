@@ -1,0 +1,191 @@
+"""Before the upload: mend, split, count, and say what GitHub will show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from secagg.errors import UploadError
+from secagg.github.category import categorize, category_of, part_category, tool_of
+from secagg.github.limits import GITHUB, Limits
+from secagg.github.payload import compressed, digest, sarif_log
+from secagg.github.results import is_suppressed, mend_results
+from secagg.github.rules import mend_rules
+from secagg.github.split import halves, set_category, split
+from secagg.github.tally import Tally
+
+# Less than GitHub's limit: the sum of parts compressed alone only comes close to the whole.
+_FILLED = 0.9
+
+
+@dataclass(slots=True, kw_only=True)
+class GivenRun:
+    """A SARIF run to be uploaded: ``run`` is changed in place.
+
+    ``source`` names the file it came from. ``incomplete`` says why it must not be uploaded
+    (GitHub would take the alerts that it lacks for fixed), ``None`` where it may be.
+    """
+
+    run: dict[str, Any]
+    source: str
+    incomplete: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Withheld:
+    """A run that is not uploaded because its tool did not complete."""
+
+    tool: str
+    category: str
+    results: int
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """One analysis as GitHub will see it. ``of`` is the category of the run it is a part of."""
+
+    run: dict[str, Any]
+    tool: str
+    category: str
+    of: str
+    digest: str
+    results: int
+    suppressed: int
+    gzip_bytes: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What will be sent. ``given`` results are all accounted for: see :meth:`check`."""
+
+    given: int
+    parts: list[Part]
+    withheld: list[Withheld]
+    tally: Tally
+    limits: Limits
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """Results in all parts."""
+        return sum(part.results for part in self.parts)
+
+    @property
+    def shown(self) -> int:
+        """Results that GitHub will keep of those."""
+        return sum(min(part.results, self.limits.results_shown) for part in self.parts)
+
+    def check(self) -> None:
+        """Raise :class:`UploadError` if a result is unaccounted for."""
+        withheld = sum(run.results for run in self.withheld)
+        if self.given != self.sent + withheld + self.tally.left_out_count:
+            raise UploadError(
+                f"{self.given} results were given, but {self.sent} to be sent, {withheld} withheld "
+                f"and {self.tally.left_out_count} left out do not add up to that",
+                hint="this is a bug in secagg; nothing was uploaded",
+            )
+
+
+def preflight(
+    given: Sequence[GivenRun],
+    *,
+    root: Path | None = None,
+    category: str | None = None,
+    keep_suppressed: bool = True,
+    limits: Limits = GITHUB,
+) -> Plan:
+    """Mend and split ``given`` so that GitHub takes it, and account for every result.
+
+    ``root`` is the checkout, below which absolute paths are made relative. ``category``
+    replaces those of the runs. With ``keep_suppressed`` suppressed results are sent (to be
+    dismissed afterwards), else left out.
+    """
+    tally = Tally()
+    total = sum(len(entry.run.get("results") or ()) for entry in given)
+    categorize([g.run for g in given], [g.source for g in given], category, tally)
+    plan = Plan(given=total, parts=[], withheld=[], tally=tally, limits=limits)
+    for entry in given:
+        run = entry.run
+        incomplete = entry.incomplete
+        if incomplete is None and not isinstance(run.get("results"), list):
+            incomplete = "the run has no results, so nothing was looked for"
+        if incomplete is not None:
+            plan.withheld.append(
+                Withheld(
+                    tool=tool_of(run),
+                    category=category_of(run),
+                    results=len(run.get("results") or ()),
+                    reason=incomplete,
+                )
+            )
+            continue
+        rules = mend_rules(run, tally, limits)
+        mend_results(
+            run, rules, root=root, tally=tally, limits=limits, keep_suppressed=keep_suppressed
+        )
+        of = category_of(run)
+        whole = len(run["results"])
+        parts = _fitting(split(run, limits), of, plan)
+        if len(parts) > 1:
+            sizes = ", ".join(str(part.results) for part in parts)
+            plan.lines.append(
+                f"{tool_of(run)}, {of}: {whole} results go as {len(parts)} analyses "
+                f"({sizes}), the most severe first"
+            )
+        plan.parts += parts
+    plan.check()
+    return plan
+
+
+def deliveries(parts: Sequence[Part], limits: Limits = GITHUB) -> list[list[Part]]:
+    """``parts`` in files, each within GitHub's limits on runs and size."""
+    packed: list[list[Part]] = []
+    room = 0.0
+    for part in parts:
+        fits = packed and len(packed[-1]) < limits.runs and part.gzip_bytes <= room
+        if not fits or any(_same(part, other) for other in packed[-1]):
+            packed.append([])
+            room = limits.gzip_bytes * _FILLED
+        packed[-1].append(part)
+        room -= part.gzip_bytes
+    return packed
+
+
+def _same(one: Part, other: Part) -> bool:
+    return (one.tool, one.category) == (other.tool, other.category)
+
+
+def _fitting(runs: Sequence[dict[str, Any]], of: str, plan: Plan) -> list[Part]:
+    """Parts of one run, split further until each is small enough as a file of its own."""
+    todo = list(runs)
+    small: list[tuple[dict[str, Any], int]] = []
+    while todo:
+        run = todo.pop(0)
+        size = len(compressed(sarif_log([run])))
+        if size <= plan.limits.gzip_bytes:
+            small.append((run, size))
+        elif len(run["results"]) > 1:
+            todo[:0] = halves(run)
+        else:
+            for result in run["results"]:
+                plan.tally.leave_out("it is too large for GitHub by itself", str(result["ruleId"]))
+    parts = []
+    for number, (run, size) in enumerate(small, 1):
+        if number > 1 or len(small) > 1:
+            set_category(run, part_category(of, number))
+        parts.append(
+            Part(
+                run=run,
+                tool=tool_of(run),
+                category=category_of(run),
+                of=of,
+                digest=digest(run),
+                results=len(run["results"]),
+                suppressed=sum(is_suppressed(r) for r in run["results"]),
+                gzip_bytes=size,
+            )
+        )
+    return parts

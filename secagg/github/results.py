@@ -1,0 +1,161 @@
+"""Results as code scanning needs them, and which of them it would not show."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
+from secagg.github.limits import Limits
+from secagg.github.places import Places, line_of, path_of
+from secagg.github.tally import Tally
+from secagg.sarif.rules import RuleTable
+from secagg.sarif.text import message_text
+
+_NO_PROBLEM = frozenset({"pass", "notApplicable", "informational"})
+_IDENTITY = "secagg/v1"
+
+
+def mend_results(
+    run: dict[str, Any],
+    rules: RuleTable,
+    *,
+    root: Path | None,
+    tally: Tally,
+    limits: Limits,
+    keep_suppressed: bool,
+) -> None:
+    """Mend the results of ``run`` in place; what cannot be shown is left out, and counted."""
+    places = Places(run, root, tally)
+    kept = []
+    for result in run["results"]:
+        why = _not_to_be_sent(result, keep_suppressed=keep_suppressed)
+        if why is None and not places.mend(result):
+            why = "it has no location in a file"
+        if why is not None:
+            tally.leave_out(why, _named(result))
+            continue
+        _mend_message(result, rules, tally)
+        _cut(result, limits, tally)
+        if "secagg/moved" in (result.get("properties") or {}):
+            tally.mend("result against the schema, moved aside what it forbids", _named(result))
+        kept.append(result)
+    run["results"] = kept
+    _add_fingerprints(kept, tally)
+
+
+def is_suppressed(result: Mapping[str, Any]) -> bool:
+    """Whether suppressions are in force: there are some, and all are accepted (3.27.23)."""
+    given = result.get("suppressions")
+    return bool(given) and all(
+        isinstance(s, Mapping) and s.get("status", "accepted") == "accepted" for s in given or ()
+    )
+
+
+def _not_to_be_sent(result: Mapping[str, Any], *, keep_suppressed: bool) -> str | None:
+    # GitHub reads neither kind nor baselineState: it would open an alert for each of these.
+    if result.get("kind", "fail") in _NO_PROBLEM:
+        return f"it is no problem (kind {result['kind']})"
+    if result.get("baselineState") == "absent":
+        return "it is gone since the baseline"
+    if not keep_suppressed and is_suppressed(result):
+        return "it is suppressed"
+    return None
+
+
+def _named(result: Mapping[str, Any]) -> str:
+    rule = result.get("ruleId")
+    try:
+        return f"{rule} in {path_of(result)}"
+    except (KeyError, IndexError, TypeError):
+        return str(rule)
+
+
+def _mend_message(result: dict[str, Any], rules: RuleTable, tally: Tally) -> None:
+    message = result.get("message")
+    if isinstance(message, dict) and isinstance(message.get("text"), str) and message["text"]:
+        return
+    view = rules.find(result)
+    text = ""
+    if view is not None:
+        text = message_text(message, view.strings, view.shared) or view.title or view.rule.id
+    result["message"] = {"text": text or str(result.get("ruleId"))}
+    tally.mend("message without a text", _named(result))
+
+
+def _cut(result: dict[str, Any], limits: Limits, tally: Tally) -> None:
+    for key in ("locations", "relatedLocations"):
+        listed = result.get(key)
+        if not isinstance(listed, list) or len(listed) <= limits.locations_shown:
+            continue
+        tally.truncate("result of which GitHub shows some locations only", _named(result))
+        if len(listed) > limits.locations:
+            result[key] = listed[: limits.locations]
+            tally.cut("result with more locations than GitHub takes", _named(result))
+    flows = result.get("codeFlows")
+    if isinstance(flows, list) and flows:
+        total = sum(len(thread) for thread in _threads(flows))
+        if total > limits.flow_locations_shown:
+            tally.truncate("result of which GitHub shows some steps of its flows", _named(result))
+        if total > limits.flow_locations:
+            result["codeFlows"] = _shortened(flows, limits.flow_locations)
+            tally.cut("result with more steps in its flows than GitHub takes", _named(result))
+
+
+def _threads(flows: list[Any]) -> list[list[Any]]:
+    return [
+        thread["locations"]
+        for flow in flows
+        if isinstance(flow, dict)
+        for thread in flow.get("threadFlows") or ()
+        if isinstance(thread, dict) and isinstance(thread.get("locations"), list)
+    ]
+
+
+def _shortened(flows: list[Any], longest: int) -> list[Any]:
+    """Whole flows as far as they fit; one that is too long by itself keeps both its ends."""
+    kept, left = [], longest
+    for flow in flows:
+        steps = sum(len(thread) for thread in _threads([flow]))
+        if steps <= left:
+            kept.append(flow)
+            left -= steps
+    if kept:
+        return kept
+    thread = max(_threads(flows[:1]), key=len)
+    head = (longest + 1) // 2
+    ends = thread[:head] + thread[len(thread) - (longest - head) :]
+    return [{"threadFlows": [{"locations": ends}]}]
+
+
+def _add_fingerprints(results: list[dict[str, Any]], tally: Tally) -> None:
+    """GitHub knows an alert again by the line hash; without one, lines that move make new alerts.
+
+    What stands in for it is the identity of the finding, or else what is said of which rule
+    and file without numbers; equal ones are numbered in the order of their lines.
+    """
+    without = [r for r in results if not _line_hash(r)]
+    alike: Counter[str] = Counter()
+    for result in sorted(without, key=lambda r: (path_of(r), line_of(r))):
+        given = result.get("partialFingerprints")
+        given = dict(given) if isinstance(given, Mapping) else {}
+        basis = given.get(_IDENTITY)
+        if not isinstance(basis, str) or not basis:
+            said = re.sub(r"\d+", "0", str(result["message"].get("text")))
+            text = "\0".join((str(result.get("ruleId")), path_of(result), said))
+            basis = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        key = f"{result.get('ruleId')}\0{path_of(result)}\0{basis}"
+        alike[key] += 1
+        given[PRIMARY_LOCATION_LINE_HASH] = f"{basis[:32]}:{alike[key]}"
+        result["partialFingerprints"] = given
+        tally.mend("fingerprint that was missing", _named(result))
+
+
+def _line_hash(result: Mapping[str, Any]) -> str | None:
+    given = result.get("partialFingerprints")
+    value = given.get(PRIMARY_LOCATION_LINE_HASH) if isinstance(given, Mapping) else None
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,183 @@
+"""Rules as code scanning needs them: there, with a severity that is a number, and few tags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from secagg.github.limits import Limits
+from secagg.github.tally import Tally
+from secagg.sarif.rules import RuleTable, RuleView
+from secagg.sarif.severity import security_severity
+from secagg.severity import of_word
+
+SEVERITY = "security-severity"
+# Kept first where a rule has more tags than GitHub takes.
+_FIRST = ("security", "external/cwe/", "CWE", "owasp", "vulnerability")
+_LONGEST_NAME = 120
+
+
+def mend_rules(run: dict[str, Any], tally: Tally, limits: Limits) -> RuleTable:
+    """Mend the rules of ``run`` in place, and the references of its results to them.
+
+    Afterwards every result has a ``ruleId`` that a rule of the run has, and every rule's
+    ``security-severity`` is a number from 0.0 to 10.0 written as text, or is not there.
+    """
+    for rule in _all_rules(run):
+        _mend_severity(rule, tally)
+    _add_missing(run, tally)
+    table = RuleTable(run)
+    _raise_severities(run, table, tally)
+    for rule in _all_rules(run):
+        _mend_tags(rule, tally, limits)
+    return RuleTable(run)
+
+
+def severity_of(result: Mapping[str, Any], view: RuleView | None) -> float:
+    """By what GitHub ranks results: the rule's ``security-severity``, else the level's place.
+
+    From 10.0 (worst) to 0.0; an error without a score ranks with high, a warning with
+    medium, a note with low.
+    """
+    if view is not None:
+        # The view's own score was read before mending.
+        properties = view.raw.get("properties")
+        score = _number(properties.get(SEVERITY)) if isinstance(properties, Mapping) else None
+        if score is not None:
+            return score
+    level = result.get("level") or (view.level if view is not None else None) or "warning"
+    return {"error": 7.0, "warning": 4.0, "note": 0.1}.get(str(level), 0.0)
+
+
+def _all_rules(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    tool = run["tool"]
+    for component in (tool["driver"], *(tool.get("extensions") or ())):
+        for rule in component.get("rules") or ():
+            if isinstance(rule, dict):
+                yield rule
+
+
+def _mend_severity(rule: dict[str, Any], tally: Tally) -> None:
+    properties = rule.get("properties")
+    if not isinstance(properties, dict) or SEVERITY not in properties:
+        return
+    given = properties[SEVERITY]
+    mended = _as_severity(given)
+    if mended == given and mended is not None:
+        return
+    if mended is None:
+        del properties[SEVERITY]
+    else:
+        properties[SEVERITY] = mended
+    tally.mend("security-severity that is no number from 0.0 to 10.0", str(rule.get("id")))
+
+
+def _as_severity(given: Any) -> str | None:
+    score = _number(given)
+    if score is not None:
+        if isinstance(given, str) and 0.0 <= score <= 10.0:
+            return given
+        return None if score < 0.0 else f"{min(score, 10.0):.1f}"
+    if isinstance(given, str):
+        severity, known = of_word(given.strip())
+        return security_severity(severity, None) if known else None
+    return None
+
+
+def _number(given: Any) -> float | None:
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        return None
+    try:
+        score = float(given)
+    except ValueError:
+        return None
+    return score if math.isfinite(score) else None
+
+
+def _add_missing(run: dict[str, Any], tally: Tally) -> None:
+    """A rule for every id that results name and no rule has; an index that is wrong goes."""
+    table = RuleTable(run)
+    rules: list[Any] = run["tool"]["driver"].setdefault("rules", [])
+    added: set[str] = set()
+    for result in run["results"]:
+        view = table.find(result)
+        if view is None:
+            result["ruleId"] = _name_of(result)
+            tally.mend("result that names no rule", result["ruleId"])
+        elif view.raw and "ruleId" not in result and not result.get("rule"):
+            result["ruleId"] = view.rule.id
+        rule_id = result.get("ruleId")
+        if rule_id is None or (view is not None and view.raw):
+            _drop_wrong_index(result, view, rules, tally)
+            continue
+        result.pop("ruleIndex", None)
+        result.pop("rule", None)
+        if rule_id not in added:
+            added.add(rule_id)
+            rules.append({"id": rule_id, "shortDescription": {"text": rule_id}})
+            tally.mend("rule that results name and the file lacks", rule_id)
+
+
+def _drop_wrong_index(
+    result: dict[str, Any], view: RuleView | None, rules: list[Any], tally: Tally
+) -> None:
+    index = result.get("ruleIndex")
+    if index is None or view is None or result.get("rule"):
+        return
+    if not (isinstance(index, int) and 0 <= index < len(rules) and rules[index] is view.raw):
+        del result["ruleIndex"]
+        result.setdefault("ruleId", view.rule.id)
+        tally.mend("ruleIndex that means another rule", str(result["ruleId"]))
+
+
+def _name_of(result: Mapping[str, Any]) -> str:
+    """A name for a rule that has none: what its result says, without what changes."""
+    message = result.get("message")
+    text = message.get("text") if isinstance(message, Mapping) else None
+    words = [w for w in str(text or "").split() if not any(c.isdigit() for c in w)]
+    return " ".join(words)[:_LONGEST_NAME] or "unnamed rule"
+
+
+def _raise_severities(run: dict[str, Any], table: RuleTable, tally: Tally) -> None:
+    """GitHub reads the severity from the rule only: it gets the highest of its results."""
+    highest: dict[int, tuple[dict[str, Any], float]] = {}
+    for result in run["results"]:
+        properties = result.get("properties")
+        given = properties.get(SEVERITY) if isinstance(properties, Mapping) else None
+        if given is None:
+            continue
+        said = _as_severity(given)
+        view = table.find(result)
+        if said is None or view is None or not isinstance(view.raw, dict):
+            continue
+        rule = view.raw
+        of_rule = rule.get("properties")
+        if isinstance(of_rule, Mapping) and SEVERITY in of_rule:
+            continue
+        before = highest.get(id(rule), (rule, 0.0))[1]
+        highest[id(rule)] = rule, max(before, float(said))
+    for rule, score in highest.values():
+        rule.setdefault("properties", {})[SEVERITY] = f"{score:.1f}"
+        tally.mend("security-severity that only results had", str(rule.get("id")))
+
+
+def _mend_tags(rule: dict[str, Any], tally: Tally, limits: Limits) -> None:
+    properties = rule.get("properties")
+    if not isinstance(properties, dict):
+        return
+    tags = properties.get("tags")
+    tags = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    name = str(rule.get("id"))
+    if SEVERITY in properties and "security" not in tags:
+        # Without this tag GitHub does not show the severity.
+        tags.insert(0, "security")
+        properties["tags"] = tags
+        tally.mend("security tag that a rule with security-severity lacks", name)
+    if len(tags) > limits.tags_shown:
+        tags.sort(key=lambda tag: not tag.startswith(_FIRST))
+        properties["tags"] = tags
+        tally.truncate("rule of which GitHub shows some tags only", name)
+    if len(tags) > limits.tags:
+        del tags[limits.tags :]
+        tally.cut("rule with more tags than GitHub takes", name)

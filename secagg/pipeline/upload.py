@@ -1,0 +1,231 @@
+"""Uploading runs: preflight, delivery, suppressions, and what is told about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from secagg.errors import UsageError
+from secagg.exitcodes import ExitCode
+from secagg.github.actions import annotation_lines, write_outputs, write_step_summary
+from secagg.github.client import PATIENCE, Client
+from secagg.github.clock import Clock
+from secagg.github.comment import put_comment
+from secagg.github.deliver import Delivered, Delivery, Fate
+from secagg.github.event import mapping, text_at
+from secagg.github.failures import Failure, GitHubError
+from secagg.github.findings import worst
+from secagg.github.journal import Journal
+from secagg.github.markdown import findings_markdown, upload_markdown
+from secagg.github.payload import compressed, sarif_log
+from secagg.github.preflight import GivenRun, Part, Plan, deliveries, preflight
+from secagg.github.suppressed import dismiss_suppressed
+from secagg.github.target import Target
+from secagg.github.token import Token
+from secagg.summary import AnalysisSummary, UploadSummary, WithheldSummary
+
+
+class Suppressed(StrEnum):
+    """What to do with suppressed results."""
+
+    DISMISS = "dismiss"
+    OMIT = "omit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadOptions:
+    """How to upload. ``dry_run`` is a directory that gets what would be sent.
+
+    ``journal`` is the directory of the journal, None for none. ``patience`` is how many
+    seconds one request may wait for a rate limit or an outage.
+    """
+
+    category: str | None = None
+    suppressed: Suppressed = Suppressed.DISMISS
+    dry_run: Path | None = None
+    journal: Path | None = None
+    patience: float = PATIENCE
+    comment: bool = False
+
+
+@dataclass(slots=True)
+class Uploaded:
+    """An upload's account, and lines for the runner where findings are shown otherwise."""
+
+    summary: UploadSummary
+    annotations: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """INCOMPLETE where a run was withheld, STORE_OR_UPLOAD where the upload failed.
+
+        A run that may never upload, by its event, has not failed.
+        """
+        if self.summary.withheld:
+            return ExitCode.INCOMPLETE
+        if self.summary.error is not None and not self.summary.expected:
+            return ExitCode.STORE_OR_UPLOAD
+        return ExitCode.PASS
+
+
+def upload(
+    given: Sequence[GivenRun],
+    target: Target,
+    options: UploadOptions,
+    *,
+    token: Token | None,
+    root: Path | None,
+    environ: Mapping[str, str],
+    on_line: Callable[[str], None] = lambda line: None,
+    clock: Clock | None = None,
+) -> Uploaded:
+    """Upload ``given`` to ``target``; never raises for what GitHub answers.
+
+    Without a token only a dry run is possible. Raises :class:`UsageError` for that, and
+    :class:`secagg.errors.UploadError` if the counts do not balance.
+    """
+    if options.dry_run is not None or token is None:
+        if options.dry_run is None:
+            raise UsageError("an upload needs a token", hint="or --dry-run")
+        plan = _plan(given, target, options, root)
+        _write_dry_run(plan, target, options.dry_run)
+        return Uploaded(_summary(plan, target, None))
+    with Client(target.api_url, token, clock=clock, patience=options.patience) as client:
+        target = _with_default_branch(client, target, options)
+        plan = _plan(given, target, options, root)
+        journal = Journal(options.journal, target.api_url, target.repository)
+        delivered = Delivery(client, target, journal, on_line).deliver(plan)
+        summary = _summary(plan, target, delivered)
+        if _dismisses(target, options):
+            dismissals = dismiss_suppressed(client, target, _arrived(plan, delivered))
+            summary.dismissed, summary.reopened = dismissals.dismissed, dismissals.reopened
+            summary.warnings += dismissals.warnings
+        return _told(client, target, options, plan, summary, environ)
+
+
+def _plan(
+    given: Sequence[GivenRun], target: Target, options: UploadOptions, root: Path | None
+) -> Plan:
+    return preflight(
+        given, root=root, category=options.category, keep_suppressed=_dismisses(target, options)
+    )
+
+
+def _dismisses(target: Target, options: UploadOptions) -> bool:
+    """Dismissals hold for the whole repository, so only the default branch makes them."""
+    return options.suppressed is Suppressed.DISMISS and target.on_default_branch is True
+
+
+def _with_default_branch(client: Client, target: Target, options: UploadOptions) -> Target:
+    if target.on_default_branch is not None or options.suppressed is Suppressed.OMIT:
+        return target
+    try:
+        answer = mapping(client.get(f"/repos/{target.repository}"))
+    except GitHubError:
+        return target
+    return replace(target, default_branch=text_at(answer, "default_branch"))
+
+
+def _arrived(plan: Plan, delivered: Delivered) -> list[Part]:
+    there = {
+        (s.tool, s.category)
+        for s in delivered.sent
+        if s.fate in (Fate.UPLOADED, Fate.ALREADY_THERE)
+    }
+    return [part for part in plan.parts if (part.tool, part.category) in there]
+
+
+def _summary(plan: Plan, target: Target, delivered: Delivered | None) -> UploadSummary:
+    """The account of an upload; ``delivered`` is None for a dry run."""
+    error = delivered.error if delivered is not None else None
+    if delivered is None:
+        analyses = [
+            AnalysisSummary(tool=p.tool, category=p.category, results=p.results, fate="planned")
+            for p in plan.parts
+        ]
+        shown = plan.shown
+    else:
+        analyses = [
+            AnalysisSummary(
+                tool=sent.tool,
+                category=sent.category,
+                results=sent.results,
+                fate=sent.fate.value,
+                error=sent.error.message if sent.error is not None else None,
+            )
+            for sent in delivered.sent
+        ]
+        most = plan.limits.results_shown
+        shown = sum(min(a.results, most) for a in analyses if a.fate != "failed")
+    return UploadSummary(
+        repository=target.repository,
+        ref=target.ref,
+        commit=target.commit,
+        dry_run=delivered is None,
+        given=plan.given,
+        shown=shown,
+        analyses=analyses,
+        withheld=[
+            WithheldSummary(tool=w.tool, category=w.category, results=w.results, reason=w.reason)
+            for w in plan.withheld
+        ],
+        left_out=dict(plan.tally.counts("left_out")),
+        mends=dict(plan.tally.counts("mends")),
+        cuts=dict(plan.tally.counts("cuts")),
+        truncated=dict(plan.tally.counts("truncated")),
+        splits=plan.lines,
+        suppressed=sum(part.suppressed for part in plan.parts),
+        error=error.message if error is not None else None,
+        hint=error.hint if error is not None else None,
+        expected=error is not None and error.failure is Failure.NOT_PERMITTED and target.read_only,
+        warnings=[*target.notes, *(delivered.warnings if delivered is not None else ())],
+    )
+
+
+def _told(
+    client: Client,
+    target: Target,
+    options: UploadOptions,
+    plan: Plan,
+    summary: UploadSummary,
+    environ: Mapping[str, str],
+) -> Uploaded:
+    """Tell the job, the step and the pull request; where alerts fail, show findings there."""
+    failed = summary.error is not None
+    results = worst(plan.parts) if failed or options.comment else []
+    body = upload_markdown(summary)
+    if failed or options.comment:
+        body = f"{findings_markdown(results)}\n{body}"
+    if options.comment and target.pull_number is not None:
+        try:
+            put_comment(client, target.repository, target.pull_number, body)
+        except GitHubError as error:
+            summary.warnings.append(f"no comment on the pull request: {error.message}")
+    write_step_summary(body, environ)
+    write_outputs(
+        {
+            "upload-given": summary.given,
+            "upload-shown": summary.shown,
+            "upload-withheld": sum(w.results for w in summary.withheld),
+            "upload-error": summary.error or "",
+        },
+        environ,
+    )
+    shown = annotation_lines(results) if failed and environ.get("GITHUB_ACTIONS") == "true" else []
+    return Uploaded(summary, shown)
+
+
+def _write_dry_run(plan: Plan, target: Target, directory: Path) -> None:
+    """Exactly what would be sent: each file as SARIF, and the gzip of it beside."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for number, parts in enumerate(deliveries(plan.parts, plan.limits), 1):
+            data = sarif_log([part.run for part in parts])
+            (directory / f"upload-{number}.sarif").write_bytes(data)
+            (directory / f"upload-{number}.sarif.gz").write_bytes(compressed(data))
+        text = _summary(plan, target, None).model_dump_json(indent=2)
+        (directory / "upload.json").write_text(text + "\n")
+    except OSError as error:
+        raise UsageError(f"cannot write to {directory}: {error.strerror}") from error

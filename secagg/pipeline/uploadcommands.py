@@ -1,0 +1,132 @@
+"""``secagg upload`` and ``secagg scan --upload`` without their option parsing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from secagg.config import load_config
+from secagg.errors import UsageError
+from secagg.exitcodes import ExitCode
+from secagg.github.checkout import read_checkout
+from secagg.github.journal import journal_directory
+from secagg.github.markdown import account_lines
+from secagg.github.preflight import GivenRun
+from secagg.github.target import Asked, Target, find_target
+from secagg.github.token import find_token
+from secagg.pipeline.commands import Screen
+from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.sarifruns import View
+from secagg.pipeline.upload import Uploaded, UploadOptions, upload
+from secagg.pipeline.uploadruns import runs_of_files, runs_of_outcome
+from secagg.render.escape import terminal
+from secagg.render.upload import upload_lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRequest:
+    """What the command line says about an upload."""
+
+    asked: Asked = field(default_factory=Asked)
+    options: UploadOptions = field(default_factory=UploadOptions)
+    use_journal: bool = True
+
+
+def upload_files(
+    files: Sequence[str],
+    request: UploadRequest,
+    *,
+    root: Path,
+    config: Path | None,
+    screen: Screen,
+) -> int:
+    """Run ``secagg upload`` and return its exit code."""
+    settings = load_config(root, config)
+    target = find_target(request.asked, os.environ, root)
+    given = runs_of_files(files, root=root.resolve(), config=settings)
+    done = _upload(given, target, request, root, screen)
+    if screen.json:
+        sys.stdout.write(done.summary.model_dump_json(indent=2) + "\n")
+    else:
+        sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
+    return int(done.exit_code)
+
+
+def upload_outcome(
+    outcome: Outcome, target: Target, request: UploadRequest, *, root: Path, screen: Screen
+) -> Uploaded:
+    """Upload what a scan found; the caller shows it."""
+    given = runs_of_outcome(outcome, screen.view)
+    return _upload(given, target, request, root, screen)
+
+
+def target_of_scan(
+    request: UploadRequest,
+    *,
+    root: Path,
+    view: View,
+    tools: Sequence[str],
+    components: Sequence[str],
+    since: str | None,
+) -> Target:
+    """Where a scan's results go, known before it begins.
+
+    Raises :class:`UsageError` for a scan of a part whose upload would close alerts of the rest.
+    """
+    if since is not None:
+        raise UsageError(
+            "a scan with --since cannot be uploaded: it looks at a part of the history, and "
+            "GitHub would close the alerts of the rest",
+            hint="leave --since or --upload out",
+        )
+    if view is View.MERGED and (tools or components):
+        raise UsageError(
+            "the merged view of some tools or components cannot be uploaded: GitHub would close "
+            "the alerts of the others",
+            hint="use --view per-tool, or scan with everything",
+        )
+    if request.options.dry_run is None:
+        find_token(os.environ)
+    return find_target(request.asked, os.environ, root)
+
+
+def worse(verdict: int, uploaded: ExitCode) -> int:
+    """The exit code of a scan with an upload.
+
+    An interruption and an incomplete scan outweigh a failed upload, and that a failed gate:
+    who looks for exit code 1 alone must not take it for an upload that worked.
+    """
+    order = [ExitCode.PASS, ExitCode.GATE_FAILED, ExitCode.STORE_OR_UPLOAD, ExitCode.INCOMPLETE]
+    order.append(ExitCode.INTERRUPTED)
+    codes = {int(code): rank for rank, code in enumerate(order)}
+    return max(verdict, int(uploaded), key=lambda code: codes.get(code, len(codes)))
+
+
+def _upload(
+    given: Sequence[GivenRun], target: Target, request: UploadRequest, root: Path, screen: Screen
+) -> Uploaded:
+    options = request.options
+    if request.use_journal and options.journal is None:
+        options = replace(options, journal=journal_directory(os.environ))
+    token = None if options.dry_run is not None else find_token(os.environ)
+
+    def say(line: str) -> None:
+        if not screen.quiet:
+            sys.stderr.write(f"{terminal(line)}\n")
+
+    checkout = read_checkout(root)
+    done = upload(
+        given,
+        target,
+        options,
+        token=token,
+        root=checkout.top if checkout is not None else root.resolve(),
+        environ=os.environ,
+        on_line=say,
+    )
+    # The runner reads workflow commands from both streams; standard output stays clean.
+    sys.stderr.write("".join(f"{line}\n" for line in done.annotations))
+    return done

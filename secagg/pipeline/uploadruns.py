@@ -1,0 +1,97 @@
+"""From files or a scan's outcome to runs that may be uploaded, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from secagg.config import Config
+from secagg.errors import ReportError
+from secagg.finding import Finding
+from secagg.github.given import given_runs
+from secagg.github.preflight import GivenRun
+from secagg.hmackey import load_key
+from secagg.identity import mark_findings
+from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers
+from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.parse import parse_files, read_file
+from secagg.pipeline.sarifruns import View, sarif_runs
+from secagg.redact import Redactor
+from secagg.sarif import SarifRun, write
+from secagg.scanners.base import Status
+
+
+def runs_of_outcome(outcome: Outcome, view: View = View.PER_TOOL) -> list[GivenRun]:
+    """The runs of a scan, those marked as incomplete whose tools failed.
+
+    In the merged view one tool that failed makes all of it incomplete, be it optional or not:
+    the alerts that only this tool reports would be closed. Of an interrupted scan nothing is
+    complete.
+    """
+    given = given_runs(_written(sarif_runs(outcome, view)), "the scan")
+    reason = "the scan was interrupted" if outcome.interrupted else None
+    if view is View.MERGED and reason is None:
+        failed = [r.run.tool for r in outcome.results if r.run.status is Status.FAILED]
+        reason = f"{failed[0]} did not complete" if failed else None
+    for run in given:
+        run.incomplete = run.incomplete or reason
+    return given
+
+
+def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[GivenRun]:
+    """The runs in ``files``: SARIF of any producer, or the native report of a known tool.
+
+    Everything is read and written anew on the way, so that secrets are masked, paths relative
+    and fingerprints there, whoever wrote the file; SARIF runs keep their own categories. Raises
+    :class:`UsageError` for a file that cannot be read and :class:`ReportError` for one that
+    cannot be understood.
+    """
+    parsers = installed_parsers()
+    redactor = Redactor(load_key())
+    context = ParseContext(redactor=redactor, root=root)
+    read: list[tuple[str, ParsedReport | None]] = []
+    for file in files:
+        report = RawReport(name=Path(file).name, data=read_file(file))
+        parsed = choose(report, parsers).parse(report, context)
+        read.append((file, parsed if parsed.runs else None))
+    sarif = [parsed for _, parsed in read if parsed is not None]
+    redactor.scrub_reports(sarif)
+    mark_findings([finding for parsed in sarif for finding in parsed.findings], root)
+    given: list[GivenRun] = []
+    for file, report_read in read:
+        if report_read is None:
+            outcome = parse_files([file], tool=None, root=root, config=config)
+            given += given_runs(_written(sarif_runs(outcome)), file)
+        else:
+            given += _adopted(report_read, file)
+    return given
+
+
+def _adopted(parsed: ParsedReport, file: str) -> list[GivenRun]:
+    """The runs of a SARIF report as they were, with what secagg adds."""
+    found: dict[int, list[Finding]] = {id(frame): [] for frame in parsed.runs}
+    for finding in parsed.findings:
+        assert finding.sarif is not None
+        found[id(finding.sarif.run)].append(finding)
+    given = given_runs(
+        _written(
+            SarifRun(tool=parsed.tool, frame=frame, findings=found[id(frame)])
+            for frame in parsed.runs
+        ),
+        file,
+    )
+    for problem in parsed.problems:
+        # runs[1].results[7]: what nobody understands may be the worst of all.
+        number = int((problem.where or "runs[0]").split("]")[0].removeprefix("runs["))
+        run = given[number]
+        run.incomplete = run.incomplete or f"{problem.where}: {problem.message}"
+    if not given:
+        raise ReportError("the report holds no run of any tool", report=file)
+    return given
+
+
+def _written(runs: Iterable[SarifRun]) -> bytes:
+    out = BytesIO()
+    write(out, runs)
+    return out.getvalue()
