@@ -29,8 +29,7 @@ from secagg.cli.options import (
     ViewName,
     ViewOption,
 )
-from secagg.cli.upload import CommentOption, request_of
-from secagg.cli.upload import upload as upload_command
+from secagg.cli.upload import CommentOption, register, request_of
 
 app = typer.Typer(
     name="secagg",
@@ -116,7 +115,7 @@ def scan(
     )
 
 
-app.command(name="upload")(upload_command)
+register(app)
 
 
 @app.command()

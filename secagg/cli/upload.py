@@ -93,6 +93,46 @@ def upload(
     )
 
 
+def bundle(
+    files: FilesArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The bundle to write.")] = Path(
+        "secagg-bundle.json.gz"
+    ),
+    root: RootOption = Path(),
+    repository: RepositoryOption = None,
+    ref: RefOption = None,
+    commit: CommitOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write FILES into one bundle, in a job that may not upload (a fork's pull request)."""
+    from secagg.github.target import Asked
+    from secagg.pipeline import uploadcommands
+
+    asked = Asked(repository=repository, ref=ref, commit=commit)
+    raise typer.Exit(uploadcommands.bundle_files(files, out, asked, root=root, config=config))
+
+
+def publish(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="What secagg bundle wrote.")],
+    api_url: ApiUrlOption = None,
+    category: CategoryOption = None,
+    comment: CommentOption = False,
+    output_format: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """Upload a BUNDLE of an untrusted job, in a workflow_run job that may."""
+    from secagg.pipeline import commands, uploadcommands
+
+    screen = commands.Screen(json=output_format is OutputFormat.JSON)
+    request = request_of(api_url=api_url, category=category, comment=comment)
+    raise typer.Exit(uploadcommands.publish_bundle(bundle, request, screen=screen))
+
+
+def register(app: typer.Typer) -> None:
+    """Give ``app`` the commands of this file."""
+    for command in (upload, bundle, publish):
+        app.command()(command)
+
+
 def request_of(
     *,
     repository: str | None = None,

@@ -18,6 +18,7 @@ from secagg.github.preflight import GivenRun
 from secagg.github.target import Asked, Target, find_target
 from secagg.github.token import find_token
 from secagg.pipeline.commands import Screen
+from secagg.pipeline.forks import make_bundle, publish
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.upload import Uploaded, UploadOptions, upload
@@ -47,12 +48,7 @@ def upload_files(
     settings = load_config(root, config)
     target = find_target(request.asked, os.environ, root)
     given = runs_of_files(files, root=root.resolve(), config=settings)
-    done = _upload(given, target, request, root, screen)
-    if screen.json:
-        sys.stdout.write(done.summary.model_dump_json(indent=2) + "\n")
-    else:
-        sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
-    return int(done.exit_code)
+    return _shown(_upload(given, target, request, root, screen), screen)
 
 
 def upload_outcome(
@@ -61,6 +57,31 @@ def upload_outcome(
     """Upload what a scan found; the caller shows it."""
     given = runs_of_outcome(outcome, screen.view)
     return _upload(given, target, request, root, screen)
+
+
+def bundle_files(
+    files: Sequence[str], out: Path, asked: Asked, *, root: Path, config: Path | None
+) -> int:
+    """Run ``secagg bundle`` and return its exit code."""
+    settings = load_config(root, config)
+    bundle = make_bundle(files, out, asked, root=root, config=settings, environ=os.environ)
+    runs = bundle.sarif["runs"]
+    results = sum(len(run.get("results") or ()) for run in runs)
+    where = f"pull request {bundle.pull_number} at {bundle.commit[:12]}"
+    sys.stdout.write(f"{results} results in {len(runs)} runs for {where}: {terminal(str(out))}\n")
+    return int(ExitCode.PASS)
+
+
+def publish_bundle(path: Path, request: UploadRequest, *, screen: Screen) -> int:
+    """Run ``secagg publish`` and return its exit code."""
+    done = publish(
+        path,
+        request.options,
+        token=find_token(os.environ),
+        environ=os.environ,
+        given_api_url=request.asked.api_url,
+    )
+    return _shown(done, screen)
 
 
 def target_of_scan(
@@ -103,6 +124,14 @@ def worse(verdict: int, uploaded: ExitCode) -> int:
     order.append(ExitCode.INTERRUPTED)
     codes = {int(code): rank for rank, code in enumerate(order)}
     return max(verdict, int(uploaded), key=lambda code: codes.get(code, len(codes)))
+
+
+def _shown(done: Uploaded, screen: Screen) -> int:
+    if screen.json:
+        sys.stdout.write(done.summary.model_dump_json(indent=2) + "\n")
+    else:
+        sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
+    return int(done.exit_code)
 
 
 def _upload(

@@ -68,6 +68,17 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
     return given
 
 
+def read_report_runs(data: bytes, name: str) -> list[GivenRun]:
+    """The runs of one SARIF log from untrusted hands, without a checkout beside it."""
+    redactor = Redactor(load_key())
+    report = RawReport(name=name, data=data, tool="sarif")
+    context = ParseContext(redactor=redactor, root=None)
+    parsed = choose(report, installed_parsers()).parse(report, context)
+    redactor.scrub_reports([parsed])
+    mark_findings(parsed.findings, None)
+    return _adopted(parsed, name)
+
+
 def _adopted(parsed: ParsedReport, file: str) -> list[GivenRun]:
     """The runs of a SARIF report as they were, with what secagg adds."""
     found: dict[int, list[Finding]] = {id(frame): [] for frame in parsed.runs}
