@@ -223,3 +223,12 @@ def test_odd_entries_are_problems() -> None:
         "SourceMetadata holds a number, not an object",
         "DetectorName is a number, not text",
     ]
+
+
+def test_offset_of_a_cut_off_line_in_utf_16_lies_in_the_file() -> None:
+    data = b'\x00{"branch": "origin/main", "SecretParts": {"key": "v'
+    report = RawReport(name="x", data=data, tool="trufflehog")
+    with pytest.raises(ReportError) as caught:
+        PARSERS["trufflehog"].parse(report, context_for())
+    assert caught.value.offset is not None
+    assert 0 <= caught.value.offset <= len(data)

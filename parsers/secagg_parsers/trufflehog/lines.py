@@ -84,7 +84,9 @@ def _cut_off(
 ) -> None:
     """The last line has no end: keep what came before it, and let nobody call it complete."""
     if not entries:
-        raise ReportError(f"{where} ends in the middle", report=report.name, offset=offset)
+        # UTF-16 is read as UTF-8, which may be longer than the file.
+        at = min(offset, len(report.data))
+        raise ReportError(f"{where} ends in the middle", report=report.name, offset=at)
     parsed.gaps.append(
         Gap(message=f"the output was cut off: {where} ends at byte {offset}", fatal=True)
     )
@@ -107,6 +109,6 @@ def _refused(report: RawReport, offset: int | None) -> ReportError:
     return ReportError(
         "this is no output of trufflehog: it holds neither a finding nor a log line",
         report=report.name,
-        offset=offset,
+        offset=None if offset is None else min(offset, len(report.data)),
         hint="write it with trufflehog --json",
     )
