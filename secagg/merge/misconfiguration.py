@@ -12,7 +12,7 @@ from secagg.merge.collect import Outcome, in_order
 from secagg.merge.groups import Group
 from secagg.merge.identity import identity_of
 from secagg.merge.matching import Matching
-from secagg.merge.spot import Spot, link_neighbours, match_places, reasons_of, region
+from secagg.merge.spot import WHOLE_FILE, Spot, link_neighbours, match_places, reasons_of, region
 
 RESOURCE = "same-check-same-resource"
 FILE = "same-check-whole-file"
@@ -57,10 +57,11 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
             identity = identity_of(Kind.MISCONFIGURATION, check, place, resource, context, *ordinal)
             members = [f for node in nodes for f in spots[node].members]
             group = out.group(identity, members, reasons_of(spots, nodes, matching))
-            if spots[nodes[0]].first:
-                last = max(spots[node].last for node in nodes)
-                placed.append((group, spots[nodes[0]].first, last))
-                about[identity] = matching.labels(nodes[0])
+            # What has no line is about the whole file, and so near all of it.
+            first = spots[nodes[0]].first
+            last = max(spots[node].last for node in nodes) if first else WHOLE_FILE
+            placed.append((group, first, last))
+            about[identity] = matching.labels(nodes[0])
     if len(placed) > 1:
         link_neighbours(placed, about)
 
@@ -80,7 +81,7 @@ def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
         named = {r for node in nodes if (r := _resource(spots[node].finding))}
         # Some tools give no place for what is missing from a file, others the whole file.
         if len(named) < 2 and any(spots[node].first <= 1 for node in nodes):
-            matching.one_class(FILE, check, nodes, check, strict=True)
+            matching.one_class(FILE, check, nodes, check)
 
 
 def _context(findings: Sequence[Finding], first: int, resource: str) -> str:

@@ -15,9 +15,9 @@ SAME_LINES = "overlapping-lines"
 
 # So many following neighbours of a group are looked at to link what is nearby.
 _NEIGHBOURS = 4
-_FAR = 1 << 30
+WHOLE_FILE = 1 << 30
 # Small regions are matched before the large ones that would run several together.
-_HEIGHTS = (3, 10, 40, _FAR)
+_HEIGHTS = (3, 10, 40, WHOLE_FILE)
 
 
 class Spot:
@@ -34,7 +34,7 @@ class Spot:
         self.last = max(place.end_line or self.first, self.first)
         self.column = place.start_column or 0
         single = self.last == self.first
-        self.end_column = (place.end_column or 0) if single else _FAR
+        self.end_column = (place.end_column or 0) if single else WHOLE_FILE
 
     def order(self) -> tuple[int, int, int, str, str]:
         """Where it comes in its file."""

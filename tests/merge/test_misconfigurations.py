@@ -92,3 +92,16 @@ def test_a_licence_of_a_package_at_a_place_is_one() -> None:
         ]
     )
     assert sorted(len(group.members) for group in result.groups) == [1, 1, 2]
+
+
+def test_a_tool_that_reports_a_check_twice_does_not_part_two_others() -> None:
+    result = merge(
+        [
+            misconfiguration("snyk", "DS-0002"),
+            misconfiguration("checkov", "DS-0002"),
+            misconfiguration("trivy", "DS-0002"),
+            misconfiguration("trivy", "DS-0002", line=1),
+        ]
+    )
+    assert ["checkov:DS-0002", "snyk:DS-0002"] in names(result.groups)
+    assert all(group.near_misses for group in result.groups)
