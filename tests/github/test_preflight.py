@@ -87,6 +87,7 @@ def test_result_without_any_rule_gets_a_name_without_numbers() -> None:
         ("../outside/a.py", "outside/a.py"),
         ("https://example.com/x", "example.com/x"),
         ("nginx:1.25.3", "nginx"),
+        ("docker:24-dind", "docker"),
         ("library/nginx:1.25.3-alpine", "library/nginx"),
         ("ghcr.io/shop/api@sha256:" + "a" * 64, "ghcr.io/shop/api"),
         ("localhost:5000/shop/api:1.2", "localhost%3A5000/shop/api"),
@@ -102,6 +103,16 @@ def test_paths_are_relative_and_stable(written: str, sent: str) -> None:
 def test_absolute_path_below_the_checkout(tmp_path: Path) -> None:
     plan = preflight(given(run([result(locations=[place(f"{tmp_path}/src/a.py")])])), root=tmp_path)
     assert uri(plan) == "src/a.py"
+
+
+def test_paths_begin_at_the_top_of_the_repository(tmp_path: Path) -> None:
+    flow = [{"threadFlows": [{"locations": [{"location": place("b.py")}]}]}]
+    found = [result(1, codeFlows=flow), result(2, locations=[place(f"{tmp_path}/c.py")])]
+    plan = preflight(given(run(found)), root=tmp_path, prefix="my service/")
+    assert [uri(plan, n) for n in (0, 1)] == ["my%20service/src/a.py", "my%20service/c.py"]
+    thread = plan.parts[0].run["results"][0]["codeFlows"][0]["threadFlows"][0]["locations"]
+    step = thread[0]["location"]["physicalLocation"]["artifactLocation"]
+    assert step["uri"] == "my%20service/b.py"
 
 
 def test_file_with_a_colon_in_its_name_is_no_image(tmp_path: Path) -> None:
