@@ -65,8 +65,11 @@ class Uploaded:
 
         A run that may never upload, by its event, has not failed.
         """
-        if self.summary.withheld:
-            return ExitCode.INCOMPLETE
+        return ExitCode.INCOMPLETE if self.summary.withheld else self.delivery_code
+
+    @property
+    def delivery_code(self) -> ExitCode:
+        """As :attr:`exit_code`, without what was withheld: a scan's verdict speaks of that."""
         if self.summary.error is not None and not self.summary.expected:
             return ExitCode.STORE_OR_UPLOAD
         return ExitCode.PASS

@@ -115,6 +115,44 @@ def test_paths_begin_at_the_top_of_the_repository(tmp_path: Path) -> None:
     assert step["uri"] == "my%20service/b.py"
 
 
+def test_path_below_a_base_of_the_run() -> None:
+    based = place("src/a.py")
+    based["physicalLocation"]["artifactLocation"]["uriBaseId"] = "SERVICE"
+    bases = {"SERVICE": {"uri": "service/"}}
+    plan = preflight(given(run([result(locations=[based])], originalUriBaseIds=bases)))
+    assert uri(plan) == "service/src/a.py"
+    artifact = plan.parts[0].run["results"][0]["locations"][0]["physicalLocation"]
+    assert artifact["artifactLocation"] == {"uri": "service/src/a.py"}
+
+
+@pytest.mark.parametrize(
+    "region", [{"startLine": 0, "endLine": 4}, {"startLine": 9, "endLine": 3}, {"charOffset": 7}]
+)
+def test_region_begins_at_a_line_and_ends_after_it(region: dict[str, Any]) -> None:
+    where = place()
+    where["physicalLocation"]["region"] = region
+    plan = one(result(locations=[where]))
+    sent = plan.parts[0].run["results"][0]["locations"][0]["physicalLocation"]["region"]
+    assert sent["startLine"] >= 1 and "endLine" not in sent
+
+
+def test_message_by_id_gets_its_text() -> None:
+    named = rule("R")
+    named["messageStrings"] = {"default": {"text": "{0} is unsafe"}}
+    by_id = result(message={"id": "default", "arguments": ["eval"]})
+    plan = one(by_id, rules=[named])
+    assert plan.parts[0].run["results"][0]["message"]["text"] == "eval is unsafe"
+
+
+def test_long_flows_keep_those_that_fit_whole() -> None:
+    def flow(steps: int) -> dict[str, Any]:
+        return {"threadFlows": [{"locations": [{"location": place()}] * steps}]}
+
+    plan = one(result(codeFlows=[flow(6_000), flow(5_000), flow(4_000)]))
+    sent = plan.parts[0].run["results"][0]["codeFlows"]
+    assert [len(f["threadFlows"][0]["locations"]) for f in sent] == [6_000, 4_000]
+
+
 def test_file_with_a_colon_in_its_name_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a:b").write_text("")
