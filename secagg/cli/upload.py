@@ -127,9 +127,35 @@ def publish(
     raise typer.Exit(uploadcommands.publish_bundle(bundle, request, screen=screen))
 
 
+def sync(
+    store: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where alerts and decisions are kept.")
+    ] = Path(".secagg/alerts.json"),
+    root: RootOption = Path(),
+    repository: RepositoryOption = None,
+    ref: RefOption = None,
+    commit: CommitOption = None,
+    api_url: ApiUrlOption = None,
+    newer_wins: Annotated[
+        bool, typer.Option("--newer-wins", help="Settle conflicts by time, instead of not at all.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; show what would be changed.")
+    ] = False,
+) -> None:
+    """Read alerts and dismissals from GitHub, and write the decisions of this side there."""
+    from secagg.github.target import Asked
+    from secagg.pipeline import synccommand
+
+    asked = Asked(repository=repository, ref=ref, commit=commit, api_url=api_url)
+    raise typer.Exit(
+        synccommand.sync_alerts(asked, store, root=root, newer_wins=newer_wins, dry_run=dry_run)
+    )
+
+
 def register(app: typer.Typer) -> None:
     """Give ``app`` the commands of this file."""
-    for command in (upload, bundle, publish):
+    for command in (upload, bundle, publish, sync):
         app.command()(command)
 
 

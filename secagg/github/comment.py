@@ -12,14 +12,14 @@ from secagg.github.limits import LONGEST_COMMENT
 
 MARK = "<!-- secagg -->"
 _CUT = "\n\nThe rest does not fit into a comment.\n"
-_WORKFLOW = "github-actions[bot]"
 
 
 def put_comment(client: Client, repository: str, number: int, body: str) -> None:
     """Write ``body`` into our comment on pull request ``number``, or make one.
 
-    A comment is ours if it begins with our mark and this token's user wrote it: anybody can
-    write the mark. Raises :class:`secagg.github.failures.GitHubError`.
+    A comment is ours if it begins with our mark and this token's user, or a bot where that is
+    not known, wrote it: anybody can write the mark. Raises
+    :class:`secagg.github.failures.GitHubError`.
     """
     text = f"{MARK}\n{body}"
     if len(text) > LONGEST_COMMENT:
@@ -35,14 +35,17 @@ def put_comment(client: Client, repository: str, number: int, body: str) -> None
     client.post(f"{issues}/{number}/comments", {"body": text})
 
 
-def _ours(comment: Mapping[str, Any], login: str) -> bool:
-    body = text_at(comment, "body") or ""
-    return body.startswith(MARK) and text_at(comment, "user", "login") == login
+def _ours(comment: Mapping[str, Any], login: str | None) -> bool:
+    if not (text_at(comment, "body") or "").startswith(MARK):
+        return False
+    if login is None:
+        return text_at(comment, "user", "type") == "Bot"
+    return text_at(comment, "user", "login") == login
 
 
-def _login(client: Client) -> str:
-    """Who this token writes as; a workflow's own token may not ask that."""
+def _login(client: Client) -> str | None:
+    """Who this token writes as; None for the token of a workflow or an app, which is a bot."""
     try:
-        return text_at(client.get("/user") or {}, "login") or _WORKFLOW
+        return text_at(client.get("/user") or {}, "login")
     except GitHubError:
-        return _WORKFLOW
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 
 from secagg.github.category import is_part_of
 from secagg.github.client import Client
@@ -23,6 +24,9 @@ LOOKS = (5.0, 10.0, 20.0, 40.0, 80.0)
 _SEARCHES = (0.0, 10.0, 20.0)
 # Clocks of two machines may differ by this many seconds.
 _SKEW = 300.0
+# How many former analyses are looked at for parts to be emptied: the upload before this one is
+# among the newest, and a repository may have many thousands.
+_FORMER = 500
 _UNCONFIRMED = (
     "GitHub has not said yet whether it could process the upload; the next run asks again"
 )
@@ -221,7 +225,7 @@ class Delivery:
             wholes = [part for part in plan.parts if part.tool == tool and part.category == part.of]
             try:
                 newest: dict[str, int] = {}
-                for analysis in self._scanning.analyses(tool):
+                for analysis in islice(self._scanning.analyses(tool), _FORMER):
                     newest.setdefault(analysis.category, analysis.results)
             except GitHubError as error:
                 self._done.warnings.append(f"asking for former analyses: {error.message}")

@@ -22,9 +22,16 @@ _SCHEMES = frozenset({"http", "https", "git", "ssh", "ftp", "docker", "oci", "da
 
 
 class Places:
-    """Mends the locations of the results of one run. ``root`` is the checkout, if there is one."""
+    """Mends the locations of the results of one run.
 
-    def __init__(self, run: Mapping[str, Any], root: Path | None, tally: Tally) -> None:
+    ``root`` is the directory that paths are relative to, if there is one, and ``prefix`` where
+    that lies in the repository (``service/``, or empty at its top).
+    """
+
+    def __init__(
+        self, run: Mapping[str, Any], root: Path | None, tally: Tally, prefix: str = ""
+    ) -> None:
+        self._prefix = encode_path(prefix)
         self._uris = UriResolver(run, root)
         self._root = root
         self._tally = tally
@@ -66,7 +73,14 @@ class Places:
                 self._mend_all(item)
 
     def _mend_artifact(self, artifact: dict[str, Any], image: str | None) -> bool:
-        """Make ``artifact`` relative; False if it names no file at all."""
+        """Make ``artifact`` relative to the repository; False if it names no file at all."""
+        named = self._mend_path(artifact, image)
+        if named and self._prefix and image is None:
+            artifact["uri"] = f"{self._prefix}{artifact['uri']}"
+            self._tally.mend("path relative to a directory of the repository", artifact["uri"])
+        return named
+
+    def _mend_path(self, artifact: dict[str, Any], image: str | None) -> bool:
         uri, base = artifact.get("uri"), artifact.get("uriBaseId")
         if not isinstance(uri, str) or not uri.strip():
             path = self._uris.path(artifact)
@@ -132,7 +146,9 @@ class Places:
             return uri
         head, slash, last = bare.rpartition("/")
         tagged = _TAGGED.fullmatch(last)
-        if tagged is not None and (slash or tagged["name"].lower() not in _SCHEMES | {"file"}):
+        if tagged is not None and (
+            slash or tagged["tag"][0].isdigit() or tagged["name"].lower() not in _SCHEMES | {"file"}
+        ):
             return _encoded(f"{head}{slash}{tagged['name']}")
         return uri if bare == unquote(uri) else _encoded(bare)
 

@@ -93,13 +93,15 @@ def preflight(
     given: Sequence[GivenRun],
     *,
     root: Path | None = None,
+    prefix: str = "",
     category: str | None = None,
     keep_suppressed: bool = True,
     limits: Limits = GITHUB,
 ) -> Plan:
     """Mend and split ``given`` so that GitHub takes it, and account for every result.
 
-    ``root`` is the checkout, below which absolute paths are made relative. ``category``
+    ``root`` is the directory that was scanned, below which absolute paths are made relative,
+    and ``prefix`` where it lies in the repository (``service/``, empty at the top). ``category``
     replaces those of the runs. With ``keep_suppressed`` suppressed results are sent (to be
     dismissed afterwards), else left out.
     """
@@ -124,7 +126,13 @@ def preflight(
             continue
         rules = mend_rules(run, tally, limits)
         mend_results(
-            run, rules, root=root, tally=tally, limits=limits, keep_suppressed=keep_suppressed
+            run,
+            rules,
+            root=root,
+            prefix=prefix,
+            tally=tally,
+            limits=limits,
+            keep_suppressed=keep_suppressed,
         )
         of = category_of(run)
         whole = len(run["results"])

@@ -25,12 +25,13 @@ def mend_results(
     rules: RuleTable,
     *,
     root: Path | None,
+    prefix: str,
     tally: Tally,
     limits: Limits,
     keep_suppressed: bool,
 ) -> None:
     """Mend the results of ``run`` in place; what cannot be shown is left out, and counted."""
-    places = Places(run, root, tally)
+    places = Places(run, root, tally, prefix)
     kept = []
     for result in run["results"]:
         why = _not_to_be_sent(result, keep_suppressed=keep_suppressed)

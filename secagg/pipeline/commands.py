@@ -189,7 +189,7 @@ def _finish_with_upload(
         sys.stdout.flush()
     done = upload_outcome(outcome, target, request, root=root, screen=screen)
     outcome.upload = done.summary
-    code = worse(exit_code(outcome), done.exit_code)
+    code = worse(exit_code(outcome), done.delivery_code)
     if screen.json:
         _finish(outcome, output, screen)
     else:

@@ -37,6 +37,11 @@ def category(tool: str, component: str) -> str:
     return f"secagg/{tool}/{place}"
 
 
+def driver(tool: str) -> str:
+    """The name of a tool's driver in SARIF."""
+    return _DRIVERS.get(tool, tool)
+
+
 def sarif_runs(outcome: Outcome, view: View = View.PER_TOOL) -> Iterator[SarifRun]:
     """The runs of a view. Results of one group carry one ``correlationGuid`` in both of them."""
     return _per_tool(outcome) if view is View.PER_TOOL else _merged(outcome)
@@ -64,7 +69,7 @@ def _per_tool(outcome: Outcome) -> Iterator[SarifRun]:
         for component in sorted(components):
             found = findings.get(component, [])
             yield SarifRun(
-                tool=_DRIVERS.get(tool, tool),
+                tool=driver(tool),
                 version=next((r.run.version for r in results if r.run.version), None),
                 category=category(tool, component),
                 component=component,

@@ -39,7 +39,8 @@ class UploadOptions:
     """How to upload. ``dry_run`` is a directory that gets what would be sent.
 
     ``journal`` is the directory of the journal, None for none. ``patience`` is how many
-    seconds one request may wait for a rate limit or an outage.
+    seconds one request may wait for a rate limit or an outage. ``prefix`` is where the scanned
+    directory lies in the repository.
     """
 
     category: str | None = None
@@ -48,6 +49,7 @@ class UploadOptions:
     journal: Path | None = None
     patience: float = PATIENCE
     comment: bool = False
+    prefix: str = ""
 
 
 @dataclass(slots=True)
@@ -63,8 +65,11 @@ class Uploaded:
 
         A run that may never upload, by its event, has not failed.
         """
-        if self.summary.withheld:
-            return ExitCode.INCOMPLETE
+        return ExitCode.INCOMPLETE if self.summary.withheld else self.delivery_code
+
+    @property
+    def delivery_code(self) -> ExitCode:
+        """As :attr:`exit_code`, without what was withheld: a scan's verdict speaks of that."""
         if self.summary.error is not None and not self.summary.expected:
             return ExitCode.STORE_OR_UPLOAD
         return ExitCode.PASS
@@ -109,7 +114,11 @@ def _plan(
     given: Sequence[GivenRun], target: Target, options: UploadOptions, root: Path | None
 ) -> Plan:
     return preflight(
-        given, root=root, category=options.category, keep_suppressed=_dismisses(target, options)
+        given,
+        root=root,
+        prefix=options.prefix,
+        category=options.category,
+        keep_suppressed=_dismisses(target, options),
     )
 
 
@@ -203,16 +212,17 @@ def _told(
             put_comment(client, target.repository, target.pull_number, body)
         except GitHubError as error:
             summary.warnings.append(f"no comment on the pull request: {error.message}")
-    write_step_summary(body, environ)
-    write_outputs(
-        {
-            "upload-given": summary.given,
-            "upload-shown": summary.shown,
-            "upload-withheld": sum(w.results for w in summary.withheld),
-            "upload-error": summary.error or "",
-        },
-        environ,
-    )
+    outputs: dict[str, str | int] = {
+        "upload-given": summary.given,
+        "upload-shown": summary.shown,
+        "upload-withheld": sum(w.results for w in summary.withheld),
+        "upload-error": summary.error or "",
+    }
+    try:
+        write_step_summary(body, environ)
+        write_outputs(outputs, environ)
+    except OSError as error:
+        summary.warnings.append(f"no job summary or outputs: {error.strerror}")
     shown = annotation_lines(results) if failed and environ.get("GITHUB_ACTIONS") == "true" else []
     return Uploaded(summary, shown)
 

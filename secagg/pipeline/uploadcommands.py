@@ -146,16 +146,25 @@ def _upload(
         if not screen.quiet:
             sys.stderr.write(f"{terminal(line)}\n")
 
-    checkout = read_checkout(root)
+    options = replace(options, prefix=_prefix(root))
     done = upload(
         given,
         target,
         options,
         token=token,
-        root=checkout.top if checkout is not None else root.resolve(),
+        root=root.resolve(),
         environ=os.environ,
         on_line=say,
     )
     # The runner reads workflow commands from both streams; standard output stays clean.
     sys.stderr.write("".join(f"{line}\n" for line in done.annotations))
     return done
+
+
+def _prefix(root: Path) -> str:
+    """Where ``root`` lies in its repository: GitHub's paths begin at the top of it."""
+    checkout = read_checkout(root)
+    if checkout is None or not root.resolve().is_relative_to(checkout.top.resolve()):
+        return ""
+    below = root.resolve().relative_to(checkout.top.resolve()).as_posix()
+    return "" if below == "." else f"{below}/"

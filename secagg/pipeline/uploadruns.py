@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
 from secagg.config import Config
 from secagg.errors import ReportError
 from secagg.finding import Finding
+from secagg.github.category import tool_of
 from secagg.github.given import given_runs
 from secagg.github.preflight import GivenRun
 from secagg.hmackey import load_key
@@ -16,7 +17,7 @@ from secagg.identity import mark_findings
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files, read_file
-from secagg.pipeline.sarifruns import View, sarif_runs
+from secagg.pipeline.sarifruns import View, category, driver, sarif_runs
 from secagg.redact import Redactor
 from secagg.sarif import SarifRun, write
 from secagg.scanners.base import Status
@@ -36,7 +37,20 @@ def runs_of_outcome(outcome: Outcome, view: View = View.PER_TOOL) -> list[GivenR
         reason = f"{failed[0]} did not complete" if failed else None
     for run in given:
         run.incomplete = run.incomplete or reason
-    return given
+    return [*given, *_silent(outcome, {tool_of(run.run) for run in given}, view)]
+
+
+def _silent(outcome: Outcome, known: set[str], view: View) -> Iterator[GivenRun]:
+    """Failed tools that reported nothing have no run: they are withheld by name all the same."""
+    for result in outcome.results if view is View.PER_TOOL else ():
+        name = driver(result.run.tool)
+        silent = not any(parsed.findings for parsed in result.parsed)
+        if result.run.status is Status.FAILED and silent and name not in known:
+            known.add(name)
+            details = {"id": category(result.run.tool, result.run.component)}
+            run = {"tool": {"driver": {"name": name}}, "automationDetails": details}
+            reason = result.run.reason or "it did not complete"
+            yield GivenRun(run=run, source="the scan", incomplete=reason)
 
 
 def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[GivenRun]:

@@ -341,6 +341,36 @@ def test_upload_that_github_lost_is_sent_again(tmp_path: Path) -> None:
         assert [s.fate for s in done.sent] == [Fate.UPLOADED]
 
 
+def test_upload_that_is_still_processed_is_not_sent_again(tmp_path: Path) -> None:
+    with GitHubServer(looks=99) as server:
+        delivery(server, tmp_path).deliver(plan())
+        again = delivery(server, tmp_path).deliver(plan())
+        assert [s.fate for s in again.sent] == [Fate.UNCONFIRMED] and again.warnings
+        server.fail("GET", "/sarifs/", status=404, body={"message": "gone"})
+        server.looks = 0
+        third = delivery(server, tmp_path).deliver(plan())
+        assert [s.fate for s in third.sent] == [Fate.UPLOADED]
+        assert server.count("POST", SARIFS) == 2
+
+
+def test_upload_that_failed_after_all_is_sent_again(tmp_path: Path) -> None:
+    with GitHubServer(looks=99) as server:
+        delivery(server, tmp_path).deliver(plan())
+        upload = next(iter(server.uploads.values()))
+        upload.status, upload.errors = "failed", ["rejecting SARIF"]
+        server.looks = 0
+        done = delivery(server, tmp_path).deliver(plan())
+        assert [s.fate for s in done.sent] == [Fate.UPLOADED]
+
+
+def test_question_for_former_analyses_that_fails_is_a_warning() -> None:
+    with GitHubServer() as server:
+        server.fail("GET", "/analyses", status=403)
+        done = delivery(server).deliver(plan())
+        assert [s.fate for s in done.sent] == [Fate.UPLOADED]
+        assert any("former analyses" in w for w in done.warnings)
+
+
 def test_journal_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with GitHubServer() as server:

@@ -87,6 +87,7 @@ def test_result_without_any_rule_gets_a_name_without_numbers() -> None:
         ("../outside/a.py", "outside/a.py"),
         ("https://example.com/x", "example.com/x"),
         ("nginx:1.25.3", "nginx"),
+        ("docker:24-dind", "docker"),
         ("library/nginx:1.25.3-alpine", "library/nginx"),
         ("ghcr.io/shop/api@sha256:" + "a" * 64, "ghcr.io/shop/api"),
         ("localhost:5000/shop/api:1.2", "localhost%3A5000/shop/api"),
@@ -102,6 +103,54 @@ def test_paths_are_relative_and_stable(written: str, sent: str) -> None:
 def test_absolute_path_below_the_checkout(tmp_path: Path) -> None:
     plan = preflight(given(run([result(locations=[place(f"{tmp_path}/src/a.py")])])), root=tmp_path)
     assert uri(plan) == "src/a.py"
+
+
+def test_paths_begin_at_the_top_of_the_repository(tmp_path: Path) -> None:
+    flow = [{"threadFlows": [{"locations": [{"location": place("b.py")}]}]}]
+    found = [result(1, codeFlows=flow), result(2, locations=[place(f"{tmp_path}/c.py")])]
+    plan = preflight(given(run(found)), root=tmp_path, prefix="my service/")
+    assert [uri(plan, n) for n in (0, 1)] == ["my%20service/src/a.py", "my%20service/c.py"]
+    thread = plan.parts[0].run["results"][0]["codeFlows"][0]["threadFlows"][0]["locations"]
+    step = thread[0]["location"]["physicalLocation"]["artifactLocation"]
+    assert step["uri"] == "my%20service/b.py"
+
+
+def test_path_below_a_base_of_the_run() -> None:
+    based = place("src/a.py")
+    based["physicalLocation"]["artifactLocation"]["uriBaseId"] = "SERVICE"
+    bases = {"SERVICE": {"uri": "service/"}}
+    plan = preflight(given(run([result(locations=[based])], originalUriBaseIds=bases)))
+    assert uri(plan) == "service/src/a.py"
+    artifact = plan.parts[0].run["results"][0]["locations"][0]["physicalLocation"]
+    assert artifact["artifactLocation"] == {"uri": "service/src/a.py"}
+
+
+@pytest.mark.parametrize(
+    "region", [{"startLine": 0, "endLine": 4}, {"startLine": 9, "endLine": 3}, {"charOffset": 7}]
+)
+def test_region_begins_at_a_line_and_ends_after_it(region: dict[str, Any]) -> None:
+    where = place()
+    where["physicalLocation"]["region"] = region
+    plan = one(result(locations=[where]))
+    sent = plan.parts[0].run["results"][0]["locations"][0]["physicalLocation"]["region"]
+    assert sent["startLine"] >= 1 and "endLine" not in sent
+
+
+def test_message_by_id_gets_its_text() -> None:
+    named = rule("R")
+    named["messageStrings"] = {"default": {"text": "{0} is unsafe"}}
+    by_id = result(message={"id": "default", "arguments": ["eval"]})
+    plan = one(by_id, rules=[named])
+    assert plan.parts[0].run["results"][0]["message"]["text"] == "eval is unsafe"
+
+
+def test_long_flows_keep_those_that_fit_whole() -> None:
+    def flow(steps: int) -> dict[str, Any]:
+        return {"threadFlows": [{"locations": [{"location": place()}] * steps}]}
+
+    plan = one(result(codeFlows=[flow(6_000), flow(5_000), flow(4_000)]))
+    sent = plan.parts[0].run["results"][0]["codeFlows"]
+    assert [len(f["threadFlows"][0]["locations"]) for f in sent] == [6_000, 4_000]
 
 
 def test_file_with_a_colon_in_its_name_is_no_image(tmp_path: Path) -> None:

@@ -1,0 +1,146 @@
+"""Alerts read into a store, and decisions written back, with conflicts shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from secagg.errors import StoreError
+from secagg.github.alertfile import AlertFile
+from secagg.github.sync import Synced, Winner, sync
+from secagg.github.token import Token
+from secagg.pipeline.upload import UploadOptions, upload
+from tests.github.fakes import FakeClock, client, target
+from tests.github.make import given, result, run
+from tests.standins.github_server import REPOSITORY, TOKEN, GitHubServer
+
+CLOCK = FakeClock()
+EARLY, LATE = "2020-01-01T00:00:00Z", "2040-01-01T00:00:00Z"
+
+
+def alerts(server: GitHubServer, count: int) -> None:
+    runs = given(run([result(n) for n in range(1, count + 1)]))
+    options = UploadOptions()
+    upload(runs, target(server), options, token=Token(TOKEN), root=None, environ={}, clock=CLOCK)
+
+
+def store(path: Path, *decisions: dict[str, Any]) -> AlertFile:
+    file = path / "alerts.json"
+    known = json.loads(file.read_text()) if file.exists() else {"repository": REPOSITORY}
+    file.write_text(json.dumps({**known, "decisions": list(decisions)}))
+    return AlertFile(file, REPOSITORY)
+
+
+def dismissed(number: int, at: str = LATE, reason: str = "won't fix") -> dict[str, Any]:
+    decided = {"number": number, "state": "dismissed", "reason": reason, "at": at}
+    return {**decided, "comment": "triaged"}
+
+
+def synced(server: GitHubServer, kept: AlertFile, **options: bool) -> Synced:
+    return sync(client(server, CLOCK), REPOSITORY, kept, **options)
+
+
+def by_person(server: GitHubServer, number: int, reason: str) -> None:
+    CLOCK.time += 100
+    body = {"state": "dismissed", "dismissed_reason": reason}
+    with client(server, CLOCK) as github:
+        github.patch(f"/repos/{REPOSITORY}/code-scanning/alerts/{number}", body)
+
+
+def test_all_pages_are_read_once_and_then_only_what_changed(tmp_path: Path) -> None:
+    with GitHubServer() as server:
+        alerts(server, 250)
+        for number, alert in enumerate(server.alerts):
+            alert.updated_at = CLOCK.time + number
+        CLOCK.time += 1_000
+        assert synced(server, store(tmp_path)).read == 250
+        assert server.count("GET", "/alerts.*page=3") == 1
+        by_person(server, 17, "false positive")
+        before = server.count("GET", "/alerts")
+        again = synced(server, store(tmp_path))
+        # The one that changed, and the last one before, which has the time of the cursor.
+        assert again.read == 2
+        assert server.count("GET", "/alerts") == before + 1
+        assert store(tmp_path).alerts()[17].dismissed_reason == "false positive"
+        assert len(store(tmp_path).alerts()) == 250
+
+
+def test_decision_is_written_once(tmp_path: Path) -> None:
+    with GitHubServer() as server:
+        alerts(server, 3)
+        done = synced(server, store(tmp_path, dismissed(2)))
+        assert [d.number for d in done.written] == [2]
+        assert server.alerts[1].state == "dismissed"
+        assert server.alerts[1].dismissed_comment == "triaged"
+        assert synced(server, store(tmp_path, dismissed(2))).written == []
+        opened = {"number": 2, "state": "open", "at": LATE}
+        assert [d.state for d in synced(server, store(tmp_path, opened)).written] == ["open"]
+        assert server.alerts[1].state == "open"
+
+
+def test_dry_run_changes_neither_side(tmp_path: Path) -> None:
+    with GitHubServer() as server:
+        alerts(server, 2)
+        done = synced(server, store(tmp_path, dismissed(2)), dry_run=True)
+        assert [d.number for d in done.written] == [2]
+        assert server.count("PATCH", ".*") == 0
+        assert store(tmp_path).alerts() == {}
+
+
+@pytest.mark.parametrize(
+    ("at", "newer_wins", "winner", "reason"),
+    [
+        (LATE, False, Winner.NOBODY, "false positive"),
+        (LATE, True, Winner.HERE, "won't fix"),
+        (EARLY, True, Winner.GITHUB, "false positive"),
+    ],
+)
+def test_conflict_is_shown_and_settled_only_where_asked(
+    tmp_path: Path, at: str, newer_wins: bool, winner: Winner, reason: str
+) -> None:
+    with GitHubServer() as server:
+        alerts(server, 2)
+        synced(server, store(tmp_path))
+        by_person(server, 2, "false positive")
+        done = synced(server, store(tmp_path, dismissed(2, at)), newer_wins=newer_wins)
+        assert [c.winner for c in done.conflicts] == [winner]
+        assert server.alerts[1].dismissed_reason == reason
+        again = synced(server, store(tmp_path, dismissed(2, at)), newer_wins=newer_wins)
+        assert [c.winner for c in again.conflicts] == [winner][: winner is not Winner.HERE]
+        assert server.alerts[1].dismissed_reason == reason
+
+
+def test_alert_that_a_person_opened_again_is_not_dismissed_again(tmp_path: Path) -> None:
+    with GitHubServer() as server:
+        alerts(server, 2)
+        synced(server, store(tmp_path, dismissed(2)))
+        CLOCK.time += 100
+        with client(server, CLOCK) as github:
+            github.patch(f"/repos/{REPOSITORY}/code-scanning/alerts/2", {"state": "open"})
+        for _ in range(2):
+            done = synced(server, store(tmp_path, dismissed(2)))
+            assert len(done.conflicts) == 1 and done.written == []
+        assert server.alerts[1].state == "open"
+
+
+def test_refusal_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
+    with GitHubServer() as server:
+        alerts(server, 2)
+        server.fail("PATCH", "/alerts/1", status=403, body={"message": "must have access"})
+        done = synced(server, store(tmp_path, dismissed(1), dismissed(2), dismissed(9)))
+        assert [d.number for d, _ in done.failed] == [1]
+        assert [d.number for d in done.written] == [2]
+        assert [d.number for d in done.unknown] == [9]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", '{"repository": "a/b"}', '{"repository": "acme/shop", "decisions": [{"number": 1}]}'],
+)
+def test_store_that_cannot_be_used(tmp_path: Path, text: str) -> None:
+    (tmp_path / "alerts.json").write_text(text)
+    with pytest.raises(StoreError):
+        AlertFile(tmp_path / "alerts.json", REPOSITORY)
