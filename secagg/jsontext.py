@@ -66,7 +66,7 @@ def loads(data: bytes, *, report: str) -> Any:
             if found is None:
                 return document
             message, at = "an object holds the same name twice", found
-    raise ReportError(message, report=report, offset=_offset(data, text, at))
+    raise ReportError(message, report=report, offset=offset_in(data, text, at))
 
 
 def to_utf8(data: bytes, *, report: str) -> bytes:
@@ -117,8 +117,8 @@ def _reason(text: bytes, error: orjson.JSONDecodeError) -> tuple[str, int]:
     return f"not valid JSON: {error.msg}", at
 
 
-def _offset(data: bytes, text: bytes, at: int) -> int:
-    """The place in ``data`` of byte ``at`` of ``text``."""
+def offset_in(data: bytes, text: bytes, at: int) -> int:
+    """The place in ``data`` of byte ``at`` of ``text``, which :func:`to_utf8` made of it."""
     if text is data or data.startswith(_UTF8_MARK):
         return len(data) - len(text) + at
     before = text[:at].decode("utf-8", "ignore")

@@ -173,7 +173,11 @@ class TestLines:
     def test_a_line_that_cannot_be_read_is_a_problem(self) -> None:
         text = lines(trufflehog()) + b'{"Raw": \n{"a": 1}\n' + lines(trufflehog())
         parsed = read(text)
-        assert [p.where for p in parsed.problems] == ["line 2", "line 3"]
+        start = len(lines(trufflehog()))
+        assert [(p.where, p.message) for p in parsed.problems] == [
+            ("line 2", f"the line ends in the middle (the line begins at byte {start})"),
+            ("line 3", "it is neither a finding nor a log line"),
+        ]
         assert len(parsed.findings) == 2
 
     def test_cut_off(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsontext import loads, to_utf8
+from secagg.jsontext import loads, offset_in, to_utf8
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg_parsers.fields import Entry, kind_of, odd
 from secagg_parsers.masking import reason
@@ -34,7 +34,8 @@ def entries_of(
             return entries
         raise _refused(report, None)
     lines = 0
-    for where, at, line, ended in _lines(to_utf8(report.data, report=report.name)):
+    data = to_utf8(report.data, report=report.name)
+    for where, at, line, ended in _lines(data):
         if not line.startswith(b"{"):
             # Older versions print their banner and their log as plain text in between.
             continue
@@ -43,9 +44,10 @@ def entries_of(
             item = loads(line, report=report.name)
         except ReportError as error:
             if not ended:
-                _cut_off(report, where, at + len(line), entries, parsed)
+                end = offset_in(report.data, data, at + len(line))
+                _cut_off(report, where, end, entries, parsed)
             else:
-                odd(parsed, where, error.message.removeprefix(f"{report.name}: "))
+                odd(parsed, where, _why(error, offset_in(report.data, data, at)))
         else:
             _sort(where, item, entries, context, parsed)
     if not lines:
@@ -84,12 +86,17 @@ def _cut_off(
 ) -> None:
     """The last line has no end: keep what came before it, and let nobody call it complete."""
     if not entries:
-        # UTF-16 is read as UTF-8, which may be longer than the file.
-        at = min(offset, len(report.data))
-        raise ReportError(f"{where} ends in the middle", report=report.name, offset=at)
+        raise ReportError(f"{where} ends in the middle", report=report.name, offset=offset)
     parsed.gaps.append(
         Gap(message=f"the output was cut off: {where} ends at byte {offset}", fatal=True)
     )
+
+
+def _why(error: ReportError, start: int) -> str:
+    """What is wrong with a line that begins at byte ``start``, without the report's name."""
+    said = error.message.removeprefix(f"{error.report}: ").partition(" at byte ")[0]
+    said = said.replace("the report ends", "the line ends").partition(": it was")[0]
+    return f"{said} (the line begins at byte {start})"
 
 
 def _lines(data: bytes) -> Iterator[tuple[str, int, bytes, bool]]:
@@ -109,6 +116,6 @@ def _refused(report: RawReport, offset: int | None) -> ReportError:
     return ReportError(
         "this is no output of trufflehog: it holds neither a finding nor a log line",
         report=report.name,
-        offset=None if offset is None else min(offset, len(report.data)),
+        offset=offset,
         hint="write it with trufflehog --json",
     )
