@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from secagg.finding import Severity
 from secagg.merge.groups import Group, MergedSet
 from secagg.policy.decision import Action, Decision, Judgement, Verdict
+from secagg.policy.exception import Exceptions
+from secagg.policy.facts import Facts
 from secagg.policy.model import Match, Policy
 
 # So many findings are named in a sentence; the table has them all.
@@ -26,8 +29,18 @@ class ToolOutcome:
     hint: str | None = None
 
 
-def judge(policy: Policy, merged: MergedSet, *, runs: Sequence[ToolOutcome]) -> Decision:
+def judge(
+    policy: Policy,
+    merged: MergedSet,
+    *,
+    runs: Sequence[ToolOutcome],
+    facts: Mapping[str, Facts] | None = None,
+    exceptions: Exceptions | None = None,
+    today: datetime.date | None = None,
+) -> Decision:
     """Judge ``merged`` by ``policy``.
+
+    ``facts`` are by the groups' identities; ``today`` is the day in UTC, by default this one.
 
     A tool run that failed and is not optional makes the verdict INCOMPLETE, as does a scan in
     which nothing completed: neither can vouch for what was not found.

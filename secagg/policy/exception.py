@@ -1,0 +1,67 @@
+"""An exception: someone has decided that a problem does not count for a while."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from secagg.merge.groups import Group
+
+
+class Standing(StrEnum):
+    """What an exception is worth on a given day."""
+
+    IN_FORCE = "in force"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyException:
+    """One exception as it was written down, whatever the file.
+
+    ``source`` names file and line (``secagg-exceptions.yaml:12``, ``.trivyignore:3``,
+    ``openvex.json``, ``SARIF``); ``target`` says in words what it covers
+    (``CVE-2021-44228 in pkg:maven/...``). It holds through the whole day ``expires``, in UTC.
+    ``refusal`` is a sentence where it cannot be honoured (no reason, beyond the ceiling).
+    """
+
+    source: str
+    target: str
+    reason: str | None = None
+    owner: str | None = None
+    created: datetime.date | None = None
+    expires: datetime.date | None = None
+    refusal: str | None = None
+
+    def standing(self, today: datetime.date) -> Standing:
+        """What it is worth on ``today`` (UTC)."""
+        if self.refusal is not None:
+            return Standing.REFUSED
+        if self.expires is not None and today > self.expires:
+            return Standing.EXPIRED
+        return Standing.IN_FORCE
+
+
+class Exceptions(Protocol):
+    """All exceptions of a decision, found by what they cover."""
+
+    def covering(self, group: Group) -> list[PolicyException]:
+        """Every exception that names ``group``, whatever its standing, in the files' order."""
+        ...
+
+    def all(self) -> list[PolicyException]:
+        """Every exception, in the files' order."""
+        ...
+
+
+class NoExceptions:
+    """A decision without exceptions."""
+
+    def covering(self, group: Group) -> list[PolicyException]:
+        return []
+
+    def all(self) -> list[PolicyException]:
+        return []
