@@ -47,7 +47,7 @@ TimeoutOption = Annotated[
 JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Runs side by side.")]
 OutputOption = Annotated[
     Path,
-    typer.Option("--output", "-o", help="Directory for what is written: findings.sarif and more."),
+    typer.Option("--output", "-o", help="Directory for findings.sarif and the rest."),
 ]
 FormatOption = Annotated[
     OutputFormat, typer.Option("--format", "-f", help="What to print on standard output.")
