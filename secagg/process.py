@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -205,10 +206,15 @@ def run(command: Command, directory: Path, cancellation: Cancellation) -> Result
     )
 
 
+_GRAVE = re.compile(r"\b(?:FATAL|ERROR|FTL|ERR)\b")
+_TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*\s+")
+
+
 def last_lines(path: Path, redactor: Redactor, *, lines: int = 5, limit: int = 64 * 1024) -> str:
     """The last non-empty lines of a file of output, masked; at most ``limit`` bytes are read.
 
-    The text is untrusted: whoever shows it escapes it.
+    Of a log that marks what is fatal or an error, what comes before the first such line is left
+    out. The text is untrusted: whoever shows it escapes it.
     """
     try:
         with path.open("rb") as file:
@@ -218,7 +224,9 @@ def last_lines(path: Path, redactor: Redactor, *, lines: int = 5, limit: int = 6
     except OSError:
         return ""
     text = redactor.mask(data.decode("utf-8", "replace"))
-    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+    last = [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
+    grave = next((n for n, line in enumerate(last) if _GRAVE.search(line)), 0)
+    return "\n".join(_TIMESTAMP.sub("", line) for line in last[grave:])
 
 
 def _watch(

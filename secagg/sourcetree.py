@@ -37,3 +37,18 @@ def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
 def files_by_suffix(root: Path) -> set[str]:
     """The suffixes (``.py``) of all files below ``root``."""
     return {Path(name).suffix for _, names in walk(root) for name in names}
+
+
+def has_files(root: Path) -> bool:
+    """Whether there is any file below ``root`` but those of git itself."""
+    for directory, subdirectories, files in os.walk(root, followlinks=False):
+        if files and not (Path(directory) == root and files == [".git"]):
+            return True
+        subdirectories[:] = [name for name in subdirectories if name != ".git"]
+    return False
+
+
+def is_bare(root: Path) -> bool:
+    """Whether ``root`` is a git directory itself, without a work tree."""
+    parts = (root / "HEAD", root / "objects", root / "refs")
+    return parts[0].is_file() and all(part.is_dir() for part in parts[1:])

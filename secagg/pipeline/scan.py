@@ -14,6 +14,7 @@ from types import FrameType
 
 from secagg import policy as policies
 from secagg.components import Component, find_components
+from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config
 from secagg.errors import UsageError
 from secagg.hmackey import load_key
@@ -25,8 +26,9 @@ from secagg.pipeline.understand import understand
 from secagg.process import Cancellation
 from secagg.redact import Redactor
 from secagg.scanners import SCANNERS, make_scanners
-from secagg.scanners.base import RunContext, ScanRequest, ToolRun
+from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.execute import Event, run_jobs
+from secagg.sourcetree import has_files, is_bare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]
             on_event=on_event,
         )
     runs = [item for item in planned if isinstance(item, ToolRun)] + done
+    runs += _switched_off(options, config)
     order = list(SCANNERS)
     runs.sort(key=lambda run: (order.index(run.tool), run.component, run.mode or ""))
     results = understand(
@@ -95,10 +98,24 @@ def _parallel() -> int:
 
 
 def components_of(options: ScanOptions, config: Config) -> list[Component]:
-    """All components below the root. Raises :class:`UsageError` where there is no such root."""
+    """All components below the root.
+
+    Raises :class:`UsageError` where there is no such root, or nothing in it to scan: a checkout
+    that failed must not come out as clean.
+    """
     root = options.root.resolve()
     if not root.is_dir():
         raise UsageError(f"{options.root} is not a directory")
+    if is_bare(root):
+        raise UsageError(
+            f"{options.root} is a bare repository: there are no files to scan in it",
+            hint="clone it, and scan the clone",
+        )
+    if not has_files(root):
+        raise UsageError(
+            f"there is no file in {options.root}",
+            hint="was the repository checked out? (actions/checkout comes before the scan)",
+        )
     return [c for c in find_components(root) if not config.excludes(c.path)]
 
 
@@ -123,6 +140,16 @@ def chosen_tools(options: ScanOptions, config: Config) -> list[str]:
     if unknown:
         raise UsageError(f"no such tool: {unknown[0]}", hint="known: " + ", ".join(SCANNERS))
     return [t for t in SCANNERS if (t in options.tools if options.tools else config.enabled(t))]
+
+
+def _switched_off(options: ScanOptions, config: Config) -> list[ToolRun]:
+    """A line for each tool that the configuration leaves out: nobody shall take it for clean."""
+    reason = f"switched off in {CONFIG_NAME}"
+    return [
+        ToolRun(tool=tool, status=Status.SKIPPED, reason=reason)
+        for tool in SCANNERS
+        if not options.tools and not config.enabled(tool)
+    ]
 
 
 def _chosen_components(named: Sequence[str], everything: Sequence[Component]) -> list[Component]:

@@ -177,3 +177,29 @@ def test_all_missing(target: Path, home: Path, tmp_path: Path) -> None:
     ran = secagg("scan", target, "-o", home / "out", bin_dir=tmp_path / "none", home=home)
     assert ran.code == 3
     assert summary(home / "out")["findings"]["total"] == 0
+
+
+def test_no_files_are_no_clean_repository(bin_dir: Path, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty" / ".git").mkdir(parents=True)
+    ran = secagg("scan", tmp_path / "empty", bin_dir=bin_dir, home=home)
+    assert ran.code == 2
+    assert "was the repository checked out?" in ran.stderr
+
+
+def test_a_bare_repository_is_no_clean_one(bin_dir: Path, home: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    (bare / "objects").mkdir(parents=True)
+    (bare / "refs").mkdir()
+    (bare / "HEAD").write_text("ref: refs/heads/main\n")
+    ran = secagg("scan", bare, bin_dir=bin_dir, home=home)
+    assert ran.code == 2
+    assert "clone it, and scan the clone" in ran.stderr
+
+
+def test_a_tool_that_is_switched_off_has_a_line(target: Path, bin_dir: Path, home: Path) -> None:
+    (target / "secagg.yaml").write_text("tools: {snyk: {enabled: false}}\n")
+    secagg("scan", target, "--output", home / "out", bin_dir=bin_dir, home=home)
+    lines = [t for t in summary(home / "out")["tools"] if t["tool"] == "snyk"]
+    assert [(t["status"], t["reason"]) for t in lines] == [
+        ("skipped", "switched off in secagg.yaml")
+    ]
