@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,10 +12,10 @@ from pathlib import Path
 from secagg.config import load_config
 from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
-from secagg.github.actions import write_outputs, write_step_summary
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.parse import parse_files
+from secagg.pipeline.tell import tell_actions
 from secagg.pipeline.write import SARIF_NAME, replacing
 from secagg.render.annotations import decision_annotations
 from secagg.render.gatemarkdown import decision_markdown
@@ -86,20 +86,6 @@ def write_decision(decision: DecisionDocument, directory: Path) -> None:
             f"cannot write to {directory}: {error.strerror}",
             hint="name a directory that can be written with --output",
         ) from error
-
-
-def tell_actions(
-    decision: DecisionDocument, environ: Mapping[str, str], *, annotate: bool = True
-) -> None:
-    """Job summary, outputs and annotations, where this runs as a step of GitHub Actions."""
-    if environ.get("GITHUB_ACTIONS") != "true":
-        return
-    write_step_summary(decision_markdown(decision), environ)
-    values = {"verdict": decision.verdict, "failing": decision.fail, "warning": decision.warn}
-    write_outputs(values, environ)
-    if annotate:
-        # The runner reads workflow commands from both streams; standard output stays clean.
-        sys.stderr.write("".join(f"{line}\n" for line in decision_annotations(decision)))
 
 
 def _shown(decision: DecisionDocument, request: GateRequest, screen: Screen) -> str:

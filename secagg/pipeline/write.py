@@ -1,4 +1,4 @@
-"""The files of a run: ``findings.sarif`` and ``summary.json``, each whole or not there."""
+"""The files of a run: SARIF, summary and decision, each whole or not there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from secagg.errors import UsageError
+from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View, sarif_runs
 from secagg.pipeline.summarize import summarize
@@ -17,10 +18,11 @@ from secagg.sarif import write as write_sarif
 
 SARIF_NAME = "findings.sarif"
 SUMMARY_NAME = "summary.json"
+DECISION_NAME = "decision.json"
 
 
 def write_outputs(outcome: Outcome, directory: Path, view: View = View.PER_TOOL) -> list[Path]:
-    """Write both files into ``directory`` (made if missing) and return their paths.
+    """Write the three files into ``directory`` (made if missing) and return their paths.
 
     Raises :class:`UsageError` where the directory cannot be written.
     """
@@ -30,12 +32,14 @@ def write_outputs(outcome: Outcome, directory: Path, view: View = View.PER_TOOL)
             write_sarif(out, sarif_runs(outcome, view))
         with replacing(directory / SUMMARY_NAME) as out:
             out.write(summarize(outcome).model_dump_json(indent=2).encode() + b"\n")
+        with replacing(directory / DECISION_NAME) as out:
+            out.write(decision_document(outcome).model_dump_json(indent=2).encode() + b"\n")
     except OSError as error:
         raise UsageError(
             f"cannot write to {directory}: {error.strerror}",
             hint="name a directory that can be written with --output",
         ) from error
-    return [directory / SARIF_NAME, directory / SUMMARY_NAME]
+    return [directory / name for name in (SARIF_NAME, SUMMARY_NAME, DECISION_NAME)]
 
 
 @contextmanager
