@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import dataclass
 
 DEFAULT_MAX_DAYS = 90
@@ -79,3 +80,20 @@ def day_of(moment: object) -> datetime.date:
     if not 1970 <= moment.year <= 9998:
         raise ValueError("a day outside of the calendar")
     return moment
+
+
+def until(text: str, today: datetime.date) -> datetime.date:
+    """The last day of an exception made ``today`` for ``30d``, ``2w`` or through a date.
+
+    Raises ``ValueError`` for anything else, and for a day that is over.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,3})([dw])", text.strip())
+    if match is not None:
+        return today + datetime.timedelta(days=int(match[1]) * (7 if match[2] == "w" else 1))
+    try:
+        day = datetime.date.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError("30d, 2w or a day such as 2026-12-31 is expected") from None
+    if day < today:
+        raise ValueError(f"{day} is over")
+    return day

@@ -19,6 +19,7 @@ to fit another row.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
@@ -31,6 +32,7 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from ruamel.yaml.comments import CommentedMap
@@ -71,13 +73,42 @@ def listed(value: str | list[str] | None) -> list[str]:
     return [] if value is None else [value] if isinstance(value, str) else value
 
 
+def _none_yet(value: object) -> object:
+    # The last exception was taken out, and its key still stands there.
+    return [] if value is None else value
+
+
 def _rule(text: str) -> Glob:
     return Glob(text, flat=True)
 
 
 Day = Annotated[datetime.date, BeforeValidator(_day)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
-Advisory = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._:-]{3,199}$")]
+
+
+def _shape(pattern: str, words: str) -> AfterValidator:
+    """A text that matches ``pattern`` whole; ``words`` say what is expected."""
+
+    def checked(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise ValueError(f"{words} is expected")
+        return value
+
+    return AfterValidator(checked)
+
+
+def _published(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+_ID, _CVE, _GHSA = "[0-9a-f]{32}", "(CVE|cve)-[0-9]{4}-[0-9]{4,19}", "(GHSA|ghsa)(-[0-9a-z]{4}){3}"
+_ADVISORY, _TOOL = "[A-Za-z][A-Za-z0-9._:-]{3,199}", "[a-z0-9][a-z0-9._-]{0,99}"
+_WHOLE = "a row's whole identity (32 digits, as secagg explain shows them)"
+Identity = Annotated[str, _shape(_ID, _WHOLE), _published(_ID)]
+Cve = Annotated[str, _shape(_CVE, "a CVE id such as CVE-2021-44228"), _published(_CVE)]
+Ghsa = Annotated[str, _shape(_GHSA, "an id such as GHSA-jfh8-c2jp-5v3q"), _published(_GHSA)]
+Advisory = Annotated[str, _shape(_ADVISORY, "an advisory's id"), _published(_ADVISORY)]
+Tool = Annotated[str, _shape(_TOOL, "a scanner's name in lower case"), _published(_TOOL)]
 
 
 class ExceptionEntry(BaseModel):
@@ -85,11 +116,9 @@ class ExceptionEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = Field(
-        default=None, description="the row's identity, all 32 digits"
-    )
-    cve: Annotated[str, StringConstraints(pattern=r"^(?i:CVE-\d{4}-\d{4,})$")] | None = None
-    ghsa: Annotated[str, StringConstraints(pattern=r"^(?i:GHSA(-[a-z0-9]{4}){3})$")] | None = None
+    id: Identity | None = Field(default=None, description="the row's identity, all 32 digits")
+    cve: Cve | None = None
+    ghsa: Ghsa | None = None
     advisory: Advisory | None = Field(default=None, description="an advisory id of any database")
     purl: Annotated[str | list[str] | None, _each(purl_pattern)] = Field(
         default=None, description="packages, with or without a version; * is a wildcard"
@@ -97,9 +126,7 @@ class ExceptionEntry(BaseModel):
     rule: Annotated[str | list[str] | None, _each(_rule)] = Field(
         default=None, description="rule ids; * is a wildcard"
     )
-    tool: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")] | None = Field(
-        default=None, description="with rule: the scanner whose rule it is"
-    )
+    tool: Tool | None = Field(default=None, description="with rule: the scanner whose rule it is")
     path: Annotated[str | list[str] | None, _each(PathGlob)] = Field(
         default=None, description="files, as .gitignore writes them"
     )
@@ -174,7 +201,9 @@ class ExceptionFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Literal[1] = 1
-    exceptions: list[ExceptionEntry] = Field(default_factory=list)
+    exceptions: Annotated[list[ExceptionEntry], BeforeValidator(_none_yet)] = Field(
+        default_factory=list
+    )
 
 
 def parse_file(text: str, *, name: str = NAME) -> ExceptionFile:
