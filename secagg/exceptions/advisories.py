@@ -33,8 +33,8 @@ def spoken_for(members: Sequence[Finding], name: str) -> frozenset[int]:
     """The indices of the ``members`` for which the advisory ``name`` (as :func:`plain`) speaks.
 
     A member speaks for others once ``name`` is its only id of that database: then all its ids
-    are names of one problem, and a member that shares one, and adds no CVE, is that problem
-    too. Without such a member the id is a part of what the row says, and speaks for nobody.
+    are names of one problem, and a member that shares one is that problem too, unless it brings
+    a second CVE. Without such a member the id is a part of what the row says, and speaks for nobody.
     """
     ids = [ids_of(member) for member in members]
     knowing = {index for index, own in enumerate(ids) if name in own}
@@ -48,11 +48,15 @@ def spoken_for(members: Sequence[Finding], name: str) -> frozenset[int]:
     while grown:
         grown = False
         for index, own in enumerate(ids):
-            if index not in found and own & same and _cves(own) <= _cves(same):
+            if index not in found and own & same and _is_one_problem(_cves(own), _cves(same)):
                 found.add(index)
                 same |= own
                 grown = True
     return frozenset(found)
+
+
+def _is_one_problem(own: frozenset[str], known: frozenset[str]) -> bool:
+    return own <= known or (not known and len(own) == 1)
 
 
 def _database(name: str) -> str:

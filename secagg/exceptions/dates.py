@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 DEFAULT_MAX_DAYS = 90
+_EXPECTED = "a day such as 2026-12-31 is expected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +63,7 @@ def day_of(moment: object) -> datetime.date:
     Raises ``ValueError`` for anything else, and for a day that no calendar has.
     """
     if isinstance(moment, str):
-        text = moment.strip()
-        try:
-            moment = datetime.date.fromisoformat(text)
-        except ValueError:
-            # Python reads up to microseconds; documents in the wild have nanoseconds.
-            moment = datetime.datetime.fromisoformat(text)
+        moment = _read(moment.strip())
     if isinstance(moment, datetime.datetime):
         try:
             if moment.tzinfo is not None:
@@ -76,10 +72,21 @@ def day_of(moment: object) -> datetime.date:
             raise ValueError("a day outside of the calendar") from None
         moment = moment.date()
     if not isinstance(moment, datetime.date):
-        raise ValueError("a date such as 2026-12-31 is expected")
+        raise ValueError(_EXPECTED)
     if not 1970 <= moment.year <= 9998:
         raise ValueError("a day outside of the calendar")
     return moment
+
+
+def _read(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_EXPECTED) from None
 
 
 def until(text: str, today: datetime.date) -> datetime.date:
