@@ -1,0 +1,73 @@
+"""Suppressions that came with the findings, and exceptions that leave as suppressions."""
+
+from __future__ import annotations
+
+import datetime
+
+from secagg.exceptions import suppression_of
+from secagg.finding import Finding, SarifOrigin, Suppression
+from secagg.policy.exception import PolicyException, Standing
+from tests.exceptions.make import TODAY, loaded, row, sources
+from tests.merge.make import code
+
+
+def suppressed(*given: Suppression, tool: str = "codeql") -> Finding:
+    return code(tool, suppressions=given or (Suppression(source="SARIF", justification="tests"),))
+
+
+def test_suppressed_row_is_covered_and_listed() -> None:
+    found = loaded({})
+    (exception,) = found.covering(row(suppressed()))
+    assert (exception.source, exception.reason) == ("SARIF", "tests")
+    assert exception.standing(TODAY) is Standing.IN_FORCE
+    assert found.all() == [exception]
+    assert found.sentences() == ["SARIF: 1 exception honoured"]
+
+
+def test_one_suppressed_source_does_not_silence_the_other() -> None:
+    found = loaded({})
+    assert sources(found, row(suppressed(), code("snyk"))) == []
+    assert sources(found, row(suppressed(), suppressed(tool="snyk"))) == ["SARIF", "SARIF"]
+
+
+def test_only_accepted_suppressions_count() -> None:
+    accepted = Suppression(source="SARIF")
+    for status in ("underReview", "rejected"):
+        other = Suppression(source="SARIF", status=status)
+        assert sources(loaded({}), row(suppressed(accepted, other))) == []
+
+
+def test_suppression_in_the_scanned_code_is_told_apart() -> None:
+    (exception,) = loaded({}).covering(row(suppressed(Suppression(source="SARIF", kind="inSource"))))
+    assert exception.source == "SARIF (in source)"
+
+
+def test_ceiling_for_all_refuses_suppressions_but_not_what_is_no_problem() -> None:
+    strict = loaded({}, ceiling_for_all=True)
+    (refused,) = strict.covering(row(suppressed()))
+    assert refused.standing(TODAY) is Standing.REFUSED
+    passed = suppressed()
+    passed.sarif = SarifOrigin(run={}, result={"kind": "pass"})
+    (kept,) = strict.covering(row(passed))
+    assert kept.standing(TODAY) is Standing.IN_FORCE
+
+
+def test_an_exception_is_a_suppression_with_who_why_and_until() -> None:
+    exception = PolicyException(
+        source="secagg-exceptions.yaml:4",
+        target="CVE-2021-44228",
+        reason="not reachable",
+        owner="ana@example.com",
+        expires=datetime.date(2026, 12, 23),
+    )
+    given = suppression_of(exception)
+    assert (given.kind, given.status, given.source) == (
+        "external",
+        "accepted",
+        "secagg-exceptions.yaml:4",
+    )
+    assert given.justification == (
+        "not reachable (secagg-exceptions.yaml:4, by ana@example.com, until 2026-12-23)"
+    )
+    bare = suppression_of(PolicyException(source=".trivyignore:1", target="x"))
+    assert bare.justification == "no reason given (.trivyignore:1)"
