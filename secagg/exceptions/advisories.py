@@ -34,7 +34,8 @@ def spoken_for(members: Sequence[Finding], name: str) -> frozenset[int]:
 
     A member speaks for others once ``name`` is its only id of that database: then all its ids
     are names of one problem, and a member that shares one is that problem too, unless it brings
-    a second CVE. Without such a member the id is a part of what the row says, and speaks for nobody.
+    a second CVE. Without such a member the id is a part of what the row says, and speaks for
+    nobody.
     """
     ids = [ids_of(member) for member in members]
     knowing = {index for index, own in enumerate(ids) if name in own}

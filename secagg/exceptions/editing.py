@@ -18,9 +18,8 @@ from secagg.errors import ConfigError
 from secagg.exceptions.ownfile import NAME, ExceptionEntry, parse_file
 
 _DASH = re.compile(r"^( *)-(?: |$)")
-_HEAD = (
-    "# Exceptions of secagg: each needs an owner, a reason and an end.\nversion: 1\nexceptions:\n"
-)
+_HEAD = "# Exceptions of secagg: each needs an owner, a reason and an end.\n"
+_EMPTY = "version: 1\nexceptions:\n"
 
 
 def added(text: str, values: Mapping[str, Any]) -> tuple[str, ExceptionEntry]:
@@ -30,9 +29,11 @@ def added(text: str, values: Mapping[str, Any]) -> tuple[str, ExceptionEntry]:
     where ``text`` or the entry is wrong, or where the result cannot be read back.
     """
     before = parse_file(text).exceptions
-    text = text if text.strip() else _HEAD
     yaml = _yaml(text)
     data = yaml.load(text)
+    if data is None:
+        text = (text or _HEAD) + _EMPTY
+        data = yaml.load(text)
     listed = data.get("exceptions")
     if not listed:
         listed = data["exceptions"] = CommentedSeq()

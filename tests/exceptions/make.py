@@ -31,9 +31,7 @@ def loaded(
 ) -> AllExceptions:
     """The exceptions of a repository that holds ``files``: texts, bytes or JSON values."""
     held = {name: _bytes(value) for name, value in files.items()}
-    return load_exceptions(
-        Path("/nowhere"), today=today, read=held.get, vex_files=vex, **options
-    )
+    return load_exceptions(Path("/nowhere"), today=today, read=held.get, vex_files=vex, **options)
 
 
 def own(**keys: Any) -> AllExceptions:

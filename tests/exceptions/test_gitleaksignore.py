@@ -42,7 +42,9 @@ def test_lines_and_refusals() -> None:
         (secret("trufflehog", commit=COMMIT), False),
         (secret("gitleaks", uri="app/keys.py", detector="generic-api-key", line=7), True),
         (
-            secret("gitleaks", uri="app/keys.py", detector="generic-api-key", line=7, commit=COMMIT),
+            secret(
+                "gitleaks", uri="app/keys.py", detector="generic-api-key", line=7, commit=COMMIT
+            ),
             True,
         ),
     ],

@@ -38,7 +38,9 @@ _others = st.one_of(
         _one([3, 4]),
         _one([None, _COMMIT]),
     ),
-    st.builds(misconfiguration, _one(["trivy", "snyk"]), _one(["DS-0002", "AVD-DS-0002", "DS-0003"])),
+    st.builds(
+        misconfiguration, _one(["trivy", "snyk"]), _one(["DS-0002", "AVD-DS-0002", "DS-0003"])
+    ),
     st.builds(lambda rule, uri: code("codeql", rule, uri=uri), _one(["py/a", "py/b"]), _one(_URIS)),
     st.builds(license_finding, _one(["trivy", "snyk"]), _one(["GPL-3.0", "MIT"])),
 )
@@ -60,7 +62,9 @@ _keys: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "cve": _one(_IDS[:2]),
         "ghsa": st.just(_IDS[2]),
         "advisory": _one(_IDS),
-        "purl": _one(["pkg:npm/lodash", "pkg:npm/lodash@1.0", "pkg:npm/@scope/*", "pkg:npm/l*@1.*"]),
+        "purl": _one(
+            ["pkg:npm/lodash", "pkg:npm/lodash@1.0", "pkg:npm/@scope/*", "pkg:npm/l*@1.*"]
+        ),
         "rule": _one(["py/*", "py/a", "aws-*", "DS002", "CVE-2021-1111", ["py/a", "py/b"]]),
         "path": _one(["web/", "*.json", "/tests/**", "requirements.txt", ["web/", "api/"]]),
     },
@@ -103,7 +107,9 @@ def test_index_equals_comparing_every_entry(
     files: dict[str, Any], findings: list[Finding], merged: bool
 ) -> None:
     found = loaded(files)
-    groups = merge(findings).groups if merged else [row(*findings[:2]), row(*findings[2:] or findings)]
+    groups = (
+        merge(findings).groups if merged else [row(*findings[:2]), row(*findings[2:] or findings)]
+    )
     for group in groups:
         slow = covered_by(found.entries, group, found.sarif, TODAY)
         assert found.covering(group) == slow

@@ -147,7 +147,9 @@ def test_ceiling(created: str | None, expires: str, max_days: int, said: str | N
         assert exception.standing(TODAY) is Standing.REFUSED
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "version: 1\n", "exceptions:\n", "exceptions: []"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "version: 1\n", "exceptions:\n", "exceptions: []"]
+)
 def test_empty_file_has_none(text: str) -> None:
     assert parse_file(text).exceptions == []
 

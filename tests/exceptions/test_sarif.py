@@ -38,7 +38,9 @@ def test_only_accepted_suppressions_count() -> None:
 
 
 def test_suppression_in_the_scanned_code_is_told_apart() -> None:
-    (exception,) = loaded({}).covering(row(suppressed(Suppression(source="SARIF", kind="inSource"))))
+    (exception,) = loaded({}).covering(
+        row(suppressed(Suppression(source="SARIF", kind="inSource")))
+    )
     assert exception.source == "SARIF (in source)"
 
 

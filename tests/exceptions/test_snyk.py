@@ -59,7 +59,9 @@ def test_entries_as_the_tool_writes_them() -> None:
 
 def test_star_covers_the_problem_whoever_else_found_it() -> None:
     name = "SNYK-JS-LODASH-567746"
-    group = row(vulnerability("snyk", name, "CVE-2020-8203"), vulnerability("trivy", "CVE-2020-8203"))
+    group = row(
+        vulnerability("snyk", name, "CVE-2020-8203"), vulnerability("trivy", "CVE-2020-8203")
+    )
     assert sources(loaded({".snyk": TEXT}), group) == [".snyk:6"]
     assert not sources(loaded({".snyk": TEXT}), row(vulnerability("trivy", "CVE-2020-8203")))
 

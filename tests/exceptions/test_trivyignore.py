@@ -63,7 +63,13 @@ def test_expiry_is_the_moment_that_trivy_means(today: str, standing: Standing) -
     [
         ([vulnerability("trivy", "CVE-2021-1111")], True),
         ([vulnerability("trivy", "CVE-2021-11111")], False),
-        ([vulnerability("trivy", "CVE-2021-1111"), vulnerability("snyk", "SNYK-1", "CVE-2021-1111")], True),
+        (
+            [
+                vulnerability("trivy", "CVE-2021-1111"),
+                vulnerability("snyk", "SNYK-1", "CVE-2021-1111"),
+            ],
+            True,
+        ),
         ([vulnerability("trivy", "CVE-2021-1111"), vulnerability("snyk", "SNYK-1")], False),
         # Trivy did not report it: its file says nothing of it.
         ([vulnerability("snyk", "SNYK-1", "CVE-2021-1111")], False),
@@ -89,8 +95,16 @@ def yaml(section: str, **entry: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("files", "found", "expected"),
     [
-        (yaml("vulnerabilities", id="CVE-2021-1111"), vulnerability("trivy", "CVE-2021-1111"), True),
-        (yaml("misconfigurations", id="CVE-2021-1111"), vulnerability("trivy", "CVE-2021-1111"), False),
+        (
+            yaml("vulnerabilities", id="CVE-2021-1111"),
+            vulnerability("trivy", "CVE-2021-1111"),
+            True,
+        ),
+        (
+            yaml("misconfigurations", id="CVE-2021-1111"),
+            vulnerability("trivy", "CVE-2021-1111"),
+            False,
+        ),
         (
             yaml("vulnerabilities", id="CVE-2021-1111", paths=["web/*"]),
             vulnerability("trivy", "CVE-2021-1111"),
@@ -174,7 +188,8 @@ def test_what_is_not_understood_is_refused(entry: dict[str, Any], said: str) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["vulnerabilities: 1", "vulnerabilities: [CVE-1]", "vulnerabilities: [{paths: [a]}]", "- a"]
+    "text",
+    ["vulnerabilities: 1", "vulnerabilities: [CVE-1]", "vulnerabilities: [{paths: [a]}]", "- a"],
 )
 def test_wrong_shapes_are_placed(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^\.trivyignore\.yaml:1:"):
