@@ -50,14 +50,15 @@ class Glob:
 
     def __post_init__(self) -> None:
         wild = is_wild(checked(self.text))
-        compiled = re.compile(_translated(self.text, self.flat), re.DOTALL) if wild else None
+        whole = rf"(?:{_translated(self.text, self.flat)})\Z"
+        compiled = re.compile(whole, re.DOTALL) if wild else None
         object.__setattr__(self, "regex", compiled)
 
     def matches(self, value: str) -> bool:
         """True if all of ``value`` is matched."""
         if self.regex is None:
             return value == self.text
-        return self.regex.fullmatch(value) is not None
+        return self.regex.match(value) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ its package, its rule or its file. A glob is tried once for each distinct value.
 from __future__ import annotations
 
 import datetime
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from secagg.exceptions.advisories import ids_of, plain
 from secagg.exceptions.entry import Entry
@@ -24,20 +25,31 @@ from secagg.merge.identity import known_as
 from secagg.merge.package import package_key
 from secagg.policy.exception import PolicyException, Standing
 
+_NOTHING: frozenset[int] = frozenset()
+
 
 class _Shelf:
-    """Entries by one key: exact values in a table, globs tried once for each value."""
+    """Entries by one key: exact values in a table, globs tried once for each value.
+
+    Most values match no glob at all, which one expression made of all of them tells.
+    """
 
     def __init__(self) -> None:
         self._exact: dict[str, set[int]] = {}
-        self._globs: list[tuple[Callable[[str], bool], int]] = []
+        self._globs: list[tuple[re.Pattern[str], int]] = []
+        self._any: re.Pattern[str] | None = None
         self._seen: dict[str, frozenset[int]] = {}
 
     def put(self, value: str, number: int) -> None:
         self._exact.setdefault(value, set()).add(number)
 
-    def put_glob(self, matches: Callable[[str], bool], number: int) -> None:
-        self._globs.append((matches, number))
+    def put_glob(self, glob: re.Pattern[str], number: int) -> None:
+        self._globs.append((glob, number))
+
+    def close(self) -> None:
+        """Nothing more is put here."""
+        if self._globs:
+            self._any = re.compile("|".join(f"(?:{g.pattern})" for g, _ in self._globs), re.DOTALL)
 
     def __bool__(self) -> bool:
         return bool(self._exact or self._globs)
@@ -45,8 +57,11 @@ class _Shelf:
     def __getitem__(self, value: str) -> frozenset[int]:
         found = self._seen.get(value)
         if found is None:
-            by_glob = {number for matches, number in self._globs if matches(value)}
-            found = self._seen[value] = frozenset(by_glob.union(self._exact.get(value, ())))
+            exact = self._exact.get(value)
+            found = frozenset(exact) if exact else _NOTHING
+            if self._any is not None and self._any.match(value):
+                found |= {number for glob, number in self._globs if glob.match(value)}
+            self._seen[value] = found
         return found
 
 
@@ -69,12 +84,15 @@ class AllExceptions:
         self.sarif = sarif if sarif is not None else SarifSuppressions()
         self._identities, self._advisories, self._packages = _Shelf(), _Shelf(), _Shelf()
         self._rules, self._paths = _Shelf(), _Shelf()
+        self._leaks: dict[tuple[str | None, int | None], set[int]] = {}
         self._anywhere: list[int] = []
         for number, entry in enumerate(self.entries):
             if isinstance(entry.scope, ToolScope):
                 self._file_tool(entry.scope, number)
             elif entry.scope is not None:
                 self._file(entry.scope, number)
+        for shelf in (self._packages, self._rules, self._paths):
+            shelf.close()
 
     def covering(self, group: Group) -> list[PolicyException]:
         """Every exception that names ``group``, whatever its standing, in the files' order."""
@@ -103,24 +121,24 @@ class AllExceptions:
             for purl in scope.purls:
                 if purl.exact_key is not None:
                     self._packages.put(purl.exact_key, number)
-                else:
-                    self._packages.put_glob(purl.name.matches, number)
+                elif purl.name.regex is not None:
+                    self._packages.put_glob(purl.name.regex, number)
         elif scope.rules:
             for rule in scope.rules:
                 if rule.regex is not None:
-                    self._rules.put_glob(rule.matches, number)
+                    self._rules.put_glob(rule.regex, number)
                 else:
                     self._rules.put(rule.text, number)
                     self._rules.put(plain_check(rule.text), number)
         elif scope.paths:
             for path in scope.paths:
-                self._paths.put_glob(path.matches, number)
+                self._paths.put_glob(path.regex, number)
         else:
             self._anywhere.append(number)
 
     def _file_tool(self, scope: ToolScope, number: int) -> None:
         if scope.mark is not None:
-            self._rules.put(scope.mark.rule, number)
+            self._leaks.setdefault((scope.mark.uri, scope.mark.line), set()).add(number)
         elif scope.name is not None:
             self._rules.put(scope.name, number)
             self._rules.put(plain_check(scope.name), number)
@@ -133,12 +151,8 @@ class AllExceptions:
         if self._identities:
             for identity in known_as(group):
                 found |= self._identities[identity]
-        advisories, packages, rules, paths = (
-            self._advisories,
-            self._packages,
-            self._rules,
-            self._paths,
-        )
+        advisories, packages = self._advisories, self._packages
+        rules, paths, leaks = self._rules, self._paths, self._leaks
         for finding in group.members:
             if advisories:
                 for name in ids_of(finding):
@@ -152,8 +166,11 @@ class AllExceptions:
                         found |= rules[check]
                 elif finding.license is not None:
                     found |= rules[finding.license]
-            if paths and finding.location.uri is not None:
-                found |= paths[finding.location.uri]
+            place = finding.location
+            if paths and place.uri is not None:
+                found |= paths[place.uri]
+            if leaks and finding.kind is Kind.SECRET:
+                found |= leaks.get((place.uri, place.start_line), _NOTHING)
         return found
 
 
