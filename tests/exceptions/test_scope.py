@@ -257,3 +257,20 @@ def test_all_keys_must_hold() -> None:
     }
     for key, value in wrong.items():
         assert not covers(group, **(good | {key: value})), key
+
+
+def test_an_alias_that_spans_two_cves_is_not_spoken_for() -> None:
+    group = row(
+        vulnerability("audit", "PYSEC-2021-1", "GHSA-aaaa-bbbb-cccc"),
+        vulnerability("osv", "GHSA-aaaa-bbbb-cccc", "CVE-2021-1111", "CVE-2021-2222"),
+    )
+    assert not covers(group, advisory="PYSEC-2021-1")
+
+
+def test_another_check_in_the_row_is_not_covered() -> None:
+    group = row(misconfiguration("trivy", "DS-0002"), misconfiguration("snyk", "SNYK-CC-9"))
+    assert not covers(group, rule="DS-0002")
+
+
+def test_check_is_found_by_a_spelling_that_neither_side_writes() -> None:
+    assert covers(row(misconfiguration("trivy", "AVD-DS-0002")), rule="DS002")

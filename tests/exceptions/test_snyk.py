@@ -162,3 +162,12 @@ def test_no_yaml_is_placed(text: str) -> None:
 def test_empty_policy_says_nothing() -> None:
     files: dict[str, Any] = {".snyk": "version: v1.25.0\nignore: {}\npatch: {}\n"}
     assert loaded(files).all() == []
+
+
+def test_an_id_on_some_paths_does_not_speak_for_another_tool() -> None:
+    text = "ignore:\n  SNYK-1:\n    - a > hawk: {}\n    - b > hawk: {}\n"
+    paths = (("shop", "a@1", "hawk@1"), ("shop", "b@1", "hawk@1"))
+    known = vulnerability("snyk", "SNYK-1", "CVE-2021-1111", known={"dependency_paths": paths})
+    found = loaded({".snyk": text})
+    assert sources(found, row(known)) == [".snyk:3", ".snyk:4"]
+    assert sources(found, row(known, vulnerability("trivy", "CVE-2021-1111"))) == []

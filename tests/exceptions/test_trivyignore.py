@@ -227,3 +227,29 @@ def test_what_an_expired_entry_is_needed_for_counts_again() -> None:
     (expired,) = loaded(files).covering(group)
     assert expired.source == ".trivyignore:1"
     assert expired.standing(TODAY) is Standing.EXPIRED
+
+
+def test_trivy_s_own_other_finding_stays() -> None:
+    files = yaml("vulnerabilities", id="CVE-2021-1111", paths=["web/*"])
+    group = row(
+        vulnerability("trivy", "CVE-2021-1111"),
+        vulnerability("trivy", "CVE-2021-1111", uri="api/package-lock.json"),
+    )
+    assert sources(loaded(files), group) == []
+
+
+def test_expired_entry_for_one_source_says_nothing_of_the_row() -> None:
+    group = row(secret("trivy"), secret("gitleaks", line=3))
+    assert sources(loaded({".trivyignore": "aws-access-token exp:2026-11-01\n"}), group) == []
+
+
+def test_ids_are_found_in_every_spelling() -> None:
+    found = loaded({".trivyignore": "CVE-2021-1111\nDS002\nGPL-3.0\n"})
+    license_by_category = license_finding()
+    license_by_category.rule_id = "license"
+    for finding in (
+        vulnerability("trivy", "DEBIAN-CVE-2021-1111"),
+        misconfiguration("trivy", "AVD-DS-0002"),
+        license_by_category,
+    ):
+        assert found.covering(row(finding)), finding.rule_id

@@ -295,3 +295,10 @@ def test_two_statements_of_one_row_are_both_shown() -> None:
 def test_ceiling_for_all_refuses_vex() -> None:
     (exception,) = read(openvex(statement()), ceiling_for_all=True).all()
     assert "no expiry date" in (exception.refusal or "")
+
+
+def test_a_version_that_nobody_knows_may_be_the_one_taken_back() -> None:
+    wide = statement(products=[{"@id": "pkg:npm/lodash"}])
+    later = statement("affected", timestamp="2026-09-01T00:00:00Z")
+    assert covers(openvex(wide), version=None)
+    assert not covers(openvex(wide, later), version=None)
