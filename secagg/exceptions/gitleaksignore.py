@@ -21,7 +21,7 @@ def read_gitleaksignore(text: str, ceiling: Ceiling, *, name: str = NAME) -> lis
     """The exceptions in ``text``; comment lines right above a fingerprint are its reason."""
     entries: list[Entry] = []
     said: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         written = line.strip()
         if not written:
             said = []

@@ -9,7 +9,7 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _LONGEST = 500
 # Each wildcard of one name multiplies the ways to match it: a hostile pattern could take hours.
-_WILDCARDS = 4
+_WILDCARDS = 3
 _CLASS = re.compile(r"\[[^\]]*\]")
 _TOKEN = re.compile(r"\*+|\?|\[[^\]/]+\]|.", re.DOTALL)
 
@@ -24,13 +24,18 @@ def is_catch_all(text: str) -> bool:
     return not any(letter.isalnum() for letter in _CLASS.sub("", text))
 
 
-def checked(text: str) -> str:
-    """``text`` if it is short and simple enough to be matched; else raises ``ValueError``."""
+def checked(text: str, *, flat: bool = False) -> str:
+    """``text`` if it is short and simple enough to be matched; else raises ``ValueError``.
+
+    Where ``flat``, a wildcard runs over the parts of a name, which are then one.
+    """
     if not text.strip():
         raise ValueError("an empty pattern covers nothing")
     if len(text) > _LONGEST:
         raise ValueError(f"longer than {_LONGEST} characters")
-    for name in text.split("/"):
+    if len(re.findall(r"\*\*+", text)) > _WILDCARDS:
+        raise ValueError(f"more than {_WILDCARDS} times **")
+    for name in [text] if flat else text.split("/"):
         if len(re.findall(r"\*+", name)) > _WILDCARDS:
             raise ValueError(f"more than {_WILDCARDS} wildcards in one name")
     return text
@@ -49,7 +54,7 @@ class Glob:
     regex: re.Pattern[str] | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        wild = is_wild(checked(self.text))
+        wild = is_wild(checked(self.text, flat=self.flat))
         whole = rf"(?:{_translated(self.text, self.flat)})\Z"
         compiled = re.compile(whole, re.DOTALL) if wild else None
         object.__setattr__(self, "regex", compiled)

@@ -28,7 +28,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from secagg.exceptions.chains import Chain, chain
 from secagg.exceptions.dates import Ceiling, day_of, last_day
 from secagg.exceptions.entry import Entry, shortened
-from secagg.exceptions.toolscope import ToolScope
+from secagg.exceptions.toolscope import ToolScope, checked_id
 from secagg.finding import Kind
 from secagg.policy.exception import PolicyException
 from secagg.yamltext import load_model
@@ -72,16 +72,21 @@ def _ignored(ignore: Any, name: str) -> Iterator[tuple[str, str, str, Any]]:
     for key, paths in ignore.items():
         source = f"{name}:{ignore.lc.key(key)[0] + 1}"
         if not isinstance(paths, CommentedSeq) or not paths:
-            yield source, str(key), "", None
+            yield source, _word(key), "", None
             continue
         for index, item in enumerate(paths):
             source = f"{name}:{paths.lc.item(index)[0] + 1}"
             if isinstance(item, CommentedMap) and item:
                 for path, said in item.items():
-                    yield source, str(key), str(path), said
+                    yield source, _word(key), _word(path), said
             else:
                 # "- a > b" alone names a path and says nothing of it.
-                yield source, str(key), item if isinstance(item, str) else "", {}
+                yield source, _word(key), item if isinstance(item, str) else "", {}
+
+
+def _word(key: object) -> str:
+    """A key that is a text or a number; nothing for one that is made of others."""
+    return str(key) if isinstance(key, str | int) else ""
 
 
 def _entry(source: str, name: str, path: str, said: Any, ceiling: Ceiling) -> Entry:
@@ -93,14 +98,15 @@ def _entry(source: str, name: str, path: str, said: Any, ceiling: Ceiling) -> En
     try:
         if not name or not path or not isinstance(said, dict):
             raise ValueError("an id with a list of paths is expected")
-        unknown = [str(key) for key in said if key not in _KNOWN]
+        checked_id(name)
+        unknown = [_word(key) for key in said if key not in _KNOWN]
         if unknown:
             raise ValueError("it has keys that are not known: " + ", ".join(unknown))
         expires = None if said.get("expires") is None else last_day(said["expires"])
         created = None if said.get("created") is None else day_of(said["created"])
         steps = None if path.strip() == "*" else chain(path)
     except ValueError as error:
-        refusal = f"cannot be understood: {error}"
+        refusal = shortened(f"cannot be understood: {error}")
     described = said if isinstance(said, dict) else {}
     owner = described.get("ignoredBy")
     exception = PolicyException(

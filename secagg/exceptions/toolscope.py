@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from secagg.exceptions.advisories import plain, spoken_for
 from secagg.exceptions.chains import Chain
-from secagg.exceptions.globs import Glob
+from secagg.exceptions.globs import Glob, is_catch_all, is_wild
 from secagg.exceptions.purls import PurlPattern
 from secagg.exceptions.scope import fits_any, same_check
 from secagg.finding import Finding, Kind
@@ -124,6 +124,13 @@ def has_id(finding: Finding, name: str) -> bool:
     if finding.kind is Kind.MISCONFIGURATION:
         return plain_check(name) in own_checks(finding)
     return finding.kind is Kind.LICENSE and finding.license == name
+
+
+def checked_id(name: str) -> str:
+    """``name`` if it can be an id; raises ``ValueError`` for what reads as many of them."""
+    if is_wild(name) or is_catch_all(name):
+        raise ValueError("an id is expected, in which wildcards have no meaning")
+    return name
 
 
 def is_fixable(finding: Finding) -> bool:

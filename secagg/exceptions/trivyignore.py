@@ -10,7 +10,7 @@ import datetime
 
 from secagg.exceptions.dates import Ceiling, last_day
 from secagg.exceptions.entry import Entry, shortened
-from secagg.exceptions.toolscope import ToolScope
+from secagg.exceptions.toolscope import ToolScope, checked_id
 from secagg.policy.exception import PolicyException
 
 NAME = ".trivyignore"
@@ -22,7 +22,7 @@ def read_trivyignore(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[E
     entries: list[Entry] = []
     said: list[str] = []
     after_id = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         written = line.strip()
         if not written:
             said, after_id = [], False
@@ -41,6 +41,10 @@ def _entry(written: str, said: list[str], ceiling: Ceiling, source: str) -> Entr
     fields = words.split()
     expires: datetime.date | None = None
     refusal = None
+    try:
+        checked_id(fields[0])
+    except ValueError as error:
+        refusal = f"cannot be understood: {error}"
     dates = [word.removeprefix(_PREFIX) for word in fields[1:] if word.startswith(_PREFIX)]
     if dates:
         try:

@@ -12,7 +12,7 @@ from secagg.exceptions.dates import Ceiling, last_day
 from secagg.exceptions.entry import Entry, shortened
 from secagg.exceptions.globs import Glob
 from secagg.exceptions.purls import PurlPattern, exact_purl
-from secagg.exceptions.toolscope import ToolScope
+from secagg.exceptions.toolscope import ToolScope, checked_id
 from secagg.finding import Kind
 from secagg.policy.exception import PolicyException
 from secagg.yamltext import load_model
@@ -74,6 +74,7 @@ def _entry(ignored: _Ignored, kind: Kind, ceiling: Ceiling, name: str) -> Entry:
     paths: tuple[Glob, ...] = ()
     purls: tuple[PurlPattern, ...] = ()
     try:
+        checked_id(ignored.id)
         if ignored.model_extra:
             raise ValueError("has keys that are not known: " + ", ".join(ignored.model_extra))
         if ignored.expired_at is not None:
@@ -81,7 +82,7 @@ def _entry(ignored: _Ignored, kind: Kind, ceiling: Ceiling, name: str) -> Entry:
         paths = tuple(Glob(path) for path in ignored.paths or ())
         purls = tuple(exact_purl(purl) for purl in ignored.purls or ())
     except ValueError as error:
-        refusal = f"cannot be understood: {error}"
+        refusal = shortened(f"cannot be understood: {error}")
     exception = PolicyException(
         source=f"{name}:{ignored._line}",
         target=shortened(_target(ignored, kind)) or "",

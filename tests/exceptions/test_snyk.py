@@ -139,6 +139,8 @@ def test_it_is_not_for_code_and_secrets() -> None:
         ("ignore:\n  SNYK-1: '*'\n", "list of paths"),
         ("ignore:\n  SNYK-1: []\n", "list of paths"),
         ("ignore: [a]\n", "list of paths"),
+        ("ignore:\n  '*':\n    - '*': {}\n", "wildcards have no meaning"),
+        ("ignore:\n  ? [a, b]\n  : - '*': {}\n", "list of paths"),
         ("ignore:\n  SNYK-1:\n    - a@^1: {}\n", "version range"),
         ("exclude:\n  global:\n    - src/**\n", "not honoured"),
         ("patch:\n  SNYK-1:\n    - a: {patched: 2026-01-01}\n", "not honoured"),

@@ -197,8 +197,15 @@ def test_wrong_shapes_are_placed(text: str) -> None:
 
 
 def test_catch_all_is_no_id() -> None:
-    found = loaded({".trivyignore": "*\n**\nCVE-*\n"})
+    found = loaded({".trivyignore": "*\n**\nCVE-*\n"} | yaml("vulnerabilities", id="*"))
+    assert {e.standing(TODAY) for e in found.all()} == {Standing.REFUSED}
     assert not found.covering(row(vulnerability("trivy", "CVE-2021-1111")))
+
+
+def test_lines_end_where_trivy_s_do() -> None:
+    found = loaded({".trivyignore": "CVE-2021-1111\r\nCVE-2021-2222\u2028CVE-2021-3333\n"})
+    assert next(e.target for e in found.all()) == "CVE-2021-1111 of trivy"
+    assert not found.covering(row(vulnerability("trivy", "CVE-2021-3333")))
 
 
 def test_ceiling_for_all_refuses_what_has_no_end() -> None:
