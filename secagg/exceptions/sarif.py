@@ -1,6 +1,7 @@
 """Suppressions that came with the findings: SARIF's, and those that a tool's parser kept.
 
-Each speaks for its own finding. A row with one suppressed source and one that is not stays.
+Each speaks for its own finding. A row with one suppressed source and one that is not stays. What
+secagg wrote for an exception is passed over: the exception answers for itself, while it lasts.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secagg.exceptions.entry import shortened
+from secagg.exceptions.suppression import not_ours
 from secagg.exceptions.toolscope import Atom, width
-from secagg.finding import Finding
+from secagg.finding import Finding, Suppression
 from secagg.policy.exception import PolicyException
 
 _NO_EXPIRY = "has no expiry date, and the policy wants one of every exception"
@@ -30,20 +32,20 @@ class SarifSuppressions:
         """The suppressions in force (3.27.23: all accepted) of ``members``, and their atoms."""
         held: dict[PolicyException, set[Atom]] = {}
         for index, finding in enumerate(members):
-            if not finding.suppressed:
+            given = not_ours(finding.suppressions)
+            if not given or any(s.status != "accepted" for s in given):
                 continue
-            exception = self._exception(finding)
+            exception = self._exception(finding, given)
             self._met.setdefault(exception)
             atoms = {(index, path) for path in range(width(finding))}
             held.setdefault(exception, set()).update(atoms)
         return [(exception, frozenset(atoms)) for exception, atoms in held.items()]
 
-    def _exception(self, finding: Finding) -> PolicyException:
-        first = finding.suppressions[0]
-        where = " (in source)" if any(s.kind == "inSource" for s in finding.suppressions) else ""
-        reasons = dict.fromkeys(filter(None, (s.justification for s in finding.suppressions)))
+    def _exception(self, finding: Finding, given: Sequence[Suppression]) -> PolicyException:
+        where = " (in source)" if any(s.kind == "inSource" for s in given) else ""
+        reasons = dict.fromkeys(filter(None, (s.justification for s in given)))
         return PolicyException(
-            source=f"{first.source}{where}",
+            source=f"{given[0].source}{where}",
             target=f"{finding.rule_id} of {finding.tool} in {finding.location.uri or 'no file'}",
             reason=shortened("; ".join(reasons)),
             refusal=None if is_no_problem(finding) else self._refusal,

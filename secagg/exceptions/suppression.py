@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from secagg.finding import Suppression
 from secagg.policy.exception import PolicyException
+
+# What is read back from our own SARIF is known by this, and asked for anew: an exception that has
+# expired since must not live on as a suppression.
+WRITTEN_BY_US = "exception: "
 
 
 def suppression_of(exception: PolicyException) -> Suppression:
@@ -19,8 +25,13 @@ def suppression_of(exception: PolicyException) -> Suppression:
     if exception.expires is not None:
         notes.append(f"until {exception.expires}")
     return Suppression(
-        source=exception.source,
+        source=WRITTEN_BY_US + exception.source,
         kind="external",
         status="accepted",
         justification=f"{said} ({', '.join(notes)})",
     )
+
+
+def not_ours(suppressions: Sequence[Suppression]) -> tuple[Suppression, ...]:
+    """``suppressions`` without those that :func:`suppression_of` made in an earlier run."""
+    return tuple(s for s in suppressions if not s.source.startswith(WRITTEN_BY_US))

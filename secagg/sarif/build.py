@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.finding import Finding, Location, SarifOrigin
+from secagg.finding import Finding, Location, SarifOrigin, Suppression
 from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.sarif.bag import source_bag, to_bag
 from secagg.sarif.conform import conform_result
@@ -68,17 +68,22 @@ def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> dict[str, 
             {"id": number, **location(place)} for number, place in enumerate(finding.related, 1)
         ]
     if finding.suppressions:
-        result["suppressions"] = [
-            {"kind": s.kind, "status": s.status, "justification": s.justification}
-            if s.justification
-            else {"kind": s.kind, "status": s.status}
-            for s in finding.suppressions
-        ]
+        result["suppressions"] = [_suppression(s) for s in finding.suppressions]
     if finding.sarif is not None:
         _carry(result, finding.sarif)
     if grouped is not None:
         _add_group(result, bag, grouped)
     return result
+
+
+def _suppression(suppression: Suppression) -> dict[str, Any]:
+    """A suppression, with where it was written unless that was a SARIF file too."""
+    value: dict[str, Any] = {"kind": suppression.kind, "status": suppression.status}
+    if suppression.justification:
+        value["justification"] = suppression.justification
+    if suppression.source != "SARIF":
+        value["properties"] = {"secagg": {"source": suppression.source}}
+    return value
 
 
 def _carry(result: dict[str, Any], origin: SarifOrigin) -> None:

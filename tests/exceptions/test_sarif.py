@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import io
 
 from secagg.exceptions import suppression_of
 from secagg.finding import Finding, SarifOrigin, Suppression
+from secagg.parsing import ParseContext, RawReport, installed_parsers, parse
 from secagg.policy.exception import PolicyException, Standing
+from secagg.redact import Redactor
+from secagg.sarif import SarifRun, write
 from tests.exceptions.make import TODAY, loaded, row, sources
 from tests.merge.make import code
 
@@ -66,10 +70,46 @@ def test_an_exception_is_a_suppression_with_who_why_and_until() -> None:
     assert (given.kind, given.status, given.source) == (
         "external",
         "accepted",
-        "secagg-exceptions.yaml:4",
+        "exception: secagg-exceptions.yaml:4",
     )
     assert given.justification == (
         "not reachable (secagg-exceptions.yaml:4, by ana@example.com, until 2026-12-23)"
     )
     bare = suppression_of(PolicyException(source=".trivyignore:1", target="x"))
     assert bare.justification == "no reason given (.trivyignore:1)"
+
+
+def test_a_suppression_that_an_exception_left_does_not_outlive_it() -> None:
+    files = {
+        "secagg-exceptions.yaml": {
+            "exceptions": [
+                {
+                    "rule": "py/*",
+                    "reason": "generated",
+                    "owner": "ana",
+                    "created": "2026-11-01",
+                    "expires": "2026-11-23",
+                }
+            ]
+        }
+    }
+    (exception,) = loaded(files).covering(row(code()))
+    finding = suppressed(suppression_of(exception))
+    finding = read_back(finding)
+    assert finding.suppressed
+    group = row(finding)
+    assert loaded(files).covering(group) == [exception]
+    after = loaded(files, today=TODAY + datetime.timedelta(days=1))
+    (lapsed,) = after.covering(group)
+    assert lapsed.standing(after.today) is Standing.EXPIRED
+    assert loaded({}).covering(group) == []
+
+
+def read_back(finding: Finding) -> Finding:
+    """``finding`` as it is after it was written as SARIF and read again."""
+    out = io.BytesIO()
+    write(out, [SarifRun(tool=finding.tool, findings=[finding])])
+    context = ParseContext(redactor=Redactor(b"a key that is only for tests"))
+    report = RawReport(name="findings.sarif", data=out.getvalue(), tool="sarif")
+    (found,) = parse(report, installed_parsers(), context).findings
+    return found
