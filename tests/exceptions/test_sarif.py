@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 
-from secagg.exceptions import suppression_of
+from secagg.exceptions import not_ours, suppression_of
 from secagg.finding import Finding, SarifOrigin, Suppression
 from secagg.parsing import ParseContext, RawReport, installed_parsers, parse
 from secagg.policy.exception import PolicyException, Standing
@@ -103,6 +103,24 @@ def test_a_suppression_that_an_exception_left_does_not_outlive_it() -> None:
     (lapsed,) = after.covering(group)
     assert lapsed.standing(after.today) is Standing.EXPIRED
     assert loaded({}).covering(group) == []
+
+
+def test_suppressions_of_sarif_findings_come_and_go_with_the_exception() -> None:
+    own = Suppression(source="SARIF", justification="tests", status="underReview")
+    ours = suppression_of(PolicyException(source="secagg-exceptions.yaml:4", target="x"))
+    finding = read_back(suppressed(own))
+    assert finding.sarif is not None
+    finding.suppressions += (ours,)
+    again = read_back(finding)
+    assert again.suppressions == (own, ours)
+    again.suppressions = not_ours(again.suppressions)
+    assert read_back(again).suppressions == (own,)
+    bare = read_back(code())
+    bare.suppressions = (ours,)
+    lifted = read_back(bare)
+    assert lifted.suppressions == (ours,)
+    lifted.suppressions = ()
+    assert read_back(lifted).suppressions == ()
 
 
 def read_back(finding: Finding) -> Finding:
