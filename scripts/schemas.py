@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from secagg.config import Config
 from secagg.decided import DecisionDocument
+from secagg.exceptions.ownfile import ExceptionFile
 from secagg.policy.model import Policy
 from secagg.summary import Summary
 
@@ -21,6 +22,7 @@ DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
 PUBLISHED: dict[str, tuple[str, type[BaseModel]]] = {
     "config.schema.json": ("secagg.yaml", Config),
     "decision.schema.json": ("secagg decision.json", DecisionDocument),
+    "exceptions.schema.json": ("secagg-exceptions.yaml", ExceptionFile),
     "policy.schema.json": ("secagg policy file", Policy),
     "summary.schema.json": ("secagg summary.json", Summary),
 }

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from secagg.errors import ConfigError
@@ -26,6 +27,7 @@ def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
     """
     text = _read(source, name) if isinstance(source, Path) else source
     yaml = YAML(typ="rt")
+    yaml.Constructor = _Constructor
     try:
         document = yaml.load(text)
     except MarkedYAMLError as error:
@@ -42,6 +44,19 @@ def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
         return model.model_validate(document)
     except ValidationError as error:
         raise _explain(error, document, model, name) from None
+
+
+class _Constructor(RoundTripConstructor):
+    """Says where a day is that no calendar has; ruamel.yaml raises a bare ValueError."""
+
+    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node, values)
+        except ValueError:
+            raise ConstructorError(None, None, "no such day or time", node.start_mark) from None
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.construct_yaml_timestamp)
 
 
 def _read(path: Path, name: str) -> str:

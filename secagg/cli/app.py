@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from secagg import __version__
+from secagg.cli.exceptions import except_app
 from secagg.cli.gate import gate
 from secagg.cli.merge import merge_app
 from secagg.cli.options import (
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 app.add_typer(merge_app, name="merge")
+app.add_typer(except_app, name="except")
 app.command()(gate)
 
 

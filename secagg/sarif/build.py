@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.finding import Finding, Location, SarifOrigin
+from secagg.finding import Finding, Location, SarifOrigin, Suppression
 from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.sarif.bag import source_bag, to_bag
 from secagg.sarif.conform import conform_result
@@ -38,6 +38,7 @@ def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
     properties = result.get("properties")
     bag = to_bag(finding)
     result["properties"] = {**properties, "secagg": bag} if properties else {"secagg": bag}
+    _renew_suppressions(result, finding)
     if grouped is not None:
         _add_group(result, bag, grouped)
     return conform_result(result, finding.message or finding.title)
@@ -68,17 +69,40 @@ def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> dict[str, 
             {"id": number, **location(place)} for number, place in enumerate(finding.related, 1)
         ]
     if finding.suppressions:
-        result["suppressions"] = [
-            {"kind": s.kind, "status": s.status, "justification": s.justification}
-            if s.justification
-            else {"kind": s.kind, "status": s.status}
-            for s in finding.suppressions
-        ]
+        result["suppressions"] = [_suppression(s) for s in finding.suppressions]
     if finding.sarif is not None:
         _carry(result, finding.sarif)
     if grouped is not None:
         _add_group(result, bag, grouped)
     return result
+
+
+def _suppression(suppression: Suppression) -> dict[str, Any]:
+    """A suppression, with where it was written unless that was a SARIF file too."""
+    value: dict[str, Any] = {"kind": suppression.kind, "status": suppression.status}
+    if suppression.justification:
+        value["justification"] = suppression.justification
+    if suppression.source != "SARIF":
+        value["properties"] = {"secagg": {"source": suppression.source}}
+    return value
+
+
+def _renew_suppressions(result: dict[str, Any], finding: Finding) -> None:
+    """The suppressions that stood in ``result``, and those that the finding has from elsewhere."""
+    given = result.get("suppressions")
+    added = [_suppression(s) for s in finding.suppressions if s.source != "SARIF"]
+    if not isinstance(given, list):
+        given = []
+    kept = [value for value in given if not _has_source(value)]
+    if added or len(kept) < len(given):
+        result["suppressions"] = kept + added
+
+
+def _has_source(suppression: Any) -> bool:
+    """Whether we wrote it, for something other than a SARIF file."""
+    for key in ("properties", "secagg", "source"):
+        suppression = suppression.get(key) if isinstance(suppression, Mapping) else None
+    return isinstance(suppression, str)
 
 
 def _carry(result: dict[str, Any], origin: SarifOrigin) -> None:

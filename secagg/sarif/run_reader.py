@@ -257,8 +257,9 @@ def _is_absolute_place(place: Mapping[str, Any]) -> bool:
 
 def _suppression(value: Mapping[str, Any]) -> Suppression:
     # "state" is what drafts of the standard, and its own example, called "status".
+    ours = _mapping(_mapping(value.get("properties")).get("secagg"))
     return Suppression(
-        source="SARIF",
+        source=_text(ours.get("source")) or "SARIF",
         kind=_text(value.get("kind")) or "external",
         status=_text(value.get("status")) or _text(value.get("state")) or "accepted",
         justification=_text(value.get("justification")),

@@ -1,0 +1,191 @@
+"""All exceptions of a decision, found by what they cover.
+
+A hundred thousand groups meet hundreds of exceptions: each entry is filed under one key that
+must hold, so that a group is compared only with entries that name its identity, its advisory,
+its package, its rule or its file. A glob is tried once for each distinct value.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from secagg.exceptions.advisories import ids_of, plain
+from secagg.exceptions.entry import Entry
+from secagg.exceptions.resolve import covered_by
+from secagg.exceptions.sarif import SarifSuppressions
+from secagg.exceptions.scope import Scope
+from secagg.exceptions.toolscope import ToolScope
+from secagg.finding import Kind
+from secagg.merge.check import own_checks, plain_check
+from secagg.merge.groups import Group
+from secagg.merge.identity import known_as
+from secagg.merge.package import package_key
+from secagg.policy.exception import PolicyException, Standing
+
+_NOTHING: frozenset[int] = frozenset()
+
+
+class _Shelf:
+    """Entries by one key: exact values in a table, globs tried once for each value.
+
+    Most values match no glob at all, which one expression made of all of them tells.
+    """
+
+    def __init__(self) -> None:
+        self._exact: dict[str, set[int]] = {}
+        self._globs: list[tuple[re.Pattern[str], int]] = []
+        self._any: re.Pattern[str] | None = None
+        self._seen: dict[str, frozenset[int]] = {}
+
+    def put(self, value: str, number: int) -> None:
+        self._exact.setdefault(value, set()).add(number)
+
+    def put_glob(self, glob: re.Pattern[str], number: int) -> None:
+        self._globs.append((glob, number))
+
+    def close(self) -> None:
+        """Nothing more is put here."""
+        if self._globs:
+            self._any = re.compile("|".join(f"(?:{g.pattern})" for g, _ in self._globs), re.DOTALL)
+
+    def __bool__(self) -> bool:
+        return bool(self._exact or self._globs)
+
+    def __getitem__(self, value: str) -> frozenset[int]:
+        found = self._seen.get(value)
+        if found is None:
+            exact = self._exact.get(value)
+            found = frozenset(exact) if exact else _NOTHING
+            if self._any is not None and self._any.match(value):
+                found |= {number for glob, number in self._globs if glob.match(value)}
+            self._seen[value] = found
+        return found
+
+
+class AllExceptions:
+    """Every exception of a decision (see :class:`secagg.policy.exception.Exceptions`).
+
+    ``today`` is the day in UTC: entries of scanners' own files act together, and only those in
+    force do. ``sarif`` answers for suppressions that came with the findings.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        *,
+        today: datetime.date,
+        sarif: SarifSuppressions | None = None,
+    ) -> None:
+        self.entries = tuple(entries)
+        self.today = today
+        self.sarif = sarif if sarif is not None else SarifSuppressions()
+        self._identities, self._advisories, self._packages = _Shelf(), _Shelf(), _Shelf()
+        self._rules, self._paths = _Shelf(), _Shelf()
+        self._leaks: dict[tuple[str | None, int | None], set[int]] = {}
+        self._anywhere: list[int] = []
+        for number, entry in enumerate(self.entries):
+            if isinstance(entry.scope, ToolScope):
+                self._file_tool(entry.scope, number)
+            elif entry.scope is not None:
+                self._file(entry.scope, number)
+        for shelf in (self._packages, self._rules, self._paths):
+            shelf.close()
+
+    def covering(self, group: Group) -> list[PolicyException]:
+        """Every exception that names ``group``, whatever its standing, in the files' order."""
+        numbers = self._candidates(group)
+        if not numbers and not any(f.suppressions for f in group.members):
+            return []
+        entries = [self.entries[number] for number in sorted(numbers)]
+        return covered_by(entries, group, self.sarif, self.today)
+
+    def all(self) -> list[PolicyException]:
+        """Every exception in the files' order, then the suppressions met so far."""
+        return [entry.exception for entry in self.entries] + self.sarif.met()
+
+    def sentences(self) -> list[str]:
+        """One sentence a file: how many of its exceptions are honoured, and how many are not."""
+        return _sentences(self.all(), self.today)
+
+    def _file(self, scope: Scope, number: int) -> None:
+        """Put an entry under its most telling key."""
+        if scope.identity is not None:
+            self._identities.put(scope.identity, number)
+        elif scope.advisories:
+            for name in scope.advisories[0]:
+                self._advisories.put(name, number)
+        elif scope.purls:
+            for purl in scope.purls:
+                if purl.exact_key is not None:
+                    self._packages.put(purl.exact_key, number)
+                elif purl.name.regex is not None:
+                    self._packages.put_glob(purl.name.regex, number)
+        elif scope.rules:
+            for rule in scope.rules:
+                if rule.regex is not None:
+                    self._rules.put_glob(rule.regex, number)
+                else:
+                    self._rules.put(rule.text, number)
+                    self._rules.put(plain_check(rule.text), number)
+        elif scope.paths:
+            for path in scope.paths:
+                self._paths.put_glob(path.regex, number)
+        else:
+            self._anywhere.append(number)
+
+    def _file_tool(self, scope: ToolScope, number: int) -> None:
+        if scope.mark is not None:
+            self._leaks.setdefault((scope.mark.uri, scope.mark.line), set()).add(number)
+        elif scope.name is not None:
+            self._rules.put(scope.name, number)
+            self._rules.put(plain_check(scope.name), number)
+            self._advisories.put(plain(scope.name), number)
+        else:
+            self._anywhere.append(number)
+
+    def _candidates(self, group: Group) -> set[int]:
+        found = set(self._anywhere)
+        if self._identities:
+            for identity in known_as(group):
+                found |= self._identities[identity]
+        advisories, packages = self._advisories, self._packages
+        rules, paths, leaks = self._rules, self._paths, self._leaks
+        for finding in group.members:
+            if advisories:
+                for name in ids_of(finding):
+                    found |= advisories[name]
+            if packages and finding.package is not None:
+                found |= packages[package_key(finding.package)]
+            if rules:
+                found |= rules[finding.rule_id]
+                if finding.kind is Kind.MISCONFIGURATION:
+                    for check in own_checks(finding):
+                        found |= rules[check]
+                elif finding.license is not None:
+                    found |= rules[finding.license]
+            place = finding.location
+            if paths and place.uri is not None:
+                found |= paths[place.uri]
+            if leaks and finding.kind is Kind.SECRET:
+                found |= leaks.get((place.uri, place.start_line), _NOTHING)
+        return found
+
+
+def _sentences(exceptions: Iterable[PolicyException], today: datetime.date) -> list[str]:
+    counted: dict[str, Counter[Standing]] = {}
+    for exception in exceptions:
+        file = exception.source.partition(":")[0]
+        counted.setdefault(file, Counter())[exception.standing(today)] += 1
+    sentences = []
+    for file, standings in counted.items():
+        honoured = standings[Standing.IN_FORCE]
+        said = f"{file}: {honoured} exception{'s' * (honoured != 1)} honoured"
+        if standings[Standing.EXPIRED]:
+            said += f", {standings[Standing.EXPIRED]} expired"
+        if standings[Standing.REFUSED]:
+            said += f", {standings[Standing.REFUSED]} refused"
+        sentences.append(said)
+    return sentences

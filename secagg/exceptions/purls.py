@@ -1,0 +1,159 @@
+"""Package URLs as exceptions write them: with or without a version, and with wildcards."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote
+
+from packageurl import PackageURL
+
+from secagg.exceptions.globs import Glob, checked, is_catch_all, is_wild
+from secagg.finding import Package
+from secagg.merge.package import package_key, version_key
+
+_OF_A_DISTRIBUTION = frozenset({"deb", "rpm", "apk", "alpm"})
+_NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
+_FORM = re.compile(r"pkg:/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurlPattern:
+    """What a purl says of a package; ``None`` and ``()`` where it says nothing.
+
+    ``name`` is matched with :func:`secagg.merge.package.package_key`, ``namespace`` is that of a
+    distribution's package, which the key leaves out.
+    """
+
+    text: str
+    name: Glob
+    kind: str
+    version: str | None = None
+    version_glob: Glob | None = None
+    namespace: str | None = None
+    qualifiers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def exact_key(self) -> str | None:
+        """The one package key that it matches, if it is one."""
+        return None if is_wild(self.name.text) else self.name.text
+
+    @property
+    def is_broad(self) -> bool:
+        """True if it names no package: ``pkg:npm/*`` and the like."""
+        return is_catch_all(self.name.text.partition("/")[2])
+
+    def fits(self, package: Package) -> bool | None:
+        """Whether ``package`` is meant; None where it does not say enough to tell."""
+        if not self.name.matches(package_key(package)):
+            return False
+        if self.version is None and self.namespace is None and not self.qualifiers:
+            return True
+        known = _parsed(package.purl) if package.purl else None
+        answers = (self._namespace(known), self._version(package, known), self._qualifiers(known))
+        if False in answers:
+            return False
+        return None if None in answers else True
+
+    def _namespace(self, known: PackageURL | None) -> bool | None:
+        if self.namespace is None:
+            return True
+        if known is None or not known.namespace:
+            return None
+        return bool(known.namespace.lower() == self.namespace)
+
+    def _version(self, package: Package, known: PackageURL | None) -> bool | None:
+        if self.version is None:
+            return True
+        given = {package.version, known.version if known is not None else None} - {None, ""}
+        if not given:
+            return None
+        written = {version_key(package.type, version) for version in given}
+        if self.version_glob is not None:
+            return any(self.version_glob.matches(version) for version in written)
+        return self.version in written
+
+    def _qualifiers(self, known: PackageURL | None) -> bool | None:
+        if not self.qualifiers:
+            return True
+        if known is None:
+            return None
+        given = known.qualifiers if isinstance(known.qualifiers, dict) else {}
+        return all(given.get(key) == value for key, value in self.qualifiers)
+
+
+@lru_cache(maxsize=4096)
+def purl_pattern(text: str) -> PurlPattern:
+    """Read a purl, in which ``*`` stands for a part of a name or version and ``**`` for several.
+
+    Raises ``ValueError`` that says what is wrong with it.
+    """
+    written = checked(text.strip())
+    body, _, query = written.partition("?")
+    if "#" in written:
+        raise ValueError("a purl with a subpath (#) covers no package")
+    form = _FORM.fullmatch(body)
+    if form is None:
+        raise ValueError("a purl is expected, such as pkg:npm/lodash or pkg:npm/lodash@4.17.20")
+    kind, path = form[1].lower(), form[2].strip("/")
+    head, slash, last = path.rpartition("/")
+    # A scope's own @ begins its part of the name (and should be written %40).
+    name, at, version = last.partition("@") if not last.startswith("@") else (last, "", "")
+    if (at and not version) or not name:
+        raise ValueError("the purl ends in an empty name or version")
+    namespace = unquote(head) if slash else None
+    key = _key(kind, namespace, unquote(name))
+    wanted = version_key(kind, unquote(version)) if at else None
+    return PurlPattern(
+        text=written,
+        name=Glob(key),
+        kind=kind,
+        version=wanted,
+        version_glob=Glob(wanted, flat=True) if wanted is not None and is_wild(wanted) else None,
+        namespace=namespace.lower() if namespace and kind in _OF_A_DISTRIBUTION else None,
+        qualifiers=_qualifiers(query),
+    )
+
+
+def _key(kind: str, namespace: str | None, name: str) -> str:
+    """The package key, in which wildcards stay what they are."""
+    if kind in _OF_A_DISTRIBUTION:
+        return f"{kind}/{name}"
+    whole = f"{namespace}/{name}" if namespace else name
+    if not is_wild(kind + whole):
+        if kind == "maven" and namespace:
+            whole = f"{namespace}:{name}"
+        return package_key(Package(type=kind, name=whole))
+    key = f"{kind}/{whole}"
+    if kind == "pypi":
+        key = key.replace("_", "-").replace(".", "-")
+    return key.lower() if kind in _NO_CASE else key
+
+
+def _qualifiers(query: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for part in filter(None, query.split("&")):
+        key, equals, value = part.partition("=")
+        if not equals or not key or is_wild(value):
+            raise ValueError("what follows ? in a purl is key=value, without wildcards")
+        found.append((key.lower(), unquote(value)))
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=65536)
+def _parsed(purl: str) -> PackageURL | None:
+    try:
+        return PackageURL.from_string(purl)
+    except ValueError:
+        return None
+
+
+def exact_purl(text: str) -> PurlPattern:
+    """Read a purl of another tool's document, where nothing is a wildcard.
+
+    Raises ``ValueError`` as :func:`purl_pattern` does, and for a wildcard.
+    """
+    if is_wild(text.partition("?")[0]):
+        raise ValueError(f"the purl {text!r} has a wildcard, which has no meaning there")
+    return purl_pattern(text)

@@ -1,0 +1,57 @@
+"""Which of some exceptions cover a group: each on its own, or a scanner's own files together."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from secagg.exceptions.entry import Entry
+from secagg.exceptions.sarif import SarifSuppressions
+from secagg.exceptions.scope import Scope
+from secagg.exceptions.toolscope import Atom, ToolScope, width
+from secagg.merge.groups import Group
+from secagg.policy.exception import PolicyException, Standing
+
+
+def covered_by(
+    entries: Sequence[Entry], group: Group, sarif: SarifSuppressions, today: datetime.date
+) -> list[PolicyException]:
+    """The exceptions of ``entries`` that name ``group``, in their order, then suppressions.
+
+    What tools' own files and suppressions say of single members counts only if together they
+    cover every member. Those in force are given if they alone do; if it takes expired or refused
+    ones as well, only these are given: the row counts, and they are why.
+    """
+    parts: list[tuple[int, PolicyException, frozenset[Atom]]] = []
+    found: dict[int, PolicyException] = {}
+    for number, entry in enumerate(entries):
+        if isinstance(entry.scope, Scope):
+            if entry.scope.covers(group):
+                found[number] = entry.exception
+        elif isinstance(entry.scope, ToolScope):
+            atoms = entry.scope.atoms(group.members)
+            if atoms:
+                parts.append((number, entry.exception, atoms))
+    for offset, (exception, atoms) in enumerate(sarif.parts(group.members)):
+        parts.append((len(entries) + offset, exception, atoms))
+    if parts:
+        found |= _together(parts, group, today)
+    return [found[number] for number in sorted(found)]
+
+
+def _together(
+    parts: Sequence[tuple[int, PolicyException, frozenset[Atom]]],
+    group: Group,
+    today: datetime.date,
+) -> dict[int, PolicyException]:
+    wanted = {(i, path) for i, f in enumerate(group.members) for path in range(width(f))}
+    live = [part for part in parts if part[1].standing(today) is Standing.IN_FORCE]
+    if wanted <= frozenset().union(*(atoms for _, _, atoms in live)):
+        return {number: exception for number, exception, _ in parts}
+    if wanted <= frozenset().union(*(atoms for _, _, atoms in parts)):
+        return {
+            number: exception
+            for number, exception, _ in parts
+            if exception.standing(today) is not Standing.IN_FORCE
+        }
+    return {}

@@ -1,0 +1,233 @@
+"""``secagg except`` without its option parsing."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from secagg.config import load_config
+from secagg.errors import ConfigError, UsageError
+from secagg.exceptions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions, work_tree
+from secagg.exceptions.dates import Ceiling, until
+from secagg.exceptions.editing import added, removed
+from secagg.exceptions.ownfile import KEYS, NAME, ExceptionEntry, parse_file, read_own
+from secagg.exceptions.source import text_of
+from secagg.exitcodes import ExitCode
+from secagg.hmackey import load_key
+from secagg.merge.groups import Group
+from secagg.pipeline.commands import Screen
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.write import SARIF_NAME, SUMMARY_NAME, replacing
+from secagg.process import Cancellation, Command, environment, private_directory, run
+from secagg.redact import Redactor
+from secagg.render.escape import terminal
+from secagg.render.exceptions import exceptions_json, exceptions_table
+from secagg.summary import Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewException:
+    """What ``secagg except add`` was asked for; ``keys`` are those of the file that were given."""
+
+    keys: Mapping[str, str | Sequence[str]]
+    reason: str
+    owner: str | None
+    expires: str
+
+
+def add(root: Path, wanted: NewException, *, last: Path, max_days: int = DEFAULT_MAX_DAYS) -> int:
+    """Run ``secagg except add``."""
+    today = _today()
+    entry = _entry(root, wanted, last, today)
+    too_long = Ceiling(max_days=max_days, today=today).refusal(entry.created, entry.expires)
+    if too_long is not None:
+        raise UsageError(f"the exception {too_long}", hint="give an earlier day with --expires")
+    text = _text(root)
+    for other in parse_file(text).exceptions:
+        if other.expires >= today and _keys(other) == _keys(entry):
+            raise UsageError(
+                f"{NAME}:{other.line} covers that until {other.expires}",
+                hint="change its day there, with a reason that a reviewer can follow",
+            )
+    after, written = added(text, entry.model_dump(exclude_none=True))
+    _write(root, after)
+    days = (written.expires - today).days
+    where = f"{NAME}:{written.line}"
+    _say(f"{where}: {written.target()} does not count through {written.expires} ({days} days)")
+    rows = _rows_of_last(root, last)
+    if rows is not None:
+        count = sum(written.scope().covers(group) for group in rows)
+        _say(f"it covers {count} row{'s' * (count != 1)} of the last scan")
+    return int(ExitCode.PASS)
+
+
+def list_all(root: Path, *, vex_files: Sequence[str], screen: Screen) -> int:
+    """Run ``secagg except list``."""
+    today = _today()
+    mask = Redactor(load_key()).mask
+    found = load_exceptions(root, today=today, vex_files=vex_files, mask=mask)
+    if screen.json:
+        sys.stdout.write(exceptions_json(found.all(), today) + "\n")
+    else:
+        table = exceptions_table(found.all(), found.sentences(), today, screen.style())
+        sys.stdout.write(table + "\n")
+    return int(ExitCode.PASS)
+
+
+def prune(root: Path, *, unused: bool, dry_run: bool, last: Path) -> int:
+    """Run ``secagg except prune``: take out what is expired, and on demand what is unused."""
+    today = _today()
+    text = _text(root)
+    # The ceiling does not matter here: what is refused is for its owner to mend.
+    entries = read_own(text, Ceiling(max_days=DEFAULT_MAX_DAYS, today=today))
+    why = {
+        number: f"expired {entry.exception.expires}"
+        for number, entry in enumerate(entries)
+        if entry.exception.expires is not None and entry.exception.expires < today
+    }
+    if unused:
+        rows = _whole_last_scan(root, last)
+        known = AllExceptions(entries, today=today)
+        used = {exception.source for group in rows for exception in known.covering(group)}
+        for number, entry in enumerate(entries):
+            if entry.exception.source not in used:
+                why.setdefault(number, "covers nothing that the last scan found")
+    for number in sorted(why):
+        exception = entries[number].exception
+        _say(f"{exception.source}: {exception.target}: {why[number]}")
+    if why and not dry_run:
+        _write(root, removed(text, why))
+    done = "to be taken out" if dry_run else "taken out"
+    left = len(entries) - len(why)
+    _say(f"{len(why)} exception{'s' * (len(why) != 1)} {done}, {left} left in {NAME}")
+    return int(ExitCode.PASS)
+
+
+def _entry(root: Path, wanted: NewException, last: Path, today: datetime.date) -> ExceptionEntry:
+    """The exception that was asked for. Raises :class:`UsageError` naming the option."""
+    try:
+        expires = until(wanted.expires, today)
+    except ValueError as error:
+        raise UsageError(f"--expires: {error}") from None
+    values: dict[str, Any] = {
+        key: value if isinstance(value, str) else value[0] if len(value) == 1 else list(value)
+        for key, value in wanted.keys.items()
+    }
+    if "id" in values:
+        values["id"] = _whole_identity(root, str(values["id"]), last)
+    values |= {
+        "reason": wanted.reason,
+        "owner": wanted.owner or _owner(root),
+        "created": today,
+        "expires": expires,
+    }
+    try:
+        return ExceptionEntry.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        option = f"--{first['loc'][0]}: " if first["loc"] else ""
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{option}{message}") from None
+
+
+def _whole_identity(root: Path, given: str, last: Path) -> str:
+    """The identity of the one row of the last scan that begins with ``given``."""
+    begun = given.strip().lower()
+    if len(begun) >= 32:
+        return begun
+    rows = _rows_of_last(root, last)
+    if rows is None:
+        raise UsageError(
+            "--id: without a scan's findings the whole identity is needed (32 digits)",
+            hint="run a scan first, or name its directory with --from",
+        )
+    found = [group.identity for group in rows if group.identity.startswith(begun)]
+    if len(found) != 1 or len(begun) < 6:
+        raise UsageError(
+            f"--id: {len(found)} rows of the last scan begin with it",
+            hint="give more of its digits (at least 6), as secagg explain shows them",
+        )
+    return found[0]
+
+
+def _rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
+    """The rows of the last scan, if there was one."""
+    file = last / SARIF_NAME
+    if not file.is_file():
+        return None
+    outcome = parse_files(
+        [str(file)], tool=None, root=root.resolve(), config=load_config(root, None), policy=None
+    )
+    return outcome.merged.groups
+
+
+def _whole_last_scan(root: Path, last: Path) -> Sequence[Group]:
+    """The rows of the last scan. Raises :class:`UsageError` if it did not see everything."""
+    rows = _rows_of_last(root, last)
+    summary = last / SUMMARY_NAME
+    if rows is None or not summary.is_file():
+        raise UsageError(f"no scan in {last} to tell what is unused", hint="run secagg scan first")
+    try:
+        verdict = Summary.model_validate_json(summary.read_bytes()).decision.verdict
+    except (OSError, ValidationError):
+        raise UsageError(f"{summary} cannot be understood", hint="run secagg scan again") from None
+    if verdict == "incomplete":
+        raise UsageError(
+            "the last scan is incomplete, and what it did not see may be what an exception covers",
+            hint="prune without --unused, or scan again",
+        )
+    return rows
+
+
+def _text(root: Path) -> str:
+    data = work_tree(root)(NAME)
+    return "" if data is None else text_of(NAME, data)
+
+
+def _write(root: Path, text: str) -> None:
+    try:
+        # A link (within the repository, as reading has made sure) stays one.
+        with replacing(Path(os.path.realpath(root / NAME))) as out:
+            out.write(text.encode())
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
+
+
+def _keys(entry: ExceptionEntry) -> dict[str, Any]:
+    return {key: getattr(entry, key) for key in (*KEYS, "tool")}
+
+
+def _owner(root: Path) -> str:
+    """Who is asking, by git's configuration: a login name on a build machine is nobody."""
+    env = environment(os.environ, (), {"GIT_TERMINAL_PROMPT": "0"})
+    program = shutil.which("git", path=env["PATH"])
+    said = ""
+    if program is not None and root.is_dir():
+        with private_directory() as private:
+            argv = [program, "config", "user.email"]
+            command = Command(argv=argv, cwd=root, env=env, timeout=30.0)
+            done = run(command, private, Cancellation())
+            said = done.stdout.read_text("utf-8", "replace").strip() if done.exited(0) else ""
+    if not said:
+        raise UsageError(
+            "an exception needs an owner, and git knows no user.email here",
+            hint="name who answers for it with --owner",
+        )
+    return said
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+def _say(line: str) -> None:
+    """A line on standard output, with nothing in it that a terminal would obey."""
+    sys.stdout.write(terminal(line) + "\n")
