@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secagg.context import message_context
-from secagg.finding import Kind
+from secagg.finding import Finding, Kind
 from secagg.merge.groups import Group
 from secagg.merge.secret import still_in_head
 
@@ -56,12 +56,18 @@ def _says_otherwise(now: Group, before: Group) -> bool:
     said: dict[tuple[str, str], set[str]] = {}
     for finding in before.members:
         key = finding.tool, finding.rule_id
-        said.setdefault(key, set()).add(message_context(finding.message))
+        said.setdefault(key, set()).add(_message(finding))
     for finding in now.members:
         known = said.get((finding.tool, finding.rule_id))
-        if known is not None and message_context(finding.message) in known:
+        if known is not None and _message(finding) in known:
             return False
     return any((f.tool, f.rule_id) in said for f in now.members)
+
+
+def _message(finding: Finding) -> str:
+    """What is said, whatever the file is called by now."""
+    text = finding.message
+    return message_context(text.replace(finding.location.uri, "") if finding.location.uri else text)
 
 
 def _listed(values: list[str]) -> str:
