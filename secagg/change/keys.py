@@ -56,7 +56,8 @@ def content_keys(seen: Seen) -> Iterator[Key]:
             if finding.kind is Kind.MISCONFIGURATION and (subject[2] or _whole_file(finding)):
                 yield subject
             if finding.line_hash:
-                yield *subject, "hash", finding.line_hash
+                # The number after the colon counts equal lines: one more above, and it is another.
+                yield *subject, "hash", finding.line_hash.partition(":")[0]
         if finding.kind is not Kind.SECRET:
             yield from _by_text(seen)
 

@@ -62,7 +62,10 @@ def baseline_sightings(group: Group, diff: Diff | None) -> list[Sighting]:
 
     A secret is known in two ways: where its file is now, and in the history of where it was.
     """
-    found = _sighting(group, [_moved(finding, diff) for finding in group.members], current=False)
+    members = group.members
+    if still_in_head(group):
+        members = [f for f in members if f.secret is None or not f.secret.in_history]
+    found = _sighting(group, [_moved(finding, diff) for finding in members], current=False)
     if not found.values:
         return [found]
     past = replace(found, keys=(_past(group.members), *[frozenset[Key]()] * 3), in_head=False)

@@ -5,14 +5,17 @@ The real Trivy and Gitleaks, and what stands in for CodeQL and TruffleHog.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
 from scripts import sample_repo, trivy_db
 from secagg.change.baseline import Comparison, compare
@@ -23,9 +26,11 @@ from secagg.config import load_config
 from secagg.merge.groups import Group
 from secagg.pipeline.baseline import read_baseline
 from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.pipeline.write import write_outputs
 from secagg.policy.facts import BaselineState
+from secagg.sarif.conform import schema
 from secagg.scanners.base import Status
 from tests.cli.running import KEY
 from tests.cli.test_five_tools import STANDINS
@@ -103,7 +108,16 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Com
         main = _scanned(_clone(home, "main"), config)
         write_outputs(main, home / "baseline")
         report = (home / "baseline" / "findings.sarif").read_bytes()
-        found = {}
+        found: dict[str, Compared] = {}
+        for view in View:
+            # What main itself has written, in either view, is the same as main.
+            write_outputs(main, home / view.value, view)
+            written = (home / view.value / "findings.sarif").read_bytes()
+            baseline = read_baseline([("findings.sarif", written)], root=home / "main")
+            diff = read_diff(home / "main", "origin/main...HEAD")
+            found[f"main, {view.value}"] = Compared(
+                main, diff, compare(main.merged, baseline, None)
+            )
         for branch in (*sample_repo.BRANCHES, *OTHER_CHANGES):
             root = _clone(home, branch)
             outcome = _scanned(root, config)
@@ -145,6 +159,8 @@ def _names(groups: Iterable[Group]) -> list[tuple[str, str, str | None]]:
 
 
 NEW = {
+    "main, per-tool": [],
+    "main, merged": [],
     "pr/nothing-new": [],
     "pr/new-vulnerability": [
         ("vulnerability", "CVE-2019-11324", "python-ai-service/requirements.txt")
@@ -185,6 +201,31 @@ def test_every_group_has_a_state(compared: dict[str, Compared]) -> None:
         identities = [group.identity for group in found.outcome.merged.groups]
         assert len(identities) > 90
         assert set(found.comparison.states) == set(identities)
+
+
+def test_the_states_are_written_and_what_is_gone_too(
+    compared: dict[str, Compared], tmp_path: Path
+) -> None:
+    found = compared["pr/fixes"]
+    write_outputs(found.outcome, tmp_path, View.MERGED, found.comparison)
+    log = json.loads((tmp_path / "findings.sarif").read_bytes())
+    assert [error.message for error in Draft7Validator(schema()).iter_errors(log)] == []
+    states = Counter(r.get("baselineState") for run in log["runs"] for r in run["results"])
+    assert states == {"unchanged": len(found.outcome.merged.groups), "absent": 2}
+    # A baseline that says that something is absent does not have it.
+    again = read_baseline(
+        [("findings.sarif", (tmp_path / "findings.sarif").read_bytes())], root=tmp_path
+    )
+    assert compare(found.outcome.merged, again).absent == ()
+    write_outputs(found.outcome, tmp_path, View.PER_TOOL, found.comparison)
+    log = json.loads((tmp_path / "findings.sarif").read_bytes())
+    assert {r["baselineState"] for run in log["runs"] for r in run["results"]} == {"unchanged"}
+
+
+def test_lines_that_moved_are_known_without_the_diff_too(compared: dict[str, Compared]) -> None:
+    moved = compared["pr/moved-lines"]
+    main = compared["main, per-tool"].outcome.merged.groups
+    assert compare(moved.outcome.merged, main).count(BaselineState.NEW) == 0
 
 
 def test_only_what_a_rename_left_in_history_has_changed(compared: dict[str, Compared]) -> None:
