@@ -50,6 +50,11 @@ def download(url: str, *, limit: int) -> bytes:
 
 def _check(url: str) -> None:
     parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise DownloadError(
+            f"the address of {parts.hostname} holds a password",
+            hint="download the file otherwise, and give its path",
+        )
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and parts.hostname in _LOOPBACK:
