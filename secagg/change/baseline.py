@@ -18,7 +18,7 @@ from secagg.merge.groups import Group, MergedSet
 from secagg.policy.facts import BaselineState
 
 # Of more pairs than this with one key only those in the same order are looked at.
-_MOST_PAIRS = 10_000
+_MOST_PAIRS = 2_500
 # Kinds of result that say that nothing is wrong (SARIF 2.1.0, 3.27.9).
 _NO_PROBLEM = ("pass", "notApplicable", "informational")
 
@@ -47,9 +47,9 @@ class Comparison:
 
     def count(self, state: BaselineState) -> int:
         """How many groups of the scan (or, absent, of the baseline) are in ``state``."""
-        if state is BaselineState.ABSENT:
+        if state == BaselineState.ABSENT:
             return len(self.absent)
-        return sum(own is state for own in self.states.values())
+        return sum(own == state for own in self.states.values())
 
 
 def compare(

@@ -52,13 +52,15 @@ def content_keys(seen: Seen) -> Iterator[Key]:
     elif finding.secret is not None and finding.secret.id is not None:
         yield "secret", place_of(seen.place), finding.secret.id
     else:
+        named = False
         for subject in _subjects(seen):
             if finding.kind is Kind.MISCONFIGURATION and (subject[2] or _whole_file(finding)):
+                named = True
                 yield subject
             if finding.line_hash:
                 # The number after the colon counts equal lines: one more above, and it is another.
                 yield *subject, "hash", finding.line_hash.partition(":")[0]
-        if finding.kind is not Kind.SECRET:
+        if finding.kind is not Kind.SECRET and not named:
             yield from _by_text(seen)
 
 

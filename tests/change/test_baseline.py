@@ -149,6 +149,13 @@ def test_a_secret_that_comes_back_is_new() -> None:
     assert _states(before, now) == ["updated"]
 
 
+def test_another_resource_is_another_problem() -> None:
+    before = [misconfiguration(resource="bucket.a", line=5, line_hash="a:1")]
+    now = [misconfiguration(resource="bucket.b", line=5, line_hash="c:1")]
+    assert _states(before, now) == ["new"]
+    assert _states(before, [replace(before[0], line_hash="c:1")]) == ["unchanged"]
+
+
 def test_another_key_is_said() -> None:
     found = _compare([secret(value="hmac-sha256:11")], [secret(value="hmac-sha256:22")], None)
     assert "another SECAGG_HMAC_KEY" in found.notes[0]
