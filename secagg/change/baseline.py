@@ -23,6 +23,14 @@ _MOST_PAIRS = 2_500
 _NO_PROBLEM = ("pass", "notApplicable", "informational")
 
 
+_WHY = {
+    Level.CONTENT: "the baseline has the same problem at the same place",
+    Level.IDENTITY: "the baseline has it under the same identity",
+    Level.LINE: "the baseline has it on the same line, which the change has left as it was",
+    Level.OTHER_RULE: "the baseline has the same weakness in the same code under another rule",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """What a group was in the baseline. ``changes`` are sentences, empty if it is unchanged."""
@@ -30,6 +38,11 @@ class Match:
     before: Group
     level: Level
     changes: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """By what it was known again, as a sentence without a full stop."""
+        return _WHY[self.level]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +94,7 @@ def compare(
         states={group.identity: _state(matches.get(group.identity)) for group in current.groups},
         matches=matches,
         absent=tuple(group for group in before if id(group) not in found),
-        notes=tuple(_notes(current.groups, before)),
+        notes=tuple(_notes(current.groups, before, matches)),
     )
 
 
@@ -164,12 +177,21 @@ def _assign(pairs: list[Pair]) -> tuple[list[tuple[int, int]], set[int]]:
     return matched, used
 
 
-def _notes(groups: Sequence[Group], before: Sequence[Group]) -> Iterator[str]:
+def _notes(
+    groups: Sequence[Group], before: Sequence[Group], matches: Mapping[str, Match]
+) -> Iterator[str]:
     ours, theirs = _secret_values(groups), _secret_values(before)
     if ours and theirs and not ours & theirs:
         yield (
             "no secret of the baseline is known here by its value: the baseline may have been "
             "made with another SECAGG_HMAC_KEY, and then every secret counts as new"
+        )
+    known = {tool for group in before for tool in group.tools}
+    new = {tool for g in groups if g.identity not in matches for tool in g.tools}
+    for tool in sorted(new - known) if known else ():
+        yield (
+            f"nothing in the baseline comes from {tool}: if it did not run there, what only "
+            f"{tool} reports counts as new"
         )
 
 

@@ -8,13 +8,14 @@ Sections are GitLab's; their heads are skipped.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
+from secagg.change.base import reader_at
 from secagg.git import git
 from secagg.merge.groups import Group
 
@@ -74,21 +75,24 @@ class Owners:
 
 def load_owners(
     root: Path,
-    read: Callable[[str], bytes | None] | None = None,
+    *,
+    ref: str | None = None,
     components: Mapping[str, Sequence[str]] | None = None,
 ) -> Owners:
     """The owners of what lies below ``root``.
 
     CODEOWNERS is looked for at the top of the repository, in GitHub's three places in their
-    order. ``read`` gives the files of the base instead (:func:`secagg.change.base.reader_at` at
-    the top). ``components`` are further owners by glob, below the root; they outrank the file.
+    order: in the work tree, or as the commit ``ref`` has it. ``components`` are further owners
+    by glob, below the root; they outrank the file. Raises :class:`UsageError` if this clone does
+    not hold ``ref``.
     """
     top, prefix = _top(root)
+    read = partial(_read, top) if ref is None else reader_at(top, ref)
     entries: list[Entry] = []
     notes: list[str] = []
     source = None
     for place in PLACES:
-        data = read(place) if read is not None else _read(top / place)
+        data = read(place)
         if data is None:
             continue
         source = place
@@ -155,7 +159,8 @@ def _top(root: Path) -> tuple[Path, str]:
     return Path(top), prefix.removesuffix("\n")
 
 
-def _read(path: Path) -> bytes | None:
+def _read(top: Path, place: str) -> bytes | None:
+    path = top / place
     try:
         if path.is_symlink() or not path.is_file():
             return None

@@ -50,8 +50,10 @@ def current_sighting(group: Group, diff: Diff | None) -> Sighting:
     added = False
     for finding in group.members:
         hit = None if diff is None else touched(finding, diff)
-        seen.append(Seen(finding, finding.location, hit is False, hit is True, current=True))
-        added |= hit is True and finding.location.commit is None
+        here = finding.location.commit is None
+        carried = hit is False and here
+        seen.append(Seen(finding, finding.location, carried, hit is True, current=True))
+        added |= hit is True and here
     made = _sighting(group, seen, current=True)
     made.added = added
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.errors import UsageError
@@ -13,9 +14,17 @@ from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, p
 from secagg.redact import Redactor
 
 
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The groups of an earlier scan. ``notes`` are sentences on what it had not looked at."""
+
+    groups: Sequence[Group]
+    notes: Sequence[str] = ()
+
+
 def read_baseline(
     reports: Sequence[tuple[str, bytes]], *, root: Path, overrules: Sequence[Overrule] = ()
-) -> list[Group]:
+) -> Baseline:
     """The groups of ``reports`` (name and bytes of each; SARIF, or what a tool wrote).
 
     ``root`` is the checkout, to which absolute paths in the reports are made relative. Its files
@@ -40,4 +49,10 @@ def read_baseline(
     redactor.scrub_reports(parsed)
     findings = [finding for each in parsed for finding in each.findings]
     mark_findings(findings, None)
-    return merge(findings, overrules=overrules).groups
+    notes = dict.fromkeys(
+        f"the baseline is incomplete, so old problems may be called new: {gap.message}"
+        for each in parsed
+        for gap in each.gaps
+        if gap.fatal
+    )
+    return Baseline(merge(findings, overrules=overrules).groups, tuple(notes))

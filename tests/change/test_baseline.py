@@ -163,6 +163,18 @@ def test_another_key_is_said() -> None:
     assert _compare([], [secret()], None).notes == ()
 
 
+def test_a_tool_that_the_baseline_lacks_is_said() -> None:
+    found = _compare([secret()], [secret(), code("codeql", line_hash="a:1")], None)
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "nothing in the baseline comes from codeql"
+    ]
+
+
+def test_it_is_said_how_a_problem_was_known_again() -> None:
+    (match,) = _compare([secret()], [secret()], None).matches.values()
+    assert match.why == "the baseline has the same problem at the same place"
+
+
 def test_another_rule_for_the_same_code() -> None:
     before = [code("codeql", "py/sql", "CWE-89", line=5, line_hash="a:1")]
     now = [code("semgrep", "sqli", "CWE-564", line=7, line_hash="a:1")]

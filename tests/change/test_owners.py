@@ -103,8 +103,11 @@ def test_a_file_that_github_would_not_use(tmp_path: Path) -> None:
 
 def test_below_the_top_and_from_the_base(repo: Repo) -> None:
     assert load_owners(repo.root / "apps").of("a.go") == ("@apps",)
-    base = {"CODEOWNERS": b"* @base\n"}
-    assert load_owners(repo.root, base.get).of("apps/a.go") == ("@base",)
+    repo.commit()
+    repo.write(".github/CODEOWNERS", "* @change\n")
+    repo.commit()
+    assert load_owners(repo.root / "apps").of("a.go") == ("@change",)
+    assert load_owners(repo.root / "apps", ref="HEAD^").of("a.go") == ("@apps",)
 
 
 def test_parts_with_owners_of_their_own(repo: Repo, tmp_path: Path) -> None:

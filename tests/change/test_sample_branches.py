@@ -116,14 +116,14 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Com
             baseline = read_baseline([("findings.sarif", written)], root=home / "main")
             diff = read_diff(home / "main", "origin/main...HEAD")
             found[f"main, {view.value}"] = Compared(
-                main, diff, compare(main.merged, baseline, None)
+                main, diff, compare(main.merged, baseline.groups, None)
             )
         for branch in (*sample_repo.BRANCHES, *OTHER_CHANGES):
             root = _clone(home, branch)
             outcome = _scanned(root, config)
             diff = read_diff(root, "origin/main...HEAD")
             baseline = read_baseline([("findings.sarif", report)], root=root)
-            found[branch] = Compared(outcome, diff, compare(outcome.merged, baseline, diff))
+            found[branch] = Compared(outcome, diff, compare(outcome.merged, baseline.groups, diff))
         yield found
 
 
@@ -216,7 +216,7 @@ def test_the_states_are_written_and_what_is_gone_too(
     again = read_baseline(
         [("findings.sarif", (tmp_path / "findings.sarif").read_bytes())], root=tmp_path
     )
-    assert compare(found.outcome.merged, again).absent == ()
+    assert compare(found.outcome.merged, again.groups).absent == ()
     write_outputs(found.outcome, tmp_path, View.PER_TOOL, found.comparison)
     log = json.loads((tmp_path / "findings.sarif").read_bytes())
     assert {r["baselineState"] for run in log["runs"] for r in run["results"]} == {"unchanged"}
