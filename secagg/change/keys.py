@@ -52,10 +52,10 @@ def content_keys(seen: Seen) -> Iterator[Key]:
     elif finding.secret is not None and finding.secret.id is not None:
         yield "secret", place_of(seen.place), finding.secret.id
     else:
-        named = False
+        known = finding.misconfiguration
+        named = known is not None and bool(known.resource)
         for subject in _subjects(seen):
-            if finding.kind is Kind.MISCONFIGURATION and (subject[2] or _whole_file(finding)):
-                named = True
+            if finding.kind is Kind.MISCONFIGURATION and (named or _whole_file(finding)):
                 yield subject
             if finding.line_hash:
                 # The number after the colon counts equal lines: one more above, and it is another.

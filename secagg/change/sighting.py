@@ -64,12 +64,15 @@ def baseline_sightings(group: Group, diff: Diff | None) -> list[Sighting]:
 
     A secret is known in two ways: where its file is now, and in the history of where it was.
     """
-    members = group.members
-    if still_in_head(group):
-        members = [f for f in members if f.secret is None or not f.secret.in_history]
-    found = _sighting(group, [_moved(finding, diff) for finding in members], current=False)
+    here = [f for f in group.members if f.secret is None or not f.secret.in_history]
+    moved = [_moved(finding, diff) for finding in here or group.members]
+    found = _sighting(group, moved, current=False)
     if not found.values:
         return [found]
+    # Whichever member knows the value: it is that of all of them.
+    places = {place_of(seen.place) for seen in moved}
+    own = {("secret", place, value) for place in places for value in found.values}
+    found.keys = (found.keys[0] | own, *found.keys[1:])
     past = replace(found, keys=(_past(group.members), *[frozenset[Key]()] * 3), in_head=False)
     return [found, past]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -121,6 +121,17 @@ def test_a_secret_of_a_renamed_file_stays_in_its_history() -> None:
     before = [secret(uri="old.py"), secret(uri="old.py", commit="c1")]
     now = [secret(uri="new.py"), secret(uri="old.py", commit="c1")]
     assert _states(before, now, _renamed("old.py", "new.py")) == ["unchanged", "updated"]
+
+
+def test_a_secret_whose_value_only_its_history_tells() -> None:
+    """Trivy has hidden the value in the work tree; another tool knows it from a commit."""
+    before = [secret("trivy", None), secret(commit="c1")]
+    assert len(merge(before).groups) == 1
+    found = _compare(before, [secret("trivy", None), secret(), secret(commit="c1")], None)
+    assert found.count(NEW) == 0
+    moved = [secret("trivy", None, uri="new.py"), secret(uri="new.py")]
+    found = _compare(before, [*moved, secret(commit="c1")], _renamed("app/config.py", "new.py"))
+    assert found.count(NEW) == 0
 
 
 def test_a_secret_is_its_value() -> None:
@@ -291,3 +302,31 @@ def test_everything_is_accounted_for(before: list[Finding], now: list[Finding]) 
     shared = [m for m in found.matches.values() if used.count(id(m.before)) > 1]
     assert all(m.before.representative.kind.value == "secret" for m in shared)
     assert compare(merge(list(reversed(now))), old.groups).states == found.states
+
+
+@given(st.lists(findings, max_size=8), st.lists(findings, max_size=8))
+def test_nothing_is_known_again_without_a_sign(before: list[Finding], now: list[Finding]) -> None:
+    merged = merge(now)
+    found = compare(merged, merge(before).groups)
+    for group in merged.groups:
+        if group.identity in found.matches:
+            signs = {sign for f in group.members for sign in _signs(f, known_code=False)}
+            earlier = found.matches[group.identity].before.members
+            assert signs & {sign for f in earlier for sign in _signs(f, f.line_hash is not None)}
+
+
+def _signs(finding: Finding, known_code: bool) -> Iterator[tuple[str | None, ...]]:
+    """What two findings must share, at least, to be taken for one problem."""
+    kind, path = finding.kind.value, finding.location.uri
+    if finding.secret is not None:
+        yield kind, path, finding.secret.id
+    elif finding.package is not None:
+        known = finding.vulnerability.aliases if finding.vulnerability else (finding.license,)
+        for name in known:
+            yield kind, finding.package.name.lower(), (name or "").removesuffix("-only")
+    elif finding.misconfiguration is not None:
+        yield kind, path, finding.misconfiguration.resource
+    else:
+        yield kind, path, (finding.line_hash or "").partition(":")[0]
+        if not known_code:
+            yield kind, path, finding.tool, finding.rule_id

@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from secagg.cli.app import app
 from secagg.errors import SecaggError
 from secagg.github.download import DownloadError, download
 from secagg.intel.files import EPSS_NAME, KEV_NAME
@@ -165,3 +167,17 @@ def test_a_circle_ends(server: Files) -> None:
 def test_nobody_answers(directory: Path) -> None:
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1 could not be reached"):
         download("http://127.0.0.1:1/", limit=LIMIT)
+
+
+def test_on_the_command_line(tmp_path: Path, directory: Path) -> None:
+    (tmp_path / "e.csv").write_bytes(EPSS)
+    (tmp_path / "k.json").write_bytes(KEV)
+    run = CliRunner().invoke
+    files = ["--epss-url", str(tmp_path / "e.csv"), "--kev-url", str(tmp_path / "k.json")]
+    assert run(app, ["intel", "status"]).exit_code == 1
+    ran = run(app, ["intel", "update", *files])
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert f"written to {directory}" in ran.stdout
+    ran = run(app, ["intel", "update", "--epss-url", "http://files.example/x"])
+    assert isinstance(ran.exception, DownloadError)
+    assert ran.exception.hint == "give an https address"
