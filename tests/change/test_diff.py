@@ -127,6 +127,41 @@ def test_a_change_cannot_hide_its_lines_by_calling_them_binary(repo: Repo) -> No
     assert diff.touches(Location(uri="a.py", start_line=21)) is True
 
 
+def test_settings_change_nothing(repo: Repo, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    tool = tmp_path / "tool"
+    tool.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    tool.chmod(0o755)
+    repo.git("mv", "web/b.py", "web/c d.py")
+    repo.write("web/c d.py", numbered(10) + "new\n")
+    lines = numbered(20).splitlines(keepends=True)
+    repo.write("a.py", "".join(["new\n", *lines[:4], "new\n", *lines[4:]]))
+    repo.write(".gitattributes", "*.py diff=own\n")
+    repo.commit()
+    plain = read_diff(repo.root, "main...HEAD")
+    odd: dict[str, str | Path] = {
+        "color.ui": "always",
+        "core.fsmonitor": tool,
+        "core.quotePath": "false",
+        "diff.external": tool,
+        "diff.own.textconv": tool,
+        "diff.own.command": tool,
+        "diff.interHunkContext": "50",
+        "diff.context": "50",
+        "diff.mnemonicPrefix": "true",
+        "diff.noprefix": "true",
+        "diff.renames": "false",
+        "diff.relative": "false",
+        "diff.submodule": "log",
+        "diff.wordRegex": ".",
+    }
+    for name, value in odd.items():
+        repo.git("config", name, value)
+    assert read_diff(repo.root, "main...HEAD") == plain
+    assert plain.files["a.py"].ranges == [(1, 1), (6, 6)]
+    assert not marker.exists()
+
+
 def test_a_submodule_is_a_changed_path(repo: Repo, tmp_path: Path) -> None:
     other = Repo(tmp_path / "other")
     other.write("x.py", "x\n")
@@ -139,9 +174,17 @@ def test_a_submodule_is_a_changed_path(repo: Repo, tmp_path: Path) -> None:
     inner = repo.root / "libs/other"
     repo.git("-C", inner, "fetch", "-q", "origin", "main")
     repo.git("-C", inner, "checkout", "-q", "FETCH_HEAD")
-    repo.commit()
+    # A change may not ask for its submodules to be overlooked.
+    repo.git("config", "-f", ".gitmodules", "submodule.libs/other.ignore", "all")
+    repo.git("add", "--all", "--force", ".gitmodules")
+    repo.git(
+        "update-index",
+        "--cacheinfo",
+        f"160000,{repo.git('-C', inner, 'rev-parse', 'HEAD')},libs/other",
+    )
+    repo.git("commit", "-q", "-m", "Move the submodule on")
     diff = read_diff(repo.root, f"{base}...HEAD")
-    assert list(diff.files) == ["libs/other"]
+    assert set(diff.files) == {".gitmodules", "libs/other"}
     assert diff.touches(Location(uri="libs/other/x.py", start_line=1)) is True
     assert diff.touches(Location(uri="libs/others/x.py", start_line=1)) is False
 
