@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from secagg.change.baseline import Comparison, compare
 from secagg.change.model import Diff, FileChange, Hunk, Status
-from secagg.finding import Finding, SarifOrigin, Severity
+from secagg.finding import Finding, Location, SarifOrigin, Severity
 from secagg.merge import merge
 from secagg.policy.facts import BaselineState
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
@@ -184,6 +184,27 @@ def test_a_tool_that_the_baseline_lacks_is_said() -> None:
 def test_it_is_said_how_a_problem_was_known_again() -> None:
     (match,) = _compare([secret()], [secret()], None).matches.values()
     assert match.why == "the baseline has the same problem at the same place"
+
+
+def test_many_copies_are_counted() -> None:
+    before = [code(line=n, line_hash=f"a:{n}") for n in range(1, 101)]
+    now = [code(line=n, line_hash=f"a:{n}") for n in range(1, 104)]
+    assert _compare(before, now, None).count(NEW) == 3
+    assert len(_compare(now, before, None).absent) == 3
+
+
+def test_a_vulnerability_of_no_named_package_is_known_by_what_is_said() -> None:
+    one = replace(vulnerability("snyk", "CVE-2020-1"), package=None, message="libx 1.2 is bad")
+    other = replace(one, message="liby is bad")
+    assert _states([one], [replace(one, message="libx 1.3 is bad")]) == ["unchanged"]
+    assert _states([one], [other]) == ["new"]
+
+
+def test_an_image_is_known_under_all_its_tags() -> None:
+    before = vulnerability("trivy", "CVE-1-1", location=Location(image="shelf:1", uri="app/x.jar"))
+    now = vulnerability("trivy", "CVE-1-1", location=Location(image="shelf:2", uri="app/x.jar"))
+    diff = _renamed("app/x.jar", "app/y.jar")
+    assert _states([before], [now], diff) == ["unchanged"]
 
 
 def test_another_rule_for_the_same_code() -> None:

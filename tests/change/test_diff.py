@@ -217,6 +217,17 @@ def test_a_merge_brings_only_what_the_branch_brought(repo: Repo) -> None:
     assert theirs not in diff.commits
 
 
+def test_two_dots_start_at_the_base_itself(repo: Repo) -> None:
+    repo.git("checkout", "-q", "main")
+    repo.write("theirs.py", "theirs\n")
+    repo.commit()
+    repo.git("checkout", "-q", "change")
+    assert read_diff(repo.root, "main...HEAD").files == {}
+    assert read_diff(repo.root, "main..").files["theirs.py"].status is Status.DELETED
+    with pytest.raises(UsageError, match="names no base"):
+        read_diff(repo.root, " ")
+
+
 def test_the_work_tree_as_it_is(repo: Repo) -> None:
     repo.write("committed.py", "1\n")
     repo.commit()
@@ -278,6 +289,7 @@ def test_groups_in_a_diff(repo: Repo) -> None:
         "locked elsewhere": vulnerability("trivy", "CVE-2020-1", uri="api/package-lock.json"),
         "in a commit of the change": secret(uri="old.py", commit=commit),
         "in an older commit": secret(uri="a.py", line=1, commit="0" * 40),
+        "in an image": vulnerability("trivy", "CVE-1-1", location=Location(image="a", uri="a.py")),
     }
     answers = {name: in_diff(merge([f]).groups[0], diff) for name, f in told.items()}
     assert answers == {
@@ -290,6 +302,7 @@ def test_groups_in_a_diff(repo: Repo) -> None:
         "locked elsewhere": False,
         "in a commit of the change": True,
         "in an older commit": False,
+        "in an image": None,
     }
 
 

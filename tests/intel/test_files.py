@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from secagg.errors import ReportError
+from secagg.errors import ConfigError, ReportError
 from secagg.intel.files import EPSS_NAME, KEV_NAME, Entry, read_epss, read_kev
 from secagg.intel.intel import Intel
+from secagg.intel.record import intel_directory
 from tests.intel.samples import EPSS, KEV, kev_json, put
 
 TODAY = date(2026, 11, 23)
@@ -133,3 +134,14 @@ def test_a_record_that_is_broken_vouches_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "intel.json").write_text(json.dumps({"files": 1}))
     notes = Intel.load(tmp_path, TODAY).notes
     assert sum("by hand" in note for note in notes) == 2
+
+
+def test_where_the_files_lie(tmp_path: Path) -> None:
+    home = {"HOME": "/home/ada"}
+    assert intel_directory(home) == Path("/home/ada/.cache/secagg/intel")
+    cache = home | {"XDG_CACHE_HOME": "/cache"}
+    assert intel_directory(cache) == Path("/cache/secagg/intel")
+    assert intel_directory(home | {"XDG_CACHE_HOME": "relative"}) == intel_directory(home)
+    assert intel_directory(cache | {"SECAGG_INTEL_DIR": "here"}) == Path("here")
+    with pytest.raises(ConfigError, match="no place"):
+        intel_directory({})
