@@ -13,12 +13,14 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from secagg.config import Config
+from secagg.decided import DecisionDocument
 from secagg.policy.model import Policy
 from secagg.summary import Summary
 
 DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
 PUBLISHED: dict[str, tuple[str, type[BaseModel]]] = {
     "config.schema.json": ("secagg.yaml", Config),
+    "decision.schema.json": ("secagg decision.json", DecisionDocument),
     "policy.schema.json": ("secagg policy file", Policy),
     "summary.schema.json": ("secagg summary.json", Summary),
 }

@@ -60,7 +60,10 @@ def _explain(
 ) -> ConfigError:
     """The first mistake in the order of the file, in words."""
     mistakes = error.errors(include_url=False, include_input=False)
-    first = min(mistakes, key=lambda m: _position(document, m["loc"]))
+    # A key that is missing is most often there, and misspelt: then the misspelling is the mistake.
+    misspelt = {m["loc"][:-1] for m in mistakes if m["type"] == "extra_forbidden"}
+    kept = [m for m in mistakes if m["type"] != "missing" or m["loc"][:-1] not in misspelt]
+    first = min(kept, key=lambda m: _position(document, m["loc"]))
     line, column = _position(document, first["loc"])
     where = f"{name}:{line + 1}:{column + 1}"
     key = ".".join(str(part) for part in first["loc"])

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from secagg import __version__
+from secagg.cli.gate import gate
 from secagg.cli.intel import intel_app
 from secagg.cli.merge import merge_app
 from secagg.cli.options import (
@@ -44,6 +45,7 @@ app = typer.Typer(
 
 app.add_typer(merge_app, name="merge")
 app.add_typer(intel_app, name="intel")
+app.command()(gate)
 
 
 @app.callback()

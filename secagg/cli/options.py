@@ -46,7 +46,8 @@ TimeoutOption = Annotated[
 ]
 JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Runs side by side.")]
 OutputOption = Annotated[
-    Path, typer.Option("--output", "-o", help="Directory for findings.sarif and summary.json.")
+    Path,
+    typer.Option("--output", "-o", help="Directory for findings.sarif and the rest."),
 ]
 FormatOption = Annotated[
     OutputFormat, typer.Option("--format", "-f", help="What to print on standard output.")

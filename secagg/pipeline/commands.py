@@ -15,6 +15,7 @@ from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
 from secagg.merge import explain as why
+from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.overrules import join, split
 from secagg.pipeline.parse import parse_files
@@ -184,27 +185,31 @@ def _finish_with_upload(
     from secagg.render.upload import upload_lines
 
     if not screen.json:
-        _finish(outcome, output, screen)
+        _finish(outcome, output, screen, tell=False)
         sys.stdout.write("\n")
         sys.stdout.flush()
     done = upload_outcome(outcome, target, request, root=root, screen=screen)
     outcome.upload = done.summary
     code = worse(exit_code(outcome), done.delivery_code)
     if screen.json:
-        _finish(outcome, output, screen)
+        _finish(outcome, output, screen, tell=False)
     else:
         write_outputs(outcome, output, screen.view)
         sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
     return code
 
 
-def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:
+def _finish(outcome: Outcome, output: Path, screen: Screen, *, tell: bool = True) -> int:
     written = write_outputs(outcome, output, screen.view)
     if screen.json:
         document = summarize(outcome, with_items=True).model_dump_json(indent=2)
         sys.stdout.write(document + "\n")
     else:
         _print(outcome, written, screen)
+    if tell and os.environ.get("GITHUB_ACTIONS") == "true":
+        from secagg.pipeline.tell import tell_actions
+
+        tell_actions(decision_document(outcome), os.environ)
     return int(exit_code(outcome))
 
 

@@ -36,7 +36,7 @@ def exit_code(outcome: Outcome) -> ExitCode:
 
 def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
     """The summary of ``outcome``; ``with_items`` puts the findings themselves into it."""
-    tools = [_tool(result) for result in outcome.results]
+    tools = [tool_summary(result) for result in outcome.results]
     judgements = {id(j.group): j for j in outcome.decision.judgements}
     groups = worst_first(outcome.merged.groups)
     representatives = [group.representative for group in groups]
@@ -51,7 +51,7 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
         merged=within + outcome.merged.members - len(groups),
         suppressed=sum(tool.suppressed for tool in tools),
         problems=sum(tool.problems for tool in tools),
-        items=[_item(judgements[id(group)]) for group in groups] if with_items else None,
+        items=[finding_summary(judgements[id(group)]) for group in groups] if with_items else None,
     )
     return Summary(
         secagg_version=__version__,
@@ -70,7 +70,8 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
     )
 
 
-def _tool(result: ToolResult) -> ToolSummary:
+def tool_summary(result: ToolResult) -> ToolSummary:
+    """One tool run in figures, with its notes."""
     run = result.run
     notes = [gap.message for gap in run.gaps if gap.message != run.reason]
     for parsed in result.parsed:
@@ -100,7 +101,8 @@ def _tool(result: ToolResult) -> ToolSummary:
     )
 
 
-def _item(judgement: Judgement) -> FindingSummary:
+def finding_summary(judgement: Judgement) -> FindingSummary:
+    """One row in plain values."""
     group = judgement.group
     finding = group.representative
     sightings = [member.secret for member in group.members if member.secret is not None]

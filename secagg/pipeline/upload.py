@@ -40,7 +40,8 @@ class UploadOptions:
 
     ``journal`` is the directory of the journal, None for none. ``patience`` is how many
     seconds one request may wait for a rate limit or an outage. ``prefix`` is where the scanned
-    directory lies in the repository.
+    directory lies in the repository. ``decision`` is the gate's word in Markdown, which the
+    comment and the job summary begin with.
     """
 
     category: str | None = None
@@ -50,6 +51,7 @@ class UploadOptions:
     patience: float = PATIENCE
     comment: bool = False
     prefix: str = ""
+    decision: str | None = None
 
 
 @dataclass(slots=True)
@@ -205,7 +207,9 @@ def _told(
     failed = summary.error is not None
     results = worst(plan.parts) if failed or options.comment else []
     body = upload_markdown(summary)
-    if failed or options.comment:
+    if options.decision is not None:
+        body = f"{options.decision}\n{body}"
+    elif failed or options.comment:
         body = f"{findings_markdown(results)}\n{body}"
     if options.comment and target.pull_number is not None:
         try:

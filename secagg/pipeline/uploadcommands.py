@@ -13,17 +13,20 @@ from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.github.checkout import read_checkout
 from secagg.github.journal import journal_directory
+from secagg.github.limits import LONGEST_COMMENT
 from secagg.github.markdown import account_lines
 from secagg.github.preflight import GivenRun
 from secagg.github.target import Asked, Target, find_target
 from secagg.github.token import find_token
 from secagg.pipeline.commands import Screen
+from secagg.pipeline.decide import decision_document
 from secagg.pipeline.forks import make_bundle, publish
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.upload import Uploaded, UploadOptions, upload
 from secagg.pipeline.uploadruns import runs_of_files, runs_of_outcome
 from secagg.render.escape import terminal
+from secagg.render.gatemarkdown import decision_markdown
 from secagg.render.upload import upload_lines
 
 
@@ -54,8 +57,14 @@ def upload_files(
 def upload_outcome(
     outcome: Outcome, target: Target, request: UploadRequest, *, root: Path, screen: Screen
 ) -> Uploaded:
-    """Upload what a scan found; the caller shows it."""
+    """Upload what a scan found; the caller shows it.
+
+    What is told of it on GitHub begins with the gate's decision.
+    """
     given = runs_of_outcome(outcome, screen.view)
+    # The comment has to hold the account of the upload too.
+    decision = decision_markdown(decision_document(outcome), longest=LONGEST_COMMENT // 2)
+    request = replace(request, options=replace(request.options, decision=decision))
     return _upload(given, target, request, root, screen)
 
 

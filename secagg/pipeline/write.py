@@ -1,4 +1,4 @@
-"""The files of a run: ``findings.sarif`` and ``summary.json``, each whole or not there."""
+"""The files of a run: SARIF, summary and decision, each whole or not there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from secagg.change.baseline import Comparison
 from secagg.errors import UsageError
+from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View, sarif_runs
 from secagg.pipeline.summarize import summarize
@@ -18,6 +19,7 @@ from secagg.sarif import write as write_sarif
 
 SARIF_NAME = "findings.sarif"
 SUMMARY_NAME = "summary.json"
+DECISION_NAME = "decision.json"
 
 
 def write_outputs(
@@ -26,7 +28,7 @@ def write_outputs(
     view: View = View.PER_TOOL,
     comparison: Comparison | None = None,
 ) -> list[Path]:
-    """Write both files into ``directory`` (made if missing) and return their paths.
+    """Write the three files into ``directory`` (made if missing) and return their paths.
 
     With ``comparison`` the results have their ``baselineState``. Raises :class:`UsageError`
     where the directory cannot be written.
@@ -37,12 +39,14 @@ def write_outputs(
             write_sarif(out, sarif_runs(outcome, view, comparison))
         with replacing(directory / SUMMARY_NAME) as out:
             out.write(summarize(outcome).model_dump_json(indent=2).encode() + b"\n")
+        with replacing(directory / DECISION_NAME) as out:
+            out.write(decision_document(outcome).model_dump_json(indent=2).encode() + b"\n")
     except OSError as error:
         raise UsageError(
             f"cannot write to {directory}: {error.strerror}",
             hint="name a directory that can be written with --output",
         ) from error
-    return [directory / SARIF_NAME, directory / SUMMARY_NAME]
+    return [directory / name for name in (SARIF_NAME, SUMMARY_NAME, DECISION_NAME)]
 
 
 @contextmanager

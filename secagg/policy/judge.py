@@ -50,7 +50,13 @@ def judge(
     failures = _failures(judgements)
     verdict = Verdict.INCOMPLETE if gaps else Verdict.FAIL if failures else Verdict.PASS
     return Decision(
-        policy=policy.name, verdict=verdict, reasons=[*gaps, *failures], judgements=judgements
+        policy=policy.name,
+        verdict=verdict,
+        reasons=[*gaps, *failures],
+        judgements=judgements,
+        gaps=gaps,
+        failures=failures,
+        today=today,
     )
 
 
@@ -60,8 +66,10 @@ def _judge_group(policy: Policy, group: Group) -> Judgement:
         severity = max(severity, policy.unknown_severity, key=lambda s: s.rank)
     for rule in policy.rules:
         if _matches(rule.match, group, severity):
-            return Judgement(group=group, action=rule.action, rule=rule.name, why=rule.why)
-    return Judgement(group=group, action=Action.IGNORE)
+            return Judgement(
+                group=group, action=rule.action, rule=rule.name, why=rule.why, severity=severity
+            )
+    return Judgement(group=group, action=Action.IGNORE, severity=severity)
 
 
 def _matches(match: Match, group: Group, severity: Severity) -> bool:

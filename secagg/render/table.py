@@ -14,14 +14,14 @@ from secagg.render.escape import terminal
 from secagg.render.rows import row, worst_first
 from secagg.summary import Summary, ToolSummary
 
-_COLOURS = {
+SEVERITY_COLOURS = {
     Severity.CRITICAL: "1;35",
     Severity.HIGH: "1;31",
     Severity.MEDIUM: "33",
     Severity.LOW: "36",
     Severity.NONE: "2",
 }
-_VERDICT_COLOURS = {Verdict.PASS: "1;32", Verdict.FAIL: "1;31", Verdict.INCOMPLETE: "1;33"}
+VERDICT_COLOURS = {Verdict.PASS: "1;32", Verdict.FAIL: "1;31", Verdict.INCOMPLETE: "1;33"}
 _STATUS_COLOURS = {"complete": "32", "failed": "1;31", "skipped": "2"}
 _NARROWEST = 60
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -48,7 +48,7 @@ def findings_table(judgements: Sequence[Judgement], style: Style) -> str:
         shown = row(group)
         action = by_group[id(group)].action
         mark = {Action.FAIL: "\u2717 ", Action.WARN: "! ", Action.IGNORE: "\u00b7 "}[action]
-        severity = style.paint(f"{mark}{shown.severity}", _COLOURS[shown.severity])
+        severity = style.paint(f"{mark}{shown.severity}", SEVERITY_COLOURS[shown.severity])
         parts = [shown.what, shown.detail, shown.fix or ""]
         joint = "\n" if style.width else " \u2014 "
         problem = joint.join(terminal(part) for part in parts if part)
@@ -90,7 +90,7 @@ def decision_lines(summary: Summary, style: Style) -> str:
     counts = f"{total}: {by_severity}" if by_severity else total
     if found.merged:
         counts += f" ({found.reported} reported, {found.merged} merged)"
-    verdict = style.paint(decision.verdict.upper(), _VERDICT_COLOURS[Verdict(decision.verdict)])
+    verdict = style.paint(decision.verdict.upper(), VERDICT_COLOURS[Verdict(decision.verdict)])
     lines = [counts, f"{verdict} by policy {terminal(decision.policy)}"]
     lines += [f"  - {terminal(reason)}" for reason in decision.reasons]
     lines += [f"warning: {terminal(warning)}" for warning in summary.warnings]

@@ -113,7 +113,7 @@ def test_sarif_loads_into_sarif_om(scanned: Scanned) -> None:
 
 def test_no_planted_secret_gets_out(scanned: Scanned) -> None:
     written = {path.name: path.read_bytes() for path in scanned.out.rglob("*") if path.is_file()}
-    assert set(written) == {"findings.sarif", "summary.json"}
+    assert set(written) == {"decision.json", "findings.sarif", "summary.json"}
     written["stdout"] = scanned.ran.stdout.encode()
     written["stderr"] = scanned.ran.stderr.encode()
     written["json"] = json.dumps(scanned.items).encode()

@@ -30,6 +30,7 @@ def scan(tmp_path: Path, server: GitHubServer, config: str) -> Ran:
             "GITHUB_SHA": COMMIT,
             "GITHUB_API_URL": server.url,
             "GITHUB_TOKEN": TOKEN,
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "step-summary.md"),
             "PYTHONPATH": os.pathsep.join(sys.path),
         },
     )
@@ -61,6 +62,9 @@ def test_tool_that_failed_is_not_uploaded(tmp_path: Path, optional: str, code: i
         assert {a["tool"] for a in upload["analyses"]} == {"Gitleaks"}
         assert [w["tool"] for w in upload["withheld"]] == ["Trivy"]
         assert "withheld: Trivy" in ran.stdout
+        told = (tmp_path / "step-summary.md").read_text()
+        verdict = "The scan is incomplete" if code == 3 else "The gate passes"
+        assert told.index(verdict) < told.index("### Upload to code scanning")
         assert TOKEN not in ran.stdout + ran.stderr
 
 

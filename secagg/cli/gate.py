@@ -1,0 +1,64 @@
+"""``secagg gate``: its options."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secagg.cli.options import ColourOption, ConfigOption, PolicyOption, QuietOption, RootOption
+
+
+class GateFormatName(StrEnum):
+    """What is printed on standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    ANNOTATIONS = "annotations"
+
+
+def gate(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE...]", help="Reports to judge instead of the last scan."),
+    ] = None,
+    root: RootOption = Path(),
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    last: Annotated[
+        Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
+    ] = Path("secagg-out"),
+    output_format: Annotated[
+        GateFormatName, typer.Option("--format", "-f", help="What to print on standard output.")
+    ] = GateFormatName.TABLE,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Also write decision.json, decision.xml and decision.md there."
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show what does not count as well.")
+    ] = False,
+    quiet: QuietOption = False,
+    no_color: ColourOption = False,
+) -> None:
+    """Judge the last scan, or FILES, by a policy: pass, fail or incomplete, and why."""
+    from secagg.pipeline import commands, gatecommand
+
+    request = gatecommand.GateRequest(
+        files=files or [],
+        root=root,
+        last=last,
+        policy=policy,
+        config=config,
+        format=gatecommand.GateFormat(output_format),
+        output=output,
+        everything=everything,
+    )
+    screen = commands.Screen(quiet=quiet, no_colour=no_color)
+    raise typer.Exit(gatecommand.gate(request, screen))

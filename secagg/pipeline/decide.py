@@ -1,0 +1,92 @@
+"""The decision of an outcome as a document: what ``decision.json`` holds."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+
+from secagg import __version__
+from secagg.decided import (
+    DecidedChange,
+    DecidedException,
+    DecidedFinding,
+    DecisionDocument,
+)
+from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.summarize import exit_code, finding_summary, tool_summary
+from secagg.policy import Judgement, PolicyException
+from secagg.policy.decision import Action
+from secagg.render.rows import row, worst_first
+
+_ORDER = {Action.FAIL: 0, Action.WARN: 1, Action.IGNORE: 2}
+
+
+def decision_document(outcome: Outcome, change: DecidedChange | None = None) -> DecisionDocument:
+    """The document; findings that fail come first, and within an action the worst."""
+    decision = outcome.decision
+    today = decision.today or datetime.datetime.now(datetime.UTC).date()
+    by_group = {id(judgement.group): judgement for judgement in decision.judgements}
+    ordered = worst_first([judgement.group for judgement in decision.judgements])
+    judgements = sorted(
+        (by_group[id(group)] for group in ordered),
+        key=lambda j: (_ORDER[j.action], -j.severity.rank),
+    )
+    actions = Counter(judgement.action for judgement in judgements)
+    return DecisionDocument(
+        secagg_version=__version__,
+        policy=decision.policy,
+        verdict=decision.verdict.value,
+        exit_code=int(exit_code(outcome)),
+        today=today,
+        total=len(judgements),
+        fail=actions[Action.FAIL],
+        warn=actions[Action.WARN],
+        ignore=actions[Action.IGNORE],
+        excepted=sum(1 for judgement in judgements if judgement.exception is not None),
+        gaps=list(decision.gaps),
+        failures=list(decision.failures),
+        notes=[*decision.notes, *outcome.warnings],
+        change=change,
+        tools=[tool_summary(result) for result in outcome.results],
+        findings=[_finding(judgement, today) for judgement in judgements],
+        lapsed=[_exception(exception, today) for exception in decision.lapsed],
+        unused=[_exception(exception, today) for exception in decision.unused],
+    )
+
+
+def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
+    shown = row(judgement.group)
+    facts = judgement.facts
+    due = judgement.due
+    exception = judgement.exception
+    fix = shown.fix.replace("fixed in ", "upgrade to ", 1) if shown.fix else None
+    words = finding_summary(judgement).model_dump()
+    return DecidedFinding(
+        **(words | {"title": shown.detail, "fix": fix}),
+        where=shown.where,
+        problem=shown.what,
+        counted_as=judgement.severity,
+        policy_rule=judgement.rule,
+        exception=_exception(exception, today) if exception is not None else None,
+        lapsed=[_exception(lapsed, today) for lapsed in judgement.lapsed],
+        baseline=facts.baseline.value if facts.baseline is not None else None,
+        in_diff=facts.in_diff,
+        owners=list(facts.owners),
+        first_seen=facts.first_seen,
+        due=due,
+        days_left=(due - today).days if due is not None else None,
+        epss=facts.epss,
+        kev=facts.kev,
+    )
+
+
+def _exception(exception: PolicyException, today: datetime.date) -> DecidedException:
+    return DecidedException(
+        source=exception.source,
+        target=exception.target,
+        standing=exception.standing(today).value,
+        reason=exception.reason,
+        owner=exception.owner,
+        expires=exception.expires,
+        refusal=exception.refusal,
+    )

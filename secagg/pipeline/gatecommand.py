@@ -1,0 +1,115 @@
+"""``secagg gate`` without its option parsing: judge what was found, and say it in a format."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from secagg.config import load_config
+from secagg.decided import DecisionDocument
+from secagg.errors import UsageError
+from secagg.pipeline.commands import Screen
+from secagg.pipeline.decide import decision_document
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.tell import tell_actions
+from secagg.pipeline.write import SARIF_NAME, replacing
+from secagg.render.annotations import decision_annotations
+from secagg.render.gatemarkdown import decision_markdown
+from secagg.render.gatetable import gate_text, verdict_text
+from secagg.render.junit import junit_xml
+
+
+class GateFormat(StrEnum):
+    """What ``secagg gate`` prints."""
+
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    ANNOTATIONS = "annotations"
+
+
+# The files that --output writes: what each holds is the same as with --format.
+_FILES: dict[str, Callable[[DecisionDocument], str]] = {
+    "decision.json": lambda decision: decision.model_dump_json(indent=2) + "\n",
+    "decision.xml": junit_xml,
+    "decision.md": decision_markdown,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequest:
+    """What the command line asked for. ``everything`` shows what does not count as well."""
+
+    files: Sequence[str] = ()
+    root: Path = Path()
+    last: Path = Path("secagg-out")
+    policy: str | None = None
+    config: Path | None = None
+    format: GateFormat = GateFormat.TABLE
+    output: Path | None = None
+    everything: bool = False
+
+
+def gate(request: GateRequest, screen: Screen) -> int:
+    """Run ``secagg gate`` and return its exit code.
+
+    In GitHub Actions the decision also goes into the job summary, the step's outputs and, as
+    annotations, to standard error. Raises :class:`UsageError` for what cannot be read.
+    """
+    files = list(request.files) or [str(_last_scan(request.last))]
+    settings = load_config(request.root, request.config)
+    outcome = parse_files(
+        files, tool=None, root=request.root.resolve(), config=settings, policy=request.policy
+    )
+    decision = decision_document(outcome)
+    sys.stdout.write(_shown(decision, request, screen))
+    if request.output is not None:
+        write_decision(decision, request.output)
+    tell_actions(decision, os.environ, annotate=request.format is not GateFormat.ANNOTATIONS)
+    return decision.exit_code
+
+
+def write_decision(decision: DecisionDocument, directory: Path) -> None:
+    """Write ``decision.json``, ``decision.xml`` (JUnit) and ``decision.md`` into ``directory``."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in _FILES.items():
+            with replacing(directory / name) as out:
+                out.write(text(decision).encode("utf-8", "replace"))
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {directory}: {error.strerror}",
+            hint="name a directory that can be written with --output",
+        ) from error
+
+
+def _shown(decision: DecisionDocument, request: GateRequest, screen: Screen) -> str:
+    match request.format:
+        case GateFormat.JSON:
+            return decision.model_dump_json(indent=2) + "\n"
+        case GateFormat.JUNIT:
+            return junit_xml(decision)
+        case GateFormat.MARKDOWN:
+            return decision_markdown(decision)
+        case GateFormat.ANNOTATIONS:
+            return "".join(f"{line}\n" for line in decision_annotations(decision))
+        case GateFormat.TABLE:
+            style = screen.style()
+            if screen.quiet:
+                return verdict_text(decision, style) + "\n"
+            return gate_text(decision, style, everything=request.everything) + "\n"
+
+
+def _last_scan(directory: Path) -> Path:
+    file = directory / SARIF_NAME
+    if not file.is_file():
+        raise UsageError(
+            f"there is no scan to judge in {directory}",
+            hint="run secagg scan first, or name reports: secagg gate findings.sarif",
+        )
+    return file

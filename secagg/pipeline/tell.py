@@ -1,0 +1,25 @@
+"""The decision, told to the GitHub Actions step that this runs in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from secagg.decided import DecisionDocument
+from secagg.github.actions import write_outputs, write_step_summary
+from secagg.render.annotations import decision_annotations
+from secagg.render.gatemarkdown import decision_markdown
+
+
+def tell_actions(
+    decision: DecisionDocument, environ: Mapping[str, str], *, annotate: bool = True
+) -> None:
+    """Job summary, outputs and annotations, where this runs as a step of GitHub Actions."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return
+    write_step_summary(decision_markdown(decision), environ)
+    values = {"verdict": decision.verdict, "failing": decision.fail, "warning": decision.warn}
+    write_outputs(values, environ)
+    if annotate:
+        # The runner reads workflow commands from both streams; standard output stays clean.
+        sys.stderr.write("".join(f"{line}\n" for line in decision_annotations(decision)))
