@@ -29,6 +29,7 @@ CONTROLS = (
     "CODEOWNERS",
     ".github/CODEOWNERS",
     "docs/CODEOWNERS",
+    ".github/codeql/*",
     ".trivyignore",
     ".trivyignore.yaml",
     "trivy.yaml",
