@@ -87,6 +87,10 @@ class Config(BaseModel):
         default_factory=list, description="globs of directories that are not components"
     )
     tools: Tools = Field(default_factory=Tools)
+    owners: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="owners by glob of path (python-ai-service/**), before those of CODEOWNERS",
+    )
 
     @property
     def timeout_seconds(self) -> float:

@@ -12,6 +12,7 @@ import typer
 from secagg import __version__
 from secagg.cli.exceptions import except_app
 from secagg.cli.gate import gate
+from secagg.cli.intel import intel_app
 from secagg.cli.merge import merge_app
 from secagg.cli.options import (
     ColourOption,
@@ -45,6 +46,7 @@ app = typer.Typer(
 
 app.add_typer(merge_app, name="merge")
 app.add_typer(except_app, name="except")
+app.add_typer(intel_app, name="intel")
 app.command()(gate)
 
 

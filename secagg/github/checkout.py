@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from secagg.process import Cancellation, Command, environment, private_directory, run
+from secagg.git import git
 
 _TIMEOUT = 30.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -52,15 +50,5 @@ def read_checkout(directory: Path) -> Checkout | None:
 
 def _git(directory: Path, *arguments: str) -> str:
     """What git prints, without the line's end; empty where it fails."""
-    env = environment(os.environ, (), {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"})
-    program = shutil.which("git", path=env["PATH"])
-    if program is None:
-        return ""
-    with private_directory() as private:
-        done = run(
-            Command(argv=[program, *arguments], cwd=directory, env=env, timeout=_TIMEOUT),
-            private,
-            Cancellation(),
-        )
-        out = done.stdout.read_text("utf-8", "surrogateescape") if done.exited(0) else ""
-    return out.strip("\n")
+    done = git(directory, *arguments, timeout=_TIMEOUT)
+    return done.text if done.code == 0 else ""

@@ -7,9 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 from secagg import __version__
+from secagg.change.baseline import Comparison
 from secagg.components import ROOT
 from secagg.finding import Finding
+from secagg.merge.groups import Group
 from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.policy.facts import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun
 from secagg.sarif.build import correlation_guid
 from secagg.scanners.base import Status
@@ -42,12 +45,20 @@ def driver(tool: str) -> str:
     return _DRIVERS.get(tool, tool)
 
 
-def sarif_runs(outcome: Outcome, view: View = View.PER_TOOL) -> Iterator[SarifRun]:
-    """The runs of a view. Results of one group carry one ``correlationGuid`` in both of them."""
-    return _per_tool(outcome) if view is View.PER_TOOL else _merged(outcome)
+def sarif_runs(
+    outcome: Outcome, view: View = View.PER_TOOL, comparison: Comparison | None = None
+) -> Iterator[SarifRun]:
+    """The runs of a view. Results of one group carry one ``correlationGuid`` in both of them.
+
+    With ``comparison`` each result has its group's ``baselineState``, and the merged view also
+    has what is absent. (A tool's own runs only hold what that tool has reported.)
+    """
+    if view is View.PER_TOOL:
+        return _per_tool(outcome, comparison)
+    return _merged(outcome, comparison)
 
 
-def _per_tool(outcome: Outcome) -> Iterator[SarifRun]:
+def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRun]:
     """A run for each tool and component.
 
     A tool that completed has a run for each component it looked at, an empty one too: that
@@ -60,6 +71,11 @@ def _per_tool(outcome: Outcome) -> Iterator[SarifRun]:
         if len(group.members) > 1
         for member in group.members
     }
+    states: dict[int, str] = {}
+    if comparison is not None:
+        for group in outcome.merged.groups:
+            state = comparison.states[group.identity].value
+            states.update((id(member), state) for member in group.members)
     for tool, results in _by_tool(outcome.results):
         complete = all(result.run.status is Status.COMPLETE for result in results)
         findings = _by_component(results)
@@ -74,7 +90,9 @@ def _per_tool(outcome: Outcome) -> Iterator[SarifRun]:
                 category=category(tool, component),
                 component=component,
                 findings=[
-                    GroupedResult(finding=f, guid=guids[id(f)]) if id(f) in guids else f
+                    GroupedResult(finding=f, guid=guids.get(id(f)), baseline=states.get(id(f)))
+                    if id(f) in guids or id(f) in states
+                    else f
                     for f in found
                 ],
                 frame=None if found or component != ROOT else _empty_frame(results),
@@ -82,16 +100,18 @@ def _per_tool(outcome: Outcome) -> Iterator[SarifRun]:
             )
 
 
-def _merged(outcome: Outcome) -> Iterator[SarifRun]:
+def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRun]:
     """One run for each component, with one result for each group and its sources beside it."""
     by_component: dict[str, list[GroupedResult]] = {path: [] for path in outcome.components}
     for group in outcome.merged.groups:
         finding = group.representative
-        by_component.setdefault(finding.component or ROOT, []).append(
-            GroupedResult(
-                finding=finding, sources=group.members, guid=correlation_guid(group.identity)
-            )
-        )
+        state = None if comparison is None else comparison.states[group.identity].value
+        by_component.setdefault(finding.component or ROOT, []).append(_result(group, state))
+    for group in comparison.absent if comparison is not None else ():
+        # A component that is gone has no run of its own any more.
+        component = group.representative.component
+        run = component if component is not None and component in by_component else ROOT
+        by_component.setdefault(run, []).append(_result(group, BaselineState.ABSENT.value))
     complete = all(
         result.run.status is not Status.FAILED or result.optional for result in outcome.results
     )
@@ -104,6 +124,15 @@ def _merged(outcome: Outcome) -> Iterator[SarifRun]:
             findings=grouped,
             invocation=_invocation(outcome.results, successful=complete),
         )
+
+
+def _result(group: Group, state: str | None) -> GroupedResult:
+    return GroupedResult(
+        finding=group.representative,
+        sources=group.members,
+        guid=correlation_guid(group.identity),
+        baseline=state,
+    )
 
 
 def _invocation(results: Sequence[ToolResult], *, successful: bool) -> Invocation:

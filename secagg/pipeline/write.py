@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from secagg.change.baseline import Comparison
 from secagg.errors import UsageError
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
@@ -21,15 +22,21 @@ SUMMARY_NAME = "summary.json"
 DECISION_NAME = "decision.json"
 
 
-def write_outputs(outcome: Outcome, directory: Path, view: View = View.PER_TOOL) -> list[Path]:
+def write_outputs(
+    outcome: Outcome,
+    directory: Path,
+    view: View = View.PER_TOOL,
+    comparison: Comparison | None = None,
+) -> list[Path]:
     """Write the three files into ``directory`` (made if missing) and return their paths.
 
-    Raises :class:`UsageError` where the directory cannot be written.
+    With ``comparison`` the results have their ``baselineState``. Raises :class:`UsageError`
+    where the directory cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with replacing(directory / SARIF_NAME) as out:
-            write_sarif(out, sarif_runs(outcome, view))
+            write_sarif(out, sarif_runs(outcome, view, comparison))
         with replacing(directory / SUMMARY_NAME) as out:
             out.write(summarize(outcome).model_dump_json(indent=2).encode() + b"\n")
         with replacing(directory / DECISION_NAME) as out:

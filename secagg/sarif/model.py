@@ -39,11 +39,13 @@ class GroupedResult:
 
     ``guid`` is shared by this result and those of its sources in their own tools' runs
     (``correlationGuid``, 3.27.4), see :func:`secagg.sarif.build.correlation_guid`.
+    ``baseline`` is the ``baselineState`` (3.27.24): new, unchanged, updated or absent.
     """
 
     finding: Finding
     sources: Sequence[Finding] = ()
     guid: str | None = None
+    baseline: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

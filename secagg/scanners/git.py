@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.components import ROOT
+from secagg.git import quiet_environment
 from secagg.process import Command, Result, environment, private_directory, run
 from secagg.scanners.base import RunContext
 from secagg.scanners.program import Unusable
@@ -20,21 +21,6 @@ _TIMEOUT = 120.0
 _LARGEST = 16 * 1024 * 1024
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 
-# A user's own git settings that change what `git log -p` prints, set back to their defaults:
-# the scanners read that text, and misread it with some of them.
-_SETTINGS = {
-    "color.ui": "false",
-    "core.quotePath": "true",
-    "diff.mnemonicPrefix": "false",
-    "diff.noprefix": "false",
-    "diff.renames": "true",
-    "diff.srcPrefix": "a/",
-    "diff.dstPrefix": "b/",
-    "format.pretty": "medium",
-    "log.date": "default",
-    "log.showSignature": "false",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
@@ -44,20 +30,6 @@ class Repository:
     prefix: str
     shallow: bool
     context: RunContext
-
-    @staticmethod
-    def environment() -> dict[str, str]:
-        """Variables that keep git quiet, and its output the way that scanners expect it."""
-        extra = {
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_PAGER": "cat",
-            "GIT_CONFIG_COUNT": str(len(_SETTINGS)),
-        }
-        for number, (key, value) in enumerate(_SETTINGS.items()):
-            extra[f"GIT_CONFIG_KEY_{number}"] = key
-            extra[f"GIT_CONFIG_VALUE_{number}"] = value
-        return extra
 
     def commit(self, name: str) -> str:
         """The hash of the commit that ``name`` means. Raises Unusable if there is none."""
@@ -154,7 +126,7 @@ def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[Resu
             Command(
                 argv=[program, *arguments],
                 cwd=cwd,
-                env=environment(context.environ, (), Repository.environment()),
+                env=environment(context.environ, (), quiet_environment()),
                 timeout=_TIMEOUT,
             ),
             directory,

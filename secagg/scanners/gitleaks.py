@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from secagg.git import quiet_environment
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.git import Repository, find_repository
@@ -118,7 +119,7 @@ class _GitleaksJob(ProgramJob):
             directory,
             cwd=self.target if self.options.trust_target_config else nothing,
             watched=[report],
-            extra=Repository.environment() | {"GITLEAKS_CONFIG": "", "GITLEAKS_CONFIG_TOML": ""},
+            extra=quiet_environment() | {"GITLEAKS_CONFIG": "", "GITLEAKS_CONFIG_TOML": ""},
         )
         log = result.stderr.read_text("utf-8", "replace")
         if wrong := _WRONG.findall(log):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.components import ROOT
+from secagg.git import quiet_environment
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.git import Repository, count_lines, find_repository
@@ -88,7 +89,7 @@ class TrufflehogJob(ProgramJob):
                 arguments += self._selection(directory)
             else:
                 arguments = ["filesystem", str(self.target), *arguments]
-            result = self.execute(arguments, directory, extra=Repository.environment())
+            result = self.execute(arguments, directory, extra=quiet_environment())
             tool_run.reports.append(self.report(result.stdout.read_bytes(), rooted=True))
             self._prove(tool_run, result)
         hidden = count_lines(self.target, self.repository, _COMMENT, self.program.context)

@@ -1,0 +1,146 @@
+"""The base of a change, and the files that control the gate as the base has them.
+
+A change must not weaken its own gate: policy, exceptions, baseline and configuration are read
+from the commit that it is to be merged into. Where that commit is not at hand, that is an error;
+nothing here falls back to the files of the change.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from secagg.change.diff import read_diff
+from secagg.errors import ReportError, UsageError
+from secagg.git import FETCH_HINT, checked, find_commit, resolve
+from secagg.jsontext import loads
+
+# Files by which a repository steers what is scanned, merged, judged and left out.
+CONTROLS = (
+    "secagg.yaml",
+    "secagg-merge.yaml",
+    "secagg-policy*.yaml",
+    "secagg-exceptions*.yaml",
+    ".secagg/*",
+    "CODEOWNERS",
+    ".github/CODEOWNERS",
+    "docs/CODEOWNERS",
+    ".github/codeql/*",
+    ".trivyignore",
+    ".trivyignore.yaml",
+    "trivy.yaml",
+    "trivy-secret.yaml",
+    ".gitleaks.toml",
+    ".gitleaksignore",
+    ".snyk",
+    "*.vex.json",
+    "*.openvex.json",
+)
+# The same wherever in the tree they lie: their tools look for them in each directory.
+_ANYWHERE = frozenset({".snyk", ".trivyignore", ".gitleaksignore"})
+_PULL_REF = re.compile(r"refs/pull/\d+/merge")
+_LARGEST_EVENT = 32 * 1024 * 1024
+
+
+def reader_at(root: Path, ref: str) -> Callable[[str], bytes | None]:
+    """A function that reads a file (by its path below ``root``) as the commit ``ref`` has it.
+
+    It answers None where the commit has no such file; a link is not followed. Raises
+    :class:`UsageError` at once if this clone does not hold the commit.
+    """
+    commit = resolve(root, ref)
+    prefix = checked(root, "rev-parse", "--show-prefix").text
+
+    def read(path: str) -> bytes | None:
+        name = _inside(prefix, path)
+        listed = checked(root, "ls-tree", "-z", "--full-tree", commit, "--", f":(literal){name}")
+        entry = listed.out.partition(b"\0")[0].partition(b"\t")[0].split(b" ")
+        if len(entry) != 3 or entry[0] not in (b"100644", b"100755"):
+            return None
+        return checked(root, "cat-file", "blob", entry[2].decode("ascii")).out
+
+    return read
+
+
+def changed_controls(root: Path, base: str, also: Sequence[str] = ()) -> list[str]:
+    """Which files that control the gate differ between ``base`` and the work tree.
+
+    ``also`` are further paths below ``root``: the policy, exceptions and baseline in use.
+    """
+    diff = read_diff(root, base)
+    names = {*diff.files, *diff.renames}
+    wanted = {str(PurePosixPath(path)) for path in also}
+    return sorted(name for name in names if name in wanted or _is_control(name))
+
+
+def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | None:
+    """The commit that a pull request is to be merged into; None outside of one.
+
+    From GitHub's own merge commit where that is checked out, else from the event, else the
+    remote's branch. Raises :class:`UsageError` if the event is a pull request and this clone
+    holds none of them. Source: GitHub Docs, "Variables reference" and "Webhook events and
+    payloads", ``pull_request`` and ``merge_group``.
+    """
+    environ = os.environ if environ is None else environ
+    name = environ.get("GITHUB_EVENT_NAME", "")
+    if not (name.startswith("pull_request") or name == "merge_group"):
+        return None
+    head = find_commit(root, "HEAD")
+    # The event keeps the base of when it happened; the merge commit knows the one it was made on.
+    if (
+        name == "pull_request"
+        and head is not None
+        and head == environ.get("GITHUB_SHA")
+        and _PULL_REF.fullmatch(environ.get("GITHUB_REF", ""))
+        and find_commit(root, "HEAD^2") is not None
+    ):
+        parent = find_commit(root, "HEAD^1")
+        if parent is not None:
+            return parent
+    branch = environ.get("GITHUB_BASE_REF")
+    candidates = [_base_of_event(environ), f"refs/remotes/origin/{branch}" if branch else None]
+    for candidate in candidates:
+        commit = None if candidate is None else find_commit(root, candidate)
+        if commit is not None:
+            return commit
+    raise UsageError(
+        "this clone does not hold the commit that the pull request is to be merged into",
+        hint=FETCH_HINT,
+    )
+
+
+def _base_of_event(environ: Mapping[str, str]) -> str | None:
+    path = environ.get("GITHUB_EVENT_PATH")
+    if not path:
+        return None
+    try:
+        if os.path.getsize(path) > _LARGEST_EVENT:
+            return None
+        payload = loads(Path(path).read_bytes(), report="the event")
+    except (OSError, ReportError):
+        return None
+    for keys in (("pull_request", "base", "sha"), ("merge_group", "base_sha")):
+        value: Any = payload
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40,64}", value):
+            return value
+    return None
+
+
+def _is_control(name: str) -> bool:
+    return PurePosixPath(name).name in _ANYWHERE or any(fnmatchcase(name, p) for p in CONTROLS)
+
+
+def _inside(prefix: str, path: str) -> str:
+    """The path in the repository of what is ``path`` below the scanned root."""
+    name = os.path.normpath(f"{prefix}{path}")
+    if os.path.isabs(path) or name.split("/")[0] == "..":
+        raise UsageError(
+            f"{path} lies outside of the repository", hint="give a path below the root"
+        )
+    return name

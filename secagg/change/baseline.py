@@ -1,0 +1,204 @@
+"""Against a baseline: which problems are new, which were there before, which are gone.
+
+One problem of the baseline explains one problem of this scan: two new copies of an old flaw are
+one old flaw and a new one. What cannot be told to be the same is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from secagg.change.keys import Key
+from secagg.change.model import Diff
+from secagg.change.sighting import Level, Sighting, baseline_sightings, current_sighting
+from secagg.change.updates import updates
+from secagg.finding import Finding
+from secagg.merge.groups import Group, MergedSet
+from secagg.policy.facts import BaselineState
+
+# Of more pairs than this with one key only those in the same order are looked at.
+_MOST_PAIRS = 2_500
+# Kinds of result that say that nothing is wrong (SARIF 2.1.0, 3.27.9).
+_NO_PROBLEM = ("pass", "notApplicable", "informational")
+
+
+_WHY = {
+    Level.CONTENT: "the baseline has the same problem at the same place",
+    Level.IDENTITY: "the baseline has it under the same identity",
+    Level.LINE: "the baseline has it on the same line, which the change has left as it was",
+    Level.OTHER_RULE: "the baseline has the same weakness in the same code under another rule",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a group was in the baseline. ``changes`` are sentences, empty if it is unchanged."""
+
+    before: Group
+    level: Level
+    changes: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """By what it was known again, as a sentence without a full stop."""
+        return _WHY[self.level]
+
+
+@dataclass(slots=True, kw_only=True)
+class Comparison:
+    """``states`` has every group of the scan by identity, and ``matches`` those known before.
+
+    ``absent`` are the groups of the baseline that are gone. ``notes`` are sentences on what
+    makes the comparison doubtful.
+    """
+
+    states: Mapping[str, BaselineState]
+    matches: Mapping[str, Match] = field(default_factory=dict)
+    absent: Sequence[Group] = ()
+    notes: Sequence[str] = ()
+
+    def count(self, state: BaselineState) -> int:
+        """How many groups of the scan (or, absent, of the baseline) are in ``state``."""
+        if state == BaselineState.ABSENT:
+            return len(self.absent)
+        return sum(own == state for own in self.states.values())
+
+
+def compare(
+    current: MergedSet, baseline_groups: Sequence[Group], diff: Diff | None = None
+) -> Comparison:
+    """Compare the groups of a scan with those of its baseline.
+
+    With ``diff`` (from the baseline to this scan) problems are known again in renamed files and
+    on moved lines. Groups of the baseline that were absent in it already do not count. Pure.
+    """
+    before = [group for group in map(_present, baseline_groups) if group is not None]
+    left = [current_sighting(group, diff) for group in current.groups]
+    known = [sighting for group in before for sighting in baseline_sightings(group, diff)]
+    matches: dict[str, Match] = {}
+    for level in Level:
+        pairs = list(_pairs(left, known, level))
+        matched, used = _assign(pairs)
+        for one, other in matched:
+            mine, theirs = left[one], known[other]
+            changes = updates(mine.group, theirs.group)
+            if level is Level.LINE and not changes:
+                changes = ("the code around it has changed",)
+            matches[mine.group.identity] = Match(theirs.group, level, changes)
+        gone = {one for one, _ in matched}
+        left = [sighting for at, sighting in enumerate(left) if at not in gone]
+        known = [sighting for at, sighting in enumerate(known) if at not in used]
+    found = {id(match.before) for match in matches.values()}
+    return Comparison(
+        states={group.identity: _state(matches.get(group.identity)) for group in current.groups},
+        matches=matches,
+        absent=tuple(group for group in before if id(group) not in found),
+        notes=tuple(_notes(current.groups, before, matches)),
+    )
+
+
+def _state(match: Match | None) -> BaselineState:
+    if match is None:
+        return BaselineState.NEW
+    return BaselineState.UPDATED if match.changes else BaselineState.UNCHANGED
+
+
+def _present(group: Group) -> Group | None:
+    """``group`` without members of which the baseline says that they are no problem."""
+    members = [finding for finding in group.members if not _ruled_out(finding)]
+    if len(members) == len(group.members):
+        return group
+    return replace(group, members=members) if members else None
+
+
+def _ruled_out(finding: Finding) -> bool:
+    if finding.sarif is None:
+        return False
+    result = finding.sarif.result
+    return result.get("baselineState") == "absent" or result.get("kind") in _NO_PROBLEM
+
+
+Pair = tuple[tuple[object, ...], int, int]
+
+
+def _pairs(left: Sequence[Sighting], known: Sequence[Sighting], level: Level) -> Iterator[Pair]:
+    """Pairs of indices that can be the same problem, with how far they are apart."""
+    by_key: dict[Key, list[int]] = {}
+    for at, sighting in enumerate(known):
+        for key in sighting.keys[level]:
+            by_key.setdefault(key, []).append(at)
+    wanting: dict[Key, list[int]] = {}
+    for at, sighting in enumerate(left):
+        for key in sighting.keys[level]:
+            if key in by_key:
+                wanting.setdefault(key, []).append(at)
+    for key, ours in wanting.items():
+        theirs = by_key[key]
+        if level is Level.OTHER_RULE and (len(ours) > 1 or len(theirs) > 1):
+            continue
+        candidates: Iterable[tuple[int, int]] = ((one, other) for one in ours for other in theirs)
+        if len(ours) * len(theirs) > _MOST_PAIRS:
+            ours = sorted(ours, key=lambda at: left[at].line)
+            theirs = sorted(theirs, key=lambda at: known[at].line)
+            candidates = zip(ours, theirs, strict=False)
+        for one, other in candidates:
+            if _can_be(left[one], known[other]):
+                yield _distance(left[one], known[other]), one, other
+
+
+def _can_be(mine: Sighting, theirs: Sighting) -> bool:
+    """Whether nothing speaks against two sightings being one problem."""
+    if mine.values and theirs.values and not mine.values & theirs.values:
+        return False
+    # A secret that had been taken out and was put in again by the change is a new problem.
+    return not (mine.added and mine.in_head and mine.values and not theirs.in_head)
+
+
+def _distance(mine: Sighting, theirs: Sighting) -> tuple[object, ...]:
+    return (
+        not mine.versions & theirs.versions,
+        abs(mine.line - theirs.line),
+        abs(mine.column - theirs.column),
+        mine.group.identity != theirs.group.identity,
+    )
+
+
+def _assign(pairs: list[Pair]) -> tuple[list[tuple[int, int]], set[int]]:
+    """One partner for each, the nearest first; and the partners that are taken."""
+    taken: set[int] = set()
+    used: set[int] = set()
+    matched = []
+    for _, one, other in sorted(pairs):
+        if one not in taken and other not in used:
+            taken.add(one)
+            used.add(other)
+            matched.append((one, other))
+    return matched, used
+
+
+def _notes(
+    groups: Sequence[Group], before: Sequence[Group], matches: Mapping[str, Match]
+) -> Iterator[str]:
+    ours, theirs = _secret_values(groups), _secret_values(before)
+    if ours and theirs and not ours & theirs:
+        yield (
+            "no secret of the baseline is known here by its value: the baseline may have been "
+            "made with another SECAGG_HMAC_KEY, and then every secret counts as new"
+        )
+    known = {tool for group in before for tool in group.tools}
+    new = {tool for g in groups if g.identity not in matches for tool in g.tools}
+    for tool in sorted(new - known) if known else ():
+        yield (
+            f"nothing in the baseline comes from {tool}: if it did not run there, what only "
+            f"{tool} reports counts as new"
+        )
+
+
+def _secret_values(groups: Sequence[Group]) -> set[str]:
+    return {
+        f.secret.id
+        for group in groups
+        for f in group.members
+        if f.secret is not None and f.secret.id is not None
+    }

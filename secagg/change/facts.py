@@ -1,0 +1,94 @@
+"""The facts on each group of a scan, for the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from secagg.change.baseline import Comparison
+from secagg.change.model import Diff
+from secagg.change.owners import Owners
+from secagg.change.within import in_diff
+from secagg.intel.intel import Intel
+from secagg.merge.groups import Group, MergedSet
+from secagg.merge.identity import known_as
+from secagg.policy.facts import Facts
+
+_T = TypeVar("_T")
+
+
+def facts_of(
+    merged: MergedSet,
+    *,
+    diff: Diff | None = None,
+    comparison: Comparison | None = None,
+    owners: Owners | None = None,
+    intel: Intel | None = None,
+    first_seen: Mapping[str, datetime] | None = None,
+) -> dict[str, Facts]:
+    """The facts on every group of ``merged`` by its identity; what is not given stays unknown.
+
+    ``first_seen`` is in UTC by any identity under which a group may have been known
+    (:func:`secagg.merge.known_as`, and those it had in the baseline); the earliest one counts.
+    """
+    dates = first_seen or {}
+    return {
+        group.identity: Facts(
+            baseline=None if comparison is None else comparison.states.get(group.identity),
+            in_diff=None if diff is None else in_diff(group, diff),
+            owners=() if owners is None else owners.of_group(group),
+            first_seen=_earliest(group, comparison, dates),
+            epss=_highest_epss(group, intel),
+            kev=_in_kev(group, intel),
+        )
+        for group in merged.groups
+    }
+
+
+def _earliest(
+    group: Group, comparison: Comparison | None, dates: Mapping[str, datetime]
+) -> datetime | None:
+    names = list(known_as(group))
+    match = None if comparison is None else comparison.matches.get(group.identity)
+    if match is not None:
+        names += known_as(match.before)
+    return min((dates[name] for name in names if name in dates), default=None)
+
+
+def _highest_epss(group: Group, intel: Intel | None) -> float | None:
+    """The highest probability of the group's CVEs: from the file, else what the tools gave."""
+    given = _each(group, intel.epss if intel is not None else _unknown)
+    if not given:
+        given = [
+            f.vulnerability.epss
+            for f in group.members
+            if f.vulnerability is not None and f.vulnerability.epss is not None
+        ]
+    return max(given, default=None)
+
+
+def _in_kev(group: Group, intel: Intel | None) -> bool | None:
+    """Whether any source says that the problem is exploited; None where none knows."""
+    said = [
+        f.vulnerability.kev
+        for f in group.members
+        if f.vulnerability is not None and f.vulnerability.kev is not None
+    ]
+    if intel is not None:
+        said += _each(group, intel.kev)
+    return any(said) if said else None
+
+
+def _each(group: Group, look_up: Callable[[str], _T | None]) -> list[_T]:
+    aliases = {
+        alias.strip().upper()
+        for f in group.members
+        for alias in (f.rule_id, *(f.vulnerability.aliases if f.vulnerability is not None else ()))
+    }
+    found = (look_up(alias) for alias in sorted(aliases) if alias.startswith("CVE-"))
+    return [value for value in found if value is not None]
+
+
+def _unknown(cve: str) -> float | None:
+    return None

@@ -1,0 +1,133 @@
+"""By which keys a finding is known again: what it is about and what stands at its place.
+
+A finding of the baseline is given its place as the change has left it, so that equal keys mean
+the same problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+
+from secagg.context import message_context
+from secagg.finding import Finding, Kind, Location
+from secagg.identity import SCHEME, place_of, resource_key
+from secagg.merge.advisory import Advisories
+from secagg.merge.check import checks_of
+from secagg.merge.license import license_key
+from secagg.merge.package import package_key
+from secagg.merge.part import aliases_of, linking
+from secagg.merge.place import package_place
+from secagg.merge.weakness import parents, weaknesses
+
+Key = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A finding and its place after the change.
+
+    ``carried``: the change is known, and has left the lines of the place as they were.
+    ``touched``: the change is known, and has touched them. ``current`` tells a finding of this
+    scan from one of the baseline.
+    """
+
+    finding: Finding
+    place: Location
+    carried: bool
+    touched: bool
+    current: bool
+
+
+def content_keys(seen: Seen) -> Iterator[Key]:
+    """Keys that only the same problem has, however often it occurs."""
+    finding = seen.finding
+    if finding.kind is Kind.VULNERABILITY:
+        yield from _vulnerability(seen)
+    elif finding.kind is Kind.LICENSE:
+        package = finding.package
+        place = package_place(seen.place, "" if package is None else package.type)
+        name = license_key(finding.license or finding.rule_id)
+        yield "license", place, package_key(package), name
+    elif finding.secret is not None and finding.secret.id is not None:
+        yield "secret", place_of(seen.place), finding.secret.id
+    else:
+        known = finding.misconfiguration
+        named = known is not None and bool(known.resource)
+        for subject in _subjects(seen):
+            if finding.kind is Kind.MISCONFIGURATION and (named or _whole_file(finding)):
+                yield subject
+            if finding.line_hash:
+                # The number after the colon counts equal lines: one more above, and it is another.
+                yield *subject, "hash", finding.line_hash.partition(":")[0]
+        if finding.kind is not Kind.SECRET and not named:
+            yield from _by_text(seen)
+
+
+def line_keys(seen: Seen) -> Iterator[Key]:
+    """Keys of what is on lines that the change has left as they were."""
+    if seen.carried and seen.place.start_line is not None:
+        secret = seen.finding.secret
+        if secret is None or secret.id is None:
+            for subject in _subjects(seen):
+                yield *subject, seen.place.start_line
+
+
+def other_rule_keys(seen: Seen) -> Iterator[Key]:
+    """Keys of the code at the place and the weakness, whatever rule has found it."""
+    finding, place = seen.finding, place_of(seen.place)
+    if finding.kind is not Kind.CODE:
+        return
+    found = weaknesses(finding)
+    for label in found.union(*map(parents, found)):
+        if finding.line_hash:
+            yield place, "hash", finding.line_hash, label
+        if seen.carried and seen.place.start_line is not None:
+            yield place, "line", seen.place.start_line, label
+
+
+def _vulnerability(seen: Seen) -> Iterator[Key]:
+    finding = seen.finding
+    package = finding.package
+    name = package_key(package)
+    if package is None:
+        name = "?" + message_context(finding.message or finding.title)
+    place = package_place(seen.place, "" if package is None else package.type)
+    advisories = Advisories()
+    for one in linking([advisories[alias] for alias in aliases_of(finding)]):
+        yield "vulnerability", place, name, one.id
+
+
+def _subjects(seen: Seen) -> Iterator[Key]:
+    """What a finding is about, without where in the file."""
+    finding, place = seen.finding, place_of(seen.place)
+    if finding.kind is Kind.MISCONFIGURATION:
+        known = finding.misconfiguration
+        resource = resource_key(known.resource) if known is not None and known.resource else ""
+        for check in checks_of(finding):
+            yield finding.kind, place, resource, check
+    else:
+        yield finding.kind, place, finding.tool, finding.rule_id
+
+
+def _by_text(seen: Seen) -> Iterator[Key]:
+    finding = seen.finding
+    subject = (finding.kind, finding.tool, finding.rule_id)
+    # What was recorded rests on the file as it was; what is worked out anew may rest on another.
+    recorded = finding.fingerprints.get(SCHEME)
+    identity = finding.identity if seen.current else recorded or finding.identity
+    if identity:
+        yield *subject, "identity", identity
+    # Where the baseline knows nothing of the code, what is said has to do: but not on lines that
+    # the change has touched, for there it may be said of something else.
+    if not seen.touched if seen.current else not _knows_code(finding):
+        said = message_context(finding.message or finding.title)
+        yield *subject, "said", place_of(seen.place), said
+
+
+def _knows_code(finding: Finding) -> bool:
+    return bool(finding.line_hash or finding.fingerprints.get(SCHEME))
+
+
+def _whole_file(finding: Finding) -> bool:
+    return (finding.location.start_line or 1) <= 1

@@ -1,0 +1,81 @@
+"""A file from a public address: no token, TLS verified, and not larger than was said."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import httpx
+
+from secagg import __version__
+from secagg.errors import SecaggError
+
+_TIMEOUT = httpx.Timeout(60.0, connect=15.0)
+_MOST_REDIRECTS = 5
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class DownloadError(SecaggError):
+    """A file could not be downloaded."""
+
+
+def download(url: str, *, limit: int) -> bytes:
+    """The bytes at ``url``, at most ``limit`` of them.
+
+    Only ``https`` is spoken, also after a redirect; ``http`` only with this machine. Raises
+    :class:`DownloadError` with the reason.
+    """
+    host = urlsplit(url).hostname or "that address"
+    try:
+        with httpx.Client(
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            headers={"User-Agent": f"secagg/{__version__}", "Accept-Encoding": "identity"},
+        ) as client:
+            for _ in range(_MOST_REDIRECTS + 1):
+                _check(url)
+                with client.stream("GET", url) as response:
+                    if response.has_redirect_location:
+                        url = str(response.url.join(response.headers["location"]))
+                        continue
+                    return _body(response, limit)
+    except httpx.HTTPError as error:
+        raise DownloadError(
+            f"{host} could not be reached: {type(error).__name__}",
+            hint="check the network and the proxy, or give a file that was downloaded elsewhere",
+        ) from error
+    except httpx.InvalidURL:
+        raise DownloadError("the address of a redirect is not valid") from None
+    raise DownloadError(f"{host} redirects too often")
+
+
+def _check(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise DownloadError(
+            f"the address of {parts.hostname} holds a password",
+            hint="download the file otherwise, and give its path",
+        )
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+        return
+    raise DownloadError(
+        f"{parts.scheme or 'no scheme'}://{parts.hostname or ''} is not asked for files",
+        hint="give an https address",
+    )
+
+
+def _body(response: httpx.Response, limit: int) -> bytes:
+    if response.status_code != 200:
+        raise DownloadError(f"{response.url.host} answered {response.status_code}")
+    data = bytearray()
+    for piece in response.iter_raw():
+        data += piece
+        if len(data) > limit:
+            raise DownloadError(
+                f"what {response.url.host} sends is larger than {limit // 2**20} MiB"
+            )
+    given = response.headers.get("content-length", "")
+    if given.isdigit() and int(given) != len(data):
+        raise DownloadError(f"{response.url.host} broke off after {len(data)} bytes")
+    return bytes(data)

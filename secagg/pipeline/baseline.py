@@ -1,0 +1,58 @@
+"""``--baseline``: the groups of an earlier scan, read from what it has written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secagg.errors import UsageError
+from secagg.hmackey import load_key
+from secagg.identity import mark_findings
+from secagg.merge import Group, Overrule, merge
+from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, parse
+from secagg.redact import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The groups of an earlier scan. ``notes`` are sentences on what it had not looked at."""
+
+    groups: Sequence[Group]
+    notes: Sequence[str] = ()
+
+
+def read_baseline(
+    reports: Sequence[tuple[str, bytes]], *, root: Path, overrules: Sequence[Overrule] = ()
+) -> Baseline:
+    """The groups of ``reports`` (name and bytes of each; SARIF, or what a tool wrote).
+
+    ``root`` is the checkout, to which absolute paths in the reports are made relative. Its files
+    are not looked at: they are no longer as the baseline saw them. Raises
+    :class:`secagg.errors.ReportError` for a report that is not understood, and
+    :class:`UsageError` for one that is understood in part only: with a part of a baseline
+    missing, old problems would be called new.
+    """
+    parsers = installed_parsers()
+    redactor = Redactor(load_key())
+    context = ParseContext(redactor=redactor, root=root)
+    parsed = []
+    for name, data in reports:
+        report = RawReport(name=name, data=data)
+        report.tool = choose(report, parsers).tool
+        parsed.append(parse(report, parsers, context))
+        if parsed[-1].problems or not parsed[-1].balances:
+            raise UsageError(
+                f"{name}: not every entry of the baseline could be understood",
+                hint="make the baseline again: secagg scan writes findings.sarif",
+            )
+    redactor.scrub_reports(parsed)
+    findings = [finding for each in parsed for finding in each.findings]
+    mark_findings(findings, None)
+    notes = dict.fromkeys(
+        f"the baseline is incomplete, so old problems may be called new: {gap.message}"
+        for each in parsed
+        for gap in each.gaps
+        if gap.fatal
+    )
+    return Baseline(merge(findings, overrules=overrules).groups, tuple(notes))

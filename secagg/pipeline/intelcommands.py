@@ -1,0 +1,103 @@
+"""``secagg intel``: fetch the EPSS and KEV files, and say what is there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from secagg.errors import UsageError
+from secagg.github.download import download
+from secagg.intel.files import EPSS_NAME, KEV_NAME, LARGEST, read_epss, read_kev
+from secagg.intel.intel import Intel
+from secagg.intel.record import (
+    FileRecord,
+    Record,
+    checksum,
+    intel_directory,
+    read_record,
+    replace_file,
+    write_record,
+)
+from secagg.render.escape import terminal
+
+EPSS_URL = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
+KEV_URL = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+
+
+def update(*, epss_url: str | None = None, kev_url: str | None = None) -> int:
+    """Fetch both files, from addresses or local paths; 0 if both are in place.
+
+    A file is looked through before it replaces the one that is there. Both are fetched before
+    either is replaced, so that a failure leaves everything as it was.
+    """
+    directory = intel_directory(os.environ)
+    files = [
+        _fetch(EPSS_NAME, epss_url or EPSS_URL, _about_epss),
+        _fetch(KEV_NAME, kev_url or KEV_URL, _about_kev),
+    ]
+    record = read_record(directory) or Record()
+    for name, data, known in files:
+        replace_file(directory / name, data)
+        record.files[name] = known
+    write_record(directory, record)
+    for name, _, known in files:
+        sys.stdout.write(f"{name}: {known.entries} entries, dated {known.dated}\n")
+    sys.stdout.write(f"written to {terminal(str(directory))}\n")
+    return 0
+
+
+def status() -> int:
+    """Say what is there; 1 if something is missing, old or not used."""
+    directory = intel_directory(os.environ)
+    intel = Intel.load(directory, datetime.now(UTC).date())
+    record = read_record(directory) or Record()
+    if intel.epss_file is not None:
+        file = intel.epss_file
+        _line("EPSS", f"{len(file.scores)} scores of {file.dated}, model {file.model}", record)
+    if intel.kev_file is not None:
+        kev = intel.kev_file
+        _line("KEV", f"{len(kev.entries)} entries of {kev.dated}", record)
+    for note in intel.notes:
+        sys.stdout.write(f"note: {terminal(note)}\n")
+    sys.stdout.write(f"directory: {terminal(str(directory))}\n")
+    return 1 if intel.notes else 0
+
+
+def _line(what: str, text: str, record: Record) -> None:
+    known = record.files.get(EPSS_NAME if what == "EPSS" else KEV_NAME)
+    when = f", fetched {known.fetched_at:%Y-%m-%d %H:%M} UTC" if known is not None else ""
+    sys.stdout.write(f"{what}: {terminal(text)}{when}\n")
+
+
+def _fetch(
+    name: str, source: str, about: Callable[[bytes], tuple[str, int]]
+) -> tuple[str, bytes, FileRecord]:
+    if "://" in source:
+        data = download(source, limit=LARGEST)
+    else:
+        try:
+            data = Path(source).read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {source}: {error.strerror}") from error
+    dated, entries = about(data)
+    known = FileRecord(
+        url=source,
+        sha256=checksum(data),
+        dated=dated,
+        fetched_at=datetime.now(UTC).replace(microsecond=0),
+        entries=entries,
+    )
+    return name, data, known
+
+
+def _about_epss(data: bytes) -> tuple[str, int]:
+    read = read_epss(data)
+    return read.dated.isoformat(), len(read.scores)
+
+
+def _about_kev(data: bytes) -> tuple[str, int]:
+    read = read_kev(data)
+    return read.dated.isoformat(), len(read.entries)
