@@ -28,8 +28,10 @@ def understand(
     results = []
     for run in runs:
         result = ToolResult(run=run, optional=run.tool in optional)
-        for report in run.reports:
-            parsed = _parse(report, run, parsers, context)
+        # Taken from the list one by one: a decoded report is much larger than its findings.
+        run.reports.reverse()
+        while run.reports:
+            parsed = _parse(run.reports.pop(), run, parsers, context)
             if parsed is not None:
                 result.parsed.append(parsed)
                 run.version = run.version or parsed.tool_version
@@ -40,7 +42,6 @@ def understand(
         for gap in (*run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)):
             if gap.fatal:
                 fail(run, gap.message)
-        run.reports = []
         results.append(result)
     return results
 
