@@ -19,7 +19,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from secagg.errors import ReportError, UsageError
 from secagg.finding import Finding
-from secagg.jsontext import loads
+from secagg.jsonpieces import SMALLEST, cut
+from secagg.jsontext import LARGEST, loads, to_utf8
 from secagg.redact import Redactor
 
 ENTRY_POINTS = "secagg.parsers"
@@ -61,6 +62,8 @@ class RawReport:
     def document(self) -> Any:
         """The report as one JSON value, decoded once however many ask.
 
+        The long list of a large report is decoded piece by piece as it is iterated over
+        (:class:`secagg.jsonpieces.Pieces`; ``is_list`` is true for it and for a list).
         Raises :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
         """
         decoded = self._decoded
@@ -83,6 +86,10 @@ class RawReport:
     @cached_property
     def _decoded(self) -> Any:
         try:
+            if SMALLEST <= len(self.data) <= LARGEST:
+                cut_up = cut(to_utf8(self.data, report=self.name))
+                if cut_up is not None:
+                    return cut_up
             return loads(self.data, report=self.name)
         except ReportError as error:
             return error

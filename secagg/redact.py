@@ -97,9 +97,14 @@ class Redactor:
         """``value`` with every text in it masked, keys as well; itself where nothing changes."""
         if isinstance(value, str):
             return self.mask(value)
-        if self._clean(value, shapes=True):
-            return value
-        return _mapped(value, self._mask_often)
+        return self.mask_encoded(value)[0]
+
+    def mask_encoded(self, value: Any) -> tuple[Any, bytes | None]:
+        """What :meth:`mask_json` gives, and its JSON where that is known from looking at it."""
+        data = _encoded(value)
+        if data is not None and not self._known.may_be_in(data) and not shapes_in(data):
+            return value, data
+        return _mapped(value, self._mask_often), None
 
     def _mask_often(self, text: str) -> str:
         seen = self._seen
@@ -145,17 +150,10 @@ class Redactor:
                 problem.where = None if problem.where is None else scrubbing.text(problem.where)
 
     def _scrub_json(self, value: Any) -> Any:
-        return value if self._clean(value, shapes=False) else _mapped(value, self._known.mask)
-
-    def _clean(self, value: Any, *, shapes: bool) -> bool:
-        """True if ``value``, looked at as one text, can hold nothing to be masked."""
-        try:
-            data = orjson.dumps(value)
-        except TypeError:
-            return False
-        if self._known.may_be_in(data):
-            return False
-        return not (shapes and shapes_in(data))
+        data = _encoded(value)
+        if data is not None and not self._known.may_be_in(data):
+            return value
+        return _mapped(value, self._known.mask)
 
 
 class _Scrubbing:
@@ -175,7 +173,8 @@ class _Scrubbing:
     def finding(self, finding: Finding) -> None:
         origin = finding.sarif
         if origin is not None:
-            origin.result = self._scrub_json(origin.result)
+            if self._known.may_be_in(origin.encoded):
+                origin.result = _mapped(origin.result, self._known.mask)
             origin.run = self.shared(origin.run)
         if finding.rule is not None and id(finding.rule) not in self._rules:
             # The rule is kept so that its id() is not given to another.
@@ -256,6 +255,14 @@ def _texts(finding: Finding) -> Iterable[str]:
     for rating in finding.ratings:
         yield rating.source
     yield from filter(None, (finding.license, finding.component))
+
+
+def _encoded(value: Any) -> bytes | None:
+    """``value`` as one text to be looked at; None where it cannot be written as one."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return None
 
 
 def _mapped(value: Any, mask: Callable[[str], str]) -> Any:

@@ -87,13 +87,14 @@ def _carry(result: dict[str, Any], origin: SarifOrigin) -> None:
     Indices into the tables of its own run mean nothing there and are resolved or left out.
     """
     uris = UriResolver(origin.run, None)
+    given = origin.result
     for key in ("codeFlows", "stacks", "fixes", "graphs", "rank", "hostedViewerUri"):
-        if key in origin.result:
-            result[key] = _portable(origin.result[key], uris)
-    related = origin.result.get("relatedLocations")
+        if key in given:
+            result[key] = _portable(given[key], uris)
+    related = given.get("relatedLocations")
     if related:
         result["relatedLocations"] = _portable(related, uris)
-    said = origin.result.get("message")
+    said = given.get("message")
     if isinstance(said, Mapping) and isinstance(said.get("markdown"), str):
         result["message"] = {**result["message"], "markdown": said["markdown"]}
         if isinstance(said.get("arguments"), list):
