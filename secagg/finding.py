@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from secagg.jsonvalue import decode, encode
+from secagg.jsonvalue import compact, decode, encode
 
 
 class Kind(StrEnum):
@@ -199,7 +199,7 @@ class SarifOrigin:
         encoded: bytes = b"",
     ) -> None:
         self.run = run
-        self.encoded = encoded if result is None else encode(result)
+        self.encoded = compact(encoded) if result is None else encode(result)
 
     def __repr__(self) -> str:
         return f"SarifOrigin(run={self.run!r}, encoded={self.encoded!r})"

@@ -14,10 +14,15 @@ import orjson
 def encode(value: Any) -> bytes:
     """``value`` as compact JSON, also where it is deeper or larger than orjson takes."""
     try:
-        return orjson.dumps(value)
+        return compact(orjson.dumps(value))
     except TypeError:
         # Deeper than orjson goes, an integer beyond 64 bits, or a lone surrogate.
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def compact(data: bytes) -> bytes:
+    """``data`` in no more memory than it needs: what orjson made holds on to a larger buffer."""
+    return bytes(memoryview(data))
 
 
 def decode(data: bytes) -> Any:

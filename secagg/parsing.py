@@ -68,7 +68,7 @@ class RawReport:
         """
         decoded = self._decoded
         if isinstance(decoded, ReportError):
-            raise decoded
+            raise decoded.with_traceback(None)
         return decoded
 
     @property
@@ -92,7 +92,8 @@ class RawReport:
                     return cut_up
             return loads(self.data, report=self.name)
         except ReportError as error:
-            return error
+            # Its traceback leads to the report, and the collector may be off: they would stay.
+            return error.with_traceback(None)
 
 
 @dataclass(slots=True, kw_only=True)

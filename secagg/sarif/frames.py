@@ -12,7 +12,6 @@ from secagg import __version__
 from secagg.redact import MASK
 from secagg.sarif.bag import VERSION as BAG_VERSION
 from secagg.sarif.conform import conform_run
-from secagg.sarif.descriptors import RuleIndex
 from secagg.sarif.model import Invocation, SarifRun
 from secagg.sarif.uris import ROOT_BASE, is_absolute
 
@@ -39,13 +38,12 @@ def _default(field_: Any) -> Any:
     return default.factory() if isinstance(default, attr.Factory) else default  # type: ignore[arg-type]
 
 
-def run_frame(run: SarifRun, rules: RuleIndex) -> dict[str, Any]:
-    """The run object of findings from native formats, without results."""
+def run_frame(run: SarifRun) -> dict[str, Any]:
+    """The run object of findings from native formats, without results and without rules."""
     driver = om.ToolComponent(
         name=run.tool,
         version=run.version,
         information_uri=run.information_uri,
-        rules=rules.rules,
     )
     converter = om.ToolComponent(name="secagg", version=__version__)
     base = om.ArtifactLocation(description=om.Message(text="The root of the checkout."))
