@@ -7,6 +7,7 @@ import hmac
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -129,9 +130,7 @@ class Redactor:
         if not self._known:
             return
         self._known.compact()
-        scrubbing = _Scrubbing(self._known, self._scrub_json)
-        for finding in findings:
-            scrubbing.finding(finding)
+        _Scrubbing(self._known, self._scrub_json).findings(findings)
 
     def scrub_reports(self, reports: Iterable[ParsedReport]) -> None:
         """Take every known value out of all that ``reports`` hold, once all have been read."""
@@ -140,8 +139,7 @@ class Redactor:
         self._known.compact()
         scrubbing = _Scrubbing(self._known, self._scrub_json)
         for report in reports:
-            for finding in report.findings:
-                scrubbing.finding(finding)
+            scrubbing.findings(report.findings)
             report.runs = [scrubbing.shared(run) for run in report.runs]
             for gap in report.gaps:
                 gap.message = scrubbing.text(gap.message)
@@ -170,21 +168,35 @@ class _Scrubbing:
             return self._known.mask(text)
         return text
 
-    def finding(self, finding: Finding) -> None:
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Scrub ``findings``: many are looked through as one text, for most hold nothing."""
+        waiting = iter(findings)
+        while batch := list(islice(waiting, _BATCH)):
+            rules = {id(f.rule): f.rule for f in batch if f.rule is not None}
+            new = {key: rule for key, rule in rules.items() if key not in self._rules}
+            # The rules are kept so that their id() is not given to others.
+            self._rules.update(new)
+            texts = [text for finding in batch for text in _texts(finding)]
+            texts += [text for rule in new.values() for text in _texts_of_rule(rule)]
+            results = [f.sarif.encoded for f in batch if f.sarif is not None]
+            # Joined by what stands in no text, so that nothing is found across two of them.
+            whole = b"\0".join(("\0".join(texts).encode("utf-8", "surrogatepass"), *results))
+            if self._known.may_be_in(whole):
+                for rule in new.values():
+                    self._object(rule)
+                for finding in batch:
+                    self._finding(finding)
+            for finding in batch:
+                if finding.sarif is not None:
+                    finding.sarif.run = self.shared(finding.sarif.run)
+
+    def _finding(self, finding: Finding) -> None:
         origin = finding.sarif
-        if origin is not None:
-            if self._known.may_be_in(origin.encoded):
-                origin.result = _mapped(origin.result, self._known.mask)
-            origin.run = self.shared(origin.run)
-        if finding.rule is not None and id(finding.rule) not in self._rules:
-            # The rule is kept so that its id() is not given to another.
-            self._rules[id(finding.rule)] = finding.rule
-            self._object(finding.rule)
-        # Joined by what stands in no text, so that nothing is found across two of them.
-        texts = "\0".join((*_texts(finding), *finding.fingerprints.values()))
-        if not self._known.may_be_in(texts.encode("utf-8", "surrogatepass")):
-            return
-        self._object(finding)
+        if origin is not None and self._known.may_be_in(origin.encoded):
+            origin.result = _mapped(origin.result, self._known.mask)
+        texts = "\0".join(_texts(finding))
+        if self._known.may_be_in(texts.encode("utf-8", "surrogatepass")):
+            self._object(finding)
 
     def shared(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
         """The scrubbed form of a run that many findings refer to: one for all of them."""
@@ -219,6 +231,8 @@ class _Scrubbing:
         return value
 
 
+# So many findings are looked through as one text.
+_BATCH = 64
 _NOT_TEXT = frozenset({"kind", "severity", "sarif", "identity", "line_hash", "id", "rule"})
 
 
@@ -255,6 +269,25 @@ def _texts(finding: Finding) -> Iterable[str]:
     for rating in finding.ratings:
         yield rating.source
     yield from filter(None, (finding.license, finding.component))
+    yield from finding.fingerprints
+    yield from finding.fingerprints.values()
+
+
+def _texts_of_rule(rule: Rule) -> Iterable[str]:
+    """Every text of a rule."""
+    yield rule.id
+    yield from rule.tags
+    for text in (
+        rule.name,
+        rule.short_description,
+        rule.full_description,
+        rule.help_text,
+        rule.help_markdown,
+        rule.help_uri,
+        rule.precision,
+    ):
+        if text:
+            yield text
 
 
 def _encoded(value: Any) -> bytes | None:

@@ -8,7 +8,7 @@ import html
 import json
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import ahocorasick_rs
 
@@ -26,7 +26,7 @@ _SHORTEST_START = 16
 # Values wait until there are this many before a search structure is made for them.
 _MOST_WAITING = 24
 _GROWTH = 4
-_MOST_JUDGED = 200_000
+_MOST_JUDGED = 100_000
 
 # Words that scanners report as secrets and that tell nothing.
 _COMMON = frozenset(
@@ -44,6 +44,8 @@ _LINE_END = r"(?>[ \t]*(?:\r?\n|(?:\\r)?\\n)(?:\s|\\[nrt])*)"
 _WRAPPED = re.compile(
     rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_=-]{{16,}}(?:{_LINE_END}[A-Za-z0-9+/_=-]{{4,}})+"
 )
+# What completes base64 by the number of characters beyond a multiple of four.
+_PADDING = ("", "", "==", "=")
 _BREAKS = re.compile(r"(?:\s|\\[nrt])+")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 _IN_RUN = bytes(
@@ -92,7 +94,7 @@ class KnownValues:
             squeezed = data.replace(b"\\n", b"").replace(b"\\r", b"").replace(b"\\t", b"")
             if self._hits(b"".join(squeezed.split())):
                 return True
-        return any(self._in_encoded(run) for run in _encoded_runs(data))
+        return self._any_hides(set(_encoded_runs(data)))
 
     def mask(self, text: str) -> str:
         """``text`` without any known value; ``text`` itself where it holds none."""
@@ -153,9 +155,36 @@ class KnownValues:
         judged = self._judged.get(run)
         if judged is None:
             judged = self._hides(run)
-            if len(self._judged) < _MOST_JUDGED:
-                self._judged[run] = judged
+            self._judge([run], judged)
         return judged
+
+    def _any_hides(self, runs: Collection[str]) -> bool:
+        """True if one of ``runs`` is an encoding of something with a known value in it.
+
+        What the runs decode to is looked through as one text; only where there is something in
+        it are they looked at one by one.
+        """
+        judged = self._judged
+        new = []
+        for run in runs:
+            hides = judged.get(run)
+            if hides:
+                return True
+            if hides is None:
+                new.append(run)
+        if not new:
+            return False
+        decoded = [data for run in new for data in _decodings(run)]
+        shaped = b"\0".join([data for data in decoded if data.isascii()])
+        if self._hits(b"\0".join(decoded)) or shapes_in(shaped):
+            return any(self._in_encoded(run) for run in new)
+        self._judge(new, False)
+        return False
+
+    def _judge(self, runs: Collection[str], hides: bool) -> None:
+        if len(self._judged) + len(runs) > _MOST_JUDGED:
+            self._judged.clear()
+        self._judged.update(dict.fromkeys(runs, hides))
 
     def _hides(self, run: str) -> bool:
         for data in _decodings(run):
@@ -317,7 +346,10 @@ def _encoded_runs(data: bytes) -> Iterator[str]:
         end = len(data) if end < 0 else end
         yield data[at:end].decode("ascii")
         if data[end : end + 1] in (b"\n", b"\r", b"\\", b" ", b"\t"):
-            wrapped = _WRAPPED.match(data[at:].decode("utf-8", "replace"))
+            # Texts that are looked through as one are held apart by a null byte.
+            close = data.find(b"\0", end)
+            rest = data[at : close if close >= 0 else len(data)]
+            wrapped = _WRAPPED.match(rest.decode("utf-8", "replace"))
             if wrapped:
                 yield wrapped[0]
         at = marks.find(_RUN, end)
@@ -329,21 +361,23 @@ def _sub_runs(text: str, is_secret: Callable[[str], bool]) -> str:
     return text
 
 
-def _decodings(run: str) -> Iterable[bytes]:
+def _decodings(run: str) -> list[bytes]:
     """What ``run`` may decode to: from hexadecimal, from base64 beginning anywhere."""
-    run = _BREAKS.sub("", run)
+    if "\n" in run or "\\" in run:
+        run = _BREAKS.sub("", run)
     stripped = run.rstrip("=")
     if len(stripped) % 2 == 0 and (data := _unhexed(stripped)) is not None:
-        yield data
-        return
+        return [data]
     standard = stripped.replace("-", "+").replace("_", "/")
+    found = []
     for start in range(4):
-        part = standard[start:]
-        part = part[: len(part) - 1] if len(part) % 4 == 1 else part
+        beyond = (len(standard) - start) % 4
+        part = standard[start:-1] if beyond == 1 else standard[start:]
         try:
-            yield binascii.a2b_base64(part + "=" * (-len(part) % 4))
+            found.append(binascii.a2b_base64(part + _PADDING[beyond]))
         except (binascii.Error, ValueError):
             continue
+    return found
 
 
 def _unhexed(text: str) -> bytes | None:

@@ -24,9 +24,9 @@ _CHUNK = 1 << 18
 def write(out: BinaryIO, runs: Iterable[SarifRun], *, indent: bool = False) -> None:
     """Write one SARIF 2.1.0 log of ``runs`` to the binary file ``out``.
 
-    The memory it takes grows with the number of different rules, and not with their texts. A run whose findings
-    were read from several SARIF runs is written as that many, the second with ``2/`` after
-    its category, and so on: indices into a run's tables hold in that run only.
+    The memory it takes grows with the number of different rules, and not with their texts. A
+    run whose findings were read from several SARIF runs is written as that many, the second
+    with ``2/`` after its category, and so on: indices into a run's tables hold in that run only.
     """
     head = orjson.dumps({"$schema": SCHEMA, "version": "2.1.0"})[:-1]
     out.write(head + b',"runs":[')
