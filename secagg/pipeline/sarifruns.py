@@ -54,12 +54,10 @@ def _per_tool(outcome: Outcome) -> Iterator[SarifRun]:
     is how a reader learns that nothing is left. One that failed has a run only for what it
     reported, marked as not successful. One that was skipped has none.
     """
-    guids = {
-        id(member): correlation_guid(group.identity)
-        for group in outcome.merged.groups
-        if len(group.members) > 1
-        for member in group.members
-    }
+    guids: dict[int, str] = {}
+    for group in outcome.merged.groups:
+        if len(group.members) > 1:
+            guids.update(dict.fromkeys(map(id, group.members), correlation_guid(group.identity)))
     for tool, results in _by_tool(outcome.results):
         complete = all(result.run.status is Status.COMPLETE for result in results)
         findings = _by_component(results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import attr
@@ -18,19 +19,34 @@ from secagg.sarif.uris import ROOT_BASE, is_absolute
 
 def to_json(value: Any) -> Any:
     """A sarif_om object as JSON, without what has no value or the standard's default."""
-    if attr.has(type(value)):
-        return {
-            name: to_json(item)
-            for field_ in attr.fields(type(value))
-            if (item := getattr(value, field_.name)) is not None
-            and (name := field_.metadata["schema_property_name"])
-            and (item != _default(field_) or name == "executionSuccessful")
-        }
+    kind: Any = type(value)
+    if kind is str or kind is int or kind is float or kind is bool:
+        return value
+    members = _members(kind)
+    if members:
+        made = {}
+        for attribute, name, default in members:
+            item = getattr(value, attribute)
+            if item is not None and (item != default or name == "executionSuccessful"):
+                made[name] = to_json(item)
+        return made
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     return value
+
+
+@cache
+def _members(kind: type) -> list[tuple[str, str, Any]]:
+    """The attributes of a class of sarif_om: each with its name in JSON and its default."""
+    if not attr.has(kind):
+        return []
+    return [
+        (field_.name, name, _default(field_))
+        for field_ in attr.fields(kind)
+        if (name := field_.metadata["schema_property_name"])
+    ]
 
 
 def _default(field_: Any) -> Any:
