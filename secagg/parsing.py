@@ -24,6 +24,7 @@ from secagg.jsontext import LARGEST, loads, to_utf8
 from secagg.redact import Redactor
 
 ENTRY_POINTS = "secagg.parsers"
+_LONGEST_LINES = 1 << 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,6 +91,9 @@ class RawReport:
                 cut_up = cut(to_utf8(self.data, report=self.name))
                 if cut_up is not None:
                     return cut_up
+                first_lines = _json_lines(self.data)
+                if first_lines is not None:
+                    return loads(first_lines, report=self.name)
             return loads(self.data, report=self.name)
         except ReportError as error:
             # Its traceback leads to the report, and the collector may be off: they would stay.
@@ -203,6 +207,24 @@ def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
                 report=report.name,
                 hint="this is a bug in the parser: please report it with the shape of the report",
             ) from None
+
+
+def _json_lines(data: bytes) -> bytes | None:
+    """The first two lines of ``data`` if each is a JSON value of its own, else None.
+
+    They are refused as one value for the reason that all of the lines would be, which takes
+    twelve times the memory of the text.
+    """
+    end = data.find(b"\n")
+    head = data[: data.find(b"\n", end + 1) + 1]
+    if not 0 < end < len(head) <= _LONGEST_LINES:
+        return None
+    try:
+        for line in (head[:end], head[end:]):
+            loads(line, report="")
+    except ReportError:
+        return None
+    return head
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from secagg.errors import ReportError
 from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, parse
 from secagg.pipeline.outcome import ToolResult
 from secagg.scanners.base import Status, ToolRun
+from secagg.sharing import share
 
 # An entry that nobody understands may be the worst finding of all.
 _ODD_HINT = "see the notes; if the report is sound, this is a gap in secagg: please report it"
@@ -33,6 +34,7 @@ def understand(
         while run.reports:
             parsed = _parse(run.reports.pop(), run, parsers, context)
             if parsed is not None:
+                share(parsed.findings)
                 result.parsed.append(parsed)
                 run.version = run.version or parsed.tool_version
         odd = sum(len(parsed.problems) for parsed in result.parsed)
