@@ -146,6 +146,7 @@ class Redactor:
             for problem in report.problems:
                 problem.message = scrubbing.text(problem.message)
                 problem.where = None if problem.where is None else scrubbing.text(problem.where)
+        self._known.forget_runs()
 
     def _scrub_json(self, value: Any) -> Any:
         data = _encoded(value)

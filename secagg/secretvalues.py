@@ -111,6 +111,10 @@ class KnownValues:
             self._layers = [_Layer(list(self._values))]
             self._waiting.clear()
 
+    def forget_runs(self) -> None:
+        """Let go of what was found out about runs of letters: it helps in a long pass only."""
+        self._judged.clear()
+
     def _settle(self) -> None:
         forms = list(self._waiting)
         self._waiting.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from secagg.allocator import give_back_large_blocks
 from secagg.errors import ReportError
 from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, parse
 from secagg.pipeline.outcome import ToolResult
@@ -26,6 +27,7 @@ def understand(
     Nothing is raised for a bad report: its run becomes failed and says why, and what the
     other reports hold is kept. ``optional`` names the tools whose failure is allowed.
     """
+    give_back_large_blocks()
     results = []
     for run in runs:
         result = ToolResult(run=run, optional=run.tool in optional)
