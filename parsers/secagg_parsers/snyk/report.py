@@ -17,8 +17,6 @@ from secagg_parsers.snyk.project import Project
 
 _ISSUES = ("vulnerabilities", "infrastructureAsCodeIssues", "cloudConfigResults")
 _Key = tuple[Any, ...]
-# So many parts of a row's key tell its project.
-_OF_PROJECT = 4
 
 
 class SnykReport:
@@ -30,11 +28,12 @@ class SnykReport:
         self._parsed = ParsedReport(tool="snyk")
         self._mask = Masker(context.redactor)
         self._issues = Issues(self._mask)
-        self._rows: dict[_Key, tuple[Project, list[tuple[str, Entry]]]] = {}
+        # By project, then by issue.
+        self._rows: dict[_Key, dict[_Key, tuple[Project, list[tuple[str, Entry]]]]] = {}
 
     def read(self, projects: Sequence[Any], *, one: bool) -> ParsedReport:
         failures: list[str] = []
-        last = self._last_entries(projects) if len(projects) > 1 else {}
+        ending = self._ending(projects)
         for index, entry in enumerate(projects):
             where = "" if one else f"[{index}]."
             if not isinstance(entry, dict):
@@ -52,8 +51,11 @@ class SnykReport:
                 odd(self._parsed, f"[{index}]", "the entry has no list of issues")
             else:
                 self._project(entry, where, None)
-                # A project's rows are only kept until its last entry: they may be very many.
-                self._merge([key for key in self._rows if last.get(key[:_OF_PROJECT], 0) <= index])
+            # A project's rows are only kept until its last entry: they may be very many.
+            for key in ending.get(index, ()):
+                self._merge(self._rows.pop(key, {}))
+        for issues in self._rows.values():
+            self._merge(issues)
         if failures and len(failures) == len(projects):
             raise ReportError(
                 failures[0],
@@ -63,16 +65,18 @@ class SnykReport:
         self._parsed.gaps += [Gap(message=failure, fatal=True) for failure in failures]
         return self._parsed
 
-    def _last_entries(self, projects: Sequence[Any]) -> dict[_Key, int]:
-        """The last entry about each project that several entries are about."""
-        first: dict[_Key, int] = {}
-        last: dict[_Key, int] = {}
-        for index, entry in enumerate(projects):
-            if isinstance(entry, dict):
-                for key in self._projects(entry, None):
-                    if first.setdefault(key, index) != index:
-                        last[key] = index
-        return last
+    def _ending(self, projects: Sequence[Any]) -> dict[int, list[_Key]]:
+        """For each entry the projects that no later entry is about."""
+        last = {
+            key: index
+            for index, entry in enumerate(projects)
+            if isinstance(entry, dict)
+            for key in self._projects(entry, None)
+        }
+        ending: dict[int, list[_Key]] = {}
+        for key, index in last.items():
+            ending.setdefault(index, []).append(key)
+        return ending
 
     def _projects(self, entry: Entry, image: str | None) -> Iterator[_Key]:
         """The keys of an entry's project, and of those that lie in its image."""
@@ -123,17 +127,17 @@ class SnykReport:
 
     def _row(self, place: str, project: Project, row: Entry) -> None:
         try:
-            key = (*project.key, *self._issues.key(row))
+            key = self._issues.key(row)
         except OddEntry as why:
             odd(self._parsed, place, why)
         else:
-            self._rows.setdefault(key, (project, []))[1].append((place, row))
+            issues = self._rows.setdefault(project.key, {})
+            issues.setdefault(key, (project, []))[1].append((place, row))
 
-    def _merge(self, keys: list[_Key]) -> None:
+    def _merge(self, issues: dict[_Key, tuple[Project, list[tuple[str, Entry]]]]) -> None:
         """One finding for each issue, package and version of a project; its rows are its paths."""
         parsed = self._parsed
-        for key in keys:
-            project, rows = self._rows.pop(key)
+        for project, rows in issues.values():
             parsed.reported += len(rows)
             try:
                 finding = self._issues.finding(project, [row for _, row in rows])
