@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from secagg.finding import Finding, Rule
+from secagg.findingtexts import texts_of, texts_of_rule
 from secagg.secretshapes import MASK, mask_shapes, shapes_in
 from secagg.secretvalues import KnownValues
 
@@ -177,8 +178,8 @@ class _Scrubbing:
             new = {key: rule for key, rule in rules.items() if key not in self._rules}
             # The rules are kept so that their id() is not given to others.
             self._rules.update(new)
-            texts = [text for finding in batch for text in _texts(finding)]
-            texts += [text for rule in new.values() for text in _texts_of_rule(rule)]
+            texts = [text for finding in batch for text in texts_of(finding)]
+            texts += [text for rule in new.values() for text in texts_of_rule(rule)]
             results = [f.sarif.encoded for f in batch if f.sarif is not None]
             # Joined by what stands in no text, so that nothing is found across two of them.
             whole = b"\0".join(("\0".join(texts).encode("utf-8", "surrogatepass"), *results))
@@ -195,7 +196,7 @@ class _Scrubbing:
         origin = finding.sarif
         if origin is not None and self._known.may_be_in(origin.encoded):
             origin.result = _mapped(origin.result, self._known.mask)
-        texts = "\0".join(_texts(finding))
+        texts = "\0".join(texts_of(finding))
         if self._known.may_be_in(texts.encode("utf-8", "surrogatepass")):
             self._object(finding)
 
@@ -235,60 +236,6 @@ class _Scrubbing:
 # So many findings are looked through as one text.
 _BATCH = 64
 _NOT_TEXT = frozenset({"kind", "severity", "sarif", "identity", "line_hash", "id", "rule"})
-
-
-def _texts(finding: Finding) -> Iterable[str]:
-    """Every text of a finding outside of its rule and its SARIF origin."""
-    yield finding.title
-    yield finding.message
-    yield finding.rule_id
-    if finding.fix:
-        yield finding.fix
-    yield from finding.references
-    for place in (finding.location, *finding.related):
-        yield from filter(None, (place.uri, place.logical, place.image, place.layer))
-    if finding.package is not None:
-        package = finding.package
-        yield from filter(None, (package.name, package.version, package.purl))
-    if finding.vulnerability is not None:
-        known = finding.vulnerability
-        yield from known.aliases
-        yield from known.fixed_versions
-        for path in known.dependency_paths:
-            yield from path
-        yield from filter(None, (known.scope, known.status, known.published))
-    if finding.secret is not None:
-        yield finding.secret.detector
-        yield from filter(None, (finding.secret.decoder,))
-    if finding.misconfiguration is not None:
-        yield from finding.misconfiguration.checks
-        resource, provider = finding.misconfiguration.resource, finding.misconfiguration.provider
-        yield from filter(None, (resource, provider))
-    for suppression in finding.suppressions:
-        yield suppression.source
-        yield from filter(None, (suppression.justification,))
-    for rating in finding.ratings:
-        yield rating.source
-    yield from filter(None, (finding.license, finding.component))
-    yield from finding.fingerprints
-    yield from finding.fingerprints.values()
-
-
-def _texts_of_rule(rule: Rule) -> Iterable[str]:
-    """Every text of a rule."""
-    yield rule.id
-    yield from rule.tags
-    for text in (
-        rule.name,
-        rule.short_description,
-        rule.full_description,
-        rule.help_text,
-        rule.help_markdown,
-        rule.help_uri,
-        rule.precision,
-    ):
-        if text:
-            yield text
 
 
 def _encoded(value: Any) -> bytes | None:
