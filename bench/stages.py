@@ -46,10 +46,11 @@ class Pass:
         """Raw reports to findings."""
         parsers = installed_parsers()
         context = ParseContext(redactor=self.redactor)
+        pool: dict[object, object] = {}
         for name, data in self.inputs.items():
             report = RawReport(name=name, data=data)
             parsed = parse(report, parsers, context)
-            share(parsed.findings)
+            share(parsed.findings, pool)
             run = ToolRun(tool=parsed.tool, status=Status.COMPLETE, mode=name)
             self.results.append(ToolResult(run=run, parsed=[parsed]))
 

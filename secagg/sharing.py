@@ -14,9 +14,11 @@ from secagg.finding import Finding
 _T = TypeVar("_T", bound="str | tuple[str, ...] | None")
 
 
-def share(findings: Iterable[Finding]) -> None:
-    """Let ``findings`` (of one report) refer to one object for each text that they repeat."""
-    pool: dict[object, object] = {}
+def share(findings: Iterable[Finding], pool: dict[object, object]) -> None:
+    """Let ``findings`` refer to one object for each text that they repeat.
+
+    ``pool`` holds the texts of those before them; let go of it after the last.
+    """
 
     def one(value: _T) -> _T:
         return pool.setdefault(value, value)  # type: ignore[return-value]

@@ -54,7 +54,7 @@ def made(number: int) -> Finding:
 
 def test_findings_share_the_texts_that_are_equal() -> None:
     findings, same = [made(1), made(2)], [made(1), made(2)]
-    share(findings)
+    share(findings, {})
     one, other = findings
     assert one.title is other.title and one.cwes is other.cwes
     assert one.package is not None and other.package is not None

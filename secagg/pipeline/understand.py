@@ -28,6 +28,7 @@ def understand(
     other reports hold is kept. ``optional`` names the tools whose failure is allowed.
     """
     give_back_large_blocks()
+    pool: dict[object, object] = {}
     results = []
     for run in runs:
         result = ToolResult(run=run, optional=run.tool in optional)
@@ -36,7 +37,7 @@ def understand(
         while run.reports:
             parsed = _parse(run.reports.pop(), run, parsers, context)
             if parsed is not None:
-                share(parsed.findings)
+                share(parsed.findings, pool)
                 result.parsed.append(parsed)
                 run.version = run.version or parsed.tool_version
         odd = sum(len(parsed.problems) for parsed in result.parsed)
