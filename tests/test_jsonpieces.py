@@ -125,7 +125,8 @@ def test_what_is_not_sound_is_refused_as_before(text: bytes) -> None:
 
 
 def test_real_reports_give_the_same_findings(monkeypatch: pytest.MonkeyPatch) -> None:
-    reports = [*Path("tests").rglob("*.json"), *Path("tests").rglob("*.sarif")]
+    here = Path(__file__).parent
+    reports = [*here.rglob("*.json"), *here.rglob("*.sarif")]
     parsers = installed_parsers()
 
     def findings(data: bytes) -> object:
