@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import statistics
 import subprocess
 import sys
@@ -49,13 +48,23 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
     return seconds, result
 
 
+# A program's peak is never less than that of the process it was forked from (Linux keeps the
+# greater of the two over exec), and this one holds whole workloads: a small one starts it.
+_LAUNCH = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+usage = os.wait4(child.pid, 0)[2]
+child.returncode = 0
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+"""
+
+
 def process(argv: Sequence[str]) -> tuple[float, int]:
     """Seconds of processor time and peak memory in bytes of a program run to its end."""
-    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, _, usage = os.wait4(child.pid, 0)
-    child.returncode = 0
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return usage.ru_utime + usage.ru_stime, peak
+    launch = [sys.executable, "-S", "-E", "-c", _LAUNCH, *argv]
+    ended = subprocess.run(launch, check=True, capture_output=True, text=True)
+    seconds, peak = ended.stdout.split()
+    return float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024)
 
 
 def in_turn(one: Sequence[str], other: Sequence[str], rounds: int) -> list[float]:

@@ -19,13 +19,14 @@ from secagg import policy
 from secagg.components import Component
 from secagg.identity import mark_findings
 from secagg.merge import MergedSet, merge
-from secagg.parsing import ParseContext, RawReport, choose, installed_parsers
+from secagg.parsing import ParseContext, RawReport, installed_parsers, parse
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.policy import judge
 from secagg.redact import Redactor
 from secagg.sarif import write
 from secagg.scanners.base import Status, ToolRun
+from secagg.sharing import share
 
 FLOOR = "floor (orjson.loads of the inputs + orjson.dumps of the output)"
 STAGES = ("read", "normalize", "merge", "judge", "write")
@@ -45,9 +46,11 @@ class Pass:
         """Raw reports to findings."""
         parsers = installed_parsers()
         context = ParseContext(redactor=self.redactor)
+        pool: dict[object, object] = {}
         for name, data in self.inputs.items():
             report = RawReport(name=name, data=data)
-            parsed = choose(report, parsers).parse(report, context)
+            parsed = parse(report, parsers, context)
+            share(parsed.findings, pool)
             run = ToolRun(tool=parsed.tool, status=Status.COMPLETE, mode=name)
             self.results.append(ToolResult(run=run, parsed=[parsed]))
 

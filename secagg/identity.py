@@ -20,6 +20,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from secagg.context import (
@@ -139,6 +140,7 @@ def package_key(package: Package | None) -> str:
     return f"{kind}/{name}"
 
 
+@lru_cache(maxsize=8192)
 def resource_key(resource: str) -> str:
     """A resource's name with generated parts (pod hashes, UUIDs, times) made equal."""
     return _GENERATED.sub("*", resource.strip())

@@ -19,10 +19,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from secagg.errors import ReportError, UsageError
 from secagg.finding import Finding
-from secagg.jsontext import loads
+from secagg.jsonpieces import SMALLEST, cut
+from secagg.jsontext import LARGEST, loads, to_utf8
 from secagg.redact import Redactor
 
 ENTRY_POINTS = "secagg.parsers"
+_LONGEST_LINES = 1 << 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,11 +63,13 @@ class RawReport:
     def document(self) -> Any:
         """The report as one JSON value, decoded once however many ask.
 
+        The long list of a large report is decoded piece by piece as it is iterated over
+        (:class:`secagg.jsonpieces.Pieces`; ``is_list`` is true for it and for a list).
         Raises :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
         """
         decoded = self._decoded
         if isinstance(decoded, ReportError):
-            raise decoded
+            raise decoded.with_traceback(None)
         return decoded
 
     @property
@@ -83,9 +87,17 @@ class RawReport:
     @cached_property
     def _decoded(self) -> Any:
         try:
+            if SMALLEST <= len(self.data) <= LARGEST:
+                cut_up = cut(to_utf8(self.data, report=self.name))
+                if cut_up is not None:
+                    return cut_up
+                first_lines = _json_lines(self.data)
+                if first_lines is not None:
+                    return loads(first_lines, report=self.name)
             return loads(self.data, report=self.name)
         except ReportError as error:
-            return error
+            # Its traceback leads to the report, and the collector may be off: they would stay.
+            return error.with_traceback(None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -195,6 +207,24 @@ def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
                 report=report.name,
                 hint="this is a bug in the parser: please report it with the shape of the report",
             ) from None
+
+
+def _json_lines(data: bytes) -> bytes | None:
+    """The first two lines of ``data`` if each is a JSON value of its own, else None.
+
+    They are refused as one value for the reason that all of the lines would be, which takes
+    twelve times the memory of the text.
+    """
+    end = data.find(b"\n")
+    head = data[: data.find(b"\n", end + 1) + 1]
+    if not 0 < end < len(head) <= _LONGEST_LINES:
+        return None
+    try:
+        for line in (head[:end], head[end:]):
+            loads(line, report="")
+    except ReportError:
+        return None
+    return head
 
 
 @contextmanager

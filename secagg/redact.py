@@ -7,11 +7,13 @@ import hmac
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from secagg.finding import Finding, Rule
+from secagg.findingtexts import texts_of, texts_of_rule
 from secagg.secretshapes import MASK, mask_shapes, shapes_in
 from secagg.secretvalues import KnownValues
 
@@ -97,9 +99,14 @@ class Redactor:
         """``value`` with every text in it masked, keys as well; itself where nothing changes."""
         if isinstance(value, str):
             return self.mask(value)
-        if self._clean(value, shapes=True):
-            return value
-        return _mapped(value, self._mask_often)
+        return self.mask_encoded(value)[0]
+
+    def mask_encoded(self, value: Any) -> tuple[Any, bytes | None]:
+        """What :meth:`mask_json` gives, and its JSON where that is known from looking at it."""
+        data = _encoded(value)
+        if data is not None and not self._known.may_be_in(data) and not shapes_in(data):
+            return value, data
+        return _mapped(value, self._mask_often), None
 
     def _mask_often(self, text: str) -> str:
         seen = self._seen
@@ -124,9 +131,7 @@ class Redactor:
         if not self._known:
             return
         self._known.compact()
-        scrubbing = _Scrubbing(self._known, self._scrub_json)
-        for finding in findings:
-            scrubbing.finding(finding)
+        _Scrubbing(self._known, self._scrub_json).findings(findings)
 
     def scrub_reports(self, reports: Iterable[ParsedReport]) -> None:
         """Take every known value out of all that ``reports`` hold, once all have been read."""
@@ -135,27 +140,20 @@ class Redactor:
         self._known.compact()
         scrubbing = _Scrubbing(self._known, self._scrub_json)
         for report in reports:
-            for finding in report.findings:
-                scrubbing.finding(finding)
+            scrubbing.findings(report.findings)
             report.runs = [scrubbing.shared(run) for run in report.runs]
             for gap in report.gaps:
                 gap.message = scrubbing.text(gap.message)
             for problem in report.problems:
                 problem.message = scrubbing.text(problem.message)
                 problem.where = None if problem.where is None else scrubbing.text(problem.where)
+        self._known.forget_runs()
 
     def _scrub_json(self, value: Any) -> Any:
-        return value if self._clean(value, shapes=False) else _mapped(value, self._known.mask)
-
-    def _clean(self, value: Any, *, shapes: bool) -> bool:
-        """True if ``value``, looked at as one text, can hold nothing to be masked."""
-        try:
-            data = orjson.dumps(value)
-        except TypeError:
-            return False
-        if self._known.may_be_in(data):
-            return False
-        return not (shapes and shapes_in(data))
+        data = _encoded(value)
+        if data is not None and not self._known.may_be_in(data):
+            return value
+        return _mapped(value, self._known.mask)
 
 
 class _Scrubbing:
@@ -172,20 +170,35 @@ class _Scrubbing:
             return self._known.mask(text)
         return text
 
-    def finding(self, finding: Finding) -> None:
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Scrub ``findings``: many are looked through as one text, for most hold nothing."""
+        waiting = iter(findings)
+        while batch := list(islice(waiting, _BATCH)):
+            rules = {id(f.rule): f.rule for f in batch if f.rule is not None}
+            new = {key: rule for key, rule in rules.items() if key not in self._rules}
+            # The rules are kept so that their id() is not given to others.
+            self._rules.update(new)
+            texts = [text for finding in batch for text in texts_of(finding)]
+            texts += [text for rule in new.values() for text in texts_of_rule(rule)]
+            results = [f.sarif.encoded for f in batch if f.sarif is not None]
+            # Joined by what stands in no text, so that nothing is found across two of them.
+            whole = b"\0".join(("\0".join(texts).encode("utf-8", "surrogatepass"), *results))
+            if self._known.may_be_in(whole):
+                for rule in new.values():
+                    self._object(rule)
+                for finding in batch:
+                    self._finding(finding)
+            for finding in batch:
+                if finding.sarif is not None:
+                    finding.sarif.run = self.shared(finding.sarif.run)
+
+    def _finding(self, finding: Finding) -> None:
         origin = finding.sarif
-        if origin is not None:
-            origin.result = self._scrub_json(origin.result)
-            origin.run = self.shared(origin.run)
-        if finding.rule is not None and id(finding.rule) not in self._rules:
-            # The rule is kept so that its id() is not given to another.
-            self._rules[id(finding.rule)] = finding.rule
-            self._object(finding.rule)
-        # Joined by what stands in no text, so that nothing is found across two of them.
-        texts = "\0".join((*_texts(finding), *finding.fingerprints.values()))
-        if not self._known.may_be_in(texts.encode("utf-8", "surrogatepass")):
-            return
-        self._object(finding)
+        if origin is not None and self._known.may_be_in(origin.encoded):
+            origin.result = _mapped(origin.result, self._known.mask)
+        texts = "\0".join(texts_of(finding))
+        if self._known.may_be_in(texts.encode("utf-8", "surrogatepass")):
+            self._object(finding)
 
     def shared(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
         """The scrubbed form of a run that many findings refer to: one for all of them."""
@@ -220,42 +233,17 @@ class _Scrubbing:
         return value
 
 
+# So many findings are looked through as one text.
+_BATCH = 64
 _NOT_TEXT = frozenset({"kind", "severity", "sarif", "identity", "line_hash", "id", "rule"})
 
 
-def _texts(finding: Finding) -> Iterable[str]:
-    """Every text of a finding outside of its rule and its SARIF origin."""
-    yield finding.title
-    yield finding.message
-    yield finding.rule_id
-    if finding.fix:
-        yield finding.fix
-    yield from finding.references
-    for place in (finding.location, *finding.related):
-        yield from filter(None, (place.uri, place.logical, place.image, place.layer))
-    if finding.package is not None:
-        package = finding.package
-        yield from filter(None, (package.name, package.version, package.purl))
-    if finding.vulnerability is not None:
-        known = finding.vulnerability
-        yield from known.aliases
-        yield from known.fixed_versions
-        for path in known.dependency_paths:
-            yield from path
-        yield from filter(None, (known.scope, known.status, known.published))
-    if finding.secret is not None:
-        yield finding.secret.detector
-        yield from filter(None, (finding.secret.decoder,))
-    if finding.misconfiguration is not None:
-        yield from finding.misconfiguration.checks
-        resource, provider = finding.misconfiguration.resource, finding.misconfiguration.provider
-        yield from filter(None, (resource, provider))
-    for suppression in finding.suppressions:
-        yield suppression.source
-        yield from filter(None, (suppression.justification,))
-    for rating in finding.ratings:
-        yield rating.source
-    yield from filter(None, (finding.license, finding.component))
+def _encoded(value: Any) -> bytes | None:
+    """``value`` as one text to be looked at; None where it cannot be written as one."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return None
 
 
 def _mapped(value: Any, mask: Callable[[str], str]) -> Any:

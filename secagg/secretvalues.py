@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import html
 import json
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import ahocorasick_rs
 
+from secagg.encodedruns import BREAKS, SHORTEST_RUN, decodings, encoded_runs, sub_runs
 from secagg.secretshapes import MASK, mask_shapes, shapes_in
 
 # A value shorter than this is not looked for in other texts: it would blot out half of them.
@@ -26,7 +26,7 @@ _SHORTEST_START = 16
 # Values wait until there are this many before a search structure is made for them.
 _MOST_WAITING = 24
 _GROWTH = 4
-_MOST_JUDGED = 200_000
+_MOST_JUDGED = 100_000
 
 # Words that scanners report as secrets and that tell nothing.
 _COMMON = frozenset(
@@ -36,19 +36,7 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads better as words
 )
 
-# Base64 and hexadecimal of at least this length are decoded and looked into.
-_SHORTEST_RUN = 16
-_RUN = b"\1" * _SHORTEST_RUN
-_ENCODED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}")
-_LINE_END = r"(?>[ \t]*(?:\r?\n|(?:\\r)?\\n)(?:\s|\\[nrt])*)"
-_WRAPPED = re.compile(
-    rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_=-]{{16,}}(?:{_LINE_END}[A-Za-z0-9+/_=-]{{4,}})+"
-)
-_BREAKS = re.compile(r"(?:\s|\\[nrt])+")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
-_IN_RUN = bytes(
-    1 if (chr(byte).isalnum() and byte < 128) or chr(byte) in "+/_-=" else 0 for byte in range(256)
-)
 
 
 class KnownValues:
@@ -92,7 +80,7 @@ class KnownValues:
             squeezed = data.replace(b"\\n", b"").replace(b"\\r", b"").replace(b"\\t", b"")
             if self._hits(b"".join(squeezed.split())):
                 return True
-        return any(self._in_encoded(run) for run in _encoded_runs(data))
+        return self._any_hides(set(encoded_runs(data)))
 
     def mask(self, text: str) -> str:
         """``text`` without any known value; ``text`` itself where it holds none."""
@@ -100,7 +88,7 @@ class KnownValues:
             return text
         masked = self._mask_broken(text)
         masked = self._mask_forms(masked)
-        masked = _sub_runs(masked, self._in_encoded)
+        masked = sub_runs(masked, self._in_encoded)
         return text if masked == text else masked
 
     def compact(self) -> None:
@@ -108,6 +96,10 @@ class KnownValues:
         if len(self._layers) + bool(self._waiting) > 1:
             self._layers = [_Layer(list(self._values))]
             self._waiting.clear()
+
+    def forget_runs(self) -> None:
+        """Let go of what was found out about runs of letters: it helps in a long pass only."""
+        self._judged.clear()
 
     def _settle(self) -> None:
         forms = list(self._waiting)
@@ -137,15 +129,15 @@ class KnownValues:
 
     def _mask_broken(self, text: str) -> str:
         """Mask values that white space or an escaped line end breaks in two."""
-        if not _BREAKS.search(text):
+        if not BREAKS.search(text):
             return text
-        squeezed = _BREAKS.sub("", text)
+        squeezed = BREAKS.sub("", text)
         for form in sorted(set(self._hits(squeezed.encode("utf-8", "surrogatepass")))):
-            form = _BREAKS.sub("", form)
+            form = BREAKS.sub("", form)
             while len(form) >= _SHORTEST_WITHIN_A_WORD and squeezed.count(form) > text.count(form):
                 start, end = _broken_at(text, squeezed, form)
                 text = f"{text[:start]}{MASK}{text[end:]}"
-                squeezed = _BREAKS.sub("", text)
+                squeezed = BREAKS.sub("", text)
         return text
 
     def _in_encoded(self, run: str) -> bool:
@@ -153,12 +145,39 @@ class KnownValues:
         judged = self._judged.get(run)
         if judged is None:
             judged = self._hides(run)
-            if len(self._judged) < _MOST_JUDGED:
-                self._judged[run] = judged
+            self._judge([run], judged)
         return judged
 
+    def _any_hides(self, runs: Collection[str]) -> bool:
+        """True if one of ``runs`` is an encoding of something with a known value in it.
+
+        What the runs decode to is looked through as one text; only where there is something in
+        it are they looked at one by one.
+        """
+        judged = self._judged
+        new = []
+        for run in runs:
+            hides = judged.get(run)
+            if hides:
+                return True
+            if hides is None:
+                new.append(run)
+        if not new:
+            return False
+        decoded = [data for run in new for data in decodings(run)]
+        shaped = b"\0".join([data for data in decoded if data.isascii()])
+        if self._hits(b"\0".join(decoded)) or shapes_in(shaped):
+            return any(self._in_encoded(run) for run in new)
+        self._judge(new, False)
+        return False
+
+    def _judge(self, runs: Collection[str], hides: bool) -> None:
+        if len(self._judged) + len(runs) > _MOST_JUDGED:
+            self._judged.clear()
+        self._judged.update(dict.fromkeys(runs, hides))
+
     def _hides(self, run: str) -> bool:
-        for data in _decodings(run):
+        for data in decodings(run):
             hits = self._hits(data)
             if hits:
                 decoded = data.decode("utf-8", "replace")
@@ -198,7 +217,7 @@ class _Layer:
 
 def _forms(value: str) -> Iterator[str]:
     """The value as it may be written in text, code, JSON, URLs and HTML."""
-    if len(value) < _SHORTEST_RUN:
+    if len(value) < SHORTEST_RUN:
         yield from _encodings(value)
     if _PLAIN.fullmatch(value):
         yield value
@@ -294,7 +313,7 @@ def _broken_at(text: str, squeezed: str, form: str) -> tuple[int, int]:
     """From where to where ``form`` stands in ``text``, breaks within it not counted."""
     kept: list[int] = []
     done = 0
-    for match in _BREAKS.finditer(text):
+    for match in BREAKS.finditer(text):
         kept.extend(range(done, match.start()))
         done = match.end()
     kept.extend(range(done, len(text)))
@@ -306,48 +325,3 @@ def _broken_at(text: str, squeezed: str, form: str) -> tuple[int, int]:
         at = squeezed.find(form, at + 1)
     at = squeezed.index(form)
     return kept[at], kept[at + len(form) - 1] + 1
-
-
-def _encoded_runs(data: bytes) -> Iterator[str]:
-    """The runs of UTF-8 ``data`` that are long enough to be decoded, over line ends too."""
-    marks = data.translate(_IN_RUN)
-    at = marks.find(_RUN)
-    while at >= 0:
-        end = marks.find(b"\0", at)
-        end = len(data) if end < 0 else end
-        yield data[at:end].decode("ascii")
-        if data[end : end + 1] in (b"\n", b"\r", b"\\", b" ", b"\t"):
-            wrapped = _WRAPPED.match(data[at:].decode("utf-8", "replace"))
-            if wrapped:
-                yield wrapped[0]
-        at = marks.find(_RUN, end)
-
-
-def _sub_runs(text: str, is_secret: Callable[[str], bool]) -> str:
-    for pattern in (_ENCODED, _WRAPPED):
-        text = pattern.sub(lambda match: MASK if is_secret(match[0]) else match[0], text)
-    return text
-
-
-def _decodings(run: str) -> Iterable[bytes]:
-    """What ``run`` may decode to: from hexadecimal, from base64 beginning anywhere."""
-    run = _BREAKS.sub("", run)
-    stripped = run.rstrip("=")
-    if len(stripped) % 2 == 0 and (data := _unhexed(stripped)) is not None:
-        yield data
-        return
-    standard = stripped.replace("-", "+").replace("_", "/")
-    for start in range(4):
-        part = standard[start:]
-        part = part[: len(part) - 1] if len(part) % 4 == 1 else part
-        try:
-            yield binascii.a2b_base64(part + "=" * (-len(part) % 4))
-        except (binascii.Error, ValueError):
-            continue
-
-
-def _unhexed(text: str) -> bytes | None:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return None

@@ -226,6 +226,40 @@ def test_reports_are_scrubbed_of_values_learned_later(redactor: Redactor) -> Non
     assert findings[0].rule is findings[1].rule
 
 
+def test_values_are_found_in_one_finding_of_very_many(redactor: Redactor) -> None:
+    """Findings are looked through many at a time; a hit in one leaves the others as they are."""
+    value = "kZ8f-Qm21-vX90-Tt47"
+    encoded = base64.b64encode(b"x=" + value.encode()).decode()
+    forms = [value, encoded, f"{value[:7]}\n  {value[7:]}", f"{encoded[:20]}\n{encoded[20:]}"]
+    findings = [
+        Finding(
+            tool="t",
+            kind=Kind.CODE,
+            rule_id="r",
+            severity=Severity.LOW,
+            title="a title",
+            message=f"message {number}",
+            rule=Rule(id=f"r{number}", help_text=f"help {number}"),
+            sarif=SarifOrigin(run={}, result={"message": {"text": f"result {number}"}}),
+        )
+        for number in range(500)
+    ]
+    for number, form in enumerate(forms):
+        findings[100 * number + 7].message = f"it is {form} there"
+        rule, origin = findings[100 * number + 8].rule, findings[100 * number + 9].sarif
+        assert rule is not None and origin is not None
+        rule.help_text = f"it is {form} there"
+        origin.result = {"message": {"text": f"it is {form} there"}}
+    redactor.identify(Secret(value))
+    redactor.scrub_all(findings)
+    whole = repr(findings)
+    for form in forms:
+        assert form not in whole and repr(form)[1:-1] not in whole
+    assert whole.count(MASK) == 3 * len(forms)
+    assert findings[0].message == "message 0"
+    assert findings[8].message == "message 8"
+
+
 def test_one_finding_is_scrubbed(redactor: Redactor) -> None:
     finding = Finding(
         tool="t", kind=Kind.CODE, rule_id="r", severity=Severity.LOW, title="s3cr3t-value is here"

@@ -10,10 +10,11 @@ types, never values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from secagg.finding import Finding
+from secagg.jsonpieces import is_list
 from secagg.parsing import ParsedReport, Problem
 
 Entry = Mapping[str, Any]
@@ -108,13 +109,14 @@ def mapping(entry: Entry, key: str) -> Entry:
     raise OddEntry(f"{key} is {kind_of(value)}, not an object")
 
 
-def listed(entry: Entry, key: str) -> list[Any]:
+def listed(entry: Entry, key: str) -> Sequence[Any]:
     """A list of anything, to be looked at one by one."""
-    value = entry.get(key)
+    value: Any = entry.get(key)
     if value is None:
         return []
-    if type(value) is list:
-        return value
+    if is_list(value):
+        held: Sequence[Any] = value
+        return held
     raise OddEntry(f"{key} is {kind_of(value)}, not a list")
 
 
@@ -174,11 +176,13 @@ def objects(out: ParsedReport, entry: Entry, key: str, where: str) -> Iterator[t
             odd(out, f"{place}[{index}]", f"the entry is {kind_of(item)}, not an object")
 
 
-def take(out: ParsedReport, items: list[Any], build: Callable[[Any], Finding], where: str) -> None:
+def take(
+    out: ParsedReport, items: Iterable[Any], build: Callable[[Any], Finding], where: str
+) -> None:
     """Count every item as reported, and keep its finding or the reason why there is none."""
-    out.reported += len(items)
     keep = out.findings.append
     for index, item in enumerate(items):
+        out.reported += 1
         try:
             keep(build(item))
         except OddEntry as why:

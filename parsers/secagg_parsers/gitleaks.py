@@ -11,6 +11,7 @@ from typing import Any
 
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
+from secagg.jsonpieces import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg.secretidentity import identify
 from secagg_parsers.fields import Entry, any_text, as_object, needed, position, take, text
@@ -53,7 +54,7 @@ class GitleaksParser:
             return parsed
         if isinstance(document, dict):
             document = document.get("findings")
-        if not isinstance(document, list):
+        if not is_list(document):
             raise ReportError(
                 "this is no report of gitleaks: a list of leaks is expected",
                 report=report.name,
@@ -61,7 +62,7 @@ class GitleaksParser:
             )
         values = [_learn(item, context) for item in document]
         reader = _Reader(report, context)
-        take(parsed, list(zip(document, values, strict=True)), reader.finding, "leaks")
+        take(parsed, zip(document, values, strict=True), reader.finding, "leaks")
         return parsed
 
 

@@ -7,6 +7,9 @@ from secagg.redact import Redactor
 REVOKE = "Revoke the secret where it was issued, then remove it from the code and its history."
 
 _LONGEST_REASON = 300
+# What repeats within a report does so soon; the rest would only take memory until its end.
+_MOST_KEPT = 16_384
+_LONGEST_KEPT = 256
 
 
 class Masker(dict[str, str]):
@@ -17,7 +20,11 @@ class Masker(dict[str, str]):
         self._mask = redactor.mask
 
     def __missing__(self, text: str) -> str:
-        masked = self[text] = self._mask(text)
+        masked = self._mask(text)
+        if len(text) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[text] = masked
         return masked
 
     def together(self, *texts: str | None) -> tuple[str | None, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from secagg.errors import ReportError
+from secagg.jsonpieces import is_list
 from secagg.jsontext import to_utf8
 from secagg.parsing import RawReport
 
@@ -31,7 +32,7 @@ def shape_of(report: RawReport) -> str | None:
     document = report.document
     if isinstance(document, dict):
         return _object_shape(document)
-    if isinstance(document, list):
+    if is_list(document):
         return next((shape for item in document[:5] if (shape := _item_shape(item))), None)
     return None
 
@@ -121,7 +122,7 @@ def _object_shape(document: dict[str, Any]) -> str | None:
         return "trufflehog"
     if any(name in document for name in _SNYK) or _is_snyk_error(document):
         return "snyk"
-    if isinstance(document.get("Results"), list):
+    if is_list(document.get("Results")):
         return "trivy"
     findings = document.get("findings")
     if isinstance(findings, list):

@@ -7,7 +7,7 @@ one old flaw and a new one. What cannot be told to be the same is new.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from secagg.change.keys import Key
 from secagg.change.model import Diff
@@ -109,7 +109,15 @@ def _present(group: Group) -> Group | None:
     members = [finding for finding in group.members if not _ruled_out(finding)]
     if len(members) == len(group.members):
         return group
-    return replace(group, members=members) if members else None
+    if not members:
+        return None
+    return Group(
+        identity=group.identity,
+        representative=group.representative,
+        members=members,
+        reasons=group.reasons,
+        related=group.related,
+    )
 
 
 def _ruled_out(finding: Finding) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from secagg.finding import Finding
 from secagg.merge.groups import Group, Reason
-from secagg.merge.representative import Prefer, Preference, represent
+from secagg.merge.representative import Preference
 
 _BY_RULE: Callable[[Finding], Any] = attrgetter("tool", "rule_id")
 
@@ -20,16 +20,10 @@ class Outcome:
         self.groups: list[Group] = []
         self.warnings: list[str] = []
         self._preference = preference
-        self._by_highest = preference.severity is Prefer.HIGHEST
 
     def single(self, identity: str, finding: Finding) -> Group:
         """A group of one."""
-        members = (finding,)
-        group = Group(
-            identity=identity,
-            representative=finding if self._by_highest else represent(members, self._preference),
-            members=members,
-        )
+        group = Group(identity=identity, members=(finding,), preference=self._preference)
         self.groups.append(group)
         return group
 
@@ -38,10 +32,7 @@ class Outcome:
     ) -> Group:
         """A group of ``members``, to whose order ``reasons`` refer (see :func:`in_order`)."""
         group = Group(
-            identity=identity,
-            representative=represent(members, self._preference),
-            members=members,
-            reasons=reasons,
+            identity=identity, members=members, reasons=reasons, preference=self._preference
         )
         self.groups.append(group)
         return group

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from secagg.finding import Finding, Severity
+from secagg.merge.representative import DEFAULT, Preference, represent
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,22 +30,67 @@ class NearMiss:
     why: str
 
 
-@dataclass(slots=True, kw_only=True)
 class Group:
     """One real problem: a row of the table.
 
     ``identity`` is stable over time and does not depend on which tools ran (``secagg/v1``).
     ``representative`` is a finding that carries the chosen severity, fix and description; it
-    is one of ``members`` or a copy of one with better values from the others.
+    is one of ``members`` or a copy of one with better values from the others. It is chosen
+    by ``preference`` when it is first asked for.
     ``related`` are identities of groups that are linked and not merged.
     """
 
-    identity: str
-    representative: Finding
-    members: Sequence[Finding]
-    reasons: Sequence[Reason] = ()
-    related: Sequence[str] = ()
-    near_misses: Sequence[NearMiss] = ()
+    __slots__ = (
+        "_preference",
+        "_representative",
+        "identity",
+        "members",
+        "near_misses",
+        "reasons",
+        "related",
+    )
+
+    def __init__(
+        self,
+        *,
+        identity: str,
+        members: Sequence[Finding],
+        representative: Finding | None = None,
+        reasons: Sequence[Reason] = (),
+        related: Sequence[str] = (),
+        near_misses: Sequence[NearMiss] = (),
+        preference: Preference = DEFAULT,
+    ) -> None:
+        self.identity = identity
+        self.members = members
+        self.reasons = reasons
+        self.related = related
+        self.near_misses = near_misses
+        self._representative = representative
+        self._preference = preference
+
+    @property
+    def representative(self) -> Finding:
+        chosen = self._representative
+        if chosen is None:
+            chosen = self._representative = represent(self.members, self._preference)
+        return chosen
+
+    @representative.setter
+    def representative(self, finding: Finding) -> None:
+        self._representative = finding
+
+    def _values(self) -> tuple[object, ...]:
+        named = (self.identity, self.representative, list(self.members), list(self.reasons))
+        return *named, list(self.related), list(self.near_misses)
+
+    def __eq__(self, other: object) -> bool:
+        return self._values() == other._values() if isinstance(other, Group) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Group({self.identity}, {len(self.members)} members, {self.representative!r})"
 
     @property
     def tools(self) -> tuple[str, ...]:

@@ -64,6 +64,14 @@ class Matching:
             roots = [r for r in roots if label in self._labels[r]]
         if len(roots) < 2:
             return
+        if len(roots) == 2:
+            # By far the most: what follows comes down to this for two.
+            one, other = roots
+            if set(self._tools[one]).isdisjoint(self._tools[other]):
+                both = self._labels[one] & self._labels[other]
+                if both or not (self._labels[one] or self._labels[other]):
+                    self._join(rule, key, roots, both)
+            return
         count: dict[str, int] = {}
         for r in roots:
             for tool in self._tools[r]:

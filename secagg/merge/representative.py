@@ -37,6 +37,7 @@ class Preference:
     fix: tuple[str, ...] = ("trivy", "snyk", "codeql")
 
 
+DEFAULT = Preference()
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
 _T = TypeVar("_T")
 _SLOTS = tuple(field.name for field in fields(Finding))

@@ -80,6 +80,7 @@ def match_places(spots: Sequence[Spot]) -> Matching:
                 key = f"{label} at {spots[node].first}:{spots[node].column}"
                 starts.setdefault(key, []).append(node)
         matching.classes(SAME_START, starts, label=label)
+    several = _apart(matching, several)
     lines = {label: _by_line(spots, nodes) for label, nodes in several.items()}
     for label, by_line in lines.items():
         for line, nodes in by_line.items():
@@ -93,6 +94,7 @@ def match_places(spots: Sequence[Spot]) -> Matching:
         keyed = {f"{label} at {line}": nodes for line, nodes in by_line.items()}
         matching.classes(SAME_LINE, keyed, label=label)
     for height in _HEIGHTS:
+        several = _apart(matching, several)
         for label, nodes in several.items():
             spans = [
                 (spots[n].first, spots[n].last, n)
@@ -104,6 +106,15 @@ def match_places(spots: Sequence[Spot]) -> Matching:
                     key = f"{label} at {spots[overlapping[0]].first}"
                     matching.one_class(SAME_LINES, key, overlapping, label, strict=True)
     return matching
+
+
+def _apart(matching: Matching, several: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    """The labels whose nodes are not all one set yet: most are after the surest sign."""
+    return {
+        label: nodes
+        for label, nodes in several.items()
+        if len(nodes) > 1 and len({matching.root(node) for node in nodes}) > 1
+    }
 
 
 def _match_two(matching: Matching, one: Spot, other: Spot) -> None:

@@ -39,7 +39,8 @@ def parse_files(
     chosen = policies.load(policy or config.policy)
     redactor = Redactor(load_key())
     context = ParseContext(redactor=redactor, root=root)
-    runs = [_as_run(file, tool, parsers, redactor) for file in files]
+    # One report after the other: each is read when the one before it has become findings.
+    runs = (_as_run(file, tool, parsers, redactor) for file in files)
     results = understand(runs, parsers=parsers, context=context, optional=config.optional_tools())
     return assemble(
         results,

@@ -65,12 +65,10 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
     is how a reader learns that nothing is left. One that failed has a run only for what it
     reported, marked as not successful. One that was skipped has none.
     """
-    guids = {
-        id(member): correlation_guid(group.identity)
-        for group in outcome.merged.groups
-        if len(group.members) > 1
-        for member in group.members
-    }
+    guids: dict[int, str] = {}
+    for group in outcome.merged.groups:
+        if len(group.members) > 1:
+            guids.update(dict.fromkeys(map(id, group.members), correlation_guid(group.identity)))
     states: dict[int, str] = {}
     if comparison is not None:
         for group in outcome.merged.groups:

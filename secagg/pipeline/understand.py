@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from secagg.allocator import give_back_large_blocks
 from secagg.errors import ReportError
 from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, parse
 from secagg.pipeline.outcome import ToolResult
 from secagg.scanners.base import Status, ToolRun
+from secagg.sharing import share
 
 # An entry that nobody understands may be the worst finding of all.
 _ODD_HINT = "see the notes; if the report is sound, this is a gap in secagg: please report it"
@@ -25,12 +27,17 @@ def understand(
     Nothing is raised for a bad report: its run becomes failed and says why, and what the
     other reports hold is kept. ``optional`` names the tools whose failure is allowed.
     """
+    give_back_large_blocks()
+    pool: dict[object, object] = {}
     results = []
     for run in runs:
         result = ToolResult(run=run, optional=run.tool in optional)
-        for report in run.reports:
-            parsed = _parse(report, run, parsers, context)
+        # Taken from the list one by one: a decoded report is much larger than its findings.
+        run.reports.reverse()
+        while run.reports:
+            parsed = _parse(run.reports.pop(), run, parsers, context)
             if parsed is not None:
+                share(parsed.findings, pool)
                 result.parsed.append(parsed)
                 run.version = run.version or parsed.tool_version
         odd = sum(len(parsed.problems) for parsed in result.parsed)
@@ -40,7 +47,6 @@ def understand(
         for gap in (*run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)):
             if gap.fatal:
                 fail(run, gap.message)
-        run.reports = []
         results.append(result)
     return results
 

@@ -16,11 +16,12 @@ _MOST_TAGS = 20
 
 @dataclass(slots=True)
 class _Band:
-    """The results of one rule that GitHub shall show in one band."""
+    """The results of one rule that GitHub shall show in one band, and the rule's place."""
 
     severity: Severity
     finding: Finding
     score: float | None = None
+    place: tuple[str, int] = ("", 0)
 
 
 class RuleIndex:
@@ -31,29 +32,49 @@ class RuleIndex:
     """
 
     def __init__(self, findings: Iterator[Finding], *, first: int = 0) -> None:
-        bands: dict[str, dict[Severity, _Band]] = {}
+        # Nearly every rule has one band; the others of those that have more stand apart.
+        self._bands: dict[str, _Band] = {}
+        self._more: dict[str, list[_Band]] = {}
         for finding in findings:
-            by_severity = bands.get(finding.rule_id)
-            if by_severity is None:
-                by_severity = bands[finding.rule_id] = {}
-            band = by_severity.get(finding.severity)
+            band = self._band(finding)
             if band is None:
-                band = by_severity[finding.severity] = _Band(finding.severity, finding)
+                band = _Band(finding.severity, finding)
+                if self._bands.setdefault(finding.rule_id, band) is not band:
+                    self._more.setdefault(finding.rule_id, []).append(band)
             if finding.score is not None and (band.score is None or finding.score > band.score):
                 band.score = finding.score
-        self._places: dict[str, dict[Severity, tuple[str, int]]] = {}
-        self.rules: list[Any] = []
-        for rule_id, by_severity in bands.items():
-            places = self._places[rule_id] = {}
-            worst_first = sorted(by_severity.values(), key=lambda band: -band.severity.rank)
-            for number, band in enumerate(worst_first):
-                written = rule_id if number == 0 else f"{rule_id}/{band.severity.value}"
-                places[band.severity] = written, first + len(self.rules)
-                self.rules.append(_descriptor(written, band))
+        for index, (rule_id, number, band) in enumerate(self._ordered(), first):
+            written = rule_id if number == 0 else f"{rule_id}/{band.severity.value}"
+            band.place = written, index
 
     def place(self, finding: Finding) -> tuple[str, int]:
         """The rule id and rule index for a finding."""
-        return self._places[finding.rule_id][finding.severity]
+        band = self._band(finding)
+        assert band is not None
+        return band.place
+
+    def descriptors(self) -> Iterator[Any]:
+        """The rules as ``reportingDescriptor`` objects of sarif_om, made one by one."""
+        for _, _, band in self._ordered():
+            yield _descriptor(band.place[0], band)
+
+    def _band(self, finding: Finding) -> _Band | None:
+        band = self._bands.get(finding.rule_id)
+        if band is None or band.severity is finding.severity:
+            return band
+        others = self._more.get(finding.rule_id, ())
+        return next((b for b in others if b.severity is finding.severity), None)
+
+    def _ordered(self) -> Iterator[tuple[str, int, _Band]]:
+        """The bands of each rule, worst first, and the number of each."""
+        for rule_id, band in self._bands.items():
+            others = self._more.get(rule_id)
+            if others is None:
+                yield rule_id, 0, band
+            else:
+                worst_first = sorted([band, *others], key=lambda band: -band.severity.rank)
+                for number, each in enumerate(worst_first):
+                    yield rule_id, number, each
 
 
 def _descriptor(written: str, band: _Band) -> Any:

@@ -12,7 +12,7 @@ import orjson
 from secagg.finding import Finding
 from secagg.sarif.build import adopted_result, native_result
 from secagg.sarif.descriptors import RuleIndex
-from secagg.sarif.frames import adopted_frame, run_frame
+from secagg.sarif.frames import adopted_frame, run_frame, to_json
 from secagg.sarif.model import GroupedResult, SarifRun
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -24,9 +24,9 @@ _CHUNK = 1 << 18
 def write(out: BinaryIO, runs: Iterable[SarifRun], *, indent: bool = False) -> None:
     """Write one SARIF 2.1.0 log of ``runs`` to the binary file ``out``.
 
-    The memory it takes grows with the number of rules, not of results. A run whose findings
-    were read from several SARIF runs is written as that many, the second with ``2/`` after
-    its category, and so on: indices into a run's tables hold in that run only.
+    The memory it takes grows with the number of different rules, and not with their texts. A
+    run whose findings were read from several SARIF runs is written as that many, the second
+    with ``2/`` after its category, and so on: indices into a run's tables hold in that run only.
     """
     head = orjson.dumps({"$schema": SCHEMA, "version": "2.1.0"})[:-1]
     out.write(head + b',"runs":[')
@@ -42,21 +42,32 @@ def write(out: BinaryIO, runs: Iterable[SarifRun], *, indent: bool = False) -> N
 def _write_run(out: BinaryIO, run: SarifRun, indent: bool) -> None:
     if run.frame is None:
         rules = RuleIndex(_findings(run))
-        frame = run_frame(run, rules)
-        results = (native_result(item, rules) for item in run.findings)
-    else:
-        frame = adopted_frame(run, run.frame)
-        results = (adopted_result(item) for item in run.findings)
-        if "results" in run.frame and not any(True for _ in run.findings):
-            # The tool did not look for any (3.14.23): an empty list would say that it did.
-            out.write(_dump(frame, indent))
-            return
+        frame = run_frame(run)
+        # The rules come one by one as well, so what holds them is written last.
+        driver = frame.pop("tool")["driver"]
+        out.write(_dump(frame, indent)[:-1] + b',"tool":{"driver":')
+        out.write(_dump(driver, indent)[:-1] + b',"rules":[')
+        _write_list(out, map(to_json, rules.descriptors()), indent)
+        out.write(b']}},"results":[')
+        _write_list(out, (native_result(item, rules) for item in run.findings), indent)
+        out.write(b"]}")
+        return
+    frame = adopted_frame(run, run.frame)
+    if "results" in run.frame and not any(True for _ in run.findings):
+        # The tool did not look for any (3.14.23): an empty list would say that it did.
+        out.write(_dump(frame, indent))
+        return
     out.write(_dump(frame, indent)[:-1] + b',"results":[')
+    _write_list(out, map(adopted_result, run.findings), indent)
+    out.write(b"]}")
+
+
+def _write_list(out: BinaryIO, items: Iterable[Any], indent: bool) -> None:
     chunk: list[bytes] = []
     size = 0
     separator = b"\n" if indent else b""
-    for result in results:
-        data = _dump(result, indent)
+    for item in items:
+        data = _dump(item, indent)
         chunk += (separator, data)
         separator = b",\n" if indent else b","
         size += len(data)
@@ -64,7 +75,6 @@ def _write_run(out: BinaryIO, run: SarifRun, indent: bool) -> None:
             out.write(b"".join(chunk))
             chunk.clear()
             size = 0
-    chunk.append(b"]}")
     out.write(b"".join(chunk))
 
 

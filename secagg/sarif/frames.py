@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import attr
@@ -12,21 +13,23 @@ from secagg import __version__
 from secagg.redact import MASK
 from secagg.sarif.bag import VERSION as BAG_VERSION
 from secagg.sarif.conform import conform_run
-from secagg.sarif.descriptors import RuleIndex
 from secagg.sarif.model import Invocation, SarifRun
 from secagg.sarif.uris import ROOT_BASE, is_absolute
 
 
 def to_json(value: Any) -> Any:
     """A sarif_om object as JSON, without what has no value or the standard's default."""
-    if attr.has(type(value)):
-        return {
-            name: to_json(item)
-            for field_ in attr.fields(type(value))
-            if (item := getattr(value, field_.name)) is not None
-            and (name := field_.metadata["schema_property_name"])
-            and (item != _default(field_) or name == "executionSuccessful")
-        }
+    kind: Any = type(value)
+    if kind is str or kind is int or kind is float or kind is bool:
+        return value
+    members = _members(kind)
+    if members:
+        made = {}
+        for attribute, name, default in members:
+            item = getattr(value, attribute)
+            if item is not None and (item != default or name == "executionSuccessful"):
+                made[name] = to_json(item)
+        return made
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, Mapping):
@@ -34,18 +37,29 @@ def to_json(value: Any) -> Any:
     return value
 
 
+@cache
+def _members(kind: type) -> list[tuple[str, str, Any]]:
+    """The attributes of a class of sarif_om: each with its name in JSON and its default."""
+    if not attr.has(kind):
+        return []
+    return [
+        (field_.name, name, _default(field_))
+        for field_ in attr.fields(kind)
+        if (name := field_.metadata["schema_property_name"])
+    ]
+
+
 def _default(field_: Any) -> Any:
     default = field_.default
     return default.factory() if isinstance(default, attr.Factory) else default  # type: ignore[arg-type]
 
 
-def run_frame(run: SarifRun, rules: RuleIndex) -> dict[str, Any]:
-    """The run object of findings from native formats, without results."""
+def run_frame(run: SarifRun) -> dict[str, Any]:
+    """The run object of findings from native formats, without results and without rules."""
     driver = om.ToolComponent(
         name=run.tool,
         version=run.version,
         information_uri=run.information_uri,
-        rules=rules.rules,
     )
     converter = om.ToolComponent(name="secagg", version=__version__)
     base = om.ArtifactLocation(description=om.Message(text="The root of the checkout."))

@@ -17,6 +17,7 @@ from secagg.finding import (
     Suppression,
 )
 from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
+from secagg.jsonpieces import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem
 from secagg.sarif import producers, secrets
 from secagg.sarif.bag import from_bag
@@ -68,7 +69,7 @@ class RunReader:
     def read_into(self, parsed: ParsedReport) -> None:
         if self.results is None:
             return
-        if not isinstance(self.results, list):
+        if not is_list(self.results):
             where = f"runs[{self.index}].results"
             parsed.gaps.append(Gap(message=f"{where} is no list of results", fatal=True))
             return
@@ -114,7 +115,7 @@ class RunReader:
             said = message_text(result.get("message"), view.strings, view.shared)
             secrets.learn_literals(said, self.redactor)
             result = secrets.without_literals(result, self.redactor)
-        result = self.redactor.mask_json(result)
+        result, encoded = self.redactor.mask_encoded(result)
         message = message_text(result.get("message"), view.strings, view.shared)
         properties = result.get("properties")
         if not isinstance(properties, dict):
@@ -127,7 +128,11 @@ class RunReader:
         given = result.get("fingerprints")
         fingerprints = {**given, **(partial or _EMPTY)} if given else partial or _EMPTY
         if places and _is_absolute_place(locations[0]):
-            result = self.uris.relative(result)
+            result, encoded = self.uris.relative(result), None
+        if encoded is None:
+            origin = SarifOrigin(run=self.frame, result=result)
+        else:
+            origin = SarifOrigin(run=self.frame, encoded=encoded)
         finding = Finding(
             tool=self.tool,
             kind=kind,
@@ -141,7 +146,7 @@ class RunReader:
             rule=rule,
             cwes=self._cwes(result, properties, view),
             fingerprints=fingerprints,
-            sarif=SarifOrigin(run=self.frame, result=result),
+            sarif=origin,
             line_hash=_text(fingerprints.get(PRIMARY_LOCATION_LINE_HASH)),
         )
         if score is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -27,6 +28,7 @@ def is_absolute(uri: str) -> bool:
     return _ABSOLUTE.match(uri) is not None
 
 
+@lru_cache(maxsize=4096)
 def encode_path(path: str) -> str:
     """A path as Finding holds it, written as a URI reference (RFC 3986): percent-encoded."""
     if _SCHEME.match(path) and not _DRIVE.match(path):

@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from secagg.git import quiet_environment
+from secagg.jsonpieces import is_list
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.git import Repository, find_repository
@@ -143,7 +144,7 @@ class _GitleaksJob(ProgramJob):
 
     def _shape(self, tool_run: ToolRun) -> None:
         document = tool_run.reports[-1].document
-        if document is not None and not isinstance(document, list):
+        if document is not None and not is_list(document):
             raise Unusable("Gitleaks wrote something else than a list of findings")
 
     def say_what_was_not_used(self, tool_run: ToolRun) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from secagg.finding import Rating, Severity, Suppression
 from secagg.merge import Prefer, Preference, merge
+from secagg.merge.representative import represent
 from tests.merge.make import secret, vulnerability
 
 
@@ -86,3 +87,21 @@ def test_findings_given_are_not_changed() -> None:
     before = [repr(f) for f in findings]
     merge(findings)
     assert [repr(f) for f in findings] == before
+
+
+def test_the_representative_is_chosen_when_asked_for() -> None:
+    """Once, whoever asks; until then nothing is copied, and equality does not depend on it."""
+    members = [
+        vulnerability("trivy", "CVE-2024-1", severity=Severity.LOW),
+        vulnerability("snyk", "SNYK-1", "CVE-2024-1", severity=Severity.HIGH),
+    ]
+    (group,), (other,) = merge(members).groups, merge(members).groups
+    chosen = group.representative
+    assert chosen is group.representative
+    assert chosen == represent(group.members, Preference())
+    assert group.severity is Severity.HIGH
+    assert group == other and group.identity in repr(group)
+    own = vulnerability("trivy", "CVE-2024-2")
+    other.representative = own
+    assert other.representative is own
+    assert group != other and group != "a group"

@@ -64,6 +64,17 @@ def test_the_same_issue_in_two_projects_is_two_findings() -> None:
     assert parsed.merged == 0
 
 
+def test_a_project_that_comes_twice_is_one_project() -> None:
+    again = {**SNYK_ROW, "from": ["dashboard@1.0.0", "late@1.0.0", "lodash@4.17.4"]}
+    between = snyk(SNYK_ROW, displayTargetFile="b/package-lock.json")
+    parsed = read([snyk(SNYK_ROW), between, snyk(again)])
+    by_place = {f.location.uri: f.vulnerability for f in parsed.findings}
+    twice = by_place["package-lock.json"]
+    assert len(parsed.findings) == 2 and twice is not None
+    assert [len(path) for path in twice.dependency_paths] == [2, 3]
+    assert (parsed.reported, parsed.merged) == (3, 1)
+
+
 def test_an_odd_row_does_not_take_the_good_ones_along() -> None:
     bad = {**SNYK_ROW, "from": "dashboard"}
     parsed = read(snyk(bad, SNYK_ROW, {**SNYK_ROW, "id": None}, {**SNYK_ROW, "identifiers": None}))

@@ -8,6 +8,7 @@ with all its paths, and count as merged.
 from __future__ import annotations
 
 from secagg.errors import ReportError
+from secagg.jsonpieces import is_list
 from secagg.parsing import ParseContext, ParsedReport, RawReport
 from secagg_parsers.shapes import SURE, check_shape, is_sarif, sarif_drivers, shape_of
 from secagg_parsers.snyk.report import SnykReport
@@ -34,7 +35,7 @@ class SnykParser:
 
             return read_report(document, report_name=report.name, context=context, tool=self.tool)
         check_shape(report, self.tool)
-        projects = document if isinstance(document, list) else [document]
+        projects = document if is_list(document) else [document]
         if not projects or not any(isinstance(project, dict) for project in projects):
             raise ReportError(
                 "this is no report of snyk: it holds no project",

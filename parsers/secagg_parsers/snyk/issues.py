@@ -42,6 +42,8 @@ _REPEATED = (
     "exploitDetails",
     "publicationTime",
 )
+# So many issues are remembered: each holds all that its rows repeat.
+_MOST_KEPT = 4096
 _SOURCES = {"red hat": "redhat", "redhat": "redhat"}
 
 
@@ -156,6 +158,8 @@ class Issues:
         given = [get(key) for key in _REPEATED]
         issue = self._issues.get(rule_id)
         if issue is None or issue.given != given:
+            if len(self._issues) >= _MOST_KEPT:
+                self._issues.clear()
             issue = self._issues[rule_id] = self._understand(rule_id, row, given)
         return issue
 

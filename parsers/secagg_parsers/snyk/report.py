@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from secagg.errors import ReportError
 from secagg.finding import Finding
+from secagg.jsonpieces import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
-from secagg_parsers.fields import Entry, OddEntry, kind_of, mapping, objects, odd
+from secagg_parsers.fields import Entry, OddEntry, any_objects, kind_of, mapping, objects, odd
 from secagg_parsers.masking import Masker, reason
 from secagg_parsers.snyk.iac import iac_finding
 from secagg_parsers.snyk.issues import Issues
@@ -26,10 +28,12 @@ class SnykReport:
         self._parsed = ParsedReport(tool="snyk")
         self._mask = Masker(context.redactor)
         self._issues = Issues(self._mask)
-        self._rows: dict[_Key, tuple[Project, list[tuple[str, Entry]]]] = {}
+        # By project, then by issue.
+        self._rows: dict[_Key, dict[_Key, tuple[Project, list[tuple[str, Entry]]]]] = {}
 
-    def read(self, projects: list[Any], *, one: bool) -> ParsedReport:
+    def read(self, projects: Sequence[Any], *, one: bool) -> ParsedReport:
         failures: list[str] = []
+        ending = self._ending(projects)
         for index, entry in enumerate(projects):
             where = "" if one else f"[{index}]."
             if not isinstance(entry, dict):
@@ -47,6 +51,11 @@ class SnykReport:
                 odd(self._parsed, f"[{index}]", "the entry has no list of issues")
             else:
                 self._project(entry, where, None)
+            # A project's rows are only kept until its last entry: they may be very many.
+            for key in ending.get(index, ()):
+                self._merge(self._rows.pop(key, {}))
+        for issues in self._rows.values():
+            self._merge(issues)
         if failures and len(failures) == len(projects):
             raise ReportError(
                 failures[0],
@@ -54,12 +63,35 @@ class SnykReport:
                 hint="nothing was tested; run snyk there by hand to see why",
             )
         self._parsed.gaps += [Gap(message=failure, fatal=True) for failure in failures]
-        self._merge()
         return self._parsed
+
+    def _ending(self, projects: Sequence[Any]) -> dict[int, list[_Key]]:
+        """For each entry the projects that no later entry is about."""
+        last = {
+            key: index
+            for index, entry in enumerate(projects)
+            if isinstance(entry, dict)
+            for key in self._projects(entry, None)
+        }
+        ending: dict[int, list[_Key]] = {}
+        for key, index in last.items():
+            ending.setdefault(index, []).append(key)
+        return ending
+
+    def _projects(self, entry: Entry, image: str | None) -> Iterator[_Key]:
+        """The keys of an entry's project, and of those that lie in its image."""
+        try:
+            project = Project(self._report, self._context, self._mask, entry, image)
+        except OddEntry:
+            return
+        yield from (project.key, project.of_binaries().key)
+        if image is None:
+            for application in any_objects(entry, "applications"):
+                yield from self._projects(application, project.image or project.name or "image")
 
     def _failure(self, entry: Entry) -> str | None:
         """What went wrong, where Snyk prints its failure in the place of a project."""
-        if any(isinstance(entry.get(key), list) for key in _ISSUES):
+        if any(is_list(entry.get(key)) for key in _ISSUES):
             return None
         said = entry.get("error") or entry.get("errors") or entry.get("message")
         if isinstance(said, list) and said:
@@ -95,16 +127,17 @@ class SnykReport:
 
     def _row(self, place: str, project: Project, row: Entry) -> None:
         try:
-            key = (*project.key, *self._issues.key(row))
+            key = self._issues.key(row)
         except OddEntry as why:
             odd(self._parsed, place, why)
         else:
-            self._rows.setdefault(key, (project, []))[1].append((place, row))
+            issues = self._rows.setdefault(project.key, {})
+            issues.setdefault(key, (project, []))[1].append((place, row))
 
-    def _merge(self) -> None:
+    def _merge(self, issues: dict[_Key, tuple[Project, list[tuple[str, Entry]]]]) -> None:
         """One finding for each issue, package and version of a project; its rows are its paths."""
         parsed = self._parsed
-        for project, rows in self._rows.values():
+        for project, rows in issues.values():
             parsed.reported += len(rows)
             try:
                 finding = self._issues.finding(project, [row for _, row in rows])

@@ -7,6 +7,7 @@ configuration and layers' commands may hold raw secrets and are not taken over.
 from __future__ import annotations
 
 from secagg.errors import ReportError
+from secagg.jsonpieces import is_list
 from secagg.parsing import ParseContext, ParsedReport, RawReport
 from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 from secagg_parsers.trivy.report import TrivyReport
@@ -40,7 +41,7 @@ class TrivyParser:
         check_shape(report, self.tool)
         if document is None:
             document = []
-        if isinstance(document, list):
+        if is_list(document):
             document = {"Results": document}
         if not isinstance(document, dict):
             raise ReportError("this is no report of trivy", report=report.name, offset=0)

@@ -26,7 +26,7 @@ class TrivyReport:
         self._report = report
         self._context = context
         self._parsed = ParsedReport(tool="trivy")
-        self._results: list[tuple[str, Target, Entry]] = []
+        self._targets: list[tuple[Entry, str, dict[str, Target]]] = []
         mask = Masker(context.redactor)
         self._mask = mask
         self._secrets = Secrets(context, mask)
@@ -47,16 +47,22 @@ class TrivyReport:
                 Gap(message="there are no results: nothing was found, or nothing to look at")
             )
         self._artifact(document, "", None)
-        # Every secret must be known before the first text is masked.
-        for where, target, result in self._results:
-            self._secrets.learn(where, target, result)
-        for where, target, result in self._results:
-            self._result(where, target, result)
+        # Every secret must be known before the first text is masked, so this is the second way
+        # through the results; what is odd among them was counted on the first.
+        for artifact, where, targets in self._targets:
+            for place, result in objects(ParsedReport(tool="trivy"), artifact, "Results", where):
+                target = targets.get(place)
+                if target is not None:
+                    self._result(f"{place}.", target, result)
         self._without_details()
         return parsed
 
     def _artifact(self, document: Entry, where: str, resource: str | None) -> None:
-        """Note all results of one artifact: the report itself, or one resource of a cluster."""
+        """Note the targets of one artifact's results and learn their secrets.
+
+        An artifact is the report itself, or one resource of a cluster. The results are not
+        kept: those of a large report are decoded again when they are read.
+        """
         parsed = self._parsed
         try:
             self._systems(document, where)
@@ -76,13 +82,15 @@ class TrivyReport:
             kind=kind,
             resource=resource,
         )
+        targets: dict[str, Target] = {}
         for place, result in objects(parsed, document, "Results", where):
             try:
-                target = Target(artifact, result)
+                target = targets[place] = Target(artifact, result)
             except OddEntry as why:
                 odd(parsed, place, why)
             else:
-                self._results.append((f"{place}.", target, result))
+                self._secrets.learn(f"{place}.", target, result)
+        self._targets.append((document, where, targets))
 
     def _systems(self, document: Entry, where: str) -> None:
         """Note systems without support. A cluster's resource has metadata for each image."""

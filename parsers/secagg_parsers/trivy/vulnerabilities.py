@@ -26,6 +26,8 @@ from secagg_parsers.trivy.packages import PackageList, is_direct
 # Reports have held vulnerabilities of a package without an id; they are vulnerabilities still.
 UNNAMED = "unnamed-advisory"
 
+# So many advisories are remembered: each holds all that its entries repeat.
+_MOST_KEPT = 4096
 _LEVELS = {1: Severity.LOW, 2: Severity.MEDIUM, 3: Severity.HIGH, 4: Severity.CRITICAL}
 _CVSS = (("V40Score", "V40Vector"), ("V3Score", "V3Vector"), ("V2Score", "V2Vector"))
 # What Trivy repeats with each package that an advisory touches.
@@ -158,6 +160,8 @@ class Vulnerabilities:
         given = [get(key) for key in _REPEATED]
         advisory = self._advisories.get(rule_id)
         if advisory is None or advisory.given != given:
+            if len(self._advisories) >= _MOST_KEPT:
+                self._advisories.clear()
             advisory = self._advisories[rule_id] = self._understand(rule_id, entry, given)
         return advisory
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secagg.errors import ReportError
+from secagg.jsonpieces import is_list
 from secagg.jsontext import loads, offset_in, to_utf8
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg_parsers.fields import Entry, kind_of, odd
@@ -27,7 +28,7 @@ def entries_of(
     entries: list[tuple[str, Entry]] = []
     if report.error is None:
         document = report.document
-        items = document if isinstance(document, list) else [document]
+        items = document if is_list(document) else [document]
         for index, item in enumerate(items):
             _sort(f"[{index}]" if items is document else "line 1", item, entries, context, parsed)
         if not items or entries or parsed.reported or is_log_line(document):

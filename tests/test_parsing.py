@@ -1,0 +1,73 @@
+"""What a raw report says of itself, and what findings of one report share."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from secagg import parsing
+from secagg.errors import ReportError
+from secagg.finding import Finding, Kind, Package, Rule, SarifOrigin, Severity
+from secagg.jsontext import loads
+from secagg.parsing import RawReport
+from secagg.sharing import share
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"a":1}\n{"b":2}\n{"c":3}\n', b'{"a":1}\r\n  {"b":2}\r\n', b"[1]\n[2]\n", b'{"a":1}\n\n{'],
+)
+def test_json_lines_are_refused_like_any_other_text(
+    text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parsing, "SMALLEST", 1)
+    with pytest.raises(ReportError) as expected:
+        loads(text, report="r")
+    error = RawReport(name="r", data=text).error
+    assert error is not None
+    assert (error.message, error.offset) == (expected.value.message, expected.value.offset)
+    # A traceback would keep the report in memory for as long as the error lives.
+    assert error.__traceback__ is None
+
+
+def test_a_value_over_two_lines_is_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "SMALLEST", 1)
+    assert RawReport(name="r", data=b'{"a":\n1}\n').document == {"a": 1}
+    assert RawReport(name="r", data=b'\n{"a":1}\n').document == {"a": 1}
+
+
+def made(number: int) -> Finding:
+    """A finding whose texts are objects of its own."""
+    text = json.loads(json.dumps(["a title", "1.2.3", "CWE-79", "a rule"]))
+    return Finding(
+        tool="trivy",
+        kind=Kind.VULNERABILITY,
+        rule_id=f"CVE-2024-{number}",
+        severity=Severity.HIGH,
+        title=text[0],
+        cwes=(text[2],),
+        package=Package(type="npm", name="x", version=text[1]),
+        rule=Rule(id=text[3]),
+    )
+
+
+def test_findings_share_the_texts_that_are_equal() -> None:
+    findings, same = [made(1), made(2)], [made(1), made(2)]
+    share(findings, {})
+    one, other = findings
+    assert one.title is other.title and one.cwes is other.cwes
+    assert one.package is not None and other.package is not None
+    assert one.package.version is other.package.version
+    assert findings == same
+
+
+def test_a_sarif_result_is_decoded_as_it_was() -> None:
+    deep: object = "x"
+    for _ in range(300):
+        deep = [deep]
+    for result in ({"message": {"text": "\u00e9"}}, {"a": deep}, {"n": 1 << 70}, {"s": "\ud800"}):
+        origin = SarifOrigin(run={}, result=result)
+        assert origin.result == result
+        origin.result = {"other": 1}
+        assert origin.result == {"other": 1}
