@@ -32,6 +32,8 @@ class Judgement:
     ``severity`` is what it counted as (an unknown one counts as the policy says). ``exception``
     is the one in force that took it out of the count; ``lapsed`` are those that cover it and are
     worth nothing any more. ``due`` is the day (UTC) by which its maximum age wants it fixed.
+    ``unknown`` are the keys of ``rule`` that nobody could answer: the stricter answer was taken.
+    ``overdue`` is set where it is past due, or where nobody knows when it was first seen.
     """
 
     group: Group
@@ -43,6 +45,8 @@ class Judgement:
     exception: PolicyException | None = None
     lapsed: Sequence[PolicyException] = ()
     due: datetime.date | None = None
+    unknown: Sequence[str] = ()
+    overdue: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

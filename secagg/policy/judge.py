@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
-from secagg.finding import Severity
-from secagg.merge.groups import Group, MergedSet
+from secagg.merge.groups import MergedSet
+from secagg.policy import reasons
+from secagg.policy.ages import age_failures, age_notes, apply_ages
 from secagg.policy.decision import Action, Decision, Judgement, Verdict
-from secagg.policy.exception import Exceptions
-from secagg.policy.facts import Facts
-from secagg.policy.model import Match, Policy
+from secagg.policy.exception import Exceptions, NoExceptions, PolicyException, Standing
+from secagg.policy.facts import NO_FACTS, Facts
+from secagg.policy.gaps import ToolOutcome, gap_notes, gaps
+from secagg.policy.limits import apply_limits
+from secagg.policy.match import CompiledRule, compile_rules
+from secagg.policy.model import Policy
+from secagg.policy.subject import Subject, counted_severity, known_tools
 
-# So many findings are named in a sentence; the table has them all.
-_NAMED = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolOutcome:
-    """What a policy needs to know of a tool run: ``status`` as in ``summary.json``."""
-
-    tool: str
-    component: str
-    status: str
-    optional: bool = False
-    reason: str | None = None
-    hint: str | None = None
+_RANK = {Action.FAIL: 2, Action.WARN: 1, Action.IGNORE: 0}
 
 
 def judge(
@@ -45,93 +36,109 @@ def judge(
     A tool run that failed and is not optional makes the verdict INCOMPLETE, as does a scan in
     which nothing completed: neither can vouch for what was not found.
     """
-    judgements = [_judge_group(policy, group) for group in merged.groups]
-    gaps = _gaps(runs)
-    failures = _failures(judgements)
-    verdict = Verdict.INCOMPLETE if gaps else Verdict.FAIL if failures else Verdict.PASS
+    today = today or datetime.datetime.now(datetime.UTC).date()
+    known = facts or {}
+    rules, tools = compile_rules(policy.rules), known_tools(policy)
+    judgements = [
+        take(
+            rules,
+            Subject(
+                group,
+                counted_severity(policy, group, tools),
+                known.get(group.identity, NO_FACTS),
+                today,
+            ),
+        )
+        for group in merged.groups
+    ]
+    excepted = exceptions or NoExceptions()
+    unused = _apply_exceptions(excepted, judgements, today)
+    beyond = apply_limits(policy.rules, judgements)
+    apply_ages(policy, judgements, today)
+    incomplete = gaps(runs, policy.optional_tools)
+    failures = [
+        *reasons.rule_failures(policy, judgements, beyond),
+        *age_failures(policy, judgements, today),
+        *reasons.lapsed_failures(judgements),
+    ]
+    verdict = Verdict.INCOMPLETE if incomplete else Verdict.FAIL if failures else Verdict.PASS
     return Decision(
         policy=policy.name,
         verdict=verdict,
-        reasons=[*gaps, *failures],
+        reasons=[*incomplete, *failures],
         judgements=judgements,
-        gaps=gaps,
+        gaps=incomplete,
         failures=failures,
+        notes=[
+            *gap_notes(runs, policy.optional_tools),
+            *reasons.unknown_notes(judgements),
+            *reasons.unknown_tool_notes(judgements, tools),
+            *reasons.limit_notes(policy, judgements, beyond),
+            *age_notes(policy, judgements, today),
+            *reasons.lapsed_notes(judgements),
+            *reasons.unused_notes(unused),
+        ],
+        lapsed=_each_once(e for j in judgements for e in j.lapsed),
+        unused=unused,
         today=today,
     )
 
 
-def _judge_group(policy: Policy, group: Group) -> Judgement:
-    severity = group.severity
-    if not group.representative.severity_known:
-        severity = max(severity, policy.unknown_severity, key=lambda s: s.rank)
-    for rule in policy.rules:
-        if _matches(rule.match, group, severity):
-            return Judgement(
-                group=group, action=rule.action, rule=rule.name, why=rule.why, severity=severity
-            )
-    return Judgement(group=group, action=Action.IGNORE, severity=severity)
+def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
+    """The judgement of the first rule that matches; of none, nothing is wanted.
 
-
-def _matches(match: Match, group: Group, severity: Severity) -> bool:
-    return (
-        (not match.kind or group.representative.kind in match.kind)
-        and (not match.severity or severity in match.severity)
-        and (not match.tool or any(tool in match.tool for tool in group.tools))
+    Where a rule's answer is not known both answers are tried, and the stricter holds: the
+    rule's own action, or what the rules after it say.
+    """
+    best: tuple[tuple[int, bool], CompiledRule, bool] | None = None
+    for compiled in rules:
+        answer = compiled.matcher.ask(subject)
+        # A rule that ignores must be sure of it.
+        if answer is False or (answer is None and compiled.rule.action is Action.IGNORE):
+            continue
+        strictness = _strictness(compiled)
+        if best is None or strictness > best[0]:
+            best = (strictness, compiled, answer is None)
+        if answer is True:
+            break
+    judgement = Judgement(
+        group=subject.group,
+        action=Action.IGNORE,
+        severity=subject.severity,
+        facts=subject.facts,
     )
+    if best is not None:
+        _, compiled, unknown = best
+        judgement.action = compiled.rule.action
+        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
+        if unknown:
+            judgement.unknown = tuple(compiled.matcher.unknown(subject))
+    return judgement
 
 
-def _gaps(runs: Sequence[ToolOutcome]) -> list[str]:
-    sentences = []
-    for run in runs:
-        if run.status == "failed" and not run.optional:
-            place = "" if run.component == "." else f" in {run.component}"
-            hint = f" ({run.hint})" if run.hint else ""
-            sentences.append(f"{run.tool}{place} did not complete: {run.reason}{hint}")
-    if not any(run.status == "complete" for run in runs) and not sentences:
-        sentences.append("no tool completed: nothing vouches for this repository")
-    return sentences
+def _strictness(compiled: CompiledRule) -> tuple[int, bool]:
+    return _RANK[compiled.rule.action], compiled.rule.limit is None
 
 
-def _failures(judgements: Sequence[Judgement]) -> list[str]:
-    """A sentence for each rule that failed something: how many, why, and the worst by name."""
-    failing: dict[tuple[str | None, str | None], list[Group]] = {}
+def _apply_exceptions(
+    exceptions: Exceptions, judgements: Sequence[Judgement], today: datetime.date
+) -> list[PolicyException]:
+    """Take out what an exception in force covers, note the lapsed; the unused are returned."""
+    used: set[int] = set()
     for judgement in judgements:
-        if judgement.action is Action.FAIL:
-            failing.setdefault((judgement.rule, judgement.why), []).append(judgement.group)
-    sentences = []
-    for (rule, why), groups in sorted(failing.items(), key=lambda item: _worst(item[1])):
-        count = f"{len(groups)} finding" + ("" if len(groups) == 1 else "s")
-        named = [_named(group) for group in sorted(groups, key=_badness)[:_NAMED]]
-        rest = len(groups) - len(named)
-        worst = ", ".join(named) + (f" and {rest} more" if rest else "")
-        sentences.append(f"{count} by rule {rule}: {why} Worst: {worst}.")
-    return sentences
+        covering = exceptions.covering(judgement.group)
+        if not covering:
+            continue
+        used.update(map(id, covering))
+        standing = [(e, e.standing(today)) for e in covering]
+        judgement.lapsed = tuple(e for e, s in standing if s is not Standing.IN_FORCE)
+        judgement.exception = next((e for e, s in standing if s is Standing.IN_FORCE), None)
+        if judgement.exception is not None:
+            judgement.action = Action.IGNORE
+    # An exception may be made anew on each call: it is known again by its value too.
+    named = {e for j in judgements for e in (*j.lapsed, j.exception) if e is not None}
+    return [e for e in exceptions.all() if id(e) not in used and e not in named]
 
 
-def _worst(groups: Sequence[Group]) -> tuple[int, float, str, int, str]:
-    return min(_badness(group) for group in groups)
-
-
-def _badness(group: Group) -> tuple[int, float, str, int, str]:
-    """Worst first, then by place."""
-    finding = group.representative
-    place = finding.location
-    return (
-        -finding.severity.rank,
-        -(finding.score or 0.0),
-        place.uri or "",
-        place.start_line or 0,
-        group.identity,
-    )
-
-
-def _named(group: Group) -> str:
-    """A finding in a few words: rule, package, place."""
-    finding = group.representative
-    package, place = finding.package, finding.location
-    what = finding.rule_id
-    if package is not None:
-        what += f" in {package.name} {package.version or ''}".rstrip()
-    where = place.uri or place.image or place.logical
-    line = f":{place.start_line}" if place.uri and place.start_line else ""
-    return f"{what} ({where}{line})" if where else what
+def _each_once(exceptions: Iterable[PolicyException]) -> list[PolicyException]:
+    return list(dict.fromkeys(exceptions))

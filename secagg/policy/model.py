@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
+import re
+from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from secagg.errors import ConfigError
 from secagg.finding import Kind, Severity
 from secagg.policy.decision import Action
-from secagg.yamltext import load_model
+from secagg.policy.notation import Days, OneOrMany, ScoreRange, SeverityBand
+
+_CWE = re.compile(r"(?:CWE-?)?0*(\d+)", re.IGNORECASE)
+
+
+class Baseline(StrEnum):
+    """How a finding stands to the baseline, as far as a rule cares."""
+
+    NEW = "new"
+    EXISTING = "existing"
+
+
+class Dependency(StrEnum):
+    """Whether the project names a package itself or gets it through another."""
+
+    DIRECT = "direct"
+    TRANSITIVE = "transitive"
+
+
+class Scope(StrEnum):
+    """What a dependency is needed for."""
+
+    RUNTIME = "runtime"
+    DEV = "dev"
+
+
+def _cwe(value: object) -> str:
+    match = _CWE.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError(f"{value!r} is no CWE such as CWE-79")
+    return f"CWE-{match[1]}"
+
+
+Cwe = Annotated[str, BeforeValidator(_cwe, json_schema_input_type=str | int)]
 
 
 class Match(BaseModel):
@@ -18,9 +51,56 @@ class Match(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: list[Kind] = Field(default_factory=list)
-    severity: list[Severity] = Field(default_factory=list)
-    tool: list[str] = Field(default_factory=list)
+    kind: OneOrMany[Kind] | None = Field(default=None, min_length=1)
+    severity: SeverityBand | None = Field(
+        default=None, min_length=1, description="a severity, a list of them, or a band: high.."
+    )
+    severity_known: bool | None = Field(
+        default=None, description="false: findings whose severity no tool gave"
+    )
+    score: ScoreRange | None = Field(default=None, description="CVSS scores: 7.0..8.9, or 9.0..")
+    tool: OneOrMany[str] | None = Field(default=None, min_length=1, description="globs")
+    rule: OneOrMany[str] | None = Field(
+        default=None, min_length=1, description="globs of the tools' own rule ids"
+    )
+    advisory: OneOrMany[str] | None = Field(
+        default=None, min_length=1, description="globs of CVE, GHSA or other advisory ids"
+    )
+    cwe: OneOrMany[Cwe] | None = Field(default=None, min_length=1)
+    package: OneOrMany[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="globs of purls (pkg:npm/lodash) or of names; versions do not count",
+    )
+    path: OneOrMany[str] | None = Field(
+        default=None, min_length=1, description="patterns as in .gitignore, from the root"
+    )
+    component: OneOrMany[str] | None = Field(
+        default=None, min_length=1, description="globs of component directories; . is the root"
+    )
+    fix_available: bool | None = None
+    dependency: Dependency | None = None
+    scope: Scope | None = None
+    verified: bool | None = Field(
+        default=None, description="whether the issuing service accepted the secret"
+    )
+    in_history_only: bool | None = Field(
+        default=None, description="secrets that stand in commits, not in the work tree"
+    )
+    epss_at_least: float | None = Field(default=None, ge=0.0, le=1.0)
+    in_kev: bool | None = Field(default=None, description="known to be exploited, by CISA's list")
+    age_at_least: Days | None = Field(default=None, description="since first seen: 30d, 2w")
+    baseline: Baseline | None = None
+    in_diff: bool | None = Field(
+        default=None, description="whether the change touches its lines or its manifest"
+    )
+    owner: OneOrMany[str] | None = Field(
+        default=None, min_length=1, description="globs of owners as CODEOWNERS writes them"
+    )
+    any: list[Match] | None = Field(
+        default=None, min_length=1, description="at least one of these holds"
+    )
+    not_: Match | None = Field(default=None, alias="not", description="this does not hold")
 
 
 class PolicyRule(BaseModel):
@@ -28,10 +108,21 @@ class PolicyRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str
+    name: str = Field(min_length=1)
     match: Match = Field(default_factory=Match)
     action: Action
+    limit: int | None = Field(
+        default=None, ge=0, description="so many findings are tolerated; one more fails them all"
+    )
     why: str | None = None
+
+
+class ExceptionRules(BaseModel):
+    """What an exception must be to be honoured."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_days: Days = Field(default=90, description="the longest time from created to expires")
 
 
 class Policy(BaseModel):
@@ -39,32 +130,31 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str
+    name: str = Field(min_length=1)
     description: str = ""
-    unknown_severity: Severity = Field(
-        default=Severity.HIGH, description="how a finding counts whose severity nobody gave"
+    extends: str | None = Field(
+        default=None, description="a built-in policy, or a file relative to this one"
     )
-    rules: list[PolicyRule]
-
-
-def built_in() -> list[str]:
-    """The names of the built-in policies."""
-    files = resources.files("secagg_policies").iterdir()
-    return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
-
-
-def load(name_or_path: str) -> Policy:
-    """A built-in policy by name, else the file at that path.
-
-    Raises :class:`ConfigError` where it does not exist or cannot be used.
-    """
-    if name_or_path in built_in():
-        text = (resources.files("secagg_policies") / f"{name_or_path}.yaml").read_text("utf-8")
-        return load_model(text, Policy, name=f"policy {name_or_path}")
-    path = Path(name_or_path)
-    if not path.is_file():
-        raise ConfigError(
-            f"no policy {name_or_path!r}",
-            hint="a file, or one of the built-in ones: " + ", ".join(built_in()),
-        )
-    return load_model(path, Policy, name=name_or_path)
+    remove: OneOrMany[str] = Field(
+        default_factory=list, description="names of rules of the extended policy to leave out"
+    )
+    unknown_severity: Severity = Field(
+        default=Severity.HIGH,
+        description="how a finding counts, at the least, whose severity nobody gave",
+    )
+    unknown_tool: Severity = Field(
+        default=Severity.HIGH,
+        description="how a finding counts, at the least, that only unknown tools report",
+    )
+    known_tools: OneOrMany[str] = Field(
+        default_factory=list, description="tools known besides secagg's own, as the reports name it"
+    )
+    optional_tools: OneOrMany[str] = Field(
+        default_factory=list, description="tools whose failure does not make a scan incomplete"
+    )
+    max_age: dict[Severity, Days] = Field(
+        default_factory=dict, description="days from first seen to fixed, by severity"
+    )
+    due_soon: Days = Field(default=3, description="so many days before it is due, a note says so")
+    exceptions: ExceptionRules = Field(default_factory=ExceptionRules)
+    rules: list[PolicyRule] = Field(default_factory=list)

@@ -1,0 +1,315 @@
+"""The keys of ``match``: each compiled once to a question that a subject answers.
+
+An answer is yes, no, or ``None`` where nobody knows. A key that is about something else (EPSS
+of a secret) answers no. Where the members of a group differ (two tools, a rule for one), the
+answer is ``None`` too: the whole group is neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from secagg.components import ROOT
+from secagg.finding import Kind, Severity, Vulnerability
+from secagg.policy import globs
+from secagg.policy.facts import BaselineState
+from secagg.policy.model import Baseline, Dependency, Match, Scope
+from secagg.policy.notation import ScoreRange
+from secagg.policy.subject import Subject, days_known
+
+Answer = bool | None
+Ask = Callable[[Subject], Answer]
+_BANDS = {
+    Severity.CRITICAL: (9.0, 10.0),
+    Severity.HIGH: (7.0, 8.9),
+    Severity.MEDIUM: (4.0, 6.9),
+    Severity.LOW: (0.1, 3.9),
+    Severity.NONE: (0.0, 0.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One key of a rule: what it asks, what it wants to hear, and what the subject is."""
+
+    key: str
+    wanted: str
+    ask: Ask
+    actual: Callable[[Subject], str]
+
+
+def questions(match: Match) -> list[Question]:
+    """The questions of ``match``, in the order in which its keys are documented."""
+    return [
+        Question(key, _words(getattr(match, key)), make(getattr(match, key)), _ACTUAL[key])
+        for key, make in _MAKERS.items()
+        if getattr(match, key) is not None
+    ]
+
+
+def _words(value: Any) -> str:
+    """What a rule wants, in words."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        words = [str(item) for item in value]
+        return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+    return str(value)
+
+
+def _of_all(answers: Iterable[bool]) -> Answer:
+    """Yes if all say so, no if none does, ``None`` where they differ or nobody speaks."""
+    said = set(answers)
+    return said.pop() if len(said) == 1 else None
+
+
+def _is(value: bool | None, wanted: bool) -> Answer:
+    return None if value is None else value is wanted
+
+
+def _kind(wanted: list[Kind]) -> Ask:
+    return lambda s: s.finding.kind in wanted
+
+
+def _severity(wanted: list[Severity]) -> Ask:
+    return lambda s: s.severity in wanted
+
+
+def _severity_known(wanted: bool) -> Ask:
+    return lambda s: s.finding.severity_known is wanted
+
+
+def _score(wanted: ScoreRange) -> Ask:
+    def ask(s: Subject) -> Answer:
+        least, most = score_bounds(s)
+        if wanted.least <= least and most <= wanted.most:
+            return True
+        return None if least <= wanted.most and wanted.least <= most else False
+
+    return ask
+
+
+def score_bounds(s: Subject) -> tuple[float, float]:
+    """The score, twice; without one, the lowest and highest of the severity's band."""
+    score = s.finding.score
+    return _BANDS[s.severity] if score is None else (score, score)
+
+
+def _tool(wanted: list[str]) -> Ask:
+    matches = globs.names(wanted)
+    return lambda s: _of_all(matches(member.tool) for member in s.group.members)
+
+
+def _rule(wanted: list[str]) -> Ask:
+    matches = globs.names(wanted)
+    return lambda s: _of_all(matches(member.rule_id) for member in s.group.members)
+
+
+def _advisory(wanted: list[str]) -> Ask:
+    matches = globs.names(wanted)
+    return lambda s: any(map(matches, advisories(s)))
+
+
+def advisories(s: Subject) -> tuple[str, ...]:
+    """Every advisory id of a vulnerability; of anything else none."""
+    known = s.finding.vulnerability
+    if known is None:
+        return (s.finding.rule_id,) if s.finding.kind is Kind.VULNERABILITY else ()
+    return known.aliases or (s.finding.rule_id,)
+
+
+def _cwe(wanted: list[str]) -> Ask:
+    return lambda s: any(cwe.upper() in wanted for cwe in s.finding.cwes)
+
+
+def _package(wanted: list[str]) -> Ask:
+    matches = globs.packages(wanted)
+    return lambda s: s.finding.package is not None and matches(s.finding.package)
+
+
+def _path(wanted: list[str]) -> Ask:
+    matches = globs.paths(wanted)
+
+    def ask(s: Subject) -> Answer:
+        uris = {m.location.uri for m in s.group.members}
+        return _of_all(uri is not None and matches(uri) for uri in uris)
+
+    return ask
+
+
+def _component(wanted: list[str]) -> Ask:
+    matches = globs.names(wanted)
+    return lambda s: matches(s.finding.component or ROOT)
+
+
+def _of_vulnerability(ask: Callable[[Subject, Vulnerability], Answer]) -> Ask:
+    """A question for vulnerabilities; all else answers no."""
+
+    def wrapped(s: Subject) -> Answer:
+        if s.finding.kind is not Kind.VULNERABILITY:
+            return False
+        return ask(s, s.finding.vulnerability or Vulnerability())
+
+    return wrapped
+
+
+def _fix_available(wanted: bool) -> Ask:
+    return _of_vulnerability(lambda s, v: bool(v.fixed_versions) is wanted)
+
+
+def _dependency(wanted: Dependency) -> Ask:
+    return _of_vulnerability(lambda s, v: _is(v.direct, wanted is Dependency.DIRECT))
+
+
+def _scope(wanted: Scope) -> Ask:
+    return _of_vulnerability(lambda s, v: None if v.scope is None else v.scope == wanted.value)
+
+
+def _verified(wanted: bool) -> Ask:
+    return lambda s: False if s.finding.secret is None else _is(s.finding.secret.verified, wanted)
+
+
+def _in_history_only(wanted: bool) -> Ask:
+    return lambda s: s.finding.secret is not None and s.finding.secret.in_history is wanted
+
+
+def _epss_at_least(wanted: float) -> Ask:
+    def ask(s: Subject, v: Vulnerability) -> Answer:
+        epss = epss_of(s, v)
+        return None if epss is None else epss >= wanted
+
+    return _of_vulnerability(ask)
+
+
+def epss_of(s: Subject, v: Vulnerability) -> float | None:
+    """The probability by the list that was read, else by the scanner."""
+    return s.facts.epss if s.facts.epss is not None else v.epss
+
+
+def _in_kev(wanted: bool) -> Ask:
+    return _of_vulnerability(lambda s, v: _is(kev_of(s, v), wanted))
+
+
+def kev_of(s: Subject, v: Vulnerability) -> bool | None:
+    """True if the list or the scanner says so, None if neither says anything."""
+    if s.facts.kev is None:
+        return v.kev
+    return bool(s.facts.kev or v.kev)
+
+
+def _age_at_least(wanted: int) -> Ask:
+    def ask(s: Subject) -> Answer:
+        age = days_known(s.facts, s.today)
+        return None if age is None else age >= wanted
+
+    return ask
+
+
+def _baseline(wanted: Baseline) -> Ask:
+    def ask(s: Subject) -> Answer:
+        state = s.facts.baseline
+        return None if state is None else (state is BaselineState.NEW) is (wanted is Baseline.NEW)
+
+    return ask
+
+
+def _in_diff(wanted: bool) -> Ask:
+    return lambda s: _is(s.facts.in_diff, wanted)
+
+
+def _owner(wanted: list[str]) -> Ask:
+    matches = globs.names(wanted)
+    return lambda s: any(map(matches, s.facts.owners))
+
+
+_MAKERS: Mapping[str, Callable[[Any], Ask]] = {
+    "kind": _kind,
+    "severity": _severity,
+    "severity_known": _severity_known,
+    "score": _score,
+    "tool": _tool,
+    "rule": _rule,
+    "advisory": _advisory,
+    "cwe": _cwe,
+    "package": _package,
+    "path": _path,
+    "component": _component,
+    "fix_available": _fix_available,
+    "dependency": _dependency,
+    "scope": _scope,
+    "verified": _verified,
+    "in_history_only": _in_history_only,
+    "epss_at_least": _epss_at_least,
+    "in_kev": _in_kev,
+    "age_at_least": _age_at_least,
+    "baseline": _baseline,
+    "in_diff": _in_diff,
+    "owner": _owner,
+}
+
+
+def _said(value: object) -> str:
+    if value is None:
+        return "not known"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _each(values: Iterable[object]) -> str:
+    return ", ".join(sorted({str(value) for value in values if value is not None})) or "none"
+
+
+def _vulnerable(say: Callable[[Subject, Vulnerability], object]) -> Callable[[Subject], str]:
+    def actual(s: Subject) -> str:
+        if s.finding.kind is not Kind.VULNERABILITY:
+            return "nothing that a finding of this kind has"
+        return _said(say(s, s.finding.vulnerability or Vulnerability()))
+
+    return actual
+
+
+def _secret(say: Callable[[Any], object]) -> Callable[[Subject], str]:
+    return lambda s: (
+        "nothing that a finding of this kind has"
+        if s.finding.secret is None
+        else _said(say(s.finding.secret))
+    )
+
+
+def _score_words(s: Subject) -> str:
+    least, most = score_bounds(s)
+    return str(least) if least == most else f"not given, within {least} to {most} by its severity"
+
+
+def _age_words(s: Subject) -> str:
+    age = days_known(s.facts, s.today)
+    return "not known" if age is None else f"{age} day" + ("" if age == 1 else "s")
+
+
+_ACTUAL: Mapping[str, Callable[[Subject], str]] = {
+    "kind": lambda s: s.finding.kind.value,
+    "severity": lambda s: s.severity.value,
+    "severity_known": lambda s: _said(s.finding.severity_known),
+    "score": _score_words,
+    "tool": lambda s: _each(s.group.tools),
+    "rule": lambda s: _each(m.rule_id for m in s.group.members),
+    "advisory": lambda s: _each(advisories(s)),
+    "cwe": lambda s: _each(s.finding.cwes),
+    "package": lambda s: _said(s.finding.package.name) if s.finding.package else "none",
+    "path": lambda s: _each(m.location.uri for m in s.group.members),
+    "component": lambda s: s.finding.component or ROOT,
+    "fix_available": _vulnerable(lambda s, v: bool(v.fixed_versions)),
+    "dependency": _vulnerable(
+        lambda s, v: v.direct if v.direct is None else "direct" if v.direct else "transitive"
+    ),
+    "scope": _vulnerable(lambda s, v: v.scope),
+    "verified": _secret(lambda secret: secret.verified),
+    "in_history_only": _secret(lambda secret: secret.in_history),
+    "epss_at_least": _vulnerable(epss_of),
+    "in_kev": _vulnerable(kev_of),
+    "age_at_least": _age_words,
+    "baseline": lambda s: _said(s.facts.baseline),
+    "in_diff": lambda s: _said(s.facts.in_diff),
+    "owner": lambda s: _each(s.facts.owners),
+}

@@ -1,0 +1,110 @@
+"""How policy files write things: one or many, bands (``high..critical``), days (``30d``)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from secagg.finding import Severity
+
+_Item = TypeVar("_Item")
+_DAYS = re.compile(r"(\d+)\s*([dw])")
+
+
+def _one_or_many(value: object) -> object:
+    """A list as it is, anything else as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+OneOrMany = Annotated[
+    list[_Item], BeforeValidator(_one_or_many, json_schema_input_type=list[_Item] | _Item)
+]
+
+
+def severities(value: object) -> list[Severity]:
+    """The severities of ``high``, ``[critical, high]``, ``high..critical``, ``high..``.
+
+    A band goes from the lower end to the higher one and holds both; either may be left out.
+    Raises ``ValueError`` for a word that is no severity and for a band that holds nothing.
+    """
+    if isinstance(value, list):
+        chosen = {severity for item in value for severity in severities(item)}
+        return [severity for severity in Severity if severity in chosen]
+    low, dots, high = str(value).partition("..")
+    if not dots:
+        return [_severity(low)]
+    least = _severity(low) if low else Severity.NONE
+    most = _severity(high) if high else Severity.CRITICAL
+    if least.rank > most.rank:
+        raise ValueError(f"the band {value} holds nothing: write it {high}..{low}")
+    return [severity for severity in Severity if least.rank <= severity.rank <= most.rank]
+
+
+def _severity(word: str) -> Severity:
+    try:
+        return Severity(word.strip())
+    except ValueError:
+        known = ", ".join(Severity)
+        raise ValueError(f"{word!r} is no severity ({known}), nor a band such as high..") from None
+
+
+SeverityBand = Annotated[
+    list[Severity], BeforeValidator(severities, json_schema_input_type=list[str] | str)
+]
+
+
+def days(value: object) -> int:
+    """A number of days from ``30d``, ``2w`` or a whole number. Raises ``ValueError`` otherwise."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return int(value)
+    match = _DAYS.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError("a number of days is written 30d or 2w")
+    return int(match[1]) * (7 if match[2] == "w" else 1)
+
+
+Days = Annotated[int, BeforeValidator(days, json_schema_input_type=str | int)]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRange:
+    """Scores from ``least`` to ``most``, both included (0.0 to 10.0)."""
+
+    least: float
+    most: float
+
+    @classmethod
+    def parse(cls, value: object) -> ScoreRange:
+        """``7.0..8.9``, ``7.0..``, ``..3.9`` or one score. Raises ``ValueError`` otherwise."""
+        if isinstance(value, ScoreRange):
+            return value
+        low, dots, high = str(value).partition("..")
+        try:
+            least = float(low) if low else 0.0
+            most = (float(high) if high else 10.0) if dots else float(low)
+        except ValueError:
+            raise ValueError(f"{value!r} is no range of scores such as 7.0..8.9 or 9.0..") from None
+        if least > most:
+            raise ValueError(f"the range {value} holds nothing: write it {high}..{low}")
+        if not (least >= 0.0 and most <= 10.0):
+            raise ValueError(f"{value} is outside of the scores, which go from 0.0 to 10.0")
+        return cls(least, most)
+
+    def __str__(self) -> str:
+        return f"{self.least:.1f}..{self.most:.1f}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls.parse, serialization=core_schema.to_string_ser_schema()
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, {"type": "number"}]}
