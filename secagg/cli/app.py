@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from secagg import __version__
+from secagg.cli.db import db_app
 from secagg.cli.merge import merge_app
 from secagg.cli.options import (
     ColourOption,
@@ -29,6 +30,7 @@ from secagg.cli.options import (
     ViewName,
     ViewOption,
 )
+from secagg.cli.triage import triage
 from secagg.cli.upload import CommentOption, register, request_of
 
 app = typer.Typer(
@@ -42,6 +44,8 @@ app = typer.Typer(
 )
 
 app.add_typer(merge_app, name="merge")
+app.add_typer(db_app, name="db", no_args_is_help=True)
+app.command()(triage)
 
 
 @app.callback()

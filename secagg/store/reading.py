@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from secagg.errors import StoreError
-from secagg.history import Problem, RunRecord, ToolRunRecord
+from secagg.history import Problem, RunRecord, State, ToolRunRecord, Triage
 from secagg.store import deciding, standing
 from secagg.store.document import decode
-from secagg.store.times import read, read_or_none
+from secagg.store.times import now, read, read_or_none
 
 _PROBLEMS = """
 SELECT r.name, b.name, c.document, s.epss, s.baseline, f.identity, f.id, b.id,
@@ -34,14 +34,20 @@ WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
 
 
 def problems(
-    connection: Connection, repository: str | None, branch: str | None, as_of: str | None
+    connection: Connection,
+    repository: str | None,
+    branch: str | None,
+    as_of: str | None,
+    filed: Mapping[str, Triage] | None,
 ) -> list[Problem]:
     """Problems that stand on the branches asked for, superseded ones left out."""
     table, which = "standing", "AND t.superseded_run_id IS NULL"
     if as_of is not None:
         table = "standing_then"
         _stand(connection, as_of, table)
-    found = list(_problems(connection, table, which, repository, branch))
+    # An identity says nothing of the repository.
+    elsewhere = (filed or {}) if repository is not None else {}
+    found = list(_problems(connection, table, which, repository, branch, elsewhere))
     found.sort(key=lambda p: (-p.severity.rank, p.repository or "", p.branch or "", p.identity))
     return found
 
@@ -62,12 +68,17 @@ def _stand(connection: Connection, as_of: str, table: str) -> None:
 
 
 def _problems(
-    connection: Connection, table: str, which: str, repository: str | None, branch: str | None
+    connection: Connection,
+    table: str,
+    which: str,
+    repository: str | None,
+    branch: str | None,
+    filed: Mapping[str, Triage],
 ) -> Iterator[Problem]:
     statement = text(_PROBLEMS.format(table=table, which=which))
     rows = connection.execute(statement, {"repository": repository, "branch": branch})
-    decided: dict[str, dict[str, Any]] = {}
-    linked = _links(connection)
+    decided: dict[str, dict[str, Triage]] = {}
+    linked, today = _links(connection), now().date()
     for row in rows:
         problem = decode(row[2])
         problem.repository, problem.branch = row[0], row[1]
@@ -77,10 +88,20 @@ def _problems(
         if row[0] not in decided:
             decided[row[0]] = deciding.in_force(connection, row[0])
         made = decided[row[0]]
-        if made:
+        if made or filed:
             names = {row[5], *problem.known_as, *linked.get((row[0], row[5]), ())}
-            problem.triage = deciding.newest(made.get(name) for name in names)
+            said = [decisions.get(name) for name in names for decisions in (made, filed)]
+            problem.triage = _holding(deciding.newest(said), problem, today)
         yield problem
+
+
+def _holding(made: Triage | None, problem: Problem, today: datetime.date) -> Triage | None:
+    """``made`` unless its day is over, or a later scan has seen what it calls fixed."""
+    if made is None or (made.expires is not None and made.expires < today):
+        return None
+    seen = problem.last_seen
+    disproved = made.at is not None and seen is not None and seen > made.at
+    return None if made.state is State.FIXED and disproved else made
 
 
 def _links(connection: Connection) -> dict[tuple[str, str], set[str]]:

@@ -69,15 +69,17 @@ class Store:
         *,
         states: Iterable[State] = (),
         as_of: str | None = None,
+        filed: Mapping[str, Triage] | None = None,
     ) -> Iterator[Problem]:
         """Problems by severity and identity; those of all repositories and branches for None.
 
         ``states`` leaves only those (empty: all). ``as_of`` is a run's key: the branch as it
-        stood after that run.
+        stood after that run. ``filed`` are decisions by identity from elsewhere on the one
+        ``repository``; on each problem the newest decision counts.
         """
         wanted = set(states)
         with self._read() as connection:
-            found = reading.problems(connection, repository, branch, as_of)
+            found = reading.problems(connection, repository, branch, as_of, filed)
             # A generator would keep the transaction open for as long as its reader likes.
             kept = [p for p in found if not wanted or p.state in wanted]
         return iter(kept)
