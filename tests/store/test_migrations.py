@@ -122,11 +122,12 @@ def test_a_backup_restores_bit_for_bit(filled: Engine, url: str, tmp_path: Path)
         see(store, 5, "c", "d")
     assert _dump(filled) != before
     restore(filled, first)
+    if filled.dialect.name == "sqlite":
+        # Before it is opened again, which writes its mode (WAL) into the file.
+        assert Path(str(filled.url.database)).read_bytes() == first.read_bytes()
     assert _dump(filled) == before
     backup(filled, second)
     assert second.read_bytes() == first.read_bytes()
-    if filled.dialect.name == "sqlite":
-        assert Path(str(filled.url.database)).read_bytes() == first.read_bytes()
     with open_store(url) as store:
         assert standing(store)["problem b"] == (1, 2, None, None)
         assert see(store, 5, "c").new == 1
