@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import zipfile
 from collections.abc import Iterator
@@ -91,7 +92,7 @@ def _save_sqlite(engine: Engine, part: Path) -> None:
 
 
 def _load_sqlite(engine: Engine, source: Path) -> None:
-    target = str(engine.url.database)
+    target = Path(str(engine.url.database))
     try:
         with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as kept:
             if kept.execute("PRAGMA integrity_check").fetchone() != ("ok",):
@@ -99,16 +100,36 @@ def _load_sqlite(engine: Engine, source: Path) -> None:
             tables = kept.execute("SELECT name FROM sqlite_master").fetchall()
             if (VERSION_TABLE,) not in tables:
                 raise StoreError(f"{source} is no backup of a store")
-            with closing(sqlite3.connect(target)) as ours:
-                ours.execute("PRAGMA busy_timeout = 30000")
-                # Out of WAL mode, so that the file alone is the store, as the backup's is.
-                ours.execute("PRAGMA journal_mode = DELETE")
-                kept.backup(ours)
-    except sqlite3.Error as error:
+        _replace_file(target, source)
+    except (sqlite3.Error, OSError) as error:
         raise StoreError(
             f"{source} could not be restored ({type(error).__name__})",
             hint="is the store in use, or the file no backup?",
         ) from None
+
+
+def _replace_file(target: Path, source: Path) -> None:
+    """Put a copy of ``source`` in the place of ``target`` while nobody else has that open."""
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        shutil.copyfile(source, part)
+        with closing(sqlite3.connect(target, isolation_level=None)) as ours:
+            ours.execute("PRAGMA busy_timeout = 30000")
+            try:
+                # Takes what is in the log into the file, and fails while others have it open.
+                ours.execute("PRAGMA journal_mode = DELETE")
+                ours.execute("BEGIN EXCLUSIVE")
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise
+                # A damaged store is what backups are for.
+            for log in ("-wal", "-shm"):
+                target.with_name(target.name + log).unlink(missing_ok=True)
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _save_tables(connection: Connection, part: Path) -> None:
