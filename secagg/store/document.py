@@ -34,6 +34,7 @@ _ELSEWHERE = frozenset(
 )
 _NAMES = tuple(f.name for f in fields(Problem) if f.name not in _ELSEWHERE)
 _VALUES = attrgetter(*_NAMES)
+_KNOWN = frozenset(_NAMES)
 
 
 def encode(problem: Problem) -> str:
@@ -63,7 +64,7 @@ def decode(document: str) -> Problem:
         said: dict[str, Any] = orjson.loads(document)
     except orjson.JSONDecodeError:
         said = json.loads(document)
-    values = {name: said[name] for name in _NAMES if name in said}
+    values = {name: value for name, value in said.items() if name in _KNOWN}
     for name, value in values.items():
         if isinstance(value, list):
             values[name] = _READ[name](value) if name in _READ else tuple(value)

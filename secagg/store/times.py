@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import datetime
 
-_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 def written(moment: datetime.datetime) -> str:
     """``moment`` as text; one without a zone is in UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
-    # strftime does not pad years before 1000.
     return (
         moment.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
         + "Z"
@@ -20,7 +17,7 @@ def written(moment: datetime.datetime) -> str:
 
 def read(text: str) -> datetime.datetime:
     """The moment that :func:`written` wrote."""
-    return datetime.datetime.strptime(text, _FORM).replace(tzinfo=datetime.UTC)
+    return datetime.datetime.fromisoformat(text)
 
 
 def read_or_none(text: str | None) -> datetime.datetime | None:
