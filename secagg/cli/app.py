@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from secagg import __version__
+from secagg.cli.db import db_app
 from secagg.cli.exceptions import except_app
 from secagg.cli.gate import gate
 from secagg.cli.intel import intel_app
@@ -32,6 +33,7 @@ from secagg.cli.options import (
     ViewName,
     ViewOption,
 )
+from secagg.cli.triage import triage
 from secagg.cli.upload import CommentOption, register, request_of
 
 app = typer.Typer(
@@ -48,6 +50,8 @@ app.add_typer(merge_app, name="merge")
 app.add_typer(except_app, name="except")
 app.add_typer(intel_app, name="intel")
 app.command()(gate)
+app.add_typer(db_app, name="db", no_args_is_help=True)
+app.command()(triage)
 
 
 @app.callback()

@@ -1,0 +1,168 @@
+"""A scan's outcome into the store, and what the store knows for the next one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from secagg.history import RunRecord, ToolRunRecord
+from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.problems import problem_of
+from secagg.scanners.base import Status
+
+if TYPE_CHECKING:
+    from secagg.store import Recorded, Store
+
+ENVIRONMENT = "SECAGG_STORE"
+_DETACHED = "HEAD"
+# Tools that read the history of git, of which ``--since`` leaves a part unread.
+_OF_HISTORY = frozenset({"gitleaks", "trufflehog"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a scan belongs in the store."""
+
+    repository: str
+    branch: str
+    commit: str | None
+
+
+def origin_of(root: Path, *, repository: str | None = None, branch: str | None = None) -> Origin:
+    """What git says of ``root``, where the arguments do not say it.
+
+    Without a remote the repository is called by its directory's name. A detached HEAD, as on
+    a pull request's runner, takes the branch from GITHUB_HEAD_REF or GITHUB_REF_NAME.
+    """
+    from secagg.github.checkout import read_checkout
+
+    checkout = read_checkout(root)
+    top = checkout.top if checkout is not None else root.resolve()
+    if repository is None:
+        repository = (checkout.repository if checkout else None) or top.name or "repository"
+    if branch is None:
+        full = checkout.branch if checkout is not None else None
+        named = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("GITHUB_REF_NAME")
+        branch = full.removeprefix("refs/heads/") if full else named or _DETACHED
+    return Origin(
+        repository=repository, branch=branch, commit=checkout.commit if checkout else None
+    )
+
+
+def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:
+    """The store named by ``url`` or SECAGG_STORE, or else ``.secagg/secagg.db`` under ``root``."""
+    from secagg.store import DEFAULT, open_store
+
+    return open_store(url or os.environ.get(ENVIRONMENT) or root / DEFAULT, create=create)
+
+
+def record_outcome(
+    outcome: Outcome,
+    *,
+    url: str | None,
+    root: Path,
+    repository: str,
+    branch: str,
+    commit: str | None,
+    since: str | None = None,
+) -> Recorded:
+    """Record ``outcome``; raises :class:`secagg.errors.StoreError`.
+
+    ``url`` is as in :func:`open_store_of`; ``since`` says that only the history from there on
+    was read, so that secrets that were not seen are not taken for fixed.
+    """
+    origin = Origin(repository=repository, branch=branch, commit=commit)
+    problems = [problem_of(judgement) for judgement in outcome.decision.judgements]
+    with open_store_of(url, root) as store:
+        run = run_record(outcome, origin)
+        return store.record(run, problems, complete_tools(outcome, since=since))
+
+
+def first_seen(
+    url: str | None, root: Path, *, repository: str, branch: str, identities: Iterable[str]
+) -> Mapping[str, datetime]:
+    """When each identity was first seen, by the store; nothing where there is no store yet."""
+    from secagg.store import DEFAULT
+
+    if not (url or os.environ.get(ENVIRONMENT)) and not (root / DEFAULT).exists():
+        return {}
+    with open_store_of(url, root) as store:
+        return store.first_seen(repository, branch, identities)
+
+
+def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
+    """What the store keeps of the scan itself."""
+    decision = outcome.decision
+    counts = Counter(str(judgement.group.severity) for judgement in decision.judgements)
+    started = datetime.now(UTC)
+    if outcome.started_at is not None:
+        started = datetime.strptime(outcome.started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return RunRecord(
+        key=_key(outcome, origin, started),
+        repository=origin.repository,
+        branch=origin.branch,
+        commit=origin.commit,
+        started_at=started,
+        verdict=decision.verdict.value,
+        policy=decision.policy,
+        tools=tuple(_tool_run(result) for result in outcome.results),
+        by_severity=dict(counts),
+    )
+
+
+def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[str, str]]:
+    """The (tool, component) that looked at all there is to see.
+
+    Not those of which any run failed or was stopped, or whose report was not understood whole.
+    """
+    if outcome.interrupted:
+        return set()
+    by_place: defaultdict[tuple[str, str], list[ToolResult]] = defaultdict(list)
+    for result in outcome.results:
+        by_place[result.run.tool, result.run.component].append(result)
+    failed = {r.run.tool for r in outcome.results if r.run.status is Status.FAILED}
+    return {
+        (tool, component)
+        for (tool, component), results in by_place.items()
+        if tool not in failed
+        and not (since is not None and tool in _OF_HISTORY)
+        and any(result.run.status is Status.COMPLETE for result in results)
+        and all(_understood(result) for result in results)
+    }
+
+
+def _understood(result: ToolResult) -> bool:
+    if result.run.status is Status.SKIPPED:
+        return True
+    gaps = [gap for parsed in result.parsed for gap in parsed.gaps] + result.run.gaps
+    return not any(gap.fatal for gap in gaps) and all(
+        parsed.balances and not parsed.problems for parsed in result.parsed
+    )
+
+
+def _tool_run(result: ToolResult) -> ToolRunRecord:
+    run = result.run
+    return ToolRunRecord(
+        tool=run.tool,
+        component=run.component,
+        status=run.status.value,
+        version=run.version,
+        mode=run.mode,
+        seconds=round(run.seconds, 3),
+        reason=run.reason,
+    )
+
+
+def _key(outcome: Outcome, origin: Origin, started: datetime) -> str:
+    """The same for the same scan; others of the same second differ in what ran or was found."""
+    parts = [origin.repository, origin.branch, origin.commit or "", started.isoformat()]
+    parts += [f"{r.run.tool}/{r.run.component}/{r.run.mode}" for r in outcome.results]
+    parts += sorted(group.identity for group in outcome.merged.groups)
+    text = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:32]

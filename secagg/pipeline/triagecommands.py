@@ -1,0 +1,184 @@
+"""``secagg triage`` without its option parsing."""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from secagg.errors import StoreError, UsageError
+from secagg.exitcodes import ExitCode
+from secagg.finding import Kind, Severity
+from secagg.history import Problem, State, Triage
+from secagg.pipeline.record import open_store_of, origin_of
+from secagg.render.escape import terminal
+from secagg.triagefile import NAME, read_triage, remove_triage, write_triage
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which problems: by id (or its beginning), or all open ones that pass every filter."""
+
+    identities: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
+
+    @property
+    def filters(self) -> bool:
+        """True if anything but ids is given."""
+        return bool(
+            self.severities
+            or self.kinds
+            or self.tools
+            or self.rules
+            or self.paths
+            or self.components
+        )
+
+    def check(self) -> None:
+        """Raise :class:`UsageError` for a word that is none, or for ids beside filters."""
+        if bool(self.identities) == self.filters:
+            raise UsageError(
+                "name problems by id or by filter, one of the two",
+                hint="filters: --severity --kind --tool --rule --path --component",
+            )
+        for words, known in (
+            (self.severities, [s.value for s in Severity]),
+            (self.kinds, [k.value for k in Kind]),
+        ):
+            for word in words:
+                if word not in known:
+                    raise UsageError(f"no such word: {word}", hint="known: " + ", ".join(known))
+
+    def takes(self, problem: Problem) -> bool:
+        """True if ``problem`` passes every filter that is given."""
+        rules = {problem.rule_id, *problem.aliases}
+        return (
+            (not self.severities or problem.severity in self.severities)
+            and (not self.kinds or problem.kind in self.kinds)
+            and (not self.tools or any(tool in self.tools for tool in problem.tools))
+            and (not self.rules or any(rule in rules for rule in self.rules))
+            and (not self.components or problem.component in self.components)
+            and (
+                not self.paths
+                or any(fnmatchcase(problem.uri or "", pattern) for pattern in self.paths)
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which store and repository; ``file``: decisions go into git rather than into the store."""
+
+    url: str | None
+    root: Path
+    repository: str | None = None
+    branch: str | None = None
+    file: bool = False
+
+
+def decide(
+    selection: Selection,
+    place: Place,
+    *,
+    state: str | None,
+    reason: str | None,
+    owner: str | None,
+    expires: datetime.date | None,
+    by: str | None,
+    dry_run: bool,
+) -> int:
+    """Decide on what is selected; raises :class:`UsageError` and :class:`StoreError`."""
+    if state is None or not (reason or "").strip():
+        raise UsageError("a decision needs --state and --reason")
+    now = datetime.datetime.now(datetime.UTC)
+    if expires is not None and expires < now.date():
+        raise UsageError(f"{expires} is over already", hint="give a day to come")
+    selection.check()
+    made = Triage(
+        state=State(state),
+        reason=(reason or "").strip(),
+        by=by or _user(),
+        owner=owner,
+        at=now,
+        expires=expires,
+    )
+    origin = origin_of(place.root, repository=place.repository, branch=place.branch)
+    with open_store_of(place.url, place.root, create=False) as store:
+        known = list(store.problems(origin.repository, filed=read_triage(place.root)))
+        # Filters are for what still stands; ids may name what is gone, too.
+        chosen = selection.identities or tuple(
+            p.identity
+            for p in known
+            if p.branch == origin.branch and p.state is not State.FIXED and selection.takes(p)
+        )
+        if not chosen:
+            _say("nothing passes these filters")
+            return int(ExitCode.PASS)
+        full = store.triage(origin.repository, chosen, made, dry_run=dry_run or place.file)
+    titles = {p.identity: p.title for p in known}
+    if place.file and not dry_run:
+        write_triage(place.root, dict.fromkeys(full, made), titles)
+    verb = "would be" if dry_run else "now"
+    _list(full, titles, f"{verb} {made.state.value}")
+    if place.file and not dry_run:
+        _say(f"wrote {NAME}: commit it to share the decisions")
+    return int(ExitCode.PASS)
+
+
+def undo(selection: Selection, place: Place, *, who: str | None, dry_run: bool) -> int:
+    """Take the last decision on each of what is selected back."""
+    selection.check()
+    origin = origin_of(place.root, repository=place.repository, branch=place.branch)
+    filed = read_triage(place.root)
+    with open_store_of(place.url, place.root, create=False) as store:
+        known = list(store.problems(origin.repository, filed=filed))
+        chosen = selection.identities or tuple(
+            p.identity
+            for p in known
+            if p.branch == origin.branch and p.triage is not None and selection.takes(p)
+        )
+        if place.file:
+            given = {i for i in filed for start in chosen if i.startswith(start.lower())}
+            undone = sorted(given if dry_run else remove_triage(place.root, given))
+        elif chosen:
+            undone = store.undo(origin.repository, chosen, who=who or _user(), dry_run=dry_run)
+        else:
+            undone = []
+    if not undone:
+        raise StoreError("there is no decision to take back")
+    titles = {p.identity: p.title for p in known}
+    _list(undone, titles, "would be undone" if dry_run else "undone")
+    return int(ExitCode.PASS)
+
+
+def _user() -> str:
+    """Who runs this: the actor of a workflow, else the account."""
+    try:
+        return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _list(identities: Sequence[str], titles: dict[str, str], what: str) -> None:
+    for identity in identities[:_SHOWN]:
+        title = terminal(titles.get(identity, ""))
+        _say(f"{identity[:12]}  {title}".rstrip())
+    if len(identities) > _SHOWN:
+        _say(f"and {len(identities) - _SHOWN} more")
+    _say(f"{len(identities)} {'problem' if len(identities) == 1 else 'problems'} {what}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

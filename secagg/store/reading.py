@@ -1,0 +1,237 @@
+"""Questions to the store."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from secagg.errors import StoreError
+from secagg.history import Problem, RunRecord, State, ToolRunRecord, Triage
+from secagg.store import deciding, standing
+from secagg.store.document import decode
+from secagg.store.times import now, read, read_or_none
+
+_PROBLEMS = """
+SELECT r.name, b.name, c.document, s.epss, s.baseline, f.identity, f.id, b.id,
+       first.started_at, last.started_at, fixed.started_at, reopened.started_at
+FROM {table} t
+JOIN branch b ON b.id = t.branch_id
+JOIN repository r ON r.id = b.repository_id
+JOIN finding f ON f.id = t.finding_id
+JOIN sighting s ON s.run_id = t.last_run_id AND s.finding_id = t.finding_id
+JOIN content c ON c.id = s.content_id
+JOIN run first ON first.id = t.first_run_id
+JOIN run last ON last.id = t.last_run_id
+LEFT JOIN run fixed ON fixed.id = t.fixed_run_id
+LEFT JOIN run reopened ON reopened.id = t.reopened_run_id
+WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
+  AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch) {which}
+"""
+
+
+def problems(
+    connection: Connection,
+    repository: str | None,
+    branch: str | None,
+    as_of: str | None,
+    filed: Mapping[str, Triage] | None,
+) -> list[Problem]:
+    """Problems that stand on the branches asked for, superseded ones left out."""
+    table, which = "standing", "AND t.superseded_run_id IS NULL"
+    if as_of is not None:
+        table = "standing_then"
+        _stand(connection, as_of, table)
+    # An identity says nothing of the repository.
+    elsewhere = (filed or {}) if repository is not None else {}
+    found = list(_problems(connection, table, which, repository, branch, elsewhere))
+    found.sort(key=lambda p: (-p.severity.rank, p.repository or "", p.branch or "", p.identity))
+    return found
+
+
+def _stand(connection: Connection, as_of: str, table: str) -> None:
+    """The standing of the branch after the run ``as_of``, in a temporary table."""
+    row = connection.execute(
+        text("SELECT id, branch_id FROM run WHERE key = :key"), {"key": as_of}
+    ).first()
+    if row is None:
+        raise StoreError("no such run in the store", hint="secagg report --runs lists them")
+    connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+    connection.execute(
+        text(f"CREATE TEMPORARY TABLE {table} AS SELECT * FROM standing WHERE 1 = 0")  # noqa: S608
+    )
+    connection.execute(text(f"CREATE UNIQUE INDEX {table}_key ON {table} (branch_id, finding_id)"))
+    standing.replay(connection, row[1], until=row[0], table=table)
+
+
+def _problems(
+    connection: Connection,
+    table: str,
+    which: str,
+    repository: str | None,
+    branch: str | None,
+    filed: Mapping[str, Triage],
+) -> Iterator[Problem]:
+    statement = text(_PROBLEMS.format(table=table, which=which))
+    rows = connection.execute(statement, {"repository": repository, "branch": branch})
+    decided: dict[str, dict[str, Triage]] = {}
+    linked, today = _links(connection), now().date()
+    for row in rows:
+        problem = decode(row[2])
+        problem.repository, problem.branch = row[0], row[1]
+        problem.epss, problem.baseline = row[3], row[4]
+        problem.first_seen, problem.last_seen = read(row[8]), read(row[9])
+        problem.fixed_at, problem.reopened_at = read_or_none(row[10]), read_or_none(row[11])
+        if row[0] not in decided:
+            decided[row[0]] = deciding.in_force(connection, row[0])
+        made = decided[row[0]]
+        if made or filed:
+            names = {row[5], *problem.known_as, *linked.get((row[0], row[5]), ())}
+            said = [decisions.get(name) for name in names for decisions in (made, filed)]
+            problem.triage = _holding(deciding.newest(said), problem, today)
+        yield problem
+
+
+def _holding(made: Triage | None, problem: Problem, today: datetime.date) -> Triage | None:
+    """``made`` unless its day is over, or a later scan has seen what it calls fixed."""
+    if made is None or (made.expires is not None and made.expires < today):
+        return None
+    seen = problem.last_seen
+    disproved = made.at is not None and seen is not None and seen > made.at
+    return None if made.state is State.FIXED and disproved else made
+
+
+def _links(connection: Connection) -> dict[tuple[str, str], set[str]]:
+    """By repository and identity: the identities that were known as this one and are decided on.
+
+    A decision on the whole holds for what is left of it when fewer tools run.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT r.name, a.identity, f.identity FROM decision d "
+            "JOIN repository r ON r.id = d.repository_id "
+            "JOIN finding f ON f.repository_id = d.repository_id AND f.identity = d.identity "
+            "JOIN alias a ON a.finding_id = f.id WHERE d.undone_at IS NULL"
+        )
+    )
+    found: dict[tuple[str, str], set[str]] = {}
+    for name, identity, whole in rows:
+        found.setdefault((name, identity), set()).add(whole)
+    return found
+
+
+def first_seen(
+    connection: Connection, repository: str, branch: str, identities: set[str]
+) -> dict[str, datetime.datetime]:
+    """The earliest time on the branch, or else on any branch of the repository."""
+    rows = connection.execute(
+        text(
+            "SELECT f.identity, b.name, run.started_at FROM standing t "
+            "JOIN branch b ON b.id = t.branch_id JOIN repository r ON r.id = b.repository_id "
+            "JOIN finding f ON f.id = t.finding_id JOIN run ON run.id = t.first_run_id "
+            "WHERE r.name = :repository"
+        ),
+        {"repository": repository},
+    )
+    here: dict[str, str] = {}
+    elsewhere: dict[str, str] = {}
+    for identity, name, at in rows:
+        if identity in identities:
+            found = here if name == branch else elsewhere
+            found[identity] = min(at, found.get(identity, at))
+    return {identity: read(at) for identity, at in (elsewhere | here).items()}
+
+
+_RUNS = """
+SELECT run.id, run.key, r.name, b.name, run.git_commit, run.started_at, run.verdict, run.policy,
+       run.by_severity
+FROM run JOIN branch b ON b.id = run.branch_id JOIN repository r ON r.id = b.repository_id
+WHERE {where} ORDER BY run.started_at DESC, run.key DESC {limit}
+"""
+
+
+def runs(
+    connection: Connection, repository: str | None, branch: str | None, limit: int | None
+) -> list[RunRecord]:
+    """Runs, newest first."""
+    where = (
+        "(CAST(:repository AS TEXT) IS NULL OR r.name = :repository) "
+        "AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"
+    )
+    statement = _RUNS.format(where=where, limit="" if limit is None else "LIMIT :limit")
+    values: dict[str, Any] = {"repository": repository, "branch": branch}
+    if limit is not None:
+        values["limit"] = limit
+    return [_run(connection, row) for row in connection.execute(text(statement), values).all()]
+
+
+def branches(connection: Connection, repository: str | None) -> list[tuple[str, str]]:
+    """Every repository and branch that has a run."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT r.name, b.name FROM run JOIN branch b ON b.id = run.branch_id "
+            "JOIN repository r ON r.id = b.repository_id "
+            "WHERE CAST(:repository AS TEXT) IS NULL OR r.name = :repository ORDER BY 1, 2"
+        ),
+        {"repository": repository},
+    )
+    return [(name, branch) for name, branch in rows]
+
+
+def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
+    """A run and its problems as they were then."""
+    statement = text(_RUNS.format(where="run.key = :key", limit=""))
+    row = connection.execute(statement, {"key": key}).first()
+    if row is None:
+        raise StoreError("no such run in the store", hint="secagg report --runs lists them")
+    sightings = connection.execute(
+        text(
+            "SELECT c.document, s.epss, s.baseline FROM sighting s "
+            "JOIN content c ON c.id = s.content_id WHERE s.run_id = :run"
+        ),
+        {"run": row[0]},
+    )
+    record, found = _run(connection, row), []
+    for document, epss, baseline in sightings:
+        problem = decode(document)
+        problem.epss, problem.baseline = epss, baseline
+        problem.repository, problem.branch = record.repository, record.branch
+        found.append(problem)
+    found.sort(key=lambda p: (-p.severity.rank, p.identity))
+    return record, found
+
+
+def run_of_commit(connection: Connection, repository: str, commit: str) -> RunRecord | None:
+    """The newest run of a commit."""
+    if len(commit) < 7 or not commit.isalnum():
+        return None
+    statement = _RUNS.format(
+        where="r.name = :repository AND run.git_commit LIKE :commit", limit="LIMIT 1"
+    )
+    values = {"repository": repository, "commit": f"{commit.lower()}%"}
+    row = connection.execute(text(statement), values).first()
+    return None if row is None else _run(connection, row)
+
+
+def _run(connection: Connection, row: Sequence[Any]) -> RunRecord:
+    tools = connection.execute(
+        text(
+            "SELECT tool, component, mode, status, version, seconds, reason FROM tool_run "
+            "WHERE run_id = :run ORDER BY number"
+        ),
+        {"run": row[0]},
+    )
+    return RunRecord(
+        key=row[1],
+        repository=row[2],
+        branch=row[3],
+        commit=row[4],
+        started_at=read(row[5]),
+        verdict=row[6],
+        policy=row[7],
+        by_severity=json.loads(row[8]),
+        tools=tuple(ToolRunRecord(**tool._asdict()) for tool in tools),
+    )

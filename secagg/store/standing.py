@@ -1,0 +1,189 @@
+"""First seen, last seen, fixed, reopened: one step for each run of a branch, in their order.
+
+The order is that of the scans (time, then key), not of the imports. A run that is newer than
+all of its branch takes one step; one that comes late has the branch's steps taken again from
+the beginning, so that the outcome depends on the runs alone.
+
+A step: what the run saw is open; what it did not see is fixed where every tool that knew it
+looked at its component; what it saw under another identity (``known_as``) passes its history on
+to that identity and counts as one problem with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, text
+
+_ORDER = "started_at, key"
+
+_SEE = """
+INSERT INTO {table} (branch_id, finding_id, first_run_id, last_run_id, component, knew)
+SELECT :branch, s.finding_id, :run, :run, c.component, c.tools
+FROM sighting s JOIN content c ON c.id = s.content_id WHERE s.run_id = :run
+ON CONFLICT (branch_id, finding_id) DO UPDATE SET
+  last_run_id = excluded.last_run_id,
+  component = excluded.component,
+  knew = CASE WHEN {table}.fixed_run_id IS NOT NULL THEN excluded.knew
+              ELSE {table}.knew | excluded.knew END,
+  reopened_run_id = CASE WHEN {table}.fixed_run_id IS NOT NULL THEN excluded.last_run_id
+                         ELSE {table}.reopened_run_id END,
+  fixed_run_id = NULL,
+  superseded_run_id = NULL
+"""
+
+# The two ends of an alias of which this run saw one (``seen``) and not the other (``gone``).
+_PAIRS = """
+SELECT seen.finding_id, gone.finding_id, gone.first_run_id, gone.fixed_run_id,
+       gone.reopened_run_id, gone.knew
+FROM alias a
+JOIN run r ON r.id = a.run_id
+JOIN finding n ON n.id = a.finding_id
+JOIN finding o ON o.repository_id = n.repository_id AND o.identity = a.identity
+JOIN {table} seen ON seen.branch_id = :branch AND seen.finding_id = {seen}.id
+JOIN {table} gone ON gone.branch_id = :branch AND gone.finding_id = {gone}.id
+WHERE a.branch_id = :branch AND seen.last_run_id = :run AND gone.last_run_id <> :run
+  AND (gone.superseded_run_id IS NULL OR seen.first_run_id = :run)
+  AND (r.started_at, r.key) <= (SELECT x.started_at, x.key FROM run x WHERE x.id = :run)
+"""
+
+_INHERIT = """
+UPDATE {table} SET first_run_id = :first, reopened_run_id = :reopened, knew = :knew
+WHERE branch_id = :branch AND finding_id = :finding
+"""
+
+_SUPERSEDE = """
+UPDATE {table} SET superseded_run_id = :run, fixed_run_id = NULL
+WHERE branch_id = :branch AND finding_id = :finding AND superseded_run_id IS NULL
+"""
+
+_UNSEEN = """
+SELECT DISTINCT component, knew FROM {table}
+WHERE branch_id = :branch AND last_run_id <> :run
+  AND fixed_run_id IS NULL AND superseded_run_id IS NULL
+"""
+
+_FIX = """
+UPDATE {table} SET fixed_run_id = :run
+WHERE branch_id = :branch AND last_run_id <> :run AND component = :component AND knew = :knew
+  AND fixed_run_id IS NULL AND superseded_run_id IS NULL
+"""
+
+
+def is_newest(connection: Connection, branch: int, run: int) -> bool:
+    """True if no run of the branch is later than ``run``."""
+    newest = connection.execute(
+        text(
+            "SELECT id FROM run WHERE branch_id = :branch ORDER BY started_at DESC, key DESC "
+            "LIMIT 1"
+        ),
+        {"branch": branch},
+    ).scalar()
+    return newest == run
+
+
+def replay(
+    connection: Connection, branch: int, *, until: int | None = None, table: str = "standing"
+) -> None:
+    """Take the branch's steps again from the beginning (up to the run ``until``)."""
+    connection.execute(
+        text(f"DELETE FROM {table} WHERE branch_id = :branch"),  # noqa: S608
+        {"branch": branch},
+    )
+    runs = connection.execute(
+        text(f"SELECT id FROM run WHERE branch_id = :branch ORDER BY {_ORDER}"),  # noqa: S608
+        {"branch": branch},
+    ).scalars()
+    for run in runs.all():
+        step(connection, branch, run, table=table)
+        if run == until:
+            break
+
+
+def step(connection: Connection, branch: int, run: int, *, table: str = "standing") -> None:
+    """One run's step, taken after those of all earlier runs."""
+    values = {"branch": branch, "run": run}
+    connection.execute(text(_SEE.format(table=table)), values)
+    _pass_on(connection, branch, run, table)
+    covered = _covered(connection, run)
+    for component, knew in connection.execute(text(_UNSEEN.format(table=table)), values).all():
+        if knew & ~(covered.get(".", 0) | covered.get(component, 0)) == 0:
+            connection.execute(
+                text(_FIX.format(table=table)), {**values, "component": component, "knew": knew}
+            )
+
+
+def _covered(connection: Connection, run: int) -> dict[str, int]:
+    """Which tools looked at everything, as bits, by component."""
+    found: dict[str, int] = {}
+    rows = connection.execute(
+        text("SELECT component, tool_id FROM covered WHERE run_id = :run"), {"run": run}
+    )
+    for component, tool in rows:
+        found[component] = found.get(component, 0) | 1 << tool
+    return found
+
+
+def _pass_on(connection: Connection, branch: int, run: int, table: str) -> None:
+    """Hand the history of what is seen under another identity to that identity."""
+    values = {"branch": branch, "run": run}
+    pairs: set[tuple[int, int, int, int | None, int | None, int]] = set()
+    for seen, gone in (("n", "o"), ("o", "n")):
+        statement = text(_PAIRS.format(table=table, seen=seen, gone=gone))
+        pairs.update(tuple(row) for row in connection.execute(statement, values))
+    if not pairs:
+        return
+    order = _places(connection, branch)
+    heirs: dict[int, list[tuple[int, int | None, int | None, int]]] = {}
+    for seen_id, _, first, fixed, reopened, knew in pairs:
+        heirs.setdefault(seen_id, []).append((first, fixed, reopened, knew))
+    updates = [
+        _heir(connection, values, table, finding, known, order) for finding, known in heirs.items()
+    ]
+    connection.execute(text(_INHERIT.format(table=table)), updates)
+    connection.execute(
+        text(_SUPERSEDE.format(table=table)),
+        [{**values, "finding": gone} for gone in sorted({pair[1] for pair in pairs})],
+    )
+
+
+def _heir(
+    connection: Connection,
+    values: dict[str, int],
+    table: str,
+    finding: int,
+    known: Sequence[tuple[int, int | None, int | None, int]],
+    order: dict[int, int],
+) -> dict[str, int | None]:
+    """What a finding has after taking over the history of others."""
+    first, reopened, knew = connection.execute(
+        text(
+            f"SELECT first_run_id, reopened_run_id, knew FROM {table} "  # noqa: S608
+            "WHERE branch_id = :branch AND finding_id = :finding"
+        ),
+        {"branch": values["branch"], "finding": finding},
+    ).one()
+    for earlier, fixed, again, tools in known:
+        first = min(first, earlier, key=order.__getitem__)
+        if fixed is not None:
+            again = values["run"]
+        else:
+            knew |= tools
+        if again is not None and (reopened is None or order[again] > order[reopened]):
+            reopened = again
+    return {
+        "branch": values["branch"],
+        "finding": finding,
+        "first": first,
+        "reopened": reopened,
+        "knew": knew,
+    }
+
+
+def _places(connection: Connection, branch: int) -> dict[int, int]:
+    """The place of each run in the branch's order."""
+    runs = connection.execute(
+        text(f"SELECT id FROM run WHERE branch_id = :branch ORDER BY {_ORDER}"),  # noqa: S608
+        {"branch": branch},
+    ).scalars()
+    return {run: place for place, run in enumerate(runs)}

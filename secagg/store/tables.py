@@ -1,0 +1,190 @@
+"""The tables of the store. Times are text in UTC (``2026-01-31T09:30:00.000000Z``), so that
+they sort as they are and read the same in SQLite and PostgreSQL.
+
+What a scan saw is never overwritten: a :class:`Sighting` says that a run saw a finding with
+some :class:`Content`. What is true of a branch now (:class:`Standing`) follows from the runs
+alone, in the order of their times, whatever the order in which they were imported.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+def _text(*, null: bool = False) -> Column[str]:
+    return Column(Text, nullable=null)
+
+
+class Repository(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+
+
+class Branch(SQLModel, table=True):
+    __table_args__ = (UniqueConstraint("repository_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    repository_id: int = Field(foreign_key="repository.id")
+    name: str = Field(sa_column=_text())
+
+
+class Tool(SQLModel, table=True):
+    """A scanner by name; its id is a bit in :attr:`Standing.knew`."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+
+
+class Run(SQLModel, table=True):
+    """One scan. ``by_severity`` is JSON."""
+
+    __table_args__ = (
+        Index("ix_run_order", "branch_id", "started_at", "key"),
+        Index("ix_run_git_commit", "git_commit"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    branch_id: int = Field(foreign_key="branch.id")
+    git_commit: str | None = Field(default=None, sa_column=_text(null=True))
+    started_at: str = Field(sa_column=_text())
+    verdict: str = Field(sa_column=_text())
+    policy: str = Field(sa_column=_text())
+    by_severity: str = Field(sa_column=_text())
+    recorded_at: str = Field(sa_column=_text())
+
+
+class ToolRun(SQLModel, table=True):
+    """One tool run of a scan, in the scan's order."""
+
+    __tablename__ = "tool_run"
+
+    run_id: int = Field(foreign_key="run.id", primary_key=True)
+    number: int = Field(primary_key=True)
+    tool: str = Field(sa_column=_text())
+    component: str = Field(sa_column=_text())
+    mode: str | None = Field(default=None, sa_column=_text(null=True))
+    status: str = Field(sa_column=_text())
+    version: str | None = Field(default=None, sa_column=_text(null=True))
+    seconds: float
+    reason: str | None = Field(default=None, sa_column=_text(null=True))
+
+
+class Covered(SQLModel, table=True):
+    """A tool that looked at everything in a component (``.``: in the whole tree) in a run."""
+
+    run_id: int = Field(foreign_key="run.id", primary_key=True)
+    tool_id: int = Field(foreign_key="tool.id", primary_key=True)
+    component: str = Field(sa_column=Column(Text, primary_key=True))
+
+
+class Finding(SQLModel, table=True):
+    """A problem by its identity: one row per identity and repository."""
+
+    __table_args__ = (UniqueConstraint("repository_id", "identity"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    repository_id: int = Field(foreign_key="repository.id")
+    identity: str = Field(sa_column=_text())
+
+
+class Content(SQLModel, table=True):
+    """What was said of a finding; kept once for all runs that said the same."""
+
+    __table_args__ = (UniqueConstraint("finding_id", "digest"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    finding_id: int = Field(foreign_key="finding.id")
+    digest: str = Field(sa_column=_text())
+    component: str = Field(sa_column=_text())
+    tools: int = Field(sa_column=Column(BigInteger, nullable=False))
+    document: str = Field(sa_column=_text())
+    severity: str = Field(default="none", sa_column=Column(Text, nullable=False))
+
+
+class Sighting(SQLModel, table=True):
+    """A run saw a finding. ``epss`` and ``baseline`` change daily and would bloat the content."""
+
+    run_id: int = Field(foreign_key="run.id", primary_key=True)
+    finding_id: int = Field(foreign_key="finding.id", primary_key=True)
+    content_id: int = Field(foreign_key="content.id")
+    epss: float | None = None
+    baseline: str | None = Field(default=None, sa_column=_text(null=True))
+
+
+class Alias(SQLModel, table=True):
+    """On this branch a finding was also known as ``identity``, said first by ``run_id``."""
+
+    branch_id: int = Field(foreign_key="branch.id", primary_key=True)
+    finding_id: int = Field(foreign_key="finding.id", primary_key=True)
+    identity: str = Field(sa_column=Column(Text, primary_key=True))
+    run_id: int = Field(foreign_key="run.id")
+
+
+class Standing(SQLModel, table=True):
+    """Where a finding stands on a branch after its last run.
+
+    ``knew`` has the bit of every tool that reported it since it was (re)opened;
+    ``superseded_run_id`` is set once the same problem was seen under another identity.
+    """
+
+    branch_id: int = Field(foreign_key="branch.id", primary_key=True)
+    finding_id: int = Field(foreign_key="finding.id", primary_key=True)
+    first_run_id: int = Field(foreign_key="run.id")
+    last_run_id: int = Field(foreign_key="run.id")
+    fixed_run_id: int | None = Field(default=None, foreign_key="run.id")
+    reopened_run_id: int | None = Field(default=None, foreign_key="run.id")
+    superseded_run_id: int | None = Field(default=None, foreign_key="run.id")
+    component: str = Field(sa_column=_text())
+    knew: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class Decision(SQLModel, table=True):
+    """A person's word on a problem, for all branches; the newest that is not undone holds."""
+
+    __table_args__ = (Index("ix_decision_identity", "repository_id", "identity"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    repository_id: int = Field(foreign_key="repository.id")
+    identity: str = Field(sa_column=_text())
+    state: str = Field(sa_column=_text())
+    reason: str = Field(sa_column=_text())
+    by: str | None = Field(default=None, sa_column=_text(null=True))
+    owner: str | None = Field(default=None, sa_column=_text(null=True))
+    at: str = Field(sa_column=_text())
+    expires: str | None = Field(default=None, sa_column=_text(null=True))
+    undone_at: str | None = Field(default=None, sa_column=_text(null=True))
+
+
+class Applied(SQLModel, table=True):
+    """An exception that covered a finding in a run, as the policy named it."""
+
+    run_id: int = Field(foreign_key="run.id", primary_key=True)
+    finding_id: int = Field(foreign_key="finding.id", primary_key=True)
+    exception: str = Field(sa_column=_text())
+
+
+class Upload(SQLModel, table=True):
+    """An upload of a run's results; ``summary`` is what ``summary.json`` says of it (JSON)."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int = Field(foreign_key="run.id")
+    at: str = Field(sa_column=_text())
+    summary: str = Field(sa_column=_text())
+
+
+class Audit(SQLModel, table=True):
+    """Who changed what, and when; triggers refuse to change or delete a row."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: str = Field(sa_column=_text())
+    who: str = Field(sa_column=_text())
+    what: str = Field(sa_column=_text())
+    subject: str = Field(sa_column=_text())
+    before: str | None = Field(default=None, sa_column=_text(null=True))
+    after: str | None = Field(default=None, sa_column=_text(null=True))
+
+
+TABLES = tuple(table.name for table in SQLModel.metadata.sorted_tables)
+"""All tables, each after those that it refers to."""
