@@ -30,6 +30,10 @@ def environment(
 ) -> dict[str, str]:
     """An environment in which only the scanners in ``bin_dir`` are found."""
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    if "PYTHONPATH" in os.environ:
+        # The program that is tested is the one that the tests lie beside.
+        paths = os.environ["PYTHONPATH"].split(os.pathsep)
+        measured["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths))
     system = f"{bin_dir}{os.pathsep}/usr/bin{os.pathsep}/bin"
     own = {"PATH": system, "HOME": str(home), "SECAGG_HMAC_KEY": KEY, "LANG": "C.UTF-8"}
     return measured | own | dict(extra or {})
