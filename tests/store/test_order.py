@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from secagg.history import Problem
@@ -52,7 +52,7 @@ def _history(chosen: list[tuple[int, _Scan]]) -> tuple[list[Any], list[str]]:
             return problems, validate(connection)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scans(), st.randoms(use_true_random=False))
 def test_any_order_of_imports_is_as_good_as_the_order_in_time(
     found: list[_Scan], shuffled: Any
