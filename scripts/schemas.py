@@ -14,12 +14,14 @@ from pydantic import BaseModel
 
 from secagg.config import Config
 from secagg.policy.model import Policy
+from secagg.report.document import ReportDocument
 from secagg.summary import Summary
 
 DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
 PUBLISHED: dict[str, tuple[str, type[BaseModel]]] = {
     "config.schema.json": ("secagg.yaml", Config),
     "policy.schema.json": ("secagg policy file", Policy),
+    "report.schema.json": ("secagg report --format json", ReportDocument),
     "summary.schema.json": ("secagg summary.json", Summary),
 }
 

@@ -29,6 +29,7 @@ from secagg.cli.options import (
     ViewName,
     ViewOption,
 )
+from secagg.cli.report import register as register_report
 from secagg.cli.upload import CommentOption, register, request_of
 
 app = typer.Typer(
@@ -116,6 +117,7 @@ def scan(
 
 
 register(app)
+register_report(app)
 
 
 @app.command()

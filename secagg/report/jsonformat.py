@@ -1,0 +1,42 @@
+"""JSON and JSON lines. The JSON's schema is ``secagg/schemas/report.schema.json``."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator
+
+import orjson
+
+from secagg.history import Problem
+from secagg.report.formats import Report
+from secagg.report.record import SCHEMA_VERSION, record, rfc3339, summary_record
+
+
+def pieces(report: Report) -> Iterator[bytes]:
+    """One document, a problem a line so that it can be read and compared."""
+    yield b'{"schema_version":%d,\n' % SCHEMA_VERSION
+    yield b'"generated_at":' + orjson.dumps(rfc3339(report.now)) + b",\n"
+    yield b'"summary":' + _dumps(summary_record(report.overview)) + b',\n"problems":['
+    separator = b"\n"
+    for problem in report.answer.rows:
+        yield separator + _dumps(record(problem, report.today))
+        separator = b",\n"
+    yield b"\n]}\n"
+
+
+def json_lines(problems: Iterable[Problem], now: datetime.datetime) -> Iterator[bytes]:
+    """One object a line: a problem each."""
+    today = now.date()
+    for problem in problems:
+        yield _dumps(record(problem, today)) + b"\n"
+
+
+def _dumps(value: object) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # A lone surrogate, which no UTF-8 can hold: a tool's text may still have brought one.
+        import json
+
+        text = json.dumps(value, ensure_ascii=False)
+        return text.encode("utf-8", "replace")
