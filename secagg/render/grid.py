@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 _NARROWEST = 60
+_LEAST = 8
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -61,8 +62,9 @@ def draw(
     )
     free = max(style.width, _NARROWEST) - fixed - 2 * (len(stretch) - 1)
     widths: list[int | None] = [None] * len(headers)
-    for index, share in zip(stretch, shares, strict=True):
-        widths[index] = max(12, free * share // sum(shares))
+    natural = [max(len(headers[i]), *(_longest_line(line[i]) for line in cells)) for i in stretch]
+    for index, width in zip(stretch, _shared(free, natural, shares), strict=True):
+        widths[index] = width
     folded = [
         [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
     ]
@@ -73,6 +75,24 @@ def draw(
         maxcolwidths=widths,
         disable_numparse=True,
     )
+
+
+def _shared(free: int, natural: list[int], shares: tuple[int, ...]) -> list[int]:
+    """``free`` shared out: who needs less than its share leaves the rest to the others."""
+    widths = dict.fromkeys(range(len(natural)), 0)
+    wanting = set(widths)
+    while wanting:
+        whole = sum(shares[i] for i in wanting)
+        content = {i for i in wanting if natural[i] * whole <= free * shares[i]}
+        if not content:
+            for i in wanting:
+                widths[i] = max(_LEAST, free * shares[i] // whole)
+            break
+        for i in content:
+            widths[i] = natural[i]
+        free -= sum(natural[i] for i in content)
+        wanting -= content
+    return list(widths.values())
 
 
 def _fold(cell: str, width: int | None) -> str:

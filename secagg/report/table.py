@@ -54,8 +54,9 @@ _SHARES = {
     "component": 1,
     "owner": 1,
     "package": 2,
+    "sources": 1,
 }
-_STRETCHED = 4
+_STRETCHED = 5
 
 
 def report_table(

@@ -99,7 +99,7 @@ def test_paths_are_patterns_as_in_gitignore() -> None:
     inside, outside = problem("in", uri="web/src/a/b.ts"), problem("out", uri="engine/web/b.ts")
     nowhere = problem("nowhere", uri=None)
     assert _shown(Filters(paths=("/web/**/*.ts",)), inside, outside, nowhere) == [inside]
-    assert _shown(Filters(paths=("*.ts", "!engine/")), inside, outside, nowhere) == [inside]
+    assert _shown(Filters(paths=("*.ts", "!/engine/**")), inside, outside, nowhere) == [inside]
 
 
 def test_a_component_holds_what_is_below_it_and_nothing_beside_it() -> None:
