@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 _NARROWEST = 60
-_LEAST = 8
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -55,15 +54,16 @@ def draw(
     """
     if style.width is None:
         return tabulate(cells, headers=headers, tablefmt="plain", disable_numparse=True)
-    fixed = sum(
-        max(len(headers[i]), *(_longest_line(line[i]) for line in cells)) + 2
-        for i in range(len(headers))
-        if i not in stretch
-    )
+    # tabulate makes no column narrower than its header and two spaces.
+    least = [len(header) + 2 for header in headers]
+    natural = [
+        max(least[i], *(_longest_line(line[i]) for line in cells)) for i in range(len(headers))
+    ]
+    fixed = sum(natural[i] + 2 for i in range(len(headers)) if i not in stretch)
     free = max(style.width, _NARROWEST) - fixed - 2 * (len(stretch) - 1)
+    shared = _shared(free, [natural[i] for i in stretch], [least[i] for i in stretch], shares)
     widths: list[int | None] = [None] * len(headers)
-    natural = [max(len(headers[i]), *(_longest_line(line[i]) for line in cells)) for i in stretch]
-    for index, width in zip(stretch, _shared(free, natural, shares), strict=True):
+    for index, width in zip(stretch, shared, strict=True):
         widths[index] = width
     folded = [
         [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
@@ -77,22 +77,24 @@ def draw(
     )
 
 
-def _shared(free: int, natural: list[int], shares: tuple[int, ...]) -> list[int]:
-    """``free`` shared out: who needs less than its share leaves the rest to the others."""
-    widths = dict.fromkeys(range(len(natural)), 0)
-    wanting = set(widths)
+def _shared(free: int, natural: list[int], least: list[int], shares: tuple[int, ...]) -> list[int]:
+    """``free`` shared out between ``least`` and ``natural`` widths.
+
+    A column that needs less than its share, or more than that at the least, gets what it needs,
+    and the others share the rest.
+    """
+    widths = list(least)
+    wanting = list(range(len(natural)))
     while wanting:
         whole = sum(shares[i] for i in wanting)
-        content = {i for i in wanting if natural[i] * whole <= free * shares[i]}
-        if not content:
-            for i in wanting:
-                widths[i] = max(_LEAST, free * shares[i] // whole)
-            break
-        for i in content:
-            widths[i] = natural[i]
-        free -= sum(natural[i] for i in content)
-        wanting -= content
-    return list(widths.values())
+        fair = {i: free * shares[i] // whole for i in wanting}
+        settled = [i for i in wanting if least[i] >= fair[i]]
+        settled = settled or [i for i in wanting if natural[i] <= fair[i]] or wanting
+        for i in settled:
+            widths[i] = max(least[i], min(natural[i], fair[i]))
+            free -= widths[i]
+        wanting = [i for i in wanting if i not in settled]
+    return widths
 
 
 def _fold(cell: str, width: int | None) -> str:

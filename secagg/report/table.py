@@ -51,10 +51,10 @@ _SHARES = {
     "purl": 3,
     "aliases": 2,
     "rule": 2,
-    "component": 1,
-    "owner": 1,
+    "component": 2,
+    "owner": 2,
     "package": 2,
-    "sources": 1,
+    "sources": 2,
 }
 _STRETCHED = 5
 
