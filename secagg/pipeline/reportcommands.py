@@ -100,6 +100,8 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
         columns=columns,
         group_by=group_by,
         summary=request.summary,
+        every_state=not request.state,
+        limit=limit,
     )
     _write(written(made, output_format), request.output_file)
     return ExitCode.PASS if threshold is None else gate(made, threshold)

@@ -34,7 +34,11 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that a format may show. ``now`` is in UTC; ``runs`` are the recorded scans."""
+    """All that a format may show. ``now`` is in UTC; ``runs`` are the recorded scans.
+
+    ``every_state`` is True where no state was asked for: a format that can filter by itself may
+    show what is settled, too. ``limit`` is that of the question.
+    """
 
     answer: Answer
     overview: Overview
@@ -45,6 +49,8 @@ class Report:
     columns: Sequence[str] = ()
     group_by: GroupBy | None = None
     summary: bool = True
+    every_state: bool = False
+    limit: int | None = None
 
     @property
     def today(self) -> datetime.date:
