@@ -51,3 +51,4 @@ news();
 panels();
 follow();
 document.documentElement.dataset.ready = "1";
+performance.mark("ready");
