@@ -25,6 +25,7 @@ class ReportFormat(StrEnum):
     JUNIT = "junit"
     OPENVEX = "openvex"
     CYCLONEDX = "cyclonedx-vex"
+    GITLAB = "gitlab"
     GITLAB_SAST = "gitlab-sast"
     GITLAB_DEPENDENCIES = "gitlab-dependency-scanning"
     GITLAB_SECRETS = "gitlab-secret-detection"
@@ -94,7 +95,10 @@ def report(
         ReportFormat, typer.Option("--format", "-f", help="What to write.")
     ] = ReportFormat.TABLE,
     output_file: Annotated[
-        Path | None, typer.Option("--output-file", "-O", help="Write there, not to the screen.")
+        Path | None,
+        typer.Option(
+            "--output-file", "-O", help="Write there, not to the screen; for gitlab, a directory."
+        ),
     ] = None,
     summary: Annotated[
         bool, typer.Option("--summary/--no-summary", help="Sum up before the table.")

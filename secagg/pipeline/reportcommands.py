@@ -20,7 +20,7 @@ from secagg.history import RunRecord
 from secagg.render.grid import Style
 from secagg.report.columns import chosen
 from secagg.report.filters import Filters
-from secagg.report.formats import DEFAULT_LIMITS, Format, Report, written
+from secagg.report.formats import DEFAULT_LIMITS, GITLAB_FILES, Format, Report, written
 from secagg.report.grouping import GroupBy
 from secagg.report.overview import overview
 from secagg.report.query import Query, answer
@@ -103,7 +103,7 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
         every_state=not request.state,
         limit=limit,
     )
-    _write(written(made, output_format), request.output_file)
+    _write_all(made, output_format, request.output_file)
     return ExitCode.PASS if threshold is None else gate(made, threshold)
 
 
@@ -182,11 +182,27 @@ def _style(request: ReportRequest, output_format: Format) -> Style:
     return Style.of_output(no_colour=request.no_colour)
 
 
+def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
+    if output_format is not Format.GITLAB:
+        _write(written(made, output_format), path)
+        return
+    if path is None:
+        raise UsageError(
+            "--format gitlab writes three files",
+            hint="name a directory with --output-file, or one of them with --format gitlab-sast",
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {path}: {error.strerror}") from None
+    for name, one in GITLAB_FILES.items():
+        _write(written(made, one), path / name)
+
+
 def _write(pieces: Iterable[bytes], path: Path | None) -> None:
     if path is None:
-        out = sys.stdout.buffer
-        out.writelines(pieces)
-        out.flush()
+        sys.stdout.buffer.writelines(pieces)
+        sys.stdout.buffer.flush()
         return
     # Whoever reads the file while it is written anew sees the old one or the new one, whole.
     temporary = path.with_name(f".{path.name}.new")
@@ -195,7 +211,8 @@ def _write(pieces: Iterable[bytes], path: Path | None) -> None:
             file.writelines(pieces)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UsageError(
             f"cannot write {path}: {error.strerror}", hint="name a file in a directory that exists"
         ) from None
+    finally:
+        temporary.unlink(missing_ok=True)

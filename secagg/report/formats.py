@@ -26,6 +26,7 @@ class Format(StrEnum):
     JUNIT = "junit"
     OPENVEX = "openvex"
     CYCLONEDX = "cyclonedx-vex"
+    GITLAB = "gitlab"
     GITLAB_SAST = "gitlab-sast"
     GITLAB_DEPENDENCIES = "gitlab-dependency-scanning"
     GITLAB_SECRETS = "gitlab-secret-detection"
@@ -77,8 +78,19 @@ _MODULES = {
 }
 
 
+# GitLab's reports by the names under which its CI looks for them: all that ``gitlab`` writes.
+GITLAB_FILES = {
+    "gl-sast-report.json": Format.GITLAB_SAST,
+    "gl-dependency-scanning-report.json": Format.GITLAB_DEPENDENCIES,
+    "gl-secret-detection-report.json": Format.GITLAB_SECRETS,
+}
+
+
 def written(report: Report, output_format: Format) -> Iterable[bytes]:
-    """``report`` in ``output_format``, piece by piece, as UTF-8."""
+    """``report`` in ``output_format``, piece by piece, as UTF-8.
+
+    ``gitlab`` is not one document: see :data:`GITLAB_FILES`.
+    """
     module = import_module(f"secagg.report.{_MODULES[output_format]}")
     pieces: Iterable[bytes] = module.pieces(report)
     return pieces

@@ -16,10 +16,10 @@ def pieces(report: Report) -> Iterator[bytes]:
     """One document, a problem a line so that it can be read and compared."""
     yield b'{"schema_version":%d,\n' % SCHEMA_VERSION
     yield b'"generated_at":' + orjson.dumps(rfc3339(report.now)) + b",\n"
-    yield b'"summary":' + _dumps(summary_record(report.overview)) + b',\n"problems":['
+    yield b'"summary":' + dumps(summary_record(report.overview)) + b',\n"problems":['
     separator = b"\n"
     for problem in report.answer.rows:
-        yield separator + _dumps(record(problem, report.today))
+        yield separator + dumps(record(problem, report.today))
         separator = b",\n"
     yield b"\n]}\n"
 
@@ -28,10 +28,11 @@ def json_lines(problems: Iterable[Problem], now: datetime.datetime) -> Iterator[
     """One object a line: a problem each."""
     today = now.date()
     for problem in problems:
-        yield _dumps(record(problem, today)) + b"\n"
+        yield dumps(record(problem, today)) + b"\n"
 
 
-def _dumps(value: object) -> bytes:
+def dumps(value: object) -> bytes:
+    """``value`` as compact JSON in UTF-8, whatever is in its texts."""
     try:
         return orjson.dumps(value)
     except TypeError:
