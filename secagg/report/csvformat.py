@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from secagg.render.escape import terminal
 from secagg.report.columns import COLUMNS, FOR_FILES
@@ -18,13 +18,17 @@ from secagg.report.formats import Report
 # The wide forms are folded to the plain ones by some programs.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
+_BATCH = 500
+
 
 def pieces(report: Report) -> Iterator[bytes]:
     """A header line and a line a problem, with CRLF between them, as UTF-8."""
     names = tuple(report.columns) or FOR_FILES
-    yield _line(names)
-    for problem in report.answer.rows:
-        yield _line([COLUMNS[name](problem, report.today) for name in names])
+    texts = [COLUMNS[name] for name in names]
+    yield _lines([names])
+    for batch in range(0, len(report.answer.rows), _BATCH):
+        problems = report.answer.rows[batch : batch + _BATCH]
+        yield _lines([[text(p, report.today) for text in texts] for p in problems])
 
 
 def cell(text: str) -> str:
@@ -33,7 +37,8 @@ def cell(text: str) -> str:
     return ("'" if risky else "") + terminal(text)
 
 
-def _line(cells: tuple[str, ...] | list[str]) -> bytes:
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
     out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(map(cell, cells))
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerows([cell(text) for text in row] for row in rows)
     return out.getvalue().encode("utf-8", "replace")

@@ -9,7 +9,7 @@ import orjson
 
 from secagg.history import Problem
 from secagg.report.formats import Report
-from secagg.report.record import SCHEMA_VERSION, record, rfc3339, summary_record
+from secagg.report.record import SCHEMA_VERSION, plain, record, rfc3339, summary_record
 
 
 def pieces(report: Report) -> Iterator[bytes]:
@@ -32,12 +32,12 @@ def json_lines(problems: Iterable[Problem], now: datetime.datetime) -> Iterator[
 
 
 def dumps(value: object) -> bytes:
-    """``value`` as compact JSON in UTF-8, whatever is in its texts."""
+    """``value`` as compact JSON in UTF-8, whatever is in its texts; times in UTC with a ``Z``."""
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
     except TypeError:
         # A lone surrogate, which no UTF-8 can hold: a tool's text may still have brought one.
         import json
 
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace")

@@ -18,12 +18,12 @@ _VALUES = operator.attrgetter(*_NAMES)
 
 
 def record(problem: Problem, today: datetime.date) -> dict[str, Any]:
-    """All keys of ``problem``, and ``state``, ``overdue``, ``age_days``, ``owner`` on ``today``."""
-    made = {
-        name: plain(value) if value.__class__ not in _PLAIN else value
-        for name, value in zip(_NAMES, _VALUES(problem), strict=True)
-    }
-    made["state"] = str(standing(problem, today))
+    """All keys of ``problem``, and ``state``, ``overdue``, ``age_days``, ``owner`` on ``today``.
+
+    The values are those of the problem: :func:`secagg.report.jsonformat.dumps` writes them.
+    """
+    made = dict(zip(_NAMES, _VALUES(problem), strict=True))
+    made["state"] = standing(problem, today)
     made["overdue"] = overdue(problem, today)
     made["age_days"] = age_days(problem, today)
     made["owner"] = next(iter(owners_of(problem)), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,18 +57,24 @@ def upgrades(problems: Iterable[Problem], limit: int | None = None) -> list[Upgr
 
 
 def _best(kind: str | None, package: str, where: str, group: list[Problem]) -> Upgrade | None:
-    candidates = Counter(v for problem in group for v in set(problem.fixed_versions))
+    candidates = {version for problem in group for version in problem.fixed_versions}
     if not candidates:
         return None
     keys = {version: version_key(kind, version) for version in candidates}
-    installed = {p.version: version_key(kind, p.version) for p in group}
+    installed = {version: version_key(kind, version) for version in {p.version for p in group}}
     ordered = None not in keys.values() and None not in installed.values()
+    # Many problems say the same: they are looked at once.
+    alike: dict[tuple[str | None, tuple[str, ...]], list[Problem]] = {}
+    for problem in group:
+        alike.setdefault((problem.version, problem.fixed_versions), []).append(problem)
     closed: dict[str, list[Problem]] = {}
     for version in candidates:
-        if ordered:
-            closed[version] = [p for p in group if _closes(version, p, keys, installed)]
-        else:
-            closed[version] = [p for p in group if version in p.fixed_versions]
+        closed[version] = [
+            problem
+            for (own, fixes), same in alike.items()
+            if (_closes(version, own, fixes, keys, installed) if ordered else version in fixes)
+            for problem in same
+        ]
     most = max(len(found) for found in closed.values())
     if most == 0:
         return None
@@ -80,7 +85,8 @@ def _best(kind: str | None, package: str, where: str, group: list[Problem]) -> U
 
 def _closes(
     version: str,
-    problem: Problem,
+    own_version: str | None,
+    fixed_versions: tuple[str, ...],
     keys: dict[str, tuple[Any, ...] | None],
     installed: dict[str | None, tuple[Any, ...] | None],
 ) -> bool:
@@ -88,13 +94,13 @@ def _closes(
 
     Fixes may be stated for several release lines (``1.2.5 or 2.0.3``): 2.0.1 is newer than one
     of them and still vulnerable. So it must be one of the stated versions, newer than all of
-    them, or newer than one of its own line with none left to come in that line.
+    them, or newer than all of its own line.
     """
-    own, target = installed[problem.version], keys[version]
+    own, target = installed[own_version], keys[version]
     assert own is not None and target is not None
-    if target <= own or not problem.fixed_versions:
+    if target <= own or not fixed_versions:
         return False
-    fixes = [key for v in problem.fixed_versions if (key := keys[v]) is not None]
+    fixes = [key for v in fixed_versions if (key := keys[v]) is not None]
     if target in fixes or target >= max(fixes):
         return True
     same_line = [key for key in fixes if key[0] == target[0]]

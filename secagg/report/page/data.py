@@ -15,6 +15,8 @@ from secagg.report.standing import LastRuns, owners_of, severity_label
 
 # The page does without these.
 _LEFT_OUT = ("known_as", "secret", "owners", "owner")
+# Where "no" or 0 says more than nothing.
+_SAID_NO = frozenset({"direct", "kev", "verified", "age_days"})
 _RUNS_SHOWN = 120
 
 
@@ -46,13 +48,19 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
         "detail": words.detail(problem),
         "where": words.place(problem),
         "remedy": words.remedy(problem),
-        "owners": list(owners_of(problem)),
+        "owners": owners_of(problem),
         "news": _news(problem, last),
     }
     if problem.snippet is not None:
-        made["snippet"]["lines"] = list(problem.snippet.lines)
-    return {key: value for key, value in made.items() if value not in (None, "", [], False)} | {
-        key: value for key in ("direct", "kev", "verified") if (value := made[key]) is not None
+        # Empty lines of code are lines, too.
+        made["snippet"] = {
+            "start_line": problem.snippet.start_line,
+            "lines": problem.snippet.lines,
+        }
+    return {
+        key: value
+        for key, value in made.items()
+        if value or (key in _SAID_NO and value is not None)
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -13,11 +12,13 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from secagg.report.jsonformat import dumps
+
 _SCRIPTS = ("base.js", "filter.js", "list.js", "details.js", "charts.js", "controls.js")
 _LIVE_SCRIPTS = ("triage.js",)
 _LAST = ("main.js",)
 # What would end the element, or a line of a script, is written as JSON's own escapes.
-_IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+_IN_SCRIPT = {c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def page(data: Mapping[str, Any], *, live: bool = False) -> str:
@@ -46,8 +47,10 @@ def page(data: Mapping[str, Any], *, live: bool = False) -> str:
 
 def script_json(value: Any) -> str:
     """``value`` as JSON that can stand in a script element of any HTML document."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.translate(_IN_SCRIPT)
+    text = dumps(value).decode("utf-8")
+    for character, written in _IN_SCRIPT.items():
+        text = text.replace(character, written)
+    return text
 
 
 def _title(data: Mapping[str, Any]) -> str:
