@@ -74,8 +74,13 @@ def test_exit_codes(file: Path, tmp_path: Path) -> None:
     assert secagg("--from", str(file), "--fail-on", "critical").returncode == 1
     none = secagg("--from", str(file), "--fail-on", "critical", "--search", "no such words")
     assert none.returncode == 0
-    for wrong in (("--severity", "worst"), ("--format", "gitlab"), ("--from", "missing.json")):
-        done = secagg(*(wrong if wrong[0] == "--from" else ("--from", str(file), *wrong)))
+    given = ["--from", str(file)]
+    for wrong in (
+        [*given, "--severity", "worst"],
+        [*given, "--format", "gitlab"],
+        ["--from", "missing.json"],
+    ):
+        done = secagg(*wrong)
         assert done.returncode == 2, done
         assert "hint:" in done.stderr
     assert secagg("--from", str(file), "-O", str(tmp_path / "no" / "where")).returncode == 2
