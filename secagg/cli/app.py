@@ -33,6 +33,7 @@ from secagg.cli.options import (
     ViewName,
     ViewOption,
 )
+from secagg.cli.report import register as register_report
 from secagg.cli.triage import triage
 from secagg.cli.upload import CommentOption, register, request_of
 
@@ -126,6 +127,7 @@ def scan(
 
 
 register(app)
+register_report(app)
 
 
 @app.command()

@@ -48,15 +48,7 @@ class Screen:
 
     def style(self) -> Style:
         """Colours and wrapping for standard output: both only on a terminal."""
-        terminal = sys.stdout.isatty()
-        plain = self.no_colour or bool(os.environ.get("NO_COLOR")) or not terminal
-        if os.environ.get("TERM") == "dumb":
-            plain = True
-        width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else None
-        columns = os.environ.get("COLUMNS", "")
-        if columns.isdigit() and int(columns) > 0:
-            width = int(columns)
-        return Style(width=width, colour=not plain)
+        return Style.of_output(no_colour=self.no_colour)
 
 
 def scan(

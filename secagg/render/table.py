@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from tabulate import tabulate
 
 from secagg.finding import Severity
 from secagg.policy.decision import Action, Judgement, Verdict
 from secagg.render.escape import terminal
+from secagg.render.grid import Style, draw
 from secagg.render.rows import row, worst_first
 from secagg.summary import Summary, ToolSummary
+
+__all__ = [
+    "SEVERITY_COLOURS",
+    "VERDICT_COLOURS",
+    "Style",
+    "decision_lines",
+    "draw",
+    "findings_table",
+    "tools_table",
+]
 
 SEVERITY_COLOURS = {
     Severity.CRITICAL: "1;35",
@@ -23,19 +30,6 @@ SEVERITY_COLOURS = {
 }
 VERDICT_COLOURS = {Verdict.PASS: "1;32", Verdict.FAIL: "1;31", Verdict.INCOMPLETE: "1;33"}
 _STATUS_COLOURS = {"complete": "32", "failed": "1;31", "skipped": "2"}
-_NARROWEST = 60
-_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """How to draw: ``width`` in columns, or ``None`` (a pipe) for one unwrapped line a row."""
-
-    width: int | None = None
-    colour: bool = False
-
-    def paint(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
 
 
 def findings_table(judgements: Sequence[Judgement], style: Style) -> str:
@@ -114,63 +108,3 @@ def _note(tool: ToolSummary) -> str:
         parts.append(f"{tool.merged} merged within the report")
     parts += tool.notes
     return "; ".join(parts)
-
-
-def draw(
-    headers: list[str],
-    cells: list[list[str]],
-    style: Style,
-    *,
-    stretch: tuple[int, ...],
-    shares: tuple[int, ...],
-) -> str:
-    """A table of cells that are safe already.
-
-    The columns in ``stretch`` share what the others leave of the width.
-    """
-    if style.width is None:
-        return tabulate(cells, headers=headers, tablefmt="plain", disable_numparse=True)
-    fixed = sum(
-        max(len(headers[i]), *(_longest_line(line[i]) for line in cells)) + 2
-        for i in range(len(headers))
-        if i not in stretch
-    )
-    free = max(style.width, _NARROWEST) - fixed - 2 * (len(stretch) - 1)
-    widths: list[int | None] = [None] * len(headers)
-    for index, share in zip(stretch, shares, strict=True):
-        widths[index] = max(12, free * share // sum(shares))
-    folded = [
-        [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
-    ]
-    return tabulate(
-        folded,
-        headers=headers,
-        tablefmt="simple",
-        maxcolwidths=widths,
-        disable_numparse=True,
-    )
-
-
-def _fold(cell: str, width: int | None) -> str:
-    """Break words that are longer than the column (paths) behind a slash, where there is one."""
-    if width is None or len(cell) <= width:
-        return cell
-    lines = []
-    for line in cell.splitlines():
-        words = [_fold_word(word, width) if len(word) > width else word for word in line.split(" ")]
-        lines.append(" ".join(words))
-    return "\n".join(lines)
-
-
-def _fold_word(word: str, width: int) -> str:
-    lines = [""]
-    for part in re.findall(r"[^/]*/|[^/]+", word):
-        if lines[-1] and len(lines[-1]) + len(part) > width:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(lines)
-
-
-def _longest_line(cell: str) -> int:
-    bare = _COLOUR_CODES.sub("", cell)
-    return max((len(line) for line in bare.splitlines()), default=0)

@@ -1,0 +1,218 @@
+"""``secagg report`` without its option parsing: ask, write, gate.
+
+Nothing of a scan is loaded here: people run this many times a day and wait for it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from secagg.errors import UsageError
+from secagg.exitcodes import ExitCode
+from secagg.finding import Kind, Severity
+from secagg.history import RunRecord
+from secagg.render.grid import Style
+from secagg.report.columns import chosen
+from secagg.report.filters import Filters
+from secagg.report.formats import DEFAULT_LIMITS, GITLAB_FILES, Format, Report, written
+from secagg.report.grouping import GroupBy
+from secagg.report.overview import overview
+from secagg.report.query import Query, answer
+from secagg.report.source import ProblemSource
+from secagg.report.standing import (
+    ACTIVE,
+    SEVERITY_LABELS,
+    LastRuns,
+    Standing,
+    severity_rank,
+    standing,
+)
+from secagg.report.when import days, moment
+
+_ALL = "all"
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    """The options as they were given, in the user's words."""
+
+    severity: Sequence[str] = ()
+    at_least: str | None = None
+    kind: Sequence[str] = ()
+    tool: Sequence[str] = ()
+    component: Sequence[str] = ()
+    path: Sequence[str] = ()
+    state: Sequence[str] = ()
+    owner: Sequence[str] = ()
+    package: Sequence[str] = ()
+    id: Sequence[str] = ()
+    older_than: str | None = None
+    new_since: str | None = None
+    fix: bool | None = None
+    overdue: bool = False
+    search: str = ""
+    sort: Sequence[str] = ()
+    group_by: str | None = None
+    columns: Sequence[str] = ()
+    limit: int | None = None
+    output_format: str = "table"
+    output_file: Path | None = None
+    summary: bool = True
+    fail_on: str | None = None
+    no_colour: bool = False
+    now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+
+
+def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> int:
+    """Write the report that ``request`` asks of the source, and return the exit code.
+
+    Raises :class:`UsageError` for words that mean nothing here.
+    """
+    output_format = _word(Format, request.output_format, "--format")
+    group_by = None if request.group_by is None else _word(GroupBy, request.group_by, "--group-by")
+    columns = chosen(request.columns)
+    threshold = None if request.fail_on is None else _word(Severity, request.fail_on, "--fail-on")
+    # Wrong words are refused before the history is opened, which may take its time.
+    filters_of(request, None)
+    source = open_source()
+    runs = source.runs()
+    limit = DEFAULT_LIMITS.get(output_format) if request.limit is None else request.limit or None
+    style = _style(request, output_format)
+    if request.limit is None and output_format is Format.TABLE and style.width is None:
+        # A pipe's reader counts and searches: what is cut off would be missed in silence.
+        limit = None
+    query = Query(filters=filters_of(request, runs), sort=tuple(request.sort), limit=limit)
+    found = answer(query, source.problems(), request.now.date())
+    made = Report(
+        answer=found,
+        overview=overview(found, runs, request.now.date()),
+        now=request.now,
+        runs=runs,
+        last=LastRuns.of(runs),
+        style=style,
+        columns=columns,
+        group_by=group_by,
+        summary=request.summary,
+        every_state=not request.state,
+        limit=limit,
+    )
+    _write_all(made, output_format, request.output_file)
+    return ExitCode.PASS if threshold is None else gate(made, threshold)
+
+
+def gate(made: Report, threshold: Severity) -> int:
+    """1 if an open problem is as bad as ``threshold``, 3 if the last scans vouch for nothing.
+
+    A problem of unknown severity counts: nobody has said that it is less.
+    """
+    failing = [
+        problem
+        for problem in made.answer.matching
+        if (severity_rank(problem) >= threshold.rank or not problem.severity_known)
+        and standing(problem, made.today) in ACTIVE
+    ]
+    if failing:
+        sys.stderr.write(f"secagg: {len(failing)} open problems are {threshold} or worse\n")
+        return ExitCode.GATE_FAILED
+    incomplete = [run for run in _latest(made.runs) if run.verdict == "incomplete"]
+    if not made.runs or incomplete:
+        said = "the last scan was incomplete" if incomplete else "no scan is recorded"
+        sys.stderr.write(f"secagg: {said}: nothing vouches for a clean result\n")
+        return ExitCode.INCOMPLETE
+    return ExitCode.PASS
+
+
+def filters_of(request: ReportRequest, runs: Sequence[RunRecord] | None) -> Filters:
+    """The filters in ``request``; without ``runs`` they are checked, and no run is looked up."""
+    since = None
+    if request.new_since is not None and runs is not None:
+        since = moment(request.new_since, runs, request.now)
+    states = frozenset(Standing) if _ALL in request.state else None
+    for label in request.severity:
+        if label not in SEVERITY_LABELS:
+            raise UsageError(f"no severity {label!r}", hint="one of " + ", ".join(SEVERITY_LABELS))
+    return Filters(
+        severities=frozenset(request.severity),
+        at_least=(
+            None if request.at_least is None else _word(Severity, request.at_least, "--at-least")
+        ),
+        kinds=frozenset(_word(Kind, word, "--kind") for word in request.kind),
+        tools=frozenset(request.tool),
+        components=frozenset(request.component),
+        paths=tuple(request.path),
+        states=states or frozenset(_word(Standing, word, "--state") for word in request.state),
+        owners=frozenset(request.owner),
+        packages=frozenset(request.package),
+        ids=frozenset(request.id),
+        older_than=None if request.older_than is None else days(request.older_than),
+        new_since=since,
+        fix_available=request.fix,
+        overdue=request.overdue,
+        text=request.search,
+    )
+
+
+def _word(kind: type[_Word], word: str, option: str) -> _Word:
+    try:
+        return kind(word)
+    except ValueError:
+        known = ", ".join(str(member) for member in kind)
+        raise UsageError(f"{option}: no {word!r}", hint=f"one of {known}") from None
+
+
+def _latest(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    latest: dict[tuple[str, str], RunRecord] = {}
+    for run in runs:
+        key = (run.repository, run.branch)
+        if key not in latest or run.started_at > latest[key].started_at:
+            latest[key] = run
+    return list(latest.values())
+
+
+def _style(request: ReportRequest, output_format: Format) -> Style:
+    if output_format is not Format.TABLE or request.output_file is not None:
+        return Style()
+    return Style.of_output(no_colour=request.no_colour)
+
+
+def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
+    if output_format is not Format.GITLAB:
+        _write(written(made, output_format), path)
+        return
+    if path is None:
+        raise UsageError(
+            "--format gitlab writes three files",
+            hint="name a directory with --output-file, or one of them with --format gitlab-sast",
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {path}: {error.strerror}") from None
+    for name, one in GITLAB_FILES.items():
+        _write(written(made, one), path / name)
+
+
+def _write(pieces: Iterable[bytes], path: Path | None) -> None:
+    if path is None:
+        sys.stdout.buffer.writelines(pieces)
+        sys.stdout.buffer.flush()
+        return
+    # Whoever reads the file while it is written anew sees the old one or the new one, whole.
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(pieces)
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", hint="name a file in a directory that exists"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,122 @@
+"""Drawing a table: it fits the terminal's width, or is one plain line a row in a pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+
+from tabulate import tabulate
+
+_NARROWEST = 60
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How to draw: ``width`` in columns, or ``None`` (a pipe) for one unwrapped line a row."""
+
+    width: int | None = None
+    colour: bool = False
+
+    @classmethod
+    def of_output(cls, *, no_colour: bool = False) -> Style:
+        """Colours and wrapping for standard output: both only on a terminal.
+
+        ``COLUMNS`` sets the width anywhere, ``NO_COLOR`` and a dumb terminal take colours away.
+        """
+        tty = sys.stdout.isatty()
+        plain = no_colour or bool(os.environ.get("NO_COLOR")) or not tty
+        if os.environ.get("TERM") == "dumb":
+            plain = True
+        width = os.get_terminal_size(sys.stdout.fileno()).columns if tty else None
+        columns = os.environ.get("COLUMNS", "")
+        if columns.isdigit() and int(columns) > 0:
+            width = int(columns)
+        return cls(width=width, colour=not plain)
+
+    def paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
+
+
+def draw(
+    headers: list[str],
+    cells: list[list[str]],
+    style: Style,
+    *,
+    stretch: tuple[int, ...],
+    shares: tuple[int, ...],
+) -> str:
+    """A table of cells that are safe already.
+
+    The columns in ``stretch`` share what the others leave of the width.
+    """
+    if style.width is None:
+        return tabulate(cells, headers=headers, tablefmt="plain", disable_numparse=True)
+    # tabulate makes no column narrower than its header and two spaces.
+    least = [len(header) + 2 for header in headers]
+    natural = [
+        max(least[i], *(_longest_line(line[i]) for line in cells)) for i in range(len(headers))
+    ]
+    fixed = sum(natural[i] + 2 for i in range(len(headers)) if i not in stretch)
+    free = max(style.width, _NARROWEST) - fixed - 2 * (len(stretch) - 1)
+    shared = _shared(free, [natural[i] for i in stretch], [least[i] for i in stretch], shares)
+    widths: list[int | None] = [None] * len(headers)
+    for index, width in zip(stretch, shared, strict=True):
+        widths[index] = width
+    folded = [
+        [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
+    ]
+    return tabulate(
+        folded,
+        headers=headers,
+        tablefmt="simple",
+        maxcolwidths=widths,
+        disable_numparse=True,
+    )
+
+
+def _shared(free: int, natural: list[int], least: list[int], shares: tuple[int, ...]) -> list[int]:
+    """``free`` shared out between ``least`` and ``natural`` widths.
+
+    A column that needs less than its share, or more than that at the least, gets what it needs,
+    and the others share the rest.
+    """
+    widths = list(least)
+    wanting = list(range(len(natural)))
+    while wanting:
+        whole = sum(shares[i] for i in wanting)
+        fair = {i: free * shares[i] // whole for i in wanting}
+        settled = [i for i in wanting if least[i] >= fair[i]]
+        settled = settled or [i for i in wanting if natural[i] <= fair[i]] or wanting
+        for i in settled:
+            widths[i] = max(least[i], min(natural[i], fair[i]))
+            free -= widths[i]
+        wanting = [i for i in wanting if i not in settled]
+    return widths
+
+
+def _fold(cell: str, width: int | None) -> str:
+    """Break words that are longer than the column (paths) behind a slash, where there is one."""
+    if width is None or len(cell) <= width:
+        return cell
+    lines = []
+    for line in cell.splitlines():
+        words = [_fold_word(word, width) if len(word) > width else word for word in line.split(" ")]
+        lines.append(" ".join(words))
+    return "\n".join(lines)
+
+
+def _fold_word(word: str, width: int) -> str:
+    lines = [""]
+    for part in re.findall(r"[^/]*/|[^/]+", word):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _longest_line(cell: str) -> int:
+    bare = _COLOUR_CODES.sub("", cell)
+    return max((len(line) for line in bare.splitlines()), default=0)

@@ -1,0 +1,86 @@
+"""The columns that a table or a CSV file can have: each a name and the text of a problem."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+
+from secagg.errors import UsageError
+from secagg.history import Problem
+from secagg.report import words
+from secagg.report.standing import age_days, overdue, owners_of, severity_label, standing
+
+Text = Callable[[Problem, datetime.date], str]
+
+
+def _age(problem: Problem, today: datetime.date) -> str:
+    age = age_days(problem, today)
+    return "" if age is None else f"{age}d"
+
+
+def _due(problem: Problem, today: datetime.date) -> str:
+    if problem.due is None:
+        return ""
+    if overdue(problem, today):
+        return f"{(today - problem.due).days}d over"
+    return problem.due.isoformat()
+
+
+def _day(at: datetime.datetime | None) -> str:
+    return "" if at is None else at.date().isoformat()
+
+
+def _yes_no(value: bool | None) -> str:
+    return "" if value is None else "yes" if value else "no"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+COLUMNS: dict[str, Text] = {
+    "severity": lambda p, _: severity_label(p),
+    "id": lambda p, _: words.short_id(p),
+    "identity": lambda p, _: p.identity,
+    "kind": lambda p, _: str(p.kind),
+    "problem": lambda p, _: words.what(p),
+    "title": lambda p, _: words.detail(p),
+    "rule": lambda p, _: p.rule_id,
+    "where": lambda p, _: words.place(p),
+    "path": lambda p, _: p.uri or "",
+    "line": lambda p, _: "" if p.line is None else str(p.line),
+    "component": lambda p, _: p.component or ".",
+    "owner": lambda p, _: ", ".join(owners_of(p)),
+    "state": lambda p, today: str(standing(p, today)),
+    "reason": lambda p, _: p.triage.reason if p.triage else p.exception or "",
+    "age": _age,
+    "due": _due,
+    "first-seen": lambda p, _: _day(p.first_seen),
+    "last-seen": lambda p, _: _day(p.last_seen),
+    "package": lambda p, _: p.package or "",
+    "version": lambda p, _: p.version or "",
+    "purl": lambda p, _: p.purl or "",
+    "fix": lambda p, _: words.remedy(p) or "",
+    "aliases": lambda p, _: ", ".join(p.aliases),
+    "cwes": lambda p, _: ", ".join(p.cwes),
+    "score": lambda p, _: _number(p.score),
+    "epss": lambda p, _: _number(p.epss),
+    "kev": lambda p, _: _yes_no(p.kev),
+    "direct": lambda p, _: _yes_no(p.direct),
+    "verified": lambda p, _: _yes_no(p.verified),
+    "action": lambda p, _: p.action or "",
+    "repository": lambda p, _: p.repository or "",
+    "branch": lambda p, _: p.branch or "",
+    "sources": lambda p, _: ", ".join(p.tools),
+}
+
+# All that a spreadsheet may want; a table shows fewer, by its width.
+FOR_FILES = tuple(name for name in COLUMNS if name != "id")
+
+
+def chosen(names: Sequence[str]) -> tuple[str, ...]:
+    """``names`` as they are, checked. Raises :class:`UsageError` for one that does not exist."""
+    for name in names:
+        if name not in COLUMNS:
+            raise UsageError(f"no column {name!r}", hint="one of " + ", ".join(COLUMNS))
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,112 @@
+"""The models behind ``report.schema.json``, and the way back from JSON to problems."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+
+from secagg.errors import ReportError
+from secagg.history import Problem, RunRecord
+from secagg.report.source import Recorded
+from secagg.report.standing import Standing
+
+_DERIVED: dict[str, Any] = {
+    "state": (Standing, Field(description="the state on the day of the report")),
+    "overdue": (bool, Field(description="stands after the day by which it was to be fixed")),
+    "age_days": (int | None, Field(description="whole days since it was first seen")),
+    "owner": (str | None, Field(description="the owner by triage, else the file's first owner")),
+}
+_HINTS = get_type_hints(Problem)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SeverityCount(_Model):
+    count: int = Field(ge=0)
+    more: int = Field(ge=0, description="new or reopened in the last run")
+    fewer: int = Field(ge=0, description="fixed in the last run")
+
+
+class ComponentSummary(_Model):
+    component: str
+    total: int
+    by_severity: dict[str, int]
+
+
+class UpgradeSummary(_Model):
+    package: str
+    package_type: str | None
+    version: str
+    place: str = Field(description="the manifest or image")
+    component: str
+    closes: int
+    problems: int = Field(description="all problems of this package in this place")
+    worst: str
+    ordered: bool = Field(
+        description="false: versions could not be compared, only exact statements count"
+    )
+    identities: list[str]
+
+
+class ReportSummary(_Model):
+    total: int
+    by_severity: dict[str, SeverityCount]
+    by_state: dict[str, int]
+    new: int
+    fixed: int
+    reopened: int
+    overdue: int
+    components: list[ComponentSummary]
+    upgrades: list[UpgradeSummary]
+    last_run: RunRecord | None
+
+
+_FIELDS: dict[str, Any] = {f.name: (_HINTS[f.name], Field()) for f in fields(Problem)}
+ProblemRecord = create_model("ProblemRecord", __base__=_Model, **(_FIELDS | _DERIVED))
+
+
+class ReportDocument(_Model):
+    """``secagg report --format json``. Within schema version 1 keys are only ever added."""
+
+    schema_version: Literal[1]
+    generated_at: datetime.datetime
+    summary: ReportSummary
+    problems: list[ProblemRecord]  # type: ignore[valid-type]
+
+
+class _Read(BaseModel):
+    """What is read back; the summary's last run is all the history that a report holds."""
+
+    class Summary(BaseModel):
+        last_run: RunRecord | None = None
+
+    schema_version: Literal[1]
+    summary: Summary
+    problems: list[dict[str, Any]]
+
+
+def load_report(path: Path) -> Recorded:
+    """The problems in a report that was written as JSON before.
+
+    Raises :class:`ReportError` where the file is no such report.
+    """
+    try:
+        document = _Read.model_validate_json(path.read_bytes())
+        given = [
+            {key: value for key, value in item.items() if key not in _DERIVED}
+            for item in document.problems
+        ]
+        problems = TypeAdapter(list[Problem]).validate_python(given)
+    except (OSError, ValidationError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is no secagg report in JSON"
+        raise ReportError(
+            str(said), report=path.name, hint="write one with: secagg report --format json"
+        ) from None
+    last = document.summary.last_run
+    return Recorded(problems, [] if last is None else [last])

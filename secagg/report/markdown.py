@@ -1,0 +1,110 @@
+"""Markdown for a comment, an issue or a job summary: the summary, and the first rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from secagg.history import Problem
+from secagg.render.escape import markdown
+from secagg.report import words
+from secagg.report.columns import COLUMNS
+from secagg.report.formats import Report
+from secagg.report.grouping import sections
+from secagg.report.overview import Overview
+
+# A comment on GitHub holds 65,536 characters.
+_LONGEST = 60_000
+_LONGEST_CELL = 240
+_COLUMNS = ("severity", "problem", "where", "owner", "state", "due", "sources")
+
+
+def pieces(report: Report) -> Iterator[bytes]:
+    """The whole text. Rows that do not fit are counted at its end."""
+    text = "\n".join(_lines(report))
+    yield (text + "\n").encode("utf-8", "replace")
+
+
+def _lines(report: Report) -> Iterator[str]:
+    names = tuple(report.columns) or _COLUMNS
+    length = shown = 0
+    if not report.runs:
+        yield "**No scan is recorded yet: nothing vouches for this repository.**\n"
+    if report.summary:
+        for line in _summary(report.overview):
+            length += len(line) + 1
+            yield line
+    for title, problems in _sections(report):
+        head = [title, ""] if title else []
+        head += [
+            f"| {' | '.join(name.replace('-', ' ') for name in names)} |",
+            "|" + " --- |" * len(names),
+        ]
+        for number, problem in enumerate(problems):
+            row = _row(problem, names, report)
+            if length + len(row) > _LONGEST:
+                break
+            if number == 0:
+                yield from head
+                length += sum(map(len, head))
+            length += len(row) + 1
+            shown += 1
+            yield row
+        yield ""
+    total = (
+        len(report.answer.matching)
+        if report.group_by is None
+        else sum(len(s.problems) for s in sections(report.answer.matching, report.group_by))
+    )
+    if total > shown:
+        yield f"and {total - shown:,} more."
+
+
+def _sections(report: Report) -> list[tuple[str, Sequence[Problem]]]:
+    if report.group_by is None:
+        return [("", report.answer.rows)] if report.answer.rows else []
+    return [
+        (f"#### {markdown(section.name)} ({len(section.problems)})", section.problems)
+        for section in sections(report.answer.rows, report.group_by)
+    ]
+
+
+def _summary(found: Overview) -> Iterator[str]:
+    counts = ", ".join(
+        f"{change.count} {label}" + (f" ({change.text})" if change.text else "")
+        for label, change in found.by_severity.items()
+        if change.count or change.text
+    )
+    plural = "" if found.total == 1 else "s"
+    yield f"### {found.total:,} problem{plural}" + (f": {counts}" if counts else "")
+    yield ""
+    if found.last_run is not None:
+        run = found.last_run
+        yield (
+            f"Last run: **{markdown(run.verdict)}**, {run.started_at:%Y-%m-%d %H:%M} UTC, "
+            f"{markdown(run.repository)} {markdown(run.branch)}: {found.new} new, "
+            f"{found.fixed} fixed, {found.reopened} reopened, {found.overdue} overdue."
+        )
+        yield ""
+    for upgrade in found.upgrades:
+        yield f"- {_cell(upgrade.sentence)} ({_cell(upgrade.place)})"
+    if found.upgrades:
+        yield ""
+
+
+def _row(problem: Problem, names: Sequence[str], report: Report) -> str:
+    cells = [
+        _problem(problem) if name == "problem" else _cell(COLUMNS[name](problem, report.today))
+        for name in names
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _problem(problem: Problem) -> str:
+    """Name, sentence and remedy, with a line break between them: the only markup in a cell."""
+    parts = [f"**{_cell(words.what(problem))}**", _cell(words.detail(problem))]
+    remedy = words.remedy(problem)
+    return "<br>".join([*parts, _cell(remedy)] if remedy else parts)
+
+
+def _cell(text: str) -> str:
+    return markdown(text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "\u2026")

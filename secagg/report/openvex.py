@@ -1,0 +1,91 @@
+"""OpenVEX 0.2.0: what triage has decided, as other scanners and customers can read it.
+
+================ ===================== ==========================================
+open             under_investigation
+confirmed        affected              the action is the fix, where one is known
+accepted         affected              the action says that it was accepted, and why
+excepted         affected              the action names the exception
+false-positive   not_affected          the reason is the impact statement
+fixed            fixed
+================ ===================== ==========================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from secagg import __version__
+from secagg.errors import UsageError
+from secagg.report import words
+from secagg.report.formats import Report
+from secagg.report.jsonformat import dumps
+from secagg.report.record import rfc3339
+from secagg.report.standing import Standing
+from secagg.report.vex import Statement, statements
+
+_STATUS = {
+    Standing.OPEN: "under_investigation",
+    Standing.CONFIRMED: "affected",
+    Standing.ACCEPTED: "affected",
+    Standing.EXCEPTED: "affected",
+    Standing.FALSE_POSITIVE: "not_affected",
+    Standing.FIXED: "fixed",
+}
+
+
+def pieces(report: Report) -> Iterator[bytes]:
+    """The document. Raises :class:`UsageError` where there is nothing to state: it needs one."""
+    # What is left out by the default filter on states is what VEX is for.
+    problems = report.answer.related if report.every_state else report.answer.rows
+    made = [_statement(s) for s in statements(problems, report.today)]
+    if not made:
+        raise UsageError(
+            "no vulnerability matches, and OpenVEX has no document without a statement",
+            hint="ask for less, or write another format",
+        )
+    body = dumps(made)
+    yield (
+        dumps(
+            {
+                "@context": "https://openvex.dev/ns/v0.2.0",
+                "@id": f"urn:secagg:vex:{hashlib.sha256(body).hexdigest()}",
+                "author": "secagg",
+                "timestamp": rfc3339(report.now),
+                "version": 1,
+                "tooling": f"secagg {__version__}",
+                "statements": made,
+            }
+        )
+        + b"\n"
+    )
+
+
+def _statement(statement: Statement) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "vulnerability": {
+            "name": statement.vulnerability,
+            **({"aliases": list(statement.aliases)} if statement.aliases else {}),
+        },
+        "products": [
+            {"@id": statement.product, "subcomponents": [{"@id": statement.purl}]},
+        ],
+        "status": _STATUS[statement.standing],
+    }
+    if statement.at is not None:
+        made["timestamp"] = rfc3339(statement.at)
+    if statement.standing is Standing.FALSE_POSITIVE:
+        made["impact_statement"] = statement.reason or "triage calls it a false positive"
+    elif made["status"] == "affected":
+        made["action_statement"] = _action(statement)
+    return made
+
+
+def _action(statement: Statement) -> str:
+    remedy = words.remedy(statement.speaker)
+    parts = [remedy] if remedy else []
+    if statement.standing is Standing.CONFIRMED:
+        return "; ".join(parts) or "no fix is known yet"
+    decided = "the risk is accepted" if statement.standing is Standing.ACCEPTED else "not acted on"
+    return "; ".join([f"{decided}: {statement.reason or 'no reason is given'}", *parts])

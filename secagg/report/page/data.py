@@ -1,0 +1,90 @@
+"""What the page is given: problems without their empty values, the summary and the trend."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from secagg.history import Problem, RunRecord
+from secagg.report import words
+from secagg.report.formats import Report
+from secagg.report.order import ordered
+from secagg.report.record import record, rfc3339, summary_record
+from secagg.report.standing import LastRuns, owners_of, severity_label
+
+# The page does without these.
+_LEFT_OUT = ("known_as", "secret", "owners", "owner")
+# Where "no" or 0 says more than nothing.
+_SAID_NO = frozenset({"direct", "kev", "verified", "age_days"})
+_RUNS_SHOWN = 120
+
+
+def page_data(report: Report) -> dict[str, Any]:
+    """Plain values for :func:`secagg.report.page.html.page`. Problems come worst first."""
+    chosen = report.answer.related if report.every_state else report.answer.matching
+    problems = ordered(chosen, (), report.today)
+    if report.limit is not None:
+        problems = problems[: report.limit]
+    return {
+        "generated_at": rfc3339(report.now),
+        "today": report.today.isoformat(),
+        "every_state": report.every_state,
+        "left_out": len(chosen) - len(problems),
+        "summary": summary_record(report.overview),
+        "trend": trend(report.runs),
+        "problems": [problem_data(p, report.last, report.today) for p in problems],
+    }
+
+
+def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict[str, Any]:
+    """One problem: what is set of its record, and the words in which it is shown."""
+    made = record(problem, today)
+    for name in _LEFT_OUT:
+        del made[name]
+    made |= {
+        "label": severity_label(problem),
+        "what": words.what(problem),
+        "detail": words.detail(problem),
+        "where": words.place(problem),
+        "remedy": words.remedy(problem),
+        "owners": owners_of(problem),
+        "news": _news(problem, last),
+    }
+    if problem.snippet is not None:
+        # Empty lines of code are lines, too.
+        made["snippet"] = {
+            "start_line": problem.snippet.start_line,
+            "lines": problem.snippet.lines,
+        }
+    return {
+        key: value
+        for key, value in made.items()
+        if value or (key in _SAID_NO and value is not None)
+    }
+
+
+def trend(runs: Iterable[RunRecord]) -> list[dict[str, Any]]:
+    """The counts of the latest run's branch over its runs, oldest first."""
+    counted = sorted((run for run in runs if run.by_severity), key=lambda run: run.started_at)
+    if not counted:
+        return []
+    latest = counted[-1]
+    same: Sequence[RunRecord] = [
+        run for run in counted if (run.repository, run.branch) == (latest.repository, latest.branch)
+    ]
+    return [
+        {"at": rfc3339(run.started_at), "counts": dict(run.by_severity), "verdict": run.verdict}
+        for run in same[-_RUNS_SHOWN:]
+    ]
+
+
+def _news(problem: Problem, last: LastRuns) -> str | None:
+    since = last.since(problem)
+    if since is None:
+        return None
+    if problem.fixed_at is not None:
+        return "fixed" if problem.fixed_at >= since else None
+    if problem.reopened_at is not None and problem.reopened_at >= since:
+        return "reopened"
+    return "new" if problem.first_seen is not None and problem.first_seen >= since else None

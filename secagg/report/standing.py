@@ -1,0 +1,116 @@
+"""How a problem stands on a given day: its state, its age, whether it is overdue or new."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from secagg.finding import Severity
+from secagg.history import Problem, RunRecord, State
+
+UNKNOWN = "unknown"
+SEVERITY_LABELS = (*(str(severity) for severity in Severity), UNKNOWN)
+
+
+class Standing(StrEnum):
+    """:class:`secagg.history.State`, and what only an exception of the policy covers."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    FALSE_POSITIVE = "false-positive"
+    ACCEPTED = "accepted"
+    EXCEPTED = "excepted"
+    FIXED = "fixed"
+
+
+# What somebody still has to do something about.
+ACTIVE = frozenset({Standing.OPEN, Standing.CONFIRMED})
+
+
+def standing(problem: Problem, today: datetime.date) -> Standing:
+    """The state on ``today`` (UTC). A decision that has expired counts no more."""
+    if problem.fixed_at is not None:
+        return Standing.FIXED
+    triage = problem.triage
+    if triage is not None and not expired(problem, today):
+        # "Fixed" by a person's word, while a complete run still sees it, is not fixed.
+        state = State.OPEN if triage.state is State.FIXED else triage.state
+    else:
+        state = State.OPEN
+    if state is State.OPEN and problem.exception is not None:
+        return Standing.EXCEPTED
+    return Standing(state)
+
+
+def expired(problem: Problem, today: datetime.date) -> bool:
+    """Whether its triage held through a day that is past."""
+    triage = problem.triage
+    return triage is not None and triage.expires is not None and today > triage.expires
+
+
+def overdue(problem: Problem, today: datetime.date) -> bool:
+    """Whether it still stands after the day by which the policy wants it fixed."""
+    if problem.due is None or today <= problem.due:
+        return False
+    return standing(problem, today) in ACTIVE
+
+
+def age_days(problem: Problem, today: datetime.date) -> int | None:
+    """Whole days since it was first seen (until it was fixed, if it is), ``None`` if unknown."""
+    if problem.first_seen is None:
+        return None
+    end = problem.fixed_at.date() if problem.fixed_at is not None else today
+    return max(0, (end - problem.first_seen.date()).days)
+
+
+def severity_label(problem: Problem) -> str:
+    """The severity's word, ``unknown`` where no tool gave one."""
+    return str(problem.severity) if problem.severity_known else UNKNOWN
+
+
+def severity_rank(problem: Problem) -> int:
+    """4 for critical down to 0. An unknown one ranks as high: nobody has said that it is not."""
+    return problem.severity.rank if problem.severity_known else Severity.HIGH.rank
+
+
+def has_fix(problem: Problem) -> bool:
+    """Whether a fixed version or the tool's own advice on a fix is known."""
+    return bool(problem.fixed_versions or problem.fix)
+
+
+def owners_of(problem: Problem) -> tuple[str, ...]:
+    """Who looks after it: the owner that triage named, else those of the file."""
+    if problem.triage is not None and problem.triage.owner:
+        return (problem.triage.owner,)
+    return problem.owners
+
+
+@dataclass(frozen=True, slots=True)
+class LastRuns:
+    """When the latest recorded scan of each repository's branch started (UTC)."""
+
+    started: Mapping[tuple[str, str], datetime.datetime] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, runs: Iterable[RunRecord]) -> LastRuns:
+        latest: dict[tuple[str, str], datetime.datetime] = {}
+        for run in runs:
+            key = (run.repository, run.branch)
+            if key not in latest or run.started_at > latest[key]:
+                latest[key] = run.started_at
+        return cls(latest)
+
+    def since(self, problem: Problem) -> datetime.datetime | None:
+        """From when on something about ``problem`` is the last run's news."""
+        if problem.repository is not None and problem.branch is not None:
+            found = self.started.get((problem.repository, problem.branch))
+            if found is not None:
+                return found
+        same = [
+            at
+            for (repository, branch), at in self.started.items()
+            if problem.repository in (None, repository) and problem.branch in (None, branch)
+        ]
+        return max(same, default=None)

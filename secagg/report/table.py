@@ -1,0 +1,215 @@
+"""The report on a terminal: the summary first, then a row a problem."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from secagg.history import Problem
+from secagg.render.escape import terminal
+from secagg.render.grid import Style, draw
+from secagg.report import words
+from secagg.report.columns import COLUMNS
+from secagg.report.grouping import GroupBy, sections
+from secagg.report.overview import Overview
+from secagg.report.query import Answer
+from secagg.report.standing import (
+    ACTIVE,
+    LastRuns,
+    overdue,
+    severity_label,
+    standing,
+)
+
+_COLOURS = {
+    "critical": "1;35",
+    "high": "1;31",
+    "medium": "33",
+    "low": "36",
+    "none": "2",
+    "unknown": "1",
+}
+_ALARM = "1;31"
+_WIDE, _MIDDLE = 150, 110
+_COLUMNS_BY_WIDTH = {
+    _WIDE: ("severity", "id", "problem", "where", "component", "owner", "age", "due", "sources"),
+    _MIDDLE: ("severity", "id", "problem", "where", "owner", "sources"),
+    0: ("severity", "problem", "where", "sources"),
+}
+_COLUMNS_IN_PIPES = (
+    *("severity", "id", "state", "problem", "where"),
+    *("component", "owner", "age", "due", "sources"),
+)
+# Columns whose text may be long, and the share of the width that each of them gets.
+_SHARES = {
+    "problem": 5,
+    "title": 4,
+    "where": 3,
+    "path": 3,
+    "fix": 3,
+    "reason": 3,
+    "purl": 3,
+    "aliases": 2,
+    "rule": 2,
+    "component": 2,
+    "owner": 2,
+    "package": 2,
+    "sources": 2,
+}
+_STRETCHED = 5
+
+
+def report_table(
+    answer: Answer,
+    last: LastRuns,
+    today: datetime.date,
+    style: Style,
+    *,
+    columns: Sequence[str] = (),
+    group_by: GroupBy | None = None,
+) -> str:
+    """The rows of ``answer``, by default with the columns that ``style``'s width has room for."""
+    if not answer.rows:
+        return ""
+    names = tuple(columns) or _columns_for(style.width)
+    if group_by is None:
+        return _grid(answer.rows, names, last, today, style)
+    blocks = []
+    for section in sections(answer.rows, group_by):
+        count = f"{len(section.problems)} problem" + ("" if len(section.problems) == 1 else "s")
+        head = style.paint(terminal(section.name), "1") + f" \u2014 {count}"
+        blocks.append(f"{head}\n{_grid(section.problems, names, last, today, style)}")
+    return "\n\n".join(blocks)
+
+
+def summary_lines(found: Overview, answer: Answer, style: Style) -> str:
+    """What a person wants to know first, a line each. Empty matters are left out."""
+    counts = []
+    for label, change in found.by_severity.items():
+        if change.count or change.text:
+            counted = style.paint(f"{change.count} {label}", _COLOURS[label])
+            counts.append(f"{counted} ({change.text})" if change.text else counted)
+    total = f"{found.total:,} problem" + ("" if found.total == 1 else "s")
+    lines = [f"{total}: {', '.join(counts)}" if counts else total]
+    lines += _news_lines(found, style)
+    settled = [
+        f"{count} {state}"
+        for state, count in found.by_state.items()
+        if count and state not in {str(s) for s in ACTIVE}
+    ]
+    if settled:
+        lines.append(f"settled: {', '.join(settled)}")
+    if len(found.components) > 1:
+        parts = [
+            f"{terminal(c.component)} {c.total} ({_by_severity(c.by_severity)})"
+            for c in found.components
+        ]
+        lines += ["most in:", *(f"  {part}" for part in parts)]
+    if found.upgrades:
+        lines.append("fixes that close the most:")
+        lines += [
+            f"  {terminal(u.sentence)} ({terminal(u.place)}; worst: {u.worst})"
+            for u in found.upgrades
+        ]
+    return "\n".join(lines)
+
+
+def footer(answer: Answer) -> str:
+    """How many rows are not shown, and how to see them. Empty if all are."""
+    left = len(answer.matching) - len(answer.rows)
+    if not left:
+        return ""
+    return f"{len(answer.rows):,} of {len(answer.matching):,} shown; --limit 0 shows all"
+
+
+def _news_lines(found: Overview, style: Style) -> list[str]:
+    lines = []
+    if found.last_run is not None:
+        run = found.last_run
+        commit = f" @ {terminal(run.commit[:10])}" if run.commit else ""
+        news = f"{found.new} new, {found.fixed} fixed, {found.reopened} reopened"
+        where = f"{terminal(run.repository)} {terminal(run.branch)}{commit}"
+        at = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
+        lines.append(f"last run: {terminal(run.verdict)}, {at}, {where}")
+        lines.append(f"  {news}")
+        lines += [
+            style.paint(f"  {terminal(tool.tool)} in {terminal(tool.component)} failed", _ALARM)
+            + (f": {terminal(tool.reason)}" if tool.reason else "")
+            for tool in run.tools
+            if tool.status == "failed"
+        ]
+    if found.overdue:
+        lines.append(style.paint(f"{found.overdue} overdue", _ALARM))
+    return lines
+
+
+def _by_severity(counts: dict[str, int]) -> str:
+    return ", ".join(f"{counts[label]} {label}" for label in _COLOURS if counts.get(label))
+
+
+def _columns_for(width: int | None) -> tuple[str, ...]:
+    if width is None:
+        return _COLUMNS_IN_PIPES
+    return next(names for least, names in _COLUMNS_BY_WIDTH.items() if width >= least)
+
+
+def _grid(
+    problems: Sequence[Problem],
+    names: Sequence[str],
+    last: LastRuns,
+    today: datetime.date,
+    style: Style,
+) -> str:
+    # Where there is no column for it, the id stands under the severity.
+    id_below = style.width is not None and "id" not in names and "identity" not in names
+    cells = []
+    for problem in problems:
+        line = []
+        for name in names:
+            if name == "problem":
+                line.append(_problem(problem, names, last, today, style))
+            elif name == "severity":
+                text = style.paint(severity_label(problem), _COLOURS[severity_label(problem)])
+                below = style.paint(words.short_id(problem), "2")
+                line.append(f"{text}\n{below}" if id_below else text)
+            else:
+                line.append(_painted(name, problem, today, style))
+        cells.append(line)
+    stretch = [i for i, name in enumerate(names) if name in _SHARES][:_STRETCHED]
+    shares = [_SHARES[names[i]] for i in stretch]
+    headers = [name.replace("-", " ").upper() for name in names]
+    return draw(headers, cells, style, stretch=tuple(stretch), shares=tuple(shares))
+
+
+def _painted(name: str, problem: Problem, today: datetime.date, style: Style) -> str:
+    text = terminal(COLUMNS[name](problem, today))
+    if name == "due" and overdue(problem, today):
+        return style.paint(text, _ALARM)
+    return text
+
+
+def _problem(
+    problem: Problem,
+    names: Sequence[str],
+    last: LastRuns,
+    today: datetime.date,
+    style: Style,
+) -> str:
+    """The problem's name, what it is, and what is to be known about it, a line each."""
+    notes = []
+    since = last.since(problem)
+    if since is not None and problem.fixed_at is None:
+        if problem.reopened_at is not None and problem.reopened_at >= since:
+            notes.append("reopened")
+        elif problem.first_seen is not None and problem.first_seen >= since:
+            notes.append("new")
+    state = standing(problem, today)
+    if "state" not in names and state not in ACTIVE:
+        notes.append(str(state))
+    if "due" not in names and overdue(problem, today):
+        notes.append("overdue by " + COLUMNS["due"](problem, today).split("d")[0] + "d")
+    title = words.detail(problem) if "title" not in names else ""
+    remedy = words.remedy(problem) if "fix" not in names else None
+    parts = [words.what(problem), title, ", ".join(notes), remedy or ""]
+    joint = "\n" if style.width else " \u2014 "
+    return joint.join(terminal(part) for part in parts if part)
