@@ -123,3 +123,11 @@ def load_config(root: Path, path: Path | None = None) -> Config:
     if path is None and not file.is_file():
         return Config()
     return load_model(file, Config, name=str(path) if path else NAME)
+
+
+def read_config(text: str | None, *, name: str) -> Config:
+    """The configuration in ``text``, which messages call ``name``; the defaults where it is None.
+
+    Raises :class:`secagg.errors.ConfigError` naming file, line and key.
+    """
+    return Config() if text is None else load_model(text, Config, name=name)

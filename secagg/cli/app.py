@@ -13,6 +13,14 @@ from secagg import __version__
 from secagg.cli.db import db_app
 from secagg.cli.exceptions import except_app
 from secagg.cli.gate import gate
+from secagg.cli.gateoptions import (
+    BaselineOption,
+    DiffOption,
+    PolicyFromOption,
+    StoreOption,
+    VexOption,
+    gate_options,
+)
 from secagg.cli.intel import intel_app
 from secagg.cli.merge import merge_app
 from secagg.cli.options import (
@@ -83,6 +91,14 @@ def scan(
     output_format: FormatOption = OutputFormat.TABLE,
     view: ViewOption = ViewName.PER_TOOL,
     policy: PolicyOption = None,
+    policy_from: PolicyFromOption = None,
+    baseline: BaselineOption = None,
+    diff: DiffOption = None,
+    vex: VexOption = None,
+    store: StoreOption = None,
+    no_store: Annotated[
+        bool, typer.Option("--no-store", help="Keep no history of this scan.")
+    ] = False,
     config: ConfigOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -118,7 +134,14 @@ def scan(
             jobs=jobs,
             since=since,
             output=output,
-            policy=policy,
+            gate=gate_options(
+                policy=policy,
+                policy_from=policy_from,
+                baseline=baseline,
+                diff=diff,
+                vex=vex,
+                store="" if no_store else store,
+            ),
             config=config,
             screen=screen,
             upload=request_of(dry_run=upload_dry_run, comment=comment) if asked else None,

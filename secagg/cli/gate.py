@@ -8,6 +8,14 @@ from typing import Annotated
 
 import typer
 
+from secagg.cli.gateoptions import (
+    BaselineOption,
+    DiffOption,
+    PolicyFromOption,
+    StoreOption,
+    VexOption,
+    gate_options,
+)
 from secagg.cli.options import ColourOption, ConfigOption, PolicyOption, QuietOption, RootOption
 
 
@@ -28,6 +36,11 @@ def gate(
     ] = None,
     root: RootOption = Path(),
     policy: PolicyOption = None,
+    policy_from: PolicyFromOption = None,
+    baseline: BaselineOption = None,
+    diff: DiffOption = None,
+    vex: VexOption = None,
+    store: StoreOption = None,
     config: ConfigOption = None,
     last: Annotated[
         Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
@@ -40,6 +53,10 @@ def gate(
         typer.Option(
             "--output", "-o", help="Also write decision.json, decision.xml and decision.md there."
         ),
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Print why one finding counts, or why it does not."),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Show what does not count as well.")
@@ -54,7 +71,15 @@ def gate(
         files=files or [],
         root=root,
         last=last,
-        policy=policy,
+        gate=gate_options(
+            policy=policy,
+            policy_from=policy_from,
+            baseline=baseline,
+            diff=diff,
+            vex=vex,
+            store=store,
+        ),
+        explain=explain,
         config=config,
         format=gatecommand.GateFormat(output_format),
         output=output,

@@ -8,23 +8,23 @@ from pathlib import Path
 
 from secagg.components import Component, component_of
 from secagg.identity import mark_findings
-from secagg.merge import Overrule, merge
+from secagg.merge import merge
+from secagg.pipeline.judging import Gate, decide, suppress
 from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.policy import Policy, ToolOutcome, judge
+from secagg.policy import ToolOutcome
 from secagg.redact import Redactor
 
 
 def assemble(
     results: Sequence[ToolResult],
     *,
-    policy: Policy,
+    gate: Gate,
     redactor: Redactor,
     components: Sequence[Component],
     root: Path | None,
     started_at: datetime,
     interrupted: bool = False,
     warnings: Sequence[str] = (),
-    overrules: Sequence[Overrule] = (),
 ) -> Outcome:
     """Merge and judge what the tools found.
 
@@ -36,17 +36,21 @@ def assemble(
     for finding in findings:
         finding.component = component_of(finding.location.uri, components)
     mark_findings(findings, root)
-    merged = merge(findings, overrules=overrules)
-    decision = judge(policy, merged, runs=[tool_outcome(result) for result in results])
+    merged = merge(findings, overrules=gate.overrules)
+    outcomes = [tool_outcome(result) for result in results]
+    judged = decide(gate, merged, outcomes, redactor=redactor)
+    suppress(judged.decision.judgements)
     return Outcome(
         results=results,
         merged=merged,
-        decision=decision,
+        decision=judged.decision,
         components=[component.path for component in components],
         root_name=root.name if root is not None else None,
         started_at=started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         interrupted=interrupted,
         warnings=[*warnings, *merged.warnings, *merged.unused_overrules],
+        change=judged.change,
+        comparison=judged.comparison,
     )
 
 

@@ -16,9 +16,11 @@ from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
 from secagg.merge import explain as why
 from secagg.pipeline.decide import decision_document
+from secagg.pipeline.judging import GateOptions, plain_gate, prepare
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.overrules import join, split
 from secagg.pipeline.parse import parse_files
+from secagg.pipeline.remember import remember
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
 from secagg.pipeline.scan import scan as run_scan
@@ -60,13 +62,15 @@ def scan(
     jobs: int | None,
     since: str | None,
     output: Path,
-    policy: str | None,
+    gate: GateOptions,
     config: Path | None,
     screen: Screen,
     upload: UploadRequest | None = None,
 ) -> int:
     """Run ``secagg scan`` and return its exit code."""
-    settings = load_config(path, config)
+    if not path.is_dir():
+        raise UsageError(f"{path} is not a directory")
+    prepared = prepare(path, gate, config=config)
     target = None
     if upload is not None:
         # What an upload needs is asked before the scan rather than after it.
@@ -82,11 +86,11 @@ def scan(
         timeout=timeout,
         jobs=jobs,
         since=since,
-        policy=policy,
     )
     progress = Progress.OFF if screen.quiet else Progress.AUTO
     with show_progress(progress, colour=screen.style().colour) as on_event:
-        outcome = run_scan(options, settings, on_event)
+        outcome = run_scan(options, prepared, on_event)
+    outcome.warnings += remember(outcome, prepared, since=since)
     code = _finish(outcome, output, screen) if upload is None else 0
     if upload is not None and target is not None:
         code = _finish_with_upload(outcome, output, screen, upload, target, path)
@@ -104,8 +108,8 @@ def parse(
     screen: Screen,
 ) -> int:
     """Run ``secagg parse`` and return its exit code."""
-    settings = load_config(root, config)
-    outcome = parse_files(files, tool=tool, root=root.resolve(), config=settings, policy=policy)
+    gate = prepare(root, GateOptions(policy=policy, store=""), config=config)
+    outcome = parse_files(files, tool=tool, root=root.resolve(), gate=gate)
     return _finish(outcome, output, screen)
 
 
@@ -142,7 +146,7 @@ def explain(
             f"no {last} to explain from", hint="run a scan first, or name the reports to read"
         )
     outcome = parse_files(
-        files or [str(last)], tool=None, root=root.resolve(), config=settings, policy=None
+        files or [str(last)], tool=None, root=root.resolve(), gate=plain_gate(root, settings)
     )
     explanation = why(outcome.merged, identity)
     sys.stdout.write(explanation_lines(explanation, screen.style()) + "\n")

@@ -7,7 +7,6 @@ from collections import Counter
 
 from secagg import __version__
 from secagg.decided import (
-    DecidedChange,
     DecidedException,
     DecidedFinding,
     DecisionDocument,
@@ -21,7 +20,7 @@ from secagg.render.rows import row, worst_first
 _ORDER = {Action.FAIL: 0, Action.WARN: 1, Action.IGNORE: 2}
 
 
-def decision_document(outcome: Outcome, change: DecidedChange | None = None) -> DecisionDocument:
+def decision_document(outcome: Outcome) -> DecisionDocument:
     """The document; findings that fail come first, and within an action the worst."""
     decision = outcome.decision
     today = decision.today or datetime.datetime.now(datetime.UTC).date()
@@ -46,7 +45,7 @@ def decision_document(outcome: Outcome, change: DecidedChange | None = None) -> 
         gaps=list(decision.gaps),
         failures=list(decision.failures),
         notes=[*decision.notes, *outcome.warnings],
-        change=change,
+        change=outcome.change,
         tools=[tool_summary(result) for result in outcome.results],
         findings=[_finding(judgement, today) for judgement in judgements],
         lapsed=[_exception(exception, today) for exception in decision.lapsed],

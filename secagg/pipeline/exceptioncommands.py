@@ -24,6 +24,7 @@ from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
+from secagg.pipeline.judging import plain_gate
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.write import SARIF_NAME, SUMMARY_NAME, replacing
 from secagg.process import Cancellation, Command, environment, private_directory, run
@@ -164,7 +165,10 @@ def _rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
     if not file.is_file():
         return None
     outcome = parse_files(
-        [str(file)], tool=None, root=root.resolve(), config=load_config(root, None), policy=None
+        [str(file)],
+        tool=None,
+        root=root.resolve(),
+        gate=plain_gate(root, load_config(root, None)),
     )
     return outcome.merged.groups
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from secagg.config import load_config
 from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
+from secagg.exitcodes import ExitCode
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.decide import decision_document
+from secagg.pipeline.gateexplain import explained
+from secagg.pipeline.judging import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.tell import tell_actions
 from secagg.pipeline.write import SARIF_NAME, replacing
@@ -48,7 +50,8 @@ class GateRequest:
     files: Sequence[str] = ()
     root: Path = Path()
     last: Path = Path("secagg-out")
-    policy: str | None = None
+    gate: GateOptions = field(default_factory=GateOptions)
+    explain: str | None = None
     config: Path | None = None
     format: GateFormat = GateFormat.TABLE
     output: Path | None = None
@@ -62,10 +65,11 @@ def gate(request: GateRequest, screen: Screen) -> int:
     annotations, to standard error. Raises :class:`UsageError` for what cannot be read.
     """
     files = list(request.files) or [str(_last_scan(request.last))]
-    settings = load_config(request.root, request.config)
-    outcome = parse_files(
-        files, tool=None, root=request.root.resolve(), config=settings, policy=request.policy
-    )
+    prepared = prepare(request.root, request.gate, config=request.config)
+    outcome = parse_files(files, tool=None, root=request.root.resolve(), gate=prepared)
+    if request.explain is not None:
+        sys.stdout.write(explained(outcome, prepared, request.explain, screen.style()) + "\n")
+        return int(ExitCode.PASS)
     decision = decision_document(outcome)
     sys.stdout.write(_shown(decision, request, screen))
     if request.output is not None:

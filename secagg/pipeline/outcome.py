@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from secagg.change.baseline import Comparison
 from secagg.components import ROOT
+from secagg.decided import DecidedChange
 from secagg.merge.groups import MergedSet
 from secagg.parsing import ParsedReport
 from secagg.policy.decision import Decision
@@ -24,7 +26,10 @@ class ToolResult:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """Everything that is to be shown and written. ``interrupted`` if the user stopped it."""
+    """Everything that is to be shown and written. ``interrupted`` if the user stopped it.
+
+    ``change`` and ``comparison`` say what the findings were compared with.
+    """
 
     results: Sequence[ToolResult]
     merged: MergedSet
@@ -35,3 +40,5 @@ class Outcome:
     interrupted: bool = False
     warnings: list[str] = field(default_factory=list)
     upload: UploadSummary | None = None
+    change: DecidedChange | None = None
+    comparison: Comparison | None = None

@@ -12,6 +12,11 @@ from secagg.merge.overrule_file import read_overrules, write_overrules
 NAME = "secagg-merge.yaml"
 
 
+def read_text_overrules(text: str | None) -> list[Overrule]:
+    """The overrules in the ``text`` of a ``secagg-merge.yaml``; none where it is None."""
+    return [] if text is None else read_overrules(text, name=NAME)
+
+
 def load_overrules(root: Path) -> list[Overrule]:
     """The overrules in ``secagg-merge.yaml`` of ``root``; none where there is no such file.
 

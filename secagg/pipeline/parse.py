@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from secagg import policy as policies
 from secagg.components import find_components
-from secagg.config import Config
 from secagg.errors import ReportError, UsageError
 from secagg.hmackey import load_key
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble
+from secagg.pipeline.judging import Gate
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.overrules import load_overrules
 from secagg.pipeline.understand import understand
 from secagg.redact import Redactor
 from secagg.scanners.base import Status, ToolRun
@@ -23,9 +21,7 @@ from secagg.scanners.base import Status, ToolRun
 STANDARD_INPUT = "-"
 
 
-def parse_files(
-    files: Sequence[str], *, tool: str | None, root: Path, config: Config, policy: str | None = None
-) -> Outcome:
+def parse_files(files: Sequence[str], *, tool: str | None, root: Path, gate: Gate) -> Outcome:
     """Read ``files`` (``-`` is standard input), merge and judge what they hold.
 
     ``tool`` forces the format of all files. ``root`` is the checkout that the reports speak
@@ -36,20 +32,20 @@ def parse_files(
     parsers = installed_parsers()
     if tool is not None and tool not in parsers:
         raise UsageError(f"no parser for {tool!r}", hint="known tools: " + ", ".join(parsers))
-    chosen = policies.load(policy or config.policy)
     redactor = Redactor(load_key())
     context = ParseContext(redactor=redactor, root=root)
     # One report after the other: each is read when the one before it has become findings.
     runs = (_as_run(file, tool, parsers, redactor) for file in files)
-    results = understand(runs, parsers=parsers, context=context, optional=config.optional_tools())
+    results = understand(
+        runs, parsers=parsers, context=context, optional=gate.config.optional_tools()
+    )
     return assemble(
         results,
-        policy=chosen,
+        gate=gate,
         redactor=redactor,
         components=find_components(root),
         root=root,
         started_at=started_at,
-        overrules=load_overrules(root),
     )
 
 

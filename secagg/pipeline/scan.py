@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from secagg import policy as policies
 from secagg.components import Component, find_components
 from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config
@@ -20,8 +19,8 @@ from secagg.errors import UsageError
 from secagg.hmackey import load_key
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
+from secagg.pipeline.judging import Gate
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.overrules import load_overrules
 from secagg.pipeline.understand import understand
 from secagg.process import Cancellation
 from secagg.redact import Redactor
@@ -41,20 +40,19 @@ class ScanOptions:
     timeout: float | None = None
     jobs: int | None = None
     since: str | None = None
-    policy: str | None = None
 
 
-def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]) -> Outcome:
+def scan(options: ScanOptions, gate: Gate, on_event: Callable[[Event], None]) -> Outcome:
     """Run every tool that applies, and parse, merge and judge what they report.
 
     Ctrl-C and SIGTERM stop the scanners; what was found until then is kept, and the outcome
     says that it was interrupted. Raises :class:`UsageError` for a root, tool or component that
-    does not exist, and :class:`ConfigError` for a policy that cannot be used.
+    does not exist, and :class:`ConfigError` for exceptions that cannot be used.
     """
     started_at = datetime.now(UTC)
+    config = gate.config
     everything = components_of(options, config)
     request = scan_request(options, config, everything)
-    chosen_policy = policies.load(options.policy or config.policy)
     tools = chosen_tools(options, config)
     redactor = Redactor(load_key())
     cancellation = Cancellation()
@@ -82,12 +80,11 @@ def scan(options: ScanOptions, config: Config, on_event: Callable[[Event], None]
     )
     return assemble(
         results,
-        policy=chosen_policy,
+        gate=gate,
         redactor=redactor,
         components=everything,
         root=request.root,
         started_at=started_at,
-        overrules=load_overrules(request.root),
         interrupted=cancellation.cancelled,
     )
 

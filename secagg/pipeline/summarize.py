@@ -64,6 +64,8 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
             verdict=outcome.decision.verdict.value,
             exit_code=exit_code(outcome),
             reasons=list(outcome.decision.reasons),
+            notes=list(outcome.decision.notes),
+            states=dict(outcome.change.states) if outcome.change is not None else {},
         ),
         upload=outcome.upload,
         warnings=outcome.warnings,

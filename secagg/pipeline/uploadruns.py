@@ -15,6 +15,7 @@ from secagg.github.preflight import GivenRun
 from secagg.hmackey import load_key
 from secagg.identity import mark_findings
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers
+from secagg.pipeline.judging import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.sarifruns import View, category, driver, sarif_runs
@@ -75,7 +76,7 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
     given: list[GivenRun] = []
     for file, report_read in read:
         if report_read is None:
-            outcome = parse_files([file], tool=None, root=root, config=config)
+            outcome = parse_files([file], tool=None, root=root, gate=plain_gate(root, config))
             given += given_runs(_written(sarif_runs(outcome)), file)
         else:
             given += _adopted(report_read, file)

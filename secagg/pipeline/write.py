@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from secagg.change.baseline import Comparison
 from secagg.errors import UsageError
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
@@ -26,7 +25,6 @@ def write_outputs(
     outcome: Outcome,
     directory: Path,
     view: View = View.PER_TOOL,
-    comparison: Comparison | None = None,
 ) -> list[Path]:
     """Write the three files into ``directory`` (made if missing) and return their paths.
 
@@ -36,7 +34,7 @@ def write_outputs(
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with replacing(directory / SARIF_NAME) as out:
-            write_sarif(out, sarif_runs(outcome, view, comparison))
+            write_sarif(out, sarif_runs(outcome, view, outcome.comparison))
         with replacing(directory / SUMMARY_NAME) as out:
             out.write(summarize(outcome).model_dump_json(indent=2).encode() + b"\n")
         with replacing(directory / DECISION_NAME) as out:

@@ -85,8 +85,14 @@ def decision_lines(summary: Summary, style: Style) -> str:
     if found.merged:
         counts += f" ({found.reported} reported, {found.merged} merged)"
     verdict = style.paint(decision.verdict.upper(), VERDICT_COLOURS[Verdict(decision.verdict)])
-    lines = [counts, f"{verdict} by policy {terminal(decision.policy)}"]
+    compared = ", ".join(f"{count} {state}" for state, count in decision.states.items() if count)
+    lines = [
+        counts,
+        *([f"compared: {compared}"] if compared else []),
+        f"{verdict} by policy {terminal(decision.policy)}",
+    ]
     lines += [f"  - {terminal(reason)}" for reason in decision.reasons]
+    lines += [f"note: {terminal(note)}" for note in decision.notes]
     lines += [f"warning: {terminal(warning)}" for warning in summary.warnings]
     return "\n".join(lines)
 

@@ -25,6 +25,7 @@ from secagg.change.model import Diff
 from secagg.config import load_config
 from secagg.merge.groups import Group
 from secagg.pipeline.baseline import read_baseline
+from secagg.pipeline.judging import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, scan
@@ -147,7 +148,9 @@ def _git(directory: Path, *arguments: str | Path) -> None:
 
 
 def _scanned(root: Path, config: Path) -> Outcome:
-    outcome = scan(ScanOptions(root=root), load_config(root, config), lambda event: None)
+    outcome = scan(
+        ScanOptions(root=root), plain_gate(root, load_config(root, config)), lambda event: None
+    )
     broken = [(r.run.tool, r.run.reason) for r in outcome.results if r.run.status is Status.FAILED]
     assert broken == []
     return outcome
@@ -207,7 +210,8 @@ def test_the_states_are_written_and_what_is_gone_too(
     compared: dict[str, Compared], tmp_path: Path
 ) -> None:
     found = compared["pr/fixes"]
-    write_outputs(found.outcome, tmp_path, View.MERGED, found.comparison)
+    found.outcome.comparison = found.comparison
+    write_outputs(found.outcome, tmp_path, View.MERGED)
     log = json.loads((tmp_path / "findings.sarif").read_bytes())
     assert [error.message for error in Draft7Validator(schema()).iter_errors(log)] == []
     states = Counter(r.get("baselineState") for run in log["runs"] for r in run["results"])
@@ -217,7 +221,8 @@ def test_the_states_are_written_and_what_is_gone_too(
         [("findings.sarif", (tmp_path / "findings.sarif").read_bytes())], root=tmp_path
     )
     assert compare(found.outcome.merged, again.groups).absent == ()
-    write_outputs(found.outcome, tmp_path, View.PER_TOOL, found.comparison)
+    found.outcome.comparison = found.comparison
+    write_outputs(found.outcome, tmp_path, View.PER_TOOL)
     log = json.loads((tmp_path / "findings.sarif").read_bytes())
     assert {r["baselineState"] for run in log["runs"] for r in run["results"]} == {"unchanged"}
 

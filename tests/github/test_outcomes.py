@@ -9,6 +9,7 @@ import pytest
 
 from secagg.config import Config
 from secagg.exitcodes import ExitCode
+from secagg.pipeline.judging import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.sarifruns import View
@@ -25,7 +26,7 @@ def outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     for name, one in (("a", run([result(1)])), ("b", failed)):
         (tmp_path / f"{name}.sarif").write_text(json.dumps({"version": "2.1.0", "runs": [one]}))
     files = [str(tmp_path / "a.sarif"), str(tmp_path / "b.sarif")]
-    found = parse_files(files, tool=None, root=tmp_path, config=Config())
+    found = parse_files(files, tool=None, root=tmp_path, gate=plain_gate(tmp_path, Config()))
     for number, name in enumerate(("a", "b")):
         found.results[number].run.tool = name
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from secagg.config import Config
+from secagg.pipeline.judging import plain_gate
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.record import record_outcome
 from tests.canaries import canaries, reports, survivors
@@ -21,7 +22,7 @@ def test_none_is_in_the_file_nor_in_its_log(
     for name, data in reports(planted).items():
         (tmp_path / name).write_bytes(data)
         files.append(str(tmp_path / name))
-    outcome = parse_files(files, tool=None, root=tmp_path, config=Config(), policy=None)
+    outcome = parse_files(files, tool=None, root=tmp_path, gate=plain_gate(tmp_path, Config()))
     url = str(tmp_path / "history" / "store.db")
     done = record_outcome(
         outcome, url=url, root=tmp_path, repository="acme/shop", branch="main", commit=None

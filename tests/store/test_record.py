@@ -11,6 +11,7 @@ from secagg.config import Config
 from secagg.history import Step
 from secagg.merge import MergedSet
 from secagg.parsing import Gap, ParsedReport, Problem
+from secagg.pipeline.judging import plain_gate
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.problems import problem_of
@@ -84,7 +85,7 @@ def test_a_problem_has_the_flow_and_the_lines_of_its_report(
     monkeypatch.setenv("SECAGG_HMAC_KEY", "a key that is only for tests")
     (tmp_path / "r.sarif").write_bytes(_sarif())
     parsed = parse_files(
-        [str(tmp_path / "r.sarif")], tool=None, root=tmp_path, config=Config(), policy=None
+        [str(tmp_path / "r.sarif")], tool=None, root=tmp_path, gate=plain_gate(tmp_path, Config())
     )
     (judgement,) = parsed.decision.judgements
     made = problem_of(judgement)

@@ -1,0 +1,115 @@
+"""Findings made again of what the history has kept of a problem."""
+
+from __future__ import annotations
+
+from secagg.finding import (
+    Finding,
+    Kind,
+    Location,
+    Misconfiguration,
+    Package,
+    Rule,
+    SecretSighting,
+    Suppression,
+    Vulnerability,
+)
+from secagg.history import Problem, Source
+from secagg.merge import Group
+
+
+def group_of(problem: Problem) -> Group:
+    """The group that ``problem`` was, for comparing scans with it."""
+    finding = finding_of(problem)
+    sources = [source_of(source, problem) for source in problem.sources]
+    for member, known in zip(sources, problem.known_as[1:], strict=False):
+        member.identity = known
+    return Group(identity=problem.identity, representative=finding, members=[finding, *sources])
+
+
+def finding_of(problem: Problem, suppressions: tuple[Suppression, ...] = ()) -> Finding:
+    """The representative of ``problem``."""
+    return Finding(
+        tool=next(iter(problem.tools), "secagg"),
+        kind=problem.kind,
+        rule_id=problem.rule_id,
+        severity=problem.severity,
+        severity_known=problem.severity_known,
+        score=problem.score,
+        title=problem.title,
+        message=problem.message or problem.title,
+        location=Location(
+            uri=problem.uri,
+            start_line=problem.line,
+            end_line=problem.end_line,
+            commit=problem.commit,
+            image=problem.image,
+            logical=problem.logical,
+        ),
+        rule=Rule(id=problem.rule_id, name=problem.rule_name, help_uri=problem.help_uri),
+        cwes=problem.cwes,
+        package=_package(problem),
+        vulnerability=_vulnerability(problem),
+        secret=_secret(problem),
+        misconfiguration=(
+            Misconfiguration(resource=problem.resource)
+            if problem.kind is Kind.MISCONFIGURATION
+            else None
+        ),
+        license=problem.rule_id if problem.kind is Kind.LICENSE else None,
+        fix=problem.fix,
+        references=problem.references,
+        suppressions=suppressions,
+        component=problem.component,
+        identity=problem.identity,
+    )
+
+
+def source_of(source: Source, problem: Problem) -> Finding:
+    """What one tool said of ``problem``, as far as it was kept."""
+    return Finding(
+        tool=source.tool,
+        kind=problem.kind,
+        rule_id=source.rule_id,
+        severity=source.severity,
+        score=source.score,
+        title=source.rule_id,
+        message=source.message,
+        location=Location(uri=source.uri, start_line=source.line, commit=source.commit),
+        component=problem.component,
+    )
+
+
+def _package(problem: Problem) -> Package | None:
+    if problem.package is None:
+        return None
+    return Package(
+        type=problem.package_type or "generic",
+        name=problem.package,
+        version=problem.version,
+        purl=problem.purl,
+    )
+
+
+def _vulnerability(problem: Problem) -> Vulnerability | None:
+    if problem.kind is not Kind.VULNERABILITY:
+        return None
+    return Vulnerability(
+        aliases=problem.aliases,
+        fixed_versions=problem.fixed_versions,
+        dependency_paths=problem.dependency_paths,
+        direct=problem.direct,
+        scope=problem.scope,
+        epss=problem.epss,
+        kev=problem.kev,
+    )
+
+
+def _secret(problem: Problem) -> SecretSighting | None:
+    if problem.kind is not Kind.SECRET:
+        return None
+    return SecretSighting(
+        id=problem.secret,
+        detector=problem.rule_id,
+        verified=problem.verified,
+        in_history=bool(problem.in_history_only),
+    )
