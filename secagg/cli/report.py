@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from secagg.cli.options import ColourOption
+from secagg.cli.gateoptions import StoreOption
+from secagg.cli.options import ColourOption, RootOption
 
 _Words = list[str] | None
 
@@ -111,10 +112,19 @@ def report(
         Path | None,
         typer.Option("--from", metavar="FILE", help="Read a report written with --format json."),
     ] = None,
+    root: RootOption = Path(),
+    store: StoreOption = None,
+    repo: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The repository; by default this one.")
+    ] = None,
+    branch: Annotated[str | None, typer.Option(help="By default the one checked out.")] = None,
+    all_repos: Annotated[
+        bool, typer.Option("--all-repos", help="All repositories and branches of the store.")
+    ] = False,
     no_color: ColourOption = False,
 ) -> None:
     """Show what the recorded scans found: what is new, worst, overdue, and what mends most."""
-    from secagg.pipeline import reportcommands, reportsource
+    from secagg.pipeline import reportcommands, reportsource, storesource
 
     request = reportcommands.ReportRequest(
         severity=severity or (),
@@ -142,7 +152,10 @@ def report(
         fail_on=fail_on,
         no_colour=no_color,
     )
-    code = reportcommands.report(request, lambda: reportsource.open_source(from_file))
+    whose = storesource.Whose(
+        root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
+    )
+    code = reportcommands.report(request, lambda: reportsource.open_source(from_file, whose))
     raise typer.Exit(code)
 
 

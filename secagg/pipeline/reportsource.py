@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secagg.errors import StoreError
+from secagg.pipeline.storesource import Whose, stored
 from secagg.report.source import ProblemSource
 
 
-def open_source(from_file: Path | None) -> ProblemSource:
-    """The report in ``from_file``, else the store.
+def open_source(from_file: Path | None, whose: Whose | None = None) -> ProblemSource:
+    """The report in ``from_file``, else what the store has of ``whose``.
 
     Raises :class:`ReportError` where the file cannot be read, :class:`StoreError` where there
     is no store.
@@ -18,6 +18,4 @@ def open_source(from_file: Path | None) -> ProblemSource:
         from secagg.report.document import load_report
 
         return load_report(from_file)
-    raise StoreError(
-        "no history is recorded here", hint="name a report in JSON: secagg report --from FILE"
-    )
+    return stored(whose or Whose())

@@ -1,0 +1,55 @@
+"""The store as the source of a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from secagg.errors import UsageError
+from secagg.pipeline.record import open_store_of, origin_of
+from secagg.report.source import Recorded
+from secagg.triagefile import read_triage
+
+# As many as a chart can show.
+_RUNS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """Which part of the history: by default the checkout at ``root`` and its branch.
+
+    ``store`` is a path or URL. With ``all_repositories`` every repository and branch is in it.
+    """
+
+    root: Path = Path()
+    store: str | None = None
+    repository: str | None = None
+    branch: str | None = None
+    all_repositories: bool = False
+
+
+def stored(whose: Whose) -> Recorded:
+    """The problems and runs that the store has.
+
+    Raises :class:`secagg.errors.StoreError` where there is no store, and :class:`UsageError`
+    for a repository or branch of which nothing was recorded: an empty report would look clean.
+    """
+    if whose.all_repositories:
+        with open_store_of(whose.store, whose.root, create=False) as store:
+            return Recorded(list(store.problems(None)), store.runs(limit=_RUNS))
+    origin = origin_of(whose.root, repository=whose.repository, branch=whose.branch)
+    with open_store_of(whose.store, whose.root, create=False) as store:
+        known = store.branches()
+        branches = [branch for repository, branch in known if repository == origin.repository]
+        if origin.branch not in branches:
+            what = f"branch {origin.branch} of {origin.repository}"
+            others = ", ".join(branches) or ", ".join(sorted({name for name, _ in known}))
+            option = "--branch" if branches else "--repo"
+            raise UsageError(
+                f"no scan of {what} is recorded",
+                hint=f"{option} of: {others}" if others else "run secagg scan first",
+            )
+        own = origin_of(whose.root)
+        filed = read_triage(whose.root) if own.repository == origin.repository else None
+        problems = store.problems(origin.repository, origin.branch, filed=filed)
+        return Recorded(list(problems), store.runs(origin.repository, origin.branch, limit=_RUNS))
