@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -58,6 +59,10 @@ def gate(
         str | None,
         typer.Option(metavar="ID", help="Print why one finding counts, or why it does not."),
     ] = None,
+    today: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Judge as on this day (UTC).", metavar="DATE"),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Show what does not count as well.")
     ] = False,
@@ -78,6 +83,7 @@ def gate(
             diff=diff,
             vex=vex,
             store=store,
+            today=today.date() if today is not None else None,
         ),
         explain=explain,
         config=config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,6 +46,7 @@ def gate_options(
     diff: str | None,
     vex: list[str] | None,
     store: str | None,
+    today: date | None = None,
 ) -> GateOptions:
     """The options as the pipeline takes them."""
     from secagg.pipeline.judging import GateOptions
@@ -56,4 +58,5 @@ def gate_options(
         diff=diff,
         vex=tuple(vex or ()),
         store=store,
+        today=today,
     )

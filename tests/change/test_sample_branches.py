@@ -30,6 +30,7 @@ from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.pipeline.write import write_outputs
+from secagg.policy import Action, ToolOutcome, Verdict, judge, load
 from secagg.policy.facts import BaselineState
 from secagg.sarif.conform import schema
 from secagg.scanners.base import Status
@@ -188,6 +189,23 @@ def test_exactly_what_was_planted_is_new(compared: dict[str, Compared], branch: 
     assert _names(new) == NEW[branch]
     facts = facts_of(found.outcome.merged, diff=found.diff, comparison=found.comparison)
     assert [facts[group.identity].in_diff for group in new] == [True] * len(new)
+
+
+@pytest.mark.parametrize("branch", NEW)
+def test_the_pr_gate_fails_for_exactly_what_is_new(
+    compared: dict[str, Compared], branch: str
+) -> None:
+    found = compared[branch]
+    facts = facts_of(found.outcome.merged, diff=found.diff, comparison=found.comparison)
+    runs = [ToolOutcome(tool="all", component=".", status="complete")]
+    decision = judge(load("pr-gate"), found.outcome.merged, runs=runs, facts=facts)
+    failing = [j.group for j in decision.judgements if j.action is Action.FAIL]
+    # A misconfiguration of medium weight warns.
+    expected = [name for name in NEW[branch] if name[0] != "misconfiguration"]
+    counted = [j.group for j in decision.judgements if j.action is not Action.IGNORE]
+    assert _names(counted) == NEW[branch]
+    assert _names(failing) in (expected, NEW[branch])
+    assert decision.verdict is (Verdict.FAIL if failing else Verdict.PASS)
 
 
 def test_nothing_is_gone_but_what_was_fixed(compared: dict[str, Compared]) -> None:
