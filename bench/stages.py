@@ -17,9 +17,10 @@ from bench.measure import Figure, timed
 from bench.workload import FILES
 from secagg import policy
 from secagg.components import Component
+from secagg.exceptions.index import AllExceptions
+from secagg.exceptions.load import load_exceptions
 from secagg.identity import mark_findings
 from secagg.merge import MergedSet, merge
-from secagg.merge.groups import Group
 from secagg.parsing import ParseContext, RawReport, installed_parsers, parse
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.sarifruns import sarif_runs
@@ -74,7 +75,8 @@ class Pass:
 
     def judge_strictly(self) -> None:
         """Groups to a decision by the strict policy, with exceptions."""
-        judge(policy.load("strict"), self.merged, runs=[], exceptions=_excepted(self.merged))
+        exceptions = _excepted(self.merged)
+        judge(policy.load("strict"), self.merged, runs=[], exceptions=exceptions)
 
     def write(self) -> None:
         """Findings to SARIF."""
@@ -120,25 +122,25 @@ def measure(directory: Path, label: str, rounds: int) -> Iterator[Figure]:
     yield Figure.of(f"all stages, {label}", FLOOR, whole)
 
 
-class _ByIdentity:
-    """Exceptions by the groups' identities; stands in for those of the files."""
-
-    def __init__(self, by_identity: dict[str, policy.PolicyException]) -> None:
-        self._by_identity = by_identity
-
-    def covering(self, group: Group) -> list[policy.PolicyException]:
-        found = self._by_identity.get(group.identity)
-        return [] if found is None else [found]
-
-    def all(self) -> list[policy.PolicyException]:
-        return list(self._by_identity.values())
-
-
-def _excepted(merged: MergedSet) -> _ByIdentity:
+def _excepted(merged: MergedSet) -> AllExceptions:
+    """So many exceptions as a repository would write them: by id, package, path and rule."""
+    today = datetime.now(UTC).date()
     step = max(1, len(merged.groups) // EXCEPTIONS)
-    chosen = merged.groups[::step][:EXCEPTIONS]
-    return _ByIdentity(
-        {g.identity: policy.PolicyException(source="bench", target=g.identity) for g in chosen}
+    entries = []
+    for number, group in enumerate(merged.groups[::step][:EXCEPTIONS]):
+        finding = group.representative
+        keys = {"id": group.identity}
+        if number % 4 == 1 and finding.package is not None and finding.package.purl is not None:
+            keys = {"purl": finding.package.purl}
+        elif number % 4 == 2 and finding.location.uri is not None:
+            keys = {"path": finding.location.uri, "rule": finding.rule_id}
+        elif number % 4 == 3 and finding.location.uri is not None:
+            keys = {"path": f"{finding.location.uri.partition('/')[0]}/**", "rule": "bench-*"}
+        said = {"reason": "bench", "owner": "bench", "created": str(today), "expires": str(today)}
+        entries.append(keys | said)
+    file = orjson.dumps({"exceptions": entries})
+    return load_exceptions(
+        Path(), today=today, read=lambda path: file if path == "secagg-exceptions.yaml" else None
     )
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import orjson
+# orjson is loaded where it is used: secagg.finding needs this file, and a report of the history,
+# which people ask for many times a day, needs no JSON.
 
 
 def encode(value: Any) -> bytes:
     """``value`` as compact JSON, also where it is deeper or larger than orjson takes."""
+    import orjson
+
     try:
         return compact(orjson.dumps(value))
     except TypeError:
@@ -27,6 +30,8 @@ def compact(data: bytes) -> bytes:
 
 def decode(data: bytes) -> Any:
     """The value that :func:`encode` made ``data`` of."""
+    import orjson
+
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -119,6 +119,8 @@ def test_standard_input_and_json(home: Path) -> None:
         "verdict": "fail",
         "exit_code": 1,
         "reasons": document["decision"]["reasons"],
+        "notes": [],
+        "states": {},
     }
     items = document["findings"]["items"]
     assert [(i["rule"], i["package"], i["tools"]) for i in items] == [
