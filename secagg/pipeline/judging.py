@@ -215,7 +215,6 @@ def _policy(
     except ConfigError as error:
         raise ConfigError(
             f"{error.message} (as of {_short(base)}, which the change is to be merged into)",
-            where=error.where,
             hint=f"{error.hint or ''}; a policy that this change adds holds once it is merged",
         ) from error
 
