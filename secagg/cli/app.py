@@ -30,6 +30,7 @@ from secagg.cli.options import (
     ViewOption,
 )
 from secagg.cli.report import register as register_report
+from secagg.cli.serve import register as register_serve
 from secagg.cli.upload import CommentOption, register, request_of
 
 app = typer.Typer(
@@ -118,6 +119,7 @@ def scan(
 
 register(app)
 register_report(app)
+register_serve(app)
 
 
 @app.command()

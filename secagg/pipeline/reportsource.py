@@ -6,6 +6,7 @@ from pathlib import Path
 
 from secagg.errors import StoreError
 from secagg.report.source import ProblemSource
+from secagg.serve.triage import TriageSink
 
 
 def open_source(from_file: Path | None) -> ProblemSource:
@@ -21,3 +22,8 @@ def open_source(from_file: Path | None) -> ProblemSource:
     raise StoreError(
         "no history is recorded here", hint="name a report in JSON: secagg report --from FILE"
     )
+
+
+def open_triage(from_file: Path | None) -> TriageSink | None:
+    """Where decisions go: nowhere for a report in a file, which nobody else would see changed."""
+    return None
