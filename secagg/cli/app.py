@@ -42,6 +42,7 @@ from secagg.cli.options import (
     ViewOption,
 )
 from secagg.cli.report import register as register_report
+from secagg.cli.serve import register as register_serve
 from secagg.cli.triage import triage
 from secagg.cli.upload import CommentOption, register, request_of
 
@@ -151,6 +152,7 @@ def scan(
 
 register(app)
 register_report(app)
+register_serve(app)
 
 
 @app.command()

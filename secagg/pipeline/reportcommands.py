@@ -19,16 +19,15 @@ from secagg.finding import Kind, Severity
 from secagg.history import RunRecord
 from secagg.render.grid import Style
 from secagg.report.columns import chosen
+from secagg.report.compose import compose
 from secagg.report.filters import Filters
 from secagg.report.formats import DEFAULT_LIMITS, GITLAB_FILES, Format, Report, written
 from secagg.report.grouping import GroupBy
-from secagg.report.overview import overview
-from secagg.report.query import Query, answer
+from secagg.report.query import Query
 from secagg.report.source import ProblemSource
 from secagg.report.standing import (
     ACTIVE,
     SEVERITY_LABELS,
-    LastRuns,
     Standing,
     severity_rank,
     standing,
@@ -89,19 +88,15 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
         # A pipe's reader counts and searches: what is cut off would be missed in silence.
         limit = None
     query = Query(filters=filters_of(request, runs), sort=tuple(request.sort), limit=limit)
-    found = answer(query, source.problems(), request.now.date())
-    made = Report(
-        answer=found,
-        overview=overview(found, runs, request.now.date()),
-        now=request.now,
+    made = compose(
+        source,
+        query,
+        request.now,
         runs=runs,
-        last=LastRuns.of(runs),
         style=style,
         columns=columns,
         group_by=group_by,
         summary=request.summary,
-        every_state=not request.state,
-        limit=limit,
     )
     _write_all(made, output_format, request.output_file)
     return ExitCode.PASS if threshold is None else gate(made, threshold)

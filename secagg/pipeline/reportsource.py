@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secagg.pipeline.storesource import Whose, stored
+from secagg.pipeline.storesource import StoreTriage, Whose, stored
 from secagg.report.source import ProblemSource
+from secagg.serve.triage import TriageSink
 
 
 def open_source(from_file: Path | None, whose: Whose | None = None) -> ProblemSource:
@@ -19,3 +20,14 @@ def open_source(from_file: Path | None, whose: Whose | None = None) -> ProblemSo
 
         return load_report(from_file)
     return stored(whose or Whose())
+
+
+def open_triage(from_file: Path | None, whose: Whose | None = None) -> TriageSink | None:
+    """Where decisions go: into the store.
+
+    Nowhere for a report in a file, which nobody else would see changed, and for several
+    repositories at once, in which one identity may stand for several problems.
+    """
+    if from_file is not None or (whose is not None and whose.all_repositories):
+        return None
+    return StoreTriage(whose or Whose())

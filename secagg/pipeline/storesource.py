@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.errors import UsageError
+from secagg.history import State, Triage
 from secagg.pipeline.record import open_store_of, origin_of
 from secagg.report.source import Recorded
 from secagg.triagefile import read_triage
@@ -26,6 +29,36 @@ class Whose:
     repository: str | None = None
     branch: str | None = None
     all_repositories: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTriage:
+    """The store as the place where decisions go (:class:`secagg.serve.triage.TriageSink`)."""
+
+    whose: Whose
+
+    def decide(
+        self,
+        identities: Sequence[str],
+        *,
+        state: State,
+        reason: str,
+        by: str,
+        owner: str | None = None,
+        expires: datetime.date | None = None,
+    ) -> None:
+        """Record one decision on every problem named; raises :class:`StoreError` if one is not."""
+        decision = Triage(
+            state=state,
+            reason=reason,
+            by=by,
+            owner=owner,
+            at=datetime.datetime.now(datetime.UTC),
+            expires=expires,
+        )
+        origin = origin_of(self.whose.root, repository=self.whose.repository)
+        with open_store_of(self.whose.store, self.whose.root, create=False) as store:
+            store.triage(origin.repository, identities, decision)
 
 
 def stored(whose: Whose) -> Recorded:

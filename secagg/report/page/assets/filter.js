@@ -26,12 +26,13 @@ function compare(a, b) {
 }
 
 // Built once: every word of a problem that may be searched for, in one folded text.
-const INDEX = PROBLEMS.map((p) => [
+const searchText = (p) => [
   p.identity, p.what, p.title, p.message, p.rule_id, p.rule_name, p.where, p.image, p.logical,
   p.resource, p.component, p.package, p.version, p.purl, p.remedy, p.fix, p.why,
   p.triage && p.triage.reason,
 ].concat(p.aliases || [], p.cwes || [], p.tools || [], p.owners || [])
-  .filter(Boolean).join("\n").toLowerCase());
+  .filter(Boolean).join("\n").toLowerCase();
+const INDEX = PROBLEMS.map(searchText);
 
 const EMPTY = Object.freeze({
   q: "", severity: [], state: DEFAULT_STATE, kind: "", tool: "", component: "", owner: "",
