@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SNYK_DISABLE_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup scanners demo test accuracy lint format coverage bench fuzz lock clean
+.PHONY: help setup scanners demo test accuracy lint format coverage bench fuzz mutate lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -54,10 +54,15 @@ bench: setup ## start-up, stages, memory and peers as ratios; BENCH_ARGS='--size
 fuzz: setup ## fuzz the parsers; FUZZ_ARGS='trivy --runs 1000000 --seed 1'
 	$(BIN)/python -m tests.fuzz $(or $(FUZZ_ARGS),all)
 
+mutate: setup ## mutate the policy's code and count what its tests do not notice (minutes)
+	@rm -rf mutants
+	$(BIN)/mutmut run --max-children 2
+	@$(BIN)/mutmut results
+
 lock: setup ## write the lock files anew; LOCK_ARGS=--upgrade takes the newest versions
 	$(BIN)/pip install --quiet -r requirements/lock.in
 	scripts/lock.sh $(LOCK_ARGS)
 
 clean: ## remove everything that was made here
-	rm -rf .venv .cache secagg-out htmlcov dist build scripts/npm/node_modules \
+	rm -rf .venv .cache mutants secagg-out htmlcov dist build scripts/npm/node_modules \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -65,8 +65,12 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
 
 
 def trend(runs: Iterable[RunRecord]) -> list[dict[str, Any]]:
-    """The counts of the latest run's branch over its runs, oldest first."""
-    counted = sorted((run for run in runs if run.by_severity), key=lambda run: run.started_at)
+    """The counts of the latest run's branch over its complete runs, oldest first.
+
+    What an incomplete run did not see would look as if it had been fixed.
+    """
+    complete = (run for run in runs if run.verdict != "incomplete")
+    counted = sorted(complete, key=lambda run: run.started_at)
     if not counted:
         return []
     latest = counted[-1]
