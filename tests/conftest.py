@@ -1,10 +1,19 @@
-"""How the laws are tried: the same examples every time in CI, new ones on a desk."""
+"""How the laws are tried (the same examples every time in CI, new ones on a desk), and one browser.
+
+Playwright runs once in a process: all tests that look at a page share it.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # No deadline for one example: a busy machine is no broken law.
 settings.register_profile(
@@ -12,3 +21,12 @@ settings.register_profile(
 )
 settings.register_profile("ci", parent=settings.get_profile("desk"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    from tests.report.browser import launched
+
+    with launched() as found:
+        yield found

@@ -1,4 +1,4 @@
-"""One browser for all tests of the page, and what a page does that it should not."""
+"""The report's page in the browser, and what a page does that it should not."""
 
 from __future__ import annotations
 
@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.report.browser import launched, ready, write_page
+from tests.report.browser import ready, write_page
 from tests.report.make import history
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture(scope="session")

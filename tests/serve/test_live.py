@@ -21,16 +21,10 @@ from secagg.pipeline.reportcommands import ReportRequest, report
 from secagg.serve import server
 from secagg.serve.access import Access, hosts_for
 from secagg.serve.app import Served, make_app
-from tests.report.browser import launched, ready, serious
+from tests.report.browser import ready, serious
 from tests.report.make import NOW, history, problem, run
 from tests.report.test_page_canaries import hostile
 from tests.serve.memory import Memory
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture
