@@ -63,7 +63,8 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
 
     A tool that completed has a run for each component it looked at, an empty one too: that
     is how a reader learns that nothing is left. One that failed has a run only for what it
-    reported, marked as not successful. One that was skipped has none.
+    reported, marked as not successful, and one without results where it reported nothing: without
+    it the file would look like that of a clean scan. One that was skipped has none.
     """
     guids: dict[int, str] = {}
     for group in outcome.merged.groups:
@@ -80,6 +81,8 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
         components = set(findings)
         if complete:
             components |= _looked_at(results, outcome.components)
+        elif not components and not all(result.optional for result in results):
+            components = {min(result.run.component for result in results)}
         for component in sorted(components):
             found = findings.get(component, [])
             yield SarifRun(

@@ -203,3 +203,16 @@ def test_a_tool_that_is_switched_off_has_a_line(target: Path, bin_dir: Path, hom
     assert [(t["status"], t["reason"]) for t in lines] == [
         ("skipped", "switched off in secagg.yaml")
     ]
+
+
+def test_the_file_of_a_broken_scan_is_not_judged_as_clean(
+    target: Path, bin_dir: Path, home: Path
+) -> None:
+    standin(bin_dir, "trivy", "Version: 0.76.0", "sys.exit(1)")
+    out = home / "broken"
+    ran = secagg("scan", target, "-t", "trivy", "--output", out, bin_dir=bin_dir, home=home)
+    assert ran.code == 3
+    for arguments in (("--from", out), (out / "findings.sarif",)):
+        judged = secagg("gate", *arguments, bin_dir=bin_dir, home=home)
+        assert judged.code == 3, judged.stdout
+        assert "INCOMPLETE" in judged.stdout
