@@ -1,0 +1,349 @@
+"""Edges of judging: what comes second, what lies exactly on a limit, and days in other zones."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from secagg.finding import Finding, Kind, Location, Package, Severity
+from secagg.merge.groups import Group, MergedSet
+from secagg.policy import Action, BaselineState, Facts, Policy, ToolOutcome, Verdict, judge
+from secagg.policy.exception import PolicyException
+from secagg.policy.globs import bare_purl, packages
+from secagg.policy.keys import questions, score_bounds
+from secagg.policy.load import extend
+from secagg.policy.model import Match
+from secagg.policy.notation import ScoreRange, days, severities
+from secagg.policy.sentences import worst_judgements
+from secagg.policy.subject import subject, utc_day
+from tests.policy.subjects import COMPLETE, TODAY, Given, decide, group, only, policy, vulnerable
+from tests.policy.subjects import secret as token
+
+NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
+LAPSED = PolicyException(source="e.yaml:1", target="A", refusal="it gives no reason.")
+IN_FORCE = PolicyException(source="e.yaml:2", target="B")
+ALSO_IN_FORCE = PolicyException(source="e.yaml:3", target="C")
+
+
+@pytest.fixture(params=["EAST-14", "WEST+12"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own day is another than UTC's: at any time it is in one of the two."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def takes(match: dict[str, Any], finding: Finding, facts: Facts | None = None) -> bool:
+    """Whether a failing rule takes the finding."""
+    known = {"a" * 32: facts} if facts else None
+    return decide(policy({"match": match}), group(finding), facts=known).verdict is Verdict.FAIL
+
+
+def unknown(match: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(only(decide(policy({"match": match}), group(vulnerable()))).unknown)
+
+
+def actual(match: dict[str, Any], finding: Finding) -> str:
+    (question,) = questions(Match.model_validate(match))
+    return question.actual(subject(policy(), group(finding), today=TODAY))
+
+
+# What comes second counts as what comes first.
+
+
+def test_a_limit_that_holds_does_not_hide_one_that_does_not() -> None:
+    rules = policy(
+        {"match": {"kind": "secret"}, "action": "warn", "limit": 5},
+        {"match": {"kind": "vulnerability"}, "action": "warn", "limit": 0},
+    )
+    decision = decide(rules, group(token(), identity="a"), group(vulnerable(), identity="b"))
+    assert [j.action for j in decision.judgements] == [Action.WARN, Action.FAIL]
+    assert decision.verdict is Verdict.FAIL
+
+
+def test_a_finding_without_a_maximum_age_does_not_hide_one_past_due() -> None:
+    ages = policy(max_age={"critical": "7d"}, rules=[])
+    late = {"b": Facts(first_seen=NOON - datetime.timedelta(days=30))}
+    decision = decide(
+        ages, group(token(), identity="a"), group(vulnerable(), identity="b"), facts=late
+    )
+    assert [j.overdue for j in decision.judgements] == [False, True]
+    assert decision.verdict is Verdict.FAIL
+
+
+def test_a_finding_without_an_exception_does_not_hide_the_next_one_s() -> None:
+    groups = [group(token(), identity="a"), group(vulnerable(), identity="b")]
+    decision = decide(policy({}), *groups, exceptions=Given(b=[IN_FORCE]))
+    assert [j.exception for j in decision.judgements] == [None, IN_FORCE]
+    assert [j.action for j in decision.judgements] == [Action.FAIL, Action.IGNORE]
+
+
+def test_a_rule_without_a_limit_does_not_hide_the_note_on_the_next_one_s() -> None:
+    rules = policy(
+        {"match": {"kind": "code"}},
+        {"match": {"kind": "secret"}, "limit": 5},
+        {"match": {"kind": "vulnerability"}, "action": "warn"},
+    )
+    decision = decide(rules, group(token(), identity="a"), group(vulnerable(), identity="b"))
+    assert "1 found by rule r2, 5 allowed." in decision.notes
+
+
+def test_any_of_several_globs_will_do() -> None:
+    for globs in (["CVE-*", "GHSA-*"], ["GHSA-*", "CVE-*"]):
+        assert takes({"rule": globs}, vulnerable())
+
+
+# Of rules that nobody can answer the stricter one holds, and it says what it did not know.
+
+
+def test_of_two_equally_strict_rules_the_first_holds() -> None:
+    rules = policy({"match": {"in_diff": True}}, {"match": {"baseline": "new"}})
+    assert only(decide(rules, group(vulnerable()))).rule == "r1"
+
+
+def test_a_rule_without_a_limit_is_stricter_than_one_with() -> None:
+    rules = policy({"match": {"in_diff": True}, "limit": 5}, {"match": {"baseline": "new"}})
+    decision = decide(rules, group(vulnerable()))
+    assert only(decision).rule == "r2"
+    assert decision.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("match", "keys"),
+    [
+        ({"any": [{"in_diff": True}]}, ("in_diff",)),
+        ({"any": [{"any": [{"in_diff": True}]}]}, ("in_diff",)),
+        ({"not": {"in_diff": True}}, ("in_diff",)),
+        ({"in_diff": True, "any": [{"baseline": "new"}]}, ("in_diff", "baseline")),
+        ({"in_diff": True, "not": {"baseline": "new"}}, ("in_diff", "baseline")),
+    ],
+)
+def test_what_was_not_known_is_named(match: dict[str, Any], keys: tuple[str, ...]) -> None:
+    assert unknown(match) == keys
+
+
+# Exactly on the edge.
+
+
+@pytest.mark.parametrize(
+    ("score", "taken"), [("..7.0", True), ("..6.9", False), ("8.9..", True), ("9.0..", False)]
+)
+def test_a_score_touches_the_band_of_a_severity(score: str, taken: bool) -> None:
+    assert takes({"score": score}, vulnerable(severity=Severity.HIGH)) is taken
+
+
+@pytest.mark.parametrize(
+    ("severity", "least", "most"),
+    [
+        (Severity.CRITICAL, 9.0, 10.0),
+        (Severity.HIGH, 7.0, 8.9),
+        (Severity.MEDIUM, 4.0, 6.9),
+        (Severity.LOW, 0.1, 3.9),
+        (Severity.NONE, 0.0, 0.0),
+    ],
+)
+def test_a_severity_stands_for_its_cvss_band(severity: Severity, least: float, most: float) -> None:
+    """The ratings of CVSS 3.1, section 5."""
+    seen = subject(policy(), group(vulnerable(severity=severity)), today=TODAY)
+    assert score_bounds(seen) == (least, most)
+
+
+@pytest.mark.parametrize("tool", ["codeql", "gitleaks", "snyk", "trivy", "trufflehog"])
+def test_the_word_of_our_own_tools_on_a_severity_is_taken(tool: str) -> None:
+    found = only(decide(policy({}), group(vulnerable(tool=tool, severity=Severity.LOW))))
+    assert found.severity is Severity.LOW
+
+
+def test_an_exception_may_run_for_90_days_unless_the_policy_says_otherwise() -> None:
+    assert policy({}).exceptions.max_days == 90
+
+
+def test_one_score_is_no_range() -> None:
+    assert not takes({"score": 7.0}, vulnerable(score=8.8))
+    assert ScoreRange.parse("7") == ScoreRange(7.0, 7.0)
+    assert ScoreRange.parse("..0.5") == ScoreRange(0.0, 0.5)
+
+
+def test_what_was_first_seen_today_is_no_day_old() -> None:
+    assert not takes({"age_at_least": "1d"}, vulnerable(), Facts(first_seen=NOON))
+    assert takes({"age_at_least": "0d"}, vulnerable(), Facts(first_seen=NOON))
+
+
+def test_a_band_of_one_severity() -> None:
+    assert severities("high..high") == [Severity.HIGH]
+
+
+@pytest.mark.usefixtures("zone")
+def test_days_are_those_of_utc_wherever_the_machine_stands() -> None:
+    hours = datetime.timedelta(hours=10)
+    early = datetime.datetime(2026, 11, 23, 5, tzinfo=datetime.timezone(hours))
+    late = datetime.datetime(2026, 11, 23, 19, tzinfo=datetime.timezone(-hours))
+    assert utc_day(early) == datetime.date(2026, 11, 22)
+    assert utc_day(late) == datetime.date(2026, 11, 24)
+
+
+@pytest.mark.usefixtures("zone")
+def test_today_is_that_of_utc_wherever_the_machine_stands() -> None:
+    before = datetime.datetime.now(datetime.UTC).date()
+    decision = judge(policy({}), MergedSet(), runs=[COMPLETE])
+    assert decision.today in (before, datetime.datetime.now(datetime.UTC).date())
+
+
+def test_a_decision_says_by_what_and_when() -> None:
+    decision = decide(policy({}))
+    assert (decision.policy, decision.today) == ("ours", TODAY)
+
+
+# Exceptions.
+
+
+class MadeAnew:
+    """Gives an equal exception, never the same object, on each call."""
+
+    def covering(self, group: Group) -> list[PolicyException]:
+        return [replace(IN_FORCE)]
+
+    def all(self) -> list[PolicyException]:
+        return [replace(IN_FORCE)]
+
+
+def test_every_exception_that_covers_something_is_used() -> None:
+    given = Given(a=[IN_FORCE, ALSO_IN_FORCE, LAPSED])
+    decision = decide(policy({}), group(vulnerable(), identity="a"), exceptions=given)
+    assert list(decision.unused) == []
+    anew = decide(policy({}), group(vulnerable()), exceptions=MadeAnew())
+    assert list(anew.unused) == []
+
+
+def test_a_lapsed_exception_is_not_blamed_where_another_holds() -> None:
+    given = Given(a=[LAPSED, IN_FORCE])
+    decision = decide(policy({}), group(vulnerable(), identity="a"), exceptions=given)
+    assert decision.verdict is Verdict.PASS
+    assert not any("refused" in note for note in decision.notes)
+
+
+def test_the_sixth_unused_exception_is_counted() -> None:
+    many = [PolicyException(source=f"e:{n}", target=f"T{n}") for n in range(6)]
+    (note,) = decide(policy({}), exceptions=Given(nothing=many)).notes
+    assert note.endswith("T4 (e:4) and 1 more.")
+
+
+# Tools.
+
+
+def test_a_tool_without_a_mode_may_be_optional() -> None:
+    broken = ToolOutcome(tool="snyk", component=".", status="failed")
+    optional = policy({}, optional_tools=["snyk"])
+    assert decide(optional, runs=(COMPLETE, broken)).verdict is Verdict.PASS
+
+
+def test_an_optional_tool_that_completed_needs_no_note() -> None:
+    assert not decide(policy({}, optional_tools=["trivy"])).notes
+
+
+def test_unknown_tools_are_named() -> None:
+    groups = [
+        group(vulnerable(tool=tool, severity=Severity.LOW), identity=tool)
+        for tool in ("odd", "even")
+    ]
+    notes = decide(policy({}), *groups).notes
+    assert any(note.startswith("2 findings of even, odd count as worse") for note in notes)
+
+
+# Words.
+
+
+def test_worst_first_then_by_place() -> None:
+    def at(identity: str, score: float | None, uri: str | None, line: int | None) -> Group:
+        place = Location(uri=uri, start_line=line)
+        return group(vulnerable(score=score, location=place), identity=identity)
+
+    groups = [
+        at("1", None, "b", 1),
+        at("2", None, "a", 1),
+        at("9", None, "a", None),
+        at("3", None, "A", 1),
+        at("4", None, None, None),
+        at("5", 0.5, "z", 9),
+    ]
+    decision = decide(policy({}), *groups)
+    ranked = [j.group.identity for j in worst_judgements(decision.judgements)]
+    assert ranked == ["5", "4", "3", "9", "2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("match", "finding", "words"),
+    [
+        ({"in_diff": True}, vulnerable(), "not known"),
+        ({"age_at_least": "1d"}, vulnerable(), "not known"),
+        ({"package": "x"}, vulnerable(package=Package(type="npm", name="Big")), "Big"),
+        ({"scope": "dev"}, token(), "nothing that a finding of this kind has"),
+        ({"verified": True}, token(verified=True), "true"),
+        ({"verified": True}, vulnerable(), "nothing that a finding of this kind has"),
+    ],
+)
+def test_what_a_finding_is_in_words(match: dict[str, Any], finding: Finding, words: str) -> None:
+    assert actual(match, finding) == words
+
+
+def test_a_rule_counts_only_its_own_findings() -> None:
+    rules = policy({"match": {"kind": "secret"}, "limit": 5}, {"action": "warn"})
+    decision = decide(rules, group(token(), identity="a"), group(vulnerable(), identity="b"))
+    assert "1 found by rule r1, 5 allowed." in decision.notes
+
+
+# Notation.
+
+
+def refused(match: dict[str, Any]) -> str:
+    with pytest.raises(ValidationError) as caught:
+        Match.model_validate(match)
+    return caught.value.errors()[0]["msg"]
+
+
+def test_what_is_refused_says_how_to_write_it() -> None:
+    known = "critical, high, medium, low, none"
+    assert refused({"severity": "hihg"}).endswith(
+        f"no severity ({known}), nor a band such as high.."
+    )
+    assert refused({"score": "x"}).endswith("'x' is no range of scores such as 7.0..8.9 or 9.0..")
+    with pytest.raises(ValueError, match=r"^a number of days is written 30d or 2w$"):
+        days("3m")
+
+
+def test_a_range_of_scores_is_written_as_it_is_read() -> None:
+    match = Match.model_validate({"score": "7.0..8.9"})
+    assert match.model_dump(mode="json")["score"] == "7.0..8.9"
+    kinds = Match.model_json_schema()["$defs"]["Match"]["properties"]["score"]["anyOf"]
+    assert kinds == [{"type": "string"}, {"type": "number"}, {"type": "null"}]
+
+
+def test_packages_are_named_as_written_or_as_their_registry_does() -> None:
+    assert packages(["foo-bar"])(Package(type="pypi", name="Foo_Bar"))
+    assert bare_purl("pkg:npm/lodash#src/a") == "pkg:npm/lodash"
+    assert bare_purl("pkg:generic/a@b/c@1") == "pkg:generic/a@b/c"
+
+
+def test_what_extends_a_policy_extends_nothing_any_more() -> None:
+    base = Policy(name="base", extends="other", remove=["gone"])
+    whole = extend(Policy(name="own"), base, where="own.yaml")
+    assert whole.extends is None
+    assert whole.remove == []
+
+
+def test_the_baseline_of_a_fact_is_said_by_its_name() -> None:
+    (question,) = questions(Match.model_validate({"baseline": "new"}))
+    facts = Facts(baseline=BaselineState.NEW)
+    assert question.actual(subject(policy(), group(vulnerable()), facts, today=TODAY)) == "new"
+
+
+def test_only_vulnerabilities_have_what_a_vulnerability_has() -> None:
+    assert actual({"scope": "dev"}, vulnerable(scope="dev", kind=Kind.VULNERABILITY)) == "dev"
