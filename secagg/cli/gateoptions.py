@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from secagg.pipeline.judging import GateOptions
+    from secagg.pipeline.gate import GateOptions
 
 PolicyFromOption = Annotated[
     str | None,
@@ -49,7 +49,7 @@ def gate_options(
     today: date | None = None,
 ) -> GateOptions:
     """The options as the pipeline takes them."""
-    from secagg.pipeline.judging import GateOptions
+    from secagg.pipeline.gate import GateOptions
 
     return GateOptions(
         policy=policy,

@@ -9,7 +9,8 @@ from pathlib import Path
 from secagg.components import Component, component_of
 from secagg.identity import mark_findings
 from secagg.merge import merge
-from secagg.pipeline.judging import Gate, decide, suppress
+from secagg.pipeline.gate import Gate
+from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy import ToolOutcome
 from secagg.redact import Redactor

@@ -16,7 +16,7 @@ from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
 from secagg.merge import explain as why
 from secagg.pipeline.decide import decision_document
-from secagg.pipeline.judging import GateOptions, plain_gate, prepare
+from secagg.pipeline.gate import GateOptions, plain_gate, prepare
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.overrules import join, split
 from secagg.pipeline.parse import parse_files

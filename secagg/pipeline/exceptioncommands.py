@@ -24,7 +24,7 @@ from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
-from secagg.pipeline.judging import plain_gate
+from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.write import SARIF_NAME, SUMMARY_NAME, replacing
 from secagg.process import Cancellation, Command, environment, private_directory, run

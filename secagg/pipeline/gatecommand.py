@@ -14,8 +14,8 @@ from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.decide import decision_document
+from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
-from secagg.pipeline.judging import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.tell import tell_actions
 from secagg.pipeline.write import SARIF_NAME, replacing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secagg.errors import UsageError
-from secagg.pipeline.judging import Gate
+from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.policy.explain import chain
 from secagg.render.escape import terminal

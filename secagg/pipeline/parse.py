@@ -12,7 +12,7 @@ from secagg.errors import ReportError, UsageError
 from secagg.hmackey import load_key
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble
-from secagg.pipeline.judging import Gate
+from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.understand import understand
 from secagg.redact import Redactor

@@ -37,8 +37,9 @@ class Origin:
 def origin_of(root: Path, *, repository: str | None = None, branch: str | None = None) -> Origin:
     """What git says of ``root``, where the arguments do not say it.
 
-    Without a remote the repository is called by its directory's name. A detached HEAD, as on
-    a pull request's runner, takes the branch from GITHUB_HEAD_REF or GITHUB_REF_NAME.
+    Without a remote the repository is called by its directory's name. A detached HEAD takes the
+    branch from GITHUB_REF_NAME. A pull request has a name of its own that no branch can have:
+    one from a fork's ``main`` must not be taken for ours.
     """
     from secagg.github.checkout import read_checkout
 
@@ -48,8 +49,9 @@ def origin_of(root: Path, *, repository: str | None = None, branch: str | None =
         repository = (checkout.repository if checkout else None) or top.name or "repository"
     if branch is None:
         full = checkout.branch if checkout is not None else None
-        named = os.environ.get("GITHUB_HEAD_REF") or os.environ.get("GITHUB_REF_NAME")
-        branch = full.removeprefix("refs/heads/") if full else named or _DETACHED
+        head = os.environ.get("GITHUB_HEAD_REF")
+        named = f"pull request: {head}" if head else os.environ.get("GITHUB_REF_NAME")
+        branch = full.removeprefix("refs/heads/") if full and not head else named or _DETACHED
     return Origin(
         repository=repository, branch=branch, commit=checkout.commit if checkout else None
     )
@@ -67,9 +69,7 @@ def record_outcome(
     *,
     url: str | None,
     root: Path,
-    repository: str,
-    branch: str,
-    commit: str | None,
+    origin: Origin,
     since: str | None = None,
 ) -> Recorded:
     """Record ``outcome``; raises :class:`secagg.errors.StoreError`.
@@ -77,7 +77,6 @@ def record_outcome(
     ``url`` is as in :func:`open_store_of`; ``since`` says that only the history from there on
     was read, so that secrets that were not seen are not taken for fixed.
     """
-    origin = Origin(repository=repository, branch=branch, commit=commit)
     problems = [problem_of(judgement) for judgement in outcome.decision.judgements]
     with open_store_of(url, root) as store:
         run = run_record(outcome, origin)
@@ -85,7 +84,7 @@ def record_outcome(
 
 
 def first_seen(
-    url: str | None, root: Path, *, repository: str, branch: str, identities: Iterable[str]
+    url: str | None, root: Path, *, origin: Origin, identities: Iterable[str]
 ) -> Mapping[str, datetime]:
     """When each identity was first seen, by the store; nothing where there is no store yet."""
     from secagg.store import DEFAULT
@@ -93,7 +92,7 @@ def first_seen(
     if not (url or os.environ.get(ENVIRONMENT)) and not (root / DEFAULT).exists():
         return {}
     with open_store_of(url, root) as store:
-        return store.first_seen(repository, branch, identities)
+        return store.first_seen(origin.repository, origin.branch, identities)
 
 
 def run_record(outcome: Outcome, origin: Origin) -> RunRecord:

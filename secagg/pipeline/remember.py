@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from secagg.errors import StoreError
-from secagg.pipeline.judging import Gate
+from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.record import ENVIRONMENT, origin_of, record_outcome
 
@@ -20,17 +20,8 @@ def remember(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:
     store = gate.options.store
     if store == "" or outcome.interrupted:
         return []
-    origin = origin_of(gate.root)
     try:
-        record_outcome(
-            outcome,
-            url=store,
-            root=gate.root,
-            repository=origin.repository,
-            branch=origin.branch,
-            commit=origin.commit,
-            since=since,
-        )
+        record_outcome(outcome, url=store, root=gate.root, origin=origin_of(gate.root), since=since)
     except StoreError as error:
         if store is not None or os.environ.get(ENVIRONMENT):
             raise

@@ -19,7 +19,7 @@ from secagg.errors import UsageError
 from secagg.hmackey import load_key
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
-from secagg.pipeline.judging import Gate
+from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.understand import understand
 from secagg.process import Cancellation

@@ -15,7 +15,7 @@ from secagg.github.preflight import GivenRun
 from secagg.hmackey import load_key
 from secagg.identity import mark_findings
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers
-from secagg.pipeline.judging import plain_gate
+from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.sarifruns import View, category, driver, sarif_runs

@@ -25,7 +25,7 @@ from secagg.change.model import Diff
 from secagg.config import load_config
 from secagg.merge.groups import Group
 from secagg.pipeline.baseline import read_baseline
-from secagg.pipeline.judging import plain_gate
+from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, scan

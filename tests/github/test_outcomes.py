@@ -9,7 +9,7 @@ import pytest
 
 from secagg.config import Config
 from secagg.exitcodes import ExitCode
-from secagg.pipeline.judging import plain_gate
+from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.sarifruns import View

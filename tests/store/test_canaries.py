@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from secagg.config import Config
-from secagg.pipeline.judging import plain_gate
+from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.record import record_outcome
+from secagg.pipeline.record import Origin, record_outcome
 from tests.canaries import canaries, reports, survivors
 
 
@@ -24,9 +24,8 @@ def test_none_is_in_the_file_nor_in_its_log(
         files.append(str(tmp_path / name))
     outcome = parse_files(files, tool=None, root=tmp_path, gate=plain_gate(tmp_path, Config()))
     url = str(tmp_path / "history" / "store.db")
-    done = record_outcome(
-        outcome, url=url, root=tmp_path, repository="acme/shop", branch="main", commit=None
-    )
+    origin = Origin(repository="acme/shop", branch="main", commit=None)
+    done = record_outcome(outcome, url=url, root=tmp_path, origin=origin)
     assert done.new == len(outcome.merged.groups) > 100
     written = [path for path in (tmp_path / "history").iterdir() if path.is_file()]
     assert any(path.stat().st_size > 100_000 for path in written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from secagg.config import Config
 from secagg.history import Step
 from secagg.merge import MergedSet
 from secagg.parsing import Gap, ParsedReport, Problem
-from secagg.pipeline.judging import plain_gate
+from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.problems import problem_of
@@ -98,18 +99,18 @@ def test_a_problem_has_the_flow_and_the_lines_of_its_report(
     assert (made.uri, made.action) == ("app/my db.py", judgement.action)
 
     monkeypatch.delenv("SECAGG_STORE", raising=False)
-    place = {"repository": "acme/shop", "branch": "main"}
-    assert first_seen(None, tmp_path, **place, identities=[made.identity]) == {}
-    done = record_outcome(parsed, url=None, root=tmp_path, commit=None, **place)
-    again = record_outcome(parsed, url=None, root=tmp_path, commit=None, **place)
+    place = Origin(repository="acme/shop", branch="main", commit=None)
+    assert first_seen(None, tmp_path, origin=place, identities=[made.identity]) == {}
+    done = record_outcome(parsed, url=None, root=tmp_path, origin=place)
+    again = record_outcome(parsed, url=None, root=tmp_path, origin=place)
     assert (done.new, again.again) == (1, True)
-    seen = first_seen(None, tmp_path, **place, identities=[made.identity])
+    seen = first_seen(None, tmp_path, origin=place, identities=[made.identity])
     with open_store_of(None, tmp_path, create=False) as store:
         (kept,) = store.problems("acme/shop", "main")
     assert seen == {made.identity: kept.first_seen}
     assert (kept.steps, kept.snippet, kept.sources) == (made.steps, made.snippet, made.sources)
-    key = run_record(parsed, Origin(**place, commit=None)).key
-    assert key != run_record(parsed, Origin(**place, commit="f" * 40)).key
+    key = run_record(parsed, place).key
+    assert key != run_record(parsed, replace(place, commit="f" * 40)).key
 
 
 def test_a_directory_without_git_is_called_by_its_name(
@@ -119,3 +120,9 @@ def test_a_directory_without_git_is_called_by_its_name(
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "shop").mkdir()
     assert origin_of(tmp_path / "shop") == Origin(repository="shop", branch="HEAD", commit=None)
+
+
+def test_a_pull_request_is_no_branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_HEAD_REF", "main")
+    monkeypatch.setenv("GITHUB_REF_NAME", "7/merge")
+    assert origin_of(tmp_path).branch == "pull request: main"

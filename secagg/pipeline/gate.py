@@ -1,0 +1,164 @@
+"""What a gate is made of: configuration, policy, overrules, owners, and what changed.
+
+In a pull request all files that control the gate are read from the commit that the change is to
+be merged into, so that a change cannot weaken its own gate.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from secagg import policy as policies
+from secagg.change.base import changed_controls, default_base
+from secagg.change.controls import Controls
+from secagg.change.diff import read_diff
+from secagg.change.model import Diff
+from secagg.change.owners import Owners, load_owners
+from secagg.config import NAME as CONFIG_NAME
+from secagg.config import Config, load_config, read_config
+from secagg.errors import ConfigError, UsageError
+from secagg.git import checked
+from secagg.merge import Overrule
+from secagg.pipeline.overrules import NAME as OVERRULES_NAME
+from secagg.pipeline.overrules import load_overrules, read_text_overrules
+from secagg.pipeline.record import ENVIRONMENT
+from secagg.policy import Policy
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOptions:
+    """What the command line says of the gate; ``None`` leaves it to the configuration.
+
+    ``policy_from`` is a commit, by default that of the pull request's base; ``baseline`` is a
+    report, ``run:KEY`` or a commit; ``diff`` is ``BASE...HEAD``. ``store`` is a URL or a path,
+    and an empty one means none. ``today`` is in UTC.
+    """
+
+    policy: str | None = None
+    policy_from: str | None = None
+    baseline: str | None = None
+    diff: str | None = None
+    vex: Sequence[str] = ()
+    store: str | None = None
+    today: datetime.date | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Gate:
+    """Everything that decides but the findings. Made before a scan, so that mistakes come early.
+
+    ``changed`` are files of the gate that the change touches.
+    """
+
+    root: Path
+    options: GateOptions
+    config: Config
+    policy: Policy
+    controls: Controls
+    overrules: Sequence[Overrule]
+    today: datetime.date
+    changed: Sequence[str] = ()
+    diff: Diff | None = None
+    owners: Owners | None = None
+    notes: list[str] = field(default_factory=list)
+    decides: bool = True
+
+    @property
+    def base(self) -> str | None:
+        """The commit that the gate is read from, as it is shown; None outside of a change."""
+        return shown_commit(self.controls.base)
+
+
+def prepare(
+    root: Path,
+    options: GateOptions,
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Gate:
+    """The gate for ``root``.
+
+    Raises :class:`ConfigError` for a file that cannot be used, and :class:`UsageError` for a
+    commit that this clone does not hold: nothing falls back to the change's own files.
+    """
+    root = root.resolve()
+    base = options.policy_from or default_base(root, environ)
+    controls = Controls(root, base)
+    if base is not None and options.store is None:
+        _refuse_a_store_of_the_change(root, environ)
+    settings = _config(controls, root, config)
+    name = options.policy or settings.policy
+    owners = load_owners(root, ref=base, components=settings.owners)
+    named = (name, str(config or CONFIG_NAME), options.baseline, *options.vex)
+    return Gate(
+        root=root,
+        options=options,
+        config=settings,
+        policy=_policy(controls, name),
+        controls=controls,
+        overrules=(
+            load_overrules(root)
+            if base is None
+            else read_text_overrules(controls.base_text(OVERRULES_NAME))
+        ),
+        today=options.today or datetime.datetime.now(datetime.UTC).date(),
+        changed=changed_controls(root, base, [n for n in named if n]) if base is not None else (),
+        diff=read_diff(root, options.diff) if options.diff is not None else None,
+        owners=owners,
+        notes=list(owners.notes),
+    )
+
+
+def plain_gate(root: Path, config: Config) -> Gate:
+    """The gate of a command that reads reports and decides nothing."""
+    return Gate(
+        root=root.resolve(),
+        options=GateOptions(store=""),
+        config=config,
+        policy=policies.load("default"),
+        controls=Controls(root),
+        overrules=load_overrules(root),
+        today=datetime.datetime.now(datetime.UTC).date(),
+        decides=False,
+    )
+
+
+def shown_commit(commit: str | None) -> str | None:
+    """A commit as it is shown: its first digits, or the name that was given."""
+    return commit[:_SHOWN] if commit is not None and len(commit) == 40 else commit
+
+
+def _config(controls: Controls, root: Path, config: Path | None) -> Config:
+    if controls.base is None:
+        return load_config(root, config)
+    if config is None:
+        text = controls.base_text(CONFIG_NAME)
+    else:
+        text = controls.text(str(config))
+        if text is None:
+            raise ConfigError("there is no such file", where=str(config))
+    return read_config(text, name=f"{config or CONFIG_NAME} at {shown_commit(controls.base)}")
+
+
+def _refuse_a_store_of_the_change(root: Path, environ: Mapping[str, str]) -> None:
+    """A history in the repository could be written by the change: with dates and a baseline."""
+    if environ.get(ENVIRONMENT):
+        return
+    kept = set(checked(root, "ls-files", "-z", "--", ".secagg").text.split("\0")) - {""}
+    for name in sorted(kept - {".secagg/triage.yaml", ".secagg/.gitignore"}):
+        raise UsageError(
+            f"{name} is part of the repository: a change could bring a history of its own",
+            hint="take it out of git, or name a store with --store",
+        )
+
+
+def _policy(controls: Controls, name: str) -> Policy:
+    if name in policies.built_in():
+        return policies.load(name)
+    return policies.load(name, read=controls.text)
