@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class ToolOutcome:
     """What a policy needs to know of a tool run: ``status`` as in ``summary.json``.
 
-    ``tool`` may carry a mode (``trivy (fs)``). ``unread`` says, for a complete run, what input
-    it should have had and said nothing of (an empty report where there are manifests).
+    ``tool`` may carry a mode (``trivy (fs)``). A run that said nothing of input that it should
+    have had has failed (:mod:`secagg.scanners.coverage`).
     """
 
     tool: str
@@ -20,15 +20,16 @@ class ToolOutcome:
     optional: bool = False
     reason: str | None = None
     hint: str | None = None
-    unread: str | None = None
 
 
 def gaps(runs: Sequence[ToolOutcome], optional_tools: Collection[str]) -> list[str]:
     """A sentence for each run that failed and is not optional; one if nothing completed."""
     sentences = [
-        _sentence(run) for run in runs if _broken(run) and not _optional(run, optional_tools)
+        _sentence(run)
+        for run in runs
+        if run.status == "failed" and not _optional(run, optional_tools)
     ]
-    if not any(run.status == "complete" and run.unread is None for run in runs) and not sentences:
+    if not any(run.status == "complete" for run in runs) and not sentences:
         sentences.append("no tool completed: nothing vouches for this repository")
     return sentences
 
@@ -38,12 +39,8 @@ def gap_notes(runs: Sequence[ToolOutcome], optional_tools: Collection[str]) -> l
     return [
         f"{_sentence(run)}; it is optional, so the rest is judged without it"
         for run in runs
-        if _broken(run) and _optional(run, optional_tools)
+        if run.status == "failed" and _optional(run, optional_tools)
     ]
-
-
-def _broken(run: ToolOutcome) -> bool:
-    return run.status == "failed" or (run.status == "complete" and run.unread is not None)
 
 
 def _optional(run: ToolOutcome, optional_tools: Collection[str]) -> bool:
@@ -53,6 +50,4 @@ def _optional(run: ToolOutcome, optional_tools: Collection[str]) -> bool:
 def _sentence(run: ToolOutcome) -> str:
     place = "" if run.component == "." else f" in {run.component}"
     hint = f" ({run.hint})" if run.hint else ""
-    if run.status == "complete":
-        return f"{run.tool}{place} reported nothing where it had input: {run.unread}{hint}"
     return f"{run.tool}{place} did not complete: {run.reason or 'no reason given'}{hint}"

@@ -124,20 +124,18 @@ def _apply_exceptions(
     exceptions: Exceptions, judgements: Sequence[Judgement], today: datetime.date
 ) -> list[PolicyException]:
     """Take out what an exception in force covers, note the lapsed; the unused are returned."""
-    used: set[int] = set()
+    used: set[PolicyException] = set()
     for judgement in judgements:
         covering = exceptions.covering(judgement.group)
         if not covering:
             continue
-        used.update(map(id, covering))
+        used.update(covering)
         standing = [(e, e.standing(today)) for e in covering]
         judgement.lapsed = tuple(e for e, s in standing if s is not Standing.IN_FORCE)
         judgement.exception = next((e for e, s in standing if s is Standing.IN_FORCE), None)
         if judgement.exception is not None:
             judgement.action = Action.IGNORE
-    # An exception may be made anew on each call: it is known again by its value too.
-    named = {e for j in judgements for e in (*j.lapsed, j.exception) if e is not None}
-    return [e for e in exceptions.all() if id(e) not in used and e not in named]
+    return [e for e in exceptions.all() if e not in used]
 
 
 def _each_once(exceptions: Iterable[PolicyException]) -> list[PolicyException]:

@@ -22,6 +22,14 @@ _FACTS = {
     "scope": "what the dependencies are needed for",
     "score": "their exact score",
 }
+# How a user gets to know it.
+_REMEDIES = {
+    "baseline": "compare with --baseline",
+    "in_diff": "name the change with --diff",
+    "age_at_least": "judge with a history of earlier scans",
+    "epss_at_least": "run secagg intel update",
+    "in_kev": "run secagg intel update",
+}
 _LISTED = 5
 
 
@@ -117,9 +125,14 @@ def unknown_notes(judgements: Iterable[Judgement]) -> list[str]:
     return [
         f"rule {rule} took {counted(number, 'finding')} of which it is not known "
         f"{' and '.join(_FACTS.get(key, f'what {key} is for all sources') for key in keys)}: "
-        "what is not known counts as the stricter answer."
+        f"what is not known counts as the stricter answer{_remedy(keys)}."
         for (rule, keys), number in found.items()
     ]
+
+
+def _remedy(keys: Iterable[str]) -> str:
+    found = dict.fromkeys(_REMEDIES[key] for key in keys if key in _REMEDIES)
+    return f" ({', '.join(found)})" if found else ""
 
 
 def unknown_tool_notes(judgements: Iterable[Judgement], known: Set[str]) -> list[str]:
