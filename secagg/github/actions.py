@@ -1,23 +1,19 @@
 """What a step tells GitHub Actions: job summary, outputs and annotations.
 
-Source: GitHub Docs, "Workflow commands for GitHub Actions". An annotation is kept for ten errors,
-ten warnings and ten notices of a step.
+Source: GitHub Docs, "Workflow commands for GitHub Actions".
 """
 
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from secagg.finding import Severity
 from secagg.github.findings import ShownResult
 from secagg.github.limits import LARGEST_STEP_SUMMARY
-from secagg.render.escape import terminal, workflow_data, workflow_property
+from secagg.render.annotations import Annotation, annotation_lines
 
-_PER_KIND = 10
-_LONGEST_MESSAGE = 1_000
 _CUT = "\n\nThe rest does not fit here.\n"
 
 
@@ -44,20 +40,20 @@ def write_outputs(values: Mapping[str, str | int], environ: Mapping[str, str]) -
     _append(path, text.encode("utf-8", "replace"))
 
 
-def annotation_lines(results: Sequence[ShownResult]) -> list[str]:
-    """Workflow commands for the most severe results, as many as GitHub keeps."""
-    given: Counter[str] = Counter()
-    lines = []
-    for result in results:
-        kind = _KIND[result.severity]
-        given[kind] += 1
-        if given[kind] > _PER_KIND:
-            continue
-        place = f"file={workflow_property(terminal(result.path))},line={result.line}"
-        title = workflow_property(terminal(f"{result.severity}: {result.rule}"))
-        message = workflow_data(terminal(result.text[:_LONGEST_MESSAGE]))
-        lines.append(f"::{kind} {place},title={title}::{message}")
-    return lines
+def result_annotations(results: Sequence[ShownResult]) -> list[str]:
+    """Workflow commands for results that GitHub could not be given otherwise, worst first."""
+    return annotation_lines(
+        [
+            Annotation(
+                kind=_KIND[result.severity],
+                title=f"{result.severity}: {result.rule}",
+                message=result.text,
+                path=result.path,
+                line=result.line,
+            )
+            for result in results
+        ]
+    )
 
 
 _KIND = {

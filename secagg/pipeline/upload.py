@@ -9,7 +9,7 @@ from pathlib import Path
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.github.actions import annotation_lines, write_outputs, write_step_summary
+from secagg.github.actions import result_annotations, write_outputs, write_step_summary
 from secagg.github.client import PATIENCE, Client
 from secagg.github.clock import Clock
 from secagg.github.comment import put_comment
@@ -227,7 +227,9 @@ def _told(
         write_outputs(outputs, environ)
     except OSError as error:
         summary.warnings.append(f"no job summary or outputs: {error.strerror}")
-    shown = annotation_lines(results) if failed and environ.get("GITHUB_ACTIONS") == "true" else []
+    shown = (
+        result_annotations(results) if failed and environ.get("GITHUB_ACTIONS") == "true" else []
+    )
     return Uploaded(summary, shown)
 
 

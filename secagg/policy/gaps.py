@@ -24,11 +24,8 @@ class ToolOutcome:
 
 def gaps(runs: Sequence[ToolOutcome], optional_tools: Collection[str]) -> list[str]:
     """A sentence for each run that failed and is not optional; one if nothing completed."""
-    sentences = [
-        _sentence(run)
-        for run in runs
-        if run.status == "failed" and not _optional(run, optional_tools)
-    ]
+    failed = [run for run in runs if run.status == "failed"]
+    sentences = [_sentence(run) for run in failed if not _optional(run, optional_tools)]
     if not any(run.status == "complete" for run in runs) and not sentences:
         sentences.append("no tool completed: nothing vouches for this repository")
     return sentences

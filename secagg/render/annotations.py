@@ -1,4 +1,4 @@
-"""A decision as workflow commands, which GitHub shows as annotations at the changed lines.
+"""Workflow commands, which GitHub shows as annotations at the changed lines.
 
 Source: GitHub Docs, "Workflow commands for GitHub Actions"; of one step ten errors, ten warnings
 and ten notices are kept.
@@ -7,6 +7,8 @@ and ten notices are kept.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from secagg.decided import DecidedFinding, DecisionDocument
 from secagg.render.escape import terminal, workflow_data, workflow_property
@@ -15,46 +17,62 @@ _PER_KIND = 10
 _LONGEST_MESSAGE = 1_000
 
 
-def decision_annotations(decision: DecisionDocument) -> list[str]:
-    """One line each: gaps first, then failing findings as errors and warning ones as warnings.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """One annotation: ``kind`` is error, warning or notice. Its texts are untrusted."""
 
-    The last place of a kind says how many more there are, so that none vanishes unsaid.
+    kind: str
+    title: str
+    message: str
+    path: str | None = None
+    line: int | None = None
+
+
+def annotation_lines(annotations: Sequence[Annotation]) -> list[str]:
+    """A workflow command each, ten of a kind at most.
+
+    Where there are more, the tenth says how many, so that none vanishes unsaid.
     """
-    wanted = [("error", _bare("error", "scan incomplete", gap)) for gap in decision.gaps]
-    for finding in decision.findings:
-        if finding.action != "ignore":
-            kind = "error" if finding.action == "fail" else "warning"
-            wanted.append((kind, _line(kind, finding)))
-    counts = Counter(kind for kind, _ in wanted)
+    counts = Counter(annotation.kind for annotation in annotations)
     given: Counter[str] = Counter()
     lines = []
-    for kind, line in wanted:
+    for annotation in annotations:
+        kind = annotation.kind
         given[kind] += 1
         if counts[kind] <= _PER_KIND or given[kind] < _PER_KIND:
-            lines.append(line)
+            lines.append(_command(annotation))
         elif given[kind] == _PER_KIND:
-            rest = counts[kind] - _PER_KIND + 1
-            lines.append(_bare(kind, "secagg", f"{rest} more: see the job summary"))
+            more = f"{counts[kind] - _PER_KIND + 1} more: see the job summary"
+            lines.append(_command(Annotation(kind=kind, title="secagg", message=more)))
     return lines
 
 
-def _line(kind: str, finding: DecidedFinding) -> str:
-    if finding.path is None:
-        return _bare(kind, _title(finding), f"{finding.where}: {_message(finding)}")
-    place = f"file={workflow_property(terminal(finding.path))},line={finding.line or 1}"
-    title = workflow_property(terminal(_title(finding)))
-    return f"::{kind} {place},title={title}::{workflow_data(_message(finding))}"
+def decision_annotations(decision: DecisionDocument) -> list[str]:
+    """Gaps first, then failing findings as errors and warning ones as warnings."""
+    annotations = [
+        Annotation(kind="error", title="scan incomplete", message=gap) for gap in decision.gaps
+    ]
+    annotations += [_of_finding(f) for f in decision.findings if f.action != "ignore"]
+    return annotation_lines(annotations)
 
 
-def _bare(kind: str, title: str, message: str) -> str:
-    text = workflow_data(terminal(message)[:_LONGEST_MESSAGE])
-    return f"::{kind} title={workflow_property(terminal(title))}::{text}"
+def _of_finding(finding: DecidedFinding) -> Annotation:
+    fix = f"Fix: {finding.fix}" if finding.fix else None
+    said = [finding.title, finding.why, fix]
+    place = None if finding.path is not None else f"{finding.where}:"
+    return Annotation(
+        kind="error" if finding.action == "fail" else "warning",
+        title=f"{finding.counted_as}: {finding.problem}",
+        message=" ".join(part for part in (place, *said) if part),
+        path=finding.path,
+        line=finding.line or 1,
+    )
 
 
-def _title(finding: DecidedFinding) -> str:
-    return f"{finding.counted_as}: {finding.problem}"
-
-
-def _message(finding: DecidedFinding) -> str:
-    parts = [finding.title, finding.why or "", f"Fix: {finding.fix}" if finding.fix else ""]
-    return terminal(" ".join(part for part in parts if part))[:_LONGEST_MESSAGE]
+def _command(annotation: Annotation) -> str:
+    title = f"title={workflow_property(terminal(annotation.title))}"
+    message = workflow_data(terminal(annotation.message)[:_LONGEST_MESSAGE])
+    if annotation.path is None:
+        return f"::{annotation.kind} {title}::{message}"
+    place = f"file={workflow_property(terminal(annotation.path))},line={annotation.line}"
+    return f"::{annotation.kind} {place},{title}::{message}"
