@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from secagg.history import Problem, RunRecord
@@ -19,6 +21,8 @@ from tests.store.make import REPO, problem, run, standing
 
 _PROCESSES = 50
 _KILLS = 200
+# Imports that are not killed, to know how long one takes.
+_WHOLE = 3
 _SIZE = 10
 # Forked from one process that has everything loaded: fifty interpreters would only load modules.
 _FORKING = """
@@ -73,63 +77,74 @@ def test_fifty_processes_lose_and_double_nothing(url: str) -> None:
             assert (first, last, fixed, reopened) == expected, name
 
 
+def _run(number: int, again: int) -> RunRecord:
+    """On one of several branches: an import out of order has to look at its own only."""
+    key = f"{number}/{again}"
+    return run(number + again / 1000, key=key, branch=f"b{number % 20}")
+
+
+def _problems(number: int, again: int) -> list[Problem]:
+    """What one import brings: enough that a kill meets it in the middle."""
+    return [problem(f"p{number}-{again}-{n}") for n in range(_SIZE)]
+
+
+def _opened(url: str, number: int, *, imports: int | None) -> int:
+    """Fork an importer of so many runs, or of one after another; its pid, once it has the store.
+
+    Before that nothing could be hurt.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            with open_store(url) as store:
+                os.write(writer, b"o")
+                for again in range(imports) if imports is not None else itertools.count():
+                    store.record(_run(number, again), _problems(number, again), [("trivy", ".")])
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+    return pid
+
+
+def _timed(url: str, number: int) -> float:
+    """Seconds that one import takes."""
+    pid = _opened(url, number, imports=1)
+    opened = time.monotonic()
+    os.waitpid(pid, 0)
+    return time.monotonic() - opened
+
+
 def test_a_killed_import_leaves_a_sound_store_and_can_be_repeated(url: str) -> None:
-    """Forked importers are killed after a time that is random, up to that of a whole import."""
+    """Forked importers, each killed at a random moment of its first two or three imports.
+
+    They import until they are killed, so that no kill comes too late, however busy the machine.
+    """
     with open_store(url):
         pass
     moments = random.Random(8)
-    # The shortest whole import so far: a busy machine must not make the kills come too late.
-    whole = float("inf")
-    killed = number = 0
-    while killed < _KILLS and number < 2 * _KILLS:
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if not pid:
-            _import(url, number, writer)
-        os.close(writer)
-        # Killing begins once the store is open: before, nothing could be hurt.
-        os.read(reader, 1)
-        opened = time.monotonic()
-        if number >= 3:
-            time.sleep(moments.uniform(0, whole))
-            os.kill(pid, signal.SIGKILL)
-        ended = os.waitpid(pid, 0)[1]
-        if ended == signal.SIGKILL:
-            killed += 1
-        else:
-            whole = min(whole, time.monotonic() - opened)
-        os.close(reader)
-        number += 1
+    whole = min(_timed(url, number) for number in range(_WHOLE))
+    for number in range(_WHOLE, _WHOLE + _KILLS):
+        pid = _opened(url, number, imports=None)
+        time.sleep(moments.uniform(0, 2 * whole))
+        os.kill(pid, signal.SIGKILL)
+        assert os.waitpid(pid, 0)[1] == signal.SIGKILL
         if number % 20 == 0:
             _sound(url)
-    assert killed == _KILLS
-    _sound(url)
-    with open_store(url) as store:
-        for again in range(number):
-            store.record(_run(again), _problems(again), [("trivy", ".")])
-        assert len(store.runs(REPO)) == number
     counts = _sound(url)
-    assert counts["finding"] == counts["sighting"] == number * _SIZE
-
-
-def _run(number: int) -> RunRecord:
-    """On one of several branches: an import out of order has to look at its own only."""
-    return run(number, branch=f"b{number % 20}")
-
-
-def _problems(number: int) -> list[Problem]:
-    """What one import brings: enough that a kill meets it in the middle."""
-    return [problem(f"p{number}-{n}") for n in range(_SIZE)]
-
-
-def _import(url: str, number: int, writer: int) -> None:
-    """In a child: one import; never returns."""
-    try:
-        with open_store(url) as store:
-            os.write(writer, b"o")
-            store.record(_run(number), _problems(number), [("trivy", ".")])
-    finally:
-        os._exit(0)
+    # A run is in the store whole or not at all.
+    assert counts["finding"] == counts["sighting"] == counts["run"] * _SIZE
+    with open_store(url) as store:
+        found = Counter(int(one.key.partition("/")[0]) for one in store.runs(REPO))
+        for number in range(_WHOLE + _KILLS):
+            for again in range(found[number] + 1):
+                store.record(_run(number, again), _problems(number, again), [("trivy", ".")])
+    expected = sum(found.values()) + _WHOLE + _KILLS
+    counts = _sound(url)
+    assert counts["run"] == expected
+    assert counts["finding"] == counts["sighting"] == expected * _SIZE
 
 
 def test_importers_are_killed_in_processes_of_their_own_too(tmp_path: Path) -> None:
