@@ -73,6 +73,8 @@ class DecisionDocument(_Model):
     exit_code: int = Field(ge=0, le=255)
     today: datetime.date = Field(description="the day of the decision, UTC")
     total: int = Field(ge=0)
+    reported: int = Field(default=0, ge=0, description="entries in the tools' own reports")
+    merged: int = Field(default=0, ge=0, description="entries folded into another row")
     fail: int = Field(ge=0)
     warn: int = Field(ge=0)
     ignore: int = Field(ge=0)

@@ -86,7 +86,6 @@ class DecisionSummary(_Model):
     exit_code: int = Field(ge=0, le=255)
     reasons: list[str]
     notes: list[str] = Field(default_factory=list, description="what ought to be known besides")
-    states: dict[str, int] = Field(default_factory=dict, description="rows by baselineState")
 
 
 class AnalysisSummary(_Model):

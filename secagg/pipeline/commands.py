@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.config import load_config
+from secagg.decided import DecisionDocument
 from secagg.doctor import examine
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
@@ -24,13 +25,16 @@ from secagg.pipeline.remember import remember
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
 from secagg.pipeline.scan import scan as run_scan
-from secagg.pipeline.summarize import exit_code, summarize
-from secagg.pipeline.write import SARIF_NAME, write_outputs
+from secagg.pipeline.summarize import summarize
+from secagg.pipeline.tell import tell_actions, tell_outputs
+from secagg.pipeline.write import SARIF_NAME, as_json, write_outputs, write_summary
 from secagg.redact import Redactor
 from secagg.render.doctor import doctor_json, doctor_table
 from secagg.render.explanation import explanation_lines
+from secagg.render.gatetable import findings_text, verdict_text
+from secagg.render.grid import Style
 from secagg.render.progress import Progress, show_progress
-from secagg.render.table import Style, decision_lines, findings_table, tools_table
+from secagg.render.toolstable import tools_table
 from secagg.scanners.base import RunContext
 
 if TYPE_CHECKING:
@@ -180,44 +184,41 @@ def _finish_with_upload(
     from secagg.pipeline.uploadcommands import upload_outcome, worse
     from secagg.render.upload import upload_lines
 
+    decision = decision_document(outcome)
+    written = write_outputs(outcome, output, screen.view, decision=decision)
     if not screen.json:
-        _finish(outcome, output, screen, tell=False)
+        _print(decision, written, screen)
         sys.stdout.write("\n")
         sys.stdout.flush()
-    done = upload_outcome(outcome, target, request, root=root, screen=screen)
+    done = upload_outcome(outcome, decision, target, request, root=root, screen=screen)
     outcome.upload = done.summary
-    code = worse(exit_code(outcome), done.delivery_code)
+    write_summary(outcome, output)
     if screen.json:
-        _finish(outcome, output, screen, tell=False)
+        sys.stdout.write(as_json(summarize(outcome, with_items=True)))
     else:
-        write_outputs(outcome, output, screen.view)
         sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
-    return code
+    tell_outputs(decision, os.environ)
+    return worse(decision.exit_code, done.delivery_code)
 
 
-def _finish(outcome: Outcome, output: Path, screen: Screen, *, tell: bool = True) -> int:
-    written = write_outputs(outcome, output, screen.view)
+def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:
+    decision = decision_document(outcome)
+    written = write_outputs(outcome, output, screen.view, decision=decision)
     if screen.json:
-        document = summarize(outcome, with_items=True).model_dump_json(indent=2)
-        sys.stdout.write(document + "\n")
+        sys.stdout.write(as_json(summarize(outcome, with_items=True)))
     else:
-        _print(outcome, written, screen)
-    if tell and os.environ.get("GITHUB_ACTIONS") == "true":
-        from secagg.pipeline.tell import tell_actions
-
-        tell_actions(decision_document(outcome), os.environ)
-    return int(exit_code(outcome))
+        _print(decision, written, screen)
+    tell_actions(decision, os.environ)
+    return decision.exit_code
 
 
-def _print(outcome: Outcome, written: Sequence[Path], screen: Screen) -> None:
+def _print(decision: DecisionDocument, written: Sequence[Path], screen: Screen) -> None:
     style = screen.style()
-    summary = summarize(outcome)
     parts = []
     if not screen.quiet:
-        shown = summary.tools
-        parts.append(findings_table(outcome.decision.judgements, style))
-        parts.append(tools_table(shown, style))
-    parts.append(decision_lines(summary, style))
+        parts.append(findings_text(decision, style, everything=True))
+        parts.append(tools_table(decision.tools, style))
+    parts.append(verdict_text(decision, style))
     if screen.verbose:
         parts.append("\n".join(f"wrote {path}" for path in written))
     sys.stdout.write("\n\n".join(part for part in parts if part) + "\n")

@@ -12,7 +12,7 @@ from secagg.decided import (
     DecisionDocument,
 )
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.summarize import exit_code, finding_summary, tool_summary
+from secagg.pipeline.summarize import finding_fields, summarize
 from secagg.policy import Judgement, PolicyException
 from secagg.policy.decision import Action
 from secagg.render.rows import row, worst_first
@@ -31,13 +31,16 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         key=lambda j: (_ORDER[j.action], -j.severity.rank),
     )
     actions = Counter(judgement.action for judgement in judgements)
+    summary = summarize(outcome)
     return DecisionDocument(
         secagg_version=__version__,
         policy=decision.policy,
         verdict=decision.verdict.value,
-        exit_code=int(exit_code(outcome)),
+        exit_code=summary.decision.exit_code,
         today=today,
         total=len(judgements),
+        reported=summary.findings.reported,
+        merged=summary.findings.merged,
         fail=actions[Action.FAIL],
         warn=actions[Action.WARN],
         ignore=actions[Action.IGNORE],
@@ -46,7 +49,7 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         failures=list(decision.failures),
         notes=[*decision.notes, *outcome.warnings],
         change=outcome.change,
-        tools=[tool_summary(result) for result in outcome.results],
+        tools=summary.tools,
         findings=[_finding(judgement, today) for judgement in judgements],
         lapsed=[_exception(exception, today) for exception in decision.lapsed],
         unused=[_exception(exception, today) for exception in decision.unused],
@@ -59,9 +62,8 @@ def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
     due = judgement.due
     exception = judgement.exception
     fix = shown.fix.replace("fixed in ", "upgrade to ", 1) if shown.fix else None
-    words = finding_summary(judgement).model_dump()
     return DecidedFinding(
-        **(words | {"title": shown.detail, "fix": fix}),
+        **(finding_fields(judgement) | {"title": shown.detail, "fix": fix}),
         where=shown.where,
         problem=shown.what,
         counted_as=judgement.severity,

@@ -18,10 +18,10 @@ from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.tell import tell_actions
-from secagg.pipeline.write import SARIF_NAME, replacing
+from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, as_json, replacing, writing
 from secagg.render.annotations import decision_annotations
 from secagg.render.gatemarkdown import decision_markdown
-from secagg.render.gatetable import gate_text, verdict_text
+from secagg.render.gatetable import findings_text, verdict_text
 from secagg.render.junit import junit_xml
 
 
@@ -37,7 +37,7 @@ class GateFormat(StrEnum):
 
 # The files that --output writes: what each holds is the same as with --format.
 _FILES: dict[str, Callable[[DecisionDocument], str]] = {
-    "decision.json": lambda decision: decision.model_dump_json(indent=2) + "\n",
+    DECISION_NAME: as_json,
     "decision.xml": junit_xml,
     "decision.md": decision_markdown,
 }
@@ -80,22 +80,16 @@ def gate(request: GateRequest, screen: Screen) -> int:
 
 def write_decision(decision: DecisionDocument, directory: Path) -> None:
     """Write ``decision.json``, ``decision.xml`` (JUnit) and ``decision.md`` into ``directory``."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
+    with writing(directory):
         for name, text in _FILES.items():
             with replacing(directory / name) as out:
                 out.write(text(decision).encode("utf-8", "replace"))
-    except OSError as error:
-        raise UsageError(
-            f"cannot write to {directory}: {error.strerror}",
-            hint="name a directory that can be written with --output",
-        ) from error
 
 
 def _shown(decision: DecisionDocument, request: GateRequest, screen: Screen) -> str:
     match request.format:
         case GateFormat.JSON:
-            return decision.model_dump_json(indent=2) + "\n"
+            return as_json(decision)
         case GateFormat.JUNIT:
             return junit_xml(decision)
         case GateFormat.MARKDOWN:
@@ -104,9 +98,10 @@ def _shown(decision: DecisionDocument, request: GateRequest, screen: Screen) -> 
             return "".join(f"{line}\n" for line in decision_annotations(decision))
         case GateFormat.TABLE:
             style = screen.style()
-            if screen.quiet:
-                return verdict_text(decision, style) + "\n"
-            return gate_text(decision, style, everything=request.everything) + "\n"
+            parts = [verdict_text(decision, style)]
+            if not screen.quiet:
+                parts.insert(0, findings_text(decision, style, everything=request.everything))
+            return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _last_scan(directory: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from secagg import __version__
 from secagg.components import ROOT
@@ -43,6 +44,9 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
     severities = Counter(finding.severity for finding in representatives)
     kinds = Counter(finding.kind for finding in representatives)
     within = sum(tool.merged for tool in tools)
+    items = None
+    if with_items:
+        items = [FindingSummary(**finding_fields(judgements[id(group)])) for group in groups]
     findings = FindingsSummary(
         total=len(groups),
         by_severity={str(severity): severities[severity] for severity in Severity},
@@ -51,7 +55,7 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
         merged=within + outcome.merged.members - len(groups),
         suppressed=sum(tool.suppressed for tool in tools),
         problems=sum(tool.problems for tool in tools),
-        items=[finding_summary(judgements[id(group)]) for group in groups] if with_items else None,
+        items=items,
     )
     return Summary(
         secagg_version=__version__,
@@ -65,7 +69,6 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
             exit_code=exit_code(outcome),
             reasons=list(outcome.decision.reasons),
             notes=list(outcome.decision.notes),
-            states=dict(outcome.change.states) if outcome.change is not None else {},
         ),
         upload=outcome.upload,
         warnings=outcome.warnings,
@@ -103,37 +106,37 @@ def tool_summary(result: ToolResult) -> ToolSummary:
     )
 
 
-def finding_summary(judgement: Judgement) -> FindingSummary:
-    """One row in plain values."""
+def finding_fields(judgement: Judgement) -> dict[str, Any]:
+    """The fields of :class:`FindingSummary` for one row."""
     group = judgement.group
     finding = group.representative
     sightings = [member.secret for member in group.members if member.secret is not None]
     vulnerability = finding.vulnerability
     package = finding.package
-    return FindingSummary(
-        id=group.identity,
-        kind=finding.kind,
-        severity=finding.severity,
-        severity_known=finding.severity_known,
-        score=finding.score,
-        rule=finding.rule_id,
-        title=finding.title,
-        tools=list(group.tools),
-        path=finding.location.uri,
-        line=finding.location.start_line,
-        component=finding.component or ROOT,
-        package=package.name if package else None,
-        version=package.version if package else None,
-        purl=package.purl if package else None,
-        fixed_versions=list(vulnerability.fixed_versions) if vulnerability else [],
-        aliases=list(vulnerability.aliases) if vulnerability else [],
-        cwes=list(finding.cwes),
-        fix=finding.fix,
-        secret=next((s.id for s in sightings if s.id is not None), None),
-        verified=any(s.verified for s in sightings) if sightings else None,
-        in_history_only=all(s.in_history for s in sightings) if sightings else None,
-        sightings=len(group.members),
-        action=judgement.action.value,
-        why=judgement.why,
-        related=list(group.related),
-    )
+    return {
+        "id": group.identity,
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "severity_known": finding.severity_known,
+        "score": finding.score,
+        "rule": finding.rule_id,
+        "title": finding.title,
+        "tools": list(group.tools),
+        "path": finding.location.uri,
+        "line": finding.location.start_line,
+        "component": finding.component or ROOT,
+        "package": package.name if package else None,
+        "version": package.version if package else None,
+        "purl": package.purl if package else None,
+        "fixed_versions": list(vulnerability.fixed_versions) if vulnerability else [],
+        "aliases": list(vulnerability.aliases) if vulnerability else [],
+        "cwes": list(finding.cwes),
+        "fix": finding.fix,
+        "secret": next((s.id for s in sightings if s.id is not None), None),
+        "verified": any(s.verified for s in sightings) if sightings else None,
+        "in_history_only": all(s.in_history for s in sightings) if sightings else None,
+        "sightings": len(group.members),
+        "action": judgement.action.value,
+        "why": judgement.why,
+        "related": list(group.related),
+    }

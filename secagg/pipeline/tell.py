@@ -18,8 +18,13 @@ def tell_actions(
     if environ.get("GITHUB_ACTIONS") != "true":
         return
     write_step_summary(decision_markdown(decision), environ)
-    values = {"verdict": decision.verdict, "failing": decision.fail, "warning": decision.warn}
-    write_outputs(values, environ)
+    tell_outputs(decision, environ)
     if annotate:
         # The runner reads workflow commands from both streams; standard output stays clean.
         sys.stderr.write("".join(f"{line}\n" for line in decision_annotations(decision)))
+
+
+def tell_outputs(decision: DecisionDocument, environ: Mapping[str, str]) -> None:
+    """The verdict and its counts as outputs of the step."""
+    values = {"verdict": decision.verdict, "failing": decision.fail, "warning": decision.warn}
+    write_outputs(values, environ)

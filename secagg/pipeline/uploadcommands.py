@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from secagg.config import load_config
+from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.github.checkout import read_checkout
@@ -19,7 +20,6 @@ from secagg.github.preflight import GivenRun
 from secagg.github.target import Asked, Target, find_target
 from secagg.github.token import find_token
 from secagg.pipeline.commands import Screen
-from secagg.pipeline.decide import decision_document
 from secagg.pipeline.forks import make_bundle, publish
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
@@ -55,7 +55,13 @@ def upload_files(
 
 
 def upload_outcome(
-    outcome: Outcome, target: Target, request: UploadRequest, *, root: Path, screen: Screen
+    outcome: Outcome,
+    decision: DecisionDocument,
+    target: Target,
+    request: UploadRequest,
+    *,
+    root: Path,
+    screen: Screen,
 ) -> Uploaded:
     """Upload what a scan found; the caller shows it.
 
@@ -63,8 +69,8 @@ def upload_outcome(
     """
     given = runs_of_outcome(outcome, screen.view)
     # The comment has to hold the account of the upload too.
-    decision = decision_markdown(decision_document(outcome), longest=LONGEST_COMMENT // 2)
-    request = replace(request, options=replace(request.options, decision=decision))
+    said = decision_markdown(decision, longest=LONGEST_COMMENT // 2)
+    request = replace(request, options=replace(request.options, decision=said))
     return _upload(given, target, request, root, screen)
 
 

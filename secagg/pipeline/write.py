@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import BaseModel
+
+from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
@@ -25,26 +28,45 @@ def write_outputs(
     outcome: Outcome,
     directory: Path,
     view: View = View.PER_TOOL,
+    *,
+    decision: DecisionDocument | None = None,
 ) -> list[Path]:
     """Write the three files into ``directory`` (made if missing) and return their paths.
 
-    With ``comparison`` the results have their ``baselineState``. Raises :class:`UsageError`
-    where the directory cannot be written.
+    ``decision`` is the outcome's, where it is made already. Raises :class:`UsageError` where the
+    directory cannot be written.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
+    with writing(directory):
         with replacing(directory / SARIF_NAME) as out:
             write_sarif(out, sarif_runs(outcome, view, outcome.comparison))
-        with replacing(directory / SUMMARY_NAME) as out:
-            out.write(summarize(outcome).model_dump_json(indent=2).encode() + b"\n")
         with replacing(directory / DECISION_NAME) as out:
-            out.write(decision_document(outcome).model_dump_json(indent=2).encode() + b"\n")
+            out.write(as_json(decision or decision_document(outcome)).encode())
+        write_summary(outcome, directory)
+    return [directory / name for name in (SARIF_NAME, SUMMARY_NAME, DECISION_NAME)]
+
+
+def write_summary(outcome: Outcome, directory: Path) -> None:
+    """Write ``summary.json`` alone, once more is known of ``outcome``."""
+    with writing(directory), replacing(directory / SUMMARY_NAME) as out:
+        out.write(as_json(summarize(outcome)).encode())
+
+
+def as_json(model: BaseModel) -> str:
+    """A document as it is written and printed."""
+    return model.model_dump_json(indent=2) + "\n"
+
+
+@contextmanager
+def writing(directory: Path) -> Iterator[None]:
+    """While inside, ``directory`` (made if missing) is written; :class:`UsageError` if not."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise UsageError(
             f"cannot write to {directory}: {error.strerror}",
             hint="name a directory that can be written with --output",
         ) from error
-    return [directory / name for name in (SARIF_NAME, SUMMARY_NAME, DECISION_NAME)]
 
 
 @contextmanager

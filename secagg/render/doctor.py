@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from secagg.doctor import Diagnosis
 from secagg.render.escape import terminal
-from secagg.render.table import Style, draw
+from secagg.render.grid import Style, draw
 
 _HEADERS = ["TOOL", "READY", "VERSION", "SUPPORTED", "TOKEN", "DATABASE", "FOUND AT", "WHAT TO DO"]
 _COLOURS = {"yes": "32", "no": "1;31", "not needed": "2", "optional": "33"}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from secagg.policy.exception import PolicyException, Standing
 from secagg.render.escape import terminal
-from secagg.render.table import Style, draw
+from secagg.render.grid import Style, draw
 
 _HEADERS = ["SOURCE", "STANDING", "LEFT", "COVERS", "OWNER", "REASON"]
 _COLOURS = {Standing.IN_FORCE: "32", Standing.EXPIRED: "1;33", Standing.REFUSED: "1;31"}

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from secagg.finding import Finding
 from secagg.merge import Explanation, Link, Reason
 from secagg.render.escape import terminal
+from secagg.render.grid import Style
 from secagg.render.rows import place, row
-from secagg.render.table import Style
 
 _RULES = {
     "advisory-alias": "the same advisory",

@@ -3,50 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from secagg.decided import DecidedException, DecidedFinding, DecisionDocument
 from secagg.finding import Severity
-from secagg.policy.decision import Verdict
 from secagg.render.escape import terminal
-from secagg.render.table import SEVERITY_COLOURS, VERDICT_COLOURS, Style, draw
+from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 
+_VERDICT_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
+# So many digits of an id tell findings apart, and are taken by --explain and secagg explain.
+_ID_SHOWN = 10
 _MARKS = {"fail": "\u2717 ", "warn": "! ", "ignore": "\u00b7 "}
 
 
-def gate_text(decision: DecisionDocument, style: Style, *, everything: bool = False) -> str:
-    """The table of what counts (with ``everything`` also of what does not), and the verdict."""
-    shown = [f for f in decision.findings if everything or f.action != "ignore"]
-    parts = [_table(shown, style), verdict_text(decision, style)]
-    return "\n\n".join(part for part in parts if part)
+def findings_text(decision: DecisionDocument, style: Style, *, everything: bool = False) -> str:
+    """A row for each finding that counts, worst first; with ``everything`` also for the others.
+
+    An empty string if there are none. The id stands under the severity, in a pipe behind it.
+    """
+    findings = [f for f in decision.findings if everything or f.action != "ignore"]
+    if not findings:
+        return ""
+    owned = any(finding.owners for finding in findings)
+    headers = ["SEVERITY", "ID", "PROBLEM", "WHERE", "SOURCES", *(["OWNER"] if owned else [])]
+    cells = []
+    for finding in findings:
+        text = _MARKS[finding.action] + finding.counted_as
+        severity = style.paint(text, SEVERITY_COLOURS[finding.counted_as])
+        joint = "\n" if style.width else " \u2014 "
+        problem = joint.join(terminal(part) for part in _problem(finding) if part)
+        identity = style.paint(finding.id[:_ID_SHOWN], "2")
+        line = [severity, identity, problem, terminal(finding.where), ", ".join(finding.tools)]
+        cells.append([*line, terminal(", ".join(finding.owners))] if owned else line)
+    if style.width is not None:
+        headers.remove("ID")
+        cells = [[f"{severity}\n{identity}", *rest] for severity, identity, *rest in cells]
+    first = headers.index("PROBLEM")
+    return draw(headers, cells, style, stretch=(first, first + 1), shares=(3, 2))
 
 
 def verdict_text(decision: DecisionDocument, style: Style) -> str:
     """The verdict and its reasons, a line each, with notes under them."""
     lines = [_counts(decision)]
     lines += _change(decision)
-    colour = VERDICT_COLOURS[Verdict(decision.verdict)]
-    verdict = style.paint(decision.verdict.upper(), colour)
+    verdict = style.paint(decision.verdict.upper(), _VERDICT_COLOURS[decision.verdict])
     lines.append(f"{verdict} by policy {terminal(decision.policy)}")
     lines += [f"  - {terminal(s)}" for s in [*decision.gaps, *decision.failures]]
     lines += [f"note: {terminal(note)}" for note in decision.notes]
     return "\n".join(lines)
-
-
-def _table(findings: Sequence[DecidedFinding], style: Style) -> str:
-    if not findings:
-        return ""
-    owned = any(finding.owners for finding in findings)
-    headers = ["SEVERITY", "PROBLEM", "WHERE", "SOURCES", *(["OWNER"] if owned else [])]
-    cells = []
-    for finding in findings:
-        text = _MARKS[finding.action] + finding.counted_as
-        severity = style.paint(text, SEVERITY_COLOURS[Severity(finding.counted_as)])
-        joint = "\n" if style.width else " \u2014 "
-        problem = joint.join(terminal(part) for part in _problem(finding) if part)
-        line = [severity, problem, terminal(finding.where), ", ".join(finding.tools)]
-        cells.append([*line, terminal(", ".join(finding.owners))] if owned else line)
-    return draw(headers, cells, style, stretch=(1, 2), shares=(3, 2))
 
 
 def _problem(finding: DecidedFinding) -> list[str]:
@@ -67,10 +70,15 @@ def _problem(finding: DecidedFinding) -> list[str]:
 def _counts(decision: DecisionDocument) -> str:
     severities = Counter(finding.counted_as for finding in decision.findings)
     split = ", ".join(f"{severities[s]} {s}" for s in Severity if severities[s])
-    total = f"{decision.total} finding" + ("" if decision.total == 1 else "s")
+    counts = f"{decision.total} finding" + ("" if decision.total == 1 else "s")
+    counts += f": {split}" if split else ""
+    if decision.merged:
+        counts += f" ({decision.reported} reported, {decision.merged} merged)"
+    if not decision.total:
+        return counts
     excepted = f" ({decision.excepted} by exception)" if decision.excepted else ""
     parts = f"{decision.fail} fail, {decision.warn} warn, {decision.ignore} do not count{excepted}"
-    return f"{total}{f': {split}' if split else ''}; {parts}"
+    return f"{counts}; {parts}"
 
 
 def _change(decision: DecisionDocument) -> list[str]:

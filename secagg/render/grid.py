@@ -9,6 +9,14 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
+# By the words of secagg.finding.Severity.
+SEVERITY_COLOURS = {
+    "critical": "1;35",
+    "high": "1;31",
+    "medium": "33",
+    "low": "36",
+    "none": "2",
+}
 _NARROWEST = 60
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 

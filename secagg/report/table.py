@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from secagg.history import Problem
 from secagg.render.escape import terminal
-from secagg.render.grid import Style, draw
+from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.grouping import GroupBy, sections
@@ -21,14 +21,7 @@ from secagg.report.standing import (
     standing,
 )
 
-_COLOURS = {
-    "critical": "1;35",
-    "high": "1;31",
-    "medium": "33",
-    "low": "36",
-    "none": "2",
-    "unknown": "1",
-}
+_COLOURS = {**SEVERITY_COLOURS, "unknown": "1"}
 _ALARM = "1;31"
 _WIDE, _MIDDLE = 150, 110
 _COLUMNS_BY_WIDTH = {

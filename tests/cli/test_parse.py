@@ -120,7 +120,6 @@ def test_standard_input_and_json(home: Path) -> None:
         "exit_code": 1,
         "reasons": document["decision"]["reasons"],
         "notes": [],
-        "states": {},
     }
     items = document["findings"]["items"]
     assert [(i["rule"], i["package"], i["tools"]) for i in items] == [

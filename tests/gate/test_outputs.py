@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from secagg.decided import DecidedChange, DecidedException
 from secagg.render.annotations import decision_annotations
 from secagg.render.gatemarkdown import LONGEST, decision_markdown
-from secagg.render.gatetable import gate_text, verdict_text
+from secagg.render.gatetable import findings_text, verdict_text
+from secagg.render.grid import Style
 from secagg.render.junit import junit_xml
-from secagg.render.table import Style
 from tests.gate.make import TODAY, decided, decision
 
 HOSTILE = "a\x1b[31m\x00 <script>alert(1)</script> ]]> | `x` @team\n::error::%0A\u202e"
@@ -118,7 +118,7 @@ def test_the_table_says_why_and_until_when() -> None:
             baseline="main.sarif", states={"new": 1, "unchanged": 2}, controls_changed=["p.yaml"]
         ),
     )
-    text = gate_text(document, Style())
+    text = findings_text(document, Style()) + verdict_text(document, Style())
     assert "overdue by 2 days" in text
     assert "due today" in text
     assert "fix: use parameters" in text
@@ -129,10 +129,11 @@ def test_the_table_says_why_and_until_when() -> None:
     assert "compared to main.sarif: 1 new, 2 unchanged" in text
     assert "touches the gate itself (p.yaml)" in text
     assert "note: the EPSS list is 9 days old" in text
-    assert "rule-3" in gate_text(document, Style(), everything=True)
+    assert "rule-3" in findings_text(document, Style(), everything=True)
     assert verdict_text(document, Style()).splitlines()[-2].startswith("  - 1 finding by rule high")
 
 
 def test_the_table_obeys_no_escape_sequence() -> None:
     document = decision(decided(1, title=HOSTILE, where=HOSTILE), gaps=[HOSTILE])
-    assert "\x1b" not in gate_text(document, Style(width=80))
+    style = Style(width=80)
+    assert "\x1b" not in findings_text(document, style) + verdict_text(document, style)
