@@ -7,9 +7,10 @@ keys are only ever added.
 from __future__ import annotations
 
 import datetime
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from secagg.summary import FindingSummary, ToolSummary
 
@@ -64,7 +65,11 @@ class DecidedChange(_Model):
 
 
 class DecisionDocument(_Model):
-    """``total = fail + warn + ignore``; ``excepted`` of those ignored are so by an exception."""
+    """``total = fail + warn + ignore``; ``excepted`` of those ignored are so by an exception.
+
+    ``findings`` may be a sequence that makes its items when they are asked for: a hundred
+    thousand of them at once take more memory than what they were made from.
+    """
 
     schema_version: Literal[1] = 1
     secagg_version: str
@@ -78,12 +83,42 @@ class DecisionDocument(_Model):
     fail: int = Field(ge=0)
     warn: int = Field(ge=0)
     ignore: int = Field(ge=0)
+    by_severity: dict[str, int] = Field(
+        default_factory=dict, description="findings by the severity that they counted as"
+    )
     excepted: int = Field(default=0, ge=0)
     gaps: list[str] = Field(default_factory=list, description="why nobody can say it is clean")
     failures: list[str] = Field(default_factory=list, description="why the gate fails")
     notes: list[str] = Field(default_factory=list)
     change: DecidedChange | None = None
     tools: list[ToolSummary] = Field(default_factory=list)
-    findings: list[DecidedFinding] = Field(default_factory=list, description="worst first")
+    findings: Annotated[Sequence[DecidedFinding], SkipValidation] = Field(
+        default=(), description="first those that fail, then those that warn; the worst first"
+    )
     lapsed: list[DecidedException] = Field(default_factory=list)
     unused: list[DecidedException] = Field(default_factory=list)
+
+    def failing(self) -> Sequence[DecidedFinding]:
+        """The findings that fail the gate, worst first."""
+        return self.findings[: self.fail]
+
+    def warning(self) -> Sequence[DecidedFinding]:
+        """The findings that warn, worst first."""
+        return self.findings[self.fail : self.fail + self.warn]
+
+    def counting(self) -> Sequence[DecidedFinding]:
+        """The findings that fail or warn."""
+        return self.findings[: self.fail + self.warn]
+
+    def json_pieces(self) -> Iterator[str]:
+        """The document as JSON with a line for each value, a finding at a time."""
+        empty = '\n  "findings": ['
+        head = self.model_copy(update={"findings": []}).model_dump_json(indent=2)
+        # No text of a JSON document holds a line break: this is the key itself.
+        before, _, after = head.partition(empty)
+        yield before + empty
+        joint = "\n    "
+        for finding in self.findings:
+            yield joint + finding.model_dump_json(indent=2).replace("\n", "\n    ")
+            joint = ",\n    "
+        yield ("\n  " if self.findings else "") + after + "\n"

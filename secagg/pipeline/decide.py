@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
+from collections.abc import Sequence
+from typing import overload
 
 from secagg import __version__
 from secagg.decided import (
@@ -11,6 +13,7 @@ from secagg.decided import (
     DecidedFinding,
     DecisionDocument,
 )
+from secagg.finding import Severity
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.summarize import finding_fields, summarize
 from secagg.policy import Judgement, PolicyException
@@ -31,6 +34,7 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         key=lambda j: (_ORDER[j.action], -j.severity.rank),
     )
     actions = Counter(judgement.action for judgement in judgements)
+    severities = Counter(judgement.severity for judgement in judgements)
     summary = summarize(outcome)
     return DecisionDocument(
         secagg_version=__version__,
@@ -44,16 +48,37 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         fail=actions[Action.FAIL],
         warn=actions[Action.WARN],
         ignore=actions[Action.IGNORE],
+        by_severity={str(severity): severities[severity] for severity in Severity},
         excepted=sum(1 for judgement in judgements if judgement.exception is not None),
         gaps=list(decision.gaps),
         failures=list(decision.failures),
         notes=[*decision.notes, *outcome.warnings],
         change=outcome.change,
         tools=summary.tools,
-        findings=[_finding(judgement, today) for judgement in judgements],
+        findings=_Findings(judgements, today),
         lapsed=[_exception(exception, today) for exception in decision.lapsed],
         unused=[_exception(exception, today) for exception in decision.unused],
     )
+
+
+class _Findings(Sequence[DecidedFinding]):
+    """A finding for each of ``judgements``, made anew whenever it is asked for."""
+
+    def __init__(self, judgements: Sequence[Judgement], today: datetime.date) -> None:
+        self._judgements = judgements
+        self._today = today
+
+    def __len__(self) -> int:
+        return len(self._judgements)
+
+    @overload
+    def __getitem__(self, index: int) -> DecidedFinding: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[DecidedFinding]: ...
+    def __getitem__(self, index: int | slice) -> DecidedFinding | Sequence[DecidedFinding]:
+        if isinstance(index, slice):
+            return _Findings(self._judgements[index], self._today)
+        return _finding(self._judgements[index], self._today)
 
 
 def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:

@@ -18,7 +18,7 @@ from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.tell import tell_actions
-from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, as_json, replacing, writing
+from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, replacing, writing
 from secagg.render.annotations import decision_annotations
 from secagg.render.gatemarkdown import decision_markdown
 from secagg.render.gatetable import findings_text, verdict_text
@@ -37,7 +37,7 @@ class GateFormat(StrEnum):
 
 # The files that --output writes: what each holds is the same as with --format.
 _FILES: dict[str, Callable[[DecisionDocument], str]] = {
-    DECISION_NAME: as_json,
+    DECISION_NAME: lambda decision: "".join(decision.json_pieces()),
     "decision.xml": junit_xml,
     "decision.md": decision_markdown,
 }
@@ -89,7 +89,7 @@ def write_decision(decision: DecisionDocument, directory: Path) -> None:
 def _shown(decision: DecisionDocument, request: GateRequest, screen: Screen) -> str:
     match request.format:
         case GateFormat.JSON:
-            return as_json(decision)
+            return "".join(decision.json_pieces())
         case GateFormat.JUNIT:
             return junit_xml(decision)
         case GateFormat.MARKDOWN:

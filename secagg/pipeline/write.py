@@ -40,7 +40,8 @@ def write_outputs(
         with replacing(directory / SARIF_NAME) as out:
             write_sarif(out, sarif_runs(outcome, view, outcome.comparison))
         with replacing(directory / DECISION_NAME) as out:
-            out.write(as_json(decision or decision_document(outcome)).encode())
+            for piece in (decision or decision_document(outcome)).json_pieces():
+                out.write(piece.encode())
         write_summary(outcome, directory)
     return [directory / name for name in (SARIF_NAME, SUMMARY_NAME, DECISION_NAME)]
 

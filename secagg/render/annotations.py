@@ -7,7 +7,7 @@ and ten notices are kept.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from secagg.decided import DecidedFinding, DecisionDocument
@@ -28,12 +28,16 @@ class Annotation:
     line: int | None = None
 
 
-def annotation_lines(annotations: Sequence[Annotation]) -> list[str]:
+def annotation_lines(
+    annotations: Sequence[Annotation], rest: Mapping[str, int] | None = None
+) -> list[str]:
     """A workflow command each, ten of a kind at most.
 
-    Where there are more, the tenth says how many, so that none vanishes unsaid.
+    Where there are more, the tenth says how many, so that none vanishes unsaid. ``rest`` counts by
+    kind those that are not among ``annotations``.
     """
     counts = Counter(annotation.kind for annotation in annotations)
+    counts.update(rest or {})
     given: Counter[str] = Counter()
     lines = []
     for annotation in annotations:
@@ -52,8 +56,11 @@ def decision_annotations(decision: DecisionDocument) -> list[str]:
     annotations = [
         Annotation(kind="error", title="scan incomplete", message=gap) for gap in decision.gaps
     ]
-    annotations += [_of_finding(f) for f in decision.findings if f.action != "ignore"]
-    return annotation_lines(annotations)
+    rest = {}
+    for kind, findings in (("error", decision.failing()), ("warning", decision.warning())):
+        annotations += [_of_finding(finding) for finding in findings[:_PER_KIND]]
+        rest[kind] = max(0, len(findings) - _PER_KIND)
+    return annotation_lines(annotations, rest)
 
 
 def _of_finding(finding: DecidedFinding) -> Annotation:

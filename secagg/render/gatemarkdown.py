@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from secagg.decided import DecidedFinding, DecisionDocument
-from secagg.finding import Severity
 from secagg.render.escape import markdown
-from secagg.render.gatetable import days_text, lapsed_text
+from secagg.render.gatetable import days_text, lapsed_text, severities_text
 
 # GitHub refuses a comment of more characters; the mark that finds it again needs a few of them.
 LONGEST = 65_536 - 200
 _LONGEST_TEXT = 200
+# Four cells that hold nothing.
+_SHORTEST_ROW = 12
 _NOTES = 20
 _VERDICTS = {
     "pass": "\u2705 The gate passes",
@@ -31,8 +31,7 @@ def decision_markdown(decision: DecisionDocument, *, longest: int = LONGEST) -> 
     tail = _tail(decision)
     room = longest - len("\n".join(head)) - len("\n".join(tail)) - 400
     body: list[str] = []
-    for action, title in (("fail", "To fix"), ("warn", "Warnings")):
-        rows = [finding for finding in decision.findings if finding.action == action]
+    for title, rows in (("To fix", decision.failing()), ("Warnings", decision.warning())):
         part, room = _table(title, rows, room)
         body += part
     return "\n".join([*head, *body, *tail]).rstrip() + "\n"
@@ -44,8 +43,7 @@ def _head(decision: DecisionDocument) -> list[str]:
         lines.append(f"- {markdown(sentence)}")
     if decision.gaps or decision.failures:
         lines.append("")
-    severities = Counter(finding.counted_as for finding in decision.findings)
-    split = ", ".join(f"{severities[s]} {s}" for s in Severity if severities[s])
+    split = severities_text(decision)
     lines.append(
         f"{decision.total} findings"
         + (f" ({split})" if split else "")
@@ -72,12 +70,14 @@ def _table(title: str, rows: Sequence[DecidedFinding], room: int) -> tuple[list[
     """The rows that fit into ``room`` characters, and what is left of it."""
     if not rows:
         return [], room
-    owned = any(finding.owners for finding in rows)
+    # No more than these can fit.
+    fitting = rows[: max(0, room) // _SHORTEST_ROW]
+    owned = any(finding.owners for finding in fitting)
     header = ["severity", "problem", "where", "sources", *(["owner"] if owned else [])]
     lines = [f"#### {title}: {len(rows)}", "", _row(header), _row(["---"] * len(header))]
     room -= len("\n".join(lines)) + 2
     shown = 0
-    for finding in rows:
+    for finding in fitting:
         line = _row(_cells(finding, owned))
         if len(line) + 1 > room:
             break

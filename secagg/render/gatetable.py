@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from secagg.decided import DecidedException, DecidedFinding, DecisionDocument
 from secagg.finding import Severity
 from secagg.render.escape import terminal
@@ -12,6 +10,7 @@ from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 _VERDICT_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
 # So many digits of an id tell findings apart, and are taken by --explain and secagg explain.
 _ID_SHOWN = 10
+_NOTES = 20
 _MARKS = {"fail": "\u2717 ", "warn": "! ", "ignore": "\u00b7 "}
 
 
@@ -20,7 +19,7 @@ def findings_text(decision: DecisionDocument, style: Style, *, everything: bool 
 
     An empty string if there are none. The id stands under the severity, in a pipe behind it.
     """
-    findings = [f for f in decision.findings if everything or f.action != "ignore"]
+    findings = list(decision.findings if everything else decision.counting())
     if not findings:
         return ""
     owned = any(finding.owners for finding in findings)
@@ -48,7 +47,10 @@ def verdict_text(decision: DecisionDocument, style: Style) -> str:
     verdict = style.paint(decision.verdict.upper(), _VERDICT_COLOURS[decision.verdict])
     lines.append(f"{verdict} by policy {terminal(decision.policy)}")
     lines += [f"  - {terminal(s)}" for s in [*decision.gaps, *decision.failures]]
-    lines += [f"note: {terminal(note)}" for note in decision.notes]
+    lines += [f"note: {terminal(note)}" for note in decision.notes[:_NOTES]]
+    rest = len(decision.notes) - _NOTES
+    if rest > 0:
+        lines.append(f"note: and {rest:,} more notes, all in decision.json")
     return "\n".join(lines)
 
 
@@ -68,8 +70,7 @@ def _problem(finding: DecidedFinding) -> list[str]:
 
 
 def _counts(decision: DecisionDocument) -> str:
-    severities = Counter(finding.counted_as for finding in decision.findings)
-    split = ", ".join(f"{severities[s]} {s}" for s in Severity if severities[s])
+    split = severities_text(decision)
     counts = f"{decision.total} finding" + ("" if decision.total == 1 else "s")
     counts += f": {split}" if split else ""
     if decision.merged:
@@ -96,6 +97,12 @@ def _change(decision: DecisionDocument) -> list[str]:
         names = ", ".join(map(terminal, change.controls_changed))
         lines.append(f"this change touches the gate itself ({names}); that holds once it is merged")
     return lines
+
+
+def severities_text(decision: DecisionDocument) -> str:
+    """How many findings counted as each severity, the worst first."""
+    counts = decision.by_severity
+    return ", ".join(f"{counts[s]} {s}" for s in Severity if counts.get(s))
 
 
 def days_text(left: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from typing import Any, Literal
 
 from secagg.decided import DecidedFinding, DecisionDocument
@@ -34,8 +35,11 @@ def decided(
 
 
 def decision(*findings: DecidedFinding, **known: Any) -> DecisionDocument:
-    """A document that holds ``findings`` and counts them."""
-    counts = {a: sum(f.action == a for f in findings) for a in ("fail", "warn", "ignore")}
+    """A document that holds ``findings``, by action, and counts them."""
+    order = ("fail", "warn", "ignore")
+    findings = tuple(sorted(findings, key=lambda f: order.index(f.action)))
+    counts = {a: sum(f.action == a for f in findings) for a in order}
+    by_severity = Counter(f.counted_as for f in findings)
     verdict = "incomplete" if known.get("gaps") else "fail" if counts["fail"] else "pass"
     fields: dict[str, Any] = {
         "secagg_version": "0",
@@ -44,6 +48,7 @@ def decision(*findings: DecidedFinding, **known: Any) -> DecisionDocument:
         "exit_code": {"pass": 0, "fail": 1, "incomplete": 3}[verdict],
         "today": TODAY,
         "total": len(findings),
-        "findings": list(findings),
+        "by_severity": by_severity,
+        "findings": findings,
     }
     return DecisionDocument(**(fields | counts | known))
