@@ -1,0 +1,56 @@
+"""``secagg policy`` without its option parsing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from secagg.config import load_config
+from secagg.errors import ConfigError
+from secagg.exitcodes import ExitCode
+from secagg.pipeline.commands import Screen
+from secagg.policy.installed import installed_policies
+from secagg.policy.load import Layer, built_in, effective, layers, policy_names
+from secagg.policy.model import Policy
+from secagg.policy.written import written_policy
+from secagg.render.policytable import Named, policies_json, policies_table, policy_table
+from secagg.render.yamldump import yaml_text
+
+
+def list_all(screen: Screen) -> int:
+    """Run ``secagg policy list``."""
+    found = [_named(name) for name in policy_names()]
+    text = policies_json(found) if screen.json else policies_table(found, screen.style())
+    sys.stdout.write(text + "\n")
+    return int(ExitCode.PASS)
+
+
+def show(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
+    """Run ``secagg policy show``; no name is the policy that ``secagg.yaml`` names."""
+    chain = layers(name if name is not None else load_config(Path()).policy)
+    policy = effective(chain)
+    if as_yaml:
+        sys.stdout.write(yaml_text(written_policy(policy)))
+    else:
+        names = [layer.name for layer in chain]
+        table = policy_table(policy, names, _origins(policy, chain), screen.style())
+        sys.stdout.write(table + "\n")
+    return int(ExitCode.PASS)
+
+
+def _named(name: str) -> Named:
+    package = None
+    if name not in built_in():
+        found = installed_policies()[name].dist
+        package = "a package" if found is None else found.name
+    try:
+        description = layers(name)[0].written.value.description
+    except ConfigError as error:
+        description = f"cannot be used: {error.message}"
+    return Named(name=name, source=package or "built in", description=description)
+
+
+def _origins(policy: Policy, chain: list[Layer]) -> list[str]:
+    """For each rule the name of the policy that it stands in."""
+    by_rule = {id(rule): layer.name for layer in chain for rule in layer.written.value.rules}
+    return [by_rule[id(rule)] for rule in policy.rules]
