@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,13 @@ class PolicyFormat(StrEnum):
 
     TABLE = "table"
     YAML = "yaml"
+
+
+class ResultFormat(StrEnum):
+    """How tests are reported."""
+
+    TABLE = "table"
+    JUNIT = "junit"
 
 
 @policy_app.command("list")
@@ -56,3 +64,22 @@ def show(
     screen = commands.Screen(no_colour=no_color)
     as_yaml = output_format is PolicyFormat.YAML
     raise typer.Exit(policycommands.show(policy, as_yaml=as_yaml, screen=screen))
+
+
+@policy_app.command("test")
+def run_tests(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Directories of test files, or files.")
+    ],
+    output_format: Annotated[
+        ResultFormat, typer.Option("--format", "-f", help="What to print on standard output.")
+    ] = ResultFormat.TABLE,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what fails.")] = False,
+    no_color: ColourOption = False,
+) -> None:
+    """Test policies: findings in, expected verdict out."""
+    from secagg.pipeline import commands, policycommands
+
+    screen = commands.Screen(quiet=quiet, no_colour=no_color)
+    junit = output_format is ResultFormat.JUNIT
+    raise typer.Exit(policycommands.run_test_files(paths, junit=junit, screen=screen))

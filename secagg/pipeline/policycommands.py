@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from secagg.config import load_config
-from secagg.errors import ConfigError
+from secagg.errors import ConfigError, UsageError
 from secagg.exitcodes import ExitCode
 from secagg.pipeline.commands import Screen
 from secagg.policy.installed import installed_policies
 from secagg.policy.load import Layer, built_in, effective, layers, policy_names
 from secagg.policy.model import Policy
 from secagg.policy.written import written_policy
+from secagg.policytest.load import load_tests
+from secagg.policytest.run import run_tests
 from secagg.render.policytable import Named, policies_json, policies_table, policy_table
+from secagg.render.policytests import results_junit, results_text
 from secagg.render.yamldump import yaml_text
+
+_TESTS_HINT = "name a directory with test files; docs/policies.md has one to copy"
 
 
 def list_all(screen: Screen) -> int:
@@ -36,6 +42,40 @@ def show(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
         table = policy_table(policy, names, _origins(policy, chain), screen.style())
         sys.stdout.write(table + "\n")
     return int(ExitCode.PASS)
+
+
+def run_test_files(paths: Sequence[Path], *, junit: bool, screen: Screen) -> int:
+    """Run ``secagg policy test``: 0 if every case passes, 1 if one does not.
+
+    Raises :class:`ConfigError` for a file that cannot be used, and :class:`UsageError` where
+    there is none: nothing that was not tested passes.
+    """
+    loaded = [load_tests(file) for path in paths for file in _test_files(path)]
+    results = [run_tests(tests) for tests in loaded]
+    if junit:
+        sys.stdout.write(results_junit(results))
+    else:
+        sys.stdout.write(results_text(results, screen.style(), quiet=screen.quiet) + "\n")
+    passed = all(case.passed for result in results for case in result.cases)
+    return int(ExitCode.PASS if passed else ExitCode.GATE_FAILED)
+
+
+def _test_files(path: Path) -> list[Path]:
+    """The test files in a directory and those below it, hidden ones left out; or the one named."""
+    if not path.is_dir():
+        if not path.exists():
+            raise UsageError(f"there is no {path}", hint=_TESTS_HINT)
+        return [path]
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix in (".yaml", ".yml")
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not found:
+        raise UsageError(f"there are no tests in {path}: no file ends in .yaml", hint=_TESTS_HINT)
+    return found
 
 
 def _named(name: str) -> Named:

@@ -121,10 +121,16 @@ def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
             return load_placed(text, Policy, name=name)
     elif Path(name).is_file():
         return load_placed(Path(name), Policy, name=name)
+    raise no_policy(name)
+
+
+def no_policy(name: str, *, where: str | None = None) -> ConfigError:
+    """The error for a ``name`` that is neither a policy's nor a file's."""
     near = difflib.get_close_matches(name, policy_names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise ConfigError(
+    return ConfigError(
         f"no policy {name!r}",
+        where=where,
         hint=f"{hint}a file, or one of the built-in ones: " + ", ".join(policy_names()),
     )
 

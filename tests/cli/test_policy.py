@@ -1,4 +1,4 @@
-"""secagg policy: list and show, as people call them."""
+"""secagg policy: list, show and test, as people call them."""
 
 from __future__ import annotations
 
@@ -140,3 +140,50 @@ def test_what_is_no_policy_is_exit_2(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("name: x\nextends: seed\nremove: [critical, high]\n")
     done = run(tmp_path, "show", "x.yaml")
     assert done.code == 2 and "without rules would let everything pass" in done.stderr
+
+
+TESTS = """policy: ../ours.yaml
+cases:
+  - name: a new secret fails
+    findings: [{kind: secret, baseline: new, expect: {rule: new-secrets}}]
+    verdict: fail
+"""
+
+
+def test_tests_pass_and_fail(tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text(OURS)
+    deeper = tmp_path / "tests" / "deeper"
+    deeper.mkdir(parents=True)
+    (tmp_path / "tests" / "one.yaml").write_text(TESTS)
+    (tmp_path / "tests" / ".hidden.yaml").write_text("nonsense")
+    (tmp_path / "tests" / "notes.txt").write_text("nonsense")
+    done = run(tmp_path, "test", "tests")
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout == (
+        "tests/one.yaml (policy our-gate)\n  \u2713 a new secret fails\n"
+        "  rules that took no finding here: payments, not-from-this-change, new-critical-and-high\n"
+        "1 case in 1 file: all pass\n"
+    )
+    (deeper / "two.yml").write_text(TESTS.replace("../", "../../").replace("fail\n", "pass\n"))
+    done = run(tmp_path, "test", "tests", "--quiet")
+    assert (done.code, done.stderr) == (1, "")
+    assert done.stdout.startswith("tests/deeper/two.yml (policy our-gate)\n  \u2717 a new secret")
+    assert done.stdout.endswith("2 cases in 2 files: 1 failed\n")
+    junit = run(tmp_path, "test", "tests", "--format", "junit")
+    assert junit.code == 1 and 'tests="2" failures="1"' in junit.stdout
+    assert run(tmp_path, "test", "tests/one.yaml").code == 0
+
+
+def test_without_tests_nothing_passes(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run(tmp_path, "test", "empty")
+    assert (done.code, done.stdout) == (2, "")
+    assert "there are no tests in empty: no file ends in .yaml" in done.stderr
+    done = run(tmp_path, "test", "nowhere")
+    assert done.code == 2 and "there is no nowhere" in done.stderr
+    (tmp_path / "empty" / "a.yaml").write_text("")
+    done = run(tmp_path, "test", "empty")
+    assert done.code == 2 and "empty/a.yaml:1:1" in done.stderr
+    (tmp_path / "empty" / "a.yaml").write_text("policy: default\ncases: [{name: a}]\n")
+    done = run(tmp_path, "test", "empty")
+    assert done.code == 2 and "empty/a.yaml:2:9: cases.0.verdict: Field required" in done.stderr
