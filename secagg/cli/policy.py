@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -83,3 +84,27 @@ def run_tests(
     screen = commands.Screen(quiet=quiet, no_colour=no_color)
     junit = output_format is ResultFormat.JUNIT
     raise typer.Exit(policycommands.run_test_files(paths, junit=junit, screen=screen))
+
+
+@policy_app.command()
+def check(
+    policies: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Policy files, or names of policies.")
+    ],
+    root: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The repository that they are for, with its exceptions."),
+    ] = Path(),
+    today: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Check as on this day (UTC).", metavar="DATE"),
+    ] = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    no_color: ColourOption = False,
+) -> None:
+    """Look for rules that do nothing, globs that match nothing, exceptions that are over."""
+    from secagg.pipeline import commands, policycommands
+
+    screen = commands.Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
+    day = today.date() if today is not None else None
+    raise typer.Exit(policycommands.check_files(policies, root=root, today=day, screen=screen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +15,13 @@ from secagg.policy.installed import installed_policies
 from secagg.policy.load import Layer, built_in, effective, layers, policy_names
 from secagg.policy.model import Policy
 from secagg.policy.written import written_policy
+from secagg.policycheck.check import check
+from secagg.policycheck.message import Message
+from secagg.policycheck.tree import Tree
 from secagg.policytest.load import load_tests
 from secagg.policytest.run import run_tests
+from secagg.render.escape import terminal
+from secagg.render.policymessages import messages_json, messages_text
 from secagg.render.policytable import Named, policies_json, policies_table, policy_table
 from secagg.render.policytests import results_junit, results_text
 from secagg.render.yamldump import yaml_text
@@ -58,6 +64,35 @@ def run_test_files(paths: Sequence[Path], *, junit: bool, screen: Screen) -> int
         sys.stdout.write(results_text(results, screen.style(), quiet=screen.quiet) + "\n")
     passed = all(case.passed for result in results for case in result.cases)
     return int(ExitCode.PASS if passed else ExitCode.GATE_FAILED)
+
+
+def check_files(
+    names: Sequence[str], *, root: Path, today: datetime.date | None, screen: Screen
+) -> int:
+    """Run ``secagg policy check``: 0 if there is nothing to say, 1 if there is, 2 for what
+    cannot be used, which is told beside what is found in the rest."""
+    if not root.is_dir():
+        raise UsageError(f"{root} is no directory")
+    day = today or datetime.datetime.now(datetime.UTC).date()
+    tree = Tree(root)
+    found: dict[Message, None] = {}
+    broken = False
+    for name in names:
+        try:
+            found |= dict.fromkeys(check(name, root, tree, day))
+        except ConfigError as error:
+            broken = True
+            sys.stderr.write(f"secagg: error: {terminal(error.message)}\n")
+            if error.hint:
+                sys.stderr.write(f"  hint: {terminal(error.hint)}\n")
+    messages = list(found)
+    if screen.json:
+        sys.stdout.write(messages_json(messages) + "\n")
+    elif messages or not broken:
+        sys.stdout.write(messages_text(messages, len(names), screen.style()) + "\n")
+    if broken:
+        return int(ExitCode.USAGE)
+    return int(ExitCode.GATE_FAILED if messages else ExitCode.PASS)
 
 
 def _test_files(path: Path) -> list[Path]:

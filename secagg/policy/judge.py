@@ -12,6 +12,7 @@ from secagg.policy.decision import Action, Decision, Judgement, Verdict
 from secagg.policy.exception import Exceptions, NoExceptions, PolicyException, Standing
 from secagg.policy.facts import NO_FACTS, Facts
 from secagg.policy.gaps import ToolOutcome, gap_notes, gaps
+from secagg.policy.keys import Answer
 from secagg.policy.limits import apply_limits
 from secagg.policy.match import CompiledRule, compile_rules
 from secagg.policy.model import Policy
@@ -85,14 +86,32 @@ def judge(
 
 
 def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
-    """The judgement of the first rule that matches; of none, nothing is wanted.
+    """The judgement of the rule that is chosen; of none, nothing is wanted."""
+    best = choose((compiled, compiled.matcher.ask(subject)) for compiled in rules)
+    judgement = Judgement(
+        group=subject.group,
+        action=Action.IGNORE,
+        severity=subject.severity,
+        facts=subject.facts,
+    )
+    if best is not None:
+        compiled, unknown = best
+        judgement.action = compiled.rule.action
+        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
+        if unknown:
+            judgement.unknown = tuple(compiled.matcher.unknown(subject))
+    return judgement
+
+
+def choose(answers: Iterable[tuple[CompiledRule, Answer]]) -> tuple[CompiledRule, bool] | None:
+    """The first rule that matches, and whether it is not known that it does.
 
     Where a rule's answer is not known both answers are tried, and the stricter holds: the
-    rule's own action, or what the rules after it say.
+    rule's own action, or what the rules after it say. ``answers`` are those of the rules in
+    order; after one that certainly matches no more are asked for.
     """
     best: tuple[tuple[int, bool], CompiledRule, bool] | None = None
-    for compiled in rules:
-        answer = compiled.matcher.ask(subject)
+    for compiled, answer in answers:
         # A rule that ignores must be sure of it.
         if answer is False or (answer is None and compiled.rule.action is Action.IGNORE):
             continue
@@ -101,19 +120,7 @@ def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
             best = (strictness, compiled, answer is None)
         if answer is True:
             break
-    judgement = Judgement(
-        group=subject.group,
-        action=Action.IGNORE,
-        severity=subject.severity,
-        facts=subject.facts,
-    )
-    if best is not None:
-        _, compiled, unknown = best
-        judgement.action = compiled.rule.action
-        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
-        if unknown:
-            judgement.unknown = tuple(compiled.matcher.unknown(subject))
-    return judgement
+    return None if best is None else best[1:]
 
 
 def _strictness(compiled: CompiledRule) -> tuple[int, bool]:

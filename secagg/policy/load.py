@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -65,7 +64,7 @@ def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
                 hint="let one of them stand alone",
             )
         own = _read(name, read, text)
-        _refuse_two_of_a_name(own.value, name)
+        _refuse_two_of_a_name(own)
         if own.value.extends is None and not own.value.rules:
             raise ConfigError(_NO_RULES, where=key)
         found.append(Layer(name, own))
@@ -140,17 +139,24 @@ def policy_names() -> list[str]:
     return [*built_in(), *(name for name in installed_policies() if name not in built_in())]
 
 
-def _refuse_two_of_a_name(policy: Policy, where: str) -> None:
-    twice = [name for name, n in Counter(rule.name for rule in policy.rules).items() if n > 1]
-    if twice:
-        raise ConfigError(f"two rules are named {twice[0]}", where=where)
+def _refuse_two_of_a_name(written: Placed[Policy]) -> None:
+    seen: set[str] = set()
+    for number, rule in enumerate(written.value.rules):
+        if rule.name in seen:
+            raise ConfigError(
+                f"two rules are named {rule.name}",
+                where=written.where("rules", number, "name"),
+                hint="give each its own name: messages and tests say it",
+            )
+        seen.add(rule.name)
 
 
 def extend(own: Policy, base: Policy, *, where: str) -> Policy:
     """``own`` on top of ``base``.
 
     Own rules come first, then those of the base; an own rule that has the name of a base's
-    takes that one's place. Raises :class:`ConfigError` where ``remove`` names no rule.
+    takes that one's place, unless ``remove`` leaves that out: then it comes first as the others.
+    Raises :class:`ConfigError` where ``remove`` names no rule.
     """
     names = [rule.name for rule in base.rules]
     for name in own.remove:
@@ -158,9 +164,10 @@ def extend(own: Policy, base: Policy, *, where: str) -> Policy:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else "its rules: " + ", ".join(names)
             raise ConfigError(f"{base.name} has no rule {name} to remove", where=where, hint=hint)
-    replaced = {rule.name: rule for rule in own.rules if rule.name in names}
+    kept = set(names).difference(own.remove)
+    replaced = {rule.name: rule for rule in own.rules if rule.name in kept}
     rules: list[PolicyRule] = [rule for rule in own.rules if rule.name not in replaced]
-    rules += [replaced.get(r.name, r) for r in base.rules if r.name not in own.remove]
+    rules += [replaced.get(r.name, r) for r in base.rules if r.name in kept]
     said = {key: getattr(own, key) for key in _OWN if key in own.model_fields_set}
     return base.model_copy(
         update={

@@ -67,12 +67,12 @@ def matches(keys: int = 3, depth: int = 1) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def policies(
-    *, most: int = 4, texts: st.SearchStrategy[str] | None = None
+    *, most: int = 4, keys: int = 3, texts: st.SearchStrategy[str] | None = None
 ) -> st.SearchStrategy[Policy]:
-    """A policy of some rules."""
+    """A policy of some rules, each asking for up to so many ``keys``."""
     words = st.just("w") if texts is None else texts
     rule = st.fixed_dictionaries(
-        {"match": matches(), "action": st.sampled_from(["fail", "warn", "ignore"])},
+        {"match": matches(keys), "action": st.sampled_from(["fail", "warn", "ignore"])},
         optional={"limit": st.integers(0, 2), "why": words},
     )
     more = st.fixed_dictionaries(
