@@ -66,9 +66,12 @@ class Tree:
         return None if done.code is None and shutil.which("git") else _names(done.out)
 
     def _is_ignored(self, pattern: str) -> bool:
-        """Whether git ignores what ``pattern`` means, with some name where it has wildcards."""
-        sample = re.sub(r"\*+|\?|\[[^\]]*\]", "x", pattern).removeprefix("/")
-        return git(self._root, "check-ignore", "--quiet", "--", sample).code == 0
+        """Whether git ignores what ``pattern`` means, with some name where it has wildcards.
+
+        That may be a file or a directory: the name alone does not tell what is not there.
+        """
+        sample = re.sub(r"\*+|\?|\[[^\]]*\]", "x", pattern).strip("/")
+        return git(self._root, "check-ignore", "--", sample, f"{sample}/x").code == 0
 
 
 def _names(out: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""secagg policy: list, show and test, as people call them."""
+"""secagg policy: list, show, test and check, as people call them."""
 
 from __future__ import annotations
 
@@ -187,3 +187,58 @@ def test_without_tests_nothing_passes(tmp_path: Path) -> None:
     (tmp_path / "empty" / "a.yaml").write_text("policy: default\ncases: [{name: a}]\n")
     done = run(tmp_path, "test", "empty")
     assert done.code == 2 and "empty/a.yaml:2:9: cases.0.verdict: Field required" in done.stderr
+
+
+def test_check_says_where_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "package.json").write_text("{}")
+    (tmp_path / "clean.yaml").write_text(
+        "name: clean\nextends: strict\nrules:\n"
+        "  - {name: web, match: {component: web}, action: fail}\n"
+    )
+    done = run(tmp_path, "check", "clean.yaml", "default")
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout == "2 policies checked: nothing to mend\n"
+    (tmp_path / "bad.yaml").write_text(
+        "name: bad\nextends: clean.yaml\nrules:\n  - {name: x, match: {path: srv/}, action: fail}\n"
+    )
+    done = run(tmp_path, "check", "bad.yaml", "clean.yaml")
+    assert (done.code, done.stderr) == (1, "")
+    assert done.stdout == (
+        "bad.yaml:4:23: path-matches-nothing: the path 'srv/' is that of no file here, nor of one "
+        "in the history that this clone holds\n"
+        "  hint: correct it, or take it out; paths count from the root, as in .gitignore\n"
+        "2 policies checked: 1 message\n"
+    )
+    machine = json.loads(run(tmp_path, "check", "bad.yaml", "--format", "json").stdout)
+    assert [m["where"] for m in machine["messages"]] == ["bad.yaml:4:23"]
+
+
+def test_check_tells_what_cannot_be_read_beside_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(
+        "name: bad\nrules: [{name: x, match: {kind: code, scope: dev}, action: fail}]\n"
+    )
+    (tmp_path / "two.yaml").write_text(
+        "name: two\nrules:\n  - {name: x, action: fail}\n  - {name: x, action: fail}\n"
+    )
+    done = run(tmp_path, "check", "two.yaml", "no.yaml", "bad.yaml")
+    assert done.code == 2
+    assert done.stderr.startswith(
+        "secagg: error: two.yaml:4:6: two rules are named x\n  hint: give each its own name"
+    )
+    assert "no policy 'no.yaml'" in done.stderr
+    assert "bad.yaml:2:19: impossible-match" in done.stdout
+    assert run(tmp_path, "check", "bad.yaml", "--root", "nowhere").code == 2
+
+
+def test_check_counts_exceptions_by_the_day(tmp_path: Path) -> None:
+    (tmp_path / "secagg-exceptions.yaml").write_text(
+        "exceptions:\n  - {cve: CVE-2021-1234, reason: why not, owner: ana, created: 2026-11-01,"
+        " expires: 2026-11-24}\n"
+    )
+    assert run(tmp_path, "check", "seed", "--today", "2026-11-24").code == 0
+    done = run(tmp_path, "check", "seed", "--today", "2026-11-25")
+    assert done.code == 1
+    assert (
+        "secagg-exceptions.yaml:2:76: exception-expired: the exception CVE-2021-1234" in done.stdout
+    )
