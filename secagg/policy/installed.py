@@ -33,7 +33,7 @@ def installed_text(name: str) -> str | None:
         return None
     try:
         return (resources.files(entry.module) / f"{name}.yaml").read_text("utf-8")
-    except (ImportError, OSError, UnicodeDecodeError) as error:
+    except (ImportError, OSError, TypeError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"cannot be read: {type(error).__name__}",
             where=f"policy {name}",

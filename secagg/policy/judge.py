@@ -12,7 +12,6 @@ from secagg.policy.decision import Action, Decision, Judgement, Verdict
 from secagg.policy.exception import Exceptions, NoExceptions, PolicyException, Standing
 from secagg.policy.facts import NO_FACTS, Facts
 from secagg.policy.gaps import ToolOutcome, gap_notes, gaps
-from secagg.policy.keys import Answer
 from secagg.policy.limits import apply_limits
 from secagg.policy.match import CompiledRule, compile_rules
 from secagg.policy.model import Policy
@@ -87,7 +86,7 @@ def judge(
 
 def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
     """The judgement of the rule that is chosen; of none, nothing is wanted."""
-    best = choose((compiled, compiled.matcher.ask(subject)) for compiled in rules)
+    best = choose(rules, subject)
     judgement = Judgement(
         group=subject.group,
         action=Action.IGNORE,
@@ -103,15 +102,15 @@ def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
     return judgement
 
 
-def choose(answers: Iterable[tuple[CompiledRule, Answer]]) -> tuple[CompiledRule, bool] | None:
+def choose(rules: Sequence[CompiledRule], subject: Subject) -> tuple[CompiledRule, bool] | None:
     """The first rule that matches, and whether it is not known that it does.
 
     Where a rule's answer is not known both answers are tried, and the stricter holds: the
-    rule's own action, or what the rules after it say. ``answers`` are those of the rules in
-    order; after one that certainly matches no more are asked for.
+    rule's own action, or what the rules after it say.
     """
     best: tuple[tuple[int, bool], CompiledRule, bool] | None = None
-    for compiled, answer in answers:
+    for compiled in rules:
+        answer = compiled.matcher.ask(subject)
         # A rule that ignores must be sure of it.
         if answer is False or (answer is None and compiled.rule.action is Action.IGNORE):
             continue

@@ -18,7 +18,9 @@ from secagg.policy.model import Match, Policy
 from secagg.policy.subject import Subject
 from secagg.policycheck.dimensions import KNOWN, SEVERITY, Dimensions, Sort, Undecided
 
-_MOST = 20_000
+_MOST = 5_000
+# Of more rules it is not looked into which of them are needed.
+_NAMED = 8
 
 
 class Reach:
@@ -49,7 +51,7 @@ class Reach:
         def decides(sort: Sort) -> bool:
             if _ask(own.matcher, sort) is False:
                 return False
-            chosen = choose((rule, _ask(rule.matcher, sort)) for rule in rules)
+            chosen = choose(rules, cast(Subject, sort))
             return chosen is not None and chosen[0] is own
 
         return self._found(decides)
@@ -68,12 +70,30 @@ class Reach:
     def shadow(self, number: int) -> Sequence[int] | None:
         """Earlier rules for which this one does nothing at all; None if it may do something.
 
-        One rule if one is enough, else all. More rules before it never let it do more.
+        They are few: one if one is enough. More rules before it never let it do more.
         """
-        for earlier in (*([other] for other in range(number)), range(number)):
-            if not self.decides(number, earlier) and not self.stops(number, earlier):
-                return earlier
-        return None
+        for other in range(number):
+            if self._is_idle(number, [other]):
+                return [other]
+        everything = range(number)
+        if not self._is_idle(number, everything):
+            return None
+        needed = [other for other in everything if self._meet(number, other)]
+        if len(needed) > _NAMED:
+            return everything
+        for other in tuple(needed):
+            fewer = [kept for kept in needed if kept != other]
+            if self._is_idle(number, fewer):
+                needed = fewer
+        return needed
+
+    def _meet(self, number: int, other: int) -> bool:
+        """Whether two rules may match the same."""
+        pair = self._rules[number].matcher, self._rules[other].matcher
+        return self._found(lambda sort: all(_ask(m, sort) is not False for m in pair))
+
+    def _is_idle(self, number: int, earlier: Sequence[int]) -> bool:
+        return not self.decides(number, earlier) and not self.stops(number, earlier)
 
     def _found(self, wanted: Callable[[Sort], bool]) -> bool:
         """Whether a sort is ``wanted``, or too many would have to be looked at to tell."""

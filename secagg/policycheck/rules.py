@@ -12,6 +12,7 @@ from secagg.policycheck.message import Message
 from secagg.policycheck.reach import Reach
 
 _Loc = tuple[int | str, ...]
+_NAMED = 4
 # What a policy that is extended gives besides its rules.
 _NO_SETTINGS = {"name", "description", "extends", "remove", "rules"}
 
@@ -116,8 +117,11 @@ def _unreachable(
         who = f"rule {other.name} before it{_from(chain, other)} decides"
         advice = f"move it before {other.name}, narrow that one, or take this one out"
     else:
-        who = "the rules before it together decide"
-        advice = "move it up, narrow those, or take it out"
+        names = [policy.rules[other].name for other in shadow]
+        who = f"rules {', '.join(names[:-1])} and {names[-1]} before it together decide"
+        if len(names) > _NAMED:
+            who = "the rules before it together decide"
+        advice = f"move it before {names[-1]}, narrow those, or take it out"
     yield Message(
         where=chain[0].written.where(*loc, "name"),
         code="unreachable-rule",

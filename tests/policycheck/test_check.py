@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from secagg.errors import ConfigError
+from secagg.finding import Kind
 from secagg.policy import built_in
 from secagg.policycheck.check import check
 from secagg.policycheck.message import Message
@@ -230,14 +231,18 @@ def test_unreachable_rules(root: Path) -> None:
         root,
         rules(
             "{name: a, match: {severity: high..}, action: fail}",
+            "{name: else, match: {kind: license, cwe: 79}, action: fail}",
             "{name: b, match: {severity: ..medium}, action: warn}",
             "{name: c, match: {kind: code}, action: ignore}",
         ),
     )
     assert (
         found.text
-        == "rule c never decides: the rules before it together decide on all that it matches"
+        == "rule c never decides: rules a and b before it together decide on all that it matches"
     )
+    each = [f"{{name: {k}, match: {{kind: {k}}}, action: fail}}" for k in Kind]
+    (found,) = messages(root, rules(*each, "{name: rest, action: warn}"))
+    assert found.text.startswith("rule rest never decides: the rules before it together decide")
     # What cannot hold is said once, and not that it is never reached as well.
     assert [
         code
