@@ -16,6 +16,7 @@ from secagg.config import Config
 from secagg.decided import DecisionDocument
 from secagg.exceptions.ownfile import ExceptionFile
 from secagg.policy.model import Policy
+from secagg.policytest.model import PolicyTests
 from secagg.report.document import ReportDocument
 from secagg.summary import Summary
 
@@ -25,6 +26,7 @@ PUBLISHED: dict[str, tuple[str, type[BaseModel]]] = {
     "decision.schema.json": ("secagg decision.json", DecisionDocument),
     "exceptions.schema.json": ("secagg-exceptions.yaml", ExceptionFile),
     "policy.schema.json": ("secagg policy file", Policy),
+    "policytest.schema.json": ("secagg policy test file", PolicyTests),
     "report.schema.json": ("secagg report --format json", ReportDocument),
     "summary.schema.json": ("secagg summary.json", Summary),
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -19,12 +20,31 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _LARGEST = 4 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[_Model]):
+    """What a file says, and where in it each part stands. ``name`` is what messages call it."""
+
+    name: str
+    value: _Model
+    document: CommentedMap
+
+    def where(self, *loc: int | str) -> str:
+        """``name:line:column`` of the innermost part of ``loc`` that the file spells out."""
+        line, column = _position(self.document, loc)
+        return f"{self.name}:{line + 1}:{column + 1}"
+
+
 def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
     """Read ``source`` (a path, or the text itself) as a ``model``.
 
     ``name`` is what messages call the file. Raises :class:`ConfigError` with
     ``name:line:column`` and, where a key is unknown, the nearest known one.
     """
+    return load_placed(source, model, name=name).value
+
+
+def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed[_Model]:
+    """Like :func:`load_model`, with the places of everything."""
     text = _read(source, name) if isinstance(source, Path) else source
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
@@ -41,7 +61,7 @@ def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
     if not isinstance(document, CommentedMap):
         raise ConfigError("a mapping of keys to values is expected", where=f"{name}:1:1")
     try:
-        return model.model_validate(document)
+        return Placed(name, model.model_validate(document), document)
     except ValidationError as error:
         raise _explain(error, document, model, name) from None
 

@@ -216,7 +216,12 @@ def parse_file(text: str, *, name: str = NAME) -> ExceptionFile:
 
 def read_own(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[Entry]:
     """The exceptions in ``text``; those that the ceiling does not allow are refused, and kept."""
-    return [_entry(entry, ceiling, name) for entry in parse_file(text, name=name).exceptions]
+    return own_entries(parse_file(text, name=name), ceiling, name=name)
+
+
+def own_entries(file: ExceptionFile, ceiling: Ceiling, *, name: str) -> list[Entry]:
+    """The exceptions of ``file``, which messages call ``name``, as :func:`read_own` gives them."""
+    return [_entry(entry, ceiling, name) for entry in file.exceptions]
 
 
 def _entry(entry: ExceptionEntry, ceiling: Ceiling, name: str) -> Entry:

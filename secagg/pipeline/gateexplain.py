@@ -9,6 +9,7 @@ from secagg.policy.explain import chain
 from secagg.render.escape import terminal
 from secagg.render.grid import Style
 from secagg.render.rows import row
+from secagg.render.steps import step_line
 
 _FEWEST = 6
 
@@ -45,8 +46,5 @@ def explained(outcome: Outcome, gate: Gate, identity: str, style: Style) -> str:
         if match is not None:
             lines.append(f"            {terminal(match.why)}")
     for step in chain(gate.policy, judgement, outcome.decision.today or gate.today):
-        mark = "\u2192" if step.taken else "\u00b7"
-        verdict = "matches" if step.matched else "does not match" if step.matched is False else "?"
-        why = f": {terminal(step.why)}" if step.why else ""
-        lines.append(f"  {mark} {terminal(step.what)} {verdict}{why}")
+        lines.append(f"  {step_line(step)}")
     return "\n".join(lines)

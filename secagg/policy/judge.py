@@ -85,7 +85,25 @@ def judge(
 
 
 def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
-    """The judgement of the first rule that matches; of none, nothing is wanted.
+    """The judgement of the rule that is chosen; of none, nothing is wanted."""
+    best = choose(rules, subject)
+    judgement = Judgement(
+        group=subject.group,
+        action=Action.IGNORE,
+        severity=subject.severity,
+        facts=subject.facts,
+    )
+    if best is not None:
+        compiled, unknown = best
+        judgement.action = compiled.rule.action
+        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
+        if unknown:
+            judgement.unknown = tuple(compiled.matcher.unknown(subject))
+    return judgement
+
+
+def choose(rules: Sequence[CompiledRule], subject: Subject) -> tuple[CompiledRule, bool] | None:
+    """The first rule that matches, and whether it is not known that it does.
 
     Where a rule's answer is not known both answers are tried, and the stricter holds: the
     rule's own action, or what the rules after it say.
@@ -101,19 +119,7 @@ def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
             best = (strictness, compiled, answer is None)
         if answer is True:
             break
-    judgement = Judgement(
-        group=subject.group,
-        action=Action.IGNORE,
-        severity=subject.severity,
-        facts=subject.facts,
-    )
-    if best is not None:
-        _, compiled, unknown = best
-        judgement.action = compiled.rule.action
-        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
-        if unknown:
-            judgement.unknown = tuple(compiled.matcher.unknown(subject))
-    return judgement
+    return None if best is None else best[1:]
 
 
 def _strictness(compiled: CompiledRule) -> tuple[int, bool]:

@@ -21,7 +21,7 @@ from secagg.policy.subject import Subject, days_known
 
 Answer = bool | None
 Ask = Callable[[Subject], Answer]
-_BANDS = {
+BANDS = {
     Severity.CRITICAL: (9.0, 10.0),
     Severity.HIGH: (7.0, 8.9),
     Severity.MEDIUM: (4.0, 6.9),
@@ -82,19 +82,13 @@ def _severity_known(wanted: bool) -> Ask:
 
 
 def _score(wanted: ScoreRange) -> Ask:
-    def ask(s: Subject) -> Answer:
-        least, most = score_bounds(s)
-        if wanted.least <= least and most <= wanted.most:
-            return True
-        return None if least <= wanted.most and wanted.least <= most else False
-
-    return ask
+    return lambda s: wanted.holds(*score_bounds(s))
 
 
 def score_bounds(s: Subject) -> tuple[float, float]:
     """The score, twice; without one, the lowest and highest of the severity's band."""
     score = s.finding.score
-    return _BANDS[s.severity] if score is None else (score, score)
+    return BANDS[s.severity] if score is None else (score, score)
 
 
 def _tool(wanted: list[str]) -> Ask:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from secagg.errors import ConfigError
+from secagg.policy.installed import installed_policies, installed_text
 from secagg.policy.model import Policy, PolicyRule
-from secagg.yamltext import load_model
+from secagg.yamltext import Placed, load_placed
 
 # What a policy that extends another may say itself; what it does not say is the other's.
 _OWN = ("unknown_severity", "unknown_tool", "optional_tools", "due_soon", "exceptions")
+_NO_RULES = "a policy without rules would let everything pass"
 
 Read = Callable[[str], str | None]
 
@@ -26,13 +28,63 @@ def built_in() -> list[str]:
 
 
 def load(name_or_path: str, *, read: Read | None = None) -> Policy:
-    """A built-in policy by name, else the file at that path, with all that it extends.
+    """A policy by name (built in, or of an installed package), else the file at that path.
 
-    ``read`` gives the text of a file, or ``None`` where there is none; it stands in for the
-    file system where a policy comes from a commit. Raises :class:`ConfigError` where a policy
-    does not exist or cannot be used.
+    It comes with all that it extends. ``read`` gives the text of a file, or ``None`` where there
+    is none; it stands in for the file system where a policy comes from a commit. Raises
+    :class:`ConfigError` where a policy does not exist or cannot be used.
     """
-    return _load(name_or_path, read, ())
+    return effective(layers(name_or_path, read=read))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One policy of a chain as it was written; ``name`` is the name or path it was found by."""
+
+    name: str
+    written: Placed[Policy]
+
+
+def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
+    """The policy as written, then the one that it extends, and so on to the last.
+
+    Raises :class:`ConfigError` as :func:`load` does.
+    """
+    found: list[Layer] = []
+    chain: list[str] = []
+    name: str | None = name_or_path
+    while name is not None:
+        text = named_text(name)
+        key = name if text is not None or read else os.path.realpath(name)
+        if key in chain:
+            shown = [os.path.basename(part) for part in (*chain[chain.index(key) :], key)]
+            raise ConfigError(
+                "policies extend each other in a circle: " + " extends ".join(shown),
+                where=chain[-1],
+                hint="let one of them stand alone",
+            )
+        own = _read(name, read, text)
+        _refuse_two_of_a_name(own)
+        if own.value.extends is None and not own.value.rules:
+            raise ConfigError(_NO_RULES, where=key)
+        found.append(Layer(name, own))
+        chain.append(key)
+        name = _base_of(own.value, name, is_file=text is None)
+    return found
+
+
+def effective(chain: Sequence[Layer]) -> Policy:
+    """What a chain of policies, own one first, comes to.
+
+    Its rules are the very objects of the layers. Raises :class:`ConfigError` where a ``remove``
+    names no rule, or takes away the last one.
+    """
+    policy = chain[-1].written.value
+    for layer in reversed(chain[:-1]):
+        policy = extend(layer.written.value, policy, where=layer.name)
+        if not policy.rules:
+            raise ConfigError(_NO_RULES, where=layer.name, hint="remove fewer of them")
+    return policy
 
 
 def builtin_text(name: str) -> str:
@@ -40,57 +92,71 @@ def builtin_text(name: str) -> str:
     return (resources.files("secagg_policies") / f"{name}.yaml").read_text("utf-8")
 
 
-def _load(name_or_path: str, read: Read | None, chain: tuple[str, ...]) -> Policy:
-    builtin = name_or_path in built_in()
-    key = name_or_path if builtin or read else os.path.realpath(name_or_path)
-    if key in chain:
-        shown = [os.path.basename(name) for name in (*chain[chain.index(key) :], key)]
-        raise ConfigError(
-            "policies extend each other in a circle: " + " extends ".join(shown),
-            where=chain[-1],
-            hint="let one of them stand alone",
-        )
-    own = _read(name_or_path, read, builtin)
-    _refuse_two_of_a_name(own, name_or_path)
+def named_text(name: str) -> str | None:
+    """The YAML text of a policy that is found by its name alone, or None if ``name`` is none."""
+    return builtin_text(name) if name in built_in() else installed_text(name)
+
+
+def _base_of(own: Policy, name: str, *, is_file: bool) -> str | None:
+    """The name or path of what ``own`` extends: a file lies relative to the one that names it."""
     if own.extends is None:
-        if not own.rules:
-            raise ConfigError("a policy without rules would let everything pass", where=key)
-        return own
-    base_name = own.extends
-    if not builtin and base_name not in built_in():
-        base_name = os.path.join(os.path.dirname(name_or_path), base_name)
-    base_name = os.path.normpath(base_name)
-    return extend(own, _load(base_name, read, (*chain, key)), where=name_or_path)
+        return None
+    if named_text(own.extends) is not None:
+        return own.extends
+    if not is_file:
+        raise ConfigError(
+            f"a policy that comes by its name cannot extend a file ({own.extends})",
+            where=f"policy {name}",
+        )
+    return os.path.normpath(os.path.join(os.path.dirname(name), own.extends))
 
 
-def _read(name_or_path: str, read: Read | None, builtin: bool) -> Policy:
-    if builtin:
-        return load_model(builtin_text(name_or_path), Policy, name=f"policy {name_or_path}")
+def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
+    if text is not None:
+        return load_placed(text, Policy, name=f"policy {name}")
     if read is not None:
-        text = read(name_or_path)
+        text = read(name)
         if text is not None:
-            return load_model(text, Policy, name=name_or_path)
-    elif Path(name_or_path).is_file():
-        return load_model(Path(name_or_path), Policy, name=name_or_path)
-    near = difflib.get_close_matches(name_or_path, built_in(), n=1)
+            return load_placed(text, Policy, name=name)
+    elif Path(name).is_file():
+        return load_placed(Path(name), Policy, name=name)
+    raise no_policy(name)
+
+
+def no_policy(name: str, *, where: str | None = None) -> ConfigError:
+    """The error for a ``name`` that is neither a policy's nor a file's."""
+    near = difflib.get_close_matches(name, policy_names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise ConfigError(
-        f"no policy {name_or_path!r}",
-        hint=f"{hint}a file, or one of the built-in ones: " + ", ".join(built_in()),
+    return ConfigError(
+        f"no policy {name!r}",
+        where=where,
+        hint=f"{hint}a file, or one of the built-in ones: " + ", ".join(policy_names()),
     )
 
 
-def _refuse_two_of_a_name(policy: Policy, where: str) -> None:
-    twice = [name for name, n in Counter(rule.name for rule in policy.rules).items() if n > 1]
-    if twice:
-        raise ConfigError(f"two rules are named {twice[0]}", where=where)
+def policy_names() -> list[str]:
+    """The names of all policies that are found by name: the built-in ones, then packages'."""
+    return [*built_in(), *(name for name in installed_policies() if name not in built_in())]
+
+
+def _refuse_two_of_a_name(written: Placed[Policy]) -> None:
+    seen: set[str] = set()
+    for number, rule in enumerate(written.value.rules):
+        if rule.name in seen:
+            raise ConfigError(
+                f"two rules are named {rule.name}",
+                where=written.where("rules", number, "name"),
+                hint="give each its own name: messages and tests say it",
+            )
+        seen.add(rule.name)
 
 
 def extend(own: Policy, base: Policy, *, where: str) -> Policy:
     """``own`` on top of ``base``.
 
     Own rules come first, then those of the base; an own rule that has the name of a base's
-    takes that one's place. Raises :class:`ConfigError` where ``remove`` names no rule.
+    takes that one's place, unless ``remove`` leaves that out: then it comes first as the others.
+    Raises :class:`ConfigError` where ``remove`` names no rule.
     """
     names = [rule.name for rule in base.rules]
     for name in own.remove:
@@ -98,9 +164,10 @@ def extend(own: Policy, base: Policy, *, where: str) -> Policy:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else "its rules: " + ", ".join(names)
             raise ConfigError(f"{base.name} has no rule {name} to remove", where=where, hint=hint)
-    replaced = {rule.name: rule for rule in own.rules if rule.name in names}
+    kept = set(names).difference(own.remove)
+    replaced = {rule.name: rule for rule in own.rules if rule.name in kept}
     rules: list[PolicyRule] = [rule for rule in own.rules if rule.name not in replaced]
-    rules += [replaced.get(r.name, r) for r in base.rules if r.name not in own.remove]
+    rules += [replaced.get(r.name, r) for r in base.rules if r.name in kept]
     said = {key: getattr(own, key) for key in _OWN if key in own.model_fields_set}
     return base.model_copy(
         update={

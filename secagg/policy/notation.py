@@ -94,6 +94,12 @@ class ScoreRange:
             raise ValueError(f"{value} is outside of the scores, which go from 0.0 to 10.0")
         return cls(least, most)
 
+    def holds(self, least: float, most: float) -> bool | None:
+        """Whether a score from ``least`` to ``most`` lies within; ``None`` if only a part does."""
+        if self.least <= least and most <= self.most:
+            return True
+        return None if least <= self.most and self.least <= most else False
+
     def __str__(self) -> str:
         return f"{self.least:.1f}..{self.most:.1f}"
 

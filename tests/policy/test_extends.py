@@ -37,6 +37,16 @@ def test_what_is_not_said_is_the_bases() -> None:
     }
 
 
+def test_an_own_rule_is_never_removed() -> None:
+    texts = {
+        "base.yaml": BASE,
+        "own.yaml": "name: own\nextends: base.yaml\nremove: two\n"
+        "rules: [{name: two, action: fail, why: ours}]\n",
+    }
+    own = load("own.yaml", read=texts.get)
+    assert [(rule.name, rule.why) for rule in own.rules] == [("two", "ours"), ("one", None)]
+
+
 def test_what_is_said_counts() -> None:
     said = (
         "name: own\ndescription: mine\nextends: base.yaml\nremove: one\nunknown_severity: none\n"
@@ -101,8 +111,8 @@ def test_what_is_said_counts() -> None:
         (
             {"own.yaml": "name: own\nrules: [{name: a, action: fail}, {name: a, action: warn}]\n"},
             "two rules are named a",
-            "own.yaml",
-            None,
+            "own.yaml:2:35",
+            "give each its own name: messages and tests say it",
         ),
         (
             {"own.yaml": "name: own\nextends: d/stict.yaml\n"},

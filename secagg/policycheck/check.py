@@ -1,0 +1,43 @@
+"""Checking policies, with the policies that they extend and the repository that they are for."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from secagg.policy.load import Layer, effective, layers, named_text
+from secagg.policycheck.message import Message
+from secagg.policycheck.names import check_names
+from secagg.policycheck.rules import check_rules
+from secagg.policycheck.standing import check_exceptions
+from secagg.policycheck.tree import Tree
+
+
+def check(name: str, root: Path, tree: Tree, today: datetime.date) -> list[Message]:
+    """Messages on the policy ``name`` (or its file), and on each file that it extends.
+
+    Raises :class:`secagg.errors.ConfigError` where one of them, or the exceptions at ``root``,
+    cannot be used.
+    """
+    chain = layers(name)
+    policy = effective(chain)
+    found = [message for part in _files(chain) for message in _layer(part, tree)]
+    return [*found, *check_exceptions(root, policy.exceptions.max_days, today)]
+
+
+def _files(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
+    """The chain, and the rest of it from each file on: what comes by its name is not ours."""
+    for number, layer in enumerate(chain):
+        if number == 0 or named_text(layer.name) is None:
+            yield chain[number:]
+
+
+def _layer(chain: Sequence[Layer], tree: Tree) -> list[Message]:
+    found = [*check_rules(chain), *check_names(chain[0], effective(chain), tree)]
+    return sorted(found, key=_place)
+
+
+def _place(message: Message) -> tuple[int, int]:
+    line, column = message.where.rsplit(":", 2)[1:]
+    return int(line), int(column)

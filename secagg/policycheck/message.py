@@ -1,0 +1,15 @@
+"""What a check has to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One mistake: ``where`` is ``file:line:column``, ``advice`` what to do about it."""
+
+    where: str
+    code: str
+    text: str
+    advice: str

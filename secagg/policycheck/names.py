@@ -1,0 +1,127 @@
+"""Names and globs in policies that mean nothing there is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator
+
+from secagg.policy import globs
+from secagg.policy.load import Layer
+from secagg.policy.model import Match, Policy
+from secagg.policy.subject import known_tools
+from secagg.policycheck.message import Message
+from secagg.policycheck.tree import Tree
+
+_Loc = tuple[int | str, ...]
+_NEAR = 0.8
+
+
+def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[Message]:
+    """Messages on the globs and names in ``layer``; ``policy`` is what it comes to."""
+    own = layer.written.value
+    tools = known_tools(policy)
+    for number, name in enumerate(own.optional_tools):
+        near = _near(name, tools)
+        if near is not None:
+            yield Message(
+                where=_item(layer, ("optional_tools",), number),
+                code="unknown-tool",
+                text=f"no tool is called {name!r}, so none is optional by it",
+                advice=f"write {near}",
+            )
+    for number, rule in enumerate(own.rules):
+        for match, loc in _each(rule.match, ("rules", number, "match")):
+            yield from _paths(layer, match, loc, tree)
+            yield from _components(layer, match, loc, tree)
+            yield from _tools(layer, match, loc, tools)
+            yield from _packages(layer, match, loc)
+
+
+def _each(match: Match, loc: _Loc) -> Iterator[tuple[Match, _Loc]]:
+    yield match, loc
+    for number, inner in enumerate(match.any or []):
+        yield from _each(inner, (*loc, "any", number))
+    if match.not_ is not None:
+        yield from _each(match.not_, (*loc, "not"))
+
+
+def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Message]:
+    patterns = match.path or []
+    if patterns and all(pattern.startswith("!") for pattern in patterns):
+        yield Message(
+            where=layer.written.where(*loc, "path"),
+            code="path-matches-nothing",
+            text="a pattern that begins with ! takes files out again, and here none are in",
+            advice="put a pattern such as * before it, or write not: {path: ...}",
+        )
+        return
+    for number, pattern in enumerate(patterns):
+        bare = pattern.removeprefix("!")
+        where = _item(layer, (*loc, "path"), number)
+        if not bare.strip() or bare.startswith("#"):
+            yield Message(
+                where=where,
+                code="path-matches-nothing",
+                text=f"the pattern {pattern!r} means nothing: gitignore reads it as a comment",
+                advice="write \\# for a name that begins with #, or take it out",
+            )
+        elif not tree.is_empty and not tree.has(bare):
+            yield Message(
+                where=where,
+                code="path-matches-nothing",
+                text=f"the path {pattern!r} is that of no file here, nor of one in the history "
+                "that this clone holds",
+                advice="correct it, or take it out; paths count from the root, as in .gitignore",
+            )
+
+
+def _components(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Message]:
+    for number, glob in enumerate(match.component or []):
+        matches = globs.names([glob])
+        if tree.is_empty or any(map(matches, tree.components)):
+            continue
+        near = difflib.get_close_matches(glob.strip("/"), tree.components, n=1)
+        known = ", ".join(tree.components[:8])
+        yield Message(
+            where=_item(layer, (*loc, "component"), number),
+            code="component-matches-nothing",
+            text=f"no component is called {glob!r}",
+            advice=f"did you mean {near[0]}?" if near else f"the components here: {known}",
+        )
+
+
+def _tools(layer: Layer, match: Match, loc: _Loc, tools: Collection[str]) -> Iterator[Message]:
+    for number, glob in enumerate(match.tool or []):
+        near = None if any(sign in glob for sign in "*?[") else _near(glob.casefold(), tools)
+        if near is not None:
+            yield Message(
+                where=_item(layer, (*loc, "tool"), number),
+                code="unknown-tool",
+                text=f"no tool is known as {glob!r}",
+                advice=f"did you mean {near}? if it is another, name it under known_tools",
+            )
+
+
+def _packages(layer: Layer, match: Match, loc: _Loc) -> Iterator[Message]:
+    for number, glob in enumerate(match.package or []):
+        rest = glob.removeprefix("pkg:")
+        if rest != glob and not any(sign in rest for sign in "*?[/"):
+            yield Message(
+                where=_item(layer, (*loc, "package"), number),
+                code="package-matches-nothing",
+                text=f"{glob!r} lacks the type that every purl has",
+                advice=f"write pkg:npm/{rest} with its type, or {rest} for any type",
+            )
+
+
+def _near(name: str, tools: Collection[str]) -> str | None:
+    """The tool that ``name`` was meant to be, if it is none itself."""
+    if name in tools:
+        return None
+    near = difflib.get_close_matches(name.casefold(), sorted(tools), n=1, cutoff=_NEAR)
+    return near[0] if near else None
+
+
+def _item(layer: Layer, loc: _Loc, number: int) -> str:
+    """The place of one value; where one stands without a list, that of its key."""
+    return layer.written.where(*loc, number)

@@ -1,0 +1,62 @@
+"""Exceptions that are worth nothing on a day."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from secagg.exceptions import load_exceptions, work_tree
+from secagg.exceptions.ownfile import NAME, ExceptionFile
+from secagg.exceptions.source import text_of
+from secagg.policy.exception import PolicyException, Standing
+from secagg.policycheck.message import Message
+from secagg.yamltext import load_placed
+
+
+def check_exceptions(root: Path, max_days: int, today: datetime.date) -> Iterator[Message]:
+    """Messages on the exceptions of the repository, by a policy's ``max_days``.
+
+    Raises :class:`secagg.errors.ConfigError` for a file of them that cannot be used.
+    """
+    places = _places(root)
+    for exception in load_exceptions(root, max_days=max_days, today=today).all():
+        standing = exception.standing(today)
+        where = places.get(exception.source) or _where(exception, root)
+        if standing is Standing.EXPIRED:
+            yield Message(
+                where=where,
+                code="exception-expired",
+                text=f"the exception {exception.target} expired on {exception.expires}",
+                advice=f"take it out{_prune(exception)}, or decide anew until when it holds",
+            )
+        elif standing is Standing.REFUSED:
+            yield Message(
+                where=where,
+                code="exception-refused",
+                text=f"the exception {exception.target} {exception.refusal}",
+                advice="correct it: until then, what it covers counts",
+            )
+
+
+def _places(root: Path) -> dict[str, str]:
+    """For each exception of our own file, by its source, where its last day stands."""
+    data = work_tree(root)(NAME)
+    if data is None:
+        return {}
+    placed = load_placed(text_of(NAME, data), ExceptionFile, name=str(root / NAME))
+    return {
+        f"{NAME}:{entry.line}": placed.where("exceptions", number, "expires")
+        for number, entry in enumerate(placed.value.exceptions)
+    }
+
+
+def _prune(exception: PolicyException) -> str:
+    return " (secagg except prune)" if exception.source.startswith(NAME) else ""
+
+
+def _where(exception: PolicyException, root: Path) -> str:
+    known = re.fullmatch(r"(.*?)(?::(\d+))?", exception.source)
+    assert known is not None
+    return f"{root / known[1]}:{known[2] or 1}:1"

@@ -1,0 +1,158 @@
+"""Files with tests of a policy: cases of findings, and what is expected of them."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from secagg.exceptions.ownfile import Day, ExceptionEntry, Identity
+from secagg.finding import Kind, Severity
+from secagg.policy.decision import Action, Verdict
+from secagg.policy.model import Cwe, Dependency, Scope
+from secagg.policy.notation import Days, OneOrMany
+from secagg.policytest.package import package_of
+
+# What only findings of one kind have.
+_ONLY = {
+    Kind.VULNERABILITY: ("advisory", "fix_available", "dependency", "scope", "epss", "in_kev"),
+    Kind.SECRET: ("verified", "in_history_only"),
+}
+
+
+def _expectation(value: object) -> object:
+    """``expect: fail`` is short for ``expect: {action: fail}``."""
+    return {"action": value} if isinstance(value, str) else value
+
+
+class Expectation(BaseModel):
+    """What is to become of one finding."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Action | None = None
+    rule: str | None = Field(
+        default=None, description="the rule that takes it, max_age, or none if no rule does"
+    )
+    says: OneOrMany[str] = Field(
+        default_factory=list, description="parts of the sentence shown, whatever their case"
+    )
+    counts_as: Severity | None = Field(
+        default=None, description="the severity that the policy gives it"
+    )
+    excepted: bool | None = Field(
+        default=None, description="whether an exception in force takes it out"
+    )
+
+    @model_validator(mode="after")
+    def _some(self) -> Expectation:
+        if not self.model_fields_set:
+            raise ValueError("nothing is expected: give at least one of action, rule, says")
+        return self
+
+
+class CaseFinding(BaseModel):
+    """A finding in short. What is not said of it nobody knows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind
+    severity: Severity | Literal["unknown"] = "unknown"
+    score: float | None = Field(default=None, ge=0.0, le=10.0, description="CVSS")
+    tool: OneOrMany[str] = Field(
+        default_factory=list,
+        min_length=1,
+        description="by default one that finds this kind; several report the same problem",
+    )
+    rule: str | None = Field(default=None, min_length=1, description="the tool's own rule id")
+    advisory: OneOrMany[str] = Field(default_factory=list, description="CVE, GHSA or other ids")
+    cwe: OneOrMany[Cwe] = Field(default_factory=list)
+    package: str | None = Field(default=None, description="a purl: pkg:npm/lodash@4.17.4")
+    path: str | None = Field(default=None, min_length=1, description="from the repository's root")
+    line: int | None = Field(default=None, ge=1)
+    component: str | None = Field(default=None, description="a directory; . is the root")
+    fix_available: bool | None = None
+    dependency: Dependency | None = None
+    scope: Scope | None = None
+    verified: bool | None = None
+    in_history_only: bool | None = None
+    epss: float | None = Field(default=None, ge=0.0, le=1.0)
+    in_kev: bool | None = None
+    baseline: Literal["new", "existing"] | None = None
+    in_diff: bool | None = None
+    owner: OneOrMany[str] = Field(default_factory=list)
+    first_seen: Day | None = None
+    age: Days | None = Field(default=None, description="30d: first seen so long before today")
+    id: Identity | None = Field(default=None, description="its identity, for exceptions by id")
+    times: int = Field(default=1, ge=1, le=1000, description="so many findings of this sort")
+    expect: Annotated[
+        Expectation | None,
+        BeforeValidator(_expectation, json_schema_input_type=Expectation | Action | None),
+    ] = None
+
+    @field_validator("package")
+    @classmethod
+    def _purl(cls, value: str | None) -> str | None:
+        if value is not None:
+            package_of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _fitting(self) -> CaseFinding:
+        for kind, keys in _ONLY.items():
+            given = [key for key in keys if key in self.model_fields_set]
+            if given and self.kind is not kind:
+                raise ValueError(f"{given[0]}: only a finding of kind {kind} has it")
+        if self.age is not None and self.first_seen is not None:
+            raise ValueError("age and first_seen say the same: give one of them")
+        if self.id is not None and self.times > 1:
+            raise ValueError("an id is one finding's: leave out times")
+        return self
+
+
+def _none_yet(value: object) -> object:
+    return [] if value is None else value
+
+
+class Case(BaseModel):
+    """One test: what is found, and the gate's answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1)
+    findings: Annotated[list[CaseFinding], BeforeValidator(_none_yet)] = Field(default_factory=list)
+    verdict: Verdict
+    says: OneOrMany[str] = Field(
+        default_factory=list,
+        description="parts of the reasons and notes of the verdict, whatever their case",
+    )
+    today: Day | None = Field(default=None, description="instead of the file's")
+    exceptions: list[ExceptionEntry] = Field(
+        default_factory=list, description="besides the file's; as in secagg-exceptions.yaml"
+    )
+    failed_tools: OneOrMany[str] = Field(
+        default_factory=list, description="tools whose run did not complete"
+    )
+
+
+class PolicyTests(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    policy: str = Field(description="a policy's name, or a file relative to this one")
+    today: Day | None = Field(
+        default=None, description="the day (UTC) of the judging; by default this very day"
+    )
+    exceptions_file: str | None = Field(
+        default=None, description="a secagg-exceptions.yaml, relative to this file"
+    )
+    exceptions: list[ExceptionEntry] = Field(
+        default_factory=list, description="as in secagg-exceptions.yaml"
+    )
+    cases: list[Case] = Field(min_length=1)
+
+    def day(self, case: Case) -> datetime.date:
+        """The day (UTC) on which ``case`` is judged."""
+        return case.today or self.today or datetime.datetime.now(datetime.UTC).date()

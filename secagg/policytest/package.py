@@ -1,0 +1,22 @@
+"""A package by its purl, named as scanners name it."""
+
+from __future__ import annotations
+
+from packageurl import PackageURL
+
+from secagg.finding import Package
+
+# Here the namespace is the distribution, and no part of the name.
+_DISTRIBUTIONS = frozenset({"alpm", "apk", "deb", "rpm"})
+
+
+def package_of(purl: str) -> Package:
+    """The package of ``purl``. Raises ``ValueError`` where it is none."""
+    try:
+        known = PackageURL.from_string(purl)
+    except ValueError:
+        raise ValueError(f"{purl!r} is no purl such as pkg:npm/lodash@4.17.4") from None
+    name = known.name
+    if known.namespace and known.type not in _DISTRIBUTIONS:
+        name = f"{known.namespace}{':' if known.type == 'maven' else '/'}{name}"
+    return Package(type=known.type, name=name, version=known.version, purl=known.to_string())
