@@ -24,7 +24,7 @@ from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
-from secagg.pipeline.gate import plain_gate
+from secagg.pipeline.gate import plain_gate, policy_of
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.write import SARIF_NAME, SUMMARY_NAME, replacing
 from secagg.process import Cancellation, Command, environment, private_directory, run
@@ -44,11 +44,11 @@ class NewException:
     expires: str
 
 
-def add(root: Path, wanted: NewException, *, last: Path, max_days: int = DEFAULT_MAX_DAYS) -> int:
-    """Run ``secagg except add``."""
+def add(root: Path, wanted: NewException, *, last: Path) -> int:
+    """Run ``secagg except add``: by the ceiling of the policy that the repository names."""
     today = _today()
     entry = _entry(root, wanted, last, today)
-    too_long = Ceiling(max_days=max_days, today=today).refusal(entry.created, entry.expires)
+    too_long = Ceiling(max_days=_max_days(root), today=today).refusal(entry.created, entry.expires)
     if too_long is not None:
         raise UsageError(f"the exception {too_long}", hint="give an earlier day with --expires")
     text = _text(root)
@@ -74,7 +74,8 @@ def list_all(root: Path, *, vex_files: Sequence[str], screen: Screen) -> int:
     """Run ``secagg except list``."""
     today = _today()
     mask = Redactor(load_key()).mask
-    found = load_exceptions(root, today=today, vex_files=vex_files, mask=mask)
+    days = _max_days(root)
+    found = load_exceptions(root, max_days=days, today=today, vex_files=vex_files, mask=mask)
     if screen.json:
         sys.stdout.write(exceptions_json(found.all(), today) + "\n")
     else:
@@ -110,6 +111,10 @@ def prune(root: Path, *, unused: bool, dry_run: bool, last: Path) -> int:
     left = len(entries) - len(why)
     _say(f"{len(why)} exception{'s' * (len(why) != 1)} {done}, {left} left in {NAME}")
     return int(ExitCode.PASS)
+
+
+def _max_days(root: Path) -> int:
+    return policy_of(root).exceptions.max_days
 
 
 def _entry(root: Path, wanted: NewException, last: Path, today: datetime.date) -> ExceptionEntry:

@@ -129,6 +129,11 @@ def plain_gate(root: Path, config: Config) -> Gate:
     )
 
 
+def policy_of(root: Path) -> Policy:
+    """The policy that the configuration of ``root`` names. Raises :class:`ConfigError`."""
+    return _policy(Controls(root), load_config(root, None).policy)
+
+
 def shown_commit(commit: str | None) -> str | None:
     """A commit as it is shown: its first digits, or the name that was given."""
     return commit[:_SHOWN] if commit is not None and len(commit) == 40 else commit

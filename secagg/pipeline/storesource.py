@@ -9,7 +9,9 @@ from pathlib import Path
 
 from secagg.errors import UsageError
 from secagg.history import State, Triage
+from secagg.hmackey import load_key
 from secagg.pipeline.record import open_store_of, origin_of
+from secagg.redact import Redactor
 from secagg.report.source import Recorded
 from secagg.triagefile import read_triage
 
@@ -50,7 +52,7 @@ class StoreTriage:
         """Record one decision on every problem named; raises :class:`StoreError` if one is not."""
         decision = Triage(
             state=state,
-            reason=reason,
+            reason=Redactor(load_key()).mask(reason),
             by=by,
             owner=owner,
             at=datetime.datetime.now(datetime.UTC),

@@ -15,7 +15,9 @@ from secagg.errors import StoreError, UsageError
 from secagg.exitcodes import ExitCode
 from secagg.finding import Kind, Severity
 from secagg.history import Problem, State, Triage
+from secagg.hmackey import load_key
 from secagg.pipeline.record import open_store_of, origin_of
+from secagg.redact import Redactor
 from secagg.render.escape import terminal
 from secagg.triagefile import NAME, read_triage, remove_triage, write_triage
 
@@ -108,7 +110,8 @@ def decide(
     selection.check()
     made = Triage(
         state=State(state),
-        reason=(reason or "").strip(),
+        # Someone may explain a leak by pasting what leaked.
+        reason=Redactor(load_key()).mask((reason or "").strip()),
         by=by or _user(),
         owner=owner,
         at=now,

@@ -56,6 +56,17 @@ def test_decide_by_filter_and_take_it_back(shop: Path) -> None:
     assert (undone.code, state_of(shop, "a")) == (0, State.OPEN)
 
 
+@pytest.mark.parametrize("more", [(), ("--file",)])
+def test_a_reason_holds_no_secret(shop: Path, more: tuple[str, ...]) -> None:
+    token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    given = ("--state", "false-positive", "--reason", f"{token} is revoked", *more)
+    assert call(shop, "triage", ident("a"), *given).code == 0
+    assert state_of(shop, "a") is State.FALSE_POSITIVE
+    written = [path.read_bytes() for path in (shop / ".secagg").iterdir() if path.is_file()]
+    assert any(b"is revoked" in data for data in written)
+    assert not any(token.encode() in data for data in written)
+
+
 def test_decisions_in_git_are_one_entry_each_and_keep_what_people_wrote(shop: Path) -> None:
     given = ("--file", "--state", "false-positive", "--reason", "a test")
     assert call(shop, "triage", ident("a"), *given).code == 0
