@@ -89,6 +89,10 @@ class Location:
     logical: str | None = None
 
 
+# The purl types whose namespace is a distribution, and no part of the name.
+DISTRIBUTION_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
+
+
 @dataclass(slots=True, kw_only=True)
 class Package:
     """A package as an ecosystem's registry knows it.

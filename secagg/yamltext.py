@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -32,6 +32,15 @@ class Placed(Generic[_Model]):
         """``name:line:column`` of the innermost part of ``loc`` that the file spells out."""
         line, column = _position(self.document, loc)
         return f"{self.name}:{line + 1}:{column + 1}"
+
+    def refuse_two_of_a_name(self, key: str, names: Iterable[str], *, hint: str) -> None:
+        """Raise :class:`ConfigError` at the second of two entries under ``key`` of one name."""
+        seen: set[str] = set()
+        for number, name in enumerate(names):
+            if name in seen:
+                where = self.where(key, number, "name")
+                raise ConfigError(f"two {key} are named {name!r}", where=where, hint=hint)
+            seen.add(name)
 
 
 def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:

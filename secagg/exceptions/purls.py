@@ -10,10 +10,9 @@ from urllib.parse import unquote
 from packageurl import PackageURL
 
 from secagg.exceptions.globs import Glob, checked, is_catch_all, is_wild
-from secagg.finding import Package
+from secagg.finding import DISTRIBUTION_TYPES, Package
 from secagg.merge.package import package_key, version_key
 
-_OF_A_DISTRIBUTION = frozenset({"deb", "rpm", "apk", "alpm"})
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 _FORM = re.compile(r"pkg:/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
 
@@ -111,14 +110,14 @@ def purl_pattern(text: str) -> PurlPattern:
         kind=kind,
         version=wanted,
         version_glob=Glob(wanted, flat=True) if wanted is not None and is_wild(wanted) else None,
-        namespace=namespace.lower() if namespace and kind in _OF_A_DISTRIBUTION else None,
+        namespace=namespace.lower() if namespace and kind in DISTRIBUTION_TYPES else None,
         qualifiers=_qualifiers(query),
     )
 
 
 def _key(kind: str, namespace: str | None, name: str) -> str:
     """The package key, in which wildcards stay what they are."""
-    if kind in _OF_A_DISTRIBUTION:
+    if kind in DISTRIBUTION_TYPES:
         return f"{kind}/{name}"
     whole = f"{namespace}/{name}" if namespace else name
     if not is_wild(kind + whole):

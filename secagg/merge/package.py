@@ -11,11 +11,10 @@ import re
 
 from packageurl import PackageURL
 
-from secagg.finding import Package
+from secagg.finding import DISTRIBUTION_TYPES, Package
 
 _PEP_503 = re.compile(r"[-_.]+")
 _DIGITS = re.compile(r"(\d+)")
-_OF_A_DISTRIBUTION = frozenset({"deb", "rpm", "apk", "alpm"})
 # Names that every rule of their ecosystem leaves as they are.
 _PLAIN = {
     "cargo": re.compile(r"[a-z0-9_-]+").fullmatch,
@@ -66,7 +65,7 @@ def version_key(kind: str, version: str | None) -> str:
 
 
 def _split(kind: str, name: str) -> tuple[str | None, str]:
-    if kind in _OF_A_DISTRIBUTION:
+    if kind in DISTRIBUTION_TYPES:
         # Snyk writes source/binary; the installed package is the binary.
         return None, name.rpartition("/")[2]
     if kind == "maven":
@@ -79,7 +78,7 @@ def _split(kind: str, name: str) -> tuple[str | None, str]:
 def _key(kind: str, namespace: str | None, name: str) -> str:
     if kind == "pypi":
         name = _PEP_503.sub("-", name)
-    if kind in _OF_A_DISTRIBUTION:
+    if kind in DISTRIBUTION_TYPES:
         namespace = None
     key = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
     return key.lower() if kind in _NO_CASE else key

@@ -6,7 +6,7 @@ changes both; an image is one place under all its tags.
 
 from __future__ import annotations
 
-from secagg.finding import Location
+from secagg.finding import DISTRIBUTION_TYPES, Location
 from secagg.identity import image_key
 
 # Files that describe one set of dependencies together, by purl type.
@@ -54,8 +54,6 @@ _FAMILIES = {
 }
 _FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in names}
 
-_OS_PACKAGES = frozenset({"deb", "rpm", "apk", "alpm"})
-
 
 def manifest_place(uri: str) -> str:
     """The place of a dependency that ``uri`` declares or locks.
@@ -80,6 +78,6 @@ def package_place(location: Location, ecosystem: str) -> str:
         return manifest_place(uri) if uri is not None else location.logical or ""
     image = image_key(location.image)
     # An image holds each operating system package once, whatever file a tool names for it.
-    if uri is None or ecosystem in _OS_PACKAGES or image_key(uri) == image:
+    if uri is None or ecosystem in DISTRIBUTION_TYPES or image_key(uri) == image:
         return image
     return f"{image}!{manifest_place(uri)}"

@@ -100,7 +100,7 @@ def prepare(
         root=root,
         options=options,
         config=settings,
-        policy=_policy(controls, name),
+        policy=policies.load(name, read=controls.text),
         controls=controls,
         overrules=(
             load_overrules(root)
@@ -131,7 +131,7 @@ def plain_gate(root: Path, config: Config) -> Gate:
 
 def policy_of(root: Path) -> Policy:
     """The policy that the configuration of ``root`` names. Raises :class:`ConfigError`."""
-    return _policy(Controls(root), load_config(root, None).policy)
+    return policies.load(load_config(root, None).policy, read=Controls(root).text)
 
 
 def shown_commit(commit: str | None) -> str | None:
@@ -161,9 +161,3 @@ def _refuse_a_store_of_the_change(root: Path, environ: Mapping[str, str]) -> Non
             f"{name} is part of the repository: a change could bring a history of its own",
             hint="take it out of git, or name a store with --store",
         )
-
-
-def _policy(controls: Controls, name: str) -> Policy:
-    if name in policies.built_in():
-        return policies.load(name)
-    return policies.load(name, read=controls.text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from secagg.config import load_config
 from secagg.errors import ConfigError, UsageError
 from secagg.exitcodes import ExitCode
+from secagg.hmackey import load_key
 from secagg.pipeline.commands import Screen
 from secagg.policy.installed import installed_policies
 from secagg.policy.load import Layer, built_in, effective, layers, policy_names
@@ -20,7 +21,7 @@ from secagg.policycheck.message import Message
 from secagg.policycheck.tree import Tree
 from secagg.policytest.load import load_tests
 from secagg.policytest.run import run_tests
-from secagg.render.escape import terminal
+from secagg.redact import Redactor
 from secagg.render.policymessages import messages_json, messages_text
 from secagg.render.policytable import Named, policies_json, policies_table, policy_table
 from secagg.render.policytests import results_junit, results_text
@@ -70,29 +71,33 @@ def check_files(
     names: Sequence[str], *, root: Path, today: datetime.date | None, screen: Screen
 ) -> int:
     """Run ``secagg policy check``: 0 if there is nothing to say, 1 if there is, 2 for what
-    cannot be used, which is told beside what is found in the rest."""
+    cannot be used, which stands among the messages on the rest."""
     if not root.is_dir():
         raise UsageError(f"{root} is no directory")
     day = today or datetime.datetime.now(datetime.UTC).date()
-    tree = Tree(root)
+    tree, mask = Tree(root), Redactor(load_key()).mask
     found: dict[Message, None] = {}
     broken = False
     for name in names:
         try:
-            found |= dict.fromkeys(check(name, root, tree, day))
+            found |= dict.fromkeys(check(name, root, tree, day, mask))
         except ConfigError as error:
             broken = True
-            sys.stderr.write(f"secagg: error: {terminal(error.message)}\n")
-            if error.hint:
-                sys.stderr.write(f"  hint: {terminal(error.hint)}\n")
+            found[_unusable(name, error)] = None
     messages = list(found)
     if screen.json:
         sys.stdout.write(messages_json(messages) + "\n")
-    elif messages or not broken:
+    else:
         sys.stdout.write(messages_text(messages, len(names), screen.style()) + "\n")
     if broken:
         return int(ExitCode.USAGE)
     return int(ExitCode.GATE_FAILED if messages else ExitCode.PASS)
+
+
+def _unusable(name: str, error: ConfigError) -> Message:
+    where = error.where or name
+    text = error.message.removeprefix(f"{where}: ")
+    return Message(where=where, code="unusable", text=text, advice=error.hint or "correct it")
 
 
 def _test_files(path: Path) -> list[Path]:

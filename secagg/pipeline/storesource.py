@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.errors import UsageError
-from secagg.history import State, Triage
-from secagg.hmackey import load_key
+from secagg.history import State
 from secagg.pipeline.record import open_store_of, origin_of
-from secagg.redact import Redactor
+from secagg.pipeline.triagecommands import decision
 from secagg.report.source import Recorded
 from secagg.triagefile import read_triage
 
@@ -50,17 +49,10 @@ class StoreTriage:
         expires: datetime.date | None = None,
     ) -> None:
         """Record one decision on every problem named; raises :class:`StoreError` if one is not."""
-        decision = Triage(
-            state=state,
-            reason=Redactor(load_key()).mask(reason),
-            by=by,
-            owner=owner,
-            at=datetime.datetime.now(datetime.UTC),
-            expires=expires,
-        )
+        made = decision(state, reason, by=by, owner=owner, expires=expires)
         origin = origin_of(self.whose.root, repository=self.whose.repository)
         with open_store_of(self.whose.store, self.whose.root, create=False) as store:
-            store.triage(origin.repository, identities, decision)
+            store.triage(origin.repository, identities, made)
 
 
 def stored(whose: Whose) -> Recorded:

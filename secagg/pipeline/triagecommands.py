@@ -104,18 +104,11 @@ def decide(
     """Decide on what is selected; raises :class:`UsageError` and :class:`StoreError`."""
     if state is None or not (reason or "").strip():
         raise UsageError("a decision needs --state and --reason")
-    now = datetime.datetime.now(datetime.UTC)
-    if expires is not None and expires < now.date():
+    if expires is not None and expires < datetime.datetime.now(datetime.UTC).date():
         raise UsageError(f"{expires} is over already", hint="give a day to come")
     selection.check()
-    made = Triage(
-        state=State(state),
-        # Someone may explain a leak by pasting what leaked.
-        reason=Redactor(load_key()).mask((reason or "").strip()),
-        by=by or _user(),
-        owner=owner,
-        at=now,
-        expires=expires,
+    made = decision(
+        State(state), (reason or "").strip(), by=by or _user(), owner=owner, expires=expires
     )
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
     with open_store_of(place.url, place.root, create=False) as store:
@@ -138,6 +131,20 @@ def decide(
     if place.file and not dry_run:
         _say(f"wrote {NAME}: commit it to share the decisions")
     return int(ExitCode.PASS)
+
+
+def decision(
+    state: State, reason: str, *, by: str, owner: str | None, expires: datetime.date | None
+) -> Triage:
+    """A decision made at this moment. ``reason`` is masked: it may quote the leak it explains."""
+    return Triage(
+        state=state,
+        reason=Redactor(load_key()).mask(reason),
+        by=by,
+        owner=owner,
+        at=datetime.datetime.now(datetime.UTC),
+        expires=expires,
+    )
 
 
 def undo(selection: Selection, place: Place, *, who: str | None, dry_run: bool) -> int:

@@ -18,6 +18,8 @@ from secagg.policy.model import Policy
 from secagg.policy.subject import Subject, counted_severity, known_tools
 
 _RANK = {Action.FAIL: 2, Action.WARN: 1, Action.IGNORE: 0}
+# Less strict than any rule.
+_NOTHING_YET = (-1, False)
 
 
 def judge(
@@ -108,18 +110,19 @@ def choose(rules: Sequence[CompiledRule], subject: Subject) -> tuple[CompiledRul
     Where a rule's answer is not known both answers are tried, and the stricter holds: the
     rule's own action, or what the rules after it say.
     """
-    best: tuple[tuple[int, bool], CompiledRule, bool] | None = None
+    best: tuple[CompiledRule, bool] | None = None
+    strictest = _NOTHING_YET
     for compiled in rules:
         answer = compiled.matcher.ask(subject)
         # A rule that ignores must be sure of it.
         if answer is False or (answer is None and compiled.rule.action is Action.IGNORE):
             continue
         strictness = _strictness(compiled)
-        if best is None or strictness > best[0]:
-            best = (strictness, compiled, answer is None)
+        if strictness > strictest:
+            best, strictest = (compiled, answer is None), strictness
         if answer is True:
             break
-    return None if best is None else best[1:]
+    return best
 
 
 def _strictness(compiled: CompiledRule) -> tuple[int, bool]:

@@ -17,6 +17,7 @@ from secagg.yamltext import Placed, load_placed
 # What a policy that extends another may say itself; what it does not say is the other's.
 _OWN = ("unknown_severity", "unknown_tool", "optional_tools", "due_soon", "exceptions")
 _NO_RULES = "a policy without rules would let everything pass"
+_NO_RULES_HINT = "give it rules, extend another policy, or remove fewer of that one's"
 
 Read = Callable[[str], str | None]
 
@@ -64,9 +65,11 @@ def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
                 hint="let one of them stand alone",
             )
         own = _read(name, read, text)
-        _refuse_two_of_a_name(own)
-        if own.value.extends is None and not own.value.rules:
-            raise ConfigError(_NO_RULES, where=key)
+        own.refuse_two_of_a_name(
+            "rules",
+            (rule.name for rule in own.value.rules),
+            hint="give each its own name: messages and tests say it",
+        )
         found.append(Layer(name, own))
         chain.append(key)
         name = _base_of(own.value, name, is_file=text is None)
@@ -77,13 +80,15 @@ def effective(chain: Sequence[Layer]) -> Policy:
     """What a chain of policies, own one first, comes to.
 
     Its rules are the very objects of the layers. Raises :class:`ConfigError` where a ``remove``
-    names no rule, or takes away the last one.
+    names no rule, and where no rule is there or left.
     """
-    policy = chain[-1].written.value
-    for layer in reversed(chain[:-1]):
-        policy = extend(layer.written.value, policy, where=layer.name)
+    policy: Policy | None = None
+    for layer in reversed(chain):
+        own = layer.written.value
+        policy = own if policy is None else extend(own, policy, where=layer.name)
         if not policy.rules:
-            raise ConfigError(_NO_RULES, where=layer.name, hint="remove fewer of them")
+            raise ConfigError(_NO_RULES, where=layer.name, hint=_NO_RULES_HINT)
+    assert policy is not None
     return policy
 
 
@@ -137,18 +142,6 @@ def no_policy(name: str, *, where: str | None = None) -> ConfigError:
 def policy_names() -> list[str]:
     """The names of all policies that are found by name: the built-in ones, then packages'."""
     return [*built_in(), *(name for name in installed_policies() if name not in built_in())]
-
-
-def _refuse_two_of_a_name(written: Placed[Policy]) -> None:
-    seen: set[str] = set()
-    for number, rule in enumerate(written.value.rules):
-        if rule.name in seen:
-            raise ConfigError(
-                f"two rules are named {rule.name}",
-                where=written.where("rules", number, "name"),
-                hint="give each its own name: messages and tests say it",
-            )
-        seen.add(rule.name)
 
 
 def extend(own: Policy, base: Policy, *, where: str) -> Policy:

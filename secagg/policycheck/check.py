@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from secagg.policy.load import Layer, effective, layers, named_text
@@ -14,16 +14,19 @@ from secagg.policycheck.standing import check_exceptions
 from secagg.policycheck.tree import Tree
 
 
-def check(name: str, root: Path, tree: Tree, today: datetime.date) -> list[Message]:
+def check(
+    name: str, root: Path, tree: Tree, today: datetime.date, mask: Callable[[str], str]
+) -> list[Message]:
     """Messages on the policy ``name`` (or its file), and on each file that it extends.
 
-    Raises :class:`secagg.errors.ConfigError` where one of them, or the exceptions at ``root``,
-    cannot be used.
+    ``mask`` takes secrets out of what exceptions say. Raises
+    :class:`secagg.errors.ConfigError` where one of them, or the exceptions at ``root``, cannot be
+    used.
     """
     chain = layers(name)
     policy = effective(chain)
     found = [message for part in _files(chain) for message in _layer(part, tree)]
-    return [*found, *check_exceptions(root, policy.exceptions.max_days, today)]
+    return [*found, *check_exceptions(root, policy.exceptions.max_days, today, mask)]
 
 
 def _files(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:

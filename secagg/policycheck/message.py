@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One mistake: ``where`` is ``file:line:column``, ``advice`` what to do about it."""
+    """One mistake: ``where`` is ``file:line:column`` or a name, ``advice`` what to do."""
 
     where: str
     code: str

@@ -36,12 +36,7 @@ class Reach:
 
         With ``within``, among those of which that holds as well.
         """
-        asked = [self._matcher(part) for part in (match, within) if part is not None]
-
-        def refused(sort: Sort) -> bool | None:
-            return any(_ask(matcher, sort) is False for matcher in asked) or None
-
-        return self._found(lambda sort: not refused(sort))
+        return self._may_hold([self._matcher(part) for part in (match, within) if part is not None])
 
     def decides(self, number: int, earlier: Sequence[int]) -> bool:
         """Whether the rule can be the one that decides, with ``earlier`` rules before it."""
@@ -89,8 +84,11 @@ class Reach:
 
     def _meet(self, number: int, other: int) -> bool:
         """Whether two rules may match the same."""
-        pair = self._rules[number].matcher, self._rules[other].matcher
-        return self._found(lambda sort: all(_ask(m, sort) is not False for m in pair))
+        return self._may_hold([self._rules[number].matcher, self._rules[other].matcher])
+
+    def _may_hold(self, matchers: Sequence[Matcher]) -> bool:
+        """Whether there are findings of which none of ``matchers`` is known not to hold."""
+        return self._found(lambda sort: all(_ask(m, sort) is not False for m in matchers))
 
     def _is_idle(self, number: int, earlier: Sequence[int]) -> bool:
         return not self.decides(number, earlier) and not self.stops(number, earlier)

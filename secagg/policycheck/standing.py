@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from secagg.exceptions import load_exceptions, work_tree
@@ -15,13 +15,16 @@ from secagg.policycheck.message import Message
 from secagg.yamltext import load_placed
 
 
-def check_exceptions(root: Path, max_days: int, today: datetime.date) -> Iterator[Message]:
+def check_exceptions(
+    root: Path, max_days: int, today: datetime.date, mask: Callable[[str], str]
+) -> Iterator[Message]:
     """Messages on the exceptions of the repository, by a policy's ``max_days``.
 
     Raises :class:`secagg.errors.ConfigError` for a file of them that cannot be used.
     """
     places = _places(root)
-    for exception in load_exceptions(root, max_days=max_days, today=today).all():
+    found = load_exceptions(root, max_days=max_days, today=today, mask=mask)
+    for exception in found.all():
         standing = exception.standing(today)
         where = places.get(exception.source) or _where(exception, root)
         if standing is Standing.EXPIRED:

@@ -33,7 +33,11 @@ def load_tests(path: Path) -> Loaded:
     except ConfigError as error:
         raise _if_a_policy(path, error) from None
     tests = placed.value
-    _refuse_two_of_a_name(placed)
+    placed.refuse_two_of_a_name(
+        "cases",
+        (case.name for case in tests.cases),
+        hint="say in the name what is special about each",
+    )
     name = tests.policy
     if named_text(name) is None:
         if not (path.parent / name).is_file():
@@ -45,18 +49,6 @@ def load_tests(path: Path) -> Loaded:
         file = path.parent / tests.exceptions_file
         exceptions.insert(0, (load_model(file, ExceptionFile, name=str(file)), str(file)))
     return Loaded(placed=placed, policy=policy, exceptions=exceptions)
-
-
-def _refuse_two_of_a_name(placed: Placed[PolicyTests]) -> None:
-    seen: set[str] = set()
-    for number, case in enumerate(placed.value.cases):
-        if case.name in seen:
-            raise ConfigError(
-                f"two cases are named {case.name!r}",
-                where=placed.where("cases", number, "name"),
-                hint="say in the name what is special about each",
-            )
-        seen.add(case.name)
 
 
 def _if_a_policy(path: Path, error: ConfigError) -> ConfigError:

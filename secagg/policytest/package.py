@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from packageurl import PackageURL
 
-from secagg.finding import Package
-
-# Here the namespace is the distribution, and no part of the name.
-_DISTRIBUTIONS = frozenset({"alpm", "apk", "deb", "rpm"})
+from secagg.finding import DISTRIBUTION_TYPES, Package
 
 
 def package_of(purl: str) -> Package:
@@ -17,6 +14,6 @@ def package_of(purl: str) -> Package:
     except ValueError:
         raise ValueError(f"{purl!r} is no purl such as pkg:npm/lodash@4.17.4") from None
     name = known.name
-    if known.namespace and known.type not in _DISTRIBUTIONS:
+    if known.namespace and known.type not in DISTRIBUTION_TYPES:
         name = f"{known.namespace}{':' if known.type == 'maven' else '/'}{name}"
     return Package(type=known.type, name=name, version=known.version, purl=known.to_string())

@@ -223,11 +223,12 @@ def test_check_tells_what_cannot_be_read_beside_the_rest(tmp_path: Path) -> None
     )
     done = run(tmp_path, "check", "two.yaml", "no.yaml", "bad.yaml")
     assert done.code == 2
-    assert done.stderr.startswith(
-        "secagg: error: two.yaml:4:6: two rules are named x\n  hint: give each its own name"
+    assert done.stdout.startswith(
+        "two.yaml:4:6: unusable: two rules are named 'x'\n  hint: give each its own name"
     )
-    assert "no policy 'no.yaml'" in done.stderr
+    assert "no.yaml: unusable: no policy 'no.yaml'\n  hint: a file, or one of" in done.stdout
     assert "bad.yaml:2:19: impossible-match" in done.stdout
+    assert done.stdout.endswith("3 policies checked: 3 messages\n")
     assert run(tmp_path, "check", "bad.yaml", "--root", "nowhere").code == 2
 
 
@@ -242,3 +243,14 @@ def test_check_counts_exceptions_by_the_day(tmp_path: Path) -> None:
     assert (
         "secagg-exceptions.yaml:2:76: exception-expired: the exception CVE-2021-1234" in done.stdout
     )
+
+
+def test_check_shows_no_secret_of_an_exception(tmp_path: Path) -> None:
+    token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    (tmp_path / "secagg-exceptions.yaml").write_text(
+        f"exceptions:\n  - {{path: {token}, reason: why not, owner: ana, created: 2026-11-01,"
+        " expires: 2026-11-24}\n"
+    )
+    done = run(tmp_path, "check", "seed", "--today", "2026-11-25")
+    assert done.code == 1 and "exception-expired" in done.stdout
+    assert token not in done.stdout + done.stderr

@@ -197,11 +197,15 @@ def test_link_stays_a_link(tmp_path: Path) -> None:
 
 def test_the_ceiling_is_that_of_the_repositorys_policy(tmp_path: Path) -> None:
     (tmp_path / "secagg.yaml").write_text("policy: ours.yaml\n")
-    (tmp_path / "ours.yaml").write_text("name: ours\nextends: default\nexceptions:\n  max_days: 10d\n")
+    (tmp_path / "ours.yaml").write_text(
+        "name: ours\nextends: default\nexceptions:\n  max_days: 10d\n"
+    )
     asked = ("add", "--cve", "CVE-2021-44228", "--reason", "not reachable", "--owner", "ana")
     refused = run(tmp_path, *asked, "--expires", day(11))
     assert refused.code == 2
     assert "the policy allows 10" in refused.stderr
     assert run(tmp_path, *asked, "--expires", day(10)).code == 0
-    (tmp_path / "ours.yaml").write_text("name: ours\nextends: default\nexceptions:\n  max_days: 9d\n")
+    (tmp_path / "ours.yaml").write_text(
+        "name: ours\nextends: default\nexceptions:\n  max_days: 9d\n"
+    )
     assert "the policy allows 9" in run(tmp_path, "list").stdout

@@ -106,11 +106,11 @@ def test_what_is_said_counts() -> None:
             {"own.yaml": "name: own\n"},
             "a policy without rules would let everything pass",
             "own.yaml",
-            None,
+            "give it rules, extend another policy, or remove fewer of that one's",
         ),
         (
             {"own.yaml": "name: own\nrules: [{name: a, action: fail}, {name: a, action: warn}]\n"},
-            "two rules are named a",
+            "two rules are named 'a'",
             "own.yaml:2:35",
             "give each its own name: messages and tests say it",
         ),

@@ -84,4 +84,6 @@ def test_removing_every_rule_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         load("x.yaml", read={"x.yaml": "name: x\nextends: seed\nremove: [critical, high]\n"}.get)
     assert caught.value.message == "x.yaml: a policy without rules would let everything pass"
-    assert caught.value.hint == "remove fewer of them"
+    assert (
+        caught.value.hint == "give it rules, extend another policy, or remove fewer of that one's"
+    )

@@ -45,7 +45,7 @@ def messages(root: Path, text: str, *, name: str = "gate.yaml") -> list[Message]
     (root / name).write_text(text)
     return [
         Message(where=m.where.removeprefix(f"{root}/"), code=m.code, text=m.text, advice=m.advice)
-        for m in check(str(root / name), root, Tree(root), TODAY)
+        for m in check(str(root / name), root, Tree(root), TODAY, str)
     ]
 
 
@@ -59,7 +59,7 @@ def told(root: Path, *lines: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", built_in())
 def test_the_built_in_policies_are_clean(name: str, root: Path) -> None:
-    assert check(name, root, Tree(root), TODAY) == []
+    assert check(name, root, Tree(root), TODAY, str) == []
 
 
 def test_a_policy_as_people_write_them_is_clean(root: Path) -> None:
@@ -213,7 +213,7 @@ def test_nothing_is_said_of_globs_where_there_is_nothing_to_compare_with(tmp_pat
     file = tmp_path / "gate.yaml"
     file.write_text(rules("{name: a, match: {path: srv/, component: x}, action: fail}"))
     empty = tmp_path / "empty"
-    assert check(str(file), empty, Tree(empty), TODAY) == []
+    assert check(str(file), empty, Tree(empty), TODAY, str) == []
 
 
 def test_unreachable_rules(root: Path) -> None:
