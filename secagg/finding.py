@@ -26,18 +26,15 @@ class Kind(StrEnum):
 
 
 class Severity(StrEnum):
-    """The one ladder of severities, worst first."""
+    """The one ladder of severities, worst first; ``rank`` is 4 for critical down to 0 for none."""
+
+    rank: int
 
     CRITICAL = "critical"
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
     NONE = "none"
-
-    @property
-    def rank(self) -> int:
-        """4 for critical down to 0 for none."""
-        return _RANK[self]
 
     @classmethod
     def of_score(cls, score: float) -> Severity:
@@ -51,7 +48,9 @@ class Severity(StrEnum):
         return cls.LOW if score > 0.0 else cls.NONE
 
 
-_RANK = {severity: rank for rank, severity in enumerate(reversed(Severity))}
+# Read for every row, so a plain attribute and no property.
+for _rank, _severity in enumerate(reversed(Severity)):
+    _severity.rank = _rank
 
 
 @dataclass(slots=True, kw_only=True)

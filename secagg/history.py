@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from secagg.finding import Kind, Severity
 
+TRIAGE_FILE = ".secagg/triage.yaml"
+"""Where decisions may live in git, relative to the root of the checkout."""
+
 
 class State(StrEnum):
     """Where triage stands on a problem."""

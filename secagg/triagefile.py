@@ -18,10 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
 from secagg.errors import ConfigError
-from secagg.history import State, Triage
+from secagg.history import TRIAGE_FILE, State, Triage
 from secagg.yamltext import load_model
 
-NAME = ".secagg/triage.yaml"
 _HEAD = "# Decisions on problems, by secagg triage --file. One entry each, newest last.\n"
 
 
@@ -53,11 +52,11 @@ def read_triage(root: Path) -> dict[str, Triage]:
 
     Raises :class:`ConfigError` with line and column for a file that cannot be used.
     """
-    path = root / NAME
+    path = root / TRIAGE_FILE
     if not path.exists():
         return {}
     found: dict[str, Triage] = {}
-    for entry in load_model(path, TriageFile, name=NAME).decisions:
+    for entry in load_model(path, TriageFile, name=TRIAGE_FILE).decisions:
         at = entry.at if entry.at.tzinfo else entry.at.replace(tzinfo=datetime.UTC)
         made = Triage(
             state=entry.state,
@@ -78,9 +77,9 @@ def write_triage(root: Path, decisions: Mapping[str, Triage], titles: Mapping[st
 
     The rest of the file stays as people wrote it, comments included. Answers the file.
     """
-    path = root / NAME
+    path = root / TRIAGE_FILE
     if path.is_symlink():
-        raise ConfigError("is a link", where=NAME, hint="put a plain file in its place")
+        raise ConfigError("is a link", where=TRIAGE_FILE, hint="put a plain file in its place")
     read_triage(root)
     yaml = YAML(typ="rt")
     yaml.width = 100
@@ -105,7 +104,7 @@ def remove_triage(root: Path, identities: set[str]) -> set[str]:
     if found:
         yaml = YAML(typ="rt")
         yaml.width = 100
-        path = root / NAME
+        path = root / TRIAGE_FILE
         document = yaml.load(path.read_text("utf-8"))
         entries = document["decisions"]
         for position in range(len(entries) - 1, -1, -1):

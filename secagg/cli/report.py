@@ -155,7 +155,9 @@ def report(
     whose = storesource.Whose(
         root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
     )
-    code = reportcommands.report(request, lambda: reportsource.open_source(from_file, whose))
+    code = reportcommands.report(
+        request, lambda: reportsource.open_source(from_file, whose, details=request.details)
+    )
     raise typer.Exit(code)
 
 

@@ -9,7 +9,7 @@ from secagg.errors import StoreError, UsageError
 from secagg.git import checked, find_commit
 from secagg.pipeline.baseline import Baseline, read_baseline
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.record import open_store_of, origin_of
+from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.report.findings import group_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.pipeline.record import ENVIRONMENT
+from secagg.pipeline.origin import ENVIRONMENT
 
 if TYPE_CHECKING:
     from secagg.store.upkeep import Upkeep

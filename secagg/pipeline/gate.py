@@ -23,9 +23,9 @@ from secagg.config import Config, load_config, read_config
 from secagg.errors import ConfigError, UsageError
 from secagg.git import checked
 from secagg.merge import Overrule
+from secagg.pipeline.origin import ENVIRONMENT
 from secagg.pipeline.overrules import NAME as OVERRULES_NAME
 from secagg.pipeline.overrules import load_overrules, read_text_overrules
-from secagg.pipeline.record import ENVIRONMENT
 from secagg.policy import Policy
 
 _SHOWN = 12

@@ -19,7 +19,8 @@ from secagg.merge import MergedSet
 from secagg.merge.identity import known_as
 from secagg.pipeline.baselinesource import baseline_groups
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.record import first_seen, origin_of
+from secagg.pipeline.origin import origin_of
+from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
 from secagg.policy.needs import asks_for_age, asks_for_intel
 from secagg.redact import Redactor

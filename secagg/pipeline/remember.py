@@ -6,8 +6,9 @@ import os
 
 from secagg.errors import StoreError
 from secagg.pipeline.gate import Gate
+from secagg.pipeline.origin import ENVIRONMENT, origin_of
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.record import ENVIRONMENT, origin_of, record_outcome
+from secagg.pipeline.record import record_outcome
 
 
 def remember(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:

@@ -21,7 +21,7 @@ from secagg.render.grid import Style
 from secagg.report.columns import chosen
 from secagg.report.compose import compose
 from secagg.report.filters import Filters
-from secagg.report.formats import DEFAULT_LIMITS, GITLAB_FILES, Format, Report, written
+from secagg.report.formats import DEFAULT_LIMITS, GITLAB_FILES, LISTS, Format, Report, written
 from secagg.report.grouping import GroupBy
 from secagg.report.query import Query
 from secagg.report.source import ProblemSource
@@ -67,6 +67,11 @@ class ReportRequest:
     fail_on: str | None = None
     no_colour: bool = False
     now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+
+    @property
+    def details(self) -> bool:
+        """Whether the format shows more of a problem than a list does."""
+        return self.output_format not in LISTS
 
 
 def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> int:

@@ -9,8 +9,12 @@ from secagg.report.source import ProblemSource
 from secagg.serve.triage import TriageSink
 
 
-def open_source(from_file: Path | None, whose: Whose | None = None) -> ProblemSource:
+def open_source(
+    from_file: Path | None, whose: Whose | None = None, *, details: bool = True
+) -> ProblemSource:
     """The report in ``from_file``, else what the store has of ``whose``.
+
+    Without ``details`` the store's problems lack :data:`secagg.store.document.DETAILS`.
 
     Raises :class:`ReportError` where the file cannot be read, :class:`StoreError` where there
     is no store.
@@ -19,7 +23,7 @@ def open_source(from_file: Path | None, whose: Whose | None = None) -> ProblemSo
         from secagg.report.document import load_report
 
         return load_report(from_file)
-    return stored(whose or Whose())
+    return stored(whose or Whose(), details=details)
 
 
 def open_triage(from_file: Path | None, whose: Whose | None = None) -> TriageSink | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.errors import UsageError
-from secagg.history import State
-from secagg.pipeline.record import open_store_of, origin_of
-from secagg.pipeline.triagecommands import decision
+from secagg.history import TRIAGE_FILE, State, Triage
+from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.report.source import Recorded
-from secagg.triagefile import read_triage
 
 # As many as a chart can show.
 _RUNS = 400
@@ -49,21 +47,23 @@ class StoreTriage:
         expires: datetime.date | None = None,
     ) -> None:
         """Record one decision on every problem named; raises :class:`StoreError` if one is not."""
+        from secagg.pipeline.triagecommands import decision
+
         made = decision(state, reason, by=by, owner=owner, expires=expires)
         origin = origin_of(self.whose.root, repository=self.whose.repository)
         with open_store_of(self.whose.store, self.whose.root, create=False) as store:
             store.triage(origin.repository, identities, made)
 
 
-def stored(whose: Whose) -> Recorded:
-    """The problems and runs that the store has.
+def stored(whose: Whose, *, details: bool = True) -> Recorded:
+    """The problems and runs that the store has; without ``details`` what a list can do without.
 
     Raises :class:`secagg.errors.StoreError` where there is no store, and :class:`UsageError`
     for a repository or branch of which nothing was recorded: an empty report would look clean.
     """
     if whose.all_repositories:
         with open_store_of(whose.store, whose.root, create=False) as store:
-            return Recorded(list(store.problems(None)), store.runs(limit=_RUNS))
+            return Recorded(list(store.problems(None, details=details)), store.runs(limit=_RUNS))
     origin = origin_of(whose.root, repository=whose.repository, branch=whose.branch)
     with open_store_of(whose.store, whose.root, create=False) as store:
         known = store.branches()
@@ -77,6 +77,17 @@ def stored(whose: Whose) -> Recorded:
                 hint=f"{option} of: {others}" if others else "run secagg scan first",
             )
         own = origin_of(whose.root)
-        filed = read_triage(whose.root) if own.repository == origin.repository else None
-        problems = store.problems(origin.repository, origin.branch, filed=filed)
-        return Recorded(list(problems), store.runs(origin.repository, origin.branch, limit=_RUNS))
+        filed = _filed(whose.root) if own.repository == origin.repository else None
+        problems = list(
+            store.problems(origin.repository, origin.branch, filed=filed, details=details)
+        )
+        return Recorded(problems, store.runs(origin.repository, origin.branch, limit=_RUNS))
+
+
+def _filed(root: Path) -> Mapping[str, Triage]:
+    """The decisions in git, whose reader takes longer to load than most reports take."""
+    if not (root / TRIAGE_FILE).exists():
+        return {}
+    from secagg.triagefile import read_triage
+
+    return read_triage(root)

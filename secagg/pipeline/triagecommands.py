@@ -14,12 +14,12 @@ from pathlib import Path
 from secagg.errors import StoreError, UsageError
 from secagg.exitcodes import ExitCode
 from secagg.finding import Kind, Severity
-from secagg.history import Problem, State, Triage
+from secagg.history import TRIAGE_FILE, Problem, State, Triage
 from secagg.hmackey import load_key
-from secagg.pipeline.record import open_store_of, origin_of
+from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.redact import Redactor
 from secagg.render.escape import terminal
-from secagg.triagefile import NAME, read_triage, remove_triage, write_triage
+from secagg.triagefile import read_triage, remove_triage, write_triage
 
 _SHOWN = 20
 
@@ -129,7 +129,7 @@ def decide(
     verb = "would be" if dry_run else "now"
     _list(full, titles, f"{verb} {made.state.value}")
     if place.file and not dry_run:
-        _say(f"wrote {NAME}: commit it to share the decisions")
+        _say(f"wrote {TRIAGE_FILE}: commit it to share the decisions")
     return int(ExitCode.PASS)
 
 

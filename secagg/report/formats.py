@@ -61,6 +61,9 @@ class Report:
 # What a person reads is cut after so many rows, and says so; files for machines are not cut.
 DEFAULT_LIMITS = {Format.TABLE: 100, Format.MARKDOWN: 100}
 
+# They show the columns of secagg.report.columns and nothing else of a problem.
+LISTS = frozenset({Format.TABLE, Format.CSV, Format.MARKDOWN})
+
 _MODULES = {
     Format.TABLE: "textformat",
     Format.JSON: "jsonformat",

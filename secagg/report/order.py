@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
+from heapq import nsmallest
 
 from secagg.errors import UsageError
 from secagg.finding import Kind
@@ -63,14 +64,23 @@ KEYS: dict[str, Key] = {
 
 
 def ordered(
-    problems: Iterable[Problem], keys: Sequence[str], today: datetime.date
+    problems: Iterable[Problem],
+    keys: Sequence[str],
+    today: datetime.date,
+    *,
+    limit: int | None = None,
 ) -> list[Problem]:
     """``problems`` by ``keys``, the first weighing most; a key after ``-`` runs the other way.
+
+    The first ``limit`` of them, where there is one.
 
     What the keys leave open is ordered worst first. Raises :class:`UsageError` for a key that
     does not exist.
     """
-    found = sorted(problems, key=lambda p: (*severity_key(p), p.identity))
+    if not keys and limit is not None:
+        # Most often a few of many are looked at: the others need no order.
+        return nsmallest(limit, problems, key=_worst_first)
+    found = sorted(problems, key=_worst_first)
     for name in reversed(keys):
         bare = name.removeprefix("-")
         key = _state_key(today) if bare == "state" else KEYS.get(bare)
@@ -79,7 +89,11 @@ def ordered(
             raise UsageError(f"cannot sort by {bare!r}", hint=f"one of {known}")
         # Sorting in reverse keeps the order of equal ones, too.
         found.sort(key=key, reverse=name.startswith("-"))
-    return found
+    return found[:limit]
+
+
+def _worst_first(problem: Problem) -> tuple[object, ...]:
+    return (*severity_key(problem), problem.identity)
 
 
 def _state_key(today: datetime.date) -> Key:

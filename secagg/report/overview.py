@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -71,8 +71,9 @@ def overview(
     answer: Answer, runs: Sequence[RunRecord], today: datetime.date, *, top: int = _TOP
 ) -> Overview:
     """Sum up ``answer`` on ``today`` (UTC)."""
+    matching = answer.matching
     found = Overview(
-        total=len(answer.matching),
+        total=len(matching),
         by_severity={label: Change() for label in SEVERITY_LABELS},
         runs=len(runs),
         last_run=max(runs, key=lambda run: run.started_at, default=None),
@@ -83,17 +84,17 @@ def overview(
         state = standing(problem, today)
         found.by_state[state] += 1
         _news(found, problem, state, last.since(problem))
-    by_component: dict[str, Counter[str]] = {}
-    for problem in answer.matching:
-        label = severity_label(problem)
-        found.by_severity[label].count += 1
-        found.overdue += overdue(problem, today)
-        by_component.setdefault(problem.component or ".", Counter())[label] += 1
+    counted = Counter((problem.component or ".", severity_label(problem)) for problem in matching)
+    by_component: dict[str, Counter[str]] = defaultdict(Counter)
+    for (component, label), count in counted.items():
+        by_component[component][label] = count
+        found.by_severity[label].count += count
+    found.overdue = sum(overdue(problem, today) for problem in matching)
     found.components = [
         ComponentCount(component=name, total=counts.total(), by_severity=dict(counts))
         for name, counts in sorted(by_component.items(), key=_heaviest)[:top]
     ]
-    active = [p for p in answer.matching if standing(p, today) in ACTIVE]
+    active = [p for p in matching if standing(p, today) in ACTIVE]
     found.upgrades = upgrades(active, top)
     return found
 

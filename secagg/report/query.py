@@ -26,7 +26,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """``rows`` are to be shown, ``matching`` are all that the filters let through in order.
+    """``rows`` are to be shown, in order; ``matching`` are all that the filters let through.
 
     ``related`` are the same without the filter on states: what was fixed is among them.
     """
@@ -42,5 +42,5 @@ def answer(query: Query, problems: Iterable[Problem], today: datetime.date) -> A
     related = select(problems, predicates(filters, today))
     states = query.filters.states or ACTIVE
     matching = [problem for problem in related if standing(problem, today) in states]
-    matching = ordered(matching, query.sort, today)
-    return Answer(rows=matching[: query.limit], matching=matching, related=related)
+    rows = ordered(matching, query.sort, today, limit=query.limit)
+    return Answer(rows=rows, matching=matching, related=related)

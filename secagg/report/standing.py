@@ -27,6 +27,8 @@ class Standing(StrEnum):
 
 # What somebody still has to do something about.
 ACTIVE = frozenset({Standing.OPEN, Standing.CONFIRMED})
+# "Fixed" by a person's word, while a complete run still sees it, is not fixed.
+_UNSAID = frozenset({State.OPEN, State.FIXED})
 
 
 def standing(problem: Problem, today: datetime.date) -> Standing:
@@ -34,14 +36,9 @@ def standing(problem: Problem, today: datetime.date) -> Standing:
     if problem.fixed_at is not None:
         return Standing.FIXED
     triage = problem.triage
-    if triage is not None and not expired(problem, today):
-        # "Fixed" by a person's word, while a complete run still sees it, is not fixed.
-        state = State.OPEN if triage.state is State.FIXED else triage.state
-    else:
-        state = State.OPEN
-    if state is State.OPEN and problem.exception is not None:
-        return Standing.EXCEPTED
-    return Standing(state)
+    if triage is not None and triage.state not in _UNSAID and not expired(problem, today):
+        return Standing(triage.state)
+    return Standing.OPEN if problem.exception is None else Standing.EXCEPTED
 
 
 def expired(problem: Problem, today: datetime.date) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,9 @@ from secagg.finding import Kind
 from secagg.history import Problem
 from secagg.report.standing import severity_label, severity_rank
 from secagg.report.versions import version_key
+
+# The package's type and name, and where it is.
+_Key = tuple[str | None, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +44,41 @@ class Upgrade:
 
 
 def upgrades(problems: Iterable[Problem], limit: int | None = None) -> list[Upgrade]:
-    """The best upgrade for each package and manifest, those that close the most first."""
-    groups: dict[tuple[str | None, str, str], list[Problem]] = {}
+    """The best upgrade for each package and manifest, those that close the most first.
+
+    With a ``limit``, groups that cannot come among the first so many are not looked into.
+    """
+    groups: dict[_Key, list[Problem]] = {}
     for problem in problems:
         if problem.kind is Kind.VULNERABILITY and problem.package:
             where = problem.uri or problem.image or problem.component or "."
             key = (problem.package_type, problem.package, where)
             groups.setdefault(key, []).append(problem)
-    found = [
-        best
-        for (kind, package, where), group in groups.items()
-        if (best := _best(kind, package, where, group)) is not None
-    ]
-    found.sort(key=lambda u: (-u.closes, -u.worst_rank, u.package, u.place))
-    return found[:limit]
+    best: list[Upgrade] = []
+    for key, group in sorted(groups.items(), key=_hope):
+        enough = limit is not None and 0 < limit <= len(best)
+        if enough and _order(best[limit - 1]) <= _hope((key, group)):  # type: ignore[operator]
+            break
+        found = _best(*key, group)
+        if found is not None:
+            insort(best, found, key=_order)
+    return best[:limit]
+
+
+def _hope(item: tuple[_Key, Sequence[Problem]]) -> tuple[int, int, str, str, str]:
+    """Where the group's upgrade comes at best: no upgrade closes more or worse than all of it."""
+    (kind, package, where), group = item
+    return -len(group), -max(map(severity_rank, group)), package, where, kind or ""
+
+
+def _order(found: Upgrade) -> tuple[int, int, str, str, str]:
+    return (
+        -found.closes,
+        -found.worst_rank,
+        found.package,
+        found.place,
+        found.package_type or "",
+    )
 
 
 def _best(kind: str | None, package: str, where: str, group: list[Problem]) -> Upgrade | None:

@@ -19,7 +19,7 @@ from secagg.finding import Kind, Severity
 from secagg.history import Problem, Snippet, Source, Step
 
 # What the store knows from elsewhere: the sighting, the branch and the decisions.
-_ELSEWHERE = frozenset(
+ELSEWHERE = frozenset(
     {
         "epss",
         "baseline",
@@ -32,9 +32,14 @@ _ELSEWHERE = frozenset(
         "triage",
     }
 )
-_NAMES = tuple(f.name for f in fields(Problem) if f.name not in _ELSEWHERE)
+_NAMES = tuple(f.name for f in fields(Problem) if f.name not in ELSEWHERE)
 _VALUES = attrgetter(*_NAMES)
 _KNOWN = frozenset(_NAMES)
+_KINDS = {kind.value: kind for kind in Kind}
+_SEVERITIES = {severity.value: severity for severity in Severity}
+
+DETAILS = ("sources", "steps", "snippet", "dependency_paths", "references", "related")
+"""Fields that no list, filter, order or summary looks at; making them costs as much as the rest."""
 
 
 def encode(problem: Problem) -> str:
@@ -58,30 +63,40 @@ def digest(document: str) -> str:
     return hashlib.blake2b(document.encode(), digest_size=16).hexdigest()
 
 
-def decode(document: str) -> Problem:
-    """The problem that :func:`encode` wrote; fields that are not known here are passed over."""
+def decode(document: str, *, details: bool = True) -> Problem:
+    """The problem that :func:`encode` wrote; fields that are not known here are passed over.
+
+    Without ``details``, what only a single problem's own view shows is left out: see
+    :data:`DETAILS`.
+    """
     try:
         said: dict[str, Any] = orjson.loads(document)
     except orjson.JSONDecodeError:
         said = json.loads(document)
-    values = {name: value for name, value in said.items() if name in _KNOWN}
-    for name, value in values.items():
-        if isinstance(value, list):
-            values[name] = _READ[name](value) if name in _READ else tuple(value)
-    values["kind"], values["severity"] = Kind(said["kind"]), Severity(said["severity"])
-    values.setdefault("title", "")
-    values.setdefault("rule_id", "")
-    values.setdefault("tools", ())
-    if "snippet" in values:
-        kept = values["snippet"]
-        values["snippet"] = Snippet(start_line=kept["start_line"], lines=tuple(kept["lines"]))
-    if "due" in values:
-        values["due"] = datetime.date.fromisoformat(values["due"])
-    return Problem(**values)
+    if not _KNOWN.issuperset(said):
+        said = {name: value for name, value in said.items() if name in _KNOWN}
+    if not details:
+        for name in DETAILS:
+            said.pop(name, None)
+    for name, value in said.items():
+        if value.__class__ is list:
+            said[name] = _READ[name](value) if name in _READ else tuple(value)
+    said["kind"], said["severity"] = _KINDS[said["kind"]], _SEVERITIES[said["severity"]]
+    said.setdefault("title", "")
+    said.setdefault("rule_id", "")
+    said.setdefault("tools", ())
+    if "snippet" in said:
+        kept = said["snippet"]
+        said["snippet"] = Snippet(start_line=kept["start_line"], lines=tuple(kept["lines"]))
+    if "due" in said:
+        said["due"] = datetime.date.fromisoformat(said["due"])
+    return Problem(**said)
 
 
 def _sources(items: list[dict[str, Any]]) -> tuple[Source, ...]:
-    return tuple(Source(**{**item, "severity": Severity(item["severity"])}) for item in items)
+    for item in items:
+        item["severity"] = _SEVERITIES[item["severity"]]
+    return tuple(Source(**item) for item in items)
 
 
 def _steps(items: list[dict[str, Any]]) -> tuple[Step, ...]:

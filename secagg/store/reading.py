@@ -13,24 +13,19 @@ from secagg.errors import StoreError
 from secagg.history import Problem, RunRecord, State, ToolRunRecord, Triage
 from secagg.store import deciding, standing
 from secagg.store.document import decode
-from secagg.store.times import now, read, read_or_none
+from secagg.store.times import now, read
 
 _PROBLEMS = """
-SELECT r.name, b.name, c.document, s.epss, s.baseline, f.identity, f.id, b.id,
-       first.started_at, last.started_at, fixed.started_at, reopened.started_at
+SELECT t.branch_id, c.document, s.epss, s.baseline,
+       t.first_run_id, t.last_run_id, t.fixed_run_id, t.reopened_run_id
 FROM {table} t
-JOIN branch b ON b.id = t.branch_id
-JOIN repository r ON r.id = b.repository_id
-JOIN finding f ON f.id = t.finding_id
 JOIN sighting s ON s.run_id = t.last_run_id AND s.finding_id = t.finding_id
 JOIN content c ON c.id = s.content_id
-JOIN run first ON first.id = t.first_run_id
-JOIN run last ON last.id = t.last_run_id
-LEFT JOIN run fixed ON fixed.id = t.fixed_run_id
-LEFT JOIN run reopened ON reopened.id = t.reopened_run_id
-WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
-  AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch) {which}
+WHERE t.superseded_run_id IS NULL AND t.branch_id IN (SELECT b.id FROM {branches})
 """
+_BRANCHES = """branch b JOIN repository r ON r.id = b.repository_id
+WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
+  AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"""
 
 
 def problems(
@@ -39,16 +34,18 @@ def problems(
     branch: str | None,
     as_of: str | None,
     filed: Mapping[str, Triage] | None,
+    *,
+    details: bool = True,
 ) -> list[Problem]:
     """Problems that stand on the branches asked for, superseded ones left out."""
-    table, which = "standing", "AND t.superseded_run_id IS NULL"
+    table = "standing"
     if as_of is not None:
         table = "standing_then"
         _stand(connection, as_of, table)
     # An identity says nothing of the repository.
     elsewhere = (filed or {}) if repository is not None else {}
-    found = list(_problems(connection, table, which, repository, branch, elsewhere))
-    found.sort(key=lambda p: (-p.severity.rank, p.repository or "", p.branch or "", p.identity))
+    found = list(_problems(connection, table, repository, branch, elsewhere, details))
+    found.sort(key=lambda p: (-p.severity.rank, p.repository, p.branch, p.identity))
     return found
 
 
@@ -70,27 +67,49 @@ def _stand(connection: Connection, as_of: str, table: str) -> None:
 def _problems(
     connection: Connection,
     table: str,
-    which: str,
     repository: str | None,
     branch: str | None,
     filed: Mapping[str, Triage],
+    details: bool,
 ) -> Iterator[Problem]:
-    statement = text(_PROBLEMS.format(table=table, which=which))
-    rows = connection.execute(statement, {"repository": repository, "branch": branch})
-    decided: dict[str, dict[str, Triage]] = {}
+    asked = {"repository": repository, "branch": branch}
+    # Names and times are few and looked up here: joins would repeat them on every row.
+    names = {
+        number: (name, branch)
+        for number, name, branch in connection.execute(
+            text(f"SELECT b.id, r.name, b.name FROM {_BRANCHES}"),  # noqa: S608
+            asked,
+        )
+    }
+    times = {
+        number: read(at)
+        for number, at in connection.execute(
+            text(
+                "SELECT id, started_at FROM run "  # noqa: S608
+                f"WHERE branch_id IN (SELECT b.id FROM {_BRANCHES})"
+            ),
+            asked,
+        )
+    }
+    decided = {
+        name: deciding.in_force(connection, name) for name in {name for name, _ in names.values()}
+    }
     linked, today = _links(connection), now().date()
-    for row in rows:
-        problem = decode(row[2])
-        problem.repository, problem.branch = row[0], row[1]
-        problem.epss, problem.baseline = row[3], row[4]
-        problem.first_seen, problem.last_seen = read(row[8]), read(row[9])
-        problem.fixed_at, problem.reopened_at = read_or_none(row[10]), read_or_none(row[11])
-        if row[0] not in decided:
-            decided[row[0]] = deciding.in_force(connection, row[0])
-        made = decided[row[0]]
+    statement = text(_PROBLEMS.format(table=table, branches=_BRANCHES))
+    for where, document, epss, baseline, first, last, fixed, reopened in connection.execute(
+        statement, asked
+    ):
+        problem = decode(document, details=details)
+        name, problem.branch = names[where]
+        problem.repository = name
+        problem.epss, problem.baseline = epss, baseline
+        problem.first_seen, problem.last_seen = times[first], times[last]
+        problem.fixed_at, problem.reopened_at = times.get(fixed), times.get(reopened)
+        made = decided[name]
         if made or filed:
-            names = {row[5], *problem.known_as, *linked.get((row[0], row[5]), ())}
-            said = [decisions.get(name) for name in names for decisions in (made, filed)]
+            known = {problem.identity, *problem.known_as}
+            known.update(linked.get((name, problem.identity), ()))
+            said = [decisions.get(one) for one in known for decisions in (made, filed)]
             problem.triage = _holding(deciding.newest(said), problem, today)
         yield problem
 

@@ -20,11 +20,6 @@ def read(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text)
 
 
-def read_or_none(text: str | None) -> datetime.datetime | None:
-    """The same, and None for nothing."""
-    return None if text is None else read(text)
-
-
 def now() -> datetime.datetime:
     """This moment, in UTC."""
     return datetime.datetime.now(datetime.UTC)

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 
 from secagg.errors import UsageError
 from secagg.finding import Kind, Severity
-from secagg.history import Problem, State, Triage
+from secagg.history import Problem, Snippet, Source, State, Step, Triage
+from secagg.report.compose import compose
 from secagg.report.filters import Filters, predicates, select
+from secagg.report.formats import LISTS, Format, written
 from secagg.report.grouping import GroupBy, sections
 from secagg.report.order import KEYS, ordered
 from secagg.report.query import Query, answer
+from secagg.report.source import Recorded
 from secagg.report.standing import ACTIVE, Standing, overdue, standing
 from secagg.report.when import days, moment
+from secagg.store.document import ELSEWHERE, decode, encode
 from tests.report.make import NOW, TODAY, problem, run, vulnerability
 from tests.report.strategies import made, problems, single_filters
 
@@ -66,6 +70,58 @@ def test_order_does_not_depend_on_the_order_given(
     assert sorted(first) == sorted(p.identity for p in given_problems)
 
 
+@given(
+    st.lists(problems, max_size=8, unique_by=lambda p: p.identity),
+    st.lists(st.sampled_from([*KEYS, "-due", "state"]), max_size=2),
+    st.integers(0, 9),
+)
+def test_the_first_few_in_order_are_those_of_the_whole_order(
+    given_problems: list[Problem], keys: list[str], limit: int
+) -> None:
+    whole = ordered(given_problems, keys, TODAY)
+    assert ordered(given_problems, keys, TODAY, limit=limit) == whole[:limit]
+
+
+# Lists are read without details: whatever is asked, they must not look at them.
+@given(
+    st.lists(problems, max_size=6, unique_by=lambda p: p.identity),
+    st.lists(single_filters, max_size=3),
+    st.sampled_from(sorted(LISTS)),
+    st.none() | st.sampled_from(GroupBy),
+)
+def test_lists_say_the_same_without_details(
+    given_problems: list[Problem],
+    wanted: list[dict[str, object]],
+    output_format: Format,
+    group_by: GroupBy | None,
+) -> None:
+    fields: dict[str, object] = {}
+    for single in wanted:
+        fields |= single
+    for one in given_problems:
+        one.sources = (Source(tool="trivy", rule_id="R", severity=Severity.LOW),)
+        one.steps = (Step(uri="a.py", line=1),)
+        one.snippet = Snippet(start_line=1, lines=("a",))
+        one.dependency_paths = (("app", "lodash"),)
+        one.references = one.related = ("r",)
+    without = [decode(encode(p), details=False) for p in given_problems]
+    for lean, whole in zip(without, given_problems, strict=True):
+        for name in ELSEWHERE:
+            setattr(lean, name, getattr(whole, name))
+    said = [
+        b"".join(
+            written(
+                compose(
+                    Recorded(some, [run()]), Query(filters=made(fields)), NOW, group_by=group_by
+                ),
+                output_format,
+            )
+        )
+        for some in (given_problems, without)
+    ]
+    assert said[0] == said[1]
+
+
 @given(st.lists(problems, max_size=6), st.sampled_from(GroupBy))
 def test_no_problem_is_lost_in_groups(given_problems: list[Problem], by: GroupBy) -> None:
     grouped = {id(p) for section in sections(given_problems, by) for p in section.problems}
@@ -77,7 +133,7 @@ def test_a_limit_cuts_rows_and_no_counts(given_problems: list[Problem], limit: i
     found = answer(Query(limit=limit), given_problems, TODAY)
     assert len(found.related) == len(given_problems)
     assert len(found.matching) == sum(standing(p, TODAY) in ACTIVE for p in given_problems)
-    assert found.rows == found.matching[: len(found.rows)]
+    assert found.rows == ordered(found.matching, (), TODAY)[:limit]
     assert len(found.rows) == min(
         len(found.matching), len(found.matching) if limit is None else limit
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from secagg.finding import Severity
 from secagg.history import Problem
 from secagg.report.upgrades import Upgrade, upgrades
 from secagg.report.versions import version_key
@@ -17,9 +20,24 @@ def _problems(*fixes: tuple[str, ...], **fields: object) -> list[Problem]:
     ]
 
 
+_vulnerabilities = st.builds(
+    vulnerability,
+    package=st.sampled_from(["lodash", "django", "a"]),
+    package_type=st.sampled_from(["npm", "pypi", None]),
+    uri=st.sampled_from(["web/package-lock.json", "b.lock"]),
+    severity=st.sampled_from(Severity),
+    fixed_versions=st.sampled_from([(), ("4.17.5",), ("4.17.5", "5.0.1"), ("1.0",)]),
+)
+
+
 def _best(problems: list[Problem]) -> Upgrade:
     (found,) = upgrades(problems)
     return found
+
+
+@given(st.lists(_vulnerabilities, max_size=14), st.integers(0, 6))
+def test_the_first_few_are_those_of_all(problems: list[Problem], limit: int) -> None:
+    assert upgrades(problems, limit) == upgrades(problems)[:limit]
 
 
 def test_the_lowest_version_that_closes_the_most() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from secagg.config import Config
 from secagg.pipeline.gate import plain_gate
+from secagg.pipeline.origin import Origin
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.record import Origin, record_outcome
+from secagg.pipeline.record import record_outcome
 from tests.canaries import canaries, reports, survivors
 
 

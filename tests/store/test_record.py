@@ -13,18 +13,11 @@ from secagg.history import Step
 from secagg.merge import MergedSet
 from secagg.parsing import Gap, ParsedReport, Problem
 from secagg.pipeline.gate import plain_gate
+from secagg.pipeline.origin import Origin, open_store_of, origin_of
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.problems import problem_of
-from secagg.pipeline.record import (
-    Origin,
-    complete_tools,
-    first_seen,
-    open_store_of,
-    origin_of,
-    record_outcome,
-    run_record,
-)
+from secagg.pipeline.record import complete_tools, first_seen, record_outcome, run_record
 from secagg.policy import Decision, Verdict
 from secagg.scanners.base import Status, ToolRun
 

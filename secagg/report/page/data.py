@@ -23,9 +23,7 @@ _RUNS_SHOWN = 120
 def page_data(report: Report) -> dict[str, Any]:
     """Plain values for :func:`secagg.report.page.html.page`. Problems come worst first."""
     chosen = report.answer.related if report.every_state else report.answer.matching
-    problems = ordered(chosen, (), report.today)
-    if report.limit is not None:
-        problems = problems[: report.limit]
+    problems = ordered(chosen, (), report.today, limit=report.limit)
     return {
         "generated_at": rfc3339(report.now),
         "today": report.today.isoformat(),

@@ -1,0 +1,93 @@
+"""``secagg report`` on many problems: ``python -m bench.report [--rounds 5] [--size 100000]``.
+
+Three programs in turn: the version, the question to the store by itself, and the whole report as
+a terminal shows it (100 rows). What the report costs beyond its question is what it takes to
+start, to lay the table out and to write it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.measure import Figure, process
+from bench.store import make_problems
+from secagg.history import RunRecord, ToolRunRecord
+from secagg.store import open_store
+
+_REPOSITORY, _BRANCH = "acme/shop", "main"
+
+# Reading, filtering, ordering and counting, with what has to be loaded for it.
+_QUESTION = f"""
+import datetime, gc, sys
+gc.disable()
+from secagg.report.compose import compose
+from secagg.report.query import Query
+from secagg.report.source import Recorded
+from secagg.store import open_store
+with open_store(sys.argv[1], create=False) as store:
+    problems = list(store.problems({_REPOSITORY!r}, {_BRANCH!r}, details=False))
+    known = Recorded(problems, store.runs({_REPOSITORY!r}, {_BRANCH!r}, limit=400))
+made = compose(known, Query(limit=100), datetime.datetime.now(datetime.UTC))
+assert len(made.answer.matching) == int(sys.argv[2])
+"""
+
+
+def _stored(path: Path, size: int) -> None:
+    tool = ToolRunRecord(tool="trivy", component=".", status="complete")
+    run = RunRecord(
+        key="run",
+        repository=_REPOSITORY,
+        branch=_BRANCH,
+        commit=None,
+        started_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        verdict="pass",
+        policy="default",
+        tools=(tool,),
+    )
+    with open_store(path) as store:
+        store.record(run, make_problems(size), [("trivy", "."), ("snyk", ".")])
+
+
+def figures(rounds: int, size: int) -> Iterator[Figure]:
+    """The report, and what it costs beyond its question, against the ends of the scale."""
+    secagg = [sys.executable, "-m", "secagg"]
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "secagg.db"
+        _stored(path, size)
+        asked = [*("--repo", _REPOSITORY), *("--branch", _BRANCH), *("--limit", "100")]
+        programs = (
+            [*secagg, "--version"],
+            [*secagg, "report", "--help"],
+            [sys.executable, "-c", _QUESTION, str(path), str(size)],
+            [*secagg, "report", "--root", place, "--store", str(path), *asked],
+        )
+        timed = [[process(argv)[0] for argv in programs] for _ in range(rounds + 1)][1:]
+    beyond = f"first table of {size:,} problems beyond its question"
+    named = f"first table of {size:,} problems"
+    yield Figure.of(named, "its question", [whole / asked for _, _, asked, whole in timed])
+    for number, name in enumerate(("secagg --version", "secagg report --help")):
+        yield Figure.of(beyond, name, [(t[3] - t[2]) / t[number] for t in timed])
+    for number, name in ((2, "the question"), (3, named)):
+        yield Figure.of(name, "secagg --version", [t[number] / t[0] for t in timed])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="bench.report", description="Measure the report.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--size", type=int, default=100_000)
+    chosen = parser.parse_args()
+    for figure in figures(chosen.rounds, chosen.size):
+        sys.stdout.write(
+            f"{figure.name} against {figure.against}: {figure.median:.2f} "
+            f"({figure.least:.2f} to {figure.most:.2f}, {figure.rounds} rounds)\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
