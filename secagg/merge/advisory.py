@@ -49,6 +49,11 @@ class Advisories(dict[str, Advisory]):
         return min(map(self.__getitem__, aliases))
 
 
+def plain_rank(text: str) -> int | None:
+    """The rank of an id whose database is written plainly; None where it takes :func:`advisory`."""
+    return _RANKS.get(text.partition("-")[0])
+
+
 def advisory(text: str) -> Advisory:
     """Read an id: case and space do not matter.
 

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from secagg.finding import Finding
-from secagg.merge.groups import Group, Reason
+from secagg.merge.groups import Group, Reasons
 from secagg.merge.representative import Preference
 
 _BY_RULE: Callable[[Finding], Any] = attrgetter("tool", "rule_id")
@@ -23,17 +23,13 @@ class Outcome:
 
     def single(self, identity: str, finding: Finding) -> Group:
         """A group of one."""
-        group = Group(identity=identity, members=(finding,), preference=self._preference)
+        group = Group(identity, (finding,), (), self._preference)
         self.groups.append(group)
         return group
 
-    def group(
-        self, identity: str, members: Sequence[Finding], reasons: Sequence[Reason] = ()
-    ) -> Group:
+    def group(self, identity: str, members: Sequence[Finding], reasons: Reasons = ()) -> Group:
         """A group of ``members``, to whose order ``reasons`` refer (see :func:`in_order`)."""
-        group = Group(
-            identity=identity, members=members, reasons=reasons, preference=self._preference
-        )
+        group = Group(identity, members, reasons, self._preference)
         self.groups.append(group)
         return group
 

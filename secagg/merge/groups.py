@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from secagg.finding import Finding, Severity
@@ -22,6 +22,15 @@ class Reason:
     members: tuple[int, ...]
 
 
+# Few groups are ever explained, so most hold what makes their reasons when they are asked for.
+Reasons = Sequence[Reason] | Callable[[], Sequence[Reason]]
+
+
+def joined(rule: str, key: str, count: int) -> tuple[Reason]:
+    """The one reason of a group in which ``key`` joins all ``count`` members."""
+    return (Reason(rule=rule, key=key, members=tuple(range(count))),)
+
+
 @dataclass(slots=True, kw_only=True)
 class NearMiss:
     """Another group that was close and kept apart, and why."""
@@ -36,34 +45,34 @@ class Group:
     ``identity`` is stable over time and does not depend on which tools ran (``secagg/v1``).
     ``representative`` is a finding that carries the chosen severity, fix and description; it
     is one of ``members`` or a copy of one with better values from the others. It is chosen
-    by ``preference`` when it is first asked for.
+    by ``preference`` when it is first asked for, and so are ``reasons`` where they were
+    given as what makes them.
     ``related`` are identities of groups that are linked and not merged.
     """
 
     __slots__ = (
         "_preference",
+        "_reasons",
         "_representative",
         "identity",
         "members",
         "near_misses",
-        "reasons",
         "related",
     )
 
     def __init__(
         self,
-        *,
         identity: str,
         members: Sequence[Finding],
+        reasons: Reasons = (),
+        preference: Preference = DEFAULT,
         representative: Finding | None = None,
-        reasons: Sequence[Reason] = (),
         related: Sequence[str] = (),
         near_misses: Sequence[NearMiss] = (),
-        preference: Preference = DEFAULT,
     ) -> None:
         self.identity = identity
         self.members = members
-        self.reasons = reasons
+        self._reasons = reasons
         self.related = related
         self.near_misses = near_misses
         self._representative = representative
@@ -79,6 +88,13 @@ class Group:
     @representative.setter
     def representative(self, finding: Finding) -> None:
         self._representative = finding
+
+    @property
+    def reasons(self) -> Sequence[Reason]:
+        reasons = self._reasons
+        if callable(reasons):
+            reasons = self._reasons = reasons()
+        return reasons
 
     def _values(self) -> tuple[object, ...]:
         named = (self.identity, self.representative, list(self.members), list(self.reasons))
