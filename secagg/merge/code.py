@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.collect import Outcome, in_order
-from secagg.merge.groups import Group
+from secagg.merge.groups import Group, Reason, Reasons, joined
 from secagg.merge.identity import identity_of
 from secagg.merge.matching import Matching, runs
-from secagg.merge.spot import Spot, link_neighbours, match_places, reasons_of, region
+from secagg.merge.neighbours import link_neighbours
+from secagg.merge.sameplace import Alike, match_places, match_two, own_reasons, reasons_of
+from secagg.merge.spot import Spot, islands, order_of, region
 from secagg.merge.weakness import curated, main_weakness, parents, weaknesses
 
 PARENT = "parent-weakness"
+
+# Spots that are one problem, the weaknesses it can be, and why they are one.
+Problem = tuple[Sequence[Spot], frozenset[str], Reasons]
 
 
 def join_code(findings: Iterable[Finding], out: Outcome) -> None:
@@ -42,35 +48,66 @@ def join_code(findings: Iterable[Finding], out: Outcome) -> None:
 
 
 def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
-    spots = _spots(in_order(held))
-    matching = match_places(spots)
-    _match_parents(spots, matching)
-    named: dict[tuple[str, str], list[list[int]]] = {}
-    for nodes in matching.sets():
-        first = spots[nodes[0]]
-        name = main_weakness(matching.labels(nodes[0])) or _rule_name(first.finding)
-        here = (f for n in nodes if spots[n].first == first.first for f in spots[n].members)
-        context = next(filter(None, map(_context, here)), "")
-        named.setdefault((name, context), []).append(nodes)
-    placed: list[tuple[Group, int, int]] = []
-    about: dict[str, frozenset[str]] = {}
-    for (name, context), alike in named.items():
-        for number, nodes in enumerate(alike):
-            ordinal = (str(number + 1),) if number else ()
+    numbers: dict[tuple[str, str], int] = {}
+    for island in islands(_spots(held)):
+        problems = _problems(island)
+        placed: list[tuple[Group, int, int]] = []
+        about: dict[str, frozenset[str]] = {}
+        for spots, labels, reasons in problems:
+            first = spots[0]
+            name = main_weakness(labels) or _rule_name(first.finding)
+            context = _context_of(spots)
+            number = numbers[name, context] = numbers.get((name, context), 0) + 1
+            # Equal lines of a file are told apart by their order.
+            ordinal = (str(number),) if number > 1 else ()
             identity = identity_of(Kind.CODE, name, place, context, *ordinal)
-            members = [f for node in nodes for f in spots[node].members]
-            group = out.group(identity, members, reasons_of(spots, nodes, matching))
-            if spots[nodes[0]].first:
-                last = max(spots[node].last for node in nodes)
-                placed.append((group, spots[nodes[0]].first, last))
-                about[identity] = matching.labels(nodes[0])
-    if len(placed) > 1:
-        link_neighbours(placed, about)
+            members = [finding for spot in spots for finding in spot.members]
+            group = out.group(identity, members, reasons)
+            if len(problems) > 1:
+                placed.append((group, first.first, max(spot.last for spot in spots)))
+                about[identity] = labels
+        if placed:
+            link_neighbours(placed, about)
 
 
-def _spots(held: Sequence[Finding]) -> list[Spot]:
+def _problems(island: Sequence[Spot]) -> list[Problem]:
+    """What the spots of an island come down to: each time some of them, and why they are one."""
+    if len(island) == 2:
+        alike = match_two(*island)
+        if alike is not None and len(island[0].members) == len(island[1].members) == 1:
+            return [(island, alike.labels, partial(_reasons, alike))]
+    if len({spot.tool for spot in island}) == 1:
+        return [([spot], spot.labels, own_reasons(spot)) for spot in island]
+    matching = match_places(island)
+    _match_parents(island, matching)
+    return [
+        (
+            [island[node] for node in nodes],
+            matching.labels(nodes[0]),
+            reasons_of(island, nodes, matching),
+        )
+        for nodes in matching.sets()
+    ]
+
+
+def _reasons(alike: Alike) -> Sequence[Reason]:
+    return joined(alike.rule, f"{alike.label} at {alike.line}", 2)
+
+
+def _context_of(spots: Sequence[Spot]) -> str:
+    """The context of the first line on which the spots lie."""
+    first = spots[0].first
+    here = (f for spot in spots if spot.first == first for f in spot.members)
+    return next(filter(None, map(_context, here)), "")
+
+
+def _spots(held: list[Finding]) -> list[Spot]:
+    """The spots of a file's findings, in the order of their places."""
+    alone = {order_of(finding): finding for finding in held}
+    if len(alone) == len(held):
+        return [Spot(alone[order], weaknesses(alone[order])) for order in sorted(alone)]
     spots: dict[tuple[object, ...], Spot] = {}
-    for finding in held:
+    for finding in in_order(held):
         place = finding.location
         key: tuple[object, ...] = (finding.tool, finding.rule_id, region(place))
         if place.start_line is None:

@@ -12,7 +12,9 @@ from secagg.merge.collect import Outcome, in_order
 from secagg.merge.groups import Group
 from secagg.merge.identity import identity_of
 from secagg.merge.matching import Matching
-from secagg.merge.spot import WHOLE_FILE, Spot, link_neighbours, match_places, reasons_of, region
+from secagg.merge.neighbours import link_neighbours
+from secagg.merge.sameplace import match_places, reasons_of
+from secagg.merge.spot import WHOLE_FILE, Spot, region
 
 RESOURCE = "same-check-same-resource"
 FILE = "same-check-whole-file"
