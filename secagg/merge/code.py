@@ -10,18 +10,15 @@ from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.collect import Outcome, in_order
-from secagg.merge.groups import Group, Reason, Reasons, joined
+from secagg.merge.groups import Reason, joined
 from secagg.merge.identity import identity_of
 from secagg.merge.matching import Matching, runs
-from secagg.merge.neighbours import link_neighbours
-from secagg.merge.sameplace import Alike, match_places, match_two, own_reasons, reasons_of
+from secagg.merge.neighbours import Placed, link_neighbours
+from secagg.merge.sameplace import Alike, Problem, match_places, match_two, own_reasons, problems_of
 from secagg.merge.spot import Spot, islands, order_of, region
 from secagg.merge.weakness import curated, main_weakness, parents, weaknesses
 
 PARENT = "parent-weakness"
-
-# Spots that are one problem, the weaknesses it can be, and why they are one.
-Problem = tuple[Sequence[Spot], frozenset[str], Reasons]
 
 
 def join_code(findings: Iterable[Finding], out: Outcome) -> None:
@@ -51,8 +48,7 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
     numbers: dict[tuple[str, str], int] = {}
     for island in islands(_spots(held)):
         problems = _problems(island)
-        placed: list[tuple[Group, int, int]] = []
-        about: dict[str, frozenset[str]] = {}
+        placed: list[Placed] = []
         for spots, labels, reasons in problems:
             first = spots[0]
             name = main_weakness(labels) or _rule_name(first.finding)
@@ -64,30 +60,42 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
             members = [finding for spot in spots for finding in spot.members]
             group = out.group(identity, members, reasons)
             if len(problems) > 1:
-                placed.append((group, first.first, max(spot.last for spot in spots)))
-                about[identity] = labels
+                last = max([spot.last for spot in spots])
+                placed.append((first.first, last, identity, group, labels))
         if placed:
-            link_neighbours(placed, about)
+            link_neighbours(placed)
 
 
 def _problems(island: Sequence[Spot]) -> list[Problem]:
-    """What the spots of an island come down to: each time some of them, and why they are one."""
-    if len(island) == 2:
-        alike = match_two(*island)
-        if alike is not None and len(island[0].members) == len(island[1].members) == 1:
-            return [(island, alike.labels, partial(_reasons, alike))]
-    if len({spot.tool for spot in island}) == 1:
-        return [([spot], spot.labels, own_reasons(spot)) for spot in island]
-    matching = match_places(island)
-    _match_parents(island, matching)
-    return [
-        (
-            [island[node] for node in nodes],
-            matching.labels(nodes[0]),
-            reasons_of(island, nodes, matching),
-        )
-        for nodes in matching.sets()
-    ]
+    """What the spots of an island come down to."""
+    return [problem for spots in _by_weakness(island) for problem in _match(spots)]
+
+
+def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
+    """The spots of an island apart, where their weaknesses have nothing to do with each other."""
+    if len(island) == 1:
+        return (island,)
+    alike: dict[frozenset[str], list[Spot]] = {}
+    for spot in island:
+        alike.setdefault(spot.labels, []).append(spot)
+    if len(alike) == 1:
+        return (island,)
+    known = [label for labels in alike for label in labels]
+    above = {parent for label in known for parent in parents(label)}
+    apart = len(set(known)) == len(known) and above.isdisjoint(known)
+    return alike.values() if apart else (island,)
+
+
+def _match(spots: Sequence[Spot]) -> Iterable[Problem]:
+    if len(spots) == 2:
+        alike = match_two(*spots)
+        if alike is not None and len(spots[0].members) == len(spots[1].members) == 1:
+            return ((spots, alike.labels, partial(_reasons, alike)),)
+    if len(spots) == 1 or len({spot.tool for spot in spots}) == 1:
+        return [([spot], spot.labels, own_reasons(spot)) for spot in spots]
+    matching = match_places(spots)
+    _match_parents(spots, matching)
+    return problems_of(spots, matching)
 
 
 def _reasons(alike: Alike) -> Sequence[Reason]:

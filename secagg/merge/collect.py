@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter
-from typing import Any
+from collections.abc import Sequence
 
 from secagg.finding import Finding
 from secagg.merge.groups import Group, Reasons
 from secagg.merge.representative import Preference
-
-_BY_RULE: Callable[[Finding], Any] = attrgetter("tool", "rule_id")
 
 
 class Outcome:
@@ -42,15 +38,13 @@ def in_order(findings: list[Finding]) -> list[Finding]:
             return findings if one.tool < other.tool else [other, one]
     if len(findings) < 2:
         return findings
-    for key in (_BY_RULE, _by_place):
-        if len({key(finding) for finding in findings}) == len(findings):
-            return sorted(findings, key=key)
+    placed = {
+        (f.tool, f.rule_id, (at := f.location).start_line or 0, at.commit or ""): f
+        for f in findings
+    }
+    if len(placed) == len(findings):
+        return [placed[key] for key in sorted(placed)]
     return sorted(findings, key=_everything)
-
-
-def _by_place(finding: Finding) -> tuple[str, str, int, str]:
-    place = finding.location
-    return finding.tool, finding.rule_id, place.start_line or 0, place.commit or ""
 
 
 def _everything(finding: Finding) -> tuple[object, ...]:

@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from secagg.merge.groups import Group, NearMiss
 
 # So many following neighbours of a group are looked at to link what is nearby.
 _NEIGHBOURS = 4
 
+# First and last line of a group, its identity, the group, and what it is about.
+Placed = tuple[int, int, str, Group, frozenset[str]]
 
-def link_neighbours(
-    groups: Sequence[tuple[Group, int, int]], same: Mapping[str, frozenset[str]]
-) -> None:
-    """Link groups (with first and last line) of one file that overlap.
 
-    ``same`` gives what each group (by identity) is about: those that share something were
-    near misses, the others are related. A group is linked to a few neighbours only, however
-    many there are.
+def link_neighbours(groups: Sequence[Placed]) -> None:
+    """Link groups of one file that overlap.
+
+    Those that are about the same were near misses, the others are related. A group is linked
+    to a few neighbours only, however many there are.
     """
-    related: dict[str, list[str]] = {}
-    near: dict[str, list[NearMiss]] = {}
-    for one, other in _overlapping(groups):
-        shared = same[one.identity] & same[other.identity]
+    for (_, _, identity, one, about), (_, _, other_identity, other, other_about) in _overlapping(
+        groups
+    ):
+        shared = about & other_about
         if not shared:
-            related.setdefault(one.identity, []).append(other.identity)
-            related.setdefault(other.identity, []).append(one.identity)
+            one.related = (*one.related, other_identity)
+            other.related = (*other.related, identity)
             continue
         why = _why(one, other, min(shared))
-        near.setdefault(one.identity, []).append(NearMiss(identity=other.identity, why=why))
-        near.setdefault(other.identity, []).append(NearMiss(identity=one.identity, why=why))
-    for group, _, _ in groups:
-        if group.identity in related:
-            group.related = (*group.related, *related[group.identity])
-        if group.identity in near:
-            group.near_misses = (*group.near_misses, *near[group.identity])
+        one.near_misses = (*one.near_misses, NearMiss(identity=other_identity, why=why))
+        other.near_misses = (*other.near_misses, NearMiss(identity=identity, why=why))
 
 
-def _overlapping(groups: Sequence[tuple[Group, int, int]]) -> Iterator[tuple[Group, Group]]:
-    ordered = sorted(groups, key=lambda item: (item[1], item[2], item[0].identity))
-    for at, (group, _, last) in enumerate(ordered):
-        for other, first, _ in ordered[at + 1 : at + 1 + _NEIGHBOURS]:
-            if first > last:
+def _overlapping(groups: Sequence[Placed]) -> Iterator[tuple[Placed, Placed]]:
+    ordered = sorted(groups)
+    for at, one in enumerate(ordered):
+        for other in ordered[at + 1 : at + 1 + _NEIGHBOURS]:
+            if other[0] > one[1]:
                 break
-            yield group, other
+            yield one, other
 
 
 def _why(one: Group, other: Group, label: str) -> str:

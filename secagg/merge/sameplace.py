@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from secagg.merge.groups import Reason
+from secagg.merge.groups import Reason, Reasons
 from secagg.merge.matching import Matching, runs
 from secagg.merge.spot import WHOLE_FILE, Spot
 
@@ -16,6 +16,10 @@ SAME_LINES = "overlapping-lines"
 
 # Small regions are matched before the large ones that would run several together.
 _HEIGHTS = (3, 10, 40, WHOLE_FILE)
+
+
+# Spots that are one problem, what it can be about, and why they are one.
+Problem = tuple[Sequence[Spot], frozenset[str], Reasons]
 
 
 class Alike(NamedTuple):
@@ -115,6 +119,18 @@ def _by_line(spots: Sequence[Spot], nodes: Iterable[int]) -> dict[int, list[int]
     for node in nodes:
         found.setdefault(spots[node].first, []).append(node)
     return found
+
+
+def problems_of(spots: Sequence[Spot], matching: Matching) -> list[Problem]:
+    """What ``spots`` come down to, once they are matched."""
+    return [
+        (
+            [spots[node] for node in nodes],
+            matching.labels(nodes[0]),
+            reasons_of(spots, nodes, matching),
+        )
+        for nodes in matching.sets()
+    ]
 
 
 def reasons_of(spots: Sequence[Spot], nodes: Sequence[int], matching: Matching) -> list[Reason]:
