@@ -9,6 +9,7 @@ from secagg.context import message_context
 from secagg.finding import Finding
 from secagg.merge.package import goes_by_purl, key_of_name, package_key
 from secagg.merge.place import manifest_place, package_place
+from secagg.merge.plain import Entry, plain_name
 
 
 class _Names(dict[str, str]):
@@ -38,28 +39,32 @@ class _Manifests(dict[str, str]):
         return place
 
 
-def buckets(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:
-    """``findings`` by the key of their place and that of their package."""
+def buckets(findings: Iterable[Finding]) -> dict[tuple[str, str], list[Entry]]:
+    """``findings`` by the key of their place and that of their package.
+
+    All that most of them will be asked for is read here, in one go: coming back to each
+    finding later, in another order, takes longer than the reading.
+    """
     ecosystems, manifests = _Ecosystems(), _Manifests()
     elsewhere: dict[tuple[str | None, ...], str] = {}
-    found: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    found: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for finding in findings:
-        package, location = finding.package, finding.location
+        package, location, known = finding.package, finding.location, finding.vulnerability
         if package is None:
             # What a tool says is all that tells its packages apart.
-            kind, name = "", "?" + message_context(finding.message or finding.title)
+            kind, version = "", None
+            key = "?" + message_context(finding.message or finding.title)
         else:
-            kind = package.type
+            kind, version = package.type, package.version
             names = ecosystems[kind]
-            name = package_key(package) if names is None else names[package.name]
+            key = package_key(package) if names is None else names[package.name]
         uri = location.uri
-        if uri is None or location.image is not None:
-            where = (location.image, uri, location.logical, kind)
-            known = elsewhere.get(where)
-            if known is None:
-                known = elsewhere[where] = package_place(location, kind)
-            place = known
-        else:
+        if uri is not None and location.image is None:
             place = manifests[uri]
-        found[place, name].append(finding)
+        else:
+            where = (location.image, uri, location.logical, kind)
+            place = elsewhere.get(where) or package_place(location, kind)
+            elsewhere[where] = place
+        name = None if known is None else plain_name(known.aliases)
+        found[place, key].append((name, version, finding))
     return found

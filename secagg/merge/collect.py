@@ -39,17 +39,19 @@ def in_order(findings: list[Finding]) -> list[Finding]:
     if len(findings) < 2:
         return findings
     placed = {
-        (f.tool, f.rule_id, (at := f.location).start_line or 0, at.commit or ""): f
+        (f.tool, f.rule_id, (place := f.location).start_line or 0, place.commit or ""): f
         for f in findings
     }
     if len(placed) == len(findings):
         return [placed[key] for key in sorted(placed)]
-    return sorted(findings, key=_everything)
+    at: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        at.setdefault(_where(finding), []).append(finding)
+    return [f for where in sorted(at) for f in _by_words(at[where])]
 
 
-def _everything(finding: Finding) -> tuple[object, ...]:
-    place, package, check = finding.location, finding.package, finding.misconfiguration
-    secret = finding.secret
+def _where(finding: Finding) -> tuple[object, ...]:
+    place = finding.location
     return (
         finding.tool,
         finding.rule_id,
@@ -62,6 +64,16 @@ def _everything(finding: Finding) -> tuple[object, ...]:
         place.image or "",
         place.layer or "",
         place.logical or "",
+    )
+
+
+def _by_words(findings: list[Finding]) -> list[Finding]:
+    return findings if len(findings) == 1 else sorted(findings, key=_words)
+
+
+def _words(finding: Finding) -> tuple[object, ...]:
+    package, check, secret = finding.package, finding.misconfiguration, finding.secret
+    return (
         "" if package is None else f"{package.type}/{package.name}@{package.version}",
         "" if check is None else f"{check.resource} {check.checks}",
         "" if secret is None else f"{secret.id}{secret.detector}{secret.decoder}{secret.verified}",

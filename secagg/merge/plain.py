@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secagg.finding import Finding
-from secagg.merge.advisory import plain_rank
+from secagg.merge.advisory import RANKS
 from secagg.merge.package import version_key
-from secagg.merge.part import Part
+from secagg.merge.part import Part, aliases_of
 from secagg.merge.sets import components
+
+# What a vulnerability plainly goes by (None if that is not plain), and its package's version.
+Entry = tuple[str | None, str | None, Finding]
 
 
 def plain_name(aliases: Sequence[str]) -> str | None:
@@ -22,49 +25,51 @@ def plain_name(aliases: Sequence[str]) -> str | None:
     None where it takes reading them: several ids of the best database, a distribution's own
     id, a notice, an unusual spelling.
     """
-    best, best_rank = "", None
+    best, best_rank = "", len(RANKS)
     for text in aliases:
-        rank = plain_rank(text)
+        rank = RANKS.get(text.partition("-")[0])
         if rank is None or rank == best_rank:
             return None
-        if best_rank is None or rank < best_rank:
+        if rank < best_rank:
             best, best_rank = text, rank
     return best.strip().upper() or None
 
 
-def name_of(finding: Finding) -> str | None:
-    """The plain name of a vulnerability."""
-    known = finding.vulnerability
-    return None if known is None else plain_name(known.aliases)
-
-
-def plain_parts(held: Sequence[Finding]) -> list[Part] | None:
+def plain_parts(held: Sequence[Entry]) -> list[Part] | None:
     """The parts of a bucket, each with its members in order, or None if it is not plain."""
-    versions = versions_of(held)
-    names: list[str] = []
-    keys = []
-    for finding, version in zip(held, versions, strict=True):
-        known = finding.vulnerability
-        name = None if known is None else plain_name(known.aliases)
-        if known is None or name is None:
+    package = held[0][2].package
+    versions: dict[str, dict[str, list[Finding]]] = {}
+    for name, version, finding in held:
+        if name is None:
             return None
-        names.append(name)
-        keys.append([(version, alias.strip().upper()) for alias in known.aliases])
+        # Where one tool knows no package, none does.
+        known = version_key(package.type, version) if package is not None else ""
+        versions.setdefault(known, {}).setdefault(name, []).append(finding)
     parts = []
-    for indices in components(keys):
-        name = plain_name(list({names[index] for index in indices}))
-        members = {(held[i].tool, held[i].rule_id): held[i] for i in indices}
-        # What a rule says twice has no order by rule.
-        if name is None or len(members) < len(indices):
+    for version, named in versions.items():
+        joined = named if len(named) == 1 else _join_names(named)
+        if joined is None:
             return None
-        in_order = [members[rule] for rule in sorted(members)]
-        parts.append(Part(versions[indices[0]], in_order, [], name))
+        for name, findings in joined.items():
+            members = {(finding.tool, finding.rule_id): finding for finding in findings}
+            # What a rule says twice has no order by rule.
+            if len(members) < len(findings):
+                return None
+            parts.append(Part(version, [members[rule] for rule in sorted(members)], [], name))
     return parts
 
 
-def versions_of(held: Sequence[Finding]) -> list[str]:
-    """The version of each finding's package, as all tools would write it."""
-    first = held[0].package
-    if first is None:
-        return [""] * len(held)
-    return [version_key(first.type, f.package.version if f.package else None) for f in held]
+def _join_names(named: dict[str, list[Finding]]) -> dict[str, list[Finding]] | None:
+    """Join findings of several names that share ids; None if it is not plain which name lasts."""
+    aliases = [
+        [alias.strip().upper() for finding in findings for alias in aliases_of(finding)]
+        for findings in named.values()
+    ]
+    names = list(named)
+    joined = {}
+    for indices in components(aliases):
+        name = plain_name([names[index] for index in indices])
+        if name is None:
+            return None
+        joined[name] = [finding for index in indices for finding in named[names[index]]]
+    return joined
