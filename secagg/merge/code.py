@@ -105,8 +105,13 @@ def _reasons(alike: Alike) -> Sequence[Reason]:
 def _context_of(spots: Sequence[Spot]) -> str:
     """The context of the first line on which the spots lie."""
     first = spots[0].first
-    here = (f for spot in spots if spot.first == first for f in spot.members)
-    return next(filter(None, map(_context, here)), "")
+    for spot in spots:
+        if spot.first == first:
+            for finding in spot.members:
+                context = _context(finding)
+                if context:
+                    return context
+    return ""
 
 
 def _spots(held: list[Finding]) -> list[Spot]:

@@ -44,7 +44,8 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
     for spots, labels, reasons in _problems(_spots(held)):
         members = [finding for spot in spots for finding in spot.members]
         first = spots[0].first
-        resource = min(filter(None, map(_resource, members)), default="")
+        named = [resource for finding in members if (resource := _resource(finding))]
+        resource = min(named) if named else ""
         context = _context(members, first, resource)
         check = main_check(labels)
         key = (check, resource, context)
@@ -90,7 +91,8 @@ def _context(findings: Sequence[Finding], first: int, resource: str) -> str:
     """The hash of the line that tells one place from another where no resource does."""
     if resource or first <= 1:
         return ""
-    return min((f.line_hash for f in findings if f.line_hash), default="")
+    hashes = [finding.line_hash for finding in findings if finding.line_hash]
+    return min(hashes) if hashes else ""
 
 
 def _spots(held: list[Finding]) -> list[Spot]:

@@ -19,9 +19,9 @@ def link_neighbours(groups: Sequence[Placed]) -> None:
     Those that are about the same were near misses, the others are related. A group is linked
     to a few neighbours only, however many there are.
     """
-    for (_, _, identity, one, about), (_, _, other_identity, other, other_about) in _overlapping(
-        groups
-    ):
+    for one_placed, other_placed in _overlapping(groups):
+        _, _, identity, one, about = one_placed
+        _, _, other_identity, other, other_about = other_placed
         shared = about & other_about
         if not shared:
             one.related = (*one.related, other_identity)

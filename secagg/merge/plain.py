@@ -32,7 +32,8 @@ def plain_name(aliases: Sequence[str]) -> str | None:
             return None
         if rank < best_rank:
             best, best_rank = text, rank
-    return best.strip().upper() or None
+    name = best.strip()
+    return name if name.isupper() else name.upper() or None
 
 
 def plain_parts(held: Sequence[Entry]) -> list[Part] | None:
