@@ -79,7 +79,7 @@ def _words(finding: Finding) -> tuple[object, ...]:
         "" if secret is None else f"{secret.id}{secret.detector}{secret.decoder}{secret.verified}",
         finding.title,
         finding.message,
-        finding.severity.value,
+        finding.severity,
         finding.severity_known,
         finding.score or 0.0,
         finding.license or "",

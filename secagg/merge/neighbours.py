@@ -19,16 +19,13 @@ def link_neighbours(groups: Sequence[Placed]) -> None:
     Those that are about the same were near misses, the others are related. A group is linked
     to a few neighbours only, however many there are.
     """
-    for one_placed, other_placed in _overlapping(groups):
-        _, _, identity, one, about = one_placed
-        _, _, other_identity, other, other_about = other_placed
-        shared = about & other_about
-        if not shared:
-            one.related = (*one.related, other_identity)
+    for (_, _, identity, one, about), (_, _, named, other, compared) in _overlapping(groups):
+        if about.isdisjoint(compared):
+            one.related = (*one.related, named)
             other.related = (*other.related, identity)
             continue
-        why = _why(one, other, min(shared))
-        one.near_misses = (*one.near_misses, NearMiss(identity=other_identity, why=why))
+        why = _why(one, other, min(about & compared))
+        one.near_misses = (*one.near_misses, NearMiss(identity=named, why=why))
         other.near_misses = (*other.near_misses, NearMiss(identity=identity, why=why))
 
 

@@ -120,7 +120,8 @@ def _join_masked(
                 joined.setdefault(owner, []).append(sighting)
             else:
                 left.append((sighting, contenders))
-        _emit_masked(place, left, out)
+        if left:
+            _emit_masked(place, left, out)
     return joined
 
 
