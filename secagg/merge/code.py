@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
+from operator import attrgetter
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
@@ -99,7 +100,7 @@ def _match(spots: Sequence[Spot]) -> Iterable[Problem]:
 
 
 def _reasons(alike: Alike) -> Sequence[Reason]:
-    return joined(alike.rule, f"{alike.label} at {alike.line}", 2)
+    return joined(alike.rule, alike.key, 2)
 
 
 def _context_of(spots: Sequence[Spot]) -> str:
@@ -118,7 +119,7 @@ def _spots(held: list[Finding]) -> list[Spot]:
     """The spots of a file's findings, in the order of their places."""
     alone = {order_of(finding): finding for finding in held}
     if len(alone) == len(held):
-        return [Spot(alone[order], weaknesses(alone[order])) for order in sorted(alone)]
+        return [Spot(alone[order], weaknesses(alone[order]), order) for order in sorted(alone)]
     spots: dict[tuple[object, ...], Spot] = {}
     for finding in in_order(held):
         place = finding.location
@@ -128,10 +129,10 @@ def _spots(held: list[Finding]) -> list[Spot]:
             key = (*key, place.logical, message_context(finding.message))
         spot = spots.get(key)
         if spot is None:
-            spots[key] = Spot(finding, weaknesses(finding))
+            spots[key] = Spot(finding, weaknesses(finding), order_of(finding))
         else:
             spot.members.append(finding)
-    return sorted(spots.values(), key=Spot.order)
+    return sorted(spots.values(), key=attrgetter("order"))
 
 
 def _match_parents(spots: Sequence[Spot], matching: Matching) -> None:

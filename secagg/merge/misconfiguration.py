@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
@@ -101,7 +102,7 @@ def _spots(held: list[Finding]) -> list[Spot]:
     # Rules of two names can make one check.
     checks = {(own_checks(finding), order[:4]) for order, finding in alone.items()}
     if len(checks) == len(held):
-        return [Spot(alone[order], checks_of(alone[order])) for order in sorted(alone)]
+        return [Spot(alone[order], checks_of(alone[order]), order) for order in sorted(alone)]
     spots: dict[tuple[object, ...], Spot] = {}
     for finding in in_order(held):
         resource = _resource(finding)
@@ -115,10 +116,10 @@ def _spots(held: list[Finding]) -> list[Spot]:
             key = (*key, finding.location.logical, message_context(finding.message))
         spot = spots.get(key)
         if spot is None:
-            spots[key] = Spot(finding, checks_of(finding))
+            spots[key] = Spot(finding, checks_of(finding), order_of(finding))
         else:
             spot.members.append(finding)
-    return sorted(spots.values(), key=Spot.order)
+    return sorted(spots.values(), key=attrgetter("order"))
 
 
 def _resource(finding: Finding) -> str:

@@ -44,14 +44,23 @@ def plain_parts(held: Sequence[Entry]) -> list[Part] | None:
         if name is None:
             return None
         # Where one tool knows no package, none does.
-        known = version_key(package.type, version) if package is not None else ""
-        versions.setdefault(known, {}).setdefault(name, []).append(finding)
+        written = version_key(package.type, version) if package is not None else ""
+        named = versions.get(written)
+        if named is None:
+            versions[written] = {name: [finding]}
+        elif name in named:
+            named[name].append(finding)
+        else:
+            named[name] = [finding]
     parts = []
     for version, named in versions.items():
         joined = named if len(named) == 1 else _join_names(named)
         if joined is None:
             return None
         for name, findings in joined.items():
+            if len(findings) == 1:
+                parts.append(Part(version, findings, [], name))
+                continue
             members = {(finding.tool, finding.rule_id): finding for finding in findings}
             # What a rule says twice has no order by rule.
             if len(members) < len(findings):

@@ -23,12 +23,18 @@ Problem = tuple[Sequence[Spot], frozenset[str], Reasons]
 
 
 class Alike(NamedTuple):
-    """Two spots that are one problem: by which rule, which label, and the labels they share."""
+    """Two spots that are one problem: by which rule, on what place, and the labels they share."""
 
     rule: str
-    label: str
     line: int
+    column: int
     labels: frozenset[str]
+
+    @property
+    def key(self) -> str:
+        """What the two share, in the words of :func:`match_places`."""
+        key = f"{min(self.labels)} at {self.line}"
+        return f"{key}:{self.column}" if self.rule == SAME_START else key
 
 
 def match_two(one: Spot, other: Spot) -> Alike | None:
@@ -43,7 +49,7 @@ def match_two(one: Spot, other: Spot) -> Alike | None:
             rule = SAME_START
         elif one.end_column > other.column and other.end_column > one.column:
             rule = SAME_COLUMNS
-    return Alike(rule, min(shared), one.first, shared)
+    return Alike(rule, one.first, one.column, shared)
 
 
 def match_places(spots: Sequence[Spot]) -> Matching:
@@ -58,7 +64,7 @@ def match_places(spots: Sequence[Spot]) -> Matching:
     if len(spots) == 2:
         alike = match_two(*spots)
         if alike is not None:
-            matching.one_class(alike.rule, f"{alike.label} at {alike.line}", (0, 1), None)
+            matching.one_class(alike.rule, alike.key, (0, 1), None)
         return matching
     labelled: dict[str, list[int]] = {}
     for node, spot in enumerate(spots):

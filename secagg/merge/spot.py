@@ -9,43 +9,42 @@ from secagg.finding import Finding, Location
 WHOLE_FILE = 1 << 30
 
 
+Order = tuple[int, int, int, str, str]
+
+
+def order_of(finding: Finding) -> Order:
+    """Where the spot of ``finding`` comes in its file: first line, column, last line, rule."""
+    place = finding.location
+    first = place.start_line or 0
+    last = place.end_line or first
+    column = place.start_column or 0
+    return first, column, max(first, last), finding.tool, finding.rule_id
+
+
 class Spot:
-    """Findings that say the same of the same place: one of them, unless a tool ran twice."""
+    """Findings that say the same of the same place: one of them, unless a tool ran twice.
 
-    __slots__ = ("column", "end_column", "first", "labels", "last", "members", "tool")
+    ``order`` is that of its first finding (see :func:`order_of`).
+    """
 
-    def __init__(self, finding: Finding, labels: frozenset[str]) -> None:
-        place = finding.location
+    __slots__ = ("column", "first", "labels", "last", "members", "order", "tool")
+
+    def __init__(self, finding: Finding, labels: frozenset[str], order: Order) -> None:
         self.members = [finding]
         self.labels = labels
-        self.tool = finding.tool
-        self.first = place.start_line or 0
-        self.last = max(place.end_line or self.first, self.first)
-        self.column = place.start_column or 0
-        single = self.last == self.first
-        self.end_column = (place.end_column or 0) if single else WHOLE_FILE
-
-    def order(self) -> tuple[int, int, int, str, str]:
-        """Where it comes in its file."""
-        return self.first, self.column, self.last, self.tool, self.finding.rule_id
+        self.order = order
+        self.first, self.column, self.last, self.tool, _ = order
 
     @property
     def finding(self) -> Finding:
         return self.members[0]
 
-
-def order_of(finding: Finding) -> tuple[int, int, int, str, str]:
-    """Where the spot of ``finding`` comes in its file (see :meth:`Spot.order`)."""
-    place = finding.location
-    first = place.start_line or 0
-    last = place.end_line or first
-    return (
-        first,
-        place.start_column or 0,
-        max(first, last),
-        finding.tool,
-        finding.rule_id,
-    )
+    @property
+    def end_column(self) -> int:
+        """The column behind it, without limit where it ends on another line; 0 if not known."""
+        if self.last > self.first:
+            return WHOLE_FILE
+        return self.finding.location.end_column or 0
 
 
 def region(place: Location) -> tuple[int | None, ...]:

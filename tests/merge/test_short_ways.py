@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.finding import Finding
-from secagg.merge import code, merge, vulnerability
+from secagg.merge import bucket, code, merge
 from secagg.merge.spot import Spot
 from tests.merge import strategies
 
@@ -28,7 +28,7 @@ def _groups(findings: list[Finding]) -> list[tuple[object, ...]]:
 def test_plain_vulnerabilities_are_grouped_as_by_all_their_ids(findings: list[Finding]) -> None:
     short = _groups(findings)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vulnerability, "plain_parts", lambda held: None)
+        patch.setattr(bucket, "plain_name", lambda aliases: None)
         assert _groups(findings) == short
 
 
