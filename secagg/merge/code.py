@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
 from operator import attrgetter
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.collect import Outcome, in_order
-from secagg.merge.groups import Reason, joined
 from secagg.merge.identity import identity_of
 from secagg.merge.matching import Matching, runs
 from secagg.merge.neighbours import Placed, link_neighbours
-from secagg.merge.sameplace import Alike, Problem, match_places, match_two, own_reasons, problems_of
+from secagg.merge.sameplace import Problem, match_places, match_two, own_reasons, problems_of
 from secagg.merge.spot import Spot, islands, order_of, region
 from secagg.merge.weakness import curated, main_weakness, parents, weaknesses
 
@@ -91,16 +89,12 @@ def _match(spots: Sequence[Spot]) -> Iterable[Problem]:
     if len(spots) == 2:
         alike = match_two(*spots)
         if alike is not None and len(spots[0].members) == len(spots[1].members) == 1:
-            return ((spots, alike.labels, partial(_reasons, alike)),)
+            return ((spots, alike.labels, (alike.rule, alike.key)),)
     if len(spots) == 1 or len({spot.tool for spot in spots}) == 1:
         return [([spot], spot.labels, own_reasons(spot)) for spot in spots]
     matching = match_places(spots)
     _match_parents(spots, matching)
     return problems_of(spots, matching)
-
-
-def _reasons(alike: Alike) -> Sequence[Reason]:
-    return joined(alike.rule, alike.key, 2)
 
 
 def _context_of(spots: Sequence[Spot]) -> str:

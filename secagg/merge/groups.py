@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from secagg.finding import Finding, Severity
 from secagg.merge.representative import DEFAULT, Preference, represent
@@ -22,8 +23,10 @@ class Reason:
     members: tuple[int, ...]
 
 
-# Few groups are ever explained, so most hold what makes their reasons when they are asked for.
-Reasons = Sequence[Reason] | Callable[[], Sequence[Reason]]
+# Few groups are ever explained, so most hold only the rule and the key that join all members,
+# or what makes their reasons when they are asked for.
+Shared = tuple[str, str]
+Reasons = Sequence[Reason] | Shared | Callable[[], Sequence[Reason]]
 
 
 def joined(rule: str, key: str, count: int) -> tuple[Reason]:
@@ -45,8 +48,7 @@ class Group:
     ``identity`` is stable over time and does not depend on which tools ran (``secagg/v1``).
     ``representative`` is a finding that carries the chosen severity, fix and description; it
     is one of ``members`` or a copy of one with better values from the others. It is chosen
-    by ``preference`` when it is first asked for, and so are ``reasons`` where they were
-    given as what makes them.
+    by ``preference`` when it is first asked for, as ``reasons`` are made then.
     ``related`` are identities of groups that are linked and not merged.
     """
 
@@ -91,9 +93,13 @@ class Group:
 
     @property
     def reasons(self) -> Sequence[Reason]:
-        reasons = self._reasons
-        if callable(reasons):
-            reasons = self._reasons = reasons()
+        given: Any = self._reasons
+        if callable(given):
+            given = given()
+        elif given and isinstance(given[0], str):
+            given = joined(*given, len(self.members))
+        reasons: Sequence[Reason] = given
+        self._reasons = reasons
         return reasons
 
     def _values(self) -> tuple[object, ...]:

@@ -23,18 +23,11 @@ Problem = tuple[Sequence[Spot], frozenset[str], Reasons]
 
 
 class Alike(NamedTuple):
-    """Two spots that are one problem: by which rule, on what place, and the labels they share."""
+    """Two spots that are one problem: by which rule and key, and the labels they share."""
 
     rule: str
-    line: int
-    column: int
+    key: str
     labels: frozenset[str]
-
-    @property
-    def key(self) -> str:
-        """What the two share, in the words of :func:`match_places`."""
-        key = f"{min(self.labels)} at {self.line}"
-        return f"{key}:{self.column}" if self.rule == SAME_START else key
 
 
 def match_two(one: Spot, other: Spot) -> Alike | None:
@@ -43,13 +36,15 @@ def match_two(one: Spot, other: Spot) -> Alike | None:
     if not shared or not one.first or other.first > one.last or one.tool == other.tool:
         return None
     rule = SAME_LINES
+    key = f"{min(shared)} at {one.first}"
     if one.first == other.first:
         rule = SAME_LINE
         if one.column and one.column == other.column:
             rule = SAME_START
+            key = f"{key}:{one.column}"
         elif one.end_column > other.column and other.end_column > one.column:
             rule = SAME_COLUMNS
-    return Alike(rule, one.first, one.column, shared)
+    return Alike(rule, key, shared)
 
 
 def match_places(spots: Sequence[Spot]) -> Matching:

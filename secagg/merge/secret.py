@@ -81,7 +81,7 @@ def _emit(
     if not masked and not cuts:
         if len(held) == 1:
             return out.single(identity, held[0])
-        return out.group(identity, in_order(held), partial(joined, VALUE, key[0], len(held)))
+        return out.group(identity, in_order(held), (VALUE, key[0]))
     members = in_order(held)
     for more in (*cuts, *[sighting.members for sighting in masked]):
         members = [*members, *more]
