@@ -97,7 +97,8 @@ class Group:
         if callable(given):
             given = given()
         elif given and isinstance(given[0], str):
-            given = joined(*given, len(self.members))
+            rule, key = given
+            given = joined(rule, key, len(self.members))
         reasons: Sequence[Reason] = given
         self._reasons = reasons
         return reasons
