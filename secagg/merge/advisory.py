@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 # The order in which a problem's ids are preferred as its name.
 _PREFERRED = ("CVE", "GHSA", "RUSTSEC", "PYSEC", "GO", "MAL", "OSV", "SNYK")
-_RANKS = {database: rank for rank, database in enumerate(_PREFERRED)}
+# The databases of which an id is no update's or distribution's own, best first.
+RANKS = {database: rank for rank, database in enumerate(_PREFERRED)}
 _CVE = re.compile(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d+))")
 
 # A distributor's notice covers all that one update repairs: several CVEs as a rule.
@@ -56,7 +57,7 @@ def advisory(text: str) -> Advisory:
     """
     name = text.strip().upper()
     database, _, rest = name.partition("-")
-    rank = _RANKS.get(database)
+    rank = RANKS.get(database)
     if rank:
         return _new(Advisory, (rank, 0, 0, name))
     if rank == 0 and rest[4:5] == "-" and rest[:4].isdecimal() and rest[5:].isdecimal():

@@ -57,6 +57,7 @@ def _own(written: tuple[str, ...]) -> frozenset[str]:
     return frozenset(map(plain_check, written))
 
 
+@lru_cache(maxsize=8192)
 def main_check(checks: frozenset[str]) -> str:
     """The one name that stands for a check: a shared one, then one of Trivy's form."""
     return min(checks, key=lambda c: (not c.islower(), not _AVD.fullmatch(c), c), default="")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.collect import Outcome, in_order
-from secagg.merge.groups import Group
 from secagg.merge.identity import identity_of
 from secagg.merge.matching import Matching, runs
-from secagg.merge.spot import Spot, link_neighbours, match_places, reasons_of, region
+from secagg.merge.neighbours import Placed, link_neighbours
+from secagg.merge.sameplace import Problem, match_places, match_two, own_reasons, problems_of
+from secagg.merge.spot import Spot, islands, order_of, region
 from secagg.merge.weakness import curated, main_weakness, parents, weaknesses
 
 PARENT = "parent-weakness"
@@ -42,35 +44,78 @@ def join_code(findings: Iterable[Finding], out: Outcome) -> None:
 
 
 def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
-    spots = _spots(in_order(held))
+    numbers: dict[tuple[str, str], int] = {}
+    for island in islands(_spots(held)):
+        problems = _problems(island)
+        placed: list[Placed] = []
+        for spots, labels, reasons in problems:
+            first = spots[0]
+            name = main_weakness(labels) or _rule_name(first.finding)
+            context = _context_of(spots)
+            number = numbers[name, context] = numbers.get((name, context), 0) + 1
+            # Equal lines of a file are told apart by their order.
+            ordinal = (str(number),) if number > 1 else ()
+            identity = identity_of(Kind.CODE, name, place, context, *ordinal)
+            members = [finding for spot in spots for finding in spot.members]
+            group = out.group(identity, members, reasons)
+            if len(problems) > 1:
+                last = max([spot.last for spot in spots])
+                placed.append((first.first, last, identity, group, labels))
+        if placed:
+            link_neighbours(placed)
+
+
+def _problems(island: Sequence[Spot]) -> list[Problem]:
+    """What the spots of an island come down to."""
+    return [problem for spots in _by_weakness(island) for problem in _match(spots)]
+
+
+def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
+    """The spots of an island apart, where their weaknesses have nothing to do with each other."""
+    if len(island) == 1:
+        return (island,)
+    alike: dict[frozenset[str], list[Spot]] = {}
+    for spot in island:
+        alike.setdefault(spot.labels, []).append(spot)
+    if len(alike) == 1:
+        return (island,)
+    known = [label for labels in alike for label in labels]
+    above = {parent for label in known for parent in parents(label)}
+    apart = len(set(known)) == len(known) and above.isdisjoint(known)
+    return alike.values() if apart else (island,)
+
+
+def _match(spots: Sequence[Spot]) -> Iterable[Problem]:
+    if len(spots) == 2:
+        alike = match_two(*spots)
+        if alike is not None and len(spots[0].members) == len(spots[1].members) == 1:
+            return ((spots, alike.labels, (alike.rule, alike.key)),)
+    if len(spots) == 1 or len({spot.tool for spot in spots}) == 1:
+        return [([spot], spot.labels, own_reasons(spot)) for spot in spots]
     matching = match_places(spots)
     _match_parents(spots, matching)
-    named: dict[tuple[str, str], list[list[int]]] = {}
-    for nodes in matching.sets():
-        first = spots[nodes[0]]
-        name = main_weakness(matching.labels(nodes[0])) or _rule_name(first.finding)
-        here = (f for n in nodes if spots[n].first == first.first for f in spots[n].members)
-        context = next(filter(None, map(_context, here)), "")
-        named.setdefault((name, context), []).append(nodes)
-    placed: list[tuple[Group, int, int]] = []
-    about: dict[str, frozenset[str]] = {}
-    for (name, context), alike in named.items():
-        for number, nodes in enumerate(alike):
-            ordinal = (str(number + 1),) if number else ()
-            identity = identity_of(Kind.CODE, name, place, context, *ordinal)
-            members = [f for node in nodes for f in spots[node].members]
-            group = out.group(identity, members, reasons_of(spots, nodes, matching))
-            if spots[nodes[0]].first:
-                last = max(spots[node].last for node in nodes)
-                placed.append((group, spots[nodes[0]].first, last))
-                about[identity] = matching.labels(nodes[0])
-    if len(placed) > 1:
-        link_neighbours(placed, about)
+    return problems_of(spots, matching)
 
 
-def _spots(held: Sequence[Finding]) -> list[Spot]:
+def _context_of(spots: Sequence[Spot]) -> str:
+    """The context of the first line on which the spots lie."""
+    first = spots[0].first
+    for spot in spots:
+        if spot.first == first:
+            for finding in spot.members:
+                context = _context(finding)
+                if context:
+                    return context
+    return ""
+
+
+def _spots(held: list[Finding]) -> list[Spot]:
+    """The spots of a file's findings, in the order of their places."""
+    alone = {order_of(finding): finding for finding in held}
+    if len(alone) == len(held):
+        return [Spot(alone[order], weaknesses(alone[order]), order) for order in sorted(alone)]
     spots: dict[tuple[object, ...], Spot] = {}
-    for finding in held:
+    for finding in in_order(held):
         place = finding.location
         key: tuple[object, ...] = (finding.tool, finding.rule_id, region(place))
         if place.start_line is None:
@@ -78,10 +123,10 @@ def _spots(held: Sequence[Finding]) -> list[Spot]:
             key = (*key, place.logical, message_context(finding.message))
         spot = spots.get(key)
         if spot is None:
-            spots[key] = Spot(finding, weaknesses(finding))
+            spots[key] = Spot(finding, weaknesses(finding), order_of(finding))
         else:
             spot.members.append(finding)
-    return sorted(spots.values(), key=Spot.order)
+    return sorted(spots.values(), key=attrgetter("order"))
 
 
 def _match_parents(spots: Sequence[Spot], matching: Matching) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter
-from typing import Any
+from collections.abc import Sequence
 
 from secagg.finding import Finding
-from secagg.merge.groups import Group, Reason
+from secagg.merge.groups import Group, Reasons
 from secagg.merge.representative import Preference
-
-_BY_RULE: Callable[[Finding], Any] = attrgetter("tool", "rule_id")
 
 
 class Outcome:
@@ -23,17 +19,13 @@ class Outcome:
 
     def single(self, identity: str, finding: Finding) -> Group:
         """A group of one."""
-        group = Group(identity=identity, members=(finding,), preference=self._preference)
+        group = Group(identity, (finding,), (), self._preference)
         self.groups.append(group)
         return group
 
-    def group(
-        self, identity: str, members: Sequence[Finding], reasons: Sequence[Reason] = ()
-    ) -> Group:
+    def group(self, identity: str, members: Sequence[Finding], reasons: Reasons = ()) -> Group:
         """A group of ``members``, to whose order ``reasons`` refer (see :func:`in_order`)."""
-        group = Group(
-            identity=identity, members=members, reasons=reasons, preference=self._preference
-        )
+        group = Group(identity, members, reasons, self._preference)
         self.groups.append(group)
         return group
 
@@ -46,20 +38,20 @@ def in_order(findings: list[Finding]) -> list[Finding]:
             return findings if one.tool < other.tool else [other, one]
     if len(findings) < 2:
         return findings
-    for key in (_BY_RULE, _by_place):
-        if len({key(finding) for finding in findings}) == len(findings):
-            return sorted(findings, key=key)
-    return sorted(findings, key=_everything)
+    placed = {
+        (f.tool, f.rule_id, (place := f.location).start_line or 0, place.commit or ""): f
+        for f in findings
+    }
+    if len(placed) == len(findings):
+        return [placed[key] for key in sorted(placed)]
+    at: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        at.setdefault(_where(finding), []).append(finding)
+    return [f for where in sorted(at) for f in _by_words(at[where])]
 
 
-def _by_place(finding: Finding) -> tuple[str, str, int, str]:
+def _where(finding: Finding) -> tuple[object, ...]:
     place = finding.location
-    return finding.tool, finding.rule_id, place.start_line or 0, place.commit or ""
-
-
-def _everything(finding: Finding) -> tuple[object, ...]:
-    place, package, check = finding.location, finding.package, finding.misconfiguration
-    secret = finding.secret
     return (
         finding.tool,
         finding.rule_id,
@@ -72,12 +64,22 @@ def _everything(finding: Finding) -> tuple[object, ...]:
         place.image or "",
         place.layer or "",
         place.logical or "",
+    )
+
+
+def _by_words(findings: list[Finding]) -> list[Finding]:
+    return findings if len(findings) == 1 else sorted(findings, key=_words)
+
+
+def _words(finding: Finding) -> tuple[object, ...]:
+    package, check, secret = finding.package, finding.misconfiguration, finding.secret
+    return (
         "" if package is None else f"{package.type}/{package.name}@{package.version}",
         "" if check is None else f"{check.resource} {check.checks}",
         "" if secret is None else f"{secret.id}{secret.detector}{secret.decoder}{secret.verified}",
         finding.title,
         finding.message,
-        finding.severity.value,
+        finding.severity,
         finding.severity_known,
         finding.score or 0.0,
         finding.license or "",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from secagg.finding import Finding, Severity
 from secagg.merge.representative import DEFAULT, Preference, represent
@@ -22,6 +23,17 @@ class Reason:
     members: tuple[int, ...]
 
 
+# Few groups are ever explained, so most hold only the rule and the key that join all members,
+# or what makes their reasons when they are asked for.
+Shared = tuple[str, str]
+Reasons = Sequence[Reason] | Shared | Callable[[], Sequence[Reason]]
+
+
+def joined(rule: str, key: str, count: int) -> tuple[Reason]:
+    """The one reason of a group in which ``key`` joins all ``count`` members."""
+    return (Reason(rule=rule, key=key, members=tuple(range(count))),)
+
+
 @dataclass(slots=True, kw_only=True)
 class NearMiss:
     """Another group that was close and kept apart, and why."""
@@ -36,34 +48,33 @@ class Group:
     ``identity`` is stable over time and does not depend on which tools ran (``secagg/v1``).
     ``representative`` is a finding that carries the chosen severity, fix and description; it
     is one of ``members`` or a copy of one with better values from the others. It is chosen
-    by ``preference`` when it is first asked for.
+    by ``preference`` when it is first asked for, as ``reasons`` are made then.
     ``related`` are identities of groups that are linked and not merged.
     """
 
     __slots__ = (
         "_preference",
+        "_reasons",
         "_representative",
         "identity",
         "members",
         "near_misses",
-        "reasons",
         "related",
     )
 
     def __init__(
         self,
-        *,
         identity: str,
         members: Sequence[Finding],
+        reasons: Reasons = (),
+        preference: Preference = DEFAULT,
         representative: Finding | None = None,
-        reasons: Sequence[Reason] = (),
         related: Sequence[str] = (),
         near_misses: Sequence[NearMiss] = (),
-        preference: Preference = DEFAULT,
     ) -> None:
         self.identity = identity
         self.members = members
-        self.reasons = reasons
+        self._reasons = reasons
         self.related = related
         self.near_misses = near_misses
         self._representative = representative
@@ -79,6 +90,18 @@ class Group:
     @representative.setter
     def representative(self, finding: Finding) -> None:
         self._representative = finding
+
+    @property
+    def reasons(self) -> Sequence[Reason]:
+        given: Any = self._reasons
+        if callable(given):
+            given = given()
+        elif given and isinstance(given[0], str):
+            rule, key = given
+            given = joined(rule, key, len(self.members))
+        reasons: Sequence[Reason] = given
+        self._reasons = reasons
+        return reasons
 
     def _values(self) -> tuple[object, ...]:
         named = (self.identity, self.representative, list(self.members), list(self.reasons))

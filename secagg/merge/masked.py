@@ -30,9 +30,16 @@ class Masked:
         self.first = place.start_line or 0
         self.last = max(place.end_line or self.first, self.first)
 
+    @property
+    def lines(self) -> range:
+        """The lines on which the secret can be; none where no line is known."""
+        return _lines(self.first, self.last) if self.first else range(0)
+
 
 def masked_sightings(findings: Sequence[Finding]) -> list[Masked]:
     """``findings`` (of one file, in order); what one rule says twice of a place is put together."""
+    if len(findings) == 1:
+        return [Masked(findings[0])]
     found: dict[tuple[object, ...], Masked] = {}
     for finding in findings:
         place = finding.location
@@ -60,7 +67,8 @@ def assign(
     A sighting is a known secret if that is the only one on its lines, of no other sort, and
     the only sighting of its tool that could be that one. Linear in the lines covered.
     """
-    at_line = _by_line(known)
+    at_line: dict[int, dict[K, None]] = {line: {} for s in sightings for line in s.lines}
+    _lie_on(at_line, known)
     options = [_contenders(sighting, at_line, known) for sighting in sightings]
     claims: dict[tuple[str, K], list[int]] = {}
     for index, contenders in enumerate(options):
@@ -95,29 +103,29 @@ def joint(
             yield from ([pair] for pair in pairs)
 
 
-def _by_line(known: Mapping[K, Sequence[Finding]]) -> dict[int, dict[K, None]]:
-    """Which secrets lie on a line; no more of them than tell that it is unclear."""
-    at_line: dict[int, dict[K, None]] = {}
+def _lie_on(at_line: Mapping[int, dict[K, None]], known: Mapping[K, Sequence[Finding]]) -> None:
+    """Put on each line which secrets lie there; no more of them than tell that it is unclear."""
     for key, findings in known.items():
-        spans = {(f.location.start_line, f.location.end_line) for f in findings}
-        for first, last in spans:
+        for finding in findings:
+            first, last = finding.location.start_line, finding.location.end_line
             if first is None:
                 continue
-            for line in range(first, min(max(last or first, first), first + _LONGEST) + 1):
-                here = at_line.setdefault(line, {})
-                if len(here) < 64:
+            for line in _lines(first, last) if last is not None and last > first else (first,):
+                here = at_line.get(line)
+                if here is not None and len(here) < 64:
                     here[key] = None
-    return at_line
+
+
+def _lines(first: int, last: int) -> range:
+    return range(first, min(max(last, first), first + _LONGEST) + 1)
 
 
 def _contenders(
     sighting: Masked, at_line: Mapping[int, Mapping[K, None]], known: Mapping[K, Sequence[Finding]]
 ) -> list[K]:
-    if not sighting.first:
-        return []
     keys: dict[K, None] = {}
-    for line in range(sighting.first, min(sighting.last, sighting.first + _LONGEST) + 1):
-        keys.update(at_line.get(line, {}))
+    for line in sighting.lines:
+        keys.update(at_line[line])
         if len(keys) >= 64:
             break
     agreeing = [

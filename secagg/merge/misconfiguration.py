@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of, resource_key
 from secagg.merge.check import checks_of, main_check, own_checks
 from secagg.merge.collect import Outcome, in_order
-from secagg.merge.groups import Group
 from secagg.merge.identity import identity_of
 from secagg.merge.matching import Matching
-from secagg.merge.spot import WHOLE_FILE, Spot, link_neighbours, match_places, reasons_of, region
+from secagg.merge.neighbours import Placed, link_neighbours
+from secagg.merge.sameplace import Problem, match_places, own_reasons, problems_of
+from secagg.merge.spot import WHOLE_FILE, Spot, order_of, region
 
 RESOURCE = "same-check-same-resource"
 FILE = "same-check-whole-file"
@@ -38,32 +40,34 @@ def _single(place: str, finding: Finding, out: Outcome) -> None:
 
 
 def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
-    spots = _spots(in_order(held))
-    matching = match_places(spots)
-    if len({spot.tool for spot in spots}) > 1:
-        _match_resources(spots, matching)
-    named: dict[tuple[str, str, str], list[list[int]]] = {}
-    for nodes in matching.sets():
-        findings = [f for node in nodes for f in spots[node].members]
-        resource = min((r for f in findings if (r := _resource(f))), default="")
-        context = _context(findings, spots[nodes[0]].first, resource)
-        check = main_check(matching.labels(nodes[0]))
-        named.setdefault((check, resource, context), []).append(nodes)
-    placed: list[tuple[Group, int, int]] = []
-    about: dict[str, frozenset[str]] = {}
-    for (check, resource, context), alike in named.items():
-        for number, nodes in enumerate(alike):
-            ordinal = (str(number + 1),) if number else ()
-            identity = identity_of(Kind.MISCONFIGURATION, check, place, resource, context, *ordinal)
-            members = [f for node in nodes for f in spots[node].members]
-            group = out.group(identity, members, reasons_of(spots, nodes, matching))
-            # What has no line is about the whole file, and so near all of it.
-            first = spots[nodes[0]].first
-            last = max(spots[node].last for node in nodes) if first else WHOLE_FILE
-            placed.append((group, first, last))
-            about[identity] = matching.labels(nodes[0])
+    numbers: dict[tuple[str, str, str], int] = {}
+    placed: list[Placed] = []
+    for spots, labels, reasons in _problems(_spots(held)):
+        members = [finding for spot in spots for finding in spot.members]
+        first = spots[0].first
+        named = [resource for finding in members if (resource := _resource(finding))]
+        resource = min(named) if named else ""
+        context = _context(members, first, resource)
+        check = main_check(labels)
+        key = (check, resource, context)
+        number = numbers[key] = numbers.get(key, 0) + 1
+        ordinal = (str(number),) if number > 1 else ()
+        identity = identity_of(Kind.MISCONFIGURATION, check, place, resource, context, *ordinal)
+        group = out.group(identity, members, reasons)
+        # What has no line is about the whole file, and so near all of it.
+        last = max([spot.last for spot in spots]) if first else WHOLE_FILE
+        placed.append((first, last, identity, group, labels))
     if len(placed) > 1:
-        link_neighbours(placed, about)
+        link_neighbours(placed)
+
+
+def _problems(spots: Sequence[Spot]) -> list[Problem]:
+    """What the spots of a file come down to."""
+    if len({spot.tool for spot in spots}) == 1:
+        return [([spot], spot.labels, own_reasons(spot)) for spot in spots]
+    matching = match_places(spots)
+    _match_resources(spots, matching)
+    return problems_of(spots, matching)
 
 
 def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
@@ -88,12 +92,19 @@ def _context(findings: Sequence[Finding], first: int, resource: str) -> str:
     """The hash of the line that tells one place from another where no resource does."""
     if resource or first <= 1:
         return ""
-    return min((f.line_hash for f in findings if f.line_hash), default="")
+    hashes = [finding.line_hash for finding in findings if finding.line_hash]
+    return min(hashes) if hashes else ""
 
 
-def _spots(held: Sequence[Finding]) -> list[Spot]:
+def _spots(held: list[Finding]) -> list[Spot]:
+    """The spots of a file's findings, in the order of their places."""
+    alone = {order_of(finding): finding for finding in held}
+    # Rules of two names can make one check.
+    checks = {(own_checks(finding), order[:4]) for order, finding in alone.items()}
+    if len(checks) == len(held):
+        return [Spot(alone[order], checks_of(alone[order]), order) for order in sorted(alone)]
     spots: dict[tuple[object, ...], Spot] = {}
-    for finding in held:
+    for finding in in_order(held):
         resource = _resource(finding)
         key: tuple[object, ...] = (
             finding.tool,
@@ -105,10 +116,10 @@ def _spots(held: Sequence[Finding]) -> list[Spot]:
             key = (*key, finding.location.logical, message_context(finding.message))
         spot = spots.get(key)
         if spot is None:
-            spots[key] = Spot(finding, checks_of(finding))
+            spots[key] = Spot(finding, checks_of(finding), order_of(finding))
         else:
             spot.members.append(finding)
-    return sorted(spots.values(), key=Spot.order)
+    return sorted(spots.values(), key=attrgetter("order"))
 
 
 def _resource(finding: Finding) -> str:

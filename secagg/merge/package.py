@@ -8,6 +8,7 @@ out the version, the qualifiers and, for packages of an operating system, the di
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from packageurl import PackageURL
 
@@ -24,6 +25,7 @@ _PLAIN = {
     "pypi": re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
 }
 _MAVEN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+").fullmatch
+_PYPI = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?").fullmatch
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 
 
@@ -31,21 +33,27 @@ def package_key(package: Package | None) -> str:
     """``type/namespace/name`` by the rules of the package's ecosystem; empty for None."""
     if package is None:
         return ""
-    kind, name = package.type, package.name
-    if kind == "maven" and _MAVEN(name):
-        return f"maven/{name.replace(':', '/')}"
-    plain = _PLAIN.get(kind)
-    if plain is not None and plain(name):
-        # Most names are written as the rules would write them.
-        return f"{kind}/{name}"
-    kind, name = kind.strip().lower(), name.strip()
-    if package.purl is not None and kind in ("", "generic"):
+    if package.purl is not None and goes_by_purl(package.type):
         try:
             purl = PackageURL.from_string(package.purl)
         except ValueError:
             pass
         else:
             return _key(purl.type, purl.namespace, purl.name)
+    return key_of_name(package.type, package.name)
+
+
+def key_of_name(kind: str, name: str) -> str:
+    """The key of a package by its purl type and name alone."""
+    if kind == "maven" and _MAVEN(name):
+        return f"maven/{name.replace(':', '/')}"
+    plain = _PLAIN.get(kind)
+    if plain is not None and plain(name):
+        # Most names are written as the rules would write them.
+        return f"{kind}/{name}"
+    if kind == "pypi" and _PYPI(name):
+        return f"pypi/{_PEP_503.sub('-', name).lower()}"
+    kind, name = kind.strip().lower(), name.strip()
     namespace, name = _split(kind, name)
     try:
         purl = PackageURL(type=kind, namespace=namespace, name=name)
@@ -54,6 +62,12 @@ def package_key(package: Package | None) -> str:
     return _key(purl.type, purl.namespace, purl.name)
 
 
+def goes_by_purl(kind: str) -> bool:
+    """Whether packages of the purl type ``kind`` are told by their purl before their name."""
+    return kind.strip().lower() in ("", "generic")
+
+
+@lru_cache(maxsize=8192)
 def version_key(kind: str, version: str | None) -> str:
     """A version as two tools that read the same lock file would both write it."""
     if not version:
@@ -84,6 +98,7 @@ def _key(kind: str, namespace: str | None, name: str) -> str:
     return key.lower() if kind in _NO_CASE else key
 
 
+@lru_cache(maxsize=8192)
 def upstream_order(version: str) -> tuple[tuple[int, str], ...]:
     """A sort key for versions: runs of digits count as numbers. Total, not semantic."""
     return tuple(

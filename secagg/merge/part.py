@@ -12,22 +12,24 @@ from secagg.merge.advisory import NOTICE_RANK, OTHER_RANK, Advisory, advisory
 class Part:
     """Members (with each one's ids beside it) on their way to becoming a group.
 
-    ``contested``: its ids would join what one source lists as different problems.
+    ``contested``: its ids would join what one source lists as different problems. ``plain``
+    is the name of a part whose members could be told by it alone; their ids were not read.
     """
 
-    __slots__ = ("contested", "ids", "members", "version")
+    __slots__ = ("contested", "ids", "members", "plain", "version")
 
     def __init__(
         self,
         version: str,
         members: list[Finding],
         ids: list[tuple[Advisory, ...]],
-        contested: bool = False,
+        plain: str | None = None,
     ) -> None:
         self.version = version
         self.members = members
         self.ids = ids
-        self.contested = contested
+        self.contested = False
+        self.plain = plain
 
     @property
     def all_ids(self) -> Collection[Advisory]:
@@ -37,6 +39,8 @@ class Part:
     @property
     def name(self) -> str:
         """The one id for the problem: a contested one goes by an id that is nobody else's."""
+        if self.plain is not None:
+            return self.plain
         if self.contested:
             own = [one for one in self.all_ids if one.rank != 0]
             if own:

@@ -9,14 +9,17 @@ mean. The same value in another file is linked and not merged, for both places n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.collect import Outcome, in_order
-from secagg.merge.groups import Group, NearMiss, Reason
+from secagg.merge.groups import Group, NearMiss, Reason, joined
 from secagg.merge.identity import identity_of
 from secagg.merge.masked import Masked, assign, joint, masked_sightings
 from secagg.merge.overlap import overlapping
+
+VALUE = "secret-value"
 
 # A secret that was copied everywhere is linked to so many of its other places.
 MOST_RELATED = 32
@@ -75,33 +78,29 @@ def _emit(
     out: Outcome,
 ) -> Group:
     identity = identity_of(Kind.SECRET, *key)
-    if len(held) == 1 and not masked and not cuts:
-        return out.single(identity, held[0])
+    if not masked and not cuts:
+        if len(held) == 1:
+            return out.single(identity, held[0])
+        return out.group(identity, in_order(held), (VALUE, key[0]))
     members = in_order(held)
-    reasons = []
-    if len(members) > 1:
-        reasons.append(Reason(rule="secret-value", key=key[0], members=tuple(range(len(members)))))
-    for cut in cuts:
-        start = len(members)
-        members = [*members, *cut]
-        reasons.append(
-            Reason(
-                rule="overlapping-secret",
-                key=f"{key[1]}:{cut[0].location.start_line}",
-                members=(0, *range(start, len(members))),
-            )
-        )
-    for sighting in masked:
-        start = len(members)
-        members = [*members, *sighting.members]
-        reasons.append(
-            Reason(
-                rule="masked-secret-on-its-lines",
-                key=f"{key[1]}:{sighting.first}",
-                members=(0, *range(start, len(members))),
-            )
-        )
-    return out.group(identity, members, reasons)
+    for more in (*cuts, *[sighting.members for sighting in masked]):
+        members = [*members, *more]
+    return out.group(identity, members, partial(_reasons, key, len(held), cuts, masked))
+
+
+def _reasons(
+    key: Place, count: int, cuts: Sequence[list[Finding]], masked: Sequence[Masked]
+) -> list[Reason]:
+    """Why ``count`` findings of one value, its other cuts and what is masked are one group."""
+    reasons = [*joined(VALUE, key[0], count)] if count > 1 else []
+    start = count
+    others = [("overlapping-secret", cut, cut[0].location.start_line) for cut in cuts]
+    others += [("masked-secret-on-its-lines", one.members, one.first) for one in masked]
+    for rule, more, line in others:
+        members = (0, *range(start, start + len(more)))
+        reasons.append(Reason(rule=rule, key=f"{key[1]}:{line}", members=members))
+        start += len(more)
+    return reasons
 
 
 def _join_masked(
@@ -121,7 +120,8 @@ def _join_masked(
                 joined.setdefault(owner, []).append(sighting)
             else:
                 left.append((sighting, contenders))
-        _emit_masked(place, left, out)
+        if left:
+            _emit_masked(place, left, out)
     return joined
 
 

@@ -16,11 +16,16 @@ def components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     for item, own in enumerate(keys):
         for key in own:
             other = owner.setdefault(key, item)
-            if other != item:
+            # Most have been joined by the key before.
+            if other != item and parent[item] != other:
                 join(parent, item, other)
     found: dict[int, list[int]] = {}
-    for item in range(len(keys)):
-        found.setdefault(root(parent, item), []).append(item)
+    for item, above in enumerate(parent):
+        top = above if parent[above] == above else root(parent, item)
+        if top == item:
+            found[item] = [item]
+        else:
+            found[top].append(item)
     return list(found.values())
 
 
@@ -34,6 +39,8 @@ def root(parent: list[int], item: int) -> int:
 
 def join(parent: list[int], one: int, other: int) -> int:
     """Make one set of two; the lower root stays. Returns it."""
-    low, high = sorted((root(parent, one), root(parent, other)))
+    low, high = root(parent, one), root(parent, other)
+    if high < low:
+        low, high = high, low
     parent[high] = low
     return low

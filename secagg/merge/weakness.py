@@ -63,6 +63,7 @@ def _weaknesses(tool: str, rule_id: str, cwes: tuple[str, ...]) -> frozenset[str
     return frozenset(telling or found)
 
 
+@lru_cache(maxsize=4096)
 def main_weakness(labels: frozenset[str]) -> str | None:
     """The one of several weaknesses that names a problem: the most telling, then the oldest."""
     if not labels:

@@ -1,0 +1,45 @@
+"""Links between groups of one file that lie on the same lines and were not merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from secagg.merge.groups import Group, NearMiss
+
+# So many following neighbours of a group are looked at to link what is nearby.
+_NEIGHBOURS = 4
+
+# First and last line of a group, its identity, the group, and what it is about.
+Placed = tuple[int, int, str, Group, frozenset[str]]
+
+
+def link_neighbours(groups: Sequence[Placed]) -> None:
+    """Link groups of one file that overlap.
+
+    Those that are about the same were near misses, the others are related. A group is linked
+    to a few neighbours only, however many there are.
+    """
+    for (_, _, identity, one, about), (_, _, named, other, compared) in _overlapping(groups):
+        if about.isdisjoint(compared):
+            one.related = (*one.related, named)
+            other.related = (*other.related, identity)
+            continue
+        why = _why(one, other, min(about & compared))
+        one.near_misses = (*one.near_misses, NearMiss(identity=named, why=why))
+        other.near_misses = (*other.near_misses, NearMiss(identity=identity, why=why))
+
+
+def _overlapping(groups: Sequence[Placed]) -> Iterator[tuple[Placed, Placed]]:
+    ordered = sorted(groups)
+    for at, one in enumerate(ordered):
+        for other in ordered[at + 1 : at + 1 + _NEIGHBOURS]:
+            if other[0] > one[1]:
+                break
+            yield one, other
+
+
+def _why(one: Group, other: Group, label: str) -> str:
+    tools = sorted({f.tool for f in one.members} & {f.tool for f in other.members})
+    if tools:
+        return f"{label} too, but {' and '.join(tools)} reports both"
+    return f"{label} too, but it is unclear which of several results it is"
