@@ -221,3 +221,13 @@ def test_advisories_without_an_id_are_told_apart_by_their_titles() -> None:
     for finding in findings:
         finding.vulnerability = None
     assert len(merged(*findings, *findings).groups) == 2
+
+
+def test_a_package_known_by_its_purl_alone_keeps_its_identity_beside_its_namesake() -> None:
+    known = vulnerability("snyk", "CVE-2020-1", package="core", kind="generic", uri="go.mod")
+    assert known.package is not None
+    known.package.purl = "pkg:golang/example.org/core@1.0"
+    alone = merged(known).groups[0].identity
+    namesake = vulnerability("trivy", "CVE-2020-2", package="core", kind="generic", uri="pom.xml")
+    for order in ((known, namesake), (namesake, known)):
+        assert alone in {group.identity for group in merged(*order).groups}
