@@ -1,15 +1,17 @@
 // Everything above the list: tiles, panels, filters; and the keys.
 function about() {
   const run = DATA.summary.last_run;
-  const made = `made ${DATA.generated_at.slice(0, 16).replace("T", " ")} UTC`;
+  // A moment is one word: no line breaks within it.
+  const moment = (at) => make("time", { datetime: at }, `${at.slice(0, 16).replace("T", " ")} UTC`);
+  const made = ["made ", moment(DATA.generated_at)];
   if (!run) {
-    append(byId("about"), [`no scan is recorded; ${made}`]);
+    append(byId("about"), ["no scan is recorded; ", ...made]);
     return;
   }
   const commit = run.commit ? ` @ ${run.commit.slice(0, 10)}` : "";
   append(byId("about"), [make("b", {}, run.repository), ` ${run.branch}${commit} \u00b7 last run `,
     make("span", { class: `verdict v-${run.verdict}` }, run.verdict),
-    ` ${run.started_at.slice(0, 16).replace("T", " ")} UTC \u00b7 ${made}`]);
+    " ", moment(run.started_at), " \u00b7 ", ...made]);
   const failed = (run.tools || []).filter((t) => t.status === "failed");
   if (failed.length) {
     byId("about").after(make("p", { class: "late" }, "did not complete: ",
