@@ -26,9 +26,10 @@ class Kind(StrEnum):
 
 
 class Severity(StrEnum):
-    """The one ladder of severities, worst first; ``rank`` is 4 for critical down to 0 for none."""
+    """The one ladder of severities, worst first."""
 
     rank: int
+    """4 for critical down to 0 for none."""
 
     CRITICAL = "critical"
     HIGH = "high"

@@ -52,6 +52,8 @@ class UpgradeSummary(_Model):
         description="false: versions could not be compared, only exact statements count"
     )
     identities: list[str]
+    repository: str | None = None
+    branch: str | None = None
 
 
 class ReportSummary(_Model):

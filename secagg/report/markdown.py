@@ -86,7 +86,7 @@ def _summary(found: Overview) -> Iterator[str]:
         )
         yield ""
     for upgrade in found.upgrades:
-        yield f"- {_cell(upgrade.sentence)} ({_cell(upgrade.place)})"
+        yield f"- {_cell(upgrade.sentence)} ({_cell(upgrade.where(several=found.several))})"
     if found.upgrades:
         yield ""
 

@@ -51,7 +51,7 @@ class Overview:
     """Counts of an answer. ``by_severity`` counts the rows that match, whatever the limit.
 
     ``new``, ``fixed`` and ``reopened`` are the last run's news on what the other filters let
-    through; ``unsettled`` is how many problems triage has not looked at.
+    through; ``several`` says that the rows are of more than one repository or branch.
     """
 
     total: int = 0
@@ -65,6 +65,7 @@ class Overview:
     upgrades: list[Upgrade] = field(default_factory=list)
     last_run: RunRecord | None = None
     runs: int = 0
+    several: bool = False
 
 
 def overview(
@@ -74,6 +75,7 @@ def overview(
     matching = answer.matching
     found = Overview(
         total=len(matching),
+        several=len({(p.repository, p.branch) for p in matching}) > 1,
         by_severity={label: Change() for label in SEVERITY_LABELS},
         runs=len(runs),
         last_run=max(runs, key=lambda run: run.started_at, default=None),

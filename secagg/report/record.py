@@ -56,6 +56,8 @@ def summary_record(found: Overview) -> dict[str, Any]:
                 "worst": u.worst,
                 "ordered": u.ordered,
                 "identities": list(u.identities),
+                "repository": u.repository,
+                "branch": u.branch,
             }
             for u in found.upgrades
         ],

@@ -44,6 +44,8 @@ _SHARES = {
     "purl": 3,
     "aliases": 2,
     "rule": 2,
+    "repository": 2,
+    "branch": 1,
     "component": 2,
     "owner": 2,
     "package": 2,
@@ -60,11 +62,15 @@ def report_table(
     *,
     columns: Sequence[str] = (),
     group_by: GroupBy | None = None,
+    several: bool = False,
 ) -> str:
-    """The rows of ``answer``, by default with the columns that ``style``'s width has room for."""
+    """The rows of ``answer``, by default with the columns that ``style``'s width has room for.
+
+    ``several``: they are of more than one repository or branch, so each row says of which.
+    """
     if not answer.rows:
         return ""
-    names = tuple(columns) or _columns_for(style.width)
+    names = tuple(columns) or _columns_for(style.width, several=several)
     if group_by is None:
         return _grid(answer.rows, names, last, today, style)
     blocks = []
@@ -101,8 +107,9 @@ def summary_lines(found: Overview, answer: Answer, style: Style) -> str:
     if found.upgrades:
         lines.append("fixes that close the most:")
         lines += [
-            f"  {terminal(u.sentence)} ({terminal(u.place)}; worst: {u.worst})"
+            f"  {terminal(u.sentence)} ({terminal(place)}; worst: {u.worst})"
             for u in found.upgrades
+            for place in (u.where(several=found.several),)
         ]
     return "\n".join(lines)
 
@@ -140,10 +147,14 @@ def _by_severity(counts: dict[str, int]) -> str:
     return ", ".join(f"{counts[label]} {label}" for label in _COLOURS if counts.get(label))
 
 
-def _columns_for(width: int | None) -> tuple[str, ...]:
-    if width is None:
-        return _COLUMNS_IN_PIPES
-    return next(names for least, names in _COLUMNS_BY_WIDTH.items() if width >= least)
+def _columns_for(width: int | None, *, several: bool) -> tuple[str, ...]:
+    names: tuple[str, ...] = _COLUMNS_IN_PIPES
+    if width is not None:
+        names = next(names for least, names in _COLUMNS_BY_WIDTH.items() if width >= least)
+    if not several:
+        return names
+    at = names.index("where")
+    return (*names[:at], "repository", "branch", *names[at:])
 
 
 def _grid(

@@ -25,6 +25,7 @@ def pieces(report: Report) -> Iterator[bytes]:
             report.style,
             columns=report.columns,
             group_by=report.group_by,
+            several=report.overview.several,
         )
     )
     blocks.append(footer(report.answer))

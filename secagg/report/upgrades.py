@@ -1,4 +1,7 @@
-"""The upgrades that close the most problems: one for each package in each manifest."""
+"""The upgrades that close the most problems: one for each package in each manifest.
+
+The same path in another repository or on another branch is another manifest.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from secagg.history import Problem
 from secagg.report.standing import severity_label, severity_rank
 from secagg.report.versions import version_key
 
-# The package's type and name, and where it is.
-_Key = tuple[str | None, str, str]
+# The package's type and name, and where it is: repository, branch, manifest.
+_Key = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,12 @@ class Upgrade:
     worst_rank: int
     ordered: bool
     identities: tuple[str, ...]
+    repository: str | None = None
+    branch: str | None = None
+
+    def where(self, *, several: bool) -> str:
+        """The place, after its repository and branch where there are ``several``."""
+        return f"{self.repository} {self.branch}: {self.place}" if several else self.place
 
     @property
     def sentence(self) -> str:
@@ -52,32 +61,36 @@ def upgrades(problems: Iterable[Problem], limit: int | None = None) -> list[Upgr
     for problem in problems:
         if problem.kind is Kind.VULNERABILITY and problem.package:
             where = problem.uri or problem.image or problem.component or "."
-            key = (problem.package_type, problem.package, where)
+            whose = (problem.repository or "", problem.branch or "")
+            key = (problem.package_type or "", problem.package, *whose, where)
             groups.setdefault(key, []).append(problem)
     best: list[Upgrade] = []
     for key, group in sorted(groups.items(), key=_hope):
         enough = limit is not None and 0 < limit <= len(best)
         if enough and _order(best[limit - 1]) <= _hope((key, group)):  # type: ignore[operator]
             break
-        found = _best(*key, group)
+        found = _best(key[0] or None, key[1], key[4], group)
         if found is not None:
             insort(best, found, key=_order)
     return best[:limit]
 
 
-def _hope(item: tuple[_Key, Sequence[Problem]]) -> tuple[int, int, str, str, str]:
+def _hope(item: tuple[_Key, Sequence[Problem]]) -> tuple[object, ...]:
     """Where the group's upgrade comes at best: no upgrade closes more or worse than all of it."""
-    (kind, package, where), group = item
-    return -len(group), -max(map(severity_rank, group)), package, where, kind or ""
+    (kind, package, repository, branch, place), group = item
+    most = -len(group), -max(map(severity_rank, group))
+    return *most, package, place, kind, repository, branch
 
 
-def _order(found: Upgrade) -> tuple[int, int, str, str, str]:
+def _order(found: Upgrade) -> tuple[object, ...]:
     return (
         -found.closes,
         -found.worst_rank,
         found.package,
         found.place,
         found.package_type or "",
+        found.repository or "",
+        found.branch or "",
     )
 
 
@@ -154,4 +167,6 @@ def _upgrade(
         worst_rank=severity_rank(worst),
         ordered=ordered,
         identities=tuple(sorted(p.identity for p in closed)),
+        repository=worst.repository,
+        branch=worst.branch,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import operator
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,21 @@ def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
     for name in ("x.json", "missing.json"):
         with pytest.raises(ReportError):
             load_report(tmp_path / name)
+
+
+def _same(source: Recorded) -> Recorded:
+    return source
+
+
+@pytest.mark.parametrize("width", ["", "80", "110", "170"])
+def test_rows_of_several_repositories_say_of_which(
+    width: str, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    own, other = problem("a"), problem("b", repository="acme/else", branch="release")
+    for rows, named in (([own], False), ([own, other], True)):
+        source = Recorded(rows, [run()])
+        report(ReportRequest(now=NOW), partial(_same, source))
+        out = capfdbinary.readouterr().out.decode()
+        assert ("REPOSITORY" in out) is named
+        assert ("acme/else" in out and "release" in out) is named

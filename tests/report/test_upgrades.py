@@ -98,3 +98,14 @@ def test_an_ecosystems_own_order(kind: str, versions: list[str]) -> None:
 )
 def test_what_is_no_plain_version_is_not_guessed_at(kind: str | None, version: str) -> None:
     assert version_key(kind, version) is None
+
+
+def test_the_same_path_in_another_repository_or_branch_is_another_place() -> None:
+    one = _problems(("4.17.21",))
+    others = [*_problems(("4.17.21",), branch="dev"), *_problems(("4.17.21",), repository="a/b")]
+    found = upgrades([*one, *others])
+    assert [u.closes for u in found] == [1, 1, 1]
+    assert {u.where(several=True) for u in found} == {
+        f"{u.repository} {u.branch}: web/package-lock.json" for u in found
+    }
+    assert {u.where(several=False) for u in found} == {"web/package-lock.json"}
