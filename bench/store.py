@@ -67,7 +67,9 @@ def _run(number: int) -> RunRecord:
     )
 
 
-def _record(path: Path, number: int, problems: list[Problem]) -> Callable[[], object]:
+def record_run(path: Path, number: int, problems: list[Problem]) -> Callable[[], object]:
+    """What records ``problems`` as the scan ``number`` of acme/shop, branch main."""
+
     def work() -> object:
         with open_store(path) as store:
             covered = [("trivy", "."), ("snyk", ".")]
@@ -116,7 +118,7 @@ def first_import(rounds: int, size: int) -> Figure:
             with open_store(ours):
                 pass
             _empty(bare)
-            one, _ = timed(_record(ours, 0, problems))
+            one, _ = timed(record_run(ours, 0, problems))
             other, _ = timed(_bare(bare, _rows(ours), again=False))
             if number:
                 ratios.append(one / other)

@@ -43,7 +43,8 @@ class Upgrade:
 
     def where(self, *, several: bool) -> str:
         """The place, after its repository and branch where there are ``several``."""
-        return f"{self.repository} {self.branch}: {self.place}" if several else self.place
+        whose = " ".join(part for part in (self.repository, self.branch) if part)
+        return f"{whose}: {self.place}" if several and whose else self.place
 
     @property
     def sentence(self) -> str:

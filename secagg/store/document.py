@@ -39,7 +39,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 _SEVERITIES = {severity.value: severity for severity in Severity}
 
 DETAILS = ("sources", "steps", "snippet", "dependency_paths", "references", "related")
-"""Fields that no list, filter, order or summary looks at; making them costs as much as the rest."""
+"""Fields that no list, filter, order or summary looks at."""
 
 
 def encode(problem: Problem) -> str:

@@ -77,7 +77,7 @@ class Store:
         ``states`` leaves only those (empty: all). ``as_of`` is a run's key: the branch as it
         stood after that run. ``filed`` are decisions by identity from elsewhere on the one
         ``repository``; on each problem the newest decision counts. Without ``details`` the fields
-        of :data:`secagg.store.document.DETAILS` are empty, which takes half the time.
+        of :data:`secagg.store.document.DETAILS` are empty, which takes less time.
         """
         wanted = set(states)
         with self._read() as connection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import operator
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,19 +159,15 @@ def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
             load_report(tmp_path / name)
 
 
-def _same(source: Recorded) -> Recorded:
-    return source
-
-
 @pytest.mark.parametrize("width", ["", "80", "110", "170"])
+@pytest.mark.parametrize("several", [False, True])
 def test_rows_of_several_repositories_say_of_which(
-    width: str, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch
+    width: str, several: bool, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    own, other = problem("a"), problem("b", repository="acme/else", branch="release")
-    for rows, named in (([own], False), ([own, other], True)):
-        source = Recorded(rows, [run()])
-        report(ReportRequest(now=NOW), partial(_same, source))
-        out = capfdbinary.readouterr().out.decode()
-        assert ("REPOSITORY" in out) is named
-        assert ("acme/else" in out and "release" in out) is named
+    other = problem("b", repository="acme/else", branch="release")
+    source = Recorded([problem("a"), *([other] if several else [])], [run()])
+    report(ReportRequest(now=NOW), lambda: source)
+    out = capfdbinary.readouterr().out.decode()
+    assert ("REPOSITORY" in out) is several
+    assert ("acme/else" in out and "release" in out) is several
