@@ -1,8 +1,8 @@
 """``secagg report`` on many problems: ``python -m bench.report [--rounds 5] [--size 100000]``.
 
-Four programs in turn: the version, the help, the question to the store by itself, and the
-whole report with as many rows as a terminal gets (100), unwrapped. What the report costs beyond its question is what it takes to
-start, to lay the table out and to write it.
+Four programs in turn: the version, the help, the question to the store by itself, and the whole
+report with as many rows as a terminal gets (100), unwrapped. What the report costs beyond its
+question is what it takes to start, to lay the table out and to write it.
 """
 
 from __future__ import annotations
