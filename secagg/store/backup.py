@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from secagg.errors import StoreError
 from secagg.store.engine import shown, transaction
 from secagg.store.revision import VERSION_TABLE, revision_of
-from secagg.store.tables import TABLES
+from secagg.store.tables import KEYS, TABLES
 from secagg.store.times import now
 
 _MARK = b"secagg store backup 1\n"
@@ -133,19 +133,30 @@ def _replace_file(target: Path, source: Path) -> None:
 
 
 def _save_tables(connection: Connection, part: Path) -> None:
-    """A zip file with each table as PostgreSQL's own text, all of one moment."""
+    """A zip file with each table as PostgreSQL's own text, all of one moment.
+
+    Equal stores have equal backups: rows are in the order of their keys, and no member tells
+    when it was written.
+    """
     raw: Any = connection.connection.driver_connection
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("about", _MARK + (revision_of(connection) or "").encode())
+        file.writestr(_member("about"), _MARK + (revision_of(connection) or "").encode())
         with raw.cursor() as cursor:
             for table in TABLES:
-                # In a fixed order, so that equal stores have equal backups.
+                key = ", ".join(KEYS[table])
                 with (
-                    file.open(zipfile.ZipInfo(table, (1980, 1, 1, 0, 0, 0)), "w") as out,
-                    cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY 1, 2) TO STDOUT") as copy,  # noqa: S608
+                    # How large a table is shows only when all of it was written.
+                    file.open(_member(table), "w", force_zip64=True) as out,
+                    cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY {key}) TO STDOUT") as copy,  # noqa: S608
                 ):
                     for data in copy:
                         out.write(data)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name)  # of the year 1980
+    member.compress_type = zipfile.ZIP_DEFLATED
+    return member
 
 
 def _load_tables(connection: Connection, source: Path) -> None:

@@ -188,3 +188,9 @@ class Audit(SQLModel, table=True):
 
 TABLES = tuple(table.name for table in SQLModel.metadata.sorted_tables)
 """All tables, each after those that it refers to."""
+
+KEYS = {
+    table.name: tuple(column.name for column in table.primary_key)
+    for table in SQLModel.metadata.sorted_tables
+}
+"""The names of the columns of each table's primary key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +126,9 @@ def test_a_backup_restores_bit_for_bit(filled: Engine, url: str, tmp_path: Path)
     if filled.dialect.name == "sqlite":
         # Before it is opened again, which writes its mode (WAL) into the file.
         assert Path(str(filled.url.database)).read_bytes() == first.read_bytes()
+    else:
+        with zipfile.ZipFile(first) as members:
+            assert {member.date_time[0] for member in members.infolist()} == {1980}
     assert _dump(filled) == before
     backup(filled, second)
     assert second.read_bytes() == first.read_bytes()
