@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def assemble(
     for finding in findings:
         finding.component = component_of(finding.location.uri, components)
     mark_findings(findings, root)
-    merged = merge(findings, overrules=gate.overrules)
+    # People quote what they decide on.
+    overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]
+    merged = merge(findings, overrules=overrules)
     outcomes = [tool_outcome(result) for result in results]
     judged = decide(gate, merged, outcomes, redactor=redactor)
     suppress(judged.decision.judgements)

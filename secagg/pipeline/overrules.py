@@ -6,8 +6,10 @@ import datetime
 from pathlib import Path
 
 from secagg.errors import ConfigError
+from secagg.hmackey import load_key
 from secagg.merge import Join, Overrule, Split
 from secagg.merge.overrule_file import read_overrules, write_overrules
+from secagg.redact import Redactor
 
 NAME = "secagg-merge.yaml"
 
@@ -28,12 +30,17 @@ def load_overrules(root: Path) -> list[Overrule]:
 
 def split(root: Path, identity: str, *, reason: str, apart: tuple[str, ...] = ()) -> Path:
     """Write down that a group is not one problem; returns the file."""
-    return _add(root, Split(identity=identity, reason=reason, apart=apart))
+    return _add(root, Split(identity=identity, reason=_masked(reason), apart=apart))
 
 
 def join(root: Path, identities: tuple[str, ...], *, reason: str) -> Path:
     """Write down that several groups are one problem; returns the file."""
-    return _add(root, Join(identities=identities, reason=reason))
+    return _add(root, Join(identities=identities, reason=_masked(reason)))
+
+
+def _masked(reason: str) -> str:
+    """``reason`` without the secret that it may quote."""
+    return Redactor(load_key()).mask(reason)
 
 
 def _add(root: Path, overrule: Overrule) -> Path:

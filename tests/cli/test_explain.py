@@ -81,6 +81,29 @@ def test_split_and_join_hold_from_the_next_scan_on(home: Path) -> None:
     assert "one after all" in (home / "secagg-merge.yaml").read_text()
 
 
+def test_secret_in_a_reason_is_masked(home: Path) -> None:
+    (identity,) = scan(home)
+    token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    ran = secagg("merge", "split", identity, "--reason", f"found {token}", bin_dir=home, home=home)
+    assert ran.code == 0, ran
+    file = home / "secagg-merge.yaml"
+    written_there = file.read_text()
+    assert "found " in written_there
+    assert token not in written_there
+    # As by hand.
+    entry = {"split": identity, "reason": f"found {token}"}
+    file.write_text(json.dumps({"version": 1, "overrules": [entry]}))
+    apart = scan(home, "--view", "merged")
+    assert sorted(apart.values()) == ["snyk", "trivy"]
+    told = [
+        secagg("explain", row, "--output", home / "out", bin_dir=home, home=home).stdout
+        for row in apart
+    ]
+    assert all("split: found" in text or "split by overrule: found" in text for text in told)
+    kept = [file.read_text() for file in (home / "out").iterdir()]
+    assert not [text for text in (*told, *kept) if token in text]
+
+
 def test_overrule_that_names_nothing_is_said(home: Path) -> None:
     scan(home)
     secagg("merge", "split", "0" * 32, "--reason", "gone", bin_dir=home, home=home)
