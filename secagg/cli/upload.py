@@ -105,10 +105,9 @@ def bundle(
     config: ConfigOption = None,
 ) -> None:
     """Write FILES into one bundle, in a job that may not upload (a fork's pull request)."""
-    from secagg.github.target import Asked
     from secagg.pipeline import uploadcommands
 
-    asked = Asked(repository=repository, ref=ref, commit=commit)
+    asked = uploadcommands.Asked(repository=repository, ref=ref, commit=commit)
     raise typer.Exit(uploadcommands.bundle_files(files, out, asked, root=root, config=config))
 
 
@@ -144,10 +143,9 @@ def sync(
     ] = False,
 ) -> None:
     """Read alerts and dismissals from GitHub, and write the decisions of this side there."""
-    from secagg.github.target import Asked
-    from secagg.pipeline import synccommand
+    from secagg.pipeline import synccommand, uploadcommands
 
-    asked = Asked(repository=repository, ref=ref, commit=commit, api_url=api_url)
+    asked = uploadcommands.Asked(repository=repository, ref=ref, commit=commit, api_url=api_url)
     raise typer.Exit(
         synccommand.sync_alerts(asked, store, root=root, newer_wins=newer_wins, dry_run=dry_run)
     )
@@ -172,12 +170,11 @@ def request_of(
     journal: bool = True,
 ) -> UploadRequest:
     """The options as the pipeline takes them."""
-    from secagg.github.target import Asked
     from secagg.pipeline import upload as uploading
     from secagg.pipeline import uploadcommands
 
     return uploadcommands.UploadRequest(
-        asked=Asked(repository=repository, ref=ref, commit=commit, api_url=api_url),
+        asked=uploadcommands.Asked(repository=repository, ref=ref, commit=commit, api_url=api_url),
         options=uploading.UploadOptions(
             category=category,
             suppressed=uploading.Suppressed(suppressed.value),

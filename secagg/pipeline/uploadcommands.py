@@ -17,7 +17,8 @@ from secagg.github.journal import journal_directory
 from secagg.github.limits import LONGEST_COMMENT
 from secagg.github.markdown import account_lines
 from secagg.github.preflight import GivenRun
-from secagg.github.target import Asked, Target, find_target
+from secagg.github.target import Asked as Asked
+from secagg.github.target import Target, find_target
 from secagg.github.token import find_token
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.forks import make_bundle, publish
