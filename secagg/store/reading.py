@@ -11,13 +11,14 @@ from sqlalchemy import Connection, text
 
 from secagg.errors import StoreError
 from secagg.history import Problem, RunRecord, State, ToolRunRecord, Triage
-from secagg.store import deciding, standing
+from secagg.store import deciding, lastword, standing
 from secagg.store.document import decode
 from secagg.store.times import now, read
 
 _PROBLEMS = """
 SELECT t.branch_id, c.document, s.epss, s.baseline,
-       t.first_run_id, t.last_run_id, t.fixed_run_id, t.reopened_run_id
+       t.first_run_id, t.last_run_id, t.fixed_run_id, t.reopened_run_id,
+       t.finding_id, c.component, t.knew, c.tools
 FROM {table} t
 JOIN sighting s ON s.run_id = t.last_run_id AND s.finding_id = t.finding_id
 JOIN content c ON c.id = s.content_id
@@ -38,19 +39,32 @@ def problems(
     details: bool = True,
 ) -> list[Problem]:
     """Problems that stand on the branches asked for, superseded ones left out."""
-    table = "standing"
+    table, until = "standing", None
     if as_of is not None:
         table = "standing_then"
-        _stand(connection, as_of, table)
+        until = _stand(connection, as_of, table)
     # An identity says nothing of the repository.
     elsewhere = (filed or {}) if repository is not None else {}
-    found = list(_problems(connection, table, repository, branch, elsewhere, details))
+    found: list[Problem] = []
+    unheard: dict[int, dict[int, tuple[str, int]]] = {}
+    places: dict[tuple[int, int], int] = {}
+    for problem, where, finding, component, missing in _problems(
+        connection, table, repository, branch, elsewhere, details
+    ):
+        if missing:
+            unheard.setdefault(where, {})[finding] = component, missing
+            places[where, finding] = len(found)
+        found.append(problem)
+    for where, waiting in unheard.items():
+        said = lastword.still_said(connection, where, waiting, until=until, table=table)
+        earlier = {content: places[where, finding] for finding, content in said.items()}
+        lastword.hold(connection, found, earlier, details=details)
     found.sort(key=lambda p: (-p.severity.rank, p.repository, p.branch, p.identity))
     return found
 
 
-def _stand(connection: Connection, as_of: str, table: str) -> None:
-    """The standing of the branch after the run ``as_of``, in a temporary table."""
+def _stand(connection: Connection, as_of: str, table: str) -> int:
+    """The standing of the branch after the run ``as_of``, in a temporary table; that run's id."""
     row = connection.execute(
         text("SELECT id, branch_id FROM run WHERE key = :key"), {"key": as_of}
     ).first()
@@ -62,6 +76,7 @@ def _stand(connection: Connection, as_of: str, table: str) -> None:
     )
     connection.execute(text(f"CREATE UNIQUE INDEX {table}_key ON {table} (branch_id, finding_id)"))
     standing.replay(connection, row[1], until=row[0], table=table)
+    return int(row[0])
 
 
 def _problems(
@@ -71,7 +86,9 @@ def _problems(
     branch: str | None,
     filed: Mapping[str, Triage],
     details: bool,
-) -> Iterator[Problem]:
+) -> Iterator[tuple[Problem, int, int, str, int]]:
+    """Each problem with its branch, its finding, its component, and the tools that knew it (as
+    bits) and did not see it when it was seen last."""
     asked = {"repository": repository, "branch": branch}
     # Names and times are few and looked up here: joins would repeat them on every row.
     names = {
@@ -96,9 +113,8 @@ def _problems(
     }
     linked, today = _links(connection), now().date()
     statement = text(_PROBLEMS.format(table=table, branches=_BRANCHES))
-    for where, document, epss, baseline, first, last, fixed, reopened in connection.execute(
-        statement, asked
-    ):
+    for row in connection.execute(statement, asked):
+        where, document, epss, baseline, first, last, fixed, reopened = row[:8]
         problem = decode(document, details=details)
         name, problem.branch = names[where]
         problem.repository = name
@@ -111,7 +127,8 @@ def _problems(
             known.update(linked.get((name, problem.identity), ()))
             said = [decisions.get(one) for one in known for decisions in (made, filed)]
             problem.triage = _holding(deciding.newest(said), problem, today)
-        yield problem
+        finding, component, knew, tools = row[8:]
+        yield problem, where, finding, component, 0 if fixed is not None else knew & ~tools
 
 
 def _holding(made: Triage | None, problem: Problem, today: datetime.date) -> Triage | None:
