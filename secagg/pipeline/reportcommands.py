@@ -29,6 +29,7 @@ from secagg.report.standing import (
     ACTIVE,
     SEVERITY_LABELS,
     Standing,
+    newest_runs,
     severity_rank,
     standing,
 )
@@ -121,7 +122,7 @@ def gate(made: Report, threshold: Severity) -> int:
     if failing:
         sys.stderr.write(f"secagg: {len(failing)} open problems are {threshold} or worse\n")
         return ExitCode.GATE_FAILED
-    incomplete = [run for run in _latest(made.runs) if run.verdict == "incomplete"]
+    incomplete = [run for run in newest_runs(made.runs) if run.verdict == "incomplete"]
     if not made.runs or incomplete:
         said = "the last scan was incomplete" if incomplete else "no scan is recorded"
         sys.stderr.write(f"secagg: {said}: nothing vouches for a clean result\n")
@@ -165,15 +166,6 @@ def _word(kind: type[_Word], word: str, option: str) -> _Word:
     except ValueError:
         known = ", ".join(str(member) for member in kind)
         raise UsageError(f"{option}: no {word!r}", hint=f"one of {known}") from None
-
-
-def _latest(runs: Iterable[RunRecord]) -> list[RunRecord]:
-    latest: dict[tuple[str, str], RunRecord] = {}
-    for run in runs:
-        key = (run.repository, run.branch)
-        if key not in latest or run.started_at > latest[key].started_at:
-            latest[key] = run
-    return list(latest.values())
 
 
 def _style(request: ReportRequest, output_format: Format) -> Style:

@@ -63,7 +63,9 @@ def stored(whose: Whose, *, details: bool = True) -> Recorded:
     """
     if whose.all_repositories:
         with open_store_of(whose.store, whose.root, create=False) as store:
-            return Recorded(list(store.problems(None, details=details)), store.runs(limit=_RUNS))
+            # A branch that was not scanned for long is still vouched for by its own newest run.
+            runs = {run.key: run for run in (*store.runs(limit=_RUNS), *store.newest_runs())}
+            return Recorded(list(store.problems(None, details=details)), list(runs.values()))
     origin = origin_of(whose.root, repository=whose.repository, branch=whose.branch)
     with open_store_of(whose.store, whose.root, create=False) as store:
         known = store.branches()

@@ -37,6 +37,8 @@ class ComponentSummary(_Model):
     component: str
     total: int
     by_severity: dict[str, int]
+    repository: str | None = None
+    branch: str | None = None
 
 
 class UpgradeSummary(_Model):
@@ -67,6 +69,9 @@ class ReportSummary(_Model):
     components: list[ComponentSummary]
     upgrades: list[UpgradeSummary]
     last_run: RunRecord | None
+    incomplete: list[RunRecord] = Field(
+        default=[], description="the newest runs of other branches that did not see everything"
+    )
 
 
 _FIELDS: dict[str, Any] = {f.name: (_HINTS[f.name], Field()) for f in fields(Problem)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from secagg.history import Problem
+from secagg.history import Problem, RunRecord
 from secagg.render.escape import markdown
 from secagg.report import words
 from secagg.report.columns import COLUMNS
@@ -80,15 +80,24 @@ def _summary(found: Overview) -> Iterator[str]:
     if found.last_run is not None:
         run = found.last_run
         yield (
-            f"Last run: **{markdown(run.verdict)}**, {run.started_at:%Y-%m-%d %H:%M} UTC, "
+            f"Last run: **{markdown(run.verdict)}**, {_moment(run)}, "
             f"{markdown(run.repository)} {markdown(run.branch)}: {found.new} new, "
             f"{found.fixed} fixed, {found.reopened} reopened, {found.overdue} overdue."
         )
+        yield ""
+    for run in found.incomplete:
+        where = f"{markdown(run.repository)} {markdown(run.branch)}"
+        yield f"- Last run **incomplete**: {_moment(run)}, {where}"
+    if found.incomplete:
         yield ""
     for upgrade in found.upgrades:
         yield f"- {_cell(upgrade.sentence)} ({_cell(upgrade.where(several=found.several))})"
     if found.upgrades:
         yield ""
+
+
+def _moment(run: RunRecord) -> str:
+    return f"{run.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _row(problem: Problem, names: Sequence[str], report: Report) -> str:

@@ -14,6 +14,7 @@ from secagg.report.standing import (
     SEVERITY_LABELS,
     LastRuns,
     Standing,
+    newest_runs,
     overdue,
     severity_label,
     standing,
@@ -21,6 +22,9 @@ from secagg.report.standing import (
 from secagg.report.upgrades import Upgrade, upgrades
 
 _TOP = 5
+
+# A component, and its repository and branch.
+_Where = tuple[str, str | None, str | None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +48,13 @@ class ComponentCount:
     component: str
     total: int
     by_severity: dict[str, int]
+    repository: str | None = None
+    branch: str | None = None
+
+    def where(self, *, several: bool) -> str:
+        """The component, after its repository and branch where there are ``several``."""
+        whose = " ".join(part for part in (self.repository, self.branch) if part)
+        return f"{whose}: {self.component}" if several and whose else self.component
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +63,8 @@ class Overview:
 
     ``new``, ``fixed`` and ``reopened`` are the last run's news on what the other filters let
     through; ``several`` says that the rows are of more than one repository or branch.
+    ``incomplete`` are the newest runs of other branches than that of ``last_run`` that did not
+    see everything.
     """
 
     total: int = 0
@@ -64,6 +77,7 @@ class Overview:
     components: list[ComponentCount] = field(default_factory=list)
     upgrades: list[Upgrade] = field(default_factory=list)
     last_run: RunRecord | None = None
+    incomplete: list[RunRecord] = field(default_factory=list)
     runs: int = 0
     several: bool = False
 
@@ -78,23 +92,33 @@ def overview(
         several=len({(p.repository, p.branch) for p in matching}) > 1,
         by_severity={label: Change() for label in SEVERITY_LABELS},
         runs=len(runs),
-        last_run=max(runs, key=lambda run: run.started_at, default=None),
     )
+    newest = newest_runs(runs)
+    found.last_run = newest[0] if newest else None
+    found.incomplete = [run for run in newest[1:] if run.verdict == "incomplete"]
     last = LastRuns.of(runs)
     found.by_state = dict.fromkeys(map(str, Standing), 0)
     for problem in answer.related:
         state = standing(problem, today)
         found.by_state[state] += 1
         _news(found, problem, state, last.since(problem))
-    counted = Counter((problem.component or ".", severity_label(problem)) for problem in matching)
-    by_component: dict[str, Counter[str]] = defaultdict(Counter)
-    for (component, label), count in counted.items():
-        by_component[component][label] = count
+    counted = Counter(
+        ((p.component or ".", p.repository, p.branch), severity_label(p)) for p in matching
+    )
+    by_component: dict[_Where, Counter[str]] = defaultdict(Counter)
+    for (where, label), count in counted.items():
+        by_component[where][label] = count
         found.by_severity[label].count += count
     found.overdue = sum(overdue(problem, today) for problem in matching)
     found.components = [
-        ComponentCount(component=name, total=counts.total(), by_severity=dict(counts))
-        for name, counts in sorted(by_component.items(), key=_heaviest)[:top]
+        ComponentCount(
+            component=name,
+            total=counts.total(),
+            by_severity=dict(counts),
+            repository=repository,
+            branch=branch,
+        )
+        for (name, repository, branch), counts in sorted(by_component.items(), key=_heaviest)[:top]
     ]
     active = [p for p in matching if standing(p, today) in ACTIVE]
     found.upgrades = upgrades(active, top)
@@ -121,6 +145,7 @@ def _news(
         change.more += 1
 
 
-def _heaviest(item: tuple[str, Counter[str]]) -> tuple[object, ...]:
-    name, counts = item
-    return (*(-counts[label] for label in ("critical", "high", "unknown", "medium", "low")), name)
+def _heaviest(item: tuple[_Where, Counter[str]]) -> tuple[object, ...]:
+    (name, repository, branch), counts = item
+    worst = (-counts[label] for label in ("critical", "high", "unknown", "medium", "low"))
+    return (*worst, name, repository or "", branch or "")

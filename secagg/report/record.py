@@ -62,6 +62,7 @@ def summary_record(found: Overview) -> dict[str, Any]:
             for u in found.upgrades
         ],
         "last_run": plain(found.last_run),
+        "incomplete": [plain(run) for run in found.incomplete],
     }
 
 

@@ -84,6 +84,16 @@ def owners_of(problem: Problem) -> tuple[str, ...]:
     return problem.owners
 
 
+def newest_runs(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    """The newest of ``runs`` of each repository's branch, newest first."""
+    newest: dict[tuple[str, str], RunRecord] = {}
+    for run in runs:
+        key = (run.repository, run.branch)
+        if key not in newest or run.started_at > newest[key].started_at:
+            newest[key] = run
+    return sorted(newest.values(), key=lambda run: run.started_at, reverse=True)
+
+
 @dataclass(frozen=True, slots=True)
 class LastRuns:
     """When the latest recorded scan of each repository's branch started (UTC)."""
@@ -92,12 +102,7 @@ class LastRuns:
 
     @classmethod
     def of(cls, runs: Iterable[RunRecord]) -> LastRuns:
-        latest: dict[tuple[str, str], datetime.datetime] = {}
-        for run in runs:
-            key = (run.repository, run.branch)
-            if key not in latest or run.started_at > latest[key]:
-                latest[key] = run.started_at
-        return cls(latest)
+        return cls({(run.repository, run.branch): run.started_at for run in newest_runs(runs)})
 
     def since(self, problem: Problem) -> datetime.datetime | None:
         """From when on something about ``problem`` is the last run's news."""

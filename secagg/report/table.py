@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from secagg.history import Problem
+from secagg.history import Problem, RunRecord
 from secagg.render.escape import terminal
 from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 from secagg.report import words
@@ -23,6 +23,8 @@ from secagg.report.standing import (
 
 _COLOURS = {**SEVERITY_COLOURS, "unknown": "1"}
 _ALARM = "1;31"
+# So many other branches are named whose last run was incomplete.
+_INCOMPLETE = 5
 _WIDE, _MIDDLE = 150, 110
 _COLUMNS_BY_WIDTH = {
     _WIDE: ("severity", "id", "problem", "where", "component", "owner", "age", "due", "sources"),
@@ -100,7 +102,7 @@ def summary_lines(found: Overview, answer: Answer, style: Style) -> str:
         lines.append(f"settled: {', '.join(settled)}")
     if len(found.components) > 1:
         parts = [
-            f"{terminal(c.component)} {c.total} ({_by_severity(c.by_severity)})"
+            f"{terminal(c.where(several=found.several))} {c.total} ({_by_severity(c.by_severity)})"
             for c in found.components
         ]
         lines += ["most in:", *(f"  {part}" for part in parts)]
@@ -129,18 +131,32 @@ def _news_lines(found: Overview, style: Style) -> list[str]:
         commit = f" @ {terminal(run.commit[:10])}" if run.commit else ""
         news = f"{found.new} new, {found.fixed} fixed, {found.reopened} reopened"
         where = f"{terminal(run.repository)} {terminal(run.branch)}{commit}"
-        at = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
-        lines.append(f"last run: {terminal(run.verdict)}, {at}, {where}")
+        lines.append(f"last run: {terminal(run.verdict)}, {_moment(run)}, {where}")
         lines.append(f"  {news}")
-        lines += [
-            style.paint(f"  {terminal(tool.tool)} in {terminal(tool.component)} failed", _ALARM)
-            + (f": {terminal(tool.reason)}" if tool.reason else "")
-            for tool in run.tools
-            if tool.status == "failed"
-        ]
+        lines += _failed_tools(run, style)
+    for run in found.incomplete[:_INCOMPLETE]:
+        where = f"{terminal(run.repository)} {terminal(run.branch)}"
+        lines.append(f"last run {style.paint('incomplete', _ALARM)}: {_moment(run)}, {where}")
+        lines += _failed_tools(run, style)
+    if len(found.incomplete) > _INCOMPLETE:
+        more = len(found.incomplete) - _INCOMPLETE
+        lines.append(f"  and of {more} more branches")
     if found.overdue:
         lines.append(style.paint(f"{found.overdue} overdue", _ALARM))
     return lines
+
+
+def _moment(run: RunRecord) -> str:
+    return f"{run.started_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _failed_tools(run: RunRecord, style: Style) -> list[str]:
+    return [
+        style.paint(f"  {terminal(tool.tool)} in {terminal(tool.component)} failed", _ALARM)
+        + (f": {terminal(tool.reason)}" if tool.reason else "")
+        for tool in run.tools
+        if tool.status == "failed"
+    ]
 
 
 def _by_severity(counts: dict[str, int]) -> str:

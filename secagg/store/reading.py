@@ -204,6 +204,16 @@ def runs(
     return [_run(connection, row) for row in connection.execute(text(statement), values).all()]
 
 
+_NEWEST = """run.id = (SELECT x.id FROM run x WHERE x.branch_id = run.branch_id
+ORDER BY x.started_at DESC, x.key DESC LIMIT 1)"""
+
+
+def newest_runs(connection: Connection) -> list[RunRecord]:
+    """The newest run of every branch, newest first."""
+    rows = connection.execute(text(_RUNS.format(where=_NEWEST, limit=""))).all()
+    return [_run(connection, row) for row in rows]
+
+
 def branches(connection: Connection, repository: str | None) -> list[tuple[str, str]]:
     """Every repository and branch that has a run."""
     rows = connection.execute(

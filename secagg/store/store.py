@@ -93,6 +93,11 @@ class Store:
         with self._read() as connection:
             return reading.runs(connection, repository, branch, limit)
 
+    def newest_runs(self) -> list[RunRecord]:
+        """The newest run of every branch of every repository, newest first."""
+        with self._read() as connection:
+            return reading.newest_runs(connection)
+
     def branches(self, repository: str | None = None) -> list[tuple[str, str]]:
         """Every (repository, branch) with a run, by name."""
         with self._read() as connection:

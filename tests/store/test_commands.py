@@ -13,6 +13,8 @@ import pytest
 
 from secagg.errors import StoreError
 from secagg.history import State
+from secagg.pipeline import storesource
+from secagg.pipeline.storesource import Whose
 from secagg.store import open_store, shown, url_of
 from secagg.triagefile import read_triage
 from tests.cli.running import Ran, secagg
@@ -178,3 +180,16 @@ def test_a_scan_without_a_store_loads_no_database_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert not {"sqlalchemy", "sqlmodel", "alembic"} & set(json.loads(done.stdout))
+
+
+def test_all_repositories_with_one_that_was_not_scanned_for_long(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storesource, "_RUNS", 1)
+    with open_store(shop / DB) as store:
+        see(store, 9, repository="else")
+    found = storesource.stored(Whose(root=shop, store=str(shop / DB), all_repositories=True))
+    assert {run.repository for run in found.runs()} == {"shop", "else"}
+    assert len(found.runs()) == 2
+    told = call(shop, "report", "--all-repos")
+    assert (told.code, "problem a" in told.stdout) == (0, True)

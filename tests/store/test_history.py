@@ -111,3 +111,11 @@ def test_a_branch_can_be_seen_as_it_stood(store: Store) -> None:
     assert (then.title, then.state) == ("problem a", State.OPEN)
     fixed = store.problems(REPO, "main", states=[State.FIXED])
     assert [p.title for p in fixed] == ["problem b"]
+
+
+def test_the_newest_run_of_every_branch(store: Store) -> None:
+    see(store, 5, "a", key="late")
+    see(store, 9, "a", branch="dev", key="dev")
+    see(store, 1, "a", key="early")
+    see(store, 3, "a", repository="acme/else", key="else")
+    assert [r.key for r in store.newest_runs()] == ["dev", "late", "else"]

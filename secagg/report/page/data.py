@@ -29,8 +29,10 @@ def page_data(report: Report) -> dict[str, Any]:
         "today": report.today.isoformat(),
         "every_state": report.every_state,
         "left_out": len(chosen) - len(problems),
+        "several": len({(p.repository, p.branch) for p in problems}) > 1,
         "summary": summary_record(report.overview),
         "trend": trend(report.runs),
+        "trend_of": _place_of_trend(report.runs),
         "problems": [problem_data(p, report.last, report.today) for p in problems],
     }
 
@@ -67,18 +69,24 @@ def trend(runs: Iterable[RunRecord]) -> list[dict[str, Any]]:
 
     What an incomplete run did not see would look as if it had been fixed.
     """
+    return [
+        {"at": rfc3339(run.started_at), "counts": dict(run.by_severity), "verdict": run.verdict}
+        for run in _charted(runs)
+    ]
+
+
+def _place_of_trend(runs: Iterable[RunRecord]) -> dict[str, str] | None:
+    charted = _charted(runs)
+    return {"repository": charted[0].repository, "branch": charted[0].branch} if charted else None
+
+
+def _charted(runs: Iterable[RunRecord]) -> Sequence[RunRecord]:
     complete = (run for run in runs if run.verdict != "incomplete")
     counted = sorted(complete, key=lambda run: run.started_at)
     if not counted:
-        return []
-    latest = counted[-1]
-    same: Sequence[RunRecord] = [
-        run for run in counted if (run.repository, run.branch) == (latest.repository, latest.branch)
-    ]
-    return [
-        {"at": rfc3339(run.started_at), "counts": dict(run.by_severity), "verdict": run.verdict}
-        for run in same[-_RUNS_SHOWN:]
-    ]
+        return ()
+    latest = (counted[-1].repository, counted[-1].branch)
+    return [run for run in counted if (run.repository, run.branch) == latest][-_RUNS_SHOWN:]
 
 
 def _news(problem: Problem, last: LastRuns) -> str | None:

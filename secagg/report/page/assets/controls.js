@@ -12,11 +12,13 @@ function about() {
   append(byId("about"), [make("b", {}, run.repository), ` ${run.branch}${commit} \u00b7 last run `,
     make("span", { class: `verdict v-${run.verdict}` }, run.verdict),
     " ", moment(run.started_at), " \u00b7 ", ...made]);
-  const failed = (run.tools || []).filter((t) => t.status === "failed");
-  if (failed.length) {
-    byId("about").after(make("p", { class: "late" }, "did not complete: ",
-      failed.map((t) => `${t.tool} in ${t.component}${t.reason ? ` (${t.reason})` : ""}`).join("; ")));
-  }
+  const others = (DATA.summary.incomplete || []).map((r) => [`${r.repository} ${r.branch}: `, r]);
+  const gaps = [["", run], ...others].flatMap(([of, { tools, verdict }]) => {
+    const failed = (tools || []).filter((t) => t.status === "failed");
+    if (!failed.length) return of && verdict === "incomplete" ? [`${of}last run`] : [];
+    return failed.map((t) => `${of}${t.tool} in ${t.component}${t.reason ? ` (${t.reason})` : ""}`);
+  });
+  if (gaps.length) byId("about").after(make("p", { class: "late" }, "did not complete: ", gaps.join("; ")));
 }
 
 function tiles() {
@@ -54,10 +56,16 @@ function news() {
     make("span", { class: "pill plain" }, make("b", {}, number(found.fixed)), " fixed in the last run"));
 }
 
+// What else to ask for, so that a button shows what its number counts.
+const placed = (of) => (DATA.several ? { repository: of.repository || "(none)", branch: of.branch || "(none)" } : {});
+
 function panels() {
   const panel = (title, ...content) => make("section", { class: "panel" }, make("h2", {}, title), content);
   const made = [];
-  if (DATA.trend.length > 1) made.push(panel("Trend", trendChart(DATA.trend)));
+  if (DATA.trend.length > 1) {
+    const of = whose(DATA.trend_of);
+    made.push(panel(of ? `Trend of ${of}` : "Trend", trendChart(DATA.trend)));
+  }
   const { components, upgrades } = DATA.summary;
   if (components.length > 1) {
     const most = Math.max(...components.map((c) => c.total));
@@ -67,14 +75,17 @@ function panels() {
         piece.style.width = `${(100 * c.by_severity[s]) / most}%`;
         return piece;
       }));
-      return make("li", {}, make("button", { type: "button", onclick: () => ask({ component: c.component }) },
-        make("span", { class: "label" }, c.component), bar, make("span", { class: "n" }, number(c.total))));
+      return make("li", {}, make("button", { type: "button", onclick: () => ask({ component: c.component, ...placed(c) }) },
+        make("span", { class: "label", title: whose(c) }, c.component,
+          DATA.several && make("span", { class: "whose" }, " ", whose(c))), bar, make("span", { class: "n" }, number(c.total))));
     }))));
   }
   if (upgrades.length) {
     made.push(panel("Fixes that close the most", make("ol", { class: "fixes" }, upgrades.map((u) => make("li", {},
-      make("button", { type: "button", onclick: () => ask({ q: `${u.package} ${u.place}` }) },
-        make("span", { class: "label" }, "upgrade ", make("b", {}, u.package), " to ", make("b", {}, u.version)),
+      make("button", { type: "button", onclick: () => ask({ q: `${u.package} ${u.place}`, ...placed(u) }) },
+        make("span", { class: "label", title: u.place },
+          "upgrade ", make("b", {}, u.package), " to ", make("b", {}, u.version),
+          DATA.several && make("span", { class: "whose" }, " ", whose(u))),
         badge(u.worst), make("span", { class: "n" }, `closes ${number(u.closes)}`)))))));
   }
   byId("panels").replaceChildren(...made);

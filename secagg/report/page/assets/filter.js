@@ -1,5 +1,8 @@
 // What is asked for: kept in the address's fragment, so that a view can be sent to somebody.
+// Of a single repository's branch nobody needs to be told which it is.
+const whose = (of) => (DATA.several ? [of.repository, of.branch].filter(Boolean).join(" ") : "");
 const FIELDS = {
+  ...(DATA.several ? { repository: (p) => [p.repository || "(none)"], branch: (p) => [p.branch || "(none)"] } : {}),
   kind: (p) => [p.kind],
   tool: (p) => p.tools || [],
   component: (p) => [p.component || "."],
@@ -28,14 +31,14 @@ function compare(a, b) {
 // Built once: every word of a problem that may be searched for, in one folded text.
 const searchText = (p) => [
   p.identity, p.what, p.title, p.message, p.rule_id, p.rule_name, p.where, p.image, p.logical,
-  p.resource, p.component, p.package, p.version, p.purl, p.remedy, p.fix, p.why,
+  p.resource, p.component, whose(p), p.package, p.version, p.purl, p.remedy, p.fix, p.why,
   p.triage && p.triage.reason,
 ].concat(p.aliases || [], p.cwes || [], p.tools || [], p.owners || [])
   .filter(Boolean).join("\n").toLowerCase();
 const INDEX = PROBLEMS.map(searchText);
 
 const EMPTY = Object.freeze({
-  q: "", severity: [], state: DEFAULT_STATE, kind: "", tool: "", component: "", owner: "",
+  q: "", severity: [], state: DEFAULT_STATE, repository: "", branch: "", kind: "", tool: "", component: "", owner: "",
   new: false, overdue: false, fix: false, sort: "severity", id: "",
 });
 let asked = { ...EMPTY };
