@@ -119,7 +119,11 @@ def report(
     ] = None,
     branch: Annotated[str | None, typer.Option(help="By default the one checked out.")] = None,
     all_repos: Annotated[
-        bool, typer.Option("--all-repos", help="All repositories and branches of the store.")
+        bool,
+        typer.Option(
+            "--all-repos",
+            help="All repositories of the store; all their branches, too, without --branch.",
+        ),
     ] = False,
     no_color: ColourOption = False,
 ) -> None:

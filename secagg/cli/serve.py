@@ -37,7 +37,11 @@ def serve(
     ] = None,
     branch: Annotated[str | None, typer.Option(help="By default the one checked out.")] = None,
     all_repos: Annotated[
-        bool, typer.Option("--all-repos", help="All repositories and branches of the store.")
+        bool,
+        typer.Option(
+            "--all-repos",
+            help="All repositories of the store; all their branches, too, without --branch.",
+        ),
     ] = False,
     from_file: Annotated[
         Path | None,

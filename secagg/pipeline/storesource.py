@@ -20,7 +20,8 @@ _RUNS = 400
 class Whose:
     """Which part of the history: by default the checkout at ``root`` and its branch.
 
-    ``store`` is a path or URL. With ``all_repositories`` every repository and branch is in it.
+    ``store`` is a path or URL. With ``all_repositories`` every repository is in it, with every
+    branch or the one of that name.
     """
 
     root: Path = Path()
@@ -62,10 +63,7 @@ def stored(whose: Whose, *, details: bool = True) -> Recorded:
     for a repository or branch of which nothing was recorded: an empty report would look clean.
     """
     if whose.all_repositories:
-        with open_store_of(whose.store, whose.root, create=False) as store:
-            # A branch that was not scanned for long is still vouched for by its own newest run.
-            runs = {run.key: run for run in (*store.runs(limit=_RUNS), *store.newest_runs())}
-            return Recorded(list(store.problems(None, details=details)), list(runs.values()))
+        return _all_stored(whose, details)
     origin = origin_of(whose.root, repository=whose.repository, branch=whose.branch)
     with open_store_of(whose.store, whose.root, create=False) as store:
         known = store.branches()
@@ -84,6 +82,25 @@ def stored(whose: Whose, *, details: bool = True) -> Recorded:
             store.problems(origin.repository, origin.branch, filed=filed, details=details)
         )
         return Recorded(problems, store.runs(origin.repository, origin.branch, limit=_RUNS))
+
+
+def _all_stored(whose: Whose, details: bool) -> Recorded:
+    branch = whose.branch
+    if whose.repository is not None:
+        raise UsageError(
+            "--repo names one repository and --all-repos means every one",
+            hint="leave one of them out; --branch with --all-repos is that branch of each",
+        )
+    with open_store_of(whose.store, whose.root, create=False) as store:
+        if branch is not None and branch not in {name for _, name in store.branches()}:
+            raise UsageError(
+                f"no scan of a branch {branch} is recorded",
+                hint="without --branch all branches are asked for",
+            )
+        # A branch that was not scanned for long is still vouched for by its own newest run.
+        found = (*store.runs(None, branch, limit=_RUNS), *store.newest_runs())
+        runs = {run.key: run for run in found if branch in (None, run.branch)}
+        return Recorded(list(store.problems(None, branch, details=details)), list(runs.values()))
 
 
 def _filed(root: Path) -> Mapping[str, Triage]:

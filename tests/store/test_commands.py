@@ -193,3 +193,22 @@ def test_all_repositories_with_one_that_was_not_scanned_for_long(
     assert len(found.runs()) == 2
     told = call(shop, "report", "--all-repos")
     assert (told.code, "problem a" in told.stdout) == (0, True)
+
+
+def test_one_branch_of_all_repositories(shop: Path) -> None:
+    with open_store(shop / DB) as store:
+        see(store, 2, problem("c"), repository="shop", branch="dev")
+        see(store, 3, problem("d"), repository="else", branch="HEAD")
+    told = call(shop, "report", "--all-repos", "--branch", "HEAD", "--format", "json")
+    found = json.loads(told.stdout)
+    places = {(p["repository"], p["branch"], p["title"]) for p in found["problems"]}
+    assert places == {
+        ("shop", "HEAD", "problem a"),
+        ("shop", "HEAD", "problem b"),
+        ("else", "HEAD", "problem d"),
+    }
+    assert found["summary"]["last_run"]["repository"] == "else"
+    gone = call(shop, "report", "--all-repos", "--branch", "gone")
+    assert (gone.code, "no scan of a branch gone" in gone.stderr) == (2, True)
+    both = call(shop, "report", "--all-repos", "--repo", "shop")
+    assert (both.code, "--all-repos means every one" in both.stderr) == (2, True)
