@@ -6,8 +6,9 @@ alone, what is critical would turn into something less for as long as the tool f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 
@@ -27,11 +28,19 @@ _OF_NEWEST = (
 # The policy's word, which an exception changes from one day to the next.
 _JUDGED = ("action", "rule", "why")
 _BATCH = 500
+# Up to so many findings are looked up one by one; for more, all that a run saw is gone through.
+_FEW = 1000
+# A tool that fails may have seen a part. So many runs back that is looked for.
+_RECENT = 10
 
 _RUNS = "SELECT id FROM run WHERE branch_id = :branch ORDER BY started_at, key"
 _LOOKED = """
 SELECT c.run_id, c.component, c.tool_id FROM covered c JOIN run r ON r.id = c.run_id
 WHERE r.branch_id = :branch
+"""
+_TOOK_PART = """
+SELECT DISTINCT u.run_id, t.id FROM tool_run u JOIN tool t ON t.name = u.tool
+JOIN run r ON r.id = u.run_id WHERE r.branch_id = :branch
 """
 _SAID = """
 SELECT s.finding_id, c.tools, c.id, c.severity FROM sighting s
@@ -48,24 +57,26 @@ def still_said(
     """By finding: the content of an earlier sighting that holds on, the worst if there are several.
 
     A tool's last sighting holds until the tool has looked at everything in the component again.
-    ``until`` is the last run that counts; ``table`` has the standing after it.
+    It is looked for where the tool did so last, and in the newest runs. ``until`` is the last
+    run that counts; ``table`` has the standing after it.
     """
     runs = connection.execute(text(_RUNS), {"branch": branch}).scalars().all()
     if until is not None:
         runs = runs[: runs.index(until) + 1]
     looked = _looked(connection, branch, runs)
-    said = text(_SAID.format(table=table))
+    worth = _worth_asking(connection, branch, runs, looked)
     left = dict(waiting)
     found: dict[int, tuple[int, int]] = {}
-    for place in reversed(range(len(runs))):
+    for place in sorted(worth, reverse=True):
         left = _not_taken_back(left, looked, place)
-        if not left:
-            break
         missing = 0
         for _, mask in left.values():
             missing |= mask
+        missing &= worth[place]
+        if not missing:
+            continue
         asked = {"branch": branch, "run": runs[place], "missing": missing}
-        for finding, tools, content, severity in connection.execute(said, asked):
+        for finding, tools, content, severity in _said(connection, table, asked, left):
             component, mask = left.get(finding, ("", 0))
             if tools & mask:
                 left[finding] = component, mask & ~tools
@@ -76,6 +87,17 @@ def still_said(
     return {finding: content for finding, (_, content) in found.items()}
 
 
+def _said(
+    connection: Connection, table: str, asked: Mapping[str, int], left: Waiting
+) -> Iterable[Any]:
+    """What the run said by the tools asked for of findings of which it was not the last one."""
+    statement = _SAID.format(table=table)
+    if len(left) > _FEW:
+        return connection.execute(text(statement), asked)
+    few = text(f"{statement} AND s.finding_id IN :few").bindparams(bindparam("few", expanding=True))
+    return connection.execute(few, {**asked, "few": list(left)})
+
+
 def _looked(connection: Connection, branch: int, runs: Sequence[int]) -> dict[str, dict[int, int]]:
     """By component and tool (as a bit): the place of the last run in which it saw everything."""
     places = {run: place for place, run in enumerate(runs)}
@@ -84,6 +106,25 @@ def _looked(connection: Connection, branch: int, runs: Sequence[int]) -> dict[st
         if run in places:
             last = found.setdefault(component, {})
             last[1 << tool] = max(places[run], last.get(1 << tool, 0))
+    return found
+
+
+def _worth_asking(
+    connection: Connection,
+    branch: int,
+    runs: Sequence[int],
+    looked: Mapping[str, Mapping[int, int]],
+) -> dict[int, int]:
+    """By place of a run: the tools (as bits) whose last sighting may be in it."""
+    found: dict[int, int] = {}
+    for last in looked.values():
+        for tool, place in last.items():
+            found[place] = found.get(place, 0) | tool
+    # A tool that nobody runs any more is in none of them.
+    recent = {run: place for place, run in enumerate(runs) if place >= len(runs) - _RECENT}
+    for run, number in connection.execute(text(_TOOK_PART), {"branch": branch}):
+        if run in recent:
+            found[recent[run]] = found.get(recent[run], 0) | 1 << number
     return found
 
 

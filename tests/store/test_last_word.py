@@ -9,13 +9,23 @@ from typing import Any
 import pytest
 
 from secagg.finding import Severity
-from secagg.history import Problem, Snippet, Source, State, Triage
-from secagg.store import Store
-from tests.store.make import REPO, day, ident, problem, run, see
+from secagg.history import Problem, Snippet, Source, State, ToolRunRecord, Triage
+from secagg.store import Store, lastword
+from tests.store.make import REPO, day, ident, problem, run
+from tests.store.make import see as recorded
 
 TOOLS = ("gitleaks", "snyk", "trivy")
 BOTH = [("snyk", "."), ("trivy", ".")]
 TRIVY = [("trivy", ".")]
+
+
+def ran(*tools: str) -> tuple[ToolRunRecord, ...]:
+    return tuple(ToolRunRecord(tool=tool, component=".", status="complete") for tool in tools)
+
+
+def see(store: Store, number: float, *problems: Problem, **fields: Any) -> None:
+    """Record the run of day ``number``, in which every tool took part."""
+    recorded(store, number, *problems, **({"tools": ran(*TOOLS)} | fields))
 
 
 def said(severity: Severity, *tools: str, name: str = "a", **fields: Any) -> Problem:
@@ -137,6 +147,27 @@ def _rank(severity: Severity) -> int:
     return severity.rank
 
 
+@pytest.mark.parametrize("few", [0, 1000])
+def test_a_tool_that_nobody_runs_any_more(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last complete run is asked for, however long ago, and what it saw in part of late."""
+    monkeypatch.setattr(lastword, "_FEW", few)
+    monkeypatch.setattr(lastword, "_RECENT", 3)
+    see(store, 1, said(Severity.CRITICAL, "snyk", "trivy"), covered=BOTH)
+    low = said(Severity.LOW, "trivy")
+    for number in range(2, 8):
+        see(store, number, low, covered=TRIVY, tools=ran("trivy"))
+    assert shown(store).severity is Severity.CRITICAL
+    # It fails, and sees a part: that is its last word, for as long as it is looked for.
+    see(store, 8, said(Severity.MEDIUM, "snyk", "trivy"), covered=TRIVY)
+    for number in (9, 10):
+        see(store, number, low, covered=TRIVY)
+        assert shown(store).severity is Severity.MEDIUM
+    see(store, 11, low, covered=TRIVY)
+    assert shown(store).severity is Severity.CRITICAL
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_any_history(store: Store, seed: int) -> None:
     """Random histories, imported in any order, against the slow way."""
@@ -153,7 +184,7 @@ def test_any_history(store: Store, seed: int) -> None:
         for at, (told, complete) in order:
             worst = max(told.values(), key=_rank, default=Severity.NONE)
             seen = [said(worst, *told)] if told else []
-            record = run(at, key=f"{repository} {at}", repository=repository)
+            record = run(at, key=f"{repository} {at}", repository=repository, tools=ran(*TOOLS))
             store.record(record, seen, [(tool, ".") for tool in sorted(complete)])
         found = [p for p in store.problems(repository, "main") if p.state is not State.FIXED]
         assert [p.severity for p in found] == _expected(days), days
