@@ -64,11 +64,11 @@ def _as_run(file: str, tool: str | None, parsers: dict[str, Parser], redactor: R
 
 
 def _size(file: str) -> int:
-    """How many bytes ``file`` has, as far as is known before it is read."""
+    """How many bytes ``file`` has, as far as is known before it is read. Raises UsageError."""
     try:
         return 0 if file == STANDARD_INPUT else Path(file).stat().st_size
-    except OSError:
-        return 0
+    except OSError as error:
+        raise _unreadable(file, error) from error
 
 
 def _name(file: str) -> str:
@@ -82,4 +82,8 @@ def read_file(file: str) -> bytes:
             return sys.stdin.buffer.read()
         return Path(file).read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: str, error: OSError) -> UsageError:
+    return UsageError(f"cannot read {file}: {error.strerror}")

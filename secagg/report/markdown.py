@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from secagg.history import Problem, RunRecord
+from secagg.history import Problem
 from secagg.render.escape import markdown
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.formats import Report
 from secagg.report.grouping import sections
-from secagg.report.overview import Overview
+from secagg.report.overview import INCOMPLETE_NAMED, Overview
 
 # A comment on GitHub holds 65,536 characters.
 _LONGEST = 60_000
@@ -80,24 +80,22 @@ def _summary(found: Overview) -> Iterator[str]:
     if found.last_run is not None:
         run = found.last_run
         yield (
-            f"Last run: **{markdown(run.verdict)}**, {_moment(run)}, "
+            f"Last run: **{markdown(run.verdict)}**, {words.scanned_at(run)}, "
             f"{markdown(run.repository)} {markdown(run.branch)}: {found.new} new, "
             f"{found.fixed} fixed, {found.reopened} reopened, {found.overdue} overdue."
         )
         yield ""
-    for run in found.incomplete:
+    for run in found.incomplete[:INCOMPLETE_NAMED]:
         where = f"{markdown(run.repository)} {markdown(run.branch)}"
-        yield f"- Last run **incomplete**: {_moment(run)}, {where}"
+        yield f"- Last run **incomplete**: {words.scanned_at(run)}, {where}"
+    if len(found.incomplete) > INCOMPLETE_NAMED:
+        yield f"- and of {len(found.incomplete) - INCOMPLETE_NAMED} more branches"
     if found.incomplete:
         yield ""
     for upgrade in found.upgrades:
         yield f"- {_cell(upgrade.sentence)} ({_cell(upgrade.where(several=found.several))})"
     if found.upgrades:
         yield ""
-
-
-def _moment(run: RunRecord) -> str:
-    return f"{run.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _row(problem: Problem, names: Sequence[str], report: Report) -> str:

@@ -22,6 +22,8 @@ from secagg.report.standing import (
 from secagg.report.upgrades import Upgrade, upgrades
 
 _TOP = 5
+INCOMPLETE_NAMED = 5
+"""So many other branches are named whose last run was incomplete."""
 
 # A component, and its repository and branch.
 _Where = tuple[str, str | None, str | None]

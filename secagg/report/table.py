@@ -11,7 +11,7 @@ from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.grouping import GroupBy, sections
-from secagg.report.overview import Overview
+from secagg.report.overview import INCOMPLETE_NAMED, Overview
 from secagg.report.query import Answer
 from secagg.report.standing import (
     ACTIVE,
@@ -23,8 +23,6 @@ from secagg.report.standing import (
 
 _COLOURS = {**SEVERITY_COLOURS, "unknown": "1"}
 _ALARM = "1;31"
-# So many other branches are named whose last run was incomplete.
-_INCOMPLETE = 5
 _WIDE, _MIDDLE = 150, 110
 _COLUMNS_BY_WIDTH = {
     _WIDE: ("severity", "id", "problem", "where", "component", "owner", "age", "due", "sources"),
@@ -131,23 +129,21 @@ def _news_lines(found: Overview, style: Style) -> list[str]:
         commit = f" @ {terminal(run.commit[:10])}" if run.commit else ""
         news = f"{found.new} new, {found.fixed} fixed, {found.reopened} reopened"
         where = f"{terminal(run.repository)} {terminal(run.branch)}{commit}"
-        lines.append(f"last run: {terminal(run.verdict)}, {_moment(run)}, {where}")
+        lines.append(f"last run: {terminal(run.verdict)}, {words.scanned_at(run)}, {where}")
         lines.append(f"  {news}")
         lines += _failed_tools(run, style)
-    for run in found.incomplete[:_INCOMPLETE]:
+    for run in found.incomplete[:INCOMPLETE_NAMED]:
         where = f"{terminal(run.repository)} {terminal(run.branch)}"
-        lines.append(f"last run {style.paint('incomplete', _ALARM)}: {_moment(run)}, {where}")
+        lines.append(
+            f"last run {style.paint('incomplete', _ALARM)}: {words.scanned_at(run)}, {where}"
+        )
         lines += _failed_tools(run, style)
-    if len(found.incomplete) > _INCOMPLETE:
-        more = len(found.incomplete) - _INCOMPLETE
-        lines.append(f"  and of {more} more branches")
+    if len(found.incomplete) > INCOMPLETE_NAMED:
+        more = len(found.incomplete) - INCOMPLETE_NAMED
+        lines.append(f"last run {style.paint('incomplete', _ALARM)} of {more} more branches")
     if found.overdue:
         lines.append(style.paint(f"{found.overdue} overdue", _ALARM))
     return lines
-
-
-def _moment(run: RunRecord) -> str:
-    return f"{run.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _failed_tools(run: RunRecord, style: Style) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secagg.finding import Kind
-from secagg.history import Problem
+from secagg.history import Problem, RunRecord
 
 ID_SHOWN = 10
 _COMMIT_SHOWN = 10
@@ -15,6 +15,11 @@ def what(problem: Problem) -> str:
         return problem.rule_id
     version = f" {problem.version}" if problem.version else ""
     return f"{problem.rule_id} {problem.package}{version}"
+
+
+def scanned_at(run: RunRecord) -> str:
+    """When a scan started, to the minute."""
+    return f"{run.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def detail(problem: Problem) -> str:

@@ -6,7 +6,7 @@ alone, what is critical would turn into something less for as long as the tool f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any
 
@@ -14,16 +14,22 @@ from sqlalchemy import Connection, bindparam, text
 
 from secagg.finding import Severity
 from secagg.history import Problem
+from secagg.store import standing
 from secagg.store.document import ELSEWHERE, decode
 
 Waiting = Mapping[int, tuple[str, int]]
 """By finding: its component, and the bits of the tools that knew it and did not see it last."""
 
+Word = tuple[int, int]
+"""The content of an earlier sighting, and the bits of the tools whose word in it holds on."""
+
+# None where no tool says whether it is so.
+_FACTS = ("verified", "kev")
 # What the newest sighting knows best: the place moves, and decisions are found by the names.
 _OF_NEWEST = (
     *sorted(ELSEWHERE),
     *("identity", "uri", "line", "end_line", "commit", "image", "logical", "component", "owners"),
-    *("snippet", "steps", "exception"),
+    *("snippet", "steps", "exception", *_FACTS),
 )
 # The policy's word, which an exception changes from one day to the next.
 _JUDGED = ("action", "rule", "why")
@@ -33,7 +39,6 @@ _FEW = 1000
 # A tool that fails may have seen a part. So many runs back that is looked for.
 _RECENT = 10
 
-_RUNS = "SELECT id FROM run WHERE branch_id = :branch ORDER BY started_at, key"
 _LOOKED = """
 SELECT c.run_id, c.component, c.tool_id FROM covered c JOIN run r ON r.id = c.run_id
 WHERE r.branch_id = :branch
@@ -42,6 +47,7 @@ _TOOK_PART = """
 SELECT DISTINCT u.run_id, t.id FROM tool_run u JOIN tool t ON t.name = u.tool
 JOIN run r ON r.id = u.run_id WHERE r.branch_id = :branch
 """
+_TOOLS = "SELECT id, name FROM tool"
 _SAID = """
 SELECT s.finding_id, c.tools, c.id, c.severity FROM sighting s
 JOIN content c ON c.id = s.content_id
@@ -53,20 +59,20 @@ WHERE s.run_id = :run AND t.last_run_id <> :run AND (c.tools & :missing) <> 0
 
 def still_said(
     connection: Connection, branch: int, waiting: Waiting, *, until: int | None, table: str
-) -> dict[int, int]:
-    """By finding: the content of an earlier sighting that holds on, the worst if there are several.
+) -> dict[int, Word]:
+    """By finding: the earlier sighting that holds on, the worst if there are several.
 
     A tool's last sighting holds until the tool has looked at everything in the component again.
     It is looked for where the tool did so last, and in the newest runs. ``until`` is the last
     run that counts; ``table`` has the standing after it.
     """
-    runs = connection.execute(text(_RUNS), {"branch": branch}).scalars().all()
+    runs = standing.runs_of(connection, branch)
     if until is not None:
         runs = runs[: runs.index(until) + 1]
     looked = _looked(connection, branch, runs)
     worth = _worth_asking(connection, branch, runs, looked)
     left = dict(waiting)
-    found: dict[int, tuple[int, int]] = {}
+    found: dict[int, tuple[int, int, int]] = {}
     for place in sorted(worth, reverse=True):
         left = _not_taken_back(left, looked, place)
         missing = 0
@@ -83,8 +89,8 @@ def still_said(
                 rank = Severity(severity).rank
                 # The newest of the worst.
                 if finding not in found or rank > found[finding][0]:
-                    found[finding] = rank, content
-    return {finding: content for finding, (_, content) in found.items()}
+                    found[finding] = rank, content, tools & mask
+    return {finding: (content, held) for finding, (_, content, held) in found.items()}
 
 
 def _said(
@@ -149,38 +155,45 @@ def _not_taken_back(
 def hold(
     connection: Connection,
     found: list[Problem],
-    earlier: Mapping[int, int],
+    earlier: Mapping[int, tuple[int, int]],
     *,
     details: bool,
 ) -> None:
     """Put what was said earlier in the place of what is less, in ``found``.
 
-    ``earlier`` has, by content, the index in ``found`` of the problem for which it holds.
+    ``earlier`` has, by content, the index in ``found`` of the problem for which it holds, and
+    the bits of the tools whose word it is.
     """
+    tools = {1 << number: name for number, name in connection.execute(text(_TOOLS))}
     statement = text("SELECT id, document FROM content WHERE id IN :ids").bindparams(
         bindparam("ids", expanding=True)
     )
     contents = iter(earlier)
     while batch := list(islice(contents, _BATCH)):
         for content, document in connection.execute(statement, {"ids": batch}):
-            index = earlier[content]
-            found[index] = _together(found[index], decode(document, details=details))
+            index, held = earlier[content]
+            names = {name for bit, name in tools.items() if bit & held}
+            before = decode(document, details=details)
+            found[index] = _together(found[index], before, names)
 
 
-def _together(now: Problem, before: Problem) -> Problem:
-    tools = tuple(sorted({*now.tools, *before.tools}))
-    known_as = tuple(dict.fromkeys((*now.known_as, *before.known_as)))
+def _together(now: Problem, before: Problem, held: Set[str]) -> Problem:
+    """``now``, or ``before`` where it is as bad, of which the words of the tools ``held`` hold."""
+    told = (source for source in before.sources if source.tool in held)
+    together: dict[str, Any] = {
+        "tools": tuple(sorted({*now.tools, *held})),
+        "sources": tuple(sorted((*now.sources, *told), key=lambda source: source.tool)),
+        "known_as": tuple(dict.fromkeys((*now.known_as, *before.known_as))),
+    }
+    if {*before.tools} - {*now.tools} <= held:
+        # None of those who said it then and not now has looked again.
+        together |= {name: getattr(before, name) for name in _FACTS if getattr(now, name) is None}
     shown = now
     if before.severity.rank >= now.severity.rank:
         shown = before
         excepted = now.exception is not None or before.exception is not None
         for name in (*_OF_NEWEST, *(_JUDGED if excepted else ())):
             setattr(shown, name, getattr(now, name))
-    else:
-        told = {source.tool for source in now.sources}
-        shown.sources += tuple(s for s in before.sources if s.tool not in told)
-    shown.tools, shown.known_as = tools, known_as
-    # Nobody who could say otherwise has looked again.
-    shown.verified = before.verified or now.verified
-    shown.kev = before.kev or now.kev
+    for name, value in together.items():
+        setattr(shown, name, value)
     return shown

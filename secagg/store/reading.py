@@ -57,7 +57,7 @@ def problems(
         found.append(problem)
     for where, waiting in unheard.items():
         said = lastword.still_said(connection, where, waiting, until=until, table=table)
-        earlier = {content: places[where, finding] for finding, content in said.items()}
+        earlier = {content: (places[where, f], held) for f, (content, held) in said.items()}
         lastword.hold(connection, found, earlier, details=details)
     found.sort(key=lambda p: (-p.severity.rank, p.repository, p.branch, p.identity))
     return found

@@ -15,8 +15,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-_ORDER = "started_at, key"
-
 _SEE = """
 INSERT INTO {table} (branch_id, finding_id, first_run_id, last_run_id, component, knew)
 SELECT :branch, s.finding_id, :run, :run, c.component, c.tools
@@ -70,6 +68,12 @@ WHERE branch_id = :branch AND last_run_id <> :run AND component = :component AND
 """
 
 
+def runs_of(connection: Connection, branch: int) -> Sequence[int]:
+    """The ids of the branch's runs in the order of the scans."""
+    statement = text("SELECT id FROM run WHERE branch_id = :branch ORDER BY started_at, key")
+    return connection.execute(statement, {"branch": branch}).scalars().all()
+
+
 def is_newest(connection: Connection, branch: int, run: int) -> bool:
     """True if no run of the branch is later than ``run``."""
     newest = connection.execute(
@@ -90,11 +94,7 @@ def replay(
         text(f"DELETE FROM {table} WHERE branch_id = :branch"),  # noqa: S608
         {"branch": branch},
     )
-    runs = connection.execute(
-        text(f"SELECT id FROM run WHERE branch_id = :branch ORDER BY {_ORDER}"),  # noqa: S608
-        {"branch": branch},
-    ).scalars()
-    for run in runs.all():
+    for run in runs_of(connection, branch):
         step(connection, branch, run, table=table)
         if run == until:
             break
@@ -182,8 +182,4 @@ def _heir(
 
 def _places(connection: Connection, branch: int) -> dict[int, int]:
     """The place of each run in the branch's order."""
-    runs = connection.execute(
-        text(f"SELECT id FROM run WHERE branch_id = :branch ORDER BY {_ORDER}"),  # noqa: S608
-        {"branch": branch},
-    ).scalars()
-    return {run: place for place, run in enumerate(runs)}
+    return {run: place for place, run in enumerate(runs_of(connection, branch))}

@@ -78,8 +78,12 @@ def test_many_incomplete_branches_are_counted(capfdbinary: Any) -> None:
     request = ReportRequest(output_format="table", now=NOW, no_colour=True)
     report(request, lambda: Recorded([problem("a")], runs))
     out = capfdbinary.readouterr().out.decode()
-    assert out.count("last run incomplete") == 5
-    assert "and of 3 more branches" in out
+    assert out.count("last run incomplete: ") == 5
+    assert "last run incomplete of 3 more branches" in out
+    request = ReportRequest(output_format="markdown", now=NOW)
+    report(request, lambda: Recorded([problem("a")], runs))
+    out = capfdbinary.readouterr().out.decode()
+    assert (out.count("Last run **incomplete**"), "- and of 3 more branches" in out) == (5, True)
 
 
 def test_an_old_incomplete_run_of_another_branch_vouches_for_nothing(capfdbinary: Any) -> None:

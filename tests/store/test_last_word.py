@@ -82,7 +82,7 @@ def test_what_is_said_now_counts_where_it_is_worse(store: Store) -> None:
     assert (one.severity, one.title, one.verified) == (Severity.HIGH, "new", True)
     assert one.tools == ("snyk", "trivy")
     told = [(source.tool, source.severity) for source in one.sources]
-    assert told == [("trivy", Severity.HIGH), ("snyk", Severity.LOW)]
+    assert told == [("snyk", Severity.LOW), ("trivy", Severity.HIGH)]
 
 
 def test_the_place_the_exception_and_the_decision_are_of_today(store: Store) -> None:
@@ -102,6 +102,23 @@ def test_the_place_the_exception_and_the_decision_are_of_today(store: Store) -> 
     assert one.severity is Severity.HIGH
     assert (one.uri, one.snippet, one.exception) == ("moved.lock", None, "e1")
     assert (one.action, one.why, one.state) == ("ignore", "e1", State.CONFIRMED)
+
+
+def test_only_the_words_of_those_who_have_not_looked_again_hold(store: Store) -> None:
+    """Gitleaks has looked, and no longer sees what it saw; Snyk has not."""
+    first = said(Severity.HIGH, *TOOLS, verified=True)
+    see(store, 1, first, covered=[(tool, ".") for tool in TOOLS])
+    see(store, 2, said(Severity.LOW, "trivy", message="new"), covered=[*TRIVY, ("gitleaks", ".")])
+    one = shown(store)
+    assert (one.severity, one.tools, one.verified) == (Severity.HIGH, ("snyk", "trivy"), None)
+    told = [(source.tool, source.severity) for source in one.sources]
+    assert told == [("snyk", Severity.HIGH), ("trivy", Severity.LOW)]
+
+
+def test_who_looks_again_may_say_that_it_is_not_verified(store: Store) -> None:
+    see(store, 1, said(Severity.HIGH, "snyk", "trivy", verified=True, kev=True), covered=BOTH)
+    see(store, 2, said(Severity.HIGH, "trivy", verified=False), covered=TRIVY)
+    assert (shown(store).verified, shown(store).kev) == (False, True)
 
 
 def test_branches_and_other_problems_do_not_mix(store: Store) -> None:

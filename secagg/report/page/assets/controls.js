@@ -18,7 +18,9 @@ function about() {
     if (!failed.length) return of && verdict === "incomplete" ? [`${of}last run`] : [];
     return failed.map((t) => `${of}${t.tool} in ${t.component}${t.reason ? ` (${t.reason})` : ""}`);
   });
-  if (gaps.length) byId("about").after(make("p", { class: "late" }, "did not complete: ", gaps.join("; ")));
+  const named = gaps.slice(0, 10);
+  if (gaps.length > named.length) named.push(`and ${number(gaps.length - named.length)} more`);
+  if (gaps.length) byId("about").after(make("p", { class: "late" }, "did not complete: ", named.join("; ")));
 }
 
 function tiles() {
