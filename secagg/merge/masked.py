@@ -62,7 +62,7 @@ def masked_sightings(findings: Sequence[Finding]) -> list[Masked]:
 def assign(
     sightings: Sequence[Masked], known: Mapping[K, Sequence[Finding]]
 ) -> Iterator[tuple[Masked, K | None, Sequence[K]]]:
-    """Each sighting with the known secret that it is, or None and those that it could be.
+    """Each sighting with the known secret that it is, or None, and the others that it could be.
 
     A sighting is a known secret if that is the only one on its lines, of no other sort, and
     the only sighting of its tool that could be that one. Linear in the lines covered.
@@ -71,7 +71,7 @@ def assign(
     _lie_on(at_line, known)
     options = [_contenders(sighting, at_line, known) for sighting in sightings]
     claims: dict[tuple[str, K], list[int]] = {}
-    for index, contenders in enumerate(options):
+    for index, (contenders, _) in enumerate(options):
         if len(contenders) == 1:
             claims.setdefault((sightings[index].tool, contenders[0]), []).append(index)
     granted: dict[int, K] = {}
@@ -83,8 +83,8 @@ def assign(
         if len(claimants) == 1:
             granted[claimants[0]] = key
     for index, sighting in enumerate(sightings):
-        key_or_none = granted.get(index)
-        yield sighting, key_or_none, () if index in granted else options[index]
+        contenders, passed_over = options[index]
+        yield sighting, granted.get(index), passed_over if index in granted else contenders
 
 
 def joint(
@@ -122,7 +122,8 @@ def _lines(first: int, last: int) -> range:
 
 def _contenders(
     sighting: Masked, at_line: Mapping[int, Mapping[K, None]], known: Mapping[K, Sequence[Finding]]
-) -> list[K]:
+) -> tuple[list[K], list[K]]:
+    """The secrets that a sighting can be, and those that less speaks for."""
     keys: dict[K, None] = {}
     for line in sighting.lines:
         keys.update(at_line[line])
@@ -133,6 +134,7 @@ def _contenders(
         for key in keys
         if any(families_agree(sighting.family, family(_detector(f))) for f in known[key][:8])
     ]
+    all_agreeing = agreeing
     if len(agreeing) > 1:
         exact = [
             key
@@ -144,7 +146,8 @@ def _contenders(
     if len(agreeing) > 1:
         here = [key for key in agreeing if any(_in_work_tree(f) for f in known[key][:8])]
         agreeing = here if len(here) == 1 else agreeing
-    return agreeing[:_MOST_CONTENDERS]
+    passed_over = [key for key in all_agreeing if key not in agreeing]
+    return agreeing[:_MOST_CONTENDERS], passed_over[:_MOST_CONTENDERS]
 
 
 def _in_work_tree(finding: Finding) -> bool:

@@ -25,6 +25,8 @@ VALUE = "secret-value"
 MOST_RELATED = 32
 
 Place = tuple[str, str]
+# What a tool masked, and the known secrets that it could be (too).
+Sighting = tuple[Masked, Sequence[Place]]
 
 
 def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
@@ -45,7 +47,7 @@ def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
         else:
             held.append(finding)
     cuts = _join_overlapping(known)
-    joined: dict[Place, list[Masked]] = {}
+    joined: dict[Place, list[Sighting]] = {}
     if hidden:
         joined = _join_masked(known, hidden, out)
     by_value: dict[str, list[Group]] = {}
@@ -74,7 +76,7 @@ def _emit(
     key: Place,
     held: list[Finding],
     cuts: Sequence[list[Finding]],
-    masked: Sequence[Masked],
+    masked: Sequence[Sighting],
     out: Outcome,
 ) -> Group:
     identity = identity_of(Kind.SECRET, *key)
@@ -83,9 +85,12 @@ def _emit(
             return out.single(identity, held[0])
         return out.group(identity, in_order(held), (VALUE, key[0]))
     members = in_order(held)
-    for more in (*cuts, *[sighting.members for sighting in masked]):
+    sightings = [sighting for sighting, _ in masked]
+    for more in (*cuts, *[sighting.members for sighting in sightings]):
         members = [*members, *more]
-    return out.group(identity, members, partial(_reasons, key, len(held), cuts, masked))
+    group = out.group(identity, members, partial(_reasons, key, len(held), cuts, sightings))
+    group.near_misses = _could_be(masked)
+    return group
 
 
 def _reasons(
@@ -105,9 +110,9 @@ def _reasons(
 
 def _join_masked(
     known: dict[Place, list[Finding]], hidden: dict[str, list[Finding]], out: Outcome
-) -> dict[Place, list[Masked]]:
+) -> dict[Place, list[Sighting]]:
     """Which masked sightings belong to which known secret; groups of the others go to ``out``."""
-    joined: dict[Place, list[Masked]] = {}
+    joined: dict[Place, list[Sighting]] = {}
     in_file: dict[str, list[Place]] = {}
     for key in known:
         if key[1] in hidden:
@@ -117,7 +122,7 @@ def _join_masked(
         left = []
         for sighting, owner, contenders in assign(masked_sightings(in_order(held)), candidates):
             if owner is not None:
-                joined.setdefault(owner, []).append(sighting)
+                joined.setdefault(owner, []).append((sighting, contenders))
             else:
                 left.append((sighting, contenders))
         if left:
@@ -125,9 +130,9 @@ def _join_masked(
     return joined
 
 
-def _emit_masked(place: str, left: Sequence[tuple[Masked, Sequence[Place]]], out: Outcome) -> None:
+def _emit_masked(place: str, left: Sequence[Sighting], out: Outcome) -> None:
     """Groups of sightings that belong to no known secret: by sort of secret, then by line."""
-    alike: dict[str, list[list[tuple[Masked, Sequence[Place]]]]] = {}
+    alike: dict[str, list[list[Sighting]]] = {}
     for together in joint(left):
         sort = min(sighting.sort for sighting, _ in together)
         alike.setdefault(sort, []).append(together)
@@ -140,14 +145,14 @@ def _emit_masked(place: str, left: Sequence[tuple[Masked, Sequence[Place]]], out
                 members,
                 _masked_reasons(place, together, members),
             )
-            group.near_misses = [
-                NearMiss(
-                    identity=identity_of(Kind.SECRET, *key),
-                    why="on the same lines; the masked value may be that one or another",
-                )
-                for _, contenders in together
-                for key in contenders
-            ]
+            group.near_misses = _could_be(together)
+
+
+def _could_be(masked: Sequence[Sighting]) -> list[NearMiss]:
+    """The known secrets that masked sightings were not taken for."""
+    keys = dict.fromkeys(key for _, contenders in masked for key in contenders)
+    why = "on the same lines; the masked value may be that one or another"
+    return [NearMiss(identity=identity_of(Kind.SECRET, *key), why=why) for key in keys]
 
 
 def _masked_reasons(

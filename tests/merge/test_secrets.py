@@ -80,6 +80,18 @@ def test_sort_of_secret_tells_which_of_two_the_masked_one_is() -> None:
     ]
 
 
+def test_masked_secret_taken_for_the_one_in_the_work_tree_tells_of_the_other() -> None:
+    """What it was taken for before the one in the work tree was known is named."""
+    old = secret("gitleaks", "hmac-sha256:bb", commit="c1")
+    here = secret("snyk", "hmac-sha256:aa")
+    masked = secret("trivy", None)
+    (before,) = merge([old, masked]).groups
+    assert (before.tools, before.near_misses) == (("gitleaks", "trivy"), [])
+    both, alone = sorted(merge([old, here, masked]).groups, key=lambda g: -len(g.members))
+    assert (both.tools, alone.tools) == (("snyk", "trivy"), ("gitleaks",))
+    assert [miss.identity for miss in both.near_misses] == [alone.identity]
+
+
 def test_masked_secret_of_another_sort_on_the_line_stays_apart() -> None:
     result = merge(
         [
