@@ -91,11 +91,15 @@ pip_install() {
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input "$@"
 }
 
+# The lock names everything. Left to find out what depends on what, pip looks at newer versions of a
+# package that another wants with an extra, and refuses to go on: they have no hash in the lock.
+pip_locked() { pip_install --require-hashes --no-deps --only-binary :all: "$@"; }
+
 install_locked() {
     want=$(digest requirements/dev.txt </dev/null)
     done_before requirements "$want" && return
     say "installing the locked requirements"
-    pip_install --require-hashes --only-binary :all: -r requirements/dev.txt
+    pip_locked -r requirements/dev.txt
     # boltdb's wheel brings its own tests as the top-level package `tests`, which is ours.
     rm -rf "$venv"/lib/python3.*/site-packages/tests
     mark_done requirements "$want"
@@ -130,7 +134,7 @@ choose_node() {
     want=$(digest requirements/node.txt </dev/null)
     if ! done_before node "$want"; then
         say "installing Node.js into .venv"
-        pip_install --require-hashes --only-binary :all: -r requirements/node.txt
+        pip_locked -r requirements/node.txt
         mark_done node "$want"
     fi
     npm=$venv/bin/npm
