@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from secagg.sourcetree import walk
@@ -56,15 +57,28 @@ def find_components(root: Path) -> list[Component]:
     return [c for c in found if c.manifests or c.path == ROOT]
 
 
-def component_of(uri: str | None, components: Iterable[Component]) -> str:
-    """The path of the innermost component that holds ``uri`` (``.`` if none does)."""
-    if uri is None:
-        return ROOT
+def component_of(components: Iterable[Component]) -> Callable[[str | None], str]:
+    """What gives the path of the innermost of ``components`` that holds a URI (``.`` if none)."""
     known = {component.path for component in components}
-    for parent in PurePosixPath(uri).parents:
-        if str(parent) in known:
-            return str(parent)
-    return ROOT
+
+    @cache
+    def beside(directory: PurePosixPath) -> str:
+        around = (str(path) for path in (directory, *directory.parents))
+        return next((path for path in around if path in known), ROOT)
+
+    @cache
+    def of_directory(directory: str) -> str:
+        return beside(PurePosixPath(directory))
+
+    def of(uri: str | None) -> str:
+        if uri is None:
+            return ROOT
+        directory, _, name = uri.rpartition("/")
+        if directory and name not in ("", "."):
+            return of_directory(directory)
+        return beside(PurePosixPath(uri).parent)
+
+    return of
 
 
 def _component(root: Path, directory: Path, files: list[str]) -> Component:

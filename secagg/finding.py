@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from secagg.jsonvalue import compact, decode, encode
+from secagg.packing import Packed
+from secagg.stowing import stowable
 
 
 class Kind(StrEnum):
@@ -155,6 +157,7 @@ class Misconfiguration:
     provider: str | None = None
 
 
+@stowable("full_description", "help_text", "help_markdown", "help_uri")
 @dataclass(slots=True, kw_only=True)
 class Rule:
     """The rule or check or advisory behind findings; shared by all findings of one rule."""
@@ -190,10 +193,10 @@ class SarifOrigin:
     Both are kept (masked) so that writing loses nothing: ``run`` is the run object
     without its ``results`` and is shared by all findings of that run. ``encoded`` is the
     result as JSON, which takes a fifth of the memory that its objects would take; ``result``
-    decodes it anew each time, so ask once.
+    decodes it anew each time, so ask once. It can wait compressed (:mod:`secagg.packing`).
     """
 
-    __slots__ = ("encoded", "run")
+    __slots__ = ("_encoded", "run")
 
     def __init__(
         self,
@@ -203,10 +206,25 @@ class SarifOrigin:
         encoded: bytes = b"",
     ) -> None:
         self.run = run
-        self.encoded = compact(encoded) if result is None else encode(result)
+        self._encoded: bytes | Packed = compact(encoded) if result is None else encode(result)
 
     def __repr__(self) -> str:
         return f"SarifOrigin(run={self.run!r}, encoded={self.encoded!r})"
+
+    @property
+    def encoded(self) -> bytes:
+        """The result as JSON."""
+        held = self._encoded
+        return held if isinstance(held, bytes) else held.json
+
+    @property
+    def waits(self) -> bool:
+        """True where the result waits compressed."""
+        return not isinstance(self._encoded, bytes)
+
+    def stow(self, packed: Packed) -> None:
+        """Let the result, which ``packed`` holds, wait."""
+        self._encoded = packed
 
     @property
     def result(self) -> Mapping[str, Any]:
@@ -216,9 +234,10 @@ class SarifOrigin:
 
     @result.setter
     def result(self, result: Mapping[str, Any]) -> None:
-        self.encoded = encode(result)
+        self._encoded = encode(result)
 
 
+@stowable("message", "references", "fingerprints")
 @dataclass(slots=True, kw_only=True)
 class Finding:
     """What one scanner says about one place.

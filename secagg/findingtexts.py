@@ -9,12 +9,20 @@ from secagg.finding import Finding, Rule
 
 def texts_of(finding: Finding) -> Iterable[str]:
     """Every text of a finding outside of its rule and its SARIF origin."""
-    yield finding.title
+    yield from short_texts_of(finding)
     yield finding.message
+    yield from finding.references
+    for name, value in finding.fingerprints.items():
+        yield name
+        yield value
+
+
+def short_texts_of(finding: Finding) -> Iterable[str]:
+    """Of those texts, the ones that never wait (:mod:`secagg.stowing`)."""
+    yield finding.title
     yield finding.rule_id
     if finding.fix:
         yield finding.fix
-    yield from finding.references
     for place in (finding.location, *finding.related):
         yield from filter(None, (place.uri, place.logical, place.image, place.layer))
     if finding.package is not None:
@@ -40,22 +48,17 @@ def texts_of(finding: Finding) -> Iterable[str]:
     for rating in finding.ratings:
         yield rating.source
     yield from filter(None, (finding.license, finding.component))
-    yield from finding.fingerprints
-    yield from finding.fingerprints.values()
 
 
 def texts_of_rule(rule: Rule) -> Iterable[str]:
     """Every text of a rule."""
+    yield from short_texts_of_rule(rule)
+    long = (rule.full_description, rule.help_text, rule.help_markdown, rule.help_uri)
+    yield from filter(None, long)
+
+
+def short_texts_of_rule(rule: Rule) -> Iterable[str]:
+    """Of those texts, the ones that never wait."""
     yield rule.id
     yield from rule.tags
-    for text in (
-        rule.name,
-        rule.short_description,
-        rule.full_description,
-        rule.help_text,
-        rule.help_markdown,
-        rule.help_uri,
-        rule.precision,
-    ):
-        if text:
-            yield text
+    yield from filter(None, (rule.name, rule.short_description, rule.precision))

@@ -2,7 +2,8 @@
 
 A report of 50 MB is some 300 MB of objects once it is decoded, although its entries are looked
 at one after the other. :func:`cut` finds the one long list that the formats of scanners have
-and leaves it as text: whoever iterates over it decodes a piece, and lets go of it.
+and leaves it as text, compressed (to a tenth, mostly): whoever iterates over it decodes a piece,
+and lets go of it.
 
 Where a piece ends is not guessed. A candidate (``},{"first name":``) is taken only if all from
 the piece's start up to it decodes as whole elements of a list; what has been read so far then
@@ -13,6 +14,7 @@ determines that the list goes on behind it. Whatever does not come out as expect
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, overload
@@ -22,6 +24,7 @@ import orjson
 # Smaller reports are decoded in one go.
 SMALLEST = 2 << 20
 _PIECE = 1 << 18
+_FAST = 1
 # So far a piece's end is looked for; a list whose elements are larger is decoded in one go.
 _FARTHEST = 4 << 20
 # The list of a report that is no list: Trivy's, SARIF's, and of one project of Snyk.
@@ -36,19 +39,28 @@ _FRAMES = ((b'{"":null', b"}"), (b'{"runs":[{"":null', b"}]}"))
 class Pieces(Sequence[Any]):
     """The elements of a list, decoded anew with each iteration."""
 
-    __slots__ = ("_bounds", "_length", "_text")
+    __slots__ = ("_length", "_pieces")
 
-    def __init__(self, text: bytes, bounds: list[tuple[int, int]], length: int) -> None:
-        self._text = text
-        self._bounds = bounds
-        self._length = length
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._length = 0
+
+    def add(self, text: bytes, length: int) -> None:
+        """Let the ``length`` elements that ``text`` holds come next."""
+        self._pieces.append(zlib.compress(text, _FAST))
+        self._length += length
+
+    @property
+    def text(self) -> bytes:
+        """What stands between the list's brackets."""
+        return b",".join(map(zlib.decompress, self._pieces))
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[Any]:
-        for start, end in self._bounds:
-            yield from _decoded(self._text, start, end)
+        for piece in self._pieces:
+            yield from orjson.loads(b"[" + zlib.decompress(piece) + b"]")
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -63,17 +75,34 @@ class Pieces(Sequence[Any]):
         return next(islice(self, at, None))
 
 
+class Cut:
+    """A report of which the long list was cut out: ``document`` has it as :class:`Pieces`."""
+
+    def __init__(self, document: Any, before: bytes, pieces: Pieces, after: bytes) -> None:
+        self.document = document
+        self._around = before, after
+        self._pieces = pieces
+
+    @property
+    def text(self) -> bytes:
+        """The text that was cut, put together again."""
+        before, after = self._around
+        return b"".join((before, self._pieces.text, after))
+
+
 def is_list(value: object) -> bool:
     """True for a list of a decoded report, whether it is decoded already or piece by piece."""
     return type(value) is list or type(value) is Pieces
 
 
-def cut(text: bytes) -> Any | None:
-    """UTF-8 JSON ``text`` decoded, its one long list as :class:`Pieces`; None if not so simple."""
+def cut(text: bytes) -> Cut | None:
+    """UTF-8 JSON ``text`` with its one long list cut out; None if it is not so simple."""
     start = len(text) - len(text.lstrip())
     if text[start : start + 1] == b"[":
         pieces, end = _pieces(text, start + 1)
-        return pieces if pieces is not None and not text[end:].strip() else None
+        if pieces is None or text[end:].strip():
+            return None
+        return Cut(pieces, text[: start + 1], pieces, text[end - 1 :])
     for named in islice(_NAMED.finditer(text), _MOST_NAMED):
         frame = _frame_before(text, named)
         if frame is not None:
@@ -81,7 +110,10 @@ def cut(text: bytes) -> Any | None:
             pieces, end = _pieces(text, named.end())
             if pieces is None:
                 return None
-            return _completed(document, holder, name, pieces, opening + text[end:])
+            completed = _completed(document, holder, name, pieces, opening + text[end:])
+            if completed is None:
+                return None
+            return Cut(completed, text[: named.end()], pieces, text[end - 1 :])
     return None
 
 
@@ -135,8 +167,7 @@ def _pieces(text: bytes, start: int) -> tuple[Pieces | None, int]:
     if first is None:
         return None, 0
     next_one = re.compile(rb"\}\s*(,)\s*(?=\{\s*" + re.escape(first[1]) + rb"\s*:)")
-    bounds: list[tuple[int, int]] = []
-    length = 0
+    pieces = Pieces()
     while True:
         found = next_one.search(text, start + _PIECE, start + _FARTHEST)
         count = -1 if found is None else _count(text, start, found.start(1))
@@ -147,10 +178,9 @@ def _pieces(text: bytes, start: int) -> tuple[Pieces | None, int]:
             count = _count(text, start, end) if text[end : end + 1] in (b",", b"]") else -1
             if count < 0:
                 return None, 0
-        bounds.append((start, end))
-        length += count
+        pieces.add(text[start:end], count)
         if text[end : end + 1] == b"]":
-            return Pieces(text, bounds, length), end + 1
+            return pieces, end + 1
         start = end + 1
 
 
@@ -168,11 +198,6 @@ def _end_of_piece(text: bytes, start: int) -> int:
         elif mark == b"," and depth == 0 and token.start() >= start + _PIECE:
             return token.start()
     return len(text)
-
-
-def _decoded(text: bytes, start: int, end: int) -> list[Any]:
-    decoded: list[Any] = orjson.loads(b"[" + text[start:end] + b"]")
-    return decoded
 
 
 def _count(text: bytes, start: int, end: int) -> int:

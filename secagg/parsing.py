@@ -19,9 +19,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from secagg.errors import ReportError, UsageError
 from secagg.finding import Finding
-from secagg.jsonpieces import SMALLEST, cut
+from secagg.jsonpieces import SMALLEST, Cut, cut
 from secagg.jsontext import LARGEST, loads, to_utf8
 from secagg.redact import Redactor
+from secagg.sharing import Stowing
 
 ENTRY_POINTS = "secagg.parsers"
 _LONGEST_LINES = 1 << 20
@@ -43,7 +44,6 @@ class Gap:
     fatal: bool = False
 
 
-@dataclass(kw_only=True)
 class RawReport:
     """The bytes that a scanner wrote, not yet understood.
 
@@ -53,11 +53,31 @@ class RawReport:
     means that nothing was found.
     """
 
-    name: str
-    data: bytes
-    tool: str | None = None
-    component: str | None = None
-    finished: bool = False
+    def __init__(
+        self,
+        *,
+        name: str,
+        data: bytes,
+        tool: str | None = None,
+        component: str | None = None,
+        finished: bool = False,
+    ) -> None:
+        self.name = name
+        self.tool = tool
+        self.component = component
+        self.finished = finished
+        self._data: bytes | Cut = data
+
+    @property
+    def data(self) -> bytes:
+        """The bytes. Of a large report they are put together anew each time, once it is decoded."""
+        held = self._data
+        return held if isinstance(held, bytes) else held.text
+
+    @property
+    def blank(self) -> bool:
+        """True if there is nothing but white space."""
+        return isinstance(self._data, bytes) and not self._data.strip()
 
     @property
     def document(self) -> Any:
@@ -87,14 +107,18 @@ class RawReport:
     @cached_property
     def _decoded(self) -> Any:
         try:
-            if SMALLEST <= len(self.data) <= LARGEST:
-                cut_up = cut(to_utf8(self.data, report=self.name))
+            data = self.data
+            if SMALLEST <= len(data) <= LARGEST:
+                text = to_utf8(data, report=self.name)
+                cut_up = cut(text)
                 if cut_up is not None:
-                    return cut_up
-                first_lines = _json_lines(self.data)
+                    if text is data:
+                        self._data = cut_up
+                    return cut_up.document
+                first_lines = _json_lines(data)
                 if first_lines is not None:
                     return loads(first_lines, report=self.name)
-            return loads(self.data, report=self.name)
+            return loads(data, report=self.name)
         except ReportError as error:
             # Its traceback leads to the report, and the collector may be off: they would stay.
             return error.with_traceback(None)
@@ -114,7 +138,7 @@ class ParsedReport:
 
     tool: str
     tool_version: str | None = None
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=Stowing)
     reported: int = 0
     suppressed: int = 0
     merged: int = 0
@@ -195,7 +219,7 @@ def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
     """
     with _without_collecting():
         try:
-            return choose(report, parsers).parse(report, context)
+            parsed = choose(report, parsers).parse(report, context)
         except (ReportError, UsageError):
             raise
         except RecursionError:
@@ -207,6 +231,9 @@ def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
                 report=report.name,
                 hint="this is a bug in the parser: please report it with the shape of the report",
             ) from None
+        if isinstance(parsed.findings, Stowing):
+            parsed.findings.finish()
+        return parsed
 
 
 def _json_lines(data: bytes) -> bytes | None:

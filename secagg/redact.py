@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from secagg.finding import Finding, Rule
-from secagg.findingtexts import texts_of, texts_of_rule
+from secagg.findingtexts import (
+    short_texts_of,
+    short_texts_of_rule,
+    texts_of,
+    texts_of_rule,
+)
 from secagg.secretshapes import MASK, mask_shapes, shapes_in
 from secagg.secretvalues import KnownValues
+from secagg.stowing import waiting_json
 
 if TYPE_CHECKING:
     from secagg.parsing import ParsedReport
@@ -178,11 +184,18 @@ class _Scrubbing:
             new = {key: rule for key, rule in rules.items() if key not in self._rules}
             # The rules are kept so that their id() is not given to others.
             self._rules.update(new)
-            texts = [text for finding in batch for text in texts_of(finding)]
-            texts += [text for rule in new.values() for text in texts_of_rule(rule)]
-            results = [f.sarif.encoded for f in batch if f.sarif is not None]
+            texts: list[str] = []
+            encoded = [f.sarif.encoded for f in batch if f.sarif is not None]
+            for finding in batch:
+                long = waiting_json(finding)
+                texts += texts_of(finding) if long is None else short_texts_of(finding)
+                encoded += filter(None, (long,))
+            for rule in new.values():
+                long = waiting_json(rule)
+                texts += texts_of_rule(rule) if long is None else short_texts_of_rule(rule)
+                encoded += filter(None, (long,))
             # Joined by what stands in no text, so that nothing is found across two of them.
-            whole = b"\0".join(("\0".join(texts).encode("utf-8", "surrogatepass"), *results))
+            whole = b"\0".join(("\0".join(texts).encode("utf-8", "surrogatepass"), *encoded))
             if self._known.may_be_in(whole):
                 for rule in new.values():
                     self._object(rule)

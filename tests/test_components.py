@@ -48,11 +48,16 @@ def test_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
         ("x.py", "."),
         (None, "."),
         ("../outside", "."),
+        ("a/b/", "a"),
+        ("a/./b//y.py", "a/b"),
+        ("a/b/.", "a"),
+        ("/a/y.py", "."),
+        ("a/" * 3000 + "y.py", "a"),
     ],
 )
 def test_innermost_component_holds_a_file(uri: str | None, component: str) -> None:
     components = [Component("."), Component("a"), Component("a/b")]
-    assert component_of(uri, components) == component
+    assert component_of(components)(uri) == component
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,8 @@ def test_the_pieces_are_the_whole(
         text = json.dumps(document, indent=indent).encode()
         found = cut(text)
         if found is not None:
-            assert plain(found) == loads(text, report="r") == document
+            assert plain(found.document) == loads(text, report="r") == document
+            assert found.text == text
 
 
 @given(entries=_ENTRIES, before=_FRAMES, at=st.floats(0, 0.999))
@@ -85,8 +86,9 @@ ENTRIES = [{"id": n, "text": 'odd }, {"id": [ "quoted" '} for n in range(50)]
 
 @pytest.mark.parametrize("document", documents(ENTRIES, {"a": 1}, {"b": [2]}))
 def test_long_lists_are_not_decoded_at_once(document: Any) -> None:
-    found = cut(json.dumps(document).encode())
-    assert found is not None
+    text = json.dumps(document).encode()
+    report = RawReport(name="r", data=text)
+    found = report.document
     held = (
         found
         if isinstance(found, Pieces)
@@ -98,6 +100,7 @@ def test_long_lists_are_not_decoded_at_once(document: Any) -> None:
         )
     )
     assert len(held) == 50
+    assert report.data == text and not report.blank
     assert held[-1] == ENTRIES[-1] and held[3:5] == ENTRIES[3:5]
     assert list(held) == list(held) == ENTRIES
     with pytest.raises(IndexError):

@@ -39,7 +39,7 @@ class GitleaksParser:
 
     def parse(self, report: RawReport, context: ParseContext) -> ParsedReport:
         parsed = ParsedReport(tool=self.tool)
-        if report.tool == self.tool and not report.data.strip():
+        if report.tool == self.tool and report.blank:
             if not report.finished:
                 empty = "the report is empty: Gitleaks 8 writes [] where it finds nothing"
                 parsed.gaps.append(Gap(message=empty, fatal=True))

@@ -33,8 +33,10 @@ def facts_of(
     (:func:`secagg.merge.known_as`, and those it had in the baseline); the earliest one counts.
     """
     dates = first_seen or {}
-    return {
-        group.identity: Facts(
+    equal: dict[Facts, Facts] = {}
+    found = {}
+    for group in merged.groups:
+        facts = Facts(
             baseline=None if comparison is None else comparison.states.get(group.identity),
             in_diff=None if diff is None else in_diff(group, diff),
             owners=() if owners is None else owners.of_group(group),
@@ -42,8 +44,9 @@ def facts_of(
             epss=_highest_epss(group, intel),
             kev=_in_kev(group, intel),
         )
-        for group in merged.groups
-    }
+        # Of most groups the same is known: one object says it for all of them.
+        found[group.identity] = equal.setdefault(facts, facts)
+    return found
 
 
 def _earliest(

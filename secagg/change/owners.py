@@ -61,7 +61,7 @@ class Owners:
 
     def of(self, path: str | None) -> tuple[str, ...]:
         """The owners of a path as CODEOWNERS writes them; empty if it has none."""
-        return self._of(path) if path else ()
+        return self._of(path) if path and self._entries else ()
 
     def of_group(self, group: Group) -> tuple[str, ...]:
         """The owners of the place that a group is shown at; else those of its first other one."""

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from secagg.finding import Finding, Kind, Rating, SecretSighting, Severity, Vulnerability
+from secagg.stowing import held_names
 
 
 class Prefer(StrEnum):
@@ -40,7 +41,9 @@ class Preference:
 DEFAULT = Preference()
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
 _T = TypeVar("_T")
-_SLOTS = tuple(field.name for field in fields(Finding))
+# What waits in a finding goes on to wait in its copy.
+_HELD = {name.removeprefix("_held_"): name for name in held_names(Finding)}
+_SLOTS = tuple(_HELD.get(field.name, field.name) for field in fields(Finding))
 _VALUES = attrgetter(*_SLOTS)
 _RANK = {severity: severity.rank for severity in Severity}
 

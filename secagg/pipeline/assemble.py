@@ -35,8 +35,9 @@ def assemble(
     """
     findings = [f for result in results for parsed in result.parsed for f in parsed.findings]
     redactor.scrub_reports(parsed for result in results for parsed in result.parsed)
+    innermost = component_of(components)
     for finding in findings:
-        finding.component = component_of(finding.location.uri, components)
+        finding.component = innermost(finding.location.uri)
     mark_findings(findings, root)
     # People quote what they decide on.
     overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]

@@ -27,12 +27,8 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
     """The document; findings that fail come first, and within an action the worst."""
     decision = outcome.decision
     today = decision.today or datetime.datetime.now(datetime.UTC).date()
-    by_group = {id(judgement.group): judgement for judgement in decision.judgements}
-    ordered = worst_first([judgement.group for judgement in decision.judgements])
-    judgements = sorted(
-        (by_group[id(group)] for group in ordered),
-        key=lambda j: (_ORDER[j.action], -j.severity.rank),
-    )
+    judgements = worst_first(decision.judgements, lambda judgement: judgement.group.representative)
+    judgements.sort(key=lambda judgement: (_ORDER[judgement.action], -judgement.severity.rank))
     actions = Counter(judgement.action for judgement in judgements)
     severities = Counter(judgement.severity for judgement in judgements)
     summary = summarize(outcome)

@@ -38,15 +38,14 @@ def exit_code(outcome: Outcome) -> ExitCode:
 def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
     """The summary of ``outcome``; ``with_items`` puts the findings themselves into it."""
     tools = [tool_summary(result) for result in outcome.results]
-    judgements = {id(j.group): j for j in outcome.decision.judgements}
-    groups = worst_first(outcome.merged.groups)
-    representatives = [group.representative for group in groups]
-    severities = Counter(finding.severity for finding in representatives)
-    kinds = Counter(finding.kind for finding in representatives)
+    groups = outcome.merged.groups
+    severities = Counter(group.representative.severity for group in groups)
+    kinds = Counter(group.representative.kind for group in groups)
     within = sum(tool.merged for tool in tools)
     items = None
     if with_items:
-        items = [FindingSummary(**finding_fields(judgements[id(group)])) for group in groups]
+        ordered = worst_first(outcome.decision.judgements, lambda j: j.group.representative)
+        items = [FindingSummary(**finding_fields(judgement)) for judgement in ordered]
     findings = FindingsSummary(
         total=len(groups),
         by_severity={str(severity): severities[severity] for severity in Severity},

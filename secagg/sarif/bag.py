@@ -56,8 +56,9 @@ def to_bag(finding: Finding) -> dict[str, Any]:
         bag["ratings"] = [_rating(rating) for rating in finding.ratings]
     if finding.fix:
         bag["fix"] = finding.fix
-    if finding.references:
-        bag["references"] = finding.references
+    references = finding.references
+    if references:
+        bag["references"] = references
     place = _place(finding.location)
     if place:
         bag["location"] = place

@@ -67,8 +67,9 @@ def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> dict[str, 
         "properties": {"secagg": bag},
     }
     fingerprints = _fingerprints(finding)
-    if finding.fingerprints:
-        fingerprints = {**finding.fingerprints, **fingerprints}
+    given = finding.fingerprints
+    if given:
+        fingerprints = {**given, **fingerprints}
     if fingerprints:
         result["partialFingerprints"] = fingerprints
     if finding.related:

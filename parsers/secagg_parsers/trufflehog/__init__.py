@@ -30,7 +30,7 @@ class TrufflehogParser:
 
     def parse(self, report: RawReport, context: ParseContext) -> ParsedReport:
         parsed = ParsedReport(tool=self.tool)
-        if report.tool == self.tool and not report.data.strip():
+        if report.tool == self.tool and report.blank:
             if not report.finished:
                 # It prints nothing where it finds nothing; its end is told on standard error.
                 parsed.gaps.append(
