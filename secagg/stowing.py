@@ -74,6 +74,11 @@ def held_names(cls: type) -> tuple[str, ...]:
     return _names[cls]
 
 
+def as_held(cls: type, name: str) -> str:
+    """The name by which any field of a class is read and set as it is held."""
+    return _AS_HELD + name if _AS_HELD + name in _names[cls] else name
+
+
 def waiting_json(holder: object) -> bytes | None:
     """The JSON of the stowable fields of an object where all of them wait; else None."""
     values = _readers[type(holder)](holder)

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from secagg.finding import Finding, Kind, Rating, SecretSighting, Severity, Vulnerability
-from secagg.stowing import held_names
+from secagg.stowing import as_held
 
 
 class Prefer(StrEnum):
@@ -42,8 +42,7 @@ DEFAULT = Preference()
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
 _T = TypeVar("_T")
 # What waits in a finding goes on to wait in its copy.
-_HELD = {name.removeprefix("_held_"): name for name in held_names(Finding)}
-_SLOTS = tuple(_HELD.get(field.name, field.name) for field in fields(Finding))
+_SLOTS = tuple(as_held(Finding, field.name) for field in fields(Finding))
 _VALUES = attrgetter(*_SLOTS)
 _RANK = {severity: severity.rank for severity in Severity}
 
