@@ -163,7 +163,7 @@ def _is_curated(spot: Spot) -> bool:
 
 def _context(finding: Finding) -> str:
     """What tells the place within its file: the hash of the line, wherever it moves to."""
-    return finding.line_hash or finding.fingerprints.get("primaryLocationLineHash", "")
+    return finding.line_hash or ""
 
 
 def _rule_name(finding: Finding) -> str:

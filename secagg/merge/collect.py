@@ -68,7 +68,13 @@ def _where(finding: Finding) -> tuple[object, ...]:
 
 
 def _by_words(findings: list[Finding]) -> list[Finding]:
-    return findings if len(findings) == 1 else sorted(findings, key=_words)
+    if len(findings) == 1:
+        return findings
+    words = {_words(finding): finding for finding in findings}
+    if len(words) == len(findings):
+        return [words[key] for key in sorted(words)]
+    # Messages may have to be unpacked: they are asked for last.
+    return sorted(findings, key=lambda finding: (_words(finding), finding.message))
 
 
 def _words(finding: Finding) -> tuple[object, ...]:
@@ -78,7 +84,6 @@ def _words(finding: Finding) -> tuple[object, ...]:
         "" if check is None else f"{check.resource} {check.checks}",
         "" if secret is None else f"{secret.id}{secret.detector}{secret.decoder}{secret.verified}",
         finding.title,
-        finding.message,
         finding.severity,
         finding.severity_known,
         finding.score or 0.0,
