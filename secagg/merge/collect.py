@@ -70,20 +70,26 @@ def _where(finding: Finding) -> tuple[object, ...]:
 def _by_words(findings: list[Finding]) -> list[Finding]:
     if len(findings) == 1:
         return findings
-    words = {_words(finding): finding for finding in findings}
-    if len(words) == len(findings):
-        return [words[key] for key in sorted(words)]
-    # Messages may have to be unpacked: they are asked for last.
-    return sorted(findings, key=lambda finding: (_words(finding), finding.message))
+    subjects = {_subject(finding): finding for finding in findings}
+    if len(subjects) == len(findings):
+        return [subjects[key] for key in sorted(subjects)]
+    # Messages may have to be unpacked: they are asked for where nothing before them decides.
+    return sorted(findings, key=lambda finding: (*_subject(finding), *_words(finding)))
 
 
-def _words(finding: Finding) -> tuple[object, ...]:
+def _subject(finding: Finding) -> tuple[str, ...]:
     package, check, secret = finding.package, finding.misconfiguration, finding.secret
     return (
         "" if package is None else f"{package.type}/{package.name}@{package.version}",
         "" if check is None else f"{check.resource} {check.checks}",
         "" if secret is None else f"{secret.id}{secret.detector}{secret.decoder}{secret.verified}",
         finding.title,
+    )
+
+
+def _words(finding: Finding) -> tuple[object, ...]:
+    return (
+        finding.message,
         finding.severity,
         finding.severity_known,
         finding.score or 0.0,
