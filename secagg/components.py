@@ -62,21 +62,18 @@ def component_of(components: Iterable[Component]) -> Callable[[str | None], str]
     known = {component.path for component in components}
 
     @cache
-    def beside(directory: PurePosixPath) -> str:
-        around = (str(path) for path in (directory, *directory.parents))
-        return next((path for path in around if path in known), ROOT)
-
-    @cache
     def of_directory(directory: str) -> str:
-        return beside(PurePosixPath(directory))
+        path = PurePosixPath(directory)
+        around = map(str, (path, *path.parents))
+        return next((parent for parent in around if parent in known), ROOT)
 
     def of(uri: str | None) -> str:
         if uri is None:
             return ROOT
         directory, _, name = uri.rpartition("/")
-        if directory and name not in ("", "."):
-            return of_directory(directory)
-        return beside(PurePosixPath(uri).parent)
+        if not directory or name in ("", "."):
+            directory = str(PurePosixPath(uri).parent)
+        return of_directory(directory)
 
     return of
 

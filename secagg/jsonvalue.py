@@ -6,6 +6,7 @@ Reports from elsewhere are decoded by :mod:`secagg.jsontext`, which is strict.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 # orjson is loaded where it is used: secagg.finding needs this file, and a report of the history,
@@ -36,3 +37,33 @@ def decode(data: bytes) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         return json.loads(data.decode("utf-8", "surrogatepass"))
+
+
+def unescaped(data: bytes) -> bytes:
+    """What :func:`encode` made with its escapes undone: its texts read as they are, and no JSON.
+
+    Whoever looks for something in texts finds in this what stands in one of them: behind an escape
+    a run of letters seems to begin with the escape's own.
+    """
+    if b"\\" not in data:
+        return data
+    # A backslash that was one in the text must not seem to begin an escape.
+    data = data.replace(b"\\\\", _BACKSLASH)
+    for escape, character in _ESCAPES:
+        data = data.replace(escape, character)
+    if b"\\u" in data:
+        data = _CONTROL.sub(lambda match: bytes.fromhex(match[1].decode()), data)
+    return data.replace(_BACKSLASH, b"\\")
+
+
+# Stands in no UTF-8.
+_BACKSLASH = b"\xff"
+_ESCAPES = (
+    (b"\\n", b"\n"),
+    (b"\\r", b"\r"),
+    (b"\\t", b"\t"),
+    (b"\\b", b"\b"),
+    (b"\\f", b"\f"),
+    (b'\\"', b'"'),
+)
+_CONTROL = re.compile(rb"\\u00([01][0-9a-f])")

@@ -19,6 +19,7 @@ from secagg.findingtexts import (
     texts_of,
     texts_of_rule,
 )
+from secagg.jsonvalue import unescaped
 from secagg.secretshapes import MASK, mask_shapes, shapes_in
 from secagg.secretvalues import KnownValues
 from secagg.stowing import waiting_json
@@ -110,8 +111,10 @@ class Redactor:
     def mask_encoded(self, value: Any) -> tuple[Any, bytes | None]:
         """What :meth:`mask_json` gives, and its JSON where that is known from looking at it."""
         data = _encoded(value)
-        if data is not None and not self._known.may_be_in(data) and not shapes_in(data):
-            return value, data
+        if data is not None:
+            texts = unescaped(data)
+            if not self._known.may_be_in(texts) and not shapes_in(texts):
+                return value, data
         return _mapped(value, self._mask_often), None
 
     def _mask_often(self, text: str) -> str:
@@ -157,7 +160,7 @@ class Redactor:
 
     def _scrub_json(self, value: Any) -> Any:
         data = _encoded(value)
-        if data is not None and not self._known.may_be_in(data):
+        if data is not None and not self._known.may_be_in(unescaped(data)):
             return value
         return _mapped(value, self._known.mask)
 
@@ -195,7 +198,8 @@ class _Scrubbing:
                 texts += texts_of_rule(rule) if long is None else short_texts_of_rule(rule)
                 encoded += filter(None, (long,))
             # Joined by what stands in no text, so that nothing is found across two of them.
-            whole = b"\0".join(("\0".join(texts).encode("utf-8", "surrogatepass"), *encoded))
+            whole = "\0".join(texts).encode("utf-8", "surrogatepass")
+            whole = b"\0".join((whole, unescaped(b"\0".join(encoded))))
             if self._known.may_be_in(whole):
                 for rule in new.values():
                     self._object(rule)
@@ -207,7 +211,7 @@ class _Scrubbing:
 
     def _finding(self, finding: Finding) -> None:
         origin = finding.sarif
-        if origin is not None and self._known.may_be_in(origin.encoded):
+        if origin is not None and self._known.may_be_in(unescaped(origin.encoded)):
             origin.result = _mapped(origin.result, self._known.mask)
         texts = "\0".join(texts_of(finding))
         if self._known.may_be_in(texts.encode("utf-8", "surrogatepass")):

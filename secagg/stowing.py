@@ -69,11 +69,6 @@ def stowable(one: str, other: str, *more: str) -> Callable[[_T], _T]:
     return decorated
 
 
-def held_names(cls: type) -> tuple[str, ...]:
-    """The names by which the stowable fields of a class are read and set as they are held."""
-    return _names[cls]
-
-
 def as_held(cls: type, name: str) -> str:
     """The name by which any field of a class is read and set as it is held."""
     return _AS_HELD + name if _AS_HELD + name in _names[cls] else name

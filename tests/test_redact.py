@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 from secagg.errors import ConfigError
 from secagg.finding import Finding, Kind, Location, Rule, SarifOrigin, Severity, Suppression
 from secagg.hmackey import VARIABLE, load_key
+from secagg.jsonvalue import encode, unescaped
 from secagg.parsing import Gap, ParsedReport, Problem
 from secagg.redact import MASK, Redactor, Secret
+from secagg.stowing import stow
 from tests.canaries import Canary, canaries, survivors
 
 HARMLESS = Path(__file__).parent / "data" / "harmless.txt"
@@ -399,3 +401,51 @@ def test_the_key_that_came_first_wins(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "link", link)
     assert load_key(environment) == bytes.fromhex("ab" * 32)
+
+
+_VALUE = "S3cr'et\\n0w \x1b\u00e9/tail-4711-end"
+_WRITTEN = [
+    _VALUE,
+    _VALUE.encode().hex(),
+    base64.b64encode(_VALUE.encode()).decode(),
+    "PlainCanary81\\r\\nTail4711",
+    "Plain\\nCanary81Tail4711",
+    "Plain\n  Canary81Tail4711",
+]
+
+
+@given(
+    before=st.text(st.sampled_from('a \n\t"\\\u00e9n\x1f'), max_size=4),
+    written=st.sampled_from(_WRITTEN),
+    after=st.text(st.sampled_from(' \n"\\\u00e9'), max_size=3),
+)
+def test_json_is_masked_as_its_texts_are(before: str, written: str, after: str) -> None:
+    text = f"{before}{written}{after}"
+    redactor = Redactor(b"key")
+    redactor.identify(Secret(_VALUE))
+    redactor.identify(Secret("PlainCanary81Tail4711"))
+    masked = redactor.mask(text)
+    assert redactor.mask_json({"text": [text]}) == {"text": [masked]}
+    origin = SarifOrigin(run={}, result={"text": text})
+    findings = [_finding(text), _finding("nothing")]
+    findings[1].sarif = origin
+    stow(findings)
+    redactor.scrub_all(findings)
+    assert (findings[0].message, origin.result) == (masked, {"text": masked})
+
+
+@given(st.lists(st.text(), max_size=3))
+def test_unescaped_json_holds_its_texts(texts: list[str]) -> None:
+    data = unescaped(encode(texts))
+    assert all(text.encode("utf-8", "surrogatepass") in data for text in texts)
+
+
+def _finding(message: str) -> Finding:
+    return Finding(
+        tool="t",
+        kind=Kind.CODE,
+        rule_id="r",
+        severity=Severity.LOW,
+        title="t",
+        message=message,
+    )
