@@ -10,7 +10,7 @@ from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.collect import Outcome, in_order
-from secagg.merge.identity import identity_of
+from secagg.merge.identity import PREFIX, hashed
 from secagg.merge.matching import Matching, runs
 from secagg.merge.neighbours import Placed, link_neighbours
 from secagg.merge.sameplace import Problem, match_places, match_two, own_reasons, problems_of
@@ -18,6 +18,7 @@ from secagg.merge.spot import Spot, islands, order_of, region
 from secagg.merge.weakness import curated, main_weakness, parents, weaknesses
 
 PARENT = "parent-weakness"
+_PREFIX = PREFIX[Kind.CODE]
 
 
 def join_code(findings: Iterable[Finding], out: Outcome) -> None:
@@ -28,35 +29,36 @@ def join_code(findings: Iterable[Finding], out: Outcome) -> None:
         place = location.uri
         if place is None or location.image is not None:
             place = place_of(location)
-        held = files.get(place)
-        if held is None:
-            files[place] = [finding]
+        if place in files:
+            files[place].append(finding)
         else:
-            held.append(finding)
+            files[place] = [finding]
     for place, held in files.items():
         if len(held) == 1:
             finding = held[0]
             name = main_weakness(weaknesses(finding)) or _rule_name(finding)
-            identity = identity_of(Kind.CODE, name, place, _context(finding))
-            out.single(identity, finding)
+            out.group(hashed(f"{_PREFIX}{name}\x1f{place}\x1f{_context(finding)}"), (finding,))
         else:
             _join_file(place, held, out)
 
 
 def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
-    numbers: dict[tuple[str, str], int] = {}
+    numbers: dict[str, int] = {}
     for island in islands(_spots(held)):
         problems = _problems(island)
         placed: list[Placed] = []
         for spots, labels, reasons in problems:
             first = spots[0]
             name = main_weakness(labels) or _rule_name(first.finding)
-            context = _context_of(spots)
-            number = numbers[name, context] = numbers.get((name, context), 0) + 1
-            # Equal lines of a file are told apart by their order.
-            ordinal = (str(number),) if number > 1 else ()
-            identity = identity_of(Kind.CODE, name, place, context, *ordinal)
-            members = [finding for spot in spots for finding in spot.members]
+            text = f"{_PREFIX}{name}\x1f{place}\x1f{_context_of(spots)}"
+            if text in numbers:
+                # Equal lines of a file are told apart by their order.
+                numbers[text] += 1
+                text = f"{text}\x1f{numbers[text]}"
+            else:
+                numbers[text] = 1
+            identity = hashed(text)
+            members = first.members if len(spots) == 1 else [f for s in spots for f in s.members]
             group = out.group(identity, members, reasons)
             if len(problems) > 1:
                 last = max([spot.last for spot in spots])
@@ -65,15 +67,21 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
             link_neighbours(placed)
 
 
-def _problems(island: Sequence[Spot]) -> list[Problem]:
+def _problems(island: Sequence[Spot]) -> Sequence[Problem]:
     """What the spots of an island come down to."""
+    if len(island) == 1:
+        (spot,) = island
+        return ((island, spot.labels, own_reasons(spot)),)
+    if len(island) == 2:
+        one, other = island
+        alike = match_two(one, other)
+        if alike is not None and len(one.members) == len(other.members) == 1:
+            return ((island, alike.labels, (alike.rule, alike.key)),)
     return [problem for spots in _by_weakness(island) for problem in _match(spots)]
 
 
 def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
     """The spots of an island apart, where their weaknesses have nothing to do with each other."""
-    if len(island) == 1:
-        return (island,)
     alike: dict[frozenset[str], list[Spot]] = {}
     for spot in island:
         alike.setdefault(spot.labels, []).append(spot)
@@ -86,6 +94,7 @@ def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
 
 
 def _match(spots: Sequence[Spot]) -> Iterable[Problem]:
+    """What the spots of an island whose weaknesses may be one come down to."""
     if len(spots) == 2:
         alike = match_two(*spots)
         if alike is not None and len(spots[0].members) == len(spots[1].members) == 1:

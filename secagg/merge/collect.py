@@ -39,7 +39,13 @@ def in_order(findings: list[Finding]) -> list[Finding]:
     if len(findings) < 2:
         return findings
     placed = {
-        (f.tool, f.rule_id, (place := f.location).start_line or 0, place.commit or ""): f
+        (
+            f.tool,
+            f.rule_id,
+            (place := f.location).start_line or 0,
+            place.commit or "",
+            ((seen := f.secret) is not None and seen.decoder) or "",
+        ): f
         for f in findings
     }
     if len(placed) == len(findings):

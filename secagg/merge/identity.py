@@ -14,14 +14,23 @@ from secagg.finding import Kind
 from secagg.identity import SCHEME
 from secagg.merge.groups import Group
 
-_PREFIX = {kind: f"{SCHEME}\x1f{kind.value}\x1f" for kind in Kind}
+# What the texts that are hashed begin with.
+PREFIX = {kind: f"{SCHEME}\x1f{kind.value}\x1f" for kind in Kind}
 _sha256 = hashlib.sha256
 
 
 def identity_of(kind: Kind, *parts: str) -> str:
     """32 hexadecimal digits (a GUID without its hyphens) for what ``parts`` say of a problem."""
-    text = _PREFIX[kind] + "\x1f".join(parts)
-    return _sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashed(PREFIX[kind] + "\x1f".join(parts))
+
+
+def hashed(text: str) -> str:
+    """The identity for a text that was put together as :func:`identity_of` does."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        data = text.encode("utf-8", "surrogatepass")
+    return _sha256(data).hexdigest()[:32]
 
 
 def known_as(group: Group) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from secagg.finding import Finding
@@ -59,6 +59,23 @@ def masked_sightings(findings: Sequence[Finding]) -> list[Masked]:
     return sorted(found.values(), key=lambda m: (m.first, m.last, m.tool, m.detector))
 
 
+def could_be(sighting: Masked, findings: Iterable[Finding]) -> bool:
+    """Whether ``sighting`` can be the secret of ``findings``: on its lines, of no other sort.
+
+    Where a file has one masked and one known secret this is all that :func:`assign` asks.
+    """
+    lines = sighting.lines
+    here = False
+    for finding in findings:
+        first, last = finding.location.start_line, finding.location.end_line
+        if first is not None:
+            there = _lines(first, first if last is None else last)
+            here = there.start < lines.stop and lines.start < there.stop
+            if here:
+                break
+    return here and _agrees(sighting, _sorts(findings))
+
+
 def assign(
     sightings: Sequence[Masked], known: Mapping[K, Sequence[Finding]]
 ) -> Iterator[tuple[Masked, K | None, Sequence[K]]]:
@@ -69,7 +86,8 @@ def assign(
     """
     at_line: dict[int, dict[K, None]] = {line: {} for s in sightings for line in s.lines}
     _lie_on(at_line, known)
-    options = [_contenders(sighting, at_line, known) for sighting in sightings]
+    sorts: dict[K, frozenset[str | None]] = {}
+    options = [_contenders(sighting, at_line, known, sorts) for sighting in sightings]
     claims: dict[tuple[str, K], list[int]] = {}
     for index, (contenders, _) in enumerate(options):
         if len(contenders) == 1:
@@ -77,9 +95,8 @@ def assign(
     granted: dict[int, K] = {}
     for (_, key), claimants in claims.items():
         if len(claimants) > 1:
-            sorts = {family(_detector(f)) for f in known[key]}
             # Of several rules of one tool on one line, the one for this sort of secret.
-            claimants = [i for i in claimants if sightings[i].family in sorts - {None}]
+            claimants = [i for i in claimants if sightings[i].family in sorts[key] - {None}]
         if len(claimants) == 1:
             granted[claimants[0]] = key
     for index, sighting in enumerate(sightings):
@@ -121,33 +138,42 @@ def _lines(first: int, last: int) -> range:
 
 
 def _contenders(
-    sighting: Masked, at_line: Mapping[int, Mapping[K, None]], known: Mapping[K, Sequence[Finding]]
+    sighting: Masked,
+    at_line: Mapping[int, Mapping[K, None]],
+    known: Mapping[K, Sequence[Finding]],
+    sorts: dict[K, frozenset[str | None]],
 ) -> tuple[list[K], list[K]]:
-    """The secrets that a sighting can be, and those that less speaks for."""
+    """The secrets that a sighting can be, and those that less speaks for.
+
+    ``sorts`` keeps what detectors say of each secret that was looked at.
+    """
     keys: dict[K, None] = {}
     for line in sighting.lines:
         keys.update(at_line[line])
         if len(keys) >= 64:
             break
-    agreeing = [
-        key
-        for key in keys
-        if any(families_agree(sighting.family, family(_detector(f))) for f in known[key][:8])
-    ]
+    for key in keys:
+        if key not in sorts:
+            sorts[key] = _sorts(known[key])
+    agreeing = [key for key in keys if _agrees(sighting, sorts[key])]
     all_agreeing = agreeing
-    if len(agreeing) > 1:
-        exact = [
-            key
-            for key in agreeing
-            if sighting.family is not None
-            and any(family(_detector(f)) == sighting.family for f in known[key][:8])
-        ]
+    if len(agreeing) > 1 and sighting.family is not None:
+        exact = [key for key in agreeing if sighting.family in sorts[key]]
         agreeing = exact or agreeing
     if len(agreeing) > 1:
-        here = [key for key in agreeing if any(_in_work_tree(f) for f in known[key][:8])]
+        here = [key for key in agreeing if any(map(_in_work_tree, known[key]))]
         agreeing = here if len(here) == 1 else agreeing
     passed_over = [key for key in all_agreeing if key not in agreeing]
     return agreeing[:_MOST_CONTENDERS], passed_over[:_MOST_CONTENDERS]
+
+
+def _agrees(sighting: Masked, sorts: Iterable[str | None]) -> bool:
+    return any(families_agree(sighting.family, sort) for sort in sorts)
+
+
+def _sorts(findings: Iterable[Finding]) -> frozenset[str | None]:
+    """What the detectors of a secret look for."""
+    return frozenset([family(_detector(finding)) for finding in findings])
 
 
 def _in_work_tree(finding: Finding) -> bool:

@@ -101,8 +101,9 @@ def _key(kind: str, namespace: str | None, name: str) -> str:
 @lru_cache(maxsize=8192)
 def upstream_order(version: str) -> tuple[tuple[int, str], ...]:
     """A sort key for versions: runs of digits count as numbers. Total, not semantic."""
-    return tuple(
-        (int(run), "") if run.isdecimal() and len(run) < 19 else (-1, run)
-        for run in _DIGITS.split(version)
-        if run
-    )
+    return tuple(map(_run, filter(None, _DIGITS.split(version))))
+
+
+@lru_cache(maxsize=8192)
+def _run(run: str) -> tuple[int, str]:
+    return (int(run), "") if run.isdecimal() and len(run) < 19 else (-1, run)

@@ -14,9 +14,10 @@ class Part:
 
     ``contested``: its ids would join what one source lists as different problems. ``plain``
     is the name of a part whose members could be told by it alone; their ids were not read.
+    ``alike``: each member has that name.
     """
 
-    __slots__ = ("contested", "ids", "members", "plain", "version")
+    __slots__ = ("alike", "contested", "ids", "members", "plain", "version")
 
     def __init__(
         self,
@@ -24,12 +25,14 @@ class Part:
         members: list[Finding],
         ids: list[tuple[Advisory, ...]],
         plain: str | None = None,
+        alike: bool = False,
     ) -> None:
         self.version = version
         self.members = members
         self.ids = ids
         self.contested = False
         self.plain = plain
+        self.alike = alike
 
     @property
     def all_ids(self) -> Collection[Advisory]:

@@ -18,6 +18,12 @@ from secagg.merge.sets import components
 # What a vulnerability plainly goes by (None if that is not plain), and its package's version.
 Entry = tuple[str | None, str | None, Finding]
 
+# How the ids of most databases begin; all other ids are taken apart.
+_BEGINNINGS = {
+    text: RANKS[text.partition("-")[0]]
+    for text in ("CVE-1", "CVE-2", "GHSA-", "GO-20", "MAL-2", "OSV-2", "SNYK-")
+}
+
 
 def plain_name(aliases: Sequence[str]) -> str | None:
     """The id that stands for ``aliases`` where their databases tell: the only CVE, else GHSA, ...
@@ -27,46 +33,72 @@ def plain_name(aliases: Sequence[str]) -> str | None:
     """
     best, best_rank = "", len(RANKS)
     for text in aliases:
-        rank = RANKS.get(text.partition("-")[0])
-        if rank is None or rank == best_rank:
-            return None
+        rank = _BEGINNINGS.get(text[:5])
+        if rank is None:
+            rank = RANKS.get(text.partition("-")[0])
+            if rank is None:
+                return None
         if rank < best_rank:
             best, best_rank = text, rank
+        elif rank == best_rank:
+            return None
     name = best.strip()
     return name if name.isupper() else name.upper() or None
 
 
 def plain_parts(held: Sequence[Entry]) -> list[Part] | None:
     """The parts of a bucket, each with its members in order, or None if it is not plain."""
-    package = held[0][2].package
-    versions: dict[str, dict[str, list[Finding]]] = {}
+    versions: dict[str | None, dict[str, list[Finding]]] = {}
     for name, version, finding in held:
         if name is None:
             return None
-        # Where one tool knows no package, none does.
-        written = version_key(package.type, version) if package is not None else ""
-        named = versions.get(written)
-        if named is None:
-            versions[written] = {name: [finding]}
-        elif name in named:
+        named = versions.setdefault(version, {})
+        if name in named:
             named[name].append(finding)
         else:
             named[name] = [finding]
+    if len(versions) > 1:
+        versions = _as_all_write_it(versions, held[0][2])
     parts = []
     for version, named in versions.items():
         joined = named if len(named) == 1 else _join_names(named)
         if joined is None:
             return None
         for name, findings in joined.items():
-            if len(findings) == 1:
-                parts.append(Part(version, findings, [], name))
-                continue
-            members = {(finding.tool, finding.rule_id): finding for finding in findings}
-            # What a rule says twice has no order by rule.
-            if len(members) < len(findings):
+            members = _by_rule(findings)
+            if members is None:
                 return None
-            parts.append(Part(version, [members[rule] for rule in sorted(members)], [], name))
+            # Members that all go by the name share it; else their ids tell why they are one.
+            parts.append(Part(version or "", members, [], name, named.get(name) is findings))
     return parts
+
+
+def _as_all_write_it(
+    versions: dict[str | None, dict[str, list[Finding]]], first: Finding
+) -> dict[str | None, dict[str, list[Finding]]]:
+    """``versions`` with those that only differ in spelling put together."""
+    package = first.package
+    found: dict[str | None, dict[str, list[Finding]]] = {}
+    for version, named in versions.items():
+        # Where one tool knows no package, none does.
+        written = version_key(package.type, version) if package is not None else ""
+        known = found.setdefault(written, named)
+        if known is not named:
+            for name, findings in named.items():
+                known[name] = [*known.get(name, ()), *findings]
+    return found
+
+
+def _by_rule(findings: list[Finding]) -> list[Finding] | None:
+    """``findings`` by tool and rule; None where a rule says something twice."""
+    if len(findings) == 1:
+        return findings
+    if len(findings) == 2:
+        one, other = findings
+        if one.tool != other.tool:
+            return findings if one.tool < other.tool else [other, one]
+    members = {(finding.tool, finding.rule_id): finding for finding in findings}
+    return [members[rule] for rule in sorted(members)] if len(members) == len(findings) else None
 
 
 def _join_names(named: dict[str, list[Finding]]) -> dict[str, list[Finding]] | None:
@@ -76,10 +108,18 @@ def _join_names(named: dict[str, list[Finding]]) -> dict[str, list[Finding]] | N
         for findings in named.values()
     ]
     names = list(named)
+    if len(names) == 2:
+        sets = [[0], [1]] if set(aliases[0]).isdisjoint(aliases[1]) else [[0, 1]]
+    else:
+        sets = components(aliases)
     joined = {}
-    for indices in components(aliases):
+    for indices in sets:
         name = plain_name([names[index] for index in indices])
         if name is None:
             return None
-        joined[name] = [finding for index in indices for finding in named[names[index]]]
+        joined[name] = (
+            named[names[indices[0]]]
+            if len(indices) == 1
+            else [finding for index in indices for finding in named[names[index]]]
+        )
     return joined

@@ -15,8 +15,8 @@ from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.collect import Outcome, in_order
 from secagg.merge.groups import Group, NearMiss, Reason, joined
-from secagg.merge.identity import identity_of
-from secagg.merge.masked import Masked, assign, joint, masked_sightings
+from secagg.merge.identity import PREFIX, hashed, identity_of
+from secagg.merge.masked import Masked, assign, could_be, joint, masked_sightings
 from secagg.merge.overlap import overlapping
 
 VALUE = "secret-value"
@@ -27,11 +27,15 @@ MOST_RELATED = 32
 Place = tuple[str, str]
 # What a tool masked, and the known secrets that it could be (too).
 Sighting = tuple[Masked, Sequence[Place]]
+# A finding behind what orders those of one secret: tool, rule, line, commit and decoder.
+Entry = tuple[str, str, int, str, str, Finding]
+
+_PREFIX = PREFIX[Kind.SECRET]
 
 
 def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
     """Put groups of ``findings`` (all of them secrets) into ``out``."""
-    known: dict[Place, list[Finding]] = {}
+    entries: dict[Place, list[Entry]] = {}
     hidden: dict[str, list[Finding]] = {}
     for finding in findings:
         sighting, location = finding.secret, finding.location
@@ -41,22 +45,48 @@ def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
         if sighting is None or sighting.id is None:
             hidden.setdefault(place, []).append(finding)
             continue
-        held = known.get((sighting.id, place))
-        if held is None:
-            known[sighting.id, place] = [finding]
+        entry = (
+            finding.tool,
+            finding.rule_id,
+            location.start_line or 0,
+            location.commit or "",
+            sighting.decoder or "",
+            finding,
+        )
+        key = (sighting.id, place)
+        if key in entries:
+            entries[key].append(entry)
         else:
-            held.append(finding)
+            entries[key] = [entry]
+    known = {key: _sorted(held) for key, held in entries.items()}
     cuts = _join_overlapping(known)
-    joined: dict[Place, list[Sighting]] = {}
-    if hidden:
-        joined = _join_masked(known, hidden, out)
-    by_value: dict[str, list[Group]] = {}
+    joined = _join_masked(known, hidden, out) if hidden else {}
+    first: dict[str, Group] = {}
+    copied: dict[str, list[Group]] = {}
     for key, held in known.items():
-        group = _emit(key, held, cuts.get(key, ()), joined.get(key, ()), out)
-        by_value.setdefault(key[0], []).append(group)
-    for groups in by_value.values():
-        if len(groups) > 1:
-            _relate(groups)
+        value, place = key
+        identity = hashed(f"{_PREFIX}{value}\x1f{place}")
+        if key in cuts or key in joined:
+            group = _emit(identity, key, held, cuts.get(key, ()), joined.get(key, ()), out)
+        else:
+            group = out.group(identity, held, (VALUE, value) if len(held) > 1 else ())
+        if value in first:
+            copied.setdefault(value, [first[value]]).append(group)
+        else:
+            first[value] = group
+    for groups in copied.values():
+        _relate(groups)
+
+
+def _sorted(held: list[Entry]) -> list[Finding]:
+    """The findings of ``held`` so that the order in which they came does not matter."""
+    if len(held) > 1:
+        try:
+            held.sort()
+        except TypeError:
+            # Two are alike in all that comes before the finding, and findings have no order.
+            return in_order([entry[5] for entry in held])
+    return [entry[5] for entry in held]
 
 
 def still_in_head(group: Group) -> bool:
@@ -68,26 +98,23 @@ def _join_overlapping(known: dict[Place, list[Finding]]) -> dict[Place, list[lis
     """Take what is another cut of a secret out of ``known``, and give it by that secret."""
     cuts: dict[Place, list[list[Finding]]] = {}
     for exact, *others in list(overlapping(known)):
-        cuts[exact] = [in_order(known.pop(other)) for other in others]
+        cuts[exact] = [known.pop(other) for other in others]
     return cuts
 
 
 def _emit(
+    identity: str,
     key: Place,
     held: list[Finding],
     cuts: Sequence[list[Finding]],
     masked: Sequence[Sighting],
     out: Outcome,
 ) -> Group:
-    identity = identity_of(Kind.SECRET, *key)
-    if not masked and not cuts:
-        if len(held) == 1:
-            return out.single(identity, held[0])
-        return out.group(identity, in_order(held), (VALUE, key[0]))
-    members = in_order(held)
+    """The group of a secret that has other cuts too, or for which masked ones are taken."""
     sightings = [sighting for sighting, _ in masked]
+    members = list(held)
     for more in (*cuts, *[sighting.members for sighting in sightings]):
-        members = [*members, *more]
+        members += more
     group = out.group(identity, members, partial(_reasons, key, len(held), cuts, sightings))
     group.near_misses = _could_be(masked)
     return group
@@ -118,9 +145,13 @@ def _join_masked(
         if key[1] in hidden:
             in_file.setdefault(key[1], []).append(key)
     for place, held in hidden.items():
-        candidates = {key: known[key] for key in sorted(in_file.get(place, ()))}
-        left = []
-        for sighting, owner, contenders in assign(masked_sightings(in_order(held)), candidates):
+        keys = in_file.get(place, ())
+        sightings = masked_sightings(in_order(held))
+        if len(keys) == len(sightings) == 1 and could_be(sightings[0], known[keys[0]]):
+            joined[keys[0]] = [(sightings[0], ())]
+            continue
+        left: list[Sighting] = []
+        for sighting, owner, contenders in assign(sightings, {k: known[k] for k in sorted(keys)}):
             if owner is not None:
                 joined.setdefault(owner, []).append((sighting, contenders))
             else:

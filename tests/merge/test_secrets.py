@@ -102,6 +102,15 @@ def test_masked_secret_of_another_sort_on_the_line_stays_apart() -> None:
     assert len(result.groups) == 2
 
 
+def test_all_detectors_of_a_value_count_however_often_it_was_seen() -> None:
+    """What a ninth sighting says of the sort counts as the first does, in any order."""
+    seen = [secret("trufflehog", detector="Github", commit=f"c{n}") for n in range(8)]
+    general = secret("gitleaks", detector="generic-api-key")
+    masked = secret("trivy", None, detector="stripe-secret-token")
+    assert len(merge([*seen, general, masked]).groups) == 1
+    assert len(merge([general, *seen, masked]).groups) == 1
+
+
 def test_two_rules_of_one_tool_do_not_both_join_one_value() -> None:
     result = merge(
         [
