@@ -249,6 +249,10 @@ class Finding:
     and that hold no secret. ``identity`` (``secagg/v1``) is set by
     :mod:`secagg.identity`, ``line_hash`` (``primaryLocationLineHash``) by
     :mod:`secagg.fingerprint`, ``component`` by the pipeline.
+
+    ``bucket`` and ``advisory`` are what a vulnerability goes by in merging: its package and place
+    (:mod:`secagg.naming.bucket`), and the one id that plainly names it. They too are set by
+    :mod:`secagg.identity`, rest on the other fields, and are in no copy with other fields.
     """
 
     tool: str
@@ -277,6 +281,8 @@ class Finding:
     component: str | None = None
     identity: str = ""
     line_hash: str | None = None
+    bucket: str = field(default="", init=False, repr=False, compare=False)
+    advisory: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def suppressed(self) -> bool:

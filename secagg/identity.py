@@ -32,6 +32,9 @@ from secagg.context import (
 )
 from secagg.finding import Finding, Kind, Location, Package
 from secagg.fingerprint import line_hashes_for, read_source
+from secagg.naming.advisory import plain_name
+from secagg.naming.bucket import Buckets
+from secagg.naming.place import image_key
 
 SCHEME = "secagg/v1"
 
@@ -39,7 +42,6 @@ SCHEME = "secagg/v1"
 _PREFERRED = ("CVE-", "GHSA-", "RUSTSEC-", "PYSEC-", "GO-", "MAL-", "OSV-", "SNYK-")
 _CVE = re.compile(r"CVE-(\d+)-(\d+)")
 _AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,4})")
-_IMAGE_OS = re.compile(r"\s*\([a-z][\w .-]*\)$")
 _PEP_503 = re.compile(r"[-_.]+")
 # Names that Kubernetes makes: a template hash and five characters of its safe alphabet.
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
@@ -93,9 +95,10 @@ def misconfiguration_identity(
 def mark_findings(findings: Sequence[Finding], root: Path | None) -> None:
     """Set ``line_hash`` and ``identity`` of all ``findings``, reading each file once.
 
-    ``root`` is the checkout, if there is one. Findings of one tool that would share an
-    identity without being the same (two equal lines of code with one flaw, two versions of
-    a package) are numbered in the order of their places; secrets are not.
+    What merging will ask of vulnerabilities (``bucket`` and ``advisory``) is set too, while what
+    it rests on is being read. ``root`` is the checkout, if there is one. Findings of one tool that
+    would share an identity without being the same (two equal lines of code with one flaw, two
+    versions of a package) are numbered in the order of their places; secrets are not.
     """
     base = None if root is None else Path(os.path.realpath(root))
     by_file: defaultdict[str | None, list[Finding]] = defaultdict(list)
@@ -104,13 +107,15 @@ def mark_findings(findings: Sequence[Finding], root: Path | None) -> None:
         # History and images have no line in the work tree.
         here = place.start_line is not None and place.commit is None and place.image is None
         by_file[place.uri if here else None].append(finding)
+    buckets = Buckets()
     for uri, found in by_file.items():
         data = read_source(base, uri) if base is not None and uri else None
         if data is None:
             for finding in found:
+                _name(finding, buckets)
                 finding.identity = identity(finding)
             continue
-        _mark(found, data)
+        _mark(found, data, buckets)
     _number(findings)
 
 
@@ -146,13 +151,6 @@ def resource_key(resource: str) -> str:
     return _GENERATED.sub("*", resource.strip())
 
 
-def image_key(image: str) -> str:
-    """An image's name without tag, digest and what a tool adds on its system."""
-    name = _IMAGE_OS.sub("", image.strip()).partition("@")[0]
-    head, slash, last = name.rpartition("/")
-    return f"{head}{slash}{last.partition(':')[0]}"
-
-
 def place_of(place: Location) -> str:
     """What of a location belongs to an identity: the file, and the image it lies in."""
     if place.image is None:
@@ -167,12 +165,13 @@ def place_of(place: Location) -> str:
 def _vulnerability(finding: Finding, context: str | None) -> str:
     known = finding.vulnerability
     aliases = (known.aliases if known is not None else ()) or (finding.rule_id,)
+    alias = finding.advisory or canonical_alias(aliases)
+    package, place = package_key(finding.package), place_of(finding.location)
     if finding.package is None:
         # Two places of one advisory in a file are told apart by what is said of them.
         said = message_context(finding.message)
-        alias = canonical_alias(aliases)
-        return _hashed(Kind.VULNERABILITY, alias, "", place_of(finding.location), said)
-    return vulnerability_identity(aliases, finding.package, place_of(finding.location))
+        return _hashed(Kind.VULNERABILITY, alias, package, place, said)
+    return _hashed(Kind.VULNERABILITY, alias, package, place)
 
 
 def _secret(finding: Finding, context: str | None) -> str:
@@ -217,7 +216,15 @@ _IDENTITIES: dict[Kind, Callable[[Finding, str | None], str]] = {
 }
 
 
-def _mark(found: list[Finding], data: bytes) -> None:
+def _name(finding: Finding, buckets: Buckets) -> None:
+    """Set what a vulnerability goes by in merging."""
+    known = finding.vulnerability
+    if known is not None:
+        finding.bucket = buckets.of(finding)
+        finding.advisory = plain_name(known.aliases)
+
+
+def _mark(found: list[Finding], data: bytes, buckets: Buckets) -> None:
     """Set the hashes and identities of the findings of one file."""
     hashes = line_hashes_for(data, {f.location.start_line or 0 for f in found if not f.line_hash})
     lines: list[bytes] = []
@@ -230,6 +237,7 @@ def _mark(found: list[Finding], data: bytes) -> None:
             lines = lines or source_lines(data)
             look = name_before_value if finding.kind is Kind.SECRET else code_context
             context = look(lines, place)
+        _name(finding, buckets)
         finding.identity = identity(finding, context)
 
 

@@ -25,11 +25,11 @@ from secagg.identity import (
     canonical_alias,
     canonical_check,
     identity,
-    image_key,
     mark_findings,
     package_key,
     resource_key,
 )
+from secagg.naming.place import image_key
 
 SOURCE = """\
 import sqlite3

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from secagg.context import message_context
 from secagg.finding import Finding, Kind, Location
 from secagg.identity import SCHEME, place_of, resource_key
-from secagg.merge.advisory import Advisories
 from secagg.merge.check import checks_of
 from secagg.merge.license import license_key
-from secagg.merge.package import package_key
 from secagg.merge.part import aliases_of, linking
-from secagg.merge.place import package_place
 from secagg.merge.weakness import parents, weaknesses
+from secagg.naming.advisory import Advisories
+from secagg.naming.package import package_key
+from secagg.naming.place import package_place
 
 Key = tuple[Hashable, ...]
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from secagg.finding import Location
-from secagg.merge.place import manifest_place
+from secagg.naming.place import manifest_place
 
 
 class Status(StrEnum):
@@ -156,7 +156,7 @@ class Diff:
 
     @cached_property
     def manifest_places(self) -> frozenset[str]:
-        """The places of dependencies (:func:`secagg.merge.place.manifest_place`) it touches."""
+        """The places of dependencies (:func:`secagg.naming.place.manifest_place`) it touches."""
         return frozenset(map(manifest_place, self.files))
 
     @cached_property

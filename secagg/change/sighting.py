@@ -12,8 +12,8 @@ from secagg.change.within import touched
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.groups import Group
-from secagg.merge.package import version_key
 from secagg.merge.secret import still_in_head
+from secagg.naming.package import version_key
 
 
 class Level(IntEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from secagg.change.model import Diff
 from secagg.finding import Finding, Kind
 from secagg.merge.groups import Group
-from secagg.merge.place import manifest_place
+from secagg.naming.place import manifest_place
 
 
 def in_diff(group: Group, diff: Diff) -> bool | None:

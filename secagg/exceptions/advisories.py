@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secagg.finding import Finding, Kind
-from secagg.merge.advisory import Advisories
+from secagg.naming.advisory import Advisories
 
 _KNOWN = Advisories()
 

@@ -22,7 +22,7 @@ from secagg.finding import Kind
 from secagg.merge.check import own_checks, plain_check
 from secagg.merge.groups import Group
 from secagg.merge.identity import known_as
-from secagg.merge.package import package_key
+from secagg.naming.package import package_key
 from secagg.policy.exception import PolicyException, Standing
 
 _NOTHING: frozenset[int] = frozenset()

@@ -11,7 +11,7 @@ from packageurl import PackageURL
 
 from secagg.exceptions.globs import Glob, checked, is_catch_all, is_wild
 from secagg.finding import DISTRIBUTION_TYPES, Package
-from secagg.merge.package import package_key, version_key
+from secagg.naming.package import package_key, version_key
 
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 _FORM = re.compile(r"pkg:/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
@@ -21,7 +21,7 @@ _FORM = re.compile(r"pkg:/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
 class PurlPattern:
     """What a purl says of a package; ``None`` and ``()`` where it says nothing.
 
-    ``name`` is matched with :func:`secagg.merge.package.package_key`, ``namespace`` is that of a
+    ``name`` is matched with :func:`secagg.naming.package.package_key`, ``namespace`` is that of a
     distribution's package, which the key leaves out.
     """
 

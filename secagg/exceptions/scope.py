@@ -17,7 +17,7 @@ from secagg.finding import Finding, Kind
 from secagg.merge.check import checks_of, own_checks, plain_check
 from secagg.merge.groups import Group
 from secagg.merge.identity import known_as
-from secagg.merge.place import manifest_place
+from secagg.naming.place import manifest_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

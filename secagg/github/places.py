@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from secagg.github.tally import Tally
-from secagg.identity import image_key
+from secagg.naming.place import image_key
 from secagg.sarif.uris import ROOT_BASE, UriResolver, encode_path, is_absolute
 
 _SCHEME = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:(?://|(?=[^\d/]))", re.IGNORECASE)

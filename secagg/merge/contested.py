@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from secagg.merge.advisory import Advisory
 from secagg.merge.part import Part, linking
 from secagg.merge.sets import components
+from secagg.naming.advisory import Advisory
 
 Labels = Mapping[Advisory, int]
 

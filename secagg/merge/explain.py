@@ -8,13 +8,13 @@ from difflib import get_close_matches
 
 from secagg.errors import UsageError
 from secagg.finding import Finding, Kind
-from secagg.merge.advisory import Advisories
 from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
 from secagg.merge.identity import known_as
 from secagg.merge.overrule import OVERRULED
-from secagg.merge.package import package_key
 from secagg.merge.part import aliases_of
 from secagg.merge.secret import still_in_head
+from secagg.naming.advisory import Advisories
+from secagg.naming.package import package_key
 
 _SHORTEST = 4
 

@@ -24,9 +24,9 @@ class Reason:
 
 
 # Few groups are ever explained, so most hold only the rule and the key that join all members,
-# or what makes their reasons when they are asked for.
+# or what makes reasons of the members when they are asked for.
 Shared = tuple[str, str]
-Reasons = Sequence[Reason] | Shared | Callable[[], Sequence[Reason]]
+Reasons = Sequence[Reason] | Shared | Callable[[Sequence[Finding]], Sequence[Reason]]
 
 
 def joined(rule: str, key: str, count: int) -> tuple[Reason]:
@@ -95,7 +95,7 @@ class Group:
     def reasons(self) -> Sequence[Reason]:
         given: Any = self._reasons
         if callable(given):
-            given = given()
+            given = given(self.members)
         elif given and isinstance(given[0], str):
             rule, key = given
             given = joined(rule, key, len(self.members))

@@ -8,8 +8,8 @@ from secagg.finding import Finding, Kind
 from secagg.merge.collect import Outcome, in_order
 from secagg.merge.groups import Reason
 from secagg.merge.identity import identity_of
-from secagg.merge.package import package_key
-from secagg.merge.place import package_place
+from secagg.naming.package import package_key
+from secagg.naming.place import package_place
 
 
 def join_licenses(findings: Iterable[Finding], out: Outcome) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from secagg.context import message_context
 from secagg.finding import Finding
-from secagg.merge.advisory import NOTICE_RANK, OTHER_RANK, Advisory, advisory
+from secagg.naming.advisory import NOTICE_RANK, OTHER_RANK, Advisory, advisory
 
 
 class Part:
@@ -52,8 +52,8 @@ class Part:
 
     def take(self, other: Part) -> None:
         """Make the members of ``other`` this part's too."""
-        self.members = [*self.members, *other.members]
-        self.ids = [*self.ids, *other.ids]
+        self.members += other.members
+        self.ids += other.ids
 
 
 def aliases_of(finding: Finding) -> Sequence[str]:

@@ -10,55 +10,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secagg.finding import Finding
-from secagg.merge.advisory import RANKS
-from secagg.merge.package import version_key
 from secagg.merge.part import Part, aliases_of
 from secagg.merge.sets import components
-
-# What a vulnerability plainly goes by (None if that is not plain), and its package's version.
-Entry = tuple[str | None, str | None, Finding]
-
-# How the ids of most databases begin; all other ids are taken apart.
-_BEGINNINGS = {
-    text: RANKS[text.partition("-")[0]]
-    for text in ("CVE-1", "CVE-2", "GHSA-", "GO-20", "MAL-2", "OSV-2", "SNYK-")
-}
+from secagg.naming.advisory import plain_name
+from secagg.naming.package import version_key
 
 
-def plain_name(aliases: Sequence[str]) -> str | None:
-    """The id that stands for ``aliases`` where their databases tell: the only CVE, else GHSA, ...
-
-    None where it takes reading them: several ids of the best database, a distribution's own
-    id, a notice, an unusual spelling.
-    """
-    best, best_rank = "", len(RANKS)
-    for text in aliases:
-        rank = _BEGINNINGS.get(text[:5])
-        if rank is None:
-            rank = RANKS.get(text.partition("-")[0])
-            if rank is None:
-                return None
-        if rank < best_rank:
-            best, best_rank = text, rank
-        elif rank == best_rank:
-            return None
-    name = best.strip()
-    return name if name.isupper() else name.upper() or None
+def name_of(finding: Finding) -> str | None:
+    """The id that a vulnerability plainly goes by; None if that is not plain."""
+    known = finding.vulnerability
+    return finding.advisory or (None if known is None else plain_name(known.aliases))
 
 
-def plain_parts(held: Sequence[Entry]) -> list[Part] | None:
+def plain_parts(held: Sequence[Finding]) -> list[Part] | None:
     """The parts of a bucket, each with its members in order, or None if it is not plain."""
     versions: dict[str | None, dict[str, list[Finding]]] = {}
-    for name, version, finding in held:
+    for finding in held:
+        name, package = name_of(finding), finding.package
         if name is None:
             return None
+        version = None if package is None else package.version
         named = versions.setdefault(version, {})
         if name in named:
             named[name].append(finding)
         else:
             named[name] = [finding]
     if len(versions) > 1:
-        versions = _as_all_write_it(versions, held[0][2])
+        versions = _as_all_write_it(versions, held[0])
     parts = []
     for version, named in versions.items():
         joined = named if len(named) == 1 else _join_names(named)

@@ -42,7 +42,7 @@ DEFAULT = Preference()
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
 _T = TypeVar("_T")
 # What waits in a finding goes on to wait in its copy.
-_SLOTS = tuple(as_held(Finding, field.name) for field in fields(Finding))
+_SLOTS = tuple(as_held(Finding, field.name) for field in fields(Finding) if field.init)
 _VALUES = attrgetter(*_SLOTS)
 _RANK = {severity: severity.rank for severity in Severity}
 
@@ -104,6 +104,7 @@ def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -
 def _changed(finding: Finding, changed: Mapping[str, object]) -> Finding:
     """A copy of ``finding`` with other values in some fields."""
     new = object.__new__(Finding)
+    new.bucket, new.advisory = "", None
     for name, value in zip(_SLOTS, _VALUES(finding), strict=True):
         setattr(new, name, value)
     for name, value in changed.items():

@@ -69,7 +69,7 @@ def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
         if key in cuts or key in joined:
             group = _emit(identity, key, held, cuts.get(key, ()), joined.get(key, ()), out)
         else:
-            group = out.group(identity, held, (VALUE, value) if len(held) > 1 else ())
+            group = out.group(identity, held, _value if len(held) > 1 else ())
         if value in first:
             copied.setdefault(value, [first[value]]).append(group)
         else:
@@ -120,8 +120,18 @@ def _emit(
     return group
 
 
+def _value(members: Sequence[Finding]) -> Sequence[Reason]:
+    """The reason of members that are sightings of one value."""
+    seen = members[0].secret
+    return joined(VALUE, (seen and seen.id) or "", len(members))
+
+
 def _reasons(
-    key: Place, count: int, cuts: Sequence[list[Finding]], masked: Sequence[Masked]
+    key: Place,
+    count: int,
+    cuts: Sequence[list[Finding]],
+    masked: Sequence[Masked],
+    members: Sequence[Finding],
 ) -> list[Reason]:
     """Why ``count`` findings of one value, its other cuts and what is masked are one group."""
     reasons = [*joined(VALUE, key[0], count)] if count > 1 else []
@@ -129,8 +139,8 @@ def _reasons(
     others = [("overlapping-secret", cut, cut[0].location.start_line) for cut in cuts]
     others += [("masked-secret-on-its-lines", one.members, one.first) for one in masked]
     for rule, more, line in others:
-        members = (0, *range(start, start + len(more)))
-        reasons.append(Reason(rule=rule, key=f"{key[1]}:{line}", members=members))
+        indices = (0, *range(start, start + len(more)))
+        reasons.append(Reason(rule=rule, key=f"{key[1]}:{line}", members=indices))
         start += len(more)
     return reasons
 

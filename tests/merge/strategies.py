@@ -21,6 +21,20 @@ _ALIASES = (
     "DSA-1-1",
     "RHSA-2021:1",
 )
+# Also as nobody should write them.
+ALIASES = (
+    *_ALIASES,
+    "cve-2021-1",
+    " CVE-2021-1",
+    "CVE-2021-1 ",
+    "CVE",
+    "GHSAX-1",
+    "RUSTY-1",
+    "GO-2021-0001",
+    "GO-1",
+    "DEBIAN-CVE-2021-1",
+    "",
+)
 tools = st.sampled_from(TOOLS)
 severities = st.sampled_from(Severity)
 lines = st.one_of(st.none(), st.integers(1, 8))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secagg.finding import Finding
-from secagg.merge import bucket, code, merge
+from secagg.finding import Finding, Location, Vulnerability
+from secagg.identity import canonical_alias, mark_findings
+from secagg.merge import code, merge, plain
 from secagg.merge.spot import Spot
+from secagg.naming.advisory import Advisories, plain_name
 from tests.merge import strategies
+from tests.merge.make import vulnerability
 
 _NAMED = st.lists(strategies.vulnerabilities(), max_size=12)
 _PLACED = st.lists(strategies.codes(), max_size=12)
@@ -28,8 +33,44 @@ def _groups(findings: list[Finding]) -> list[tuple[object, ...]]:
 def test_plain_vulnerabilities_are_grouped_as_by_all_their_ids(findings: list[Finding]) -> None:
     short = _groups(findings)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bucket, "plain_name", lambda aliases: None)
+        patch.setattr(plain, "plain_name", lambda aliases: None)
         assert _groups(findings) == short
+
+
+@given(_NAMED)
+@settings(max_examples=200)
+def test_what_findings_know_of_themselves_changes_nothing(findings: list[Finding]) -> None:
+    marked = [replace(finding) for finding in findings]
+    mark_findings(marked, None)
+    assert all(finding.bucket for finding in marked)
+    assert _by_number(marked) == _by_number([replace(f, identity=f.identity) for f in marked])
+
+
+def test_a_copy_at_another_place_is_not_taken_for_what_it_was_copied_from() -> None:
+    (finding,) = marked = [vulnerability("trivy", "CVE-2021-1", uri="a/package.json")]
+    mark_findings(marked, None)
+    elsewhere = replace(finding, location=Location(uri="b/package.json"))
+    renamed = replace(finding, vulnerability=Vulnerability(aliases=("CVE-2021-2",)))
+    assert (elsewhere.bucket, renamed.advisory) == ("", None)
+    assert len(merge([finding, elsewhere, renamed]).groups) == 3
+
+
+def test_a_representative_does_not_keep_what_its_members_went_by() -> None:
+    marked = [
+        vulnerability("trivy", "CVE-2021-1"),
+        vulnerability("snyk", "SNYK-JS-A-1", "CVE-2021-1", "CVE-2021-2"),
+    ]
+    mark_findings(marked, None)
+    (group,) = merge(marked).groups
+    assert group.representative not in marked
+    assert (group.representative.bucket, group.representative.advisory) == ("", None)
+
+
+@given(st.lists(st.sampled_from(strategies.ALIASES), min_size=1, max_size=4))
+def test_a_plain_name_is_the_canonical_one(aliases: list[str]) -> None:
+    name = plain_name(aliases)
+    assert name in (None, Advisories().canonical(aliases).id)
+    assert name in (None, canonical_alias(aliases))
 
 
 @given(_PLACED)
@@ -41,6 +82,15 @@ def test_islands_of_a_file_are_matched_as_the_whole_file_is(findings: list[Findi
         patch.setattr(code, "_by_weakness", lambda spots: [spots])
         patch.setattr(code, "match_two", lambda one, other: None)
         assert _groups(findings) == short
+
+
+def _by_number(findings: list[Finding]) -> list[tuple[object, ...]]:
+    """The groups, with each member as its number among ``findings``."""
+    numbers = {id(finding): number for number, finding in enumerate(findings)}
+    return [
+        (group.identity, [numbers[id(f)] for f in group.members], *group_values[2:])
+        for group, group_values in zip(merge(findings).groups, _groups(findings), strict=True)
+    ]
 
 
 def _one_island(spots: list[Spot]) -> list[list[Spot]]:

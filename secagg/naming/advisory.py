@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 # The order in which a problem's ids are preferred as its name.
 _PREFERRED = ("CVE", "GHSA", "RUSTSEC", "PYSEC", "GO", "MAL", "OSV", "SNYK")
 # The databases of which an id is no update's or distribution's own, best first.
 RANKS = {database: rank for rank, database in enumerate(_PREFERRED)}
+# How the ids of most databases begin; all other ids are taken apart.
+_BEGINNINGS = {
+    text: RANKS[text.partition("-")[0]]
+    for text in ("CVE-1", "CVE-2", "GHSA-", "GO-20", "MAL-2", "OSV-2", "SNYK-")
+}
 _CVE = re.compile(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d+))")
 
 # A distributor's notice covers all that one update repairs: several CVEs as a rule.
@@ -68,3 +73,25 @@ def advisory(text: str) -> Advisory:
     if rank is not None:
         return Advisory(rank, 0, 0, name)
     return Advisory(NOTICE_RANK if _NOTICE.match(name) else OTHER_RANK, 0, 0, name)
+
+
+def plain_name(aliases: Sequence[str]) -> str | None:
+    """The id that stands for ``aliases`` where their databases tell: the only CVE, else GHSA, ...
+
+    None where it takes reading them: several ids of the best database, a distribution's own
+    id, a notice, an unusual spelling. It is what :meth:`Advisories.canonical` would give.
+    """
+    best, best_rank = "", len(RANKS)
+    for text in aliases:
+        rank = _BEGINNINGS.get(text[:5])
+        if rank is None:
+            database, hyphen, _ = text.partition("-")
+            rank = RANKS.get(database) if hyphen else None
+            if rank is None:
+                return None
+        if rank < best_rank:
+            best, best_rank = text, rank
+        elif rank == best_rank:
+            return None
+    name = best.strip()
+    return name if name.isupper() else name.upper() or None

@@ -6,8 +6,11 @@ changes both; an image is one place under all its tags.
 
 from __future__ import annotations
 
+import re
+
 from secagg.finding import DISTRIBUTION_TYPES, Location
-from secagg.identity import image_key
+
+_IMAGE_OS = re.compile(r"\s*\([a-z][\w .-]*\)$")
 
 # Files that describe one set of dependencies together, by purl type.
 _FAMILIES = {
@@ -81,3 +84,10 @@ def package_place(location: Location, ecosystem: str) -> str:
     if uri is None or ecosystem in DISTRIBUTION_TYPES or image_key(uri) == image:
         return image
     return f"{image}!{manifest_place(uri)}"
+
+
+def image_key(image: str) -> str:
+    """An image's name without tag, digest and what a tool adds on its system."""
+    name = _IMAGE_OS.sub("", image.strip()).partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
