@@ -10,12 +10,21 @@ from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import place_of
 from secagg.merge.collect import Outcome, in_order
+from secagg.merge.groups import Reason, joined
 from secagg.merge.identity import PREFIX, hashed
 from secagg.merge.matching import Matching, runs
 from secagg.merge.neighbours import Placed, link_neighbours
-from secagg.merge.sameplace import Problem, match_places, match_two, own_reasons, problems_of
-from secagg.merge.spot import Spot, islands, order_of, region
+from secagg.merge.sameplace import (
+    Problem,
+    match_places,
+    match_two,
+    own_reasons,
+    problems_of,
+    shared_by_two,
+)
+from secagg.merge.spot import Spot, islands, order_of, region, told_apart
 from secagg.merge.weakness import curated, main_weakness, parents, weaknesses
+from secagg.naming.bucket import SEPARATOR
 
 PARENT = "parent-weakness"
 _PREFIX = PREFIX[Kind.CODE]
@@ -37,7 +46,10 @@ def join_code(findings: Iterable[Finding], out: Outcome) -> None:
         if len(held) == 1:
             finding = held[0]
             name = main_weakness(weaknesses(finding)) or _rule_name(finding)
-            out.group(hashed(f"{_PREFIX}{name}\x1f{place}\x1f{_context(finding)}"), (finding,))
+            out.group(
+                hashed(f"{_PREFIX}{name}{SEPARATOR}{place}{SEPARATOR}{_context(finding)}"),
+                (finding,),
+            )
         else:
             _join_file(place, held, out)
 
@@ -50,11 +62,11 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
         for spots, labels, reasons in problems:
             first = spots[0]
             name = main_weakness(labels) or _rule_name(first.finding)
-            text = f"{_PREFIX}{name}\x1f{place}\x1f{_context_of(spots)}"
+            text = f"{_PREFIX}{name}{SEPARATOR}{place}{SEPARATOR}{_context_of(spots)}"
             if text in numbers:
                 # Equal lines of a file are told apart by their order.
                 numbers[text] += 1
-                text = f"{text}\x1f{numbers[text]}"
+                text = f"{text}{SEPARATOR}{numbers[text]}"
             else:
                 numbers[text] = 1
             identity = hashed(text)
@@ -73,11 +85,23 @@ def _problems(island: Sequence[Spot]) -> Sequence[Problem]:
         (spot,) = island
         return ((island, spot.labels, own_reasons(spot)),)
     if len(island) == 2:
-        one, other = island
-        alike = match_two(one, other)
-        if alike is not None and len(one.members) == len(other.members) == 1:
-            return ((island, alike.labels, (alike.rule, alike.key)),)
+        shared = _shared(*island)
+        if shared:
+            return ((island, shared, _why_two),)
     return [problem for spots in _by_weakness(island) for problem in _match(spots)]
+
+
+def _shared(one: Spot, other: Spot) -> frozenset[str]:
+    """What two spots of one finding each are about if they are one problem; else nothing."""
+    alone = len(one.members) == len(other.members) == 1
+    return shared_by_two(one, other) if alone else frozenset()
+
+
+def _why_two(members: Sequence[Finding]) -> Sequence[Reason]:
+    """The reason of two findings that are one problem, in the order of their places."""
+    one, other = [Spot(f, weaknesses(f), order_of(f)) for f in members]
+    alike = match_two(one, other)
+    return () if alike is None else joined(*alike, len(members))
 
 
 def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
@@ -96,9 +120,9 @@ def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
 def _match(spots: Sequence[Spot]) -> Iterable[Problem]:
     """What the spots of an island whose weaknesses may be one come down to."""
     if len(spots) == 2:
-        alike = match_two(*spots)
-        if alike is not None and len(spots[0].members) == len(spots[1].members) == 1:
-            return ((spots, alike.labels, (alike.rule, alike.key)),)
+        shared = _shared(*spots)
+        if shared:
+            return ((spots, shared, _why_two),)
     if len(spots) == 1 or len({spot.tool for spot in spots}) == 1:
         return [([spot], spot.labels, own_reasons(spot)) for spot in spots]
     matching = match_places(spots)
@@ -121,7 +145,7 @@ def _context_of(spots: Sequence[Spot]) -> str:
 def _spots(held: list[Finding]) -> list[Spot]:
     """The spots of a file's findings, in the order of their places."""
     alone = {order_of(finding): finding for finding in held}
-    if len(alone) == len(held):
+    if len(alone) == len(held) and told_apart(alone):
         return [Spot(alone[order], weaknesses(alone[order]), order) for order in sorted(alone)]
     spots: dict[tuple[object, ...], Spot] = {}
     for finding in in_order(held):

@@ -61,6 +61,8 @@ def _told_apart(part: Part, cves: Sequence[set[Advisory]]) -> dict[str, Labels]:
             by_tool.setdefault(finding.tool, []).append(mine)
     told: dict[str, Labels] = {}
     for tool, listed in by_tool.items():
+        if len(listed) == 1:
+            continue
         # A tool that lists two CVEs on their own as well means two problems.
         single = {one for mine in listed if len(mine) == 1 for one in mine}
         labels = _labels(mine for mine in listed if len(mine) == 1 or not mine <= single)
@@ -79,7 +81,10 @@ def _classes(cves: Sequence[set[Advisory]], told: Mapping[str, Labels]) -> dict[
             for labels in told.values()
         )
 
-    together = [mine for mine in cves if one_problem(mine)]
+    together = [mine for mine in cves if len(mine) > 1 and one_problem(mine)]
+    if not together:
+        every = dict.fromkeys(cve for mine in cves for cve in mine)
+        return {cve: label for label, cve in enumerate(every)}
     alone = [{cve} for mine in cves for cve in mine]
     classes = _labels([*together, *alone])
     members: dict[int, list[Advisory]] = {}

@@ -13,15 +13,16 @@ import hashlib
 from secagg.finding import Kind
 from secagg.identity import SCHEME
 from secagg.merge.groups import Group
+from secagg.naming.bucket import SEPARATOR
 
 # What the texts that are hashed begin with.
-PREFIX = {kind: f"{SCHEME}\x1f{kind.value}\x1f" for kind in Kind}
+PREFIX = {kind: f"{SCHEME}{SEPARATOR}{kind.value}{SEPARATOR}" for kind in Kind}
 _sha256 = hashlib.sha256
 
 
 def identity_of(kind: Kind, *parts: str) -> str:
     """32 hexadecimal digits (a GUID without its hyphens) for what ``parts`` say of a problem."""
-    return hashed(PREFIX[kind] + "\x1f".join(parts))
+    return hashed(PREFIX[kind] + SEPARATOR.join(parts))
 
 
 def hashed(text: str) -> str:

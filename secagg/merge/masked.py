@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from secagg.finding import Finding
@@ -65,15 +65,13 @@ def could_be(sighting: Masked, findings: Iterable[Finding]) -> bool:
     Where a file has one masked and one known secret this is all that :func:`assign` asks.
     """
     lines = sighting.lines
-    here = False
     for finding in findings:
         first, last = finding.location.start_line, finding.location.end_line
-        if first is not None:
-            there = _lines(first, first if last is None else last)
-            here = there.start < lines.stop and lines.start < there.stop
-            if here:
-                break
-    return here and _agrees(sighting, _sorts(findings))
+        if first is None or first >= lines.stop:
+            continue
+        if first >= lines.start or _lines(first, last or first).stop > lines.start:
+            return _agrees(sighting, _sorts(findings))
+    return False
 
 
 def assign(
@@ -167,13 +165,16 @@ def _contenders(
     return agreeing[:_MOST_CONTENDERS], passed_over[:_MOST_CONTENDERS]
 
 
-def _agrees(sighting: Masked, sorts: Iterable[str | None]) -> bool:
-    return any(families_agree(sighting.family, sort) for sort in sorts)
+def _agrees(sighting: Masked, sorts: Collection[str | None]) -> bool:
+    own = sighting.family
+    if own is None or own in sorts or None in sorts:
+        return True
+    return any(families_agree(own, sort) for sort in sorts)
 
 
 def _sorts(findings: Iterable[Finding]) -> frozenset[str | None]:
     """What the detectors of a secret look for."""
-    return frozenset([family(_detector(finding)) for finding in findings])
+    return frozenset(map(family, {_detector(finding) for finding in findings}))
 
 
 def _in_work_tree(finding: Finding) -> bool:

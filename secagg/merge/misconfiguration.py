@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from secagg.context import message_context
@@ -10,55 +10,73 @@ from secagg.finding import Finding, Kind
 from secagg.identity import place_of, resource_key
 from secagg.merge.check import checks_of, main_check, own_checks
 from secagg.merge.collect import Outcome, in_order
-from secagg.merge.identity import identity_of
+from secagg.merge.identity import PREFIX, hashed
 from secagg.merge.matching import Matching
 from secagg.merge.neighbours import Placed, link_neighbours
 from secagg.merge.sameplace import Problem, match_places, own_reasons, problems_of
-from secagg.merge.spot import WHOLE_FILE, Spot, order_of, region
+from secagg.merge.spot import WHOLE_FILE, Order, Spot, order_of, region, told_apart
+from secagg.naming.bucket import SEPARATOR
 
 RESOURCE = "same-check-same-resource"
 FILE = "same-check-whole-file"
+_PREFIX = PREFIX[Kind.MISCONFIGURATION]
 
 
 def join_misconfigurations(findings: Iterable[Finding], out: Outcome) -> None:
     """Put groups of ``findings`` (all of them misconfigurations) into ``out``."""
     files: dict[str, list[Finding]] = {}
     for finding in findings:
-        files.setdefault(place_of(finding.location), []).append(finding)
+        location = finding.location
+        place = location.uri
+        if place is None or location.image is not None:
+            place = place_of(location)
+        if place in files:
+            files[place].append(finding)
+        else:
+            files[place] = [finding]
     for place, held in files.items():
         if len(held) == 1:
-            _single(place, held[0], out)
+            first = held[0].location.start_line or 0
+            out.group(hashed(_text(place, held, checks_of(held[0]), first)), held)
         else:
             _join_file(place, held, out)
 
 
-def _single(place: str, finding: Finding, out: Outcome) -> None:
-    check, resource = main_check(checks_of(finding)), _resource(finding)
-    context = _context([finding], finding.location.start_line or 0, resource)
-    identity = identity_of(Kind.MISCONFIGURATION, check, place, resource, context)
-    out.single(identity, finding)
-
-
 def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
-    numbers: dict[tuple[str, str, str], int] = {}
+    numbers: dict[str, int] = {}
     placed: list[Placed] = []
     for spots, labels, reasons in _problems(_spots(held)):
-        members = [finding for spot in spots for finding in spot.members]
-        first = spots[0].first
-        named = [resource for finding in members if (resource := _resource(finding))]
-        resource = min(named) if named else ""
-        context = _context(members, first, resource)
-        check = main_check(labels)
-        key = (check, resource, context)
-        number = numbers[key] = numbers.get(key, 0) + 1
-        ordinal = (str(number),) if number > 1 else ()
-        identity = identity_of(Kind.MISCONFIGURATION, check, place, resource, context, *ordinal)
+        one = spots[0]
+        first, last, members = one.first, one.last, one.members
+        if len(spots) > 1:
+            members = [finding for spot in spots for finding in spot.members]
+            last = max([spot.last for spot in spots])
+        text = _text(place, members, labels, first)
+        if text in numbers:
+            numbers[text] += 1
+            text = f"{text}{SEPARATOR}{numbers[text]}"
+        else:
+            numbers[text] = 1
+        identity = hashed(text)
         group = out.group(identity, members, reasons)
         # What has no line is about the whole file, and so near all of it.
-        last = max([spot.last for spot in spots]) if first else WHOLE_FILE
-        placed.append((first, last, identity, group, labels))
+        placed.append((first, last if first else WHOLE_FILE, identity, group, labels))
     if len(placed) > 1:
         link_neighbours(placed)
+
+
+def _text(place: str, members: Sequence[Finding], labels: frozenset[str], first: int) -> str:
+    """What the identity of a problem rests on: check, file, and resource or else its line."""
+    resource = context = ""
+    for finding in members:
+        named = _resource(finding)
+        if named and (not resource or named < resource):
+            resource = named
+    if not resource and first > 1:
+        # Where no resource tells one place from another, the hash of the line does.
+        context = min([f.line_hash for f in members if f.line_hash], default="")
+    parts = (main_check(labels), place, resource, context)
+    return _PREFIX + SEPARATOR.join(parts)
 
 
 def _problems(spots: Sequence[Spot]) -> list[Problem]:
@@ -88,20 +106,11 @@ def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
             matching.one_class(FILE, check, nodes, check)
 
 
-def _context(findings: Sequence[Finding], first: int, resource: str) -> str:
-    """The hash of the line that tells one place from another where no resource does."""
-    if resource or first <= 1:
-        return ""
-    hashes = [finding.line_hash for finding in findings if finding.line_hash]
-    return min(hashes) if hashes else ""
-
-
 def _spots(held: list[Finding]) -> list[Spot]:
     """The spots of a file's findings, in the order of their places."""
     alone = {order_of(finding): finding for finding in held}
     # Rules of two names can make one check.
-    checks = {(own_checks(finding), order[:4]) for order, finding in alone.items()}
-    if len(checks) == len(held):
+    if len(alone) == len(held) and told_apart(alone) and _differ(alone):
         return [Spot(alone[order], checks_of(alone[order]), order) for order in sorted(alone)]
     spots: dict[tuple[object, ...], Spot] = {}
     for finding in in_order(held):
@@ -120,6 +129,14 @@ def _spots(held: list[Finding]) -> list[Spot]:
         else:
             spot.members.append(finding)
     return sorted(spots.values(), key=attrgetter("order"))
+
+
+def _differ(alone: Mapping[Order, Finding]) -> bool:
+    """Whether no two findings are one check at one place."""
+    checks = {own_checks(finding) for finding in alone.values()}
+    if len(checks) == len(alone):
+        return True
+    return len({(own_checks(f), order[:4]) for order, f in alone.items()}) == len(alone)
 
 
 def _resource(finding: Finding) -> str:

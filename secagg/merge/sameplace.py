@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from secagg.merge.groups import Reason, Reasons
 from secagg.merge.matching import Matching, runs
@@ -16,24 +15,27 @@ SAME_LINES = "overlapping-lines"
 
 # Small regions are matched before the large ones that would run several together.
 _HEIGHTS = (3, 10, 40, WHOLE_FILE)
+_NO_LABELS: frozenset[str] = frozenset()
 
 
 # Spots that are one problem, what it can be about, and why they are one.
 Problem = tuple[Sequence[Spot], frozenset[str], Reasons]
 
 
-class Alike(NamedTuple):
-    """Two spots that are one problem: by which rule and key, and the labels they share."""
+def shared_by_two(one: Spot, other: Spot) -> frozenset[str]:
+    """The labels that two spots, in the order of their places, share if they are one problem.
 
-    rule: str
-    key: str
-    labels: frozenset[str]
+    It is what :func:`match_places` comes down to for two; empty where it would not join them.
+    """
+    if not one.first or other.first > one.last or one.tool == other.tool:
+        return _NO_LABELS
+    return one.labels & other.labels
 
 
-def match_two(one: Spot, other: Spot) -> Alike | None:
-    """What :func:`match_places` does, for two spots of two tools in the order of their places."""
-    shared = one.labels & other.labels
-    if not shared or not one.first or other.first > one.last or one.tool == other.tool:
+def match_two(one: Spot, other: Spot) -> tuple[str, str] | None:
+    """The rule and key by which two spots, in the order of their places, are one problem."""
+    shared = shared_by_two(one, other)
+    if not shared:
         return None
     rule = SAME_LINES
     key = f"{min(shared)} at {one.first}"
@@ -44,7 +46,7 @@ def match_two(one: Spot, other: Spot) -> Alike | None:
             key = f"{key}:{one.column}"
         elif one.end_column > other.column and other.end_column > one.column:
             rule = SAME_COLUMNS
-    return Alike(rule, key, shared)
+    return rule, key
 
 
 def match_places(spots: Sequence[Spot]) -> Matching:
@@ -59,7 +61,7 @@ def match_places(spots: Sequence[Spot]) -> Matching:
     if len(spots) == 2:
         alike = match_two(*spots)
         if alike is not None:
-            matching.one_class(alike.rule, alike.key, (0, 1), None)
+            matching.one_class(*alike, (0, 1), None)
         return matching
     labelled: dict[str, list[int]] = {}
     for node, spot in enumerate(spots):

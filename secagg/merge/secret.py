@@ -18,6 +18,7 @@ from secagg.merge.groups import Group, NearMiss, Reason, joined
 from secagg.merge.identity import PREFIX, hashed, identity_of
 from secagg.merge.masked import Masked, assign, could_be, joint, masked_sightings
 from secagg.merge.overlap import overlapping
+from secagg.naming.bucket import SEPARATOR
 
 VALUE = "secret-value"
 
@@ -65,7 +66,7 @@ def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
     copied: dict[str, list[Group]] = {}
     for key, held in known.items():
         value, place = key
-        identity = hashed(f"{_PREFIX}{value}\x1f{place}")
+        identity = hashed(f"{_PREFIX}{value}{SEPARATOR}{place}")
         if key in cuts or key in joined:
             group = _emit(identity, key, held, cuts.get(key, ()), joined.get(key, ()), out)
         else:
@@ -116,7 +117,8 @@ def _emit(
     for more in (*cuts, *[sighting.members for sighting in sightings]):
         members += more
     group = out.group(identity, members, partial(_reasons, key, len(held), cuts, sightings))
-    group.near_misses = _could_be(masked)
+    if any(contenders for _, contenders in masked):
+        group.near_misses = _could_be(masked)
     return group
 
 
@@ -150,12 +152,12 @@ def _join_masked(
 ) -> dict[Place, list[Sighting]]:
     """Which masked sightings belong to which known secret; groups of the others go to ``out``."""
     joined: dict[Place, list[Sighting]] = {}
-    in_file: dict[str, list[Place]] = {}
+    in_file: dict[str, list[Place]] = {place: [] for place in hidden}
     for key in known:
-        if key[1] in hidden:
-            in_file.setdefault(key[1], []).append(key)
+        if key[1] in in_file:
+            in_file[key[1]].append(key)
     for place, held in hidden.items():
-        keys = in_file.get(place, ())
+        keys = in_file[place]
         sightings = masked_sightings(in_order(held))
         if len(keys) == len(sightings) == 1 and could_be(sightings[0], known[keys[0]]):
             joined[keys[0]] = [(sightings[0], ())]

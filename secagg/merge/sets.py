@@ -11,6 +11,8 @@ def components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     ``keys[i]`` are the keys of item ``i``. The components, and the indices in each, are in
     the order of the items.
     """
+    if len(keys) == 1:
+        return [[0]]
     parent = list(range(len(keys)))
     owner: dict[Hashable, int] = {}
     for item, own in enumerate(keys):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from secagg.finding import Finding, Location
 
@@ -19,6 +19,15 @@ def order_of(finding: Finding) -> Order:
     last = place.end_line or first
     column = place.start_column or 0
     return first, column, max(first, last), finding.tool, finding.rule_id
+
+
+def told_apart(orders: Collection[Order]) -> bool:
+    """Whether different orders are different regions.
+
+    They may not be where one has no column and another the first: they are the same (3.30.6).
+    """
+    columns = {order[1] for order in orders}
+    return not (0 in columns and 1 in columns)
 
 
 class Spot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from secagg.identity import canonical_alias, mark_findings
 from secagg.merge import code, merge, plain
 from secagg.merge.spot import Spot
 from secagg.naming.advisory import Advisories, plain_name
+from tests.merge import make as made
 from tests.merge import strategies
 from tests.merge.make import vulnerability
 
@@ -80,7 +82,7 @@ def test_islands_of_a_file_are_matched_as_the_whole_file_is(findings: list[Findi
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(code, "islands", _one_island)
         patch.setattr(code, "_by_weakness", lambda spots: [spots])
-        patch.setattr(code, "match_two", lambda one, other: None)
+        patch.setattr(code, "shared_by_two", lambda one, other: frozenset())
         assert _groups(findings) == short
 
 
@@ -97,3 +99,16 @@ def _one_island(spots: list[Spot]) -> list[list[Spot]]:
     without_line = [[spot] for spot in spots if not spot.first]
     placed = [spot for spot in spots if spot.first]
     return [*without_line, placed] if placed else without_line
+
+
+@pytest.mark.parametrize("make", [made.code, made.misconfiguration])
+def test_an_unnamed_first_column_is_the_first_whatever_else_is_in_the_file(make: Any) -> None:
+    """SARIF 3.30.6: a region without a start column starts at column 1."""
+    one, other = make(line=4), make(line=4)
+    other.location.start_column = 1
+    (group,) = merge([one, other]).groups
+    assert len(group.members) == 2
+    elsewhere = make(line=9)
+    with_more = merge([one, other, elsewhere, elsewhere]).groups
+    assert sorted(len(group.members) for group in with_more) == [2, 2]
+    assert group.identity in {group.identity for group in with_more}
