@@ -1,11 +1,11 @@
 """What merging costs, as a share of what reading and writing the JSON costs.
 
-``python -m bench.merging --findings 100000 --seed 1`` makes a workload, parses it, and prints:
-whether the groups are the truth, the time of the merge over the floor (``orjson.loads`` of all
-reports and ``orjson.dumps`` of them again, in this process), how it grows when there are ten
-times as many findings, and what 100,000 findings on one line cost. Medians of five; processor
-time, so that other work on the machine counts less. The floor is given twice: as a program
-gets it, and with the garbage collector off, which is the harder measure.
+``python -m bench.merging --findings 100000 --seed 1`` makes a workload, parses and normalizes it
+as ``secagg parse`` does, and prints: whether the groups are the truth, the time of the merge over
+the floor (``orjson.loads`` of all reports and ``orjson.dumps`` of them again, in this process),
+how it grows when there are ten times as many findings, and what 100,000 findings on one line
+cost. Medians of five; processor time, so that other work on the machine counts less. The floor is
+given twice: as a program gets it, and with the garbage collector off, which is the harder measure.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ import orjson
 from bench.truth import compare
 from bench.workload import FILES, Workload, make_workload
 from secagg.finding import Finding, Kind, Location, Severity
+from secagg.identity import mark_findings
 from secagg.merge import merge
 from secagg.parsing import ParseContext, RawReport, installed_parsers
 from secagg.redact import Redactor
+from secagg.sharing import share
 
 REPEATS = 5
 
 
 def parse(workload: Workload) -> list[Finding]:
-    """The findings that secagg's parsers make of a workload's reports."""
+    """The findings that secagg's parsers make of a workload's reports, normalized."""
     parsers = installed_parsers()
     context = ParseContext(redactor=Redactor(b"bench" * 8), root=None)
     found: list[Finding] = []
@@ -39,6 +41,8 @@ def parse(workload: Workload) -> list[Finding]:
         parser = parsers[tool.removesuffix("-code")]
         report = RawReport(name=name, data=workload.reports[name], tool=parser.tool, finished=True)
         found += parser.parse(report, context).findings
+    share(found, {})
+    mark_findings(found, None)
     return found
 
 
@@ -58,11 +62,14 @@ def floor(workload: Workload) -> float:
 
 def times_ten(findings: Sequence[Finding]) -> list[Finding]:
     """The same repository ten times, each in a directory of its own."""
-    return [
+    copied = [
         replace(finding, location=replace(finding.location, uri=f"r{n}/{finding.location.uri}"))
         for n in range(10)
         for finding in findings
     ]
+    share(copied, {})
+    mark_findings(copied, None)
+    return copied
 
 
 def on_one_line(count: int) -> list[Finding]:

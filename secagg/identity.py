@@ -107,15 +107,14 @@ def mark_findings(findings: Sequence[Finding], root: Path | None) -> None:
         # History and images have no line in the work tree.
         here = place.start_line is not None and place.commit is None and place.image is None
         by_file[place.uri if here else None].append(finding)
-    buckets = Buckets()
+    marker = _Marker()
     for uri, found in by_file.items():
         data = read_source(base, uri) if base is not None and uri else None
         if data is None:
             for finding in found:
-                _name(finding, buckets)
-                finding.identity = identity(finding)
+                marker.mark(finding)
             continue
-        _mark(found, data, buckets)
+        _mark(found, data, marker)
     _number(findings)
 
 
@@ -216,15 +215,24 @@ _IDENTITIES: dict[Kind, Callable[[Finding, str | None], str]] = {
 }
 
 
-def _name(finding: Finding, buckets: Buckets) -> None:
-    """Set what a vulnerability goes by in merging."""
-    known = finding.vulnerability
-    if known is not None:
-        finding.bucket = buckets.of(finding)
-        finding.advisory = plain_name(known.aliases)
+class _Marker:
+    """Marks one finding after the other; equal names and identities are one object."""
+
+    def __init__(self) -> None:
+        self._buckets = Buckets()
+        self._identities: dict[str, str] = {}
+
+    def mark(self, finding: Finding, context: str | None = None) -> None:
+        """Set what ``finding`` goes by, in merging and over time (see :func:`identity`)."""
+        known = finding.vulnerability
+        if known is not None:
+            finding.bucket = self._buckets.of(finding)
+            finding.advisory = plain_name(known.aliases)
+        made = identity(finding, context)
+        finding.identity = self._identities.setdefault(made, made)
 
 
-def _mark(found: list[Finding], data: bytes, buckets: Buckets) -> None:
+def _mark(found: list[Finding], data: bytes, marker: _Marker) -> None:
     """Set the hashes and identities of the findings of one file."""
     hashes = line_hashes_for(data, {f.location.start_line or 0 for f in found if not f.line_hash})
     lines: list[bytes] = []
@@ -237,8 +245,7 @@ def _mark(found: list[Finding], data: bytes, buckets: Buckets) -> None:
             lines = lines or source_lines(data)
             look = name_before_value if finding.kind is Kind.SECRET else code_context
             context = look(lines, place)
-        _name(finding, buckets)
-        finding.identity = identity(finding, context)
+        marker.mark(finding, context)
 
 
 def _number(findings: Sequence[Finding]) -> None:

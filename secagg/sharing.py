@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from secagg.finding import Finding, Location, Rating
+from secagg.finding import Finding, Location, Package, Rating
 from secagg.packing import pack
 from secagg.stowing import stow
 
@@ -41,6 +41,9 @@ def share(findings: Iterable[Finding], pool: dict[object, object]) -> None:
         if package is not None:
             package.type, package.name = one(package.type), one(package.name)
             package.version, package.purl = one(package.version), one(package.purl)
+            # Two tools name it alike, and one tool with each of its advisories.
+            named = (Package, package.type, package.name, package.version, package.purl)
+            finding.package = pool.setdefault(named, package)  # type: ignore[assignment]
         if known is not None:
             known.aliases, known.fixed_versions = one(known.aliases), one(known.fixed_versions)
             known.published, known.status = one(known.published), one(known.status)

@@ -17,12 +17,6 @@ class Outcome:
         self.warnings: list[str] = []
         self._preference = preference
 
-    def single(self, identity: str, finding: Finding) -> Group:
-        """A group of one."""
-        group = Group(identity, (finding,), (), self._preference)
-        self.groups.append(group)
-        return group
-
     def group(self, identity: str, members: Sequence[Finding], reasons: Reasons = ()) -> Group:
         """A group of ``members``, to whose order ``reasons`` refer (see :func:`in_order`)."""
         group = Group(identity, members, reasons, self._preference)

@@ -53,7 +53,6 @@ class Group:
     """
 
     __slots__ = (
-        "_preference",
         "_reasons",
         "_representative",
         "identity",
@@ -77,14 +76,14 @@ class Group:
         self._reasons = reasons
         self.related = related
         self.near_misses = near_misses
-        self._representative = representative
-        self._preference = preference
+        # How it is to be chosen stands where it will stand.
+        self._representative = preference if representative is None else representative
 
     @property
     def representative(self) -> Finding:
         chosen = self._representative
-        if chosen is None:
-            chosen = self._representative = represent(self.members, self._preference)
+        if isinstance(chosen, Preference):
+            chosen = self._representative = represent(self.members, chosen)
         return chosen
 
     @representative.setter

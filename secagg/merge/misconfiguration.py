@@ -37,7 +37,7 @@ def join_misconfigurations(findings: Iterable[Finding], out: Outcome) -> None:
     for place, held in files.items():
         if len(held) == 1:
             first = held[0].location.start_line or 0
-            out.group(hashed(_text(place, held, checks_of(held[0]), first)), held)
+            out.group(hashed(_text(place, held, checks_of(held[0]), first)), tuple(held))
         else:
             _join_file(place, held, out)
 

@@ -30,11 +30,12 @@ def plain_parts(held: Sequence[Finding]) -> list[Part] | None:
         if name is None:
             return None
         version = None if package is None else package.version
-        named = versions.setdefault(version, {})
-        if name in named:
-            named[name].append(finding)
+        if version not in versions:
+            versions[version] = {name: [finding]}
+        elif name in versions[version]:
+            versions[version][name].append(finding)
         else:
-            named[name] = [finding]
+            versions[version][name] = [finding]
     if len(versions) > 1:
         versions = _as_all_write_it(versions, held[0])
     parts = []
@@ -63,7 +64,7 @@ def _as_all_write_it(
         known = found.setdefault(written, named)
         if known is not named:
             for name, findings in named.items():
-                known[name] = [*known.get(name, ()), *findings]
+                known.setdefault(name, []).extend(findings)
     return found
 
 

@@ -67,6 +67,9 @@ def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
     for key, held in known.items():
         value, place = key
         identity = hashed(f"{_PREFIX}{value}{SEPARATOR}{place}")
+        if identity == held[0].identity:
+            # There is no need of another object that reads the same.
+            identity = held[0].identity
         if key in cuts or key in joined:
             group = _emit(identity, key, held, cuts.get(key, ()), joined.get(key, ()), out)
         else:
