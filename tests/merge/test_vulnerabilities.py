@@ -197,6 +197,40 @@ def test_dependency_paths_and_aliases_meet_in_the_representative() -> None:
     assert len(group.members) == 3
 
 
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("deb", ("1.1.1n-0+deb11u4", "3.0.2-0ubuntu1"), ("1.1.1n-0+deb11u5", "3.0.2-0ubuntu1.15")),
+        ("rpm", ("1:1.1.1k-7.el8_6", "1:3.0.7-16.el9"), ("1:1.1.1k-9.el8_7", "1:3.0.7-27.el9")),
+        ("apk", ("1.1.1t-r0", "3.1.4-r5"), ("1.1.1t-r3", "3.1.4-r6")),
+    ],
+)
+def test_rebuilt_packages_keep_their_identities_where_an_image_has_two_versions(
+    kind: str, before: tuple[str, str], after: tuple[str, str]
+) -> None:
+    def identities(versions: tuple[str, str]) -> set[str]:
+        image = Location(image="acme/web:1.0")
+        findings = [
+            vulnerability("trivy", "CVE-2023-0286", kind=kind, version=version, location=image)
+            for version in versions
+        ]
+        return {group.identity for group in merged(*findings).groups}
+
+    assert identities(before) == identities(after)
+    assert len(identities(before)) == 2
+
+
+def test_rebuilds_of_one_version_are_told_apart_in_full() -> None:
+    image = Location(image="acme/web:1.0")
+    result = merged(
+        *(
+            vulnerability("trivy", "CVE-2023-0286", kind="rpm", version=v, location=image)
+            for v in ("5.14.0-70.el9", "5.14.0-80.el9", "5.14.0-90.el9")
+        )
+    )
+    assert len({group.identity for group in result.groups}) == 3
+
+
 def test_versions_in_one_lock_file_are_near_misses_with_their_own_identities() -> None:
     low = vulnerability("trivy", "CVE-2021-1", version="1.9.0")
     high = vulnerability("trivy", "CVE-2021-1", version="1.10.0")
