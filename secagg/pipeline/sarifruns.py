@@ -14,7 +14,6 @@ from secagg.merge.groups import Group
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy.facts import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun
-from secagg.sarif.build import correlation_guid
 from secagg.scanners.base import Status
 
 # The drivers' names as their makers write them; GitHub shows and matches alerts by them.
@@ -66,10 +65,10 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
     reported, marked as not successful, and one without results where it reported nothing: without
     it the file would look like that of a clean scan. One that was skipped has none.
     """
-    guids: dict[int, str] = {}
+    groups: dict[int, str] = {}
     for group in outcome.merged.groups:
         if len(group.members) > 1:
-            guids.update(dict.fromkeys(map(id, group.members), correlation_guid(group.identity)))
+            groups.update(dict.fromkeys(map(id, group.members), group.identity))
     states: dict[int, str] = {}
     if comparison is not None:
         for group in outcome.merged.groups:
@@ -90,15 +89,29 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
                 version=next((r.run.version for r in results if r.run.version), None),
                 category=category(tool, component),
                 component=component,
-                findings=[
-                    GroupedResult(finding=f, guid=guids.get(id(f)), baseline=states.get(id(f)))
-                    if id(f) in guids or id(f) in states
-                    else f
-                    for f in found
-                ],
+                findings=_Results(found, groups, states),
                 frame=None if found or component != ROOT else _empty_frame(results),
                 invocation=_invocation(results, successful=complete),
             )
+
+
+class _Results:
+    """A tool's findings as results that name their groups, made one by one each time."""
+
+    def __init__(
+        self, findings: Sequence[Finding], groups: Mapping[int, str], states: Mapping[int, str]
+    ) -> None:
+        self._findings = findings
+        self._groups = groups
+        self._states = states
+
+    def __iter__(self) -> Iterator[Finding | GroupedResult]:
+        for finding in self._findings:
+            group, state = self._groups.get(id(finding)), self._states.get(id(finding))
+            if group is None and state is None:
+                yield finding
+            else:
+                yield GroupedResult(finding=finding, group=group, baseline=state)
 
 
 def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRun]:
@@ -131,7 +144,7 @@ def _result(group: Group, state: str | None) -> GroupedResult:
     return GroupedResult(
         finding=group.representative,
         sources=group.members,
-        guid=correlation_guid(group.identity),
+        group=group.identity,
         baseline=state,
     )
 

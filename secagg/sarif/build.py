@@ -199,8 +199,8 @@ def _own(added: dict[str, str]) -> dict[str, str]:
 
 
 def _add_group(result: dict[str, Any], bag: dict[str, Any], grouped: GroupedResult) -> None:
-    if grouped.guid is not None:
-        result["correlationGuid"] = grouped.guid
+    if grouped.group is not None:
+        result["correlationGuid"] = correlation_guid(grouped.group)
     if grouped.baseline is not None:
         result["baselineState"] = grouped.baseline
     if not grouped.sources:

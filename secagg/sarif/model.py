@@ -37,14 +37,14 @@ class Revision:
 class GroupedResult:
     """One row of the merged view: ``finding`` speaks for all ``sources``.
 
-    ``guid`` is shared by this result and those of its sources in their own tools' runs
-    (``correlationGuid``, 3.27.4), see :func:`secagg.sarif.build.correlation_guid`.
+    ``group`` is the identity that this result shares with those of its sources in their own tools'
+    runs, which becomes their ``correlationGuid`` (3.27.4).
     ``baseline`` is the ``baselineState`` (3.27.24): new, unchanged, updated or absent.
     """
 
     finding: Finding
     sources: Sequence[Finding] = ()
-    guid: str | None = None
+    group: str | None = None
     baseline: str | None = None
 
 

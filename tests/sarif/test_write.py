@@ -268,10 +268,10 @@ def test_a_group_names_its_sources() -> None:
         tool="snyk", rule_id="SNYK-PYTHON-REQUESTS-72435", location=Location(uri="b.txt")
     )
     guid = correlation_guid("0" * 32)
-    grouped = GroupedResult(finding=FULL, sources=[FULL, snyk], guid=guid)
+    grouped = GroupedResult(finding=FULL, sources=[FULL, snyk], group="0" * 32)
     log = _write(
         SarifRun(tool="secagg", category="secagg/", findings=[grouped]),
-        _run(GroupedResult(finding=snyk, guid=guid), tool="Snyk", category="snyk/"),
+        _run(GroupedResult(finding=snyk, group="0" * 32), tool="Snyk", category="snyk/"),
     )
     result, own = log["runs"][0]["results"][0], log["runs"][1]["results"][0]
     sources = result["properties"]["secagg"]["sources"]
