@@ -21,11 +21,9 @@ _SHORTEST = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Another group: by name, and why it is told of."""
+    """Another group, and why it is told of."""
 
-    identity: str
-    title: str
-    where: str
+    group: Group
     why: str
 
 
@@ -58,15 +56,15 @@ def explain(merged: MergedSet, identity: str) -> Explanation:
     groups = {group.identity: group for group in merged.groups}
     group = _find(groups, identity.strip().lower())
     near = [miss for miss in group.near_misses if miss.identity in groups]
-    related = [other for other in group.related if other in groups]
+    related = [groups[other] for other in group.related if other in groups]
     return Explanation(
         group=group,
         members=group.members,
         reasons=[r for r in group.reasons if r.rule != OVERRULED],
         overrules=[r for r in group.reasons if r.rule == OVERRULED],
-        kept_apart=[_link(groups[miss.identity], miss.why) for miss in _distinct(near)],
+        kept_apart=[Link(group=groups[miss.identity], why=miss.why) for miss in _distinct(near)],
         related=[
-            *(_link(groups[other], _why_related(group)) for other in related),
+            *(Link(group=other, why=_why_related(group, other)) for other in related),
             *_elsewhere(group, merged.groups),
         ],
         known_as=known_as(group),
@@ -81,6 +79,11 @@ def _find(groups: dict[str, Group], wanted: str) -> Group:
     found = [i for i in groups if i.startswith(wanted)] if len(wanted) >= _SHORTEST else []
     if len(found) == 1:
         return groups[found[0]]
+    if len(wanted) < _SHORTEST:
+        raise UsageError(
+            f"{wanted!r} is too short to name a finding",
+            hint=f"give at least {_SHORTEST} digits of its id",
+        )
     if found:
         raise UsageError(
             f"{len(found)} findings have an identity that starts with {wanted!r}",
@@ -100,19 +103,11 @@ def _distinct(misses: Sequence[NearMiss]) -> list[NearMiss]:
     return list({(miss.identity, miss.why): miss for miss in misses}.values())
 
 
-def _link(group: Group, why: str) -> Link:
-    first = group.representative
-    place = first.location
-    where = place.uri or place.image or place.logical or ""
-    if place.start_line is not None:
-        where = f"{where}:{place.start_line}"
-    return Link(identity=group.identity, title=first.title, where=where, why=why)
-
-
-def _why_related(group: Group) -> str:
+def _why_related(group: Group, other: Group) -> str:
     if group.members[0].kind is Kind.SECRET:
         return "the same value in another file"
-    return "on the same lines"
+    lines = [one.representative.location.start_line for one in (group, other)]
+    return "in the same file" if None in lines else "on the same lines"
 
 
 def _elsewhere(group: Group, groups: Sequence[Group], most: int = 20) -> list[Link]:
@@ -133,7 +128,7 @@ def _elsewhere(group: Group, groups: Sequence[Group], most: int = 20) -> list[Li
         if other.members[0].kind is Kind.VULNERABILITY and other.identity not in apart
     )
     same = [other for other in found if named(other) == own]
-    return [_link(other, "the same advisory at another place") for other in same[:most]]
+    return [Link(group=other, why="the same advisory at another place") for other in same[:most]]
 
 
 def _is_about(warning: str, group: Group) -> bool:

@@ -31,8 +31,9 @@ def _lines(explanation: Explanation, style: Style) -> Iterator[str]:
     yield f"  {terminal(shown.detail)}"
     yield f"  at {terminal(shown.where)}"
     yield f"  id {group.identity}"
-    if explanation.known_as:
-        yield f"  also known as {terminal(', '.join(explanation.known_as))}"
+    others = [name for name in explanation.known_as if name != group.identity]
+    if others:
+        yield f"  also known as {terminal(', '.join(others))}"
     if explanation.in_head is not None:
         yield "  still in the work tree" if explanation.in_head else "  only in history"
     yield ""
@@ -64,4 +65,6 @@ def _reason(reason: Reason) -> str:
 
 
 def _link(link: Link) -> str:
-    return terminal(f"{link.identity[:12]} {link.title} at {link.where}: {link.why}")
+    other, shown = link.group.representative, row(link.group)
+    name = shown.what if other.package is not None else f"{shown.what} {other.title}"
+    return terminal(f"{link.group.identity[:12]} {name} at {shown.where}: {link.why}")

@@ -137,7 +137,7 @@ def test_explain_tells_of_the_same_advisory_elsewhere() -> None:
     merged = merge([here, there])
     identity = merge([here]).groups[0].identity
     (link,) = explain(merged, identity).related
-    assert link.where == "b/package.json"
+    assert link.group.representative.location.uri == "b/package.json"
 
 
 _DAY = datetime.date(2026, 11, 23)
