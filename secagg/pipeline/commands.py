@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ from secagg.hmackey import load_key
 from secagg.merge import explain as why
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, plain_gate, prepare
+from secagg.pipeline.lastscan import is_whole_row
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.overrules import join, split
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.remember import remember
 from secagg.pipeline.sarifruns import View
@@ -133,6 +133,12 @@ def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Scr
     return int(ExitCode.INCOMPLETE if missing else ExitCode.PASS)
 
 
+_WHOLE_ROW = (
+    "this was written with --view merged, which keeps no more of the sources than their names: "
+    "scan without it, or name the scanners' reports, to see what joined them"
+)
+
+
 def explain(
     identity: str,
     files: Sequence[str],
@@ -153,21 +159,9 @@ def explain(
         files or [str(last)], tool=None, root=root.resolve(), gate=plain_gate(root, settings)
     )
     explanation = why(outcome.merged, identity)
+    if is_whole_row(explanation.group):
+        explanation = replace(explanation, warnings=[*explanation.warnings, _WHOLE_ROW])
     sys.stdout.write(explanation_lines(explanation, screen.style()) + "\n")
-    return int(ExitCode.PASS)
-
-
-def merge_split(root: Path, identity: str, *, reason: str, apart: Sequence[str]) -> int:
-    """Run ``secagg merge split``."""
-    file = split(root, identity, reason=reason, apart=tuple(apart))
-    sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
-    return int(ExitCode.PASS)
-
-
-def merge_join(root: Path, identities: Sequence[str], *, reason: str) -> int:
-    """Run ``secagg merge join``."""
-    file = join(root, tuple(identities), reason=reason)
-    sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
     return int(ExitCode.PASS)
 
 

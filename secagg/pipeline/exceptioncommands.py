@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from secagg.config import load_config
 from secagg.errors import ConfigError, UsageError
 from secagg.exceptions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions, work_tree
 from secagg.exceptions.dates import Ceiling, until
@@ -24,9 +23,9 @@ from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
-from secagg.pipeline.gate import plain_gate, policy_of
-from secagg.pipeline.parse import parse_files
-from secagg.pipeline.write import SARIF_NAME, SUMMARY_NAME, replacing
+from secagg.pipeline.gate import policy_of
+from secagg.pipeline.lastscan import rows_of_last, whole_identities
+from secagg.pipeline.write import SUMMARY_NAME, replacing
 from secagg.process import Cancellation, Command, environment, private_directory, run
 from secagg.redact import Redactor
 from secagg.render.escape import terminal
@@ -63,7 +62,7 @@ def add(root: Path, wanted: NewException, *, last: Path) -> int:
     days = (written.expires - today).days
     where = f"{NAME}:{written.line}"
     _say(f"{where}: {written.target()} does not count through {written.expires} ({days} days)")
-    rows = _rows_of_last(root, last)
+    rows = rows_of_last(root, last)
     if rows is not None:
         count = sum(written.scope().covers(group) for group in rows)
         _say(f"it covers {count} row{'s' * (count != 1)} of the last scan")
@@ -128,7 +127,7 @@ def _entry(root: Path, wanted: NewException, last: Path, today: datetime.date) -
         for key, value in wanted.keys.items()
     }
     if "id" in values:
-        values["id"] = _whole_identity(root, str(values["id"]), last)
+        ((values["id"], _),) = whole_identities(root, [str(values["id"])], last, option="--id")
     values |= {
         "reason": wanted.reason,
         "owner": wanted.owner or _owner(root),
@@ -144,43 +143,9 @@ def _entry(root: Path, wanted: NewException, last: Path, today: datetime.date) -
         raise UsageError(f"{option}{message}") from None
 
 
-def _whole_identity(root: Path, given: str, last: Path) -> str:
-    """The identity of the one row of the last scan that begins with ``given``."""
-    begun = given.strip().lower()
-    if len(begun) >= 32:
-        return begun
-    rows = _rows_of_last(root, last)
-    if rows is None:
-        raise UsageError(
-            "--id: without a scan's findings the whole identity is needed (32 digits)",
-            hint="run a scan first, or name its directory with --from",
-        )
-    found = [group.identity for group in rows if group.identity.startswith(begun)]
-    if len(found) != 1 or len(begun) < 6:
-        raise UsageError(
-            f"--id: {len(found)} rows of the last scan begin with it",
-            hint="give more of its digits (at least 6), as secagg explain shows them",
-        )
-    return found[0]
-
-
-def _rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
-    """The rows of the last scan, if there was one."""
-    file = last / SARIF_NAME
-    if not file.is_file():
-        return None
-    outcome = parse_files(
-        [str(file)],
-        tool=None,
-        root=root.resolve(),
-        gate=plain_gate(root, load_config(root, None)),
-    )
-    return outcome.merged.groups
-
-
 def _whole_last_scan(root: Path, last: Path) -> Sequence[Group]:
     """The rows of the last scan. Raises :class:`UsageError` if it did not see everything."""
-    rows = _rows_of_last(root, last)
+    rows = rows_of_last(root, last)
     summary = last / SUMMARY_NAME
     if rows is None or not summary.is_file():
         raise UsageError(f"no scan in {last} to tell what is unused", hint="run secagg scan first")

@@ -26,6 +26,10 @@ _DRIVERS = {
 }
 
 
+# The driver of the merged view.
+MERGED_DRIVER = "secagg"
+
+
 class View(StrEnum):
     """How findings stand in ``findings.sarif``."""
 
@@ -131,7 +135,7 @@ def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRu
     )
     for component, grouped in sorted(by_component.items()):
         yield SarifRun(
-            tool="secagg",
+            tool=MERGED_DRIVER,
             version=__version__,
             category=category("merged", component),
             component=component,

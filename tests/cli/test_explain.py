@@ -81,6 +81,68 @@ def test_split_and_join_hold_from_the_next_scan_on(home: Path) -> None:
     assert "one after all" in (home / "secagg-merge.yaml").read_text()
 
 
+def test_rows_are_named_by_how_they_begin_as_the_table_shows_them(home: Path) -> None:
+    (identity,) = scan(home)
+    last = ("--from", home / "out")
+    reason = ("--reason", "they are two problems to us")
+    ran = secagg("merge", "split", identity[:10], *reason, *last, bin_dir=home, home=home)
+    assert ran.code == 0, ran
+    assert f"split: {identity}" in (home / "secagg-merge.yaml").read_text()
+    apart = [row[:10] for row in scan(home)]
+    (home / "secagg-merge.yaml").unlink()
+    scan(home)
+    ran = secagg("merge", "join", *apart, *reason, *last, bin_dir=home, home=home)
+    assert (ran.code, "no rows of the last scan begin with" in ran.stderr) == (2, True)
+    assert not (home / "secagg-merge.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["split", "{id:.3}"], "at least 6"),
+        (["split", "ffffff"], "ids stand in the table"),
+        (["split", "{id}", "--apart", "codeql"], "it comes from snyk, trivy"),
+        (["join", "{id:.8}", "{id}"], "two rows"),
+    ],
+)
+def test_an_overrule_that_could_not_hold_is_refused(
+    home: Path, arguments: list[str], said: str
+) -> None:
+    (identity,) = scan(home)
+    given = [argument.format(id=identity) for argument in arguments]
+    last = ("--reason", "because", "--from", home / "out")
+    ran = secagg("merge", *given, *last, bin_dir=home, home=home)
+    assert ran.code == 2
+    assert said in ran.stderr
+    assert not (home / "secagg-merge.yaml").exists()
+
+
+def test_one_finding_cannot_be_split(home: Path) -> None:
+    one = written(home, "a.json", trivy())
+    ran = secagg(
+        *("parse", one, "--output", home / "out", "--format", "json"), bin_dir=home, home=home
+    )
+    (row,) = json.loads(ran.stdout)["findings"]["items"]
+    ran = secagg(
+        *("merge", "split", row["id"][:10], "--reason", "because", "--from", home / "out"),
+        bin_dir=home,
+        home=home,
+    )
+    assert (ran.code, "nothing to split" in ran.stderr) == (2, True)
+
+
+def test_a_file_of_whole_rows_says_what_it_does_not_hold(home: Path) -> None:
+    (identity,) = scan(home, "--view", "merged")
+    ran = secagg("explain", identity[:10], "--output", home / "out", bin_dir=home, home=home)
+    assert ran.code == 0
+    assert "--view merged" in ran.stdout
+    reason = ("--reason", "they are two problems to us")
+    last = ("--from", home / "out")
+    ran = secagg("merge", "split", identity[:10], *reason, *last, bin_dir=home, home=home)
+    assert ran.code == 0, ran
+    assert sorted(scan(home).values()) == ["snyk", "trivy"]
+
+
 def test_secret_in_a_reason_is_masked(home: Path) -> None:
     (identity,) = scan(home)
     token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"

@@ -1,0 +1,41 @@
+"""``secagg merge``: what people decide on rows of the last scan, written down for the next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from secagg.errors import UsageError
+from secagg.exitcodes import ExitCode
+from secagg.pipeline import overrules
+from secagg.pipeline.lastscan import is_whole_row, whole_identities
+
+
+def split(root: Path, identity: str, *, reason: str, apart: Sequence[str], last: Path) -> int:
+    """Run ``secagg merge split``."""
+    ((whole, group),) = whole_identities(root, [identity], last)
+    if group is not None and not is_whole_row(group):
+        if len(group.members) == 1:
+            raise UsageError(
+                f"{whole[:12]} is one finding of {group.tools[0]}: there is nothing to split"
+            )
+        for tool in apart:
+            if tool not in group.tools:
+                raise UsageError(
+                    f"{tool} did not report {whole[:12]}",
+                    hint=f"it comes from {', '.join(group.tools)}",
+                )
+    file = overrules.split(root, whole, reason=reason, apart=tuple(apart))
+    sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
+    return int(ExitCode.PASS)
+
+
+def join(root: Path, identities: Sequence[str], *, reason: str, last: Path) -> int:
+    """Run ``secagg merge join``."""
+    whole = tuple(dict.fromkeys(one for one, _ in whole_identities(root, identities, last)))
+    if len(whole) < 2:
+        raise UsageError("it takes two rows to join", hint="secagg merge join ID ID --reason ...")
+    file = overrules.join(root, whole, reason=reason)
+    sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
+    return int(ExitCode.PASS)
