@@ -8,10 +8,9 @@ from operator import attrgetter
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
-from secagg.identity import place_of
-from secagg.merge.collect import Outcome, in_order
+from secagg.merge.collect import Outcome, by_place, in_order
 from secagg.merge.groups import Reason, joined
-from secagg.merge.identity import PREFIX, hashed
+from secagg.merge.identity import PREFIX, Ordinals, hashed
 from secagg.merge.matching import Matching, runs
 from secagg.merge.neighbours import Placed, link_neighbours
 from secagg.merge.sameplace import (
@@ -32,17 +31,7 @@ _PREFIX = PREFIX[Kind.CODE]
 
 def join_code(findings: Iterable[Finding], out: Outcome) -> None:
     """Put groups of ``findings`` (all of them in code) into ``out``."""
-    files: dict[str, list[Finding]] = {}
-    for finding in findings:
-        location = finding.location
-        place = location.uri
-        if place is None or location.image is not None:
-            place = place_of(location)
-        if place in files:
-            files[place].append(finding)
-        else:
-            files[place] = [finding]
-    for place, held in files.items():
+    for place, held in by_place(findings).items():
         if len(held) == 1:
             finding = held[0]
             name = main_weakness(weaknesses(finding)) or _rule_name(finding)
@@ -55,7 +44,7 @@ def join_code(findings: Iterable[Finding], out: Outcome) -> None:
 
 
 def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
-    numbers: dict[str, int] = {}
+    ordinals = Ordinals()
     for island in islands(_spots(held)):
         problems = _problems(island)
         placed: list[Placed] = []
@@ -63,13 +52,7 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
             first = spots[0]
             name = main_weakness(labels) or _rule_name(first.finding)
             text = f"{_PREFIX}{name}{SEPARATOR}{place}{SEPARATOR}{_context_of(spots)}"
-            if text in numbers:
-                # Equal lines of a file are told apart by their order.
-                numbers[text] += 1
-                text = f"{text}{SEPARATOR}{numbers[text]}"
-            else:
-                numbers[text] = 1
-            identity = hashed(text)
+            identity = hashed(ordinals.told(text))
             members = first.members if len(spots) == 1 else [f for s in spots for f in s.members]
             group = out.group(identity, members, reasons)
             if len(problems) > 1:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from secagg.finding import Finding
+from secagg.identity import place_of
 from secagg.merge.groups import Group, Reasons
 from secagg.merge.representative import Preference
 
@@ -22,6 +23,21 @@ class Outcome:
         group = Group(identity, members, reasons, self._preference)
         self.groups.append(group)
         return group
+
+
+def by_place(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """``findings`` by the file they are about (:func:`secagg.identity.place_of`)."""
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        location = finding.location
+        place = location.uri
+        if place is None or location.image is not None:
+            place = place_of(location)
+        if place in found:
+            found[place].append(finding)
+        else:
+            found[place] = [finding]
+    return found
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:

@@ -34,6 +34,21 @@ def hashed(text: str) -> str:
     return _sha256(data).hexdigest()[:32]
 
 
+class Ordinals:
+    """Tells what would go by one text apart by its order: equal lines of a file, say."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def told(self, text: str) -> str:
+        """``text`` the first time, and with its number behind it from then on."""
+        if text not in self._seen:
+            self._seen[text] = 1
+            return text
+        self._seen[text] += 1
+        return f"{text}{SEPARATOR}{self._seen[text]}"
+
+
 def known_as(group: Group) -> tuple[str, ...]:
     """Every identity by which ``group`` may have been known before: its own comes first.
 

@@ -7,10 +7,10 @@ from operator import attrgetter
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
-from secagg.identity import place_of, resource_key
+from secagg.identity import resource_key
 from secagg.merge.check import checks_of, main_check, own_checks
-from secagg.merge.collect import Outcome, in_order
-from secagg.merge.identity import PREFIX, hashed
+from secagg.merge.collect import Outcome, by_place, in_order
+from secagg.merge.identity import PREFIX, Ordinals, hashed
 from secagg.merge.matching import Matching
 from secagg.merge.neighbours import Placed, link_neighbours
 from secagg.merge.sameplace import Problem, match_places, own_reasons, problems_of
@@ -24,17 +24,7 @@ _PREFIX = PREFIX[Kind.MISCONFIGURATION]
 
 def join_misconfigurations(findings: Iterable[Finding], out: Outcome) -> None:
     """Put groups of ``findings`` (all of them misconfigurations) into ``out``."""
-    files: dict[str, list[Finding]] = {}
-    for finding in findings:
-        location = finding.location
-        place = location.uri
-        if place is None or location.image is not None:
-            place = place_of(location)
-        if place in files:
-            files[place].append(finding)
-        else:
-            files[place] = [finding]
-    for place, held in files.items():
+    for place, held in by_place(findings).items():
         if len(held) == 1:
             first = held[0].location.start_line or 0
             out.group(hashed(_text(place, held, checks_of(held[0]), first)), tuple(held))
@@ -43,7 +33,7 @@ def join_misconfigurations(findings: Iterable[Finding], out: Outcome) -> None:
 
 
 def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
-    numbers: dict[str, int] = {}
+    ordinals = Ordinals()
     placed: list[Placed] = []
     for spots, labels, reasons in _problems(_spots(held)):
         one = spots[0]
@@ -51,13 +41,7 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
         if len(spots) > 1:
             members = [finding for spot in spots for finding in spot.members]
             last = max([spot.last for spot in spots])
-        text = _text(place, members, labels, first)
-        if text in numbers:
-            numbers[text] += 1
-            text = f"{text}{SEPARATOR}{numbers[text]}"
-        else:
-            numbers[text] = 1
-        identity = hashed(text)
+        identity = hashed(ordinals.told(_text(place, members, labels, first)))
         group = out.group(identity, members, reasons)
         # What has no line is about the whole file, and so near all of it.
         placed.append((first, last if first else WHOLE_FILE, identity, group, labels))
