@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -105,17 +106,31 @@ def assign(
 def joint(
     left: Sequence[tuple[Masked, Sequence[K]]],
 ) -> Iterator[list[tuple[Masked, Sequence[K]]]]:
-    """Put masked sightings of different tools together: one of each on a line, of one sort."""
+    """Put masked sightings of different tools together: one of each on a line, of one sort.
+
+    Where a tool has several of one sort on a line, it is left out, and the others are one. What
+    can be of any sort joins where the line has one sort only.
+    """
     by_line: dict[int, list[tuple[Masked, Sequence[K]]]] = {}
     for pair in left:
         by_line.setdefault(pair[0].first, []).append(pair)
-    for pairs in by_line.values():
-        tools = {sighting.tool for sighting, _ in pairs}
+    for line, pairs in by_line.items():
         families = {sighting.family for sighting, _ in pairs} - {None}
-        if len(tools) == len(pairs) and len(families) <= 1 and pairs[0][0].first:
-            yield pairs
-        else:
-            yield from ([pair] for pair in pairs)
+        together: dict[str | None, list[tuple[Masked, Sequence[K]]]] = {}
+        counts = Counter((_sort_of(pair[0], families), pair[0].tool) for pair in pairs)
+        for pair in pairs:
+            sort = _sort_of(pair[0], families)
+            unsure = sort is None and len(families) > 1
+            if not line or unsure or counts[sort, pair[0].tool] > 1:
+                yield [pair]
+            else:
+                together.setdefault(sort, []).append(pair)
+        yield from together.values()
+
+
+def _sort_of(sighting: Masked, families: Collection[str | None]) -> str | None:
+    """The sort of a masked secret on a line that has these ``families``."""
+    return sighting.family if len(families) > 1 else None
 
 
 def _lie_on(at_line: Mapping[int, dict[K, None]], known: Mapping[K, Sequence[Finding]]) -> None:

@@ -6,7 +6,7 @@ secret, and a match of several lines is the one secret that lies inside, if it i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from secagg.finding import Finding
 from secagg.merge.sets import join, root
@@ -14,6 +14,8 @@ from secagg.merge.sets import join, root
 # A longer region says nothing of where in it the secret is.
 _LONGEST = 200
 _UNKNOWN_END = 1
+# Each time costs as much as the first; more of them take a chain of blocks in as many commits.
+_PASSES = 8
 
 Place = tuple[str, str]
 Span = tuple[int, int, int, int]
@@ -49,8 +51,12 @@ def _in_one_file(
     for spans in texts.values():
         spans.sort()
         _join_columns(spans, parent)
-    for spans in texts.values():
-        _join_around(spans, parent)
+    around = [_Around(texts[text]) for text in sorted(texts, key=lambda text: text or "")]
+    for _ in range(_PASSES):
+        # What is one in one text may leave just one secret inside of a match in another.
+        joined = [text.join(parent) for text in around]
+        if True not in joined:
+            break
     sets: dict[int, list[int]] = {}
     for number in range(len(keys)):
         sets.setdefault(root(parent, number), []).append(number)
@@ -84,18 +90,43 @@ def _join_columns(spans: Sequence[tuple[Span, int]], parent: list[int]) -> None:
             line, end, held = first, behind, number
 
 
-def _join_around(spans: Sequence[tuple[Span, int]], parent: list[int]) -> None:
-    """Join a match of several lines with the one secret inside of it."""
-    wide = [(span, number) for span, number in spans if span[2] != span[0]]
-    if not wide:
-        return
-    at_line: dict[int, set[int]] = {}
-    for (first, _, last, _), number in spans:
-        if first == last:
-            at_line.setdefault(first, set()).add(number)
-    for (first, _, last, _), number in wide:
-        lines = range(first, min(last, first + _LONGEST) + 1)
-        inside = {root(parent, other) for line in lines for other in at_line.get(line, ())}
-        inside.discard(root(parent, number))
-        if len(inside) == 1:
-            join(parent, inside.pop(), number)
+class _Around:
+    """Matches of several lines in one text, and the secrets within single lines of it."""
+
+    def __init__(self, spans: Sequence[tuple[Span, int]]) -> None:
+        self._wide = [(span, number) for span, number in spans if span[2] != span[0]]
+        self._at_line: dict[int, set[int]] = {}
+        if self._wide:
+            for (first, _, last, _), number in spans:
+                if first == last:
+                    self._at_line.setdefault(first, set()).add(number)
+
+    def join(self, parent: list[int]) -> bool:
+        """Join each match of several lines with the one secret inside of it; True if any was.
+
+        A match that is known to be one of two inside of it is not the other as well.
+        """
+        at_line = {
+            line: {root(parent, number) for number in numbers}
+            for line, numbers in self._at_line.items()
+        }
+        any_joined = False
+        for (first, _, last, _), number in self._wide:
+            lines = range(first, min(last, first + _LONGEST) + 1)
+            inside = _only([at_line[line] for line in lines if line in at_line], parent)
+            if inside is not None and inside != root(parent, number):
+                join(parent, inside, number)
+                any_joined = True
+        return any_joined
+
+
+def _only(lines: Iterable[Iterable[int]], parent: list[int]) -> int | None:
+    """The one secret that stands on ``lines``; None if there are more of them, or none."""
+    found: int | None = None
+    for numbers in lines:
+        for number in numbers:
+            one = root(parent, number)
+            if found is not None and one != found:
+                return None
+            found = one
+    return found

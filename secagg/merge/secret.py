@@ -8,7 +8,7 @@ mean. The same value in another file is linked and not merged, for both places n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from secagg.finding import Finding, Kind
@@ -61,7 +61,7 @@ def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
             entries[key] = [entry]
     known = {key: _sorted(held) for key, held in entries.items()}
     cuts = _join_overlapping(known)
-    joined = _join_masked(known, hidden, out) if hidden else {}
+    joined = _join_masked(known, cuts, hidden, out) if hidden else {}
     first: dict[str, Group] = {}
     copied: dict[str, list[Group]] = {}
     for key, held in known.items():
@@ -151,7 +151,10 @@ def _reasons(
 
 
 def _join_masked(
-    known: dict[Place, list[Finding]], hidden: dict[str, list[Finding]], out: Outcome
+    known: Mapping[Place, list[Finding]],
+    cuts: Mapping[Place, list[list[Finding]]],
+    hidden: Mapping[str, list[Finding]],
+    out: Outcome,
 ) -> dict[Place, list[Sighting]]:
     """Which masked sightings belong to which known secret; groups of the others go to ``out``."""
     joined: dict[Place, list[Sighting]] = {}
@@ -159,21 +162,40 @@ def _join_masked(
     for key in known:
         if key[1] in in_file:
             in_file[key[1]].append(key)
+    # Where another cut of a secret lies, there the secret lies.
+    whole = {key: [f for cut in (known[key], *more) for f in cut] for key, more in cuts.items()}
     for place, held in hidden.items():
         keys = in_file[place]
         sightings = masked_sightings(in_order(held))
-        if len(keys) == len(sightings) == 1 and could_be(sightings[0], known[keys[0]]):
+        if len(keys) == len(sightings) == 1 and could_be(
+            sightings[0], whole.get(keys[0]) or known[keys[0]]
+        ):
             joined[keys[0]] = [(sightings[0], ())]
             continue
         left: list[Sighting] = []
-        for sighting, owner, contenders in assign(sightings, {k: known[k] for k in sorted(keys)}):
+        taken: dict[int, Place] = {}
+        candidates = {key: whole.get(key) or known[key] for key in sorted(keys)}
+        for sighting, owner, contenders in assign(sightings, candidates):
             if owner is not None:
                 joined.setdefault(owner, []).append((sighting, contenders))
+                taken.setdefault(sighting.first, owner)
             else:
                 left.append((sighting, contenders))
         if left:
-            _emit_masked(place, left, out)
+            _emit_masked(place, [_beside(one, taken) for one in left], out)
     return joined
+
+
+def _beside(one: Sighting, taken: Mapping[int, Place]) -> Sighting:
+    """A sighting left over, with the secret for which another on its line was taken.
+
+    The two would be one if that secret were not known.
+    """
+    sighting, contenders = one
+    owner = taken.get(sighting.first)
+    if owner is None or owner in contenders:
+        return one
+    return sighting, [*contenders, owner]
 
 
 def _emit_masked(place: str, left: Sequence[Sighting], out: Outcome) -> None:
@@ -182,6 +204,7 @@ def _emit_masked(place: str, left: Sequence[Sighting], out: Outcome) -> None:
     for together in joint(left):
         sort = min(sighting.sort for sighting, _ in together)
         alike.setdefault(sort, []).append(together)
+    on_line: dict[int, Group] = {}
     for sort, each in alike.items():
         for number, together in enumerate(each):
             ordinal = (str(number + 1),) if number else ()
@@ -192,6 +215,17 @@ def _emit_masked(place: str, left: Sequence[Sighting], out: Outcome) -> None:
                 _masked_reasons(place, together, members),
             )
             group.near_misses = _could_be(together)
+            line = together[0][0].first
+            if line and line in on_line:
+                _tell_apart(on_line[line], group)
+            on_line[line] = group
+
+
+def _tell_apart(one: Group, other: Group) -> None:
+    """Two masked secrets of one line are near misses of each other."""
+    why = "masked too, on the same line"
+    one.near_misses = [*one.near_misses, NearMiss(identity=other.identity, why=why)]
+    other.near_misses = [*other.near_misses, NearMiss(identity=one.identity, why=why)]
 
 
 def _could_be(masked: Sequence[Sighting]) -> list[NearMiss]:

@@ -56,7 +56,7 @@ def vulnerabilities(draw: st.DrawFn) -> Finding:
 @st.composite
 def secrets(draw: st.DrawFn) -> Finding:
     line = draw(st.integers(1, 4))
-    return secret(
+    found = secret(
         draw(tools),
         draw(st.sampled_from(["hmac-sha256:aa", "hmac-sha256:bb", None])),
         detector=draw(st.sampled_from(["aws-access-token", "github-pat", "generic", "AWS"])),
@@ -66,6 +66,11 @@ def secrets(draw: st.DrawFn) -> Finding:
         commit=draw(st.sampled_from([None, "c1", "c2"])),
         verified=draw(st.sampled_from([None, True, False])),
     )
+    column = draw(st.one_of(st.none(), st.integers(1, 9)))
+    if column is not None:
+        place = found.location
+        place.start_column, place.end_column = column, column + draw(st.integers(1, 9))
+    return found
 
 
 @st.composite

@@ -78,3 +78,23 @@ def test_neighbours_on_a_line_stay_apart() -> None:
 def test_what_stood_there_in_another_commit_is_another_secret() -> None:
     old = sighting("old", (8, 16), (8, 42), commit="a" * 40)
     assert groups(old, sighting("new", (8, 16), (8, 42))) == [{"new"}, {"old"}]
+
+
+def test_what_is_one_in_a_commit_is_one_within_a_block_of_the_work_tree() -> None:
+    assert groups(
+        sighting("block", (5, 16), (8, None)),
+        sighting("with lines", (7, 3), (7, 11)),
+        sighting("value", (7, 16), (7, None)),
+        sighting("with lines", (2, 15), (5, 19), commit="c2"),
+        sighting("value", (3, 14), (3, None), commit="c2"),
+    ) == [{"block", "value", "with lines"}]
+
+
+def test_a_block_that_is_one_secret_elsewhere_does_not_join_two_of_them() -> None:
+    assert groups(
+        sighting("block", (2, 1), (8, 40)),
+        sighting("one", (3, 3), (3, 30)),
+        sighting("block", (2, 1), (8, 40), commit="c1"),
+        sighting("one", (3, 3), (3, 30), commit="c1"),
+        sighting("other", (7, 3), (7, 30), commit="c1"),
+    ) == [{"block", "one"}, {"other"}]

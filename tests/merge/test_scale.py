@@ -63,6 +63,17 @@ def _masked_over_many_lines(n: int) -> Finding:
     return secret("trivy" if n % 2 else "gitleaks", value, line=n % 100 + 1, end=COUNT)
 
 
+def _blocks_around_secrets(n: int) -> Finding:
+    first, last = (1, 200) if n % 2 else (5, 5)
+    found = secret("gitleaks", f"hmac-sha256:{n}", line=first, end=last)
+    found.location.start_column, found.location.end_column = n + 1, n + 2
+    return found
+
+
+def _masked_of_two_sorts_on_one_line(n: int) -> Finding:
+    return secret(TOOLS[n % 3], None, detector=("aws-access-token", "github-pat")[n % 2], line=1)
+
+
 def _one_secret_everywhere(n: int) -> Finding:
     return secret(uri=f"f{n}")
 
@@ -84,6 +95,8 @@ def _one_check(n: int) -> Finding:
         _versions,
         _masked_and_known_on_one_line,
         _masked_over_many_lines,
+        _blocks_around_secrets,
+        _masked_of_two_sorts_on_one_line,
         _one_secret_everywhere,
         _one_check,
     ],

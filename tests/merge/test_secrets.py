@@ -126,6 +126,49 @@ def test_two_rules_of_one_tool_do_not_both_join_one_value() -> None:
     ]
 
 
+def test_masked_secret_left_beside_one_that_was_taken_for_another_is_told() -> None:
+    """Without the known secret, which only one of them can be, the two are one."""
+    wide = secret("trivy", None, detector="generic", line=1, end=2)
+    narrow = secret("codeql", None, detector="generic", line=1)
+    known = secret("gitleaks", detector="generic", line=2)
+    assert len(merge([wide, narrow]).groups) == 1
+    left, taken = sorted(merge([wide, narrow, known]).groups, key=lambda g: len(g.members))
+    assert (left.tools, taken.tools) == (("codeql",), ("gitleaks", "trivy"))
+    assert [miss.identity for miss in left.near_misses] == [taken.identity]
+
+
+def test_masked_secret_of_another_sort_does_not_part_those_of_one() -> None:
+    one = [secret(tool, None, detector="aws-access-token") for tool in ("trivy", "snyk")]
+    other = secret("codeql", None, detector="github-pat")
+    aws, github = sorted(merge([*one, other]).groups, key=lambda g: -len(g.members))
+    assert (aws.tools, github.tools) == (("snyk", "trivy"), ("codeql",))
+    assert [miss.identity for miss in aws.near_misses] == [github.identity]
+    assert [miss.identity for miss in github.near_misses] == [aws.identity]
+
+
+def test_masked_secret_of_any_sort_stands_alone_where_a_line_has_two() -> None:
+    result = merge(
+        [
+            secret("trivy", None, detector="aws-access-token"),
+            secret("snyk", None, detector="github-pat"),
+            secret("codeql", None, detector="generic"),
+        ]
+    )
+    assert len(result.groups) == 3
+    assert all(group.near_misses for group in result.groups)
+
+
+def test_masked_secret_lies_where_another_cut_of_the_secret_does() -> None:
+    block = secret("snyk", "hmac-sha256:bb", line=1, end=2)
+    masked = secret("snyk", None, line=2)
+    in_commit = [secret("trivy", f"hmac-sha256:{value}", commit="c2") for value in ("aa", "bb")]
+    for finding in in_commit:
+        finding.location.start_column, finding.location.end_column = 1, 2
+    assert len(merge([block, masked]).groups) == 1
+    exact = secret("trivy", "hmac-sha256:aa", line=1)
+    assert len(merge([block, masked, exact, *in_commit]).groups) == 1
+
+
 def test_masked_secret_keeps_its_identity_when_lines_move() -> None:
     def identity(line: int) -> str:
         (group,) = merge([secret("trivy", None, detector="github-pat", line=line)]).groups
