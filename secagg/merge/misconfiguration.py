@@ -12,7 +12,7 @@ from secagg.merge.check import checks_of, main_check, own_checks
 from secagg.merge.collect import Outcome, by_place, in_order
 from secagg.merge.identity import PREFIX, Ordinals, hashed
 from secagg.merge.matching import Matching
-from secagg.merge.neighbours import Placed, link_neighbours
+from secagg.merge.neighbours import Placed, link_neighbours, link_whole_file
 from secagg.merge.sameplace import Problem, match_places, own_reasons, problems_of
 from secagg.merge.spot import WHOLE_FILE, Order, Spot, order_of, region, told_apart
 from secagg.naming.bucket import SEPARATOR
@@ -47,6 +47,7 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
         placed.append((first, last if first else WHOLE_FILE, identity, group, labels))
     if len(placed) > 1:
         link_neighbours(placed)
+        link_whole_file(placed)
 
 
 def _text(place: str, members: Sequence[Finding], labels: frozenset[str], first: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from secagg.merge.groups import Group, NearMiss
 
@@ -24,9 +25,28 @@ def link_neighbours(groups: Sequence[Placed]) -> None:
             one.related = (*one.related, named)
             other.related = (*other.related, identity)
             continue
-        why = _why(one, other, min(about & compared))
-        one.near_misses = (*one.near_misses, NearMiss(identity=named, why=why))
-        other.near_misses = (*other.near_misses, NearMiss(identity=identity, why=why))
+        _tell(identity, one, named, other, min(about & compared))
+
+
+def link_whole_file(groups: Sequence[Placed]) -> None:
+    """Link groups of one file that are about the same, where one may mean the file as a whole.
+
+    It would have joined any of them alone. Each is told of the next one only.
+    """
+    alike: dict[str, list[Placed]] = {}
+    for placed in groups:
+        for label in placed[4]:
+            alike.setdefault(label, []).append(placed)
+    for label, same in alike.items():
+        if len(same) > 1 and min(placed[0] for placed in same) <= 1:
+            for (_, _, identity, one, _), (_, _, named, other, _) in pairwise(sorted(same)):
+                _tell(identity, one, named, other, label)
+
+
+def _tell(identity: str, one: Group, named: str, other: Group, label: str) -> None:
+    why = _why(one, other, label)
+    one.near_misses = (*one.near_misses, NearMiss(identity=named, why=why))
+    other.near_misses = (*other.near_misses, NearMiss(identity=identity, why=why))
 
 
 def _overlapping(groups: Sequence[Placed]) -> Iterator[tuple[Placed, Placed]]:

@@ -105,3 +105,13 @@ def test_a_tool_that_reports_a_check_twice_does_not_part_two_others() -> None:
     )
     assert ["checkov:DS-0002", "snyk:DS-0002"] in names(result.groups)
     assert all(group.near_misses for group in result.groups)
+
+
+def test_what_a_check_of_the_file_could_mean_is_told_where_there_are_two() -> None:
+    whole = misconfiguration("trivy", "DS-0002", line=1)
+    one = misconfiguration("codeql", "DS-0002", resource="r2", line=2)
+    two = misconfiguration("snyk", "DS-0002", resource="r1", line=1)
+    assert len(merge([whole, one]).groups) == 1
+    left, taken = sorted(merge([whole, one, two]).groups, key=lambda g: len(g.members))
+    assert (left.tools, taken.tools) == (("codeql",), ("snyk", "trivy"))
+    assert [miss.identity for miss in left.near_misses] == [taken.identity]
