@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from secagg.finding import Finding
 from secagg.merge.detector import families_agree, family
@@ -85,8 +85,8 @@ def assign(
     """
     at_line: dict[int, dict[K, None]] = {line: {} for s in sightings for line in s.lines}
     _lie_on(at_line, known)
-    sorts: dict[K, frozenset[str | None]] = {}
-    options = [_contenders(sighting, at_line, known, sorts) for sighting in sightings]
+    facts = _Facts(known)
+    options = [_contenders(sighting, at_line, facts) for sighting in sightings]
     claims: dict[tuple[str, K], list[int]] = {}
     for index, (contenders, _) in enumerate(options):
         if len(contenders) == 1:
@@ -95,7 +95,7 @@ def assign(
     for (_, key), claimants in claims.items():
         if len(claimants) > 1:
             # Of several rules of one tool on one line, the one for this sort of secret.
-            claimants = [i for i in claimants if sightings[i].family in sorts[key] - {None}]
+            claimants = [i for i in claimants if sightings[i].family in facts.sorts(key) - {None}]
         if len(claimants) == 1:
             granted[claimants[0]] = key
     for index, sighting in enumerate(sightings):
@@ -150,31 +150,41 @@ def _lines(first: int, last: int) -> range:
     return range(first, min(max(last, first), first + _LONGEST) + 1)
 
 
-def _contenders(
-    sighting: Masked,
-    at_line: Mapping[int, Mapping[K, None]],
-    known: Mapping[K, Sequence[Finding]],
-    sorts: dict[K, frozenset[str | None]],
-) -> tuple[list[K], list[K]]:
-    """The secrets that a sighting can be, and those that less speaks for.
+class _Facts(Generic[K]):
+    """What all sightings of a known secret say of it, asked of them once for each secret."""
 
-    ``sorts`` keeps what detectors say of each secret that was looked at.
-    """
+    def __init__(self, known: Mapping[K, Sequence[Finding]]) -> None:
+        self._known = known
+        self._sorts: dict[K, frozenset[str | None]] = {}
+        self._here: dict[K, bool] = {}
+
+    def sorts(self, key: K) -> frozenset[str | None]:
+        """What its detectors look for."""
+        if key not in self._sorts:
+            self._sorts[key] = _sorts(self._known[key])
+        return self._sorts[key]
+
+    def here(self, key: K) -> bool:
+        """Whether it is in the work tree."""
+        if key not in self._here:
+            self._here[key] = any(map(_in_work_tree, self._known[key]))
+        return self._here[key]
+
+
+def _contenders(
+    sighting: Masked, at_line: Mapping[int, Mapping[K, None]], facts: _Facts[K]
+) -> tuple[list[K], list[K]]:
+    """The secrets that a sighting can be, and those that less speaks for."""
     keys: dict[K, None] = {}
     for line in sighting.lines:
         keys.update(at_line[line])
         if len(keys) >= 64:
             break
-    for key in keys:
-        if key not in sorts:
-            sorts[key] = _sorts(known[key])
-    agreeing = [key for key in keys if _agrees(sighting, sorts[key])]
-    all_agreeing = agreeing
+    all_agreeing = agreeing = [key for key in keys if _agrees(sighting, facts.sorts(key))]
     if len(agreeing) > 1 and sighting.family is not None:
-        exact = [key for key in agreeing if sighting.family in sorts[key]]
-        agreeing = exact or agreeing
+        agreeing = [key for key in agreeing if sighting.family in facts.sorts(key)] or agreeing
     if len(agreeing) > 1:
-        here = [key for key in agreeing if any(map(_in_work_tree, known[key]))]
+        here = [key for key in agreeing if facts.here(key)]
         agreeing = here if len(here) == 1 else agreeing
     passed_over = [key for key in all_agreeing if key not in agreeing]
     return agreeing[:_MOST_CONTENDERS], passed_over[:_MOST_CONTENDERS]

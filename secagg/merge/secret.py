@@ -167,14 +167,12 @@ def _join_masked(
     for place, held in hidden.items():
         keys = in_file[place]
         sightings = masked_sightings(in_order(held))
-        if len(keys) == len(sightings) == 1 and could_be(
-            sightings[0], whole.get(keys[0]) or known[keys[0]]
-        ):
+        candidates = {key: whole.get(key) or known[key] for key in sorted(keys)}
+        if len(keys) == len(sightings) == 1 and could_be(sightings[0], candidates[keys[0]]):
             joined[keys[0]] = [(sightings[0], ())]
             continue
         left: list[Sighting] = []
         taken: dict[int, Place] = {}
-        candidates = {key: whole.get(key) or known[key] for key in sorted(keys)}
         for sighting, owner, contenders in assign(sightings, candidates):
             if owner is not None:
                 joined.setdefault(owner, []).append((sighting, contenders))

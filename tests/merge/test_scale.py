@@ -70,6 +70,12 @@ def _blocks_around_secrets(n: int) -> Finding:
     return found
 
 
+def _masked_beside_two_old_secrets(n: int) -> Finding:
+    if n % 2:
+        return secret("trivy", None, detector=f"rule-{n}", line=1)
+    return secret("gitleaks", f"hmac-sha256:{n % 4}", detector="generic", line=1, commit=f"c{n}")
+
+
 def _masked_of_two_sorts_on_one_line(n: int) -> Finding:
     return secret(TOOLS[n % 3], None, detector=("aws-access-token", "github-pat")[n % 2], line=1)
 
@@ -96,6 +102,7 @@ def _one_check(n: int) -> Finding:
         _masked_and_known_on_one_line,
         _masked_over_many_lines,
         _blocks_around_secrets,
+        _masked_beside_two_old_secrets,
         _masked_of_two_sorts_on_one_line,
         _one_secret_everywhere,
         _one_check,
