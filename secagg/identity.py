@@ -123,7 +123,9 @@ def canonical_alias(aliases: Iterable[str]) -> str:
 
     A CVE before a GHSA before others; of several CVEs the oldest.
     """
-    return min((alias.strip().upper() for alias in aliases), key=_alias_order, default="")
+    given = tuple(aliases)
+    written = (alias.strip().upper() for alias in given)
+    return plain_name(given) or min(written, key=_alias_order, default="")
 
 
 def canonical_check(checks: Iterable[str]) -> str:
@@ -164,13 +166,14 @@ def place_of(place: Location) -> str:
 def _vulnerability(finding: Finding, context: str | None) -> str:
     known = finding.vulnerability
     aliases = (known.aliases if known is not None else ()) or (finding.rule_id,)
-    alias = finding.advisory or canonical_alias(aliases)
-    package, place = package_key(finding.package), place_of(finding.location)
+    if finding.advisory is not None:
+        aliases = (finding.advisory,)
     if finding.package is None:
         # Two places of one advisory in a file are told apart by what is said of them.
         said = message_context(finding.message)
-        return _hashed(Kind.VULNERABILITY, alias, package, place, said)
-    return _hashed(Kind.VULNERABILITY, alias, package, place)
+        alias = canonical_alias(aliases)
+        return _hashed(Kind.VULNERABILITY, alias, "", place_of(finding.location), said)
+    return vulnerability_identity(aliases, finding.package, place_of(finding.location))
 
 
 def _secret(finding: Finding, context: str | None) -> str:

@@ -76,14 +76,14 @@ def explain(merged: MergedSet, identity: str) -> Explanation:
 def _find(groups: dict[str, Group], wanted: str) -> Group:
     if wanted in groups:
         return groups[wanted]
-    found = [i for i in groups if i.startswith(wanted)] if len(wanted) >= _SHORTEST else []
-    if len(found) == 1:
-        return groups[found[0]]
     if len(wanted) < _SHORTEST:
         raise UsageError(
             f"{wanted!r} is too short to name a finding",
             hint=f"give at least {_SHORTEST} digits of its id",
         )
+    found = [i for i in groups if i.startswith(wanted)]
+    if len(found) == 1:
+        return groups[found[0]]
     if found:
         raise UsageError(
             f"{len(found)} findings have an identity that starts with {wanted!r}",

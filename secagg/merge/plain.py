@@ -87,12 +87,8 @@ def _join_names(named: dict[str, list[Finding]]) -> dict[str, list[Finding]] | N
         for findings in named.values()
     ]
     names = list(named)
-    if len(names) == 2:
-        sets = [[0], [1]] if set(aliases[0]).isdisjoint(aliases[1]) else [[0, 1]]
-    else:
-        sets = components(aliases)
     joined = {}
-    for indices in sets:
+    for indices in components(aliases):
         name = plain_name([names[index] for index in indices])
         if name is None:
             return None

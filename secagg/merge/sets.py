@@ -11,6 +11,8 @@ def components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     ``keys[i]`` are the keys of item ``i``. The components, and the indices in each, are in
     the order of the items.
     """
+    if len(keys) == 2:
+        return [[0], [1]] if set(keys[0]).isdisjoint(keys[1]) else [[0, 1]]
     if len(keys) == 1:
         return [[0]]
     parent = list(range(len(keys)))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from secagg.context import message_context
-from secagg.finding import Finding
+from secagg.finding import Finding, Location, Package
 from secagg.naming.package import goes_by_purl, key_of_name, package_key
-from secagg.naming.place import manifest_place, package_place
+from secagg.naming.place import package_place
 
 # What stands between the parts of a text that is hashed.
 SEPARATOR = "\x1f"
@@ -15,7 +15,7 @@ class Buckets:
     """Names the buckets of many findings; what they say alike is worked out once."""
 
     def __init__(self) -> None:
-        self._places: dict[str, str] = {}
+        self._places: dict[str | tuple[str | None, ...], str] = {}
         self._packages: dict[str, dict[str, str] | None] = {}
         self._named: dict[str, str] = {}
 
@@ -25,24 +25,31 @@ class Buckets:
         Equal ones are one object.
         """
         package, location = finding.package, finding.location
-        uri = location.uri
-        if package is None or uri is None or location.image is not None:
-            return self._one(_package(finding), _place(finding))
+        if package is None:
+            # What a tool says is all that tells its packages apart.
+            said = "?" + message_context(finding.message or finding.title)
+            return self._one(said, self._place(location, ""))
+        return self._one(self._package(package), self._place(location, package.type))
+
+    def _package(self, package: Package) -> str:
         kind, name = package.type, package.name
         if kind not in self._packages:
             self._packages[kind] = None if goes_by_purl(kind) else {}
         keys = self._packages[kind]
         if keys is None:
-            key = package_key(package)
-        elif name in keys:
-            key = keys[name]
-        else:
-            key = keys[name] = key_of_name(kind, name)
-        if uri in self._places:
-            place = self._places[uri]
-        else:
-            place = self._places[uri] = manifest_place(uri)
-        return self._one(key, place)
+            return package_key(package)
+        if name not in keys:
+            keys[name] = key_of_name(kind, name)
+        return keys[name]
+
+    def _place(self, location: Location, kind: str) -> str:
+        uri = location.uri
+        plain = uri is not None and location.image is None
+        where = uri if plain else (location.image, uri, location.logical, kind)
+        assert where is not None
+        if where not in self._places:
+            self._places[where] = package_place(location, kind)
+        return self._places[where]
 
     def _one(self, package: str, place: str) -> str:
         # The first separator ends the package, whatever stands in names and paths.
@@ -54,16 +61,3 @@ def words_for(bucket: str) -> str:
     """A bucket as a person would name it: the package, and where it is."""
     package, _, place = bucket.partition(SEPARATOR)
     return f"{package} in {place}"
-
-
-def _package(finding: Finding) -> str:
-    package = finding.package
-    if package is None:
-        # What a tool says is all that tells its packages apart.
-        return "?" + message_context(finding.message or finding.title)
-    return package_key(package)
-
-
-def _place(finding: Finding) -> str:
-    package = finding.package
-    return package_place(finding.location, "" if package is None else package.type)

@@ -37,6 +37,11 @@ from secagg.render.progress import Progress, show_progress
 from secagg.render.toolstable import tools_table
 from secagg.scanners.base import RunContext
 
+_WHOLE_ROW = (
+    "this was written with --view merged, which keeps no more of the sources than their names: "
+    "scan without it, or name the scanners' reports, to see what joined them"
+)
+
 if TYPE_CHECKING:
     from secagg.github.target import Target
     from secagg.pipeline.uploadcommands import UploadRequest
@@ -131,12 +136,6 @@ def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Scr
         sys.stdout.write(doctor_table(diagnoses, optional, screen.style()) + "\n")
     missing = [d for d in diagnoses if d.applies and not d.ready and d.tool not in optional]
     return int(ExitCode.INCOMPLETE if missing else ExitCode.PASS)
-
-
-_WHOLE_ROW = (
-    "this was written with --view merged, which keeps no more of the sources than their names: "
-    "scan without it, or name the scanners' reports, to see what joined them"
-)
 
 
 def explain(

@@ -24,7 +24,7 @@ from secagg.hmackey import load_key
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.gate import policy_of
-from secagg.pipeline.lastscan import rows_of_last, whole_identities
+from secagg.pipeline.lastscan import rows_of_last, whole_identity
 from secagg.pipeline.write import SUMMARY_NAME, replacing
 from secagg.process import Cancellation, Command, environment, private_directory, run
 from secagg.redact import Redactor
@@ -46,7 +46,8 @@ class NewException:
 def add(root: Path, wanted: NewException, *, last: Path) -> int:
     """Run ``secagg except add``: by the ceiling of the policy that the repository names."""
     today = _today()
-    entry = _entry(root, wanted, last, today)
+    rows = rows_of_last(root, last)
+    entry = _entry(root, wanted, rows, today)
     too_long = Ceiling(max_days=_max_days(root), today=today).refusal(entry.created, entry.expires)
     if too_long is not None:
         raise UsageError(f"the exception {too_long}", hint="give an earlier day with --expires")
@@ -62,7 +63,6 @@ def add(root: Path, wanted: NewException, *, last: Path) -> int:
     days = (written.expires - today).days
     where = f"{NAME}:{written.line}"
     _say(f"{where}: {written.target()} does not count through {written.expires} ({days} days)")
-    rows = rows_of_last(root, last)
     if rows is not None:
         count = sum(written.scope().covers(group) for group in rows)
         _say(f"it covers {count} row{'s' * (count != 1)} of the last scan")
@@ -116,7 +116,9 @@ def _max_days(root: Path) -> int:
     return policy_of(root).exceptions.max_days
 
 
-def _entry(root: Path, wanted: NewException, last: Path, today: datetime.date) -> ExceptionEntry:
+def _entry(
+    root: Path, wanted: NewException, rows: Sequence[Group] | None, today: datetime.date
+) -> ExceptionEntry:
     """The exception that was asked for. Raises :class:`UsageError` naming the option."""
     try:
         expires = until(wanted.expires, today)
@@ -127,7 +129,7 @@ def _entry(root: Path, wanted: NewException, last: Path, today: datetime.date) -
         for key, value in wanted.keys.items()
     }
     if "id" in values:
-        ((values["id"], _),) = whole_identities(root, [str(values["id"])], last, option="--id")
+        values["id"], _ = whole_identity(str(values["id"]), rows, option="--id")
     values |= {
         "reason": wanted.reason,
         "owner": wanted.owner or _owner(root),

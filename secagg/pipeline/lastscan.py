@@ -16,6 +16,7 @@ from secagg.pipeline.write import SARIF_NAME
 # As many digits as an identity has, and as many as tell a row from others.
 _WHOLE = 32
 _LEAST = 6
+_WHERE_IDS_STAND = "ids stand in the table of the last scan"
 
 
 def rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
@@ -41,36 +42,38 @@ def is_whole_row(group: Group) -> bool:
     return bool(driver.get("name") == MERGED_DRIVER)
 
 
-def whole_identities(
-    root: Path, given: Sequence[str], last: Path, *, option: str = ""
-) -> tuple[tuple[str, Group | None], ...]:
-    """The identities of the rows of the last scan that begin with those ``given``, and the rows.
+def whole_identity(
+    given: str, rows: Sequence[Group] | None, *, option: str = ""
+) -> tuple[str, Group | None]:
+    """The identity of the row of the last scan that begins with ``given``, and the row.
 
     One that is given whole is taken as it is; its row is None where the last scan has none.
-    ``option`` is where they were given. Raises :class:`UsageError` for a beginning of no row or
-    of several.
+    ``rows`` are those of the last scan if there was one, ``option`` is where it was given. Raises
+    :class:`UsageError` for what is no id, and for a beginning of no row or of several.
     """
-    rows = rows_of_last(root, last)
+    begun = given.strip().lower()
     where = f"{option}: " if option else ""
-    return tuple(_whole(one.strip().lower(), rows, where) for one in given)
-
-
-def _whole(begun: str, rows: Sequence[Group] | None, where: str) -> tuple[str, Group | None]:
+    if not begun or len(begun) > _WHOLE or begun.strip("0123456789abcdef"):
+        # It is not repeated: people paste what they should not.
+        raise UsageError(
+            f"{where}an id has up to {_WHOLE} hexadecimal digits and nothing else",
+            hint=_WHERE_IDS_STAND,
+        )
     found = [group for group in rows or () if group.identity.startswith(begun)]
-    if len(begun) >= _WHOLE:
+    if len(begun) == _WHOLE:
         return begun, found[0] if found else None
     if rows is None:
         raise UsageError(
             f"{where}without a scan's findings the whole identity is needed ({_WHOLE} digits)",
             hint="run a scan first, or name its directory with --from",
         )
-    if len(found) != 1 or len(begun) < _LEAST:
-        count = len(found) if found else "no"
+    if not found:
         raise UsageError(
-            f"{where}{count} row{'s' * (len(found) != 1)} of the last scan "
-            f"begin{'s' * (len(found) == 1)} with {begun!r}",
-            hint=f"give more of its digits (at least {_LEAST}), as secagg explain shows them"
-            if found
-            else "ids stand in the table of the last scan",
+            f"{where}no rows of the last scan begin with {begun}", hint=_WHERE_IDS_STAND
+        )
+    if len(found) > 1 or len(begun) < _LEAST:
+        raise UsageError(
+            f"{where}{begun} is too short to name a row of the last scan",
+            hint=f"give more of its digits (at least {_LEAST}), as secagg explain shows them",
         )
     return found[0].identity, found[0]

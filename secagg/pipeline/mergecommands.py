@@ -9,12 +9,12 @@ from pathlib import Path
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.pipeline import overrules
-from secagg.pipeline.lastscan import is_whole_row, whole_identities
+from secagg.pipeline.lastscan import is_whole_row, rows_of_last, whole_identity
 
 
 def split(root: Path, identity: str, *, reason: str, apart: Sequence[str], last: Path) -> int:
     """Run ``secagg merge split``."""
-    ((whole, group),) = whole_identities(root, [identity], last)
+    whole, group = whole_identity(identity, rows_of_last(root, last))
     if group is not None and not is_whole_row(group):
         if len(group.members) == 1:
             raise UsageError(
@@ -33,7 +33,8 @@ def split(root: Path, identity: str, *, reason: str, apart: Sequence[str], last:
 
 def join(root: Path, identities: Sequence[str], *, reason: str, last: Path) -> int:
     """Run ``secagg merge join``."""
-    whole = tuple(dict.fromkeys(one for one, _ in whole_identities(root, identities, last)))
+    rows = rows_of_last(root, last)
+    whole = tuple(dict.fromkeys(whole_identity(given, rows)[0] for given in identities))
     if len(whole) < 2:
         raise UsageError("it takes two rows to join", hint="secagg merge join ID ID --reason ...")
     file = overrules.join(root, whole, reason=reason)

@@ -101,6 +101,8 @@ def test_rows_are_named_by_how_they_begin_as_the_table_shows_them(home: Path) ->
     [
         (["split", "{id:.3}"], "at least 6"),
         (["split", "ffffff"], "ids stand in the table"),
+        (["split", "{id}0"], "up to 32"),
+        (["split", "no-such-id"], "hexadecimal digits and nothing else"),
         (["split", "{id}", "--apart", "codeql"], "it comes from snyk, trivy"),
         (["join", "{id:.8}", "{id}"], "two rows"),
     ],
@@ -114,6 +116,7 @@ def test_an_overrule_that_could_not_hold_is_refused(
     ran = secagg("merge", *given, *last, bin_dir=home, home=home)
     assert ran.code == 2
     assert said in ran.stderr
+    assert "no-such-id" not in ran.stderr
     assert not (home / "secagg-merge.yaml").exists()
 
 

@@ -97,7 +97,7 @@ def test_add_list_and_prune(tmp_path: Path) -> None:
         (["--cve", "CVE-2021-44228", "--expires", "soon"], "--expires: 30d, 2w or a day"),
         (["--cve", "CVE-2021-44228", "--expires", "2020-01-01"], "2020-01-01 is over"),
         (["--id", "abcdef"], "the whole identity is needed"),
-        (["--id", "x" * 32], "--id: a row's whole identity"),
+        (["--id", "x" * 32], "--id: an id has up to 32 hexadecimal digits"),
     ],
 )
 def test_mistakes_are_told_and_nothing_is_written(

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from secagg.finding import Finding, Location, Vulnerability
 from secagg.identity import canonical_alias, mark_findings
-from secagg.merge import code, merge, plain
+from secagg.merge import code, merge, plain, secret
 from secagg.merge.spot import Spot
 from secagg.naming.advisory import Advisories, plain_name
+from secagg.naming.bucket import Buckets
 from tests.merge import make as made
 from tests.merge import strategies
 from tests.merge.make import vulnerability
@@ -46,6 +47,38 @@ def test_what_findings_know_of_themselves_changes_nothing(findings: list[Finding
     mark_findings(marked, None)
     assert all(finding.bucket for finding in marked)
     assert _by_number(marked) == _by_number([replace(f, identity=f.identity) for f in marked])
+
+
+@given(st.lists(strategies.secrets(), max_size=6))
+@settings(max_examples=300)
+def test_one_masked_secret_is_taken_for_one_known_as_among_many(findings: list[Finding]) -> None:
+    short = _groups(findings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secret, "could_be", lambda sighting, known: False)
+        assert _groups(findings) == short
+
+
+@given(
+    st.lists(
+        st.builds(
+            made.vulnerability,
+            st.just("trivy"),
+            st.just("CVE-2021-1"),
+            kind=st.sampled_from(["deb", "npm", "generic", ""]),
+            package=st.sampled_from(["a", "src/a", "A"]),
+            location=st.builds(
+                Location,
+                uri=st.sampled_from([None, "a/package.json", "x.jar", "img"]),
+                image=st.sampled_from([None, "img:1", "img:2"]),
+                logical=st.sampled_from([None, "l"]),
+            ),
+        ),
+        max_size=8,
+    )
+)
+def test_what_was_named_before_changes_no_name(findings: list[Finding]) -> None:
+    buckets = Buckets()
+    assert [buckets.of(f) for f in findings] == [Buckets().of(f) for f in findings]
 
 
 def test_a_copy_at_another_place_is_not_taken_for_what_it_was_copied_from() -> None:
@@ -90,8 +123,8 @@ def _by_number(findings: list[Finding]) -> list[tuple[object, ...]]:
     """The groups, with each member as its number among ``findings``."""
     numbers = {id(finding): number for number, finding in enumerate(findings)}
     return [
-        (group.identity, [numbers[id(f)] for f in group.members], *group_values[2:])
-        for group, group_values in zip(merge(findings).groups, _groups(findings), strict=True)
+        (g.identity, [numbers[id(f)] for f in g.members], list(g.reasons), g.near_misses)
+        for g in merge(findings).groups
     ]
 
 
