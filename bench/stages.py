@@ -28,7 +28,6 @@ from secagg.policy import judge
 from secagg.redact import Redactor
 from secagg.sarif import write
 from secagg.scanners.base import Status, ToolRun
-from secagg.sharing import share
 
 FLOOR = "floor (orjson.loads of the inputs + orjson.dumps of the output)"
 EXCEPTIONS = 200
@@ -49,11 +48,9 @@ class Pass:
         """Raw reports to findings."""
         parsers = installed_parsers()
         context = ParseContext(redactor=self.redactor)
-        pool: dict[object, object] = {}
         for name, data in self.inputs.items():
             report = RawReport(name=name, data=data)
             parsed = parse(report, parsers, context)
-            share(parsed.findings, pool)
             run = ToolRun(tool=parsed.tool, status=Status.COMPLETE, mode=name)
             self.results.append(ToolResult(run=run, parsed=[parsed]))
 

@@ -8,13 +8,15 @@ has been masked before it was put there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from secagg.jsonvalue import compact, decode, encode
-from secagg.packing import Packed
-from secagg.stowing import stowable
+import msgspec
+from msgspec import Struct, field
+
+from secagg.jsonvalue import decode, encode
+
+_S = TypeVar("_S", bound=Struct)
 
 
 class Kind(StrEnum):
@@ -56,8 +58,7 @@ for _rank, _severity in enumerate(reversed(Severity)):
     _severity.rank = _rank
 
 
-@dataclass(slots=True, kw_only=True)
-class Rating:
+class Rating(Struct, kw_only=True, gc=False):
     """One source's word on how bad a finding is.
 
     ``source`` names who rates (``nvd``, ``ghsa``, ``snyk``, ``redhat``, the tool
@@ -70,8 +71,7 @@ class Rating:
     vector: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Location:
+class Location(Struct, kw_only=True, gc=False):
     """A place in the scanned tree.
 
     ``uri`` is relative to the root of the checkout, with ``/`` between its parts and
@@ -95,8 +95,7 @@ class Location:
 DISTRIBUTION_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
 
 
-@dataclass(slots=True, kw_only=True)
-class Package:
+class Package(Struct, kw_only=True, gc=False):
     """A package as an ecosystem's registry knows it.
 
     ``type`` is the purl type (``pypi``, ``npm``, ``cargo``, ``golang``, ``maven``,
@@ -110,8 +109,7 @@ class Package:
     purl: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Vulnerability:
+class Vulnerability(Struct, kw_only=True, gc=False):
     """What is known about a vulnerable dependency beyond its package.
 
     ``aliases`` holds every advisory id that the source gives for this one problem (the
@@ -131,8 +129,7 @@ class Vulnerability:
     published: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class SecretSighting:
+class SecretSighting(Struct, kw_only=True, gc=False):
     """One sighting of a secret, without the secret.
 
     ``id`` is the keyed hash of the value (``None`` where the tool had masked it before
@@ -148,8 +145,7 @@ class SecretSighting:
     in_history: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Misconfiguration:
+class Misconfiguration(Struct, kw_only=True, gc=False):
     """A check that a configuration file failed: all ids of the check, and the resource."""
 
     checks: tuple[str, ...] = ()
@@ -157,9 +153,7 @@ class Misconfiguration:
     provider: str | None = None
 
 
-@stowable("full_description", "help_text", "help_markdown", "help_uri")
-@dataclass(slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, kw_only=True, gc=False):
     """The rule or check or advisory behind findings; shared by all findings of one rule."""
 
     id: str
@@ -173,8 +167,7 @@ class Rule:
     precision: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Suppression:
+class Suppression(Struct, kw_only=True, gc=False):
     """Someone has decided that a finding does not count, and where that was written.
 
     ``source`` is the file or system (``.trivyignore``, ``snyk policy``, ``SARIF``);
@@ -187,59 +180,29 @@ class Suppression:
     justification: str | None = None
 
 
-class SarifOrigin:
-    """The SARIF result that a finding was read from, and the run it stood in.
+class SarifOrigin(Struct, kw_only=True, gc=False):
+    """The SARIF result that a finding was read from, and the run that it belongs to.
 
-    Both are kept (masked) so that writing loses nothing: ``run`` is the run object
-    without its ``results`` and is shared by all findings of that run. ``encoded`` is the
-    result as JSON, which takes a fifth of the memory that its objects would take; ``result``
-    decodes it anew each time, so ask once. It can wait compressed (:mod:`secagg.packing`).
+    Both are kept, masked, so that writing loses nothing. ``run`` is the run object without its
+    ``results``; all findings of the run share it. ``encoded`` is the result as JSON.
     """
 
-    __slots__ = ("_encoded", "run")
+    run: Mapping[str, Any]
+    encoded: bytes
 
-    def __init__(
-        self,
-        *,
-        run: Mapping[str, Any],
-        result: Mapping[str, Any] | None = None,
-        encoded: bytes = b"",
-    ) -> None:
-        self.run = run
-        self._encoded: bytes | Packed = compact(encoded) if result is None else encode(result)
-
-    def __repr__(self) -> str:
-        return f"SarifOrigin(run={self.run!r}, encoded={self.encoded!r})"
-
-    @property
-    def encoded(self) -> bytes:
-        """The result as JSON."""
-        held = self._encoded
-        return held if isinstance(held, bytes) else held.json
-
-    @property
-    def waits(self) -> bool:
-        """True where the result waits compressed."""
-        return not isinstance(self._encoded, bytes)
-
-    def stow(self, packed: Packed) -> None:
-        """Let the result, which ``packed`` holds, wait."""
-        self._encoded = packed
+    @classmethod
+    def of(cls, run: Mapping[str, Any], result: Mapping[str, Any]) -> SarifOrigin:
+        """Make the origin of a decoded ``result``."""
+        return cls(run=run, encoded=encode(result))
 
     @property
     def result(self) -> Mapping[str, Any]:
-        """The result object, decoded for the caller alone."""
-        decoded: Mapping[str, Any] = decode(self.encoded)
-        return decoded
-
-    @result.setter
-    def result(self, result: Mapping[str, Any]) -> None:
-        self._encoded = encode(result)
+        """Decode the result object for the caller alone."""
+        result: Mapping[str, Any] = decode(self.encoded)
+        return result
 
 
-@stowable("message", "references", "fingerprints")
-@dataclass(slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, kw_only=True, gc=False):
     """What one scanner says about one place.
 
     ``tool`` is the lower-case name of the scanner; ``rule_id`` its own id for the rule,
@@ -250,9 +213,9 @@ class Finding:
     :mod:`secagg.identity`, ``line_hash`` (``primaryLocationLineHash``) by
     :mod:`secagg.fingerprint`, ``component`` by the pipeline.
 
-    ``bucket`` and ``advisory`` are what a vulnerability goes by in merging: its package and place
-    (:mod:`secagg.naming.bucket`), and the one id that plainly names it. They too are set by
-    :mod:`secagg.identity`, rest on the other fields, and are in no copy with other fields.
+    ``bucket`` and ``advisory`` are cached keys by which a vulnerability is merged: its package and
+    place (:mod:`secagg.naming.bucket`), and the one id that plainly names it.
+    :mod:`secagg.identity` sets them from the other fields, and :func:`replace` resets them.
     """
 
     tool: str
@@ -281,10 +244,17 @@ class Finding:
     component: str | None = None
     identity: str = ""
     line_hash: str | None = None
-    bucket: str = field(default="", init=False, repr=False, compare=False)
-    advisory: str | None = field(default=None, init=False, repr=False, compare=False)
+    bucket: str = ""
+    advisory: str | None = None
 
     @property
     def suppressed(self) -> bool:
         """True if a suppression is in force (SARIF 3.27.23: all accepted)."""
         return bool(self.suppressions) and all(s.status == "accepted" for s in self.suppressions)
+
+
+def replace(value: _S, **changes: Any) -> _S:
+    """Copy ``value`` with ``changes`` to some of its fields; a finding's cached keys are reset."""
+    if isinstance(value, Finding):
+        changes = {"bucket": "", "advisory": None, **changes}
+    return msgspec.structs.replace(value, **changes)

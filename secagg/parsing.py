@@ -22,7 +22,6 @@ from secagg.finding import Finding
 from secagg.jsonpieces import SMALLEST, Cut, cut
 from secagg.jsontext import LARGEST, loads, to_utf8
 from secagg.redact import Redactor
-from secagg.sharing import Stowing
 
 ENTRY_POINTS = "secagg.parsers"
 _LONGEST_LINES = 1 << 20
@@ -138,7 +137,7 @@ class ParsedReport:
 
     tool: str
     tool_version: str | None = None
-    findings: list[Finding] = field(default_factory=Stowing)
+    findings: list[Finding] = field(default_factory=list)
     reported: int = 0
     suppressed: int = 0
     merged: int = 0
@@ -231,8 +230,6 @@ def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
                 report=report.name,
                 hint="this is a bug in the parser: please report it with the shape of the report",
             ) from None
-        if isinstance(parsed.findings, Stowing):
-            parsed.findings.finish()
         return parsed
 
 

@@ -6,23 +6,21 @@ import hashlib
 import hmac
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import fields
 
 from secagg.finding import Finding, Rule
 from secagg.findingtexts import (
-    short_texts_of,
-    short_texts_of_rule,
     texts_of,
     texts_of_rule,
 )
-from secagg.jsonvalue import unescaped
+from secagg.jsonvalue import encode, unescaped
 from secagg.secretshapes import MASK, mask_shapes, shapes_in
 from secagg.secretvalues import KnownValues
-from secagg.stowing import waiting_json
 
 if TYPE_CHECKING:
     from secagg.parsing import ParsedReport
@@ -190,13 +188,9 @@ class _Scrubbing:
             texts: list[str] = []
             encoded = [f.sarif.encoded for f in batch if f.sarif is not None]
             for finding in batch:
-                long = waiting_json(finding)
-                texts += texts_of(finding) if long is None else short_texts_of(finding)
-                encoded += filter(None, (long,))
+                texts += texts_of(finding)
             for rule in new.values():
-                long = waiting_json(rule)
-                texts += texts_of_rule(rule) if long is None else short_texts_of_rule(rule)
-                encoded += filter(None, (long,))
+                texts += texts_of_rule(rule)
             # Joined by what stands in no text, so that nothing is found across two of them.
             whole = "\0".join(texts).encode("utf-8", "surrogatepass")
             whole = b"\0".join((whole, unescaped(b"\0".join(encoded))))
@@ -212,7 +206,7 @@ class _Scrubbing:
     def _finding(self, finding: Finding) -> None:
         origin = finding.sarif
         if origin is not None and self._known.may_be_in(unescaped(origin.encoded)):
-            origin.result = _mapped(origin.result, self._known.mask)
+            origin.encoded = encode(_mapped(origin.result, self._known.mask))
         texts = "\0".join(texts_of(finding))
         if self._known.may_be_in(texts.encode("utf-8", "surrogatepass")):
             self._object(finding)
@@ -245,7 +239,7 @@ class _Scrubbing:
             return items if items != value else value
         if isinstance(value, Mapping):
             return self._scrub_json(value) if value else value
-        if hasattr(value, "__dataclass_fields__"):
+        if isinstance(value, Struct):
             self._object(value)
         return value
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from secagg.finding import (
     SecretSighting,
     Severity,
     Vulnerability,
+    replace,
 )
 from secagg.identity import (
     canonical_alias,
@@ -410,7 +410,7 @@ def test_images_keep_the_port_of_their_registry() -> None:
 def test_every_finding_gets_an_identity() -> None:
     found = [make() for make in ALL.values()]
     bare = [
-        dataclasses.replace(
+        replace(
             finding,
             location=Location(),
             package=None,

@@ -23,7 +23,6 @@ from secagg.hmackey import VARIABLE, load_key
 from secagg.jsonvalue import encode, unescaped
 from secagg.parsing import Gap, ParsedReport, Problem
 from secagg.redact import MASK, Redactor, Secret
-from secagg.stowing import stow
 from tests.canaries import Canary, canaries, survivors
 
 HARMLESS = Path(__file__).parent / "data" / "harmless.txt"
@@ -208,7 +207,7 @@ def test_reports_are_scrubbed_of_values_learned_later(redactor: Redactor) -> Non
             references=(f"https://x.example/?q={value}",),
             suppressions=(Suppression(source="s", justification=value),),
             fingerprints={"f": value},
-            sarif=SarifOrigin(run=run, result={"message": {"text": value}}),
+            sarif=SarifOrigin.of(run, {"message": {"text": value}}),
         )
         for _ in range(2)
     ]
@@ -242,7 +241,7 @@ def test_values_are_found_in_one_finding_of_very_many(redactor: Redactor) -> Non
             title="a title",
             message=f"message {number}",
             rule=Rule(id=f"r{number}", help_text=f"help {number}"),
-            sarif=SarifOrigin(run={}, result={"message": {"text": f"result {number}"}}),
+            sarif=SarifOrigin.of({}, {"message": {"text": f"result {number}"}}),
         )
         for number in range(500)
     ]
@@ -251,7 +250,7 @@ def test_values_are_found_in_one_finding_of_very_many(redactor: Redactor) -> Non
         rule, origin = findings[100 * number + 8].rule, findings[100 * number + 9].sarif
         assert rule is not None and origin is not None
         rule.help_text = f"it is {form} there"
-        origin.result = {"message": {"text": f"it is {form} there"}}
+        origin.encoded = encode({"message": {"text": f"it is {form} there"}})
     redactor.identify(Secret(value))
     redactor.scrub_all(findings)
     whole = repr(findings)
@@ -426,10 +425,9 @@ def test_json_is_masked_as_its_texts_are(before: str, written: str, after: str) 
     redactor.identify(Secret("PlainCanary81Tail4711"))
     masked = redactor.mask(text)
     assert redactor.mask_json({"text": [text]}) == {"text": [masked]}
-    origin = SarifOrigin(run={}, result={"text": text})
+    origin = SarifOrigin.of({}, {"text": text})
     findings = [_finding(text), _finding("nothing")]
     findings[1].sarif = origin
-    stow(findings)
     redactor.scrub_all(findings)
     assert (findings[0].message, origin.result) == (masked, {"text": masked})
 

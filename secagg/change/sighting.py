@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 from secagg.change.keys import Key, Seen, content_keys, line_keys, other_rule_keys
 from secagg.change.model import Diff
 from secagg.change.within import touched
-from secagg.finding import Finding, Kind
+from secagg.finding import Finding, Kind, replace
 from secagg.identity import place_of
 from secagg.merge.groups import Group
 from secagg.merge.secret import still_in_head
@@ -73,7 +74,9 @@ def baseline_sightings(group: Group, diff: Diff | None) -> list[Sighting]:
     places = {place_of(seen.place) for seen in moved}
     own = {("secret", place, value) for place in places for value in found.values}
     found.keys = (found.keys[0] | own, *found.keys[1:])
-    past = replace(found, keys=(_past(group.members), *[frozenset[Key]()] * 3), in_head=False)
+    past = dataclasses.replace(
+        found, keys=(_past(group.members), *[frozenset[Key]()] * 3), in_head=False
+    )
     return [found, past]
 
 

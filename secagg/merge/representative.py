@@ -5,14 +5,20 @@ What is chosen is stated by a :class:`Preference`; the members keep what each of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
 from typing import TypeVar
 
-from secagg.finding import Finding, Kind, Rating, SecretSighting, Severity, Vulnerability
-from secagg.stowing import as_held
+from secagg.finding import (
+    Finding,
+    Kind,
+    Rating,
+    SecretSighting,
+    Severity,
+    Vulnerability,
+    replace,
+)
 
 
 class Prefer(StrEnum):
@@ -41,9 +47,6 @@ class Preference:
 DEFAULT = Preference()
 _NOT_A_VENDOR = frozenset({"nvd", "snyk", "trivy", "epss", "codeql"})
 _T = TypeVar("_T")
-# What waits in a finding goes on to wait in its copy.
-_SLOTS = tuple(as_held(Finding, field.name) for field in fields(Finding) if field.init)
-_VALUES = attrgetter(*_SLOTS)
 _RANK = {severity: severity.rank for severity in Severity}
 
 
@@ -59,7 +62,7 @@ def represent(members: Sequence[Finding], preference: Preference) -> Finding:
     else:
         base = _preferred(members, preference.description)
     changed = _chosen(base, members, preference)
-    return _changed(base, changed) if changed else base
+    return replace(base, **changed) if changed else base
 
 
 def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -> dict[str, object]:
@@ -99,17 +102,6 @@ def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -
         if sighting is not base.secret:
             changed["secret"] = sighting
     return changed
-
-
-def _changed(finding: Finding, changed: Mapping[str, object]) -> Finding:
-    """A copy of ``finding`` with other values in some fields."""
-    new = object.__new__(Finding)
-    new.bucket, new.advisory = "", None
-    for name, value in zip(_SLOTS, _VALUES(finding), strict=True):
-        setattr(new, name, value)
-    for name, value in changed.items():
-        setattr(new, name, value)
-    return new
 
 
 def _preferred(members: Sequence[Finding], order: tuple[str, ...]) -> Finding:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from secagg.allocator import give_back_large_blocks
 from secagg.errors import ReportError
 from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, parse
 from secagg.pipeline.outcome import ToolResult
 from secagg.scanners.base import Status, ToolRun
-from secagg.sharing import share
 
 # An entry that nobody understands may be the worst finding of all.
 _ODD_HINT = "see the notes; if the report is sound, this is a gap in secagg: please report it"
@@ -27,8 +25,6 @@ def understand(
     Nothing is raised for a bad report: its run becomes failed and says why, and what the
     other reports hold is kept. ``optional`` names the tools whose failure is allowed.
     """
-    give_back_large_blocks()
-    pool: dict[object, object] = {}
     results = []
     for run in runs:
         result = ToolResult(run=run, optional=run.tool in optional)
@@ -37,7 +33,6 @@ def understand(
         while run.reports:
             parsed = _parse(run.reports.pop(), run, parsers, context)
             if parsed is not None:
-                share(parsed.findings, pool)
                 result.parsed.append(parsed)
                 run.version = run.version or parsed.tool_version
         odd = sum(len(parsed.problems) for parsed in result.parsed)

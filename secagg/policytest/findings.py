@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import replace
 
-from secagg.finding import Finding, Kind, Location, SecretSighting, Severity, Vulnerability
+from secagg.finding import (
+    Finding,
+    Kind,
+    Location,
+    SecretSighting,
+    Severity,
+    Vulnerability,
+    replace,
+)
 from secagg.identity import identity
 from secagg.merge.groups import Group
 from secagg.policy.facts import BaselineState, Facts

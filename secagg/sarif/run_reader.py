@@ -130,7 +130,7 @@ class RunReader:
         if places and _is_absolute_place(locations[0]):
             result, encoded = self.uris.relative(result), None
         if encoded is None:
-            origin = SarifOrigin(run=self.frame, result=result)
+            origin = SarifOrigin.of(self.frame, result)
         else:
             origin = SarifOrigin(run=self.frame, encoded=encoded)
         finding = Finding(

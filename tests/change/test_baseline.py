@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from secagg.change.baseline import Comparison, compare
 from secagg.change.model import Diff, FileChange, Hunk, Status
-from secagg.finding import Finding, Location, SarifOrigin, Severity
+from secagg.finding import Finding, Location, SarifOrigin, Severity, replace
 from secagg.merge import merge
 from secagg.policy.facts import BaselineState
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
@@ -112,7 +112,7 @@ def test_renames_are_followed(finding: Finding) -> None:
     # A new file of the old name with the same in it is a copy.
     diff = _renamed("a/old.txt", "b/new.txt")
     old = FileChange(path="a/old.txt", status=Status.ADDED, whole=True)
-    diff = replace(diff, files={**diff.files, "a/old.txt": old})
+    diff = dataclasses.replace(diff, files={**diff.files, "a/old.txt": old})
     found = _compare([before], [before, now], diff)
     assert (found.count(NEW), found.count(UNCHANGED)) == (1, 1)
 
@@ -247,8 +247,8 @@ def test_lines_and_tools_are_no_update() -> None:
 
 
 def test_what_was_absent_in_the_baseline_is_not_in_it() -> None:
-    gone = code(line_hash="a:1", sarif=SarifOrigin(run={}, result={"baselineState": "absent"}))
-    passed = code(line_hash="a:1", sarif=SarifOrigin(run={}, result={"kind": "pass"}))
+    gone = code(line_hash="a:1", sarif=SarifOrigin.of({}, {"baselineState": "absent"}))
+    passed = code(line_hash="a:1", sarif=SarifOrigin.of({}, {"kind": "pass"}))
     for before in (gone, passed):
         found = _compare([before], [code(line_hash="a:1")], None)
         assert found.count(NEW) == 1 and found.absent == ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from secagg.change.baseline import compare
 from secagg.change.facts import facts_of
 from secagg.change.model import Diff, FileChange, Status
 from secagg.change.owners import load_owners
+from secagg.finding import replace
 from secagg.intel import Intel
 from secagg.merge import merge
 from secagg.policy.facts import NO_FACTS, BaselineState

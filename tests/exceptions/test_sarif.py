@@ -53,7 +53,7 @@ def test_ceiling_for_all_refuses_suppressions_but_not_what_is_no_problem() -> No
     (refused,) = strict.covering(row(suppressed()))
     assert refused.standing(TODAY) is Standing.REFUSED
     passed = suppressed()
-    passed.sarif = SarifOrigin(run={}, result={"kind": "pass"})
+    passed.sarif = SarifOrigin.of({}, {"kind": "pass"})
     (kept,) = strict.covering(row(passed))
     assert kept.standing(TODAY) is Standing.IN_FORCE
 

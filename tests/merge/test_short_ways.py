@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secagg.finding import Finding, Location, Vulnerability
+from secagg.finding import Finding, Location, Vulnerability, replace
 from secagg.identity import canonical_alias, mark_findings
 from secagg.merge import code, merge, plain, secret
 from secagg.merge.spot import Spot

@@ -18,7 +18,7 @@ COMPLETE = ToolOutcome(tool="trivy", component=".", status="complete")
 
 def vulnerable(**known: Any) -> Finding:
     """lodash with a known vulnerability; ``known`` changes finding or vulnerability."""
-    own = {k: known.pop(k) for k in list(known) if k in Vulnerability.__dataclass_fields__}
+    own = {k: known.pop(k) for k in list(known) if k in Vulnerability.__struct_fields__}
     fields: dict[str, Any] = {
         "tool": "trivy",
         "kind": Kind.VULNERABILITY,

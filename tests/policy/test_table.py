@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from secagg.finding import (
     SecretSighting,
     Severity,
     Vulnerability,
+    replace,
 )
 from secagg.merge.groups import Group, MergedSet
 from secagg.policy import (
