@@ -21,7 +21,7 @@ from secagg.exceptions.index import AllExceptions
 from secagg.exceptions.load import load_exceptions
 from secagg.identity import mark_findings
 from secagg.merge import MergedSet, merge
-from secagg.parsing import ParseContext, RawReport, installed_parsers, parse
+from secagg.parsing import ParseContext, RawReport, installed_parsers, learn, parse
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.policy import judge
@@ -48,16 +48,18 @@ class Pass:
         """Raw reports to findings."""
         parsers = installed_parsers()
         context = ParseContext(redactor=self.redactor)
-        for name, data in self.inputs.items():
-            report = RawReport(name=name, data=data)
+        reports = [RawReport(name=name, data=data) for name, data in self.inputs.items()]
+        for report in reports:
+            learn(report, parsers, context)
+        self.redactor.learned_all()
+        for report in reports:
             parsed = parse(report, parsers, context)
-            run = ToolRun(tool=parsed.tool, status=Status.COMPLETE, mode=name)
+            run = ToolRun(tool=parsed.tool, status=Status.COMPLETE, mode=report.name)
             self.results.append(ToolResult(run=run, parsed=[parsed]))
 
     def normalize(self) -> None:
-        """Scrub, and give every finding its identity."""
+        """Give every finding its identity."""
         reports = [parsed for result in self.results for parsed in result.parsed]
-        self.redactor.scrub_reports(reports)
         mark_findings([f for parsed in reports for f in parsed.findings], None)
 
     def merge(self) -> None:

@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from secagg.errors import ReportError, UsageError
 from secagg.finding import Finding
-from secagg.jsonpieces import SMALLEST, Cut, cut
+from secagg.jsonentries import NotStrict, split
 from secagg.jsontext import LARGEST, loads, to_utf8
 from secagg.redact import Redactor
 
 ENTRY_POINTS = "secagg.parsers"
 _LONGEST_LINES = 1 << 20
+# Smaller reports are decoded in one go.
+_SMALLEST = 1 << 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,25 +67,19 @@ class RawReport:
         self.tool = tool
         self.component = component
         self.finished = finished
-        self._data: bytes | Cut = data
-
-    @property
-    def data(self) -> bytes:
-        """The bytes. Of a large report they are put together anew each time, once it is decoded."""
-        held = self._data
-        return held if isinstance(held, bytes) else held.text
+        self.data = data
 
     @property
     def blank(self) -> bool:
         """True if there is nothing but white space."""
-        return isinstance(self._data, bytes) and not self._data.strip()
+        return not self.data or self.data.isspace()
 
     @property
     def document(self) -> Any:
         """The report as one JSON value, decoded once however many ask.
 
-        The long list of a large report is decoded piece by piece as it is iterated over
-        (:class:`secagg.jsonpieces.Pieces`; ``is_list`` is true for it and for a list).
+        The lists of a large report are decoded entry by entry as they are iterated over
+        (:class:`secagg.jsonentries.Entries`; ``is_list`` is true for them and for a list).
         Raises :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
         """
         decoded = self._decoded
@@ -107,20 +103,22 @@ class RawReport:
     def _decoded(self) -> Any:
         try:
             data = self.data
-            if SMALLEST <= len(data) <= LARGEST:
-                text = to_utf8(data, report=self.name)
-                cut_up = cut(text)
-                if cut_up is not None:
-                    if text is data:
-                        self._data = cut_up
-                    return cut_up.document
-                first_lines = _json_lines(data)
-                if first_lines is not None:
-                    return loads(first_lines, report=self.name)
+            if _SMALLEST <= len(data) <= LARGEST:
+                try:
+                    return split(to_utf8(data, report=self.name), self._refuse)
+                except NotStrict:
+                    first_lines = _json_lines(data)
+                    if first_lines is not None:
+                        return loads(first_lines, report=self.name)
             return loads(data, report=self.name)
         except ReportError as error:
             # Its traceback leads to the report, and the collector may be off: they would stay.
             return error.with_traceback(None)
+
+    def _refuse(self) -> NoReturn:
+        """Raise the error of an entry that is not strict JSON."""
+        loads(self.data, report=self.name)
+        raise ReportError("an entry is not valid JSON", report=self.name)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,6 +154,9 @@ class ParsedReport:
 class Parser(Protocol):
     """Understands the reports of one tool.
 
+    A parser whose reports hold secrets also has ``learn(report, context)``
+    (:class:`LearningParser`), which is called for all reports before the first is parsed.
+
     ``confidence`` looks at a report's shape (its ``document``, or its first bytes where it
     is not one JSON value) and answers 0 (not mine) to 100 (surely mine); it must be cheap
     and must not raise. ``parse`` raises :class:`secagg.errors.ReportError` when the report
@@ -167,6 +168,17 @@ class Parser(Protocol):
     def confidence(self, report: RawReport) -> int: ...
 
     def parse(self, report: RawReport, context: ParseContext) -> ParsedReport: ...
+
+
+@runtime_checkable
+class LearningParser(Parser, Protocol):
+    """A parser that tells the secrets of a report before any text is masked.
+
+    ``learn`` gives every secret value that the report holds to the context's redactor. What it
+    raises is ignored: ``parse`` says what is wrong with the report.
+    """
+
+    def learn(self, report: RawReport, context: ParseContext) -> None: ...
 
 
 def installed_parsers() -> dict[str, Parser]:
@@ -209,8 +221,19 @@ def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
     )
 
 
+def learn(report: RawReport, parsers: Mapping[str, Parser], context: ParseContext) -> None:
+    """Let the redactor know all secrets that ``report`` holds; to be called before :func:`parse`.
+
+    Nothing is raised for a bad report: parsing it will tell.
+    """
+    with _without_collecting(), suppress(Exception):
+        parser = choose(report, parsers)
+        if isinstance(parser, LearningParser):
+            parser.learn(report, context)
+
+
 def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContext) -> ParsedReport:
-    """Choose the parser for ``report`` and let it work.
+    """Choose the parser for ``report`` and let it work. All secrets must be known (:func:`learn`).
 
     Raises :class:`UsageError` as :func:`choose` does, and :class:`ReportError` for everything
     that keeps the report from being understood, a bug in a parser included: no report may take

@@ -8,21 +8,30 @@ A shape masks its group ``secret`` where it has one, else all of the match.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
-
-import ahocorasick_rs
+from typing import NamedTuple
 
 MASK = "[redacted]"
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A pattern, and the literals of which a text must hold one for it to be tried."""
+class Shape(NamedTuple):
+    """A regular expression, and the literals of which a text must hold one for it to be tried."""
 
     name: str
     literals: tuple[str, ...]
-    pattern: re.Pattern[str]
+    expression: str
+    flags: int = 0
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Compile the expression when it is first needed."""
+        return _compiled(self.expression, self.flags)
+
+
+@cache
+def _compiled(expression: str, flags: int) -> re.Pattern[str]:
+    return re.compile(expression, flags)
 
 
 _PEM = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
@@ -71,16 +80,12 @@ _WORDS = tuple(
 )
 
 
-def _shape(name: str, literals: tuple[str, ...], pattern: str, flags: int = 0) -> Shape:
-    return Shape(name, literals, re.compile(pattern, flags))
-
-
 def _token(name: str, prefix: str, pattern: str) -> Shape:
-    return _shape(name, (prefix,), rf"(?<![A-Za-z0-9_]){pattern}")
+    return Shape(name, (prefix,), rf"(?<![A-Za-z0-9_]){pattern}")
 
 
 SHAPES: tuple[Shape, ...] = (
-    _shape(
+    Shape(
         "private-key",
         ("-----BEGIN", "-----END"),
         # A whole key; the rest of one that was cut off; the rest of one that began before.
@@ -99,15 +104,15 @@ SHAPES: tuple[Shape, ...] = (
         _token("gitlab-token", prefix, rf"{prefix}[A-Za-z0-9_.-]{{16,}}")
         for prefix in ("glpat-", "gldt-", "glrt-", "glptt-", "glsoat-", "glcbt-", "glft-")
     ),
-    _shape("slack-token", ("xox", "xapp-"), r"(?<![A-Za-z0-9])(?:xox[abeoprs]|xapp)-[\w-]{10,}"),
-    _shape(
+    Shape("slack-token", ("xox", "xapp-"), r"(?<![A-Za-z0-9])(?:xox[abeoprs]|xapp)-[\w-]{10,}"),
+    Shape(
         "webhook",
         ("hooks.slack.com", "discord", "webhook.office.com", "hooks.zapier.com"),
         r"(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
         r"|[\w.-]+\.webhook\.office\.com/webhookb2|hooks\.zapier\.com/hooks/catch)"
         r"/(?P<secret>[\w/@-]{10,})",
     ),
-    _shape(
+    Shape(
         "payment-token",
         ("k_live_", "k_test_", "whsec_", "access_token$", "EAAA"),
         r"(?<![A-Za-z0-9])(?:[psr]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{24,}"
@@ -116,7 +121,7 @@ SHAPES: tuple[Shape, ...] = (
     _token("google-key", "AIza", r"AIza[0-9A-Za-z_-]{35}"),
     _token("google-oauth", "ya29.", r"ya29\.[0-9A-Za-z_-]{20,}"),
     _token("google-secret", "GOCSPX-", r"GOCSPX-[0-9A-Za-z_-]{20,}"),
-    _shape(
+    Shape(
         "ai-key",
         ("sk-",),
         r"(?<![A-Za-z0-9_-])sk-(?:(?:ant|proj|svcacct|admin|or)-[\w-]{20,}|[A-Za-z0-9]{32,})",
@@ -130,24 +135,24 @@ SHAPES: tuple[Shape, ...] = (
     _token("rubygems", "rubygems_", r"rubygems_[0-9a-f]{48}"),
     _token("docker-pat", "dckr_", r"dckr_(?:pat|oat)_[\w-]{20,}"),
     _token("digitalocean", "_v1_", r"do[opr]_v1_[0-9a-f]{64}"),
-    _shape("shopify", ("shp",), r"(?<![A-Za-z0-9])shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
-    _shape("vault", ("hvs.", "hvb.", "hvr."), r"(?<![A-Za-z0-9])hv[sbr]\.[\w-]{24,}"),
-    _shape("grafana", ("glc_", "glsa_"), r"(?<![A-Za-z0-9])gl(?:c|sa)_[A-Za-z0-9_+/=]{30,}"),
+    Shape("shopify", ("shp",), r"(?<![A-Za-z0-9])shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
+    Shape("vault", ("hvs.", "hvb.", "hvr."), r"(?<![A-Za-z0-9])hv[sbr]\.[\w-]{24,}"),
+    Shape("grafana", ("glc_", "glsa_"), r"(?<![A-Za-z0-9])gl(?:c|sa)_[A-Za-z0-9_+/=]{30,}"),
     _token("age-key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
     _token("atlassian", "ATATT3", r"ATATT3[\w=-]{60,}"),
     _token("databricks", "dapi", r"dapi[0-9a-f]{32}"),
     _token("linear", "lin_api_", r"lin_api_[A-Za-z0-9]{32,}"),
     _token("new-relic", "NRAK-", r"NRAK-[A-Z0-9]{27}"),
     _token("postman", "PMAK-", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
-    _shape("sentry", ("sntry",), r"(?<![A-Za-z0-9])sntry[su]_[A-Za-z0-9_=+/-]{40,}"),
+    Shape("sentry", ("sntry",), r"(?<![A-Za-z0-9])sntry[su]_[A-Za-z0-9_=+/-]{40,}"),
     _token("tailscale", "tskey-", r"tskey-[a-z]+-[A-Za-z0-9-]{16,}"),
-    _shape("telegram", (":AA",), r"(?<!\d)\d{8,10}:AA[\w-]{33}"),
-    _shape(
+    Shape("telegram", (":AA",), r"(?<!\d)\d{8,10}:AA[\w-]{33}"),
+    Shape(
         "json-web-token",
         ("eyJ",),
         r"(?<![A-Za-z0-9_-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}(?:\.[\w-]*)?",
     ),
-    _shape(
+    Shape(
         "url-credentials",
         ("://", r":\/\/", "%3A%2F%2F"),
         r"(?:://|:\\/\\/|%3A%2F%2F)(?P<secret>"
@@ -157,7 +162,7 @@ SHAPES: tuple[Shape, ...] = (
         r"(?!\d{1,5}/)[^\s?#\"'<>`\\]{1,1024}?|[A-Za-z0-9_-]{16,256}))"
         r"(?:@|%40)(?![^\s/?#\"'<>`@\\]{0,1024}@)",
     ),
-    _shape(
+    Shape(
         "authorization",
         ("uthorization", "UTHORIZATION", "earer ", "BEARER "),
         r"(?i:authorization)(?:\\{0,3}[\"'])?\s{0,4}[:=]\s{0,4}"
@@ -165,93 +170,74 @@ SHAPES: tuple[Shape, ...] = (
         r"(?P<secret>(?!\$|<|\{|\[redacted\])[^\s\"'<>`\\,;]{8,})"
         r"|(?i:bearer)\s+(?P<secret2>(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{16,})",
     ),
-    _shape(
+    Shape(
         "quoted-assignment",
         _WORDS,
         rf"(?i:{_NAME})(?:{_QUOTE})?\]?{_ASSIGN}(?:[bruf]{{0,2}})(?P<q>{_QUOTE})"
         rf"(?P<secret>(?i:{_REFERENCE})(?:(?!(?P=q))[^\n]){{4,400}}?)(?P=q)",
     ),
-    _shape(
+    Shape(
         "environment-assignment",
         _WORDS,
         # NAME=value, as in .env files, Dockerfiles and shells
         rf"(?<!PUBLIC)(?<!PUBLIC_)(?:{_WORD.upper()}){_SUFFIX.upper()}"
         rf"=(?P<secret>(?i:{_REFERENCE})[^\s\"'`;,&|<>()\\\[\]]{{4,400}})(?![(\[])",
     ),
-    _shape(
+    Shape(
         "json-assignment",
         _WORDS,
         # NAME={"a": "value"}: a service account's key in one variable
         rf"(?:{_WORD.upper()})[A-Z0-9_]{{0,20}}=(?P<secret>\{{\\{{0,3}}\"[^\n]{{4,4000}}\}})",
     ),
-    _shape(
+    Shape(
         "line-assignment",
         _WORDS,
         # a whole line "name: value" or "name = value" of a configuration file
         rf"(?m:^)[ \t>*\-]{{0,40}}[\w.\-]{{0,60}}(?i:{_NAME})[\"']?[ \t]*[:=][ \t]*"
         rf"(?P<secret>(?i:{_REFERENCE})[^\s\"'`,;(){{}}\[\]]{{4,400}})[ \t]*(?:#[^\n]*)?\r?(?m:$)",
     ),
-    _shape(
+    Shape(
         "assignment",
         _WORDS,
         rf"(?i:{_NAME})(?:{_QUOTE})?{_ASSIGN}"
         rf"(?P<secret>(?i:{_REFERENCE})(?=[^\s\"'`;,&]*\d)(?=[^\s\"'`;,&]*[A-Za-z])"
         r"(?>[^\s\"'`;,&|<>()\[\]{}\\]{8,400}))(?![(\[])",
     ),
-    _shape(
+    Shape(
         "connection-string",
         ("assword=", "PASSWORD=", "wd=", "PWD=", "ccountKey=", "ccessKey=", "sig="),
         r"(?i:(?<![a-z0-9])(?:password|pwd|accountkey|sharedaccesskey|sig))="
         r"(?P<secret>(?!\$|<|\{|\[redacted\])[^;\s\"'&]{4,400})(?=[;\"'&])",
     ),
-    _shape(
+    Shape(
         "option",
         ("--pass", "--token", "--secret", "--api", "--user", "-u ", "--key", "--auth"),
         r"(?<![\w-])(?:--(?:pass(?:word|wd|phrase)?|token|secret|api[-_]?(?:key|token)|auth[-_]token)"
         r"[= ]\s{0,4}[\"']?(?P<secret>(?![-$<{]|\[redacted\])[^\s\"'`]{6,400})"
         r"|(?:-u|--user)[= ]\s{0,4}[\"']?[^\s:\"']{1,100}:(?P<secret2>(?![$<{])[^\s\"'`]{4,400}))",
     ),
-    _shape(
+    Shape(
         "element",
         ("</",),
         rf"<(?P<tag>[\w.:-]{{0,60}}(?i:{_WORD}))>(?P<secret>(?i:{_REFERENCE})[^<\s]{{4,400}})</(?P=tag)>",
     ),
 )
 
-_URL_CREDENTIALS = next(
-    number for number, shape in enumerate(SHAPES) if shape.name == "url-credentials"
+# Shapes of an assignment: their literals are words of prose, which count only where an assignment
+# follows the word.
+ASSIGNMENTS = frozenset(
+    {
+        "quoted-assignment",
+        "environment-assignment",
+        "json-assignment",
+        "line-assignment",
+        "assignment",
+    }
 )
 
 
-@cache
-def _literals() -> tuple[ahocorasick_rs.BytesAhoCorasick, list[list[int]]]:
-    by_literal: dict[str, list[int]] = {}
-    for number, shape in enumerate(SHAPES):
-        for literal in shape.literals:
-            by_literal.setdefault(literal, []).append(number)
-    automaton = ahocorasick_rs.BytesAhoCorasick(
-        [literal.encode() for literal in by_literal],
-        # The fastest to search with, and small for so few literals.
-        implementation=ahocorasick_rs.Implementation.DFA,
-    )
-    return automaton, list(by_literal.values())
-
-
-def shapes_in(data: bytes) -> list[int]:
-    """The numbers of the shapes that UTF-8 ``data`` may hold, in their order."""
-    automaton, shapes = _literals()
-    found = automaton.find_matches_as_indexes(data, overlapping=True)
-    if not found:
-        return []
-    numbers = {number for literal in {match[0] for match in found} for number in shapes[literal]}
-    if b"@" not in data and b"%40" not in data:
-        # Most addresses carry no credentials: their slow pattern is not tried for nothing.
-        numbers.discard(_URL_CREDENTIALS)
-    return sorted(numbers)
-
-
-def mask_shapes(text: str, numbers: list[int]) -> str:
-    """``text`` with every match of the shapes ``numbers`` masked."""
+def mask_shapes(text: str, numbers: Iterable[int]) -> str:
+    """Mask every match of the shapes ``numbers`` in ``text``."""
     for number in numbers:
         text = SHAPES[number].pattern.sub(_masked, text)
     return text

@@ -18,10 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.errors import ConfigError
-from secagg.finding import Finding, Kind, Location, Rule, SarifOrigin, Severity, Suppression
+from secagg.finding import Finding, Kind, Severity
 from secagg.hmackey import VARIABLE, load_key
 from secagg.jsonvalue import encode, unescaped
-from secagg.parsing import Gap, ParsedReport, Problem
 from secagg.redact import MASK, Redactor, Secret
 from tests.canaries import Canary, canaries, survivors
 
@@ -190,86 +189,6 @@ def test_json_is_masked_in_keys_and_depth(redactor: Redactor) -> None:
     assert "s3cr3t" not in json.dumps(masked)
 
 
-def test_reports_are_scrubbed_of_values_learned_later(redactor: Redactor) -> None:
-    value = "correct-horse-battery-staple"
-    run = {"tool": {"driver": {"name": value}}}
-    rule = Rule(id="r", full_description=f"as in {value}")
-    findings = [
-        Finding(
-            tool="t",
-            kind=Kind.CODE,
-            rule_id="r",
-            severity=Severity.LOW,
-            title=f"found {value}",
-            message=f"see {value}",
-            location=Location(uri=f"src/{value}.py", logical=value),
-            rule=rule,
-            references=(f"https://x.example/?q={value}",),
-            suppressions=(Suppression(source="s", justification=value),),
-            fingerprints={"f": value},
-            sarif=SarifOrigin.of(run, {"message": {"text": value}}),
-        )
-        for _ in range(2)
-    ]
-    report = ParsedReport(
-        tool="t",
-        findings=findings,
-        problems=[Problem(message=value, where=value)],
-        gaps=[Gap(message=value)],
-        runs=[run],
-    )
-    redactor.identify(Secret(value))
-    redactor.scrub_reports([report])
-    assert value not in repr(report)
-    assert value not in repr([f.sarif and (f.sarif.run, f.sarif.result) for f in findings])
-    assert findings[0].sarif is not None and findings[1].sarif is not None
-    assert findings[0].sarif.run is findings[1].sarif.run is report.runs[0]
-    assert findings[0].rule is findings[1].rule
-
-
-def test_values_are_found_in_one_finding_of_very_many(redactor: Redactor) -> None:
-    """Findings are looked through many at a time; a hit in one leaves the others as they are."""
-    value = "kZ8f-Qm21-vX90-Tt47"
-    encoded = base64.b64encode(b"x=" + value.encode()).decode()
-    forms = [value, encoded, f"{value[:7]}\n  {value[7:]}", f"{encoded[:20]}\n{encoded[20:]}"]
-    findings = [
-        Finding(
-            tool="t",
-            kind=Kind.CODE,
-            rule_id="r",
-            severity=Severity.LOW,
-            title="a title",
-            message=f"message {number}",
-            rule=Rule(id=f"r{number}", help_text=f"help {number}"),
-            sarif=SarifOrigin.of({}, {"message": {"text": f"result {number}"}}),
-        )
-        for number in range(500)
-    ]
-    for number, form in enumerate(forms):
-        findings[100 * number + 7].message = f"it is {form} there"
-        rule, origin = findings[100 * number + 8].rule, findings[100 * number + 9].sarif
-        assert rule is not None and origin is not None
-        rule.help_text = f"it is {form} there"
-        origin.encoded = encode({"message": {"text": f"it is {form} there"}})
-    redactor.identify(Secret(value))
-    redactor.scrub_all(findings)
-    whole = repr(findings)
-    for form in forms:
-        assert form not in whole and repr(form)[1:-1] not in whole
-    assert whole.count(MASK) == 3 * len(forms)
-    assert findings[0].message == "message 0"
-    assert findings[8].message == "message 8"
-
-
-def test_one_finding_is_scrubbed(redactor: Redactor) -> None:
-    finding = Finding(
-        tool="t", kind=Kind.CODE, rule_id="r", severity=Severity.LOW, title="s3cr3t-value is here"
-    )
-    redactor.identify(Secret("s3cr3t-value"))
-    redactor.scrub(finding)
-    assert finding.title == f"{MASK} is here"
-
-
 @settings(deadline=None)
 @given(
     st.lists(st.text(min_size=12, max_size=60), min_size=1, max_size=8),
@@ -425,11 +344,9 @@ def test_json_is_masked_as_its_texts_are(before: str, written: str, after: str) 
     redactor.identify(Secret("PlainCanary81Tail4711"))
     masked = redactor.mask(text)
     assert redactor.mask_json({"text": [text]}) == {"text": [masked]}
-    origin = SarifOrigin.of({}, {"text": text})
-    findings = [_finding(text), _finding("nothing")]
-    findings[1].sarif = origin
-    redactor.scrub_all(findings)
-    assert (findings[0].message, origin.result) == (masked, {"text": masked})
+    entry = {"number": 1, "text": text, "other": ["nothing"]}
+    expected = {**entry, "text": masked}
+    assert redactor.mask_entry(entry, encode(entry)) == (expected, encode(expected))
 
 
 @given(st.lists(st.text(), max_size=3))

@@ -38,3 +38,9 @@ class CodeqlParser:
         from secagg.sarif import read_report
 
         return read_report(document, report_name=report.name, context=context, tool=self.tool)
+
+    def learn(self, report: RawReport, context: ParseContext) -> None:
+        """Let the redactor know the credentials that results quote."""
+        from secagg.sarif import learn_report
+
+        learn_report(report, context=context, tool=self.tool)

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from secagg.finding import Finding
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import encoded, is_list
 from secagg.parsing import ParsedReport, Problem
+from secagg.redact import Redactor
 
 Entry = Mapping[str, Any]
 
@@ -161,19 +162,27 @@ def odd(out: ParsedReport, where: str, why: object) -> None:
     out.problems.append(Problem(message=str(why), where=where))
 
 
-def objects(out: ParsedReport, entry: Entry, key: str, where: str) -> Iterator[tuple[str, Entry]]:
-    """The objects of a list, each with its place; anything else in it is counted as odd."""
+def objects(
+    out: ParsedReport, entry: Entry, key: str, where: str, redactor: Redactor | None = None
+) -> Iterator[tuple[str, Entry]]:
+    """Yield the objects of a list, each with its place; anything else in it is counted as odd.
+
+    With a ``redactor`` every text in them is masked.
+    """
     place = f"{where}{key}"
     try:
         items = listed(entry, key)
     except OddEntry as why:
         odd(out, place, why)
         return
-    for index, item in enumerate(items):
-        if type(item) is dict:
+    pairs = ((item, b"") for item in items) if redactor is None else encoded(items)
+    for index, (item, data) in enumerate(pairs):
+        if type(item) is not dict:
+            odd(out, f"{place}[{index}]", f"the entry is {kind_of(item)}, not an object")
+        elif redactor is None:
             yield f"{place}[{index}]", item
         else:
-            odd(out, f"{place}[{index}]", f"the entry is {kind_of(item)}, not an object")
+            yield f"{place}[{index}]", redactor.mask_entry(item, data)[0]
 
 
 def take(

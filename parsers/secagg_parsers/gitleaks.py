@@ -11,15 +11,34 @@ from typing import Any
 
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg.secretidentity import identify
 from secagg_parsers.fields import Entry, any_text, as_object, needed, position, take, text
-from secagg_parsers.masking import REVOKE, Masker
+from secagg_parsers.masking import REVOKE
 from secagg_parsers.places import Lines, Places
 from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 
-_VALUES = ("Secret", "offender")
+# What is not the secret itself, the code around it, or about a person.
+_KEPT = (
+    "RuleID",
+    "Description",
+    "File",
+    "Commit",
+    "Tags",
+    "Fingerprint",
+    "Link",
+    "StartLine",
+    "EndLine",
+    "StartColumn",
+    "EndColumn",
+    "rule",
+    "reason",
+    "file",
+    "commit",
+    "lineNumber",
+    "tags",
+)
 
 
 class GitleaksParser:
@@ -60,35 +79,47 @@ class GitleaksParser:
                 report=report.name,
                 hint="write it with gitleaks --report-format json",
             )
-        values = [_learn(item, context) for item in document]
-        reader = _Reader(report, context)
-        take(parsed, zip(document, values, strict=True), reader.finding, "leaks")
+        take(parsed, document, _Reader(report, context).finding, "leaks")
         return parsed
 
+    def learn(self, report: RawReport, context: ParseContext) -> None:
+        """Let the redactor know the value of every leak."""
+        document = report.document
+        if is_sarif(document):
+            from secagg.sarif import learn_report
 
-def _learn(item: Any, context: ParseContext) -> str | None:
-    """The id of a leak's value: every value is known before any text is masked."""
-    if isinstance(item, dict):
-        for name in _VALUES:
-            value = item.get(name)
-            if isinstance(value, str) and value:
-                return identify(context.redactor, value)
-    return None
+            learn_report(report, context=context, tool=self.tool)
+            return
+        if isinstance(document, dict):
+            document = document.get("findings")
+        for item in document:
+            if isinstance(item, dict):
+                identify(context.redactor, _value(item))
+
+
+def _value(entry: Entry) -> str | None:
+    """The secret of a leak."""
+    return any_text(entry, "Secret") or any_text(entry, "offender")
 
 
 class _Reader:
     def __init__(self, report: RawReport, context: ParseContext) -> None:
-        self._mask = Masker(context.redactor)
-        self._places = Places(context.root, report.component, context.redactor.mask)
+        self._redactor = context.redactor
+        self._places = Places(context.root, report.component)
         self._lines = Lines(context.root)
         self._rules: dict[tuple[str, str | None, Any], Rule] = {}
 
-    def finding(self, item: tuple[Any, str | None]) -> Finding:
+    def finding(self, item: Any) -> Finding:
         """One leak. Raises OddEntry."""
-        entry = as_object(item[0])
-        return self._of_7(entry, item[1]) if "offender" in entry else self._of_8(entry, item[1])
+        leak = as_object(item)
+        value = _value(leak)
+        entry = self._redactor.mask_json({key: leak[key] for key in _KEPT if key in leak})
+        value_id = identify(self._redactor, value)
+        if "offender" in leak:
+            return self._of_7(entry, value_id)
+        return self._of_8(entry, value, value_id)
 
-    def _of_8(self, entry: Entry, value_id: str | None) -> Finding:
+    def _of_8(self, entry: Entry, value: str | None, value_id: str | None) -> Finding:
         said = any_text(entry, "Description")
         rule_id = text(entry, "RuleID") or said or needed(entry, "RuleID")
         commit, file = text(entry, "Commit"), text(entry, "File")
@@ -98,7 +129,7 @@ class _Reader:
             end_line=position(entry, "EndLine"),
             commit=commit,
         )
-        self._columns(place, entry, any_text(entry, "Secret"))
+        self._columns(place, entry, value)
         finding = self._finding(self._rule(rule_id, said, entry.get("Tags")), place, value_id)
         fingerprint = any_text(entry, "Fingerprint")
         if fingerprint is not None:
@@ -107,7 +138,7 @@ class _Reader:
             if fingerprint == f"{parts[0]}{file}:{parts[1]}":
                 known = f"{parts[0]}{place.uri}:{finding.rule_id}:{place.start_line}"
             else:
-                known = self._mask[fingerprint]
+                known = fingerprint
             finding.fingerprints = {"gitleaks": known}
         link = any_text(entry, "Link")
         if link is not None:
@@ -120,8 +151,8 @@ class _Reader:
             site, commit, rest = link.partition(place.commit)
             end = f"#L{place.start_line}"
             if commit and rest in (f"/{file}{end}", f"/{file}{end}-L{place.end_line}"):
-                return f"{self._mask[site]}{commit}/{place.uri}{rest[len(file) + 1 :]}"
-        return self._mask[link]
+                return f"{site}{commit}/{place.uri}{rest[len(file) + 1 :]}"
+        return link
 
     def _of_7(self, entry: Entry, value_id: str | None) -> Finding:
         place = Location(
@@ -163,12 +194,11 @@ class _Reader:
             words = ",".join(tag for tag in tags if isinstance(tag, str))
         rule = self._rules.get((rule_id, said, words))
         if rule is None:
-            mask = self._mask
-            own = tuple(mask[tag] for word in words.split(",") if (tag := word.strip()))
+            own = tuple(tag for word in words.split(",") if (tag := word.strip()))
             rule = self._rules[rule_id, said, words] = Rule(
-                id=mask[rule_id],
-                name=_in_words(mask[rule_id]),
-                short_description=mask.optional(said) or _in_words(mask[rule_id]),
+                id=rule_id,
+                name=_in_words(rule_id),
+                short_description=said or _in_words(rule_id),
                 tags=tuple(dict.fromkeys(("security", "secret", *own))),
             )
         return rule

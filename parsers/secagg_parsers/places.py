@@ -8,6 +8,7 @@ import re
 import stat
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -36,7 +37,7 @@ class Places(dict[str, str]):
         self._root = root
         self._mask = mask
         self._base = "" if base in (None, "", ".") else f"{str(base).strip('/')}/"
-        self._prefixes = tuple(_prefixes(root)) if root is not None else ()
+        self._prefixes = _prefixes(root) if root is not None else ()
 
     def __missing__(self, path: str) -> str:
         place = self._place(path)
@@ -133,11 +134,12 @@ class Lines:
             return []
 
 
-def _prefixes(root: Path) -> list[str]:
+@lru_cache(maxsize=64)
+def _prefixes(root: Path) -> tuple[str, ...]:
     known = [root.as_posix().rstrip("/") + "/"]
     with contextlib.suppress(OSError, RuntimeError):
         known.append(root.resolve().as_posix().rstrip("/") + "/")
-    return list(dict.fromkeys(known))
+    return tuple(dict.fromkeys(known))
 
 
 def _tidy(path: str) -> str:

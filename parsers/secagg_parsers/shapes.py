@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from secagg.errors import ReportError
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import is_list
 from secagg.jsontext import to_utf8
 from secagg.parsing import RawReport
 

@@ -1,4 +1,4 @@
-"""From parsed reports to an outcome: place, fingerprint, scrub, merge, judge."""
+"""From parsed reports to an outcome: place, fingerprint, merge, judge."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ def assemble(
     line hashes can be computed.
     """
     findings = [f for result in results for parsed in result.parsed for f in parsed.findings]
-    redactor.scrub_reports(parsed for result in results for parsed in result.parsed)
     innermost = component_of(components)
     for finding in findings:
         finding.component = innermost(finding.location.uri)

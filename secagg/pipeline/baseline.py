@@ -10,7 +10,7 @@ from secagg.errors import UsageError
 from secagg.hmackey import load_key
 from secagg.identity import mark_findings
 from secagg.merge import Group, Overrule, merge
-from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, parse
+from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, learn, parse
 from secagg.redact import Redactor
 
 
@@ -34,19 +34,19 @@ def read_baseline(
     missing, old problems would be called new.
     """
     parsers = installed_parsers()
-    redactor = Redactor(load_key())
-    context = ParseContext(redactor=redactor, root=root)
-    parsed = []
-    for name, data in reports:
-        report = RawReport(name=name, data=data)
+    context = ParseContext(redactor=Redactor(load_key()), root=root)
+    raw = [RawReport(name=name, data=data) for name, data in reports]
+    for report in raw:
         report.tool = choose(report, parsers).tool
+        learn(report, parsers, context)
+    parsed = []
+    for report in raw:
         parsed.append(parse(report, parsers, context))
         if parsed[-1].problems or not parsed[-1].balances:
             raise UsageError(
-                f"{name}: not every entry of the baseline could be understood",
+                f"{report.name}: not every entry of the baseline could be understood",
                 hint="make the baseline again: secagg scan writes findings.sarif",
             )
-    redactor.scrub_reports(parsed)
     findings = [finding for each in parsed for finding in each.findings]
     mark_findings(findings, None)
     notes = dict.fromkeys(

@@ -34,14 +34,12 @@ def parse_files(files: Sequence[str], *, tool: str | None, root: Path, gate: Gat
         raise UsageError(f"no parser for {tool!r}", hint="known tools: " + ", ".join(parsers))
     redactor = Redactor(load_key())
     context = ParseContext(redactor=redactor, root=root)
-    # One report after the other: each is read when the one before it has become findings. The
-    # largest comes first, when the fewest findings are kept beside it.
-    order = sorted(range(len(files)), key=lambda index: _size(files[index]), reverse=True)
-    runs = (_as_run(files[index], tool, parsers, redactor) for index in order)
-    read = understand(runs, parsers=parsers, context=context, optional=gate.config.optional_tools())
-    results = dict(zip(order, read, strict=True))
+    runs = [_as_run(file, tool, parsers, redactor) for file in files]
+    results = understand(
+        runs, parsers=parsers, context=context, optional=gate.config.optional_tools()
+    )
     return assemble(
-        [results[index] for index in range(len(files))],
+        results,
         gate=gate,
         redactor=redactor,
         components=find_components(root),
@@ -61,14 +59,6 @@ def _as_run(file: str, tool: str | None, parsers: dict[str, Parser], redactor: R
     run.tool = report.tool
     run.reports.append(report)
     return run
-
-
-def _size(file: str) -> int:
-    """How many bytes ``file`` has, as far as is known before it is read. Raises UsageError."""
-    try:
-        return 0 if file == STANDARD_INPUT else Path(file).stat().st_size
-    except OSError as error:
-        raise _unreadable(file, error) from error
 
 
 def _name(file: str) -> str:

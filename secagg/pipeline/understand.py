@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from secagg.errors import ReportError
-from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, parse
+from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, learn, parse
 from secagg.pipeline.outcome import ToolResult
+from secagg.redact import Redactor
 from secagg.scanners.base import Status, ToolRun
 
 # An entry that nobody understands may be the worst finding of all.
@@ -14,21 +15,27 @@ _ODD_HINT = "see the notes; if the report is sound, this is a gap in secagg: ple
 
 
 def understand(
-    runs: Iterable[ToolRun],
+    runs: Sequence[ToolRun],
     *,
     parsers: Mapping[str, Parser],
     context: ParseContext,
     optional: frozenset[str] = frozenset(),
 ) -> list[ToolResult]:
-    """Parse the reports of all ``runs``.
+    """Learn the secrets of all reports, then parse them.
 
     Nothing is raised for a bad report: its run becomes failed and says why, and what the
     other reports hold is kept. ``optional`` names the tools whose failure is allowed.
     """
+    redactor = context.redactor
+    for run in runs:
+        for report in run.reports:
+            learn(report, parsers, context)
+    redactor.learned_all()
     results = []
     for run in runs:
+        _mask_run(run, redactor)
         result = ToolResult(run=run, optional=run.tool in optional)
-        # Taken from the list one by one: a decoded report is much larger than its findings.
+        # Taken from the list one by one: each is let go of once it has become findings.
         run.reports.reverse()
         while run.reports:
             parsed = _parse(run.reports.pop(), run, parsers, context)
@@ -52,6 +59,14 @@ def fail(run: ToolRun, reason: str, hint: str | None = None) -> None:
         run.status = Status.FAILED
         run.reason = reason
         run.hint = hint
+
+
+def _mask_run(run: ToolRun, redactor: Redactor) -> None:
+    """Mask what a tool said of its own run before its secrets were known."""
+    run.reason = None if run.reason is None else redactor.mask(run.reason)
+    run.hint = None if run.hint is None else redactor.mask(run.hint)
+    for gap in run.gaps:
+        gap.message = redactor.mask(gap.message)
 
 
 def _parse(

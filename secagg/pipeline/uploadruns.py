@@ -14,7 +14,7 @@ from secagg.github.given import given_runs
 from secagg.github.preflight import GivenRun
 from secagg.hmackey import load_key
 from secagg.identity import mark_findings
-from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers
+from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers, learn
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files, read_file
@@ -63,15 +63,15 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
     cannot be understood.
     """
     parsers = installed_parsers()
-    redactor = Redactor(load_key())
-    context = ParseContext(redactor=redactor, root=root)
+    context = ParseContext(redactor=Redactor(load_key()), root=root)
     read: list[tuple[str, ParsedReport | None]] = []
-    for file in files:
-        report = RawReport(name=Path(file).name, data=read_file(file))
+    reports = [(file, RawReport(name=Path(file).name, data=read_file(file))) for file in files]
+    for _, report in reports:
+        learn(report, parsers, context)
+    for file, report in reports:
         parsed = choose(report, parsers).parse(report, context)
         read.append((file, parsed if parsed.runs else None))
     sarif = [parsed for _, parsed in read if parsed is not None]
-    redactor.scrub_reports(sarif)
     mark_findings([finding for parsed in sarif for finding in parsed.findings], root)
     given: list[GivenRun] = []
     for file, report_read in read:
@@ -85,11 +85,11 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
 
 def read_report_runs(data: bytes, name: str) -> list[GivenRun]:
     """The runs of one SARIF log from untrusted hands, without a checkout beside it."""
-    redactor = Redactor(load_key())
     report = RawReport(name=name, data=data, tool="sarif")
-    context = ParseContext(redactor=redactor, root=None)
-    parsed = choose(report, installed_parsers()).parse(report, context)
-    redactor.scrub_reports([parsed])
+    context = ParseContext(redactor=Redactor(load_key()), root=None)
+    parsers = installed_parsers()
+    learn(report, parsers, context)
+    parsed = choose(report, parsers).parse(report, context)
     mark_findings(parsed.findings, None)
     return _adopted(parsed, name)
 

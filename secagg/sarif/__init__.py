@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from secagg.sarif.model import GroupedResult, Invocation, Revision, SarifRun
-from secagg.sarif.reader import read, read_report
+from secagg.sarif.reader import learn_report, read, read_report
 
 __all__ = [
     "GroupedResult",
     "Invocation",
     "Revision",
     "SarifRun",
+    "learn_report",
     "read",
     "read_report",
     "write",

@@ -126,6 +126,13 @@ def tool_name(driver: str) -> str:
     return _SAME_TOOL.get(name, name) or "sarif"
 
 
+def driver_tool(run: Mapping[str, Any]) -> str:
+    """A run's tool by the name of its driver, as secagg writes it."""
+    tool = run.get("tool")
+    driver = tool.get("driver") if isinstance(tool, Mapping) else None
+    return tool_name(str(driver.get("name") or "")) if isinstance(driver, Mapping) else "sarif"
+
+
 def kind_of(driver: str, view: RuleView | None, rule_id: str) -> Kind:
     """What sort of problem a rule of a tool is about: by its tags, its tool, its id."""
     name = _slug(driver)

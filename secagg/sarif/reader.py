@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from secagg.errors import ReportError
+from secagg.jsonentries import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg.redact import Redactor
-from secagg.sarif import gaps
+from secagg.sarif import gaps, producers, secrets
+from secagg.sarif.rules import RuleTable
 from secagg.sarif.run_reader import RunReader
+from secagg.secretidentity import identify
 
 VERSION = "2.1.0"
 
@@ -39,6 +42,8 @@ def read(
         raise ReportError(f"cannot be read: {error.strerror}", report=name) from None
     report = RawReport(name=name, data=data)
     context = ParseContext(redactor=redactor or Redactor(os.urandom(32)), root=root)
+    with suppress(Exception):
+        learn_report(report, context=context, tool=None)
     return read_report(report.document, report_name=name, context=context, tool=None)
 
 
@@ -76,6 +81,26 @@ def read_report(
     return parsed
 
 
+def learn_report(report: RawReport, *, context: ParseContext, tool: str | None) -> None:
+    """Let the redactor know the secrets in a SARIF report, before any report is parsed.
+
+    They are what Gitleaks found, and what rules on hard-coded credentials quote.
+    """
+    document = report.document
+    quoted = secrets.may_quote_credentials(report.data)
+    for run in document.get("runs", ()):
+        results = run.get("results") if isinstance(run, Mapping) else None
+        if not is_list(results):
+            continue
+        frame = {key: value for key, value in run.items() if key != "results"}
+        if (tool or producers.driver_tool(frame)) == "gitleaks":
+            for result in results:
+                if isinstance(result, Mapping) and (value := secrets.value_of("gitleaks", result)):
+                    identify(context.redactor, value.reveal())
+        elif quoted:
+            secrets.learn_quoted(results, RuleTable(frame), context.redactor)
+
+
 @contextmanager
 def _garbage_kept() -> Iterator[None]:
     """Spare the collector the walk over all that has been read, again with every thousand.
@@ -92,7 +117,7 @@ def _garbage_kept() -> Iterator[None]:
             gc.enable()
 
 
-def _runs_of(document: Any, report_name: str) -> list[Any]:
+def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
     if not isinstance(document, Mapping):
         raise ReportError("no SARIF log: the report is not a JSON object", report=report_name)
     version = document.get("version")
@@ -106,7 +131,7 @@ def _runs_of(document: Any, report_name: str) -> list[Any]:
             hint="let the tool write SARIF 2.1.0, or convert the file first",
         )
     runs = document.get("runs")
-    if not isinstance(runs, list):
+    if not is_list(runs):
         raise ReportError("no SARIF log: it has no list of runs", report=report_name)
     for index, run in enumerate(runs):
         if isinstance(run, Mapping) and run.get("externalPropertyFileReferences"):

@@ -17,7 +17,8 @@ from secagg.finding import (
     Suppression,
 )
 from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import encoded, is_list
+from secagg.jsonvalue import encode
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem
 from secagg.sarif import producers, secrets
 from secagg.sarif.bag import from_bag
@@ -60,7 +61,8 @@ class RunReader:
         # is needed unmasked to tell what lies below it.
         self.uris = UriResolver(run, context.root)
         self.overrides = Overrides(self.frame, self.rules)
-        self._logical = run.get("logicalLocations")
+        self._logical = self.frame.get("logicalLocations")
+        self._paths: dict[str, str] = {}
         if isinstance(self.frame.get("artifacts"), list):
             artifacts = self.uris.relative(self.frame["artifacts"])
             if artifacts is not self.frame["artifacts"]:
@@ -74,10 +76,10 @@ class RunReader:
             parsed.gaps.append(Gap(message=f"{where} is no list of results", fatal=True))
             return
         parsed.reported += len(self.results)
-        self._learn_secrets()
-        for number, result in enumerate(self.results):
+        keep = parsed.findings.append
+        for number, (result, data) in enumerate(encoded(self.results)):
             try:
-                parsed.findings.append(self._finding(result))
+                keep(self._finding(result, data))
             except _Odd as odd:
                 why = str(odd)
             except (TypeError, ValueError, KeyError, AttributeError, IndexError):
@@ -87,14 +89,8 @@ class RunReader:
             where = f"runs[{self.index}].results[{number}]"
             parsed.problems.append(Problem(message=why, where=where))
 
-    def _learn_secrets(self) -> None:
-        """Know every value first, so that no result leaks another's."""
-        if self.tool == "gitleaks":
-            for result in self.results or ():
-                if isinstance(result, Mapping) and (value := secrets.value_of(self.tool, result)):
-                    identify(self.redactor, value.reveal())
-
-    def _finding(self, result: Any) -> Finding:
+    def _finding(self, result: Any, data: bytes) -> Finding:
+        """Read a result of which ``data`` is the compact JSON. Raises _Odd."""
         if not isinstance(result, dict):
             raise _Odd("the result is not a JSON object")
         view = self.rules.find(result)
@@ -111,11 +107,11 @@ class RunReader:
             secret = self._sighting(result, rule.id)
             commit = secrets.commit_of(result)
             result = secrets.without_secret(result)
+            data = encode(result)
         elif memo["quotes"]:
-            said = message_text(result.get("message"), view.strings, view.shared)
-            secrets.learn_literals(said, self.redactor)
             result = secrets.without_literals(result, self.redactor)
-        result, encoded = self.redactor.mask_encoded(result)
+            data = encode(result)
+        result, data = self.redactor.mask_entry(result, data)
         message = message_text(result.get("message"), view.strings, view.shared)
         properties = result.get("properties")
         if not isinstance(properties, dict):
@@ -128,11 +124,9 @@ class RunReader:
         given = result.get("fingerprints")
         fingerprints = {**given, **(partial or _EMPTY)} if given else partial or _EMPTY
         if places and _is_absolute_place(locations[0]):
-            result, encoded = self.uris.relative(result), None
-        if encoded is None:
-            origin = SarifOrigin.of(self.frame, result)
-        else:
-            origin = SarifOrigin(run=self.frame, encoded=encoded)
+            result = self.uris.relative(result)
+            data = encode(result)
+        origin = SarifOrigin(run=self.frame, encoded=data)
         finding = Finding(
             tool=self.tool,
             kind=kind,
@@ -193,13 +187,23 @@ class RunReader:
             in_history=secrets.commit_of(result) is not None,
         )
 
+    def _path(self, artifact: Mapping[str, Any]) -> str | None:
+        """The masked path of an ``artifactLocation``: the run's own table may hold a secret."""
+        path = self.uris.path(artifact)
+        if path is None:
+            return None
+        masked = self._paths.get(path)
+        if masked is None:
+            masked = self._paths[path] = self.redactor.mask(path)
+        return masked
+
     def _location(self, place: Mapping[str, Any]) -> Location:
         location = Location()
         physical = place.get("physicalLocation")
         if physical:
             artifact = physical.get("artifactLocation")
             if artifact:
-                location.uri = self.uris.path(artifact)
+                location.uri = self._path(artifact)
             region = physical.get("region")
             if region:
                 start = region.get("startLine")
@@ -216,7 +220,7 @@ class RunReader:
     def _target(self, result: Mapping[str, Any]) -> Location:
         """Where a result without locations lies: in what the tool was told to analyse."""
         target = result.get("analysisTarget")
-        return Location(uri=self.uris.path(target)) if isinstance(target, dict) else Location()
+        return Location(uri=self._path(target)) if isinstance(target, dict) else Location()
 
     def _logical_name(self, logical: Mapping[str, Any]) -> str | None:
         index = logical.get("index")

@@ -8,11 +8,12 @@ is the list of intended differences in docs/sarif.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from secagg.redact import MASK, Redactor, Secret
-from secagg.sarif.rules import RuleView
+from secagg.sarif.rules import RuleTable, RuleView
+from secagg.sarif.text import message_text
 
 # People, and texts that people wrote, in results of secret scanners.
 PERSONAL = frozenset({"author", "email", "date", "commitMessage"})
@@ -24,6 +25,9 @@ _HARD_CODED = re.compile(
     r"|^(?:[\w.\-]+[./])?B10[567]$|CleartextStorage|clear-?text-(?:storage|logging)",
     re.IGNORECASE,
 )
+# What _HARD_CODED and the weaknesses need, to be looked for in a whole report.
+_WORDS = (b"hard", b"b105", b"b106", b"b107", b"cleartext", b"clear-text")
+_CWE_IN_TEXT = re.compile(rb"cwe[-_/: ]?0{0,3}(?:798|259|321)")
 _CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
 _QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,}?)\1""")
 _TELLING = re.compile(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
@@ -78,6 +82,23 @@ def is_credential_rule(view: RuleView | None, rule_id: str) -> bool:
     if _HARD_CODED.search(rule_id):
         return True
     return view is not None and not _CREDENTIAL_CWES.isdisjoint(view.cwes)
+
+
+def may_quote_credentials(data: bytes) -> bool:
+    """Tell whether a SARIF report may have results of a rule on hard-coded credentials."""
+    text = data.lower()
+    return any(word in text for word in _WORDS) or _CWE_IN_TEXT.search(text) is not None
+
+
+def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -> None:
+    """Let ``redactor`` know what results of rules on hard-coded credentials quote."""
+    for result in results:
+        if isinstance(result, dict):
+            view = rules.find(result)
+            if view is not None and is_credential_rule(view, view.rule.id):
+                learn_literals(
+                    message_text(result.get("message"), view.strings, view.shared), redactor
+                )
 
 
 def learn_literals(text: str, redactor: Redactor) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from secagg.git import quiet_environment
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import is_list
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.git import Repository, find_repository

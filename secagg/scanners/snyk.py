@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from secagg.components import ROOT
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import is_list
 from secagg.process import Result, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.job import (
@@ -193,7 +193,7 @@ class SnykJob(ProgramJob):
         """Keep a report; its parts come back, those that only tell of an error as fatal gaps."""
         report = self.report(read_report(result.stdout, "Snyk"), rooted=self.product == "test")
         document = report.document
-        parts = document if is_list(document) else [document]
+        parts = list(document) if is_list(document) else [document]
         if not all(isinstance(part, dict) for part in parts):
             raise Unusable("Snyk wrote something else than a Snyk report")
         if self.product == "code" and not isinstance(parts[0].get("runs"), list):

@@ -13,7 +13,7 @@ from secagg_parsers.snyk import SnykParser
 from secagg_parsers.trivy import TrivyParser
 from secagg_parsers.trufflehog import TrufflehogParser
 
-from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, choose
+from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, choose, learn
 from secagg.redact import Redactor
 
 _ALL: tuple[Parser, ...] = (
@@ -46,6 +46,8 @@ def read(
     elif not isinstance(data, bytes):
         data = json.dumps(data).encode()
     report = RawReport(name="report", data=data, tool=tool, component=component)
-    parsed = choose(report, PARSERS).parse(report, context or context_for(root))
+    context = context or context_for(root)
+    learn(report, PARSERS, context)
+    parsed = choose(report, PARSERS).parse(report, context)
     assert parsed.balances, "reported = findings + suppressed + merged + problems"
     return parsed

@@ -8,7 +8,7 @@ with all its paths, and count as merged.
 from __future__ import annotations
 
 from secagg.errors import ReportError
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import is_list
 from secagg.parsing import ParseContext, ParsedReport, RawReport
 from secagg_parsers.shapes import SURE, check_shape, is_sarif, sarif_drivers, shape_of
 from secagg_parsers.snyk.report import SnykReport
@@ -43,6 +43,13 @@ class SnykParser:
                 hint="write it with snyk test --json",
             )
         return SnykReport(report, context).read(projects, one=document is not projects)
+
+    def learn(self, report: RawReport, context: ParseContext) -> None:
+        """Let the redactor know the credentials that Snyk Code quotes."""
+        if is_sarif(report.document):
+            from secagg.sarif import learn_report
+
+            learn_report(report, context=context, tool=self.tool)
 
 
 def _is_snyk(driver: str) -> bool:

@@ -13,19 +13,18 @@ from secagg_parsers.fields import (
     position,
     text,
 )
-from secagg_parsers.masking import Masker
 from secagg_parsers.snyk.project import Project
 
 
-def iac_finding(mask: Masker, project: Project, issue: Entry) -> Finding:
+def iac_finding(project: Project, issue: Entry) -> Finding:
     """One issue in a configuration file. Raises OddEntry."""
     public, own = text(issue, "publicId"), text(issue, "id")
     rule_id = public or own or needed(issue, "id")
-    title = mask[any_text(issue, "title") or rule_id]
+    title = any_text(issue, "title") or rule_id
     severity, known = of_word(text(issue, "severity"))
     described = any_mapping(issue, "iacDescription")
-    said = mask.optional(any_text(described, "issue") or any_text(issue, "issue"))
-    impact = mask.optional(any_text(described, "impact") or any_text(issue, "impact"))
+    message = any_text(described, "issue") or any_text(issue, "issue")
+    impact = any_text(described, "impact") or any_text(issue, "impact")
     steps = issue.get("path")
     path = ".".join(map(str, steps)) if isinstance(steps, list) else None
     page = any_text(issue, "documentation")
@@ -38,20 +37,20 @@ def iac_finding(mask: Masker, project: Project, issue: Entry) -> Finding:
         severity=severity,
         severity_known=known,
         title=title,
-        message=said or title,
+        message=message or title,
         location=project.place(position(issue, "lineNumber")),
         rule=Rule(
             id=rule_id,
             short_description=title,
             full_description=impact,
-            help_uri=mask.optional(page),
+            help_uri=page,
             tags=("security", "misconfiguration"),
         ),
         misconfiguration=Misconfiguration(
             checks=tuple(dict.fromkeys(name for name in (public, own) if name)),
-            resource=mask.optional(any_text(issue, "msg") or path or None),
-            provider=mask.optional(any_text(issue, "type")),
+            resource=any_text(issue, "msg") or path or None,
+            provider=any_text(issue, "type"),
         ),
-        fix=mask.optional(any_text(described, "resolve") or any_text(issue, "resolve")),
-        references=mask.all(any_texts(issue, "references")),
+        fix=any_text(described, "resolve") or any_text(issue, "resolve"),
+        references=any_texts(issue, "references"),
     )

@@ -20,7 +20,6 @@ from secagg_parsers.fields import (
     text,
     texts,
 )
-from secagg_parsers.masking import Masker
 from secagg_parsers.purls import build, is_system, type_of
 from secagg_parsers.snyk.project import Project
 
@@ -68,8 +67,7 @@ class _Issue:
 class Issues:
     """Builds findings from rows of issues."""
 
-    def __init__(self, mask: Masker) -> None:
-        self._mask = mask
+    def __init__(self) -> None:
         self._issues: dict[str, _Issue] = {}
         self._packages: dict[tuple[str, str, str | None], Package] = {}
 
@@ -124,21 +122,18 @@ class Issues:
         package = self._packages.get((manager, name, version))
         if package is None:
             known = type_of(manager if is_system(manager) else project.manager or manager)
-            shown, shown_version, purl = self._mask.together(
-                name, version, build(manager, name, version)
-            )
             package = self._packages[manager, name, version] = Package(
-                type=known, name=shown or name, version=shown_version, purl=purl
+                type=known, name=name, version=version, purl=build(manager, name, version)
             )
         return package
 
-    def _paths(self, rows: list[Entry]) -> tuple[tuple[str, ...], ...]:
-        paths = [texts(row, "from") for row in rows]
-        mask = self._mask
-        masked = [tuple(mask[step] for step in path) for path in paths if path]
-        return tuple(dict.fromkeys(masked)) if len(masked) > 1 else tuple(masked)
+    @staticmethod
+    def _paths(rows: list[Entry]) -> tuple[tuple[str, ...], ...]:
+        paths = [path for row in rows if (path := texts(row, "from"))]
+        return tuple(dict.fromkeys(paths)) if len(paths) > 1 else tuple(paths)
 
-    def _fix(self, package: Package, fixed: tuple[str, ...], rows: list[Entry]) -> str | None:
+    @staticmethod
+    def _fix(package: Package, fixed: tuple[str, ...], rows: list[Entry]) -> str | None:
         """The upgrade that Snyk proposes: of the direct dependency, where that is what helps."""
         for row in rows:
             if row.get("isUpgradable") is not True:
@@ -146,12 +141,12 @@ class Issues:
             steps = any_texts(row, "upgradePath")
             came = texts(row, "from")
             if steps and steps[0] in came:
-                return self._mask[f"Install {steps[0]} again: it may use {steps[-1]}."]
+                return f"Install {steps[0]} again: it may use {steps[-1]}."
             if steps:
-                return self._mask[f"Upgrade to {steps[0]}."]
+                return f"Upgrade to {steps[0]}."
         if not fixed:
             return None
-        return f"Upgrade {package.name} to {' or '.join([self._mask[v] for v in fixed])}."
+        return f"Upgrade {package.name} to {' or '.join(fixed)}."
 
     def _issue(self, rule_id: str, row: Entry) -> _Issue:
         get = row.get
@@ -164,24 +159,19 @@ class Issues:
         return issue
 
     def _understand(self, rule_id: str, row: Entry, given: list[Any]) -> _Issue:
-        mask = self._mask
         is_license = text(row, "type") == "license" or rule_id.startswith("snyk:lic:")
-        title, description = mask.together(
-            any_text(row, "title") or rule_id, any_text(row, "description")
-        )
-        title = title or rule_id
-        references = mask.all(_urls(row))
+        title, description = any_text(row, "title") or rule_id, any_text(row, "description")
+        references = _urls(row)
         identifiers = any_mapping(row, "identifiers")
         others = [
             name for key in identifiers if key != "CWE" for name in any_texts(identifiers, key)
         ]
         sources = any_texts(any_mapping(row, "exploitDetails"), "sources")
+        license_name = any_text(row, "license") or rule_id.rpartition(":")[2]
         return _Issue(
             given=given,
             kind=Kind.LICENSE if is_license else Kind.VULNERABILITY,
-            license=mask[any_text(row, "license") or rule_id.rpartition(":")[2]]
-            if is_license
-            else None,
+            license=license_name if is_license else None,
             rule=Rule(
                 id=rule_id,
                 short_description=title,

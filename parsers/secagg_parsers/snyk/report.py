@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from secagg.errors import ReportError
 from secagg.finding import Finding
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
-from secagg_parsers.fields import Entry, OddEntry, any_objects, kind_of, mapping, objects, odd
+from secagg_parsers.fields import Entry, OddEntry, kind_of, mapping, objects, odd
 from secagg_parsers.masking import Masker, reason
 from secagg_parsers.snyk.iac import iac_finding
 from secagg_parsers.snyk.issues import Issues
@@ -27,13 +27,12 @@ class SnykReport:
         self._context = context
         self._parsed = ParsedReport(tool="snyk")
         self._mask = Masker(context.redactor)
-        self._issues = Issues(self._mask)
+        self._issues = Issues()
         # By project, then by issue.
         self._rows: dict[_Key, dict[_Key, tuple[Project, list[tuple[str, Entry]]]]] = {}
 
     def read(self, projects: Sequence[Any], *, one: bool) -> ParsedReport:
         failures: list[str] = []
-        ending = self._ending(projects)
         for index, entry in enumerate(projects):
             where = "" if one else f"[{index}]."
             if not isinstance(entry, dict):
@@ -51,9 +50,6 @@ class SnykReport:
                 odd(self._parsed, f"[{index}]", "the entry has no list of issues")
             else:
                 self._project(entry, where, None)
-            # A project's rows are only kept until its last entry: they may be very many.
-            for key in ending.get(index, ()):
-                self._merge(self._rows.pop(key, {}))
         for issues in self._rows.values():
             self._merge(issues)
         if failures and len(failures) == len(projects):
@@ -64,30 +60,6 @@ class SnykReport:
             )
         self._parsed.gaps += [Gap(message=failure, fatal=True) for failure in failures]
         return self._parsed
-
-    def _ending(self, projects: Sequence[Any]) -> dict[int, list[_Key]]:
-        """For each entry the projects that no later entry is about."""
-        last = {
-            key: index
-            for index, entry in enumerate(projects)
-            if isinstance(entry, dict)
-            for key in self._projects(entry, None)
-        }
-        ending: dict[int, list[_Key]] = {}
-        for key, index in last.items():
-            ending.setdefault(index, []).append(key)
-        return ending
-
-    def _projects(self, entry: Entry, image: str | None) -> Iterator[_Key]:
-        """The keys of an entry's project, and of those that lie in its image."""
-        try:
-            project = Project(self._report, self._context, self._mask, entry, image)
-        except OddEntry:
-            return
-        yield from (project.key, project.of_binaries().key)
-        if image is None:
-            for application in any_objects(entry, "applications"):
-                yield from self._projects(application, project.image or project.name or "image")
 
     def _failure(self, entry: Entry) -> str | None:
         """What went wrong, where Snyk prints its failure in the place of a project."""
@@ -107,18 +79,18 @@ class SnykReport:
         return f"Snyk failed{self._mask[place]}: {reason(self._context.redactor, said)}"
 
     def _project(self, entry: Entry, where: str, image: str | None) -> None:
-        parsed = self._parsed
+        parsed, redactor = self._parsed, self._context.redactor
         try:
             project = Project(self._report, self._context, self._mask, entry, image)
         except OddEntry as why:
             odd(parsed, where or "the report", why)
             return
-        for place, row in objects(parsed, entry, "vulnerabilities", where):
+        for place, row in objects(parsed, entry, "vulnerabilities", where, redactor):
             self._row(place, project, row)
         for place, row in project.binaries(entry, where):
-            self._row(place, project.of_binaries(), row)
+            self._row(place, project.of_binaries(), redactor.mask_json(row))
         for key in _ISSUES[1:]:
-            for place, issue in objects(parsed, entry, key, where):
+            for place, issue in objects(parsed, entry, key, where, redactor):
                 self._check(place, project, issue)
         self._ignored(entry, where)
         if image is None:
@@ -167,7 +139,7 @@ class SnykReport:
             self._parsed.suppressed += 1
             return
         try:
-            finding: Finding = iac_finding(self._mask, project, issue)
+            finding: Finding = iac_finding(project, issue)
         except OddEntry as why:
             self._parsed.problems.append(Problem(message=str(why), where=place))
         else:

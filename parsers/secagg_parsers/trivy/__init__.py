@@ -7,7 +7,7 @@ configuration and layers' commands may hold raw secrets and are not taken over.
 from __future__ import annotations
 
 from secagg.errors import ReportError
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import is_list
 from secagg.parsing import ParseContext, ParsedReport, RawReport
 from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 from secagg_parsers.trivy.report import TrivyReport
@@ -59,3 +59,14 @@ class TrivyParser:
                 hint="its entries may mean something else: see whether a newer secagg reads it",
             )
         return TrivyReport(report, context).read(document)
+
+    def learn(self, report: RawReport, context: ParseContext) -> None:
+        """Read the secrets that Trivy masked from the checkout; the redactor learns them."""
+        document = report.document
+        if is_sarif(document):
+            from secagg.sarif import learn_report
+
+            learn_report(report, context=context, tool=self.tool)
+        elif b'"Secrets"' in report.data and context.root is not None:
+            document = {"Results": document} if is_list(document) else document
+            TrivyReport(report, context).learn(document)

@@ -33,7 +33,8 @@ class Artifact:
         kind: str | None,
         resource: str | None,
     ) -> None:
-        self.resource = resource
+        self.resource = None if resource is None else mask(resource)
+        self.mask = mask
         self.is_tree = kind in _TREES or (kind is None and resource is None)
         self.image = mask(name) if name and kind in _IMAGES else None
         base = component or (base_of(name, root) if name and self.is_tree else None)
@@ -49,7 +50,7 @@ class Target:
 
     def __init__(self, artifact: Artifact, result: Entry) -> None:
         self.artifact = artifact
-        self.name = text(result, "Target") or ""
+        self.name = artifact.mask(text(result, "Target") or "")
         self.type = text(result, "Type") or ""
         kind = text(result, "Class") or ""
         self.is_system = kind == "os-pkgs" or (kind == "" and is_system(self.type))

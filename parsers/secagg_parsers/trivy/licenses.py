@@ -5,7 +5,6 @@ from __future__ import annotations
 from secagg.finding import Finding, Kind, Package, Rule
 from secagg.severity import of_word
 from secagg_parsers.fields import Entry, OddEntry, any_text, text
-from secagg_parsers.masking import Masker
 from secagg_parsers.purls import type_of
 from secagg_parsers.trivy.artifact import Target
 
@@ -16,18 +15,18 @@ _WHY = {
 }
 
 
-def license_finding(mask: Masker, target: Target, entry: Entry) -> Finding:
+def license_finding(target: Target, entry: Entry) -> Finding:
     """One licence of a package or a file. Raises OddEntry."""
     # A licence that is not known by name is given with its text.
     name = text(entry, "Name") or text(entry, "Text")
     if name is None:
         raise OddEntry("Name is missing")
-    name = mask[name.strip().partition("\n")[0][:200] or "unnamed license"]
+    name = name.strip().partition("\n")[0][:200] or "unnamed license"
     category = any_text(entry, "Category") or "unknown"
     severity, known = of_word(text(entry, "Severity"))
     package, path = text(entry, "PkgName"), text(entry, "FilePath")
-    title = mask[f"License {name} ({category})"]
-    whose = mask[package or path or target.name or "the artifact"]
+    title = f"License {name} ({category})"
+    whose = package or path or target.name or "the artifact"
     why = _WHY.get(category)
     return Finding(
         tool="trivy",
@@ -41,9 +40,9 @@ def license_finding(mask: Masker, target: Target, entry: Entry) -> Finding:
         rule=Rule(
             id=name,
             short_description=title,
-            help_uri=mask.optional(any_text(entry, "Link")),
+            help_uri=any_text(entry, "Link"),
             tags=("license",),
         ),
-        package=Package(type=type_of(target.type), name=mask[package]) if package else None,
+        package=Package(type=type_of(target.type), name=package) if package else None,
         license=name,
     )

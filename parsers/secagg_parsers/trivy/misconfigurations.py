@@ -18,7 +18,6 @@ from secagg_parsers.fields import (
     position,
     text,
 )
-from secagg_parsers.masking import Masker
 from secagg_parsers.trivy.artifact import Target
 
 # DS-0001 today, DS001 and AVD-DS-0001 before. Ids of a user's own checks have any form.
@@ -30,14 +29,12 @@ _MOST_PLACES = 50
 class Misconfigurations:
     """Builds findings of failed checks."""
 
-    def __init__(self, mask: Masker) -> None:
-        self._mask = mask
+    def __init__(self) -> None:
         self._rules: dict[tuple[str, str | None], Rule] = {}
         self._checks: dict[tuple[str, str | None], tuple[str, ...]] = {}
 
     def finding(self, target: Target, entry: Entry) -> Finding:
         """One failed check. Raises OddEntry."""
-        mask = self._mask
         avd = any_text(entry, "AVDID")
         written = text(entry, "ID") or avd or needed(entry, "ID")
         checks = self._checks.get((written, avd))
@@ -46,8 +43,8 @@ class Misconfigurations:
         cause = mapping(entry, "CauseMetadata")
         severity, known = of_word(text(entry, "Severity"))
         title, description = any_text(entry, "Title"), any_text(entry, "Description")
-        shown = mask[title or description or written]
-        resolution = mask.optional(any_text(entry, "Resolution"))
+        shown = title or description or written
+        resolution = any_text(entry, "Resolution")
         resource = target.artifact.resource
         cause_resource = text(cause, "Resource")
         if cause_resource and cause_resource != resource:
@@ -59,7 +56,7 @@ class Misconfigurations:
             severity=severity,
             severity_known=known,
             title=shown,
-            message=mask[any_text(entry, "Message") or description or title or written],
+            message=any_text(entry, "Message") or description or title or written,
             location=target.place(
                 entry, start=position(cause, "StartLine"), end=position(cause, "EndLine")
             ),
@@ -67,11 +64,11 @@ class Misconfigurations:
             rule=self._rule(checks[0], shown, description, resolution, entry),
             misconfiguration=Misconfiguration(
                 checks=checks,
-                resource=mask.optional(resource),
-                provider=mask.optional(any_text(cause, "Provider")),
+                resource=resource,
+                provider=any_text(cause, "Provider"),
             ),
             fix=resolution,
-            references=mask.all(any_texts(entry, "References")),
+            references=any_texts(entry, "References"),
         )
 
     def _rule(
@@ -83,7 +80,7 @@ class Misconfigurations:
                 id=check,
                 name=title,
                 short_description=title,
-                full_description=self._mask.optional(description),
+                full_description=description,
                 help_text=fix,
                 help_uri=any_text(entry, "PrimaryURL"),
                 tags=("security", "misconfiguration"),
@@ -101,7 +98,7 @@ class Misconfigurations:
                     uri=target.artifact.places[file] if file else None,
                     start_line=_line(lines, "StartLine"),
                     end_line=_line(lines, "EndLine"),
-                    logical=self._mask.optional(any_text(item, "Resource")),
+                    logical=any_text(item, "Resource"),
                 )
             )
         return tuple(places)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Any
 
+from secagg.jsonentries import is_list
 from secagg_parsers.fields import Entry, listed, position
+from secagg_parsers.masking import Masker
 
 _EMPTY: Entry = {}
 
@@ -16,9 +20,10 @@ class PackageList:
     say themselves.
     """
 
-    def __init__(self, result: Entry) -> None:
+    def __init__(self, result: Entry, mask: Masker) -> None:
         packages = result.get("Packages")
-        self._entries = packages if isinstance(packages, list) else []
+        self._entries: Sequence[Any] = packages if is_list(packages) else ()
+        self._mask = mask
         self._known: dict[str, Entry] | None = None
         self._above: dict[str, str] | None = None
 
@@ -55,7 +60,7 @@ class PackageList:
         steps = [here]
         while (here := self._above[here]) and len(steps) < 100:
             steps.append(here)
-        return tuple(reversed(steps))
+        return tuple([self._mask[step] for step in reversed(steps)])
 
     def _index(self) -> dict[str, Entry]:
         known: dict[str, Entry] = {}

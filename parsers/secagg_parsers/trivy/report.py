@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secagg.finding import Finding
+from secagg.jsonentries import Entries, is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
 from secagg_parsers.fields import Entry, OddEntry, mapping, objects, odd, text, whole
 from secagg_parsers.masking import Masker, reason
@@ -26,12 +27,11 @@ class TrivyReport:
         self._report = report
         self._context = context
         self._parsed = ParsedReport(tool="trivy")
-        self._targets: list[tuple[Entry, str, dict[str, Target]]] = []
         mask = Masker(context.redactor)
         self._mask = mask
         self._secrets = Secrets(context, mask)
-        self._vulnerabilities = Vulnerabilities(mask)
-        self._misconfigurations = Misconfigurations(mask)
+        self._vulnerabilities = Vulnerabilities()
+        self._misconfigurations = Misconfigurations()
 
     def read(self, document: Entry) -> ParsedReport:
         parsed = self._parsed
@@ -47,22 +47,11 @@ class TrivyReport:
                 Gap(message="there are no results: nothing was found, or nothing to look at")
             )
         self._artifact(document, "", None)
-        # Every secret must be known before the first text is masked, so this is the second way
-        # through the results; what is odd among them was counted on the first.
-        for artifact, where, targets in self._targets:
-            for place, result in objects(ParsedReport(tool="trivy"), artifact, "Results", where):
-                target = targets.get(place)
-                if target is not None:
-                    self._result(f"{place}.", target, result)
         self._without_details()
         return parsed
 
     def _artifact(self, document: Entry, where: str, resource: str | None) -> None:
-        """Note the targets of one artifact's results and learn their secrets.
-
-        An artifact is the report itself, or one resource of a cluster. The results are not
-        kept: those of a large report are decoded again when they are read.
-        """
+        """Read the results of one artifact: the report itself, or one resource of a cluster."""
         parsed = self._parsed
         try:
             self._systems(document, where)
@@ -74,7 +63,17 @@ class TrivyReport:
         if error:
             said = reason(self._context.redactor, str(error))
             parsed.gaps.append(Gap(message=f"{resource or 'the scan'} failed: {said}", fatal=True))
-        artifact = Artifact(
+        artifact = self._artifact_of(name, kind, resource)
+        for place, result in objects(parsed, document, "Results", where):
+            try:
+                target = Target(artifact, result)
+            except OddEntry as why:
+                odd(parsed, place, why)
+            else:
+                self._result(f"{place}.", target, result)
+
+    def _artifact_of(self, name: str | None, kind: str | None, resource: str | None) -> Artifact:
+        return Artifact(
             self._context.root,
             self._report.component,
             self._context.redactor.mask,
@@ -82,15 +81,33 @@ class TrivyReport:
             kind=kind,
             resource=resource,
         )
-        targets: dict[str, Target] = {}
-        for place, result in objects(parsed, document, "Results", where):
-            try:
-                target = targets[place] = Target(artifact, result)
-            except OddEntry as why:
-                odd(parsed, place, why)
-            else:
-                self._secrets.learn(f"{place}.", target, result)
-        self._targets.append((document, where, targets))
+
+    def learn(self, document: Entry) -> None:
+        """Read the secrets of all results from the checkout, as far as they are there."""
+        self._learn(document, None)
+        if "ClusterName" in document:
+            for key in _RESOURCES:
+                for _, resource in objects(ParsedReport(tool="trivy"), document, key, ""):
+                    self._learn(resource, _name_of(resource))
+
+    def _learn(self, document: Entry, resource: str | None) -> None:
+        name, kind = document.get("ArtifactName"), document.get("ArtifactType")
+        artifact = self._artifact_of(
+            name if isinstance(name, str) else None,
+            kind if isinstance(kind, str) else None,
+            resource,
+        )
+        results = document.get("Results")
+        if isinstance(results, Entries):
+            results = [result for _, result in results.with_text(b'"Secrets"')]
+        for result in results if isinstance(results, list) else ():
+            if isinstance(result, dict) and is_list(result.get("Secrets")):
+                try:
+                    target = Target(artifact, result)
+                except OddEntry:
+                    continue
+                for entry in result["Secrets"]:
+                    self._secrets.sighting(target, entry)
 
     def _systems(self, document: Entry, where: str) -> None:
         """Note systems without support. A cluster's resource has metadata for each image."""
@@ -110,19 +127,19 @@ class TrivyReport:
             )
 
     def _result(self, where: str, target: Target, result: Entry) -> None:
-        parsed = self._parsed
+        parsed, redactor = self._parsed, self._context.redactor
         if result.get("Vulnerabilities"):
-            packages = PackageList(result)
-            for place, entry in objects(parsed, result, "Vulnerabilities", where):
+            packages = PackageList(result, self._mask)
+            for place, entry in objects(parsed, result, "Vulnerabilities", where, redactor):
                 self._keep(place, self._vulnerabilities.finding, target, packages, entry)
         if result.get("Misconfigurations") or result.get("MisconfSummary"):
             self._checks(where, target, result)
         if result.get("Secrets"):
             for place, entry in objects(parsed, result, "Secrets", where):
-                self._keep(place, self._secrets.finding, place, target, entry)
+                self._keep(place, self._secrets.finding, target, entry)
         if result.get("Licenses"):
-            for place, entry in objects(parsed, result, "Licenses", where):
-                self._keep(place, license_finding, self._mask, target, entry)
+            for place, entry in objects(parsed, result, "Licenses", where, redactor):
+                self._keep(place, license_finding, target, entry)
         if result.get("ExperimentalModifiedFindings"):
             for _ in objects(parsed, result, "ExperimentalModifiedFindings", where):
                 # Hidden by .trivyignore, VEX or an ignore policy.
@@ -131,7 +148,8 @@ class TrivyReport:
     def _checks(self, where: str, target: Target, result: Entry) -> None:
         """Failed checks; what passed was not reported, and what was excepted is suppressed."""
         excepted = 0
-        for place, entry in objects(self._parsed, result, "Misconfigurations", where):
+        redactor = self._context.redactor
+        for place, entry in objects(self._parsed, result, "Misconfigurations", where, redactor):
             status = entry.get("Status")
             if status == "EXCEPTION":
                 excepted += 1

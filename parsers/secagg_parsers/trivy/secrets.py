@@ -21,6 +21,8 @@ from secagg_parsers.trivy.artifact import Target
 _STAR = ord("*")
 _TOKEN = frozenset((string.ascii_letters + string.digits + "-_").encode())
 _SHORTEST = 8
+# What Trivy says of a secret besides the line that holds it.
+_KEPT = ("RuleID", "Category", "Severity", "Title", "StartLine", "EndLine", "Layer")
 _MOST_SHIFTS = 100
 
 
@@ -33,35 +35,30 @@ class _Sighting:
 
 
 class Secrets:
-    """Finds the values first (``learn``), then builds the findings."""
+    """Reads secret values from the checkout, and builds the findings."""
 
     def __init__(self, context: ParseContext, mask: Masker) -> None:
         self._redactor = context.redactor
         self._lines = Lines(context.root)
         self._mask = mask
-        self._seen: dict[str, _Sighting] = {}
         self._rules: dict[tuple[str, str | None], Rule] = {}
 
-    def learn(self, where: str, target: Target, result: Entry) -> None:
-        """Read the values of a result's secrets from the checkout, as far as they are there."""
-        secrets = result.get("Secrets")
-        if not isinstance(secrets, list) or not target.artifact.is_tree or target.uri is None:
-            return
-        for index, entry in enumerate(secrets):
-            if isinstance(entry, dict):
-                try:
-                    found = self._look(target.uri, entry)
-                except OddEntry:
-                    continue
-                if found is not None:
-                    self._seen[f"{where}Secrets[{index}]"] = found
+    def sighting(self, target: Target, entry: object) -> _Sighting | None:
+        """Read the value of a secret from the checkout, if it is there; the redactor learns it."""
+        if not isinstance(entry, dict) or not target.artifact.is_tree or target.uri is None:
+            return None
+        try:
+            return self._look(target.uri, entry)
+        except OddEntry:
+            return None
 
-    def finding(self, where: str, target: Target, entry: Entry) -> Finding:
-        """One secret. Raises OddEntry."""
+    def finding(self, target: Target, entry: Entry) -> Finding:
+        """One secret; ``entry`` is as Trivy wrote it. Raises OddEntry."""
+        seen = self.sighting(target, entry)
+        entry = self._redactor.mask_json({key: entry[key] for key in _KEPT if key in entry})
         rule_id = needed(entry, "RuleID")
         severity, known = of_word(text(entry, "Severity"))
-        title = self._mask[any_text(entry, "Title") or rule_id]
-        seen = self._seen.get(where)
+        title = any_text(entry, "Title") or rule_id
         place = target.place(
             entry, start=position(entry, "StartLine"), end=position(entry, "EndLine")
         )
@@ -88,7 +85,7 @@ class Secrets:
             rule = self._rules[rule_id, category] = Rule(
                 id=rule_id,
                 short_description=title,
-                full_description=self._mask[f"A secret of {category}."] if category else None,
+                full_description=f"A secret of {category}." if category else None,
                 tags=("security", "secret"),
             )
         return rule

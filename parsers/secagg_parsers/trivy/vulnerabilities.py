@@ -18,7 +18,6 @@ from secagg_parsers.fields import (
     needed,
     text,
 )
-from secagg_parsers.masking import Masker
 from secagg_parsers.purls import build, type_in, type_of
 from secagg_parsers.trivy.artifact import Target
 from secagg_parsers.trivy.packages import PackageList, is_direct
@@ -66,8 +65,7 @@ class _Advisory:
 class Vulnerabilities:
     """Builds findings of vulnerable packages; ``without_details`` counts those Trivy knew not."""
 
-    def __init__(self, mask: Masker) -> None:
-        self._mask = mask
+    def __init__(self) -> None:
         self._advisories: dict[str, _Advisory] = {}
         self._packages: dict[tuple[str, str, str | None, str | None], Package] = {}
         self.without_details = 0
@@ -126,11 +124,12 @@ class Vulnerabilities:
             references=advisory.references,
         )
 
-    def _fix(self, name: str, fixed: str | None, vendor_ids: tuple[str, ...]) -> str | None:
+    @staticmethod
+    def _fix(name: str, fixed: str | None, vendor_ids: tuple[str, ...]) -> str | None:
         if fixed is None:
             return None
         by = f" ({', '.join(vendor_ids)})" if vendor_ids else ""
-        return f"Upgrade {name} to {self._mask[fixed].replace(', ', ' or ')}{by}."
+        return f"Upgrade {name} to {fixed.replace(', ', ' or ')}{by}."
 
     def _severity(
         self, advisory: _Advisory, word: str | None, source: str | None
@@ -147,11 +146,11 @@ class Vulnerabilities:
         package = self._packages.get(key)
         if package is None:
             purl_type = type_in(purl) if purl else None
-            shown, version, purl = self._mask.together(
-                name, version, purl or build(kind, name, version)
-            )
             package = self._packages[key] = Package(
-                type=purl_type or type_of(kind), name=shown or name, version=version, purl=purl
+                type=purl_type or type_of(kind),
+                name=name,
+                version=version,
+                purl=purl or build(kind, name, version),
             )
         return package
 
@@ -166,20 +165,16 @@ class Vulnerabilities:
         return advisory
 
     def _understand(self, rule_id: str, entry: Entry, given: list[Any]) -> _Advisory:
-        mask = self._mask
-        title, description, page = mask.together(
-            any_text(entry, "Title"), any_text(entry, "Description"), any_text(entry, "PrimaryURL")
-        )
-        references = mask.all(any_texts(entry, "References"))
-        vendor_ids = mask.all(any_texts(entry, "VendorIDs"))
-        shown = title or _first_sentence(description) or mask[rule_id]
+        title, description = any_text(entry, "Title"), any_text(entry, "Description")
+        references, vendor_ids = any_texts(entry, "References"), any_texts(entry, "VendorIDs")
+        shown = title or _first_sentence(description) or rule_id
         return _Advisory(
             given=given,
             rule=Rule(
                 id=rule_id,
                 short_description=shown,
                 full_description=description,
-                help_uri=page,
+                help_uri=any_text(entry, "PrimaryURL"),
                 tags=("security",),
             ),
             title=shown,

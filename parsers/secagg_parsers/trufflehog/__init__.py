@@ -44,13 +44,23 @@ class TrufflehogParser:
             return read_report(document, report_name=report.name, context=context, tool=self.tool)
         check_shape(report, self.tool)
         entries = entries_of(report, context, parsed)
-        # Every secret must be known before the first text is masked.
-        values = [learn(entry, context.redactor) for _, entry in entries]
         detections = Detections(report, context)
-        for (where, entry), value_id in zip(entries, values, strict=True):
+        for where, entry in entries:
             parsed.reported += 1
             try:
-                parsed.findings.append(detections.finding(entry, value_id))
+                parsed.findings.append(detections.finding(entry))
             except OddEntry as why:
                 parsed.problems.append(Problem(message=str(why), where=where))
         return parsed
+
+    def learn(self, report: RawReport, context: ParseContext) -> None:
+        """Let the redactor know the values of every detection."""
+        if report.blank:
+            return
+        if is_sarif(report.document_or_none):
+            from secagg.sarif import learn_report
+
+            learn_report(report, context=context, tool=self.tool)
+            return
+        for _, entry in entries_of(report, context, ParsedReport(tool=self.tool)):
+            learn(entry, context.redactor)

@@ -5,20 +5,26 @@ from __future__ import annotations
 from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import ParseContext, RawReport
 from secagg_parsers.fields import Entry, any_text, flag, needed, text
-from secagg_parsers.masking import REVOKE, Masker
+from secagg_parsers.masking import REVOKE
 from secagg_parsers.trufflehog.sources import Sources, source_of
+from secagg_parsers.trufflehog.values import learn
+
+# What holds the secret.
+_VALUES = frozenset({"Raw", "RawV2", "SecretParts", "Redacted", "stringsFound"})
 
 
 class Detections:
-    """Builds findings; the values have been learned before."""
+    """Builds findings from entries as TruffleHog wrote them."""
 
     def __init__(self, report: RawReport, context: ParseContext) -> None:
-        self._mask = Masker(context.redactor)
-        self._sources = Sources(context.root, report.component, self._mask)
+        self._redactor = context.redactor
+        self._sources = Sources(context.root, report.component)
         self._rules: dict[tuple[str, str | None, str | None], Rule] = {}
 
-    def finding(self, entry: Entry, value_id: str | None) -> Finding:
+    def finding(self, entry: Entry) -> Finding:
         """One detection. Raises OddEntry."""
+        value_id = learn(entry, self._redactor)
+        entry = self._redactor.mask_json({k: v for k, v in entry.items() if k not in _VALUES})
         if "DetectorName" in entry or "SourceMetadata" in entry:
             return self._of_3(entry, value_id)
         place = self._sources.legacy(entry)
@@ -56,14 +62,13 @@ class Detections:
     ) -> Rule:
         rule = self._rules.get((detector, name, said))
         if rule is None:
-            mask = self._mask
-            shown = mask[name or detector]
+            shown = name or detector
             rule = self._rules[detector, name, said] = Rule(
-                id=mask[detector],
+                id=detector,
                 name=shown,
                 short_description=f"{shown} secret",
-                full_description=mask.optional(said),
-                help_uri=mask.optional(guide),
+                full_description=said,
+                help_uri=guide,
                 tags=("security", "secret"),
             )
         return rule

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsonpieces import is_list
+from secagg.jsonentries import is_list
 from secagg.jsontext import loads, offset_in, to_utf8
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg_parsers.fields import Entry, kind_of, odd

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from secagg.finding import Location
 from secagg_parsers.fields import Entry, OddEntry, any_text, kind_of, mapping, position, text
-from secagg_parsers.masking import Masker
 from secagg_parsers.places import Places
 
 _IMAGES = frozenset({"Docker", "ECR"})
@@ -73,11 +72,10 @@ class Source:
 class Sources:
     """Reads ``SourceMetadata.Data``."""
 
-    def __init__(self, root: Path | None, base: str | None, mask: Masker) -> None:
-        self._mask = mask
-        self._files = Places(root, base, lambda path: mask[path])
+    def __init__(self, root: Path | None, base: str | None) -> None:
+        self._files = Places(root, base)
         # A repository's paths begin at its top, whichever component was asked for.
-        self._repository = Places(root, None, lambda path: mask[path])
+        self._repository = Places(root, None)
 
     def source(self, data: Entry) -> Source:
         """The place that ``data`` names; an empty one where it names none. Raises OddEntry."""
@@ -90,7 +88,7 @@ class Sources:
                 continue
             if not isinstance(found, dict):
                 raise OddEntry(f"SourceMetadata holds {kind_of(found)}, not an object")
-            return Source(self._place(kind, found), self._mask.optional(any_text(found, "link")))
+            return Source(self._place(kind, found), any_text(found, "link"))
         return Source(Location())
 
     def legacy(self, entry: Entry) -> Location:
@@ -110,9 +108,9 @@ class Sources:
             registry = text(found, "registry")
             name = "/".join(part for part in (registry, image) if part)
             return Location(
-                uri=self._mask[file.lstrip("/")] if file else None,
+                uri=file.lstrip("/") if file else None,
                 start_line=line,
-                image=self._mask[f"{name}:{tag}" if tag else name] if name else None,
+                image=(f"{name}:{tag}" if tag else name) if name else None,
                 layer=any_text(found, "layer"),
             )
         if "commit" in found:
@@ -130,7 +128,7 @@ class Sources:
             value = found.get(name)
             if isinstance(value, str | int) and value != "" and not isinstance(value, bool):
                 parts.append(str(value).strip("/"))
-        return self._mask["/".join(parts)]
+        return "/".join(parts)
 
 
 def source_of(entry: Entry) -> Entry:

@@ -1,0 +1,107 @@
+"""Base64 and hexadecimal in texts: how a secret looks in them, and what they decode to."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+# Base64 and hexadecimal of at least this length are decoded and looked into.
+SHORTEST_RUN = 16
+# A shorter text is encoded together with each character that may follow it: three characters of
+# base64 alone would match half of all texts.
+_SHORT = 4
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-="
+_WHITE_SPACE = b" \t\n\r\x0b\x0c"
+_ESCAPES = (b"\\n", b"\\r", b"\\t", b"\\f", b"\\u000b")
+_MARKS = bytes(
+    1 if byte in _ALPHABET else 2 if byte in _WHITE_SPACE + b"\\" else 0 for byte in range(256)
+)
+_LONG_BEFORE_BREAK = b"\1" * SHORTEST_RUN + b"\2"
+# What completes base64 by the number of characters beyond a multiple of four.
+_PADDING = ("", "", "==", "=")
+
+
+def encoded_anchors(text: bytes) -> Iterator[bytes]:
+    """Yield what the base64 or hexadecimal of any text with ``text`` in it contains."""
+    for longer in [text] if len(text) >= _SHORT else [text + bytes([c]) for c in _PRINTABLE]:
+        yield from base64_within(longer)
+    yield text.hex().encode()
+    yield text.hex().upper().encode()
+
+
+def base64_within(text: bytes) -> Iterator[bytes]:
+    """Yield the characters of base64 that ``text`` alone decides, at each of three alignments."""
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + text)
+        inner = encoded[-(-shift * 4 // 3) : (shift + len(text)) * 4 // 3]
+        yield inner
+        if b"+" in inner or b"/" in inner:
+            yield inner.replace(b"+", b"-").replace(b"/", b"_")
+
+
+def sub_runs(text: str, mask: str, is_secret: Callable[[str], bool]) -> str:
+    """Put ``mask`` in the place of each run of base64 or hexadecimal that ``is_secret`` names."""
+    for pattern in _runs():
+        text = pattern.sub(lambda match: mask if is_secret(match[0]) else match[0], text)
+    return text
+
+
+@cache
+def _runs() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    line_end = r"(?>[ \t]*(?:\r?\n|(?:\\r)?\\n)(?:\s|\\[nrt])*)"
+    return (
+        re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}"),
+        re.compile(
+            rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_=-]{{16,}}(?:{line_end}[A-Za-z0-9+/_=-]{{4,}})+"
+        ),
+    )
+
+
+@cache
+def breaks() -> re.Pattern[str]:
+    """Match white space, also as ``\\n`` in a literal: what may break a value in two."""
+    return re.compile(r"(?:\s|\\[nrt])+")
+
+
+def squeezed(data: bytes) -> bytes:
+    """Drop all white space from ``data``, also where it was written as ``\\n`` or in JSON."""
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"\\")
+        for escape in _ESCAPES:
+            data = data.replace(escape, b"")
+    return data.translate(None, _WHITE_SPACE)
+
+
+def is_wrapped(data: bytes) -> bool:
+    """Tell whether ``data`` may hold base64 that goes on behind a line end."""
+    return data.translate(_MARKS).find(_LONG_BEFORE_BREAK) >= 0
+
+
+def decodings(run: str) -> list[bytes]:
+    """Decode ``run`` in each way it may be meant: hexadecimal, or base64 that begins anywhere."""
+    if "\n" in run or "\\" in run:
+        run = breaks().sub("", run)
+    stripped = run.rstrip("=")
+    if len(stripped) % 2 == 0 and (data := _unhexed(stripped)) is not None:
+        return [data]
+    standard = stripped.replace("-", "+").replace("_", "/")
+    decoded = []
+    for start in range(4):
+        beyond = (len(standard) - start) % 4
+        part = standard[start:-1] if beyond == 1 else standard[start:]
+        try:
+            decoded.append(binascii.a2b_base64(part + _PADDING[beyond]))
+        except (binascii.Error, ValueError):
+            continue
+    return decoded
+
+
+def _unhexed(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return None

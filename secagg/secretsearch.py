@@ -1,0 +1,195 @@
+"""One search for everything that may be a secret: shapes, known values, and their encodings.
+
+One Aho-Corasick automaton passes over a text or over the JSON of a whole entry. It has the literals
+of all shapes, the beginnings of all forms of the known values, and both in base64 and hexadecimal.
+What it finds only says where a closer look is needed: nothing that the closer look would mask is
+passed over, and little else is stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import cache
+from itertools import product
+from typing import NamedTuple
+
+import ahocorasick_rs
+
+from secagg.encodings import base64_within, encoded_anchors, is_wrapped, squeezed
+from secagg.secretforms import forms_of
+from secagg.secretshapes import ASSIGNMENTS, SHAPES
+
+# The first bytes of each form of a value are its anchor: an anchor that is found is compared in
+# full. The automaton has only the beginnings of anchors, and stays small for many values.
+ANCHOR = 12
+_PREFIX = 6
+
+
+class Suspicion(NamedTuple):
+    """What a search found in a text.
+
+    ``shapes`` are the numbers of the shapes to be tried, ``forms`` the forms of known values of
+    which an anchor is there. ``encoded`` says that base64 or hexadecimal is to be decoded.
+    """
+
+    shapes: tuple[int, ...] = ()
+    forms: tuple[str, ...] = ()
+    encoded: bool = False
+
+
+class _Literals:
+    """The literals of all shapes: plain, as JSON writes them, and encoded."""
+
+    def __init__(self) -> None:
+        by_literal: dict[bytes, list[int]] = {}
+        for number, shape in enumerate(SHAPES):
+            for literal in shape.literals:
+                for written in dict.fromkeys((literal, json.dumps(literal)[1:-1])):
+                    by_literal.setdefault(written.encode(), []).append(number)
+        encoded = {anchor for literal in by_literal for anchor in encoded_anchors(literal)}
+        self.patterns = [*by_literal, *sorted(encoded - by_literal.keys())]
+        self.shapes = [tuple(numbers) for numbers in by_literal.values()]
+        names = [{SHAPES[number].name for number in numbers} for numbers in self.shapes]
+        self.words = [shapes <= ASSIGNMENTS for shapes in names]
+        self.addresses = [shapes == {"url-credentials"} for shapes in names]
+        # The rest of the word, its quote or bracket, and "=" or ":".
+        self.assigned = re.compile(
+            rb"""[A-Za-z0-9_-]{0,60}(?:\\{0,7}["'`])?\]?(?:\s|\\[nrt]){0,20}[=:]"""
+        ).match
+        # What the shape of credentials in an address asks for, without what it rules out.
+        self.credentials = re.compile(
+            rb"""(?:[^\s/?#"'<>`:@\\]{0,256}(?::|%3A)(?!\d{1,5}/)[^\s?#"'<>`\\]{1,1024}?"""
+            rb"""|[A-Za-z0-9_-]{16,256})(?:@|%40)"""
+        ).match
+
+
+@cache
+def _literals() -> _Literals:
+    return _Literals()
+
+
+class SecretSearch:
+    """The search for the shapes of secrets and for some ``values``, however they are written."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._literals = literals = _literals()
+        by_anchor: dict[str, list[str]] = {}
+        for value in values:
+            for form in dict.fromkeys(forms_of(value)):
+                by_anchor.setdefault(form[:ANCHOR], []).append(form)
+        # An anchor of an encoding has no form: what is found is decoded, and looked into.
+        self._anchors: dict[bytes, list[str]] = {}
+        self._hex: set[bytes] = set()
+        for anchor, forms in by_anchor.items():
+            # An anchor as JSON writes it leads to the same forms.
+            for written in dict.fromkeys((anchor, json.dumps(anchor, ensure_ascii=False)[1:-1])):
+                self._anchors[written.encode("utf-8", "surrogatepass")] = forms
+        for anchor in by_anchor:
+            raw = anchor.encode("utf-8", "surrogatepass")
+            for encoded in base64_within(raw):
+                self._anchors.setdefault(encoded[:ANCHOR], [])
+            self._hex.add(raw.hex().encode()[:ANCHOR])
+        self._lengths = sorted({len(anchor) for anchor in self._anchors}, reverse=True)
+        self._hex_lengths = sorted({len(anchor) for anchor in self._hex}, reverse=True)
+        prefixes = {anchor[:_PREFIX] for anchor in self._anchors}
+        for digits in self._hex:
+            prefixes.update(_cases(digits[:_PREFIX]))
+        numbers = {pattern: number for number, pattern in enumerate(literals.patterns)}
+        self._also_prefix = {numbers[prefix] for prefix in prefixes if prefix in numbers}
+        patterns = literals.patterns + sorted(prefixes - numbers.keys())
+        # The fastest to search with, as long as it fits into a processor's cache.
+        small = len(patterns) < _MOST_FOR_DFA
+        self._find = ahocorasick_rs.BytesAhoCorasick(
+            patterns, implementation=ahocorasick_rs.Implementation.DFA if small else None
+        ).find_matches_as_indexes
+
+    def look(self, data: bytes, *, is_json: bool = False) -> Suspicion | None:
+        """Search ``data``, a text in UTF-8 or the JSON of many; None where it holds no secret."""
+        shapes: set[int] = set()
+        anchors: dict[bytes, None] = {}
+        matches = self._find(data, overlapping=True)
+        encoded = bool(matches) and self._sort(data, matches, shapes, anchors)
+        if b"\n" in data or b"\\" in data:
+            broken = _broken_texts(data) if is_json else data
+            if broken and (self._anchors or is_wrapped(broken)):
+                joined = squeezed(broken)
+                matches = self._find(joined, overlapping=True)
+                encoded |= bool(matches) and self._sort(joined, matches, None, anchors)
+        forms = tuple(form for anchor in anchors for form in self._anchors.get(anchor, ()))
+        if shapes or forms or encoded:
+            return Suspicion(tuple(sorted(shapes)), forms, encoded)
+        return None
+
+    def _sort(
+        self,
+        data: bytes,
+        matches: list[tuple[int, int, int]],
+        shapes: set[int] | None,
+        anchors: dict[bytes, None],
+    ) -> bool:
+        """Add what ``matches`` lead to; tell whether some of it is encoded."""
+        literals = self._literals
+        plain, patterns = len(literals.shapes), len(literals.patterns)
+        encoded = False
+        for number, start, end in matches:
+            if number >= patterns or number in self._also_prefix:
+                encoded |= self._anchors_at(data, start, anchors)
+            if number >= plain:
+                encoded |= number < patterns
+            elif shapes is None:
+                continue
+            elif literals.words[number]:
+                # The words of assignments are words of prose: an assignment must follow.
+                if literals.assigned(data, end):
+                    shapes.update(literals.shapes[number])
+            elif literals.addresses[number]:
+                # Most addresses carry no credentials: before the quotation mark is no "@".
+                stop = data.find(b'"', end)
+                stop = len(data) if stop < 0 else stop
+                if (
+                    data.find(b"@", end, stop) >= 0 or data.find(b"%40", end, stop) >= 0
+                ) and literals.credentials(data, end):
+                    shapes.update(literals.shapes[number])
+            else:
+                shapes.update(literals.shapes[number])
+        return encoded
+
+    def _anchors_at(self, data: bytes, start: int, anchors: dict[bytes, None]) -> bool:
+        """Add the anchors that begin at ``start``; tell whether one is that of an encoding."""
+        encoded = False
+        for length in self._lengths:
+            anchor = data[start : start + length]
+            forms = self._anchors.get(anchor)
+            if forms is not None:
+                anchors[anchor] = None
+                encoded = encoded or not forms
+        for length in self._hex_lengths:
+            if data[start : start + length].lower() in self._hex:
+                return True
+        return encoded
+
+
+_MOST_FOR_DFA = 12_000
+
+
+def _broken_texts(data: bytes) -> bytes:
+    """The part of JSON ``data`` that has all texts with line ends; empty if there are none."""
+    first = data.find(b"\\n")
+    if first < 0:
+        return b""
+    start = data.rfind(b'"', 0, first)
+    while start > 0 and data[start - 1 : start] == b"\\":
+        start = data.rfind(b'"', 0, start)
+    last = data.rfind(b"\\n")
+    end = data.find(b'"', last)
+    while end > 0 and data[end - 1 : end] == b"\\":
+        end = data.find(b'"', end + 1)
+    return data[max(start, 0) : end if end >= 0 else len(data)]
+
+
+def _cases(digits: bytes) -> list[bytes]:
+    """Hexadecimal ``digits`` in all mixtures of upper and lower case."""
+    choices = [dict.fromkeys((bytes([c]), bytes([c]).upper())) for c in digits]
+    return [b"".join(each) for each in product(*choices)]
