@@ -17,6 +17,8 @@ _VARYING = re.compile(
     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b|\d+",
     re.IGNORECASE,
 )
+# What varies has a digit, or the hyphens of a UUID.
+_MAY_VARY = re.compile(r"[\d-]")
 _BEFORE_VALUE = re.compile(r"""^[^=:"'`]*""")
 
 
@@ -48,7 +50,7 @@ def code_context(lines: Sequence[bytes], place: Location) -> str | None:
 
 def snippet_context(finding: Finding) -> str | None:
     """The snippet that a SARIF result brings along, without white space."""
-    if finding.sarif is None:
+    if finding.sarif is None or b'"snippet"' not in finding.sarif.encoded:
         return None
     try:
         physical = finding.sarif.result["locations"][0]["physicalLocation"]
@@ -60,7 +62,9 @@ def snippet_context(finding: Finding) -> str | None:
 
 def message_context(text: str) -> str:
     """A message without numbers, hashes, dates and spacing: what it says, not when or where."""
-    return _SPACE.sub(" ", _VARYING.sub("#", text)).strip().lower()[:_LONGEST]
+    if _MAY_VARY.search(text):
+        text = _VARYING.sub("#", text)
+    return " ".join(text.split()).lower()[:_LONGEST]
 
 
 def name_before_value(lines: Sequence[bytes], place: Location) -> str | None:

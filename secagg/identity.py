@@ -297,5 +297,5 @@ def _alias_order(alias: str) -> tuple[int, int, int, str]:
 
 
 def _hashed(kind: Kind, *parts: str) -> str:
-    text = "\x1f".join((SCHEME, kind.value, *parts))
+    text = "\x1f".join((SCHEME, kind, *parts))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -63,6 +63,8 @@ class KnownValues:
         """Search ``data`` (a text in UTF-8, or JSON); None where it surely holds no secret."""
         searches = self._current()
         suspicion = searches[0][0].look(data, is_json=is_json)
+        if len(searches) == 1:
+            return suspicion
         for search, _ in searches[1:]:
             other = search.look(data, is_json=is_json)
             if other is not None and suspicion is not None:

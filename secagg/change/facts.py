@@ -10,6 +10,7 @@ from secagg.change.baseline import Comparison
 from secagg.change.model import Diff
 from secagg.change.owners import Owners
 from secagg.change.within import in_diff
+from secagg.finding import Finding
 from secagg.intel.intel import Intel
 from secagg.merge.groups import Group, MergedSet
 from secagg.merge.identity import known_as
@@ -27,15 +28,20 @@ def facts_of(
     intel: Intel | None = None,
     first_seen: Mapping[str, datetime] | None = None,
 ) -> dict[str, Facts]:
-    """The facts on every group of ``merged`` by its identity; what is not given stays unknown.
+    """The facts on the groups of ``merged`` by identity; what is not given stays unknown.
+
+    A group of which nothing is known is left out.
 
     ``first_seen`` is in UTC by any identity under which a group may have been known
     (:func:`secagg.merge.known_as`, and those it had in the baseline); the earliest one counts.
     """
     dates = first_seen or {}
+    only_tools = not (diff or comparison or owners or intel or dates)
     equal: dict[Facts, Facts] = {}
     found = {}
     for group in merged.groups:
+        if only_tools and not any(_says_more(member) for member in group.members):
+            continue
         facts = Facts(
             baseline=None if comparison is None else comparison.states.get(group.identity),
             in_diff=None if diff is None else in_diff(group, diff),
@@ -47,6 +53,12 @@ def facts_of(
         # Of most groups the same is known: one object says it for all of them.
         found[group.identity] = equal.setdefault(facts, facts)
     return found
+
+
+def _says_more(finding: Finding) -> bool:
+    """Whether a tool said how likely the finding is to be exploited."""
+    vulnerability = finding.vulnerability
+    return vulnerability is not None and not (vulnerability.epss is vulnerability.kev is None)
 
 
 def _earliest(

@@ -41,15 +41,15 @@ def judge(
     today = today or datetime.datetime.now(datetime.UTC).date()
     known = facts or {}
     rules, tools = compile_rules(policy.rules), known_tools(policy)
+    chooser = _Chooser(rules)
     judgements = [
-        take(
-            rules,
+        chooser.take(
             Subject(
                 group,
                 counted_severity(policy, group, tools),
                 known.get(group.identity, NO_FACTS),
                 today,
-            ),
+            )
         )
         for group in merged.groups
     ]
@@ -86,9 +86,37 @@ def judge(
     )
 
 
+class _Chooser:
+    """Chooses rules for many subjects.
+
+    Where all rules look at nothing but kind and severity, what was chosen for one subject is
+    chosen for all that are alike in them.
+    """
+
+    def __init__(self, rules: Sequence[CompiledRule]) -> None:
+        self._rules = rules
+        self._cacheable = all(compiled.matcher.keys() <= _CACHED_KEYS for compiled in rules)
+        self._cache: dict[tuple[object, ...], tuple[CompiledRule, bool] | None] = {}
+
+    def take(self, subject: Subject) -> Judgement:
+        if not self._cacheable:
+            return take(self._rules, subject)
+        finding = subject.finding
+        key = (finding.kind, subject.severity, finding.severity_known)
+        if key not in self._cache:
+            self._cache[key] = choose(self._rules, subject)
+        return _judgement(self._cache[key], subject)
+
+
+_CACHED_KEYS = frozenset({"kind", "severity", "severity_known"})
+
+
 def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
     """The judgement of the rule that is chosen; of none, nothing is wanted."""
-    best = choose(rules, subject)
+    return _judgement(choose(rules, subject), subject)
+
+
+def _judgement(best: tuple[CompiledRule, bool] | None, subject: Subject) -> Judgement:
     judgement = Judgement(
         group=subject.group,
         action=Action.IGNORE,

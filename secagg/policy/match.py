@@ -41,6 +41,11 @@ class Matcher:
                 answer = None
         return answer
 
+    def keys(self) -> frozenset[str]:
+        """The keys that are asked about, also under any and not."""
+        inner = [*(self.any or ()), *([self.negated] if self.negated else [])]
+        return frozenset(q.key for q in self.questions).union(*(m.keys() for m in inner))
+
     def unknown(self, subject: Subject) -> list[str]:
         """The keys whose answer is not known, each once, in their order."""
         keys = [q.key for q in self.questions if q.ask(subject) is None]

@@ -63,6 +63,7 @@ class RunReader:
         self.overrides = Overrides(self.frame, self.rules)
         self._logical = self.frame.get("logicalLocations")
         self._paths: dict[str, str] = {}
+        self._views: dict[tuple[Any, ...], RuleView | None] = {}
         if isinstance(self.frame.get("artifacts"), list):
             artifacts = self.uris.relative(self.frame["artifacts"])
             if artifacts is not self.frame["artifacts"]:
@@ -93,9 +94,7 @@ class RunReader:
         """Read a result of which ``data`` is the compact JSON. Raises _Odd."""
         if not isinstance(result, dict):
             raise _Odd("the result is not a JSON object")
-        view = self.rules.find(result)
-        if view is None:
-            view = self._nameless(result)
+        view = self._view(result) or self._nameless(result)
         rule = view.rule
         memo = view.memo
         kind = memo.get("kind")
@@ -167,6 +166,24 @@ class RunReader:
             # We wrote this ourselves: it says more than could be worked out again.
             from_bag(finding, bag)
         return finding
+
+    def _view(self, result: Mapping[str, Any]) -> RuleView | None:
+        """The rule of a result; results that name it alike share the answer."""
+        key: tuple[Any, ...] = (result.get("ruleId"), result.get("ruleIndex"))
+        reference = result.get("rule")
+        if isinstance(reference, dict):
+            key += tuple(reference.get(name) for name in ("id", "index", "guid"))
+            component = reference.get("toolComponent")
+            if isinstance(component, dict):
+                key += tuple(component.get(name) for name in ("name", "index", "guid"))
+        try:
+            return self._views[key]
+        except KeyError:
+            view = self._views[key] = self.rules.find(result)
+            return view
+        except TypeError:
+            # A name or an index that is a list or an object.
+            return self.rules.find(result)
 
     def _nameless(self, result: Mapping[str, Any]) -> RuleView:
         """A result that names no rule is known by what it says."""

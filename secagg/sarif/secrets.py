@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
+
+import ahocorasick_rs
 
 from secagg.redact import MASK, Redactor, Secret
 from secagg.sarif.rules import RuleTable, RuleView
@@ -26,7 +29,17 @@ _HARD_CODED = re.compile(
     re.IGNORECASE,
 )
 # What _HARD_CODED and the weaknesses need, to be looked for in a whole report.
-_WORDS = (b"hard", b"b105", b"b106", b"b107", b"cleartext", b"clear-text")
+_WORDS = (
+    b"hardcoded",
+    b"hard-coded",
+    b"hard_coded",
+    b"hard-_coded",
+    b'b105"',
+    b'b106"',
+    b'b107"',
+    b"cleartext",
+    b"clear-text",
+)
 _CWE_IN_TEXT = re.compile(rb"cwe[-_/: ]?0{0,3}(?:798|259|321)")
 _CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
 _QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,}?)\1""")
@@ -87,7 +100,12 @@ def is_credential_rule(view: RuleView | None, rule_id: str) -> bool:
 def may_quote_credentials(data: bytes) -> bool:
     """Tell whether a SARIF report may have results of a rule on hard-coded credentials."""
     text = data.lower()
-    return any(word in text for word in _WORDS) or _CWE_IN_TEXT.search(text) is not None
+    return bool(_words().find_matches_as_indexes(text)) or _CWE_IN_TEXT.search(text) is not None
+
+
+@cache
+def _words() -> ahocorasick_rs.BytesAhoCorasick:
+    return ahocorasick_rs.BytesAhoCorasick(_WORDS)
 
 
 def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -> None:

@@ -17,7 +17,7 @@ def message_text(message: Any, strings: Mapping[str, Any], shared: Mapping[str, 
     ``globalMessageStrings``, in which an ``id`` is looked up (3.11.7). Placeholders are
     filled in from ``arguments`` (3.11.5), links to related locations become their text.
     """
-    if not isinstance(message, Mapping):
+    if type(message) is not dict and not isinstance(message, Mapping):
         return message if isinstance(message, str) else ""
     text = message.get("text")
     if not isinstance(text, str) or not text:

@@ -12,14 +12,16 @@ from secagg.change.owners import load_owners
 from secagg.finding import replace
 from secagg.intel import Intel
 from secagg.merge import merge
-from secagg.policy.facts import NO_FACTS, BaselineState
+from secagg.policy.facts import BaselineState
 from tests.intel.samples import put
 from tests.merge.make import code, vulnerability
 
 
 def test_what_is_not_given_stays_unknown() -> None:
     merged = merge([code()])
-    assert list(facts_of(merged).values()) == [NO_FACTS]
+    assert facts_of(merged) == {}
+    told = vulnerability("snyk", "CVE-2020-1", known={"epss": 0.5})
+    assert [facts.epss for facts in facts_of(merge([code(), told])).values()] == [0.5]
 
 
 def test_each_source_gives_its_facts(tmp_path: Path) -> None:
