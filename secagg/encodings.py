@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 # Base64 and hexadecimal of at least this length are decoded and looked into.
 SHORTEST_RUN = 16
-# A shorter text is encoded together with each character that may follow it: three characters of
-# base64 alone would match half of all texts.
-_SHORT = 4
+# Where less is decided of the base64 of a text, it is encoded together with each character that
+# may follow it: three characters of base64 alone would be in half of all texts.
+_SHORTEST_ANCHOR = 4
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-="
 _WHITE_SPACE = b" \t\n\r\x0b\x0c"
@@ -27,8 +27,12 @@ _PADDING = ("", "", "==", "=")
 
 def encoded_anchors(text: bytes) -> Iterator[bytes]:
     """Yield what the base64 or hexadecimal of any text with ``text`` in it contains."""
-    for longer in [text] if len(text) >= _SHORT else [text + bytes([c]) for c in _PRINTABLE]:
-        yield from base64_within(longer)
+    for shift in range(3):
+        if (shift + len(text)) * 4 // 3 - -(-shift * 4 // 3) >= _SHORTEST_ANCHOR:
+            yield from _base64_at(text, shift)
+        else:
+            for following in _PRINTABLE:
+                yield from _base64_at(text + bytes([following]), shift)
     yield text.hex().encode()
     yield text.hex().upper().encode()
 
@@ -36,18 +40,22 @@ def encoded_anchors(text: bytes) -> Iterator[bytes]:
 def base64_within(text: bytes) -> Iterator[bytes]:
     """Yield the characters of base64 that ``text`` alone decides, at each of three alignments."""
     for shift in range(3):
-        encoded = base64.b64encode(b"\0" * shift + text)
-        inner = encoded[-(-shift * 4 // 3) : (shift + len(text)) * 4 // 3]
-        yield inner
-        if b"+" in inner or b"/" in inner:
-            yield inner.replace(b"+", b"-").replace(b"/", b"_")
+        yield from _base64_at(text, shift)
 
 
-def sub_runs(text: str, mask: str, is_secret: Callable[[str], bool]) -> str:
-    """Put ``mask`` in the place of each run of base64 or hexadecimal that ``is_secret`` names."""
+def _base64_at(text: bytes, shift: int) -> Iterator[bytes]:
+    encoded = base64.b64encode(b"\0" * shift + text)
+    inner = encoded[-(-shift * 4 // 3) : (shift + len(text)) * 4 // 3]
+    yield inner
+    if b"+" in inner or b"/" in inner:
+        yield inner.replace(b"+", b"-").replace(b"/", b"_")
+
+
+def runs_in(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where in ``text`` what may be base64 or hexadecimal begins and ends."""
     for pattern in _runs():
-        text = pattern.sub(lambda match: mask if is_secret(match[0]) else match[0], text)
-    return text
+        for match in pattern.finditer(text):
+            yield match.span()
 
 
 @cache

@@ -74,9 +74,9 @@ class Redactor:
                 self._masked.clear()
         return identity
 
-    def learned_all(self) -> None:
-        """Prepare for a long pass over texts: no value comes any more, or few do."""
-        self._known.compact()
+    def learned_all(self, size: int) -> None:
+        """Prepare for a pass over ``size`` bytes of text: few values come any more, or none."""
+        self._known.compact(size)
 
     def mask(self, text: str) -> str:
         """Mask every known value in ``text``, however it is written, and every secret shape.

@@ -71,9 +71,12 @@ def _literals() -> _Literals:
 
 
 class SecretSearch:
-    """The search for the shapes of secrets and for some ``values``, however they are written."""
+    """The search for the shapes of secrets and for some ``values``, however they are written.
 
-    def __init__(self, values: Iterable[str] = ()) -> None:
+    ``fast`` is for much text: the search takes longer to build, and two thirds of the time a byte.
+    """
+
+    def __init__(self, values: Iterable[str] = (), *, fast: bool = False) -> None:
         self._literals = literals = _literals()
         by_anchor: dict[str, list[str]] = {}
         for value in values:
@@ -99,10 +102,11 @@ class SecretSearch:
         numbers = {pattern: number for number, pattern in enumerate(literals.patterns)}
         self._also_prefix = {numbers[prefix] for prefix in prefixes if prefix in numbers}
         patterns = literals.patterns + sorted(prefixes - numbers.keys())
-        # The fastest to search with, as long as it fits into a processor's cache.
-        small = len(patterns) < _MOST_FOR_DFA
+        # A DFA takes longer to build, and is the fastest to search with as long as it fits into a
+        # processor's cache.
+        fast = fast and len(patterns) < _MOST_FOR_DFA
         self._find = ahocorasick_rs.BytesAhoCorasick(
-            patterns, implementation=ahocorasick_rs.Implementation.DFA if small else None
+            patterns, implementation=ahocorasick_rs.Implementation.DFA if fast else None
         ).find_matches_as_indexes
 
     def look(self, data: bytes, *, is_json: bool = False) -> Suspicion | None:

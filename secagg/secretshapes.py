@@ -8,7 +8,7 @@ A shape masks its group ``secret`` where it has one, else all of the match.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -236,17 +236,11 @@ ASSIGNMENTS = frozenset(
 )
 
 
-def mask_shapes(text: str, numbers: Iterable[int]) -> str:
-    """Mask every match of the shapes ``numbers`` in ``text``."""
+def secret_spans(text: str, numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield where in ``text`` the secrets of the shapes ``numbers`` begin and end."""
     for number in numbers:
-        text = SHAPES[number].pattern.sub(_masked, text)
-    return text
-
-
-def _masked(match: re.Match[str]) -> str:
-    for name in ("secret", "secret2"):
-        if name in match.re.groupindex and match[name] is not None:
-            start, end = match.span(name)
-            whole = match[0]
-            return f"{whole[: start - match.start()]}{MASK}{whole[end - match.start() :]}"
-    return MASK
+        pattern = SHAPES[number].pattern
+        groups = [name for name in ("secret", "secret2") if name in pattern.groupindex]
+        for match in pattern.finditer(text):
+            named = next((name for name in groups if match[name] is not None), 0)
+            yield match.span(named)

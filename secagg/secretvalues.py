@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import cache
 
-from secagg.encodings import breaks, decodings, sub_runs
+from secagg.encodings import breaks, decodings, runs_in
 from secagg.secretforms import SHORTEST_WITHIN_A_WORD
 from secagg.secretsearch import ANCHOR, SecretSearch, Suspicion
-from secagg.secretshapes import MASK, mask_shapes
+from secagg.secretshapes import MASK, secret_spans
 
 # A value shorter than this is not looked for in other texts: it would blot out half of them.
 _SHORTEST = 6
@@ -16,6 +18,8 @@ _SHORTEST = 6
 _SHORTEST_START = 16
 # A search is built anew with those before it that have less than so many times its values.
 _GROWTH = 4
+# So many bytes of text are worth the building of a faster search.
+_MUCH = 4 << 20
 
 # Words that scanners report as secrets and that tell nothing.
 _COMMON = frozenset(
@@ -52,12 +56,11 @@ class KnownValues:
         self._waiting.append(value)
         return True
 
-    def compact(self) -> None:
-        """Make one search of all values, for a long pass over texts."""
-        if len(self._searches) + bool(self._waiting) > 1:
-            values = list(self._values)
-            self._searches = [(SecretSearch(values), values)]
-            self._waiting.clear()
+    def compact(self, size: int) -> None:
+        """Make one search of all values, for a pass over ``size`` bytes of text."""
+        values = list(self._values)
+        self._searches = [(SecretSearch(values, fast=size > _MUCH), values)]
+        self._waiting.clear()
 
     def look(self, data: bytes, *, is_json: bool = False) -> Suspicion | None:
         """Search ``data`` (a text in UTF-8, or JSON); None where it surely holds no secret."""
@@ -74,23 +77,25 @@ class KnownValues:
         return suspicion
 
     def mask(self, text: str) -> str:
-        """Mask every known value and every shape of a secret in ``text``; itself if none."""
-        suspicion = self._suspicion(text)
+        """Mask every known value and every shape of a secret in ``text``; itself if none.
+
+        Secrets are covered in place first, so that a known value that is a part of a longer secret
+        does not hide the longer one's shape, nor the other way round.
+        """
+        suspicion = self.look(text.encode("utf-8", "surrogatepass"))
         if suspicion is None:
             return text
-        masked = text
+        covered = text
         if suspicion.forms:
-            masked = _mask_forms(self._mask_broken(masked, suspicion.forms), suspicion.forms)
+            covered = _cover_broken(covered, suspicion.forms)
+            covered = _cover_forms(covered, suspicion.forms)
         if suspicion.encoded:
-            masked = sub_runs(masked, MASK, self._hides)
-        if masked != text:
-            suspicion = self._suspicion(masked)
-            if suspicion is None:
-                return masked
-        return mask_shapes(masked, suspicion.shapes)
-
-    def _suspicion(self, text: str) -> Suspicion | None:
-        return self.look(text.encode("utf-8", "surrogatepass"))
+            for start, end in runs_in(covered):
+                if self._hides(covered[start:end]):
+                    covered = _cover(covered, start, end)
+        for start, end in secret_spans(text, suspicion.shapes):
+            covered = _cover(covered, start, end)
+        return text if covered == text else _covers().sub(MASK, covered)
 
     def _current(self) -> list[tuple[SecretSearch, list[str]]]:
         if self._waiting or not self._searches:
@@ -101,19 +106,6 @@ class KnownValues:
             self._searches.append((SecretSearch(values), values))
         return self._searches
 
-    def _mask_broken(self, text: str, forms: Iterable[str]) -> str:
-        """Mask values that white space or an escaped line end breaks in two."""
-        if not breaks().search(text):
-            return text
-        joined = breaks().sub("", text)
-        for form in sorted(set(forms)):
-            form = breaks().sub("", form)
-            while len(form) >= SHORTEST_WITHIN_A_WORD and joined.count(form) > text.count(form):
-                start, end = _broken_at(text, joined, form)
-                text = f"{text[:start]}{MASK}{text[end:]}"
-                joined = breaks().sub("", text)
-        return text
-
     def _hides(self, run: str) -> bool:
         """Tell whether ``run`` is base64 or hexadecimal of something with a secret in it."""
         for data in decodings(run):
@@ -121,21 +113,47 @@ class KnownValues:
             if suspicion is None:
                 continue
             decoded = data.decode("utf-8", "replace")
-            if any(_without(decoded, form) != decoded for form in suspicion.forms):
+            if _cover_forms(decoded, suspicion.forms) != decoded:
                 return True
-            if data.isascii() and mask_shapes(decoded, suspicion.shapes) != decoded:
+            if data.isascii() and any(True for _ in secret_spans(decoded, suspicion.shapes)):
                 return True
         return False
 
 
-def _mask_forms(text: str, forms: Iterable[str]) -> str:
+# Covers a character of a secret; it is no character of any text (Unicode, 23.7).
+_COVER = "\ufdd0"
+
+
+@cache
+def _covers() -> re.Pattern[str]:
+    return re.compile(f"{_COVER}+")
+
+
+def _cover(text: str, start: int, end: int) -> str:
+    return f"{text[:start]}{_COVER * (end - start)}{text[end:]}"
+
+
+def _cover_broken(text: str, forms: Iterable[str]) -> str:
+    """Cover values that white space or an escaped line end breaks in two."""
+    if not breaks().search(text):
+        return text
+    joined = breaks().sub("", text)
+    for form in sorted(set(forms)):
+        form = breaks().sub("", form)
+        while len(form) >= SHORTEST_WITHIN_A_WORD and joined.count(form) > text.count(form):
+            text = _cover(text, *_broken_at(text, joined, form))
+            joined = breaks().sub("", text)
+    return text
+
+
+def _cover_forms(text: str, forms: Iterable[str]) -> str:
     for form in sorted(set(forms), key=lambda form: (-len(form), form)):
         text = _without(text, form)
     return text
 
 
 def _without(text: str, form: str) -> str:
-    """``text`` without ``form``, and without the longer part of it where ``text`` is cut off."""
+    """Cover ``form`` in ``text``, and the longer part of it where ``text`` is cut off."""
     anchor = form[:ANCHOR]
     position = text.find(anchor)
     if position < 0:
@@ -149,7 +167,7 @@ def _without(text: str, form: str) -> str:
             length >= SHORTEST_WITHIN_A_WORD or _stands_alone(text, position, end)
         )
         if whole or length >= _SHORTEST_START or (length >= ANCHOR and 5 * length >= 2 * len(form)):
-            pieces += (text[done:position], MASK)
+            pieces += (text[done:position], _COVER * length)
             done = end
             position = text.find(anchor, end)
         else:
