@@ -154,8 +154,8 @@ class ParsedReport:
 class Parser(Protocol):
     """Understands the reports of one tool.
 
-    A parser whose reports hold secrets also has ``learn(report, context)``
-    (:class:`LearningParser`), which is called for all reports before the first is parsed.
+    A parser should also have ``learn(report, context)`` (:class:`LearningParser`), which is called
+    for all reports before the first is parsed. One without it parses its report twice.
 
     ``confidence`` looks at a report's shape (its ``document``, or its first bytes where it
     is not one JSON value) and answers 0 (not mine) to 100 (surely mine); it must be cheap
@@ -230,6 +230,9 @@ def learn(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
         parser = choose(report, parsers)
         if isinstance(parser, LearningParser):
             parser.learn(report, context)
+        else:
+            # What it identifies while it parses must be masked in the reports before it too.
+            parser.parse(report, context)
 
 
 def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContext) -> ParsedReport:
