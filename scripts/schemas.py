@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 from pydantic import BaseModel
 
 from secagg.config import Config
@@ -18,10 +19,10 @@ from secagg.exceptions.ownfile import ExceptionFile
 from secagg.policy.model import Policy
 from secagg.policytest.model import PolicyTests
 from secagg.report.document import ReportDocument
-from secagg.summary import Summary
+from secagg.summary import Document, Summary
 
 DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
-PUBLISHED: dict[str, tuple[str, type[BaseModel]]] = {
+PUBLISHED: dict[str, tuple[str, type[BaseModel] | type[Document]]] = {
     "config.schema.json": ("secagg.yaml", Config),
     "decision.schema.json": ("secagg decision.json", DecisionDocument),
     "exceptions.schema.json": ("secagg-exceptions.yaml", ExceptionFile),
@@ -32,10 +33,17 @@ PUBLISHED: dict[str, tuple[str, type[BaseModel]]] = {
 }
 
 
-def schema(title: str, model: type[BaseModel]) -> str:
+def schema(title: str, model: type[BaseModel] | type[Document]) -> str:
     """The JSON Schema (2020-12) of ``model`` as text."""
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    document |= model.model_json_schema() | {"title": title}
+    if issubclass(model, BaseModel):
+        document |= model.model_json_schema()
+    else:
+        (reference,), parts = msgspec.json.schema_components(
+            [model], ref_template="#/$defs/{name}"
+        )
+        document |= parts.pop(model.__name__) | {"$defs": parts}
+    document["title"] = title
     return json.dumps(document, indent=2) + "\n"
 
 

@@ -6,141 +6,161 @@ The schema is published as ``secagg/schemas/summary.schema.json``. Within
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct, field
+
+Count = Annotated[int, Meta(ge=0)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Document(Struct, forbid_unknown_fields=True):
+    """A part of a document that is published with a schema: its fields are the schema's."""
 
 
-class ToolSummary(_Model):
+class ToolSummary(Document, kw_only=True):
     """One tool run. ``reported = findings + suppressed + merged + problems`` always holds."""
 
-    tool: str = Field(description="the scanner's name")
-    component: str = Field(description="the component's directory; '.' is the whole tree")
-    mode: str | None = Field(default=None, description="which of several runs of one tool")
+    tool: Annotated[str, Meta(description="the scanner's name")]
+    component: Annotated[str, Meta(description="the component's directory; '.' is the whole tree")]
+    mode: Annotated[str | None, Meta(description="which of several runs of one tool")] = None
     status: Literal["complete", "failed", "skipped"]
-    optional: bool = Field(default=False, description="a failure does not make the scan incomplete")
+    optional: Annotated[bool, Meta(description="a failure does not make the scan incomplete")] = (
+        False
+    )
     version: str | None = None
-    seconds: float = Field(default=0.0, ge=0)
-    reported: int = Field(default=0, ge=0, description="entries in the tool's own report")
-    findings: int = Field(default=0, ge=0, description="entries that became findings")
-    suppressed: int = Field(default=0, ge=0, description="entries that the tool was told to ignore")
-    merged: int = Field(default=0, ge=0, description="entries folded into another of this report")
-    problems: int = Field(default=0, ge=0, description="entries that could not be understood")
-    reason: str | None = Field(default=None, description="why it failed or was skipped")
-    hint: str | None = Field(default=None, description="what to do about it")
-    notes: list[str] = Field(default_factory=list, description="coverage gaps and odd entries")
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+    reported: Annotated[Count, Meta(description="entries in the tool's own report")] = 0
+    findings: Annotated[Count, Meta(description="entries that became findings")] = 0
+    suppressed: Annotated[Count, Meta(description="entries that the tool was told to ignore")] = 0
+    merged: Annotated[Count, Meta(description="entries folded into another of this report")] = 0
+    problems: Annotated[Count, Meta(description="entries that could not be understood")] = 0
+    reason: Annotated[str | None, Meta(description="why it failed or was skipped")] = None
+    hint: Annotated[str | None, Meta(description="what to do about it")] = None
+    notes: Annotated[list[str], Meta(description="coverage gaps and odd entries")] = field(
+        default_factory=list
+    )
 
 
-class FindingSummary(_Model):
+class FindingSummary(Document, kw_only=True):
     """One row of the table: a real problem with the tools that reported it."""
 
-    id: str = Field(description="stable identity, the same from scan to scan")
+    id: Annotated[str, Meta(description="stable identity, the same from scan to scan")]
     kind: str
     severity: str
     severity_known: bool = True
     score: float | None = None
     rule: str
     title: str
-    tools: list[str]
+    tools: Sequence[str]
     path: str | None = None
     line: int | None = None
     component: str
     package: str | None = None
     version: str | None = None
     purl: str | None = None
-    fixed_versions: list[str] = Field(default_factory=list)
-    aliases: list[str] = Field(default_factory=list)
-    cwes: list[str] = Field(default_factory=list)
+    fixed_versions: Sequence[str] = ()
+    aliases: Sequence[str] = ()
+    cwes: Sequence[str] = ()
     fix: str | None = None
-    secret: str | None = Field(default=None, description="keyed hash of the secret's value")
+    secret: Annotated[str | None, Meta(description="keyed hash of the secret's value")] = None
     verified: bool | None = None
     in_history_only: bool | None = None
-    sightings: int = Field(ge=1, description="findings merged into this row")
+    sightings: Annotated[int, Meta(ge=1, description="findings merged into this row")]
     action: Literal["fail", "warn", "ignore"]
     why: str | None = None
-    related: list[str] = Field(default_factory=list)
+    related: Sequence[str] = ()
 
 
-class FindingsSummary(_Model):
+class FindingsSummary(Document, kw_only=True):
     """The counts. ``reported = total + merged + suppressed + problems`` over all tools."""
 
-    total: int = Field(ge=0, description="rows of the table")
+    total: Annotated[Count, Meta(description="rows of the table")]
     by_severity: dict[str, int]
     by_kind: dict[str, int]
-    reported: int = Field(default=0, ge=0)
-    merged: int = Field(default=0, ge=0, description="folded into another row, within or across")
-    suppressed: int = Field(default=0, ge=0)
-    problems: int = Field(default=0, ge=0)
-    items: list[FindingSummary] | None = Field(
-        default=None, description="the rows themselves; only where they were asked for"
+    reported: Count = 0
+    merged: Annotated[Count, Meta(description="folded into another row, within or across")] = 0
+    suppressed: Count = 0
+    problems: Count = 0
+    items: Annotated[
+        list[FindingSummary] | None,
+        Meta(description="the rows themselves; only where they were asked for"),
+    ] = None
+
+
+class DecisionSummary(Document, kw_only=True):
+    policy: str
+    verdict: Literal["pass", "fail", "incomplete"]
+    exit_code: Annotated[int, Meta(ge=0, le=255)]
+    reasons: list[str]
+    notes: Annotated[list[str], Meta(description="what ought to be known besides")] = field(
+        default_factory=list
     )
 
 
-class DecisionSummary(_Model):
-    policy: str
-    verdict: Literal["pass", "fail", "incomplete"]
-    exit_code: int = Field(ge=0, le=255)
-    reasons: list[str]
-    notes: list[str] = Field(default_factory=list, description="what ought to be known besides")
-
-
-class AnalysisSummary(_Model):
+class AnalysisSummary(Document, kw_only=True):
     """One analysis as GitHub knows it: a tool and a category."""
 
     tool: str
     category: str
-    results: int = Field(ge=0)
+    results: Count
     fate: Literal["planned", "uploaded", "already there", "taken, still being processed", "failed"]
     error: str | None = None
 
 
-class WithheldSummary(_Model):
+class WithheldSummary(Document, kw_only=True):
     """A run that was not uploaded, because its missing alerts would count as fixed."""
 
     tool: str
     category: str
-    results: int = Field(ge=0)
+    results: Count
     reason: str
 
 
-class UploadSummary(_Model):
+class UploadSummary(Document, kw_only=True):
     """An upload. ``given = sum of analyses' results + withheld results + left_out`` holds."""
 
     repository: str
     ref: str
     commit: str
     dry_run: bool = False
-    given: int = Field(ge=0, description="results that were to be uploaded")
-    shown: int = Field(ge=0, description="results of the analyses that GitHub keeps and shows")
-    analyses: list[AnalysisSummary] = Field(default_factory=list)
-    withheld: list[WithheldSummary] = Field(default_factory=list)
-    left_out: dict[str, int] = Field(default_factory=dict, description="results not sent, by why")
-    mends: dict[str, int] = Field(default_factory=dict, description="what was mended, how often")
-    cuts: dict[str, int] = Field(default_factory=dict, description="what GitHub's limits cut off")
-    truncated: dict[str, int] = Field(default_factory=dict, description="what GitHub cuts off")
-    splits: list[str] = Field(default_factory=list, description="runs that went in parts")
-    suppressed: int = Field(default=0, ge=0, description="suppressed results among those sent")
-    dismissed: int = Field(default=0, ge=0, description="alerts dismissed for a suppression")
-    reopened: int = Field(default=0, ge=0, description="alerts whose suppression has ended")
+    given: Annotated[Count, Meta(description="results that were to be uploaded")]
+    shown: Annotated[Count, Meta(description="results of the analyses that GitHub keeps and shows")]
+    analyses: list[AnalysisSummary] = field(default_factory=list)
+    withheld: list[WithheldSummary] = field(default_factory=list)
+    left_out: Annotated[dict[str, int], Meta(description="results not sent, by why")] = field(
+        default_factory=dict
+    )
+    mends: Annotated[dict[str, int], Meta(description="what was mended, how often")] = field(
+        default_factory=dict
+    )
+    cuts: Annotated[dict[str, int], Meta(description="what GitHub's limits cut off")] = field(
+        default_factory=dict
+    )
+    truncated: Annotated[dict[str, int], Meta(description="what GitHub cuts off")] = field(
+        default_factory=dict
+    )
+    splits: Annotated[list[str], Meta(description="runs that went in parts")] = field(
+        default_factory=list
+    )
+    suppressed: Annotated[Count, Meta(description="suppressed results among those sent")] = 0
+    dismissed: Annotated[Count, Meta(description="alerts dismissed for a suppression")] = 0
+    reopened: Annotated[Count, Meta(description="alerts whose suppression has ended")] = 0
     error: str | None = None
     hint: str | None = None
-    expected: bool = Field(
-        default=False, description="the error lies in the event: such a run may never upload"
-    )
-    warnings: list[str] = Field(default_factory=list)
+    expected: Annotated[
+        bool, Meta(description="the error lies in the event: such a run may never upload")
+    ] = False
+    warnings: list[str] = field(default_factory=list)
 
 
-class Summary(_Model):
+class Summary(Document, kw_only=True):
     schema_version: Literal[1] = 1
     secagg_version: str
-    started_at: str | None = Field(default=None, description="RFC 3339, UTC")
-    root: str | None = Field(default=None, description="the name of the scanned directory")
+    started_at: Annotated[str | None, Meta(description="RFC 3339, UTC")] = None
+    root: Annotated[str | None, Meta(description="the name of the scanned directory")] = None
     tools: list[ToolSummary]
     findings: FindingsSummary
     decision: DecisionSummary
     upload: UploadSummary | None = None
-    warnings: list[str] = Field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)

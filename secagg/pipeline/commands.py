@@ -15,6 +15,7 @@ from secagg.doctor import examine
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.hmackey import load_key
+from secagg.jsonout import indented
 from secagg.merge import explain as why
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, plain_gate, prepare
@@ -27,7 +28,7 @@ from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_
 from secagg.pipeline.scan import scan as run_scan
 from secagg.pipeline.summarize import summarize
 from secagg.pipeline.tell import tell_actions, tell_outputs
-from secagg.pipeline.write import SARIF_NAME, as_json, write_outputs, write_summary
+from secagg.pipeline.write import SARIF_NAME, write_outputs, write_summary
 from secagg.redact import Redactor
 from secagg.render.doctor import doctor_json, doctor_table
 from secagg.render.explanation import explanation_lines
@@ -187,7 +188,7 @@ def _finish_with_upload(
     outcome.upload = done.summary
     write_summary(outcome, output)
     if screen.json:
-        sys.stdout.write(as_json(summarize(outcome, with_items=True)))
+        sys.stdout.write(indented(summarize(outcome, with_items=True)).decode())
     else:
         sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
     tell_outputs(decision, os.environ)
@@ -198,7 +199,7 @@ def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:
     decision = decision_document(outcome)
     written = write_outputs(outcome, output, screen.view, decision=decision)
     if screen.json:
-        sys.stdout.write(as_json(summarize(outcome, with_items=True)))
+        sys.stdout.write(indented(summarize(outcome, with_items=True)).decode())
     else:
         _print(decision, written, screen)
     tell_actions(decision, os.environ)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
-from typing import overload
+from typing import Any
 
 from secagg import __version__
-from secagg.decided import (
-    DecidedException,
-    DecidedFinding,
-    DecisionDocument,
-)
+from secagg.decided import DecidedException, DecidedFinding, DecisionDocument
 from secagg.finding import Severity
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.summarize import finding_fields, summarize
 from secagg.policy import Judgement, PolicyException
 from secagg.policy.decision import Action
-from secagg.render.rows import row, worst_first
+from secagg.render.rows import reading_order, row
 
 _ORDER = {Action.FAIL: 0, Action.WARN: 1, Action.IGNORE: 2}
 
@@ -27,8 +22,7 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
     """The document; findings that fail come first, and within an action the worst."""
     decision = outcome.decision
     today = decision.today or datetime.datetime.now(datetime.UTC).date()
-    judgements = worst_first(decision.judgements, lambda judgement: judgement.group.representative)
-    judgements.sort(key=lambda judgement: (_ORDER[judgement.action], -judgement.severity.rank))
+    judgements = sorted(decision.judgements, key=_by_action)
     actions = Counter(judgement.action for judgement in judgements)
     severities = Counter(judgement.severity for judgement in judgements)
     summary = summarize(outcome)
@@ -51,30 +45,15 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         notes=[*decision.notes, *outcome.warnings],
         change=outcome.change,
         tools=summary.tools,
-        findings=_Findings(judgements, today),
+        findings=[_finding(judgement, today) for judgement in judgements],
         lapsed=[_exception(exception, today) for exception in decision.lapsed],
         unused=[_exception(exception, today) for exception in decision.unused],
     )
 
 
-class _Findings(Sequence[DecidedFinding]):
-    """A finding for each of ``judgements``, made anew whenever it is asked for."""
-
-    def __init__(self, judgements: Sequence[Judgement], today: datetime.date) -> None:
-        self._judgements = judgements
-        self._today = today
-
-    def __len__(self) -> int:
-        return len(self._judgements)
-
-    @overload
-    def __getitem__(self, index: int) -> DecidedFinding: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[DecidedFinding]: ...
-    def __getitem__(self, index: int | slice) -> DecidedFinding | Sequence[DecidedFinding]:
-        if isinstance(index, slice):
-            return _Findings(self._judgements[index], self._today)
-        return _finding(self._judgements[index], self._today)
+def _by_action(judgement: Judgement) -> tuple[int, tuple[Any, ...]]:
+    first = 8 * _ORDER[judgement.action] - judgement.severity.rank
+    return first, reading_order(judgement.group.representative)
 
 
 def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
@@ -84,21 +63,26 @@ def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
     exception = judgement.exception
     fix = shown.fix.replace("fixed in ", "upgrade to ", 1) if shown.fix else None
     return DecidedFinding(
-        **(finding_fields(judgement) | {"title": shown.detail, "fix": fix}),
+        title=shown.detail,
+        tools=shown.tools,
+        fix=fix,
         where=shown.where,
         problem=shown.what,
         counted_as=judgement.severity,
         policy_rule=judgement.rule,
         exception=_exception(exception, today) if exception is not None else None,
-        lapsed=[_exception(lapsed, today) for lapsed in judgement.lapsed],
+        lapsed=[_exception(lapsed, today) for lapsed in judgement.lapsed]
+        if judgement.lapsed
+        else (),
         baseline=facts.baseline.value if facts.baseline is not None else None,
         in_diff=facts.in_diff,
-        owners=list(facts.owners),
+        owners=facts.owners,
         first_seen=facts.first_seen,
         due=due,
         days_left=(due - today).days if due is not None else None,
         epss=facts.epss,
         kev=facts.kev,
+        **finding_fields(judgement),
     )
 
 

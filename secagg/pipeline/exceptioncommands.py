@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from secagg.errors import ConfigError, UsageError
@@ -152,8 +153,8 @@ def _whole_last_scan(root: Path, last: Path) -> Sequence[Group]:
     if rows is None or not summary.is_file():
         raise UsageError(f"no scan in {last} to tell what is unused", hint="run secagg scan first")
     try:
-        verdict = Summary.model_validate_json(summary.read_bytes()).decision.verdict
-    except (OSError, ValidationError):
+        verdict = msgspec.json.decode(summary.read_bytes(), type=Summary).decision.verdict
+    except (OSError, msgspec.MsgspecError):
         raise UsageError(f"{summary} cannot be understood", hint="run secagg scan again") from None
     if verdict == "incomplete":
         raise UsageError(

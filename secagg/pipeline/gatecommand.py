@@ -37,7 +37,7 @@ class GateFormat(StrEnum):
 
 # The files that --output writes: what each holds is the same as with --format.
 _FILES: dict[str, Callable[[DecisionDocument], str]] = {
-    DECISION_NAME: lambda decision: "".join(decision.json_pieces()),
+    DECISION_NAME: lambda decision: _json(decision),
     "decision.xml": junit_xml,
     "decision.md": decision_markdown,
 }
@@ -89,7 +89,7 @@ def write_decision(decision: DecisionDocument, directory: Path) -> None:
 def _shown(decision: DecisionDocument, request: GateRequest, screen: Screen) -> str:
     match request.format:
         case GateFormat.JSON:
-            return "".join(decision.json_pieces())
+            return _json(decision)
         case GateFormat.JUNIT:
             return junit_xml(decision)
         case GateFormat.MARKDOWN:
@@ -102,6 +102,10 @@ def _shown(decision: DecisionDocument, request: GateRequest, screen: Screen) -> 
             if not screen.quiet:
                 parts.insert(0, findings_text(decision, style, everything=request.everything))
             return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _json(decision: DecisionDocument) -> str:
+    return b"".join(decision.json_pieces()).decode()
 
 
 def _last_scan(directory: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 from secagg import __version__
 from secagg.components import ROOT
 from secagg.exitcodes import ExitCode
-from secagg.finding import Kind, Severity
+from secagg.finding import Kind, Package, Severity, Vulnerability
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy.decision import Judgement, Verdict
 from secagg.render.rows import worst_first
@@ -21,6 +21,8 @@ from secagg.summary import (
 )
 
 _NOTES_SHOWN = 20
+_NO_PACKAGE = Package(type="", name="")
+_NO_VULNERABILITY = Vulnerability()
 _OF_VERDICT = {
     Verdict.PASS: ExitCode.PASS,
     Verdict.FAIL: ExitCode.GATE_FAILED,
@@ -45,7 +47,7 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
     items = None
     if with_items:
         ordered = worst_first(outcome.decision.judgements, lambda j: j.group.representative)
-        items = [FindingSummary(**finding_fields(judgement)) for judgement in ordered]
+        items = [_item(judgement) for judgement in ordered]
     findings = FindingsSummary(
         total=len(groups),
         by_severity={str(severity): severities[severity] for severity in Severity},
@@ -105,13 +107,24 @@ def tool_summary(result: ToolResult) -> ToolSummary:
     )
 
 
+def _item(judgement: Judgement) -> FindingSummary:
+    finding = judgement.group.representative
+    return FindingSummary(
+        **finding_fields(judgement),
+        title=finding.title,
+        tools=judgement.group.tools,
+        fix=finding.fix,
+    )
+
+
 def finding_fields(judgement: Judgement) -> dict[str, Any]:
-    """The fields of :class:`FindingSummary` for one row."""
+    """The fields of a row that ``summary.json`` and ``decision.json`` have in the same words."""
     group = judgement.group
     finding = group.representative
     sightings = [member.secret for member in group.members if member.secret is not None]
-    vulnerability = finding.vulnerability
-    package = finding.package
+    vulnerability = finding.vulnerability or _NO_VULNERABILITY
+    package = finding.package or _NO_PACKAGE
+    location = finding.location
     return {
         "id": group.identity,
         "kind": finding.kind,
@@ -119,23 +132,20 @@ def finding_fields(judgement: Judgement) -> dict[str, Any]:
         "severity_known": finding.severity_known,
         "score": finding.score,
         "rule": finding.rule_id,
-        "title": finding.title,
-        "tools": list(group.tools),
-        "path": finding.location.uri,
-        "line": finding.location.start_line,
+        "path": location.uri,
+        "line": location.start_line,
         "component": finding.component or ROOT,
-        "package": package.name if package else None,
-        "version": package.version if package else None,
-        "purl": package.purl if package else None,
-        "fixed_versions": list(vulnerability.fixed_versions) if vulnerability else [],
-        "aliases": list(vulnerability.aliases) if vulnerability else [],
-        "cwes": list(finding.cwes),
-        "fix": finding.fix,
-        "secret": next((s.id for s in sightings if s.id is not None), None),
+        "package": package.name or None,
+        "version": package.version,
+        "purl": package.purl,
+        "fixed_versions": vulnerability.fixed_versions,
+        "aliases": vulnerability.aliases,
+        "cwes": finding.cwes,
+        "secret": next((s.id for s in sightings if s.id is not None), None) if sightings else None,
         "verified": any(s.verified for s in sightings) if sightings else None,
         "in_history_only": all(s.in_history for s in sightings) if sightings else None,
         "sightings": len(group.members),
-        "action": judgement.action.value,
+        "action": judgement.action,
         "why": judgement.why,
-        "related": list(group.related),
+        "related": group.related,
     }

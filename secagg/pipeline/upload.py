@@ -24,6 +24,7 @@ from secagg.github.preflight import GivenRun, Part, Plan, deliveries, preflight
 from secagg.github.suppressed import dismiss_suppressed
 from secagg.github.target import Target
 from secagg.github.token import Token
+from secagg.jsonout import indented
 from secagg.summary import AnalysisSummary, UploadSummary, WithheldSummary
 
 
@@ -241,7 +242,6 @@ def _write_dry_run(plan: Plan, target: Target, directory: Path) -> None:
             data = sarif_log([part.run for part in parts])
             (directory / f"upload-{number}.sarif").write_bytes(data)
             (directory / f"upload-{number}.sarif.gz").write_bytes(compressed(data))
-        text = _summary(plan, target, None).model_dump_json(indent=2)
-        (directory / "upload.json").write_text(text + "\n")
+        (directory / "upload.json").write_bytes(indented(_summary(plan, target, None)))
     except OSError as error:
         raise UsageError(f"cannot write to {directory}: {error.strerror}") from error

@@ -20,6 +20,7 @@ from secagg.github.preflight import GivenRun
 from secagg.github.target import Asked as Asked
 from secagg.github.target import Target, find_target
 from secagg.github.token import find_token
+from secagg.jsonout import indented
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.forks import make_bundle, publish
 from secagg.pipeline.outcome import Outcome
@@ -144,7 +145,7 @@ def worse(verdict: int, uploaded: ExitCode) -> int:
 
 def _shown(done: Uploaded, screen: Screen) -> int:
     if screen.json:
-        sys.stdout.write(done.summary.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(indented(done.summary).decode())
     else:
         sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
     return int(done.exit_code)

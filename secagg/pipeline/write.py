@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import BaseModel
-
 from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
+from secagg.jsonout import indented
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View, sarif_runs
@@ -40,8 +39,7 @@ def write_outputs(
         with replacing(directory / SARIF_NAME) as out:
             write_sarif(out, sarif_runs(outcome, view, outcome.comparison))
         with replacing(directory / DECISION_NAME) as out:
-            for piece in (decision or decision_document(outcome)).json_pieces():
-                out.write(piece.encode())
+            out.writelines((decision or decision_document(outcome)).json_pieces())
         write_summary(outcome, directory)
     return [directory / name for name in (SARIF_NAME, SUMMARY_NAME, DECISION_NAME)]
 
@@ -49,12 +47,7 @@ def write_outputs(
 def write_summary(outcome: Outcome, directory: Path) -> None:
     """Write ``summary.json`` alone, once more is known of ``outcome``."""
     with writing(directory), replacing(directory / SUMMARY_NAME) as out:
-        out.write(as_json(summarize(outcome)).encode())
-
-
-def as_json(model: BaseModel) -> str:
-    """A document as it is written and printed."""
-    return model.model_dump_json(indent=2) + "\n"
+        out.write(indented(summarize(outcome)))
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from secagg.finding import Finding, Kind, Severity
 from secagg.merge.groups import Group
@@ -14,8 +15,7 @@ _COMMIT_SHOWN = 10
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """A group in words. ``what`` names the problem shortly, ``detail`` says it, ``fix`` mends it.
 
     The texts are as the scanners gave them (masked): escape them for where they are shown.
@@ -56,24 +56,24 @@ def place(finding: Finding) -> str:
 
 
 def worst_first(items: Iterable[_T], finding: Callable[[_T], Finding]) -> list[_T]:
-    """``items`` in the reading order of their findings: by severity, kind, place, then name."""
-    ordered = list(items)
-    # The last key first, for sorting keeps what is equal as it was: a tuple of all keys for each
-    # of 100,000 findings would be the largest thing in memory.
-    for key in reversed(_READING_ORDER):
-        ordered.sort(key=lambda item: key(finding(item)))
-    return ordered
+    """Sort ``items`` into the reading order of their findings."""
+    return sorted(items, key=lambda item: reading_order(finding(item)))
+
+
+def reading_order(finding: Finding) -> tuple[Any, ...]:
+    """Order findings for people: by severity, kind, place, then name, the worst first."""
+    location = finding.location
+    return (
+        -finding.severity.rank,
+        -(finding.score or 0.0),
+        _KINDS[finding.kind],
+        location.uri or "",
+        location.start_line or 0,
+        finding.rule_id,
+    )
 
 
 _KINDS = {kind: number for number, kind in enumerate(Kind)}
-_READING_ORDER: tuple[Callable[[Finding], Any], ...] = (
-    lambda finding: -finding.severity.rank,
-    lambda finding: -(finding.score or 0.0),
-    lambda finding: _KINDS[finding.kind],
-    lambda finding: finding.location.uri or "",
-    lambda finding: finding.location.start_line or 0,
-    lambda finding: finding.rule_id,
-)
 
 
 def _what(finding: Finding) -> str:
