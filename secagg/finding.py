@@ -58,7 +58,7 @@ for _rank, _severity in enumerate(reversed(Severity)):
     _severity.rank = _rank
 
 
-class Rating(Struct, kw_only=True, gc=False):
+class Rating(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
     """One source's word on how bad a finding is.
 
     ``source`` names who rates (``nvd``, ``ghsa``, ``snyk``, ``redhat``, the tool
@@ -95,7 +95,7 @@ class Location(Struct, kw_only=True, gc=False):
 DISTRIBUTION_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
 
 
-class Package(Struct, kw_only=True, gc=False):
+class Package(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
     """A package as an ecosystem's registry knows it.
 
     ``type`` is the purl type (``pypi``, ``npm``, ``cargo``, ``golang``, ``maven``,
@@ -109,7 +109,7 @@ class Package(Struct, kw_only=True, gc=False):
     purl: str | None = None
 
 
-class Vulnerability(Struct, kw_only=True, gc=False):
+class Vulnerability(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
     """What is known about a vulnerable dependency beyond its package.
 
     ``aliases`` holds every advisory id that the source gives for this one problem (the
@@ -129,7 +129,7 @@ class Vulnerability(Struct, kw_only=True, gc=False):
     published: str | None = None
 
 
-class SecretSighting(Struct, kw_only=True, gc=False):
+class SecretSighting(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
     """One sighting of a secret, without the secret.
 
     ``id`` is the keyed hash of the value (``None`` where the tool had masked it before
@@ -145,7 +145,7 @@ class SecretSighting(Struct, kw_only=True, gc=False):
     in_history: bool = False
 
 
-class Misconfiguration(Struct, kw_only=True, gc=False):
+class Misconfiguration(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
     """A check that a configuration file failed: all ids of the check, and the resource."""
 
     checks: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ def _sarif(parsed: ParsedReport) -> bytes:
     run = SarifRun(tool=parsed.tool, category=f"{parsed.tool}/", findings=parsed.findings)
     write(out, [run])
     merged = SarifRun(tool="secagg", category="secagg/", findings=parsed.findings)
-    write(out, [merged], indent=True)
+    write(out, [merged])
     return out.getvalue()
 
 

@@ -1,7 +1,7 @@
 """SARIF 2.1.0: read from any producer, written without loss.
 
-``read`` gives the findings of a file, ``write`` makes a file of runs. Writing needs
-sarif_om, which is loaded with the first call.
+``read`` gives the findings of a file, ``write`` makes a file of runs. What only writing needs
+is loaded with the first call.
 """
 
 from collections.abc import Iterable
@@ -22,8 +22,8 @@ __all__ = [
 ]
 
 
-def write(out: BinaryIO, runs: Iterable[SarifRun], *, indent: bool = False) -> None:
+def write(out: BinaryIO, runs: Iterable[SarifRun]) -> None:
     """Write one SARIF 2.1.0 log: see :func:`secagg.sarif.encode.write`."""
     from secagg.sarif import encode
 
-    encode.write(out, runs, indent=indent)
+    encode.write(out, runs)

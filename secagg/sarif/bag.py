@@ -6,13 +6,15 @@ versions only add. A member without a value is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from secagg.finding import (
     Finding,
     Kind,
-    Location,
     Misconfiguration,
     Package,
     Rating,
@@ -23,69 +25,130 @@ from secagg.finding import (
 
 VERSION = 1
 
-
-def to_bag(finding: Finding) -> dict[str, Any]:
-    """The bag of one finding."""
-    bag: dict[str, Any] = {
-        "version": VERSION,
-        "tool": finding.tool,
-        "kind": finding.kind.value,
-        "severity": finding.severity.value,
-    }
-    if not finding.severity_known:
-        bag["severityKnown"] = False
-    if finding.score is not None:
-        bag["score"] = finding.score
-    if finding.identity:
-        bag["identity"] = finding.identity
-    if finding.component is not None:
-        bag["component"] = finding.component
-    if finding.package is not None:
-        bag["package"] = _package(finding.package)
-    if finding.vulnerability is not None:
-        bag["vulnerability"] = _vulnerability(finding)
-    if finding.secret is not None:
-        bag["secret"] = _secret(finding)
-    if finding.misconfiguration is not None:
-        bag["misconfiguration"] = _misconfiguration(finding)
-    if finding.license:
-        bag["license"] = finding.license
-    if finding.cwes:
-        bag["cwes"] = finding.cwes
-    if finding.ratings:
-        bag["ratings"] = [_rating(rating) for rating in finding.ratings]
-    if finding.fix:
-        bag["fix"] = finding.fix
-    references = finding.references
-    if references:
-        bag["references"] = references
-    place = _place(finding.location)
-    if place:
-        bag["location"] = place
-    return bag
+_S = TypeVar("_S", bound=Struct)
 
 
-def source_bag(finding: Finding) -> dict[str, Any]:
+class _Part(Struct, omit_defaults=True, rename="camel", gc=False):
+    """A part of the bag as it is written. Packages, ratings and the like are parts as they are."""
+
+
+class PlaceBag(_Part, kw_only=True):
+    """What a SARIF location cannot say of a place."""
+
+    commit: str | None = None
+    image: str | None = None
+    layer: str | None = None
+    whole_file: bool = False
+
+
+class SourceBag(_Part, kw_only=True):
     """How a group names one of its members in ``properties.secagg.sources``."""
-    bag: dict[str, Any] = {
-        "tool": finding.tool,
-        "ruleId": finding.rule_id,
-        "severity": finding.severity.value,
-    }
-    place = finding.location
-    _add(
-        bag,
-        score=finding.score,
-        identity=finding.identity or None,
-        uri=place.uri,
-        startLine=place.start_line,
-        commit=place.commit,
-        package=None if finding.package is None else _package(finding.package),
-        detector=None if finding.secret is None else finding.secret.detector,
-        decoder=None if finding.secret is None else finding.secret.decoder,
-        verified=None if finding.secret is None else finding.secret.verified,
-    )
-    return bag
+
+    tool: str
+    rule_id: str
+    severity: Severity
+    score: float | None = None
+    identity: str = ""
+    uri: str | None = None
+    start_line: int | None = None
+    commit: str | None = None
+    package: Package | None = None
+    detector: str | None = None
+    decoder: str | None = None
+    verified: bool | None = None
+
+    @classmethod
+    def of(cls, finding: Finding) -> SourceBag:
+        """Make the bag of one member."""
+        place, secret = finding.location, finding.secret
+        return cls(
+            tool=finding.tool,
+            rule_id=finding.rule_id,
+            severity=finding.severity,
+            score=finding.score,
+            identity=finding.identity,
+            uri=place.uri,
+            start_line=place.start_line,
+            commit=place.commit,
+            package=finding.package,
+            detector=None if secret is None else secret.detector,
+            decoder=None if secret is None else secret.decoder,
+            verified=None if secret is None else secret.verified,
+        )
+
+
+class Bag(_Part, kw_only=True):
+    """The bag of one finding."""
+
+    version: int
+    tool: str
+    kind: Kind
+    severity: Severity
+    severity_known: bool = True
+    score: float | None = None
+    identity: str = ""
+    component: str | None = None
+    package: Package | None = None
+    vulnerability: Vulnerability | Mapping[str, Any] | None = None
+    secret: SecretSighting | Mapping[str, Any] | None = None
+    misconfiguration: Misconfiguration | Mapping[str, Any] | None = None
+    license: str | None = None
+    cwes: Sequence[str] = ()
+    ratings: Sequence[Rating] = ()
+    fix: str | None = None
+    references: Sequence[str] = ()
+    location: PlaceBag | None = None
+    rule_id: str | None = None
+    sources: Sequence[SourceBag] = ()
+
+    @classmethod
+    def of(cls, finding: Finding, *, whole_file: bool = False) -> Bag:
+        """Make the bag of ``finding``; ``whole_file`` if its line in SARIF is made up."""
+        place = finding.location
+        bag = cls(
+            version=VERSION,
+            tool=finding.tool,
+            kind=finding.kind,
+            severity=finding.severity,
+            severity_known=finding.severity_known,
+            score=finding.score,
+            identity=finding.identity,
+            component=finding.component,
+            package=finding.package,
+            license=finding.license or None,
+            cwes=finding.cwes,
+            ratings=finding.ratings,
+            fix=finding.fix or None,
+            references=finding.references,
+        )
+        if finding.vulnerability is not None:
+            bag.vulnerability = _with("aliases", finding.vulnerability)
+        if finding.secret is not None:
+            bag.secret = _without_none("id", finding.secret)
+        if finding.misconfiguration is not None:
+            bag.misconfiguration = _with("checks", finding.misconfiguration)
+        if place.commit is not None or place.image is not None or place.layer is not None:
+            bag.location = PlaceBag(
+                commit=place.commit, image=place.image, layer=place.layer, whole_file=whole_file
+            )
+        elif whole_file:
+            bag.location = _WHOLE_FILE
+        return bag
+
+
+_WHOLE_FILE = PlaceBag(whole_file=True)
+
+
+def _with(name: str, part: _S) -> _S | Mapping[str, Any]:
+    """``part``, with its list ``name`` written even if it is empty."""
+    return part if getattr(part, name) else {name: (), **msgspec.to_builtins(part)}
+
+
+def _without_none(name: str, part: _S) -> _S | Mapping[str, Any]:
+    """``part``, without its required ``name`` if that has no value."""
+    if getattr(part, name) is not None:
+        return part
+    return {key: value for key, value in msgspec.to_builtins(part).items() if key != name}
 
 
 def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
@@ -192,64 +255,3 @@ def _texts(bag: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def _flag(bag: Mapping[str, Any], key: str) -> bool | None:
     value = bag.get(key)
     return value if isinstance(value, bool) else None
-
-
-def _add(bag: dict[str, Any], **values: Any) -> dict[str, Any]:
-    for key, value in values.items():
-        if value is not None and value != ():
-            bag[key] = value
-    return bag
-
-
-def _package(package: Package) -> dict[str, Any]:
-    bag = {"type": package.type, "name": package.name}
-    if package.version:
-        bag["version"] = package.version
-    if package.purl:
-        bag["purl"] = package.purl
-    return bag
-
-
-def _vulnerability(finding: Finding) -> Mapping[str, Any]:
-    known = finding.vulnerability
-    assert known is not None
-    return _add(
-        {"aliases": known.aliases},
-        fixedVersions=known.fixed_versions,
-        dependencyPaths=known.dependency_paths,
-        direct=known.direct,
-        scope=known.scope,
-        status=known.status,
-        epss=known.epss,
-        kev=known.kev,
-        published=known.published,
-    )
-
-
-def _secret(finding: Finding) -> Mapping[str, Any]:
-    known = finding.secret
-    assert known is not None
-    return _add(
-        {"detector": known.detector},
-        id=known.id,
-        decoder=known.decoder,
-        verified=known.verified,
-        inHistory=known.in_history or None,
-    )
-
-
-def _misconfiguration(finding: Finding) -> Mapping[str, Any]:
-    known = finding.misconfiguration
-    assert known is not None
-    return _add({"checks": known.checks}, resource=known.resource, provider=known.provider)
-
-
-def _rating(rating: Rating) -> Mapping[str, Any]:
-    bag = {"source": rating.source, "severity": rating.severity.value}
-    return _add(bag, score=rating.score, vector=rating.vector)
-
-
-def _place(place: Location) -> Mapping[str, Any]:
-    if place.commit is None and place.image is None and place.layer is None:
-        return {}
-    return _add({}, commit=place.commit, image=place.image, layer=place.layer)

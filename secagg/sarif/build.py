@@ -1,4 +1,4 @@
-"""Findings made SARIF results: plain dictionaries, since there may be very many."""
+"""Findings made SARIF results."""
 
 from __future__ import annotations
 
@@ -6,14 +6,28 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from secagg.finding import Finding, Location, SarifOrigin, Suppression
+import msgspec
+
+from secagg.finding import Finding, SarifOrigin, Suppression
+from secagg.finding import Location as Place
 from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
-from secagg.sarif.bag import source_bag, to_bag
-from secagg.sarif.conform import conform_result
+from secagg.sarif.bag import Bag, SourceBag
+from secagg.sarif.conform import conform_result, fits
 from secagg.sarif.descriptors import RuleIndex
 from secagg.sarif.model import GroupedResult
+from secagg.sarif.objects import (
+    ArtifactLocation,
+    Location,
+    LogicalLocation,
+    Message,
+    PhysicalLocation,
+    Region,
+    Result,
+    ResultProperties,
+)
 from secagg.sarif.severity import LEVEL
 from secagg.sarif.uris import ROOT_BASE, UriResolver, encode_path, is_absolute
 
@@ -34,54 +48,92 @@ def correlation_guid(identity: str) -> str:
 
 
 def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
-    """The original result of a finding with our fingerprints and properties added."""
+    """Add our fingerprints and properties to the result that a finding was read from.
+
+    The members that stay as they are stay encoded, if the schema is known to allow them.
+    """
     finding, grouped = _parts(item)
     assert finding.sarif is not None
+    encoded = finding.sarif.encoded
+    sources = grouped is not None and grouped.sources
+    if sources or finding.suppressions or not fits(encoded):
+        return _changed_result(finding, grouped)
+    bag = Bag.of(finding)
+    result: dict[str, Any] = _members(encoded)
+    given, properties = result.get("partialFingerprints"), result.get("properties")
+    _adopt(
+        result,
+        finding,
+        given=None if given is None else msgspec.json.decode(given),
+        properties=None if properties is None else _members(properties),
+        bag=bag,
+    )
+    if grouped is not None:
+        result |= _group_members(bag, grouped, None)
+    return result
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _changed_result(finding: Finding, grouped: GroupedResult | None) -> dict[str, Any]:
+    """The same of a result that may break the schema, or whose suppressions are ours to renew."""
+    assert finding.sarif is not None
     result = dict(finding.sarif.result)
-    added = _fingerprints(finding)
-    if added:
-        given = result.get("partialFingerprints")
-        result["partialFingerprints"] = {**added, **given, **_own(added)} if given else added
-    properties = result.get("properties")
-    bag = to_bag(finding)
-    result["properties"] = {**properties, "secagg": bag} if properties else {"secagg": bag}
+    bag = Bag.of(finding)
+    _adopt(
+        result,
+        finding,
+        given=result.get("partialFingerprints"),
+        properties=result.get("properties"),
+        bag=bag,
+    )
     _renew_suppressions(result, finding)
     if grouped is not None:
-        _add_group(result, bag, grouped)
+        added = _group_members(bag, grouped, result.get("relatedLocations"))
+        result |= msgspec.to_builtins(added)
     return conform_result(result, finding.message or finding.title)
 
 
-def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> dict[str, Any]:
-    """The result of a finding that came from a tool's native format."""
+def _adopt(
+    result: dict[str, Any], finding: Finding, *, given: Any, properties: Any, bag: Bag
+) -> None:
+    added = _fingerprints(finding)
+    if added:
+        result["partialFingerprints"] = {**added, **given, **_own(added)} if given else added
+    result["properties"] = {**properties, "secagg": bag} if properties else {"secagg": bag}
+
+
+def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> Result:
+    """Make the result of a finding that came from a tool's native format."""
     finding, grouped = _parts(item)
     rule_id, index = rules.place(finding)
-    bag = to_bag(finding)
+    bag = Bag.of(finding, whole_file=finding.location.start_line is None)
     if rule_id != finding.rule_id:
-        bag["ruleId"] = finding.rule_id
-    result: dict[str, Any] = {
-        "ruleId": rule_id,
-        "ruleIndex": index,
-        "level": LEVEL[finding.severity],
-        "message": {"text": finding.message or finding.title or rule_id},
-        "locations": [location(finding.location, bag)],
-        "properties": {"secagg": bag},
-    }
+        bag.rule_id = finding.rule_id
     fingerprints = _fingerprints(finding)
-    given = finding.fingerprints
-    if given:
-        fingerprints = {**given, **fingerprints}
-    if fingerprints:
-        result["partialFingerprints"] = fingerprints
+    if finding.fingerprints:
+        fingerprints = {**finding.fingerprints, **fingerprints}
+    result = Result(
+        rule_id=rule_id,
+        rule_index=index,
+        level=LEVEL[finding.severity],
+        message=Message(finding.message or finding.title or rule_id),
+        locations=(location(finding.location),),
+        properties=ResultProperties(bag),
+        partial_fingerprints=fingerprints or None,
+    )
     if finding.related:
-        result["relatedLocations"] = [
-            {"id": number, **location(place)} for number, place in enumerate(finding.related, 1)
+        result.related_locations = [
+            _numbered(place, number) for number, place in enumerate(finding.related, 1)
         ]
     if finding.suppressions:
-        result["suppressions"] = [_suppression(s) for s in finding.suppressions]
+        result.suppressions = [_suppression(s) for s in finding.suppressions]
     if finding.sarif is not None:
         _carry(result, finding.sarif)
     if grouped is not None:
-        _add_group(result, bag, grouped)
+        for name, value in _group_members(bag, grouped, result.related_locations).items():
+            setattr(result, _ATTRIBUTES[name], value)
     return result
 
 
@@ -113,7 +165,7 @@ def _has_source(suppression: Any) -> bool:
     return isinstance(suppression, str)
 
 
-def _carry(result: dict[str, Any], origin: SarifOrigin) -> None:
+def _carry(result: Result, origin: SarifOrigin) -> None:
     """What a SARIF result says of flows and fixes, taken over into a run of another tool.
 
     Indices into the tables of its own run mean nothing there and are resolved or left out.
@@ -122,15 +174,18 @@ def _carry(result: dict[str, Any], origin: SarifOrigin) -> None:
     given = origin.result
     for key in ("codeFlows", "stacks", "fixes", "graphs", "rank", "hostedViewerUri"):
         if key in given:
-            result[key] = _portable(given[key], uris)
+            setattr(result, _ATTRIBUTES[key], _portable(given[key], uris))
     related = given.get("relatedLocations")
     if related:
-        result["relatedLocations"] = _portable(related, uris)
-    said = given.get("message")
-    if isinstance(said, Mapping) and isinstance(said.get("markdown"), str):
-        result["message"] = {**result["message"], "markdown": said["markdown"]}
-        if isinstance(said.get("arguments"), list):
-            result["message"]["arguments"] = said["arguments"]
+        result.related_locations = _portable(related, uris)
+    message = given.get("message")
+    if isinstance(message, Mapping) and isinstance(message.get("markdown"), str):
+        result.message.markdown = message["markdown"]
+        if isinstance(message.get("arguments"), list):
+            result.message.arguments = message["arguments"]
+
+
+_ATTRIBUTES = dict(zip(Result.__struct_encode_fields__, Result.__struct_fields__, strict=True))
 
 
 def _portable(value: Any, uris: UriResolver) -> Any:
@@ -150,32 +205,37 @@ def _portable(value: Any, uris: UriResolver) -> Any:
     return value
 
 
-def location(place: Location, bag: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A ``location`` object; GitHub needs a relative URI and a line even where none is known."""
-    uri = place.uri
-    if uri is None:
-        uri = _made_up(place)
-    region: dict[str, int] = {"startLine": place.start_line or 1}
+def location(place: Place) -> Location:
+    """Make a ``location``; GitHub needs a relative URI and a line even where none is known."""
+    uri = _made_up(place) if place.uri is None else place.uri
     if place.start_line is None:
-        if bag is not None:
-            bag["location"] = {**bag.get("location", {}), "wholeFile": True}
-    else:
-        if place.start_column is not None and place.start_column > 1:
-            region["startColumn"] = place.start_column
-        if place.end_line is not None and place.end_line > place.start_line:
-            region["endLine"] = place.end_line
-        if place.end_column is not None and place.end_column >= 1:
-            region["endColumn"] = place.end_column
-    artifact: dict[str, Any] = {"uri": encode_path(uri)}
-    if not is_absolute(uri):
-        artifact["uriBaseId"] = ROOT_BASE
-    written: dict[str, Any] = {"physicalLocation": {"artifactLocation": artifact, "region": region}}
-    if place.logical:
-        written["logicalLocations"] = [{"fullyQualifiedName": place.logical}]
-    return written
+        return _whole_file(uri, place.logical)
+    region = Region(place.start_line)
+    if place.start_column is not None and place.start_column > 1:
+        region.start_column = place.start_column
+    if place.end_line is not None and place.end_line > place.start_line:
+        region.end_line = place.end_line
+    if place.end_column is not None and place.end_column >= 1:
+        region.end_column = place.end_column
+    return _location(uri, region, place.logical)
 
 
-def _made_up(place: Location) -> str:
+@lru_cache(maxsize=4096)
+def _whole_file(uri: str, logical: str | None) -> Location:
+    return _location(uri, Region(1), logical)
+
+
+def _location(uri: str, region: Region, logical: str | None) -> Location:
+    artifact = ArtifactLocation(encode_path(uri), None if is_absolute(uri) else ROOT_BASE)
+    logicals = (LogicalLocation(logical),) if logical else ()
+    return Location(PhysicalLocation(artifact, region), logicals)
+
+
+def _numbered(place: Place, number: int, message: Message | None = None) -> Location:
+    return msgspec.structs.replace(location(place), id=number, message=message)
+
+
+def _made_up(place: Place) -> str:
     name = place.image or place.logical or "."
     return re.sub(r"[^\w./@-]+", "_", name).strip("/") or "."
 
@@ -198,29 +258,36 @@ def _own(added: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in added.items() if key == IDENTITY}
 
 
-def _add_group(result: dict[str, Any], bag: dict[str, Any], grouped: GroupedResult) -> None:
+def _group_members(bag: Bag, grouped: GroupedResult, related: Any) -> dict[str, Any]:
+    """The members by which a result tells of its group; ``related`` are the locations it has."""
+    members: dict[str, Any] = {}
     if grouped.group is not None:
-        result["correlationGuid"] = correlation_guid(grouped.group)
+        members["correlationGuid"] = correlation_guid(grouped.group)
     if grouped.baseline is not None:
-        result["baselineState"] = grouped.baseline
+        members["baselineState"] = grouped.baseline
     if not grouped.sources:
-        return
-    bag["sources"] = [source_bag(source) for source in grouped.sources]
-    related = list(result.get("relatedLocations") or ())
-    own = _key(grouped.finding.location)
-    seen = {own}
-    number = max((r.get("id", 0) for r in related if isinstance(r.get("id"), int)), default=0)
+        return members
+    bag.sources = [SourceBag.of(source) for source in grouped.sources]
+    related = list(related or ())
+    seen = {_key(grouped.finding.location)}
+    number = max(map(_number, related), default=0)
     for source in grouped.sources:
         key = _key(source.location)
         if key in seen or source.location.uri is None:
             continue
         seen.add(key)
         number += 1
-        text = f"{source.tool}: {source.rule_id}"
-        related.append({"id": number, **location(source.location), "message": {"text": text}})
+        message = Message(f"{source.tool}: {source.rule_id}")
+        related.append(_numbered(source.location, number, message))
     if related:
-        result["relatedLocations"] = related
+        members["relatedLocations"] = related
+    return members
 
 
-def _key(place: Location) -> tuple[Any, ...]:
+def _number(related: Any) -> int:
+    number = related.get("id") if isinstance(related, Mapping) else getattr(related, "id", None)
+    return number if isinstance(number, int) else 0
+
+
+def _key(place: Place) -> tuple[Any, ...]:
     return place.uri, place.start_line, place.start_column, place.commit

@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import orjson
+from msgspec import Meta
 
 MOVED = "secagg/moved"
 
@@ -56,6 +58,99 @@ def _conform(name: str, value: dict[str, Any], needed: dict[str, Any]) -> dict[s
     assert checked is not _BAD
     result: dict[str, Any] = checked
     return result
+
+
+def fits(encoded: bytes) -> bool:
+    """True if the schema surely allows the result that ``encoded`` is the JSON of.
+
+    Typed decoding answers for the members that results commonly have. False is no verdict:
+    :func:`conform_result` looks closer.
+    """
+    try:
+        result = _result_decoder().decode(encoded)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    related = result.relatedLocations
+    # Unique as the schema wants them, for their ids are.
+    return len(related) < 2 or len({place.id for place in related}) == len(related)
+
+
+# The definitions that a result is commonly made of, each after those that it refers to.
+_COMMON = (
+    "propertyBag",
+    "message",
+    "artifactContent",
+    "artifactLocation",
+    "region",
+    "logicalLocation",
+    "physicalLocation",
+    "location",
+    "toolComponentReference",
+    "reportingDescriptorReference",
+    "threadFlowLocation",
+    "threadFlow",
+    "codeFlow",
+    "replacement",
+    "artifactChange",
+    "fix",
+    "result",
+)
+# Where the schema wants one member of several, the common one.
+_WANTED = {
+    "message": ["text"],
+    "physicalLocation": ["artifactLocation"],
+    "reportingDescriptorReference": ["index"],
+}
+
+
+@cache
+def _result_decoder() -> msgspec.json.Decoder[Any]:
+    """A decoder of what the schema allows, made of the definitions in ``_COMMON``."""
+    definitions = schema()["definitions"]
+    made: dict[str, Any] = {}
+    for name in _COMMON:
+        node = definitions[name]
+        required = node.get("required", _WANTED.get(name, ()))
+        members: list[Any] = []
+        for key, child in node["properties"].items():
+            kind = _type_of(child, made)
+            if kind is not None:
+                members.append((key, kind) if key in required else (key, kind, _ABSENT))
+        made[name] = msgspec.defstruct(
+            name,
+            members,
+            kw_only=True,
+            gc=False,
+            forbid_unknown_fields=node.get("additionalProperties") is False,
+        )
+    return msgspec.json.Decoder(made["result"])
+
+
+# Stands for a member that is not there; decoding does not look at defaults.
+_ABSENT = ()
+
+
+def _type_of(node: Mapping[str, Any], made: Mapping[str, Any]) -> Any:
+    """The type of the values that ``node`` surely allows, None where no type can tell."""
+    kind = node.get("type")
+    if "$ref" in node:
+        return made.get(node["$ref"].rpartition("/")[2])
+    if "enum" in node:
+        return Literal[tuple(node["enum"])]
+    if kind == "array":
+        item = _type_of(node["items"], made)
+        # Of the lists whose items must differ only a result's related locations are often long.
+        unique = node["uniqueItems"] and item is not made.get("location")
+        meta = Meta(min_length=node["minItems"], max_length=1 if unique else None)
+        return None if item is None else Annotated[tuple[item, ...], meta]  # type: ignore[valid-type]
+    if kind == "integer":
+        return Annotated[int, Meta(ge=node["minimum"])]
+    if kind == "string":
+        return Annotated[str, Meta(pattern=node["pattern"])] if "pattern" in node else str
+    others = node.get("additionalProperties")
+    if kind == "object" and isinstance(others, Mapping) and others.get("type") == "string":
+        return dict[str, str]
+    return None
 
 
 @cache

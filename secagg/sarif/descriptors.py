@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
-import sarif_om as om
+from msgspec import Struct
 
 from secagg.finding import Finding, Kind, Rule, Severity
+from secagg.sarif.objects import (
+    Message,
+    ReportingConfiguration,
+    ReportingDescriptor,
+    RuleProperties,
+)
 from secagg.sarif.severity import LEVEL, PROBLEM_SEVERITY, security_severity
 
 _MOST_TAGS = 20
 
 
-@dataclass(slots=True)
-class _Band:
-    """The results of one rule that GitHub shall show in one band, and the rule's place."""
+class _Band(Struct):
+    """The results of one rule that GitHub shows in one band, and the rule's id and index."""
 
-    severity: Severity
     finding: Finding
     score: float | None = None
-    place: tuple[str, int] = ("", 0)
+    written: str = ""
+    index: int = 0
 
 
 class RuleIndex:
@@ -31,83 +35,70 @@ class RuleIndex:
     becomes two: the worst keeps the id, ``ID/low`` stands for the lower one.
     """
 
-    def __init__(self, findings: Iterator[Finding], *, first: int = 0) -> None:
-        # Nearly every rule has one band; the others of those that have more stand apart.
-        self._bands: dict[str, _Band] = {}
-        self._more: dict[str, list[_Band]] = {}
+    def __init__(self, findings: Iterator[Finding]) -> None:
+        self._rules: dict[str, dict[Severity, _Band]] = {}
         for finding in findings:
-            band = self._band(finding)
+            rule = self._rules.setdefault(finding.rule_id, {})
+            band = rule.get(finding.severity)
             if band is None:
-                band = _Band(finding.severity, finding)
-                if self._bands.setdefault(finding.rule_id, band) is not band:
-                    self._more.setdefault(finding.rule_id, []).append(band)
+                band = rule[finding.severity] = _Band(finding)
             if finding.score is not None and (band.score is None or finding.score > band.score):
                 band.score = finding.score
-        for index, (rule_id, number, band) in enumerate(self._ordered(), first):
-            written = rule_id if number == 0 else f"{rule_id}/{band.severity.value}"
-            band.place = written, index
+        index = 0
+        for rule_id, rule in self._rules.items():
+            for number, (severity, band) in enumerate(_worst_first(rule)):
+                band.written = rule_id if number == 0 else f"{rule_id}/{severity.value}"
+                band.index = index
+                index += 1
 
     def place(self, finding: Finding) -> tuple[str, int]:
         """The rule id and rule index for a finding."""
-        band = self._band(finding)
-        assert band is not None
-        return band.place
+        band = self._rules[finding.rule_id][finding.severity]
+        return band.written, band.index
 
-    def descriptors(self) -> Iterator[Any]:
-        """The rules as ``reportingDescriptor`` objects of sarif_om, made one by one."""
-        for _, _, band in self._ordered():
-            yield _descriptor(band.place[0], band)
-
-    def _band(self, finding: Finding) -> _Band | None:
-        band = self._bands.get(finding.rule_id)
-        if band is None or band.severity is finding.severity:
-            return band
-        others = self._more.get(finding.rule_id, ())
-        return next((b for b in others if b.severity is finding.severity), None)
-
-    def _ordered(self) -> Iterator[tuple[str, int, _Band]]:
-        """The bands of each rule, worst first, and the number of each."""
-        for rule_id, band in self._bands.items():
-            others = self._more.get(rule_id)
-            if others is None:
-                yield rule_id, 0, band
-            else:
-                worst_first = sorted([band, *others], key=lambda band: -band.severity.rank)
-                for number, each in enumerate(worst_first):
-                    yield rule_id, number, each
+    def descriptors(self) -> Iterator[ReportingDescriptor]:
+        """The rules, made one by one."""
+        for rule in self._rules.values():
+            for severity, band in _worst_first(rule):
+                yield _descriptor(severity, band)
 
 
-def _descriptor(written: str, band: _Band) -> Any:
+def _worst_first(rule: dict[Severity, _Band]) -> list[tuple[Severity, _Band]]:
+    bands = list(rule.items())
+    if len(bands) > 1:
+        bands.sort(key=lambda band: -band[0].rank)
+    return bands
+
+
+def _descriptor(severity: Severity, band: _Band) -> ReportingDescriptor:
     finding = band.finding
     rule = finding.rule or Rule(id=finding.rule_id)
-    short = rule.short_description or finding.title or rule.name or written
+    short = rule.short_description or finding.title or rule.name or band.written
     full = rule.full_description or short
-    level = LEVEL[finding.severity]
-    properties: dict[str, Any] = {
-        "tags": _tags(finding, rule),
-        "problem.severity": PROBLEM_SEVERITY[level],
-    }
-    if rule.precision:
-        properties["precision"] = rule.precision
-    score = security_severity(band.severity, band.score)
-    if score is not None:
-        properties["security-severity"] = score
-    return om.ReportingDescriptor(
-        id=written,
+    level = LEVEL[severity]
+    return ReportingDescriptor(
+        id=band.written,
         name=rule.name,
-        short_description=om.MultiformatMessageString(text=short),
-        full_description=om.MultiformatMessageString(text=full),
-        help=om.MultiformatMessageString(text=rule.help_text or full, markdown=rule.help_markdown),
+        short_description=Message(short),
+        full_description=Message(full),
+        help=Message(rule.help_text or full, rule.help_markdown),
         help_uri=rule.help_uri,
-        default_configuration=om.ReportingConfiguration(level=level),
-        properties=properties,
+        default_configuration=_CONFIGURATION[level],
+        properties=RuleProperties(
+            tags=_tags(finding.kind, finding.cwes, rule.tags),
+            problem_severity=PROBLEM_SEVERITY[level],
+            precision=rule.precision or None,
+            security_severity=security_severity(severity, band.score),
+        ),
     )
 
 
-def _tags(finding: Finding, rule: Rule) -> list[str]:
+_CONFIGURATION = {level: ReportingConfiguration(level) for level in PROBLEM_SEVERITY}
+
+
+@lru_cache(maxsize=4096)
+def _tags(kind: Kind, cwes: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, ...]:
     """``security`` first, so that GitHub shows the severity, then the CWEs it filters by."""
-    tags = ["security", finding.kind.value]
-    tags += [f"external/cwe/cwe-{cwe[4:].zfill(3)}" for cwe in finding.cwes if cwe[4:].isdigit()]
-    if finding.kind is Kind.LICENSE:
-        tags.remove("security")
-    return list(dict.fromkeys([*tags, *rule.tags]))[:_MOST_TAGS]
+    ours = [kind.value] if kind is Kind.LICENSE else ["security", kind.value]
+    ours += [f"external/cwe/cwe-{cwe[4:].zfill(3)}" for cwe in cwes if cwe[4:].isdigit()]
+    return tuple(dict.fromkeys([*ours, *tags]))[:_MOST_TAGS]

@@ -1,81 +1,59 @@
-"""SARIF written as a stream: one result after the other, whatever their number."""
+"""SARIF written as a stream: some results after the other, whatever their number."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-import orjson
-
 from secagg.finding import Finding
+from secagg.jsonout import encoded, pieces
 from secagg.sarif.build import adopted_result, native_result
 from secagg.sarif.descriptors import RuleIndex
-from secagg.sarif.frames import adopted_frame, run_frame, to_json
+from secagg.sarif.frames import adopted_frame, run_frame
 from secagg.sarif.model import GroupedResult, SarifRun
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
-# Results are collected up to this many bytes before they are written.
-_CHUNK = 1 << 18
 
-
-def write(out: BinaryIO, runs: Iterable[SarifRun], *, indent: bool = False) -> None:
+def write(out: BinaryIO, runs: Iterable[SarifRun]) -> None:
     """Write one SARIF 2.1.0 log of ``runs`` to the binary file ``out``.
 
     The memory it takes grows with the number of different rules, and not with their texts. A
     run whose findings were read from several SARIF runs is written as that many, the second
     with ``2/`` after its category, and so on: indices into a run's tables hold in that run only.
     """
-    head = orjson.dumps({"$schema": SCHEMA, "version": "2.1.0"})[:-1]
-    out.write(head + b',"runs":[')
-    separator = b"\n" if indent else b""
+    out.write(encoded({"$schema": SCHEMA, "version": "2.1.0"})[:-1] + b',"runs":[')
+    separator = b""
     for given in runs:
         for run in _split(given):
             out.write(separator)
-            _write_run(out, run, indent)
-            separator = b",\n" if indent else b","
-    out.write(b"\n]}\n" if indent else b"]}\n")
+            _write_run(out, run)
+            separator = b","
+    out.write(b"]}\n")
 
 
-def _write_run(out: BinaryIO, run: SarifRun, indent: bool) -> None:
+def _write_run(out: BinaryIO, run: SarifRun) -> None:
     if run.frame is None:
         rules = RuleIndex(_findings(run))
         frame = run_frame(run)
         # The rules come one by one as well, so what holds them is written last.
         driver = frame.pop("tool")["driver"]
-        out.write(_dump(frame, indent)[:-1] + b',"tool":{"driver":')
-        out.write(_dump(driver, indent)[:-1] + b',"rules":[')
-        _write_list(out, map(to_json, rules.descriptors()), indent)
+        out.write(encoded(frame)[:-1] + b',"tool":{"driver":')
+        out.write(encoded(driver)[:-1] + b',"rules":[')
+        out.writelines(pieces(rules.descriptors()))
         out.write(b']}},"results":[')
-        _write_list(out, (native_result(item, rules) for item in run.findings), indent)
+        out.writelines(pieces(native_result(item, rules) for item in run.findings))
         out.write(b"]}")
         return
     frame = adopted_frame(run, run.frame)
     if "results" in run.frame and not any(True for _ in run.findings):
         # The tool did not look for any (3.14.23): an empty list would say that it did.
-        out.write(_dump(frame, indent))
+        out.write(encoded(frame))
         return
-    out.write(_dump(frame, indent)[:-1] + b',"results":[')
-    _write_list(out, map(adopted_result, run.findings), indent)
+    out.write(encoded(frame)[:-1] + b',"results":[')
+    out.writelines(pieces(map(adopted_result, run.findings)))
     out.write(b"]}")
-
-
-def _write_list(out: BinaryIO, items: Iterable[Any], indent: bool) -> None:
-    chunk: list[bytes] = []
-    size = 0
-    separator = b"\n" if indent else b""
-    for item in items:
-        data = _dump(item, indent)
-        chunk += (separator, data)
-        separator = b",\n" if indent else b","
-        size += len(data)
-        if size >= _CHUNK:
-            out.write(b"".join(chunk))
-            chunk.clear()
-            size = 0
-    out.write(b"".join(chunk))
 
 
 def _split(run: SarifRun) -> Iterator[SarifRun]:
@@ -105,12 +83,3 @@ def _has_origins(run: SarifRun) -> bool:
 
 def _findings(run: SarifRun) -> Iterator[Finding]:
     return (item.finding if isinstance(item, GroupedResult) else item for item in run.findings)
-
-
-def _dump(value: Any, indent: bool) -> bytes:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None)
-    except TypeError:
-        # Deeper than orjson goes, or an integer beyond 64 bits.
-        text = json.dumps(value, ensure_ascii=False, indent=2 if indent else None)
-        return text.encode("utf-8", "surrogatepass")

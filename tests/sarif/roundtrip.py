@@ -30,7 +30,7 @@ _OF_THE_MACHINE = {"environmentVariables", "account", "machine", "processId"}
 _PERSONAL = {"author", "email", "date", "commitMessage"}
 
 
-def written(path: Path, *, indent: bool = False) -> dict[str, Any]:
+def written(path: Path) -> dict[str, Any]:
     """The log that reading and writing the file at ``path`` gives."""
     parsed = read(path)
     runs = [
@@ -43,7 +43,7 @@ def written(path: Path, *, indent: bool = False) -> dict[str, Any]:
         for number, frame in enumerate(parsed.runs)
     ]
     out = io.BytesIO()
-    write(out, runs, indent=indent)
+    write(out, runs)
     log: dict[str, Any] = json.loads(out.getvalue())
     return log
 

@@ -141,10 +141,6 @@ def test_all_that_a_result_may_hold_comes_through(rich: Path) -> None:
     assert schema_errors(written(rich)) == []
 
 
-def test_indentation_changes_the_look_only(rich: Path) -> None:
-    assert written(rich, indent=True) == written(rich)
-
-
 def test_the_former_category_is_kept_beside_ours(rich: Path) -> None:
     run = written(rich)["runs"][0]
     assert run["automationDetails"]["id"] == "rich/0/"

@@ -97,9 +97,9 @@ FULL = _finding(
 )
 
 
-def _write(*runs: SarifRun, indent: bool = False) -> dict[str, Any]:
+def _write(*runs: SarifRun) -> dict[str, Any]:
     out = io.BytesIO()
-    write(out, runs, indent=indent)
+    write(out, runs)
     log: dict[str, Any] = json.loads(out.getvalue())
     assert schema_errors(log) == []
     for run in log["runs"]:
@@ -373,4 +373,3 @@ def test_memory_does_not_grow_with_the_number_of_results() -> None:
 
 def test_an_empty_log_and_no_runs_are_valid() -> None:
     assert _write()["runs"] == []
-    assert _write(indent=True)["runs"] == []
