@@ -39,9 +39,7 @@ def schema(title: str, model: type[BaseModel] | type[Document]) -> str:
     if issubclass(model, BaseModel):
         document |= model.model_json_schema()
     else:
-        (reference,), parts = msgspec.json.schema_components(
-            [model], ref_template="#/$defs/{name}"
-        )
+        _, parts = msgspec.json.schema_components([model], ref_template="#/$defs/{name}")
         document |= parts.pop(model.__name__) | {"$defs": parts}
     document["title"] = title
     return json.dumps(document, indent=2) + "\n"

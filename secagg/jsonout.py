@@ -34,5 +34,6 @@ def pieces(items: Iterable[Any], joint: bytes = b",") -> Iterator[bytes]:
     """Encode ``items`` as the inside of a list with ``joint`` between them, a piece at a time."""
     rest, between = iter(items), b""
     while chunk := list(islice(rest, _CHUNK)):
-        yield between + joint.join(map(encoded, chunk))
+        yield between
+        yield encoded(chunk)[1:-1] if joint == b"," else joint.join(map(encoded, chunk))
         between = joint

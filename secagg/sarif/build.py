@@ -226,9 +226,13 @@ def _whole_file(uri: str, logical: str | None) -> Location:
 
 
 def _location(uri: str, region: Region, logical: str | None) -> Location:
-    artifact = ArtifactLocation(encode_path(uri), None if is_absolute(uri) else ROOT_BASE)
     logicals = (LogicalLocation(logical),) if logical else ()
-    return Location(PhysicalLocation(artifact, region), logicals)
+    return Location(PhysicalLocation(_artifact(uri), region), logicals)
+
+
+@lru_cache(maxsize=4096)
+def _artifact(uri: str) -> ArtifactLocation:
+    return ArtifactLocation(encode_path(uri), None if is_absolute(uri) else ROOT_BASE)
 
 
 def _numbered(place: Place, number: int, message: Message | None = None) -> Location:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sarif_om
 from jsonschema import Draft7Validator
 
 from scripts import planted, sample_repo, trivy_db, truth
 from secagg.components import find_components
 from secagg.sarif.conform import schema
 from tests.cli.running import Ran, secagg, summary
+from tests.sarif.om import load
 
 TOOLS = Path(sysconfig.get_path("scripts"))
 
@@ -105,7 +105,7 @@ def test_sarif_is_valid(scanned: Scanned) -> None:
 
 def test_sarif_loads_into_sarif_om(scanned: Scanned) -> None:
     log = json.loads((scanned.out / "findings.sarif").read_bytes())
-    loaded = _as_om(sarif_om.SarifLog, log)
+    loaded = load(log)
     results = [result for run in loaded.runs for result in run.results]
     assert len(results) == summary(scanned.out)["findings"]["reported"]
     assert {run.tool.driver.name for run in loaded.runs} == {"Trivy", "Gitleaks"}
@@ -185,34 +185,3 @@ def _about(item: dict[str, Any], problem: dict[str, Any]) -> bool:
         return same_time and item["rule"] in rules and item["line"] in lines
     lines = {problem["line"], *problem.get("lines", {}).values()}
     return item["rule"] in rules and item["line"] in lines
-
-
-def _as_om(kind: Any, value: Any) -> Any:
-    """``value`` as an object of sarif_om: every key must be an attribute that the class has."""
-    names = {a.metadata["schema_property_name"]: a.name for a in kind.__attrs_attrs__}
-    unknown = set(value) - set(names)
-    assert not unknown, (kind, unknown)
-    children = {
-        "runs": sarif_om.Run,
-        "results": sarif_om.Result,
-        "tool": sarif_om.Tool,
-        "driver": sarif_om.ToolComponent,
-        "rules": sarif_om.ReportingDescriptor,
-        "locations": sarif_om.Location,
-        "relatedLocations": sarif_om.Location,
-        "physicalLocation": sarif_om.PhysicalLocation,
-        "artifactLocation": sarif_om.ArtifactLocation,
-        "region": sarif_om.Region,
-        "message": sarif_om.Message,
-        "automationDetails": sarif_om.RunAutomationDetails,
-        "invocations": sarif_om.Invocation,
-    }
-
-    def child(key: str, inner: Any) -> Any:
-        if key not in children:
-            return inner
-        if isinstance(inner, list):
-            return [_as_om(children[key], item) for item in inner]
-        return _as_om(children[key], inner)
-
-    return kind(**{names[key]: child(key, inner) for key, inner in value.items()})

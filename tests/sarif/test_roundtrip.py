@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sarif_om
 
 from secagg.redact import Redactor
 from secagg.sarif import SarifRun, read, write
 from tests.canaries import canaries, gitleaks_sarif
+from tests.sarif.om import load
 from tests.sarif.roundtrip import _compare, _unmoved, differences, schema_errors, written
 
 _FIXTURES = sorted((Path(__file__).parents[1] / "data" / "sarif").glob("*.sarif"))
@@ -220,12 +220,7 @@ def test_our_own_file_is_read_as_it_was(rich: Path, tmp_path: Path) -> None:
         assert new == old
 
 
-def test_what_is_written_loads_into_sarif_om(rich: Path) -> None:
-    log = written(rich)
-    names = {
-        attribute.metadata["schema_property_name"]: attribute.name
-        for attribute in sarif_om.Result.__attrs_attrs__
-    }
-    for result in log["runs"][0]["results"]:
-        loaded = sarif_om.Result(**{names[key]: value for key, value in result.items()})
-        assert loaded.message == result["message"]
+@pytest.mark.parametrize("path", _FIXTURES, ids=lambda path: path.name)
+def test_what_is_written_loads_into_sarif_om(path: Path) -> None:
+    log = written(path)
+    assert len(load(log).runs) == len(log["runs"])

@@ -30,6 +30,7 @@ from secagg.parsing import Gap
 from secagg.redact import Redactor
 from secagg.sarif import GroupedResult, Invocation, Revision, SarifRun, read, write
 from secagg.sarif.build import correlation_guid
+from tests.sarif.om import load
 from tests.sarif.roundtrip import schema_errors
 from tests.sarif.test_roundtrip import RICH
 
@@ -102,6 +103,7 @@ def _write(*runs: SarifRun) -> dict[str, Any]:
     write(out, runs)
     log: dict[str, Any] = json.loads(out.getvalue())
     assert schema_errors(log) == []
+    assert len(load(log).runs) == len(log["runs"])
     for run in log["runs"]:
         for result in run.get("results", ()):
             jsonschema.validate(result["properties"]["secagg"], BAG)
