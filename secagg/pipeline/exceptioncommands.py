@@ -24,7 +24,7 @@ from secagg.hmackey import load_key
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.gate import policy_of
-from secagg.pipeline.lastscan import rows_of_last, whole_identity
+from secagg.pipeline.lastscan import row_named, rows_of_last
 from secagg.pipeline.write import SUMMARY_NAME, replacing
 from secagg.process import Cancellation, Command, environment, private_directory, run
 from secagg.redact import Redactor
@@ -129,7 +129,7 @@ def _entry(
         for key, value in wanted.keys.items()
     }
     if "id" in values:
-        values["id"], _ = whole_identity(str(values["id"]), rows, option="--id")
+        values["id"], _ = row_named(str(values["id"]), rows, option="--id")
     values |= {
         "reason": wanted.reason,
         "owner": wanted.owner or _owner(root),

@@ -6,11 +6,12 @@ import datetime
 import getpass
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from secagg import ids
 from secagg.errors import StoreError, UsageError
 from secagg.exitcodes import ExitCode
 from secagg.finding import Kind, Severity
@@ -160,7 +161,7 @@ def undo(selection: Selection, place: Place, *, who: str | None, dry_run: bool) 
             if p.branch == origin.branch and p.triage is not None and selection.takes(p)
         )
         if place.file:
-            given = {i for i in filed for start in chosen if i.startswith(start.lower())}
+            given = {name for one in chosen for name in _filed_under(one, filed, known)}
             undone = sorted(given if dry_run else remove_triage(place.root, given))
         elif chosen:
             undone = store.undo(origin.repository, chosen, who=who or _user(), dry_run=dry_run)
@@ -171,6 +172,15 @@ def undo(selection: Selection, place: Place, *, who: str | None, dry_run: bool) 
     titles = {p.identity: p.title for p in known}
     _list(undone, titles, "would be undone" if dry_run else "undone")
     return int(ExitCode.PASS)
+
+
+def _filed_under(given: str, filed: Iterable[str], known: Sequence[Problem]) -> set[str]:
+    """The ids in the file of the problem that goes by ``given``."""
+    rows = {p.identity: {p.identity, *p.known_as} for p in known}
+    identity = ids.resolve(
+        given, [*rows.items(), *((name, ()) for name in filed)], source="the store and the file"
+    )
+    return rows.get(identity, {identity}).intersection(filed)
 
 
 def _user() -> str:
@@ -184,7 +194,7 @@ def _user() -> str:
 def _list(identities: Sequence[str], titles: dict[str, str], what: str) -> None:
     for identity in identities[:_SHOWN]:
         title = terminal(titles.get(identity, ""))
-        _say(f"{identity[:12]}  {title}".rstrip())
+        _say(f"{ids.short(identity)}  {title}".rstrip())
     if len(identities) > _SHOWN:
         _say(f"and {len(identities) - _SHOWN} more")
     _say(f"{len(identities)} {'problem' if len(identities) == 1 else 'problems'} {what}")

@@ -10,6 +10,7 @@ from functools import partial
 from secagg.errors import UsageError
 from secagg.finding import Kind, Severity
 from secagg.history import Problem
+from secagg.ids import begins
 from secagg.report.standing import (
     Standing,
     age_days,
@@ -156,8 +157,8 @@ def _has_id(ids: tuple[str, ...], problem: Problem) -> bool:
     own.update(cwe.lower() for cwe in problem.cwes)
     if not own.isdisjoint(ids):
         return True
-    identities = (problem.identity, *problem.known_as)
-    return any(len(i) >= 6 and known.startswith(i) for i in ids for known in identities)
+    names = (problem.identity, *problem.known_as)
+    return any(begins(i, names) for i in ids)
 
 
 def _older(least: int, today: datetime.date, problem: Problem) -> bool:

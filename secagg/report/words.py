@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from secagg import ids
 from secagg.finding import Kind
 from secagg.history import Problem, RunRecord
 
-ID_SHOWN = 10
 _COMMIT_SHOWN = 10
 
 
@@ -54,4 +54,4 @@ def remedy(problem: Problem) -> str | None:
 
 def short_id(problem: Problem) -> str:
     """As much of the identity as tells one problem from another in practice."""
-    return problem.identity[:ID_SHOWN]
+    return ids.short(problem.identity)
