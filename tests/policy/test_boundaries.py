@@ -15,7 +15,6 @@ from secagg.finding import Finding, Kind, Location, Package, Severity
 from secagg.merge.groups import Group, MergedSet
 from secagg.policy import Action, BaselineState, Facts, Policy, ToolOutcome, Verdict, judge
 from secagg.policy.exception import PolicyException
-from secagg.policy.globs import bare_purl, packages
 from secagg.policy.keys import questions, score_bounds
 from secagg.policy.load import extend
 from secagg.policy.model import Match
@@ -326,10 +325,15 @@ def test_a_range_of_scores_is_written_as_it_is_read() -> None:
     assert kinds == [{"type": "string"}, {"type": "number"}, {"type": "null"}]
 
 
-def test_packages_are_named_as_written_or_as_their_registry_does() -> None:
-    assert packages(["foo-bar"])(Package(type="pypi", name="Foo_Bar"))
-    assert bare_purl("pkg:npm/lodash#src/a") == "pkg:npm/lodash"
-    assert bare_purl("pkg:generic/a@b/c@1") == "pkg:generic/a@b/c"
+def test_sources_that_name_different_packages_are_not_known() -> None:
+    one, other = vulnerable(), vulnerable(package=Package(type="npm", name="underscore"))
+    silent = vulnerable(package=None)
+    (question,) = questions(Match.model_validate({"package": "lodash"}))
+    answers = [
+        question.ask(subject(policy(), group(*members), today=TODAY))
+        for members in ([one, silent], [one, other], [other], [silent])
+    ]
+    assert answers == [True, None, False, False]
 
 
 def test_what_extends_a_policy_extends_nothing_any_more() -> None:
