@@ -13,7 +13,7 @@ from secagg.finding import Kind, Severity
 from secagg.history import RunRecord
 from secagg.report.filters import Filters
 from secagg.report.standing import SEVERITY_LABELS, Standing
-from secagg.report.when import days, moment
+from secagg.report.when import age, moment
 
 _ALL = "all"
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -68,7 +68,7 @@ def filters_of(
         owners=frozenset(request.owner),
         packages=frozenset(request.package),
         ids=frozenset(request.id),
-        older_than=None if request.older_than is None else days(request.older_than),
+        older_than=None if request.older_than is None else age(request.older_than),
         new_since=since,
         fix_available=request.fix,
         overdue=request.overdue,

@@ -314,8 +314,8 @@ def test_what_is_refused_says_how_to_write_it() -> None:
         f"no severity ({known}), nor a band such as high.."
     )
     assert refused({"score": "x"}).endswith("'x' is no range of scores such as 7.0..8.9 or 9.0..")
-    with pytest.raises(ValueError, match=r"^a number of days is written 30d or 2w$"):
-        days("3m")
+    with pytest.raises(ValueError, match=r"^a number of days is written 30d, 2w, 3m or 1y$"):
+        days("3h")
 
 
 def test_a_range_of_scores_is_written_as_it_is_read() -> None:
