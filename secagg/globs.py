@@ -283,6 +283,7 @@ def _one(token: str, inside: str) -> str:
         return re.escape(token)
     body = token[1:-1]
     negated = body[0] in "!^" and len(body) > 1
-    ranges = re.sub(r"[^\w-]", lambda found: "\\" + found[0], body[negated:])
+    # A - that is between no two letters or digits is itself.
+    ranges = re.sub(r"[^\w-]|(?<!\w)-|-(?!\w)", lambda found: "\\" + found[0], body[negated:])
     outside = "" if inside == "." else "(?!/)"
     return f"{outside}[{'^' if negated else ''}{ranges}]"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
+from secagg.files import replacing
 from secagg.finding import Severity
 from secagg.render.grid import Style
 from secagg.report.columns import chosen
@@ -136,15 +137,10 @@ def _write(pieces: Iterable[bytes], path: Path | None) -> None:
         sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
         return
-    # Whoever reads the file while it is written anew sees the old one or the new one, whole.
-    temporary = path.with_name(f".{path.name}.new")
     try:
-        with temporary.open("wb") as file:
+        with replacing(path) as file:
             file.writelines(pieces)
-        temporary.replace(path)
     except OSError as error:
         raise UsageError(
             f"cannot write {path}: {error.strerror}", hint="name a file in a directory that exists"
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
