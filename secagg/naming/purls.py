@@ -185,14 +185,23 @@ def package_test(
         except ValueError:
             continue
 
-    def test(package: Package | None) -> bool | None:
-        if package is None:
-            return False
+    def answer(package: Package) -> bool | None:
         if names:
             written = {package.name, package_key(package).partition("/")[2]}
             if any(name.matches(one) for name in names for one in written):
                 return True
         return fits_any(package, purls)
+
+    # A scan names one package in many findings.
+    answers: dict[tuple[str | None, ...], bool | None] = {}
+
+    def test(package: Package | None) -> bool | None:
+        if package is None:
+            return False
+        told = (package.type, package.name, package.version, package.purl)
+        if told not in answers:
+            answers[told] = answer(package)
+        return answers[told]
 
     return test
 

@@ -25,6 +25,9 @@ from secagg.triagefile import read_triage, remove_triage, write_triage
 _SHOWN = 20
 
 
+__all__ = ["FilterWords", "Place", "Selection", "decide", "decision", "undo"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which problems: by ids, or those of the branch that the report shows by these filters."""

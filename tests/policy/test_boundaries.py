@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from secagg.durations import days
 from secagg.finding import Finding, Kind, Location, Package, Severity
 from secagg.merge.groups import Group, MergedSet
 from secagg.policy import Action, BaselineState, Facts, Policy, ToolOutcome, Verdict, judge
@@ -18,7 +19,7 @@ from secagg.policy.exception import PolicyException
 from secagg.policy.keys import questions, score_bounds
 from secagg.policy.load import extend
 from secagg.policy.model import Match
-from secagg.policy.notation import ScoreRange, days, severities
+from secagg.policy.notation import ScoreRange, severities
 from secagg.policy.sentences import worst_judgements
 from secagg.policy.subject import subject, utc_day
 from tests.policy.subjects import COMPLETE, TODAY, Given, decide, group, only, policy, vulnerable
