@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from secagg.durations import seconds
+from secagg.globs import names
 from secagg.scanners.options import (
     CodeqlOptions,
     GitleaksOptions,
@@ -111,7 +111,7 @@ class Config(BaseModel):
 
     def excludes(self, component: str) -> bool:
         """Whether a directory is not to be seen as a component of its own."""
-        return any(fnmatchcase(component, glob) for glob in self.exclude)
+        return names(self.exclude, cased=True)(component)
 
 
 def load_config(root: Path, path: Path | None = None) -> Config:

@@ -1,24 +1,53 @@
-"""Durations as people write them."""
+"""Durations as people write them: how long a run may take, and how many days something lasts."""
 
 from __future__ import annotations
 
 import re
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_DAYS = {"": 1, "d": 1, "w": 7, "m": 30, "y": 365}
+_WRITTEN = re.compile(r"(\d{1,9})(\.\d{1,9})?\s*([a-z]?)")
+# 99,999 days: more would lead out of the calendar.
+_MOST_DAYS = 99_999
 
 
 def seconds(value: object) -> float:
-    """A duration as a number of seconds or a text like ``90s``, ``15m``, ``1.5h``.
+    """Read a time as a number of seconds or a text like ``90s``, ``15m``, ``1.5h``.
 
     Raises ``ValueError`` for anything else, and for a duration that is not above zero.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-    else:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
-        if match is None:
-            raise ValueError("a duration is a number with s, m or h behind it, such as 15m")
-        number = float(match[1]) * _UNITS[match[2] or "s"]
-    if not 0 < number < float("inf"):
+    number, unit = _read(value)
+    if unit not in _SECONDS:
+        raise ValueError("a duration is a number with s, m or h behind it, such as 15m")
+    found = number * _SECONDS[unit]
+    if not 0 < found < float("inf"):
         raise ValueError("a duration is more than zero")
-    return number
+    return found
+
+
+def days(value: object) -> int:
+    """Read days as a whole number or a text like ``30d``, ``2w``, ``3m`` (30 each), ``1y`` (365).
+
+    Raises ``ValueError`` for anything else.
+    """
+    number, unit = _read(value)
+    if unit not in _DAYS or number != int(number) or not 0 <= number * _DAYS[unit] <= _MOST_DAYS:
+        raise ValueError("a number of days is written 30d, 2w, 3m or 1y")
+    return int(number) * _DAYS[unit]
+
+
+def is_days(text: str) -> bool:
+    """Tell whether ``text`` is a number of days with its unit: ``7d``, and not ``20260131``."""
+    try:
+        return bool(text) and text.strip()[-1].isalpha() and days(text) >= 0
+    except ValueError:
+        return False
+
+
+def _read(value: object) -> tuple[float, str]:
+    """The number and the unit in ``value``; a unit that is none where it is no duration."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # What is no finite number has no unit either: no caller knows this one.
+        return (float(value), "") if abs(value) < float("inf") else (0.0, "?")
+    match = _WRITTEN.fullmatch(str(value).strip().lower())
+    return (0.0, "?") if match is None else (float(match[1] + (match[2] or "")), match[3])

@@ -10,7 +10,7 @@ import datetime
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from secagg.finding import Kind, Severity
+from secagg.finding import Kind, Package, Severity
 
 TRIAGE_FILE = ".secagg/triage.yaml"
 """Where decisions may live in git, relative to the root of the checkout."""
@@ -142,6 +142,18 @@ class Problem:
         if self.fixed_at is not None:
             return State.FIXED
         return self.triage.state if self.triage is not None else State.OPEN
+
+
+def package_of(problem: Problem) -> Package | None:
+    """Make the package that ``problem`` is about, as a scanner named it; None if there is none."""
+    if problem.package is None:
+        return None
+    return Package(
+        type=problem.package_type or "generic",
+        name=problem.package,
+        version=problem.version,
+        purl=problem.purl,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

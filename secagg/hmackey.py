@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from secagg.errors import ConfigError
+from secagg.files import create_file
 
 VARIABLE = "SECAGG_HMAC_KEY"
 
@@ -94,17 +93,6 @@ def _read(path: Path) -> bytes | None:
 
 
 def _create(path: Path) -> None:
-    """Write a new key under a name of its own, then give it the right one, unless one is there."""
+    """Write a new key. If another process was first, its key is the installation's."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkstemp makes the file readable by its owner only.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".hmac-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(descriptor)
-        # If another process was first, its key is the installation's.
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        os.unlink(temporary)
+    create_file(path, f"{secrets.token_hex(32)}\n".encode("ascii"))

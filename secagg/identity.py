@@ -69,7 +69,7 @@ def vulnerability_identity(aliases: Iterable[str], package: Package | None, plac
 
     ``place`` is the manifest's path, or what :func:`place_of` gives.
     """
-    return _hashed(Kind.VULNERABILITY, canonical_alias(aliases), package_key(package), place)
+    return _hashed(Kind.VULNERABILITY, canonical_alias(aliases), package_part(package), place)
 
 
 def secret_identity(secret_id: str, place: str) -> str:
@@ -134,8 +134,12 @@ def canonical_check(checks: Iterable[str]) -> str:
     return min(written, key=lambda check: (not _AVD.fullmatch(check), check), default="")
 
 
-def package_key(package: Package | None) -> str:
-    """A package's type and name by the rules of its ecosystem, without a version."""
+def package_part(package: Package | None) -> str:
+    """The part of an identity that tells of a package: its type and name, without a version.
+
+    It belongs to the scheme and stays as it is, whatever is learned of ecosystems. To tell whether
+    two packages are one, take :func:`secagg.naming.package.package_key`.
+    """
     if package is None:
         return ""
     kind, name = package.type.lower(), package.name.strip().lower()
@@ -205,7 +209,7 @@ def _misconfiguration(finding: Finding, context: str | None) -> str:
 
 def _license(finding: Finding, context: str | None) -> str:
     named = (finding.license or finding.rule_id).strip().lower()
-    package = package_key(finding.package)
+    package = package_part(finding.package)
     return _hashed(Kind.LICENSE, named, package, place_of(finding.location))
 
 

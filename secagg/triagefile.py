@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import datetime
 import io
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
 from secagg.errors import ConfigError
+from secagg.files import replace_file
 from secagg.history import TRIAGE_FILE, State, Triage
 from secagg.yamltext import load_model
 
@@ -93,7 +92,7 @@ def write_triage(root: Path, decisions: Mapping[str, Triage], titles: Mapping[st
     entries.extend(_entry(identity, made, titles) for identity, made in decisions.items())
     out = io.StringIO()
     yaml.dump(document, out)
-    _replace(path, (_HEAD if fresh else "") + out.getvalue())
+    replace_file(path, ((_HEAD if fresh else "") + out.getvalue()).encode())
     return path
 
 
@@ -112,7 +111,7 @@ def remove_triage(root: Path, identities: set[str]) -> set[str]:
                 del entries[position]
         out = io.StringIO()
         yaml.dump(document, out)
-        _replace(path, out.getvalue())
+        replace_file(path, out.getvalue().encode())
     return found
 
 
@@ -129,17 +128,3 @@ def _entry(identity: str, made: Triage, titles: Mapping[str, str]) -> dict[str, 
         "expires": made.expires.isoformat() if made.expires else None,
     }
     return {name: value for name, value in entry.items() if value is not None}
-
-
-def _replace(path: Path, text: str) -> None:
-    """The file is the old one or the new one at any moment."""
-    path.parent.mkdir(exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".triage-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

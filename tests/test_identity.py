@@ -26,7 +26,7 @@ from secagg.identity import (
     canonical_check,
     identity,
     mark_findings,
-    package_key,
+    package_part,
     resource_key,
 )
 from secagg.naming.place import image_key
@@ -394,12 +394,12 @@ def test_the_canonical_alias_does_not_depend_on_order(aliases: list[str]) -> Non
 
 def test_package_names_follow_their_ecosystem() -> None:
     def key(kind: str, name: str) -> str:
-        return package_key(Package(type=kind, name=name))
+        return package_part(Package(type=kind, name=name))
 
     assert key("pypi", "Zope.Interface") == key("pypi", "zope_interface")
     assert key("maven", "org.a/b") == key("maven", "org.a:b")
     assert key("npm", "a.b") != key("npm", "a-b")
-    assert package_key(None) == ""
+    assert package_part(None) == ""
 
 
 def test_images_keep_the_port_of_their_registry() -> None:

@@ -13,18 +13,15 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
 from secagg.change.base import reader_at
 from secagg.git import git
+from secagg.globs import PathGlob
 from secagg.merge.groups import Group
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 LARGEST = 3 * 1024 * 1024
 
 _SECTION = re.compile(r"\^?\[[^\]]+\](?:\[\d+\])?(?:\s|$)")
-# How pathspec writes "the path itself, or anything within it".
-_OR_WITHIN = "(?:(?P<ps_d>/)|$)"
 _BLANK = re.compile(r"(?<!\\)\s+")
 
 
@@ -139,15 +136,10 @@ def _compile(pattern: str) -> re.Pattern[str] | None:
     if pattern.startswith(("!", "\\#")) or "[" in pattern or "]" in pattern:
         return None
     try:
-        expression, _ = GitIgnoreSpecPattern.pattern_to_regex(pattern)
+        # docs/* is what lies in the directory, and not what lies deeper.
+        return PathGlob(pattern, shallow=pattern.endswith("/*")).regex
     except ValueError:
         return None
-    if not isinstance(expression, str):
-        return None
-    if pattern.endswith("/*"):
-        # What lies in the directory, and not what lies deeper.
-        expression = expression.removesuffix(_OR_WITHIN) + "$"
-    return re.compile(expression)
 
 
 def _top(root: Path) -> tuple[Path, str]:

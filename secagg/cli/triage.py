@@ -46,17 +46,29 @@ def triage(
         str | None, typer.Option(help="Who decides; by default the user of this process.")
     ] = None,
     severity: Annotated[
-        list[str] | None, typer.Option(help="All open ones of this severity. Repeatable.")
+        list[str] | None, typer.Option(help="Filter: all of this severity, or unknown. Repeatable.")
     ] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Of this kind. Repeatable.")] = None,
     tool: Annotated[list[str] | None, typer.Option(help="Of this tool. Repeatable.")] = None,
     rule: Annotated[
-        list[str] | None, typer.Option(help="Of this rule, check or advisory. Repeatable.")
+        list[str] | None, typer.Option(help="Of this rule, check, advisory or CWE. Repeatable.")
+    ] = None,
+    package: Annotated[
+        list[str] | None, typer.Option(help="In this package (its name or purl). Repeatable.")
     ] = None,
     path: Annotated[
-        list[str] | None, typer.Option(help="In files that match this glob. Repeatable.")
+        list[str] | None,
+        typer.Option(help="In files that this pattern (.gitignore's) matches. Repeatable."),
     ] = None,
-    component: Annotated[list[str] | None, typer.Option(help="In this component.")] = None,
+    component: Annotated[
+        list[str] | None, typer.Option(help="In this component or below it.")
+    ] = None,
+    in_state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATE", help="In this state, or all; open and confirmed if nothing is said."
+        ),
+    ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take the last decision back.")] = False,
     file: Annotated[
         bool, typer.Option("--file", help="Write into .secagg/triage.yaml, not into the store.")
@@ -76,12 +88,16 @@ def triage(
 
     selection = triagecommands.Selection(
         identities=tuple(identities or ()),
-        severities=tuple(severity or ()),
-        kinds=tuple(kind or ()),
-        tools=tuple(tool or ()),
-        rules=tuple(rule or ()),
-        paths=tuple(path or ()),
-        components=tuple(component or ()),
+        filters=triagecommands.FilterWords(
+            severity=tuple(severity or ()),
+            kind=tuple(kind or ()),
+            tool=tuple(tool or ()),
+            id=tuple(rule or ()),
+            package=tuple(package or ()),
+            path=tuple(path or ()),
+            component=tuple(component or ()),
+            state=tuple(in_state or ()),
+        ),
     )
     place = triagecommands.Place(url=store, root=root, repository=repo, branch=branch, file=file)
     if undo:

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from secagg.errors import ConfigError
-from secagg.exceptions.purls import PurlPattern, exact_purl
 from secagg.exceptions.vex import Statement, moment_of
+from secagg.naming.purls import PurlPattern, exact_purl
 
 _SILENT = frozenset({"not_affected", "false_positive", "resolved", "resolved_with_pedigree"})
 

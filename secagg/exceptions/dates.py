@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import re
 from dataclasses import dataclass
+
+from secagg.durations import days, is_days
 
 DEFAULT_MAX_DAYS = 90
 _EXPECTED = "a day such as 2026-12-31 is expected"
@@ -94,9 +95,8 @@ def until(text: str, today: datetime.date) -> datetime.date:
 
     Raises ``ValueError`` for anything else, and for a day that is over.
     """
-    match = re.fullmatch(r"([1-9][0-9]{0,3})([dw])", text.strip())
-    if match is not None:
-        return today + datetime.timedelta(days=int(match[1]) * (7 if match[2] == "w" else 1))
+    if is_days(text):
+        return today + datetime.timedelta(days=days(text))
     try:
         day = datetime.date.fromisoformat(text.strip())
     except ValueError:

@@ -31,17 +31,19 @@ _NOTHING: frozenset[int] = frozenset()
 class _Shelf:
     """Entries by one key: exact values in a table, globs tried once for each value.
 
-    Most values match no glob at all, which one expression made of all of them tells.
+    Most values match no glob at all, which one expression made of all of them tells. ``fold``
+    makes case count for nothing, as it does in the globs of names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fold: bool = False) -> None:
+        self._fold = fold
         self._exact: dict[str, set[int]] = {}
         self._globs: list[tuple[re.Pattern[str], int]] = []
         self._any: re.Pattern[str] | None = None
         self._seen: dict[str, frozenset[int]] = {}
 
     def put(self, value: str, number: int) -> None:
-        self._exact.setdefault(value, set()).add(number)
+        self._exact.setdefault(self._key(value), set()).add(number)
 
     def put_glob(self, glob: re.Pattern[str], number: int) -> None:
         self._globs.append((glob, number))
@@ -57,12 +59,15 @@ class _Shelf:
     def __getitem__(self, value: str) -> frozenset[int]:
         found = self._seen.get(value)
         if found is None:
-            exact = self._exact.get(value)
+            exact = self._exact.get(self._key(value))
             found = frozenset(exact) if exact else _NOTHING
             if self._any is not None and self._any.match(value):
                 found |= {number for glob, number in self._globs if glob.match(value)}
             self._seen[value] = found
         return found
+
+    def _key(self, value: str) -> str:
+        return value.casefold() if self._fold else value
 
 
 class AllExceptions:
@@ -82,8 +87,8 @@ class AllExceptions:
         self.entries = tuple(entries)
         self.today = today
         self.sarif = sarif if sarif is not None else SarifSuppressions()
-        self._identities, self._advisories, self._packages = _Shelf(), _Shelf(), _Shelf()
-        self._rules, self._paths = _Shelf(), _Shelf()
+        self._identities, self._advisories, self._paths = _Shelf(), _Shelf(), _Shelf()
+        self._packages, self._rules = _Shelf(fold=True), _Shelf(fold=True)
         self._leaks: dict[tuple[str | None, int | None], set[int]] = {}
         self._anywhere: list[int] = []
         for number, entry in enumerate(self.entries):

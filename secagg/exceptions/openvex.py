@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from secagg.errors import ConfigError
-from secagg.exceptions.purls import PurlPattern, exact_purl
 from secagg.exceptions.vex import Statement, moment_of
+from secagg.naming.purls import PurlPattern, exact_purl
 
 _SILENT = frozenset({"not_affected", "fixed"})
 

@@ -40,9 +40,9 @@ from ruamel.yaml.comments import CommentedMap
 from secagg.exceptions.advisories import plain
 from secagg.exceptions.dates import Ceiling, day_of
 from secagg.exceptions.entry import Entry, shortened
-from secagg.exceptions.globs import Glob, PathGlob, is_catch_all
-from secagg.exceptions.purls import purl_pattern
 from secagg.exceptions.scope import Scope
+from secagg.globs import Glob, PathGlob, is_catch_all
+from secagg.naming.purls import purl_pattern
 from secagg.policy.exception import PolicyException
 from secagg.yamltext import load_model
 

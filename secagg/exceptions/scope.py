@@ -7,17 +7,17 @@ in ``src/`` too, and one for version 1.2 does not silence 1.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secagg.exceptions.advisories import spoken_for
-from secagg.exceptions.globs import Glob, PathGlob
-from secagg.exceptions.purls import PurlPattern
 from secagg.finding import Finding, Kind
+from secagg.globs import Glob, PathGlob
 from secagg.merge.check import checks_of, own_checks, plain_check
 from secagg.merge.groups import Group
 from secagg.merge.identity import known_as
 from secagg.naming.place import manifest_place
+from secagg.naming.purls import PurlPattern, agreed, fits_any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +44,10 @@ class Scope:
             (self.identity is None or self.identity in known_as(group))
             and (self.tool is None or all(f.tool == self.tool for f in members))
             and all(_named(members, names) for names in self.advisories)
-            and (not self.purls or agreed(fits_any(f, self.purls) for f in members))
+            and (not self.purls or agreed(fits_any(f.package, self.purls) for f in members))
             and (not self.rules or self._by_rule(members))
             and (not self.paths or agreed(in_paths(members, self.paths)))
-            and not any(fits_any(f, self.not_purls) is not False for f in members)
+            and not any(fits_any(f.package, self.not_purls) is not False for f in members)
         )
 
     def _by_rule(self, members: Sequence[Finding]) -> bool:
@@ -60,22 +60,6 @@ def _named(members: Sequence[Finding], names: Sequence[str]) -> bool:
     for name in names:
         found |= spoken_for(members, name)
     return len(found) == len(members)
-
-
-def agreed(answers: Iterable[bool | None]) -> bool:
-    """True if somebody says yes and nobody no."""
-    said = set(answers)
-    return True in said and False not in said
-
-
-def fits_any(finding: Finding, purls: Sequence[PurlPattern]) -> bool | None:
-    """Whether the finding's package is one of ``purls``; None where nobody can tell."""
-    if not purls:
-        return False
-    if finding.package is None:
-        return None
-    answers = {purl.fits(finding.package) for purl in purls}
-    return True if True in answers else None if None in answers else False
 
 
 def rule_matches(finding: Finding, rule: Glob) -> bool:

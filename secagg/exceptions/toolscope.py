@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from secagg.exceptions.advisories import plain, spoken_for
 from secagg.exceptions.chains import Chain
-from secagg.exceptions.globs import Glob, is_catch_all, is_wild
-from secagg.exceptions.purls import PurlPattern
-from secagg.exceptions.scope import fits_any, same_check
+from secagg.exceptions.scope import same_check
 from secagg.finding import Finding, Kind
+from secagg.globs import Glob, is_catch_all, is_wild
 from secagg.merge.check import own_checks, plain_check
+from secagg.naming.purls import PurlPattern, fits_any
 
 # One member of a row on one dependency path: (its index, the path's).
 Atom = tuple[int, int]
@@ -83,7 +83,7 @@ class ToolScope:
             return False
         if self.paths and not any(g.matches(finding.location.uri or "") for g in self.paths):
             return False
-        if self.purls and fits_any(finding, self.purls) is not True:
+        if self.purls and fits_any(finding.package, self.purls) is not True:
             return False
         return not (self.unless_fixable and is_fixable(finding))
 

@@ -10,10 +10,10 @@ from ruamel.yaml.comments import CommentedMap
 
 from secagg.exceptions.dates import Ceiling, last_day
 from secagg.exceptions.entry import Entry, shortened
-from secagg.exceptions.globs import Glob
-from secagg.exceptions.purls import PurlPattern, exact_purl
 from secagg.exceptions.toolscope import ToolScope, checked_id
 from secagg.finding import Kind
+from secagg.globs import Glob
+from secagg.naming.purls import PurlPattern, exact_purl
 from secagg.policy.exception import PolicyException
 from secagg.yamltext import load_model
 
@@ -79,7 +79,7 @@ def _entry(ignored: _Ignored, kind: Kind, ceiling: Ceiling, name: str) -> Entry:
             raise ValueError("has keys that are not known: " + ", ".join(ignored.model_extra))
         if ignored.expired_at is not None:
             expires = last_day(ignored.expired_at)
-        paths = tuple(Glob(path) for path in ignored.paths or ())
+        paths = tuple(Glob(path, cased=True) for path in ignored.paths or ())
         purls = tuple(exact_purl(purl) for purl in ignored.purls or ())
     except ValueError as error:
         refusal = shortened(f"cannot be understood: {error}")

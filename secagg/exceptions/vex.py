@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from secagg.exceptions.advisories import plain
 from secagg.exceptions.dates import Ceiling
 from secagg.exceptions.entry import Entry, shortened
-from secagg.exceptions.purls import PurlPattern
 from secagg.exceptions.scope import Scope
+from secagg.naming.purls import PurlPattern
 from secagg.policy.exception import PolicyException
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from secagg.errors import ConfigError
+from secagg.files import replace_file
 
 NAME = "intel.json"
 VARIABLE = "SECAGG_INTEL_DIR"
@@ -66,22 +65,6 @@ def read_record(directory: Path) -> Record | None:
 def write_record(directory: Path, record: Record) -> None:
     """Write ``intel.json`` in one step."""
     replace_file(directory / NAME, record.model_dump_json(indent=2).encode() + b"\n")
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` in one step: whoever reads has the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def checksum(data: bytes) -> str:

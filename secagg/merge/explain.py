@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
-from secagg.errors import UsageError
 from secagg.finding import Finding, Kind
 from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
-from secagg.merge.identity import known_as
+from secagg.merge.identity import find_group, known_as
 from secagg.merge.overrule import OVERRULED
 from secagg.merge.part import aliases_of
 from secagg.merge.secret import still_in_head
 from secagg.naming.advisory import Advisories
 from secagg.naming.package import package_key
-
-_SHORTEST = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +45,12 @@ class Explanation:
 
 
 def explain(merged: MergedSet, identity: str) -> Explanation:
-    """Explain the group with ``identity``, or the only one whose identity starts with it.
+    """Explain the group that goes by the id ``identity``, or by an id that begins so.
 
     Raises :class:`secagg.errors.UsageError` if there is none or more than one.
     """
     groups = {group.identity: group for group in merged.groups}
-    group = _find(groups, identity.strip().lower())
+    group = find_group(merged.groups, identity)
     near = [miss for miss in group.near_misses if miss.identity in groups]
     related = [groups[other] for other in group.related if other in groups]
     return Explanation(
@@ -70,32 +66,6 @@ def explain(merged: MergedSet, identity: str) -> Explanation:
         known_as=known_as(group),
         in_head=still_in_head(group) if group.members[0].kind is Kind.SECRET else None,
         warnings=[warning for warning in merged.warnings if _is_about(warning, group)],
-    )
-
-
-def _find(groups: dict[str, Group], wanted: str) -> Group:
-    if wanted in groups:
-        return groups[wanted]
-    if len(wanted) < _SHORTEST:
-        raise UsageError(
-            f"{wanted!r} is too short to name a finding",
-            hint=f"give at least {_SHORTEST} digits of its id",
-        )
-    found = [i for i in groups if i.startswith(wanted)]
-    if len(found) == 1:
-        return groups[found[0]]
-    if found:
-        raise UsageError(
-            f"{len(found)} findings have an identity that starts with {wanted!r}",
-            hint="give more of it: " + ", ".join(sorted(found)[:3]),
-        )
-    by_member = [g for g in groups.values() if wanted in known_as(g)]
-    if len(by_member) == 1:
-        return by_member[0]
-    close = get_close_matches(wanted, groups, n=1)
-    raise UsageError(
-        f"no finding has the identity {wanted!r}",
-        hint=f"did you mean {close[0]}?" if close else "identities stand in the table and SARIF",
     )
 
 

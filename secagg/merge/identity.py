@@ -9,7 +9,9 @@ one line), the first in a fixed order keeps it and the others are told apart by 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
+from secagg import ids
 from secagg.finding import Kind
 from secagg.identity import SCHEME
 from secagg.merge.groups import Group
@@ -58,3 +60,19 @@ def known_as(group: Group) -> tuple[str, ...]:
     found = dict.fromkeys([group.identity])
     found.update(dict.fromkeys(f.identity for f in group.members if f.identity))
     return tuple(found)
+
+
+def find_group(groups: Sequence[Group], given: str, *, option: str = "") -> Group:
+    """Find the only group that goes by the id ``given``, or by an id that begins so.
+
+    Besides its own id and those of its members, a group goes by the ids that its report recorded
+    of them: the files that ids rest on may have changed since. ``option`` is where the id was
+    given. Raises :class:`secagg.errors.UsageError` (see :func:`secagg.ids.resolve`).
+    """
+    named = ((group.identity, (*known_as(group), *_recorded(group))) for group in groups)
+    identity = ids.resolve(given, named, option=option)
+    return next(group for group in groups if group.identity == identity)
+
+
+def _recorded(group: Group) -> list[str]:
+    return [f.fingerprints[SCHEME] for f in group.members if SCHEME in f.fingerprints]

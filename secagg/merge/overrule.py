@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from secagg.finding import Finding
 from secagg.merge.collect import Outcome
 from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
-from secagg.merge.identity import identity_of
+from secagg.merge.identity import identity_of, known_as
 
 OVERRULED = "overrule"
 
@@ -68,7 +68,7 @@ def _split(
     renamed: dict[str, str | None],
     out: Outcome,
 ) -> None:
-    group = groups.get(overrule.identity)
+    group = _named(groups, overrule.identity, renamed)
     if group is None:
         merged.unused_overrules.append(f"split {overrule.identity}: no such group in this scan")
         return
@@ -116,7 +116,8 @@ def _join(
     renamed: dict[str, str | None],
     out: Outcome,
 ) -> None:
-    wanted = list(dict.fromkeys(renamed.get(i) or i for i in overrule.identities))
+    named_groups = {i: _named(groups, i, renamed) for i in overrule.identities}
+    wanted = list(dict.fromkeys(g.identity if g else i for i, g in named_groups.items()))
     named = f"join {' '.join(overrule.identities)}"
     missing = [identity for identity in wanted if identity not in groups]
     if missing:
@@ -139,6 +140,21 @@ def _join(
         del groups[group.identity]
         renamed[group.identity] = joined.identity
     groups[joined.identity] = joined
+
+
+def _named(
+    groups: Mapping[str, Group], identity: str, renamed: Mapping[str, str | None]
+) -> Group | None:
+    """The group with ``identity``, else the only one with a member that goes by it.
+
+    ``renamed`` has what became of groups by earlier overrules: what was split is gone, although
+    one of its members may go by its identity.
+    """
+    identity = renamed.get(identity, identity) or ""
+    if not identity or identity in groups:
+        return groups.get(identity)
+    found = [group for group in groups.values() if identity in known_as(group)]
+    return found[0] if len(found) == 1 else None
 
 
 def _shifted(found: Sequence[Group]) -> list[Reason]:

@@ -21,12 +21,13 @@ from secagg.exceptions.editing import added, removed
 from secagg.exceptions.ownfile import KEYS, NAME, ExceptionEntry, parse_file, read_own
 from secagg.exceptions.source import text_of
 from secagg.exitcodes import ExitCode
+from secagg.files import replace_file
 from secagg.hmackey import load_key
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.gate import policy_of
-from secagg.pipeline.lastscan import rows_of_last, whole_identity
-from secagg.pipeline.write import SUMMARY_NAME, replacing
+from secagg.pipeline.lastscan import row_named, rows_of_last
+from secagg.pipeline.write import SUMMARY_NAME
 from secagg.process import Cancellation, Command, environment, private_directory, run
 from secagg.redact import Redactor
 from secagg.render.escape import terminal
@@ -130,7 +131,7 @@ def _entry(
         for key, value in wanted.keys.items()
     }
     if "id" in values:
-        values["id"], _ = whole_identity(str(values["id"]), rows, option="--id")
+        values["id"], _ = row_named(str(values["id"]), rows, option="--id")
     values |= {
         "reason": wanted.reason,
         "owner": wanted.owner or _owner(root),
@@ -172,8 +173,7 @@ def _text(root: Path) -> str:
 def _write(root: Path, text: str) -> None:
     try:
         # A link (within the repository, as reading has made sure) stays one.
-        with replacing(Path(os.path.realpath(root / NAME))) as out:
-            out.write(text.encode())
+        replace_file(Path(os.path.realpath(root / NAME)), text.encode())
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
+from secagg.files import replacing
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.tell import tell_actions
-from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, replacing, writing
+from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, writing
 from secagg.render.annotations import decision_annotations
 from secagg.render.gatemarkdown import decision_markdown
 from secagg.render.gatetable import findings_text, verdict_text

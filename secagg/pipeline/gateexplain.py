@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secagg.errors import UsageError
+from secagg.merge.identity import find_group
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.policy.explain import chain
@@ -11,26 +11,16 @@ from secagg.render.grid import Style
 from secagg.render.rows import row
 from secagg.render.steps import step_line
 
-_FEWEST = 6
-
 
 def explained(outcome: Outcome, gate: Gate, identity: str, style: Style) -> str:
     """Which rule matched and which did not and why, then exception and baseline, a line each.
 
-    ``identity`` is the finding's id or its beginning. Raises :class:`UsageError` where it names
-    no finding, or several.
+    ``identity`` is an id that the row goes by, or its first digits. Raises
+    :class:`secagg.errors.UsageError` where it names no row, or several.
     """
-    judgements = [
-        judgement
-        for judgement in outcome.decision.judgements
-        if judgement.group.identity.startswith(identity) and len(identity) >= _FEWEST
-    ]
-    if len(judgements) != 1:
-        raise UsageError(
-            f"{len(judgements)} findings have an id that begins with {identity!r}",
-            hint="give at least 6 digits, as secagg gate --format json shows them",
-        )
-    judgement = judgements[0]
+    judgements = outcome.decision.judgements
+    group = find_group([judgement.group for judgement in judgements], identity)
+    judgement = next(one for one in judgements if one.group is group)
     shown = row(judgement.group)
     lines = [
         f"{terminal(shown.what)} ({terminal(shown.where)})",

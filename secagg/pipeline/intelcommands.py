@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from secagg.errors import UsageError
+from secagg.files import replace_file
 from secagg.github.download import download
 from secagg.intel.files import EPSS_NAME, KEV_NAME, LARGEST, read_epss, read_kev
 from secagg.intel.intel import Intel
@@ -18,7 +19,6 @@ from secagg.intel.record import (
     checksum,
     intel_directory,
     read_record,
-    replace_file,
     write_record,
 )
 from secagg.render.escape import terminal

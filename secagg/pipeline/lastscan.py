@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from secagg import ids
 from secagg.config import load_config
 from secagg.errors import UsageError
 from secagg.merge import Group
+from secagg.merge.identity import find_group
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.sarifruns import MERGED_DRIVER
 from secagg.pipeline.write import SARIF_NAME
-
-# As many digits as an identity has, and as many as tell a row from others.
-_WHOLE = 32
-_LEAST = 6
-_WHERE_IDS_STAND = "ids stand in the table of the last scan"
 
 
 def rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
@@ -42,38 +39,22 @@ def is_whole_row(group: Group) -> bool:
     return bool(driver.get("name") == MERGED_DRIVER)
 
 
-def whole_identity(
+def row_named(
     given: str, rows: Sequence[Group] | None, *, option: str = ""
 ) -> tuple[str, Group | None]:
-    """The identity of the row of the last scan that begins with ``given``, and the row.
+    """Find the row of the last scan that goes by the id ``given``: its own id, and the row.
 
-    One that is given whole is taken as it is; its row is None where the last scan has none.
-    ``rows`` are those of the last scan if there was one, ``option`` is where it was given. Raises
-    :class:`UsageError` for what is no id, and for a beginning of no row or of several.
+    ``rows`` are those of the last scan. Without one (None) only a whole id will do, and it is taken
+    as it is. ``option`` is where the id was given. Raises :class:`UsageError`.
     """
-    begun = given.strip().lower()
-    where = f"{option}: " if option else ""
-    if not begun or len(begun) > _WHOLE or begun.strip("0123456789abcdef"):
-        # It is not repeated: people paste what they should not.
+    if rows is not None:
+        group = find_group(rows, given, option=option)
+        return group.identity, group
+    identity = ids.read_id(given, option=option)
+    if len(identity) < ids.WHOLE:
+        where = f"{option}: " if option else ""
         raise UsageError(
-            f"{where}an id has up to {_WHOLE} hexadecimal digits and nothing else",
-            hint=_WHERE_IDS_STAND,
-        )
-    found = [group for group in rows or () if group.identity.startswith(begun)]
-    if len(begun) == _WHOLE:
-        return begun, found[0] if found else None
-    if rows is None:
-        raise UsageError(
-            f"{where}without a scan's findings the whole identity is needed ({_WHOLE} digits)",
+            f"{where}without a scan's findings the whole id is needed ({ids.WHOLE} digits)",
             hint="run a scan first, or name its directory with --from",
         )
-    if not found:
-        raise UsageError(
-            f"{where}no rows of the last scan begin with {begun}", hint=_WHERE_IDS_STAND
-        )
-    if len(found) > 1 or len(begun) < _LEAST:
-        raise UsageError(
-            f"{where}{begun} is too short to name a row of the last scan",
-            hint=f"give more of its digits (at least {_LEAST}), as secagg explain shows them",
-        )
-    return found[0].identity, found[0]
+    return identity, None

@@ -6,24 +6,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from secagg import ids
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.pipeline import overrules
-from secagg.pipeline.lastscan import is_whole_row, rows_of_last, whole_identity
+from secagg.pipeline.lastscan import is_whole_row, row_named, rows_of_last
 
 
 def split(root: Path, identity: str, *, reason: str, apart: Sequence[str], last: Path) -> int:
     """Run ``secagg merge split``."""
-    whole, group = whole_identity(identity, rows_of_last(root, last))
+    whole, group = row_named(identity, rows_of_last(root, last))
     if group is not None and not is_whole_row(group):
         if len(group.members) == 1:
             raise UsageError(
-                f"{whole[:12]} is one finding of {group.tools[0]}: there is nothing to split"
+                f"{ids.short(whole)} is one finding of {group.tools[0]}: there is nothing to split"
             )
         for tool in apart:
             if tool not in group.tools:
                 raise UsageError(
-                    f"{tool} did not report {whole[:12]}",
+                    f"{tool} did not report {ids.short(whole)}",
                     hint=f"it comes from {', '.join(group.tools)}",
                 )
     file = overrules.split(root, whole, reason=reason, apart=tuple(apart))
@@ -34,7 +35,7 @@ def split(root: Path, identity: str, *, reason: str, apart: Sequence[str], last:
 def join(root: Path, identities: Sequence[str], *, reason: str, last: Path) -> int:
     """Run ``secagg merge join``."""
     rows = rows_of_last(root, last)
-    whole = tuple(dict.fromkeys(whole_identity(given, rows)[0] for given in identities))
+    whole = tuple(dict.fromkeys(row_named(given, rows)[0] for given in identities))
     if len(whole) < 2:
         raise UsageError("it takes two rows to join", hint="secagg merge join ID ID --reason ...")
     file = overrules.join(root, whole, reason=reason)

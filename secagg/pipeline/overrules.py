@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 
 from secagg.errors import ConfigError
+from secagg.files import replace_file
 from secagg.hmackey import load_key
 from secagg.merge import Join, Overrule, Split
 from secagg.merge.overrule_file import read_overrules, write_overrules
@@ -50,7 +52,8 @@ def _add(root: Path, overrule: Overrule) -> Path:
     # What was written must be readable, or the next scan would end with a usage error.
     read_overrules(after, name=NAME)
     try:
-        file.write_text(after, "utf-8")
+        # A link stays one.
+        replace_file(Path(os.path.realpath(file)), after.encode())
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
     return file

@@ -9,55 +9,32 @@ import datetime
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.finding import Kind, Severity
-from secagg.history import RunRecord
+from secagg.files import replacing
+from secagg.finding import Severity
 from secagg.render.grid import Style
 from secagg.report.columns import chosen
 from secagg.report.compose import compose
-from secagg.report.filters import Filters
+from secagg.report.filterwords import FilterWords, choice, filters_of
 from secagg.report.formats import DEFAULT_LIMITS, GITLAB_FILES, LISTS, Format, Report, written
 from secagg.report.grouping import GroupBy
 from secagg.report.query import Query
 from secagg.report.source import ProblemSource
 from secagg.report.standing import (
     ACTIVE,
-    SEVERITY_LABELS,
-    Standing,
     newest_runs,
     severity_rank,
     standing,
 )
-from secagg.report.when import days, moment
-
-_ALL = "all"
-_Word = TypeVar("_Word", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportRequest:
+class ReportRequest(FilterWords):
     """The options as they were given, in the user's words."""
 
-    severity: Sequence[str] = ()
-    at_least: str | None = None
-    kind: Sequence[str] = ()
-    tool: Sequence[str] = ()
-    component: Sequence[str] = ()
-    path: Sequence[str] = ()
-    state: Sequence[str] = ()
-    owner: Sequence[str] = ()
-    package: Sequence[str] = ()
-    id: Sequence[str] = ()
-    older_than: str | None = None
-    new_since: str | None = None
-    fix: bool | None = None
-    overdue: bool = False
-    search: str = ""
     sort: Sequence[str] = ()
     group_by: str | None = None
     columns: Sequence[str] = ()
@@ -80,12 +57,12 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
 
     Raises :class:`UsageError` for words that mean nothing here.
     """
-    output_format = _word(Format, request.output_format, "--format")
-    group_by = None if request.group_by is None else _word(GroupBy, request.group_by, "--group-by")
+    output_format = choice(Format, request.output_format, "--format")
+    group_by = None if request.group_by is None else choice(GroupBy, request.group_by, "--group-by")
     columns = chosen(request.columns)
-    threshold = None if request.fail_on is None else _word(Severity, request.fail_on, "--fail-on")
+    threshold = None if request.fail_on is None else choice(Severity, request.fail_on, "--fail-on")
     # Wrong words are refused before the history is opened, which may take its time.
-    filters_of(request, None)
+    filters_of(request, None, request.now)
     source = open_source()
     runs = source.runs()
     limit = DEFAULT_LIMITS.get(output_format) if request.limit is None else request.limit or None
@@ -93,7 +70,9 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
     if request.limit is None and output_format is Format.TABLE and style.width is None:
         # A pipe's reader counts and searches: what is cut off would be missed in silence.
         limit = None
-    query = Query(filters=filters_of(request, runs), sort=tuple(request.sort), limit=limit)
+    query = Query(
+        filters=filters_of(request, runs, request.now), sort=tuple(request.sort), limit=limit
+    )
     made = compose(
         source,
         query,
@@ -130,44 +109,6 @@ def gate(made: Report, threshold: Severity) -> int:
     return ExitCode.PASS
 
 
-def filters_of(request: ReportRequest, runs: Sequence[RunRecord] | None) -> Filters:
-    """The filters in ``request``; without ``runs`` they are checked, and no run is looked up."""
-    since = None
-    if request.new_since is not None and runs is not None:
-        since = moment(request.new_since, runs, request.now)
-    states = frozenset(Standing) if _ALL in request.state else None
-    for label in request.severity:
-        if label not in SEVERITY_LABELS:
-            raise UsageError(f"no severity {label!r}", hint="one of " + ", ".join(SEVERITY_LABELS))
-    return Filters(
-        severities=frozenset(request.severity),
-        at_least=(
-            None if request.at_least is None else _word(Severity, request.at_least, "--at-least")
-        ),
-        kinds=frozenset(_word(Kind, word, "--kind") for word in request.kind),
-        tools=frozenset(request.tool),
-        components=frozenset(request.component),
-        paths=tuple(request.path),
-        states=states or frozenset(_word(Standing, word, "--state") for word in request.state),
-        owners=frozenset(request.owner),
-        packages=frozenset(request.package),
-        ids=frozenset(request.id),
-        older_than=None if request.older_than is None else days(request.older_than),
-        new_since=since,
-        fix_available=request.fix,
-        overdue=request.overdue,
-        text=request.search,
-    )
-
-
-def _word(kind: type[_Word], word: str, option: str) -> _Word:
-    try:
-        return kind(word)
-    except ValueError:
-        known = ", ".join(str(member) for member in kind)
-        raise UsageError(f"{option}: no {word!r}", hint=f"one of {known}") from None
-
-
 def _style(request: ReportRequest, output_format: Format) -> Style:
     if output_format is not Format.TABLE or request.output_file is not None:
         return Style()
@@ -196,15 +137,10 @@ def _write(pieces: Iterable[bytes], path: Path | None) -> None:
         sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
         return
-    # Whoever reads the file while it is written anew sees the old one or the new one, whole.
-    temporary = path.with_name(f".{path.name}.new")
     try:
-        with temporary.open("wb") as file:
+        with replacing(path) as file:
             file.writelines(pieces)
-        temporary.replace(path)
     except OSError as error:
         raise UsageError(
             f"cannot write {path}: {error.strerror}", hint="name a file in a directory that exists"
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,77 +6,56 @@ import datetime
 import getpass
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from secagg import ids
 from secagg.errors import StoreError, UsageError
 from secagg.exitcodes import ExitCode
-from secagg.finding import Kind, Severity
 from secagg.history import TRIAGE_FILE, Problem, State, Triage
 from secagg.hmackey import load_key
 from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.redact import Redactor
 from secagg.render.escape import terminal
+from secagg.report.filterwords import FilterWords, filters_of
+from secagg.report.query import Query, answer
 from secagg.triagefile import read_triage, remove_triage, write_triage
 
 _SHOWN = 20
 
 
+__all__ = ["FilterWords", "Place", "Selection", "decide", "decision", "undo"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which problems: by id (or its beginning), or all open ones that pass every filter."""
+    """Which problems: by ids, or those of the branch that the report shows by these filters."""
 
     identities: tuple[str, ...] = ()
-    severities: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    components: tuple[str, ...] = ()
-
-    @property
-    def filters(self) -> bool:
-        """True if anything but ids is given."""
-        return bool(
-            self.severities
-            or self.kinds
-            or self.tools
-            or self.rules
-            or self.paths
-            or self.components
-        )
+    filters: FilterWords = field(default_factory=FilterWords)
 
     def check(self) -> None:
         """Raise :class:`UsageError` for a word that is none, or for ids beside filters."""
-        if bool(self.identities) == self.filters:
+        if bool(self.identities) == (self.filters != FilterWords()):
             raise UsageError(
                 "name problems by id or by filter, one of the two",
-                hint="filters: --severity --kind --tool --rule --path --component",
+                hint="filters: --severity --kind --tool --rule --package --path --component "
+                "--in-state",
             )
-        for words, known in (
-            (self.severities, [s.value for s in Severity]),
-            (self.kinds, [k.value for k in Kind]),
-        ):
-            for word in words:
-                if word not in known:
-                    raise UsageError(f"no such word: {word}", hint="known: " + ", ".join(known))
+        filters_of(self.filters, None, _now())
 
-    def takes(self, problem: Problem) -> bool:
-        """True if ``problem`` passes every filter that is given."""
-        rules = {problem.rule_id, *problem.aliases}
-        return (
-            (not self.severities or problem.severity in self.severities)
-            and (not self.kinds or problem.kind in self.kinds)
-            and (not self.tools or any(tool in self.tools for tool in problem.tools))
-            and (not self.rules or any(rule in rules for rule in self.rules))
-            and (not self.components or problem.component in self.components)
-            and (
-                not self.paths
-                or any(fnmatchcase(problem.uri or "", pattern) for pattern in self.paths)
-            )
-        )
+    def of(self, problems: Iterable[Problem], branch: str) -> list[Problem]:
+        """Pick those of ``problems`` on ``branch`` that pass every filter given."""
+        now = _now()
+        query = Query(filters=filters_of(self.filters, (), now))
+        found = [problem for problem in problems if problem.branch == branch]
+        return answer(query, found, now.date()).rows
+
+    def decided(self, problems: Iterable[Problem], branch: str) -> list[Problem]:
+        """Pick those that pass every filter and on which somebody has decided, in any state."""
+        words = self.filters if self.filters.state else replace(self.filters, state=("all",))
+        return [p for p in Selection(filters=words).of(problems, branch) if p.triage is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +83,7 @@ def decide(
     """Decide on what is selected; raises :class:`UsageError` and :class:`StoreError`."""
     if state is None or not (reason or "").strip():
         raise UsageError("a decision needs --state and --reason")
-    if expires is not None and expires < datetime.datetime.now(datetime.UTC).date():
+    if expires is not None and expires < _now().date():
         raise UsageError(f"{expires} is over already", hint="give a day to come")
     selection.check()
     made = decision(
@@ -115,9 +94,7 @@ def decide(
         known = list(store.problems(origin.repository, filed=read_triage(place.root)))
         # Filters are for what still stands; ids may name what is gone, too.
         chosen = selection.identities or tuple(
-            p.identity
-            for p in known
-            if p.branch == origin.branch and p.state is not State.FIXED and selection.takes(p)
+            p.identity for p in selection.of(known, origin.branch)
         )
         if not chosen:
             _say("nothing passes these filters")
@@ -142,7 +119,7 @@ def decision(
         reason=Redactor(load_key()).mask(reason),
         by=by,
         owner=owner,
-        at=datetime.datetime.now(datetime.UTC),
+        at=_now(),
         expires=expires,
     )
 
@@ -155,12 +132,10 @@ def undo(selection: Selection, place: Place, *, who: str | None, dry_run: bool) 
     with open_store_of(place.url, place.root, create=False) as store:
         known = list(store.problems(origin.repository, filed=filed))
         chosen = selection.identities or tuple(
-            p.identity
-            for p in known
-            if p.branch == origin.branch and p.triage is not None and selection.takes(p)
+            p.identity for p in selection.decided(known, origin.branch)
         )
         if place.file:
-            given = {i for i in filed for start in chosen if i.startswith(start.lower())}
+            given = {name for one in chosen for name in _filed_under(one, filed, known)}
             undone = sorted(given if dry_run else remove_triage(place.root, given))
         elif chosen:
             undone = store.undo(origin.repository, chosen, who=who or _user(), dry_run=dry_run)
@@ -171,6 +146,19 @@ def undo(selection: Selection, place: Place, *, who: str | None, dry_run: bool) 
     titles = {p.identity: p.title for p in known}
     _list(undone, titles, "would be undone" if dry_run else "undone")
     return int(ExitCode.PASS)
+
+
+def _filed_under(given: str, filed: Iterable[str], known: Sequence[Problem]) -> set[str]:
+    """The ids in the file of the problem that goes by ``given``."""
+    rows = {p.identity: {p.identity, *p.known_as} for p in known}
+    identity = ids.resolve(
+        given, [*rows.items(), *((name, ()) for name in filed)], source="the store and the file"
+    )
+    return rows.get(identity, {identity}).intersection(filed)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 def _user() -> str:
@@ -184,7 +172,7 @@ def _user() -> str:
 def _list(identities: Sequence[str], titles: dict[str, str], what: str) -> None:
     for identity in identities[:_SHOWN]:
         title = terminal(titles.get(identity, ""))
-        _say(f"{identity[:12]}  {title}".rstrip())
+        _say(f"{ids.short(identity)}  {title}".rstrip())
     if len(identities) > _SHOWN:
         _say(f"and {len(identities) - _SHOWN} more")
     _say(f"{len(identities)} {'problem' if len(identities) == 1 else 'problems'} {what}")

@@ -13,7 +13,8 @@ from typing import Any
 
 from secagg.components import ROOT
 from secagg.finding import Kind, Severity, Vulnerability
-from secagg.policy import globs
+from secagg.globs import names, paths
+from secagg.naming.purls import package_test
 from secagg.policy.facts import BaselineState
 from secagg.policy.model import Baseline, Dependency, Match, Scope
 from secagg.policy.notation import ScoreRange
@@ -92,17 +93,17 @@ def score_bounds(s: Subject) -> tuple[float, float]:
 
 
 def _tool(wanted: list[str]) -> Ask:
-    matches = globs.names(wanted)
+    matches = names(wanted)
     return lambda s: _of_all(matches(member.tool) for member in s.group.members)
 
 
 def _rule(wanted: list[str]) -> Ask:
-    matches = globs.names(wanted)
+    matches = names(wanted)
     return lambda s: _of_all(matches(member.rule_id) for member in s.group.members)
 
 
 def _advisory(wanted: list[str]) -> Ask:
-    matches = globs.names(wanted)
+    matches = names(wanted)
     return lambda s: any(map(matches, advisories(s)))
 
 
@@ -119,12 +120,18 @@ def _cwe(wanted: list[str]) -> Ask:
 
 
 def _package(wanted: list[str]) -> Ask:
-    matches = globs.packages(wanted)
-    return lambda s: s.finding.package is not None and matches(s.finding.package)
+    test = package_test(wanted, versions=False)
+
+    def ask(s: Subject) -> Answer:
+        # Who names no package contradicts nobody, as with an exception.
+        said = {test(member.package) for member in s.group.members if member.package is not None}
+        return None if said >= {True, False} else True in said
+
+    return ask
 
 
 def _path(wanted: list[str]) -> Ask:
-    matches = globs.paths(wanted)
+    matches = paths(wanted)
 
     def ask(s: Subject) -> Answer:
         uris = {m.location.uri for m in s.group.members}
@@ -134,7 +141,7 @@ def _path(wanted: list[str]) -> Ask:
 
 
 def _component(wanted: list[str]) -> Ask:
-    matches = globs.names(wanted)
+    matches = names(wanted)
     return lambda s: matches(s.finding.component or ROOT)
 
 
@@ -214,7 +221,7 @@ def _in_diff(wanted: bool) -> Ask:
 
 
 def _owner(wanted: list[str]) -> Ask:
-    matches = globs.names(wanted)
+    matches = names(wanted)
     return lambda s: any(map(matches, s.facts.owners))
 
 

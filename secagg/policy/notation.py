@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from secagg.durations import days
 from secagg.finding import Severity
 
 _Item = TypeVar("_Item")
-_DAYS = re.compile(r"(\d+)\s*([dw])")
 
 
 def _one_or_many(value: object) -> object:
@@ -55,16 +54,6 @@ def _severity(word: str) -> Severity:
 SeverityBand = Annotated[
     list[Severity], BeforeValidator(severities, json_schema_input_type=list[str] | str)
 ]
-
-
-def days(value: object) -> int:
-    """A number of days from ``30d``, ``2w`` or a whole number. Raises ``ValueError`` otherwise."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return int(value)
-    match = _DAYS.fullmatch(str(value).strip())
-    if match is None:
-        raise ValueError("a number of days is written 30d or 2w")
-    return int(match[1]) * (7 if match[2] == "w" else 1)
 
 
 Days = Annotated[int, BeforeValidator(days, json_schema_input_type=str | int)]

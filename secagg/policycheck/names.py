@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator
 
-from secagg.policy import globs
+from secagg.globs import means_nothing, names
 from secagg.policy.load import Layer
 from secagg.policy.model import Match, Policy
 from secagg.policy.subject import known_tools
@@ -58,11 +58,12 @@ def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Messag
     for number, pattern in enumerate(patterns):
         bare = pattern.removeprefix("!")
         where = _item(layer, (*loc, "path"), number)
-        if not bare.strip() or bare.startswith("#"):
+        if means_nothing(pattern):
             yield Message(
                 where=where,
                 code="path-matches-nothing",
-                text=f"the pattern {pattern!r} means nothing: gitignore reads it as a comment",
+                text=f"the pattern {pattern!r} means nothing: git passes over it, "
+                "as over a comment",
                 advice="write \\# for a name that begins with #, or take it out",
             )
         elif not tree.is_empty and not tree.has(bare):
@@ -77,7 +78,7 @@ def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Messag
 
 def _components(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Message]:
     for number, glob in enumerate(match.component or []):
-        matches = globs.names([glob])
+        matches = names([glob])
         if tree.is_empty or any(map(matches, tree.components)):
             continue
         near = difflib.get_close_matches(glob.strip("/"), tree.components, n=1)

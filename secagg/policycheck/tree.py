@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
 from secagg.components import ROOT, find_components
 from secagg.git import git
+from secagg.globs import paths
 
 _EVER_ADDED = (
     *("log", "--all", "-m", "--no-renames", "--diff-filter=A"),
@@ -32,10 +31,10 @@ class Tree:
         That is a file of the checkout, tracked or not, or of the history that this clone holds.
         What git is told to ignore counts as there: a build may make it.
         """
-        spec = GitIgnoreSpec.from_lines([pattern])
-        here = _any(spec, self._tracked) or _any(spec, self._present)
+        matches = paths([pattern])
+        here = _any(matches, self._tracked) or _any(matches, self._present)
         # A history that takes too long to read may hold anything.
-        return here or self._past is None or _any(spec, self._past) or self._is_ignored(pattern)
+        return here or self._past is None or _any(matches, self._past) or self._is_ignored(pattern)
 
     @property
     def is_empty(self) -> bool:
@@ -78,5 +77,5 @@ def _names(out: bytes) -> list[str]:
     return [os.fsdecode(name.strip(b"\n")) for name in out.split(b"\0") if name.strip(b"\n")]
 
 
-def _any(spec: GitIgnoreSpec, files: Iterable[str]) -> bool:
-    return next(iter(spec.match_files(files)), None) is not None
+def _any(matches: Callable[[str], bool], files: Iterable[str]) -> bool:
+    return any(map(matches, files))

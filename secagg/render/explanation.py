@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from secagg import ids
 from secagg.finding import Finding
 from secagg.merge import Explanation, Link, Reason
 from secagg.render.escape import terminal
@@ -67,4 +68,4 @@ def _reason(reason: Reason) -> str:
 def _link(link: Link) -> str:
     other, shown = link.group.representative, row(link.group)
     name = shown.what if other.package is not None else f"{shown.what} {other.title}"
-    return terminal(f"{link.group.identity[:12]} {name} at {shown.where}: {link.why}")
+    return terminal(f"{ids.short(link.group.identity)} {name} at {shown.where}: {link.why}")

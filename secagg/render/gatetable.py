@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secagg import ids
 from secagg.decided import DecidedException, DecidedFinding, DecisionDocument
 from secagg.finding import Severity
 from secagg.render.escape import terminal
@@ -9,7 +10,6 @@ from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 
 _VERDICT_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
 # So many digits of an id tell findings apart, and are taken by --explain and secagg explain.
-_ID_SHOWN = 10
 _NOTES = 20
 _MARKS = {"fail": "\u2717 ", "warn": "! ", "ignore": "\u00b7 "}
 
@@ -30,7 +30,7 @@ def findings_text(decision: DecisionDocument, style: Style, *, everything: bool 
         severity = style.paint(text, SEVERITY_COLOURS[finding.counted_as])
         joint = "\n" if style.width else " \u2014 "
         problem = joint.join(terminal(part) for part in _problem(finding) if part)
-        identity = style.paint(finding.id[:_ID_SHOWN], "2")
+        identity = style.paint(ids.short(finding.id), "2")
         line = [severity, identity, problem, terminal(finding.where), ", ".join(finding.tools)]
         cells.append([*line, terminal(", ".join(finding.owners))] if owned else line)
     if style.width is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from secagg import ids
 from secagg.decided import DecidedFinding, DecisionDocument
 from secagg.render.junitxml import add_case, add_result, add_suite, junit_document, xml_text
 
@@ -44,5 +45,5 @@ def _words(finding: DecidedFinding) -> str:
     lines = [f"{finding.counted_as}: {finding.title}", finding.where]
     if finding.fix:
         lines.append(f"Fix: {finding.fix}")
-    lines.append(f"Reported by {', '.join(finding.tools)}. secagg explain {finding.id[:12]}")
+    lines.append(f"Reported by {', '.join(finding.tools)}. secagg explain {ids.short(finding.id)}")
     return "\n".join(lines)

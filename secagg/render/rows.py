@@ -9,9 +9,8 @@ from msgspec import Struct
 
 from secagg.finding import Finding, Kind, Severity
 from secagg.merge.groups import Group
+from secagg.render import words
 
-_HASH_SHOWN = 12
-_COMMIT_SHOWN = 10
 _T = TypeVar("_T")
 
 
@@ -45,14 +44,14 @@ def row(group: Group) -> Row:
 
 
 def place(finding: Finding) -> str:
-    """Where a finding is, in the form that editors and terminals understand (``path:line``)."""
-    location = finding.location
-    if location.uri is None:
-        return location.image or location.logical or "(no location)"
-    where = location.uri if location.start_line is None else f"{location.uri}:{location.start_line}"
-    if location.commit and finding.secret is not None and finding.secret.in_history:
-        where += f" @ {location.commit[:_COMMIT_SHOWN]}"
-    return where
+    """Say where a finding is (see :func:`secagg.render.words.place`)."""
+    location, secret = finding.location, finding.secret
+    return words.place(
+        location.uri,
+        location.start_line,
+        otherwise=location.image or location.logical,
+        commit=location.commit if secret is not None and secret.in_history else None,
+    )
 
 
 def worst_first(items: Iterable[_T], finding: Callable[[_T], Finding]) -> list[_T]:
@@ -80,27 +79,23 @@ def _what(finding: Finding) -> str:
     package = finding.package
     if package is None:
         return finding.rule_id
-    version = f" {package.version}" if package.version else ""
     name = finding.license if finding.kind is Kind.LICENSE and finding.license else finding.rule_id
-    return f"{name} {package.name}{version}"
+    return words.what(name, package.name, package.version)
 
 
 def _detail(group: Group) -> str:
     finding = group.representative
-    notes = []
-    if finding.secret is not None:
-        sightings = [m.secret for m in group.members if m.secret is not None]
-        if any(sighting.verified for sighting in sightings):
-            notes.append("verified: it works")
-        if all(sighting.in_history for sighting in sightings):
-            notes.append("only in history")
-    title = finding.title if finding.title != finding.rule_id else finding.message
-    return title + (f" ({', '.join(notes)})" if notes else "")
+    seen = [m.secret for m in group.members if m.secret is not None] if finding.secret else []
+    return words.detail(
+        finding.title,
+        finding.message,
+        finding.rule_id,
+        verified=any(sighting.verified for sighting in seen),
+        in_history_only=bool(seen) and all(sighting.in_history for sighting in seen),
+    )
 
 
 def _fix(finding: Finding) -> str | None:
     vulnerability = finding.vulnerability
-    if vulnerability is not None and vulnerability.fixed_versions:
-        return "fixed in " + " or ".join(vulnerability.fixed_versions)
-    # What to do about a secret is always the same, and the gate's reason says it once.
-    return None if finding.kind is Kind.SECRET else finding.fix
+    fixed = vulnerability.fixed_versions if vulnerability is not None else ()
+    return words.remedy(finding.kind, fixed, finding.fix)

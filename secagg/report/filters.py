@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from secagg.errors import UsageError
-from secagg.finding import Kind, Severity
-from secagg.history import Problem
+from secagg.finding import Kind, Package, Severity
+from secagg.globs import means_nothing, paths
+from secagg.history import Problem, package_of
+from secagg.ids import begins
 from secagg.report.standing import (
     Standing,
     age_days,
@@ -29,7 +31,8 @@ class Filters:
     """What is asked for; what is left out does not matter. Within one field any value will do.
 
     ``severities`` are words (``unknown`` among them). ``at_least`` lets problems through whose
-    severity nobody knows: they may be as bad. ``paths`` are patterns as in ``.gitignore``;
+    severity nobody knows: they may be as bad. ``paths`` are patterns as in ``.gitignore``,
+    ``packages`` names or purls, which may have wildcards;
     ``owners`` may be ``none``; ``ids`` are advisory ids, CWEs, rule ids or beginnings of
     identities; every word of ``text`` must occur somewhere. ``new_since`` is in UTC.
     """
@@ -65,13 +68,20 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
     if filters.components:
         found.append(partial(_in_component, filters.components))
     if filters.paths:
-        found.append(_on_path(filters.paths))
+        for pattern in filters.paths:
+            if means_nothing(pattern):
+                raise UsageError(
+                    f"--path: {pattern!r} is no pattern", hint="patterns are those of .gitignore"
+                )
+        found.append(partial(_on_path, paths(filters.paths)))
     if filters.states:
         found.append(lambda p: standing(p, today) in filters.states)
     if filters.owners:
         found.append(partial(_owned, frozenset(o.lower().lstrip("@") for o in filters.owners)))
     if filters.packages:
-        found.append(partial(_of_package, filters.packages))
+        from secagg.naming.purls import package_test
+
+        found.append(partial(_of_package, package_test(filters.packages, versions=True)))
     if filters.ids:
         found.append(partial(_has_id, tuple(sorted(i.lower() for i in filters.ids))))
     if filters.older_than is not None:
@@ -129,16 +139,6 @@ def _in_component(components: frozenset[str], problem: Problem) -> bool:
     return any(own == c or own.startswith(c.rstrip("/") + "/") for c in components)
 
 
-def _on_path(patterns: tuple[str, ...]) -> Predicate:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        spec = GitIgnoreSpec.from_lines(patterns)
-    except ValueError as error:
-        raise UsageError(f"--path: {error}", hint="patterns are those of .gitignore") from None
-    return lambda problem: problem.uri is not None and spec.match_file(problem.uri)
-
-
 def _owned(owners: frozenset[str], problem: Problem) -> bool:
     own = owners_of(problem)
     if not own:
@@ -146,8 +146,12 @@ def _owned(owners: frozenset[str], problem: Problem) -> bool:
     return any(owner.lower().lstrip("@") in owners for owner in own)
 
 
-def _of_package(packages: frozenset[str], problem: Problem) -> bool:
-    return problem.package in packages or problem.purl in packages
+def _on_path(matches: Callable[[str], bool], problem: Problem) -> bool:
+    return problem.uri is not None and matches(problem.uri)
+
+
+def _of_package(test: Callable[[Package | None], bool | None], problem: Problem) -> bool:
+    return test(package_of(problem)) is True
 
 
 def _has_id(ids: tuple[str, ...], problem: Problem) -> bool:
@@ -156,8 +160,8 @@ def _has_id(ids: tuple[str, ...], problem: Problem) -> bool:
     own.update(cwe.lower() for cwe in problem.cwes)
     if not own.isdisjoint(ids):
         return True
-    identities = (problem.identity, *problem.known_as)
-    return any(len(i) >= 6 and known.startswith(i) for i in ids for known in identities)
+    names = (problem.identity, *problem.known_as)
+    return any(begins(i, names) for i in ids)
 
 
 def _older(least: int, today: datetime.date, problem: Problem) -> bool:

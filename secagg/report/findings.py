@@ -7,13 +7,12 @@ from secagg.finding import (
     Kind,
     Location,
     Misconfiguration,
-    Package,
     Rule,
     SecretSighting,
     Suppression,
     Vulnerability,
 )
-from secagg.history import Problem, Source
+from secagg.history import Problem, Source, package_of
 from secagg.merge import Group
 
 
@@ -47,7 +46,7 @@ def finding_of(problem: Problem, suppressions: tuple[Suppression, ...] = ()) -> 
         ),
         rule=Rule(id=problem.rule_id, name=problem.rule_name, help_uri=problem.help_uri),
         cwes=problem.cwes,
-        package=_package(problem),
+        package=package_of(problem),
         vulnerability=_vulnerability(problem),
         secret=_secret(problem),
         misconfiguration=(
@@ -76,17 +75,6 @@ def source_of(source: Source, problem: Problem) -> Finding:
         message=source.message,
         location=Location(uri=source.uri, start_line=source.line, commit=source.commit),
         component=problem.component,
-    )
-
-
-def _package(problem: Problem) -> Package | None:
-    if problem.package is None:
-        return None
-    return Package(
-        type=problem.package_type or "generic",
-        name=problem.package,
-        version=problem.version,
-        purl=problem.purl,
     )
 
 

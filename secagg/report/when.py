@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Sequence
 
+from secagg.durations import days, is_days
 from secagg.errors import UsageError
 from secagg.history import RunRecord
 
-_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
-_AGE = re.compile(r"(\d{1,5})\s*([dwmy]?)")
 
-
-def days(text: str) -> datetime.timedelta:
-    """``30``, ``30d``, ``2w``, ``3m`` (30 days each), ``1y``. Raises :class:`UsageError`."""
-    match = _AGE.fullmatch(text.strip().lower())
-    if match is None:
-        raise UsageError(f"{text!r} is no age", hint="a number with d, w, m or y, such as 30d")
-    return datetime.timedelta(days=int(match[1]) * _DAYS[match[2] or "d"])
+def age(text: str) -> datetime.timedelta:
+    """Read an age: ``30``, ``30d``, ``2w``, ``3m``, ``1y``. Raises :class:`UsageError`."""
+    try:
+        return datetime.timedelta(days=days(text))
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is no age", hint="a number with d, w, m or y, such as 30d"
+        ) from None
 
 
 def moment(text: str, runs: Sequence[RunRecord], now: datetime.datetime) -> datetime.datetime:
@@ -32,8 +31,8 @@ def moment(text: str, runs: Sequence[RunRecord], now: datetime.datetime) -> date
         if not runs:
             raise UsageError("no run is recorded yet", hint="name a date instead")
         return max(run.started_at for run in runs)
-    if _AGE.fullmatch(text.lower()) and not text.isdigit():
-        return now - days(text)
+    if is_days(text):
+        return now - age(text)
     try:
         at = datetime.datetime.fromisoformat(text)
     except ValueError:

@@ -1,57 +1,49 @@
-"""The words in which one problem is shown, the same in every format. Escape them where shown."""
+"""The words in which a problem of the history is shown (:mod:`secagg.render.words`)."""
 
 from __future__ import annotations
 
-from secagg.finding import Kind
+from secagg import ids
 from secagg.history import Problem, RunRecord
-
-ID_SHOWN = 10
-_COMMIT_SHOWN = 10
+from secagg.render import words
 
 
 def what(problem: Problem) -> str:
-    """The problem in a few words: the advisory and the package, else the rule."""
-    if problem.package is None:
-        return problem.rule_id
-    version = f" {problem.version}" if problem.version else ""
-    return f"{problem.rule_id} {problem.package}{version}"
+    """Name the problem in a few words: the advisory and the package, else the rule."""
+    return words.what(problem.rule_id, problem.package, problem.version)
 
 
 def scanned_at(run: RunRecord) -> str:
-    """When a scan started, to the minute."""
+    """Say when a scan started, to the minute."""
     return f"{run.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def detail(problem: Problem) -> str:
-    """What it is, in a sentence, with what makes a secret urgent or less so."""
-    notes = []
-    if problem.verified:
-        notes.append("verified: it works")
-    if problem.in_history_only:
-        notes.append("only in history")
-    if problem.kev:
-        notes.append("known to be exploited")
-    text = problem.title if problem.title != problem.rule_id else problem.message or problem.title
-    return text + (f" ({', '.join(notes)})" if notes else "")
+    """Say what it is, in a sentence, with what makes it urgent or less so."""
+    return words.detail(
+        problem.title,
+        problem.message,
+        problem.rule_id,
+        verified=problem.verified,
+        in_history_only=problem.in_history_only,
+        kev=problem.kev,
+    )
 
 
 def place(problem: Problem) -> str:
-    """Where it is, as editors and terminals understand it (``path:line``)."""
-    if problem.uri is None:
-        return problem.image or problem.logical or "(no location)"
-    where = problem.uri if problem.line is None else f"{problem.uri}:{problem.line}"
-    if problem.commit and problem.in_history_only:
-        where += f" @ {problem.commit[:_COMMIT_SHOWN]}"
-    return where
+    """Say where it is, as editors and terminals understand it (``path:line``)."""
+    return words.place(
+        problem.uri,
+        problem.line,
+        otherwise=problem.image or problem.logical,
+        commit=problem.commit if problem.in_history_only else None,
+    )
 
 
 def remedy(problem: Problem) -> str | None:
-    """What mends it, if anybody has said so."""
-    if problem.fixed_versions:
-        return "fixed in " + " or ".join(problem.fixed_versions)
-    return None if problem.kind is Kind.SECRET else problem.fix
+    """Say what mends it, if anybody has said so."""
+    return words.remedy(problem.kind, problem.fixed_versions, problem.fix)
 
 
 def short_id(problem: Problem) -> str:
-    """As much of the identity as tells one problem from another in practice."""
-    return problem.identity[:ID_SHOWN]
+    """Cut the id to as many digits as screens show."""
+    return ids.short(problem.identity)

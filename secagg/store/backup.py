@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import zipfile
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from secagg.errors import StoreError
+from secagg.files import part_of
 from secagg.store.engine import shown, transaction
 from secagg.store.revision import VERSION_TABLE, revision_of
 from secagg.store.tables import KEYS, TABLES
@@ -66,16 +66,12 @@ def _new_file(target: Path) -> Iterator[Path]:
     """A file that gets its name only once it is whole."""
     if target.exists() or target.is_symlink():
         raise StoreError(f"{target} exists already", hint="name a file that does not exist")
-    part = target.with_name(f"{target.name}.part")
     try:
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        yield part
-        part.replace(target)
+        with part_of(target) as part:
+            yield part
+            part.replace(target)
     except OSError as error:
         raise StoreError(f"{target} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _save_sqlite(engine: Engine, part: Path) -> None:
@@ -110,10 +106,7 @@ def _load_sqlite(engine: Engine, source: Path) -> None:
 
 def _replace_file(target: Path, source: Path) -> None:
     """Put a copy of ``source`` in the place of ``target`` while nobody else has that open."""
-    part = target.with_name(f"{target.name}.part")
-    try:
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with part_of(target) as part:
         shutil.copyfile(source, part)
         with closing(sqlite3.connect(target, isolation_level=None)) as ours:
             ours.execute("PRAGMA busy_timeout = 30000")
@@ -128,8 +121,6 @@ def _replace_file(target: Path, source: Path) -> None:
             for log in ("-wal", "-shm"):
                 target.with_name(target.name + log).unlink(missing_ok=True)
             part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _save_tables(connection: Connection, part: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from secagg import ids
 from secagg.errors import StoreError
 from secagg.history import State, Triage
 from secagg.store import audit
 from secagg.store.times import now, read, written
 
-_SHORTEST = 4
 _COLUMNS = "state, reason, by, owner, at, expires"
 
 
@@ -146,24 +146,28 @@ def _resolve(
 
 
 def _full(connection: Connection, repository_id: int, given: str) -> str:
-    written_small = given.lower().replace("-", "")
-    if len(written_small) < _SHORTEST or not written_small.isalnum():
-        raise StoreError(f"{given!r} is no id", hint=f"give at least {_SHORTEST} of its digits")
-    found = connection.execute(
-        text(
-            "SELECT identity FROM finding WHERE repository_id = :repository "
-            "AND identity LIKE :start ORDER BY identity LIMIT 2"
-        ),
-        {"repository": repository_id, "start": f"{written_small}%"},
-    ).scalars()
-    match = found.all()
-    if not match:
-        raise StoreError(
-            f"the store knows no problem {given}", hint="secagg report lists those it knows"
-        )
-    if len(match) > 1 and match[0] != written_small:
-        raise StoreError(f"{given} fits several problems", hint="give more of its digits")
-    return str(match[0])
+    """The id of the problem that goes by ``given``. Raises :class:`UsageError`."""
+    start = ids.read_id(given)
+    rows = _named(connection, repository_id, start)
+    rows = rows or _named(connection, repository_id, start[: ids.NEAR])
+    return ids.resolve(start, [(row, (name,)) for row, name in rows], source="the store")
+
+
+def _named(connection: Connection, repository_id: int, start: str) -> list[tuple[str, str]]:
+    """Problems with an id of theirs that begins with ``start``: their own id, and that one.
+
+    What was seen under another id since goes by its own only.
+    """
+    statement = text(
+        "SELECT identity, identity FROM finding "
+        "WHERE repository_id = :repository AND identity LIKE :start "
+        "UNION SELECT f.identity, a.identity FROM alias a JOIN finding f ON f.id = a.finding_id "
+        "JOIN standing s ON s.branch_id = a.branch_id AND s.finding_id = f.id "
+        "WHERE f.repository_id = :repository AND a.identity LIKE :start "
+        "AND s.superseded_run_id IS NULL"
+    )
+    values = {"repository": repository_id, "start": f"{start}%"}
+    return [(row, name) for row, name in connection.execute(statement, values)]
 
 
 def _said(decision: Triage | None) -> dict[str, Any] | None:

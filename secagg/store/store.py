@@ -118,8 +118,8 @@ class Store:
     ) -> list[str]:
         """Decide on ``identities`` (or beginnings of them); answers them in full.
 
-        The decision holds on all branches of the repository. Raises :class:`StoreError` for an
-        identity that no run of the repository has seen and for a beginning that fits several.
+        The decision holds on all branches of the repository. Raises :class:`UsageError` for an
+        id that no problem of the repository goes by, or several (:func:`secagg.ids.resolve`).
         """
         with self._read() if dry_run else self._write() as connection:
             return deciding.decide(connection, repository, identities, decision, dry_run=dry_run)

@@ -92,7 +92,7 @@ def test_rows_are_named_by_how_they_begin_as_the_table_shows_them(home: Path) ->
     (home / "secagg-merge.yaml").unlink()
     scan(home)
     ran = secagg("merge", "join", *apart, *reason, *last, bin_dir=home, home=home)
-    assert (ran.code, "no rows of the last scan begin with" in ran.stderr) == (2, True)
+    assert (ran.code, "no row of the last scan goes by the id" in ran.stderr) == (2, True)
     assert not (home / "secagg-merge.yaml").exists()
 
 
@@ -186,3 +186,58 @@ def test_merged_view_has_a_result_a_row_with_its_sources(home: Path) -> None:
     scan(home)
     log = json.loads((home / "out" / "findings.sarif").read_bytes())
     assert [r["correlationGuid"] for run in log["runs"] for r in run["results"]] == [guid, guid]
+
+
+def ids_of(home: Path) -> set[str]:
+    """Every id that ``findings.sarif`` shows."""
+    sarif = json.loads((home / "out" / "findings.sarif").read_text())
+    results = [result for run in sarif["runs"] for result in run["results"]]
+    return {result["partialFingerprints"]["secagg/v1"] for result in results}
+
+
+def two_names(home: Path) -> tuple[str, str]:
+    """Two tools on one problem, of which one knows the GHSA only: the row's id and another."""
+    full, partial = trivy(), snyk()
+    full["Results"][0]["Vulnerabilities"][0]["VendorIDs"] = ["GHSA-jf85-cpcp-j695"]
+    for row in partial["vulnerabilities"]:
+        row["identifiers"]["CVE"] = []
+    files = (written(home, "a.json", full), written(home, "b.json", partial))
+    ran = secagg(
+        *("parse", *files, "--output", home / "out", "--format", "json"), bin_dir=home, home=home
+    )
+    (row,) = json.loads(ran.stdout)["findings"]["items"]
+    others = sorted(ids_of(home) - {row["id"]})
+    return row["id"], others[0]
+
+
+def test_every_id_of_the_sarif_names_its_row_in_every_command(home: Path) -> None:
+    row, other = two_names(home)
+    reason = ("--reason", "they are two problems to us")
+    last = ("--from", home / "out")
+    for given in (row, other, row[:6], other[:6]):
+        told = secagg("explain", given, "--output", home / "out", bin_dir=home, home=home)
+        assert (told.code, row in told.stdout) == (0, True), told
+        told = secagg("gate", "--explain", given, *last, bin_dir=home, home=home)
+        assert (told.code, row in told.stdout) == (0, True), told
+        (home / "secagg-merge.yaml").unlink(missing_ok=True)
+        done = secagg("merge", "split", given, *reason, *last, bin_dir=home, home=home)
+        assert done.code == 0, done
+        assert f"split: {row}" in (home / "secagg-merge.yaml").read_text()
+        (home / "secagg-merge.yaml").unlink()
+        (home / "secagg-exceptions.yaml").unlink(missing_ok=True)
+        done = secagg(
+            *("except", "add", "--id", given, *reason, "--owner", "ana", *last),
+            bin_dir=home,
+            home=home,
+        )
+        assert done.code == 0, done
+        assert f"id: {row}" in (home / "secagg-exceptions.yaml").read_text()
+
+
+def test_an_id_that_the_last_scan_does_not_have_is_refused_whole_or_cut(home: Path) -> None:
+    scan(home)
+    last = ("--reason", "because", "--from", home / "out")
+    for given in ("0" * 32, "000000"):
+        ran = secagg("merge", "split", given, *last, bin_dir=home, home=home)
+        assert (ran.code, "no row of the last scan" in ran.stderr) == (2, True)
+        assert not (home / "secagg-merge.yaml").exists()

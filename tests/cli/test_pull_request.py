@@ -166,9 +166,9 @@ def test_explain_prints_the_chain(root: Path, tmp_path: Path) -> None:
     assert found["id"] in ran.stdout
     assert "action fail" in ran.stdout
     assert "\u2192" in ran.stdout
-    wrong = gate(root, tmp_path, "--explain", "zzzzzzzz")
+    wrong = gate(root, tmp_path, "--explain", "00000000")
     assert wrong.code == 2
-    assert "0 findings" in wrong.stderr
+    assert "no row of the last scan goes by the id 00000000" in wrong.stderr
 
 
 @pytest.mark.parametrize(("today", "code"), [("2026-02-01", 0), ("2026-02-02", 1)])

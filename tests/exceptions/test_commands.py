@@ -96,7 +96,7 @@ def test_add_list_and_prune(tmp_path: Path) -> None:
         (["--cve", "CVE-2021-44228", "--expires", "91d"], "91 days after it was created"),
         (["--cve", "CVE-2021-44228", "--expires", "soon"], "--expires: 30d, 2w or a day"),
         (["--cve", "CVE-2021-44228", "--expires", "2020-01-01"], "2020-01-01 is over"),
-        (["--id", "abcdef"], "the whole identity is needed"),
+        (["--id", "abcdef"], "the whole id is needed"),
         (["--id", "x" * 32], "--id: an id has up to 32 hexadecimal digits"),
     ],
 )
@@ -162,7 +162,7 @@ def test_rows_of_the_last_scan_are_known(tmp_path: Path) -> None:
     done = run(tmp_path, *add, "--rule", "py/*")
     assert "it covers 0 rows of the last scan" in done.stdout
     none = run(tmp_path, *add, "--id", "0123456789")
-    assert none.code == 2 and "no rows of the last scan begin with" in none.stderr
+    assert none.code == 2 and "no row of the last scan goes by the id" in none.stderr
 
     pruned = run(tmp_path, "prune", "--unused")
     assert pruned.code == 0, pruned.stderr

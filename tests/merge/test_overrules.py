@@ -7,6 +7,7 @@ import datetime
 import pytest
 
 from secagg.errors import ConfigError, UsageError
+from secagg.identity import mark_findings
 from secagg.merge import Join, Split, explain, merge
 from secagg.merge.overrule_file import read_overrules, write_overrules
 from tests.merge.make import code, names, secret, vulnerability
@@ -141,3 +142,28 @@ def test_explain_tells_of_the_same_advisory_elsewhere() -> None:
 
 
 _DAY = datetime.date(2026, 11, 23)
+
+
+def test_an_overrule_names_a_group_by_any_id_that_it_goes_by() -> None:
+    findings = [
+        vulnerability("trivy", "CVE-2021-1", "GHSA-aaaa-aaaa-aaaa"),
+        vulnerability("snyk", "GHSA-aaaa-aaaa-aaaa"),
+        vulnerability("trivy", "CVE-2021-2", package="minimist"),
+    ]
+    mark_findings(findings, None)
+    whole, single = merge(findings).groups
+    member = findings[1].identity
+    assert member != whole.identity
+    apart = merge(findings, overrules=[Split(identity=member, reason="two to us")])
+    assert len(apart.groups) == 3 and not apart.unused_overrules
+    one = merge(findings, overrules=[Join(identities=(member, single.identity), reason="one")])
+    assert [group.identity for group in one.groups] == [member]
+    both = merge(
+        findings,
+        overrules=[
+            Split(identity=whole.identity, reason="two to us"),
+            Join(identities=(whole.identity, single.identity), reason="one"),
+        ],
+    )
+    # What was split is gone, although one of its members goes by the same id.
+    assert len(both.groups) == 3 and both.unused_overrules

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from secagg.durations import days
 from secagg.finding import Finding, Kind, Location, Package, Severity
 from secagg.merge.groups import Group, MergedSet
 from secagg.policy import Action, BaselineState, Facts, Policy, ToolOutcome, Verdict, judge
 from secagg.policy.exception import PolicyException
-from secagg.policy.globs import bare_purl, packages
 from secagg.policy.keys import questions, score_bounds
 from secagg.policy.load import extend
 from secagg.policy.model import Match
-from secagg.policy.notation import ScoreRange, days, severities
+from secagg.policy.notation import ScoreRange, severities
 from secagg.policy.sentences import worst_judgements
 from secagg.policy.subject import subject, utc_day
 from tests.policy.subjects import COMPLETE, TODAY, Given, decide, group, only, policy, vulnerable
@@ -315,8 +315,8 @@ def test_what_is_refused_says_how_to_write_it() -> None:
         f"no severity ({known}), nor a band such as high.."
     )
     assert refused({"score": "x"}).endswith("'x' is no range of scores such as 7.0..8.9 or 9.0..")
-    with pytest.raises(ValueError, match=r"^a number of days is written 30d or 2w$"):
-        days("3m")
+    with pytest.raises(ValueError, match=r"^a number of days is written 30d, 2w, 3m or 1y$"):
+        days("3h")
 
 
 def test_a_range_of_scores_is_written_as_it_is_read() -> None:
@@ -326,10 +326,15 @@ def test_a_range_of_scores_is_written_as_it_is_read() -> None:
     assert kinds == [{"type": "string"}, {"type": "number"}, {"type": "null"}]
 
 
-def test_packages_are_named_as_written_or_as_their_registry_does() -> None:
-    assert packages(["foo-bar"])(Package(type="pypi", name="Foo_Bar"))
-    assert bare_purl("pkg:npm/lodash#src/a") == "pkg:npm/lodash"
-    assert bare_purl("pkg:generic/a@b/c@1") == "pkg:generic/a@b/c"
+def test_sources_that_name_different_packages_are_not_known() -> None:
+    one, other = vulnerable(), vulnerable(package=Package(type="npm", name="underscore"))
+    silent = vulnerable(package=None)
+    (question,) = questions(Match.model_validate({"package": "lodash"}))
+    answers = [
+        question.ask(subject(policy(), group(*members), today=TODAY))
+        for members in ([one, silent], [one, other], [other], [silent])
+    ]
+    assert answers == [True, None, False, False]
 
 
 def test_what_extends_a_policy_extends_nothing_any_more() -> None:

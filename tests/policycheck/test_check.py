@@ -153,7 +153,7 @@ def test_a_policy_as_people_write_them_is_clean(root: Path) -> None:
             "{name: a, match: {path: ['#x', web/]}, action: fail}",
             "3:30",
             "path-matches-nothing",
-            "the pattern '#x' means nothing: gitignore reads it as a comment",
+            "the pattern '#x' means nothing: git passes over it, as over a comment",
         ),
         (
             "{name: a, match: {component: wbe}, action: fail}",

@@ -20,7 +20,7 @@ from secagg.report.order import KEYS, ordered
 from secagg.report.query import Query, answer
 from secagg.report.source import Recorded
 from secagg.report.standing import ACTIVE, Standing, overdue, standing
-from secagg.report.when import days, moment
+from secagg.report.when import age, moment
 from secagg.store.document import ELSEWHERE, decode, encode
 from tests.report.make import NOW, TODAY, problem, run, vulnerability
 from tests.report.strategies import made, problems, single_filters
@@ -218,9 +218,9 @@ def test_a_moment_that_nobody_knows_is_refused(text: str) -> None:
 
 
 def test_ages() -> None:
-    assert days("30") == days("30d") == days("1m") == 30 * DAY
+    assert age("30") == age("30d") == age("1m") == 30 * DAY
     with pytest.raises(UsageError):
-        days("-3d")
+        age("-3d")
 
 
 def test_worst_first() -> None:

@@ -58,6 +58,52 @@ def test_decide_by_filter_and_take_it_back(shop: Path) -> None:
     assert (undone.code, state_of(shop, "a")) == (0, State.OPEN)
 
 
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ("--path", "web/"),
+        ("--path", "*.py"),
+        ("--path", "/b.py", "--path", "app.py"),
+        ("--component", "web"),
+        ("--component", "web/a"),
+        ("--severity", "high"),
+        ("--severity", "unknown"),
+        ("--kind", "vulnerability", "--tool", "trivy"),
+        ("--package", "pkg:npm/*"),
+    ],
+)
+def test_triage_takes_what_the_report_shows(shop: Path, filters: tuple[str, ...]) -> None:
+    shown = call(shop, "report", *filters, "--format", "json", "--repo", "shop", "--branch", "HEAD")
+    listed = {problem["identity"][:10] for problem in json.loads(shown.stdout)["problems"]}
+    given = ("--state", "confirmed", "--reason", "x", "--dry-run")
+    dry = call(shop, "triage", *filters, *given)
+    assert dry.code == 0, dry
+    lines = dry.stdout.splitlines()[:-1]
+    assert {line.split()[0] for line in lines} == listed
+
+
+def test_what_is_decided_already_is_taken_by_its_state_only(shop: Path) -> None:
+    given = ("--reason", "x")
+    assert call(shop, "triage", ident("a"), "--state", "accepted", *given).code == 0
+    again = call(shop, "triage", "--path", "*.py", "--state", "confirmed", *given)
+    assert "1 problem now confirmed" in again.stdout
+    assert (state_of(shop, "a"), state_of(shop, "b")) == (State.ACCEPTED, State.CONFIRMED)
+    opened = call(shop, "triage", "--in-state", "accepted", "--state", "open", *given)
+    assert (opened.code, state_of(shop, "a")) == (0, State.OPEN)
+    assert call(shop, "triage", "--path", "web/", "--undo").code == 0
+    assert state_of(shop, "a") is State.ACCEPTED
+
+
+def test_a_decision_in_git_is_taken_back_by_any_id(shop: Path) -> None:
+    with open_store(shop / DB) as store:
+        see(store, 2, problem("a", "z"), repository="shop", branch="HEAD")
+    given = ("--file", "--state", "accepted", "--reason", "x")
+    assert call(shop, "triage", ident("z")[:8], *given).code == 0
+    assert state_of(shop, "a") is State.ACCEPTED
+    assert call(shop, "triage", ident("z")[:8], "--file", "--undo").code == 0
+    assert state_of(shop, "a") is State.OPEN
+
+
 @pytest.mark.parametrize("more", [(), ("--file",)])
 def test_a_reason_holds_no_secret(shop: Path, more: tuple[str, ...]) -> None:
     token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
@@ -92,8 +138,8 @@ def test_decisions_in_git_are_one_entry_each_and_keep_what_people_wrote(shop: Pa
     [
         (["abcdef", "--state", "open"], 2, "needs --state and --reason"),
         (["--state", "open", "--reason", "x"], 2, "by id or by filter"),
-        (["--severity", "awful", "--state", "open", "--reason", "x"], 2, "no such word: awful"),
-        (["ffffff", "--state", "open", "--reason", "x"], 4, "knows no problem"),
+        (["--severity", "awful", "--state", "open", "--reason", "x"], 2, "no severity 'awful'"),
+        (["ffffff", "--state", "open", "--reason", "x"], 2, "no row of the store"),
         (["--rule", "no-such", "--undo"], 4, "no decision to take back"),
         (["ffff", "--state", "open", "--reason", "x", "--expires", "2020-01-01"], 2, "is over"),
     ],

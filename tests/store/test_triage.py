@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from secagg.errors import StoreError
+from secagg.errors import StoreError, UsageError
 from secagg.history import State, Triage
 from secagg.store import Store
 from tests.store.make import REPO, day, ident, problem, see
@@ -94,10 +94,19 @@ def test_the_newer_of_store_and_file_counts(store: Store) -> None:
         assert found.state is state
 
 
+def test_a_problem_goes_by_the_ids_of_its_members_too(store: Store) -> None:
+    see(store, 1, problem("a", "b"))
+    assert store.triage(REPO, [ident("b")[:8]], said()) == [ident("a")]
+    # Seen under another id since: its own id still names it, what both share names the later one.
+    see(store, 2, problem("c", "a", "b"))
+    assert store.triage(REPO, [ident("b")[:8]], said()) == [ident("c")]
+    assert store.triage(REPO, [ident("a")[:8]], said()) == [ident("a")]
+
+
 @pytest.mark.parametrize("given", ["ffffffff", "ab", "%%%%%%"])
 def test_what_is_not_known_is_refused_whole(store: Store, given: str) -> None:
     see(store, 1, "a")
-    with pytest.raises(StoreError):
+    with pytest.raises(UsageError):
         store.triage(REPO, [ident("a"), given], said())
     with pytest.raises(StoreError, match="no repository"):
         store.triage("other/repo", [ident("a")], said())

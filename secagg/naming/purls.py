@@ -1,19 +1,23 @@
-"""Package URLs as exceptions write them: with or without a version, and with wildcards."""
+"""Package URLs as people write them: with or without a version, and with wildcards.
+
+Policies, exceptions and the report's filters read them here, so that one purl means one set of
+packages everywhere.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
 from packageurl import PackageURL
 
-from secagg.exceptions.globs import Glob, checked, is_catch_all, is_wild
 from secagg.finding import DISTRIBUTION_TYPES, Package
+from secagg.globs import Glob, checked, is_catch_all, is_wild
 from secagg.naming.package import package_key, version_key
 
-_NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 _FORM = re.compile(r"pkg:/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
 
 
@@ -30,7 +34,7 @@ class PurlPattern:
     kind: str
     version: str | None = None
     version_glob: Glob | None = None
-    namespace: str | None = None
+    namespace: Glob | None = None
     qualifiers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -44,7 +48,7 @@ class PurlPattern:
         return is_catch_all(self.name.text.partition("/")[2])
 
     def fits(self, package: Package) -> bool | None:
-        """Whether ``package`` is meant; None where it does not say enough to tell."""
+        """Tell whether ``package`` is meant; None where it does not say enough to tell."""
         if not self.name.matches(package_key(package)):
             return False
         if self.version is None and self.namespace is None and not self.qualifiers:
@@ -60,7 +64,8 @@ class PurlPattern:
             return True
         if known is None or not known.namespace:
             return None
-        return bool(known.namespace.lower() == self.namespace)
+        # The distribution leads; some tools write the source package behind it.
+        return self.namespace.matches(known.namespace.partition("/")[0])
 
     def _version(self, package: Package, known: PackageURL | None) -> bool | None:
         if self.version is None:
@@ -86,6 +91,9 @@ class PurlPattern:
 def purl_pattern(text: str) -> PurlPattern:
     """Read a purl, in which ``*`` stands for a part of a name or version and ``**`` for several.
 
+    A pattern that names one part only (``pkg:maven/org.example.*``, ``pkg:golang/*``) is held
+    against the whole name, with its namespace.
+
     Raises ``ValueError`` that says what is wrong with it.
     """
     written = checked(text.strip())
@@ -106,11 +114,12 @@ def purl_pattern(text: str) -> PurlPattern:
     wanted = version_key(kind, unquote(version)) if at else None
     return PurlPattern(
         text=written,
-        name=Glob(key),
+        # Packages of most types have a namespace: one part alone could not mean any of them.
+        name=Glob(key, flat=not slash),
         kind=kind,
         version=wanted,
         version_glob=Glob(wanted, flat=True) if wanted is not None and is_wild(wanted) else None,
-        namespace=namespace.lower() if namespace and kind in DISTRIBUTION_TYPES else None,
+        namespace=Glob(namespace) if namespace and kind in DISTRIBUTION_TYPES else None,
         qualifiers=_qualifiers(query),
     )
 
@@ -127,7 +136,7 @@ def _key(kind: str, namespace: str | None, name: str) -> str:
     key = f"{kind}/{whole}"
     if kind == "pypi":
         key = key.replace("_", "-").replace(".", "-")
-    return key.lower() if kind in _NO_CASE else key
+    return key
 
 
 def _qualifiers(query: str) -> tuple[tuple[str, str], ...]:
@@ -156,3 +165,67 @@ def exact_purl(text: str) -> PurlPattern:
     if is_wild(text.partition("?")[0]):
         raise ValueError(f"the purl {text!r} has a wildcard, which has no meaning there")
     return purl_pattern(text)
+
+
+def package_test(
+    patterns: Iterable[str], *, versions: bool
+) -> Callable[[Package | None], bool | None]:
+    """Make a test of whether a package is one of ``patterns``; None where nobody can tell.
+
+    A pattern is a purl, or a name where no ``pkg:`` leads. What a purl says after the name counts
+    where ``versions`` do. A purl that cannot be read means no package.
+    """
+    purls, names = [], []
+    for pattern in patterns:
+        if not pattern.startswith("pkg:"):
+            names += [Glob(pattern, flat=True)] if pattern else []
+            continue
+        try:
+            purls.append(purl_pattern(pattern if versions else _without_version(pattern)))
+        except ValueError:
+            continue
+
+    def answer(package: Package) -> bool | None:
+        if names:
+            written = {package.name, package_key(package).partition("/")[2]}
+            if any(name.matches(one) for name in names for one in written):
+                return True
+        return fits_any(package, purls)
+
+    # A scan names one package in many findings.
+    answers: dict[tuple[str | None, ...], bool | None] = {}
+
+    def test(package: Package | None) -> bool | None:
+        if package is None:
+            return False
+        told = (package.type, package.name, package.version, package.purl)
+        if told not in answers:
+            answers[told] = answer(package)
+        return answers[told]
+
+    return test
+
+
+def fits_any(package: Package | None, purls: Sequence[PurlPattern]) -> bool | None:
+    """Tell whether ``package`` is one of ``purls``; None where nobody can tell."""
+    if not purls:
+        return False
+    if package is None:
+        return None
+    answers = {purl.fits(package) for purl in purls}
+    return True if True in answers else None if None in answers else False
+
+
+def agreed(answers: Iterable[bool | None]) -> bool:
+    """Tell whether somebody says yes and nobody no."""
+    said = set(answers)
+    return True in said and False not in said
+
+
+def _without_version(purl: str) -> str:
+    """A purl up to the package's name; where only the type is named, all packages of it."""
+    body = purl.partition("#")[0].partition("?")[0]
+    head, slash, last = body.rpartition("/")
+    # A scope may start with an unencoded @ (pkg:npm/@types/node): it is no version.
+    name = last[:1] + last[1:].partition("@")[0]
+    return f"{head}{slash}{name}" if slash or not is_wild(name) else f"{name}/**"
