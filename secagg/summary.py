@@ -125,6 +125,9 @@ class UploadSummary(_Model):
     splits: list[str] = Field(default_factory=list, description="runs that went in parts")
     suppressed: int = Field(default=0, ge=0, description="suppressed results among those sent")
     dismissed: int = Field(default=0, ge=0, description="alerts dismissed for a suppression")
+    requested: int = Field(
+        default=0, ge=0, description="dismissals asked for, where the repository delegates them"
+    )
     reopened: int = Field(default=0, ge=0, description="alerts whose suppression has ended")
     error: str | None = None
     hint: str | None = None

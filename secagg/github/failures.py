@@ -48,6 +48,9 @@ SETTINGS = frozenset(
     }
 )
 
+# Failures that pass by waiting as long as GitHub asks for.
+LIMITED = frozenset({Failure.RATE_LIMIT, Failure.SECONDARY_LIMIT})
+
 _SAID: dict[Failure, tuple[str, str]] = {
     Failure.BAD_REQUEST: (
         "GitHub did not understand the upload",

@@ -33,6 +33,7 @@ def _lines(done: Synced, dry_run: bool) -> list[str]:
     )
     lines = [counts]
     lines += [f"{would}: alert {d.number} {d.state} {d.reason or ''}" for d in done.written]
+    lines += [f"dismissal requested: alert {d.number}" for d in done.requested]
     for conflict in done.conflicts:
         alert, decision = conflict.alert, conflict.decision
         theirs = f"{alert.state} {alert.dismissed_reason or ''}".strip()

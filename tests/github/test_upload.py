@@ -262,15 +262,65 @@ def test_default_branch_is_asked_for_where_it_is_not_known() -> None:
         done = sent(server, run([result(2, **HUSHED)]), default_branch=None)
         assert done.summary.dismissed == 1
         server.fail("GET", "/repos/acme/shop$", status=404)
+        server.alerts[0].state, server.alerts[0].dismissed_reason = "open", None
         done = sent(server, run([result(2, **HUSHED)]), default_branch=None)
-        assert done.summary.left_out == {"it is suppressed": 1}
+        # Left out, its alert would close as fixed; nobody knows whether it may be dismissed.
+        assert (done.summary.suppressed, done.summary.dismissed) == (1, 0)
+        assert [alert.state for alert in server.alerts] == ["open"]
+        assert any("the default branch" in warning for warning in done.summary.warnings)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_commit_that_is_not_on_the_default_branch_dismisses_nothing(answers: bool) -> None:
+    with GitHubServer() as server:
+        server.foreign.add(COMMIT)
+        if not answers:
+            server.fail("GET", "/compare/", status=404)
+        done = sent(server, run([result(2, **HUSHED)]), on_ref=None)
+        assert (done.summary.suppressed, done.summary.dismissed) == (1, 0)
+        assert any("no commit of the default branch" in w for w in done.summary.warnings)
+        assert server.count("PATCH", "/alerts/") == 0
+
+
+def test_commit_that_github_finds_on_the_default_branch_dismisses() -> None:
+    with GitHubServer() as server:
+        assert sent(server, run([result(2, **HUSHED)]), on_ref=None).summary.dismissed == 1
 
 
 def test_token_that_may_not_dismiss_is_told_of() -> None:
     with GitHubServer() as server:
-        server.fail("PATCH", "/alerts/", status=403, body=NOT_PERMITTED)
+        server.fail("PATCH", "/alerts/", times=2, status=403, body=NOT_PERMITTED)
         done = sent(server, run([result(2, **HUSHED)]))
-        assert any("--suppressed omit" in warning for warning in done.summary.warnings)
+        assert any("their alerts stay open" in warning for warning in done.summary.warnings)
+
+
+def test_dismissal_is_asked_for_where_it_is_delegated() -> None:
+    with GitHubServer() as server:
+        server.delegated = True
+        runs = run([result(1, **HUSHED), result(2, **HUSHED)])
+        done = sent(server, runs)
+        assert (done.summary.dismissed, done.summary.requested) == (0, 2)
+        assert sorted(server.requested) == [1, 2] and len(server.open_alerts()) == 2
+        # Refused once, then asked for each; nobody has answered until the next upload.
+        assert server.count("PATCH", "/alerts/") == 3
+        again = sent(server, run([result(1, **HUSHED), result(2, **HUSHED)]))
+        assert (again.summary.requested, again.summary.warnings) == (2, [])
+
+
+def test_dismissals_are_paced() -> None:
+    clock = FakeClock()
+    with GitHubServer(looks=0) as server:
+        runs = given(run([result(n, **HUSHED) for n in range(1, 4)]))
+        upload(
+            runs,
+            target(server),
+            UploadOptions(),
+            token=Token(TOKEN),
+            root=None,
+            environ={},
+            clock=clock,
+        )
+        assert clock.slept.count(1.0) == 2
 
 
 def test_long_justification_fits_a_dismissal() -> None:
