@@ -48,6 +48,11 @@ class Checkout:
         done = git(self.top, "merge-base", "--is-ancestor", commit, tip, timeout=_TIMEOUT)
         return done.code == 0
 
+    def had_directory(self, path: str) -> bool:
+        """Tell whether any commit up to HEAD that this clone holds has files below ``path``."""
+        pattern = f":(top,literal){path}/"
+        return bool(_git(self.top, "log", "-1", "--format=%H", "--", pattern))
+
     def parents(self, commit: str) -> Sequence[str]:
         """List the parents that the commit itself names, also where a shallow clone lacks them."""
         done = git(self.top, "cat-file", "commit", commit, timeout=_TIMEOUT)

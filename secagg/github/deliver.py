@@ -87,16 +87,17 @@ class Delivery:
         self._done = Delivered()
         self._asked: dict[str, Processing | None] = {}
 
-    def deliver(self, plan: Plan) -> Delivered:
+    def deliver(self, plan: Plan, gone: Callable[[str], bool] | None = None) -> Delivered:
         """Send what GitHub does not have, and wait until it is processed.
 
-        Nothing is raised for a refusal: every part has its fate. After a failure that lies
-        with the repository or the token the rest is not tried, and shares it.
+        A category that no run of the plan has any more is emptied if it is ``gone``, so that
+        its alerts close. Nothing is raised for a refusal: every part has its fate. After a
+        failure that lies with the repository or the token the rest is not tried, and shares it.
         """
         todo = [part for part in plan.parts if not self._known(part)]
         self._send_all(deliveries(todo, plan.limits), plan.limits)
         if self._done.error is None:
-            self._retire(plan)
+            self._retire(plan, gone)
         if self._journal.broken is not None:
             self._done.warnings.append(f"the journal cannot be kept: {self._journal.broken}")
         return self._done
@@ -218,9 +219,14 @@ class Delivery:
                 return False
         return False
 
-    def _retire(self, plan: Plan) -> None:
-        """Empty the parts of a run that was split before and now needs fewer of them."""
+    def _retire(self, plan: Plan, gone: Callable[[str], bool] | None) -> None:
+        """Empty the categories that no run has any more.
+
+        Those are the parts of a run that was split before and needs fewer of them now, and what
+        is ``gone``. Of a tool that did not complete everything else stays as it is.
+        """
         planned = {(part.tool, part.category) for part in plan.parts}
+        withheld = {run.tool for run in plan.withheld}
         for tool in sorted({part.tool for part in plan.parts}):
             wholes = [part for part in plan.parts if part.tool == tool and part.category == part.of]
             try:
@@ -230,11 +236,15 @@ class Delivery:
             except GitHubError as error:
                 self._done.warnings.append(f"asking for former analyses: {error.message}")
                 continue
-            for part in wholes:
-                for category, results in newest.items():
-                    left = is_part_of(category, part.of) and (tool, category) not in planned
-                    if left and results:
-                        self._send_all([[_emptied(part, category)]], plan.limits)
+            for category, results in newest.items():
+                if not results or (tool, category) in planned:
+                    continue
+                of = next((p for p in wholes if is_part_of(category, p.of)), None)
+                if of is None and gone and tool not in withheld and gone(category):
+                    of = wholes[0]
+                    self._say(f"{tool} {category} has no run any more: its alerts are closed")
+                if of is not None:
+                    self._send_all([[_emptied(of, category)]], plan.limits)
 
     def _fail(self, parts: Sequence[Part], error: GitHubError) -> None:
         self._put(parts, Fate.FAILED, error)

@@ -40,7 +40,8 @@ class UploadOptions:
     ``journal`` is the directory of the journal, None for none. ``patience`` is how many
     seconds one request may wait for a rate limit or an outage. ``prefix`` is where the scanned
     directory lies in the repository. ``decision`` is the gate's word in Markdown, which the
-    comment and the job summary begin with.
+    comment and the job summary begin with. ``gone`` says of a category without a run any more
+    whether it shall be emptied.
     """
 
     category: str | None = None
@@ -51,6 +52,7 @@ class UploadOptions:
     comment: bool = False
     prefix: str = ""
     decision: str | None = None
+    gone: Callable[[str], bool] | None = None
 
 
 @dataclass(slots=True)
@@ -103,7 +105,7 @@ def upload(
             target = with_default_branch(client, target)
         plan = _plan(given, target, options, root)
         journal = Journal(options.journal, target.api_url, target.repository)
-        delivered = Delivery(client, target, journal, on_line).deliver(plan)
+        delivered = Delivery(client, target, journal, on_line).deliver(plan, options.gone)
         summary = _summary(plan, target, delivered)
         if options.suppressed is Suppressed.DISMISS and target.on_default_branch:
             _dismiss(client, target, _arrived(plan, delivered), summary)
