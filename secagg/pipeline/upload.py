@@ -210,13 +210,22 @@ def _summary(plan: Plan, target: Target, delivered: Delivered | None) -> UploadS
         suppressed=suppressed,
         error=error.message if error is not None else None,
         hint=error.hint if error is not None else None,
-        expected=error is not None and error.failure is Failure.NOT_PERMITTED and target.read_only,
+        expected=error is not None and _is_expected(error, target),
         warnings=[
             *target.notes,
             *_unknown_branch(target, suppressed),
             *(delivered.warnings if delivered is not None else ()),
         ],
     )
+
+
+def _is_expected(error: GitHubError, target: Target) -> bool:
+    """Whether the event's own token may not upload, as in a fork's pull request.
+
+    Another token that lacks the permission is a mistake, whatever the event is.
+    """
+    of_the_run = "by integration" in error.said.lower()
+    return target.read_only and error.failure is Failure.NOT_PERMITTED and of_the_run
 
 
 def _told(

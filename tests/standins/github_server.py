@@ -36,6 +36,11 @@ _SHOWN = 5_000
 # Results checked against the schema one by one: all of a small file.
 _VALIDATED = 300
 
+_DEFAULT_SETUP = (
+    "CodeQL analyses from advanced configurations cannot be processed when the default setup is "
+    "enabled"
+)
+
 Answer = tuple[int, Any, dict[str, str]]
 
 
@@ -106,6 +111,8 @@ class GitHubServer:
         # Commits that are not on the default branch, and whether dismissals are delegated.
         self.foreign: set[str] = set()
         self.delegated = False
+        # Whether GitHub's own analysis with CodeQL stands in the way of others.
+        self.default_setup = False
         self.requested: list[int] = []
         self.processing_errors: list[list[str]] = []
         self.at_end: list[Callable[[], None]] = []
@@ -241,6 +248,10 @@ class GitHubServer:
         """Process an upload, as GitHub does some time after it has taken it."""
         upload = self.uploads[sarif_id]
         errors = self.processing_errors.pop(0) if self.processing_errors else []
+        if self.default_setup and any(
+            run["tool"]["driver"]["name"] == "CodeQL" for run in upload.document["runs"]
+        ):
+            errors = [_DEFAULT_SETUP]
         upload.errors = errors or list(_rejections(upload.document))
         upload.status = "failed" if upload.errors else "complete"
         if upload.status == "complete":
