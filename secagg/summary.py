@@ -145,6 +145,9 @@ class UploadSummary(Document, kw_only=True):
     )
     suppressed: Annotated[Count, Meta(description="suppressed results among those sent")] = 0
     dismissed: Annotated[Count, Meta(description="alerts dismissed for a suppression")] = 0
+    requested: Annotated[
+        Count, Meta(description="dismissals asked for, where the repository delegates them")
+    ] = 0
     reopened: Annotated[Count, Meta(description="alerts whose suppression has ended")] = 0
     error: str | None = None
     hint: str | None = None

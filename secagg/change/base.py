@@ -17,6 +17,9 @@ from typing import Any
 from secagg.change.diff import read_diff
 from secagg.errors import ReportError, UsageError
 from secagg.git import FETCH_HINT, checked, find_commit, resolve
+from secagg.github.checkout import read_checkout
+from secagg.github.event import read_event
+from secagg.github.head import PULL_REF, head_of
 from secagg.jsontext import loads
 
 # Files by which a repository steers what is scanned, merged, judged and left out.
@@ -42,6 +45,7 @@ CONTROLS = (
 )
 # The same wherever in the tree they lie: their tools look for them in each directory.
 _ANYWHERE = frozenset({".snyk", ".trivyignore", ".gitleaksignore"})
+_ORIGIN = "refs/remotes/origin/"
 _PULL_REF = re.compile(r"refs/pull/\d+/merge")
 _LARGEST_EVENT = 32 * 1024 * 1024
 
@@ -88,7 +92,7 @@ def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | 
     environ = os.environ if environ is None else environ
     name = environ.get("GITHUB_EVENT_NAME", "")
     if not (name.startswith("pull_request") or name == "merge_group"):
-        return None
+        return _base_of_another_checkout(root, environ)
     head = find_commit(root, "HEAD")
     # The event keeps the base of when it happened; the merge commit knows the one it was made on.
     if (
@@ -102,7 +106,7 @@ def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | 
         if parent is not None:
             return parent
     branch = environ.get("GITHUB_BASE_REF")
-    candidates = [_base_of_event(environ), f"refs/remotes/origin/{branch}" if branch else None]
+    candidates = [_base_of_event(environ), f"{_ORIGIN}{branch}" if branch else None]
     for candidate in candidates:
         commit = None if candidate is None else find_commit(root, candidate)
         if commit is not None:
@@ -110,6 +114,32 @@ def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | 
     raise UsageError(
         "this clone does not hold the commit that the pull request is to be merged into",
         hint=FETCH_HINT,
+    )
+
+
+def _base_of_another_checkout(root: Path, environ: Mapping[str, str]) -> str | None:
+    """The event's own commit, where a comment or a dispatch has something else checked out.
+
+    That may be a pull request's head, which must not bring its own gate; a branch of this
+    repository has its own. None where what is checked out is such a branch or a tag.
+    """
+    event = read_event(environ)
+    checkout = read_checkout(root) if event is not None else None
+    if event is None or checkout is None or checkout.commit is None:
+        return None
+    ref = head_of(event, environ, checkout).ref
+    if ref is not None and not PULL_REF.fullmatch(ref):
+        return None
+    branch = event.default_branch
+    candidates = [environ.get("GITHUB_SHA"), f"{_ORIGIN}{branch}" if branch else None]
+    for candidate in candidates:
+        commit = find_commit(root, candidate) if candidate else None
+        if commit is not None:
+            return commit
+    raise UsageError(
+        f"what this {event.name} event has checked out is no branch of this repository, and the "
+        "commit whose policy holds for it is not in this clone",
+        hint=f"{FETCH_HINT}; or say --policy-from REF",
     )
 
 

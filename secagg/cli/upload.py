@@ -39,7 +39,15 @@ ApiUrlOption = Annotated[
     str | None, typer.Option(metavar="URL", help="The API of a GitHub Enterprise Server.")
 ]
 CategoryOption = Annotated[
-    str | None, typer.Option(help="The category, instead of the runs' own ones.")
+    str | None,
+    typer.Option(help="The category of a single run; before those of several it is a prefix."),
+]
+CompleteOption = Annotated[
+    bool,
+    typer.Option(
+        "--complete",
+        help="FILES are all there is: close the alerts of categories that none of them has.",
+    ),
 ]
 SuppressedOption = Annotated[
     SuppressedName,
@@ -69,6 +77,7 @@ def upload(
     dry_run: DryRunOption = None,
     comment: CommentOption = False,
     journal: JournalOption = True,
+    complete: CompleteOption = False,
     output_format: FormatOption = OutputFormat.TABLE,
     config: ConfigOption = None,
     quiet: QuietOption = False,
@@ -87,6 +96,7 @@ def upload(
         dry_run=dry_run,
         comment=comment,
         journal=journal,
+        complete=complete,
     )
     raise typer.Exit(
         uploadcommands.upload_files(files, request, root=root, config=config, screen=screen)
@@ -168,6 +178,7 @@ def request_of(
     dry_run: Path | None = None,
     comment: bool = False,
     journal: bool = True,
+    complete: bool = False,
 ) -> UploadRequest:
     """The options as the pipeline takes them."""
     from secagg.pipeline import upload as uploading
@@ -182,4 +193,5 @@ def request_of(
             comment=comment,
         ),
         use_journal=journal,
+        complete=complete,
     )

@@ -12,8 +12,11 @@ from urllib.parse import unquote
 
 from secagg.github.client import Client
 from secagg.github.event import mapping, text_at
+from secagg.github.failures import LIMITED, Failure, GitHubError
 from secagg.github.limits import LONGEST_DISMISSAL
 
+# Seconds between two requests that change something.
+_PAUSE = 1.0
 REASONS = ("false positive", "won't fix", "used in tests")
 
 
@@ -41,10 +44,16 @@ class Alert:
 
 
 class Alerts:
-    """The alerts of one repository."""
+    """The alerts of one repository. Changes are a second apart, as GitHub asks for.
+
+    Source: GitHub Docs, "Best practices for using the REST API" (pause between requests that
+    change something).
+    """
 
     def __init__(self, client: Client, repository: str) -> None:
         self._client = client
+        self._changed_before = False
+        self._by_request = False
         self._path = f"/repos/{repository}/code-scanning/alerts"
 
     def list(self, **params: str) -> Iterator[Alert]:
@@ -53,17 +62,44 @@ class Alerts:
             if isinstance(item, Mapping) and isinstance(item.get("number"), int):
                 yield _alert(item)
 
-    def dismiss(self, number: int, reason: str, comment: str) -> None:
-        """Dismiss an alert; a longer comment than GitHub takes is cut."""
+    def dismiss(self, number: int, reason: str, comment: str) -> bool:
+        """Dismiss an alert; a longer comment than GitHub takes is cut.
+
+        False where dismissals are delegated, so that it could only be asked for. Raises
+        :class:`GitHubError` if that is refused as well.
+        """
         assert reason in REASONS
         if len(comment) > LONGEST_DISMISSAL:
             comment = comment[: LONGEST_DISMISSAL - 1] + "…"
         body = {"state": "dismissed", "dismissed_reason": reason, "dismissed_comment": comment}
-        self._client.patch(f"{self._path}/{number}", body)
+        if not self._by_request:
+            try:
+                self._change(number, body)
+                return True
+            except GitHubError as error:
+                if error.status != 403 or error.failure in LIMITED:
+                    raise
+                refused = error
+        else:
+            refused = None
+        try:
+            self._change(number, {**body, "create_request": True})
+        except GitHubError as error:
+            # 422: it was asked for before, and nobody has answered yet.
+            if error.failure is not Failure.UNPROCESSABLE:
+                raise (refused or error) from None
+        self._by_request = True
+        return False
 
     def reopen(self, number: int) -> None:
         """Open a dismissed alert again."""
-        self._client.patch(f"{self._path}/{number}", {"state": "open"})
+        self._change(number, {"state": "open"})
+
+    def _change(self, number: int, body: Mapping[str, Any]) -> None:
+        if self._changed_before:
+            self._client.clock.sleep(_PAUSE)
+        self._changed_before = True
+        self._client.patch(f"{self._path}/{number}", body)
 
 
 def _alert(item: Mapping[str, Any]) -> Alert:

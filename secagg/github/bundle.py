@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from secagg.errors import UsageError
+from secagg.github.checkout import COMMIT
 from secagg.github.client import Client
 from secagg.github.event import Event, mapping, text_at
 from secagg.github.payload import compressed
@@ -31,7 +31,6 @@ MIB = 1024 * 1024
 # The largest bundle that is read, packed and unpacked (bytes).
 LARGEST_PACKED = 50 * MIB
 LARGEST = 256 * MIB
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Bundle(BaseModel):
@@ -41,7 +40,7 @@ class Bundle(BaseModel):
 
     version: int = Field(default=1, ge=1, le=1)
     repository: str = Field(max_length=200)
-    commit: str = Field(pattern=r"^[0-9a-f]{40}$")
+    commit: str = Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")
     pull_number: int = Field(ge=1, le=2**31)
     sarif: dict[str, Any]
 
@@ -98,7 +97,7 @@ def origin_of(event: Event | None, environ: Mapping[str, str]) -> Origin:
     run = mapping(event.payload.get("workflow_run"))
     commit = text_at(run, "head_sha") or ""
     repository = environ.get("GITHUB_REPOSITORY", "")
-    if not _COMMIT.fullmatch(commit) or not repository:
+    if not COMMIT.fullmatch(commit) or not repository:
         raise UsageError("the workflow_run event does not say which commit ran")
     if text_at(run, "event") not in ("pull_request", "pull_request_target"):
         raise UsageError(

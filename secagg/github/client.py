@@ -18,7 +18,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from secagg import __version__
 from secagg.github.clock import Clock, SystemClock
-from secagg.github.failures import Failure, GitHubError, of_status
+from secagg.github.failures import FLEETING, LIMITED, Failure, GitHubError, of_status
 from secagg.github.token import Token
 
 API_VERSION = "2022-11-28"
@@ -41,10 +41,21 @@ class Transient(Exception):
         self.wait = wait
 
 
+class _Refusals:
+    """The pauses after refusals that may pass, as codeql-action makes them (seconds)."""
+
+    def __init__(self, insist: bool) -> None:
+        self._pauses = iter((1.0, 4.0, 9.0) if insist else ())
+
+    def pause(self) -> float | None:
+        """The next pause; None where the refusal is final."""
+        return next(self._pauses, None)
+
+
 class Client:
     """Requests to one GitHub with one token; for use in a ``with`` statement.
 
-    A refusal raises :class:`GitHubError` at once. Rate limits, server errors and broken
+    Most refusals raise :class:`GitHubError` at once. Rate limits, server errors and broken
     connections are tried again, up to ``attempts`` times and for ``patience`` seconds.
     """
 
@@ -92,9 +103,9 @@ class Client:
         """The JSON value at ``path``."""
         return self._json(self.request("GET", path, params=params))
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON answer to ``body``."""
-        return self._json(self.request("POST", path, body=body))
+    def post(self, path: str, body: Mapping[str, Any], *, insist: bool = False) -> Any:
+        """The JSON answer to ``body``; see :meth:`request` for ``insist``."""
+        return self._json(self.request("POST", path, body=body, insist=insist))
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON answer to a change."""
@@ -122,8 +133,13 @@ class Client:
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        insist: bool = False,
     ) -> httpx.Response:
-        """One request with its retries. Raises :class:`GitHubError` once it is final."""
+        """One request with its retries. Raises :class:`GitHubError` once it is final.
+
+        With ``insist`` refusals are tried again a few times, too, that are final most times but
+        not always (401, 403, 404).
+        """
         started = self.clock.now()
 
         def too_long(state: RetryCallState) -> bool:
@@ -138,7 +154,7 @@ class Client:
             reraise=True,
         )
         try:
-            return retrying(self._once, method, path, params, body)
+            return retrying(self._once, method, path, params, body, _Refusals(insist))
         except Transient as given_up:
             raise given_up.error from None
 
@@ -148,6 +164,7 @@ class Client:
         path: str,
         params: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
+        refusals: _Refusals,
     ) -> httpx.Response:
         url = path if "://" in path else f"{self._api_url}{path}"
         for _ in range(_MOST_REDIRECTS):
@@ -161,7 +178,7 @@ class Client:
             if response.is_success:
                 return response
             if not response.has_redirect_location:
-                raise self._refused(response)
+                raise self._refused(response, refusals)
             url, params = str(response.url.join(response.headers["location"])), None
             if response.status_code == 303:
                 method, body = "GET", None
@@ -182,17 +199,17 @@ class Client:
             return failure
         return Transient(failure)
 
-    def _refused(self, response: httpx.Response) -> Exception:
+    def _refused(self, response: httpx.Response, refusals: _Refusals) -> Exception:
         said = self._said(response)
         wait, limited = self._asked_to_wait(response)
         failure = of_status(response.status_code, said, limited=limited)
         error = GitHubError(failure, said, status=response.status_code)
-        limits = (Failure.RATE_LIMIT, Failure.SECONDARY_LIMIT)
-        if response.status_code in _AGAIN or failure in limits:
+        if response.status_code in _AGAIN or failure in LIMITED:
             if failure is Failure.SECONDARY_LIMIT and wait is None:
                 wait = 60.0
             return Transient(error, wait)
-        return error
+        pause = refusals.pause() if failure in FLEETING else None
+        return error if pause is None else Transient(error, pause)
 
     def _asked_to_wait(self, response: httpx.Response) -> tuple[float | None, bool]:
         """Seconds to wait by the headers, and whether they speak of a limit."""

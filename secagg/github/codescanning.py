@@ -53,6 +53,8 @@ class CodeScanning:
                 "ref": self._target.ref,
                 "sarif": base64.b64encode(gzipped).decode("ascii"),
             },
+            # A token that is read-only by the event stays so.
+            insist=not self._target.read_only,
         )
         sarif_id = text_at(mapping(answer), "id")
         if sarif_id is None:

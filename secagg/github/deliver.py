@@ -10,7 +10,7 @@ from itertools import islice
 from secagg.github.category import is_part_of
 from secagg.github.client import Client
 from secagg.github.codescanning import CodeScanning, Processing
-from secagg.github.failures import Failure, GitHubError, of_processing
+from secagg.github.failures import OF_ONE, SHARED, Failure, GitHubError, of_processing
 from secagg.github.journal import Entry, Journal, State
 from secagg.github.limits import Limits
 from secagg.github.payload import compressed, digest, sarif_log
@@ -27,6 +27,7 @@ _SKEW = 300.0
 # How many former analyses are looked at for parts to be emptied: the upload before this one is
 # among the newest, and a repository may have many thousands.
 _FORMER = 500
+_CODEQL = "CodeQL"
 _UNCONFIRMED = (
     "GitHub has not said yet whether it could process the upload; the next run asks again"
 )
@@ -86,39 +87,54 @@ class Delivery:
         self._say = on_line
         self._done = Delivered()
         self._asked: dict[str, Processing | None] = {}
+        self._no_codeql: GitHubError | None = None
 
-    def deliver(self, plan: Plan) -> Delivered:
+    def deliver(self, plan: Plan, gone: Callable[[str], bool] | None = None) -> Delivered:
         """Send what GitHub does not have, and wait until it is processed.
 
-        Nothing is raised for a refusal: every part has its fate. After a failure that lies
-        with the repository or the token the rest is not tried, and shares it.
+        A category that no run of the plan has any more is emptied if it is ``gone``, so that
+        its alerts close. Nothing is raised for a refusal: every part has its fate. After a
+        failure that lies with the repository or the token the rest is not tried, and shares it.
         """
         todo = [part for part in plan.parts if not self._known(part)]
         self._send_all(deliveries(todo, plan.limits), plan.limits)
         if self._done.error is None:
-            self._retire(plan)
+            self._retire(plan, gone)
         if self._journal.broken is not None:
             self._done.warnings.append(f"the journal cannot be kept: {self._journal.broken}")
         return self._done
 
     def _send_all(self, packs: Sequence[list[Part]], limits: Limits) -> None:
         for number, parts in enumerate(packs):
-            error = self._send(parts)
-            if error is None:
-                continue
-            if error.failure in (Failure.REJECTED, Failure.TOO_LARGE) and len(parts) > 1:
-                # One of them is to blame: the others shall not go down with it.
-                self._say(f"{error.message}; each analysis is sent alone")
-                for part in parts:
-                    alone = self._send([part])
-                    if alone is not None:
-                        self._fail([part], alone)
-                continue
-            self._fail(parts, error)
-            if error.of_settings or error.failure is Failure.UNAVAILABLE:
+            error = self._send_pack(parts)
+            if error is not None and error.failure in SHARED:
                 for rest in packs[number + 1 :]:
                     self._fail(rest, error)
                 return
+
+    def _send_pack(self, parts: Sequence[Part]) -> GitHubError | None:
+        """Send one file; its error, or None where every part has its fate or goes alone."""
+        if self._no_codeql is not None:
+            self._fail([part for part in parts if part.tool == _CODEQL], self._no_codeql)
+            parts = [part for part in parts if part.tool != _CODEQL]
+        error = self._send(parts) if parts else None
+        if error is None:
+            return None
+        if error.failure is Failure.DEFAULT_SETUP and any(p.tool == _CODEQL for p in parts):
+            # Default setup is in the way of CodeQL only.
+            self._no_codeql = error
+            self._say(f"{error.message}; the other tools are sent without CodeQL")
+            return self._send_pack(parts)
+        if error.failure in OF_ONE and len(parts) > 1:
+            # One of them is to blame: the others shall not go down with it.
+            self._say(f"{error.message}; each analysis is sent alone")
+            for part in parts:
+                alone = self._send([part])
+                if alone is not None:
+                    self._fail([part], alone)
+            return None
+        self._fail(parts, error)
+        return error
 
     def _send(self, parts: Sequence[Part]) -> GitHubError | None:
         data = compressed(sarif_log([part.run for part in parts]))
@@ -137,7 +153,7 @@ class Delivery:
     def _confirm(self, parts: Sequence[Part], sarif_id: str) -> GitHubError | None:
         """Wait for GitHub to process an upload; its error, or None once the fates are set."""
         try:
-            processing = self._processed(sarif_id)
+            processing = self._processed(sarif_id, new=True)
         except GitHubError as error:
             self._done.warnings.append(f"asking after the upload: {error.message}")
             processing = None
@@ -153,14 +169,22 @@ class Delivery:
         self._done.warnings += [f"GitHub says: {said}" for said in processing.errors]
         return None
 
-    def _processed(self, sarif_id: str) -> Processing | None:
-        """What became of an upload; None where GitHub takes longer than we wait."""
+    def _processed(self, sarif_id: str, *, new: bool = False) -> Processing | None:
+        """What became of an upload; None where GitHub takes longer than we wait.
+
+        One that is ``new`` may not have come to all of GitHub yet.
+        """
         if sarif_id in self._asked:
             return self._asked[sarif_id]
         found = None
         for wait in (0.0, *LOOKS):
             self._clock.sleep(wait)
-            processing = self._scanning.processing(sarif_id)
+            try:
+                processing = self._scanning.processing(sarif_id)
+            except GitHubError as error:
+                if new and error.failure is Failure.NOT_FOUND:
+                    continue
+                raise
             if processing.status in ("complete", "failed"):
                 found = processing
                 break
@@ -218,9 +242,14 @@ class Delivery:
                 return False
         return False
 
-    def _retire(self, plan: Plan) -> None:
-        """Empty the parts of a run that was split before and now needs fewer of them."""
+    def _retire(self, plan: Plan, gone: Callable[[str], bool] | None) -> None:
+        """Empty the categories that no run has any more.
+
+        Those are the parts of a run that was split before and needs fewer of them now, and what
+        is ``gone``. Of a tool that did not complete everything else stays as it is.
+        """
         planned = {(part.tool, part.category) for part in plan.parts}
+        withheld = {run.tool for run in plan.withheld}
         for tool in sorted({part.tool for part in plan.parts}):
             wholes = [part for part in plan.parts if part.tool == tool and part.category == part.of]
             try:
@@ -230,11 +259,15 @@ class Delivery:
             except GitHubError as error:
                 self._done.warnings.append(f"asking for former analyses: {error.message}")
                 continue
-            for part in wholes:
-                for category, results in newest.items():
-                    left = is_part_of(category, part.of) and (tool, category) not in planned
-                    if left and results:
-                        self._send_all([[_emptied(part, category)]], plan.limits)
+            for category, results in newest.items():
+                if not results or (tool, category) in planned:
+                    continue
+                of = next((p for p in wholes if is_part_of(category, p.of)), None)
+                if of is None and gone and tool not in withheld and gone(category):
+                    of = wholes[0]
+                    self._say(f"{tool} {category} has no run any more: its alerts are closed")
+                if of is not None:
+                    self._send_all([[_emptied(of, category)]], plan.limits)
 
     def _fail(self, parts: Sequence[Part], error: GitHubError) -> None:
         self._put(parts, Fate.FAILED, error)

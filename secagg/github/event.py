@@ -16,7 +16,14 @@ from secagg.errors import ReportError
 from secagg.jsontext import loads
 
 _LARGEST = 32 * 1024 * 1024
-_PULL_REQUEST = ("pull_request", "pull_request_target", "pull_request_review")
+_PULL_REQUEST = frozenset(
+    {
+        "pull_request",
+        "pull_request_target",
+        "pull_request_review",
+        "pull_request_review_comment",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Status codes and texts are those of GitHub Docs, "REST API endpoints for code sc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -25,6 +26,7 @@ class Failure(StrEnum):
     NOT_FOUND = "not found"
     TOO_LARGE = "too large"
     UNPROCESSABLE = "unprocessable"
+    COMMIT_UNKNOWN = "commit unknown"
     UNAVAILABLE = "unavailable"
     CONNECTION = "connection"
     CERTIFICATE = "certificate"
@@ -34,19 +36,41 @@ class Failure(StrEnum):
     REJECTED = "rejected in processing"
 
 
-# Failures that lie with the repository's settings or the token: the findings are then shown
-# in the job summary and as annotations instead.
-SETTINGS = frozenset(
+# Failures that lie with the repository or the token, so that every other analysis would share
+# them: the findings are then shown in the job summary and as annotations instead.
+SHARED = frozenset(
     {
         Failure.NOT_PERMITTED,
         Failure.FEATURE_OFF,
-        Failure.DEFAULT_SETUP,
-        Failure.TOO_MANY_ALERTS,
         Failure.NOT_FOUND,
+        Failure.COMMIT_UNKNOWN,
         Failure.FORBIDDEN,
         Failure.BAD_CREDENTIALS,
+        Failure.UNAVAILABLE,
     }
 )
+# Failures that one analysis may bring upon the others in its file.
+OF_ONE = frozenset(
+    {
+        Failure.BAD_REQUEST,
+        Failure.TOO_LARGE,
+        Failure.DEFAULT_SETUP,
+        Failure.TOO_MANY_ALERTS,
+        Failure.REJECTED,
+    }
+)
+# Answers that GitHub gives for a moment only, now and then, as codeql-action has met them.
+FLEETING = frozenset(
+    {
+        Failure.BAD_CREDENTIALS,
+        Failure.NOT_PERMITTED,
+        Failure.FORBIDDEN,
+        Failure.NOT_FOUND,
+        Failure.COMMIT_UNKNOWN,
+    }
+)
+# Failures that pass by waiting as long as GitHub asks for.
+LIMITED = frozenset({Failure.RATE_LIMIT, Failure.SECONDARY_LIMIT})
 
 _SAID: dict[Failure, tuple[str, str]] = {
     Failure.BAD_REQUEST: (
@@ -61,8 +85,9 @@ _SAID: dict[Failure, tuple[str, str]] = {
         "this token may not upload results",
         (
             "give the job the permission security-events: write (in a private repository also "
-            "contents: read and actions: read); pull requests from forks and of Dependabot never "
-            "get it: use secagg bundle and secagg publish for them"
+            "contents: read and actions: read): Dependabot's runs have it only where permissions: "
+            "says so, pull requests from forks never, so use secagg bundle and secagg publish "
+            "for them"
         ),
     ),
     Failure.FEATURE_OFF: (
@@ -95,6 +120,10 @@ _SAID: dict[Failure, tuple[str, str]] = {
     Failure.UNPROCESSABLE: (
         "GitHub cannot use this commit or ref",
         "push the commit before its results are uploaded, and check --ref and --commit",
+    ),
+    Failure.COMMIT_UNKNOWN: (
+        "GitHub does not know this commit or ref",
+        "push it before its results are uploaded, and check --ref and --commit",
     ),
     Failure.UNAVAILABLE: (
         "GitHub is not available",
@@ -138,10 +167,10 @@ class GitHubError(UploadError):
         self.said = said
         self.status = status
 
-    @property
-    def of_settings(self) -> bool:
-        """Whether the repository's settings or the token are the cause."""
-        return self.failure in SETTINGS
+
+_UNKNOWN_COMMIT = re.compile(
+    r"\b(?:commit|sha|ref)\b.*\b(?:not found|not exist|unknown)|no (?:commit|ref) (?:was )?found"
+)
 
 
 def of_status(status: int, said: str, *, limited: bool) -> Failure:
@@ -159,6 +188,8 @@ def of_status(status: int, said: str, *, limited: bool) -> Failure:
         return Failure.FORBIDDEN
     if status >= 500:
         return Failure.UNAVAILABLE
+    if status in (404, 422) and _UNKNOWN_COMMIT.search(text):
+        return Failure.COMMIT_UNKNOWN
     return {
         400: Failure.BAD_REQUEST,
         401: Failure.BAD_CREDENTIALS,

@@ -50,8 +50,9 @@ def account_lines(upload: UploadSummary) -> list[str]:
     lines += [f"mended: {n} x {what}" for what, n in upload.mends.items()]
     lines += [f"cut: {n} x {what}" for what, n in upload.cuts.items()]
     lines += [f"truncated by GitHub: {n} x {what}" for what, n in upload.truncated.items()]
-    if upload.dismissed or upload.reopened:
-        lines.append(f"alerts: {upload.dismissed} dismissed, {upload.reopened} opened again")
+    if upload.dismissed or upload.reopened or upload.requested:
+        asked = f", {upload.requested} dismissals requested" if upload.requested else ""
+        lines.append(f"alerts: {upload.dismissed} dismissed, {upload.reopened} opened again{asked}")
     return lines + [f"warning: {warning}" for warning in upload.warnings]
 
 

@@ -1,19 +1,20 @@
 """Suppressed results: dismissed at GitHub, which reads no ``suppressions``, and opened again.
 
-A dismissal holds for the whole repository. So only what is suppressed on the default branch is
-dismissed; a pull request cannot dismiss anything by suppressing it.
+A dismissal holds for the whole repository. So only what is suppressed in a commit of the default
+branch is dismissed; a pull request cannot dismiss anything by suppressing it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from secagg.github.alerts import Alerts
 from secagg.github.client import Client
+from secagg.github.event import mapping, text_at
 from secagg.github.failures import GitHubError
 from secagg.github.places import line_of, path_of
 from secagg.github.preflight import Part
@@ -32,9 +33,13 @@ _NAMES = ("false positive", "won't fix", "used in tests")
 
 @dataclass(slots=True)
 class Dismissals:
-    """What was changed; ``warnings`` say what could not be."""
+    """What was changed; ``warnings`` say what could not be.
+
+    ``requested`` dismissals wait for somebody's consent, where the repository delegates them.
+    """
 
     dismissed: int = 0
+    requested: int = 0
     reopened: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -53,10 +58,38 @@ def dismiss_suppressed(client: Client, target: Target, parts: Sequence[Part]) ->
             _agree(Alerts(client, target.repository), target, tool, hushed, loud, done)
         except GitHubError as error:
             done.warnings.append(
-                f"suppressed results of {tool} could not be dismissed: {error.message} "
-                "(leave them out with --suppressed omit)"
+                f"suppressed results of {tool} could not be dismissed, and their alerts stay "
+                f"open: {error.message} (where dismissals are delegated the token must be "
+                "allowed to ask for them)"
             )
     return done
+
+
+def with_default_branch(client: Client, target: Target) -> Target:
+    """Ask GitHub for the default branch where neither event nor flags tell; it may not say."""
+    if target.on_default_branch is not None:
+        return target
+    try:
+        answer = mapping(client.get(f"/repos/{target.repository}"))
+    except GitHubError:
+        return target
+    return replace(target, default_branch=text_at(answer, "default_branch"))
+
+
+def is_on_ref(client: Client, target: Target) -> bool:
+    """Tell whether the target's commit is the tip of its branch or an ancestor of that.
+
+    Asks GitHub where this checkout and the event do not know; False where GitHub does not say.
+    """
+    if target.on_ref is not None:
+        return target.on_ref
+    branch = quote(target.ref.removeprefix("refs/heads/"), safe="")
+    path = f"/repos/{target.repository}/compare/{branch}...{target.commit}"
+    try:
+        answer = mapping(client.get(path, per_page=1))
+    except GitHubError:
+        return False
+    return answer.get("status") in ("identical", "behind")
 
 
 def reason_of(justification: str) -> str:
@@ -80,8 +113,10 @@ def _agree(
             why = hushed.get(alert.place)
             # Where one alert stands for results of both kinds, it stays.
             if why is not None and alert.place not in loud:
-                alerts.dismiss(alert.number, reason_of(why), MARK + why)
-                done.dismissed += 1
+                if alerts.dismiss(alert.number, reason_of(why), MARK + why):
+                    done.dismissed += 1
+                else:
+                    done.requested += 1
     for alert in list(alerts.list(tool_name=tool, ref=target.ref, state="dismissed")):
         ours = (alert.dismissed_comment or "").startswith(MARK)
         if ours and alert.place in loud and alert.place not in hushed:

@@ -70,10 +70,14 @@ class Conflict:
 
 @dataclass(slots=True)
 class Synced:
-    """What a sync came to: alerts read, decisions written (or to be, in a dry run)."""
+    """What a sync came to: alerts read, decisions written (or to be, in a dry run).
+
+    ``requested`` are dismissals that wait for consent, where the repository delegates them.
+    """
 
     read: int = 0
     written: list[Decision] = field(default_factory=list)
+    requested: list[Decision] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     unknown: list[Decision] = field(default_factory=list)
     failed: list[tuple[Decision, GitHubError]] = field(default_factory=list)
@@ -151,7 +155,9 @@ def _write(api: Alerts, decision: Decision, done: Synced, dry_run: bool) -> None
     try:
         if not dry_run and decision.state == "dismissed":
             reason = decision.reason if decision.reason in REASONS else "won't fix"
-            api.dismiss(decision.number, reason, decision.comment)
+            if not api.dismiss(decision.number, reason, decision.comment):
+                done.requested.append(decision)
+                return
         elif not dry_run:
             api.reopen(decision.number)
     except GitHubError as error:

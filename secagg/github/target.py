@@ -9,14 +9,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from secagg.errors import UsageError
-from secagg.github.checkout import Checkout, read_checkout
-from secagg.github.event import Event, read_event, text_at
+from secagg.github.checkout import COMMIT, Checkout, read_checkout
+from secagg.github.event import Event, read_event
+from secagg.github.head import PULL_REF, Head, head_of
 
 PUBLIC_API = "https://api.github.com"
 _REPOSITORY = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:_[A-Za-z0-9]+)?/[A-Za-z0-9._-]{1,100}"
 )
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _REF = re.compile(r"refs/(?:heads/\S+|tags/\S+|pull/\d+/(?:merge|head))")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -35,8 +35,10 @@ class Asked:
 class Target:
     """A commit on a ref of a repository, at one GitHub.
 
-    ``read_only`` is True where GitHub gives this run no token that may upload.
-    ``default_branch`` is the branch's name where it is known without asking.
+    ``read_only`` is True where GitHub gives this run no token that may upload, unless the
+    workflow's ``permissions`` say otherwise. ``default_branch`` is the branch's name where it is
+    known without asking. ``on_ref`` says whether the commit is the ref's tip or an ancestor of
+    it, None where the event and this clone do not know.
     """
 
     repository: str
@@ -47,6 +49,7 @@ class Target:
     read_only: bool = False
     pull_number: int | None = None
     default_branch: str | None = None
+    on_ref: bool | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -68,25 +71,41 @@ def find_target(asked: Asked, environ: Mapping[str, str], directory: Path) -> Ta
     """
     event = read_event(environ)
     checkout = read_checkout(directory)
-    notes: list[str] = []
-    ref, commit = asked.ref, asked.commit
-    if event is not None and (ref is None or commit is None):
-        found_ref, found_commit = _of_event(event, environ, checkout, notes)
-        ref, commit = ref or found_ref, commit or found_commit
-    if checkout is not None:
-        ref, commit = ref or checkout.branch, commit or checkout.commit
-    repository = asked.repository or environ.get("GITHUB_REPOSITORY")
-    repository = repository or (checkout.repository if checkout else None)
+    here = _here(event, environ, checkout, asked)
+    ref, commit = asked.ref or here.ref, asked.commit or here.commit
+    if event is not None and ref is None:
+        raise _another_checkout(event, here)
+    repository, address = _repository(asked, environ, checkout)
     return Target(
-        repository=_checked(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
+        repository=repository,
         ref=_checked(ref, _REF, "ref", "--ref refs/heads/NAME (or tags, pull/N/head)"),
-        commit=_checked(commit, _COMMIT, "commit", "--commit with all 40 hexadecimal digits"),
-        api_url=api_url(asked.api_url or environ.get("GITHUB_API_URL"), asked, environ, checkout),
+        commit=_checked(commit, COMMIT, "commit", "--commit with all 40 hexadecimal digits"),
+        api_url=address,
         event=None if event is None else event.name,
         read_only=event is not None and event.read_only,
         pull_number=_pull_number(event, ref),
         default_branch=None if event is None else event.default_branch,
-        notes=tuple(notes),
+        on_ref=_on_ref(ref, commit, event, environ, checkout),
+    )
+
+
+def find_repository(asked: Asked, environ: Mapping[str, str], directory: Path) -> tuple[str, str]:
+    """The repository and the API's address, for what is about no commit.
+
+    Raises :class:`UsageError` as :func:`find_target` does.
+    """
+    return _repository(asked, environ, read_checkout(directory))
+
+
+def _repository(
+    asked: Asked, environ: Mapping[str, str], checkout: Checkout | None
+) -> tuple[str, str]:
+    repository = asked.repository or environ.get("GITHUB_REPOSITORY")
+    repository = repository or (checkout.repository if checkout else None)
+    address = asked.api_url or environ.get("GITHUB_API_URL")
+    return (
+        _checked(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
+        api_url(address, asked, environ, checkout),
     )
 
 
@@ -120,36 +139,62 @@ def api_url(
     return given.strip().rstrip("/")
 
 
-def _of_event(
-    event: Event, environ: Mapping[str, str], checkout: Checkout | None, notes: list[str]
-) -> tuple[str | None, str | None]:
-    """Ref and commit of a workflow run, by what is checked out rather than what was offered."""
-    ref, commit = environ.get("GITHUB_REF") or None, environ.get("GITHUB_SHA") or None
-    head = checkout.commit if checkout is not None else None
-    if head is None or head == commit:
-        return ref, commit
-    number = event.pull_number
-    if number is not None:
-        # Not the merge commit that GitHub offers, or for pull_request_target not the base:
-        # the head of the pull request, or something merged from it.
-        if head == text_at(event.pull_request, "merge_commit_sha"):
-            return f"refs/pull/{number}/merge", head
-        if head != text_at(event.pull_request, "head", "sha"):
-            notes.append(f"the checkout is at {head[:12]}, which is not the pull request's head")
-        return f"refs/pull/{number}/head", head
-    if event.name == "workflow_run":
-        raise UsageError(
-            "this workflow_run has another commit checked out than its own",
-            hint="give --ref and --commit, or use secagg publish for a pull request's results",
-        )
-    notes.append(f"the checkout is at {head[:12]}, not at the event's commit {str(commit)[:12]}")
-    return ref, head
+def _here(
+    event: Event | None, environ: Mapping[str, str], checkout: Checkout | None, asked: Asked
+) -> Head:
+    """What is checked out, as the workflow's event and git together know it."""
+    if event is not None:
+        return head_of(event, environ, checkout, asked.commit)
+    if checkout is None:
+        return Head(ref=None, commit=None)
+    return Head(ref=checkout.branch, commit=checkout.commit)
+
+
+def _another_checkout(event: Event, here: Head) -> UsageError:
+    what = (
+        f"the checkout is at {here.commit[:12]}, which is neither the commit of this {event.name} "
+        "event nor a branch of this repository that the clone knows"
+        if here.commit
+        else f"nothing is checked out, and a {event.name} event is about another commit than its "
+        "own"
+    )
+    return UsageError(
+        what,
+        hint="give --ref (refs/heads/NAME, or refs/pull/N/head for a pull request's head) and "
+        "--commit; for a pull request's results in workflow_run use secagg publish",
+    )
+
+
+def _on_ref(
+    ref: str | None,
+    commit: str | None,
+    event: Event | None,
+    environ: Mapping[str, str],
+    checkout: Checkout | None,
+) -> bool | None:
+    """Whether the commit is on the branch ``ref``; None where nobody here knows."""
+    if ref is None or commit is None or not ref.startswith("refs/heads/"):
+        return None
+    if event is not None and (environ.get("GITHUB_REF"), environ.get("GITHUB_SHA")) == (
+        ref,
+        commit,
+    ):
+        return True
+    tip = (
+        checkout.find(f"refs/remotes/origin/{ref.removeprefix('refs/heads/')}")
+        if (checkout is not None)
+        else None
+    )
+    if tip is None or checkout is None:
+        return None
+    # A shallow clone, or one that was fetched long ago, cannot say no.
+    return checkout.contains(tip, commit) or None
 
 
 def _pull_number(event: Event | None, ref: str | None) -> int | None:
     if event is not None and event.pull_number is not None:
         return event.pull_number
-    match = re.fullmatch(r"refs/pull/(\d+)/(?:merge|head)", ref or "")
+    match = PULL_REF.fullmatch(ref or "")
     return int(match[1]) if match else None
 
 

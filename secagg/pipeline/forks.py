@@ -20,12 +20,13 @@ from secagg.github.bundle import (
     target_of,
     unpack,
 )
-from secagg.github.category import category_of
+from secagg.github.category import categorize, category_of
 from secagg.github.client import Client
 from secagg.github.clock import Clock
 from secagg.github.event import read_event, text_at
 from secagg.github.preflight import GivenRun
 from secagg.github.split import set_category
+from secagg.github.tally import Tally
 from secagg.github.target import Asked as AskedTarget
 from secagg.github.target import api_url, find_target
 from secagg.github.token import Token
@@ -62,6 +63,8 @@ def make_bundle(
             hint="elsewhere use secagg upload; or give --ref refs/pull/N/head",
         )
     given = runs_of_files(files, root=root.resolve(), config=config)
+    # While the names of the files are known: the other stage has only one.
+    categorize([g.run for g in given], [g.source for g in given], None, Tally())
     bundle = Bundle(
         repository=target.repository,
         commit=target.commit,

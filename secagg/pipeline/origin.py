@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from secagg.github.checkout import Checkout
     from secagg.store import Store
 
 ENVIRONMENT = "SECAGG_STORE"
@@ -29,9 +30,10 @@ class Origin:
 def origin_of(root: Path, *, repository: str | None = None, branch: str | None = None) -> Origin:
     """What git says of ``root``, where the arguments do not say it.
 
-    Without a remote the repository is called by its directory's name. A detached HEAD takes the
-    branch from GITHUB_REF_NAME. A pull request has a name of its own that no branch can have:
-    one from a fork's ``main`` must not be taken for ours.
+    Without a remote the repository is called by its directory's name. In a workflow the branch is
+    the one that is checked out, whatever the event's is; without a workflow a detached HEAD takes
+    it from GITHUB_REF_NAME. A pull request has a name of its own that no branch can have: one from
+    a fork's ``main`` must not be taken for ours.
     """
     from secagg.github.checkout import read_checkout
 
@@ -39,14 +41,32 @@ def origin_of(root: Path, *, repository: str | None = None, branch: str | None =
     top = checkout.top if checkout is not None else root.resolve()
     if repository is None:
         repository = (checkout.repository if checkout else None) or top.name or "repository"
-    if branch is None:
-        full = checkout.branch if checkout is not None else None
-        head = os.environ.get("GITHUB_HEAD_REF")
-        named = f"pull request: {head}" if head else os.environ.get("GITHUB_REF_NAME")
-        branch = full.removeprefix("refs/heads/") if full and not head else named or _DETACHED
     return Origin(
-        repository=repository, branch=branch, commit=checkout.commit if checkout else None
+        repository=repository,
+        branch=branch if branch is not None else _branch(checkout),
+        commit=checkout.commit if checkout else None,
     )
+
+
+def _branch(checkout: Checkout | None) -> str:
+    from secagg.github.event import read_event
+    from secagg.github.head import PULL_REF, head_of
+
+    head = os.environ.get("GITHUB_HEAD_REF")
+    pull = f"pull request: {head}" if head else None
+    event = read_event(os.environ)
+    if event is None or not os.environ.get("GITHUB_REF"):
+        full = checkout.branch if checkout is not None else None
+        if full and not head:
+            return full.removeprefix("refs/heads/")
+        return pull or os.environ.get("GITHUB_REF_NAME") or _DETACHED
+    ref = head_of(event, os.environ, checkout).ref
+    if ref is None:
+        return pull or _DETACHED
+    number = PULL_REF.fullmatch(ref)
+    if number is not None:
+        return pull or f"pull request: #{number[1]}"
+    return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
 
 
 def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:

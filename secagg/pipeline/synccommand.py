@@ -10,17 +10,17 @@ from secagg.exitcodes import ExitCode
 from secagg.github.alertfile import AlertFile
 from secagg.github.client import Client
 from secagg.github.sync import Synced, sync
-from secagg.github.target import Asked, find_target
+from secagg.github.target import Asked, find_repository
 from secagg.github.token import find_token
 from secagg.render.escape import terminal
 
 
 def sync_alerts(asked: Asked, store: Path, *, root: Path, newer_wins: bool, dry_run: bool) -> int:
     """Run ``secagg sync``: 0, or 4 where GitHub refused a decision."""
-    target = find_target(asked, os.environ, root)
-    kept = AlertFile(store, target.repository)
-    with Client(target.api_url, find_token(os.environ)) as client:
-        done = sync(client, target.repository, kept, newer_wins=newer_wins, dry_run=dry_run)
+    repository, address = find_repository(asked, os.environ, root)
+    kept = AlertFile(store, repository)
+    with Client(address, find_token(os.environ)) as client:
+        done = sync(client, repository, kept, newer_wins=newer_wins, dry_run=dry_run)
     sys.stdout.write("".join(f"{terminal(line)}\n" for line in _lines(done, dry_run)))
     return int(ExitCode.STORE_OR_UPLOAD if done.failed else ExitCode.PASS)
 
@@ -33,6 +33,7 @@ def _lines(done: Synced, dry_run: bool) -> list[str]:
     )
     lines = [counts]
     lines += [f"{would}: alert {d.number} {d.state} {d.reason or ''}" for d in done.written]
+    lines += [f"dismissal requested: alert {d.number}" for d in done.requested]
     for conflict in done.conflicts:
         alert, decision = conflict.alert, conflict.decision
         theirs = f"{alert.state} {alert.dismissed_reason or ''}".strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,14 +14,13 @@ from secagg.github.client import PATIENCE, Client
 from secagg.github.clock import Clock
 from secagg.github.comment import put_comment
 from secagg.github.deliver import Delivered, Delivery, Fate
-from secagg.github.event import mapping, text_at
 from secagg.github.failures import Failure, GitHubError
 from secagg.github.findings import worst
 from secagg.github.journal import Journal
 from secagg.github.markdown import findings_markdown, upload_markdown
 from secagg.github.payload import compressed, sarif_log
 from secagg.github.preflight import GivenRun, Part, Plan, deliveries, preflight
-from secagg.github.suppressed import dismiss_suppressed
+from secagg.github.suppressed import dismiss_suppressed, is_on_ref, with_default_branch
 from secagg.github.target import Target
 from secagg.github.token import Token
 from secagg.jsonout import indented
@@ -42,7 +41,8 @@ class UploadOptions:
     ``journal`` is the directory of the journal, None for none. ``patience`` is how many
     seconds one request may wait for a rate limit or an outage. ``prefix`` is where the scanned
     directory lies in the repository. ``decision`` is the gate's word in Markdown, which the
-    comment and the job summary begin with.
+    comment and the job summary begin with. ``gone`` says of a category without a run any more
+    whether it shall be emptied.
     """
 
     category: str | None = None
@@ -53,6 +53,7 @@ class UploadOptions:
     comment: bool = False
     prefix: str = ""
     decision: str | None = None
+    gone: Callable[[str], bool] | None = None
 
 
 @dataclass(slots=True)
@@ -101,15 +102,14 @@ def upload(
         _write_dry_run(plan, target, options.dry_run)
         return Uploaded(_summary(plan, target, None))
     with Client(target.api_url, token, clock=clock, patience=options.patience) as client:
-        target = _with_default_branch(client, target, options)
+        if options.suppressed is Suppressed.DISMISS:
+            target = with_default_branch(client, target)
         plan = _plan(given, target, options, root)
         journal = Journal(options.journal, target.api_url, target.repository)
-        delivered = Delivery(client, target, journal, on_line).deliver(plan)
+        delivered = Delivery(client, target, journal, on_line).deliver(plan, options.gone)
         summary = _summary(plan, target, delivered)
-        if _dismisses(target, options):
-            dismissals = dismiss_suppressed(client, target, _arrived(plan, delivered))
-            summary.dismissed, summary.reopened = dismissals.dismissed, dismissals.reopened
-            summary.warnings += dismissals.warnings
+        if options.suppressed is Suppressed.DISMISS and target.on_default_branch:
+            _dismiss(client, target, _arrived(plan, delivered), summary)
         return _told(client, target, options, plan, summary, environ)
 
 
@@ -121,23 +121,42 @@ def _plan(
         root=root,
         prefix=options.prefix,
         category=options.category,
-        keep_suppressed=_dismisses(target, options),
+        keep_suppressed=_keeps_suppressed(target, options),
     )
 
 
-def _dismisses(target: Target, options: UploadOptions) -> bool:
-    """Dismissals hold for the whole repository, so only the default branch makes them."""
-    return options.suppressed is Suppressed.DISMISS and target.on_default_branch is True
+def _keeps_suppressed(target: Target, options: UploadOptions) -> bool:
+    """Suppressed results go along wherever they may be the default branch's.
+
+    Left out there, their alerts would close as fixed. Only what is known to be another ref goes
+    without them: a dismissal holds for the whole repository, and no other ref shall make one.
+    """
+    return options.suppressed is Suppressed.DISMISS and target.on_default_branch is not False
 
 
-def _with_default_branch(client: Client, target: Target, options: UploadOptions) -> Target:
-    if target.on_default_branch is not None or options.suppressed is Suppressed.OMIT:
-        return target
-    try:
-        answer = mapping(client.get(f"/repos/{target.repository}"))
-    except GitHubError:
-        return target
-    return replace(target, default_branch=text_at(answer, "default_branch"))
+def _dismiss(client: Client, target: Target, parts: Sequence[Part], summary: UploadSummary) -> None:
+    """Dismiss what is suppressed in a commit of the default branch; say so where it is not one."""
+    if not is_on_ref(client, target):
+        if summary.suppressed:
+            summary.warnings.append(
+                f"{summary.suppressed} suppressed results were uploaded and not dismissed: "
+                f"{target.commit[:12]} is no commit of the default branch, or GitHub does not say"
+            )
+        return
+    done = dismiss_suppressed(client, target, parts)
+    summary.dismissed, summary.reopened = done.dismissed, done.reopened
+    summary.requested = done.requested
+    summary.warnings += done.warnings
+
+
+def _unknown_branch(target: Target, suppressed: int) -> list[str]:
+    if not suppressed or target.on_default_branch is not None:
+        return []
+    why = (
+        "as it is not known which the default branch is: let the token read the repository "
+        "(contents: read), or use --suppressed omit"
+    )
+    return [f"{suppressed} suppressed results are uploaded and not dismissed, {why}"]
 
 
 def _arrived(plan: Plan, delivered: Delivered) -> list[Part]:
@@ -152,6 +171,7 @@ def _arrived(plan: Plan, delivered: Delivered) -> list[Part]:
 def _summary(plan: Plan, target: Target, delivered: Delivered | None) -> UploadSummary:
     """The account of an upload; ``delivered`` is None for a dry run."""
     error = delivered.error if delivered is not None else None
+    suppressed = sum(part.suppressed for part in plan.parts)
     if delivered is None:
         analyses = [
             AnalysisSummary(tool=p.tool, category=p.category, results=p.results, fate="planned")
@@ -188,12 +208,25 @@ def _summary(plan: Plan, target: Target, delivered: Delivered | None) -> UploadS
         cuts=dict(plan.tally.counts("cuts")),
         truncated=dict(plan.tally.counts("truncated")),
         splits=plan.lines,
-        suppressed=sum(part.suppressed for part in plan.parts),
+        suppressed=suppressed,
         error=error.message if error is not None else None,
         hint=error.hint if error is not None else None,
-        expected=error is not None and error.failure is Failure.NOT_PERMITTED and target.read_only,
-        warnings=[*target.notes, *(delivered.warnings if delivered is not None else ())],
+        expected=error is not None and _is_expected(error, target),
+        warnings=[
+            *target.notes,
+            *_unknown_branch(target, suppressed),
+            *(delivered.warnings if delivered is not None else ()),
+        ],
     )
+
+
+def _is_expected(error: GitHubError, target: Target) -> bool:
+    """Whether the event's own token may not upload, as in a fork's pull request.
+
+    Another token that lacks the permission is a mistake, whatever the event is.
+    """
+    of_the_run = "by integration" in error.said.lower()
+    return target.read_only and error.failure is Failure.NOT_PERMITTED and of_the_run
 
 
 def _told(

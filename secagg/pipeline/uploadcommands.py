@@ -12,6 +12,7 @@ from secagg.config import load_config
 from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
+from secagg.github.category import OURS
 from secagg.github.checkout import read_checkout
 from secagg.github.journal import journal_directory
 from secagg.github.limits import LONGEST_COMMENT
@@ -34,11 +35,16 @@ from secagg.render.upload import upload_lines
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRequest:
-    """What the command line says about an upload."""
+    """What the command line says about an upload.
+
+    ``complete``: the files are all that their tools have to say, so that categories that none
+    of them has any more are emptied.
+    """
 
     asked: Asked = field(default_factory=Asked)
     options: UploadOptions = field(default_factory=UploadOptions)
     use_journal: bool = True
+    complete: bool = False
 
 
 def upload_files(
@@ -53,6 +59,9 @@ def upload_files(
     settings = load_config(root, config)
     target = find_target(request.asked, os.environ, root)
     given = runs_of_files(files, root=root.resolve(), config=settings)
+    if request.complete:
+        options = replace(request.options, gone=lambda name: name.startswith(_ours(request)))
+        request = replace(request, options=options)
     return _shown(_upload(given, target, request, root, screen), screen)
 
 
@@ -69,10 +78,11 @@ def upload_outcome(
 
     What is told of it on GitHub begins with the gate's decision.
     """
-    given = runs_of_outcome(outcome, screen.view)
+    given = runs_of_outcome(outcome, screen.view, _prefix(root))
     # The comment has to hold the account of the upload too.
     said = decision_markdown(decision, longest=LONGEST_COMMENT // 2)
-    request = replace(request, options=replace(request.options, decision=said))
+    options = replace(request.options, decision=said, gone=lambda name: _is_gone(root, name))
+    request = replace(request, options=options)
     return _upload(given, target, request, root, screen)
 
 
@@ -176,6 +186,25 @@ def _upload(
     # The runner reads workflow commands from both streams; standard output stays clean.
     sys.stderr.write("".join(f"{line}\n" for line in done.annotations))
     return done
+
+
+def _ours(request: UploadRequest) -> str:
+    """What the categories begin with that an upload of files gives."""
+    category = request.options.category
+    return OURS if category is None else f"{category.rstrip('/')}/"
+
+
+def _is_gone(root: Path, category: str) -> bool:
+    """Whether a scan's category is that of a directory that git knows and the tree has no more.
+
+    A file that was uploaded beside the scan may have a category that looks the same: only git
+    can tell. Where the clone is too shallow for that, nothing is emptied.
+    """
+    checkout = read_checkout(root)
+    place = "/".join(category.split("/")[2:]).rstrip("/")
+    if checkout is None or not place or not category.startswith(OURS):
+        return False
+    return not (checkout.top / place).exists() and checkout.had_directory(place)
 
 
 def _prefix(root: Path) -> str:

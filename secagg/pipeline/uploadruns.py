@@ -9,9 +9,10 @@ from pathlib import Path
 from secagg.config import Config
 from secagg.errors import ReportError
 from secagg.finding import Finding
-from secagg.github.category import tool_of
+from secagg.github.category import category_of, tool_of
 from secagg.github.given import given_runs
 from secagg.github.preflight import GivenRun
+from secagg.github.split import set_category
 from secagg.hmackey import load_key
 from secagg.identity import mark_findings
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers, learn
@@ -24,12 +25,15 @@ from secagg.sarif import SarifRun, write
 from secagg.scanners.base import Status
 
 
-def runs_of_outcome(outcome: Outcome, view: View = View.PER_TOOL) -> list[GivenRun]:
+def runs_of_outcome(
+    outcome: Outcome, view: View = View.PER_TOOL, prefix: str = ""
+) -> list[GivenRun]:
     """The runs of a scan, those marked as incomplete whose tools failed.
 
     In the merged view one tool that failed makes all of it incomplete, be it optional or not:
     the alerts that only this tool reports would be closed. Of an interrupted scan nothing is
-    complete.
+    complete. ``prefix`` is where the scanned directory lies in the repository: scans of two
+    directories have categories of their own.
     """
     given = given_runs(_written(sarif_runs(outcome, view)), "the scan")
     reason = "the scan was interrupted" if outcome.interrupted else None
@@ -38,7 +42,11 @@ def runs_of_outcome(outcome: Outcome, view: View = View.PER_TOOL) -> list[GivenR
         reason = f"{failed[0]} did not complete" if failed else None
     for run in given:
         run.incomplete = run.incomplete or reason
-    return [*given, *_silent(outcome, {tool_of(run.run) for run in given}, view)]
+    given += _silent(outcome, {tool_of(run.run) for run in given}, view)
+    for run in given if prefix else ():
+        ours, tool, component = category_of(run.run).split("/", 2)
+        set_category(run.run, f"{ours}/{tool}/{prefix}{component}")
+    return given
 
 
 def _silent(outcome: Outcome, known: set[str], view: View) -> Iterator[GivenRun]:
@@ -58,7 +66,8 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
     """The runs in ``files``: SARIF of any producer, or the native report of a known tool.
 
     Everything is read and written anew on the way, so that secrets are masked, paths relative
-    and fingerprints there, whoever wrote the file; SARIF runs keep their own categories. Raises
+    and fingerprints there, whoever wrote the file; SARIF runs keep their own categories, and
+    those of native reports have none yet. Raises
     :class:`UsageError` for a file that cannot be read and :class:`ReportError` for one that
     cannot be understood.
     """
@@ -77,9 +86,15 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
     for file, report_read in read:
         if report_read is None:
             outcome = parse_files([file], tool=None, root=root, gate=plain_gate(root, config))
-            given += given_runs(_written(sarif_runs(outcome)), file)
+            given += [_unnamed(run) for run in given_runs(_written(sarif_runs(outcome)), file)]
         else:
             given += _adopted(report_read, file)
+    return given
+
+
+def _unnamed(given: GivenRun) -> GivenRun:
+    """``given`` without the category of a scan: several reports of one tool may come."""
+    given.run.pop("automationDetails", None)
     return given
 
 

@@ -38,6 +38,7 @@ def target(server: GitHubServer, ref: str = "refs/heads/trunk", commit: str = CO
         commit=commit,
         api_url=server.url,
         default_branch=server.default_branch,
+        on_ref=True,
     )
 
 

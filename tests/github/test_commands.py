@@ -101,7 +101,7 @@ def test_sync_shows_what_it_did(cli: Cli, tmp_path: Path) -> None:
         store.write_text(
             json.dumps({**json.loads(store.read_text()), "decisions": document["decisions"]})
         )
-        server.fail("PATCH", "/alerts/1", status=403)
+        server.fail("PATCH", "/alerts/1", times=2, status=403)
         code, out, _ = cli("sync", *where(server))
         assert code == 4 and "refused: alert 1" in out
 

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,14 @@ def test_upload_is_processed_and_confirmed() -> None:
 # How GitHub fails, and: the failure, its sentence, whether it is tried again.
 REFUSALS = [
     (400, "Invalid SARIF", {}, Failure.BAD_REQUEST, "did not understand", 1),
-    (401, "Bad credentials", {}, Failure.BAD_CREDENTIALS, "does not know this token", 1),
+    (401, "Bad credentials", {}, Failure.BAD_CREDENTIALS, "does not know this token", 4),
     (
         403,
         "Resource not accessible by integration",
         {},
         Failure.NOT_PERMITTED,
         "token may not upload",
-        1,
+        4,
     ),
     (
         403,
@@ -75,10 +76,13 @@ REFUSALS = [
         "fewer requests",
         4,
     ),
-    (403, "Repository was archived", {}, Failure.FORBIDDEN, "refuses this upload", 1),
-    (404, "Not Found", {}, Failure.NOT_FOUND, "no such repository", 1),
+    (403, "Repository was archived", {}, Failure.FORBIDDEN, "refuses this upload", 4),
+    (404, "Not Found", {}, Failure.NOT_FOUND, "no such repository", 4),
+    (404, "commit not found", {}, Failure.COMMIT_UNKNOWN, "does not know this commit", 4),
+    (404, "No commit found for SHA", {}, Failure.COMMIT_UNKNOWN, "does not know this commit", 4),
     (413, "Payload too large", {}, Failure.TOO_LARGE, "too large", 1),
-    (422, "commit not found", {}, Failure.UNPROCESSABLE, "cannot use this commit", 1),
+    (422, "commit not found", {}, Failure.COMMIT_UNKNOWN, "does not know this commit", 4),
+    (422, "Validation Failed", {}, Failure.UNPROCESSABLE, "cannot use this commit", 1),
     (429, "Too many requests", {"retry-after": "7"}, Failure.RATE_LIMIT, "rate limit", 6),
     (500, "oh", {}, Failure.UNAVAILABLE, "not available", 6),
     (502, "oh", {}, Failure.UNAVAILABLE, "not available", 6),
@@ -115,6 +119,9 @@ def test_every_documented_refusal(
             {"status": 503, "headers": {"retry-after": "Fri, 15 Jan 2027 08:00:20 GMT"}},
             (20, 21),
         ),
+        ({"status": 401}, (1, 2)),
+        ({"status": 403, "body": {"message": "Resource not accessible by integration"}}, (1, 2)),
+        ({"status": 404, "body": {"message": "Not Found"}}, (1, 2)),
         ({"how": "reset"}, (0.5, 1.5)),
         ({"how": "cut"}, (0.5, 1.5)),
         ({"how": "hang"}, (0.5, 1.5)),
@@ -170,6 +177,35 @@ def test_processing_that_fails_shows_what_github_says(said: str, failure: Failur
         assert said in done.error.message
 
 
+def test_default_setup_refuses_codeql_alone() -> None:
+    """Also where CodeQL's analyses are spread over several files."""
+    with GitHubServer() as server:
+        server.default_setup = True
+        codeql = [run([result(n)], tool="CodeQL", category=f"/l{n}/") for n in range(1, 24)]
+        others = [run([result(1)], tool=tool) for tool in ("Trivy", "gitleaks")]
+        done = delivery(server).deliver(plan(codeql[0], *others, *codeql[1:]))
+        fates = {s.tool: s.fate for s in done.sent}
+        assert fates == {"CodeQL": Fate.FAILED, "Trivy": Fate.UPLOADED, "gitleaks": Fate.UPLOADED}
+        assert len(done.sent) == 25 and server.count("POST", SARIFS) == 2
+        assert done.error is not None and done.error.failure is Failure.DEFAULT_SETUP
+
+
+def test_refused_token_is_not_asked_again_where_the_event_makes_it_read_only() -> None:
+    with GitHubServer() as server:
+        body = {"message": "Resource not accessible by integration"}
+        server.fail("POST", SARIFS, times=4, status=403, body=body)
+        where = replace(target(server), read_only=True)
+        assert delivery(server, where=where).deliver(plan()).error is not None
+        assert server.count("POST", SARIFS) == 1
+
+
+def test_upload_that_is_not_known_yet_is_asked_for_again() -> None:
+    with GitHubServer(looks=0) as server:
+        server.fail("GET", "/sarifs/", status=404)
+        done = delivery(server).deliver(plan())
+        assert [s.fate for s in done.sent] == [Fate.UPLOADED] and done.warnings == []
+
+
 def test_one_bad_analysis_does_not_take_the_others_down() -> None:
     with GitHubServer() as server:
         server.processing_errors = [["rejecting SARIF"], [], ["rejecting SARIF"], []]
@@ -189,7 +225,7 @@ def test_processing_that_takes_long_is_a_warning(tmp_path: Path) -> None:
 
 def test_question_that_fails_is_a_warning() -> None:
     with GitHubServer() as server:
-        server.fail("GET", "/sarifs/", status=404)
+        server.fail("GET", "/sarifs/", status=403)
         done = delivery(server).deliver(plan())
         assert [s.fate for s in done.sent] == [Fate.UNCONFIRMED] and done.warnings
 

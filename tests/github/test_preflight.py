@@ -11,7 +11,7 @@ import pytest
 
 from secagg.errors import UploadError
 from secagg.github.limits import GITHUB
-from secagg.github.preflight import GivenRun, Plan, deliveries, preflight
+from secagg.github.preflight import Plan, deliveries, preflight
 from tests.github.make import given, place, result, rule, run
 
 
@@ -224,25 +224,6 @@ def test_missing_fingerprints_do_not_depend_on_lines() -> None:
 
     assert prints(3, 9) == prints(33, 39)
     assert len(set(prints(3, 9))) == 2
-
-
-def test_every_run_of_a_tool_has_a_category_of_its_own() -> None:
-    same = [GivenRun(run=run([], category=None), source=f"{name}.sarif") for name in "aab"]
-    other = GivenRun(run=run([], tool="Other", category=None), source="a.sarif")
-    own = GivenRun(run=run([], category="mine/x/2026-01-01"), source="a.sarif")
-    plan = preflight([*same, other, own])
-    assert [(part.tool, part.category) for part in plan.parts] == [
-        ("Tool", "secagg/tool/"),
-        ("Tool", "secagg/tool/a/"),
-        ("Tool", "secagg/tool/b/"),
-        ("Other", "secagg/other/"),
-        ("Tool", "mine/x/"),
-    ]
-
-
-def test_category_that_was_asked_for() -> None:
-    plan = preflight(given(run([]), run([], category="b/"), run([], tool="T2")), category="nightly")
-    assert [p.category for p in plan.parts] == ["nightly/", "nightly/b/", "nightly/"]
 
 
 def test_tool_that_did_not_complete_is_withheld() -> None:

@@ -72,8 +72,8 @@ def test_tool_that_failed_is_not_uploaded(tmp_path: Path, optional: str, code: i
 def test_upload_that_is_refused_makes_the_run_red(tmp_path: Path) -> None:
     config = f"tools: {{trivy: {{enabled: false}}, {_TWO}}}\n"
     with GitHubServer() as server:
-        server.fail("POST", "/sarifs$", status=404, body={"message": "Not Found"})
+        server.fail("POST", "/sarifs$", status=413)
         ran = scan(tmp_path, server, config)
         assert ran.code == 4, ran.stdout + ran.stderr
-        assert "upload failed: there is no such repository" in ran.stdout
+        assert "upload failed: the upload is too large" in ran.stdout
         assert summary(tmp_path / "out")["upload"]["error"]

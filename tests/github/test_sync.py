@@ -129,7 +129,8 @@ def test_alert_that_a_person_opened_again_is_not_dismissed_again(tmp_path: Path)
 def test_refusal_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     with GitHubServer() as server:
         alerts(server, 2)
-        server.fail("PATCH", "/alerts/1", status=403, body={"message": "must have access"})
+        refused = {"status": 403, "body": {"message": "must have access"}}
+        server.fail("PATCH", "/alerts/1", times=2, **refused)
         done = synced(server, store(tmp_path, dismissed(1), dismissed(2), dismissed(9)))
         assert [d.number for d, _ in done.failed] == [1]
         assert [d.number for d in done.written] == [2]
@@ -144,3 +145,14 @@ def test_store_that_cannot_be_used(tmp_path: Path, text: str) -> None:
     (tmp_path / "alerts.json").write_text(text)
     with pytest.raises(StoreError):
         AlertFile(tmp_path / "alerts.json", REPOSITORY)
+
+
+def test_delegated_dismissal_is_asked_for_until_it_is_answered(tmp_path: Path) -> None:
+    with GitHubServer() as server:
+        alerts(server, 1)
+        server.delegated = True
+        kept = store(tmp_path, dismissed(1))
+        for _ in range(2):
+            done = synced(server, kept)
+            assert ([d.number for d in done.requested], done.written) == ([1], [])
+            assert done.conflicts == []

@@ -116,7 +116,8 @@ def test_who_gets_a_read_only_token(
     tmp_path: Path, name: str, payload: dict[str, Any], actor: str, read_only: bool
 ) -> None:
     environ = actions(tmp_path, name, payload, GITHUB_ACTOR=actor)
-    assert find_target(Asked(), environ, tmp_path).read_only is read_only
+    asked = Asked(ref="refs/pull/7/head", commit=SHA)
+    assert find_target(asked, environ, tmp_path).read_only is read_only
 
 
 def test_workflow_run_with_a_foreign_checkout_is_refused(tmp_path: Path, checkout: Path) -> None:

@@ -185,7 +185,7 @@ def test_token_that_may_not_upload(
     """Expected of a fork's pull request; anywhere else the run is red. Both show the findings."""
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
     with GitHubServer() as server:
-        server.fail("POST", SARIFS, status=403, body=NOT_PERMITTED)
+        server.fail("POST", SARIFS, times=4, status=403, body=NOT_PERMITTED)
         done = sent(server, run([result(1)]), environ=environ, read_only=read_only)
         assert int(done.exit_code) == code
         assert done.summary.expected is expected
@@ -195,21 +195,28 @@ def test_token_that_may_not_upload(
         assert balance(done)
 
 
-@pytest.mark.parametrize("said", ["Advanced Security must be enabled", "Not Found"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Advanced Security must be enabled",
+        "Not Found",
+        "Resource not accessible by personal access token",
+    ],
+)
 def test_other_refusals_make_the_run_red_even_in_a_fork(said: str) -> None:
     with GitHubServer() as server:
         status = 404 if said == "Not Found" else 403
-        server.fail("POST", SARIFS, status=status, body={"message": said})
+        server.fail("POST", SARIFS, times=4, status=status, body={"message": said})
         done = sent(server, run([result(1)]), read_only=True)
         assert int(done.exit_code) == 4 and not done.summary.expected
 
 
 def test_after_a_refusal_by_the_settings_the_rest_is_not_tried() -> None:
     with GitHubServer() as server:
-        server.fail("POST", SARIFS, status=401)
+        server.fail("POST", SARIFS, times=4, status=401)
         runs = [run([result(n)], category=f"c{n}/") for n in range(1, 43)]
         done = sent(server, *runs)
-        assert server.count("POST", SARIFS) == 1
+        assert server.count("POST", SARIFS) == 4
         assert len(done.summary.analyses) == 42 and balance(done)
 
 
@@ -262,15 +269,65 @@ def test_default_branch_is_asked_for_where_it_is_not_known() -> None:
         done = sent(server, run([result(2, **HUSHED)]), default_branch=None)
         assert done.summary.dismissed == 1
         server.fail("GET", "/repos/acme/shop$", status=404)
+        server.alerts[0].state, server.alerts[0].dismissed_reason = "open", None
         done = sent(server, run([result(2, **HUSHED)]), default_branch=None)
-        assert done.summary.left_out == {"it is suppressed": 1}
+        # Left out, its alert would close as fixed; nobody knows whether it may be dismissed.
+        assert (done.summary.suppressed, done.summary.dismissed) == (1, 0)
+        assert [alert.state for alert in server.alerts] == ["open"]
+        assert any("the default branch" in warning for warning in done.summary.warnings)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_commit_that_is_not_on_the_default_branch_dismisses_nothing(answers: bool) -> None:
+    with GitHubServer() as server:
+        server.foreign.add(COMMIT)
+        if not answers:
+            server.fail("GET", "/compare/", status=404)
+        done = sent(server, run([result(2, **HUSHED)]), on_ref=None)
+        assert (done.summary.suppressed, done.summary.dismissed) == (1, 0)
+        assert any("no commit of the default branch" in w for w in done.summary.warnings)
+        assert server.count("PATCH", "/alerts/") == 0
+
+
+def test_commit_that_github_finds_on_the_default_branch_dismisses() -> None:
+    with GitHubServer() as server:
+        assert sent(server, run([result(2, **HUSHED)]), on_ref=None).summary.dismissed == 1
 
 
 def test_token_that_may_not_dismiss_is_told_of() -> None:
     with GitHubServer() as server:
-        server.fail("PATCH", "/alerts/", status=403, body=NOT_PERMITTED)
+        server.fail("PATCH", "/alerts/", times=2, status=403, body=NOT_PERMITTED)
         done = sent(server, run([result(2, **HUSHED)]))
-        assert any("--suppressed omit" in warning for warning in done.summary.warnings)
+        assert any("their alerts stay open" in warning for warning in done.summary.warnings)
+
+
+def test_dismissal_is_asked_for_where_it_is_delegated() -> None:
+    with GitHubServer() as server:
+        server.delegated = True
+        runs = run([result(1, **HUSHED), result(2, **HUSHED)])
+        done = sent(server, runs)
+        assert (done.summary.dismissed, done.summary.requested) == (0, 2)
+        assert sorted(server.requested) == [1, 2] and len(server.open_alerts()) == 2
+        # Refused once, then asked for each; nobody has answered until the next upload.
+        assert server.count("PATCH", "/alerts/") == 3
+        again = sent(server, run([result(1, **HUSHED), result(2, **HUSHED)]))
+        assert (again.summary.requested, again.summary.warnings) == (2, [])
+
+
+def test_dismissals_are_paced() -> None:
+    clock = FakeClock()
+    with GitHubServer(looks=0) as server:
+        runs = given(run([result(n, **HUSHED) for n in range(1, 4)]))
+        upload(
+            runs,
+            target(server),
+            UploadOptions(),
+            token=Token(TOKEN),
+            root=None,
+            environ={},
+            clock=clock,
+        )
+        assert clock.slept.count(1.0) == 2
 
 
 def test_long_justification_fits_a_dismissal() -> None:
@@ -322,7 +379,7 @@ def test_untrusted_text_stays_text(tmp_path: Path) -> None:
     }
     with GitHubServer() as server:
         refused = {"message": "Not Found\nupload-shown<<x\n9\nx"}
-        server.fail("POST", SARIFS, status=404, body=refused)
+        server.fail("POST", SARIFS, times=4, status=404, body=refused)
         done = sent(server, run([bad]), environ=environ)
     assert len(done.annotations) == 1 and "\n" not in done.annotations[0]
     assert done.annotations[0].startswith("::warning file=a%2Cb ")
@@ -341,7 +398,7 @@ def test_annotations_are_as_many_as_github_keeps() -> None:
     rules = [rule("BAD", **{"security-severity": "9.5"}), rule("R", **{"security-severity": "5"})]
     many = [result(n, ruleId="BAD" if n > 50 else "R") for n in range(1, 101)]
     with GitHubServer() as server:
-        server.fail("POST", SARIFS, status=404)
+        server.fail("POST", SARIFS, times=4, status=404)
         done = sent(server, run(many, rules), environ={"GITHUB_ACTIONS": "true"})
     kinds = [line.split(" ")[0] for line in done.annotations]
     assert kinds == ["::error"] * 10 + ["::warning"] * 10

@@ -36,6 +36,11 @@ _SHOWN = 5_000
 # Results checked against the schema one by one: all of a small file.
 _VALIDATED = 300
 
+_DEFAULT_SETUP = (
+    "CodeQL analyses from advanced configurations cannot be processed when the default setup is "
+    "enabled"
+)
+
 Answer = tuple[int, Any, dict[str, str]]
 
 
@@ -103,6 +108,12 @@ class GitHubServer:
         self.uploads: dict[str, Upload] = {}
         self.comments: list[dict[str, Any]] = []
         self.pulls: dict[int, dict[str, Any]] = {}
+        # Commits that are not on the default branch, and whether dismissals are delegated.
+        self.foreign: set[str] = set()
+        self.delegated = False
+        # Whether GitHub's own analysis with CodeQL stands in the way of others.
+        self.default_setup = False
+        self.requested: list[int] = []
         self.processing_errors: list[list[str]] = []
         self.at_end: list[Callable[[], None]] = []
         self._faults: list[Fault] = []
@@ -172,6 +183,7 @@ class GitHubServer:
         base = f"/repos/{REPOSITORY}"
         return {
             f"GET {base}": lambda params, body: (200, {"default_branch": self.default_branch}, {}),
+            f"GET {base}/compare/(.+)[.]{{3}}([0-9a-f]+)": self._compare,
             "GET /user": self._user,
             f"POST {base}/code-scanning/sarifs": self._upload,
             f"GET {base}/code-scanning/sarifs/([^/]+)": self._processing,
@@ -189,6 +201,10 @@ class GitHubServer:
             return _problem(403, "Resource not accessible by integration")
         return 200, {"login": self.login, "type": "User"}, {}
 
+    def _compare(self, params: dict[str, str], body: Any, base: str, head: str) -> Answer:
+        on_it = base == self.default_branch and head not in self.foreign
+        return 200, {"status": "behind" if on_it else "diverged"}, {}
+
     def _pull(self, params: dict[str, str], body: Any, number: str) -> Answer:
         pull = self.pulls.get(int(number))
         return (200, pull, {}) if pull is not None else _problem(404, "Not Found")
@@ -196,7 +212,7 @@ class GitHubServer:
     def _upload(self, params: dict[str, str], body: Any) -> Answer:
         if not isinstance(body, dict) or not {"commit_sha", "ref", "sarif"} <= body.keys():
             return _problem(422, "Invalid request.")
-        if not re.fullmatch(r"[0-9a-f]{40}", body["commit_sha"]):
+        if not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", body["commit_sha"]):
             return _problem(422, "commit_sha is not a commit")
         if not re.fullmatch(r"refs/(heads|tags)/.+|refs/pull/\d+/(merge|head)", body["ref"]):
             return _problem(422, "ref is not a ref")
@@ -232,6 +248,10 @@ class GitHubServer:
         """Process an upload, as GitHub does some time after it has taken it."""
         upload = self.uploads[sarif_id]
         errors = self.processing_errors.pop(0) if self.processing_errors else []
+        if self.default_setup and any(
+            run["tool"]["driver"]["name"] == "CodeQL" for run in upload.document["runs"]
+        ):
+            errors = [_DEFAULT_SETUP]
         upload.errors = errors or list(_rejections(upload.document))
         upload.status = "failed" if upload.errors else "complete"
         if upload.status == "complete":
@@ -338,6 +358,13 @@ class GitHubServer:
             comment = body.get("dismissed_comment") or ""
             if body.get("dismissed_reason") not in reasons or len(comment) > 280:
                 return _problem(422, "Validation Failed")
+            if self.delegated:
+                if not body.get("create_request"):
+                    return _problem(403, "Alert dismissal is delegated in this repository")
+                if alert.number in self.requested:
+                    return _problem(422, "There is a pending request for this alert")
+                self.requested.append(alert.number)
+                return 200, self._shown(alert), {}
             alert.state = "dismissed"
             alert.dismissed_reason = body["dismissed_reason"]
             alert.dismissed_comment = comment
