@@ -21,11 +21,12 @@ from typing import Any
 import orjson
 
 from bench.truth import compare
-from bench.workload import FILES, Workload, make_workload
+from bench.workload import FILES, LINES, Workload, make_workload
 from secagg.finding import Finding, Kind, Location, Severity
 from secagg.identity import mark_findings
 from secagg.merge import merge
 from secagg.parsing import ParseContext, RawReport, installed_parsers
+from secagg.parsing import parse as parse_report
 from secagg.redact import Redactor
 
 REPEATS = 5
@@ -36,10 +37,9 @@ def parse(workload: Workload) -> list[Finding]:
     parsers = installed_parsers()
     context = ParseContext(redactor=Redactor(b"bench" * 8), root=None)
     found: list[Finding] = []
-    for tool, name in FILES.items():
-        parser = parsers[tool.removesuffix("-code")]
-        report = RawReport(name=name, data=workload.reports[name], tool=parser.tool, finished=True)
-        found += parser.parse(report, context).findings
+    for name in FILES:
+        report = RawReport(name=name, data=workload.reports[name], finished=True)
+        found += parse_report(report, parsers, context).findings
     mark_findings(found, None)
     return found
 
@@ -50,7 +50,7 @@ def floor(workload: Workload) -> float:
     def decode_and_encode() -> None:
         documents: list[Any] = []
         for name, data in workload.reports.items():
-            lines = data.splitlines() if name == FILES["trufflehog"] else [data]
+            lines = data.splitlines() if name == LINES else [data]
             documents += [orjson.loads(line) for line in lines]
         for document in documents:
             orjson.dumps(document)
