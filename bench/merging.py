@@ -20,28 +20,22 @@ from typing import Any
 
 import orjson
 
+from bench.floor import LINES
+from bench.stages import Pass, normalize
 from bench.truth import compare
-from bench.workload import FILES, LINES, Workload, make_workload
+from bench.workload import Workload, make_workload
 from secagg.finding import Finding, Kind, Location, Severity
-from secagg.identity import mark_findings
 from secagg.merge import merge
-from secagg.parsing import ParseContext, RawReport, installed_parsers
-from secagg.parsing import parse as parse_report
-from secagg.redact import Redactor
 
 REPEATS = 5
 
 
 def parse(workload: Workload) -> list[Finding]:
     """The findings that secagg's parsers make of a workload's reports, normalized."""
-    parsers = installed_parsers()
-    context = ParseContext(redactor=Redactor(b"bench" * 8), root=None)
-    found: list[Finding] = []
-    for name in FILES:
-        report = RawReport(name=name, data=workload.reports[name], finished=True)
-        found += parse_report(report, parsers, context).findings
-    mark_findings(found, None)
-    return found
+    way = Pass(workload.reports)
+    way.read()
+    way.normalize()
+    return way.findings
 
 
 def floor(workload: Workload) -> float:
@@ -65,7 +59,7 @@ def times_ten(findings: Sequence[Finding]) -> list[Finding]:
         for n in range(10)
         for finding in findings
     ]
-    mark_findings(copied, None)
+    normalize(copied)
     return copied
 
 

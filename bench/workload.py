@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from bench import sarifrows
+from bench.floor import LINES
 from bench.packages import IMAGES, LANGUAGES, Image, components
 from bench.problems import Maker, Problem, Row
 from bench.rows import layer_of
@@ -34,10 +35,8 @@ FILES = (
     "codeql.sarif",
     "semgrep.sarif",
     "gitleaks.json",
-    "trufflehog.json",
+    LINES,
 )
-# TruffleHog writes an object a line, the others one value a file.
-LINES = "trufflehog.json"
 _Parts = dict[tuple[str, str], list[orjson.Fragment]]
 
 
