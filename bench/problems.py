@@ -42,7 +42,9 @@ class Problem:
 
         ``part`` says where in the report the entry goes: the target, and its type.
         """
-        self.rows.append(Row(report, part, orjson.dumps(entry)))
+        # A copy is as long as the entry; the buffer that orjson leaves behind is four times that.
+        data = memoryview(orjson.dumps(entry)).tobytes()
+        self.rows.append(Row(report, part, data))
         self.sightings.add(known)
 
 
