@@ -35,12 +35,6 @@ EXCEPTIONS = 200
 STAGES = ("read", "normalize", "merge", "judge", "write")
 
 
-def normalize(findings: list[Finding]) -> None:
-    """Give findings that no parser made what those of parsers have before they are merged."""
-    share(findings, {})
-    mark_findings(findings, None)
-
-
 class Pass:
     """One way through all stages."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench.merging import measure
 from bench.packages import IMAGES
 from bench.secretwords import LINES, MESSAGES, PROSE, RATES
 from bench.stages import Pass
@@ -126,3 +127,10 @@ def test_sarif_is_as_large_as_asked_for() -> None:
     assert 200_000 <= len(data) < 250_000
     assert data == make_sarif(200_000, 1)
     assert len(json.loads(data)["runs"][0]["results"]) > 100
+
+
+def test_merging_is_measured_on_groups_that_are_the_truth() -> None:
+    measured = measure(make_workload(300, 1))
+    assert measured["exact"] is True
+    assert measured["reported"] == 300
+    assert measured["problems"] == measured["groups"] > 50
