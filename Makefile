@@ -48,7 +48,8 @@ coverage: setup ## all tests, with a report in htmlcov and a least coverage
 	$(BIN)/pytest -n auto --cov --cov-report=term --cov-report=html \
 		--cov-fail-under=$(COVERAGE_MIN) $(PYTEST_ARGS)
 
-bench: setup ## start-up, stages, memory and peers as ratios; BENCH_ARGS='--sizes 10000'
+bench: setup ## commands, stages, memory and peers as ratios; BENCH_ARGS='--sizes 5000'
+	@scripts/bench_peers.sh
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 fuzz: setup ## fuzz the parsers; FUZZ_ARGS='trivy --runs 1000000 --seed 1'
@@ -65,4 +66,5 @@ lock: setup ## write the lock files anew; LOCK_ARGS=--upgrade takes the newest v
 
 clean: ## remove everything that was made here
 	rm -rf .venv .cache mutants secagg-out htmlcov dist build scripts/npm/node_modules \
+		scripts/npm-bench/node_modules bench-out \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -1,90 +1,92 @@
-"""``make bench``: start-up, stages, memory and peers, in one table and one JSON file.
+"""``make bench``: start-up, whole commands, stages, memory and peers, as a table and as JSON.
 
-``python -m bench [--rounds 5] [--sizes 10000,100000] [--seed 1] [--output bench-out]``
+``python -m bench [--rounds 5] [--sizes 50,500,5000,100000] [--seed 1] [--output bench-out]``
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.measure import Figure, in_turn, process
+from bench import commands, peers
+from bench.measure import Figure
 from bench.stages import measure
-from bench.workload import FILES, make_workload
 
-_EMPTY = [sys.executable, "-c", "pass"]
+SIZES = "50,500,5000,100000"
+_LATER = (500, 100_000)
+# Of what takes minutes a round, two rounds must do.
+_LARGE, _FEW = 1_000_000, 2
 
 
 def main() -> None:
     """Measure, print the table and write both files."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure secagg.")
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds of each figure")
-    parser.add_argument("--sizes", default="10000,100000", help="findings, separated by commas")
+    parser.add_argument("--sizes", default=SIZES, help="findings, separated by commas")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("bench-out"))
     chosen = parser.parse_args()
-    figures = []
-    for figure in _all(chosen.rounds, [int(s) for s in chosen.sizes.split(",")], chosen.seed):
-        sys.stderr.write(f"{figure.name}: {figure.median:.2f}\n")
+    figures: list[Figure] = []
+    sizes = [int(size) for size in chosen.sizes.split(",")]
+    for figure in _all(chosen.rounds, sizes, chosen.seed):
+        sys.stderr.write(f"{figure.name} / {figure.against}: {figure.median:.2f} {figure.unit}\n")
         figures.append(figure)
-    table = _table(figures)
+    figures += commands.growth(figures, 100_000, _LARGE)
+    notes = _notes()
+    table = _table(figures, notes)
     chosen.output.mkdir(parents=True, exist_ok=True)
     (chosen.output / "bench.md").write_text(table)
-    about = {"python": platform.python_version(), "machine": platform.machine()}
-    document = {"schema_version": 1, **about, "figures": [asdict(f) for f in figures]}
+    document = {"schema_version": 2, "notes": notes, "figures": [asdict(f) for f in figures]}
     (chosen.output / "bench.json").write_text(json.dumps(document, indent=2) + "\n")
     sys.stdout.write(table)
 
 
-def _all(rounds: int, sizes: list[int], seed: int) -> Iterator[Figure]:
-    version = [sys.executable, "-m", "secagg", "--version"]
-    usage = [sys.executable, "-m", "secagg", "--help"]
-    yield Figure.of("secagg --version", "python -c pass", in_turn(version, _EMPTY, rounds))
-    yield Figure.of("secagg --help", "python -c pass", in_turn(usage, _EMPTY, rounds))
+def _all(rounds: int, sizes: Sequence[int], seed: int) -> Iterator[Figure]:
+    yield from commands.start_up(rounds)
     for size in sizes:
-        with tempfile.TemporaryDirectory() as place:
-            directory = Path(place)
-            for name, data in make_workload(size, seed).reports.items():
-                (directory / name).write_bytes(data)
-            label = f"{size:,} findings"
-            yield from measure(directory, label, rounds)
-            yield from _processes(directory, label, rounds)
+        turns = min(rounds, _FEW) if size >= _LARGE else rounds
+        for plain in (True, False):
+            with tempfile.TemporaryDirectory() as place:
+                made = commands.Made.make(Path(place), size, seed, plain=plain)
+                yield from commands.parse_command(made, turns)
+                if plain:
+                    continue
+                if size in _LATER:
+                    yield from commands.later_commands(made, turns)
+                if size < _LARGE:
+                    yield from measure(made.directory, made.label, turns)
+    with tempfile.TemporaryDirectory() as place:
+        yield from peers.compare(Path(place), seed, rounds)
 
 
-def _processes(directory: Path, label: str, rounds: int) -> Iterator[Figure]:
-    """The whole command: its memory, and its time beside a peer's on the same SARIF file."""
-    files = [directory / name for name in FILES.values()]
-    largest = max(file.stat().st_size for file in files)
-    out = directory / "out"
-    command = [sys.executable, "-m", "secagg", "parse", "--root", str(directory), "-q"]
-    command += ["--output", str(out)]
-    whole = [*command, *map(str, files)]
-    peaks = [process(whole)[1] / largest for _ in range(min(rounds, 3))]
-    yield Figure.of(f"peak memory of secagg parse, {label}", "largest input file", peaks)
-    codeql = str(directory / FILES["codeql"])
-    peer = [sys.executable, "-m", "sarif", "summary", codeql]
-    yield Figure.of(
-        f"secagg parse of the CodeQL file, {label}",
-        "sarif-tools' summary of the same file",
-        in_turn([*command, codeql], peer, rounds),
-    )
+def _notes() -> list[str]:
+    """On what was measured, and what could not be."""
+    notes = [
+        f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}"
+    ]
+    program, why = peers.multitool()
+    if program is None:
+        notes.append(f"Microsoft's SARIF multitool was not measured: {why}")
+    return notes
 
 
-def _table(figures: list[Figure]) -> str:
+def _table(figures: Sequence[Figure], notes: Sequence[str]) -> str:
     lines = [
         "| what | against | median | least | most | rounds |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for f in figures:
-        ratio = f"{f.median:.2f} | {f.least:.2f} | {f.most:.2f}"
-        lines.append(f"| {f.name} | {f.against} | {ratio} | {f.rounds} |")
-    return "\n".join(lines) + "\n"
+        unit, digits = ("", 2) if f.unit == "x" else (f" {f.unit}", 0)
+        values = " | ".join(f"{value:.{digits}f}{unit}" for value in (f.median, f.least, f.most))
+        lines.append(f"| {f.name} | {f.against} | {values} | {f.rounds} |")
+    return "\n".join([*lines, "", *(f"{note}." for note in notes)]) + "\n"
 
 
 if __name__ == "__main__":

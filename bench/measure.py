@@ -1,22 +1,33 @@
-"""Times and ratios: every figure is a ratio of two times taken in the same round."""
+"""Times and ratios: every ratio is of two times taken in the same round."""
 
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
+EMPTY = (sys.executable, "-c", "pass")
+SECAGG = str(Path(sys.executable).with_name("secagg"))
+# Nothing of the user's own settings, and no key in the user's home.
+_ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("SECAGG_")},
+    "SECAGG_HMAC_KEY": "a key that is only for measuring",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured, against what, and the ratio: median, least and most of the rounds."""
+    """What was measured, against what: median, least and most of the rounds."""
 
     name: str
     against: str
@@ -27,11 +38,28 @@ class Figure:
     unit: str = "x"
 
     @classmethod
-    def of(cls, name: str, against: str, ratios: Sequence[float], unit: str = "x") -> Figure:
-        """The figure of all rounds' ratios."""
+    def of(cls, name: str, against: str, values: Sequence[float], unit: str = "x") -> Figure:
+        """The figure of all rounds' values."""
         return cls(
-            name, against, statistics.median(ratios), min(ratios), max(ratios), len(ratios), unit
+            name, against, statistics.median(values), min(values), max(values), len(values), unit
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program to run, and the exit codes with which it has done its work."""
+
+    argv: Sequence[str]
+    codes: Sequence[int] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: processor time in seconds, peak memory in MB (of 1,000,000 bytes), what it said."""
+
+    seconds: float
+    peak: float
+    said: str
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
@@ -49,29 +77,35 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
 
 
 # A program's peak is never less than that of the process it was forked from (Linux keeps the
-# greater of the two over exec), and this one holds whole workloads: a small one starts it.
+# greater of the two over exec), and this one may hold much: a small one starts it.
 _LAUNCH = """
 import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-usage = os.wait4(child.pid, 0)[2]
+with open(sys.argv[1], "wb") as said, open(sys.argv[2], "wb") as told:
+    child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=said, stderr=told)
+    _, status, usage = os.wait4(child.pid, 0)
 child.returncode = 0
-print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+print(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 """
 
 
-def process(argv: Sequence[str]) -> tuple[float, int]:
-    """Seconds of processor time and peak memory in bytes of a program run to its end."""
-    launch = [sys.executable, "-S", "-E", "-c", _LAUNCH, *argv]
-    ended = subprocess.run(launch, check=True, capture_output=True, text=True)
-    seconds, peak = ended.stdout.split()
-    return float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024)
+def run(program: Program) -> Run:
+    """Run a program to its end, its output into files. Raises RuntimeError where it fails."""
+    with tempfile.TemporaryDirectory() as directory:
+        said, told = Path(directory) / "stdout", Path(directory) / "stderr"
+        launch = [sys.executable, "-S", "-E", "-c", _LAUNCH, str(said), str(told)]
+        ended = subprocess.run(
+            [*launch, *program.argv], check=True, capture_output=True, text=True, env=_ENVIRONMENT
+        )
+        code, seconds, peak = ended.stdout.split()
+        if int(code) not in program.codes:
+            end = told.read_text(errors="replace")[-500:] or said.read_text(errors="replace")[-500:]
+            raise RuntimeError(f"{' '.join(program.argv[:4])} ended with {code}: {end}")
+        unit = 1 if sys.platform == "darwin" else 1024
+        return Run(float(seconds), int(peak) * unit / 1e6, said.read_text(errors="replace"))
 
 
-def in_turn(one: Sequence[str], other: Sequence[str], rounds: int) -> list[float]:
-    """The ratio of two programs' times, round by round, after one round that does not count."""
-    ratios = []
-    for number in range(rounds + 1):
-        first, second = process(one)[0], process(other)[0]
-        if number:
-            ratios.append(first / second)
-    return ratios
+def in_turn(programs: Mapping[str, Program], rounds: int) -> list[dict[str, Run]]:
+    """Run all programs round by round, after one round that does not count."""
+    for program in programs.values():
+        run(program)
+    return [{name: run(program) for name, program in programs.items()} for _ in range(rounds)]

@@ -15,33 +15,27 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from bench.floor import LINES
+from bench.stages import Pass
 from bench.truth import compare
-from bench.workload import FILES, Workload, make_workload
-from secagg.finding import Finding, Kind, Location, Severity
+from bench.workload import Workload, make_workload
+from secagg.finding import Finding, Kind, Location, Severity, replace
 from secagg.identity import mark_findings
 from secagg.merge import merge
-from secagg.parsing import ParseContext, RawReport, installed_parsers
-from secagg.redact import Redactor
 
 REPEATS = 5
 
 
 def parse(workload: Workload) -> list[Finding]:
     """The findings that secagg's parsers make of a workload's reports, normalized."""
-    parsers = installed_parsers()
-    context = ParseContext(redactor=Redactor(b"bench" * 8), root=None)
-    found: list[Finding] = []
-    for tool, name in FILES.items():
-        parser = parsers[tool.removesuffix("-code")]
-        report = RawReport(name=name, data=workload.reports[name], tool=parser.tool, finished=True)
-        found += parser.parse(report, context).findings
-    mark_findings(found, None)
-    return found
+    way = Pass(workload.reports)
+    way.read()
+    way.normalize()
+    return way.findings
 
 
 def floor(workload: Workload) -> float:
@@ -50,7 +44,7 @@ def floor(workload: Workload) -> float:
     def decode_and_encode() -> None:
         documents: list[Any] = []
         for name, data in workload.reports.items():
-            lines = data.splitlines() if name == FILES["trufflehog"] else [data]
+            lines = data.splitlines() if name == LINES else [data]
             documents += [orjson.loads(line) for line in lines]
         for document in documents:
             orjson.dumps(document)

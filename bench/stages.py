@@ -1,7 +1,6 @@
 """secagg's stages on one made workload, each against the floor of the same round.
 
-The floor is what any program must do that reads these reports and writes this SARIF file:
-``orjson.loads`` of all inputs and ``orjson.dumps`` of the output.
+The floor (:mod:`bench.floor`) is taken in this process, without start-up and reading files.
 """
 
 from __future__ import annotations
@@ -13,12 +12,14 @@ from pathlib import Path
 
 import orjson
 
+from bench.floor import decode
 from bench.measure import Figure, timed
 from bench.workload import FILES
 from secagg import policy
 from secagg.components import Component
 from secagg.exceptions.index import AllExceptions
 from secagg.exceptions.load import load_exceptions
+from secagg.finding import Finding
 from secagg.identity import mark_findings
 from secagg.merge import MergedSet, merge
 from secagg.parsing import ParseContext, RawReport, installed_parsers, learn, parse
@@ -29,7 +30,7 @@ from secagg.redact import Redactor
 from secagg.sarif import write
 from secagg.scanners.base import Status, ToolRun
 
-FLOOR = "floor (orjson.loads of the inputs + orjson.dumps of the output)"
+FLOOR = "floor without start-up and reading"
 EXCEPTIONS = 200
 STAGES = ("read", "normalize", "merge", "judge", "write")
 
@@ -59,14 +60,16 @@ class Pass:
 
     def normalize(self) -> None:
         """Give every finding its identity."""
-        reports = [parsed for result in self.results for parsed in result.parsed]
-        mark_findings([f for parsed in reports for f in parsed.findings], None)
+        mark_findings(self.findings, None)
 
     def merge(self) -> None:
         """Findings to groups."""
-        self.merged = merge(
-            f for result in self.results for parsed in result.parsed for f in parsed.findings
-        )
+        self.merged = merge(self.findings)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was read, of all reports."""
+        return [f for result in self.results for parsed in result.parsed for f in parsed.findings]
 
     def judge(self) -> None:
         """Groups to a decision by the default policy."""
@@ -93,7 +96,7 @@ class Pass:
 
 def measure(directory: Path, label: str, rounds: int) -> Iterator[Figure]:
     """Figures for the workload in ``directory``."""
-    inputs = {name: (directory / name).read_bytes() for name in FILES.values()}
+    inputs = {name: (directory / name).read_bytes() for name in FILES}
     ratios: dict[str, list[float]] = {stage: [] for stage in STAGES}
     whole: list[float] = []
     converting: list[float] = []
@@ -145,7 +148,5 @@ def _excepted(merged: MergedSet) -> AllExceptions:
 
 def _floor(inputs: dict[str, bytes], output: object) -> None:
     for name, data in inputs.items():
-        # TruffleHog writes an object a line, the others one value a file.
-        for value in data.splitlines() if name == FILES["trufflehog"] else (data,):
-            orjson.loads(value)
+        decode(name, data)
     orjson.dumps(output)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.problems import signature
-from secagg.finding import Finding
+from secagg.finding import Finding, Kind
 from secagg.merge import MergedSet
 
 
@@ -35,6 +35,8 @@ def signature_of(finding: Finding) -> str:
         version=None if package is None else package.version,
         line=None if package is not None else place.start_line,
         commit=place.commit,
+        image=place.image,
+        licensed=package.name if package is not None and finding.kind is Kind.LICENSE else None,
     )
 
 

@@ -1,9 +1,9 @@
-"""Made workloads: the reports of five tools on one repository, and the truth about it.
+"""Made workloads: scanners' reports on one repository, and the truth about it.
 
-``python -m bench.workload --findings 100000 --seed 1 DIR`` writes ``trivy.json``,
-``snyk.json`` (and ``snyk-code.sarif``), ``codeql.sarif``, ``gitleaks.json``,
-``trufflehog.json`` and ``truth.json``. Findings are counted as the tools report them. The
-same seed gives the same bytes, another seed another repository.
+``python -m bench.workload --findings 100000 --seed 1 DIR`` writes the reports (FILES), the
+truth about them (``truth.json``), and in ``checkout`` the manifests of the repository's
+components. Findings are counted as the tools report them. The same seed gives the same bytes,
+another seed another repository. ``--plain`` leaves words like "token" and "password" out.
 """
 
 from __future__ import annotations
@@ -11,34 +11,42 @@ from __future__ import annotations
 import argparse
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from bench.problems import Maker, Problem
-from bench.rows import WEAKNESSES
+from bench import sarifrows
+from bench.floor import LINES
+from bench.packages import IMAGES, LANGUAGES, Image, components
+from bench.problems import Maker, Problem, Row
+from bench.rows import layer_of
 
 TRUTH = "truth.json"
-FILES = {
-    "trivy": "trivy.json",
-    "snyk": "snyk.json",
-    "snyk-code": "snyk-code.sarif",
-    "codeql": "codeql.sarif",
-    "gitleaks": "gitleaks.json",
-    "trufflehog": "trufflehog.json",
-}
-# A problem can have up to so many rows, with those that are made along with it.
-_LARGEST = 64
+CHECKOUT = "checkout"
+FILES = (
+    "trivy.json",
+    *(f"trivy-image-{image.name}.json" for image in IMAGES),
+    "snyk.json",
+    "snyk-container.json",
+    "snyk-code.sarif",
+    "codeql.sarif",
+    "semgrep.sarif",
+    "gitleaks.json",
+    LINES,
+)
+_Parts = dict[tuple[str, str], list[orjson.Fragment]]
 
 
 @dataclass
 class Workload:
-    """Reports by file name, and the problems that they are about."""
+    """Reports by file name, the problems that they are about, and the repository's components."""
 
     reports: dict[str, bytes]
     problems: list[Problem]
+    components: list[str]
 
     @property
     def findings(self) -> int:
@@ -46,69 +54,113 @@ class Workload:
         return sum(len(problem.rows) for problem in self.problems)
 
 
-def make_workload(findings: int, seed: int) -> Workload:
-    """A workload of exactly ``findings`` reported entries."""
-    maker = Maker(seed)
+def make_workload(findings: int, seed: int, *, plain: bool = False) -> Workload:
+    """Make a workload of exactly ``findings`` reported entries."""
+    directories = list(components(max(3, min(100, findings // 100))))
+    maker = Maker(seed, directories, plain=plain)
     problems: list[Problem] = []
     count = 0
+    fits = True
     while count < findings:
-        made = maker.problems() if findings - count > _LARGEST else [maker.lone()]
-        problems += made
-        count += sum(len(problem.rows) for problem in made)
-    rows: dict[str, list[dict[str, Any]]] = {}
+        made = maker.problems() if fits else [maker.lone()]
+        rows_made = sum(len(problem.rows) for problem in made)
+        # What is too many is left out, and the rest is filled up row by row.
+        if count + rows_made > findings:
+            fits = False
+        else:
+            problems += made
+            count += rows_made
+    by_report: dict[str, list[Row]] = {}
     for problem in problems:
-        for file, row in problem.rows:
-            rows.setdefault(file, []).append(row)
+        for row in problem.rows:
+            by_report.setdefault(row.report, []).append(row)
     order = random.Random(seed)  # noqa: S311 (not for secrets)
-    for held in rows.values():
-        order.shuffle(held)
-    return Workload(reports=_reports(rows), problems=problems)
+    parts = {}
+    for report, rows in by_report.items():
+        order.shuffle(rows)
+        parts[report] = _parts(rows)
+    return Workload(_reports(parts), problems, directories)
+
+
+def make_sarif(size: int, seed: int) -> bytes:
+    """Make CodeQL's report of at least ``size`` bytes, and hardly more."""
+    maker = Maker(seed, components(100))
+    rows: list[Row] = []
+    made = 0
+    while made < size:
+        rows += maker.code().rows
+        made += len(rows[-1].data) + 1
+    return _sarif(sarifrows.codeql_run(len(rows) // 3), _parts(rows))
 
 
 def write_workload(workload: Workload, directory: Path) -> None:
-    """Write the reports and the truth into ``directory``, which is made if needed."""
+    """Write reports, truth and checkout into ``directory``, which is made if needed."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, data in workload.reports.items():
         (directory / name).write_bytes(data)
+    for component in workload.components:
+        # What a copy of a component holds is read as its own.
+        for each in (component, f"{component}-copy"):
+            place = directory / CHECKOUT / each
+            place.mkdir(parents=True, exist_ok=True)
+            for lock, *_ in LANGUAGES.values():
+                (place / lock).write_bytes(b"")
     truth = {
         "findings": workload.findings,
-        "rows": dict(Counter(file for p in workload.problems for file, _ in p.rows)),
+        "rows": dict(Counter(row.report for p in workload.problems for row in p.rows)),
         "problems": [sorted(problem.sightings) for problem in workload.problems],
     }
     (directory / TRUTH).write_bytes(orjson.dumps(truth))
 
 
-def _reports(rows: dict[str, list[dict[str, Any]]]) -> dict[str, bytes]:
-    return {
-        "trivy.json": orjson.dumps(_trivy(rows)),
-        "snyk.json": orjson.dumps(_snyk(rows.get("snyk", []))),
-        "snyk-code.sarif": orjson.dumps(_snyk_code(rows.get("snyk-code", []))),
-        "codeql.sarif": orjson.dumps(_codeql(rows.get("codeql", []))),
-        "gitleaks.json": orjson.dumps(rows.get("gitleaks", [])),
-        "trufflehog.json": b"".join(
-            orjson.dumps(row) + b"\n" for row in rows.get("trufflehog", [])
-        ),
-    }
-
-
-def _by_target(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def _parts(rows: Iterable[Row]) -> _Parts:
+    found: _Parts = {}
     for row in rows:
-        entry = dict(row)
-        found.setdefault(entry.pop("_target"), []).append(entry)
+        found.setdefault(row.part, []).append(orjson.Fragment(row.data))
     return found
 
 
-def _trivy(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def _reports(parts: dict[str, _Parts]) -> dict[str, bytes]:
+    images = {
+        f"trivy-image-{image.name}.json": _trivy_image(
+            image, parts.get(f"trivy-image-{image.name}", {})
+        )
+        for image in IMAGES
+    }
+    containers = [
+        _snyk_image(image, parts.get(f"snyk-container-{image.name}", {})) for image in IMAGES
+    ]
+    detections = _entries(parts.get("trufflehog", {}))
+    return {
+        "trivy.json": orjson.dumps(_trivy(parts.get("trivy", {}))),
+        **images,
+        "snyk.json": orjson.dumps(_snyk(parts.get("snyk", {}))),
+        "snyk-container.json": orjson.dumps(containers),
+        "snyk-code.sarif": _sarif(sarifrows.snyk_code_run(), parts.get("snyk-code", {})),
+        "codeql.sarif": _codeql(parts.get("codeql", {})),
+        "semgrep.sarif": _sarif(sarifrows.semgrep_run(), parts.get("semgrep", {})),
+        "gitleaks.json": orjson.dumps(_entries(parts.get("gitleaks", {}))),
+        LINES: b"".join(orjson.dumps(entry) + b"\n" for entry in detections),
+    }
+
+
+def _entries(parts: _Parts) -> list[orjson.Fragment]:
+    return [entry for entries in parts.values() for entry in entries]
+
+
+def _trivy(parts: _Parts) -> dict[str, Any]:
     results: list[dict[str, Any]] = []
-    for (target, kind), entries in _by_target(rows.get("trivy", [])).items():
-        frame = {"Target": target, "Class": "lang-pkgs", "Type": kind}
-        results.append({**frame, "Vulnerabilities": entries})
-    for (target, kind), entries in _by_target(rows.get("trivy-config", [])).items():
-        frame = {"Target": target, "Class": "config", "Type": kind}
-        results.append({**frame, "Misconfigurations": entries})
-    for (target, _), entries in _by_target(rows.get("trivy-secret", [])).items():
-        results.append({"Target": target, "Class": "secret", "Secrets": entries})
+    for (target, kind), entries in parts.items():
+        result: dict[str, Any] = {"Target": target}
+        if kind == "secret":
+            result |= {"Class": "secret", "Secrets": entries}
+        elif kind == "license":
+            result |= {"Class": "license", "Licenses": entries}
+        elif kind == "dockerfile":
+            result |= {"Class": "config", "Type": kind, "Misconfigurations": entries}
+        else:
+            result |= {"Class": "lang-pkgs", "Type": kind, "Vulnerabilities": entries}
+        results.append(result)
     return {
         "SchemaVersion": 2,
         "Trivy": {"Version": "0.76.0"},
@@ -119,61 +171,91 @@ def _trivy(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     }
 
 
-def _snyk(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _trivy_image(image: Image, parts: _Parts) -> bytes:
+    layer = layer_of(image)
+    results = []
+    for (target, kind), entries in parts.items():
+        system = kind == "debian"
+        results.append(
+            {
+                "Target": f"{image.reference} (debian 12.7)" if system else target,
+                "Class": "os-pkgs" if system else "lang-pkgs",
+                "Type": kind,
+                "Vulnerabilities": entries,
+            }
+        )
+    return orjson.dumps(
+        {
+            "SchemaVersion": 2,
+            "Trivy": {"Version": "0.76.0"},
+            "CreatedAt": "2026-11-23T08:00:00Z",
+            "ArtifactName": image.reference,
+            "ArtifactType": "container_image",
+            "Metadata": {
+                "OS": {"Family": "debian", "Name": "12.7"},
+                "ImageID": layer["Digest"],
+                "DiffIDs": [layer["DiffID"]],
+                "RepoTags": [image.reference],
+            },
+            "Results": results,
+        }
+    )
+
+
+def _snyk(parts: _Parts) -> list[dict[str, Any]]:
     return [
         {
-            "vulnerabilities": entries,
-            "ok": False,
-            "dependencyCount": 100,
-            "org": "acme",
-            "packageManager": manager,
+            **_snyk_project(manager, entries),
             "projectName": target.rpartition("/")[0],
             "displayTargetFile": target,
-            "uniqueCount": len({entry["id"] for entry in entries}),
-            "filtered": {"ignore": [], "patch": []},
             "path": "/src",
         }
-        for (target, manager), entries in _by_target(rows).items()
+        for (target, manager), entries in parts.items()
     ]
 
 
-def _codeql(results: list[dict[str, Any]]) -> dict[str, Any]:
-    rules = [
+def _snyk_image(image: Image, parts: _Parts) -> dict[str, Any]:
+    """An image: the packages of its system, and as applications the programs in it."""
+    applications = [
         {
-            "id": weakness.codeql,
-            "name": weakness.codeql,
-            "shortDescription": {"text": weakness.codeql},
-            "defaultConfiguration": {"enabled": True, "level": "error"},
-            "properties": {
-                "tags": ["security", f"external/cwe/cwe-{weakness.cwe:03d}"],
-                "precision": "high",
-                "security-severity": "8.8",
-            },
+            **_snyk_project(manager, entries),
+            "projectName": target.rpartition("/")[2],
+            "targetFile": f"/{target}",
+            "displayTargetFile": f"/{target}",
+            "path": image.reference,
         }
-        for weakness in WEAKNESSES
+        for (target, manager), entries in parts.items()
+        if target
     ]
-    index = {rule["id"]: number for number, rule in enumerate(rules)}
-    for result in results:
-        result["rule"]["index"] = index[result["ruleId"]]
-    tool = {
-        "driver": {"name": "CodeQL", "semanticVersion": "2.23.3"},
-        "extensions": [{"name": "codeql/python-queries", "rules": rules}],
+    system = [entry for (target, _), entries in parts.items() if not target for entry in entries]
+    return {
+        **_snyk_project("deb", system),
+        "projectName": f"docker-image|{image.reference.partition(':')[0]}",
+        "platform": "linux/amd64",
+        "docker": {"binariesVulns": {"issuesData": {}, "affectedPkgs": {}}},
+        "path": image.reference,
+        "applications": applications,
     }
-    return {"version": "2.1.0", "runs": [{"tool": tool, "results": results}]}
 
 
-def _snyk_code(results: list[dict[str, Any]]) -> dict[str, Any]:
-    rules = [
-        {
-            "id": weakness.snyk,
-            "shortDescription": {"text": weakness.snyk},
-            "defaultConfiguration": {"level": "error"},
-            "properties": {"tags": ["python", "security"], "cwe": [f"CWE-{weakness.cwe}"]},
-        }
-        for weakness in WEAKNESSES
-    ]
-    driver = {"name": "SnykCode", "semanticVersion": "1.0.0", "rules": rules}
-    return {"version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+def _snyk_project(manager: str, entries: list[orjson.Fragment]) -> dict[str, Any]:
+    return {
+        "vulnerabilities": entries,
+        "ok": not entries,
+        "dependencyCount": 100,
+        "org": "acme",
+        "packageManager": manager,
+        "filtered": {"ignore": [], "patch": []},
+    }
+
+
+def _codeql(parts: _Parts) -> bytes:
+    """CodeQL notes each file that it read: so many notifications as a third of its results."""
+    return _sarif(sarifrows.codeql_run(len(_entries(parts)) // 3), parts)
+
+
+def _sarif(run: dict[str, Any], parts: _Parts) -> bytes:
+    return orjson.dumps({"version": "2.1.0", "runs": [{**run, "results": _entries(parts)}]})
 
 
 def main() -> None:
@@ -182,8 +264,9 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--findings", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--plain", action="store_true", help="leave secret words out")
     given = parser.parse_args()
-    workload = make_workload(given.findings, given.seed)
+    workload = make_workload(given.findings, given.seed, plain=given.plain)
     write_workload(workload, given.directory)
     size = sum(map(len, workload.reports.values()))
     print(

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes requirements/*.txt and scripts/npm/package-lock.json anew: every package that the project
+# Writes requirements/*.txt and the package-lock.json files anew: every package that the project
 # is developed with, by exact version and hash, for all supported Python versions at once. No
 # index address and no path is written, so that the lock is the same wherever it was made.
 #
@@ -18,10 +18,12 @@ compile() {
 
 compile requirements/dev.txt "$@" --all-extras pyproject.toml requirements/build.in
 compile requirements/node.txt "$@" requirements/node.in
-(cd scripts/npm && npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
-    --omit-lockfile-registry-resolved --loglevel=error)
+for directory in scripts/npm scripts/npm-bench; do
+    (cd "$directory" && npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
+        --omit-lockfile-registry-resolved --loglevel=error)
+done
 
-if grep -nE '://|file:' requirements/*.txt || grep -n '"resolved"' scripts/npm/package-lock.json; then
+if grep -nE '://|file:' requirements/*.txt || grep -n '"resolved"' scripts/npm*/package-lock.json; then
     echo "lock: an address got into a lock file" >&2
     exit 1
 fi

@@ -69,13 +69,6 @@ def test_made_workload_is_merged_into_its_problems(seed: int) -> None:
     assert found.exact, found
 
 
-def test_a_seed_gives_the_same_workload_and_another_seed_another() -> None:
-    one, again, other = make_workload(500, 1), make_workload(500, 1), make_workload(500, 2)
-    assert one.reports == again.reports
-    assert one.reports != other.reports
-    assert one.findings == again.findings == other.findings == 500
-
-
 def test_comparison_sees_what_is_joined_split_and_unknown() -> None:
     one, other = vulnerability("trivy", "CVE-2021-1"), vulnerability("snyk", "CVE-2021-1")
     merged = merge([one, other])
