@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from secagg.finding import Finding, Kind, Package, Rating, Rule, Vulnerability
 from secagg.severity import of_cvss, of_word, score_within
@@ -23,34 +22,44 @@ from secagg_parsers.fields import (
 from secagg_parsers.purls import build, is_system, type_of
 from secagg_parsers.snyk.project import Project
 
-# What Snyk repeats with each row of an issue.
-_REPEATED = (
-    "title",
-    "description",
-    "type",
-    "license",
-    "identifiers",
-    "references",
-    "cvssScore",
+# All that is read of a row. A report may have very many rows: the rest of each is let go of.
+USED = (
     "CVSSv3",
     "cvssDetails",
+    "cvssScore",
     "cvssSources",
-    "nvdSeverity",
+    "description",
     "epssDetails",
     "exploit",
     "exploitDetails",
+    "fixedIn",
+    "from",
+    "id",
+    "identifiers",
+    "isUpgradable",
+    "license",
+    "moduleName",
+    "name",
+    "nearestFixedInVersion",
+    "nvdSeverity",
+    "packageManager",
+    "packageName",
     "publicationTime",
+    "references",
+    "severity",
+    "severityWithCritical",
+    "title",
+    "type",
+    "upgradePath",
+    "version",
 )
-# So many issues are remembered: each holds all that its rows repeat.
-_MOST_KEPT = 4096
 _SOURCES = {"red hat": "redhat", "redhat": "redhat"}
 
 
 @dataclass(slots=True)
 class _Issue:
-    """What rows of one issue share, worked out once."""
+    """What rows of one issue have in common."""
 
-    given: list[Any]
     kind: Kind
     license: str | None
     rule: Rule
@@ -68,7 +77,6 @@ class Issues:
     """Builds findings from rows of issues."""
 
     def __init__(self) -> None:
-        self._issues: dict[str, _Issue] = {}
         self._packages: dict[tuple[str, str, str | None], Package] = {}
 
     def key(self, row: Entry) -> tuple[str, str, str | None]:
@@ -79,7 +87,7 @@ class Issues:
         """The finding of all rows of an issue in a package. Raises OddEntry."""
         row = rows[0]
         rule_id = needed(row, "id")
-        issue = self._issue(rule_id, row)
+        issue = self._understand(rule_id, row)
         # Old versions say high in ``severity`` where ``severityWithCritical`` says critical.
         severity, known = of_word(text(row, "severityWithCritical") or text(row, "severity"))
         package = self._package(project, row)
@@ -148,17 +156,8 @@ class Issues:
             return None
         return f"Upgrade {package.name} to {' or '.join(fixed)}."
 
-    def _issue(self, rule_id: str, row: Entry) -> _Issue:
-        get = row.get
-        given = [get(key) for key in _REPEATED]
-        issue = self._issues.get(rule_id)
-        if issue is None or issue.given != given:
-            if len(self._issues) >= _MOST_KEPT:
-                self._issues.clear()
-            issue = self._issues[rule_id] = self._understand(rule_id, row, given)
-        return issue
-
-    def _understand(self, rule_id: str, row: Entry, given: list[Any]) -> _Issue:
+    @staticmethod
+    def _understand(rule_id: str, row: Entry) -> _Issue:
         is_license = text(row, "type") == "license" or rule_id.startswith("snyk:lic:")
         title, description = any_text(row, "title") or rule_id, any_text(row, "description")
         references = _urls(row)
@@ -169,7 +168,6 @@ class Issues:
         sources = any_texts(any_mapping(row, "exploitDetails"), "sources")
         license_name = any_text(row, "license") or rule_id.rpartition(":")[2]
         return _Issue(
-            given=given,
             kind=Kind.LICENSE if is_license else Kind.VULNERABILITY,
             license=license_name if is_license else None,
             rule=Rule(

@@ -12,7 +12,7 @@ from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
 from secagg_parsers.fields import Entry, OddEntry, kind_of, mapping, objects, odd
 from secagg_parsers.masking import Masker, reason
 from secagg_parsers.snyk.iac import iac_finding
-from secagg_parsers.snyk.issues import Issues
+from secagg_parsers.snyk.issues import USED, Issues
 from secagg_parsers.snyk.project import Project
 
 _ISSUES = ("vulnerabilities", "infrastructureAsCodeIssues", "cloudConfigResults")
@@ -103,8 +103,16 @@ class SnykReport:
         except OddEntry as why:
             odd(self._parsed, place, why)
         else:
-            issues = self._rows.setdefault(project.key, {})
-            issues.setdefault(key, (project, []))[1].append((place, row))
+            rows = self._rows.setdefault(project.key, {}).setdefault(key, (project, []))[1]
+            kept = {name: row[name] for name in USED if name in row}
+            if rows:
+                # What rows of an issue repeat takes the memory of one.
+                first = rows[0][1]
+                for name, value in kept.items():
+                    other = first.get(name)
+                    if type(other) is type(value) and other == value:
+                        kept[name] = other
+            rows.append((place, kept))
 
     def _merge(self, issues: dict[_Key, tuple[Project, list[tuple[str, Entry]]]]) -> None:
         """One finding for each issue, package and version of a project; its rows are its paths."""

@@ -76,7 +76,7 @@ class TrivyReport:
         return Artifact(
             self._context.root,
             self._report.component,
-            self._context.redactor.mask,
+            self._mask.__getitem__,
             name=name,
             kind=kind,
             resource=resource,

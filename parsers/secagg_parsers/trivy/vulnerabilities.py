@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 from secagg.finding import Finding, Kind, Package, Rating, Rule, Severity, Vulnerability
 from secagg.severity import of_cvss, of_word, score_within
 from secagg_parsers.advisories import aliases
@@ -25,48 +22,14 @@ from secagg_parsers.trivy.packages import PackageList, is_direct
 # Reports have held vulnerabilities of a package without an id; they are vulnerabilities still.
 UNNAMED = "unnamed-advisory"
 
-# So many advisories are remembered: each holds all that its entries repeat.
-_MOST_KEPT = 4096
 _LEVELS = {1: Severity.LOW, 2: Severity.MEDIUM, 3: Severity.HIGH, 4: Severity.CRITICAL}
 _CVSS = (("V40Score", "V40Vector"), ("V3Score", "V3Vector"), ("V2Score", "V2Vector"))
-# What Trivy repeats with each package that an advisory touches.
-_REPEATED = (
-    "Title",
-    "Description",
-    "CVSS",
-    "VendorSeverity",
-    "References",
-    "CweIDs",
-    "VendorIDs",
-    "PrimaryURL",
-    "PublishedDate",
-)
-
-
-@dataclass(slots=True)
-class _Advisory:
-    """What findings of one advisory share, worked out once."""
-
-    given: list[Any]
-    rule: Rule
-    title: str
-    aliases: tuple[str, ...]
-    ratings: tuple[Rating, ...]
-    cwes: tuple[str, ...]
-    references: tuple[str, ...]
-    vendor_ids: tuple[str, ...]
-    published: str | None
-    bare: bool
-    severities: dict[tuple[str | None, str | None], tuple[Severity, bool, float | None]] = field(
-        default_factory=dict
-    )
 
 
 class Vulnerabilities:
     """Builds findings of vulnerable packages; ``without_details`` counts those Trivy knew not."""
 
     def __init__(self) -> None:
-        self._advisories: dict[str, _Advisory] = {}
         self._packages: dict[tuple[str, str, str | None, str | None], Package] = {}
         self.without_details = 0
 
@@ -81,10 +44,13 @@ class Vulnerabilities:
         else:
             identifier = mapping(entry, "PkgIdentifier")
             purl, uid = text(identifier, "PURL"), identifier.get("UID")
-        advisory = self._advisory(rule_id, entry)
-        word, source = text(entry, "Severity"), text(entry, "SeveritySource")
-        severity, known, score = self._severity(advisory, word, source)
-        if not known and advisory.bare:
+        title, description = any_text(entry, "Title"), any_text(entry, "Description")
+        references, vendor_ids = any_texts(entry, "References"), any_texts(entry, "VendorIDs")
+        shown_title = title or _first_sentence(description) or rule_id
+        ratings = _ratings(any_mapping(entry, "CVSS"), any_mapping(entry, "VendorSeverity"))
+        source = text(entry, "SeveritySource")
+        severity, known = of_word(text(entry, "Severity"))
+        if not known and title is None and description is None:
             self.without_details += 1
         package = self._package(target.type, name, version, purl)
         fixed = text(entry, "FixedVersion")
@@ -103,25 +69,31 @@ class Vulnerabilities:
             rule_id=rule_id,
             severity=severity,
             severity_known=known,
-            score=score,
-            title=advisory.title,
-            message=f"{shown}: {advisory.title}",
-            ratings=advisory.ratings,
+            score=score_within(severity, ratings, source) if known else None,
+            title=shown_title,
+            message=f"{shown}: {shown_title}",
+            ratings=ratings,
             location=target.place(entry, path=text(entry, "PkgPath"), start=line, end=end),
-            rule=advisory.rule,
-            cwes=advisory.cwes,
+            rule=Rule(
+                id=rule_id,
+                short_description=shown_title,
+                full_description=description,
+                help_uri=any_text(entry, "PrimaryURL"),
+                tags=("security",),
+            ),
+            cwes=any_texts(entry, "CweIDs"),
             package=package,
             vulnerability=Vulnerability(
-                aliases=advisory.aliases,
+                aliases=() if rule_id == UNNAMED else aliases(rule_id, vendor_ids, references),
                 fixed_versions=_versions(fixed),
                 dependency_paths=(path,) if path else (),
                 direct=direct,
                 scope=scope,
                 status=any_text(entry, "Status"),
-                published=advisory.published,
+                published=any_text(entry, "PublishedDate"),
             ),
-            fix=self._fix(package.name, fixed, advisory.vendor_ids),
-            references=advisory.references,
+            fix=self._fix(package.name, fixed, vendor_ids),
+            references=references,
         )
 
     @staticmethod
@@ -130,16 +102,6 @@ class Vulnerabilities:
             return None
         by = f" ({', '.join(vendor_ids)})" if vendor_ids else ""
         return f"Upgrade {name} to {fixed.replace(', ', ' or ')}{by}."
-
-    def _severity(
-        self, advisory: _Advisory, word: str | None, source: str | None
-    ) -> tuple[Severity, bool, float | None]:
-        found = advisory.severities.get((word, source))
-        if found is None:
-            severity, known = of_word(word)
-            score = score_within(severity, advisory.ratings, source) if known else None
-            found = advisory.severities[word, source] = (severity, known, score)
-        return found
 
     def _package(self, kind: str, name: str, version: str | None, purl: str | None) -> Package:
         key = (kind, name, version, purl)
@@ -153,39 +115,6 @@ class Vulnerabilities:
                 purl=purl or build(kind, name, version),
             )
         return package
-
-    def _advisory(self, rule_id: str, entry: Entry) -> _Advisory:
-        get = entry.get
-        given = [get(key) for key in _REPEATED]
-        advisory = self._advisories.get(rule_id)
-        if advisory is None or advisory.given != given:
-            if len(self._advisories) >= _MOST_KEPT:
-                self._advisories.clear()
-            advisory = self._advisories[rule_id] = self._understand(rule_id, entry, given)
-        return advisory
-
-    def _understand(self, rule_id: str, entry: Entry, given: list[Any]) -> _Advisory:
-        title, description = any_text(entry, "Title"), any_text(entry, "Description")
-        references, vendor_ids = any_texts(entry, "References"), any_texts(entry, "VendorIDs")
-        shown = title or _first_sentence(description) or rule_id
-        return _Advisory(
-            given=given,
-            rule=Rule(
-                id=rule_id,
-                short_description=shown,
-                full_description=description,
-                help_uri=any_text(entry, "PrimaryURL"),
-                tags=("security",),
-            ),
-            title=shown,
-            aliases=() if rule_id == UNNAMED else aliases(rule_id, vendor_ids, references),
-            ratings=_ratings(any_mapping(entry, "CVSS"), any_mapping(entry, "VendorSeverity")),
-            cwes=any_texts(entry, "CweIDs"),
-            references=references,
-            vendor_ids=vendor_ids,
-            published=any_text(entry, "PublishedDate"),
-            bare=title is None and description is None,
-        )
 
 
 def _ratings(scored: Entry, worded: Entry) -> tuple[Rating, ...]:
