@@ -30,6 +30,7 @@ class Vulnerabilities:
     """Builds findings of vulnerable packages; ``without_details`` counts those Trivy knew not."""
 
     def __init__(self) -> None:
+        self._rules: dict[str, Rule] = {}
         self._packages: dict[tuple[str, str, str | None, str | None], Package] = {}
         self.without_details = 0
 
@@ -48,8 +49,8 @@ class Vulnerabilities:
         references, vendor_ids = any_texts(entry, "References"), any_texts(entry, "VendorIDs")
         shown_title = title or _first_sentence(description) or rule_id
         ratings = _ratings(any_mapping(entry, "CVSS"), any_mapping(entry, "VendorSeverity"))
-        source = text(entry, "SeveritySource")
         severity, known = of_word(text(entry, "Severity"))
+        source = text(entry, "SeveritySource")
         if not known and title is None and description is None:
             self.without_details += 1
         package = self._package(target.type, name, version, purl)
@@ -74,13 +75,7 @@ class Vulnerabilities:
             message=f"{shown}: {shown_title}",
             ratings=ratings,
             location=target.place(entry, path=text(entry, "PkgPath"), start=line, end=end),
-            rule=Rule(
-                id=rule_id,
-                short_description=shown_title,
-                full_description=description,
-                help_uri=any_text(entry, "PrimaryURL"),
-                tags=("security",),
-            ),
+            rule=self._rule(rule_id, shown_title, description, any_text(entry, "PrimaryURL")),
             cwes=any_texts(entry, "CweIDs"),
             package=package,
             vulnerability=Vulnerability(
@@ -95,6 +90,18 @@ class Vulnerabilities:
             fix=self._fix(package.name, fixed, vendor_ids),
             references=references,
         )
+
+    def _rule(self, rule_id: str, title: str, description: str | None, page: str | None) -> Rule:
+        """The rule of an advisory: one object where packages repeat its texts."""
+        rule = Rule(
+            id=rule_id,
+            short_description=title,
+            full_description=description,
+            help_uri=page,
+            tags=("security",),
+        )
+        shared = self._rules.setdefault(rule_id, rule)
+        return shared if shared == rule else rule
 
     @staticmethod
     def _fix(name: str, fixed: str | None, vendor_ids: tuple[str, ...]) -> str | None:
