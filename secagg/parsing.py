@@ -75,6 +75,14 @@ class RawReport:
         return not self.data or self.data.isspace()
 
     @property
+    def text(self) -> bytes:
+        """The bytes as UTF-8, to look for a word in; as they are where they are not text."""
+        try:
+            return to_utf8(self.data, report=self.name)
+        except ReportError:
+            return self.data
+
+    @property
     def document(self) -> Any:
         """The report as one JSON value, decoded once however many ask.
 

@@ -90,11 +90,9 @@ class KnownValues:
             covered = _cover_broken(covered, suspicion.forms)
             covered = _cover_forms(covered, suspicion.forms)
         if suspicion.encoded:
-            for start, end in runs_in(covered):
-                if self._hides(covered[start:end]):
-                    covered = _cover(covered, start, end)
-        for start, end in secret_spans(text, suspicion.shapes):
-            covered = _cover(covered, start, end)
+            runs = [(a, b) for a, b in runs_in(covered) if self._hides(covered[a:b])]
+            covered = _cover(covered, runs)
+        covered = _cover(covered, secret_spans(text, suspicion.shapes))
         return text if covered == text else _covers().sub(MASK, covered)
 
     def _current(self) -> list[tuple[SecretSearch, list[str]]]:
@@ -129,8 +127,16 @@ def _covers() -> re.Pattern[str]:
     return re.compile(f"{_COVER}+")
 
 
-def _cover(text: str, start: int, end: int) -> str:
-    return f"{text[:start]}{_COVER * (end - start)}{text[end:]}"
+def _cover(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Cover all ``spans``, which may overlap, in one pass over ``text``."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in sorted(spans):
+        start = max(start, done)
+        if start < end:
+            pieces += (text[done:start], _COVER * (end - start))
+            done = end
+    return "".join((*pieces, text[done:])) if pieces else text
 
 
 def _cover_broken(text: str, forms: Iterable[str]) -> str:
@@ -141,7 +147,7 @@ def _cover_broken(text: str, forms: Iterable[str]) -> str:
     for form in sorted(set(forms)):
         form = breaks().sub("", form)
         while len(form) >= SHORTEST_WITHIN_A_WORD and joined.count(form) > text.count(form):
-            text = _cover(text, *_broken_at(text, joined, form))
+            text = _cover(text, [_broken_at(text, joined, form)])
             joined = breaks().sub("", text)
     return text
 

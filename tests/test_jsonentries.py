@@ -27,6 +27,10 @@ _VALUES = st.recursive(
 )
 
 
+# So many that the list is decoded entry by entry, however long one more entry is.
+_SOUND = [b'{"ok": 1}'] * 60
+
+
 def _never() -> NoReturn:
     raise AssertionError("a sound entry was refused")
 
@@ -72,8 +76,21 @@ def test_the_lists_of_findings_are_decoded_entry_by_entry() -> None:
 
 @pytest.mark.parametrize(
     "entry",
+    [b'{"a": "is \\\\u0022 code"}', b'{"a": "\\u0022"}', b'{"a": "\\"b\\""}', b'{"\\u0022": 1}'],
+)
+def test_an_entry_may_hold_what_looks_like_a_quotation_mark(entry: bytes) -> None:
+    data = b'{"Results": [' + b", ".join([*_SOUND, entry]) + b"]}"
+    read = RawReport(name="r", data=data).document
+    assert type(read["Results"]) is Entries
+    assert list(read["Results"])[-1] == json.loads(entry)
+
+
+@pytest.mark.parametrize(
+    "entry",
     [
         b'{"a": 1, "a": 2}',
+        b'{"a": 1, "b": "\\u0022\\u0022", "a": 1}',
+        b'{"a": 1, "b": "\\\\u0022\\\\u0022", "a": 1}',
         b'{"a": {"b": 1, "\\u0062": 2}}',
         b'{"a": "\xff"}',
         b'{"a": "\\ud800"}',
@@ -83,7 +100,7 @@ def test_the_lists_of_findings_are_decoded_entry_by_entry() -> None:
 )
 @pytest.mark.parametrize("frame", [b'{"Results": [%s]}', b"[%s]", b'{"x": 1, "results": [%s]}'])
 def test_an_entry_is_refused_as_it_is_in_the_whole_report(entry: bytes, frame: bytes) -> None:
-    data = frame % b", ".join([b'{"ok": "a long enough text"}'] * 3 + [entry])
+    data = frame % b", ".join([*_SOUND, entry])
     with pytest.raises(ReportError) as expected:
         loads(data, report="r")
     with pytest.raises(ReportError) as refused:

@@ -364,3 +364,19 @@ def _finding(message: str) -> Finding:
         title="t",
         message=message,
     )
+
+
+def test_secrets_that_overlap_are_masked_as_one(redactor: Redactor) -> None:
+    """A known value at the beginning of a longer secret does not hide the rest of it."""
+    redactor.identify(Secret("kZ8f-Qm21-vX90-Tt47"))
+    text = 'PASSWORD="kZ8f-Qm21-vX90-Tt47/and#more" see kZ8f-Qm21-vX90-Tt47.'
+    assert redactor.mask(text) == f'PASSWORD="{MASK}" see {MASK}.'
+    entry = {"a": [text], "password": "kept"}
+    assert redactor.mask_json(entry) == {**entry, "a": [redactor.mask(text)]}
+
+
+def test_each_of_many_secrets_in_a_text_is_masked(redactor: Redactor) -> None:
+    text = " ".join(f"https://user:hidden{n}@host/{n}" for n in range(3000))
+    masked = redactor.mask(text)
+    assert "hidden" not in masked and masked.count(MASK) == 3000
+    assert masked.endswith(f"https://{MASK}@host/2999")

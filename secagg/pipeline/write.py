@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
+from secagg.files import replacing
 from secagg.jsonout import indented
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
@@ -61,23 +59,3 @@ def writing(directory: Path) -> Iterator[None]:
             f"cannot write to {directory}: {error.strerror}",
             hint="name a directory that can be written with --output",
         ) from error
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of ``path`` once it is written whole; else nothing changes."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            yield out
-        os.chmod(name, 0o644 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

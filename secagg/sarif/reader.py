@@ -87,7 +87,7 @@ def learn_report(report: RawReport, *, context: ParseContext, tool: str | None) 
     They are what Gitleaks found, and what rules on hard-coded credentials quote.
     """
     document = report.document
-    quoted = secrets.may_quote_credentials(report.data)
+    quoted = secrets.may_quote_credentials(report.text)
     for run in document.get("runs", ()):
         results = run.get("results") if isinstance(run, Mapping) else None
         if not is_list(results):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -111,12 +112,14 @@ def _words() -> ahocorasick_rs.BytesAhoCorasick:
 def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -> None:
     """Let ``redactor`` know what results of rules on hard-coded credentials quote."""
     for result in results:
-        if isinstance(result, dict):
+        # A result that is not built as SARIF says must not hide the secrets of those after it.
+        with suppress(TypeError, ValueError, KeyError, AttributeError, IndexError):
             view = rules.find(result)
-            if view is not None and is_credential_rule(view, view.rule.id):
-                learn_literals(
-                    message_text(result.get("message"), view.strings, view.shared), redactor
-                )
+            strings, shared = ({}, {}) if view is None else (view.strings, view.shared)
+            message = message_text(result.get("message"), strings, shared)
+            # A result without a rule is known by what it says.
+            if is_credential_rule(view, message if view is None else view.rule.id):
+                learn_literals(message, redactor)
 
 
 def learn_literals(text: str, redactor: Redactor) -> None:

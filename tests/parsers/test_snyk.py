@@ -4,11 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from secagg_parsers.masking import Masker
+from secagg_parsers.snyk.issues import USED, Issues
+from secagg_parsers.snyk.project import Project
 
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Severity
+from secagg.parsing import RawReport
 from tests.parsers import samples
-from tests.parsers.reading import read
+from tests.parsers.reading import context_for, read
 from tests.parsers.samples import SNYK_ROW, snyk
 
 
@@ -168,3 +172,31 @@ def test_new_cvss_sources_and_scores_out_of_range() -> None:
     assert [(r.source, r.score) for r in finding.ratings] == [("nvd", 9.1)]
     assert finding.vulnerability is not None
     assert finding.vulnerability.epss is None
+
+
+class _Recorded(dict[str, Any]):
+    """A row that records which of its fields are asked for."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        super().__init__(row)
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked.add(key)
+        return super().get(key, default)
+
+
+def test_all_that_is_read_of_a_row_is_kept() -> None:
+    context = context_for()
+    report = RawReport(name="r", data=b"")
+    project = Project(report, context, Masker(context.redactor), {"packageManager": "npm"}, None)
+    asked: set[str] = set()
+    bare = {"severityWithCritical": None, "packageName": None, "moduleName": None, "name": "x"}
+    all_changes: list[dict[str, Any]] = [{}, {"type": "license"}, {"isUpgradable": True}, bare]
+    for changes in all_changes:
+        row = _Recorded({**SNYK_ROW, **changes})
+        issues = Issues()
+        issues.key(row)
+        issues.finding(project, [row])
+        asked |= row.asked
+    assert asked == set(USED)

@@ -11,9 +11,9 @@ import pytest
 
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Location, Severity
-from secagg.parsing import ParseContext, ParsedReport
+from secagg.parsing import ParseContext, ParsedReport, RawReport
 from secagg.redact import MASK, Redactor
-from secagg.sarif import read, read_report
+from secagg.sarif import learn_report, read, read_report
 from tests.canaries import canaries, gitleaks_sarif, survivors
 
 
@@ -646,3 +646,32 @@ def test_fingerprints_of_the_tool_are_kept() -> None:
     finding = _one(result)
     assert finding.line_hash == "39fa2ee980eb94b0:1"
     assert finding.fingerprints["0"] == "a"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"ruleId": "other", "ruleIndex": {}, "message": {"text": "odd"}},
+        {"rule": [], "message": 7},
+        7,
+    ],
+)
+def test_quoted_credentials_are_learned_whatever_stands_before_them(
+    before: object, encoding: str
+) -> None:
+    quoting = {"ruleId": "hardcoded-password", "message": {"text": "'kZ8fQm21vX90' is hard-coded"}}
+    run = {"tool": {"driver": {"name": "Any"}}, "results": [before, quoting]}
+    data = json.dumps({"version": "2.1.0", "runs": [run]}).encode(encoding)
+    context = ParseContext(redactor=Redactor(b"key"))
+    learn_report(RawReport(name="r", data=data), context=context, tool=None)
+    assert context.redactor.mask("see kZ8fQm21vX90 there") == f"see {MASK} there"
+
+
+def test_a_credential_is_learned_from_a_result_without_a_rule() -> None:
+    result = {"message": {"text": "hardcoded secret 'kZ8fQm21vX90' in code"}}
+    run = {"tool": {"driver": {"name": "Any"}}, "results": [result]}
+    data = json.dumps({"version": "2.1.0", "runs": [run]}).encode()
+    context = ParseContext(redactor=Redactor(b"key"))
+    learn_report(RawReport(name="r", data=data), context=context, tool=None)
+    assert context.redactor.mask("kZ8fQm21vX90") == MASK

@@ -67,6 +67,6 @@ class TrivyParser:
             from secagg.sarif import learn_report
 
             learn_report(report, context=context, tool=self.tool)
-        elif b'"Secrets"' in report.data and context.root is not None:
+        elif b'"Secrets"' in report.text and context.root is not None:
             document = {"Results": document} if is_list(document) else document
             TrivyReport(report, context).learn(document)
