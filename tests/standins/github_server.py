@@ -36,6 +36,9 @@ _SHOWN = 5_000
 # Results checked against the schema one by one: all of a small file.
 _VALIDATED = 300
 
+# path-noscheme of RFC 3986, 3.3 and appendix A, without a query or a fragment.
+_PCHAR = r"(?:[A-Za-z0-9\-._~]|%[0-9A-Fa-f]{2}|[!$&'()*+,;=]|@)"
+_RELATIVE = re.compile(rf"{_PCHAR}+(?:/(?:{_PCHAR}|:)*)*")
 _DEFAULT_SETUP = (
     "CodeQL analyses from advanced configurations cannot be processed when the default setup is "
     "enabled"
@@ -537,6 +540,12 @@ def _run_rejections(run: dict[str, Any]) -> Iterator[str]:
         properties = rule.get("properties", {})
         if len(properties.get("tags", ())) > 20:
             yield "rejecting SARIF, as there are more tags per rule than allowed"
+        if len(rule.get("name", "")) > 255:
+            yield "rejecting SARIF, as a rule's name is longer than allowed"
+        for key in ("shortDescription", "fullDescription"):
+            text = rule.get(key, {"text": "-"}).get("text", "")
+            if not text.strip() or len(text) > 1_024:
+                yield f"rejecting SARIF, as a rule's {key} is empty or longer than allowed"
         severity = properties.get("security-severity", "1.0")
         if not re.fullmatch(r"\d+(\.\d+)?", str(severity)) or float(severity) > 10:
             yield "could not convert rules: invalid security severity value, is not a number"
@@ -560,11 +569,23 @@ def _result_rejections(result: dict[str, Any], rules: set[str]) -> Iterator[str]
     )
     if steps > 10_000:
         yield "rejecting SARIF, as there are more thread flow locations per result than allowed"
+    related = result.get("relatedLocations", ())
+    flows = [
+        step["location"]
+        for flow in result.get("codeFlows", ())
+        for thread in flow["threadFlows"]
+        for step in thread["locations"]
+        if "location" in step
+    ]
+    for location in (*related, *flows):
+        uri = location.get("physicalLocation", {}).get("artifactLocation", {}).get("uri", "-")
+        if not _RELATIVE.fullmatch(uri):
+            yield "could not parse SARIF, as a location has an invalid URI"
     for location in locations:
         artifact = location.get("physicalLocation", {}).get("artifactLocation")
         if artifact is None or not artifact.get("uri"):
             yield "locationFromSarifResult: expected artifact location"
-        elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|/", artifact["uri"]):
+        elif not _RELATIVE.fullmatch(artifact["uri"]):
             yield "could not parse SARIF, as a location has an invalid URI"
         elif not location["physicalLocation"].get("region", {}).get("startLine"):
             yield "locationFromSarifResult: expected a start line"
