@@ -114,6 +114,9 @@ class GitHubServer:
         # Commits that are not on the default branch, and whether dismissals are delegated.
         self.foreign: set[str] = set()
         self.delegated = False
+        # Whether the token may read only, as in a fork's pull request, and where the API lies.
+        self.read_only = False
+        self.prefix = ""
         # Whether GitHub's own analysis with CodeQL stands in the way of others.
         self.default_setup = False
         self.requested: list[int] = []
@@ -146,7 +149,7 @@ class GitHubServer:
     @property
     def url(self) -> str:
         """The address for GITHUB_API_URL."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self._server.server_port}{self.prefix}"
 
     def fail(self, method: str, path: str, *, times: int = 1, **how: Any) -> None:
         """Let the next ``times`` requests whose path holds the pattern ``path`` fail."""
@@ -167,9 +170,14 @@ class GitHubServer:
         params = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         if authorization != f"Bearer {TOKEN}":
             return _problem(401, "Bad credentials")
+        if self.read_only and method != "GET":
+            return _problem(403, "Resource not accessible by integration")
+        if not parts.path.startswith(self.prefix):
+            return _problem(404, "Not Found")
+        path_asked = parts.path.removeprefix(self.prefix)
         for pattern, handle in self._routes().items():
             verb, _, path = pattern.partition(" ")
-            match = re.fullmatch(path, parts.path)
+            match = re.fullmatch(path, path_asked)
             if match and verb == method:
                 with self._lock:
                     return handle(params, body, *match.groups())
