@@ -563,3 +563,23 @@ def test_gate_whose_commit_is_not_in_the_clone_is_an_error(tmp_path: Path) -> No
     with pytest.raises(UsageError, match="not in this clone") as error:
         default_base(shop.root, environ)
     assert "--policy-from" in str(error.value.hint)
+
+
+def test_result_outside_of_the_change_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., tuple[int, str]]
+) -> None:
+    """GitHub shows in a pull request only what lies in its changed lines."""
+    row = next(row for row in ROWS if row.name == "pull request, head")
+    shop = Shop(tmp_path / "shop")
+    shop.check_out(row)
+    outside = result(4, locations=[{"physicalLocation": {"artifactLocation": {"uri": "go.sum"}}}])
+    report = {"version": "2.1.0", "runs": [run([result(1), outside])]}
+    (tmp_path / "report.sarif").write_text(json.dumps(report))
+    monkeypatch.chdir(shop.root)
+    with GitHubServer(looks=0) as server:
+        for name, value in environment(row, shop, tmp_path, server.url).items():
+            monkeypatch.setenv(name, value)
+        code, said = cli("upload", "../report.sarif", "--comment")
+        assert code == 0 and "not shown in the pull request: 1 results outside" in said
+        (comment,) = server.comments
+        assert "What GitHub will not show" in comment["body"] and "go.sum:1" in comment["body"]

@@ -114,6 +114,8 @@ class GitHubServer:
         # Commits that are not on the default branch, and whether dismissals are delegated.
         self.foreign: set[str] = set()
         self.delegated = False
+        # Tools and categories of which the tool status page was told that they failed.
+        self.failed_tools: list[tuple[str, str]] = []
         # Whether the token may read only, as in a fork's pull request, and where the API lies.
         self.read_only = False
         self.prefix = ""
@@ -263,6 +265,11 @@ class GitHubServer:
             run["tool"]["driver"]["name"] == "CodeQL" for run in upload.document["runs"]
         ):
             errors = [_DEFAULT_SETUP]
+        failed = [run for run in upload.document["runs"] if _says_it_failed(run)]
+        if failed:
+            # The tool status page is told, and nothing else changes.
+            self.failed_tools += [(run["tool"]["driver"]["name"], _category(run)) for run in failed]
+            errors = ["unsuccessful execution"]
         upload.errors = errors or list(_rejections(upload.document))
         upload.status = "failed" if upload.errors else "complete"
         if upload.status == "complete":
@@ -493,6 +500,10 @@ def _problem(status: int, message: str) -> Answer:
 
 def _time(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _says_it_failed(run: dict[str, Any]) -> bool:
+    return any(not i.get("executionSuccessful", True) for i in run.get("invocations", ()))
 
 
 def _category(run: dict[str, Any]) -> str:
