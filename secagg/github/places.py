@@ -95,6 +95,7 @@ class Places:
                 return False
             uri, base = encode(path), None
             self._tally.mend("location that names its file by index only", path)
+        what: str | None
         if image is not None and uri == _written(image):
             mended, what = encode(image_key(image)), "image tag or digest in a path"
         else:

@@ -417,7 +417,9 @@ def test_texts_of_rules_are_as_long_as_github_takes_them() -> None:
 def test_links_and_files_that_are_no_uris_sink_nothing() -> None:
     bad, good = rule("R"), rule("S")
     bad["helpUri"], good["helpUri"] = "see the wiki", "https://example.com/R?x=1#top"
-    listed = {"artifacts": [{"location": {"uri": "100%.py"}}, {"location": {"uri": ""}}]}
+    listed: dict[str, Any] = {
+        "artifacts": [{"location": {"uri": "100%.py"}}, {"location": {"uri": ""}}]
+    }
     plan = preflight(given(run([result()], [bad, good], **listed)))
     sent = plan.parts[0].run
     rules = sent["tool"]["driver"]["rules"]
