@@ -142,7 +142,7 @@ class Places:
         if self._tree is None:
             return None
         bare = _FILE.sub("", uri)
-        for text in dict.fromkeys((bare, bare.partition("#")[0])):
+        for text in dict.fromkeys((uri, bare, bare.partition("#")[0])):
             for path in meant(text) if text else ():
                 found = self._tree.find(path)
                 if found is not None:

@@ -28,7 +28,17 @@ _NAME = (
         st.text(min_size=1, max_size=20).map(lambda t: t.encode("utf-8", "replace")),
         st.text(alphabet='%#?: ~\\[]{}|^`"<>&=+@aA0.\n\t', min_size=1, max_size=20).map(str.encode),
         st.sampled_from(
-            [b"100%.py", b"a%20b", b"c#", b"what?.py", b"git::x", b"nginx:1.2", b"C:", b"file:a"]
+            [
+                b"100%.py",
+                b"a%20b",
+                b"c#",
+                b"what?.py",
+                b"git::x",
+                b"nginx:1.2",
+                b"C:",
+                b"file:",
+                b"file:a",
+            ]
         ),
     )
     .map(lambda name: name.replace(b"/", b"").replace(b"\0", b"")[:200])
