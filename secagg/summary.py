@@ -117,6 +117,14 @@ class WithheldSummary(Document, kw_only=True):
     reason: str
 
 
+class HiddenSummary(Document, kw_only=True):
+    """Results that GitHub will not show, or not all of, and why."""
+
+    why: str
+    count: Count
+    examples: list[str] = field(default_factory=list)
+
+
 class UploadSummary(Document, kw_only=True):
     """An upload. ``given = sum of analyses' results + withheld results + left_out`` holds."""
 
@@ -140,6 +148,9 @@ class UploadSummary(Document, kw_only=True):
     truncated: Annotated[dict[str, int], Meta(description="what GitHub cuts off")] = field(
         default_factory=dict
     )
+    hidden: Annotated[
+        list[HiddenSummary], Meta(description="what GitHub will not show of what was given")
+    ] = field(default_factory=list)
     splits: Annotated[list[str], Meta(description="runs that went in parts")] = field(
         default_factory=list
     )

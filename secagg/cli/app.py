@@ -204,11 +204,18 @@ def doctor(
     output_format: FormatOption = OutputFormat.TABLE,
     config: ConfigOption = None,
     no_color: ColourOption = False,
+    github: Annotated[
+        bool, typer.Option("--github", help="Say when the Security tab was last fed instead.")
+    ] = False,
 ) -> None:
     """Say for each tool whether a scan of PATH would be complete, and what to do if not."""
     from secagg.pipeline import commands
 
     screen = commands.Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
+    if github:
+        from secagg.pipeline.uploadcheck import security_tab
+
+        raise typer.Exit(security_tab(path, screen=screen))
     raise typer.Exit(commands.doctor(path, tools=tool or [], config=config, screen=screen))
 
 

@@ -57,6 +57,9 @@ DryRunOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Send nothing; write exactly what would be sent into DIR."),
 ]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Send nothing; show what would be sent as a table.")
+]
 CommentOption = Annotated[
     bool, typer.Option("--comment", help="Keep one comment on the pull request up to date.")
 ]
@@ -75,6 +78,7 @@ def upload(
     category: CategoryOption = None,
     suppressed: SuppressedOption = SuppressedName.DISMISS,
     dry_run: DryRunOption = None,
+    explain: ExplainOption = False,
     comment: CommentOption = False,
     journal: JournalOption = True,
     complete: CompleteOption = False,
@@ -94,6 +98,7 @@ def upload(
         category=category,
         suppressed=suppressed,
         dry_run=dry_run,
+        explain=explain,
         comment=comment,
         journal=journal,
         complete=complete,
@@ -176,6 +181,7 @@ def request_of(
     category: str | None = None,
     suppressed: SuppressedName = SuppressedName.DISMISS,
     dry_run: Path | None = None,
+    explain: bool = False,
     comment: bool = False,
     journal: bool = True,
     complete: bool = False,
@@ -190,6 +196,7 @@ def request_of(
             category=category,
             suppressed=uploading.Suppressed(suppressed.value),
             dry_run=dry_run,
+            explain=explain,
             comment=comment,
         ),
         use_journal=journal,

@@ -31,6 +31,9 @@ MIB = 1024 * 1024
 # The largest bundle that is read, packed and unpacked (bytes).
 LARGEST_PACKED = 50 * MIB
 LARGEST = 256 * MIB
+# Objects and lists, and values in them: a few bytes each in a bundle, and a hundred in memory.
+MOST_OBJECTS = 2_000_000
+MOST_VALUES = 20_000_000
 
 
 class Bundle(BaseModel):
@@ -57,7 +60,8 @@ def pack(bundle: Bundle) -> bytes:
 def unpack(data: bytes) -> Bundle:
     """Read a bundle that anybody may have written. Raises :class:`UntrustedBundle`.
 
-    No more is unpacked than :data:`LARGEST`, whatever the file says.
+    No more is unpacked than :data:`LARGEST`, and no more is decoded than :data:`MOST_OBJECTS`,
+    whatever the file says.
     """
     if len(data) > LARGEST_PACKED:
         raise UntrustedBundle(f"the bundle is larger than {LARGEST_PACKED // MIB} MiB")
@@ -68,6 +72,8 @@ def unpack(data: bytes) -> Bundle:
         raise UntrustedBundle("the bundle is no gzip file") from None
     if len(text) > LARGEST:
         raise UntrustedBundle(f"the bundle unpacks to more than {LARGEST // MIB} MiB")
+    if text.count(b"{") + text.count(b"[") > MOST_OBJECTS or text.count(b",") > MOST_VALUES:
+        raise UntrustedBundle("the bundle holds more objects than any scan makes")
     try:
         return Bundle.model_validate(loads(text, report="the bundle"))
     except ValidationError as error:

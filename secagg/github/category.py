@@ -53,7 +53,7 @@ def categorize(
     """Give every run a category that no other run of its tool has, in place.
 
     ``sources`` are the names of the files that the runs came from. A run keeps the category of
-    its own; the others are called ``secagg/TOOL/FILE/``, with their component behind it. A name
+    its own; the others are called ``secagg/TOOL/FILE/``, with ``@COMPONENT/`` behind it. A name
     never depends on which other files there are, or in which order: were one run's category
     another's tomorrow, GitHub would close its alerts.
 
@@ -162,7 +162,8 @@ def _component(run: Mapping[str, Any]) -> str:
     properties = run.get("properties")
     ours = properties.get("secagg") if isinstance(properties, Mapping) else None
     component = ours.get("component") if isinstance(ours, Mapping) else None
-    return f"{component}/" if isinstance(component, str) and component != "." else ""
+    # No file's name keeps an @, so none is taken for a file with a component.
+    return f"@{component}/" if isinstance(component, str) and component != "." else ""
 
 
 def _slashed(category: str) -> str:

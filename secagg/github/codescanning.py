@@ -9,12 +9,15 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from secagg.github.client import Client
 from secagg.github.event import mapping, text_at
 from secagg.github.failures import Failure, GitHubError
 from secagg.github.target import Target
+
+_LISTED = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,30 @@ class CodeScanning:
         for item in listed:
             if isinstance(item, dict) and text_at(item, "tool", "name") == tool:
                 yield _analysis(item, tool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fed:
+    """The newest analysis of one tool and category; ``error`` is GitHub's own word on it."""
+
+    analysis: Analysis
+    error: str = ""
+
+
+def last_fed(client: Client, repository: str, ref: str) -> list[Fed]:
+    """List for each tool and category the newest analysis on ``ref``, the oldest first.
+
+    Looks at the newest analyses only, as a repository may have many thousands. Raises
+    :class:`GitHubError`.
+    """
+    path = f"/repos/{repository}/code-scanning/analyses"
+    newest: dict[tuple[str, str], Fed] = {}
+    for item in islice(client.pages(path, ref=ref), _LISTED):
+        if isinstance(item, dict):
+            found = _analysis(item, text_at(item, "tool", "name") or "")
+            fed = Fed(analysis=found, error=client.mask(text_at(item, "error") or ""))
+            newest.setdefault((found.tool, found.category), fed)
+    return sorted(newest.values(), key=lambda fed: fed.analysis.at)
 
 
 def _analysis(item: dict[str, Any], tool: str) -> Analysis:

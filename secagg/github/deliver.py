@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from typing import Any
 
 from secagg.github.category import is_part_of
 from secagg.github.client import Client
@@ -14,7 +15,7 @@ from secagg.github.failures import OF_ONE, SHARED, Failure, GitHubError, of_proc
 from secagg.github.journal import Entry, Journal, State
 from secagg.github.limits import Limits
 from secagg.github.payload import compressed, digest, sarif_log
-from secagg.github.preflight import Part, Plan, deliveries
+from secagg.github.preflight import Part, Plan, Withheld, deliveries
 from secagg.github.split import set_category
 from secagg.github.target import Target
 
@@ -27,6 +28,7 @@ _SKEW = 300.0
 # How many former analyses are looked at for parts to be emptied: the upload before this one is
 # among the newest, and a repository may have many thousands.
 _FORMER = 500
+_HOUR = 3_600.0
 _CODEQL = "CodeQL"
 _UNCONFIRMED = (
     "GitHub has not said yet whether it could process the upload; the next run asks again"
@@ -97,14 +99,27 @@ class Delivery:
         failure that lies with the repository or the token the rest is not tried, and shares it.
         """
         todo = [part for part in plan.parts if not self._known(part)]
-        self._send_all(deliveries(todo, plan.limits), plan.limits)
+        packs = deliveries(todo, plan.limits)
+        self._count(len(packs), plan.limits)
+        self._send_all(packs)
         if self._done.error is None:
             self._retire(plan, gone)
+        if not any(s.error is not None and s.error.failure in SHARED for s in self._done.sent):
+            self._tell_failures(plan)
         if self._journal.broken is not None:
             self._done.warnings.append(f"the journal cannot be kept: {self._journal.broken}")
         return self._done
 
-    def _send_all(self, packs: Sequence[list[Part]], limits: Limits) -> None:
+    def _count(self, uploads: int, limits: Limits) -> None:
+        """Say so where GitHub may take no more uploads within this hour."""
+        before = self._journal.uploads_since(self._clock.now() - _HOUR)
+        if before + uploads > limits.uploads_an_hour:
+            self._done.warnings.append(
+                f"{before} uploads went from here within the last hour and {uploads} are to go: "
+                f"GitHub takes {limits.uploads_an_hour} an hour"
+            )
+
+    def _send_all(self, packs: Sequence[list[Part]]) -> None:
         for number, parts in enumerate(packs):
             error = self._send_pack(parts)
             if error is not None and error.failure in SHARED:
@@ -267,7 +282,21 @@ class Delivery:
                     of = wholes[0]
                     self._say(f"{tool} {category} has no run any more: its alerts are closed")
                 if of is not None:
-                    self._send_all([[_emptied(of, category)]], plan.limits)
+                    self._send_all([[_emptied(of, category)]])
+
+    def _tell_failures(self, plan: Plan) -> None:
+        """Tell GitHub's tool status page of tools that did not complete; closes no alert.
+
+        As codeql-action does it: GitHub takes a run that says of itself that it failed for the
+        status only. Each goes alone, for GitHub processes nothing else of such a file.
+        """
+        for withheld in plan.withheld if not self._target.read_only else ():
+            try:
+                self._scanning.upload(compressed(sarif_log([_failed_run(withheld)])))
+            except GitHubError as error:
+                what = f"the tool status page was not told that {withheld.tool} failed"
+                self._done.warnings.append(f"{what}: {error.message}")
+                return
 
     def _fail(self, parts: Sequence[Part], error: GitHubError) -> None:
         self._put(parts, Fate.FAILED, error)
@@ -302,6 +331,16 @@ class Delivery:
                 for part in parts
             )
         )
+
+
+def _failed_run(withheld: Withheld) -> dict[str, Any]:
+    said = {"level": "error", "message": {"text": withheld.reason}}
+    return {
+        "tool": {"driver": {"name": withheld.tool, "rules": []}},
+        "automationDetails": {"id": withheld.category},
+        "invocations": [{"executionSuccessful": False, "toolExecutionNotifications": [said]}],
+        "results": [],
+    }
 
 
 def _emptied(part: Part, category: str) -> Part:

@@ -66,6 +66,11 @@ class Journal:
         """The last upload of that kind, or None."""
         return self._read().get("\0".join((ref, tool, category)))
 
+    def uploads_since(self, moment: float) -> int:
+        """Count the files that were taken since ``moment`` (seconds since 1970)."""
+        entries = self._read().values()
+        return len({entry.sarif_id for entry in entries if entry.sarif_id and entry.at >= moment})
+
     def write(self, *entries: Entry) -> None:
         """Remember ``entries`` on disk before this returns."""
         with self._locked():

@@ -14,7 +14,8 @@ class Limits:
     """GitHub's numbers. A file above ``X`` is refused; of what it takes ``X_shown`` are kept.
 
     ``gzip_bytes`` is the size after compression and before base64. GitHub says 10 MB; the
-    smaller reading of that is taken.
+    smaller reading of that is taken. ``rule_name`` and ``rule_text`` are characters;
+    ``uploads_an_hour`` are those of one token or app.
     """
 
     gzip_bytes: int = 10_000_000
@@ -29,6 +30,9 @@ class Limits:
     locations_shown: int = 100
     tags: int = 20
     tags_shown: int = 10
+    rule_name: int = 255
+    rule_text: int = 1_024
+    uploads_an_hour: int = 1_000
 
 
 GITHUB = Limits()

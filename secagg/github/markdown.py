@@ -35,8 +35,22 @@ def upload_markdown(upload: UploadSummary) -> str:
             cells = (analysis.tool, analysis.category, str(analysis.results), analysis.fate)
             lines.append(f"| {' | '.join(map(markdown, cells))} |")
         lines.append("")
-    lines += [f"- {markdown(line)}" for line in account_lines(upload)]
+    if upload.hidden:
+        lines += ["#### What GitHub will not show", ""]
+        lines += [f"- {markdown(line)}" for line in hidden_lines(upload)]
+        lines.append("")
+    lines += [f"- {markdown(line)}" for line in _account(upload)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def hidden_lines(upload: UploadSummary) -> list[str]:
+    """What GitHub will not show, a reason a line. Untrusted texts are in them."""
+    return [
+        f"{entry.count} x {entry.why}"
+        + (f": {', '.join(entry.examples)}" if entry.examples else "")
+        + (", …" if entry.count > len(entry.examples) > 0 else "")
+        for entry in upload.hidden
+    ]
 
 
 def account_lines(upload: UploadSummary) -> list[str]:
@@ -46,10 +60,17 @@ def account_lines(upload: UploadSummary) -> list[str]:
         for w in upload.withheld
     ]
     lines += [f"left out: {n} because {why}" for why, n in upload.left_out.items()]
-    lines += [f"split: {line}" for line in upload.splits]
-    lines += [f"mended: {n} x {what}" for what, n in upload.mends.items()]
     lines += [f"cut: {n} x {what}" for what, n in upload.cuts.items()]
     lines += [f"truncated by GitHub: {n} x {what}" for what, n in upload.truncated.items()]
+    outside = [e for e in upload.hidden if e.why.startswith("outside")]
+    lines += [f"not shown in the pull request: {e.count} results {e.why}" for e in outside]
+    return lines + _account(upload)
+
+
+def _account(upload: UploadSummary) -> list[str]:
+    """What was done to results that GitHub shows."""
+    lines = [f"split: {line}" for line in upload.splits]
+    lines += [f"mended: {n} x {what}" for what, n in upload.mends.items()]
     if upload.dismissed or upload.reopened or upload.requested:
         asked = f", {upload.requested} dismissals requested" if upload.requested else ""
         lines.append(f"alerts: {upload.dismissed} dismissed, {upload.reopened} opened again{asked}")

@@ -46,6 +46,8 @@ def mend_results(
             tally.mend("result against the schema, moved aside what it forbids", _named(result))
         kept.append(result)
     run["results"] = kept
+    # Not counted: what is wrong with them was counted with the results.
+    Places(run, root, Tally(), prefix).mend_artifacts(run.get("artifacts"))
     _add_fingerprints(kept, tally)
 
 
@@ -139,7 +141,8 @@ def _add_fingerprints(results: list[dict[str, Any]], tally: Tally) -> None:
     What stands in for it is the identity of the finding, or else what is said of which rule
     and file without numbers; equal ones are numbered in the order of their lines.
     """
-    without = [r for r in results if not _line_hash(r)]
+    shared = _shared_hashes(results)
+    without = [r for r in results if not _line_hash(r) or _hash_key(r) in shared]
     alike: Counter[str] = Counter()
     for result in sorted(without, key=lambda r: (path_of(r), line_of(r))):
         given = result.get("partialFingerprints")
@@ -151,9 +154,25 @@ def _add_fingerprints(results: list[dict[str, Any]], tally: Tally) -> None:
             basis = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         key = f"{result.get('ruleId')}\0{path_of(result)}\0{basis}"
         alike[key] += 1
+        what = "fingerprint that several lines share" if _line_hash(result) else None
         given[PRIMARY_LOCATION_LINE_HASH] = f"{basis[:32]}:{alike[key]}"
         result["partialFingerprints"] = given
-        tally.mend("fingerprint that was missing", _named(result))
+        tally.mend(what or "fingerprint that was missing", _named(result))
+
+
+def _shared_hashes(results: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    """Hashes that a producer gave to several lines of one file: they tell nothing apart.
+
+    GitHub would fold the results into one alert.
+    """
+    lines: dict[tuple[str, str, str], set[int]] = {}
+    for result in results:
+        lines.setdefault(_hash_key(result), set()).add(line_of(result))
+    return {key for key, found in lines.items() if len(found) > 1 and key[2]}
+
+
+def _hash_key(result: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(result.get("ruleId")), path_of(result), _line_hash(result) or ""
 
 
 def _line_hash(result: Mapping[str, Any]) -> str | None:

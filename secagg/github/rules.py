@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,11 @@ SEVERITY = "security-severity"
 # Kept first where a rule has more tags than GitHub takes.
 _FIRST = ("security", "external/cwe/", "CWE", "owasp", "vulnerability")
 _LONGEST_NAME = 120
+# An absolute URI by its characters (RFC 3986, 2.2 and 2.3, and 3).
+_LINK = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
+    r"(?:#(?:[A-Za-z0-9\-._~:/?@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)?"
+)
 
 
 def mend_rules(run: dict[str, Any], tally: Tally, limits: Limits) -> RuleTable:
@@ -24,13 +30,18 @@ def mend_rules(run: dict[str, Any], tally: Tally, limits: Limits) -> RuleTable:
     Afterwards every result has a ``ruleId`` that a rule of the run has, and every rule's
     ``security-severity`` is a number from 0.0 to 10.0 written as text, or is not there.
     """
+    tool = run["tool"]
+    for component in (tool["driver"], *(tool.get("extensions") or ())):
+        _drop_bad_links(component, tally)
     for rule in _all_rules(run):
         _mend_severity(rule, tally)
+        _drop_bad_links(rule, tally)
     _add_missing(run, tally)
     table = RuleTable(run)
     _raise_severities(run, table, tally)
     for rule in _all_rules(run):
         _mend_tags(rule, tally, limits)
+        _mend_texts(rule, tally, limits)
     return RuleTable(run)
 
 
@@ -56,6 +67,15 @@ def _all_rules(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for rule in component.get("rules") or ():
             if isinstance(rule, dict):
                 yield rule
+
+
+def _drop_bad_links(described: dict[str, Any], tally: Tally) -> None:
+    """A link that is no URI would have the whole file refused, and shows nobody anything."""
+    for key in ("helpUri", "informationUri", "downloadUri"):
+        link = described.get(key)
+        if link is not None and not (isinstance(link, str) and _LINK.fullmatch(link)):
+            del described[key]
+            tally.mend("link that is no URI", str(described.get("id") or described.get("name")))
 
 
 def _mend_severity(rule: dict[str, Any], tally: Tally) -> None:
@@ -181,3 +201,36 @@ def _mend_tags(rule: dict[str, Any], tally: Tally, limits: Limits) -> None:
     if len(tags) > limits.tags:
         del tags[limits.tags :]
         tally.cut("rule with more tags than GitHub takes", name)
+
+
+def _mend_texts(rule: dict[str, Any], tally: Tally, limits: Limits) -> None:
+    """Name and descriptions as long as GitHub takes them, and none that is empty."""
+    rule_id = str(rule.get("id"))
+    name = rule.get("name")
+    if isinstance(name, str) and len(name) > limits.rule_name:
+        rule["name"] = _shortened(name, limits.rule_name)
+        tally.cut("rule with a longer name than GitHub takes", rule_id)
+    for key in ("shortDescription", "fullDescription"):
+        given = rule.get(key)
+        if given is None:
+            continue
+        text = given.get("text") if isinstance(given, dict) else None
+        if not isinstance(text, str) or not text.strip():
+            rule[key] = {**(given if isinstance(given, dict) else {}), "text": _text_of(rule)}
+            tally.mend("rule with an empty description", rule_id)
+        elif len(text) > limits.rule_text:
+            rule[key] = {**given, "text": _shortened(text, limits.rule_text)}
+            tally.cut("rule with a longer description than GitHub takes", rule_id)
+
+
+def _text_of(rule: Mapping[str, Any]) -> str:
+    """What a rule says of itself elsewhere, in one line."""
+    for value in (rule.get("fullDescription"), rule.get("shortDescription"), rule.get("name")):
+        text = value.get("text") if isinstance(value, Mapping) else value
+        if isinstance(text, str) and text.strip():
+            return _shortened(text.strip().splitlines()[0], _LONGEST_NAME)
+    return _shortened(str(rule.get("id")), _LONGEST_NAME)
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

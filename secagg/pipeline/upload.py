@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from secagg.change.model import Diff
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.github.actions import result_annotations, write_outputs, write_step_summary
@@ -24,6 +25,7 @@ from secagg.github.suppressed import dismiss_suppressed, is_on_ref, with_default
 from secagg.github.target import Target
 from secagg.github.token import Token
 from secagg.jsonout import indented
+from secagg.pipeline.uploadhidden import diff_of_pull_request, hidden
 from secagg.summary import AnalysisSummary, UploadSummary, WithheldSummary
 
 
@@ -38,6 +40,8 @@ class Suppressed(StrEnum):
 class UploadOptions:
     """How to upload. ``dry_run`` is a directory that gets what would be sent.
 
+    ``explain``: send and write nothing.
+
     ``journal`` is the directory of the journal, None for none. ``patience`` is how many
     seconds one request may wait for a rate limit or an outage. ``prefix`` is where the scanned
     directory lies in the repository. ``decision`` is the gate's word in Markdown, which the
@@ -48,6 +52,7 @@ class UploadOptions:
     category: str | None = None
     suppressed: Suppressed = Suppressed.DISMISS
     dry_run: Path | None = None
+    explain: bool = False
     journal: Path | None = None
     patience: float = PATIENCE
     comment: bool = False
@@ -95,19 +100,22 @@ def upload(
     Without a token only a dry run is possible. Raises :class:`UsageError` for that, and
     :class:`secagg.errors.UploadError` if the counts do not balance.
     """
-    if options.dry_run is not None or token is None:
-        if options.dry_run is None:
-            raise UsageError("an upload needs a token", hint="or --dry-run")
+    diff = diff_of_pull_request(target, root, environ)
+    if options.dry_run is not None or options.explain or token is None:
+        if options.dry_run is None and not options.explain:
+            raise UsageError("an upload needs a token", hint="or --dry-run, or --explain")
         plan = _plan(given, target, options, root)
-        _write_dry_run(plan, target, options.dry_run)
-        return Uploaded(_summary(plan, target, None))
+        summary = _summary(plan, target, None, diff)
+        if options.dry_run is not None:
+            _write_dry_run(plan, summary, options.dry_run)
+        return Uploaded(summary)
     with Client(target.api_url, token, clock=clock, patience=options.patience) as client:
         if options.suppressed is Suppressed.DISMISS:
             target = with_default_branch(client, target)
         plan = _plan(given, target, options, root)
         journal = Journal(options.journal, target.api_url, target.repository)
         delivered = Delivery(client, target, journal, on_line).deliver(plan, options.gone)
-        summary = _summary(plan, target, delivered)
+        summary = _summary(plan, target, delivered, diff)
         if options.suppressed is Suppressed.DISMISS and target.on_default_branch:
             _dismiss(client, target, _arrived(plan, delivered), summary)
         return _told(client, target, options, plan, summary, environ)
@@ -168,8 +176,10 @@ def _arrived(plan: Plan, delivered: Delivered) -> list[Part]:
     return [part for part in plan.parts if (part.tool, part.category) in there]
 
 
-def _summary(plan: Plan, target: Target, delivered: Delivered | None) -> UploadSummary:
-    """The account of an upload; ``delivered`` is None for a dry run."""
+def _summary(
+    plan: Plan, target: Target, delivered: Delivered | None, diff: Diff | None
+) -> UploadSummary:
+    """The account of an upload; ``delivered`` is None for a dry run, ``diff`` a pull request's."""
     error = delivered.error if delivered is not None else None
     suppressed = sum(part.suppressed for part in plan.parts)
     if delivered is None:
@@ -207,6 +217,7 @@ def _summary(plan: Plan, target: Target, delivered: Delivered | None) -> UploadS
         mends=dict(plan.tally.counts("mends")),
         cuts=dict(plan.tally.counts("cuts")),
         truncated=dict(plan.tally.counts("truncated")),
+        hidden=hidden(plan, diff),
         splits=plan.lines,
         suppressed=suppressed,
         error=error.message if error is not None else None,
@@ -267,7 +278,7 @@ def _told(
     return Uploaded(summary, shown)
 
 
-def _write_dry_run(plan: Plan, target: Target, directory: Path) -> None:
+def _write_dry_run(plan: Plan, summary: UploadSummary, directory: Path) -> None:
     """Exactly what would be sent: each file as SARIF, and the gzip of it beside."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -275,6 +286,6 @@ def _write_dry_run(plan: Plan, target: Target, directory: Path) -> None:
             data = sarif_log([part.run for part in parts])
             (directory / f"upload-{number}.sarif").write_bytes(data)
             (directory / f"upload-{number}.sarif.gz").write_bytes(compressed(data))
-        (directory / "upload.json").write_bytes(indented(_summary(plan, target, None)))
+        (directory / "upload.json").write_bytes(indented(summary))
     except OSError as error:
         raise UsageError(f"cannot write to {directory}: {error.strerror}") from error

@@ -30,7 +30,7 @@ from secagg.pipeline.upload import Uploaded, UploadOptions, upload
 from secagg.pipeline.uploadruns import runs_of_files, runs_of_outcome
 from secagg.render.escape import terminal
 from secagg.render.gatemarkdown import decision_markdown
-from secagg.render.upload import upload_lines
+from secagg.render.upload import upload_lines, upload_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,12 @@ def upload_files(
     if request.complete:
         options = replace(request.options, gone=lambda name: name.startswith(_ours(request)))
         request = replace(request, options=options)
-    return _shown(_upload(given, target, request, root, screen), screen)
+    done = _upload(given, target, request, root, screen)
+    if request.options.explain and not screen.json:
+        table = upload_table(done.summary, account_lines(done.summary), screen.style())
+        sys.stdout.write(f"{table}\n")
+        return int(done.exit_code)
+    return _shown(done, screen)
 
 
 def upload_outcome(
@@ -167,7 +172,8 @@ def _upload(
     options = request.options
     if request.use_journal and options.journal is None:
         options = replace(options, journal=journal_directory(os.environ))
-    token = None if options.dry_run is not None else find_token(os.environ)
+    offline = options.dry_run is not None or options.explain
+    token = None if offline else find_token(os.environ)
 
     def say(line: str) -> None:
         if not screen.quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from secagg.render.escape import terminal
+from secagg.render.grid import Style, draw
 from secagg.summary import UploadSummary
 
 
@@ -27,3 +28,20 @@ def upload_lines(upload: UploadSummary, account: list[str]) -> str:
         if upload.hint:
             lines.append(f"  hint: {terminal(upload.hint)}")
     return "\n".join(lines)
+
+
+def upload_table(upload: UploadSummary, account: list[str], style: Style) -> str:
+    """What would be sent, an analysis a row, and ``account`` below it."""
+    head = f"{upload.repository} {upload.ref} {upload.commit}"
+    cells = [[a.tool, a.category, str(a.results), "send"] for a in upload.analyses]
+    cells += [
+        [w.tool, w.category, str(w.results), f"withhold: {w.reason}"] for w in upload.withheld
+    ]
+    safe = [[terminal(cell) for cell in row] for row in cells]
+    headers = ["TOOL", "CATEGORY", "RESULTS", "WHAT"]
+    table = draw(headers, safe, style, stretch=(1, 3), shares=(1, 1))
+    counts = (
+        f"{upload.given} results given, GitHub would show {upload.shown}; "
+        f"{upload.suppressed} of those sent are suppressed"
+    )
+    return "\n".join([terminal(head), "", table, "", counts, *map(terminal, account)])

@@ -80,7 +80,7 @@ def test_category_that_was_asked_for_is_a_prefix_of_several(
         (("../out/web.sarif", "Trivy", None, None), "secagg/trivy/out/web/"),
         (("/tmp/k3Jd9/web.sarif", "Trivy", None, None), "secagg/trivy/web/"),
         (("scan.json", "Snyk Open Source", None, None), "secagg/snyk-open-source/scan/"),
-        (("scan.json", "Trivy", None, "services/api"), "secagg/trivy/scan/services/api/"),
+        (("scan.json", "Trivy", None, "services/api"), "secagg/trivy/scan/@services/api/"),
         (("a.sarif", "CodeQL", "/language:go/2026-01-01", None), "/language:go/"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from secagg.cli.app import run as run_cli
-from tests.github.fakes import COMMIT
+from tests.github.fakes import COMMIT, FakeClock
 from tests.github.make import result, run
 from tests.standins.github_server import REPOSITORY, TOKEN, GitHubServer
 
@@ -137,3 +137,33 @@ def test_upload_from_a_directory_of_the_repository(cli: Cli, tmp_path: Path) -> 
         code, _, err = cli("upload", file, "--root", "service", *where(server))
         assert code == 0, err
         assert [alert.path for alert in server.alerts] == ["service/src/a.py"]
+
+
+def test_doctor_says_when_the_security_tab_was_last_fed(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+    with GitHubServer(looks=0) as server:
+        monkeypatch.setenv("GITHUB_API_URL", server.url)
+        code, out, _ = cli("doctor", str(tmp_path), "--github")
+        assert code == 0 and "nothing was uploaded" in out
+        clock = FakeClock(server.now() - 41 * 86_400)
+        server.now = clock.now
+        for day, category in ((1, "old/"), (10, "old/"), (29, "fresh/")):
+            clock.sleep(day * 86_400)
+            (tmp_path / "a.sarif").write_text(
+                json.dumps({"version": "2.1.0", "runs": [run([result(day)], category=category)]})
+            )
+            assert cli("upload", str(tmp_path / "a.sarif"), *where(server))[0] == 0
+        code, out, _ = cli("doctor", str(tmp_path), "--github")
+        rows = [line.split() for line in out.splitlines()]
+        assert code == 0, out
+        assert ["Tool", "old/", "30", "days", "ago", COMMIT[:12], "1", "not"] in [
+            r[:8] for r in rows
+        ]
+        assert ["Tool", "fresh/", "24", "h", "ago", COMMIT[:12], "1"] in rows
+        code, out, _ = cli("doctor", str(tmp_path), "--github", "--format", "json")
+        assert [c["category"] for c in json.loads(out)["categories"]] == ["old/", "fresh/"]
+        server.fail("GET", "/analyses", status=403)
+        code, out, _ = cli("doctor", str(tmp_path), "--github")
+        assert code == 4 and "(403)" in out

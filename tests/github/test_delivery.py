@@ -504,3 +504,16 @@ def test_what_was_mended_is_taken(runs: list[dict[str, Any]]) -> None:
         done = delivery(server).deliver(sent)
         assert {s.fate for s in done.sent} == {Fate.UPLOADED}, done.error
         assert len(server.open_alerts()) == sent.sent
+
+
+def test_uploads_of_the_last_hour_are_counted(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with GitHubServer(looks=0) as server:
+        few = replace(GITHUB, uploads_an_hour=1)
+        for number in (1, 2):
+            one = preflight(given(run([result(number)], category=f"c{number}/")), limits=few)
+            done = delivery(server, tmp_path, clock=clock).deliver(one)
+            assert any("an hour" in warning for warning in done.warnings) == (number == 2)
+        clock.sleep(3_601)
+        third = preflight(given(run([result(3)], category="c3/")), limits=few)
+        assert delivery(server, tmp_path, clock=clock).deliver(third).warnings == []

@@ -230,6 +230,18 @@ def test_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
         unpack(data)
 
 
+@pytest.mark.parametrize(
+    "sarif", [b'{"runs": [' + b"{}," * 50 + b"{}]}", b'{"runs": [' + b"1," * 500 + b"1]}"]
+)
+def test_many_small_objects_are_not_decoded(monkeypatch: pytest.MonkeyPatch, sarif: bytes) -> None:
+    """They take a hundred times the memory that they take in the file."""
+    monkeypatch.setattr(bundles, "MOST_OBJECTS", 50)
+    monkeypatch.setattr(bundles, "MOST_VALUES", 400)
+    head = b'{"repository": "acme/shop", "commit": "' + COMMIT.encode() + b'", "pull_number": 7'
+    with pytest.raises(UntrustedBundle, match="more objects"):
+        unpack(gzip.compress(head + b', "sarif": ' + sarif + b"}"))
+
+
 def test_link_in_place_of_a_bundle_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(pack(bundle()))
     (tmp_path / "link").symlink_to(tmp_path / "secret")

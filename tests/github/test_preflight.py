@@ -387,3 +387,41 @@ def test_the_same_content_has_the_same_digest() -> None:
     other = run([result(2)])
     digests = [preflight(given(r)).parts[0].digest for r in (first, second, other)]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_hash_that_several_lines_share_tells_nothing_apart() -> None:
+    """Some producers give one text to all results of a file; on one line it may be right."""
+    same = {"partialFingerprints": {"primaryLocationLineHash": "requires login"}}
+
+    def prints(*lines: int) -> list[str]:
+        sent = one(*(result(line, **same) for line in lines)).parts[0].run["results"]
+        return [r["partialFingerprints"]["primaryLocationLineHash"] for r in sent]
+
+    assert len(set(prints(2, 4, 9))) == 3
+    assert prints(2, 2) == ["requires login"] * 2
+
+
+def test_texts_of_rules_are_as_long_as_github_takes_them() -> None:
+    long = rule("R")
+    long |= {"name": "n" * 400, "shortDescription": {"text": " "}}
+    long["fullDescription"] = {"text": "first line\n" + "d" * 3_000, "markdown": "kept"}
+    plan = one(result(), rules=[long])
+    sent = plan.parts[0].run["tool"]["driver"]["rules"][0]
+    assert len(sent["name"]) == 255 and len(sent["fullDescription"]["text"]) == 1_024
+    assert sent["shortDescription"]["text"] == "first line"
+    assert sent["fullDescription"]["markdown"] == "kept"
+    assert sum(plan.tally.counts("cuts").values()) == 2
+    assert plan.tally.counts("mends")["rule with an empty description"] == 1
+
+
+def test_links_and_files_that_are_no_uris_sink_nothing() -> None:
+    bad, good = rule("R"), rule("S")
+    bad["helpUri"], good["helpUri"] = "see the wiki", "https://example.com/R?x=1#top"
+    listed: dict[str, Any] = {
+        "artifacts": [{"location": {"uri": "100%.py"}}, {"location": {"uri": ""}}]
+    }
+    plan = preflight(given(run([result()], [bad, good], **listed)))
+    sent = plan.parts[0].run
+    rules = sent["tool"]["driver"]["rules"]
+    assert "helpUri" not in rules[0] and rules[1]["helpUri"] == good["helpUri"]
+    assert [a["location"] for a in sent["artifacts"]] == [{"uri": "100%25.py"}, {}]

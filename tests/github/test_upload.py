@@ -135,6 +135,9 @@ def test_tool_that_failed_uploads_nothing(cli: Any, tmp_path: Path) -> None:
         ran = cli(server, write(tmp_path / "a.sarif", good, bad))
         assert ran.code == 3
         assert "withheld: B tests/tool/ (1 results)" in ran.out
+        for sarif_id in server.uploads:
+            server.process(sarif_id)
+        assert server.failed_tools == [("B", "tests/tool/")]
         assert {a["tool"]["name"] for a in server.analyses} == {"Tool"}
 
 
@@ -143,7 +146,7 @@ def test_result_that_nobody_understands_withholds_its_run(cli: Any, tmp_path: Pa
         odd: Any = "no result"
         ran = cli(server, write(tmp_path / "a.sarif", run([result(1), odd])))
         assert ran.code == 3
-        assert server.uploads == {}
+        assert server.analyses == [] and server.alerts == []
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '{"version": "1.0", "runs": []}'])
@@ -411,3 +414,74 @@ def test_step_summary_is_as_large_as_github_takes_it(tmp_path: Path) -> None:
         sent(server, run([result(1)]), environ={"GITHUB_STEP_SUMMARY": str(path)})
     assert path.stat().st_size <= 1024 * 1024
     assert "does not fit" in path.read_text()
+
+
+def test_failed_tool_is_told_without_closing_its_alerts(tmp_path: Path) -> None:
+    """The tool status page hears of it; an empty run would have closed everything."""
+    with GitHubServer(looks=0) as server:
+        sent(server, run([result(1)]), run([result(2)], tool="B"))
+        runs = given(run([result(1)]), run([], tool="B"))
+        runs[1].incomplete = "B was killed"
+        done = upload(
+            runs,
+            target(server),
+            UploadOptions(),
+            token=Token(TOKEN),
+            root=None,
+            environ={},
+            clock=FakeClock(),
+        )
+        for upload_ in server.uploads.values():
+            notes = [i for r in upload_.document["runs"] for i in r.get("invocations", ())]
+            assert all(n["toolExecutionNotifications"][0]["message"] for n in notes)
+        for sarif_id in list(server.uploads)[-1:]:
+            server.process(sarif_id)
+        assert server.failed_tools == [("B", "tests/tool/")]
+        assert len(server.open_alerts()) == 2 and done.summary.warnings == []
+
+
+def test_tool_status_page_that_cannot_be_told_is_a_warning() -> None:
+    with GitHubServer(looks=0) as server:
+        server.fail("POST", SARIFS, times=4, status=403)
+        runs = given(run([], tool="B"))
+        runs[0].incomplete = "B was killed"
+        done = upload(
+            runs,
+            target(server),
+            UploadOptions(),
+            token=Token(TOKEN),
+            root=None,
+            environ={},
+            clock=FakeClock(),
+        )
+        assert any("tool status page" in warning for warning in done.summary.warnings)
+        assert int(done.exit_code) == 3
+
+
+def test_explain_sends_nothing_and_needs_no_token(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_TOKEN")
+    failed: dict[str, Any] = {"invocations": [{"executionSuccessful": False}]}
+    file = write(tmp_path / "a.sarif", run([result(1)]), run([result(2)], tool="B", **failed))
+    with GitHubServer() as server:
+        ran = cli(server, file, "--explain")
+        assert ran.code == 3 and server.requests == []
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert ["Tool", "tests/tool/", "1", "send"] in lines
+    assert any(line[:4] == ["B", "tests/tool/", "1", "withhold:"] for line in lines)
+
+
+def test_what_github_will_not_show_is_listed(tmp_path: Path) -> None:
+    environ = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    many = [place(line=n + 1) for n in range(101)]
+    with GitHubServer() as server:
+        found = run([result(1), result(2, kind="pass"), result(3, locations=many)])
+        done = sent(server, found, environ=environ)
+    reasons = {entry.why: entry.count for entry in done.summary.hidden}
+    assert reasons == {
+        "left out, because it is no problem (kind pass)": 1,
+        "result of which GitHub shows some locations only": 1,
+    }
+    told = (tmp_path / "summary.md").read_text()
+    assert "What GitHub will not show" in told and "R in src/a.py" in told

@@ -36,6 +36,9 @@ _SHOWN = 5_000
 # Results checked against the schema one by one: all of a small file.
 _VALIDATED = 300
 
+# path-noscheme of RFC 3986, 3.3 and appendix A, without a query or a fragment.
+_PCHAR = r"(?:[A-Za-z0-9\-._~]|%[0-9A-Fa-f]{2}|[!$&'()*+,;=]|@)"
+_RELATIVE = re.compile(rf"{_PCHAR}+(?:/(?:{_PCHAR}|:)*)*")
 _DEFAULT_SETUP = (
     "CodeQL analyses from advanced configurations cannot be processed when the default setup is "
     "enabled"
@@ -111,6 +114,11 @@ class GitHubServer:
         # Commits that are not on the default branch, and whether dismissals are delegated.
         self.foreign: set[str] = set()
         self.delegated = False
+        # Tools and categories of which the tool status page was told that they failed.
+        self.failed_tools: list[tuple[str, str]] = []
+        # Whether the token may read only, as in a fork's pull request, and where the API lies.
+        self.read_only = False
+        self.prefix = ""
         # Whether GitHub's own analysis with CodeQL stands in the way of others.
         self.default_setup = False
         self.requested: list[int] = []
@@ -143,7 +151,7 @@ class GitHubServer:
     @property
     def url(self) -> str:
         """The address for GITHUB_API_URL."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self._server.server_port}{self.prefix}"
 
     def fail(self, method: str, path: str, *, times: int = 1, **how: Any) -> None:
         """Let the next ``times`` requests whose path holds the pattern ``path`` fail."""
@@ -164,9 +172,14 @@ class GitHubServer:
         params = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         if authorization != f"Bearer {TOKEN}":
             return _problem(401, "Bad credentials")
+        if self.read_only and method != "GET":
+            return _problem(403, "Resource not accessible by integration")
+        if not parts.path.startswith(self.prefix):
+            return _problem(404, "Not Found")
+        path_asked = parts.path.removeprefix(self.prefix)
         for pattern, handle in self._routes().items():
             verb, _, path = pattern.partition(" ")
-            match = re.fullmatch(path, parts.path)
+            match = re.fullmatch(path, path_asked)
             if match and verb == method:
                 with self._lock:
                     return handle(params, body, *match.groups())
@@ -252,6 +265,11 @@ class GitHubServer:
             run["tool"]["driver"]["name"] == "CodeQL" for run in upload.document["runs"]
         ):
             errors = [_DEFAULT_SETUP]
+        failed = [run for run in upload.document["runs"] if _says_it_failed(run)]
+        if failed:
+            # The tool status page is told, and nothing else changes.
+            self.failed_tools += [(run["tool"]["driver"]["name"], _category(run)) for run in failed]
+            errors = ["unsuccessful execution"]
         upload.errors = errors or list(_rejections(upload.document))
         upload.status = "failed" if upload.errors else "complete"
         if upload.status == "complete":
@@ -484,6 +502,10 @@ def _time(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def _says_it_failed(run: dict[str, Any]) -> bool:
+    return any(not i.get("executionSuccessful", True) for i in run.get("invocations", ()))
+
+
 def _category(run: dict[str, Any]) -> str:
     given: str = run.get("automationDetails", {}).get("id", "")
     return given[: given.rfind("/") + 1]
@@ -537,6 +559,12 @@ def _run_rejections(run: dict[str, Any]) -> Iterator[str]:
         properties = rule.get("properties", {})
         if len(properties.get("tags", ())) > 20:
             yield "rejecting SARIF, as there are more tags per rule than allowed"
+        if len(rule.get("name", "")) > 255:
+            yield "rejecting SARIF, as a rule's name is longer than allowed"
+        for key in ("shortDescription", "fullDescription"):
+            text = rule.get(key, {"text": "-"}).get("text", "")
+            if not text.strip() or len(text) > 1_024:
+                yield f"rejecting SARIF, as a rule's {key} is empty or longer than allowed"
         severity = properties.get("security-severity", "1.0")
         if not re.fullmatch(r"\d+(\.\d+)?", str(severity)) or float(severity) > 10:
             yield "could not convert rules: invalid security severity value, is not a number"
@@ -560,11 +588,23 @@ def _result_rejections(result: dict[str, Any], rules: set[str]) -> Iterator[str]
     )
     if steps > 10_000:
         yield "rejecting SARIF, as there are more thread flow locations per result than allowed"
+    related = result.get("relatedLocations", ())
+    flows = [
+        step["location"]
+        for flow in result.get("codeFlows", ())
+        for thread in flow["threadFlows"]
+        for step in thread["locations"]
+        if "location" in step
+    ]
+    for location in (*related, *flows):
+        uri = location.get("physicalLocation", {}).get("artifactLocation", {}).get("uri", "-")
+        if not _RELATIVE.fullmatch(uri):
+            yield "could not parse SARIF, as a location has an invalid URI"
     for location in locations:
         artifact = location.get("physicalLocation", {}).get("artifactLocation")
         if artifact is None or not artifact.get("uri"):
             yield "locationFromSarifResult: expected artifact location"
-        elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|/", artifact["uri"]):
+        elif not _RELATIVE.fullmatch(artifact["uri"]):
             yield "could not parse SARIF, as a location has an invalid URI"
         elif not location["physicalLocation"].get("region", {}).get("startLine"):
             yield "locationFromSarifResult: expected a start line"
