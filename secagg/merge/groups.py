@@ -117,6 +117,8 @@ class Group:
     @property
     def tools(self) -> tuple[str, ...]:
         """The tools that reported it, each once, by name."""
+        if len(self.members) == 1:
+            return (self.members[0].tool,)
         return tuple(sorted({finding.tool for finding in self.members}))
 
     @property

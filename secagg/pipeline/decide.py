@@ -51,9 +51,9 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
     )
 
 
-def _by_action(judgement: Judgement) -> tuple[int, tuple[Any, ...]]:
+def _by_action(judgement: Judgement) -> tuple[Any, ...]:
     first = 8 * _ORDER[judgement.action] - judgement.severity.rank
-    return first, reading_order(judgement.group.representative)
+    return first, *reading_order(judgement.group.representative)
 
 
 def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:

@@ -8,7 +8,7 @@ from typing import Any
 from secagg import __version__
 from secagg.components import ROOT
 from secagg.exitcodes import ExitCode
-from secagg.finding import Kind, Package, Severity, Vulnerability
+from secagg.finding import Kind, Package, SecretSighting, Severity, Vulnerability
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy.decision import Judgement, Verdict
 from secagg.render.rows import worst_first
@@ -121,7 +121,9 @@ def finding_fields(judgement: Judgement) -> dict[str, Any]:
     """The fields of a row that ``summary.json`` and ``decision.json`` have in the same words."""
     group = judgement.group
     finding = group.representative
-    sightings = [member.secret for member in group.members if member.secret is not None]
+    sightings: list[SecretSighting] = []
+    if finding.kind is Kind.SECRET:
+        sightings = [member.secret for member in group.members if member.secret is not None]
     vulnerability = finding.vulnerability or _NO_VULNERABILITY
     package = finding.package or _NO_PACKAGE
     location = finding.location

@@ -63,8 +63,8 @@ def reading_order(finding: Finding) -> tuple[Any, ...]:
     """Order findings for people: by severity, kind, place, then name, the worst first."""
     location = finding.location
     return (
-        -finding.severity.rank,
-        -(finding.score or 0.0),
+        # A score is 10 at most.
+        -(16 * finding.severity.rank + (finding.score or 0.0)),
         _KINDS[finding.kind],
         location.uri or "",
         location.start_line or 0,

@@ -6,7 +6,6 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -34,17 +33,15 @@ from secagg.sarif.uris import ROOT_BASE, UriResolver, encode_path, is_absolute
 IDENTITY = "secagg/v1"
 
 _NAMESPACE = uuid.UUID("6f0f0f6e-5a0b-5c0e-9d52-0d6f5e0f3c11").bytes
+# The digit whose two upper bits are those of RFC 9562's variant.
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def correlation_guid(identity: str) -> str:
     """The GUID by which results of one group know each other, made from its identity."""
     # uuid.uuid5 written out: there is one for every result, and its objects take ten times as long.
-    digest = bytearray(hashlib.sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).digest())
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    digits = digest.hex()
-    parts = digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]
-    return "-".join(parts)
+    h = hashlib.sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).hexdigest()
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
 
 def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
@@ -209,7 +206,7 @@ def location(place: Place) -> Location:
     """Make a ``location``; GitHub needs a relative URI and a line even where none is known."""
     uri = _made_up(place) if place.uri is None else place.uri
     if place.start_line is None:
-        return _whole_file(uri, place.logical)
+        return _location(uri, Region(1), place.logical)
     region = Region(place.start_line)
     if place.start_column is not None and place.start_column > 1:
         region.start_column = place.start_column
@@ -220,19 +217,19 @@ def location(place: Place) -> Location:
     return _location(uri, region, place.logical)
 
 
-@lru_cache(maxsize=4096)
-def _whole_file(uri: str, logical: str | None) -> Location:
-    return _location(uri, Region(1), logical)
-
-
 def _location(uri: str, region: Region, logical: str | None) -> Location:
     logicals = (LogicalLocation(logical),) if logical else ()
     return Location(PhysicalLocation(_artifact(uri), region), logicals)
 
 
-@lru_cache(maxsize=4096)
 def _artifact(uri: str) -> ArtifactLocation:
+    if _is_plain(uri):
+        return ArtifactLocation(uri, ROOT_BASE)
     return ArtifactLocation(encode_path(uri), None if is_absolute(uri) else ROOT_BASE)
+
+
+# A relative path of which nothing has to be encoded, as most are.
+_is_plain = re.compile(r"[\w.@+-][\w./@+-]*", re.ASCII).fullmatch
 
 
 def _numbered(place: Place, number: int, message: Message | None = None) -> Location:

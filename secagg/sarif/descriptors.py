@@ -19,7 +19,7 @@ from secagg.sarif.severity import LEVEL, PROBLEM_SEVERITY, security_severity
 _MOST_TAGS = 20
 
 
-class _Band(Struct):
+class _Band(Struct, gc=False):
     """The results of one rule that GitHub shows in one band, and the rule's id and index."""
 
     finding: Finding
@@ -38,12 +38,15 @@ class RuleIndex:
     def __init__(self, findings: Iterator[Finding]) -> None:
         self._rules: dict[str, dict[Severity, _Band]] = {}
         for finding in findings:
-            rule = self._rules.setdefault(finding.rule_id, {})
+            rule = self._rules.get(finding.rule_id)
+            if rule is None:
+                rule = self._rules[finding.rule_id] = {}
             band = rule.get(finding.severity)
             if band is None:
                 band = rule[finding.severity] = _Band(finding)
-            if finding.score is not None and (band.score is None or finding.score > band.score):
-                band.score = finding.score
+            score = finding.score
+            if score is not None and (band.score is None or score > band.score):
+                band.score = score
         index = 0
         for rule_id, rule in self._rules.items():
             for number, (severity, band) in enumerate(_worst_first(rule)):
