@@ -52,7 +52,7 @@ class Pass:
         reports = [RawReport(name=name, data=data) for name, data in self.inputs.items()]
         for report in reports:
             learn(report, parsers, context)
-        self.redactor.learned_all(sum(map(len, self.inputs.values())))
+        self.redactor.prepare(sum(map(len, self.inputs.values())))
         for report in reports:
             parsed = parse(report, parsers, context)
             run = ToolRun(tool=parsed.tool, status=Status.COMPLETE, mode=report.name)

@@ -67,7 +67,7 @@ class Entries(Sequence[Any]):
         """Yield each element with its compact JSON."""
         for raw in self._raws:
             try:
-                yield strict(bytes(raw))
+                yield decode_strictly(bytes(raw))
             except NotStrict:
                 self._refuse()
 
@@ -77,7 +77,7 @@ class Entries(Sequence[Any]):
             data = bytes(raw)
             if text in data:
                 try:
-                    yield index, strict(data)[0]
+                    yield index, decode_strictly(data)[0]
                 except NotStrict:
                     self._refuse()
 
@@ -105,7 +105,7 @@ def encoded(items: Sequence[Any]) -> Iterator[tuple[Any, bytes]]:
     return ((item, encode(item)) for item in items)
 
 
-def strict(data: bytes) -> tuple[Any, bytes]:
+def decode_strictly(data: bytes) -> tuple[Any, bytes]:
     """Decode JSON ``data``; return the value and its compact JSON. Raises :class:`NotStrict`.
 
     Encoded again it has as many quotation marks as before, unless an object held a name twice.
@@ -146,7 +146,7 @@ def _split(
     elif large and data.startswith(b"{") and name is None:
         del data
         return _split_object(raw, refuse, quotes, depth + 1), quotes
-    return strict(bytes(raw))[0], quotes
+    return decode_strictly(bytes(raw))[0], quotes
 
 
 def _split_object(

@@ -74,7 +74,7 @@ class Redactor:
                 self._masked.clear()
         return identity
 
-    def learned_all(self, size: int) -> None:
+    def prepare(self, size: int) -> None:
         """Prepare for a pass over ``size`` bytes of text: few values come any more, or none."""
         self._known.compact(size)
 
@@ -97,7 +97,7 @@ class Redactor:
 
         Returns both as they are where nothing changes, which one search over ``encoded`` tells.
         """
-        if self._known.look(encoded, is_json=True) is None:
+        if self._known.search(encoded, is_json=True) is None:
             return value, encoded
         masked = _mapped(value, self._mask_often)
         return (value, encoded) if masked is value else (masked, encode(masked))

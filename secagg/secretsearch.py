@@ -27,7 +27,7 @@ ANCHOR = 12
 _PREFIX = 6
 
 
-class Suspicion(NamedTuple):
+class SearchResult(NamedTuple):
     """What a search found in a text.
 
     ``shapes`` are the numbers of the shapes to be tried, ``forms`` the forms of known values of
@@ -109,24 +109,24 @@ class SecretSearch:
             patterns, implementation=ahocorasick_rs.Implementation.DFA if fast else None
         ).find_matches_as_indexes
 
-    def look(self, data: bytes, *, is_json: bool = False) -> Suspicion | None:
+    def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
         """Search ``data``, a text in UTF-8 or the JSON of many; None where it holds no secret."""
         shapes: set[int] = set()
         anchors: dict[bytes, None] = {}
         matches = self._find(data, overlapping=True)
-        encoded = bool(matches) and self._sort(data, matches, shapes, anchors)
+        encoded = bool(matches) and self._collect(data, matches, shapes, anchors)
         if b"\n" in data or b"\\" in data:
             broken = _broken_texts(data) if is_json else data
             if broken and (self._anchors or is_wrapped(broken)):
                 joined = squeezed(broken)
                 matches = self._find(joined, overlapping=True)
-                encoded |= bool(matches) and self._sort(joined, matches, None, anchors)
+                encoded |= bool(matches) and self._collect(joined, matches, None, anchors)
         forms = tuple(form for anchor in anchors for form in self._anchors.get(anchor, ()))
         if shapes or forms or encoded:
-            return Suspicion(tuple(sorted(shapes)), forms, encoded)
+            return SearchResult(tuple(sorted(shapes)), forms, encoded)
         return None
 
-    def _sort(
+    def _collect(
         self,
         data: bytes,
         matches: list[tuple[int, int, int]],

@@ -8,7 +8,7 @@ from functools import cache
 
 from secagg.encodings import breaks, decodings, runs_in
 from secagg.secretforms import SHORTEST_WITHIN_A_WORD
-from secagg.secretsearch import ANCHOR, SecretSearch, Suspicion
+from secagg.secretsearch import ANCHOR, SearchResult, SecretSearch
 from secagg.secretshapes import MASK, secret_spans
 
 # A value shorter than this is not looked for in other texts: it would blot out half of them.
@@ -62,19 +62,19 @@ class KnownValues:
         self._searches = [(SecretSearch(values, fast=size > _MUCH), values)]
         self._waiting.clear()
 
-    def look(self, data: bytes, *, is_json: bool = False) -> Suspicion | None:
+    def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
         """Search ``data`` (a text in UTF-8, or JSON); None where it surely holds no secret."""
         searches = self._current()
-        suspicion = searches[0][0].look(data, is_json=is_json)
+        result = searches[0][0].search(data, is_json=is_json)
         if len(searches) == 1:
-            return suspicion
+            return result
         for search, _ in searches[1:]:
-            other = search.look(data, is_json=is_json)
-            if other is not None and suspicion is not None:
-                forms = suspicion.forms + other.forms
-                suspicion = other._replace(forms=forms, encoded=other.encoded or suspicion.encoded)
-            suspicion = suspicion or other
-        return suspicion
+            other = search.search(data, is_json=is_json)
+            if other is not None and result is not None:
+                forms = result.forms + other.forms
+                result = other._replace(forms=forms, encoded=other.encoded or result.encoded)
+            result = result or other
+        return result
 
     def mask(self, text: str) -> str:
         """Mask every known value and every shape of a secret in ``text``; itself if none.
@@ -82,17 +82,17 @@ class KnownValues:
         Secrets are covered in place first, so that a known value that is a part of a longer secret
         does not hide the longer one's shape, nor the other way round.
         """
-        suspicion = self.look(text.encode("utf-8", "surrogatepass"))
-        if suspicion is None:
+        result = self.search(text.encode("utf-8", "surrogatepass"))
+        if result is None:
             return text
         covered = text
-        if suspicion.forms:
-            covered = _cover_broken(covered, suspicion.forms)
-            covered = _cover_forms(covered, suspicion.forms)
-        if suspicion.encoded:
+        if result.forms:
+            covered = _cover_broken(covered, result.forms)
+            covered = _cover_forms(covered, result.forms)
+        if result.encoded:
             runs = [(a, b) for a, b in runs_in(covered) if self._hides(covered[a:b])]
             covered = _cover(covered, runs)
-        covered = _cover(covered, secret_spans(text, suspicion.shapes))
+        covered = _cover(covered, secret_spans(text, result.shapes))
         return text if covered == text else _covers().sub(MASK, covered)
 
     def _current(self) -> list[tuple[SecretSearch, list[str]]]:
@@ -107,13 +107,13 @@ class KnownValues:
     def _hides(self, run: str) -> bool:
         """Tell whether ``run`` is base64 or hexadecimal of something with a secret in it."""
         for data in decodings(run):
-            suspicion = self.look(data)
-            if suspicion is None:
+            result = self.search(data)
+            if result is None:
                 continue
             decoded = data.decode("utf-8", "replace")
-            if _cover_forms(decoded, suspicion.forms) != decoded:
+            if _cover_forms(decoded, result.forms) != decoded:
                 return True
-            if data.isascii() and any(True for _ in secret_spans(decoded, suspicion.shapes)):
+            if data.isascii() and any(True for _ in secret_spans(decoded, result.shapes)):
                 return True
         return False
 

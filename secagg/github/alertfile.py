@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from secagg.errors import StoreError
+from secagg.files import PRIVATE, replacing
 from secagg.github.alerts import Alert
 from secagg.github.sync import Decision
 
@@ -98,9 +97,7 @@ class AlertFile:
         data = self._file.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=".alerts-")
-            with os.fdopen(descriptor, "wb") as out:
+            with replacing(self._path, mode=PRIVATE) as out:
                 out.write(data)
-            os.replace(name, self._path)
         except OSError as error:
             raise StoreError(f"cannot write {self._path}: {error.strerror}") from error

@@ -6,12 +6,13 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from secagg.files import PRIVATE, replace_file
 
 _MOST_ENTRIES = 2_000
 
@@ -81,7 +82,9 @@ class Journal:
             self._memory = {entry.key: entry for entry in newest}
             if self._path is not None and self.broken is None:
                 with self._noting():
-                    _replace(self._path, _File(entries=newest).model_dump_json().encode())
+                    replace_file(
+                        self._path, _File(entries=newest).model_dump_json().encode(), mode=PRIVATE
+                    )
 
     def _read(self) -> dict[str, Entry]:
         if self._path is None or self.broken is not None:
@@ -123,16 +126,3 @@ def journal_directory(environ: Mapping[str, str]) -> Path | None:
         return Path(state) / "secagg" / "uploads"
     home = environ.get("HOME")
     return Path(home) / ".local" / "state" / "secagg" / "uploads" if home else None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".uploads-")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

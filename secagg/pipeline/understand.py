@@ -30,7 +30,7 @@ def understand(
     for run in runs:
         for report in run.reports:
             learn(report, parsers, context)
-    redactor.learned_all(sum(len(report.data) for run in runs for report in run.reports))
+    redactor.prepare(sum(len(report.data) for run in runs for report in run.reports))
     results = []
     for run in runs:
         _mask_run(run, redactor)
