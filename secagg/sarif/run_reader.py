@@ -94,6 +94,8 @@ class RunReader:
         """Read a result of which ``data`` is the compact JSON. Raises _Odd."""
         if not isinstance(result, dict):
             raise _Odd("the result is not a JSON object")
+        raw = result
+        result, data = self.redactor.mask_entry(result, data)
         view = self._view(result) or self._nameless(result)
         rule = view.rule
         memo = view.memo
@@ -103,14 +105,13 @@ class RunReader:
             memo["quotes"] = secrets.is_credential_rule(view, rule.id)
         commit = secret = None
         if kind is Kind.SECRET:
-            secret = self._sighting(result, rule.id)
+            secret = self._sighting(raw, rule.id)
             commit = secrets.commit_of(result)
             result = secrets.without_secret(result)
             data = encode(result)
         elif memo["quotes"]:
             result = secrets.without_literals(result, self.redactor)
             data = encode(result)
-        result, data = self.redactor.mask_entry(result, data)
         message = message_text(result.get("message"), view.strings, view.shared)
         properties = result.get("properties")
         if not isinstance(properties, dict):
@@ -187,7 +188,7 @@ class RunReader:
 
     def _nameless(self, result: Mapping[str, Any]) -> RuleView:
         """A result that names no rule is known by what it says."""
-        message = self.redactor.mask(message_text(result.get("message"), _EMPTY, _EMPTY))
+        message = message_text(result.get("message"), _EMPTY, _EMPTY)
         if not message.strip():
             raise _Odd("the result has neither a rule nor a message")
         name = first_sentence(message)

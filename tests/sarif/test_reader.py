@@ -12,7 +12,7 @@ import pytest
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Location, Severity
 from secagg.parsing import ParseContext, ParsedReport, RawReport
-from secagg.redact import MASK, Redactor
+from secagg.redact import MASK, Redactor, Secret
 from secagg.sarif import learn_report, read, read_report
 from tests.canaries import canaries, gitleaks_sarif, survivors
 
@@ -675,3 +675,15 @@ def test_a_credential_is_learned_from_a_result_without_a_rule() -> None:
     context = ParseContext(redactor=Redactor(b"key"))
     learn_report(RawReport(name="r", data=data), context=context, tool=None)
     assert context.redactor.mask("kZ8fQm21vX90") == MASK
+
+
+def test_a_secret_in_the_id_of_a_rule_is_masked() -> None:
+    result = {"ruleId": "a/kZ8fQm21vX90/b", "message": {"text": "m"}}
+    run = {"tool": {"driver": {"name": "Any"}}, "results": [result]}
+    redactor = Redactor(b"key")
+    redactor.identify(Secret("kZ8fQm21vX90"))
+    context = ParseContext(redactor=redactor)
+    log = {"version": "2.1.0", "runs": [run]}
+    (finding,) = read_report(log, report_name="r", context=context, tool=None).findings
+    assert finding.rule_id == f"a/{MASK}/b"
+    assert "kZ8fQm21vX90" not in repr(finding)
