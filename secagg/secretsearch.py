@@ -82,8 +82,9 @@ class SecretSearch:
         for value in values:
             for form in dict.fromkeys(forms_of(value)):
                 by_anchor.setdefault(form[:ANCHOR], []).append(form)
-        # An anchor of an encoding has no form: what is found is decoded, and looked into.
         self._anchors: dict[bytes, list[str]] = {}
+        # Where an anchor is found in base64 or hexadecimal, what it stands in is decoded.
+        self._base64: set[bytes] = set()
         self._hex: set[bytes] = set()
         for anchor, forms in by_anchor.items():
             # An anchor as JSON writes it leads to the same forms.
@@ -91,12 +92,12 @@ class SecretSearch:
                 self._anchors[written.encode("utf-8", "surrogatepass")] = forms
         for anchor in by_anchor:
             raw = anchor.encode("utf-8", "surrogatepass")
-            for encoded in base64_within(raw):
-                self._anchors.setdefault(encoded[:ANCHOR], [])
+            self._base64.update(encoded[:ANCHOR] for encoded in base64_within(raw))
             self._hex.add(raw.hex().encode()[:ANCHOR])
-        self._lengths = sorted({len(anchor) for anchor in self._anchors}, reverse=True)
+        anchors = self._anchors.keys() | self._base64
+        self._lengths = sorted({len(anchor) for anchor in anchors}, reverse=True)
         self._hex_lengths = sorted({len(anchor) for anchor in self._hex}, reverse=True)
-        prefixes = {anchor[:_PREFIX] for anchor in self._anchors}
+        prefixes = {anchor[:_PREFIX] for anchor in anchors}
         for digits in self._hex:
             prefixes.update(_cases(digits[:_PREFIX]))
         numbers = {pattern: number for number, pattern in enumerate(literals.patterns)}
@@ -121,7 +122,7 @@ class SecretSearch:
                 joined = squeezed(broken)
                 matches = self._find(joined, overlapping=True)
                 encoded |= bool(matches) and self._collect(joined, matches, None, anchors)
-        forms = tuple(form for anchor in anchors for form in self._anchors.get(anchor, ()))
+        forms = tuple(form for anchor in anchors for form in self._anchors[anchor])
         if shapes or forms or encoded:
             return SearchResult(tuple(sorted(shapes)), forms, encoded)
         return None
@@ -165,10 +166,9 @@ class SecretSearch:
         encoded = False
         for length in self._lengths:
             anchor = data[start : start + length]
-            forms = self._anchors.get(anchor)
-            if forms is not None:
+            if anchor in self._anchors:
                 anchors[anchor] = None
-                encoded = encoded or not forms
+            encoded = encoded or anchor in self._base64
         for length in self._hex_lengths:
             if data[start : start + length].lower() in self._hex:
                 return True

@@ -380,3 +380,16 @@ def test_each_of_many_secrets_in_a_text_is_masked(redactor: Redactor) -> None:
     masked = redactor.mask(text)
     assert "hidden" not in masked and masked.count(MASK) == 3000
     assert masked.endswith(f"https://{MASK}@host/2999")
+
+
+@pytest.mark.parametrize("value", ["CGQ56rTy", "9sAzH1RHP", "nqj84uwz-4", "kZ8fQm21vX90Tt47"])
+@pytest.mark.parametrize("before", ["", "; ", "filler "])
+def test_a_short_value_is_found_in_longer_base64(
+    redactor: Redactor, value: str, before: str
+) -> None:
+    redactor.identify(Secret(value))
+    run = base64.b64encode(f"{before}{value} filler filler".encode()).decode()
+    masked = redactor.mask(f"see {run} there")
+    inner = base64.b64encode(f"{before}{value}".encode()).decode()[-8:-4]
+    assert MASK in masked and inner not in masked
+    assert redactor.mask_json({"a": f"see {run} there"}) == {"a": masked}

@@ -105,7 +105,7 @@ def _value(entry: Entry) -> str | None:
 class _Reader:
     def __init__(self, report: RawReport, context: ParseContext) -> None:
         self._redactor = context.redactor
-        self._places = Places(context.root, report.component)
+        self._places = Places(context.root, report.component, context.redactor.mask)
         self._lines = Lines(context.root)
         self._rules: dict[tuple[str, str | None, Any], Rule] = {}
 

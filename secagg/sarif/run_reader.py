@@ -112,7 +112,7 @@ class RunReader:
         elif memo["quotes"]:
             result = secrets.without_literals(result, self.redactor)
             data = encode(result)
-        message = message_text(result.get("message"), view.strings, view.shared)
+        message = self._message(result.get("message"), view)
         properties = result.get("properties")
         if not isinstance(properties, dict):
             properties = _EMPTY
@@ -185,6 +185,12 @@ class RunReader:
         except TypeError:
             # A name or an index that is a list or an object.
             return self.rules.find(result)
+
+    def _message(self, message: Any, view: RuleView) -> str:
+        """The text of a result; one that is put together may hold what its parts do not."""
+        text = message_text(message, view.strings, view.shared)
+        plain = isinstance(message, dict) and message.get("text") == text
+        return text if plain else self.redactor.mask(text)
 
     def _nameless(self, result: Mapping[str, Any]) -> RuleView:
         """A result that names no rule is known by what it says."""

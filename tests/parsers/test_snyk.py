@@ -195,7 +195,7 @@ def test_all_that_is_read_of_a_row_is_kept() -> None:
     all_changes: list[dict[str, Any]] = [{}, {"type": "license"}, {"isUpgradable": True}, bare]
     for changes in all_changes:
         row = _Recorded({**SNYK_ROW, **changes})
-        issues = Issues()
+        issues = Issues(Masker(context.redactor))
         issues.key(row)
         issues.finding(project, [row])
         asked |= row.asked

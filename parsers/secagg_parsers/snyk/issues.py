@@ -19,6 +19,7 @@ from secagg_parsers.fields import (
     text,
     texts,
 )
+from secagg_parsers.masking import Masker
 from secagg_parsers.purls import build, is_system, type_of
 from secagg_parsers.snyk.project import Project
 
@@ -76,7 +77,8 @@ class _Issue:
 class Issues:
     """Builds findings from rows of issues."""
 
-    def __init__(self) -> None:
+    def __init__(self, mask: Masker) -> None:
+        self._mask = mask
         self._packages: dict[tuple[str, str, str | None], Package] = {}
 
     def key(self, row: Entry) -> tuple[str, str, str | None]:
@@ -131,7 +133,10 @@ class Issues:
         if package is None:
             known = type_of(manager if is_system(manager) else project.manager or manager)
             package = self._packages[manager, name, version] = Package(
-                type=known, name=name, version=version, purl=build(manager, name, version)
+                type=known,
+                name=name,
+                version=version,
+                purl=self._mask.optional(build(manager, name, version)),
             )
         return package
 
@@ -156,8 +161,7 @@ class Issues:
             return None
         return f"Upgrade {package.name} to {' or '.join(fixed)}."
 
-    @staticmethod
-    def _understand(rule_id: str, row: Entry) -> _Issue:
+    def _understand(self, rule_id: str, row: Entry) -> _Issue:
         is_license = text(row, "type") == "license" or rule_id.startswith("snyk:lic:")
         title, description = any_text(row, "title") or rule_id, any_text(row, "description")
         references = _urls(row)
@@ -175,7 +179,8 @@ class Issues:
                 short_description=title,
                 help_markdown=description,
                 help_uri=_page(rule_id),
-                tags=_tags(row, is_license),
+                # Case is changed in them.
+                tags=tuple([self._mask[tag] for tag in _tags(row, is_license)]),
             ),
             title=title,
             ratings=_ratings(row),

@@ -27,7 +27,7 @@ class SnykReport:
         self._context = context
         self._parsed = ParsedReport(tool="snyk")
         self._mask = Masker(context.redactor)
-        self._issues = Issues()
+        self._issues = Issues(self._mask)
         # By project, then by issue.
         self._rows: dict[_Key, dict[_Key, tuple[Project, list[tuple[str, Entry]]]]] = {}
 

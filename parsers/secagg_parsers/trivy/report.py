@@ -30,7 +30,7 @@ class TrivyReport:
         mask = Masker(context.redactor)
         self._mask = mask
         self._secrets = Secrets(context, mask)
-        self._vulnerabilities = Vulnerabilities()
+        self._vulnerabilities = Vulnerabilities(mask)
         self._misconfigurations = Misconfigurations()
 
     def read(self, document: Entry) -> ParsedReport:

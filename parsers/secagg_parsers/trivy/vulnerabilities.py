@@ -15,6 +15,7 @@ from secagg_parsers.fields import (
     needed,
     text,
 )
+from secagg_parsers.masking import Masker
 from secagg_parsers.purls import build, type_in, type_of
 from secagg_parsers.trivy.artifact import Target
 from secagg_parsers.trivy.packages import PackageList, is_direct
@@ -29,7 +30,8 @@ _CVSS = (("V40Score", "V40Vector"), ("V3Score", "V3Vector"), ("V2Score", "V2Vect
 class Vulnerabilities:
     """Builds findings of vulnerable packages; ``without_details`` counts those Trivy knew not."""
 
-    def __init__(self) -> None:
+    def __init__(self, mask: Masker) -> None:
+        self._mask = mask
         self._rules: dict[str, Rule] = {}
         self._packages: dict[tuple[str, str, str | None, str | None], Package] = {}
         self.without_details = 0
@@ -119,7 +121,7 @@ class Vulnerabilities:
                 type=purl_type or type_of(kind),
                 name=name,
                 version=version,
-                purl=purl or build(kind, name, version),
+                purl=purl or self._mask.optional(build(kind, name, version)),
             )
         return package
 

@@ -18,7 +18,7 @@ class Detections:
 
     def __init__(self, report: RawReport, context: ParseContext) -> None:
         self._redactor = context.redactor
-        self._sources = Sources(context.root, report.component)
+        self._sources = Sources(context.root, report.component, context.redactor.mask)
         self._rules: dict[tuple[str, str | None, str | None], Rule] = {}
 
     def finding(self, entry: Entry) -> Finding:

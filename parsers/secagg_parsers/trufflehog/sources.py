@@ -7,6 +7,7 @@ addresses and people's names in them are not taken over.
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,10 +73,10 @@ class Source:
 class Sources:
     """Reads ``SourceMetadata.Data``."""
 
-    def __init__(self, root: Path | None, base: str | None) -> None:
-        self._files = Places(root, base)
+    def __init__(self, root: Path | None, base: str | None, mask: Callable[[str], str]) -> None:
+        self._files = Places(root, base, mask)
         # A repository's paths begin at its top, whichever component was asked for.
-        self._repository = Places(root, None)
+        self._repository = Places(root, None, mask)
 
     def source(self, data: Entry) -> Source:
         """The place that ``data`` names; an empty one where it names none. Raises OddEntry."""
