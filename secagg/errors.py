@@ -66,4 +66,4 @@ class UploadError(SecaggError):
 
 
 class Interrupted(SecaggError):
-    """The user or the system asked secagg to stop (SIGINT, SIGTERM)."""
+    """The user or the system asked secagg to stop (SIGINT, SIGTERM, SIGHUP)."""

@@ -97,7 +97,7 @@ class PathGlob:
         within = "" if self.shallow else "/|"
         expression = _path(checked(self.text), rf"(?:{within}\Z)", "/")
         if expression is None:
-            raise ValueError(f"{self.text!r} is no path pattern")
+            raise ValueError("this is no path pattern")
         object.__setattr__(self, "regex", expression)
 
     def matches(self, path: str) -> bool:

@@ -9,9 +9,11 @@ SIGKILL. Whatever is left of its group afterwards is ended too, and reaped.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 import threading
@@ -19,6 +21,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from secagg.processgroup import adopt_orphans, be_modest, end_group, resident_bytes
@@ -51,6 +54,12 @@ ALLOWED = (
 )
 
 _POLL = 0.05
+_PREFIX = "secagg-"
+_LOCK = "lock"
+# In seconds: a private directory without a lock file is left behind if it is older than the
+# longest scan; one with a lock that nobody holds, if its maker must have come to locking it.
+_ABANDONED = 24 * 3600.0
+_NEW = 60.0
 
 
 class Cancellation:
@@ -129,12 +138,56 @@ class Result:
 
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
-    """A directory that only this user can read, gone with all in it at the end."""
-    path = Path(tempfile.mkdtemp(prefix="secagg-"))
+    """A directory that only this user can read, gone with all in it at the end.
+
+    Reports with raw secrets lie in it. A process that is killed leaves it behind: it is locked
+    while it is in use, and the next process that makes one removes those that nobody locks.
+    """
+    path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    descriptor = os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _sweep_once(str(path.parent))
         yield path
     finally:
         _remove(path)
+        os.close(descriptor)
+
+
+@cache
+def _sweep_once(parent: str) -> None:
+    """Remove the private directories in ``parent`` whose processes are gone, once a process."""
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(parent)):
+            if entry.name.startswith(_PREFIX) and _is_left_behind(entry):
+                _remove(Path(entry.path))
+
+
+def _is_left_behind(entry: os.DirEntry[str]) -> bool:
+    """Tell whether ``entry`` is a private directory of ours that no process holds any more."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+        if (
+            not stat.S_ISDIR(status.st_mode)
+            or status.st_uid != os.geteuid()
+            or stat.S_IMODE(status.st_mode) != 0o700
+        ):
+            return False
+        lock = os.path.join(entry.path, _LOCK)
+        descriptor = os.open(lock, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        # Another process is about to lock it, or it is older than locks are.
+        return time.time() - status.st_mtime > _ABANDONED
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    # Locked a moment after it was made: one that is as new may not be locked yet.
+    return time.time() - status.st_mtime > _NEW
 
 
 def environment(

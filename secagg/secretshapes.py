@@ -109,7 +109,7 @@ SHAPES: tuple[Shape, ...] = (
         "webhook",
         ("hooks.slack.com", "discord", "webhook.office.com", "hooks.zapier.com"),
         r"(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
-        r"|[\w.-]+\.webhook\.office\.com/webhookb2|hooks\.zapier\.com/hooks/catch)"
+        r"|\.webhook\.office\.com/webhookb2|hooks\.zapier\.com/hooks/catch)"
         r"/(?P<secret>[\w/@-]{10,})",
     ),
     Shape(

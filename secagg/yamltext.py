@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
-        raise ConfigError(f"not valid YAML: {error.problem or 'syntax'}", where=where) from None
+        raise ConfigError(f"not valid YAML: {_problem(error)}", where=where) from None
     except (YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(f"not valid YAML: {type(error).__name__}", where=name) from None
     if document is None:
@@ -73,6 +74,22 @@ def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed
         return Placed(name, model.model_validate(document), document)
     except ValidationError as error:
         raise _explain(error, document, model, name) from None
+
+
+# What the parser quotes of the file, and the two values of a key that comes twice.
+_QUOTED = re.compile(r"""\s+with value .*|\s*("[^"]*"|'[^']*')""", re.DOTALL)
+
+
+def _problem(error: MarkedYAMLError) -> str:
+    """What is wrong in the parser's words without what it quotes: a value may be a secret.
+
+    A character or two stay, and what it calls its own tokens.
+    """
+    said = _QUOTED.sub(
+        lambda match: match[0] if match[1] and re.match(r".(<|.{0,2}.$)", match[1]) else "",
+        error.problem or "",
+    )
+    return said.strip() or "syntax"
 
 
 class _Constructor(RoundTripConstructor):

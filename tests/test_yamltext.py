@@ -61,3 +61,27 @@ def test_what_is_read(tmp_path: Path) -> None:
     assert not config.enabled("codeql")
     assert config.enabled("trivy")
     assert "optional" not in config.tool_options()["snyk"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("policy: {v}\npolicy: {v}\n", "found duplicate key"),
+        ("policy: *{v}\n", "found undefined alias"),
+        ("policy: !a!{v} x\n", "found undefined tag handle"),
+        ("policy: '{v}\n", "end of stream"),
+        ("policy: a: {v}\n", "mapping values are not allowed here"),
+        ("policy: [{v}\n", "expected ',' or ']'"),
+        ("timeout: {v}\n", "timeout"),
+        ("jobs: {v}\n", "jobs"),
+        ("tools: {v}\n", "tools"),
+        ("exclude: {v}\n", "exclude"),
+    ],
+)
+def test_no_mistake_quotes_a_value(text: str, told: str) -> None:
+    """It may be a secret, pasted where it does not belong."""
+    value = "qV7-some.Value9"
+    with pytest.raises(ConfigError) as caught:
+        load_model(text.replace("{v}", value), Config, name="secagg.yaml")
+    assert told in str(caught.value)
+    assert value[:6] not in f"{caught.value}{caught.value.hint}"

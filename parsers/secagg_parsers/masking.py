@@ -27,23 +27,6 @@ class Masker(dict[str, str]):
             self[text] = masked
         return masked
 
-    def together(self, *texts: str | None) -> tuple[str | None, ...]:
-        """Texts of one entry, which are seldom repeated: looked through as one."""
-        joined = "\0".join([text for text in texts if text])
-        if self._mask(joined) == joined:
-            return texts
-        return tuple([self.optional(text) for text in texts])
-
-    def all(self, texts: tuple[str, ...]) -> tuple[str, ...]:
-        """Texts that stand together and are seldom repeated: looked through as one.
-
-        Those with an ``@`` take long to look through, and are looked at one by one.
-        """
-        plain = "\0".join([text for text in texts if "@" not in text])
-        if self._mask(plain) == plain:
-            return tuple([self[text] if "@" in text else text for text in texts])
-        return tuple([self[text] for text in texts])
-
     def optional(self, text: str | None) -> str | None:
         return None if text is None else self[text]
 

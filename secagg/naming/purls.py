@@ -163,7 +163,7 @@ def exact_purl(text: str) -> PurlPattern:
     Raises ``ValueError`` as :func:`purl_pattern` does, and for a wildcard.
     """
     if is_wild(text.partition("?")[0]):
-        raise ValueError(f"the purl {text!r} has a wildcard, which has no meaning there")
+        raise ValueError("the purl has a wildcard, which has no meaning there")
     return purl_pattern(text)
 
 

@@ -45,7 +45,7 @@ class ScanOptions:
 def scan(options: ScanOptions, gate: Gate, on_event: Callable[[Event], None]) -> Outcome:
     """Run every tool that applies, and parse, merge and judge what they report.
 
-    Ctrl-C and SIGTERM stop the scanners; what was found until then is kept, and the outcome
+    Ctrl-C, SIGTERM and SIGHUP stop the scanners; what was found until then is kept, and the outcome
     says that it was interrupted. Raises :class:`UsageError` for a root, tool or component that
     does not exist, and :class:`ConfigError` for exceptions that cannot be used.
     """
@@ -163,7 +163,10 @@ def _chosen_components(named: Sequence[str], everything: Sequence[Component]) ->
 
 @contextmanager
 def _stopping(cancellation: Cancellation) -> Iterator[None]:
-    """While inside, SIGINT and SIGTERM set ``cancellation`` instead of killing the process."""
+    """While inside, SIGINT, SIGTERM and SIGHUP set ``cancellation`` instead of killing the process.
+
+    A hang-up that was ignored from the beginning (``nohup``) stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -171,7 +174,10 @@ def _stopping(cancellation: Cancellation) -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         cancellation.cancel()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -39,7 +39,7 @@ class Scope(StrEnum):
 def _cwe(value: object) -> str:
     match = _CWE.fullmatch(str(value).strip())
     if match is None:
-        raise ValueError(f"{value!r} is no CWE such as CWE-79")
+        raise ValueError("a CWE such as CWE-79 is expected")
     return f"CWE-{match[1]}"
 
 

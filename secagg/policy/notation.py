@@ -48,7 +48,7 @@ def _severity(word: str) -> Severity:
         return Severity(word.strip())
     except ValueError:
         known = ", ".join(Severity)
-        raise ValueError(f"{word!r} is no severity ({known}), nor a band such as high..") from None
+        raise ValueError(f"a severity ({known}) or a band such as high.. is expected") from None
 
 
 SeverityBand = Annotated[
@@ -76,7 +76,7 @@ class ScoreRange:
             least = float(low) if low else 0.0
             most = (float(high) if high else 10.0) if dots else float(low)
         except ValueError:
-            raise ValueError(f"{value!r} is no range of scores such as 7.0..8.9 or 9.0..") from None
+            raise ValueError("a range of scores such as 7.0..8.9 or 9.0.. is expected") from None
         if least > most:
             raise ValueError(f"the range {value} holds nothing: write it {high}..{low}")
         if not (least >= 0.0 and most <= 10.0):

@@ -12,7 +12,7 @@ def package_of(purl: str) -> Package:
     try:
         known = PackageURL.from_string(purl)
     except ValueError:
-        raise ValueError(f"{purl!r} is no purl such as pkg:npm/lodash@4.17.4") from None
+        raise ValueError("a purl such as pkg:npm/lodash@4.17.4 is expected") from None
     name = known.name
     if known.namespace and known.type not in DISTRIBUTION_TYPES:
         name = f"{known.namespace}{':' if known.type == 'maven' else '/'}{name}"

@@ -158,9 +158,13 @@ def components_in(request: ScanRequest, scope: str) -> list[Component]:
 
 
 def read_report(path: Path, title: str) -> bytes:
-    """The bytes of a report file. Raises Unusable if it is missing or empty."""
+    """The bytes of a report file, which is gone then: it may hold raw secrets.
+
+    Raises Unusable if it is missing or empty.
+    """
     try:
         data = path.read_bytes()
+        path.unlink()
     except OSError:
         raise Unusable(f"{title} ended without writing its report") from None
     if not data.strip():

@@ -91,6 +91,7 @@ class TrufflehogJob(ProgramJob):
                 arguments = ["filesystem", str(self.target), *arguments]
             result = self.execute(arguments, directory, extra=quiet_environment())
             tool_run.reports.append(self.report(result.stdout.read_bytes(), rooted=True))
+            result.stdout.unlink()
             self._prove(tool_run, result)
         hidden = count_lines(self.target, self.repository, _COMMENT, self.program.context)
         if hidden:

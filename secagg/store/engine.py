@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ def url_of(where: str | Path) -> URL:
     ``postgresql://`` means psycopg 3. Raises :class:`StoreError` for what is neither.
     """
     if isinstance(where, Path) or "://" not in where:
+        if _LIKE_A_URL.search(str(where)):
+            # Taken for a path it would be quoted, with the password in it.
+            raise StoreError("the store's URL cannot be read", hint=_FORMS)
         return URL.create("sqlite", database=str(where))
     try:
         url = make_url(where)
@@ -43,6 +47,10 @@ def url_of(where: str | Path) -> URL:
 
 
 _FORMS = "a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+
+
+# libpq's "host=... password=...", and URLs that lack a slash.
+_LIKE_A_URL = re.compile(r"\bpass(?:word|file)\s*=|^[a-z+]{3,}:/?[^/\\].*@", re.IGNORECASE)
 
 
 def shown(url: URL) -> str:

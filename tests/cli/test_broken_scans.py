@@ -153,7 +153,7 @@ def test_unreadable_report(target: Path, bin_dir: Path, home: Path) -> None:
     assert_kept(home)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted(target: Path, bin_dir: Path, home: Path, number: signal.Signals) -> None:
     standin(bin_dir, "trufflehog", "trufflehog 3.90.0", LINGER + "time.sleep(600)")
     tools = ("--tool", "trivy", "--tool", "trufflehog", "--jobs", "1")

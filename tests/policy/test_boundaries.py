@@ -312,9 +312,11 @@ def refused(match: dict[str, Any]) -> str:
 def test_what_is_refused_says_how_to_write_it() -> None:
     known = "critical, high, medium, low, none"
     assert refused({"severity": "hihg"}).endswith(
-        f"no severity ({known}), nor a band such as high.."
+        f"a severity ({known}) or a band such as high.. is expected"
     )
-    assert refused({"score": "x"}).endswith("'x' is no range of scores such as 7.0..8.9 or 9.0..")
+    assert refused({"score": "x"}).endswith(
+        "a range of scores such as 7.0..8.9 or 9.0.. is expected"
+    )
     with pytest.raises(ValueError, match=r"^a number of days is written 30d, 2w, 3m or 1y$"):
         days("3h")
 

@@ -215,7 +215,7 @@ HEAD = "policy: default\ncases:\n  - name: a\n    verdict: pass\n"
         (HEAD + "    findings: [{kind: cod}]\n", "5:17", "'license'", None),
         (HEAD + "    findings: [{kind: code, verified: true}]\n", "5:16", "kind secret", None),
         (HEAD + "    findings: [{kind: code, in_kev: true}]\n", "5:16", "vulnerability", None),
-        (HEAD + "    findings: [{kind: code, package: x}]\n", "5:29", "no purl", None),
+        (HEAD + "    findings: [{kind: code, package: x}]\n", "5:29", "a purl such", None),
         (HEAD + "    findings: [{kind: code, expect: {}}]\n", "5:29", "nothing is expected", None),
         (
             HEAD + "    findings: [{kind: code, expect: {acton: fail}}]\n",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -245,3 +246,47 @@ def test_a_cancellation_wakes_those_who_wait() -> None:
     cancellation.cancel()
     waiter.join(30)
     assert woken == [True]
+
+
+def test_a_private_directory_of_a_killed_process_goes_with_the_next_one(tmp_path: Path) -> None:
+    """What a killed scan left behind holds raw secrets; a scan that still runs keeps its own."""
+    script = (
+        "import time\n"
+        "from secagg.process import private_directory\n"
+        "with private_directory() as directory:\n"
+        "    (directory / 'report.json').write_text('raw')\n"
+        "    print(directory, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+
+    def start() -> tuple[subprocess.Popen[str], Path]:
+        environ = {**os.environ, "TMPDIR": str(tmp_path)}
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environ
+        )
+        assert process.stdout is not None
+        with process.stdout as out:
+            return process, Path(out.readline().strip())
+
+    killed, left = start()
+    killed.kill()
+    killed.wait()
+    assert (left / "report.json").read_text() == "raw"
+    of_another = tmp_path / "secagg-readable"
+    of_another.mkdir(mode=0o755)
+    link = tmp_path / "secagg-link"
+    link.symlink_to(of_another)
+    long_ago = time.time() - 600
+    os.utime(left, (long_ago, long_ago))
+    running, kept = start()
+    os.utime(kept, (long_ago, long_ago))
+    third, own = start()
+    try:
+        assert not left.exists()
+        assert (kept / "report.json").exists() and (own / "report.json").exists()
+        assert stat.S_IMODE(own.stat().st_mode) == 0o700
+        assert of_another.is_dir() and link.is_symlink()
+    finally:
+        for process in (running, third):
+            process.kill()
+            process.wait()

@@ -258,3 +258,19 @@ def test_one_branch_of_all_repositories(shop: Path) -> None:
     assert (gone.code, "no scan of a branch gone" in gone.stderr) == (2, True)
     both = call(shop, "report", "--all-repos", "--repo", "shop")
     assert (both.code, "--all-repos means every one" in both.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "host=db password={} dbname=scans",
+        "postgresql:/scans:{}@db/scans",
+        "postgresql://scans:{}@db:port/scans",
+        "mysql://scans:{}@db/scans",
+    ],
+)
+def test_a_store_s_address_that_cannot_be_used_is_not_quoted(given: str) -> None:
+    value = "qV7some.Value9"
+    with pytest.raises(StoreError) as caught:
+        url_of(given.format(value))
+    assert value not in f"{caught.value}{caught.value.hint}"
