@@ -67,6 +67,10 @@ def component_of(components: Iterable[Component]) -> Callable[[str | None], str]
         around = map(str, (path, *path.parents))
         return next((parent for parent in around if parent in known), ROOT)
 
+    if known <= {ROOT}:
+        return lambda uri: ROOT
+
+    @cache
     def of(uri: str | None) -> str:
         if uri is None:
             return ROOT

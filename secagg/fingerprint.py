@@ -94,6 +94,9 @@ def read_source(base: Path, uri: str, *, limit: int = LARGEST_FILE) -> bytes | N
     a symbolic link.
     """
     try:
+        if ".." not in uri:
+            # Most reports are read far from their files, and resolving takes long.
+            os.stat(os.path.join(base, uri))
         path = os.path.realpath(base / uri)
         if not path.startswith(os.path.join(base, "")):
             return None

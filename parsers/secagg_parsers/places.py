@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 import re
 import stat
@@ -121,6 +122,8 @@ class Lines:
         if self._root is None:
             return []
         try:
+            # Most reports are read far from their files, and resolving takes long.
+            os.stat(os.path.join(self._root, uri))
             root = self._root.resolve(strict=True)
             path = (root / uri).resolve(strict=True)
             if not path.is_relative_to(root):

@@ -46,7 +46,7 @@ def facts_of(
             baseline=None if comparison is None else comparison.states.get(group.identity),
             in_diff=None if diff is None else in_diff(group, diff),
             owners=() if owners is None else owners.of_group(group),
-            first_seen=_earliest(group, comparison, dates),
+            first_seen=_earliest(group, comparison, dates) if dates else None,
             epss=_highest_epss(group, intel),
             kev=_in_kev(group, intel),
         )
@@ -73,7 +73,7 @@ def _earliest(
 
 def _highest_epss(group: Group, intel: Intel | None) -> float | None:
     """The highest probability of the group's CVEs: from the file, else what the tools gave."""
-    given = _each(group, intel.epss if intel is not None else _unknown)
+    given = [] if intel is None else _each(group, intel.epss)
     if not given:
         given = [
             f.vulnerability.epss
@@ -103,7 +103,3 @@ def _each(group: Group, look_up: Callable[[str], _T | None]) -> list[_T]:
     }
     found = (look_up(alias) for alias in sorted(aliases) if alias.startswith("CVE-"))
     return [value for value in found if value is not None]
-
-
-def _unknown(cve: str) -> float | None:
-    return None

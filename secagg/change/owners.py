@@ -56,6 +56,10 @@ class Owners:
         self._entries = tuple(reversed(entries))
         self._of = lru_cache(maxsize=65536)(self._look_up)
 
+    def __bool__(self) -> bool:
+        """True if anybody owns anything."""
+        return bool(self._entries)
+
     def of(self, path: str | None) -> tuple[str, ...]:
         """The owners of a path as CODEOWNERS writes them; empty if it has none."""
         return self._of(path) if path and self._entries else ()

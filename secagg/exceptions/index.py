@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from secagg.exceptions.advisories import ids_of, plain
 from secagg.exceptions.entry import Entry
@@ -101,7 +101,7 @@ class AllExceptions:
 
     def covering(self, group: Group) -> list[PolicyException]:
         """Every exception that names ``group``, whatever its standing, in the files' order."""
-        numbers = self._candidates(group)
+        numbers = self._candidates(group) if self.entries else _NOTHING
         if not numbers and not any(f.suppressions for f in group.members):
             return []
         entries = [self.entries[number] for number in sorted(numbers)]
@@ -151,7 +151,7 @@ class AllExceptions:
         else:
             self._anywhere.append(number)
 
-    def _candidates(self, group: Group) -> set[int]:
+    def _candidates(self, group: Group) -> Set[int]:
         found = set(self._anywhere)
         if self._identities:
             for identity in known_as(group):

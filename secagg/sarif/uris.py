@@ -53,7 +53,8 @@ class UriResolver:
         self._artifacts: Sequence[Any] = artifacts if isinstance(artifacts, list) else ()
         self._root = root
         self._seen: dict[tuple[Any, Any, Any], str | None] = {}
-        self._prefixes = _prefixes(root) + self._absolute_bases(run)
+        self._root_prefixes = _prefixes(root)
+        self._prefixes = self._root_prefixes + self._absolute_bases(run)
 
     def path(self, location: Mapping[str, Any]) -> str | None:
         """The path of an ``artifactLocation`` object, ``None`` if it names no file."""
@@ -107,10 +108,6 @@ class UriResolver:
         whole, tail = self._join(uri, base)
         inside = self._below(_local(whole), self._root_prefixes)
         return tail if inside is None else inside
-
-    @property
-    def _root_prefixes(self) -> list[str]:
-        return _prefixes(self._root)
 
     def _artifact(self, index: Any) -> Mapping[str, Any] | None:
         if isinstance(index, int) and 0 <= index < len(self._artifacts):
