@@ -45,7 +45,22 @@ from secagg.cli.policy import policy_app
 from secagg.cli.report import register as register_report
 from secagg.cli.serve import register as register_serve
 from secagg.cli.triage import triage
-from secagg.cli.upload import CommentOption, register, request_of
+from secagg.cli.upload import (
+    ApiUrlOption,
+    CategoryOption,
+    CommentOption,
+    CommitOption,
+    DryRunOption,
+    ExplainOption,
+    JournalOption,
+    RefOption,
+    RepositoryOption,
+    SuppressedName,
+    SuppressedOption,
+    register,
+    request_of,
+)
+from secagg.errors import UsageError
 
 app = typer.Typer(
     name="secagg",
@@ -109,18 +124,39 @@ def scan(
     upload: Annotated[
         bool, typer.Option("--upload", help="Upload the results to GitHub code scanning.")
     ] = False,
-    upload_dry_run: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write what would be uploaded into DIR; send nothing."),
-    ] = None,
+    repository: RepositoryOption = None,
+    ref: RefOption = None,
+    commit: CommitOption = None,
+    api_url: ApiUrlOption = None,
+    category: CategoryOption = None,
+    suppressed: SuppressedOption = SuppressedName.DISMISS,
+    dry_run: DryRunOption = None,
+    explain: ExplainOption = False,
     comment: CommentOption = False,
+    journal: JournalOption = True,
 ) -> None:
     """Scan the repository at PATH with every tool that applies to it."""
     from secagg.pipeline import commands
     from secagg.pipeline.sarifruns import View
 
-    asked = upload or upload_dry_run is not None
-
+    request = request_of(
+        repository=repository,
+        ref=ref,
+        commit=commit,
+        api_url=api_url,
+        category=category,
+        suppressed=suppressed,
+        dry_run=dry_run,
+        explain=explain,
+        comment=comment,
+        journal=journal,
+    )
+    asked = upload or dry_run is not None or explain
+    if not asked and request != request_of():
+        raise UsageError(
+            "an option of an upload was given without --upload",
+            hint="add --upload, or see what would be sent with --explain or --dry-run DIR",
+        )
     screen = commands.Screen(
         json=output_format is OutputFormat.JSON,
         quiet=quiet,
@@ -147,7 +183,7 @@ def scan(
             ),
             config=config,
             screen=screen,
-            upload=request_of(dry_run=upload_dry_run, comment=comment) if asked else None,
+            upload=request if asked else None,
         )
     )
 

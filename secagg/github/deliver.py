@@ -14,7 +14,7 @@ from secagg.github.codescanning import CodeScanning, Processing
 from secagg.github.failures import OF_ONE, SHARED, Failure, GitHubError, of_processing
 from secagg.github.journal import Entry, Journal, State
 from secagg.github.limits import Limits
-from secagg.github.payload import compressed, digest, sarif_log
+from secagg.github.payload import compressed, encode_run, sarif_log
 from secagg.github.preflight import Part, Plan, Withheld, deliveries
 from secagg.github.split import set_category
 from secagg.github.target import Target
@@ -152,7 +152,7 @@ class Delivery:
         return error
 
     def _send(self, parts: Sequence[Part]) -> GitHubError | None:
-        data = compressed(sarif_log([part.run for part in parts]))
+        data = compressed(sarif_log([part.encoded.data for part in parts]))
         self._write(parts, State.SENDING)
         names = ", ".join(f"{part.tool} {part.category}" for part in parts)
         self._say(f"uploading {names} ({len(data)} bytes)")
@@ -209,7 +209,10 @@ class Delivery:
     def _known(self, part: Part) -> bool:
         """True if GitHub has, or is getting, exactly this; its fate is then set."""
         entry = self._journal.find(self._target.ref, part.tool, part.category)
-        if entry is None or (entry.commit, entry.digest) != (self._target.commit, part.digest):
+        if entry is None or (entry.commit, entry.digest) != (
+            self._target.commit,
+            part.encoded.digest,
+        ):
             return False
         state = entry.state
         if state is State.SENT and entry.sarif_id is not None:
@@ -292,7 +295,9 @@ class Delivery:
         """
         for withheld in plan.withheld if not self._target.read_only else ():
             try:
-                self._scanning.upload(compressed(sarif_log([_failed_run(withheld)])))
+                self._scanning.upload(
+                    compressed(sarif_log([encode_run(_failed_run(withheld)).data]))
+                )
             except GitHubError as error:
                 what = f"the tool status page was not told that {withheld.tool} failed"
                 self._done.warnings.append(f"{what}: {error.message}")
@@ -322,7 +327,7 @@ class Delivery:
                     commit=self._target.commit,
                     tool=part.tool,
                     category=part.category,
-                    digest=part.digest,
+                    digest=part.encoded.digest,
                     results=part.results,
                     state=state,
                     at=self._clock.now(),
@@ -346,13 +351,14 @@ def _failed_run(withheld: Withheld) -> dict[str, Any]:
 def _emptied(part: Part, category: str) -> Part:
     run = {**part.run, "results": []}
     set_category(run, category)
+    encoded = encode_run(run)
     return Part(
         run=run,
         tool=part.tool,
         category=category,
         of=part.of,
-        digest=digest(run),
+        encoded=encoded,
         results=0,
         suppressed=0,
-        gzip_bytes=len(compressed(sarif_log([run]))),
+        gzip_bytes=len(compressed(sarif_log([encoded.data]))),
     )

@@ -1,4 +1,4 @@
-"""Bytes as GitHub wants them: a SARIF file, gzip, and a digest to know the same content by."""
+"""Encode runs for GitHub: a SARIF file, gzip, and a digest to know the same content by."""
 
 from __future__ import annotations
 
@@ -6,18 +6,41 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+SCHEMA = b"https://json.schemastore.org/sarif-2.1.0.json"
 # Times and random ids, which differ from run to run though nothing else does.
-_VOLATILE = frozenset({"invocations", "versionControlProvenance"})
+_VOLATILE = ("invocations", "versionControlProvenance", "automationDetails")
 
 
-def sarif_log(runs: Sequence[Mapping[str, Any]]) -> bytes:
-    """One SARIF 2.1.0 log of ``runs``."""
-    return _dump({"$schema": SCHEMA, "version": "2.1.0", "runs": list(runs)})
+@dataclass(frozen=True, slots=True)
+class EncodedRun:
+    """A run as JSON, and the SHA-256 of what it says.
+
+    ``digest`` leaves out what changes though the findings are the same: times and random ids.
+    """
+
+    data: bytes
+    digest: str
+
+
+def encode_run(run: Mapping[str, Any]) -> EncodedRun:
+    """Encode a run once: for its size, its digest and each file that it goes into."""
+    lasting = _dump({key: value for key, value in run.items() if key not in _VOLATILE})
+    volatile = {key: run[key] for key in _VOLATILE if key in run}
+    details = run.get("automationDetails")
+    category = details.get("id") if isinstance(details, Mapping) else None
+    said = hashlib.sha256(lasting + b"\0" + _dump(category)).hexdigest()
+    data = b"%b,%b" % (lasting[:-1], _dump(volatile)[1:]) if volatile else lasting
+    return EncodedRun(data, said)
+
+
+def sarif_log(runs: Sequence[bytes]) -> bytes:
+    """Make one SARIF 2.1.0 log of encoded runs."""
+    return b'{"$schema":"%b","version":"2.1.0","runs":[%b]}' % (SCHEMA, b",".join(runs))
 
 
 def compressed(data: bytes) -> bytes:
@@ -25,19 +48,10 @@ def compressed(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=9 if len(data) < 1 << 22 else 6, mtime=0)
 
 
-def digest(run: Mapping[str, Any]) -> str:
-    """SHA-256 of what a run says, without what changes though nothing was found anew."""
-    kept = {key: value for key, value in run.items() if key not in _VOLATILE}
-    details = kept.get("automationDetails")
-    if isinstance(details, Mapping):
-        kept["automationDetails"] = {"id": details.get("id")}
-    return hashlib.sha256(_dump(kept, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def _dump(value: Any, option: int | None = None) -> bytes:
+def _dump(value: Any) -> bytes:
     try:
-        return orjson.dumps(value, option=option)
+        return orjson.dumps(value)
     except TypeError:
         # Deeper than orjson goes, or an integer beyond 64 bits.
-        text = json.dumps(value, ensure_ascii=False, sort_keys=bool(option))
+        text = json.dumps(value, ensure_ascii=False)
         return text.encode("utf-8", "surrogatepass")

@@ -10,7 +10,7 @@ from typing import Any
 from secagg.errors import UploadError
 from secagg.github.category import categorize, category_of, part_category, tool_of
 from secagg.github.limits import GITHUB, Limits
-from secagg.github.payload import compressed, digest, sarif_log
+from secagg.github.payload import EncodedRun, compressed, encode_run, sarif_log
 from secagg.github.results import is_suppressed, mend_results
 from secagg.github.rules import mend_rules
 from secagg.github.split import halves, set_category, split
@@ -45,13 +45,16 @@ class Withheld:
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """One analysis as GitHub will see it. ``of`` is the category of the run it is a part of."""
+    """One analysis as GitHub will see it. ``of`` is the category of the run it is a part of.
+
+    ``encoded`` is ``run`` as it is sent.
+    """
 
     run: dict[str, Any]
     tool: str
     category: str
     of: str
-    digest: str
+    encoded: EncodedRun
     results: int
     suppressed: int
     gzip_bytes: int
@@ -169,28 +172,30 @@ def _same(one: Part, other: Part) -> bool:
 def _fitting(runs: Sequence[dict[str, Any]], of: str, plan: Plan) -> list[Part]:
     """Parts of one run, split further until each is small enough as a file of its own."""
     todo = list(runs)
-    small: list[tuple[dict[str, Any], int]] = []
+    small: list[tuple[dict[str, Any], EncodedRun, int]] = []
     while todo:
         run = todo.pop(0)
-        size = len(compressed(sarif_log([run])))
+        encoded = encode_run(run)
+        size = len(compressed(sarif_log([encoded.data])))
         if size <= plan.limits.gzip_bytes:
-            small.append((run, size))
+            small.append((run, encoded, size))
         elif len(run["results"]) > 1:
             todo[:0] = halves(run)
         else:
             for result in run["results"]:
                 plan.tally.leave_out("it is too large for GitHub by itself", str(result["ruleId"]))
     parts = []
-    for number, (run, size) in enumerate(small, 1):
-        if number > 1 or len(small) > 1:
+    for number, (run, encoded, size) in enumerate(small, 1):
+        if len(small) > 1 and category_of(run) != part_category(of, number):
             set_category(run, part_category(of, number))
+            encoded = encode_run(run)
         parts.append(
             Part(
                 run=run,
                 tool=tool_of(run),
                 category=category_of(run),
                 of=of,
-                digest=digest(run),
+                encoded=encoded,
                 results=len(run["results"]),
                 suppressed=sum(is_suppressed(r) for r in run["results"]),
                 gzip_bytes=size,

@@ -174,9 +174,7 @@ def _finish_with_upload(
     root: Path,
 ) -> int:
     """Write and show the outcome, upload it, and write its summary again with the upload's."""
-    from secagg.github.markdown import account_lines
-    from secagg.pipeline.uploadcommands import upload_outcome, worse
-    from secagg.render.upload import upload_lines
+    from secagg.pipeline.uploadcommands import upload_outcome, upload_text, worse
 
     decision = decision_document(outcome)
     written = write_outputs(outcome, output, screen.view, decision=decision)
@@ -184,13 +182,14 @@ def _finish_with_upload(
         _print(decision, written, screen)
         sys.stdout.write("\n")
         sys.stdout.flush()
-    done = upload_outcome(outcome, decision, target, request, root=root, screen=screen)
+    sarif = written[0].read_bytes()
+    done = upload_outcome(outcome, sarif, decision, target, request, root=root, screen=screen)
     outcome.upload = done.summary
     write_summary(outcome, output)
     if screen.json:
         sys.stdout.write(indented(summarize(outcome, with_items=True)).decode())
     else:
-        sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
+        sys.stdout.write(upload_text(done, screen, explain=request.options.explain) + "\n")
     tell_outputs(decision, os.environ)
     return worse(decision.exit_code, done.delivery_code)
 

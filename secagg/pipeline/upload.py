@@ -283,7 +283,7 @@ def _write_dry_run(plan: Plan, summary: UploadSummary, directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for number, parts in enumerate(deliveries(plan.parts, plan.limits), 1):
-            data = sarif_log([part.run for part in parts])
+            data = sarif_log([part.encoded.data for part in parts])
             (directory / f"upload-{number}.sarif").write_bytes(data)
             (directory / f"upload-{number}.sarif.gz").write_bytes(compressed(data))
         (directory / "upload.json").write_bytes(indented(summary))

@@ -27,7 +27,7 @@ from secagg.pipeline.forks import make_bundle, publish
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.upload import Uploaded, UploadOptions, upload
-from secagg.pipeline.uploadruns import runs_of_files, runs_of_outcome
+from secagg.pipeline.uploadruns import runs_of_files, runs_of_scan
 from secagg.render.escape import terminal
 from secagg.render.gatemarkdown import decision_markdown
 from secagg.render.upload import upload_lines, upload_table
@@ -63,15 +63,12 @@ def upload_files(
         options = replace(request.options, gone=lambda name: name.startswith(_ours(request)))
         request = replace(request, options=options)
     done = _upload(given, target, request, root, screen)
-    if request.options.explain and not screen.json:
-        table = upload_table(done.summary, account_lines(done.summary), screen.style())
-        sys.stdout.write(f"{table}\n")
-        return int(done.exit_code)
-    return _shown(done, screen)
+    return _shown(done, screen, explain=request.options.explain)
 
 
 def upload_outcome(
     outcome: Outcome,
+    sarif: bytes,
     decision: DecisionDocument,
     target: Target,
     request: UploadRequest,
@@ -79,11 +76,11 @@ def upload_outcome(
     root: Path,
     screen: Screen,
 ) -> Uploaded:
-    """Upload what a scan found; the caller shows it.
+    """Upload ``sarif``, the file that the scan wrote; the caller shows the account.
 
     What is told of it on GitHub begins with the gate's decision.
     """
-    given = runs_of_outcome(outcome, screen.view, _prefix(root))
+    given = runs_of_scan(sarif, outcome, screen.view, _prefix(root))
     # The comment has to hold the account of the upload too.
     said = decision_markdown(decision, longest=LONGEST_COMMENT // 2)
     options = replace(request.options, decision=said, gone=lambda name: _is_gone(root, name))
@@ -158,12 +155,20 @@ def worse(verdict: int, uploaded: ExitCode) -> int:
     return max(verdict, int(uploaded), key=lambda code: codes.get(code, len(codes)))
 
 
-def _shown(done: Uploaded, screen: Screen) -> int:
+def _shown(done: Uploaded, screen: Screen, *, explain: bool = False) -> int:
     if screen.json:
         sys.stdout.write(indented(done.summary).decode())
     else:
-        sys.stdout.write(upload_lines(done.summary, account_lines(done.summary)) + "\n")
+        sys.stdout.write(upload_text(done, screen, explain=explain) + "\n")
     return int(done.exit_code)
+
+
+def upload_text(done: Uploaded, screen: Screen, *, explain: bool) -> str:
+    """Draw an upload's account: as lines, or with ``explain`` as a table of what would be sent."""
+    lines = account_lines(done.summary)
+    if explain:
+        return upload_table(done.summary, lines, screen.style())
+    return upload_lines(done.summary, lines)
 
 
 def _upload(

@@ -22,20 +22,21 @@ from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.sarifruns import View, category, driver, sarif_runs
 from secagg.redact import Redactor
 from secagg.sarif import SarifRun, write
+from secagg.sarif.bag import component_of
 from secagg.scanners.base import Status
 
 
-def runs_of_outcome(
-    outcome: Outcome, view: View = View.PER_TOOL, prefix: str = ""
+def runs_of_scan(
+    sarif: bytes, outcome: Outcome, view: View = View.PER_TOOL, prefix: str = ""
 ) -> list[GivenRun]:
-    """The runs of a scan, those marked as incomplete whose tools failed.
+    """Take the runs of ``sarif``, the scan's own file, and mark those whose tools failed.
 
     In the merged view one tool that failed makes all of it incomplete, be it optional or not:
     the alerts that only this tool reports would be closed. Of an interrupted scan nothing is
     complete. ``prefix`` is where the scanned directory lies in the repository: scans of two
     directories have categories of their own.
     """
-    given = given_runs(_written(sarif_runs(outcome, view)), "the scan")
+    given = given_runs(sarif, "the scan")
     reason = "the scan was interrupted" if outcome.interrupted else None
     if view is View.MERGED and reason is None:
         failed = [r.run.tool for r in outcome.results if r.run.status is Status.FAILED]
@@ -117,7 +118,12 @@ def _adopted(parsed: ParsedReport, file: str) -> list[GivenRun]:
         found[id(finding.sarif.run)].append(finding)
     given = given_runs(
         _written(
-            SarifRun(tool=parsed.tool, frame=frame, findings=found[id(frame)])
+            SarifRun(
+                tool=parsed.tool,
+                component=component_of(frame),
+                frame=frame,
+                findings=found[id(frame)],
+            )
             for frame in parsed.runs
         ),
         file,

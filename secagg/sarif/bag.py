@@ -210,6 +210,13 @@ def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
             where.start_line = where.end_line = where.start_column = where.end_column = None
 
 
+def component_of(run: Mapping[str, Any]) -> str | None:
+    """Read the component of a run that secagg wrote; None for any other run."""
+    bag = run.get("properties")
+    bag = bag.get("secagg") if isinstance(bag, Mapping) else None
+    return _text(bag, "component") if isinstance(bag, Mapping) else None
+
+
 def _read_vulnerability(known: Mapping[str, Any]) -> Vulnerability:
     paths = known.get("dependencyPaths")
     epss = known.get("epss")

@@ -9,12 +9,14 @@ import pytest
 
 from secagg.config import Config
 from secagg.exitcodes import ExitCode
+from secagg.github.preflight import GivenRun
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.uploadcommands import worse
-from secagg.pipeline.uploadruns import runs_of_outcome
+from secagg.pipeline.uploadruns import runs_of_scan
+from secagg.pipeline.write import write_outputs
 from tests.github.make import result, run
 
 
@@ -32,22 +34,28 @@ def outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     return found
 
 
-def test_tool_that_failed_is_marked(outcome: Outcome) -> None:
-    marked = [given.incomplete is not None for given in runs_of_outcome(outcome)]
+def runs(outcome: Outcome, directory: Path, view: View = View.PER_TOOL) -> list[GivenRun]:
+    """Write ``outcome`` as a scan does, and take the runs of its file."""
+    sarif = write_outputs(outcome, directory / "out", view)[0].read_bytes()
+    return runs_of_scan(sarif, outcome, view)
+
+
+def test_tool_that_failed_is_marked(outcome: Outcome, tmp_path: Path) -> None:
+    marked = [given.incomplete is not None for given in runs(outcome, tmp_path)]
     assert sorted(marked) == [False, True]
 
 
 def test_merged_view_of_a_failed_tool_is_incomplete_even_if_it_is_optional(
-    outcome: Outcome,
+    outcome: Outcome, tmp_path: Path
 ) -> None:
     for result_ in outcome.results:
         result_.optional = True
-    assert all(given.incomplete for given in runs_of_outcome(outcome, View.MERGED))
+    assert all(given.incomplete for given in runs(outcome, tmp_path, View.MERGED))
 
 
-def test_nothing_of_an_interrupted_scan_is_complete(outcome: Outcome) -> None:
+def test_nothing_of_an_interrupted_scan_is_complete(outcome: Outcome, tmp_path: Path) -> None:
     outcome.interrupted = True
-    assert all(given.incomplete for given in runs_of_outcome(outcome))
+    assert all(given.incomplete for given in runs(outcome, tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from secagg.github.deliver import Fate
 from secagg.github.paths import decode, encode, is_reference
+from secagg.github.payload import encode_run
 from secagg.github.preflight import preflight
 from tests.github.fakes import delivery
 from tests.github.make import given, place, result, run
@@ -120,6 +121,7 @@ def test_the_stand_in_refuses_what_is_no_relative_path(uri: str) -> None:
     plan = preflight(given(run([result(1), result(2)])))
     bad: dict[str, Any] = plan.parts[0].run["results"][1]["locations"][0]["physicalLocation"]
     bad["artifactLocation"]["uri"] = uri
+    plan.parts[0].encoded = encode_run(plan.parts[0].run)
     with GitHubServer(looks=0) as server:
         (sent,) = delivery(server).deliver(plan).sent
         assert sent.fate is Fate.FAILED and server.alerts == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from secagg.errors import UploadError
 from secagg.github.limits import GITHUB
+from secagg.github.payload import EncodedRun, encode_run, sarif_log
 from secagg.github.preflight import Plan, deliveries, preflight
 from tests.github.make import given, place, result, rule, run
 
@@ -385,7 +388,7 @@ def test_the_same_content_has_the_same_digest() -> None:
     second["invocations"] = [{"executionSuccessful": True, "startTimeUtc": "2026-01-01T00:00:00Z"}]
     second["automationDetails"] = {"id": "tests/tool/", "guid": "a-random-one"}
     other = run([result(2)])
-    digests = [preflight(given(r)).parts[0].digest for r in (first, second, other)]
+    digests = [preflight(given(r)).parts[0].encoded.digest for r in (first, second, other)]
     assert digests[0] == digests[1] != digests[2]
 
 
@@ -425,3 +428,17 @@ def test_links_and_files_that_are_no_uris_sink_nothing() -> None:
     rules = sent["tool"]["driver"]["rules"]
     assert "helpUri" not in rules[0] and rules[1]["helpUri"] == good["helpUri"]
     assert [a["location"] for a in sent["artifacts"]] == [{"uri": "100%25.py"}, {}]
+
+
+def test_plan_encodes_each_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str] = []
+
+    def count(sent: Mapping[str, Any]) -> EncodedRun:
+        encoded.append(sent["automationDetails"]["id"])
+        return encode_run(sent)
+
+    monkeypatch.setattr("secagg.github.preflight.encode_run", count)
+    plan = preflight(given(*(run([result(n)], tool=f"T{n}") for n in range(3))))
+    files = [sarif_log([part.encoded.data for part in pack]) for pack in deliveries(plan.parts)]
+    assert len(encoded) == len(plan.parts) == 3
+    assert [json.loads(file)["runs"] for file in files] == [[part.run for part in plan.parts]]
