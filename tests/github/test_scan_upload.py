@@ -127,7 +127,8 @@ def test_scan_sends_what_upload_sends_of_its_file(tmp_path: Path, options: tuple
             tmp_path,
             server,
             *("upload", tmp_path / "out" / "findings.sarif", "--root", tmp_path / "repo"),
-            *("--dry-run", tmp_path / "upload", *options),
+            *("--dry-run", tmp_path / "upload"),
+            *options,
         )
         assert uploaded.code == 0, uploaded.stdout + uploaded.stderr
         assert not server.analyses
