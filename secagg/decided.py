@@ -41,6 +41,11 @@ class DecidedFinding(FindingSummary, kw_only=True):
     lapsed: Sequence[DecidedException] = ()
     baseline: Literal["new", "unchanged", "updated", "absent"] | None = None
     in_diff: bool | None = None
+    cause: Annotated[
+        Literal["this change", "the world", "before", "unknown"] | None,
+        Meta(description="what has brought it; only where a change is judged"),
+    ] = None
+    cause_why: Annotated[str | None, Meta(description="why, as a sentence")] = None
     owners: Sequence[str] = ()
     first_seen: Annotated[datetime.datetime, Meta(tz=True)] | None = None
     due: datetime.date | None = None

@@ -78,6 +78,8 @@ class Location(Struct, kw_only=True, gc=False):
     not percent-encoded; lines and columns count from 1. ``commit`` is set where the
     place is in history rather than in the work tree, ``image`` and ``layer`` where it
     is in a container image, ``logical`` where only a name is known (a class, a route).
+    ``digests`` are those of the image (``sha256:...``: its manifests' and its id), as far as the
+    tool gives them.
     """
 
     uri: str | None = None
@@ -89,6 +91,7 @@ class Location(Struct, kw_only=True, gc=False):
     image: str | None = None
     layer: str | None = None
     logical: str | None = None
+    digests: tuple[str, ...] = ()
 
 
 # The purl types whose namespace is a distribution, and no part of the name.

@@ -20,7 +20,7 @@ ratings. Where a finding has no score, :func:`stand_in_score` gives the one to w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from secagg.finding import Rating, Severity
 
@@ -100,6 +100,20 @@ def score_within(
         if rank < best_rank:
             best, best_rank = rating.score, rank
     return best
+
+
+def foremost(ratings: Sequence[Rating]) -> Rating:
+    """Whose word to take where the tool itself gives no severity: who has a score, NVD first.
+
+    Raises ``ValueError`` without ratings.
+    """
+    return min(
+        ratings,
+        key=lambda r: (
+            r.score is None,
+            _SOURCES.index(r.source) if r.source in _SOURCES else len(_SOURCES),
+        ),
+    )
 
 
 def stand_in_score(severity: Severity) -> float:

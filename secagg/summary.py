@@ -60,6 +60,7 @@ class FindingSummary(Document, kw_only=True):
     version: str | None = None
     purl: str | None = None
     fixed_versions: Sequence[str] = ()
+    status: Annotated[str | None, Meta(description="what the vendor does about it")] = None
     aliases: Sequence[str] = ()
     cwes: Sequence[str] = ()
     fix: str | None = None

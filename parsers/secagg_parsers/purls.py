@@ -127,7 +127,8 @@ def build(manager: str, name: str, version: str | None) -> str | None:
         if not namespace:
             return None
     elif kind in ("deb", "apk", "rpm") and is_system(manager):
-        namespace = manager.partition(":")[0].lower()
+        # Snyk writes source/binary; what is installed is the binary package.
+        namespace, bare = manager.partition(":")[0].lower(), name.rpartition("/")[2]
     elif kind not in _PLAIN:
         return None
     if not bare.strip().strip("/").strip():

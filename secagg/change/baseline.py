@@ -49,13 +49,15 @@ class Match:
 class Comparison:
     """``states`` has every group of the scan by identity, and ``matches`` those known before.
 
-    ``absent`` are the groups of the baseline that are gone. ``notes`` are sentences on what
+    ``before`` are the groups of the baseline, and ``absent`` those that are gone. ``notes`` are
+    sentences on what
     makes the comparison doubtful.
     """
 
     states: Mapping[str, BaselineState]
     matches: Mapping[str, Match] = field(default_factory=dict)
     absent: Sequence[Group] = ()
+    before: Sequence[Group] = ()
     notes: Sequence[str] = ()
 
     def count(self, state: BaselineState) -> int:
@@ -94,6 +96,7 @@ def compare(
         states={group.identity: _state(matches.get(group.identity)) for group in current.groups},
         matches=matches,
         absent=tuple(group for group in before if id(group) not in found),
+        before=tuple(before),
         notes=tuple(_notes(current.groups, before, matches)),
     )
 

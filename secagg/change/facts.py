@@ -9,7 +9,7 @@ from typing import TypeVar
 from secagg.change.baseline import Comparison
 from secagg.change.model import Diff
 from secagg.change.owners import Owners
-from secagg.change.within import in_diff
+from secagg.change.within import follows, has_package, in_diff, packages_of, same_entry
 from secagg.finding import Finding
 from secagg.intel.intel import Intel
 from secagg.merge.groups import Group, MergedSet
@@ -27,6 +27,7 @@ def facts_of(
     owners: Owners | None = None,
     intel: Intel | None = None,
     first_seen: Mapping[str, datetime] | None = None,
+    exact: bool = False,
 ) -> dict[str, Facts]:
     """The facts on the groups of ``merged`` by identity; what is not given stays unknown.
 
@@ -34,11 +35,13 @@ def facts_of(
 
     ``first_seen`` is in UTC by any identity under which a group may have been known
     (:func:`secagg.merge.known_as`, and those it had in the baseline); the earliest one counts.
+    ``exact`` says that the baseline is a scan of the base with the same tools and databases.
     """
     dates = first_seen or {}
     only_tools = not (diff or comparison or owners or intel or dates)
     equal: dict[Facts, Facts] = {}
     found = {}
+    in_base = packages_of(comparison.before) if comparison is not None else frozenset()
     for group in merged.groups:
         if only_tools and not any(_says_more(member) for member in group.members):
             continue
@@ -49,6 +52,9 @@ def facts_of(
             first_seen=_earliest(group, comparison, dates) if dates else None,
             epss=_highest_epss(group, intel),
             kev=_in_kev(group, intel),
+            exact=exact and comparison is not None,
+            follows=diff is not None and follows(group, diff),
+            in_base=has_package(group, in_base) or (diff is not None and same_entry(group, diff)),
         )
         # Of most groups the same is known: one object says it for all of them.
         found[group.identity] = equal.setdefault(facts, facts)

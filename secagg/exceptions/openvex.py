@@ -6,7 +6,8 @@ word that is not known speak against them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from secagg.errors import ConfigError
@@ -34,12 +35,14 @@ def read_openvex(document: Mapping[str, Any], name: str) -> list[Statement]:
     if not isinstance(statements, list):
         raise ConfigError("an OpenVEX document has a list of statements", where=name)
     return [
-        _statement(value, document, f"{name}: statement {number}")
+        statement
         for number, value in enumerate(statements, start=1)
+        for statement in _statements(value, document, f"{name}: statement {number}")
     ]
 
 
-def _statement(value: Any, document: Mapping[str, Any], source: str) -> Statement:
+def _statements(value: Any, document: Mapping[str, Any], source: str) -> Iterator[Statement]:
+    """One statement for each image among the products, and one for all other products."""
     if not isinstance(value, dict):
         raise ConfigError("a statement is an object", where=source)
     names = _names(value.get("vulnerability"))
@@ -50,20 +53,44 @@ def _statement(value: Any, document: Mapping[str, Any], source: str) -> Statemen
         raise ConfigError("a statement has a status", where=source)
     silent = status in _SILENT
     reasons = [value.get(key) for key in ("justification", "impact_statement", "status_notes")]
-    purls, problem = _purls(value.get("products"), every=silent)
-    if status == "not_affected" and not any(_text(r) for r in reasons[:2]):
-        problem = problem or "says not_affected without a justification or impact_statement"
-    return Statement(
+    made = partial(
+        Statement,
         source=source,
         names=names,
         silent=silent,
         status=status,
-        purls=purls,
         moment=_moment(value, document),
         reason=": ".join(filter(None, map(_text, reasons))),
         author=_text(value.get("supplier")) or _text(document.get("author")),
-        problem=problem,
     )
+    unjustified = None
+    if status == "not_affected" and not any(_text(r) for r in reasons[:2]):
+        unjustified = "says not_affected without a justification or impact_statement"
+    products = value.get("products")
+    products = products if isinstance(products, list) else []
+    others = []
+    for product in products:
+        image = _image(product)
+        if image is None:
+            others.append(product)
+            continue
+        within = product.get("subcomponents") if isinstance(product, dict) else None
+        purls, problem = _purls(within, every=silent)
+        yield made(purls=purls, images=(image,), problem=problem or unjustified)
+    if others or not products:
+        purls, problem = _purls(others, every=silent)
+        yield made(purls=purls, problem=problem or unjustified)
+
+
+def _image(product: Any) -> PurlPattern | None:
+    """The container image that a product is, by a purl of the type oci."""
+    text = _purl(product)
+    if text is None or not text.startswith("pkg:oci/"):
+        return None
+    try:
+        return exact_purl(text)
+    except ValueError:
+        return None
 
 
 def _names(vulnerability: Any) -> tuple[str, ...]:

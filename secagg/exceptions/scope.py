@@ -16,6 +16,7 @@ from secagg.globs import Glob, PathGlob
 from secagg.merge.check import checks_of, own_checks, plain_check
 from secagg.merge.groups import Group
 from secagg.merge.identity import known_as
+from secagg.naming.images import fits_image
 from secagg.naming.place import manifest_place
 from secagg.naming.purls import PurlPattern, agreed, fits_any
 
@@ -25,13 +26,15 @@ class Scope:
     """Keys that must all hold; within one key any value will do. Empty keys say nothing.
 
     ``advisories`` are sets of ids of which each must hold by one of its names, written as by
-    :func:`secagg.exceptions.advisories.plain`; ``not_purls`` are packages for which a later
-    statement says otherwise (VEX).
+    :func:`secagg.exceptions.advisories.plain`; ``images`` are container images (``pkg:oci``), of
+    which one must be the row's, or may be where ``purls`` name the package; ``not_purls`` are
+    packages for which a later statement says otherwise (VEX).
     """
 
     identity: str | None = None
     advisories: tuple[tuple[str, ...], ...] = ()
     purls: tuple[PurlPattern, ...] = ()
+    images: tuple[PurlPattern, ...] = ()
     not_purls: tuple[PurlPattern, ...] = ()
     rules: tuple[Glob, ...] = ()
     tool: str | None = None
@@ -45,10 +48,15 @@ class Scope:
             and (self.tool is None or all(f.tool == self.tool for f in members))
             and all(_named(members, names) for names in self.advisories)
             and (not self.purls or agreed(fits_any(f.package, self.purls) for f in members))
+            and (not self.images or self._in_image(members))
             and (not self.rules or self._by_rule(members))
             and (not self.paths or agreed(in_paths(members, self.paths)))
             and not any(fits_any(f.package, self.not_purls) is not False for f in members)
         )
+
+    def _in_image(self, members: Sequence[Finding]) -> bool:
+        answers = {fits_image(f.location, self.images) for f in members}
+        return False not in answers and (bool(self.purls) or True in answers)
 
     def _by_rule(self, members: Sequence[Finding]) -> bool:
         held = [any(rule_matches(f, rule) for rule in self.rules) for f in members]

@@ -22,8 +22,9 @@ from secagg.policy.exception import PolicyException
 class Statement:
     """One statement: ``silent`` if it says that the vulnerability ``names`` does not count.
 
-    ``purls`` are the packages that it is about; ``moment`` is when it was made. ``problem`` is
-    a sentence where it cannot be honoured.
+    ``purls`` are the packages that it is about, ``images`` the container images (``pkg:oci``) in
+    which; with images alone it is about all that is in them. ``moment`` is when it was made.
+    ``problem`` is a sentence where it cannot be honoured.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Statement:
     silent: bool
     status: str
     purls: tuple[PurlPattern, ...]
+    images: tuple[PurlPattern, ...] = ()
     moment: datetime.datetime | None = None
     reason: str | None = None
     author: str | None = None
@@ -57,10 +59,10 @@ def _entry(statement: Statement, against: dict[str, list[Statement]], ceiling: C
         if other.problem is not None or not other.purls:
             problem = problem or f"{other.source} says otherwise ({other.status})"
         not_purls |= dict.fromkeys(other.purls)
-    if not statement.purls:
+    if not statement.purls and not statement.images:
         problem = problem or "names no package by its purl"
     created = statement.moment.date() if statement.moment is not None else None
-    where = " or ".join(purl.text for purl in statement.purls)
+    where = " or ".join(purl.text for purl in statement.purls or statement.images)
     exception = PolicyException(
         source=statement.source,
         target=shortened(f"{' or '.join(names)} in {where or 'no package'}") or "",
@@ -69,9 +71,14 @@ def _entry(statement: Statement, against: dict[str, list[Statement]], ceiling: C
         created=created,
         refusal=problem or ceiling.foreign_refusal(created, None),
     )
-    if not statement.purls or not names:
+    if not (statement.purls or statement.images) or not names:
         return Entry(exception, None)
-    scope = Scope(advisories=(names,), purls=statement.purls, not_purls=tuple(not_purls))
+    scope = Scope(
+        advisories=(names,),
+        purls=statement.purls,
+        images=statement.images,
+        not_purls=tuple(not_purls),
+    )
     # Where all that it covers is taken back, nothing is covered and it is shown as unused.
     return Entry(exception, scope)
 

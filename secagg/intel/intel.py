@@ -14,6 +14,7 @@ from secagg.intel.record import Record, checksum, read_record
 # A file older than this is used, and called old.
 STALE = timedelta(days=7)
 _UPDATE = "run secagg intel update"
+_NOT_KNOWN = "what rules ask of it is not known, and counts as the stricter answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def _checked(
     try:
         data = (directory / name).read_bytes()
     except FileNotFoundError:
-        notes.append(f"There is no {what} file, so rules that ask for it match nothing; {_UPDATE}")
+        notes.append(f"There is no {what} file: {_NOT_KNOWN}; {_UPDATE}")
         return None
     except OSError as error:
         notes.append(f"The {what} file cannot be read ({error.strerror}); {_UPDATE}")

@@ -74,6 +74,14 @@ def manifest_place(uri: str) -> str:
     return uri
 
 
+def family_of(uri: str) -> str | None:
+    """The purl type of what a manifest or lock file lists, by its name; None if none is known."""
+    name = uri.rpartition("/")[2]
+    if name.startswith("requirements") and name.endswith(".txt"):
+        return "pypi"
+    return _FAMILY_OF.get(name)
+
+
 def package_place(location: Location, ecosystem: str) -> str:
     """The place of a package of the purl type ``ecosystem``: manifest, or image and path."""
     uri = location.uri

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 from secagg import __version__
 from secagg.decided import DecidedException, DecidedFinding, DecisionDocument
@@ -13,8 +13,15 @@ from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.summarize import finding_fields, summarize
 from secagg.policy import Judgement, PolicyException
 from secagg.policy.decision import Action
+from secagg.policy.facts import Cause
 from secagg.render.rows import reading_order, row
 
+_CAUSES: dict[Cause | None, Literal["this change", "the world", "before", "unknown"]] = {
+    Cause.CHANGE: "this change",
+    Cause.WORLD: "the world",
+    Cause.EXISTING: "before",
+    None: "unknown",
+}
 _ORDER = {Action.FAIL: 0, Action.WARN: 1, Action.IGNORE: 2}
 
 
@@ -76,6 +83,8 @@ def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
         else (),
         baseline=facts.baseline.value if facts.baseline is not None else None,
         in_diff=facts.in_diff,
+        cause=None if facts.cause_words is None else _CAUSES[facts.cause],
+        cause_why=facts.cause_words,
         owners=facts.owners,
         first_seen=facts.first_seen,
         due=due,

@@ -141,6 +141,7 @@ def finding_fields(judgement: Judgement) -> dict[str, Any]:
         "version": package.version,
         "purl": package.purl,
         "fixed_versions": vulnerability.fixed_versions,
+        "status": vulnerability.status,
         "aliases": vulnerability.aliases,
         "cwes": finding.cwes,
         "secret": next((s.id for s in sightings if s.id is not None), None) if sightings else None,

@@ -15,7 +15,7 @@ from secagg.components import ROOT
 from secagg.finding import Kind, Severity, Vulnerability
 from secagg.globs import names, paths
 from secagg.naming.purls import package_test
-from secagg.policy.facts import BaselineState
+from secagg.policy.facts import BaselineState, Cause
 from secagg.policy.model import Baseline, Dependency, Match, Scope
 from secagg.policy.notation import ScoreRange
 from secagg.policy.subject import Subject, days_known
@@ -160,6 +160,11 @@ def _fix_available(wanted: bool) -> Ask:
     return _of_vulnerability(lambda s, v: bool(v.fixed_versions) is wanted)
 
 
+def _status(wanted: list[str]) -> Ask:
+    matches = names(wanted)
+    return _of_vulnerability(lambda s, v: None if v.status is None else matches(v.status))
+
+
 def _dependency(wanted: Dependency) -> Ask:
     return _of_vulnerability(lambda s, v: _is(v.direct, wanted is Dependency.DIRECT))
 
@@ -220,6 +225,10 @@ def _in_diff(wanted: bool) -> Ask:
     return lambda s: _is(s.facts.in_diff, wanted)
 
 
+def _cause(wanted: list[Cause]) -> Ask:
+    return lambda s: None if s.facts.cause is None else s.facts.cause in wanted
+
+
 def _owner(wanted: list[str]) -> Ask:
     matches = names(wanted)
     return lambda s: any(map(matches, s.facts.owners))
@@ -238,6 +247,7 @@ _MAKERS: Mapping[str, Callable[[Any], Ask]] = {
     "path": _path,
     "component": _component,
     "fix_available": _fix_available,
+    "status": _status,
     "dependency": _dependency,
     "scope": _scope,
     "verified": _verified,
@@ -247,6 +257,7 @@ _MAKERS: Mapping[str, Callable[[Any], Ask]] = {
     "age_at_least": _age_at_least,
     "baseline": _baseline,
     "in_diff": _in_diff,
+    "cause": _cause,
     "owner": _owner,
 }
 
@@ -301,6 +312,7 @@ _ACTUAL: Mapping[str, Callable[[Subject], str]] = {
     "path": lambda s: _each(m.location.uri for m in s.group.members),
     "component": lambda s: s.finding.component or ROOT,
     "fix_available": _vulnerable(lambda s, v: bool(v.fixed_versions)),
+    "status": _vulnerable(lambda s, v: v.status),
     "dependency": _vulnerable(
         lambda s, v: v.direct if v.direct is None else "direct" if v.direct else "transitive"
     ),
@@ -312,5 +324,6 @@ _ACTUAL: Mapping[str, Callable[[Subject], str]] = {
     "age_at_least": _age_words,
     "baseline": lambda s: _said(s.facts.baseline),
     "in_diff": lambda s: _said(s.facts.in_diff),
+    "cause": lambda s: _said(s.facts.cause),
     "owner": lambda s: _each(s.facts.owners),
 }

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from secagg.finding import Kind, Severity
 from secagg.policy.decision import Action
+from secagg.policy.facts import Cause
 from secagg.policy.notation import Days, OneOrMany, ScoreRange, SeverityBand
 
 _CWE = re.compile(r"(?:CWE-?)?0*(\d+)", re.IGNORECASE)
@@ -79,6 +80,11 @@ class Match(BaseModel):
         default=None, min_length=1, description="globs of component directories; . is the root"
     )
     fix_available: bool | None = None
+    status: OneOrMany[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="globs of the vendor's word: fixed, affected, will_not_fix, end_of_life",
+    )
     dependency: Dependency | None = None
     scope: Scope | None = None
     verified: bool | None = Field(
@@ -93,6 +99,12 @@ class Match(BaseModel):
     baseline: Baseline | None = None
     in_diff: bool | None = Field(
         default=None, description="whether the change touches its lines or its manifest"
+    )
+    cause: OneOrMany[Cause] | None = Field(
+        default=None,
+        min_length=1,
+        description="change: the change brings it; world: the change does not touch it, and it "
+        "is new by its advisory or rule; existing: the baseline has it",
     )
     owner: OneOrMany[str] | None = Field(
         default=None, min_length=1, description="globs of owners as CODEOWNERS writes them"
@@ -138,9 +150,10 @@ class Policy(BaseModel):
     remove: OneOrMany[str] = Field(
         default_factory=list, description="names of rules of the extended policy to leave out"
     )
-    unknown_severity: Severity = Field(
-        default=Severity.HIGH,
-        description="how a finding counts, at the least, whose severity nobody gave",
+    unknown_severity: Severity | None = Field(
+        default=None,
+        description="how a finding counts, at the least, whose severity nobody gave; by default "
+        "high, and medium where only linters report it",
     )
     unknown_tool: Severity = Field(
         default=Severity.HIGH,

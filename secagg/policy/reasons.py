@@ -14,6 +14,8 @@ from secagg.policy.sentences import badness, counted, listed, plural, worst_judg
 _FACTS = {
     "baseline": "whether they are new",
     "in_diff": "whether the change touches them",
+    "cause": "whether the change brings them",
+    "status": "what the vendor does about them",
     "age_at_least": "when they were first seen",
     "epss_at_least": "their EPSS probability",
     "in_kev": "whether they are in the KEV list",
@@ -26,6 +28,7 @@ _FACTS = {
 _REMEDIES = {
     "baseline": "compare with --baseline",
     "in_diff": "name the change with --diff",
+    "cause": "compare with --baseline",
     "age_at_least": "judge with a history of earlier scans",
     "epss_at_least": "run secagg intel update",
     "in_kev": "run secagg intel update",

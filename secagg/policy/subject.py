@@ -10,6 +10,7 @@ from secagg.finding import Finding, Severity
 from secagg.merge.groups import Group
 from secagg.policy.facts import NO_FACTS, Facts
 from secagg.policy.model import Policy
+from secagg.scales import LINTERS, RATING_TOOLS, is_linter
 
 # The scanners that secagg itself runs and reads.
 OWN_TOOLS = frozenset({"codeql", "gitleaks", "snyk", "trivy", "trufflehog"})
@@ -38,17 +39,23 @@ def subject(
 
 def known_tools(policy: Policy) -> frozenset[str]:
     """The tools whose word on a severity is taken."""
-    return OWN_TOOLS.union(policy.known_tools)
+    return OWN_TOOLS.union(RATING_TOOLS, LINTERS, policy.known_tools)
 
 
 def counted_severity(policy: Policy, group: Group, known: Set[str]) -> Severity:
     """The severity that a group counts as: what is unknown of it counts as the policy says."""
     severity = group.representative.severity
     if not group.representative.severity_known:
-        severity = _worse(severity, policy.unknown_severity)
+        severity = _worse(severity, policy.unknown_severity or _default(group))
     if not any(member.tool in known for member in group.members):
         severity = _worse(severity, policy.unknown_tool)
     return severity
+
+
+def _default(group: Group) -> Severity:
+    """What an unknown severity counts as where the policy says nothing."""
+    linted = all(is_linter(member.tool) for member in group.members)
+    return Severity.MEDIUM if linted else Severity.HIGH
 
 
 def _worse(one: Severity, other: Severity) -> Severity:

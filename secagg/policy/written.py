@@ -20,7 +20,8 @@ def written_policy(policy: Policy) -> dict[str, Any]:
     document: dict[str, Any] = {"name": policy.name}
     if policy.description:
         document["description"] = policy.description
-    document["unknown_severity"] = policy.unknown_severity.value
+    if policy.unknown_severity is not None:
+        document["unknown_severity"] = policy.unknown_severity.value
     document["unknown_tool"] = policy.unknown_tool.value
     for key in ("known_tools", "optional_tools"):
         if getattr(policy, key):

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from secagg.finding import Kind, Severity
+from secagg.policy.facts import Cause
 from secagg.policy.keys import BANDS, Answer
 from secagg.policy.model import Baseline, Dependency, Match, Policy, Scope
 from secagg.policy.notation import ScoreRange
@@ -75,6 +76,7 @@ _HISTORY = Dimension("in_history_only", (*_FLAG, _NOTHING))
 _KEV = Dimension("in_kev", _OPEN)
 _BASELINE = Dimension("baseline", (*Baseline, None))
 _DIFF = Dimension("in_diff", _OPEN)
+_CAUSE = Dimension("cause", (*Cause, None))
 
 
 class Dimensions:
@@ -102,6 +104,9 @@ class Dimensions:
                 return self._by_score(wanted)
             case "fix_available":
                 return _if_kind(Kind.VULNERABILITY, lambda s: s[_FIX] is wanted)
+            case "status":
+                globs = sorted({glob.casefold() for glob in wanted})
+                return _if_kind(Kind.VULNERABILITY, _value(Dimension((key, *globs), _OPEN)))
             case "dependency":
                 return _if_kind(Kind.VULNERABILITY, _equal(_DIRECT, wanted))
             case "scope":
@@ -120,6 +125,8 @@ class Dimensions:
                 return _equal(_BASELINE, wanted)
             case "in_diff":
                 return _equal(_DIFF, wanted)
+            case "cause":
+                return _by_cause(wanted)
             case _:
                 return _by_glob(key, wanted)
 
@@ -147,6 +154,14 @@ def _by_glob(key: str, wanted: list[str]) -> Ask:
         return any(s[dimension] for dimension in each)
 
     return _if_kind(Kind.VULNERABILITY, any_of) if key == "advisory" else any_of
+
+
+def _by_cause(wanted: list[Cause]) -> Ask:
+    def ask(s: Sort) -> Answer:
+        value = s[_CAUSE]
+        return None if value is None else value in wanted
+
+    return ask
 
 
 def _value(dimension: Dimension) -> Ask:

@@ -109,7 +109,8 @@ class Reach:
 
     def _possible(self, sorts: Sequence[Sort]) -> Iterator[Sort]:
         """Those that there can be: what is of unknown severity counts as the policy says."""
-        least = self._policy.unknown_severity.rank
+        # Without its word a linter's unknown severity counts as medium.
+        least = (self._policy.unknown_severity or Severity.MEDIUM).rank
         for sort in sorts:
             severity: Severity | None = sort.values.get(SEVERITY.name)
             unknown = sort.values.get(KNOWN.name) is False

@@ -91,6 +91,7 @@ def _finding(tested: CaseFinding) -> Finding:
             fixed_versions=("a later one",) if tested.fix_available else (),
             direct=None if tested.dependency is None else tested.dependency.value == "direct",
             scope=None if tested.scope is None else tested.scope.value,
+            status=tested.status,
         )
     elif tested.kind is Kind.SECRET:
         finding.secret = SecretSighting(

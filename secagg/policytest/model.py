@@ -16,7 +16,15 @@ from secagg.policytest.package import package_of
 
 # What only findings of one kind have.
 _ONLY = {
-    Kind.VULNERABILITY: ("advisory", "fix_available", "dependency", "scope", "epss", "in_kev"),
+    Kind.VULNERABILITY: (
+        "advisory",
+        "fix_available",
+        "status",
+        "dependency",
+        "scope",
+        "epss",
+        "in_kev",
+    ),
     Kind.SECRET: ("verified", "in_history_only"),
 }
 
@@ -73,6 +81,7 @@ class CaseFinding(BaseModel):
     line: int | None = Field(default=None, ge=1)
     component: str | None = Field(default=None, description="a directory; . is the root")
     fix_available: bool | None = None
+    status: str | None = Field(default=None, min_length=1, description="will_not_fix and the like")
     dependency: Dependency | None = None
     scope: Scope | None = None
     verified: bool | None = None

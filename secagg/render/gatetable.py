@@ -11,6 +11,20 @@ from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 _VERDICT_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
 # So many digits of an id tell findings apart, and are taken by --explain and secagg explain.
 _NOTES = 20
+_CAUSES = {
+    "this change": "new with this change",
+    "the world": "not from this change: the world brought it",
+    "before": "there before this change",
+    "unknown": "new, and counted as brought by this change",
+}
+# What a vendor says it does about an advisory (Trivy: pkg/fanal/types, Status).
+_STATUSES = {
+    "will_not_fix": "vendor: will not be fixed",
+    "fix_deferred": "vendor: the fix is deferred",
+    "end_of_life": "vendor: end of life, no fixes any more",
+    "not_affected": "vendor: not affected",
+    "under_investigation": "vendor: under investigation",
+}
 _MARKS = {"fail": "\u2717 ", "warn": "! ", "ignore": "\u00b7 "}
 
 
@@ -56,8 +70,12 @@ def verdict_text(decision: DecisionDocument, style: Style) -> str:
 
 def _problem(finding: DecidedFinding) -> list[str]:
     marks = []
-    if finding.baseline == "new":
-        marks.append("new")
+    if finding.baseline == "new" or finding.cause == "the world":
+        marks.append("new" if finding.cause is None else _CAUSES[finding.cause])
+    if not finding.severity_known:
+        marks.append(f"severity unknown, counts as {finding.counted_as}")
+    if finding.status in _STATUSES:
+        marks.append(_STATUSES[finding.status])
     if finding.kev:
         marks.append("exploited in the wild (KEV)")
     if finding.days_left is not None:

@@ -113,7 +113,12 @@ def _settings(policy: Policy) -> list[str]:
             f"From first seen to fixed: {ages}; what is late fails. A note says so {soon} before."
         )
     severity, tool = policy.unknown_severity, policy.unknown_tool
-    if severity is tool:
+    if severity is None:
+        sentences.append(
+            "Of unknown severity: counts as high or worse, and as medium where only linters "
+            f"report it; of unknown tools: as {tool} or worse."
+        )
+    elif severity is tool:
         sentences.append(
             f"Of unknown severity, or of unknown tools: counts as {severity} or worse."
         )

@@ -38,6 +38,7 @@ class PlaceBag(_Part, kw_only=True):
     commit: str | None = None
     image: str | None = None
     layer: str | None = None
+    digests: Sequence[str] = ()
     whole_file: bool = False
 
 
@@ -129,7 +130,11 @@ class Bag(_Part, kw_only=True):
             bag.misconfiguration = _with("checks", finding.misconfiguration)
         if place.commit is not None or place.image is not None or place.layer is not None:
             bag.location = PlaceBag(
-                commit=place.commit, image=place.image, layer=place.layer, whole_file=whole_file
+                commit=place.commit,
+                image=place.image,
+                layer=place.layer,
+                digests=place.digests,
+                whole_file=whole_file,
             )
         elif whole_file:
             bag.location = _WHOLE_FILE
@@ -205,7 +210,7 @@ def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
     if isinstance(place, Mapping):
         where = finding.location
         where.commit, where.image = _text(place, "commit"), _text(place, "image")
-        where.layer = _text(place, "layer")
+        where.layer, where.digests = _text(place, "layer"), _texts(place, "digests")
         if place.get("wholeFile") is True:
             where.start_line = where.end_line = where.start_column = where.end_column = None
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from secagg.finding import Kind, Package, Vulnerability
+from secagg.naming.place import family_of
 from secagg.sarif.rules import RuleView
 
 # One tool under several driver names (after lower-casing, spaces made dashes).
@@ -173,10 +174,17 @@ def aliases_of(view: RuleView | None, rule_id: str, message: str) -> tuple[str, 
     return tuple(found) or (rule_id,)
 
 
-def package_of(view: RuleView | None, result: Mapping[str, Any], message: str) -> Package | None:
-    """The package that a result is about, from the places where tools are known to say it."""
+def package_of(
+    view: RuleView | None, result: Mapping[str, Any], message: str, place: str | None = None
+) -> Package | None:
+    """The package that a result is about, from the places where tools are known to say it.
+
+    ``place`` is the file that the result lies in.
+    """
     tags = () if view is None else view.rule.tags
-    kind = next((_ECOSYSTEMS[t.lower()] for t in tags if t.lower() in _ECOSYSTEMS), "generic")
+    kind = next((_ECOSYSTEMS[t.lower()] for t in tags if t.lower() in _ECOSYSTEMS), None)
+    # Trivy's SARIF tells the ecosystem by the name of the lock file alone.
+    kind = kind or (place and family_of(place)) or "generic"
     properties = result.get("properties")
     if isinstance(properties, Mapping):
         for key in ("purl", "purls", "packageUrl"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from secagg.finding import Kind, Severity
 from secagg.sarif.rules import LEVELS, RuleTable, RuleView, security_severity
+from secagg.scales import rates_by_level
 
 _SEVERITY_OF_LEVEL = {
     "error": Severity.HIGH,
@@ -22,7 +23,13 @@ _SEVERITY_OF_WORD = {
     "low": Severity.LOW,
 }
 # Properties of results in which tools write one of those words.
-_WORDED = ("issue_severity", "severity", "cvssv3_baseSeverity", "cvssv2_severity")
+_WORDED = (
+    "issue_severity",
+    "severity",
+    "zizmor/severity",
+    "cvssv3_baseSeverity",
+    "cvssv2_severity",
+)
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -63,11 +70,13 @@ def severity_of(
     view: RuleView,
     kind: Kind,
     overrides: Overrides,
+    tool: str,
 ) -> tuple[Severity, bool, float | None]:
     """The severity of a result, whether its tool chose it, and the score if there is one.
 
     ``security-severity`` of the result comes first, then that of the rule, a word in the
-    result's properties, the level. A secret whose scanner rates nothing is high.
+    result's properties, the level where ``tool`` puts its severity there. A secret whose scanner
+    rates nothing is high.
     """
     score = security_severity(properties) if properties else None
     if score is None:
@@ -81,6 +90,8 @@ def severity_of(
     level, known = _level(result, view, overrides)
     if kind is Kind.SECRET and not known:
         return Severity.HIGH, True, None
+    if known and result.get("kind", "fail") == "fail" and not rates_by_level(tool, level):
+        return _SEVERITY_OF_LEVEL["warning"], False, None
     return _SEVERITY_OF_LEVEL[level], known, None
 
 

@@ -116,7 +116,9 @@ class RunReader:
         properties = result.get("properties")
         if not isinstance(properties, dict):
             properties = _EMPTY
-        severity, known, score = severity_of(result, properties, view, kind, self.overrides)
+        severity, known, score = severity_of(
+            result, properties, view, kind, self.overrides, self.tool
+        )
         locations = result.get("locations")
         related = result.get("relatedLocations")
         places = [self._location(place) for place in locations] if locations else []
@@ -153,14 +155,14 @@ class RunReader:
             finding.secret = secret
             finding.location.commit = commit
         elif kind is Kind.VULNERABILITY:
-            finding.package = producers.package_of(view, result, message)
+            finding.package = producers.package_of(view, result, message, finding.location.uri)
             finding.vulnerability = producers.vulnerability_of(view, rule.id, result, message)
         elif kind is Kind.MISCONFIGURATION:
             finding.misconfiguration = Misconfiguration(
                 checks=(rule.id,), resource=finding.location.logical
             )
         elif kind is Kind.LICENSE:
-            finding.package = producers.package_of(view, result, message)
+            finding.package = producers.package_of(view, result, message, finding.location.uri)
             finding.license = rule.name or rule.id
         bag = properties.get("secagg")
         if isinstance(bag, dict):

@@ -8,6 +8,7 @@ import pytest
 
 from secagg.errors import ConfigError
 from secagg.exceptions import AllExceptions
+from secagg.finding import Location, replace
 from secagg.policy.exception import Standing
 from tests.exceptions.make import TODAY, loaded, row, sources
 from tests.merge.make import vulnerability
@@ -302,3 +303,40 @@ def test_a_version_that_nobody_knows_may_be_the_one_taken_back() -> None:
     later = statement("affected", timestamp="2026-09-01T00:00:00Z")
     assert covers(openvex(wide), version=None)
     assert not covers(openvex(wide, later), version=None)
+
+
+DIGEST = "sha256:" + "c" * 64
+IMAGE = "pkg:oci/shop"
+
+
+@pytest.mark.parametrize(
+    ("product", "covered"),
+    [
+        ({"@id": f"{IMAGE}@{DIGEST}"}, True),
+        ({"@id": f"{IMAGE}@sha256:{'d' * 64}"}, False),
+        ({"@id": f"{IMAGE}?repository_url=registry.example.com/acme/shop&tag=1.4"}, True),
+        ({"@id": f"{IMAGE}?repository_url=registry.example.com/acme/shop&tag=1.5"}, False),
+        ({"@id": f"{IMAGE}?repository_url=registry.example.com/other/shop"}, False),
+        ({"@id": "pkg:oci/other"}, False),
+        ({"@id": f"{IMAGE}@{DIGEST}", "subcomponents": [{"@id": LODASH}]}, True),
+        ({"@id": f"{IMAGE}@{DIGEST}", "subcomponents": [{"@id": "pkg:npm/other"}]}, False),
+        ({"@id": f"{IMAGE}@sha256:{'d' * 64}", "subcomponents": [{"@id": LODASH}]}, False),
+    ],
+)
+def test_a_statement_about_an_image_covers_what_is_in_it(
+    product: dict[str, Any], covered: bool
+) -> None:
+    place = Location(image="registry.example.com/acme/shop:1.4", digests=(DIGEST,))
+    found = read(openvex(statement(products=[product])))
+    finding = replace(
+        vulnerability("trivy", "CVE-2021-1111", package="lodash", version="4.17.4"), location=place
+    )
+    assert bool(found.covering(row(finding))) is covered
+
+
+def test_what_speaks_against_a_statement_about_an_image_withdraws_it() -> None:
+    product = [{"@id": f"{IMAGE}@{DIGEST}"}]
+    later = statement("affected", products=product, timestamp="2026-02-01T00:00:00Z")
+    document = openvex(statement(products=product), later)
+    (exception,) = read(document).all()
+    assert exception.standing(TODAY) is Standing.REFUSED

@@ -88,12 +88,14 @@ def test_an_odd_row_does_not_take_the_good_ones_along() -> None:
 
 def test_container_with_applications_and_programs() -> None:
     parsed = read(samples.snyk_container())
-    system, program, application = parsed.findings
-    assert (parsed.reported, parsed.merged) == (4, 1)
+    system, other, program, application = parsed.findings
+    assert (parsed.reported, parsed.merged) == (4, 0)
     assert (system.location.image, system.location.uri) == ("a/juice:latest", None)
     assert system.package is not None
-    assert system.package.purl == "pkg:deb/debian/gcc-10@10.2.1-6"
-    assert system.fix == "Upgrade gcc-10 to 10.2.1-7."
+    assert system.package.purl == "pkg:deb/debian/libgcc-s1@10.2.1-6"
+    assert system.fix == "Upgrade gcc-10/libgcc-s1 to 10.2.1-7."
+    assert other.package is not None
+    assert other.package.purl == "pkg:deb/debian/gcc-10-base@10.2.1-6"
     assert (program.location.logical, program.package and program.package.name) == (
         "binaries",
         "lodash",

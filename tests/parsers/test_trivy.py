@@ -379,3 +379,34 @@ class TestSecrets:
         )
         parsed = read(document, context=context_for(tmp_path))
         assert "quietx7" not in repr(parsed)
+
+
+def test_a_rating_of_another_source_stands_in_for_unknown() -> None:
+    finding = vulnerable(
+        Severity="UNKNOWN",
+        VendorSeverity={},
+        CVSS={"ghsa": {"V40Score": 9.3, "V40Vector": "CVSS:4.0/AV:N"}},
+    )
+    assert (finding.severity, finding.severity_known, finding.score) == (
+        Severity.CRITICAL,
+        True,
+        9.3,
+    )
+    worded = vulnerable(Severity="UNKNOWN", CVSS={}, VendorSeverity={"redhat": 2})
+    assert (worded.severity, worded.severity_known, worded.score) == (Severity.MEDIUM, True, None)
+
+
+def test_lines_of_a_rendered_template_are_no_lines_of_its_file() -> None:
+    frame = {"Target": "chart/templates/d.yaml", "Class": "config", "Type": "helm"}
+    helm = one(trivy_result(**frame, Misconfigurations=[MISCONFIGURATION]))
+    assert (helm.location.uri, helm.location.start_line) == ("chart/templates/d.yaml", None)
+
+
+def test_an_image_goes_by_its_digests() -> None:
+    digest, image_id = "sha256:" + "c" * 64, "sha256:" + "d" * 64
+    finding = one(
+        trivy_result(Vulnerabilities=[VULNERABILITY]),
+        ArtifactType="container_image",
+        Metadata={"RepoDigests": [f"acme/shop@{digest}", "acme/shop@odd"], "ImageID": image_id},
+    )
+    assert finding.location.digests == (digest, image_id)

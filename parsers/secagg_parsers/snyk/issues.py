@@ -194,8 +194,11 @@ class Issues:
 
 
 def _package_name(row: Entry) -> str:
-    """The package. In images ``name`` is source and binary package, ``packageName`` the source."""
-    name = text(row, "packageName") or text(row, "moduleName") or text(row, "name")
+    """The package: of a distribution's the binary one, which ``name`` has behind its source."""
+    shown = text(row, "name")
+    if shown and "/" in shown and is_system(text(row, "packageManager") or ""):
+        return shown
+    name = text(row, "packageName") or text(row, "moduleName") or shown
     if name is None:
         raise OddEntry("packageName is missing")
     return name

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from secagg.finding import Location
-from secagg_parsers.fields import Entry, any_mapping, any_text, text
+from secagg_parsers.fields import Entry, any_mapping, any_text, any_texts, text
 from secagg_parsers.places import Places, base_of
 from secagg_parsers.purls import is_system
 
+_DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{64,128}")
 _IMAGES = frozenset({"container_image", "image", "vm"})
 _TREES = frozenset({"filesystem", "repository"})
 _BILLS = frozenset({"cyclonedx", "spdx", "sbom"})
@@ -20,8 +21,17 @@ _SYSTEM = re.compile(r" \([^()]*\)$")
 _GATHERED = frozenset({"jar", "node-pkg", "python-pkg", "gemspec", "conda-pkg"})
 
 
+def digests_of(metadata: Entry) -> tuple[str, ...]:
+    """The digests (``sha256:...``) by which a report's ``Metadata`` names its image."""
+    given = [name.rpartition("@")[2] for name in any_texts(metadata, "RepoDigests")]
+    return tuple(dict.fromkeys(filter(_DIGEST.fullmatch, [*given, str(metadata.get("ImageID"))])))
+
+
 class Artifact:
-    """An image, a directory, an SBOM, or (``resource``) one resource of a cluster."""
+    """An image, a directory, an SBOM, or (``resource``) one resource of a cluster.
+
+    ``digests`` are the image's, by :func:`digests_of`.
+    """
 
     def __init__(
         self,
@@ -32,7 +42,9 @@ class Artifact:
         name: str | None,
         kind: str | None,
         resource: str | None,
+        digests: tuple[str, ...] = (),
     ) -> None:
+        self.digests = digests
         self.resource = None if resource is None else mask(resource)
         self.mask = mask
         self.is_tree = kind in _TREES or (kind is None and resource is None)
@@ -88,6 +100,7 @@ class Target:
             start_line=start,
             end_line=end if start is not None else None,
             image=self.image,
+            digests=self.artifact.digests if self.image is not None else (),
             layer=layer or None,
             logical=logical,
         )

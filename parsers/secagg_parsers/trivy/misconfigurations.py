@@ -49,6 +49,10 @@ class Misconfigurations:
         cause_resource = text(cause, "Resource")
         if cause_resource and cause_resource != resource:
             resource = f"{resource}: {cause_resource}" if resource else cause_resource
+        # The lines of a chart's template are those of what Helm made of it.
+        rendered = target.type == "helm"
+        start = None if rendered else position(cause, "StartLine")
+        end = None if rendered else position(cause, "EndLine")
         return Finding(
             tool="trivy",
             kind=Kind.MISCONFIGURATION,
@@ -57,9 +61,7 @@ class Misconfigurations:
             severity_known=known,
             title=shown,
             message=any_text(entry, "Message") or description or title or written,
-            location=target.place(
-                entry, start=position(cause, "StartLine"), end=position(cause, "EndLine")
-            ),
+            location=target.place(entry, start=start, end=end),
             related=self._occurrences(target, cause) if "Occurrences" in cause else (),
             rule=self._rule(checks[0], shown, description, resolution, entry),
             misconfiguration=Misconfiguration(

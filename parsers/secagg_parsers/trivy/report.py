@@ -7,9 +7,9 @@ from typing import Any
 from secagg.finding import Finding
 from secagg.jsonentries import Entries, is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
-from secagg_parsers.fields import Entry, OddEntry, mapping, objects, odd, text, whole
+from secagg_parsers.fields import Entry, OddEntry, any_mapping, mapping, objects, odd, text, whole
 from secagg_parsers.masking import Masker, reason
-from secagg_parsers.trivy.artifact import Artifact, Target
+from secagg_parsers.trivy.artifact import Artifact, Target, digests_of
 from secagg_parsers.trivy.licenses import license_finding
 from secagg_parsers.trivy.misconfigurations import Misconfigurations
 from secagg_parsers.trivy.packages import PackageList
@@ -63,7 +63,9 @@ class TrivyReport:
         if error:
             said = reason(self._context.redactor, str(error))
             parsed.gaps.append(Gap(message=f"{resource or 'the scan'} failed: {said}", fatal=True))
-        artifact = self._artifact_of(name, kind, resource)
+        artifact = self._artifact_of(
+            name, kind, resource, digests_of(any_mapping(document, "Metadata"))
+        )
         for place, result in objects(parsed, document, "Results", where):
             try:
                 target = Target(artifact, result)
@@ -72,7 +74,13 @@ class TrivyReport:
             else:
                 self._result(f"{place}.", target, result)
 
-    def _artifact_of(self, name: str | None, kind: str | None, resource: str | None) -> Artifact:
+    def _artifact_of(
+        self,
+        name: str | None,
+        kind: str | None,
+        resource: str | None,
+        digests: tuple[str, ...] = (),
+    ) -> Artifact:
         return Artifact(
             self._context.root,
             self._report.component,
@@ -80,6 +88,7 @@ class TrivyReport:
             name=name,
             kind=kind,
             resource=resource,
+            digests=digests,
         )
 
     def learn(self, document: Entry) -> None:

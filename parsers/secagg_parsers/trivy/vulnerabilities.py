@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secagg.finding import Finding, Kind, Package, Rating, Rule, Severity, Vulnerability
-from secagg.severity import of_cvss, of_word, score_within
+from secagg.severity import foremost, of_cvss, of_word, score_within
 from secagg_parsers.advisories import aliases
 from secagg_parsers.fields import (
     Entry,
@@ -53,6 +53,9 @@ class Vulnerabilities:
         ratings = _ratings(any_mapping(entry, "CVSS"), any_mapping(entry, "VendorSeverity"))
         severity, known = of_word(text(entry, "Severity"))
         source = text(entry, "SeveritySource")
+        if not known and ratings:
+            # Trivy's own word is UNKNOWN where its source has none, whatever others rate.
+            severity, known = foremost(ratings).severity, True
         if not known and title is None and description is None:
             self.without_details += 1
         package = self._package(target.type, name, version, purl)
