@@ -109,6 +109,14 @@ class Config(BaseModel):
         own = set(ToolUse.model_fields)
         return {t: self.tools.options(t).model_dump(exclude=own) for t in Tools.model_fields}
 
+    def deciding_files(self) -> list[str]:
+        """The paths that the tools' settings name: programs, rules, queries and caches."""
+        tools = self.tools
+        paths = [self.tools.options(tool).path for tool in Tools.model_fields]
+        paths += [tools.gitleaks.config, tools.trivy.cache_dir]
+        queries = [name for name in (tools.codeql.suite, *tools.codeql.packs) if "/" in name]
+        return [*(str(path) for path in paths if path is not None), *queries]
+
     def excludes(self, component: str) -> bool:
         """Whether a directory is not to be seen as a component of its own."""
         return names(self.exclude, cased=True)(component)

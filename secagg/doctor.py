@@ -11,6 +11,7 @@ from pathlib import Path
 
 from secagg.scanners import make_scanners
 from secagg.scanners.base import RunContext, Scanner, ScanRequest, Status, ToolRun
+from secagg.scanners.deciding import Unusable
 from secagg.scanners.git import find_repository
 from secagg.scanners.options import (
     OPTIONS,
@@ -22,7 +23,7 @@ from secagg.scanners.options import (
     TrufflehogOptions,
     read_options,
 )
-from secagg.scanners.program import Make, Unusable, find_program, locate
+from secagg.scanners.program import Make, find_program, locate
 
 # Trivy itself calls a database stale after a day; a week is too long to wait for advisories.
 _STALE = timedelta(days=7)
@@ -90,7 +91,7 @@ def _examine(
         network=_network(options),
     )
     try:
-        diagnosis.path = locate(make, options, context.environ)
+        diagnosis.path = locate(make, options, context)
         diagnosis.version = find_program(make, options, context).version
     except Unusable as problem:
         mask = context.redactor.mask

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.errors import UsageError
-from secagg.process import Cancellation, Command, environment, private_directory, run
+from secagg.process import (
+    Cancellation,
+    Command,
+    environment,
+    private_directory,
+    run,
+    search_path_outside,
+)
 
 TIMEOUT = 120.0
 FETCH_HINT = (
@@ -47,7 +54,7 @@ class Output:
     @property
     def text(self) -> str:
         """Standard output without the last line's end; bytes that are no UTF-8 are kept."""
-        return self.out.decode("utf-8", "surrogateescape").strip("\n")
+        return self.out.decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
 def quiet_environment() -> dict[str, str]:
@@ -73,6 +80,7 @@ def git(
     """Run git in ``directory``. A failure, or having no git, is a code other than 0."""
     env = environment(os.environ if environ is None else environ, (), quiet_environment())
     env["LC_ALL"] = "C"
+    env["PATH"] = search_path_outside(env["PATH"], directory)
     program = shutil.which("git", path=env["PATH"])
     if program is None:
         return Output(None, b"", "git is not installed")

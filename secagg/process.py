@@ -205,6 +205,21 @@ def environment(
     return env | dict(extra or {})
 
 
+def is_inside(path: Path, root: Path | None) -> bool:
+    """Whether ``path`` lies in the directory ``root``, by its name or by where it leads."""
+    if root is None:
+        return False
+    roots = {Path(os.path.abspath(root)), Path(os.path.realpath(root))}
+    ways = (Path(os.path.abspath(path)), Path(os.path.realpath(path)))
+    return any(way.is_relative_to(one) for way in ways for one in roots)
+
+
+def search_path_outside(search_path: str, root: Path | None) -> str:
+    """``search_path`` without the directories of ``root``, whose programs must not run by name."""
+    entries = search_path.split(os.pathsep)
+    return os.pathsep.join(entry for entry in entries if not is_inside(Path(entry), root))
+
+
 def run(command: Command, directory: Path, cancellation: Cancellation) -> Result:
     """Run ``command`` to its end, whatever that is; never raises for what the program does.
 

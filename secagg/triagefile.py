@@ -52,10 +52,16 @@ def read_triage(root: Path) -> dict[str, Triage]:
     Raises :class:`ConfigError` with line and column for a file that cannot be used.
     """
     path = root / TRIAGE_FILE
-    if not path.exists():
-        return {}
+    return triage_in(path) if path.exists() else {}
+
+
+def triage_in(source: Path | str) -> dict[str, Triage]:
+    """The newest decision on each problem in ``source``, a path or the text of the file.
+
+    Raises as :func:`read_triage` does.
+    """
     found: dict[str, Triage] = {}
-    for entry in load_model(path, TriageFile, name=TRIAGE_FILE).decisions:
+    for entry in load_model(source, TriageFile, name=TRIAGE_FILE).decisions:
         at = entry.at if entry.at.tzinfo else entry.at.replace(tzinfo=datetime.UTC)
         made = Triage(
             state=entry.state,

@@ -14,7 +14,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from secagg.change.diff import read_diff
+from secagg.change.diff import merge_base
+from secagg.change.patch import path_text
 from secagg.errors import ReportError, UsageError
 from secagg.git import FETCH_HINT, checked, find_commit, resolve
 from secagg.github.checkout import read_checkout
@@ -73,10 +74,12 @@ def reader_at(root: Path, ref: str) -> Callable[[str], bytes | None]:
 def changed_controls(root: Path, base: str, also: Sequence[str] = ()) -> list[str]:
     """Which files that control the gate differ between ``base`` and the work tree.
 
-    ``also`` are further paths below ``root``: the policy, exceptions and baseline in use.
+    ``also`` are further paths below ``root``: what options and configuration name. What git does
+    not know, such as a file that an earlier step of the workflow has made, is not of the change.
     """
-    diff = read_diff(root, base)
-    names = {*diff.files, *diff.renames}
+    start = merge_base(root, resolve(root, base), resolve(root, "HEAD"))
+    listed = checked(root, "diff", "--name-only", "--no-renames", "--relative", "-z", start).out
+    names = [path_text(name) for name in listed.split(b"\0") if name]
     wanted = {str(PurePosixPath(path)) for path in also}
     return sorted(name for name in names if name in wanted or _is_control(name))
 

@@ -1,27 +1,34 @@
-"""The files that control a gate: as the base of a change has them, never as the change has them.
+"""Files that decide something: as the base of a change has them, never as the change has them.
 
-A file that lies in the repository is read from the base commit. One that git does not know (made
-or fetched by the workflow), and one outside of the repository, is no part of the change and is
-read from the disk. One that only the change has is refused.
+That is every file that a policy, the configuration or an option names, and every program. One
+that lies in the repository is read from the base commit. One that git does not know (made or
+fetched by the workflow), and one outside of the repository, is no part of the change and is read
+from the disk. One that only the change has is refused. Nothing else opens such a file: a test
+holds that.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from secagg.change.base import reader_at
+from secagg.change.patch import path_text
 from secagg.errors import ConfigError, UsageError
-from secagg.git import checked
+from secagg.git import checked, resolve
 
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
+_NAMES_CHANGED = ("diff", "--name-only", "-z", "--ignore-submodules=dirty", *_PLAIN)
+_PATCH = ("diff", "--unified=0", "--text", "--ignore-submodules=dirty", *_PLAIN)
 _LARGEST = 512 * 1024 * 1024
 
 
 class Controls:
-    """Reads the files that control a gate over ``root``; ``base`` is None outside of a change.
+    """The one reader of files that decide something; ``base`` is None outside of a change.
 
-    Raises :class:`UsageError` if this clone does not hold ``base``.
+    ``root`` is the scanned directory. Raises :class:`UsageError` if this clone does not hold
+    ``base``.
     """
 
     def __init__(self, root: Path, base: str | None = None) -> None:
@@ -30,6 +37,7 @@ class Controls:
         self._at_base: Callable[[str], bytes | None] | None = None
         if base is not None:
             self._at_base = reader_at(self._root, base)
+            self._commit = resolve(self._root, base)
             top = checked(self._root, "rev-parse", "--show-toplevel").text
             self._top = Path(os.path.realpath(top))
 
@@ -40,17 +48,16 @@ class Controls:
         :class:`ConfigError` for one that cannot be read.
         """
         path = self._path(name)
-        inside = self._inside(path)
-        if self._at_base is None or inside is None:
-            return _from_disk(path, name)
-        data = self._at_base(inside)
-        if data is not None or not os.path.lexists(path):
-            return data
-        if checked(self._root, "ls-files", "--", inside).text.strip():
-            raise UsageError(
-                f"{name} is brought by this change, and holds once it is merged",
-                hint="the gate is read from the commit that the change is to be merged into",
-            )
+        names = self._names(path)
+        if self._at_base is not None and names:
+            data = self._at_base(names[0])
+            if data is not None or not os.path.lexists(path):
+                return data
+            if self.touched(path):
+                raise UsageError(
+                    f"{name} is brought by this change, and holds once it is merged",
+                    hint="the gate is read from the commit that the change is to be merged into",
+                )
         return _from_disk(path, name)
 
     def base_bytes(self, name: str) -> bytes | None:
@@ -65,20 +72,72 @@ class Controls:
         """As :meth:`read`, as text."""
         return _decoded(self.read(name), name)
 
+    def touched(self, path: Path | str) -> list[str]:
+        """What the change touches of the file or directory ``path``, by names from the top.
+
+        That is what git knows and has otherwise than the base: the file itself, what it links to,
+        links on the way, and the submodule that it is in. Empty outside of a change. Of the root
+        it is everything that the change touches.
+        """
+        place = self._path(str(path))
+        names = ["."] if place == self._root else self._names(place)
+        if self.base is None or not names:
+            return []
+        literal = [f":(literal){name}" for name in names]
+        listed = checked(self._root, *_NAMES_CHANGED, self._commit, "--", *literal).out
+        return [path_text(name) for name in listed.split(b"\0") if name]
+
+    def tracked(self, path: Path | str) -> list[str]:
+        """What git knows of the file or directory ``path``, by names from the root."""
+        names = self._names(self._path(str(path)))
+        literal = [f":(literal){name}" for name in names]
+        if not literal:
+            return []
+        listed = checked(self._root, "ls-files", "-z", "--", *literal).out
+        return [path_text(name) for name in listed.split(b"\0") if name]
+
+    def untouched(self, path: Path | str, what: str) -> None:
+        """Raise :class:`UsageError` if the change touches ``path``, which ``what`` names."""
+        if touched := self.touched(path):
+            raise UsageError(
+                f"{what} leads to {touched[0]}, which this change touches",
+                hint="a change must not decide on itself: merge the change of that file first",
+            )
+
+    def adds(self, words: Sequence[bytes]) -> bool:
+        """Whether the change adds a line with one of ``words``; case does not count."""
+        if self.base is None:
+            return False
+        patch = checked(self._root, *_PATCH, self._commit, "--", ".").out.lower()
+        lines = (line for line in patch.split(b"\n") if line.startswith(b"+"))
+        return any(word in line for line in lines for word in words)
+
     def _path(self, name: str) -> Path:
         """The file below the root, else where the command line's user stands."""
         below = Path(os.path.abspath(self._root / name))
         here = Path(os.path.abspath(name))
         return here if not os.path.lexists(below) and os.path.lexists(here) else below
 
-    def _inside(self, path: Path) -> str | None:
-        """``path`` from the root if it lies in the repository, by its name or by where it leads."""
+    def _names(self, path: Path) -> list[str]:
+        """By what names, from the root, the repository has ``path``; its own comes first.
+
+        The others are the links on the way to it and what it leads to: whoever brings one of
+        them decides what is read. What lies in a submodule has the submodule's name.
+        """
         if self._at_base is None:
-            return None
-        for found in (path, Path(os.path.realpath(path))):
-            if found.is_relative_to(self._top):
-                return os.path.relpath(found, self._root)
-        return None
+            return []
+        ways = [path, Path(os.path.realpath(path))]
+        ways += [parent for parent in path.parents if parent.is_symlink()]
+        inside = [way for way in ways if way.is_relative_to(self._top) and way != self._top]
+        return list(dict.fromkeys(os.path.relpath(self._known(way), self._root) for way in inside))
+
+    def _known(self, path: Path) -> Path:
+        """``path``, or the outermost repository within this one that it lies in."""
+        for parent in reversed(path.parents):
+            within = parent != self._top and parent.is_relative_to(self._top)
+            if within and os.path.lexists(parent / ".git"):
+                return parent
+        return path
 
 
 def _decoded(data: bytes | None, name: str) -> str | None:

@@ -16,12 +16,19 @@ from secagg.policy.exception import PolicyException
 
 _NO_EXPIRY = "has no expiry date, and the policy wants one of every exception"
 
+_IN_CHANGE = "is a comment in the source, which decides nothing in a change that could bring it"
+
 
 class SarifSuppressions:
-    """``expiry_required`` refuses suppressions, for SARIF has no expiry date to give them."""
+    """``expiry_required`` refuses suppressions, for SARIF has no expiry date to give them.
 
-    def __init__(self, *, expiry_required: bool = False) -> None:
+    ``in_change`` refuses those that stand in source code: a change could bring them itself, and
+    nothing that it brings decides on it.
+    """
+
+    def __init__(self, *, expiry_required: bool = False, in_change: bool = False) -> None:
         self._refusal = _NO_EXPIRY if expiry_required else None
+        self._in_change = in_change
         self._met: dict[PolicyException, None] = {}
 
     def met(self) -> list[PolicyException]:
@@ -42,13 +49,15 @@ class SarifSuppressions:
         return [(exception, frozenset(atoms)) for exception, atoms in held.items()]
 
     def _exception(self, finding: Finding, given: Sequence[Suppression]) -> PolicyException:
-        where = " (in source)" if any(s.kind == "inSource" for s in given) else ""
+        in_source = any(s.kind == "inSource" for s in given)
+        where = " (in source)" if in_source else ""
+        refusal = None if is_no_problem(finding) else self._refusal
         reasons = dict.fromkeys(filter(None, (s.justification for s in given)))
         return PolicyException(
             source=f"{given[0].source}{where}",
             target=f"{finding.rule_id} of {finding.tool} in {finding.location.uri or 'no file'}",
             reason=shortened("; ".join(reasons)),
-            refusal=None if is_no_problem(finding) else self._refusal,
+            refusal=_IN_CHANGE if in_source and self._in_change else refusal,
         )
 
 

@@ -128,7 +128,7 @@ def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Scr
     settings = load_config(path, config)
     options = ScanOptions(root=path, tools=tools)
     request = scan_request(options, settings, components_of(options, settings))
-    context = RunContext(redactor=Redactor(load_key()))
+    context = RunContext(redactor=Redactor(load_key()), root=request.root)
     diagnoses = examine(request, context, chosen_tools(options, settings))
     optional = settings.optional_tools()
     if screen.json:

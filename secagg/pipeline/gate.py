@@ -20,10 +20,9 @@ from secagg.change.model import Diff
 from secagg.change.owners import Owners, load_owners
 from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config, load_config, read_config
-from secagg.errors import ConfigError, UsageError
-from secagg.git import checked
+from secagg.errors import ConfigError
 from secagg.merge import Overrule
-from secagg.pipeline.origin import ENVIRONMENT
+from secagg.pipeline.ofchange import refuse_a_store_of_the_change
 from secagg.pipeline.overrules import NAME as OVERRULES_NAME
 from secagg.pipeline.overrules import load_overrules, read_text_overrules
 from secagg.policy import Policy
@@ -90,12 +89,17 @@ def prepare(
     root = root.resolve()
     base = options.policy_from or default_base(root, environ)
     controls = Controls(root, base)
-    if base is not None and options.store is None:
-        _refuse_a_store_of_the_change(root, environ)
+    refuse_a_store_of_the_change(controls, root, options.store, environ)
     settings = _config(controls, root, config)
     name = options.policy or settings.policy
     owners = load_owners(root, ref=base, components=settings.owners)
-    named = (name, str(config or CONFIG_NAME), options.baseline, *options.vex)
+    named = (
+        name,
+        str(config or CONFIG_NAME),
+        options.baseline,
+        *options.vex,
+        *settings.deciding_files(),
+    )
     return Gate(
         root=root,
         options=options,
@@ -149,15 +153,3 @@ def _config(controls: Controls, root: Path, config: Path | None) -> Config:
         if text is None:
             raise ConfigError("there is no such file", where=str(config))
     return read_config(text, name=f"{config or CONFIG_NAME} at {shown_commit(controls.base)}")
-
-
-def _refuse_a_store_of_the_change(root: Path, environ: Mapping[str, str]) -> None:
-    """A history in the repository could be written by the change: with dates and a baseline."""
-    if environ.get(ENVIRONMENT):
-        return
-    kept = set(checked(root, "ls-files", "-z", "--", ".secagg").text.split("\0")) - {""}
-    for name in sorted(kept - {".secagg/triage.yaml", ".secagg/.gitignore"}):
-        raise UsageError(
-            f"{name} is part of the repository: a change could bring a history of its own",
-            hint="take it out of git, or name a store with --store",
-        )

@@ -14,7 +14,7 @@ from secagg.exceptions.load import load_exceptions
 from secagg.exceptions.source import Read, work_tree
 from secagg.exceptions.suppression import not_ours, suppression_of
 from secagg.intel.intel import Intel
-from secagg.intel.record import intel_directory
+from secagg.intel.record import VARIABLE, intel_directory
 from secagg.merge import MergedSet
 from secagg.merge.identity import known_as
 from secagg.pipeline.baselinesource import baseline_groups
@@ -49,6 +49,7 @@ def decide(
         today=gate.today,
         vex_files=options.vex,
         read=_exception_files(gate),
+        in_change=gate.controls.base is not None,
         mask=redactor.mask,
     )
     notes = list(gate.notes)
@@ -60,7 +61,9 @@ def decide(
         notes += comparison.notes
     intel = None
     if asks_for_intel(policy):
-        intel = Intel.load(intel_directory(os.environ), gate.today)
+        directory = intel_directory(os.environ)
+        gate.controls.untouched(directory.absolute(), VARIABLE)
+        intel = Intel.load(directory, gate.today)
         notes += intel.notes
     facts = facts_of(
         merged,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secagg.pipeline.storesource import StoreTriage, Whose, stored
+from secagg.pipeline.storesource import StoreTriage, Whose, controls_of_event, stored
 from secagg.report.source import ProblemSource
 from secagg.serve.triage import TriageSink
 
@@ -17,11 +17,14 @@ def open_source(
     Without ``details`` the store's problems lack :data:`secagg.store.document.DETAILS`.
 
     Raises :class:`ReportError` where the file cannot be read, :class:`StoreError` where there
-    is no store.
+    is no store, and :class:`UsageError` for a file or store that a pull request itself brings.
     """
     if from_file is not None:
         from secagg.report.document import load_report
 
+        controls = controls_of_event((whose or Whose()).root)
+        if controls is not None:
+            controls.untouched(from_file.absolute(), "--from")
         return load_report(from_file)
     return stored(whose or Whose(), details=details)
 

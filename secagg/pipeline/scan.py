@@ -56,7 +56,9 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[Event], None]) ->
     tools = chosen_tools(options, config)
     redactor = Redactor(load_key())
     cancellation = Cancellation()
-    context = RunContext(redactor=redactor, cancellation=cancellation)
+    context = RunContext(
+        redactor=redactor, cancellation=cancellation, root=request.root, controls=gate.controls
+    )
     with _stopping(cancellation):
         planned = [
             item for scanner in make_scanners(context, tools) for item in scanner.plan(request)

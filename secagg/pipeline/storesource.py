@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from secagg.errors import UsageError
 from secagg.history import TRIAGE_FILE, State, Triage
 from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.report.source import Recorded
+
+if TYPE_CHECKING:
+    from secagg.change.controls import Controls
 
 # As many as a chart can show.
 _RUNS = 400
@@ -62,6 +67,7 @@ def stored(whose: Whose, *, details: bool = True) -> Recorded:
     Raises :class:`secagg.errors.StoreError` where there is no store, and :class:`UsageError`
     for a repository or branch of which nothing was recorded: an empty report would look clean.
     """
+    controls = controls_of_event(whose.root, whose.store)
     if whose.all_repositories:
         return _all_stored(whose, details)
     origin = origin_of(whose.root, repository=whose.repository, branch=whose.branch)
@@ -77,7 +83,7 @@ def stored(whose: Whose, *, details: bool = True) -> Recorded:
                 hint=f"{option} of: {others}" if others else "run secagg scan first",
             )
         own = origin_of(whose.root)
-        filed = _filed(whose.root) if own.repository == origin.repository else None
+        filed = _filed(whose.root, controls) if own.repository == origin.repository else None
         problems = list(
             store.problems(origin.repository, origin.branch, filed=filed, details=details)
         )
@@ -103,8 +109,30 @@ def _all_stored(whose: Whose, details: bool) -> Recorded:
         return Recorded(list(store.problems(None, branch, details=details)), list(runs.values()))
 
 
-def _filed(root: Path) -> Mapping[str, Triage]:
-    """The decisions in git, whose reader takes longer to load than most reports take."""
+def controls_of_event(root: Path, store: str | None = None) -> Controls | None:
+    """What reads deciding files in a workflow; None outside of one, where nothing is loaded.
+
+    Raises as :func:`secagg.pipeline.ofchange.controls_of` does.
+    """
+    if not os.environ.get("GITHUB_EVENT_NAME"):
+        return None
+    from secagg.pipeline.ofchange import controls_of
+
+    return controls_of(root, store)
+
+
+def _filed(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
+    """The decisions in git: in a pull request the base's, by the rule that a gate follows.
+
+    Their reader takes longer to load than most reports take.
+    """
+    if controls is not None and controls.base is not None:
+        text = controls.base_text(TRIAGE_FILE)
+        if text is None:
+            return {}
+        from secagg.triagefile import triage_in
+
+        return triage_in(text)
     if not (root / TRIAGE_FILE).exists():
         return {}
     from secagg.triagefile import read_triage

@@ -13,6 +13,7 @@ from secagg.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
 from secagg.process import Cancellation
 from secagg.redact import Redactor
+from secagg.scanners.deciding import Deciding
 
 
 class Status(StrEnum):
@@ -67,12 +68,15 @@ class ToolRun:
 class RunContext:
     """What all scanners of one scan share.
 
-    ``environ`` is where the allow-listed variables and a tool's token are taken from.
+    ``environ`` is where the allow-listed variables and a tool's token are taken from. ``root`` is
+    the scanned tree, whose programs do not run, and ``controls`` reads files that decide something.
     """
 
     redactor: Redactor
     cancellation: Cancellation = field(default_factory=Cancellation)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    root: Path | None = None
+    controls: Deciding | None = None
 
 
 class Job(Protocol):

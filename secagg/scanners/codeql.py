@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from secagg.process import private_directory, run
+from secagg.process import is_inside, private_directory, run
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
+from secagg.scanners.deciding import Unusable, require_untouched
 from secagg.scanners.execute import HEAVY
 from secagg.scanners.job import ProgramJob, fail, prepare, read_report, remark, scopes, skipped
 from secagg.scanners.machine import spare_megabytes, spare_threads
 from secagg.scanners.options import CodeqlOptions, read_options
-from secagg.scanners.program import Make, Program, Unusable, explain
+from secagg.scanners.program import Make, Program, explain
 from secagg.sourcetree import files_by_suffix
 
 MAKE = Make(
@@ -36,6 +37,7 @@ MAKE = Make(
         "RUSTUP_HOME",
         "DOTNET_ROOT",
     ),
+    builds=True,
 )
 
 # File endings by CodeQL's name of the extractor.
@@ -70,6 +72,7 @@ _BUILD_MODES = {
 # Their extractors run the project's code: the build, or Cargo's build scripts.
 _EXECUTES = frozenset({"go", "rust", "swift"})
 
+_QUERIES = (".ql", ".qll", ".qls", "qlpack.yml", "codeql-pack.yml", "codeql-workspace.yml")
 _NO_CODE = 32
 _QUERY_TIMEOUT = 33
 _EXIT = {
@@ -160,6 +163,7 @@ class CodeqlJob(ProgramJob):
     build_mode: str | None
 
     def scan(self, tool_run: ToolRun) -> None:
+        self._check_queries()
         with private_directory() as directory:
             database, report = directory / "database", directory / "report.sarif"
             used = self._step(self._create(database), directory, self.timeout, tool_run)
@@ -171,6 +175,27 @@ class CodeqlJob(ProgramJob):
             self._step(self._analyze(database, report), directory, left, tool_run, report)
             tool_run.reports.append(self.report(read_report(report, "CodeQL")))
             self._check_shape(tool_run)
+
+    def _check_queries(self) -> None:
+        """Refuse queries of the tree where the change touches any: a suite leads to all of them."""
+        controls, root = self.program.context.controls, self.request.root
+        if controls is None or not self.base_decides:
+            return
+        for key, name in (
+            ("suite", self.options.suite),
+            *(("packs", pack) for pack in self.options.packs),
+        ):
+            path = root / Path(name).expanduser()
+            if not path.exists():
+                continue
+            require_untouched(controls, path, f"tools.codeql.{key}")
+            touched = [n for n in controls.touched(root) if n.endswith(_QUERIES)]
+            if touched and is_inside(path, root):
+                raise Unusable(
+                    f"tools.codeql.{key} leads to queries of the tree, and this change touches "
+                    f"{touched[0]}",
+                    "merge the change of the queries first",
+                )
 
     def _create(self, database: Path) -> list[str]:
         mode = [f"--build-mode={self.build_mode}"] if self.build_mode else []

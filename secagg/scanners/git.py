@@ -10,9 +10,16 @@ from pathlib import Path
 
 from secagg.components import ROOT
 from secagg.git import quiet_environment
-from secagg.process import Command, Result, environment, private_directory, run
+from secagg.process import (
+    Command,
+    Result,
+    environment,
+    private_directory,
+    run,
+    search_path_outside,
+)
 from secagg.scanners.base import RunContext
-from secagg.scanners.program import Unusable
+from secagg.scanners.deciding import Unusable
 from secagg.sourcetree import walk
 
 # Where git is tried if PATH has none, so that its absence is an error and no empty history.
@@ -120,13 +127,15 @@ def count_lines(target: Path, repository: Repository | None, text: str, context:
 
 
 def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[Result, str]:
-    program = shutil.which("git", path=environment(context.environ)["PATH"]) or FALLBACK
+    env = environment(context.environ, (), quiet_environment())
+    env["PATH"] = search_path_outside(env["PATH"], context.root)
+    program = shutil.which("git", path=env["PATH"]) or FALLBACK
     with private_directory() as directory:
         result = run(
             Command(
                 argv=[program, *arguments],
                 cwd=cwd,
-                env=environment(context.environ, (), quiet_environment()),
+                env=env,
                 timeout=_TIMEOUT,
             ),
             directory,

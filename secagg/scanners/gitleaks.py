@@ -17,10 +17,11 @@ from secagg.git import quiet_environment
 from secagg.jsonentries import is_list
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
+from secagg.scanners.deciding import Unusable, copied, require_base_only
 from secagg.scanners.git import Repository, find_repository
 from secagg.scanners.job import ProgramJob, prepare, read_report, remark, scopes, skipped
 from secagg.scanners.options import GitleaksOptions, read_options
-from secagg.scanners.program import Make, Unusable
+from secagg.scanners.program import Make
 
 MAKE = Make(
     name="gitleaks",
@@ -34,6 +35,7 @@ MAKE = Make(
 _NEW_COMMANDS = Version("8.19")
 _NO_ALLOW = Version("8.18")
 _OUR_CONFIG = "[extend]\nuseDefault = true\n"
+_OWN = (".gitleaks.toml", ".gitleaksignore")
 _SCANNED = re.compile(r"\b(\d+) commits scanned")
 _WRONG = re.compile(r"^.*\b(?:ERR|FTL)\b.*$", re.MULTILINE)
 _IGNORED = re.compile(r"\bDBG\b.*skipping finding: (?:global )?fingerprint")
@@ -98,6 +100,8 @@ class _GitleaksJob(ProgramJob):
         # Its ignore file is looked for in the working directory and in the source.
         nothing = directory / "nothing"
         nothing.mkdir()
+        trusted = self.options.trust_target_config
+        cwd = self.own_files(_OWN, directory) if trusted else nothing
         arguments = [
             *command,
             "--report-format=json",
@@ -105,20 +109,25 @@ class _GitleaksJob(ProgramJob):
             "--exit-code=0",
             "--no-banner",
             "--no-color",
-            *self._rules(directory),
+            *self._rules(directory, cwd),
         ]
         if self.options.max_target_megabytes is not None:
             arguments.append(f"--max-target-megabytes={self.options.max_target_megabytes}")
         if not self.options.trust_target_config:
             arguments.append(f"--gitleaks-ignore-path={nothing}")
+        if self.base_decides or not self.options.trust_target_config:
             if Version(self.program.version or "0") >= _NO_ALLOW:
                 arguments.append("--ignore-gitleaks-allow")
+            elif self.base_decides and self.adds(b"gitleaks:allow"):
+                raise Unusable(
+                    "this change adds gitleaks:allow, which this Gitleaks obeys", MAKE.install
+                )
         new = Version(self.program.version or "0") >= _NEW_COMMANDS
         arguments += [str(source)] if new else [f"--source={source}"]
         result = self.execute(
             arguments,
             directory,
-            cwd=self.target if self.options.trust_target_config else nothing,
+            cwd=cwd,
             watched=[report],
             extra=quiet_environment() | {"GITLEAKS_CONFIG": "", "GITLEAKS_CONFIG_TOML": ""},
         )
@@ -130,11 +139,17 @@ class _GitleaksJob(ProgramJob):
         self._shape(tool_run)
         return result
 
-    def _rules(self, directory: Path) -> list[str]:
-        if self.options.config is not None:
-            return [f"--config={self.options.config}"]
-        if self.options.trust_target_config and self._target_has(".gitleaks.toml"):
-            return [f"--config={self.target / '.gitleaks.toml'}"]
+    def _rules(self, directory: Path, cwd: Path) -> list[str]:
+        controls = self.program.context.controls
+        given = self.options.config
+        own = cwd / ".gitleaks.toml"
+        if given is not None or (self.options.trust_target_config and own.exists()):
+            rules = own
+            if given is not None:
+                (directory / "given").mkdir()
+                rules = copied(controls, given, directory / "given", "tools.gitleaks.config")
+            require_base_only(controls, rules, cwd, self.target)
+            return [f"--config={rules}"]
         ours = directory / "gitleaks.toml"
         ours.write_text(_OUR_CONFIG)
         return [f"--config={ours}"]
@@ -149,7 +164,7 @@ class _GitleaksJob(ProgramJob):
 
     def say_what_was_not_used(self, tool_run: ToolRun) -> None:
         """One line for each file of the target that would have acted."""
-        for name in (".gitleaks.toml", ".gitleaksignore"):
+        for name in _OWN:
             if self._target_has(name):
                 used = "was used" if self.options.trust_target_config else "was not used"
                 remark(tool_run, f"the repository's own {name} {used}", self.program.context)
@@ -178,7 +193,8 @@ class GitleaksGitJob(_GitleaksJob):
         selection = repository.selection(self.request.since)
         limits = repository.limits(self.component)
         log = " ".join(["--diff-filter=tuxdb", "--no-textconv", *selection, *limits])
-        source = self.request.root if self.options.trust_target_config else repository.git_dir
+        trusted = self.options.trust_target_config and not self.base_decides
+        source = self.request.root if trusted else repository.git_dir
         new = Version(self.program.version or "0") >= _NEW_COMMANDS
         command = ["git" if new else "detect", f"--log-opts={log}"]
         with private_directory() as directory:
@@ -223,5 +239,5 @@ class GitleaksDirJob(_GitleaksJob):
                 tool_run,
                 f"the repository's own .gitleaksignore hid {hidden} finding{'s' * (hidden > 1)}",
                 self.program.context,
-                fatal=not self.options.trust_target_config,
+                fatal=not self.options.trust_target_config or self.touched(".gitleaksignore"),
             )

@@ -13,8 +13,9 @@ from secagg.errors import ReportError
 from secagg.parsing import Gap, RawReport
 from secagg.process import Result, run
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
+from secagg.scanners.deciding import Unusable, copied_if_there, in_change
 from secagg.scanners.options import ToolOptions
-from secagg.scanners.program import Make, Program, Unusable, explain, find_program
+from secagg.scanners.program import Make, Program, explain, find_program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,35 @@ class ProgramJob(ABC):
         if not result.exited(*ok):
             raise explain(result, self.program)
         return result
+
+    @property
+    def base_decides(self) -> bool:
+        """Whether a change is scanned, so that the tree's own files are taken from its base."""
+        return in_change(self.program.context.controls)
+
+    def touched(self, name: str) -> bool:
+        """Whether the change touches the target's file ``name``."""
+        controls = self.program.context.controls
+        return controls is not None and bool(controls.touched(self.target / name))
+
+    def adds(self, *words: bytes) -> bool:
+        """Whether a change is scanned that adds a line with one of ``words`` (in lower case)."""
+        controls = self.program.context.controls
+        return controls is not None and controls.adds(words)
+
+    def own_files(self, names: Sequence[str], directory: Path) -> Path:
+        """Where the target's own configuration acts from, if it is trusted: its files ``names``.
+
+        That is the target itself, and in a change a private directory with the base's copies.
+        """
+        if not self.base_decides:
+            return self.target
+        place = directory / "own"
+        if not place.exists():
+            place.mkdir()
+            paths = [self.target / name for name in names]
+            copied_if_there(self.program.context.controls, paths, place)
+        return place
 
     def report(self, data: bytes, *, rooted: bool = False) -> RawReport:
         """``data`` as a report of this run; ``rooted`` if its paths start at the root anyway."""

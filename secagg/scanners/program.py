@@ -20,24 +20,18 @@ from secagg.process import (
     Ended,
     Result,
     environment,
+    is_inside,
     last_lines,
     private_directory,
     run,
+    search_path_outside,
 )
 from secagg.scanners.base import RunContext
+from secagg.scanners.deciding import Unusable
 from secagg.scanners.options import ToolOptions
 
 _VERSION_TIMEOUT = 60.0
 _VERSION_OUTPUT = 1024 * 1024
-
-
-class Unusable(Exception):
-    """A program cannot be used, or its run failed: ``reason``, and ``hint`` what to do."""
-
-    def __init__(self, reason: str, hint: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +41,8 @@ class Make:
     ``version_argv`` follows the program's name; ``version_pattern`` has one group.
     ``supported`` is a PEP 440 range; ``refused`` gives for a range of versions the reason why
     they must not run. ``inspect`` reads a version from the file itself, so that a refused
-    one is never started, or answers None. ``own`` are the variables that it may know.
+    one is never started, or answers None. ``own`` are the variables that it may know. ``builds``
+    says that it runs the project's own build, for which it needs the tree's programs on PATH.
     """
 
     name: str
@@ -60,6 +55,7 @@ class Make:
     extra: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     inspect: Callable[[Path], str | None] | None = None
+    builds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +92,13 @@ class Program:
     ) -> Command:
         """The command for one run of the program with its own environment."""
         megabytes = self.options.memory_megabytes
+        env = environment(self.context.environ, self.make.own, {**self.make.extra, **(extra or {})})
+        if not self.make.builds:
+            env["PATH"] = search_path_outside(env["PATH"], self.context.root)
         return Command(
             argv=[str(self.path), *arguments],
             cwd=cwd,
-            env=environment(
-                self.context.environ, self.make.own, {**self.make.extra, **(extra or {})}
-            ),
+            env=env,
             timeout=timeout,
             grace=DEFAULT_GRACE,
             output_limit=DEFAULT_OUTPUT_LIMIT,
@@ -123,19 +120,38 @@ def digest(path: Path) -> str:
         raise Unusable(f"{path} cannot be read: {error.strerror}") from None
 
 
-def locate(make: Make, options: ToolOptions, environ: Mapping[str, str]) -> Path:
-    """Where the program is. Raises :class:`Unusable` if it is nowhere."""
+def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
+    """Where the program is. Raises :class:`Unusable` if it is nowhere.
+
+    A program in the scanned tree could be the work of whoever wrote what is scanned: it is refused
+    unless the configuration pins it, and on PATH one outside of the tree is preferred.
+    """
     if options.path is not None:
         path = options.path.absolute()
         if not path.is_file():
             raise Unusable(f"{path} does not exist", f"correct tools.{make.name}.path or remove it")
         if not os.access(path, os.X_OK):
             raise Unusable(f"{path} is not executable", f"chmod +x {path}")
+        _require_pin(make, options, path, context.root)
         return path
-    found = shutil.which(make.name, path=environment(environ)["PATH"])
+    everywhere = environment(context.environ)["PATH"]
+    outside = search_path_outside(everywhere, context.root)
+    found = shutil.which(make.name, path=everywhere if options.sha256 else outside)
+    found = found or shutil.which(make.name, path=everywhere)
     if found is None:
         raise Unusable(f"{make.title} is not installed: no {make.name} on PATH", make.install)
-    return Path(found).absolute()
+    path = Path(found).absolute()
+    _require_pin(make, options, path, context.root)
+    return path
+
+
+def _require_pin(make: Make, options: ToolOptions, path: Path, root: Path | None) -> None:
+    if options.sha256 is None and is_inside(path, root):
+        raise Unusable(
+            f"{path} lies in the scanned tree, and is not pinned",
+            f"whoever changes the tree would choose the {make.title} that scans it: install it "
+            f"elsewhere, or pin this one with tools.{make.name}.sha256: {digest(path)}",
+        )
 
 
 def find_program(make: Make, options: ToolOptions, context: RunContext) -> Program:
@@ -144,7 +160,7 @@ def find_program(make: Make, options: ToolOptions, context: RunContext) -> Progr
     Before anything is known about it, it is not started; to say its version it gets neither
     a token nor the user's home directory.
     """
-    path = locate(make, options, context.environ)
+    path = locate(make, options, context)
     program = Program(make=make, path=path, context=context, options=options)
     program.check_pin()
     if make.inspect is not None and (embedded := make.inspect(path.resolve())) is not None:

@@ -18,6 +18,7 @@ from secagg.components import ROOT
 from secagg.jsonentries import is_list
 from secagg.process import Result, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
+from secagg.scanners.deciding import Unusable
 from secagg.scanners.job import (
     ProgramJob,
     components_in,
@@ -28,7 +29,7 @@ from secagg.scanners.job import (
     skipped,
 )
 from secagg.scanners.options import SnykOptions, read_options
-from secagg.scanners.program import Make, Unusable, explain
+from secagg.scanners.program import Make, explain
 from secagg.scanners.snykmanifests import names_of, wanted_manifests
 
 MAKE = Make(
@@ -51,6 +52,7 @@ MAKE = Make(
         "GOMODCACHE",
     ),
     extra={"SNYK_DISABLE_ANALYTICS": "1", "NO_COLOR": "1", "CI": "true"},
+    builds=True,
 )
 
 NO_TOKEN = "Snyk has no token"
@@ -177,9 +179,12 @@ class SnykJob(ProgramJob):
     def ask(self, arguments: Sequence[str], directory: Path, *, cwd: Path | None = None) -> Result:
         """Run one command. Raises Unusable for any exit code that is not an answer."""
         arguments = [*arguments]
-        if self.product != "code" and not self.options.trust_target_config:
-            policy = directory / ".snyk"
-            policy.write_text(_NO_POLICY)
+        trusted = self.options.trust_target_config
+        if self.product != "code" and not (trusted and not self.base_decides):
+            policy = self.own_files((".snyk",), directory) / ".snyk" if trusted else None
+            if policy is None or not policy.exists():
+                policy = directory / ".snyk"
+                policy.write_text(_NO_POLICY)
             arguments.append(f"--policy-path={policy}")
         if self.options.org is not None:
             arguments.append(f"--org={self.options.org}")
@@ -228,7 +233,15 @@ class SnykJob(ProgramJob):
                     text = f"the repository's own {place} was used"
                 else:
                     text = f"the repository's own {place} was not used"
-                remark(tool_run, text, self.program.context)
+                fatal = self.product == "code" and self.touched_place(place)
+                if fatal:
+                    text = f"{text}, and this change touches it"
+                remark(tool_run, text, self.program.context, fatal=fatal)
+
+    def touched_place(self, place: str) -> bool:
+        """Whether the change touches the file ``place`` below the root."""
+        controls = self.program.context.controls
+        return controls is not None and bool(controls.touched(self.request.root / place))
 
     def _places(self, name: str) -> list[str]:
         if self.image is not None:

@@ -17,6 +17,7 @@ from secagg.components import ROOT
 from secagg.process import Result, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.coverage import unpinned, unread_manifests
+from secagg.scanners.deciding import Unusable, paths_out_of, require_untouched
 from secagg.scanners.job import (
     ProgramJob,
     components_in,
@@ -26,7 +27,7 @@ from secagg.scanners.job import (
     scopes,
 )
 from secagg.scanners.options import TrivyOptions, read_options
-from secagg.scanners.program import Make, Unusable
+from secagg.scanners.program import Make
 
 _APP_VERSION = re.compile(rb"aquasecurity/trivy/pkg/version/app\.ver=v?(\d+\.\d+\.\d+)")
 
@@ -139,11 +140,15 @@ class TrivyJob(ProgramJob):
             report = directory / "report.json"
             nothing = directory / "nothing"
             nothing.mkdir()
-            trusted = self.options.trust_target_config and self.command == "fs"
+            cwd = nothing
+            if self.options.trust_target_config and self.command == "fs":
+                cwd = self.own_files(_CONFIGS, directory)
+                self._check_names(cwd)
+            self._check_cache()
             result = self.execute(
                 [*self._arguments(report), self.subject],
                 directory,
-                cwd=self.target if trusted else nothing,
+                cwd=cwd,
                 watched=[report],
             )
             tool_run.reports.append(self.report(read_report(report, "Trivy")))
@@ -151,6 +156,23 @@ class TrivyJob(ProgramJob):
             if not isinstance(document, dict) or "SchemaVersion" not in document:
                 raise Unusable("Trivy wrote something else than a Trivy report")
             self._say_what_is_missing(tool_run, document, result)
+
+    def _check_names(self, directory: Path) -> None:
+        """Refuse a trivy.yaml that names a file of the change."""
+        file = directory / _CONFIGS[0]
+        if not self.base_decides or not file.exists():
+            return
+        for name in paths_out_of(file):
+            path = directory / Path(name).expanduser()
+            require_untouched(self.program.context.controls, path, f"{_CONFIGS[0]}: {name}")
+
+    def _check_cache(self) -> None:
+        """Refuse databases and checks that the change brings."""
+        given = self.options.cache_dir
+        named = given or self.program.context.environ.get("TRIVY_CACHE_DIR")
+        if named:
+            what = "tools.trivy.cache_dir" if given else "TRIVY_CACHE_DIR"
+            require_untouched(self.program.context.controls, Path(named).absolute(), what)
 
     def _arguments(self, report: Path) -> Iterator[str]:
         yield self.command
@@ -206,6 +228,7 @@ class TrivyJob(ProgramJob):
                 tool_run,
                 f"comments in the repository's own files hid {ignored} misconfigurations",
                 context,
+                fatal=self.adds(b"trivy:ignore", b"tfsec:ignore"),
             )
         for name in _CONFIGS:
             if (self.target / name).exists():

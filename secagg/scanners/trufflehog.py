@@ -15,10 +15,11 @@ from secagg.components import ROOT
 from secagg.git import quiet_environment
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
+from secagg.scanners.deciding import Unusable
 from secagg.scanners.git import Repository, count_lines, find_repository
 from secagg.scanners.job import ProgramJob, fail, prepare, remark, scopes
 from secagg.scanners.options import TrufflehogOptions, read_options
-from secagg.scanners.program import Make, Unusable
+from secagg.scanners.program import Make
 
 MAKE = Make(
     name="trufflehog",
@@ -99,6 +100,7 @@ class TrufflehogJob(ProgramJob):
                 tool_run,
                 f"{hidden} lines of the repository carry {_COMMENT}, which hides them",
                 self.program.context,
+                fatal=self.adds(_COMMENT.encode()),
             )
 
     def _repository(self, tool_run: ToolRun) -> str:

@@ -1,0 +1,96 @@
+"""One function opens a file that decides something (:class:`secagg.change.controls.Controls`).
+
+Every other module that opens a file is listed here with what it opens. A new one fails this test:
+whoever adds it says why what it reads decides nothing in a change.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import secagg
+
+PACKAGE = Path(secagg.__file__).parent
+OPENERS = frozenset({"read_text", "read_bytes", "open", "fdopen", "load_model", "load_placed"})
+
+OPENED = {
+    "change/base.py": "the event's payload, which the runner writes",
+    "change/controls.py": "files that decide: the base's in a change",
+    "change/owners.py": "CODEOWNERS outside of a change",
+    "cli/app.py": "/dev/null",
+    "config.py": "secagg.yaml outside of a change; texts that Controls has read",
+    "doctor.py": "when Trivy's database was made",
+    "exceptions/ownfile.py": "texts that were read by the gate's reader",
+    "exceptions/snykfile.py": "texts that were read by the gate's reader",
+    "exceptions/trivyignore_yaml.py": "texts that were read by the gate's reader",
+    "exceptions/source.py": "exceptions outside of a change",
+    "files.py": "files that are written",
+    "fingerprint.py": "the lines of findings",
+    "git.py": "what git printed",
+    "github/actions.py": "the runner's command files",
+    "github/alertfile.py": "alerts that secagg has written",
+    "github/bundle.py": "bundles",
+    "github/event.py": "the event's payload, which the runner writes",
+    "github/journal.py": "the journal of uploads",
+    "hmackey.py": "the installation's key",
+    "intel/intel.py": "EPSS and KEV files, whose directory the gate has checked",
+    "intel/record.py": "their checksums, beside them",
+    "merge/check.py": "secagg's own tables",
+    "merge/overrule_file.py": "texts that the gate's reader has read",
+    "merge/weakness.py": "secagg's own tables",
+    "pipeline/exceptioncommands.py": "the summary of the last scan",
+    "pipeline/forks.py": "bundles",
+    "pipeline/intelcommands.py": "files to be installed",
+    "pipeline/overrules.py": "overrules outside of a change",
+    "pipeline/parse.py": "reports",
+    "policy/installed.py": "policies of installed packages",
+    "policy/load.py": "built-in policies; texts that the gate's reader has read",
+    "policycheck/standing.py": "a policy that is checked, which decides nothing",
+    "policytest/load.py": "tests of policies, which decide nothing",
+    "process.py": "what programs printed",
+    "processgroup.py": "/proc",
+    "report/document.py": "a report, which the caller has checked",
+    "report/page/html.py": "secagg's own page",
+    "sarif/conform.py": "SARIF's schema",
+    "sarif/reader.py": "reports",
+    "scanners/codeql.py": "what CodeQL printed",
+    "scanners/coverage.py": "manifests",
+    "scanners/deciding.py": "private copies, and without a gate the files themselves",
+    "scanners/git.py": "what git printed; lines of sources",
+    "scanners/gitleaks.py": "what Gitleaks printed",
+    "scanners/job.py": "reports",
+    "scanners/machine.py": "the machine's limits",
+    "scanners/program.py": "programs, to hash them",
+    "scanners/snyk.py": "whether Snyk has a token; what it printed",
+    "scanners/trivy.py": "Trivy's program, for its version; what it printed",
+    "scanners/trufflehog.py": "what TruffleHog printed",
+    "store/backup.py": "backups",
+    "store/engine.py": "the store's file, as it is made",
+    "triagefile.py": "decisions outside of a change; texts that Controls has read",
+    "yamltext.py": "files that the callers named here give it",
+}
+
+
+def opens(path: Path) -> bool:
+    """Whether a module calls something that opens a file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            called = node.func
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name in OPENERS:
+                return True
+    return False
+
+
+def test_nobody_else_opens_files() -> None:
+    found = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if opens(path)}
+    assert found - OPENED.keys() == set()
+
+
+def test_a_module_that_opens_a_file_is_seen(tmp_path: Path) -> None:
+    module = tmp_path / "new.py"
+    module.write_text("from pathlib import Path\nPath('x').read_text()\n")
+    assert opens(module)
+    module.write_text("x = 1\n")
+    assert not opens(module)
