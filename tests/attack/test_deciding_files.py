@@ -39,6 +39,7 @@ OPENED = {
     "merge/check.py": "secagg's own tables",
     "merge/overrule_file.py": "texts that the gate's reader has read",
     "merge/weakness.py": "secagg's own tables",
+    "pipeline/commands.py": "files that are written",
     "pipeline/exceptioncommands.py": "the summary of the last scan",
     "pipeline/forks.py": "bundles",
     "pipeline/intelcommands.py": "files to be installed",
