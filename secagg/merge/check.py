@@ -6,6 +6,7 @@ import json
 import re
 from functools import cache, lru_cache
 from importlib import resources
+from typing import Any
 
 from secagg.finding import Finding
 
@@ -14,14 +15,37 @@ _AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,5})")
 
 
 @cache
+def _table() -> dict[str, Any]:
+    text = resources.files("secagg.merge.data").joinpath("checks.json").read_text("utf-8")
+    table: dict[str, Any] = json.loads(text)
+    return table
+
+
+@cache
 def _maps() -> dict[str, str]:
     """Each tool's id of a check to the name that all of them share."""
-    text = resources.files("secagg.merge.data").joinpath("checks.json").read_text("utf-8")
-    return {
-        plain_check(check): name
-        for name, checks in json.loads(text)["checks"].items()
-        for check in checks
+    table = _table()
+    maps = {
+        plain_check(check): name for name, checks in table["checks"].items() for check in checks
     }
+    for alias, check in table["aliases"].items():
+        maps.setdefault(plain_check(alias), maps[plain_check(check)])
+    return maps
+
+
+@cache
+def whole_file_checks() -> frozenset[str]:
+    """The checks of which a file fails or passes each once, wherever tools say that it fails."""
+    return frozenset(_table()["whole_file"])
+
+
+@lru_cache(maxsize=4096)
+def one_setting(labels: frozenset[str]) -> frozenset[str]:
+    """Those of the checks ``labels`` that are one setting to all rules that a tool has for it.
+
+    Two ports that are open are two settings, although other tools have one check for both.
+    """
+    return labels & frozenset(_table()["one_setting"])
 
 
 def plain_check(check: str) -> str:
@@ -48,8 +72,19 @@ def _written(finding: Finding) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8192)
 def _checks(written: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(_named, _own(written)))
+
+
+def _named(check: str) -> str:
+    """The shared name of a check; its own where no other tool has it.
+
+    Rules may be led by the folders that they lie in (Semgrep) or by their tool (zizmor).
+    """
     maps = _maps()
-    return frozenset(maps.get(check, check) for check in _own(written))
+    for written in (check, check.rpartition(".")[2], check.rpartition("/")[2]):
+        if written in maps:
+            return maps[written]
+    return check
 
 
 @lru_cache(maxsize=8192)

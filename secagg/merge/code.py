@@ -13,6 +13,7 @@ from secagg.merge.groups import Reason, joined
 from secagg.merge.identity import PREFIX, Ordinals, hashed
 from secagg.merge.matching import Matching, runs
 from secagg.merge.neighbours import Placed, link_neighbours
+from secagg.merge.nested import nested
 from secagg.merge.sameplace import (
     Problem,
     match_places,
@@ -22,7 +23,13 @@ from secagg.merge.sameplace import (
     shared_by_two,
 )
 from secagg.merge.spot import Spot, islands, order_of, region, told_apart
-from secagg.merge.weakness import curated, main_weakness, parents, weaknesses
+from secagg.merge.weakness import (
+    curated,
+    main_weakness,
+    one_at_a_place,
+    parents,
+    weaknesses,
+)
 from secagg.naming.bucket import SEPARATOR
 
 PARENT = "parent-weakness"
@@ -64,6 +71,10 @@ def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
 
 def _problems(island: Sequence[Spot]) -> Sequence[Problem]:
     """What the spots of an island come down to."""
+    if len(island) == 1:
+        (spot,) = island
+        return ((island, spot.labels, own_reasons(spot)),)
+    island = nested(island, one_at_a_place)
     if len(island) == 1:
         (spot,) = island
         return ((island, spot.labels, own_reasons(spot)),)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from secagg.finding import Finding
 from secagg.merge.detector import families_agree, family
+from secagg.merge.spot import region
 
 # A key in PEM form has some 50 lines; a longer region says nothing of where the secret is.
 _LONGEST = 200
@@ -31,6 +32,13 @@ class Masked:
         self.first = place.start_line or 0
         self.last = max(place.end_line or self.first, self.first)
 
+    @classmethod
+    def of(cls, findings: Sequence[Finding]) -> Masked:
+        """One sighting of ``findings`` that say the same."""
+        made = cls(findings[0])
+        made.members = list(findings)
+        return made
+
     @property
     def lines(self) -> range:
         """The lines on which the secret can be; none where no line is known."""
@@ -41,23 +49,20 @@ def masked_sightings(findings: Sequence[Finding]) -> list[Masked]:
     """``findings`` (of one file, in order); what one rule says twice of a place is put together."""
     if len(findings) == 1:
         return [Masked(findings[0])]
-    found: dict[tuple[object, ...], Masked] = {}
+    at: dict[tuple[object, ...], dict[tuple[int | None, ...], list[Finding]]] = {}
     for finding in findings:
         place = finding.location
-        key = (
-            finding.tool,
-            finding.rule_id,
-            place.start_line,
-            place.end_line,
-            place.start_column,
-            place.end_column,
-        )
-        held = found.get(key)
-        if held is None:
-            found[key] = Masked(finding)
+        key = (finding.tool, finding.rule_id, place.start_line, place.end_line or place.start_line)
+        at.setdefault(key, {}).setdefault(region(place), []).append(finding)
+    found: list[Masked] = []
+    for regions in at.values():
+        # One report of a tool has the columns that another of the same scan lacks.
+        known = [where for where in regions if where[3] is not None]
+        if len(known) == 1:
+            found.append(Masked.of([f for held in regions.values() for f in held]))
         else:
-            held.members.append(finding)
-    return sorted(found.values(), key=lambda m: (m.first, m.last, m.tool, m.detector))
+            found += [Masked.of(held) for held in regions.values()]
+    return sorted(found, key=lambda m: (m.first, m.last, m.tool, m.detector))
 
 
 def could_be(sighting: Masked, findings: Iterable[Finding]) -> bool:

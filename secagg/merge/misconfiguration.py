@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from secagg.context import message_context
 from secagg.finding import Finding, Kind
 from secagg.identity import resource_key
-from secagg.merge.check import checks_of, main_check, own_checks
+from secagg.merge.check import (
+    checks_of,
+    main_check,
+    one_setting,
+    own_checks,
+    whole_file_checks,
+)
 from secagg.merge.collect import Outcome, by_place, in_order
 from secagg.merge.identity import PREFIX, Ordinals, hashed
 from secagg.merge.matching import Matching
 from secagg.merge.neighbours import Placed, link_neighbours, link_whole_file
+from secagg.merge.nested import nested
 from secagg.merge.sameplace import Problem, match_places, own_reasons, problems_of
 from secagg.merge.spot import WHOLE_FILE, Order, Spot, order_of, region, told_apart
 from secagg.naming.bucket import SEPARATOR
 
 RESOURCE = "same-check-same-resource"
 FILE = "same-check-whole-file"
+# Trivy: Container 'web' of Deployment 'shop' should set ...
+_CONTAINER = re.compile(r"\b[Cc]ontainer '[^']*' of \w+ '[^']*'")
 _PREFIX = PREFIX[Kind.MISCONFIGURATION]
 
 
@@ -66,11 +76,33 @@ def _text(place: str, members: Sequence[Finding], labels: frozenset[str], first:
 
 def _problems(spots: Sequence[Spot]) -> list[Problem]:
     """What the spots of a file come down to."""
+    spots = nested(_of_whole_file(spots), one_setting)
     if len({spot.tool for spot in spots}) == 1:
         return [([spot], spot.labels, own_reasons(spot)) for spot in spots]
     matching = match_places(spots)
     _match_resources(spots, matching)
     return problems_of(spots, matching)
+
+
+def _of_whole_file(spots: Sequence[Spot]) -> Sequence[Spot]:
+    """Make one spot of what different rules of one tool say of the file as a whole."""
+    held: dict[tuple[str, str], list[Spot]] = {}
+    for spot in spots:
+        for check in spot.labels & whole_file_checks():
+            held.setdefault((spot.tool, check), []).append(spot)
+    taken: set[int] = set()
+    made: list[Spot] = []
+    for (_, check), parts in sorted(held.items(), key=lambda item: item[0]):
+        rules = [own_checks(part.finding) for part in parts]
+        named = {resource for part in parts if (resource := _resource(part.finding))}
+        apart = len(frozenset().union(*rules)) == sum(map(len, rules))
+        if len(parts) > 1 and apart and len(named) < 2:
+            made.append(Spot.of_parts(parts, frozenset([check])))
+            taken.update(map(id, parts))
+    if not made:
+        return spots
+    kept = [spot for spot in spots if id(spot) not in taken]
+    return sorted([*made, *kept], key=attrgetter("order"))
 
 
 def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
@@ -86,8 +118,9 @@ def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
     matching.classes(RESOURCE, by_resource)
     for check, nodes in whole.items():
         named = {r for node in nodes if (r := _resource(spots[node].finding))}
-        # Some tools give no place for what is missing from a file, others the whole file.
-        if len(named) < 2 and any(spots[node].first <= 1 for node in nodes):
+        # Some tools give no place for what is missing from a file.
+        everywhere = check in whole_file_checks() or any(not spots[node].first for node in nodes)
+        if len(named) < 2 and everywhere:
             matching.one_class(FILE, check, nodes, check)
 
 
@@ -105,6 +138,7 @@ def _spots(held: list[Finding]) -> list[Spot]:
             own_checks(finding),
             region(finding.location),
             resource,
+            _container(finding),
         )
         if not resource and finding.location.start_line is None:
             key = (*key, finding.location.logical, message_context(finding.message))
@@ -122,6 +156,12 @@ def _differ(alone: Mapping[Order, Finding]) -> bool:
     if len(checks) == len(alone):
         return True
     return len({(own_checks(f), order[:4]) for order, f in alone.items()}) == len(alone)
+
+
+def _container(finding: Finding) -> str:
+    """The container that a message names; several can stand on one line, or in one template."""
+    named = _CONTAINER.search(finding.message)
+    return "" if named is None else named[0]
 
 
 def _resource(finding: Finding) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from secagg.merge.check import whole_file_checks
 from secagg.merge.groups import Group, NearMiss
 
 # So many following neighbours of a group are looked at to link what is nearby.
@@ -38,7 +39,9 @@ def link_whole_file(groups: Sequence[Placed]) -> None:
         for label in placed[4]:
             alike.setdefault(label, []).append(placed)
     for label, same in alike.items():
-        if len(same) > 1 and min(placed[0] for placed in same) <= 1:
+        if len(same) < 2:
+            continue
+        if label in whole_file_checks() or min(placed[0] for placed in same) == 0:
             for (_, _, identity, one, _), (_, _, named, other, _) in pairwise(sorted(same)):
                 _tell(identity, one, named, other, label)
 

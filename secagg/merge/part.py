@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from secagg.context import message_context
 from secagg.finding import Finding
+from secagg.merge.collect import in_order
 from secagg.naming.advisory import NOTICE_RANK, OTHER_RANK, Advisory, advisory
 
 
@@ -54,6 +55,17 @@ class Part:
         """Make the members of ``other`` this part's too."""
         self.members += other.members
         self.ids += other.ids
+
+    def absorb(self, other: Part) -> None:
+        """Take ``other``, of which the ids of all members are read, and keep the order."""
+        ids = {
+            id(member): own
+            for part in (self, other)
+            for member, own in zip(part.members, part.ids, strict=True)
+        }
+        self.members = in_order([*self.members, *other.members])
+        self.ids = [ids[id(member)] for member in self.members]
+        self.plain, self.alike = None, False
 
 
 def aliases_of(finding: Finding) -> Sequence[str]:

@@ -8,10 +8,12 @@ from secagg.merge.groups import Reason, Reasons
 from secagg.merge.matching import Matching, runs
 from secagg.merge.spot import WHOLE_FILE, Spot
 
+SAME_REGION = "same-region"
 SAME_START = "same-start"
 SAME_COLUMNS = "overlapping-columns"
 SAME_LINE = "same-line"
 SAME_LINES = "overlapping-lines"
+OVERLAPPING_RULES = "overlapping-rules-of-one-tool"
 
 # Small regions are matched before the large ones that would run several together.
 _HEIGHTS = (3, 10, 40, WHOLE_FILE)
@@ -52,7 +54,7 @@ def match_two(one: Spot, other: Spot) -> tuple[str, str] | None:
 def match_places(spots: Sequence[Spot]) -> Matching:
     """Join the spots of one file that share a label and, one of each tool, a place.
 
-    The surest signs come first: the same start, overlapping columns, the same line, and
+    The surest signs come first: the same region or start, overlapping columns, the same line, and
     overlapping lines only where there is one result of each tool.
     """
     matching = Matching([s.tool for s in spots], [s.labels for s in spots])
@@ -73,6 +75,14 @@ def match_places(spots: Sequence[Spot]) -> Matching:
         for label, nodes in sorted(labelled.items())
         if len({spots[node].tool for node in nodes}) > 1
     }
+    for label, nodes in several.items():
+        regions: dict[str, list[int]] = {}
+        for node in nodes:
+            for part in spots[node].parts or (spots[node],):
+                if part.column:
+                    regions.setdefault(f"{label} at {_written(part)}", []).append(node)
+        matching.classes(SAME_REGION, regions, label=label)
+    several = _apart(matching, several)
     for label, nodes in several.items():
         starts: dict[str, list[int]] = {}
         for node in nodes:
@@ -106,6 +116,11 @@ def match_places(spots: Sequence[Spot]) -> Matching:
                     key = f"{label} at {spots[overlapping[0]].first}"
                     matching.one_class(SAME_LINES, key, overlapping, label, strict=True)
     return matching
+
+
+def _written(spot: Spot) -> str:
+    place = spot.finding.location
+    return f"{spot.first}:{spot.column}-{spot.last}:{place.end_column or ''}"
 
 
 def _apart(matching: Matching, several: Mapping[str, list[int]]) -> dict[str, list[int]]:
@@ -157,6 +172,20 @@ def own_reasons(spot: Spot, start: int = 0) -> list[Reason]:
     """Why the members of one spot, the first of them member ``start``, are one."""
     if len(spot.members) == 1:
         return []
+    if spot.parts:
+        return _reasons_of_parts(spot, start)
     members = tuple(range(start, start + len(spot.members)))
     key = f"{spot.finding.rule_id} at {spot.first}"
     return [Reason(rule="same-rule-same-place", key=key, members=members)]
+
+
+def _reasons_of_parts(spot: Spot, start: int) -> list[Reason]:
+    """Why what several rules of one tool say is one: their regions lie in each other."""
+    found, firsts = [], []
+    at = start
+    for part in spot.parts:
+        firsts.append(at)
+        found += own_reasons(part, at)
+        at += len(part.members)
+    key = f"{min(spot.labels)} at {spot.first}"
+    return [*found, Reason(rule=OVERLAPPING_RULES, key=key, members=tuple(firsts))]

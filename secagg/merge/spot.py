@@ -36,13 +36,29 @@ class Spot:
     ``order`` is that of its first finding (see :func:`order_of`).
     """
 
-    __slots__ = ("column", "first", "labels", "last", "members", "order", "tool")
+    __slots__ = ("column", "first", "labels", "last", "members", "order", "parts", "tool")
 
     def __init__(self, finding: Finding, labels: frozenset[str], order: Order) -> None:
         self.members = [finding]
         self.labels = labels
         self.order = order
         self.first, self.column, self.last, self.tool, _ = order
+        # What rules of the tool said of the same place, if several did.
+        self.parts: Sequence[Spot] = ()
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[Spot], labels: frozenset[str]) -> Spot:
+        """Make one spot of several of one tool, the first of which holds all the others."""
+        outer = parts[0]
+        spot = cls(outer.finding, labels, outer.order)
+        spot.members = [finding for part in parts for finding in part.members]
+        spot.parts = parts
+        return spot
+
+    @property
+    def region(self) -> tuple[int | None, ...]:
+        """Its region with what SARIF leaves out filled in."""
+        return region(self.finding.location)
 
     @property
     def finding(self) -> Finding:
@@ -53,13 +69,19 @@ class Spot:
         """The column behind it, without limit where it ends on another line; 0 if not known."""
         if self.last > self.first:
             return WHOLE_FILE
-        return self.finding.location.end_column or 0
+        behind = self.finding.location.end_column or 0
+        # An empty region says no more than where something begins.
+        return behind if behind > self.column else 0
 
 
 def region(place: Location) -> tuple[int | None, ...]:
     """The region of a place with what SARIF leaves out filled in (3.30.6 to 3.30.8)."""
-    first = place.start_line
-    return first, place.start_column or 1, place.end_line or first, place.end_column
+    first, column, behind = place.start_line, place.start_column or 1, place.end_column
+    last = place.end_line or first
+    if first == last and behind is not None and behind <= column:
+        # Tools that know no columns write an empty region: 1 to 1.
+        behind = None
+    return first, column, last, behind
 
 
 def islands(spots: Sequence[Spot]) -> Iterator[Sequence[Spot]]:

@@ -37,18 +37,46 @@ def _taxonomy() -> _Taxonomy:
 
 
 @cache
-def _curated() -> dict[tuple[str, str], str]:
-    """(tool, rule) to the CWE entry it looks for."""
-    return {
-        (tool, rule.lower()): f"CWE-{entry['cwe']}"
-        for entry in _load("rules.json")["weaknesses"]
-        for tool, rules in entry["rules"].items()
-        for rule in rules
-    }
+def _curated() -> dict[tuple[str, str], frozenset[str]]:
+    """(tool, rule) to the CWE entries it looks for: several for a rule that covers them all."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for entry in _load("rules.json")["weaknesses"]:
+        for tool, rules in entry["rules"].items():
+            for rule in rules:
+                known = found.get((tool, rule.lower()), frozenset())
+                found[tool, rule.lower()] = known | {f"CWE-{entry['cwe']}"}
+    return found
+
+
+@cache
+def _by_message() -> dict[str, list[tuple[str, str, frozenset[str]]]]:
+    """By tool: rule, what its messages say, and the entry, where one rule looks for several."""
+    found: dict[str, list[tuple[str, str, frozenset[str]]]] = {}
+    for entry in _load("rules.json")["messages"]:
+        said = (entry["rule"], entry["says"], frozenset([f"CWE-{entry['cwe']}"]))
+        found.setdefault(entry["tool"], []).append(said)
+    return found
+
+
+@cache
+def _one_at_a_place() -> frozenset[str]:
+    return frozenset(f"CWE-{number}" for number in _load("rules.json")["one_at_a_place"])
+
+
+@lru_cache(maxsize=4096)
+def one_at_a_place(labels: frozenset[str]) -> frozenset[str]:
+    """Those of ``labels`` of which a place can only have one: a call is one injection.
+
+    A cookie can miss several settings, and each is a problem of its own.
+    """
+    return labels & _one_at_a_place()
 
 
 def weaknesses(finding: Finding) -> frozenset[str]:
     """The weaknesses that ``finding`` can be about; empty where nothing says."""
+    for rule, says, labels in _by_message().get(finding.tool, ()):
+        if finding.rule_id == rule and says in finding.message.lower():
+            return labels
     return _weaknesses(finding.tool, finding.rule_id, finding.cwes)
 
 
@@ -56,7 +84,7 @@ def weaknesses(finding: Finding) -> frozenset[str]:
 def _weaknesses(tool: str, rule_id: str, cwes: tuple[str, ...]) -> frozenset[str]:
     known = curated(tool, rule_id)
     if known is not None:
-        return frozenset([base(known)])
+        return frozenset(map(base, known))
     found = {base(f"CWE-{int(match[1])}") for cwe in cwes if (match := _NUMBER.match(cwe))}
     telling = {cwe for cwe in found if int(cwe[4:]) not in _taxonomy().classes}
     # An entry that is a class says little beside one that is not.
@@ -72,8 +100,8 @@ def main_weakness(labels: frozenset[str]) -> str | None:
     return min(labels, key=lambda cwe: (int(cwe[4:]) in classes, int(cwe[4:])))
 
 
-def curated(tool: str, rule_id: str) -> str | None:
-    """The CWE entry that the curated map gives for a tool's rule, or None."""
+def curated(tool: str, rule_id: str) -> frozenset[str] | None:
+    """The CWE entries that the curated map gives for a tool's rule, or None."""
     rules = _curated()
     name = rule_id.lower()
     if tool == "snyk":

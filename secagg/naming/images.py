@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from secagg.finding import Location
-from secagg.naming.place import image_key
+from secagg.naming.place import image_repository
 from secagg.naming.purls import PurlPattern
-
-_HUB = ("index.docker.io/", "docker.io/", "library/")
 
 
 def fits_image(place: Location, images: Iterable[PurlPattern]) -> bool | None:
@@ -30,18 +28,11 @@ def _fits(place: Location, image: PurlPattern) -> bool | None:
     if image.version is not None:
         given = {*place.digests, *([own] if own else [])}
         return image.version in {digest.lower() for digest in given} if given else None
-    repository = _plain(image_key(name))
+    repository = image_repository(name).lower()
     wanted = asked.get("repository_url")
-    if wanted is not None and _plain(wanted) != repository:
+    if wanted is not None and image_repository(wanted).lower() != repository:
         return False
     if repository.rpartition("/")[2] != image.name.text.partition("/")[2]:
         return False
     tag = name.rpartition("/")[2].partition(":")[2]
     return "tag" not in asked or asked["tag"] == (tag or "latest")
-
-
-def _plain(repository: str) -> str:
-    """A repository without what Docker Hub's images are written with and without."""
-    for prefix in _HUB:
-        repository = repository.removeprefix(prefix)
-    return repository.lower()

@@ -26,6 +26,9 @@ _PLAIN = {
 }
 _MAVEN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+").fullmatch
 _PYPI = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?").fullmatch
+# What Go makes of a commit that has no tag: its time and the beginning of its hash.
+_PSEUDO = re.compile(r"(?:v\d[\w.-]*[.-]\d{14}-|#)([0-9a-f]{12})[0-9a-f]*")
+_EPOCH = re.compile(r"\d+:")
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 
 
@@ -75,6 +78,13 @@ def version_key(kind: str, version: str | None) -> str:
     written = version.strip().lower()
     if kind == "golang":
         written = written.removesuffix("+incompatible")
+        # Snyk writes the commit of a pseudo-version alone: #c7a6fd3a8f2e.
+        commit = _PSEUDO.fullmatch(written)
+        if commit is not None:
+            return commit[1]
+    elif kind in DISTRIBUTION_TYPES:
+        # Some tools leave out the epoch, and no image has a package in two of them.
+        written = _EPOCH.sub("", written, count=1) if _EPOCH.match(written) else written
     return written[1:] if written[:1] == "v" and written[1:2].isdigit() else written
 
 

@@ -38,7 +38,12 @@ _FAMILIES = {
         "bun.lock",
         "bun.lockb",
     ),
-    "nuget": ("packages.config", "packages.lock.json"),
+    "nuget": (
+        "packages.config",
+        "packages.lock.json",
+        "project.assets.json",
+        "Directory.Packages.props",
+    ),
     "pub": ("pubspec.yaml", "pubspec.lock"),
     "pypi": (
         "requirements.txt",
@@ -56,6 +61,36 @@ _FAMILIES = {
     "swift": ("Package.swift", "Package.resolved"),
 }
 _FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in names}
+# Files of one name each, by how their names end.
+_ENDINGS = {
+    ".csproj": "nuget",
+    ".fsproj": "nuget",
+    ".vbproj": "nuget",
+    ".deps.json": "nuget",
+    ".nupkg": "nuget",
+    ".gemspec": "gem",
+    ".jar": "maven",
+    ".war": "maven",
+    ".ear": "maven",
+    ".whl": "pypi",
+    ".egg": "pypi",
+}
+_REQUIREMENTS = re.compile(r"(?:^|[-_./])requirements?(?:[-_./][^/]*)?\.(?:txt|in)$")
+# A jar's version is no part of its place: its next version lies there too.
+_ARCHIVE_VERSION = re.compile(r"-v?\d[\w.+-]*?(?=\.[jwe]ar(?:/|$))")
+# Registries that go without saying.
+_DEFAULT_REGISTRIES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+
+
+def ecosystem_of(uri: str) -> str | None:
+    """The purl type of what a manifest, a lock file or an archive holds; None if not known."""
+    name = uri.rpartition("/")[2]
+    if name in _FAMILY_OF:
+        return _FAMILY_OF[name]
+    for ending, ecosystem in _ENDINGS.items():
+        if name.endswith(ending):
+            return ecosystem
+    return "pypi" if _REQUIREMENTS.search(uri) else None
 
 
 def manifest_place(uri: str) -> str:
@@ -67,19 +102,19 @@ def manifest_place(uri: str) -> str:
     """
     directory, slash, name = uri.rpartition("/")
     family = _FAMILY_OF.get(name)
+    if family == "nuget" and name == "project.assets.json":
+        # It is written to the folder of intermediate files, beside the project.
+        directory = directory.removesuffix("obj").rstrip("/")
+        slash = "/" if directory else ""
+    elif family is None and name.endswith((".csproj", ".fsproj", ".vbproj")):
+        family = "nuget"
     if family is not None:
         return f"{directory}{slash} ({family})" if slash else f"({family})"
     if name.endswith(".in") and "requirements" in uri:
         return f"{uri[:-3]}.txt"
+    if "ar" in name[-3:] or "ar/" in uri:
+        return _ARCHIVE_VERSION.sub("", uri)
     return uri
-
-
-def family_of(uri: str) -> str | None:
-    """The purl type of what a manifest or lock file lists, by its name; None if none is known."""
-    name = uri.rpartition("/")[2]
-    if name.startswith("requirements") and name.endswith(".txt"):
-        return "pypi"
-    return _FAMILY_OF.get(name)
 
 
 def package_place(location: Location, ecosystem: str) -> str:
@@ -87,11 +122,30 @@ def package_place(location: Location, ecosystem: str) -> str:
     uri = location.uri
     if location.image is None:
         return manifest_place(uri) if uri is not None else location.logical or ""
-    image = image_key(location.image)
+    image = image_repository(location.image)
     # An image holds each operating system package once, whatever file a tool names for it.
-    if uri is None or ecosystem in DISTRIBUTION_TYPES or image_key(uri) == image:
+    if uri is None or ecosystem in DISTRIBUTION_TYPES or is_image_itself(uri, image):
         return image
     return f"{image}!{manifest_place(uri)}"
+
+
+def is_image_itself(uri: str, image: str) -> bool:
+    """Whether ``uri`` is the image's own name, which Trivy writes without the registry."""
+    named = image_repository(uri)
+    return named == image or image.endswith(f"/{named}")
+
+
+def image_repository(image: str) -> str:
+    """The one name of an image under all spellings of its registry, tags and digests.
+
+    ``nginx``, ``docker.io/library/nginx:1.27`` and ``index.docker.io/nginx@sha256:...`` are
+    ``nginx``; another registry stays part of the name.
+    """
+    name = image_key(image)
+    registry, slash, rest = name.partition("/")
+    if slash and registry in _DEFAULT_REGISTRIES:
+        name = rest
+    return name.removeprefix("library/")
 
 
 def image_key(image: str) -> str:

@@ -1,4 +1,4 @@
-"""What is known of the tools that write SARIF: names, kinds, and where they hide packages."""
+"""What is known of the tools that write SARIF: their names, and what sort of problem they find."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.finding import Kind, Package, Vulnerability
-from secagg.naming.place import family_of
+from secagg.finding import Kind
+from secagg.sarif import secrets
+from secagg.sarif.packages import ADVISORY
 from secagg.sarif.rules import RuleView
 
 # One tool under several driver names (after lower-casing, spaces made dashes).
@@ -63,12 +64,6 @@ _ONE_KIND = (
     ("brakeman", Kind.CODE),
 )
 
-_ADVISORY = re.compile(
-    r"\b(?:CVE-\d{4}-\d{4,}|GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}|SNYK-[A-Z0-9]+-[A-Z0-9-]+"
-    r"|RUSTSEC-\d{4}-\d{4}|PYSEC-\d{4}-\d+|GO-\d{4}-\d{4,}|OSV-\d{4}-\d+|MAL-\d{4}-\d+"
-    r"|DLA-\d+-\d+|DSA-\d+-\d+|USN-\d+-\d+|RHSA-\d{4}:\d+|ALAS2?-\d{4}-\d+|TEMP-\d+-[0-9A-F]+)\b"
-)
-_LICENSE_TAGS = frozenset({"license", "licence"})
 _KIND_TAGS = {
     "vulnerability": Kind.VULNERABILITY,
     "misconfiguration": Kind.MISCONFIGURATION,
@@ -77,48 +72,10 @@ _KIND_TAGS = {
     "license": Kind.LICENSE,
     "licence": Kind.LICENSE,
 }
-# purl types by the words that tools use for them.
-_ECOSYSTEMS = {
-    "python": "pypi",
-    "pip": "pypi",
-    "pypi": "pypi",
-    "poetry": "pypi",
-    "node": "npm",
-    "npm": "npm",
-    "yarn": "npm",
-    "javascript": "npm",
-    "go": "golang",
-    "golang": "golang",
-    "gomod": "golang",
-    "go-module": "golang",
-    "maven": "maven",
-    "gradle": "maven",
-    "java": "maven",
-    "java-archive": "maven",
-    "rust": "cargo",
-    "cargo": "cargo",
-    "crates.io": "cargo",
-    "ruby": "gem",
-    "rubygems": "gem",
-    "gem": "gem",
-    "nuget": "nuget",
-    "dotnet": "nuget",
-    "composer": "composer",
-    "php": "composer",
-    "deb": "deb",
-    "apk": "apk",
-    "rpm": "rpm",
-}
-
-_FIELD = re.compile(r"^(Package|Installed Version|Fixed Version|PkgName): *(.+?)\s*$", re.MULTILINE)
-_AT_VERSION = re.compile(r"(?P<name>@?[\w.\-/:]+)@(?P<version>\d[\w.+~:\-]*)")
-_IN_PACKAGE = re.compile(
-    r"in (?P<type>[\w-]+) package: (?P<name>\S+), version (?P<version>[^\s,]+)"
+# Folders of Semgrep's registry whose rules are for configuration files.
+_CONFIGURATION = frozenset(
+    {"dockerfile", "terraform", "kubernetes", "docker-compose", "github-actions", "cloudformation"}
 )
-_VULNERABLE_PACKAGE = re.compile(
-    r"(?:vulnerable|introduces a vulnerable) (?P<name>[\w.\-/@:]+) package"
-)
-_PURL = re.compile(r"\bpkg:(?P<type>[a-z]+)/(?P<name>[^\s@?#]+)(?:@(?P<version>[^\s?#]+))?")
 
 
 def tool_name(driver: str) -> str:
@@ -134,120 +91,49 @@ def driver_tool(run: Mapping[str, Any]) -> str:
     return tool_name(str(driver.get("name") or "")) if isinstance(driver, Mapping) else "sarif"
 
 
-def kind_of(driver: str, view: RuleView | None, rule_id: str) -> Kind:
-    """What sort of problem a rule of a tool is about: by its tags, its tool, its id."""
+def kind_of(driver: str, view: RuleView, rule_id: str) -> Kind:
+    """Tell what sort of problem a rule is about: by its tags, by what it looks at, by its tool."""
     name = _slug(driver)
-    tags = () if view is None else tuple(tag.lower() for tag in view.rule.tags)
-    for tag in tags:
-        if tag in _KIND_TAGS and not name.startswith(("snyk-iac", "codeql")):
-            return _KIND_TAGS[tag]
+    if name.startswith("snyk") and rule_id.startswith("snyk:lic:"):
+        return Kind.LICENSE
+    for tag in view.rule.tags:
+        kind = _KIND_TAGS.get(tag.lower())
+        if kind is not None and not name.startswith(("snyk-iac", "codeql", "semgrep")):
+            return kind
+    if name.startswith("checkov"):
+        return _of_checkov(view, rule_id)
+    if name.startswith("semgrep") and (looked_at := _looked_at(rule_id)) is not None:
+        return looked_at
+    if name.startswith("codeql") and rule_id.startswith("actions/"):
+        return Kind.MISCONFIGURATION
     for prefix, kind in _ONE_KIND:
         if name.startswith(prefix):
+            if kind is Kind.CODE and secrets.is_hard_coded(view, rule_id):
+                return Kind.SECRET
             return kind
-    if _ADVISORY.match(rule_id):
+    if ADVISORY.search(rule_id):
         return Kind.VULNERABILITY
     if name.startswith("trivy"):
-        return Kind.VULNERABILITY if rule_id.startswith("CVE") else Kind.MISCONFIGURATION
-    return Kind.CODE
+        return Kind.MISCONFIGURATION
+    return Kind.SECRET if secrets.is_hard_coded(view, rule_id) else Kind.CODE
 
 
-def aliases_of(view: RuleView | None, rule_id: str, message: str) -> tuple[str, ...]:
-    """Every advisory id that stands for this one problem: in the id, tags, name and title.
-
-    Help texts and long descriptions are left alone: they speak of other advisories too.
-    """
-    found = dict.fromkeys(_ADVISORY.findall(rule_id))
-    if view is not None:
-        rule = view.rule
-        for text in (*rule.tags, rule.name, rule.short_description):
-            if text:
-                found.update(dict.fromkeys(_ADVISORY.findall(text)))
-        for value in _identifiers(view.raw.get("properties")):
-            found.update(dict.fromkeys(_ADVISORY.findall(value)))
-        if rule.full_description and rule.full_description.startswith("("):
-            # Snyk: "(CVE-2020-8203) lodash@4.17.4".
-            head = rule.full_description[1:].partition(")")[0]
-            found.update(dict.fromkeys(_ADVISORY.findall(head)))
-    known_as = re.search(r"also known as ([^)]*)\)", message)
-    if known_as:
-        found.update(dict.fromkeys(_ADVISORY.findall(known_as[1])))
-    return tuple(found) or (rule_id,)
+def _of_checkov(view: RuleView, rule_id: str) -> Kind:
+    """Checkov's package scan, its licences and its secrets stand beside its checks."""
+    if rule_id.startswith("CKV_SECRET_"):
+        return Kind.SECRET
+    if rule_id.startswith(("CKV", "BC_")) or "@" not in rule_id:
+        return Kind.MISCONFIGURATION
+    said = f"{view.rule.name} {view.rule.full_description}".lower()
+    return Kind.LICENSE if "license" in said and not ADVISORY.match(rule_id) else Kind.VULNERABILITY
 
 
-def package_of(
-    view: RuleView | None, result: Mapping[str, Any], message: str, place: str | None = None
-) -> Package | None:
-    """The package that a result is about, from the places where tools are known to say it.
-
-    ``place`` is the file that the result lies in.
-    """
-    tags = () if view is None else view.rule.tags
-    kind = next((_ECOSYSTEMS[t.lower()] for t in tags if t.lower() in _ECOSYSTEMS), None)
-    # Trivy's SARIF tells the ecosystem by the name of the lock file alone.
-    kind = kind or (place and family_of(place)) or "generic"
-    properties = result.get("properties")
-    if isinstance(properties, Mapping):
-        for key in ("purl", "purls", "packageUrl"):
-            value = properties.get(key)
-            value = value[0] if isinstance(value, list) and value else value
-            if isinstance(value, str) and (match := _PURL.match(value)):
-                return _package(match["type"], match["name"], match["version"], value)
-    fields = dict(_FIELD.findall(message))
-    if "Package" in fields or "PkgName" in fields:
-        name = fields.get("Package") or fields["PkgName"]
-        return _package(kind, name, fields.get("Installed Version"))
-    if match := _IN_PACKAGE.search(message):
-        ecosystem = _ECOSYSTEMS.get(match["type"].lower(), match["type"].lower())
-        return _package(ecosystem, match["name"], match["version"])
-    if match := _PURL.search(message):
-        return _package(match["type"], match["name"], match["version"], match[0])
-    for text in (
-        message if "is vulnerable to" in message else "",
-        "" if view is None else view.rule.full_description or "",
-        *_logical_names(result),
-    ):
-        if len(text) < 400 and (match := _AT_VERSION.search(text)):
-            return _package(kind, match["name"], match["version"])
-    if match := _VULNERABLE_PACKAGE.search(message):
-        return _package(kind, match["name"], None)
-    return None
-
-
-def vulnerability_of(
-    view: RuleView | None, rule_id: str, result: Mapping[str, Any], message: str
-) -> Vulnerability:
-    """The advisory behind a result, as far as its SARIF says."""
-    fixed = dict(_FIELD.findall(message)).get("Fixed Version", "")
-    return Vulnerability(
-        aliases=aliases_of(view, rule_id, message),
-        fixed_versions=tuple(v for v in re.split(r"[,\s]+", fixed) if v),
-    )
-
-
-def _package(kind: str, name: str, version: str | None, purl: str | None = None) -> Package:
-    return Package(type=kind, name=name, version=version or None, purl=purl)
-
-
-def _identifiers(properties: Any) -> list[str]:
-    if not isinstance(properties, Mapping):
-        return []
-    found: list[str] = []
-    for key in ("identifiers", "aliases", "cve", "cves", "ghsa"):
-        value = properties.get(key)
-        if isinstance(value, Mapping):
-            value = [item for items in value.values() for item in items or ()]
-        found.extend(str(item) for item in (value if isinstance(value, list) else [value]))
-    return found
-
-
-def _logical_names(result: Mapping[str, Any]) -> list[str]:
-    names: list[str] = []
-    for location in result.get("locations") or ():
-        if isinstance(location, Mapping):
-            for logical in location.get("logicalLocations") or ():
-                if isinstance(logical, Mapping):
-                    names.append(str(logical.get("fullyQualifiedName") or logical.get("name")))
-    return names
+def _looked_at(rule_id: str) -> Kind | None:
+    """What a rule of Semgrep's registry looks at, by the folders that it lies in."""
+    folders = rule_id.lower().split(".")[:-1]
+    if "generic" in folders and "secrets" in folders:
+        return Kind.SECRET
+    return Kind.MISCONFIGURATION if not _CONFIGURATION.isdisjoint(folders) else None
 
 
 def _slug(driver: str) -> str:

@@ -185,7 +185,8 @@ class RuleTable:
         )
         return RuleView(
             rule=rule,
-            title=first_sentence(short or full or ""),
+            # Semgrep's short description is the rule's id once more.
+            title=first_sentence((not _says_id(short) and short) or full or ""),
             level=level if level in LEVELS else None,
             score=security_severity(properties),
             cwes=tuple(dict.fromkeys(self._cwes(raw, properties, tags, rule))),
@@ -236,6 +237,10 @@ def _names(rule_id: str, descriptor: Mapping[str, Any]) -> bool:
     if rule_id == own or rule_id.startswith(f"{own}/"):
         return True
     return rule_id in _sequence(descriptor.get("deprecatedIds"))
+
+
+def _says_id(short: str | None) -> bool:
+    return short is not None and short.startswith("Semgrep Finding: ")
 
 
 def _cwes(text: str) -> Iterator[str]:

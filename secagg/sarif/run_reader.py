@@ -10,6 +10,7 @@ from secagg.finding import (
     Kind,
     Location,
     Misconfiguration,
+    Package,
     Rating,
     Rule,
     SarifOrigin,
@@ -20,7 +21,7 @@ from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.jsonentries import encoded, is_list
 from secagg.jsonvalue import encode
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem
-from secagg.sarif import producers, secrets
+from secagg.sarif import packages, producers, secrets
 from secagg.sarif.bag import from_bag
 from secagg.sarif.result_severity import Overrides, severity_of
 from secagg.sarif.rules import RuleTable, RuleView
@@ -57,6 +58,7 @@ class RunReader:
         version = driver.get("semanticVersion") or driver.get("version")
         self.version = str(version) if version else None
         self.rules = RuleTable(self.frame)
+        self._images = packages.Images(self.tool, self.driver, self.frame)
         # Masking never changes a URI base that holds no secret, but the machine's own root
         # is needed unmasked to tell what lies below it.
         self.uris = UriResolver(run, context.root)
@@ -105,9 +107,11 @@ class RunReader:
             memo["quotes"] = secrets.is_credential_rule(view, rule.id)
         commit = secret = None
         if kind is Kind.SECRET:
-            secret = self._sighting(raw, rule.id)
+            secret = self._sighting(raw, view)
             commit = secrets.commit_of(result)
             result = secrets.without_secret(result)
+            if memo["quotes"]:
+                result = secrets.without_literals(result, self.redactor)
             data = encode(result)
         elif memo["quotes"]:
             result = secrets.without_literals(result, self.redactor)
@@ -151,19 +155,24 @@ class RunReader:
             others = [self._location(place) for place in related or () if isinstance(place, dict)]
             finding.related = tuple(places[1:] + others)
         self._suppress(finding, result)
+        if self._images.may_be:
+            self._images.place(finding.location, message)
         if kind is Kind.SECRET and secret is not None:
             finding.secret = secret
             finding.location.commit = commit
+            if self.tool == "checkov":
+                # Its region is the line of the secret and the next one.
+                finding.location.end_line = finding.location.start_line
         elif kind is Kind.VULNERABILITY:
-            finding.package = producers.package_of(view, result, message, finding.location.uri)
-            finding.vulnerability = producers.vulnerability_of(view, rule.id, result, message)
+            finding.package = self._package(view, result, message, finding.location)
+            finding.vulnerability = packages.vulnerability_of(view, rule.id, message)
         elif kind is Kind.MISCONFIGURATION:
             finding.misconfiguration = Misconfiguration(
                 checks=(rule.id,), resource=finding.location.logical
             )
         elif kind is Kind.LICENSE:
-            finding.package = producers.package_of(view, result, message, finding.location.uri)
-            finding.license = rule.name or rule.id
+            finding.package = self._package(view, result, message, finding.location)
+            finding.license = packages.license_of(self.tool, view)
         bag = properties.get("secagg")
         if isinstance(bag, dict):
             # We wrote this ourselves: it says more than could be worked out again.
@@ -205,11 +214,19 @@ class RunReader:
             name = name.removesuffix(" secret detected") or name
         return self.rules.find({"ruleId": name}) or RuleView(rule=Rule(id=name), title=name)
 
-    def _sighting(self, result: Mapping[str, Any], rule_id: str) -> SecretSighting:
+    def _package(
+        self, view: RuleView, result: Mapping[str, Any], message: str, place: Location
+    ) -> Package | None:
+        return packages.package_of(self.tool, view, result, message, place.uri)
+
+    def _sighting(self, result: Mapping[str, Any], view: RuleView) -> SecretSighting:
         value = secrets.value_of(self.tool, result)
+        rule = view.rule
+        # Checkov numbers its detectors: their names say what they look for.
+        detector = rule.name if self.tool == "checkov" and rule.name else rule.id
         return SecretSighting(
             id=None if value is None else identify(self.redactor, value.reveal()),
-            detector=rule_id,
+            detector=detector,
             in_history=secrets.commit_of(result) is not None,
         )
 

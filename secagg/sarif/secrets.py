@@ -29,6 +29,7 @@ _HARD_CODED = re.compile(
     r"|^(?:[\w.\-]+[./])?B10[567]$|CleartextStorage|clear-?text-(?:storage|logging)",
     re.IGNORECASE,
 )
+_LOGGED_OR_STORED = re.compile(r"clear-?text|log(?:ger|ging)?\b|stor(?:age|ed)\b", re.IGNORECASE)
 # What _HARD_CODED and the weaknesses need, to be looked for in a whole report.
 _WORDS = (
     b"hardcoded",
@@ -96,6 +97,13 @@ def is_credential_rule(view: RuleView | None, rule_id: str) -> bool:
     if _HARD_CODED.search(rule_id):
         return True
     return view is not None and not _CREDENTIAL_CWES.isdisjoint(view.cwes)
+
+
+def is_hard_coded(view: RuleView, rule_id: str) -> bool:
+    """Tell whether a code scanner's rule looks for credentials that stand in the code."""
+    if not _CREDENTIAL_CWES.isdisjoint(view.cwes):
+        return not _LOGGED_OR_STORED.search(rule_id)
+    return bool(_HARD_CODED.search(rule_id)) and not _LOGGED_OR_STORED.search(rule_id)
 
 
 def may_quote_credentials(data: bytes) -> bool:

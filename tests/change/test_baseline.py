@@ -216,7 +216,7 @@ def test_another_rule_for_the_same_code() -> None:
     assert _states(before, [code("semgrep", "x", "CWE-79", line=7, line_hash="a:1")]) == ["new"]
     assert _states(before, [code("semgrep", "sqli", "CWE-89", line=7, line_hash="b:1")]) == ["new"]
     two = [code("a", "r1", "CWE-943", line=5, line_hash="a:1")]
-    two += [code("a", "r2", "CWE-943", line=5, line_hash="a:1")]
+    two += [code("a", "r2", "CWE-943", line=9, line_hash="a:1")]
     assert "unchanged" not in _states(before, two)
 
 

@@ -21,6 +21,16 @@ SQL = "py/sql-injection"
         (code("codeql", "py/path-injection", "CWE-22", "CWE-73"), code("snyk", "PT", "CWE-23")),
         (code("bandit", "B602", "CWE-78"), code("semgrep", "a.b.subprocess-shell-true")),
         (code("x", "r", "CWE-89", line=10, end=12), code("y", "s", "CWE-89", line=12)),
+        (code("x", "r", "CWE-89"), code("x", "s", "CWE-89")),  # two rules of one tool
+        (
+            code("x", "r", "CWE-89", columns=(5, 40)),
+            code("x", "s", "CWE-89", columns=(25, 30)),
+        ),  # a call, and its argument
+        (code("semgrep", "render-template-string"), code("codeql", "py/template-injection")),
+        (
+            code("gosec", "G402", message="TLS InsecureSkipVerify set true."),
+            code("codeql", "go/disabled-certificate-check", "CWE-295"),
+        ),
         (
             code("x", "r", "CWE-89", columns=(5, 20)),
             code("y", "s", "CWE-89", columns=(25, 40)),
@@ -40,7 +50,18 @@ def test_one_weakness_at_one_place_is_one(one: object, other: object) -> None:
         (code("x", "r", "CWE-23"), code("y", "s", "CWE-36")),  # two children of one parent
         (code("x", "r", "CWE-89"), code("y", "s")),
         (code("x", "r"), code("y", "r")),
-        (code("x", "r", "CWE-89"), code("x", "s", "CWE-89")),  # two rules of one tool
+        (code("x", "r", "CWE-89"), code("x", "r", "CWE-89", line=2)),  # one rule, two places
+        (code("x", "r", "CWE-522"), code("x", "s", "CWE-522")),  # two settings of one call
+        (
+            code("x", "r", "CWE-89", columns=(5, 20)),
+            code("x", "s", "CWE-89", columns=(25, 40)),
+        ),  # two calls on a line
+        (code("codeql", "js/client-exposed-cookie"), code("semgrep", "a.b.cookie-missing-secure")),
+        (
+            code("gosec", "G402", "CWE-295", message="TLS MinVersion too low."),
+            code("codeql", "go/disabled-certificate-check", "CWE-295"),
+        ),
+        (code("semgrep", "render-template-string"), code("codeql", "py/reflective-xss", "CWE-79")),
         (code("x", "r", "CWE-89", line=1), code("y", "s", "CWE-89", line=2)),
         (code("x", "r", "CWE-89", uri="a"), code("y", "s", "CWE-89", uri="b")),
         (code("codeql", "py/nosql-injection"), code("bandit", "B608")),  # curated, not equal
@@ -56,7 +77,7 @@ def test_equal_tool_fingerprints_never_join_two_rules() -> None:
     result = merge(
         [
             code("codeql", "a", "CWE-89", fingerprints={"primaryLocationLineHash": "f:1"}),
-            code("codeql", "b", "CWE-89", fingerprints={"primaryLocationLineHash": "f:1"}),
+            code("codeql", "b", "CWE-79", fingerprints={"primaryLocationLineHash": "f:1"}),
             code("snyk", "c", "CWE-20", fingerprints={"primaryLocationLineHash": "f:1"}),
         ]
     )

@@ -1,0 +1,103 @@
+"""Rules of one tool that overlap: one weakness at one place, said by several of them.
+
+Registries have rules that find the same call in several ways. Each of them is right, and it is
+one problem: what is left apart is the same rule twice, and regions that do not lie in each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+
+from secagg.merge.check import own_checks
+from secagg.merge.sets import join, root
+from secagg.merge.spot import WHOLE_FILE, Spot
+
+Labels = frozenset[str]
+
+
+def nested(spots: Sequence[Spot], counting: Callable[[Labels], Labels]) -> Sequence[Spot]:
+    """Make one spot of those of one tool whose regions are equal or lie in each other.
+
+    ``spots`` are in the order of their places. ``counting`` tells which of the labels that two
+    spots share make them one problem. A region that holds two others which lie apart stays alone.
+    """
+    if len({spot.tool for spot in spots}) == len(spots):
+        return spots
+    parent = list(range(len(spots)))
+    sets: dict[int, tuple[Labels, frozenset[str], frozenset[str]]] = {}
+    inside = _containers(spots)
+    holding: dict[int, list[int]] = {}
+    for inner, outer in inside.items():
+        holding.setdefault(outer, []).append(inner)
+    for outer, held in sorted(holding.items()):
+        if len(held) > 1:
+            continue
+        one, other = root(parent, outer), root(parent, held[0])
+        labels, rules, subjects = sets.get(one) or _about(spots[one])
+        more, other_rules, other_subjects = sets.get(other) or _about(spots[other])
+        shared = counting(labels & more)
+        subjects |= other_subjects
+        if shared and rules.isdisjoint(other_rules) and len(subjects) < 2:
+            kept = join(parent, one, other)
+            sets[kept] = (labels & more, rules | other_rules, subjects)
+    if not sets:
+        return spots
+    together: dict[int, list[Spot]] = {}
+    for number, spot in enumerate(spots):
+        together.setdefault(root(parent, number), []).append(spot)
+    made = [
+        Spot.of_parts(sorted(parts, key=_widest_first), sets[top][0])
+        if len(parts) > 1
+        else parts[0]
+        for top, parts in together.items()
+    ]
+    return sorted(made, key=attrgetter("order"))
+
+
+def _about(spot: Spot) -> tuple[Labels, frozenset[str], frozenset[str]]:
+    known = spot.finding.misconfiguration
+    if known is None:
+        return spot.labels, frozenset(finding.rule_id for finding in spot.members), frozenset()
+    # A check may go by ids of several versions of the tool.
+    rules = frozenset(check for finding in spot.members for check in own_checks(finding))
+    return spot.labels, rules, frozenset([known.resource] if known.resource else ())
+
+
+def _containers(spots: Sequence[Spot]) -> Mapping[int, int]:
+    """For each spot the nearest one of its tool that holds it and shares a label; by number."""
+    found: dict[int, int] = {}
+    by_label: dict[tuple[str, str], list[int]] = {}
+    for number, spot in enumerate(spots):
+        if spot.first:
+            for label in spot.labels:
+                by_label.setdefault((spot.tool, label), []).append(number)
+    for numbers in by_label.values():
+        if len(numbers) < 2:
+            continue
+        open_regions: list[int] = []
+        for number in sorted(numbers, key=lambda n: (*_widest_first(spots[n]), n)):
+            start, end = _start(spots[number]), _end(spots[number])
+            while open_regions and not (
+                _start(spots[open_regions[-1]]) <= start and end <= _end(spots[open_regions[-1]])
+            ):
+                open_regions.pop()
+            if open_regions:
+                found.setdefault(number, open_regions[-1])
+            open_regions.append(number)
+    return found
+
+
+def _widest_first(spot: Spot) -> tuple[int, int, int, int, str]:
+    first, column = _start(spot)
+    last, behind = _end(spot)
+    return first, column, -last, -behind, spot.finding.rule_id
+
+
+def _start(spot: Spot) -> tuple[int, int]:
+    return spot.first, spot.column or 1
+
+
+def _end(spot: Spot) -> tuple[int, int]:
+    """The last line and the column behind; a region without columns goes to the line's end."""
+    return spot.last, spot.finding.location.end_column or WHOLE_FILE

@@ -1,0 +1,280 @@
+"""Where the tools that write SARIF say which package, and which image, a result is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from packageurl import PackageURL
+
+from secagg.finding import Location, Package, Vulnerability
+from secagg.naming.place import ecosystem_of
+from secagg.sarif.rules import RuleView
+
+ADVISORY = re.compile(
+    r"\b(?:CVE-\d{4}-\d{4,}|GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}|SNYK-[A-Z0-9]+-[A-Z0-9-]+"
+    r"|RUSTSEC-\d{4}-\d{4}|PYSEC-\d{4}-\d+|GO-\d{4}-\d{4,}|OSV-\d{4}-\d+|MAL-\d{4}-\d+"
+    r"|BDSA-\d{4}-\d+|PRISMA-\d{4}-\d+"
+    r"|DLA-\d+-\d+|DSA-\d+-\d+|USN-\d+-\d+|RHSA-\d{4}:\d+|ALAS2?-\d{4}-\d+|TEMP-\d+-[0-9A-F]+)\b"
+)
+# Checkov's package scan: the rule is an advisory or a licence, and the package behind it.
+_OF_PACKAGE = re.compile(r"(?P<what>[^_\s]+)_(?P<name>\S+)@(?P<version>[^@\s]*)")
+
+# purl types by the words that tools use for them.
+_ECOSYSTEMS = {
+    "python": "pypi",
+    "pip": "pypi",
+    "pypi": "pypi",
+    "poetry": "pypi",
+    "node": "npm",
+    "npm": "npm",
+    "npmjs": "npm",
+    "yarn": "npm",
+    "javascript": "npm",
+    "go": "golang",
+    "golang": "golang",
+    "gomod": "golang",
+    "gomodules": "golang",
+    "go-module": "golang",
+    "maven": "maven",
+    "gradle": "maven",
+    "java": "maven",
+    "java-archive": "maven",
+    "rust": "cargo",
+    "rust-crate": "cargo",
+    "cargo": "cargo",
+    "crates": "cargo",
+    "crates.io": "cargo",
+    "ruby": "gem",
+    "rubygems": "gem",
+    "gem": "gem",
+    "nuget": "nuget",
+    "dotnet": "nuget",
+    "composer": "composer",
+    "packagist": "composer",
+    "php": "composer",
+    "php-composer": "composer",
+    "deb": "deb",
+    "debian": "deb",
+    "ubuntu": "deb",
+    "apk": "apk",
+    "alpine": "apk",
+    "rpm": "rpm",
+    "redhat": "rpm",
+    "centos": "rpm",
+}
+# Tools that know packages of one ecosystem only.
+_OF_TOOL = {
+    "govulncheck": "golang",
+    "cargo-audit": "cargo",
+    "pip-audit": "pypi",
+    "npm-audit": "npm",
+    "bundler-audit": "gem",
+}
+
+_FIELD = re.compile(r"^(Package|Installed Version|Fixed Version|PkgName): *(.+?)\s*$", re.MULTILINE)
+_AT_VERSION = re.compile(
+    r"(?P<name>@?[\w.\-/:]+)@(?P<version>v?\d[\w.+~:\-]*|#[0-9a-f]{7,40}(?![\w]))"
+)
+_IN_PACKAGE = re.compile(
+    r"in (?P<type>[\w-]+) package: (?P<name>\S+), version (?P<version>[^\s,]+)"
+)
+_VULNERABLE_PACKAGE = re.compile(
+    r"(?:vulnerable|introduces a vulnerable) (?P<name>[\w.\-/@:]+) package"
+)
+_IS_VULNERABLE = re.compile(r"(?P<name>[\w.@/-]+) (?P<version>v?\d\S*) is vulnerable to ")
+# govulncheck: "calls vulnerable functions in 1 package (a)", "depends on 1 vulnerable module (b)".
+_GO_MODULES = re.compile(r"\b\d+ (?:vulnerable )?(?:package|module)s? \((?P<name>[\w./~-]+)")
+_PURL = re.compile(
+    r"\bpkg:(?P<type>[a-z]+)/(?P<name>[^\s@?#]+)(?:@(?P<version>[^\s?#]+))?(?:[?#][^\s,)\]]*)?"
+)
+_FOUND_IN_IMAGE = re.compile(r"was found in image (?P<image>\S+) at: (?P<path>\S+)")
+_INSIDE_ARCHIVE = re.compile(r"(?<=\.[jwe]ar):")
+_EMPTY: Mapping[str, Any] = {}
+
+
+def package_of(
+    tool: str, view: RuleView, result: Mapping[str, Any], message: str, uri: str | None
+) -> Package | None:
+    """Find the package that a result is about, at the places where tools are known to say it.
+
+    Its ecosystem is that of its purl, else what the tool calls it, else that of the file.
+    """
+    properties = _mapping(result.get("properties"))
+    for bag in (properties, _mapping(view.raw.get("properties"))):
+        found = _by_purl(bag, message)
+        if found is not None:
+            return found
+    kind = _kind(tool, view, uri)
+    fields = dict(_FIELD.findall(message))
+    if "Package" in fields or "PkgName" in fields:
+        name = fields.get("Package") or fields["PkgName"]
+        return _package(kind, name, fields.get("Installed Version"))
+    if match := _IN_PACKAGE.search(message):
+        named = match["type"].lower()
+        return _package(_ECOSYSTEMS.get(named, named), match["name"], match["version"])
+    for text in (message, *_logical_names(result)):
+        if match := _PURL.search(text):
+            return _of_purl(match)
+    component = properties.get("component")
+    if isinstance(component, str) and component:
+        # Black Duck: the registry that it came from stands beside it.
+        origin = str(properties.get("componentOrigin") or "").lower()
+        version = properties.get("componentVersion")
+        known = _ECOSYSTEMS.get(origin, kind)
+        return _package(known, component, version if isinstance(version, str) else None)
+    if tool == "checkov" and (match := _OF_PACKAGE.fullmatch(view.rule.id)):
+        return _package(kind, match["name"], match["version"])
+    for text in (
+        message if "is vulnerable to" in message else "",
+        view.rule.full_description or "",
+        *_logical_names(result),
+    ):
+        if len(text) < 400 and (match := _AT_VERSION.search(text)):
+            return _package(kind, match["name"], match["version"])
+    for form in (_IS_VULNERABLE, _VULNERABLE_PACKAGE, _GO_MODULES):
+        if match := form.search(message):
+            return _package(kind, match["name"], match.groupdict().get("version"))
+    return None
+
+
+def license_of(tool: str, view: RuleView) -> str:
+    """Name the licence that a rule is about."""
+    rule = view.rule
+    if rule.id.startswith("snyk:lic:") or tool == "trivy":
+        # snyk:lic:pip:barlib:GPL-3.0; Trivy writes barlib:GPL-3.0.
+        return rule.id.rpartition(":")[2]
+    if tool == "checkov" and (match := _OF_PACKAGE.fullmatch(rule.id)):
+        return match["what"]
+    return rule.name or rule.id
+
+
+def aliases_of(view: RuleView, rule_id: str, message: str) -> tuple[str, ...]:
+    """Every advisory id that stands for this one problem: in the id, tags, name and title.
+
+    Help texts and long descriptions are left alone: they speak of other advisories too.
+    """
+    found = dict.fromkeys(ADVISORY.findall(rule_id))
+    rule = view.rule
+    for text in (*rule.tags, rule.name, rule.short_description):
+        if text:
+            found.update(dict.fromkeys(ADVISORY.findall(text)))
+    deprecated = view.raw.get("deprecatedIds")
+    for text in deprecated if isinstance(deprecated, list) else ():
+        # OSV-Scanner: the ids of the same vulnerability in other databases.
+        if isinstance(text, str) and ADVISORY.fullmatch(text):
+            found[text] = None
+    for value in _identifiers(view.raw.get("properties")):
+        found.update(dict.fromkeys(ADVISORY.findall(value)))
+    if rule.full_description and rule.full_description.startswith("("):
+        # Snyk: "(CVE-2020-8203) lodash@4.17.4".
+        head = rule.full_description[1:].partition(")")[0]
+        found.update(dict.fromkeys(ADVISORY.findall(head)))
+    known_as = re.search(r"also known as ([^)]*)\)", message)
+    if known_as:
+        found.update(dict.fromkeys(ADVISORY.findall(known_as[1])))
+    return tuple(found) or (rule_id,)
+
+
+def vulnerability_of(view: RuleView, rule_id: str, message: str) -> Vulnerability:
+    """The advisory behind a result, as far as its SARIF says."""
+    fixed = dict(_FIELD.findall(message)).get("Fixed Version", "")
+    return Vulnerability(
+        aliases=aliases_of(view, rule_id, message),
+        fixed_versions=tuple(v for v in re.split(r"[,\s]+", fixed) if v),
+    )
+
+
+class Images:
+    """Tells which results of a run lie in a container image, and where in it."""
+
+    def __init__(self, tool: str, driver: str, frame: Mapping[str, Any]) -> None:
+        self._tool = tool
+        # Trivy says of the run what it scanned; its files are those in the image.
+        name = _mapping(frame.get("properties")).get("imageName")
+        self._image = name if tool == "trivy" and isinstance(name, str) and name else None
+        self._is_snyk_container = "container" in driver.lower() and tool == "snyk"
+
+    @property
+    def may_be(self) -> bool:
+        """Whether results have to be looked at one by one."""
+        return self._image is not None or self._is_snyk_container or self._tool == "grype"
+
+    def place(self, location: Location, message: str) -> None:
+        """Set the image of a result's place, and make its path one inside of the image."""
+        if self._image is not None:
+            location.image = self._image
+        elif self._is_snyk_container:
+            location.image = location.uri
+        elif self._tool == "grype" and location.uri is not None:
+            match = _FOUND_IN_IMAGE.search(message)
+            path = location.uri
+            if match is not None:
+                location.image, path = match["image"], match["path"]
+            # Grype's paths begin at what it was told to scan.
+            location.uri = _INSIDE_ARCHIVE.sub("/", path.lstrip("/")) or location.uri
+
+
+def _kind(tool: str, view: RuleView, uri: str | None) -> str:
+    for tag in view.rule.tags:
+        known = _ECOSYSTEMS.get(tag.lower())
+        if known is not None:
+            return known
+    return _OF_TOOL.get(tool) or (uri and ecosystem_of(uri)) or "generic"
+
+
+def _by_purl(bag: Mapping[str, Any], message: str) -> Package | None:
+    """The package of a property that holds purls; of several, the one that is spoken of."""
+    for key in ("purl", "purls", "packageUrl", "package_url"):
+        value = bag.get(key)
+        listed = value if isinstance(value, list) else [value]
+        matches = [m for item in listed if isinstance(item, str) if (m := _PURL.match(item))]
+        if not matches:
+            continue
+        spoken = [
+            m
+            for m in matches
+            if unquote(m["name"]).rpartition("/")[2] in message
+            and (not m["version"] or unquote(m["version"]) in message)
+        ]
+        return _of_purl((spoken or matches)[0])
+    return None
+
+
+def _of_purl(match: re.Match[str]) -> Package:
+    try:
+        purl = PackageURL.from_string(match[0])
+    except ValueError:
+        return _package(match["type"], unquote(match["name"]), match["version"], match[0])
+    name = purl.name
+    if purl.namespace and purl.type not in ("deb", "apk", "rpm", "alpm"):
+        name = f"{purl.namespace}{':' if purl.type == 'maven' else '/'}{name}"
+    return _package(purl.type, name, purl.version, match[0])
+
+
+def _package(kind: str, name: str, version: str | None, purl: str | None = None) -> Package:
+    return Package(type=kind, name=name, version=version or None, purl=purl)
+
+
+def _identifiers(properties: Any) -> Iterator[str]:
+    if not isinstance(properties, Mapping):
+        return
+    for key in ("identifiers", "aliases", "cve", "cves", "ghsa"):
+        value = properties.get(key)
+        if isinstance(value, Mapping):
+            value = [item for items in value.values() for item in items or ()]
+        yield from map(str, value if isinstance(value, list) else [value])
+
+
+def _logical_names(result: Mapping[str, Any]) -> Iterator[str]:
+    for location in result.get("locations") or ():
+        if isinstance(location, Mapping):
+            for logical in location.get("logicalLocations") or ():
+                if isinstance(logical, Mapping):
+                    yield str(logical.get("fullyQualifiedName") or logical.get("name"))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else _EMPTY
