@@ -34,8 +34,8 @@ def read(
         place["logicalLocations"] = [{"fullyQualifiedName": logical}]
     entry = {"ruleId": rule["id"], "message": {"text": message}, "locations": [place]}
     tool = {"driver": {"name": driver, "rules": [rule]}}
-    log = {"version": "2.1.0", "runs": [{"tool": tool, "results": [{**entry, **(result or {})}]}]}
-    log["runs"][0].update(run or {})
+    made = {"tool": tool, "results": [{**entry, **(result or {})}], **(run or {})}
+    log = {"version": "2.1.0", "runs": [made]}
     context = ParseContext(redactor=Redactor(b"key"), root=None)
     (finding,) = read_report(log, report_name="r", context=context, tool=None).findings
     return finding
