@@ -78,9 +78,14 @@ def breaks() -> re.Pattern[str]:
 def squeezed(data: bytes) -> bytes:
     """Drop all white space from ``data``, also where it was written as ``\\n`` or in JSON."""
     if b"\\" in data:
-        data = data.replace(b"\\\\", b"\\")
-        for escape in _ESCAPES:
-            data = data.replace(escape, b"")
+        first, *rest = data.split(b"\\")
+        if all(part.startswith(b"n") for part in rest):
+            # The escapes of most texts are line ends alone.
+            data = first + b"".join([part[1:] for part in rest])
+        else:
+            data = data.replace(b"\\\\", b"\\")
+            for escape in _ESCAPES:
+                data = data.replace(escape, b"")
     return data.translate(None, _WHITE_SPACE)
 
 

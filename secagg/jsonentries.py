@@ -113,7 +113,8 @@ def decode_strictly(data: bytes) -> tuple[Any, bytes]:
     try:
         value = orjson.loads(data)
         again = orjson.dumps(value)
-        if b"\\u0022" in data or again.count(b'"') != data.count(b'"'):
+        # What compact JSON gives is equal to it where no name came twice.
+        if again != data and (b"\\u0022" in data or again.count(b'"') != data.count(b'"')):
             # A quotation mark that was written as an escape, or a text that looks like one.
             loads(data, report="")
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, ReportError):

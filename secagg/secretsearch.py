@@ -116,14 +116,13 @@ class SecretSearch:
         anchors: dict[bytes, None] = {}
         matches = self._find(data, overlapping=True)
         encoded = bool(matches) and self._collect(data, matches, shapes, anchors)
-        if b"\n" in data or b"\\" in data:
-            broken = _broken_texts(data) if is_json else data
-            if broken and (self._anchors or is_wrapped(broken)):
-                joined = squeezed(broken)
-                matches = self._find(joined, overlapping=True)
-                encoded |= bool(matches) and self._collect(joined, matches, None, anchors)
-        forms = tuple(form for anchor in anchors for form in self._anchors[anchor])
-        if shapes or forms or encoded:
+        broken = _broken_texts(data) if is_json else data
+        if (b"\\" in broken or b"\n" in broken) and (self._anchors or is_wrapped(broken)):
+            joined = squeezed(broken)
+            matches = self._find(joined, overlapping=True)
+            encoded |= bool(matches) and self._collect(joined, matches, None, anchors)
+        if shapes or anchors or encoded:
+            forms = tuple([form for anchor in anchors for form in self._anchors[anchor]])
             return SearchResult(tuple(sorted(shapes)), forms, encoded)
         return None
 
@@ -138,6 +137,7 @@ class SecretSearch:
         literals = self._literals
         plain, patterns = len(literals.shapes), len(literals.patterns)
         encoded = False
+        credentials = b"@" in data or b"%40" in data
         for number, start, end in matches:
             if number >= patterns or number in self._also_prefix:
                 encoded |= self._anchors_at(data, start, anchors)
@@ -151,6 +151,8 @@ class SecretSearch:
                     shapes.update(literals.shapes[number])
             elif literals.addresses[number]:
                 # Most addresses carry no credentials: before the quotation mark is no "@".
+                if not credentials:
+                    continue
                 stop = data.find(b'"', end)
                 stop = len(data) if stop < 0 else stop
                 if (

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from secagg.finding import Finding
-from secagg.jsonentries import encoded, is_list
+from secagg.jsonentries import Entries, encoded, is_list
 from secagg.parsing import ParsedReport, Problem
 from secagg.redact import Redactor
 
@@ -183,6 +183,38 @@ def objects(
             yield f"{place}[{index}]", item
         else:
             yield f"{place}[{index}]", redactor.mask_entry(item, data)[0]
+
+
+def with_redactor(
+    items: Sequence[Any], redactor: Redactor
+) -> Iterator[tuple[Any, Redactor | None]]:
+    """Yield each of ``items`` with the redactor that its entries need, None if they need none.
+
+    One search over an item with all its entries tells of most that nothing is to be masked.
+    """
+    if isinstance(items, Entries):
+        for item, data in items.encoded():
+            yield item, None if redactor.is_clean(data) else redactor
+    else:
+        # Such an item is small, or so large that its own entries are decoded one by one.
+        yield from ((item, redactor) for item in items)
+
+
+def framed(
+    out: ParsedReport, entry: Entry, key: str, where: str, redactor: Redactor
+) -> Iterator[tuple[str, Entry, Redactor | None]]:
+    """Yield the objects of a list, each with its place and the redactor that its entries need."""
+    place = f"{where}{key}"
+    try:
+        items = listed(entry, key)
+    except OddEntry as why:
+        odd(out, place, why)
+        return
+    for index, (item, needed_by_entries) in enumerate(with_redactor(items, redactor)):
+        if type(item) is dict:
+            yield f"{place}[{index}]", item, needed_by_entries
+        else:
+            odd(out, f"{place}[{index}]", f"the entry is {kind_of(item)}, not an object")
 
 
 def take(

@@ -91,6 +91,8 @@ _MANAGERS = {
 
 # Names and versions that no type's rules change.
 _NORMAL = re.compile(r"[a-z0-9][a-z0-9.-]*")
+# The same of namespaces; the "@" of npm's scopes is encoded.
+_NORMAL_SPACE = re.compile(r"@?[a-z0-9][a-z0-9.-]*(?:/[a-z0-9][a-z0-9.-]*)*")
 
 # Types whose purl is the name and version, by rules that leave nothing to guess.
 _PLAIN = frozenset({"cargo", "gem", "hex", "nuget", "pub", "pypi", "conda"})
@@ -133,9 +135,15 @@ def build(manager: str, name: str, version: str | None) -> str | None:
         return None
     if not bare.strip().strip("/").strip():
         return None
-    if not namespace and _NORMAL.fullmatch(bare) and (not version or _NORMAL.fullmatch(version)):
+    if (
+        kind != "pub"  # It writes "_" for what no identifier of Dart may hold.
+        and _NORMAL.fullmatch(bare)
+        and (not version or _NORMAL.fullmatch(version))
+        and (not namespace or _NORMAL_SPACE.fullmatch(namespace))
+    ):
         # What the library would leave as it is: most packages, at a hundredth of the time.
-        return f"pkg:{kind}/{bare}@{version}" if version else f"pkg:{kind}/{bare}"
+        path = f"{namespace.replace('@', '%40')}/{bare}" if namespace else bare
+        return f"pkg:{kind}/{path}@{version}" if version else f"pkg:{kind}/{path}"
     from packageurl import PackageURL
 
     try:

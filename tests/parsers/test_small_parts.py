@@ -75,13 +75,13 @@ def test_purls(manager: str, name: str, version: str | None, purl: str | None) -
 
 
 @given(
-    st.sampled_from(["pip", "cargo", "bundler", "nuget", "npm", "yarn", "composer", "hex"]),
-    st.text("abzAZ019._-~+%/@ é", min_size=1, max_size=8),
+    st.sampled_from(["pip", "cargo", "bundler", "nuget", "npm", "composer", "hex", "gomod", "pub"]),
+    st.text("abz9.-/") | st.text("abzAZ019._-~+%/@ é", min_size=1, max_size=8),
     st.none() | st.text("abZ019._-~+%/@ é", min_size=1, max_size=8),
 )
 def test_purls_are_those_of_the_library(manager: str, name: str, version: str | None) -> None:
     kind = purls.type_of(manager)
-    namespace, _, bare = name.rpartition("/") if kind in ("npm", "composer") else ("", "", name)
+    namespace, _, bare = name.rpartition("/") if kind in purls._SCOPED else ("", "", name)
     try:
         expected = PackageURL(kind, namespace or None, bare, version).to_string()
     except (TypeError, ValueError):

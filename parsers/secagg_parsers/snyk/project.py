@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from secagg.finding import Location
-from secagg.parsing import ParseContext, RawReport
+from secagg.parsing import ParseContext
 from secagg_parsers.fields import Entry, text
 from secagg_parsers.masking import Masker
-from secagg_parsers.places import Places, base_of
+from secagg_parsers.places import Places
 
 # Programs that a container test finds outside of any package manager.
 BINARIES = "binaries"
@@ -23,9 +23,9 @@ class Project:
 
     def __init__(
         self,
-        report: RawReport,
         context: ParseContext,
         mask: Masker,
+        places_of: Callable[[str | None], Places],
         entry: Entry,
         image: str | None,
     ) -> None:
@@ -37,11 +37,7 @@ class Project:
         self.image = image or (mask[_image_name(path, self.name)] if is_image else None)
         file = text(entry, "displayTargetFile") or text(entry, "targetFile")
         whole = text(entry, "targetFilePath")
-        places = Places(
-            context.root,
-            report.component or (base_of(path, context.root) if path else None),
-            context.redactor.mask,
-        )
+        places = places_of(path)
         self.uri = places.optional(file)
         if whole is not None and context.root is not None and not places[whole].startswith("/"):
             self.uri = places[whole]

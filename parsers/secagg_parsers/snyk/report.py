@@ -9,13 +9,25 @@ from secagg.errors import ReportError
 from secagg.finding import Finding
 from secagg.jsonentries import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
-from secagg_parsers.fields import Entry, OddEntry, kind_of, mapping, objects, odd
+from secagg.redact import Redactor
+from secagg_parsers.fields import (
+    Entry,
+    OddEntry,
+    kind_of,
+    mapping,
+    objects,
+    odd,
+    with_redactor,
+)
 from secagg_parsers.masking import Masker, reason
+from secagg_parsers.places import Places, base_of
 from secagg_parsers.snyk.iac import iac_finding
 from secagg_parsers.snyk.issues import USED, Issues
 from secagg_parsers.snyk.project import Project
 
 _ISSUES = ("vulnerabilities", "infrastructureAsCodeIssues", "cloudConfigResults")
+# What is long in a row.
+_REPEATED = ("description", "identifiers", "references")
 _Key = tuple[Any, ...]
 
 
@@ -25,6 +37,8 @@ class SnykReport:
     def __init__(self, report: RawReport, context: ParseContext) -> None:
         self._report = report
         self._context = context
+        self._redactor = context.redactor
+        self._places: dict[str | None, Places] = {}
         self._parsed = ParsedReport(tool="snyk")
         self._mask = Masker(context.redactor)
         self._issues = Issues(self._mask)
@@ -33,7 +47,7 @@ class SnykReport:
 
     def read(self, projects: Sequence[Any], *, one: bool) -> ParsedReport:
         failures: list[str] = []
-        for index, entry in enumerate(projects):
+        for index, (entry, redactor) in enumerate(with_redactor(projects, self._redactor)):
             where = "" if one else f"[{index}]."
             if not isinstance(entry, dict):
                 odd(self._parsed, f"[{index}]", f"the entry is {kind_of(entry)}, not a project")
@@ -49,7 +63,7 @@ class SnykReport:
                     )
                 odd(self._parsed, f"[{index}]", "the entry has no list of issues")
             else:
-                self._project(entry, where, None)
+                self._project(entry, where, None, redactor)
         for issues in self._rows.values():
             self._merge(issues)
         if failures and len(failures) == len(projects):
@@ -78,24 +92,40 @@ class SnykReport:
         place = f" in {path}" if isinstance(path, str) and path not in ("", ".") else ""
         return f"Snyk failed{self._mask[place]}: {reason(self._context.redactor, said)}"
 
-    def _project(self, entry: Entry, where: str, image: str | None) -> None:
-        parsed, redactor = self._parsed, self._context.redactor
+    def _project(
+        self, entry: Entry, where: str, image: str | None, redactor: Redactor | None
+    ) -> None:
+        """Read one project; ``redactor`` is None if nothing in its rows is to be masked."""
+        parsed = self._parsed
         try:
-            project = Project(self._report, self._context, self._mask, entry, image)
+            project = Project(self._context, self._mask, self._places_of, entry, image)
         except OddEntry as why:
             odd(parsed, where or "the report", why)
             return
         for place, row in objects(parsed, entry, "vulnerabilities", where, redactor):
             self._row(place, project, row)
-        for place, row in project.binaries(entry, where):
-            self._row(place, project.of_binaries(), redactor.mask_json(row))
+        if "docker" in entry:
+            for place, row in project.binaries(entry, where):
+                self._row(place, project.of_binaries(), self._redactor.mask_json(row))
         for key in _ISSUES[1:]:
-            for place, issue in objects(parsed, entry, key, where, redactor):
-                self._check(place, project, issue)
-        self._ignored(entry, where)
-        if image is None:
+            if key in entry:
+                for place, issue in objects(parsed, entry, key, where, redactor):
+                    self._check(place, project, issue)
+        if entry.get("filtered") is not None:
+            self._ignored(entry, where)
+        if image is None and "applications" in entry:
             for place, application in objects(parsed, entry, "applications", where):
-                self._project(application, f"{place}.", project.image or project.name or "image")
+                name = project.image or project.name or "image"
+                self._project(application, f"{place}.", name, redactor)
+
+    def _places_of(self, path: str | None) -> Places:
+        """The places of projects that were tested at ``path``; projects of one share them."""
+        places = self._places.get(path)
+        if places is None:
+            context = self._context
+            base = self._report.component or (base_of(path, context.root) if path else None)
+            places = self._places[path] = Places(context.root, base, context.redactor.mask)
+        return places
 
     def _row(self, place: str, project: Project, row: Entry) -> None:
         try:
@@ -108,10 +138,9 @@ class SnykReport:
             if rows:
                 # What rows of an issue repeat takes the memory of one.
                 first = rows[0][1]
-                for name, value in kept.items():
-                    other = first.get(name)
-                    if type(other) is type(value) and other == value:
-                        kept[name] = other
+                for name in _REPEATED:
+                    if name in kept and kept[name] == first.get(name):
+                        kept[name] = first[name]
             rows.append((place, kept))
 
     def _merge(self, issues: dict[_Key, tuple[Project, list[tuple[str, Entry]]]]) -> None:

@@ -7,7 +7,18 @@ from typing import Any
 from secagg.finding import Finding
 from secagg.jsonentries import Entries, is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
-from secagg_parsers.fields import Entry, OddEntry, any_mapping, mapping, objects, odd, text, whole
+from secagg.redact import Redactor
+from secagg_parsers.fields import (
+    Entry,
+    OddEntry,
+    any_mapping,
+    framed,
+    mapping,
+    objects,
+    odd,
+    text,
+    whole,
+)
 from secagg_parsers.masking import Masker, reason
 from secagg_parsers.trivy.artifact import Artifact, Target, digests_of
 from secagg_parsers.trivy.licenses import license_finding
@@ -66,13 +77,14 @@ class TrivyReport:
         artifact = self._artifact_of(
             name, kind, resource, digests_of(any_mapping(document, "Metadata"))
         )
-        for place, result in objects(parsed, document, "Results", where):
+        redactor = self._context.redactor
+        for place, result, masking in framed(parsed, document, "Results", where, redactor):
             try:
                 target = Target(artifact, result)
             except OddEntry as why:
                 odd(parsed, place, why)
             else:
-                self._result(f"{place}.", target, result)
+                self._result(f"{place}.", target, result, masking)
 
     def _artifact_of(
         self,
@@ -135,14 +147,14 @@ class TrivyReport:
                 )
             )
 
-    def _result(self, where: str, target: Target, result: Entry) -> None:
-        parsed, redactor = self._parsed, self._context.redactor
+    def _result(self, where: str, target: Target, result: Entry, redactor: Redactor | None) -> None:
+        parsed = self._parsed
         if result.get("Vulnerabilities"):
             packages = PackageList(result, self._mask)
             for place, entry in objects(parsed, result, "Vulnerabilities", where, redactor):
                 self._keep(place, self._vulnerabilities.finding, target, packages, entry)
         if result.get("Misconfigurations") or result.get("MisconfSummary"):
-            self._checks(where, target, result)
+            self._checks(where, target, result, redactor)
         if result.get("Secrets"):
             for place, entry in objects(parsed, result, "Secrets", where):
                 self._keep(place, self._secrets.finding, target, entry)
@@ -154,10 +166,9 @@ class TrivyReport:
                 # Hidden by .trivyignore, VEX or an ignore policy.
                 self._suppress(1)
 
-    def _checks(self, where: str, target: Target, result: Entry) -> None:
+    def _checks(self, where: str, target: Target, result: Entry, redactor: Redactor | None) -> None:
         """Failed checks; what passed was not reported, and what was excepted is suppressed."""
         excepted = 0
-        redactor = self._context.redactor
         for place, entry in objects(self._parsed, result, "Misconfigurations", where, redactor):
             status = entry.get("Status")
             if status == "EXCEPTION":
