@@ -168,16 +168,14 @@ def place_of(place: Location) -> str:
 
 
 def _vulnerability(finding: Finding, context: str | None) -> str:
-    known = finding.vulnerability
-    aliases = (known.aliases if known is not None else ()) or (finding.rule_id,)
-    if finding.advisory is not None:
-        aliases = (finding.advisory,)
+    alias, place = finding.advisory, place_of(finding.location)
+    if alias is None:
+        known = finding.vulnerability
+        alias = canonical_alias((known.aliases if known is not None else ()) or (finding.rule_id,))
     if finding.package is None:
         # Two places of one advisory in a file are told apart by what is said of them.
-        said = message_context(finding.message)
-        alias = canonical_alias(aliases)
-        return _hashed(Kind.VULNERABILITY, alias, "", place_of(finding.location), said)
-    return vulnerability_identity(aliases, finding.package, place_of(finding.location))
+        return _hashed(Kind.VULNERABILITY, alias, "", place, message_context(finding.message))
+    return _hashed(Kind.VULNERABILITY, alias, package_part(finding.package), place)
 
 
 def _secret(finding: Finding, context: str | None) -> str:
@@ -257,13 +255,15 @@ def _mark(found: list[Finding], data: bytes, marker: _Marker) -> None:
 
 def _number(findings: Sequence[Finding]) -> None:
     """Tell apart findings of one tool that share an identity, in the order of their places."""
-    alike: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
+    first: dict[tuple[str, str], Finding] = {}
+    alike: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         if finding.kind is not Kind.SECRET:
-            alike[finding.tool, finding.identity].append(finding)
+            key = finding.tool, finding.identity
+            before = first.setdefault(key, finding)
+            if before is not finding:
+                alike.setdefault(key, [before]).append(finding)
     for same in alike.values():
-        if len(same) == 1:
-            continue
         ranks = {key: rank for rank, key in enumerate(sorted({_order(f) for f in same}))}
         for finding in same:
             rank = ranks[_order(finding)]

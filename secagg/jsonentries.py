@@ -9,7 +9,8 @@ go of it. Each entry is decoded as strictly as a whole report (:mod:`secagg.json
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn, TypeGuard, overload
+from contextlib import suppress
+from typing import Any, NoReturn, TypeGuard, TypeVar, overload
 
 import msgspec
 import orjson
@@ -17,6 +18,8 @@ import orjson
 from secagg.errors import ReportError
 from secagg.jsontext import loads
 from secagg.jsonvalue import encode
+
+_T = TypeVar("_T")
 
 # Smaller values are decoded in one go.
 _LARGE = 1 << 16
@@ -70,6 +73,15 @@ class Entries(Sequence[Any]):
                 yield decode_strictly(bytes(raw))
             except NotStrict:
                 self._refuse()
+
+    def parts(self, decode: Callable[[msgspec.Raw], _T]) -> Iterator[_T]:
+        """Yield what ``decode``, which uses msgspec, makes of each element that it can decode.
+
+        This is for looking ahead: nothing is checked of what ``decode`` does not ask for.
+        """
+        for raw in self._raws:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                yield decode(raw)
 
     def with_text(self, text: bytes) -> Iterator[tuple[int, Any]]:
         """Yield the elements in whose JSON ``text`` occurs, each with its index."""

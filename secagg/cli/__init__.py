@@ -6,6 +6,7 @@ nothing; the commands load what they need when they are called.
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from secagg import __version__
@@ -18,4 +19,6 @@ def main() -> None:
         return
     from secagg.cli.app import run
 
+    # What a command reads lives to its end: the collector would walk over it again and again.
+    gc.disable()
     run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,8 @@ def serve(
         root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
     )
 
+    # This command may run for days.
+    gc.enable()
     code = servecommands.serve(
         lambda: reportsource.open_source(from_file, whose),
         reportsource.open_triage(from_file, whose),

@@ -14,6 +14,7 @@ from secagg.merge.groups import Group
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy.facts import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun
+from secagg.sarif.model import GroupedFindings
 from secagg.scanners.base import Status
 
 # The drivers' names as their makers write them; GitHub shows and matches alerts by them.
@@ -93,29 +94,10 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
                 version=next((r.run.version for r in results if r.run.version), None),
                 category=category(tool, component),
                 component=component,
-                findings=_Results(found, groups, states),
+                findings=GroupedFindings(found, groups, states),
                 frame=None if found or component != ROOT else _empty_frame(results),
                 invocation=_invocation(results, successful=complete),
             )
-
-
-class _Results:
-    """A tool's findings as results that name their groups, made one by one each time."""
-
-    def __init__(
-        self, findings: Sequence[Finding], groups: Mapping[int, str], states: Mapping[int, str]
-    ) -> None:
-        self._findings = findings
-        self._groups = groups
-        self._states = states
-
-    def __iter__(self) -> Iterator[Finding | GroupedResult]:
-        for finding in self._findings:
-            group, state = self._groups.get(id(finding)), self._states.get(id(finding))
-            if group is None and state is None:
-                yield finding
-            else:
-                yield GroupedResult(finding=finding, group=group, baseline=state)
 
 
 def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRun]:

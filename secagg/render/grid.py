@@ -19,7 +19,7 @@ SEVERITY_COLOURS = {
 }
 _NARROWEST = 60
 # In a pipe one long cell pads no other row beyond this.
-_WIDEST = 60
+_WIDEST = 100
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -98,7 +98,7 @@ def _one_line_rows(rows: list[list[str]]) -> str:
     drawn = []
     for column in columns[:-1]:
         lengths = [_length(cell) for cell in column]
-        width = min(max(lengths), _WIDEST)
+        width = min(max(lengths[0] + 2, *lengths), _WIDEST)
         drawn.append([cell + " " * (width - n) for cell, n in zip(column, lengths, strict=True)])
     drawn.append(columns[-1])
     return "\n".join("  ".join(line).rstrip() for line in zip(*drawn, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from msgspec import Struct
@@ -35,7 +35,7 @@ class RuleIndex:
     becomes two: the worst keeps the id, ``ID/low`` stands for the lower one.
     """
 
-    def __init__(self, findings: Iterator[Finding]) -> None:
+    def __init__(self, findings: Iterable[Finding]) -> None:
         self._rules: dict[str, dict[Severity, _Band]] = {}
         for finding in findings:
             rule = self._rules.get(finding.rule_id)

@@ -11,7 +11,7 @@ from secagg.jsonout import encoded, pieces
 from secagg.sarif.build import adopted_result, native_result
 from secagg.sarif.descriptors import RuleIndex
 from secagg.sarif.frames import adopted_frame, run_frame
-from secagg.sarif.model import GroupedResult, SarifRun
+from secagg.sarif.model import GroupedFindings, GroupedResult, SarifRun
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -81,5 +81,7 @@ def _has_origins(run: SarifRun) -> bool:
     return any(finding.sarif is not None for finding in _findings(run))
 
 
-def _findings(run: SarifRun) -> Iterator[Finding]:
+def _findings(run: SarifRun) -> Iterable[Finding]:
+    if isinstance(run.findings, GroupedFindings):
+        return run.findings.findings
     return (item.finding if isinstance(item, GroupedResult) else item for item in run.findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,29 @@ class GroupedResult:
     sources: Sequence[Finding] = ()
     group: str | None = None
     baseline: str | None = None
+
+
+class GroupedFindings:
+    """The findings of one tool as results that name their groups, made one by one each time.
+
+    ``groups`` and ``states`` (``baselineState``) are by the ``id()`` of a finding.
+    """
+
+    def __init__(
+        self, findings: Sequence[Finding], groups: Mapping[int, str], states: Mapping[int, str]
+    ) -> None:
+        self.findings = findings
+        self._groups = groups
+        self._states = states
+
+    def __iter__(self) -> Iterator[Finding | GroupedResult]:
+        groups, states = self._groups, self._states
+        for finding in self.findings:
+            group, state = groups.get(id(finding)), states.get(id(finding))
+            if group is None and state is None:
+                yield finding
+            else:
+                yield GroupedResult(finding=finding, group=group, baseline=state)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,7 +14,9 @@ from functools import cache
 from typing import Any
 
 import ahocorasick_rs
+import msgspec
 
+from secagg.jsonentries import Entries
 from secagg.redact import MASK, Redactor, Secret
 from secagg.sarif.rules import RuleTable, RuleView
 from secagg.sarif.text import message_text
@@ -119,6 +121,8 @@ def _words() -> ahocorasick_rs.BytesAhoCorasick:
 
 def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -> None:
     """Let ``redactor`` know what results of rules on hard-coded credentials quote."""
+    if isinstance(results, Entries):
+        results = results.parts(_saying)
     for result in results:
         # A result that is not built as SARIF says must not hide the secrets of those after it.
         with suppress(TypeError, ValueError, KeyError, AttributeError, IndexError):
@@ -128,6 +132,16 @@ def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -
             # A result without a rule is known by what it says.
             if is_credential_rule(view, message if view is None else view.rule.id):
                 learn_literals(message, redactor)
+
+
+# The members of a result that tell its rule and what it says; most have long flows besides.
+_SAYING = ("ruleId", "ruleIndex", "rule", "message")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _saying(data: msgspec.Raw) -> dict[str, Any]:
+    members = _members(data)
+    return {name: msgspec.json.decode(members[name]) for name in _SAYING if name in members}
 
 
 def learn_literals(text: str, redactor: Redactor) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from secagg_parsers.masking import Masker
+from secagg_parsers.places import Places
 from secagg_parsers.snyk.issues import USED, Issues
 from secagg_parsers.snyk.project import Project
 
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Severity
-from secagg.parsing import RawReport
 from tests.parsers import samples
 from tests.parsers.reading import context_for, read
 from tests.parsers.samples import SNYK_ROW, snyk
@@ -190,8 +190,8 @@ class _Recorded(dict[str, Any]):
 
 def test_all_that_is_read_of_a_row_is_kept() -> None:
     context = context_for()
-    report = RawReport(name="r", data=b"")
-    project = Project(report, context, Masker(context.redactor), {"packageManager": "npm"}, None)
+    mask = Masker(context.redactor)
+    project = Project(context, mask, lambda _: Places(None), {"packageManager": "npm"}, None)
     asked: set[str] = set()
     bare = {"severityWithCritical": None, "packageName": None, "moduleName": None, "name": "x"}
     all_changes: list[dict[str, Any]] = [{}, {"type": "license"}, {"isUpgradable": True}, bare]
