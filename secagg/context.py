@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from secagg.finding import Finding, Location
 
@@ -60,6 +61,7 @@ def snippet_context(finding: Finding) -> str | None:
     return _SPACE.sub("", text)[:_LONGEST] or None if isinstance(text, str) else None
 
 
+@lru_cache(maxsize=4096)
 def message_context(text: str) -> str:
     """A message without numbers, hashes, dates and spacing: what it says, not when or where."""
     if _MAY_VARY.search(text):

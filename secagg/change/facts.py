@@ -48,7 +48,7 @@ def facts_of(
         facts = Facts(
             baseline=None if comparison is None else comparison.states.get(group.identity),
             in_diff=None if diff is None else in_diff(group, diff),
-            owners=() if owners is None else owners.of_group(group),
+            owners=owners.of_group(group) if owners else (),
             first_seen=_earliest(group, comparison, dates) if dates else None,
             epss=_highest_epss(group, intel),
             kev=_in_kev(group, intel),

@@ -53,6 +53,7 @@ class Group:
     """
 
     __slots__ = (
+        "_preference",
         "_reasons",
         "_representative",
         "identity",
@@ -76,14 +77,14 @@ class Group:
         self._reasons = reasons
         self.related = related
         self.near_misses = near_misses
-        # How it is to be chosen stands where it will stand.
-        self._representative = preference if representative is None else representative
+        self._preference = preference
+        self._representative = representative
 
     @property
     def representative(self) -> Finding:
         chosen = self._representative
-        if isinstance(chosen, Preference):
-            chosen = self._representative = represent(self.members, chosen)
+        if chosen is None:
+            chosen = self._representative = represent(self.members, self._preference)
         return chosen
 
     @representative.setter

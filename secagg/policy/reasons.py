@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
+from heapq import nsmallest
 
 from secagg.policy.ages import RULE as AGE_RULE
 from secagg.policy.decision import Action, Judgement
 from secagg.policy.exception import PolicyException
 from secagg.policy.model import Policy
-from secagg.policy.sentences import badness, counted, listed, plural, worst_judgements
+from secagg.policy.sentences import NAMED, badness, counted, listed, plural, worst_judgements
 
 _FACTS = {
     "baseline": "whether they are new",
@@ -46,14 +47,16 @@ def rule_failures(
             failing[str(judgement.rule)].append(judgement)
     rules = {rule.name: rule for rule in policy.rules}
     sentences = []
-    for name, found in sorted(failing.items(), key=lambda item: min(map(badness, item[1]))):
+    worst_of = {name: nsmallest(NAMED, found, key=badness) for name, found in failing.items()}
+    for name, worst in sorted(worst_of.items(), key=lambda item: badness(item[1][0])):
+        found = failing[name]
         if name in beyond:
             head = f"{beyond[name]:,} found by rule {name}, at most {rules[name].limit:,} allowed"
         else:
             head = f"{counted(len(found), 'finding')} by rule {name}"
         why = rules[name].why
-        worst = f"Worst: {listed(worst_judgements(found))}."
-        sentences.append(f"{head}: {why} {worst}" if why else f"{head}. {worst}")
+        named = f"Worst: {listed(worst, of=len(found))}."
+        sentences.append(f"{head}: {why} {named}" if why else f"{head}. {named}")
     return sentences
 
 

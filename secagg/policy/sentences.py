@@ -22,14 +22,17 @@ def plural(number: int, one: str, many: str) -> str:
 
 
 def listed(
-    judgements: Sequence[Judgement], *, also: Callable[[Judgement], str] | None = None
+    judgements: Sequence[Judgement],
+    *,
+    of: int | None = None,
+    also: Callable[[Judgement], str] | None = None,
 ) -> str:
-    """The first few by name, and how many more; ``also`` adds words to each."""
+    """The first few by name, and how many more (of as many as ``of``); ``also`` adds words."""
     shown = [
         named(j.group) if also is None else f"{named(j.group)}, {also(j)}"
         for j in judgements[:NAMED]
     ]
-    rest = len(judgements) - len(shown)
+    rest = (len(judgements) if of is None else of) - len(shown)
     joint = ", " if also is None else "; "
     return joint.join(shown) + (f" and {rest:,} more" if rest else "")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from secagg.finding import Finding, Severity
 from secagg.merge.groups import Group
@@ -16,8 +17,7 @@ from secagg.scales import LINTERS, RATING_TOOLS, is_linter
 OWN_TOOLS = frozenset({"codeql", "gitleaks", "snyk", "trivy", "trufflehog"})
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """A group to judge. ``severity`` is what it counts as; ``today`` is the day in UTC."""
 
     group: Group

@@ -92,16 +92,18 @@ def _one_line_rows(rows: list[list[str]]) -> str:
 
     A tenth of tabulate's time: the table of a large scan has tens of thousands of rows.
     """
-    columns = [
-        [cell.replace("\n", " ").strip() for cell in column] for column in zip(*rows, strict=True)
+    lines = [[cell.replace("\n", " ").strip() for cell in line] for line in rows]
+    widths = [
+        min(max(len(column[0]) + 2, *map(_length, column)), _WIDEST)
+        for column in zip(*lines, strict=True)
     ]
-    drawn = []
-    for column in columns[:-1]:
-        lengths = [_length(cell) for cell in column]
-        width = min(max(lengths[0] + 2, *lengths), _WIDEST)
-        drawn.append([cell + " " * (width - n) for cell, n in zip(column, lengths, strict=True)])
-    drawn.append(columns[-1])
-    return "\n".join("  ".join(line).rstrip() for line in zip(*drawn, strict=True))
+    widths[-1] = 0
+    return "\n".join(
+        "  ".join(
+            [cell + " " * (w - _length(cell)) for cell, w in zip(line, widths, strict=True)]
+        ).rstrip()
+        for line in lines
+    )
 
 
 def _shared(free: int, natural: list[int], least: list[int], shares: tuple[int, ...]) -> list[int]:

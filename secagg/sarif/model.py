@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from secagg.finding import Finding
 from secagg.parsing import Gap
 
@@ -33,8 +35,7 @@ class Revision:
     branch: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class GroupedResult:
+class GroupedResult(Struct, kw_only=True, frozen=True):
     """One row of the merged view: ``finding`` speaks for all ``sources``.
 
     ``group`` is the identity that this result shares with those of its sources in their own tools'

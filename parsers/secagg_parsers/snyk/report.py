@@ -44,8 +44,24 @@ class SnykReport:
         self._issues = Issues(self._mask)
         # By project, then by issue.
         self._rows: dict[_Key, dict[_Key, tuple[Project, list[tuple[str, Entry]]]]] = {}
+        self._merged_projects: set[_Key] = set()
+        # Of vulnerabilities and licences, which come after all else.
+        self._findings: list[Finding] = []
+        self._problems: list[Problem] = []
 
     def read(self, projects: Sequence[Any], *, one: bool) -> ParsedReport:
+        """Read all projects, each let go of before the next.
+
+        A project that a report lists twice has its rows in two places: such a report is read
+        again, with all rows in memory.
+        """
+        try:
+            return self._read(projects, one=one, by_project=True)
+        except _ListedTwice:
+            again = SnykReport(self._report, self._context)
+            return again._read(projects, one=one, by_project=False)
+
+    def _read(self, projects: Sequence[Any], *, one: bool, by_project: bool) -> ParsedReport:
         failures: list[str] = []
         for index, (entry, redactor) in enumerate(with_redactor(projects, self._redactor)):
             where = "" if one else f"[{index}]."
@@ -64,8 +80,11 @@ class SnykReport:
                 odd(self._parsed, f"[{index}]", "the entry has no list of issues")
             else:
                 self._project(entry, where, None, redactor)
-        for issues in self._rows.values():
-            self._merge(issues)
+                if by_project:
+                    self._merge_projects()
+        self._merge_projects()
+        self._parsed.findings += self._findings
+        self._parsed.problems += self._problems
         if failures and len(failures) == len(projects):
             raise ReportError(
                 failures[0],
@@ -133,7 +152,12 @@ class SnykReport:
         except OddEntry as why:
             odd(self._parsed, place, why)
         else:
-            rows = self._rows.setdefault(project.key, {}).setdefault(key, (project, []))[1]
+            issues = self._rows.get(project.key)
+            if issues is None:
+                if project.key in self._merged_projects:
+                    raise _ListedTwice
+                issues = self._rows[project.key] = {}
+            rows = issues.setdefault(key, (project, []))[1]
             kept = {name: row[name] for name in USED if name in row}
             if rows:
                 # What rows of an issue repeat takes the memory of one.
@@ -142,6 +166,12 @@ class SnykReport:
                     if name in kept and kept[name] == first.get(name):
                         kept[name] = first[name]
             rows.append((place, kept))
+
+    def _merge_projects(self) -> None:
+        for issues in self._rows.values():
+            self._merge(issues)
+        self._merged_projects.update(self._rows)
+        self._rows.clear()
 
     def _merge(self, issues: dict[_Key, tuple[Project, list[tuple[str, Entry]]]]) -> None:
         """One finding for each issue, package and version of a project; its rows are its paths."""
@@ -153,7 +183,7 @@ class SnykReport:
             except OddEntry:
                 self._apart(project, rows)
             else:
-                parsed.findings.append(finding)
+                self._findings.append(finding)
                 parsed.merged += len(rows) - 1
 
     def _apart(self, project: Project, rows: list[tuple[str, Entry]]) -> None:
@@ -163,11 +193,11 @@ class SnykReport:
             try:
                 self._issues.finding(project, [row])
             except OddEntry as why:
-                self._parsed.problems.append(Problem(message=str(why), where=place))
+                self._problems.append(Problem(message=str(why), where=place))
             else:
                 good.append(row)
         if good:
-            self._parsed.findings.append(self._issues.finding(project, good))
+            self._findings.append(self._issues.finding(project, good))
             self._parsed.merged += len(good) - 1
 
     def _check(self, place: str, project: Project, issue: Entry) -> None:
@@ -193,3 +223,7 @@ class SnykReport:
             for _ in objects(self._parsed, filtered, key, f"{where}filtered."):
                 self._parsed.reported += 1
                 self._parsed.suppressed += 1
+
+
+class _ListedTwice(Exception):
+    """A project's rows go on behind those of other projects."""

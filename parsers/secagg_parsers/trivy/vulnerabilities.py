@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from secagg.finding import Finding, Kind, Package, Rating, Rule, Severity, Vulnerability
+from secagg.jsonvalue import encode
 from secagg.severity import foremost, of_cvss, of_word, score_within
 from secagg_parsers.advisories import aliases
 from secagg_parsers.fields import (
@@ -24,6 +25,7 @@ from secagg_parsers.trivy.packages import PackageList, is_direct
 UNNAMED = "unnamed-advisory"
 
 _LEVELS = {1: Severity.LOW, 2: Severity.MEDIUM, 3: Severity.HIGH, 4: Severity.CRITICAL}
+_MOST_RATED = 4096
 _CVSS = (("V40Score", "V40Vector"), ("V3Score", "V3Vector"), ("V2Score", "V2Vector"))
 
 
@@ -33,6 +35,7 @@ class Vulnerabilities:
     def __init__(self, mask: Masker) -> None:
         self._mask = mask
         self._rules: dict[str, Rule] = {}
+        self._rated: dict[bytes, tuple[Rating, ...]] = {}
         self._packages: dict[tuple[str, str, str | None, str | None], Package] = {}
         self.without_details = 0
 
@@ -50,7 +53,7 @@ class Vulnerabilities:
         title, description = any_text(entry, "Title"), any_text(entry, "Description")
         references, vendor_ids = any_texts(entry, "References"), any_texts(entry, "VendorIDs")
         shown_title = title or _first_sentence(description) or rule_id
-        ratings = _ratings(any_mapping(entry, "CVSS"), any_mapping(entry, "VendorSeverity"))
+        ratings = self._ratings(any_mapping(entry, "CVSS"), any_mapping(entry, "VendorSeverity"))
         severity, known = of_word(text(entry, "Severity"))
         source = text(entry, "SeveritySource")
         if not known and ratings:
@@ -107,6 +110,16 @@ class Vulnerabilities:
         )
         shared = self._rules.setdefault(rule_id, rule)
         return shared if shared == rule else rule
+
+    def _ratings(self, scored: Entry, worded: Entry) -> tuple[Rating, ...]:
+        """What sources say; most advisories are rated as another one was."""
+        key = encode((scored, worded))
+        rated = self._rated.get(key)
+        if rated is None:
+            if len(self._rated) >= _MOST_RATED:
+                self._rated.clear()
+            rated = self._rated[key] = _ratings(scored, worded)
+        return rated
 
     @staticmethod
     def _fix(name: str, fixed: str | None, vendor_ids: tuple[str, ...]) -> str | None:
