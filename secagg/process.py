@@ -167,6 +167,10 @@ def _is_left_behind(entry: os.DirEntry[str]) -> bool:
     """Tell whether ``entry`` is a private directory of ours that no process holds any more."""
     try:
         status = entry.stat(follow_symlinks=False)
+    except OSError:
+        # Its process has removed it meanwhile.
+        return False
+    try:
         if (
             not stat.S_ISDIR(status.st_mode)
             or status.st_uid != os.geteuid()
