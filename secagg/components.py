@@ -63,9 +63,11 @@ def component_of(components: Iterable[Component]) -> Callable[[str | None], str]
 
     @cache
     def of_directory(directory: str) -> str:
-        path = PurePosixPath(directory)
-        around = map(str, (path, *path.parents))
-        return next((parent for parent in around if parent in known), ROOT)
+        if "//" in directory or "./" in directory:
+            directory = str(PurePosixPath(directory))
+        while directory and directory not in known:
+            directory = directory.rpartition("/")[0]
+        return directory or ROOT
 
     if known <= {ROOT}:
         return lambda uri: ROOT

@@ -137,21 +137,24 @@ class SecretSearch:
         literals = self._literals
         plain, patterns = len(literals.shapes), len(literals.patterns)
         encoded = False
-        credentials = b"@" in data or b"%40" in data
+        also_prefix, words, addresses = self._also_prefix, literals.words, literals.addresses
+        last_at: int | None = None
         for number, start, end in matches:
-            if number >= patterns or number in self._also_prefix:
+            if number >= patterns or number in also_prefix:
                 encoded |= self._anchors_at(data, start, anchors)
             if number >= plain:
                 encoded |= number < patterns
             elif shapes is None:
                 continue
-            elif literals.words[number]:
+            elif words[number]:
                 # The words of assignments are words of prose: an assignment must follow.
                 if literals.assigned(data, end):
                     shapes.update(literals.shapes[number])
-            elif literals.addresses[number]:
+            elif addresses[number]:
                 # Most addresses carry no credentials: before the quotation mark is no "@".
-                if not credentials:
+                if last_at is None:
+                    last_at = max(data.rfind(b"@"), data.rfind(b"%40"))
+                if end > last_at:
                     continue
                 stop = data.find(b'"', end)
                 stop = len(data) if stop < 0 else stop

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
-from secagg.jsonentries import is_list
+from secagg.jsonentries import Entries, is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg.secretidentity import identify
 from secagg_parsers.fields import Entry, any_text, as_object, needed, position, take, text
@@ -92,14 +94,32 @@ class GitleaksParser:
             return
         if isinstance(document, dict):
             document = document.get("findings")
+        if isinstance(document, Entries):
+            for leak in document.parts(_decode_leak):
+                identify(context.redactor, _one_of(leak.secret, leak.offender))
+            return
         for item in document:
             if isinstance(item, dict):
                 identify(context.redactor, _value(item))
 
 
+class _Leak(msgspec.Struct):
+    """What is learned of a leak: its secret, as Gitleaks 8 or 7 names it."""
+
+    secret: Any = msgspec.field(name="Secret", default=None)
+    offender: Any = None
+
+
+_decode_leak = msgspec.json.Decoder(_Leak).decode
+
+
 def _value(entry: Entry) -> str | None:
     """The secret of a leak."""
-    return any_text(entry, "Secret") or any_text(entry, "offender")
+    return _one_of(entry.get("Secret"), entry.get("offender"))
+
+
+def _one_of(secret: Any, offender: Any) -> str | None:
+    return next((text for text in (secret, offender) if isinstance(text, str) and text), None)
 
 
 class _Reader:

@@ -66,6 +66,7 @@ def _by_action(judgement: Judgement) -> tuple[Any, ...]:
 def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
     shown = row(judgement.group)
     facts = judgement.facts
+    cause_why = facts.cause_words
     due = judgement.due
     exception = judgement.exception
     fix = shown.fix.replace("fixed in ", "upgrade to ", 1) if shown.fix else None
@@ -83,8 +84,8 @@ def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
         else (),
         baseline=facts.baseline.value if facts.baseline is not None else None,
         in_diff=facts.in_diff,
-        cause=None if facts.cause_words is None else _CAUSES[facts.cause],
-        cause_why=facts.cause_words,
+        cause=None if cause_why is None else _CAUSES[facts.cause],
+        cause_why=cause_why,
         owners=facts.owners,
         first_seen=facts.first_seen,
         due=due,

@@ -64,6 +64,8 @@ class Facts:
     @property
     def cause_words(self) -> str | None:
         """Why :attr:`cause` is what it is, as a sentence; None outside of a change."""
+        if self.baseline is None and self.in_diff is None and not self.in_base:
+            return None
         match self.cause:
             case Cause.EXISTING:
                 return "The baseline has it."
