@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -88,7 +87,9 @@ def _main(
     ] = False,
 ) -> None:
     if version:
-        typer.echo(f"secagg {__version__}")
+        from secagg.render import console
+
+        console.out(f"secagg {__version__}\n")
         raise typer.Exit
 
 
@@ -277,18 +278,32 @@ def explain(
     )
 
 
+# Typer has its own copy of Click or uses the one that is installed, depending on its version.
+_WRONG_ARGUMENTS: Any = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+
+
 def run() -> None:
     """Run the command of this process's arguments; the only place where errors end."""
     import gc
+    import io
 
     from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
     from secagg.exitcodes import ExitCode
+    from secagg.render import console
 
     # A command lives for one run and its findings make no cycles: the collector would walk over
     # a hundred thousand of them again and again, and free nothing.
     gc.disable()
     try:
-        app()
+        # Typer's own errors quote the arguments, which a workflow may have from a pull request.
+        sys.exit(app(standalone_mode=False))
+    except _WRONG_ARGUMENTS as error:
+        text = io.StringIO()
+        error.show(file=text)
+        console.err(text.getvalue())
+        sys.exit(error.exit_code)
     except Interrupted as error:
         _fail(error, ExitCode.INTERRUPTED)
     except (StoreError, UploadError) as error:
@@ -299,19 +314,20 @@ def run() -> None:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has left (``secagg ... | head``): nothing to complain about.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.discard()
         sys.exit(ExitCode.INTERNAL)
     except Exception as error:
         _internal(error)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
-    from secagg.render.escape import terminal_block
+    from secagg.render import console
+    from secagg.render.escape import LONGEST_SENTENCE, cell
 
     hint = getattr(error, "hint", None)
-    sys.stderr.write(f"secagg: error: {terminal_block(str(error))}\n")
+    console.err(f"secagg: error: {cell(str(error), LONGEST_SENTENCE)}\n")
     if hint:
-        sys.stderr.write(f"  hint: {terminal_block(hint)}\n")
+        console.err(f"  hint: {cell(hint, LONGEST_SENTENCE)}\n")
     sys.exit(code)
 
 
@@ -320,10 +336,11 @@ def _internal(error: Exception) -> NoReturn:
     import traceback
 
     from secagg.exitcodes import ExitCode
+    from secagg.render import console
 
     frames = traceback.extract_tb(error.__traceback__)
-    sys.stderr.write(f"secagg: internal error: {type(error).__name__}\n")
+    console.err(f"secagg: internal error: {type(error).__name__}\n")
     for frame in frames[-4:]:
-        sys.stderr.write(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}\n")
-    sys.stderr.write("  hint: this is a bug in secagg; please report it with the lines above\n")
+        console.err(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}\n")
+    console.err("  hint: this is a bug in secagg; please report it with the lines above\n")
     sys.exit(ExitCode.INTERNAL)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from secagg.finding import Severity
 from secagg.github.findings import ShownResult
-from secagg.render.escape import markdown
+from secagg.render.escape import LONGEST_CELL, cut, markdown
 from secagg.summary import UploadSummary
 
 _ROWS = 50
@@ -85,14 +85,14 @@ def findings_markdown(results: Sequence[ShownResult]) -> str:
     if results:
         lines += ["| severity | finding | where | tool |", "| --- | --- | --- | --- |"]
     for result in results[:_ROWS]:
-        text = result.text if len(result.text) <= _LONGEST_TEXT else result.text[:200] + "…"
+        text = cut(result.text, _LONGEST_TEXT)
         cells = (
             str(result.severity),
             f"{result.rule}: {text}",
             f"{result.path}:{result.line}",
             result.tool,
         )
-        lines.append(f"| {' | '.join(map(markdown, cells))} |")
+        lines.append(f"| {' | '.join(markdown(text, LONGEST_CELL) for text in cells)} |")
     if len(results) > _ROWS:
         lines += ["", f"and {len(results) - _ROWS} more."]
     return "\n".join(lines) + "\n"

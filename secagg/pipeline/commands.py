@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +29,9 @@ from secagg.pipeline.summarize import summarize
 from secagg.pipeline.tell import tell_actions, tell_outputs
 from secagg.pipeline.write import SARIF_NAME, write_outputs, write_summary
 from secagg.redact import Redactor
+from secagg.render import console
 from secagg.render.doctor import doctor_json, doctor_table
+from secagg.render.escape import terminal
 from secagg.render.explanation import explanation_lines
 from secagg.render.gatetable import findings_text, verdict_text
 from secagg.render.grid import Style
@@ -132,9 +133,9 @@ def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Scr
     diagnoses = examine(request, context, chosen_tools(options, settings))
     optional = settings.optional_tools()
     if screen.json:
-        sys.stdout.write(doctor_json(diagnoses, optional) + "\n")
+        console.json(doctor_json(diagnoses, optional))
     else:
-        sys.stdout.write(doctor_table(diagnoses, optional, screen.style()) + "\n")
+        console.out(doctor_table(diagnoses, optional, screen.style()) + "\n")
     missing = [d for d in diagnoses if d.applies and not d.ready and d.tool not in optional]
     return int(ExitCode.INCOMPLETE if missing else ExitCode.PASS)
 
@@ -161,7 +162,7 @@ def explain(
     explanation = why(outcome.merged, identity)
     if is_whole_row(explanation.group):
         explanation = replace(explanation, warnings=[*explanation.warnings, _WHOLE_ROW])
-    sys.stdout.write(explanation_lines(explanation, screen.style()) + "\n")
+    console.out(explanation_lines(explanation, screen.style()) + "\n")
     return int(ExitCode.PASS)
 
 
@@ -180,16 +181,15 @@ def _finish_with_upload(
     written = write_outputs(outcome, output, screen.view, decision=decision)
     if not screen.json:
         _print(decision, written, screen)
-        sys.stdout.write("\n")
-        sys.stdout.flush()
+        console.out("\n")
     sarif = written[0].read_bytes()
     done = upload_outcome(outcome, sarif, decision, target, request, root=root, screen=screen)
     outcome.upload = done.summary
     write_summary(outcome, output)
     if screen.json:
-        sys.stdout.write(indented(summarize(outcome, with_items=True)).decode())
+        console.json(indented(summarize(outcome, with_items=True)))
     else:
-        sys.stdout.write(upload_text(done, screen, explain=request.options.explain) + "\n")
+        console.out(upload_text(done, screen, explain=request.options.explain) + "\n")
     tell_outputs(decision, os.environ)
     return worse(decision.exit_code, done.delivery_code)
 
@@ -198,7 +198,7 @@ def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:
     decision = decision_document(outcome)
     written = write_outputs(outcome, output, screen.view, decision=decision)
     if screen.json:
-        sys.stdout.write(indented(summarize(outcome, with_items=True)).decode())
+        console.json(indented(summarize(outcome, with_items=True)))
     else:
         _print(decision, written, screen)
     tell_actions(decision, os.environ)
@@ -213,5 +213,5 @@ def _print(decision: DecisionDocument, written: Sequence[Path], screen: Screen) 
         parts.append(tools_table(decision.tools, style))
     parts.append(verdict_text(decision, style))
     if screen.verbose:
-        parts.append("\n".join(f"wrote {path}" for path in written))
-    sys.stdout.write("\n\n".join(part for part in parts if part) + "\n")
+        parts.append("\n".join(f"wrote {terminal(str(path))}" for path in written))
+    console.out("\n\n".join(part for part in parts if part) + "\n")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.pipeline.origin import ENVIRONMENT
+from secagg.render import console
+from secagg.render.escape import terminal
 
 if TYPE_CHECKING:
     from secagg.store.upkeep import Upkeep
@@ -54,7 +55,7 @@ def _show_plan(store: Upkeep, before: str | None, target: str, *, up: bool) -> i
     _say(f"-- {store.where} would go from revision {before or 'none'} to {target}:")
     if before is not None:
         _say("-- a backup is made before")
-    _say(store.planned_sql(target, up=up).rstrip())
+    console.out(f"{store.planned_sql(target, up=up).rstrip()}\n")
     _say("-- validated after: row counts, references, invariants; nothing was changed")
     return int(ExitCode.PASS)
 
@@ -126,4 +127,4 @@ def _where(url: str | None, root: Path) -> str | Path:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    console.out(f"{terminal(line)}\n")

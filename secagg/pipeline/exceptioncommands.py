@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from secagg.pipeline.lastscan import row_named, rows_of_last
 from secagg.pipeline.write import SUMMARY_NAME
 from secagg.process import Cancellation, Command, environment, private_directory, run
 from secagg.redact import Redactor
+from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.render.exceptions import exceptions_json, exceptions_table
 from secagg.summary import Summary
@@ -78,10 +78,10 @@ def list_all(root: Path, *, vex_files: Sequence[str], screen: Screen) -> int:
     days = _max_days(root)
     found = load_exceptions(root, max_days=days, today=today, vex_files=vex_files, mask=mask)
     if screen.json:
-        sys.stdout.write(exceptions_json(found.all(), today) + "\n")
+        console.json(exceptions_json(found.all(), today))
     else:
         table = exceptions_table(found.all(), found.sentences(), today, screen.style())
-        sys.stdout.write(table + "\n")
+        console.out(table + "\n")
     return int(ExitCode.PASS)
 
 
@@ -207,4 +207,4 @@ def _today() -> datetime.date:
 
 def _say(line: str) -> None:
     """A line on standard output, with nothing in it that a terminal would obey."""
-    sys.stdout.write(terminal(line) + "\n")
+    console.out(terminal(line) + "\n")

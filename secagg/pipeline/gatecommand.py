@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +19,7 @@ from secagg.pipeline.gateexplain import explained
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.tell import tell_actions
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, writing
+from secagg.render import console
 from secagg.render.annotations import decision_annotations
 from secagg.render.gatemarkdown import decision_markdown
 from secagg.render.gatetable import findings_text, verdict_text
@@ -69,10 +69,10 @@ def gate(request: GateRequest, screen: Screen) -> int:
     prepared = prepare(request.root, request.gate, config=request.config)
     outcome = parse_files(files, tool=None, root=request.root.resolve(), gate=prepared)
     if request.explain is not None:
-        sys.stdout.write(explained(outcome, prepared, request.explain, screen.style()) + "\n")
+        console.out(explained(outcome, prepared, request.explain, screen.style()) + "\n")
         return int(ExitCode.PASS)
     decision = decision_document(outcome)
-    sys.stdout.write(_shown(decision, request, screen))
+    _show(decision, request, screen)
     if request.output is not None:
         write_decision(decision, request.output)
     tell_actions(decision, os.environ, annotate=request.format is not GateFormat.ANNOTATIONS)
@@ -87,22 +87,22 @@ def write_decision(decision: DecisionDocument, directory: Path) -> None:
                 out.write(text(decision).encode("utf-8", "replace"))
 
 
-def _shown(decision: DecisionDocument, request: GateRequest, screen: Screen) -> str:
+def _show(decision: DecisionDocument, request: GateRequest, screen: Screen) -> None:
     match request.format:
         case GateFormat.JSON:
-            return _json(decision)
+            console.document(decision.json_pieces(), console.Syntax.JSON)
         case GateFormat.JUNIT:
-            return junit_xml(decision)
+            console.document([junit_xml(decision).encode()], console.Syntax.XML)
         case GateFormat.MARKDOWN:
-            return decision_markdown(decision)
+            console.out(decision_markdown(decision))
         case GateFormat.ANNOTATIONS:
-            return "".join(f"{line}\n" for line in decision_annotations(decision))
+            console.commands(decision_annotations(decision), on_stdout=True)
         case GateFormat.TABLE:
             style = screen.style()
             parts = [verdict_text(decision, style)]
             if not screen.quiet:
                 parts.insert(0, findings_text(decision, style, everything=request.everything))
-            return "\n\n".join(part for part in parts if part) + "\n"
+            console.out("\n\n".join(part for part in parts if part) + "\n")
 
 
 def _json(decision: DecisionDocument) -> str:

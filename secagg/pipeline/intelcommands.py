@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from secagg.intel.record import (
     read_record,
     write_record,
 )
+from secagg.render import console
 from secagg.render.escape import terminal
 
 EPSS_URL = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
@@ -44,8 +44,8 @@ def update(*, epss_url: str | None = None, kev_url: str | None = None) -> int:
         record.files[name] = known
     write_record(directory, record)
     for name, _, known in files:
-        sys.stdout.write(f"{name}: {known.entries} entries, dated {known.dated}\n")
-    sys.stdout.write(f"written to {terminal(str(directory))}\n")
+        console.out(f"{name}: {known.entries} entries, dated {known.dated}\n")
+    console.out(f"written to {terminal(str(directory))}\n")
     return 0
 
 
@@ -61,15 +61,15 @@ def status() -> int:
         kev = intel.kev_file
         _line("KEV", f"{len(kev.entries)} entries of {kev.dated}", record)
     for note in intel.notes:
-        sys.stdout.write(f"note: {terminal(note)}\n")
-    sys.stdout.write(f"directory: {terminal(str(directory))}\n")
+        console.out(f"note: {terminal(note)}\n")
+    console.out(f"directory: {terminal(str(directory))}\n")
     return 1 if intel.notes else 0
 
 
 def _line(what: str, text: str, record: Record) -> None:
     known = record.files.get(EPSS_NAME if what == "EPSS" else KEV_NAME)
     when = f", fetched {known.fetched_at:%Y-%m-%d %H:%M} UTC" if known is not None else ""
-    sys.stdout.write(f"{what}: {terminal(text)}{when}\n")
+    console.out(f"{what}: {terminal(text)}{when}\n")
 
 
 def _fetch(

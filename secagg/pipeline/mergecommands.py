@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.pipeline import overrules
 from secagg.pipeline.lastscan import is_whole_row, row_named, rows_of_last
+from secagg.render import console
+from secagg.render.escape import terminal
 
 
 def split(root: Path, identity: str, *, reason: str, apart: Sequence[str], last: Path) -> int:
@@ -28,7 +29,7 @@ def split(root: Path, identity: str, *, reason: str, apart: Sequence[str], last:
                     hint=f"it comes from {', '.join(group.tools)}",
                 )
     file = overrules.split(root, whole, reason=reason, apart=tuple(apart))
-    sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
+    console.out(f"wrote {terminal(str(file))}; it holds from the next scan on\n")
     return int(ExitCode.PASS)
 
 
@@ -39,5 +40,5 @@ def join(root: Path, identities: Sequence[str], *, reason: str, last: Path) -> i
     if len(whole) < 2:
         raise UsageError("it takes two rows to join", hint="secagg merge join ID ID --reason ...")
     file = overrules.join(root, whole, reason=reason)
-    sys.stdout.write(f"wrote {file}; it holds from the next scan on\n")
+    console.out(f"wrote {terminal(str(file))}; it holds from the next scan on\n")
     return int(ExitCode.PASS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from secagg.policycheck.tree import Tree
 from secagg.policytest.load import load_tests
 from secagg.policytest.run import run_tests
 from secagg.redact import Redactor
+from secagg.render import console
 from secagg.render.policymessages import messages_json, messages_text
 from secagg.render.policytable import Named, policies_json, policies_table, policy_table
 from secagg.render.policytests import results_junit, results_text
@@ -33,8 +33,10 @@ _TESTS_HINT = "name a directory with test files; docs/policies.md has one to cop
 def list_all(screen: Screen) -> int:
     """Run ``secagg policy list``."""
     found = [_named(name) for name in policy_names()]
-    text = policies_json(found) if screen.json else policies_table(found, screen.style())
-    sys.stdout.write(text + "\n")
+    if screen.json:
+        console.json(policies_json(found))
+    else:
+        console.out(policies_table(found, screen.style()) + "\n")
     return int(ExitCode.PASS)
 
 
@@ -43,11 +45,11 @@ def show(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
     chain = layers(name if name is not None else load_config(Path()).policy)
     policy = effective(chain)
     if as_yaml:
-        sys.stdout.write(yaml_text(written_policy(policy)))
+        console.out(yaml_text(written_policy(policy)))
     else:
         names = [layer.name for layer in chain]
         table = policy_table(policy, names, _origins(policy, chain), screen.style())
-        sys.stdout.write(table + "\n")
+        console.out(table + "\n")
     return int(ExitCode.PASS)
 
 
@@ -60,9 +62,9 @@ def run_test_files(paths: Sequence[Path], *, junit: bool, screen: Screen) -> int
     loaded = [load_tests(file) for path in paths for file in _test_files(path)]
     results = [run_tests(tests) for tests in loaded]
     if junit:
-        sys.stdout.write(results_junit(results))
+        console.document([results_junit(results).encode()], console.Syntax.XML)
     else:
-        sys.stdout.write(results_text(results, screen.style(), quiet=screen.quiet) + "\n")
+        console.out(results_text(results, screen.style(), quiet=screen.quiet) + "\n")
     passed = all(case.passed for result in results for case in result.cases)
     return int(ExitCode.PASS if passed else ExitCode.GATE_FAILED)
 
@@ -86,9 +88,9 @@ def check_files(
             found[_unusable(name, error)] = None
     messages = list(found)
     if screen.json:
-        sys.stdout.write(messages_json(messages) + "\n")
+        console.json(messages_json(messages))
     else:
-        sys.stdout.write(messages_text(messages, len(names), screen.style()) + "\n")
+        console.out(messages_text(messages, len(names), screen.style()) + "\n")
     if broken:
         return int(ExitCode.USAGE)
     return int(ExitCode.GATE_FAILED if messages else ExitCode.PASS)

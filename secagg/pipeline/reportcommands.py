@@ -6,7 +6,6 @@ Nothing of a scan is loaded here: people run this many times a day and wait for 
 from __future__ import annotations
 
 import datetime
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.files import replacing
 from secagg.finding import Severity
+from secagg.render import console
 from secagg.render.grid import Style
 from secagg.report.columns import chosen
 from secagg.report.compose import compose
@@ -29,6 +29,14 @@ from secagg.report.standing import (
     severity_rank,
     standing,
 )
+
+# All others are JSON.
+_SYNTAX = {
+    Format.TABLE: console.Syntax.TEXT,
+    Format.CSV: console.Syntax.TEXT,
+    Format.MARKDOWN: console.Syntax.TEXT,
+    Format.JUNIT: console.Syntax.XML,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +107,12 @@ def gate(made: Report, threshold: Severity) -> int:
         and standing(problem, made.today) in ACTIVE
     ]
     if failing:
-        sys.stderr.write(f"secagg: {len(failing)} open problems are {threshold} or worse\n")
+        console.err(f"secagg: {len(failing)} open problems are {threshold} or worse\n")
         return ExitCode.GATE_FAILED
     incomplete = [run for run in newest_runs(made.runs) if run.verdict == "incomplete"]
     if not made.runs or incomplete:
         said = "the last scan was incomplete" if incomplete else "no scan is recorded"
-        sys.stderr.write(f"secagg: {said}: nothing vouches for a clean result\n")
+        console.err(f"secagg: {said}: nothing vouches for a clean result\n")
         return ExitCode.INCOMPLETE
     return ExitCode.PASS
 
@@ -117,7 +125,7 @@ def _style(request: ReportRequest, output_format: Format) -> Style:
 
 def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
     if output_format is not Format.GITLAB:
-        _write(written(made, output_format), path)
+        _write(written(made, output_format), output_format, path)
         return
     if path is None:
         raise UsageError(
@@ -129,13 +137,12 @@ def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
     except OSError as error:
         raise UsageError(f"cannot make {path}: {error.strerror}") from None
     for name, one in GITLAB_FILES.items():
-        _write(written(made, one), path / name)
+        _write(written(made, one), one, path / name)
 
 
-def _write(pieces: Iterable[bytes], path: Path | None) -> None:
+def _write(pieces: Iterable[bytes], output_format: Format, path: Path | None) -> None:
     if path is None:
-        sys.stdout.buffer.writelines(pieces)
-        sys.stdout.buffer.flush()
+        console.document(pieces, _SYNTAX.get(output_format, console.Syntax.JSON))
         return
     try:
         with replacing(path) as file:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import sys
 from collections.abc import Callable, Sequence
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
+from secagg.render import console
 from secagg.report.source import ProblemSource
 from secagg.serve.triage import TriageSink
 
@@ -46,5 +46,4 @@ def serve(
 
 def _announce(address: str, read_only: bool) -> None:
     note = " (read-only)" if read_only else ""
-    sys.stdout.write(f"Open {address}{note}\nIt works once; Ctrl-C ends the server.\n")
-    sys.stdout.flush()
+    console.out(f"Open {address}{note}\nIt works once; Ctrl-C ends the server.\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from secagg.exitcodes import ExitCode
@@ -12,6 +11,7 @@ from secagg.github.client import Client
 from secagg.github.sync import Synced, sync
 from secagg.github.target import Asked, find_repository
 from secagg.github.token import find_token
+from secagg.render import console
 from secagg.render.escape import terminal
 
 
@@ -21,7 +21,7 @@ def sync_alerts(asked: Asked, store: Path, *, root: Path, newer_wins: bool, dry_
     kept = AlertFile(store, repository)
     with Client(address, find_token(os.environ)) as client:
         done = sync(client, repository, kept, newer_wins=newer_wins, dry_run=dry_run)
-    sys.stdout.write("".join(f"{terminal(line)}\n" for line in _lines(done, dry_run)))
+    console.out("".join(f"{terminal(line)}\n" for line in _lines(done, dry_run)))
     return int(ExitCode.STORE_OR_UPLOAD if done.failed else ExitCode.PASS)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
 from secagg.decided import DecisionDocument
 from secagg.github.actions import write_outputs, write_step_summary
+from secagg.render import console
 from secagg.render.annotations import decision_annotations
 from secagg.render.gatemarkdown import decision_markdown
 
@@ -21,7 +21,7 @@ def tell_actions(
     tell_outputs(decision, environ)
     if annotate:
         # The runner reads workflow commands from both streams; standard output stays clean.
-        sys.stderr.write("".join(f"{line}\n" for line in decision_annotations(decision)))
+        console.commands(decision_annotations(decision))
 
 
 def tell_outputs(decision: DecisionDocument, environ: Mapping[str, str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import getpass
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from secagg.history import TRIAGE_FILE, Problem, State, Triage
 from secagg.hmackey import load_key
 from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.redact import Redactor
+from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.report.filterwords import FilterWords, filters_of
 from secagg.report.query import Query, answer
@@ -179,4 +179,4 @@ def _list(identities: Sequence[str], titles: dict[str, str], what: str) -> None:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    console.out(f"{terminal(line)}\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from secagg.github.event import mapping, text_at
 from secagg.github.target import Asked, find_repository
 from secagg.github.token import find_token
 from secagg.pipeline.commands import Screen
+from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.render.grid import draw
 
@@ -38,7 +38,7 @@ def security_tab(root: Path, *, screen: Screen) -> int:
             branch = text_at(answer, "default_branch") or "main"
             fed = last_fed(client, repository, f"refs/heads/{branch}")
     except UploadError as error:
-        sys.stdout.write(f"Security tab: {terminal(str(error))}\n")
+        console.out(f"Security tab: {terminal(str(error))}\n")
         return int(ExitCode.STORE_OR_UPLOAD)
     if screen.json:
         listed = [
@@ -53,14 +53,14 @@ def security_tab(root: Path, *, screen: Screen) -> int:
             for one in fed
         ]
         document = {"schema_version": 1, "branch": branch, "categories": listed}
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        console.json(json.dumps(document, indent=2))
         return int(ExitCode.PASS)
     if not fed:
-        sys.stdout.write(f"Security tab: nothing was uploaded for {terminal(branch)} yet\n")
+        console.out(f"Security tab: nothing was uploaded for {terminal(branch)} yet\n")
         return int(ExitCode.PASS)
     cells = _cells(fed, SystemClock().now())
     table = draw(_HEADERS, cells, screen.style(), stretch=(1, 5), shares=(1, 1))
-    sys.stdout.write(f"Security tab, {terminal(branch)}:\n{table}\n")
+    console.out(f"Security tab, {terminal(branch)}:\n{table}\n")
     return int(ExitCode.PASS)
 
 

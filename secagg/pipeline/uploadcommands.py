@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.upload import Uploaded, UploadOptions, upload
 from secagg.pipeline.uploadruns import runs_of_files, runs_of_scan
+from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.render.gatemarkdown import decision_markdown
 from secagg.render.upload import upload_lines, upload_table
@@ -97,7 +97,7 @@ def bundle_files(
     runs = bundle.sarif["runs"]
     results = sum(len(run.get("results") or ()) for run in runs)
     where = f"pull request {bundle.pull_number} at {bundle.commit[:12]}"
-    sys.stdout.write(f"{results} results in {len(runs)} runs for {where}: {terminal(str(out))}\n")
+    console.out(f"{results} results in {len(runs)} runs for {where}: {terminal(str(out))}\n")
     return int(ExitCode.PASS)
 
 
@@ -157,9 +157,9 @@ def worse(verdict: int, uploaded: ExitCode) -> int:
 
 def _shown(done: Uploaded, screen: Screen, *, explain: bool = False) -> int:
     if screen.json:
-        sys.stdout.write(indented(done.summary).decode())
+        console.json(indented(done.summary))
     else:
-        sys.stdout.write(upload_text(done, screen, explain=explain) + "\n")
+        console.out(upload_text(done, screen, explain=explain) + "\n")
     return int(done.exit_code)
 
 
@@ -182,7 +182,7 @@ def _upload(
 
     def say(line: str) -> None:
         if not screen.quiet:
-            sys.stderr.write(f"{terminal(line)}\n")
+            console.err(f"{terminal(line)}\n")
 
     options = replace(options, prefix=_prefix(root))
     done = upload(
@@ -195,7 +195,7 @@ def _upload(
         on_line=say,
     )
     # The runner reads workflow commands from both streams; standard output stays clean.
-    sys.stderr.write("".join(f"{line}\n" for line in done.annotations))
+    console.commands(done.annotations)
     return done
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
@@ -39,6 +40,8 @@ def doctor_table(diagnoses: Sequence[Diagnosis], optional: Collection[str], styl
         else "A scan would be complete."
     )
     table = draw(_HEADERS, cells, style, stretch=(6, 7), shares=(2, 3))
+    if style.width is not None:
+        verdict = textwrap.fill(verdict, style.width)
     return f"{table}\n\n{style.paint(verdict, '1;31' if lacking else '1;32')}"
 
 

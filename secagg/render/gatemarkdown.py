@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secagg.decided import DecidedFinding, DecisionDocument
-from secagg.render.escape import markdown
+from secagg.render.escape import LONGEST_CELL, markdown
 from secagg.render.gatetable import days_text, lapsed_text, severities_text
 
 # GitHub refuses a comment of more characters; the mark that finds it again needs a few of them.
@@ -90,16 +90,19 @@ def _table(title: str, rows: Sequence[DecidedFinding], room: int) -> tuple[list[
 
 
 def _cells(finding: DecidedFinding, owned: bool) -> list[str]:
-    problem = f"**{markdown(finding.problem)}**<br>{markdown(_cut(finding.title))}"
+    texts = (finding.problem, finding.title)
+    problem = "**{}**<br>{}".format(*(markdown(text, _LONGEST_TEXT) for text in texts))
     if finding.fix:
-        problem += f"<br>Fix: {markdown(_cut(finding.fix))}"
+        problem += f"<br>Fix: {markdown(finding.fix, _LONGEST_TEXT)}"
     if finding.days_left is not None:
         problem += f"<br>{days_text(finding.days_left)}"
     for exception in finding.lapsed:
         problem += f"<br>{markdown(lapsed_text(exception))}"
-    where = markdown(finding.where) + {"new": " (new)"}.get(finding.baseline or "", "")
-    cells = [finding.counted_as, problem, where, markdown(", ".join(finding.tools))]
-    return [*cells, markdown(", ".join(finding.owners))] if owned else cells
+    where = markdown(finding.where, LONGEST_CELL) + {"new": " (new)"}.get(
+        finding.baseline or "", ""
+    )
+    cells = [finding.counted_as, problem, where, markdown(", ".join(finding.tools), LONGEST_CELL)]
+    return [*cells, markdown(", ".join(finding.owners), LONGEST_CELL)] if owned else cells
 
 
 def _tail(decision: DecisionDocument) -> list[str]:
@@ -115,7 +118,3 @@ def _tail(decision: DecisionDocument) -> list[str]:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "\u2026"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from secagg import ids
 from secagg.decided import DecidedException, DecidedFinding, DecisionDocument
 from secagg.finding import Severity
-from secagg.render.escape import terminal
+from secagg.render.escape import LONGEST_SENTENCE, cell, terminal
 from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 
 _VERDICT_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
@@ -25,6 +25,8 @@ _STATUSES = {
     "not_affected": "vendor: not affected",
     "under_investigation": "vendor: under investigation",
 }
+# More rows than anybody reads; all of them are in decision.json.
+_ROWS = 10_000
 _MARKS = {"fail": "\u2717 ", "warn": "! ", "ignore": "\u00b7 "}
 
 
@@ -33,7 +35,8 @@ def findings_text(decision: DecisionDocument, style: Style, *, everything: bool 
 
     An empty string if there are none. The id stands under the severity, in a pipe behind it.
     """
-    findings = list(decision.findings if everything else decision.counting())
+    every = list(decision.findings if everything else decision.counting())
+    findings = every[:_ROWS]
     if not findings:
         return ""
     owned = any(finding.owners for finding in findings)
@@ -42,16 +45,17 @@ def findings_text(decision: DecisionDocument, style: Style, *, everything: bool 
     for finding in findings:
         text = _MARKS[finding.action] + finding.counted_as
         severity = style.paint(text, SEVERITY_COLOURS[finding.counted_as])
-        joint = "\n" if style.width else " \u2014 "
-        problem = joint.join(terminal(part) for part in _problem(finding) if part)
+        problem = style.block(_problem(finding))
         identity = style.paint(ids.short(finding.id), "2")
-        line = [severity, identity, problem, terminal(finding.where), ", ".join(finding.tools)]
-        cells.append([*line, terminal(", ".join(finding.owners))] if owned else line)
+        line = [severity, identity, problem, cell(finding.where), cell(", ".join(finding.tools))]
+        cells.append([*line, cell(", ".join(finding.owners))] if owned else line)
     if style.width is not None:
         headers.remove("ID")
         cells = [[f"{severity}\n{identity}", *rest] for severity, identity, *rest in cells]
     first = headers.index("PROBLEM")
-    return draw(headers, cells, style, stretch=(first, first + 1), shares=(3, 2))
+    table = draw(headers, cells, style, stretch=(first, first + 1), shares=(3, 2))
+    rest = len(every) - len(findings)
+    return f"{table}\nand {rest:,} more, all in decision.json" if rest else table
 
 
 def verdict_text(decision: DecisionDocument, style: Style) -> str:
@@ -60,8 +64,8 @@ def verdict_text(decision: DecisionDocument, style: Style) -> str:
     lines += _change(decision)
     verdict = style.paint(decision.verdict.upper(), _VERDICT_COLOURS[decision.verdict])
     lines.append(f"{verdict} by policy {terminal(decision.policy)}")
-    lines += [f"  - {terminal(s)}" for s in [*decision.gaps, *decision.failures]]
-    lines += [f"note: {terminal(note)}" for note in decision.notes[:_NOTES]]
+    lines += [f"  - {cell(s, LONGEST_SENTENCE)}" for s in [*decision.gaps, *decision.failures]]
+    lines += [f"note: {cell(note, LONGEST_SENTENCE)}" for note in decision.notes[:_NOTES]]
     rest = len(decision.notes) - _NOTES
     if rest > 0:
         lines.append(f"note: and {rest:,} more notes, all in decision.json")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import sys
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tabulate import tabulate
+
+from secagg.render import console
+from secagg.render.escape import LONGEST_CELL, cell, cut, joined
 
 # By the words of secagg.finding.Severity.
 SEVERITY_COLOURS = {
@@ -20,6 +24,8 @@ SEVERITY_COLOURS = {
 _NARROWEST = 60
 # In a pipe one long cell pads no other row beyond this.
 _WIDEST = 100
+# A column that is narrower breaks words.
+_WORD = 16
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -36,11 +42,10 @@ class Style:
 
         ``COLUMNS`` sets the width anywhere, ``NO_COLOR`` and a dumb terminal take colours away.
         """
-        tty = sys.stdout.isatty()
-        plain = no_colour or bool(os.environ.get("NO_COLOR")) or not tty
+        width = console.width()
+        plain = no_colour or bool(os.environ.get("NO_COLOR")) or width is None
         if os.environ.get("TERM") == "dumb":
             plain = True
-        width = os.get_terminal_size(sys.stdout.fileno()).columns if tty else None
         columns = os.environ.get("COLUMNS", "")
         if columns.isdigit() and int(columns) > 0:
             width = int(columns)
@@ -48,6 +53,12 @@ class Style:
 
     def paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
+
+    def block(self, parts: Iterable[str]) -> str:
+        """Make one harmless cell of ``parts``: a line each, or all on one line in a pipe."""
+        if self.width is None:
+            return joined(parts, " \u2014 ")
+        return "\n".join(cell(part) for part in parts if part)
 
 
 def draw(
@@ -58,10 +69,12 @@ def draw(
     stretch: tuple[int, ...],
     shares: tuple[int, ...],
 ) -> str:
-    """A table of cells that are safe already.
+    """Draw a table of cells that are harmless already, each cut to what a cell may hold.
 
-    The columns in ``stretch`` share what the others leave of the width.
+    The columns in ``stretch`` share what the others leave of the width. Where that is less than
+    a word for one of them, every row is a list of lines instead, with the column's name in front.
     """
+    cells = [[_bounded(text, style) for text in line] for line in cells]
     if style.width is None:
         return _one_line_rows([headers, *cells])
     # tabulate makes no column narrower than its header and two spaces.
@@ -71,6 +84,9 @@ def draw(
     ]
     fixed = sum(natural[i] + 2 for i in range(len(headers)) if i not in stretch)
     free = max(style.width, _NARROWEST) - fixed - 2 * (len(stretch) - 1)
+    needed = [min(natural[i], max(least[i], _WORD)) for i in stretch]
+    if free < sum(needed):
+        return _records(headers, cells, style.width)
     shared = _shared(free, [natural[i] for i in stretch], [least[i] for i in stretch], shares)
     widths: list[int | None] = [None] * len(headers)
     for index, width in zip(stretch, shared, strict=True):
@@ -104,6 +120,46 @@ def _one_line_rows(rows: list[list[str]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def _bounded(text: str, style: Style) -> str:
+    """``text`` of a cell with no line too long; without a width it is one line."""
+    if style.width is None and "\n" in text:
+        text = " ".join(text.split("\n"))
+    if len(text) <= LONGEST_CELL:
+        return text
+    lines = [line if _length(line) <= LONGEST_CELL else _cut(line) for line in text.split("\n")]
+    return "\n".join(lines)
+
+
+def _cut(line: str) -> str:
+    return cut(_COLOUR_CODES.sub("", line))
+
+
+def _records(headers: list[str], cells: list[list[str]], width: int) -> str:
+    """Each row as lines of a column's name and its text, with an empty line between rows."""
+    margin = max(map(len, headers)) + 2
+    room = max(width - margin, _WORD)
+    blocks = []
+    for line in cells:
+        block = []
+        for header, text in zip(headers, line, strict=True):
+            texts = _wrapped(text, room) if text else []
+            names = [header, *[""] * (len(texts) - 1)]
+            block += [f"{name:<{margin}}{part}" for name, part in zip(names, texts, strict=False)]
+        blocks.append("\n".join(block))
+    return "\n\n".join(blocks)
+
+
+def _wrapped(cell: str, width: int) -> list[str]:
+    lines = []
+    for line in cell.split("\n"):
+        if _length(line) <= width:
+            lines.append(line)
+        else:
+            for part in _fold(_COLOUR_CODES.sub("", line), width).split("\n"):
+                lines += textwrap.wrap(part, width) or [""]
+    return lines
 
 
 def _shared(free: int, natural: list[int], least: list[int], shares: tuple[int, ...]) -> list[int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 
+from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.scanners.execute import Event
 
@@ -24,7 +24,7 @@ def show_progress(progress: Progress, *, colour: bool) -> Iterator[Callable[[Eve
     """Give a function that takes events and shows them until the block ends."""
     if progress is Progress.OFF:
         yield lambda event: None
-    elif sys.stderr.isatty():
+    elif console.on_terminal():
         with _live(colour) as show:
             yield show
     else:
@@ -32,8 +32,7 @@ def show_progress(progress: Progress, *, colour: bool) -> Iterator[Callable[[Eve
 
 
 def _plain(event: Event) -> None:
-    sys.stderr.write(f"secagg: {_sentence(event)}\n")
-    sys.stderr.flush()
+    console.err(f"secagg: {_sentence(event)}\n")
 
 
 def _sentence(event: Event) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from secagg.render.escape import terminal
+from secagg.render.escape import cell, joined
 from secagg.render.grid import Style, draw
 from secagg.summary import ToolSummary
 
 _STATUS_COLOURS = {"complete": "32", "failed": "1;31", "skipped": "2"}
+# All of them stand in summary.json.
+_NOTES = 5
 
 
 def tools_table(tools: Sequence[ToolSummary], style: Style) -> str:
@@ -18,17 +20,17 @@ def tools_table(tools: Sequence[ToolSummary], style: Style) -> str:
     for tool in tools:
         name = tool.tool if tool.mode is None else f"{tool.tool} ({tool.mode})"
         if tool.version:
-            name += f" {terminal(tool.version)}"
+            name += f" {tool.version}"
         status = style.paint(tool.status, _STATUS_COLOURS[tool.status])
         ran = tool.status != "skipped"
         cells.append(
             [
-                name,
-                terminal(tool.component),
+                cell(name),
+                cell(tool.component),
                 status,
                 f"{tool.seconds:.1f} s" if ran else "",
                 _found(tool) if ran else "",
-                terminal(_note(tool)),
+                joined(_notes(tool), "; "),
             ]
         )
     return draw(headers, cells, style, stretch=(5,), shares=(1,))
@@ -41,7 +43,7 @@ def _found(tool: ToolSummary) -> str:
     return f"{tool.findings} of {tool.reported}"
 
 
-def _note(tool: ToolSummary) -> str:
+def _notes(tool: ToolSummary) -> list[str]:
     parts = [part for part in (tool.reason, tool.hint) if part]
     if tool.problems:
         parts.append(f"{tool.problems} entries not understood")
@@ -49,5 +51,4 @@ def _note(tool: ToolSummary) -> str:
         parts.append(f"{tool.suppressed} suppressed by the tool")
     if tool.merged:
         parts.append(f"{tool.merged} merged within the report")
-    parts += tool.notes
-    return "; ".join(parts)
+    return [*parts, *tool.notes[:_NOTES]]

@@ -22,10 +22,14 @@ class GroupBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One group. A problem with two owners or tools stands in both groups."""
+    """One group. A problem with two owners or tools stands in both groups.
+
+    ``total`` counts its problems, of which ``problems`` are to be shown.
+    """
 
     name: str
     problems: list[Problem]
+    total: int
 
 
 _NAMES: dict[GroupBy, Callable[[Problem], tuple[str, ...]]] = {
@@ -39,23 +43,32 @@ _NAMES: dict[GroupBy, Callable[[Problem], tuple[str, ...]]] = {
 }
 
 
-def sections(problems: Iterable[Problem], by: GroupBy) -> list[Section]:
-    """The groups of ``problems``, whose order is kept within each.
+def sections(rows: Iterable[Problem], by: GroupBy, *, of: Iterable[Problem]) -> list[Section]:
+    """Group ``rows``, which are to be shown, and count each group among all problems (``of``).
 
-    The group with the most problems of the worst severity comes first; severities come in the
-    ladder's order.
+    The order of ``rows`` is kept within a group, and a group without a row is left out. The group
+    with the most problems of the worst severity comes first; severities come in the ladder's
+    order.
     """
-    found: dict[str, Section] = {}
+    shown = _by_name(rows, by)
+    every = _by_name(of, by)
+    if by is GroupBy.SEVERITY:
+        names = sorted(shown, key=SEVERITY_LABELS.index)
+    else:
+        names = sorted(shown, key=lambda name: (_weight(every[name]), name))
+    return [Section(name, shown[name], len(every[name])) for name in names]
+
+
+def _by_name(problems: Iterable[Problem], by: GroupBy) -> dict[str, list[Problem]]:
+    groups: dict[str, list[Problem]] = {}
     for problem in problems:
         for name in dict.fromkeys(_NAMES[by](problem)):
-            found.setdefault(name, Section(name, [])).problems.append(problem)
-    if by is GroupBy.SEVERITY:
-        return sorted(found.values(), key=lambda section: SEVERITY_LABELS.index(section.name))
-    return sorted(found.values(), key=_weight)
+            groups.setdefault(name, []).append(problem)
+    return groups
 
 
-def _weight(section: Section) -> tuple[tuple[int, ...], str]:
+def _weight(problems: Iterable[Problem]) -> tuple[int, ...]:
     counts = [0] * 5
-    for problem in section.problems:
+    for problem in problems:
         counts[4 - severity_rank(problem)] -= 1
-    return tuple(counts), section.name
+    return tuple(counts)

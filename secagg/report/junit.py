@@ -21,7 +21,7 @@ def pieces(report: Report) -> Iterator[bytes]:
     """The document."""
     root = ET.Element("testsuites", name="secagg")
     _scan(root, report)
-    for section in sections(report.answer.rows, GroupBy.COMPONENT):
+    for section in sections(report.answer.rows, GroupBy.COMPONENT, of=report.answer.rows):
         suite = add_suite(root, section.name)
         for problem in section.problems:
             _problem(suite, problem, report)

@@ -50,10 +50,11 @@ def _lines(report: Report) -> Iterator[str]:
             shown += 1
             yield row
         yield ""
+    matching = report.answer.matching
     total = (
-        len(report.answer.matching)
+        len(matching)
         if report.group_by is None
-        else sum(len(s.problems) for s in sections(report.answer.matching, report.group_by))
+        else sum(s.total for s in sections(matching, report.group_by, of=matching))
     )
     if total > shown:
         yield f"and {total - shown:,} more."
@@ -63,8 +64,11 @@ def _sections(report: Report) -> list[tuple[str, Sequence[Problem]]]:
     if report.group_by is None:
         return [("", report.answer.rows)] if report.answer.rows else []
     return [
-        (f"#### {markdown(section.name)} ({len(section.problems)})", section.problems)
-        for section in sections(report.answer.rows, report.group_by)
+        (
+            f"#### {markdown(section.name, _LONGEST_CELL)} ({section.total})",
+            section.problems,
+        )
+        for section in sections(report.answer.rows, report.group_by, of=report.answer.matching)
     ]
 
 
@@ -114,4 +118,4 @@ def _problem(problem: Problem) -> str:
 
 
 def _cell(text: str) -> str:
-    return markdown(text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "\u2026")
+    return markdown(text, _LONGEST_CELL)

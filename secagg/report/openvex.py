@@ -8,6 +8,10 @@ excepted         affected              the action names the exception
 false-positive   not_affected          the reason is the impact statement
 fixed            fixed
 ================ ===================== ==========================================
+
+The package is a subcomponent of what was scanned. Where all that was scanned is of one mind on it,
+it is a product of its own, too: Trivy 0.76, which has no name for a directory that it scans, finds
+a statement by the package only (``pkg/vex/vex.go``).
 """
 
 from __future__ import annotations
@@ -39,7 +43,11 @@ def pieces(report: Report) -> Iterator[bytes]:
     """The document. Raises :class:`UsageError` where there is nothing to state: it needs one."""
     # What is left out by the default filter on states is what VEX is for.
     problems = report.answer.related if report.every_state else report.answer.rows
-    made = [_statement(s) for s in statements(problems, report.today)]
+    stated = statements(problems, report.today)
+    minds: dict[tuple[str, str], set[Standing]] = {}
+    for one in stated:
+        minds.setdefault((one.purl, one.vulnerability), set()).add(one.standing)
+    made = [_statement(s, alone=len(minds[s.purl, s.vulnerability]) == 1) for s in stated]
     if not made:
         raise UsageError(
             "no vulnerability matches, and OpenVEX has no document without a statement",
@@ -62,7 +70,8 @@ def pieces(report: Report) -> Iterator[bytes]:
     )
 
 
-def _statement(statement: Statement) -> dict[str, Any]:
+def _statement(statement: Statement, *, alone: bool) -> dict[str, Any]:
+    """``alone``: the package is a product of its own."""
     made: dict[str, Any] = {
         "vulnerability": {
             "name": statement.vulnerability,
@@ -70,6 +79,7 @@ def _statement(statement: Statement) -> dict[str, Any]:
         },
         "products": [
             {"@id": statement.product, "subcomponents": [{"@id": statement.purl}]},
+            *([{"@id": statement.purl}] if alone else []),
         ],
         "status": _STATUS[statement.standing],
     }

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 
 from secagg.history import Problem, RunRecord
-from secagg.render.escape import terminal
+from secagg.render.escape import cell, terminal
 from secagg.render.grid import SEVERITY_COLOURS, Style, draw
 from secagg.report import words
 from secagg.report.columns import COLUMNS
@@ -74,9 +74,9 @@ def report_table(
     if group_by is None:
         return _grid(answer.rows, names, last, today, style)
     blocks = []
-    for section in sections(answer.rows, group_by):
-        count = f"{len(section.problems)} problem" + ("" if len(section.problems) == 1 else "s")
-        head = style.paint(terminal(section.name), "1") + f" \u2014 {count}"
+    for section in sections(answer.rows, group_by, of=answer.matching):
+        count = f"{section.total} problem" + ("" if section.total == 1 else "s")
+        head = style.paint(cell(section.name), "1") + f" \u2014 {count}"
         blocks.append(f"{head}\n{_grid(section.problems, names, last, today, style)}")
     return "\n\n".join(blocks)
 
@@ -198,7 +198,7 @@ def _grid(
 
 
 def _painted(name: str, problem: Problem, today: datetime.date, style: Style) -> str:
-    text = terminal(COLUMNS[name](problem, today))
+    text = cell(COLUMNS[name](problem, today))
     if name == "due" and overdue(problem, today):
         return style.paint(text, _ALARM)
     return text
@@ -227,5 +227,4 @@ def _problem(
     title = words.detail(problem) if "title" not in names else ""
     remedy = words.remedy(problem) if "fix" not in names else None
     parts = [words.what(problem), title, ", ".join(notes), remedy or ""]
-    joint = "\n" if style.width else " \u2014 "
-    return joint.join(terminal(part) for part in parts if part)
+    return style.block(parts)

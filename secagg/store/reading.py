@@ -28,6 +28,8 @@ _BRANCHES = """branch b JOIN repository r ON r.id = b.repository_id
 WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
   AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"""
 
+_RUNS_HINT = "secagg report --format json names the last run of a branch: summary.last_run.key"
+
 
 def problems(
     connection: Connection,
@@ -69,7 +71,7 @@ def _stand(connection: Connection, as_of: str, table: str) -> int:
         text("SELECT id, branch_id FROM run WHERE key = :key"), {"key": as_of}
     ).first()
     if row is None:
-        raise StoreError("no such run in the store", hint="secagg report --runs lists them")
+        raise StoreError("no such run in the store", hint=_RUNS_HINT)
     connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
     connection.execute(
         text(f"CREATE TEMPORARY TABLE {table} AS SELECT * FROM standing WHERE 1 = 0")  # noqa: S608
@@ -232,7 +234,7 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
     statement = text(_RUNS.format(where="run.key = :key", limit=""))
     row = connection.execute(statement, {"key": key}).first()
     if row is None:
-        raise StoreError("no such run in the store", hint="secagg report --runs lists them")
+        raise StoreError("no such run in the store", hint=_RUNS_HINT)
     sightings = connection.execute(
         text(
             "SELECT c.document, s.epss, s.baseline FROM sighting s "

@@ -41,7 +41,7 @@ _STATEMENT = closed(
         "vulnerability": closed({"name": TEXT}, aliases=several(TEXT, unique=True)),
         "status": {"enum": ["not_affected", "affected", "fixed", "under_investigation"]},
         "products": several(
-            closed({"@id": TEXT, "subcomponents": several(_SUBCOMPONENT, 1, True)}), 1, True
+            closed({"@id": TEXT}, subcomponents=several(_SUBCOMPONENT, 1, True)), 1, True
         ),
     },
     timestamp=RFC3339,

@@ -120,6 +120,17 @@ def test_a_false_positive_in_one_manifest_silences_no_other(tmp_path: Path) -> N
     assert len(statements([problems[0], elsewhere], TODAY, by_product=False)) == 1
 
 
+def test_a_package_is_a_product_where_all_that_was_scanned_agree(tmp_path: Path) -> None:
+    mine = _decided(State.FALSE_POSITIVE)
+    theirs = _decided(None, repository="acme/other")
+    (purl,) = {statement.purl for statement in statements([mine], TODAY)}
+    for problems, alone in (([mine], True), ([mine, theirs], False)):
+        text = written(tmp_path, Recorded(problems, [run()]), output_format="openvex")
+        products = [s["products"] for s in json.loads(text)["statements"]]
+        assert all(([*names[1:]] == [{"@id": purl}]) is alone for names in products)
+        assert all(names[0]["subcomponents"] == [{"@id": purl}] for names in products)
+
+
 def test_fixed_problems_are_said_to_be_fixed(tmp_path: Path) -> None:
     source = Recorded([_decided(None, fixed_at=NOW)], [run()])
     document = json.loads(written(tmp_path, source, output_format="openvex"))

@@ -124,8 +124,13 @@ def test_lists_say_the_same_without_details(
 
 @given(st.lists(problems, max_size=6), st.sampled_from(GroupBy))
 def test_no_problem_is_lost_in_groups(given_problems: list[Problem], by: GroupBy) -> None:
-    grouped = {id(p) for section in sections(given_problems, by) for p in section.problems}
-    assert grouped == {id(p) for p in given_problems}
+    every = sections(given_problems, by, of=given_problems)
+    assert {id(p) for section in every for p in section.problems} == {id(p) for p in given_problems}
+    assert all(section.total == len(section.problems) for section in every)
+    totals = {section.name: section.total for section in every}
+    # A limit cuts rows and never counts.
+    for section in sections(given_problems[:2], by, of=given_problems):
+        assert section.total == totals[section.name]
 
 
 @given(st.lists(problems, max_size=8), st.none() | st.integers(0, 10))
