@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from secagg.errors import UsageError
+from secagg.gitconfig import LISTING, TooManyPrograms, environment_of, read_settings
 from secagg.process import (
     Cancellation,
     Command,
@@ -26,22 +28,6 @@ FETCH_HINT = (
 )
 _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
-# A user's own git settings that change what `git log -p` and `git diff` print, set back to their
-# defaults: what reads that text misreads it with some of them. The monitor would run a program.
-_SETTINGS = {
-    "color.ui": "false",
-    "core.fsmonitor": "false",
-    "core.quotePath": "true",
-    "diff.mnemonicPrefix": "false",
-    "diff.noprefix": "false",
-    "diff.renames": "true",
-    "diff.srcPrefix": "a/",
-    "diff.dstPrefix": "b/",
-    "format.pretty": "medium",
-    "log.date": "default",
-    "log.showSignature": "false",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -57,18 +43,42 @@ class Output:
         return self.out.decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
-def quiet_environment() -> dict[str, str]:
-    """Variables that keep git quiet, and its output the way that readers expect it."""
-    extra = {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_PAGER": "cat",
-        "GIT_CONFIG_COUNT": str(len(_SETTINGS)),
-    }
-    for number, (key, value) in enumerate(_SETTINGS.items()):
-        extra[f"GIT_CONFIG_KEY_{number}"] = key
-        extra[f"GIT_CONFIG_VALUE_{number}"] = value
-    return extra
+def quiet_environment(
+    directory: Path, environ: Mapping[str, str], *, protocols: Sequence[str] = ()
+) -> dict[str, str]:
+    """Make the variables that keep git quiet in ``directory``, and its configuration harmless.
+
+    ``environ`` is the environment that git would have; ``protocols`` are those that it may fetch
+    by. Raises :class:`UsageError` for a repository whose configuration cannot be read or names
+    more programs than can be set to nothing.
+    """
+    try:
+        made = _quiet(directory, _changed(directory), tuple(environ.items()), tuple(protocols))
+    except TooManyPrograms as error:
+        raise UsageError(str(error), hint="scan a fresh clone of the repository") from None
+    return dict(made)
+
+
+@lru_cache(maxsize=64)
+def _quiet(
+    directory: Path,
+    _changed_at: int,
+    environ: tuple[tuple[str, str], ...],
+    protocols: tuple[str, ...],
+) -> dict[str, str]:
+    listed = _run(directory, LISTING, environment(dict(environ), (), environment_of(())), TIMEOUT)
+    if listed.code not in (0, None) and listed.err:
+        raise UsageError(f"git's configuration cannot be read: {listed.err.splitlines()[-1]}")
+    # Without git, and where no file configures it, nothing is named either.
+    return environment_of(read_settings(listed.text), protocols=protocols)
+
+
+def _changed(directory: Path) -> int:
+    """When the configuration of a repository with its top here was written, else 0."""
+    try:
+        return (directory / ".git" / "config").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def git(
@@ -77,8 +87,19 @@ def git(
     environ: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT,
 ) -> Output:
-    """Run git in ``directory``. A failure, or having no git, is a code other than 0."""
-    env = environment(os.environ if environ is None else environ, (), quiet_environment())
+    """Run git in ``directory``. A failure, or having no git, is a code other than 0.
+
+    No program that the repository's own configuration names is run (:mod:`secagg.gitconfig`).
+    """
+    source = os.environ if environ is None else environ
+    try:
+        extra = quiet_environment(directory, source)
+    except UsageError as error:
+        return Output(None, b"", error.message)
+    return _run(directory, arguments, environment(source, (), extra), timeout)
+
+
+def _run(directory: Path, arguments: Sequence[str], env: dict[str, str], timeout: float) -> Output:
     env["LC_ALL"] = "C"
     env["PATH"] = search_path_outside(env["PATH"], directory)
     program = shutil.which("git", path=env["PATH"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,13 @@ from secagg.exceptions.ownfile import KEYS, NAME, ExceptionEntry, parse_file, re
 from secagg.exceptions.source import text_of
 from secagg.exitcodes import ExitCode
 from secagg.files import replace_file
+from secagg.git import git
 from secagg.hmackey import load_key
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.gate import policy_of
 from secagg.pipeline.lastscan import row_named, rows_of_last
 from secagg.pipeline.write import SUMMARY_NAME
-from secagg.process import Cancellation, Command, environment, private_directory, run
 from secagg.redact import Redactor
 from secagg.render import console
 from secagg.render.escape import terminal
@@ -184,15 +183,7 @@ def _keys(entry: ExceptionEntry) -> dict[str, Any]:
 
 def _owner(root: Path) -> str:
     """Who is asking, by git's configuration: a login name on a build machine is nobody."""
-    env = environment(os.environ, (), {"GIT_TERMINAL_PROMPT": "0"})
-    program = shutil.which("git", path=env["PATH"])
-    said = ""
-    if program is not None and root.is_dir():
-        with private_directory() as private:
-            argv = [program, "config", "user.email"]
-            command = Command(argv=argv, cwd=root, env=env, timeout=30.0)
-            done = run(command, private, Cancellation())
-            said = done.stdout.read_text("utf-8", "replace").strip() if done.exited(0) else ""
+    said = git(root, "config", "user.email").text if root.is_dir() else ""
     if not said:
         raise UsageError(
             "an exception needs an owner, and git knows no user.email here",

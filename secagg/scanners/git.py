@@ -127,7 +127,7 @@ def count_lines(target: Path, repository: Repository | None, text: str, context:
 
 
 def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[Result, str]:
-    env = environment(context.environ, (), quiet_environment())
+    env = environment(context.environ, (), quiet_environment(cwd, context.environ))
     env["PATH"] = search_path_outside(env["PATH"], context.root)
     program = shutil.which("git", path=env["PATH"]) or FALLBACK
     with private_directory() as directory:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from secagg.git import quiet_environment
 from secagg.jsonentries import is_list
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
@@ -129,7 +128,7 @@ class _GitleaksJob(ProgramJob):
             directory,
             cwd=cwd,
             watched=[report],
-            extra=quiet_environment() | {"GITLEAKS_CONFIG": "", "GITLEAKS_CONFIG_TOML": ""},
+            extra={"GITLEAKS_CONFIG": "", "GITLEAKS_CONFIG_TOML": ""},
         )
         log = result.stderr.read_text("utf-8", "replace")
         if wrong := _WRONG.findall(log):

@@ -7,9 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 from secagg.components import ROOT, Component
-from secagg.errors import ReportError
+from secagg.errors import ReportError, UsageError
+from secagg.git import quiet_environment
 from secagg.parsing import Gap, RawReport
 from secagg.process import Result, run
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
@@ -27,6 +29,8 @@ class ProgramJob(ABC):
     component: str = ROOT
     mode: str | None = None
     lane: str | None = None
+    # What git may fetch by, where the program asks git for anything.
+    protocols: ClassVar[Sequence[str]] = ()
 
     @property
     def tool(self) -> str:
@@ -91,14 +95,20 @@ class ProgramJob(ABC):
         Without ``cwd`` it works in the private ``directory``, where no configuration of the
         target can be found by accident.
         """
+        context = self.program.context
+        try:
+            # Whatever a scanner asks git, in the target or elsewhere.
+            quiet = quiet_environment(self.target, context.environ, protocols=self.protocols)
+        except UsageError as error:
+            raise Unusable(error.message, error.hint) from None
         command = self.program.command(
             arguments,
             cwd=cwd or directory,
             timeout=self.timeout if timeout is None else timeout,
             watched=watched,
-            extra=extra,
+            extra={**quiet, **(extra or {})},
         )
-        result = run(command, directory, self.program.context.cancellation)
+        result = run(command, directory, context.cancellation)
         if not result.exited(*ok):
             raise explain(result, self.program)
         return result

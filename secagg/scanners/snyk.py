@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from secagg.components import ROOT
 from secagg.jsonentries import is_list
@@ -155,6 +155,8 @@ class SnykJob(ProgramJob):
     options: SnykOptions
     product: str
     image: str | None = None
+    # Package managers fetch what a manifest names.
+    protocols: ClassVar[Sequence[str]] = ("https", "ssh")
 
     def scan(self, tool_run: ToolRun) -> None:
         with private_directory() as directory:

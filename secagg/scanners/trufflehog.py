@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from secagg.components import ROOT
-from secagg.git import quiet_environment
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.deciding import Unusable
@@ -77,6 +77,8 @@ class TrufflehogJob(ProgramJob):
 
     options: TrufflehogOptions
     repository: Repository | None
+    # It scans a clone of the repository that it makes itself.
+    protocols: ClassVar[Sequence[str]] = ("file",)
 
     def scan(self, tool_run: ToolRun) -> None:
         with private_directory() as directory:
@@ -90,7 +92,7 @@ class TrufflehogJob(ProgramJob):
                 arguments += self._selection(directory)
             else:
                 arguments = ["filesystem", str(self.target), *arguments]
-            result = self.execute(arguments, directory, extra=quiet_environment())
+            result = self.execute(arguments, directory)
             tool_run.reports.append(self.report(result.stdout.read_bytes(), rooted=True))
             result.stdout.unlink()
             self._prove(tool_run, result)

@@ -1,0 +1,162 @@
+"""What git is told so that it is quiet, its output the same everywhere, and a repository's own
+configuration runs nothing.
+
+An archive or a shared workspace brings a ``.git`` of its own, and git runs many a program that its
+configuration names: to compare, to filter, to fetch what is missing. Variables outrank every file
+(git-config(1), "ENVIRONMENT"), so what would run is set to nothing by them: for secagg's own calls
+and for those of the scanners. What the user's or the system's configuration names stays.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+# A user's own git settings that change what `git log -p` and `git diff` print, set back to their
+# defaults: what reads that text misreads it with some of them.
+_PLAIN = {
+    "color.ui": "false",
+    "core.quotePath": "true",
+    "diff.mnemonicPrefix": "false",
+    "diff.noprefix": "false",
+    "diff.renames": "true",
+    "diff.srcPrefix": "a/",
+    "diff.dstPrefix": "b/",
+    "format.pretty": "medium",
+    "log.date": "default",
+}
+# Whatever any configuration says. Nothing is fetched, signed, watched or cleaned up.
+_NEVER = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": "/dev/null",
+    "core.editor": "false",
+    "core.pager": "cat",
+    "fetch.recurseSubmodules": "false",
+    "gc.auto": "0",
+    "log.showSignature": "false",
+    "maintenance.auto": "false",
+    "submodule.recurse": "false",
+}
+# Where nothing may be fetched at all.
+_OFFLINE = {
+    "core.askPass": "",
+    "core.gitProxy": "",
+    "core.sshCommand": "false",
+    "credential.helper": "",
+    "protocol.allow": "never",
+}
+# Keys that name a program, as patterns, and the value that runs none. The first one that fits
+# holds. Sources: git-config(1), gitattributes(5), gitsubmodules(7).
+_PROGRAMS = (
+    ("filter.*.required", "false"),
+    # Shows the file as it is. An empty one is an error to git.
+    ("diff.*.textconv", "cat"),
+    ("submodule.*.update", "none"),
+    ("remote.*.uploadpack", "git-upload-pack"),
+    ("remote.*.receivepack", "git-receive-pack"),
+    ("remote.*.promisor", "false"),
+    ("alias.*", "version"),
+    ("pager.*", "false"),
+    ("filter.*.clean", ""),
+    ("filter.*.smudge", ""),
+    ("filter.*.process", ""),
+    ("merge.*.driver", "false"),
+    ("protocol.*.allow", "never"),
+    ("*.helper", ""),
+    ("*.*program", "false"),
+    ("*.*command", "false"),
+    ("*.*cmd", "false"),
+    ("*.*editor", "false"),
+    ("*.*hook", ""),
+    ("*.askpass", ""),
+    ("*.gitproxy", ""),
+    ("interactive.difffilter", ""),
+    ("diff.external", ""),
+)
+# The scopes of `git config --show-scope` that come with the repository.
+_OF_THE_REPOSITORY = frozenset({"local", "worktree", "submodule"})
+# Their variables have to fit into what a program may be given.
+_MOST = 500
+_LONGEST = 1_000
+
+LISTING = ("config", "--list", "--show-scope", "-z")
+"""Arguments of git that list its configuration for :func:`read_settings`; this runs nothing."""
+
+
+class Setting(NamedTuple):
+    """One setting as git has it: where it comes from, its key and value."""
+
+    scope: str
+    key: str
+    value: str
+
+
+class TooManyPrograms(ValueError):
+    """A repository's configuration names more programs than can be set to nothing."""
+
+
+def read_settings(listed: str) -> list[Setting]:
+    """Read what git printed for :data:`LISTING`, in its order: later settings outrank others."""
+    words = listed.split("\0")
+    pairs = zip(words[::2], words[1::2], strict=False)
+    return [Setting(scope, *_pair(entry)) for scope, entry in pairs]
+
+
+def environment_of(settings: Iterable[Setting], *, protocols: Sequence[str] = ()) -> dict[str, str]:
+    """Make the variables under which git runs none of the programs that the repository names.
+
+    ``protocols`` may be used all the same (``file``). Raises :class:`TooManyPrograms`.
+    """
+    offline = {} if protocols else _OFFLINE
+    chosen = _PLAIN | _NEVER | offline | _disarmed(settings)
+    extra = {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_PAGER": "cat",
+        # Outranks what any configuration says of a protocol. There is none that is called none.
+        "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none",
+        "GIT_CONFIG_COUNT": str(len(chosen)),
+    }
+    for number, (key, value) in enumerate(chosen.items()):
+        extra[f"GIT_CONFIG_KEY_{number}"] = key
+        extra[f"GIT_CONFIG_VALUE_{number}"] = value
+    return extra
+
+
+def _disarmed(settings: Iterable[Setting]) -> dict[str, str]:
+    """For each program that the repository names: the user's own one, or none."""
+    own: dict[str, str] = {}
+    named: dict[str, str] = {}
+    for setting in settings:
+        harmless = _harmless(setting.key)
+        if harmless is None:
+            continue
+        if setting.scope in _OF_THE_REPOSITORY:
+            named[setting.key] = harmless
+        else:
+            own[setting.key] = setting.value
+    if len(named) > _MOST or any(len(key) > _LONGEST for key in named):
+        raise TooManyPrograms("the repository's git configuration names too many programs")
+    return {key: own.get(key, harmless) for key, harmless in named.items()}
+
+
+def _harmless(key: str) -> str | None:
+    folded = _folded(key)
+    for pattern, value in _PROGRAMS:
+        if fnmatch.fnmatchcase(folded, pattern):
+            return value
+    return None
+
+
+def _folded(key: str) -> str:
+    """``key`` with its section and name in lower case; what stands between them keeps its case."""
+    section, _, rest = key.partition(".")
+    middle, _, name = rest.rpartition(".")
+    return ".".join(part for part in (section.lower(), middle, name.lower()) if part)
+
+
+def _pair(entry: str) -> tuple[str, str]:
+    key, _, value = entry.partition("\n")
+    return key, value
