@@ -211,6 +211,8 @@ class Finding(Struct, kw_only=True, gc=False):
     ``tool`` is the lower-case name of the scanner; ``rule_id`` its own id for the rule,
     check, detector or advisory. ``severity`` is on the one ladder; where the tool did
     not say, ``severity_known`` is False and a policy decides how to count it.
+    ``places`` are the other places at which the problem is too, where one result of a tool has
+    several (SARIF 2.1.0, 3.27.12); ``related`` are places that explain it.
     ``ratings`` keeps what every source said. ``fingerprints`` are those the tool gave
     and that hold no secret. ``identity`` (``secagg/v1``) is set by
     :mod:`secagg.identity`, ``line_hash`` (``primaryLocationLineHash``) by
@@ -231,6 +233,7 @@ class Finding(Struct, kw_only=True, gc=False):
     score: float | None = None
     ratings: tuple[Rating, ...] = ()
     location: Location = field(default_factory=Location)
+    places: tuple[Location, ...] = ()
     related: tuple[Location, ...] = ()
     rule: Rule | None = None
     cwes: tuple[str, ...] = ()

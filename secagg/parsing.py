@@ -39,10 +39,14 @@ class Problem:
 
 @dataclass(slots=True, kw_only=True)
 class Gap:
-    """Something the tool says it did not look at. A ``fatal`` one makes the scan incomplete."""
+    """Something the tool says it did not look at. A ``fatal`` one makes the scan incomplete.
+
+    ``files`` are those that could not be read, where a tool names them and says that it completed.
+    """
 
     message: str
     fatal: bool = False
+    files: tuple[str, ...] = ()
 
 
 class RawReport:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
+from secagg.naming.foreignpaths import in_checkout, is_foreign
+
 _DRIVE = re.compile(r"[A-Za-z]:/")
 # What a scanner would not have read whole either: lines are looked up in smaller files only.
 _LARGEST_FILE = 5 << 20
@@ -60,7 +62,9 @@ class Places(dict[str, str]):
             if path.startswith(prefix):
                 return _tidy(path.removeprefix(prefix))
         path = _tidy(path)
-        if not self._base or path.startswith(("/", "../")) or _DRIVE.match(path):
+        if is_foreign(path):
+            return (in_checkout(path, self._root) if self._root is not None else None) or path
+        if not self._base or path.startswith("../"):
             return path
         if self._root is None:
             return path if path.startswith(self._base) else self._base + path

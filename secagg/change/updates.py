@@ -32,6 +32,9 @@ def updates(now: Group, before: Group) -> tuple[str, ...]:
             )
     if one.suppressed != other.suppressed:
         found.append("it is now suppressed" if one.suppressed else "it is no longer suppressed")
+    more = _places(now) - _places(before)
+    if more > 0:
+        found.append("it is at 1 more place" if more == 1 else f"it is at {more} more places")
     if _says_otherwise(now, before):
         found.append("the message is another")
     return tuple(found)
@@ -45,6 +48,11 @@ def _fixed(group: Group) -> list[str]:
     return sorted(
         {v for f in group.members if f.vulnerability for v in f.vulnerability.fixed_versions}
     )
+
+
+def _places(group: Group) -> int:
+    """How many places the results of the tool that names most of them have."""
+    return max(1 + len(finding.places) for finding in group.members)
 
 
 def _verified(group: Group) -> bool:

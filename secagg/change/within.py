@@ -9,6 +9,7 @@ from typing import Any
 from secagg.change.model import Diff
 from secagg.finding import Finding, Kind, Location
 from secagg.merge.groups import Group
+from secagg.naming.foreignpaths import is_foreign
 from secagg.naming.package import package_key, version_key
 from secagg.naming.place import manifest_place, package_place
 
@@ -29,7 +30,17 @@ def in_diff(group: Group, diff: Diff) -> bool | None:
 
 def touched(finding: Finding, diff: Diff) -> bool | None:
     """Whether ``diff`` touches one finding, as :func:`in_diff` says."""
-    place = finding.location
+    answers = {_touched_at(finding, place, diff) for place in (finding.location, *finding.places)}
+    if True in answers:
+        return True
+    # A place that is not known may be one that the change touches.
+    return None if None in answers else False
+
+
+def _touched_at(finding: Finding, place: Location, diff: Diff) -> bool | None:
+    if place.uri is not None and place.image is None and is_foreign(place.uri):
+        # Another machine's path: which file it means is not known.
+        return None
     if finding.kind not in (Kind.VULNERABILITY, Kind.LICENSE) or place.uri is None:
         return diff.touches(place)
     if place.commit is not None or place.image is not None:

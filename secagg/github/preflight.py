@@ -25,12 +25,14 @@ class GivenRun:
     """A SARIF run to be uploaded: ``run`` is changed in place.
 
     ``source`` names the file it came from. ``incomplete`` says why it must not be uploaded
-    (GitHub would take the alerts that it lacks for fixed), ``None`` where it may be.
+    (GitHub would take the alerts that it lacks for fixed), ``None`` where it may be; ``unread``
+    says which files its tool could not read although it completed.
     """
 
     run: dict[str, Any]
     source: str
     incomplete: str | None = None
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,6 +129,10 @@ def preflight(
                 )
             )
             continue
+        plan.lines += [
+            f"{message}: alerts in what was not read will be taken for fixed"
+            for message in entry.unread
+        ]
         rules = mend_rules(run, tally, limits)
         mend_results(
             run,

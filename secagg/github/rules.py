@@ -10,8 +10,7 @@ from typing import Any
 from secagg.github.limits import Limits
 from secagg.github.tally import Tally
 from secagg.sarif.rules import RuleTable, RuleView
-from secagg.sarif.severity import security_severity
-from secagg.severity import of_word
+from secagg.sarif.severity import number_of
 
 SEVERITY = "security-severity"
 # Kept first where a rule has more tags than GitHub takes.
@@ -94,15 +93,11 @@ def _mend_severity(rule: dict[str, Any], tally: Tally) -> None:
 
 
 def _as_severity(given: Any) -> str | None:
-    score = _number(given)
-    if score is not None:
-        if isinstance(given, str) and 0.0 <= score <= 10.0:
-            return given
-        return None if score < 0.0 else f"{min(score, 10.0):.1f}"
-    if isinstance(given, str):
-        severity, known = of_word(given.strip())
-        return security_severity(severity, None) if known else None
-    return None
+    score = number_of(given)
+    if score is None:
+        return None
+    # What is a number from 0.0 to 10.0 already stays as it is written.
+    return given if isinstance(given, str) and _number(given) == score else f"{score:.1f}"
 
 
 def _number(given: Any) -> float | None:

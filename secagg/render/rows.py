@@ -46,12 +46,15 @@ def row(group: Group) -> Row:
 def place(finding: Finding) -> str:
     """Say where a finding is (see :func:`secagg.render.words.place`)."""
     location, secret = finding.location, finding.secret
-    return words.place(
+    others = len(finding.places)
+    more = f" and {others} more place{'s' * (others > 1)}" if others else ""
+    first = words.place(
         location.uri,
         location.start_line,
         otherwise=location.image or location.logical,
         commit=location.commit if secret is not None and secret.in_history else None,
     )
+    return f"{first}{more}"
 
 
 def worst_first(items: Iterable[_T], finding: Callable[[_T], Finding]) -> list[_T]:

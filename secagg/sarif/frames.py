@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from secagg import __version__
 from secagg.redact import MASK
+from secagg.sarif import gaps
 from secagg.sarif.bag import VERSION as BAG_VERSION
 from secagg.sarif.conform import conform_run
 from secagg.sarif.model import Invocation, Revision, SarifRun
@@ -47,7 +49,14 @@ def adopted_frame(run: SarifRun, frame: Mapping[str, Any]) -> dict[str, Any]:
         kept["automationDetails"] = {**details, "id": run.category}
     invocation = run.invocation
     if invocation is not None and (not kept.get("invocations") or not invocation.successful):
-        kept["invocations"] = [*(kept.get("invocations") or ()), _invocation(invocation)]
+        told = [*gaps.of_run(kept, {"results": frame.get("results", [])}, 0)]
+        said = {gap.message for gap in told}
+        unsaid = [gap for gap in invocation.gaps if gap.message not in said]
+        fatal = any(gap.fatal for gap in told)
+        # What the run says already is not said once more each time that it is written.
+        if unsaid or not kept.get("invocations") or not (invocation.successful or fatal):
+            added = _invocation(replace(invocation, gaps=unsaid))
+            kept["invocations"] = [*(kept.get("invocations") or ()), added]
     if run.revision is not None and not kept.get("versionControlProvenance"):
         kept["versionControlProvenance"] = [_provenance(run.revision)]
     tokens = kept.get("redactionTokens")

@@ -33,7 +33,8 @@ def of_run(frame: Mapping[str, Any], run: Mapping[str, Any], index: int) -> Iter
             notifications = invocation.get(key)
             for notification in notifications if isinstance(notifications, list) else ():
                 if isinstance(notification, Mapping):
-                    yield from _notified(notification, tool, strings, str(name))
+                    completed = invocation.get("executionSuccessful") is True
+                    yield from _notified(notification, tool, strings, str(name), completed)
 
 
 def _notified(
@@ -41,6 +42,7 @@ def _notified(
     tool: Mapping[str, Any],
     shared: Mapping[str, Any],
     name: str,
+    completed: bool,
 ) -> Iterator[Gap]:
     level = notification.get("level", "warning")
     if level not in ("error", "warning"):
@@ -49,10 +51,11 @@ def _notified(
     text = message_text(notification.get("message"), strings, shared)
     if not text:
         text = str(_mapping(notification.get("descriptor")).get("id") or "an unnamed notification")
-    where = ", ".join(_places(notification))
+    files = tuple(_places(notification))
+    where = ", ".join(files)
     text = first_sentence(text, longest=300)
     message = f"{name}: {text} ({where})" if where else f"{name}: {text}"
-    yield Gap(message=message, fatal=level == "error")
+    yield Gap(message=message, fatal=level == "error", files=files if completed else ())
 
 
 def _descriptor(notification: Mapping[str, Any], tool: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -21,9 +21,23 @@ from secagg.redact import Redactor
 from secagg.sarif import gaps, producers, secrets
 from secagg.sarif.rules import RuleTable
 from secagg.sarif.run_reader import RunReader
+from secagg.sarif.upgrade import upgraded
 from secagg.secretidentity import identify
 
 VERSION = "2.1.0"
+# Members that only describe results, and may lie in external property files unread (3.15.2).
+_ONLY_DESCRIBED = frozenset(
+    {
+        "addresses",
+        "conversion",
+        "externalizedProperties",
+        "policies",
+        "taxonomies",
+        "translations",
+        "webRequests",
+        "webResponses",
+    }
+)
 
 
 def read(
@@ -62,6 +76,7 @@ def read_report(
     """
     runs = _runs_of(document, report_name)
     parsed = ParsedReport(tool=tool or "sarif")
+    parsed.gaps.extend(_kept_elsewhere(runs))
     frames: list[Mapping[str, Any]] = []
     if not runs:
         parsed.gaps.append(Gap(message="the report holds no run of any tool", fatal=True))
@@ -88,6 +103,7 @@ def learn_report(report: RawReport, *, context: ParseContext, tool: str | None) 
     """
     document = report.document
     quoted = secrets.may_quote_credentials(report.text)
+    document = upgraded(document) or document
     for run in document.get("runs", ()):
         results = run.get("results") if isinstance(run, Mapping) else None
         if not is_list(results):
@@ -123,20 +139,36 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
     version = document.get("version")
     if version is None and VERSION in str(document.get("$schema")):
         version = VERSION
+    if version != VERSION and (made := upgraded(document)) is not None:
+        document, version = made, VERSION
     if version != VERSION:
         said = "no version" if version is None else f"version {str(version)[:20]!r}"
         raise ReportError(
             f"no SARIF {VERSION}: the report has {said}",
             report=report_name,
-            hint="let the tool write SARIF 2.1.0, or convert the file first",
+            hint="let the tool write SARIF 2.1.0 (compilers: /errorlog:FILE,version=2.1), "
+            "or convert the file first",
         )
     runs = document.get("runs")
     if not is_list(runs):
         raise ReportError("no SARIF log: it has no list of runs", report=report_name)
     for index, run in enumerate(runs):
-        if isinstance(run, Mapping) and run.get("externalPropertyFileReferences"):
-            raise _external(run["externalPropertyFileReferences"], index, report_name)
+        references = run.get("externalPropertyFileReferences") if isinstance(run, Mapping) else None
+        if isinstance(references, Mapping):
+            if not _ONLY_DESCRIBED.issuperset(references):
+                raise _external(references, index, report_name)
+        elif references:
+            raise _external(references, index, report_name)
     return runs
+
+
+def _kept_elsewhere(runs: Sequence[Any]) -> Iterator[Gap]:
+    """What runs keep in other files, where results can be read without it."""
+    for index, run in enumerate(runs):
+        references = run.get("externalPropertyFileReferences") if isinstance(run, Mapping) else None
+        if references:
+            what = ", ".join(sorted(references))
+            yield Gap(message=f"runs[{index}] keeps {what} in files that are not read")
 
 
 def _external(references: Any, index: int, report_name: str) -> ReportError:

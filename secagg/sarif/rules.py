@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from secagg.finding import Rule
+from secagg.sarif.severity import number_of
 from secagg.sarif.text import first_sentence, multiformat
 
 LEVELS = frozenset({"none", "note", "warning", "error"})
@@ -219,14 +220,7 @@ class RuleTable:
 
 def security_severity(properties: Mapping[str, Any]) -> float | None:
     """``security-severity``, a number from 0.0 to 10.0 often written as text."""
-    value = properties.get("security-severity")
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        score = float(value)
-    except (TypeError, ValueError):
-        return None
-    return score if 0.0 <= score <= 10.0 else None
+    return number_of(properties.get("security-severity"))
 
 
 def _names(rule_id: str, descriptor: Mapping[str, Any]) -> bool:

@@ -129,7 +129,7 @@ class RunReader:
         partial = result.get("partialFingerprints")
         given = result.get("fingerprints")
         fingerprints = {**given, **(partial or _EMPTY)} if given else partial or _EMPTY
-        if places and _is_absolute_place(locations[0]):
+        if places and (self.uris.moves or _is_absolute_place(locations[0])):
             result = self.uris.relative(result)
             data = encode(result)
         origin = SarifOrigin(run=self.frame, encoded=data)
@@ -151,9 +151,11 @@ class RunReader:
         )
         if score is not None:
             finding.ratings = (Rating(source=self.tool, severity=severity, score=score),)
-        if related or len(places) > 1:
-            others = [self._location(place) for place in related or () if isinstance(place, dict)]
-            finding.related = tuple(places[1:] + others)
+        if related:
+            others = [self._location(place) for place in related if isinstance(place, dict)]
+            finding.related = tuple(others)
+        if len(places) > 1:
+            finding.places = tuple(places[1:])
         self._suppress(finding, result)
         if self._images.may_be:
             self._images.place(finding.location, message)

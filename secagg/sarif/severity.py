@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from secagg.finding import Severity
+from secagg.severity import of_word
 
 LEVEL = {
     Severity.CRITICAL: "error",
@@ -28,6 +32,21 @@ _BANDS = {
     Severity.MEDIUM: (4.0, 6.9),
     Severity.LOW: (0.1, 3.9),
 }
+
+
+def number_of(given: Any) -> float | None:
+    """Read a ``security-severity``: a number up to 10.0, often as text; None if it is none.
+
+    What is above 10.0 counts as 10.0; a word is the usual number of that severity.
+    """
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        return None
+    try:
+        score = float(given)
+    except ValueError:
+        severity, known = of_word(str(given).strip())
+        return _USUAL.get(severity) if known else None
+    return min(score, 10.0) if math.isfinite(score) and score >= 0.0 else None
 
 
 def security_severity(severity: Severity, score: float | None) -> str | None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from secagg.naming.foreignpaths import in_checkout, is_file, is_foreign
+
 # The base id that code scanning tools use for the root of the checkout.
 ROOT_BASE = "%SRCROOT%"
 
@@ -55,6 +57,7 @@ class UriResolver:
         self._seen: dict[tuple[Any, Any, Any], str | None] = {}
         self._root_prefixes = _prefixes(root)
         self._prefixes = self._root_prefixes + self._absolute_bases(run)
+        self.moves = self._have_own_folders()
 
     def path(self, location: Mapping[str, Any]) -> str | None:
         """The path of an ``artifactLocation`` object, ``None`` if it names no file."""
@@ -87,10 +90,12 @@ class UriResolver:
 
     def _relative_location(self, location: dict[str, Any]) -> Any:
         uri = location.get("uri")
-        if not isinstance(uri, str) or not is_absolute(uri):
+        if not isinstance(uri, str):
+            return self.relative(location)
+        if not is_absolute(uri) and not (self.moves and isinstance(location.get("uriBaseId"), str)):
             return self.relative(location)
         path = self.path(location)
-        if path is None or is_absolute(path) or _SCHEME.match(path):
+        if path is None or is_absolute(path) or _SCHEME.match(path) or encode_path(path) == uri:
             return location
         kept = {key: item for key, item in location.items() if key != "uriBaseId"}
         return {**kept, "uri": encode_path(path)}
@@ -106,8 +111,30 @@ class UriResolver:
         if not isinstance(base, str):
             return self._relative(uri)
         whole, tail = self._join(uri, base)
-        inside = self._below(_local(whole), self._root_prefixes)
-        return tail if inside is None else inside
+        path = _local(whole)
+        inside = self._below(path, self._root_prefixes)
+        if inside is not None:
+            return inside
+        if self._root is not None and is_foreign(path) and not is_file(self._root, tail):
+            # The base is a directory of another machine: perhaps one below the root there.
+            elsewhere = in_checkout(path, self._root)
+            if elsewhere is not None:
+                self.moves = True
+                return elsewhere
+        return tail
+
+    def _have_own_folders(self) -> bool:
+        """Whether a base id of the run stands for a directory below the root of the checkout.
+
+        What is uploaded, or read again, knows paths from the root alone.
+        """
+        for base in self._bases:
+            whole, tail = self._join("x", base)
+            path = _local(whole)
+            inside = self._below(path, self._root_prefixes)
+            if tail != "x" or inside not in (None, "x"):
+                return True
+        return False
 
     def _artifact(self, index: Any) -> Mapping[str, Any] | None:
         if isinstance(index, int) and 0 <= index < len(self._artifacts):
@@ -149,13 +176,9 @@ class UriResolver:
         inside = self._below(path, self._prefixes)
         if inside is not None:
             return inside
-        if path.startswith("/") and uri[:5].lower() != "file:" and self._root is not None:
-            # Some tools write "/src/a.py" for a file of the checkout.
-            try:
-                if (self._root / path.lstrip("/")).is_file():
-                    return path.lstrip("/")
-            except (OSError, ValueError):
-                pass
+        if is_foreign(path) and self._root is not None:
+            # Some tools write "/src/a.py" for a file of the checkout, and others ran elsewhere.
+            return in_checkout(path, self._root) or path
         return path or None
 
     @staticmethod

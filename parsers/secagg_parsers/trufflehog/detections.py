@@ -6,6 +6,7 @@ from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severi
 from secagg.parsing import ParseContext, RawReport
 from secagg_parsers.fields import Entry, any_text, flag, needed, text
 from secagg_parsers.masking import REVOKE
+from secagg_parsers.trufflehog.columns import Columns
 from secagg_parsers.trufflehog.sources import Sources, source_of
 from secagg_parsers.trufflehog.values import learn
 
@@ -20,21 +21,24 @@ class Detections:
         self._redactor = context.redactor
         self._sources = Sources(context.root, report.component, context.redactor.mask)
         self._rules: dict[tuple[str, str | None, str | None], Rule] = {}
+        self._columns = Columns(context.root)
 
     def finding(self, entry: Entry) -> Finding:
         """One detection. Raises OddEntry."""
         value_id = learn(entry, self._redactor)
+        value = entry.get("Raw")
         entry = self._redactor.mask_json({k: v for k, v in entry.items() if k not in _VALUES})
         if "DetectorName" in entry or "SourceMetadata" in entry:
-            return self._of_3(entry, value_id)
+            return self._of_3(entry, value_id, value if isinstance(value, str) else "")
         place = self._sources.legacy(entry)
         rule = self._rule(needed(entry, "reason"), None, None)
         return self._finding(rule, place, SecretSighting(id=value_id, detector=rule.id))
 
-    def _of_3(self, entry: Entry, value_id: str | None) -> Finding:
+    def _of_3(self, entry: Entry, value_id: str | None, value: str) -> Finding:
         # A detector of the user's own is called CustomRegex and has its name in the extras.
         detector = text(entry, "DetectorName") or f"detector {entry.get('DetectorType')}"
         source = self._sources.source(source_of(entry))
+        self._columns.set(source.location, value)
         extras = entry.get("ExtraData")
         name = guide = None
         if isinstance(extras, dict):
