@@ -18,8 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 DATA = Path(__file__).parent.parent / "secagg/merge/data/checks.json"
-# Their checks are documented on pages, one for each; there is no list to read.
-_UNLISTED = re.compile(r"DL\d{4}|SNYK-CC-[A-Z0-9]+-\d+|C-\d{4}|actions/[\w/-]+")
+# Hadolint, Snyk, Kubescape, CodeQL and KICS document theirs on pages: there is no list to read.
+_UNLISTED = re.compile(
+    r"DL\d{4}|SNYK-CC-[A-Z0-9]+-\d+|C-\d{4}|actions/[\w/-]+"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
 _TITLE = re.compile(r"^title: *(.+)$", re.MULTILINE)
 _ID = re.compile(r"^  id: *\"?([\w-]+)", re.MULTILINE)
 _LONG = re.compile(r"^  long_id: *\"?([\w-]+)", re.MULTILINE)

@@ -20,7 +20,8 @@ def nested(spots: Sequence[Spot], counting: Callable[[Labels], Labels]) -> Seque
     """Make one spot of those of one tool whose regions are equal or lie in each other.
 
     ``spots`` are in the order of their places. ``counting`` tells which of the labels that two
-    spots share make them one problem. A region that holds two others which lie apart stays alone.
+    spots share make them one problem. A region of several lines that holds two others which lie
+    apart stays alone: it may be a function with two calls in it.
     """
     if len({spot.tool for spot in spots}) == len(spots):
         return spots
@@ -31,16 +32,17 @@ def nested(spots: Sequence[Spot], counting: Callable[[Labels], Labels]) -> Seque
     for inner, outer in inside.items():
         holding.setdefault(outer, []).append(inner)
     for outer, held in sorted(holding.items()):
-        if len(held) > 1:
+        if len(held) > 1 and not _one_statement(spots[outer], [spots[inner] for inner in held]):
             continue
-        one, other = root(parent, outer), root(parent, held[0])
-        labels, rules, subjects = sets.get(one) or _about(spots[one])
-        more, other_rules, other_subjects = sets.get(other) or _about(spots[other])
-        shared = counting(labels & more)
-        subjects |= other_subjects
-        if shared and rules.isdisjoint(other_rules) and len(subjects) < 2:
-            kept = join(parent, one, other)
-            sets[kept] = (labels & more, rules | other_rules, subjects)
+        for inner in held:
+            one, other = root(parent, outer), root(parent, inner)
+            labels, rules, subjects = sets.get(one) or _about(spots[one])
+            more, other_rules, other_subjects = sets.get(other) or _about(spots[other])
+            shared = counting(labels & more)
+            subjects |= other_subjects
+            if shared and rules.isdisjoint(other_rules) and len(subjects) < 2:
+                kept = join(parent, one, other)
+                sets[kept] = (labels & more, rules | other_rules, subjects)
     if not sets:
         return spots
     together: dict[int, list[Spot]] = {}
@@ -53,6 +55,13 @@ def nested(spots: Sequence[Spot], counting: Callable[[Labels], Labels]) -> Seque
         for top, parts in together.items()
     ]
     return sorted(made, key=attrgetter("order"))
+
+
+def _one_statement(outer: Spot, held: Sequence[Spot]) -> bool:
+    """Whether what lies apart in ``outer`` can be parts of one statement: on a line, by rules that
+    are all different."""
+    rules = [rule for spot in (outer, *held) for rule in _about(spot)[1]]
+    return outer.first == outer.last and len(set(rules)) == len(rules)
 
 
 def _about(spot: Spot) -> tuple[Labels, frozenset[str], frozenset[str]]:

@@ -163,3 +163,36 @@ def test_only_variants_are_taken_for_another_entry() -> None:
     assert base("CWE-321") == "CWE-798"
     assert base("CWE-798") == "CWE-798"
     assert base("CWE-99999") == "CWE-99999"
+
+
+def test_a_region_with_two_calls_of_one_rule_in_it_joins_neither() -> None:
+    calls = [
+        code("semgrep", "a.whole", "CWE-78", columns=(1, 60)),
+        code("semgrep", "b.argument", "CWE-78", columns=(5, 20)),
+        code("semgrep", "b.argument", "CWE-78", columns=(30, 50)),
+    ]
+    assert len(merge(calls).groups) == 3
+    # Other rules of it are parts of one statement.
+    parts = [*calls[:2], code("semgrep", "c.keyword", "CWE-78", columns=(30, 50))]
+    (group,) = merge(parts).groups
+    assert {reason.rule for reason in group.reasons} == {"overlapping-rules-of-one-tool"}
+    function = [
+        code("semgrep", "a.whole", "CWE-78", line=1, end=9),
+        code("semgrep", "b.argument", "CWE-78", line=2),
+        code("semgrep", "c.keyword", "CWE-78", line=5),
+    ]
+    assert len(merge(function).groups) == 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("brakeman", "BRAKE0000"), ("codeql", "rb/sql-injection")),
+        (("eslint", "security/detect-child-process"), ("codeql", "js/command-line-injection")),
+        (("eslint", "no-eval"), ("semgrep", "javascript.browser.security.eval-detected")),
+    ],
+)
+def test_tools_that_name_no_weakness_are_mapped(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert len(merge([code(*one), code(*other)]).groups) == 1

@@ -115,3 +115,48 @@ def test_what_a_check_of_the_file_could_mean_is_told_where_there_are_two() -> No
     left, taken = sorted(merge([whole, one, two]).groups, key=lambda g: len(g.members))
     assert (left.tools, taken.tools) == (("codeql",), ("snyk", "trivy"))
     assert [miss.identity for miss in left.near_misses] == [taken.identity]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("AZU-0022", "CKV_AZURE_113"),
+        ("GCP-0013", "CKV_GCP_16"),
+        ("google-dns-enable-dnssec", "CKV_GCP_16"),
+        ("DS-0005", "DL3020"),
+        ("DS-0010", "dockerfile.security.no-sudo-in-dockerfile.no-sudo-in-dockerfile"),
+        ("zizmor/template-injection", "CKV_GHA_2"),
+        ("9513a694-aa0d-41d8-be61-3271e056f36b", "CKV_DOCKER_4"),
+        ("privileged-container", "KSV-0017"),
+    ],
+)
+def test_checks_of_other_scanners_are_mapped(one: str, other: str) -> None:
+    pair = [misconfiguration("x", one, line=3), misconfiguration("y", other, line=3)]
+    assert len(merge(pair).groups) == 1
+
+
+def test_a_line_is_not_the_file() -> None:
+    first = misconfiguration("checkov", "CKV_DOCKER_7", line=1)
+    other = misconfiguration("trivy", "DS-0001", line=4)
+    assert len(merge([first, other]).groups) == 2
+
+
+def test_what_is_missing_from_a_file_is_one_wherever_tools_say_so() -> None:
+    said = [
+        misconfiguration("trivy", "DS-0002"),
+        misconfiguration("checkov", "CKV_DOCKER_3", line=1),
+        misconfiguration("semgrep", "dockerfile.security.missing-user.missing-user", line=7),
+        misconfiguration("semgrep", "dockerfile.security.missing-user-entrypoint", line=8),
+        misconfiguration("hadolint", "DL3002", line=6),
+    ]
+    assert len(merge(said).groups) == 1
+
+
+def test_two_containers_on_one_line_are_two() -> None:
+    said = "Container '{}' of Deployment 'shop' should set 'securityContext.privileged' to false"
+    one, other = [
+        misconfiguration("trivy", "KSV-0017", line=5, message=said.format(name))
+        for name in ("web", "job")
+    ]
+    assert len(merge([one, other]).groups) == 2
+    assert len(merge([one, one]).groups) == 1
