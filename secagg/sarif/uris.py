@@ -124,17 +124,12 @@ class UriResolver:
         return tail
 
     def _have_own_folders(self) -> bool:
-        """Whether a base id of the run stands for a directory below the root of the checkout.
+        """Whether an absolute base id of the run stands for a directory below the root.
 
-        What is uploaded, or read again, knows paths from the root alone.
+        It is not written, so what is uploaded, or read again, knows paths from the root alone.
         """
-        for base in self._bases:
-            whole, tail = self._join("x", base)
-            path = _local(whole)
-            inside = self._below(path, self._root_prefixes)
-            if tail != "x" or inside not in (None, "x"):
-                return True
-        return False
+        found = (_local(self._join("x", base)[0]) for base in self._bases)
+        return any(self._below(path, self._root_prefixes) not in (None, "x") for path in found)
 
     def _artifact(self, index: Any) -> Mapping[str, Any] | None:
         if isinstance(index, int) and 0 <= index < len(self._artifacts):

@@ -59,8 +59,8 @@ def _result(**values: Any) -> dict[str, Any]:
         "text",
         {},
         {"runs": []},
-        {"version": "2.0.0", "runs": []},
-        {"version": "1.0.0", "runs": []},
+        {"version": "3.0.0", "runs": []},
+        {"version": "1.0.0", "runs": {}},
         {"version": "2.1.0"},
         {"version": "2.1.0", "runs": {}},
     ],
@@ -272,10 +272,16 @@ def test_taxa_of_a_result_count() -> None:
             {"properties": {"security-severity": "9.8"}},
             (Severity.LOW, True, 3.1),
         ),
-        ({}, {"properties": {"security-severity": "high"}}, (Severity.MEDIUM, False, None)),
+        # As the upload has it too.
+        ({}, {"properties": {"security-severity": "high"}}, (Severity.HIGH, True, 8.0)),
         (
             {"level": "error"},
             {"properties": {"security-severity": "11"}},
+            (Severity.CRITICAL, True, 10.0),
+        ),
+        (
+            {"level": "error"},
+            {"properties": {"security-severity": "-1"}},
             (Severity.HIGH, True, None),
         ),
         ({"properties": {"issue_severity": "LOW"}}, {}, (Severity.LOW, True, None)),
@@ -396,7 +402,8 @@ def test_logical_locations_and_analysis_targets() -> None:
 def test_other_locations_are_related() -> None:
     places = [_at("a", startLine=1), _at("b", startLine=2)]
     finding = _one(_result(locations=places, relatedLocations=[_at("c", startLine=3)]))
-    assert [place.uri for place in finding.related] == ["b", "c"]
+    assert [place.uri for place in finding.places] == ["b"]
+    assert [place.uri for place in finding.related] == ["c"]
 
 
 # -- messages ---------------------------------------------------------------------------------
