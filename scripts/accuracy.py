@@ -6,7 +6,9 @@ one labelled problem in two groups is a miss. Precision is the share of merged p
 labelled so, recall the share of labelled pairs that are merged. The exit code is 1 if
 precision is below 1.000 or recall below 0.99, or if a finding has no label.
 
-``--list`` prints the findings of each repository by file and line, for labelling.
+``--list`` prints the findings of each repository by file and line, for labelling. ``--report DIR``
+does both for anybody's own: DIR holds ``reports/``, ``labels.yaml`` (written as those of
+``fixtures/labels`` are), and if need be ``tree/``, the files that the reports are about.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from secagg.errors import ReportError
 from secagg.finding import Finding
 from secagg.identity import mark_findings
 from secagg.merge import MergedSet, merge
-from secagg.parsing import ParseContext, RawReport, choose, installed_parsers
+from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, learn
 from secagg.redact import Redactor
 
 LEAST_PRECISION = 1.0
@@ -78,21 +80,28 @@ class Accuracy:
 
 def findings_of(name: str) -> list[Finding]:
     """The findings in the reports on one label repository."""
-    parsers = installed_parsers()
-    found: list[Finding] = []
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         build_tree(name, root)
-        context = ParseContext(redactor=Redactor(b"labels" * 6), root=root)
-        for path in sorted((LABELS / name / "reports").iterdir()):
-            report = RawReport(name=path.name, data=path.read_bytes())
-            try:
-                found += choose(report, parsers).parse(report, context).findings
-            except ReportError:
-                # Snyk has nothing to say of a repository without a manifest that it can read.
-                if not path.name.startswith("snyk"):
-                    raise
-        mark_findings(found, root)
+        return findings_in(LABELS / name / "reports", root)
+
+
+def findings_in(reports: Path, root: Path | None) -> list[Finding]:
+    """The findings of all files in the folder ``reports``; ``root`` is what they are about."""
+    parsers = installed_parsers()
+    context = ParseContext(redactor=Redactor(b"labels" * 6), root=root)
+    given = [RawReport(name=p.name, data=p.read_bytes()) for p in sorted(reports.iterdir())]
+    for report in given:
+        learn(report, parsers, context)
+    found: list[Finding] = []
+    for report in given:
+        try:
+            found += choose(report, parsers).parse(report, context).findings
+        except ReportError:
+            # Snyk has nothing to say of a repository without a manifest that it can read.
+            if not report.name.startswith("snyk"):
+                raise
+    mark_findings(found, root)
     return found
 
 
@@ -145,9 +154,14 @@ def hold(merged: MergedSet, problems: Iterable[Iterable[str]]) -> Accuracy:
 
 def labels_of(name: str) -> list[list[str]]:
     """The labelled problems of a repository; each a list of handles."""
-    document = YAML(typ="safe", pure=True).load(LABELS / name / "labels.yaml")
-    together: list[list[str]] = document["together"]
-    return [*together, *([one] for one in document["alone"])]
+    return labels_in(LABELS / name / "labels.yaml")
+
+
+def labels_in(file: Path) -> list[list[str]]:
+    """The labelled problems that ``file`` lists: ``together``, and those that stand ``alone``."""
+    document = YAML(typ="safe", pure=True).load(file)
+    together: list[list[str]] = document.get("together") or []
+    return [*together, *([one] for one in document.get("alone") or ())]
 
 
 def accuracy_of(name: str) -> Accuracy:
@@ -155,18 +169,32 @@ def accuracy_of(name: str) -> Accuracy:
     return hold(merge(findings_of(name)), labels_of(name))
 
 
+def accuracy_in(folder: Path) -> Accuracy:
+    """Accuracy on the reports and labels in ``folder``."""
+    return hold(merge(_own(folder)), labels_in(folder / "labels.yaml"))
+
+
+def _own(folder: Path) -> list[Finding]:
+    tree = folder / "tree"
+    return findings_in(folder / "reports", tree if tree.is_dir() else None)
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m scripts.accuracy", description=__doc__)
     parser.add_argument("--list", action="store_true", help="print the findings to label")
-    if parser.parse_args().list:
-        for name in repositories():
-            for finding in sorted(findings_of(name), key=_by_place):
+    parser.add_argument("--report", type=Path, metavar="DIR", help="your own reports and labels")
+    given = parser.parse_args()
+    own: Path | None = given.report
+    names = repositories() if own is None else [own.name]
+    if given.list:
+        for name in names:
+            for finding in sorted(findings_of(name) if own is None else _own(own), key=_by_place):
                 print(f"{name}\t{finding.kind.value}\t{handle(finding)}\t{finding.title[:90]}")
         return 0
     total = Accuracy()
-    for name in repositories():
-        one = accuracy_of(name)
+    for name in names:
+        one = accuracy_of(name) if own is None else accuracy_in(own)
         total.add(one)
         _print(name, one)
     _print("all", total)

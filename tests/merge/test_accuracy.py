@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +79,23 @@ def test_comparison_sees_what_is_joined_split_and_unknown() -> None:
     assert compare(merged, [[known[0]], [known[1]]]).joined == 1
     assert compare(merge([one, vulnerability("snyk", "CVE-2021-2")]), [known]).unknown == 1
     assert not compare(merge([one]), [known, ["another"]]).exact
+
+
+def test_anybody_can_hold_their_own_labels_against_merging(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "a.sarif").write_text(_sarif("Bandit", "B324"))
+    (tmp_path / "reports" / "b.sarif").write_text(_sarif("Semgrep OSS", "x.use-of-md5"))
+    both = ["bandit B324 a.py:3.1", "semgrep x.use-of-md5 a.py:3.1"]
+    (tmp_path / "labels.yaml").write_text(json.dumps({"together": [both]}))
+    one = accuracy.accuracy_in(tmp_path)
+    assert (one.findings, one.groups, one.precision, one.recall) == (2, 1, 1.0, 1.0)
+    (tmp_path / "labels.yaml").write_text(json.dumps({"alone": both}))
+    other = accuracy.accuracy_in(tmp_path)
+    assert (other.precision, len(other.false_merges), other.unlabelled) == (0.0, 1, [])
+
+
+def _sarif(driver: str, rule: str) -> str:
+    place = {"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": 3}}}
+    result = {"ruleId": rule, "message": {"text": "said"}, "locations": [place]}
+    run = {"tool": {"driver": {"name": driver}}, "results": [result]}
+    return json.dumps({"version": "2.1.0", "runs": [run]})
