@@ -13,6 +13,8 @@ from secagg.merge.spot import region
 # A key in PEM form has some 50 lines; a longer region says nothing of where the secret is.
 _LONGEST = 200
 _MOST_CONTENDERS = 4
+# Of more than these on one line nobody can tell which are one.
+_MOST_ON_A_LINE = 32
 
 K = TypeVar("K")
 
@@ -76,7 +78,7 @@ def could_be(sighting: Masked, findings: Iterable[Finding]) -> bool:
         if first is None or first >= lines.stop:
             continue
         if first >= lines.start or _lines(first, last or first).stop > lines.start:
-            return _agrees(sighting, _sorts(findings))
+            return _agrees(sighting, _sorts(findings)) and not _beside(sighting, findings)
     return False
 
 
@@ -126,7 +128,10 @@ def joint(
         for pair in pairs:
             sort = _sort_of(pair[0], families)
             unsure = sort is None and len(families) > 1
-            if not line or unsure or counts[sort, pair[0].tool] > 1:
+            lone = len(pairs) > _MOST_ON_A_LINE or any(
+                _beside(pair[0], other.members) for other, _ in pairs if other is not pair[0]
+            )
+            if not line or unsure or lone or counts[sort, pair[0].tool] > 1:
                 yield [pair]
             else:
                 together.setdefault(sort, []).append(pair)
@@ -159,20 +164,20 @@ class _Facts(Generic[K]):
     """What all sightings of a known secret say of it, asked of them once for each secret."""
 
     def __init__(self, known: Mapping[K, Sequence[Finding]]) -> None:
-        self._known = known
+        self.known = known
         self._sorts: dict[K, frozenset[str | None]] = {}
         self._here: dict[K, bool] = {}
 
     def sorts(self, key: K) -> frozenset[str | None]:
         """What its detectors look for."""
         if key not in self._sorts:
-            self._sorts[key] = _sorts(self._known[key])
+            self._sorts[key] = _sorts(self.known[key])
         return self._sorts[key]
 
     def here(self, key: K) -> bool:
         """Whether it is in the work tree."""
         if key not in self._here:
-            self._here[key] = any(map(_in_work_tree, self._known[key]))
+            self._here[key] = any(map(_in_work_tree, self.known[key]))
         return self._here[key]
 
 
@@ -185,7 +190,11 @@ def _contenders(
         keys.update(at_line[line])
         if len(keys) >= 64:
             break
-    all_agreeing = agreeing = [key for key in keys if _agrees(sighting, facts.sorts(key))]
+    all_agreeing = agreeing = [
+        key
+        for key in keys
+        if _agrees(sighting, facts.sorts(key)) and not _beside(sighting, facts.known[key])
+    ]
     if len(agreeing) > 1 and sighting.family is not None:
         agreeing = [key for key in agreeing if sighting.family in facts.sorts(key)] or agreeing
     if len(agreeing) > 1:
@@ -193,6 +202,25 @@ def _contenders(
         agreeing = here if len(here) == 1 else agreeing
     passed_over = [key for key in all_agreeing if key not in agreeing]
     return agreeing[:_MOST_CONTENDERS], passed_over[:_MOST_CONTENDERS]
+
+
+def _beside(sighting: Masked, findings: Iterable[Finding]) -> bool:
+    """Whether ``findings`` stand on the line of ``sighting``, and all in other columns of it.
+
+    Where a tool gives no columns, they may be its own.
+    """
+    first, start, last, behind = region(sighting.members[0].location)
+    if first != last or start is None or behind is None:
+        return False
+    on_line = False
+    for finding in findings:
+        line, column, end, after = region(finding.location)
+        if line != first or end != first:
+            continue
+        if column is None or after is None or (start < after and column < behind):
+            return False
+        on_line = True
+    return on_line
 
 
 def _agrees(sighting: Masked, sorts: Collection[str | None]) -> bool:

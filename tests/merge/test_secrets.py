@@ -181,3 +181,20 @@ def test_one_value_in_very_many_files_is_linked_to_some() -> None:
     result = merge([secret(uri=f"f{n}") for n in range(500)])
     assert len(result.groups) == 500
     assert max(len(group.related) for group in result.groups) <= 32
+
+
+def test_masked_ones_in_other_columns_of_the_line_are_others() -> None:
+    known = secret("gitleaks", line=3)
+    known.location.start_column, known.location.end_column = 40, 60
+    other = secret("bandit", None, detector="B106", line=3)
+    other.location.start_column, other.location.end_column = 5, 20
+    assert len(merge([known, other]).groups) == 2
+    same = secret("codeql", None, detector="py/hardcoded-credentials", line=3)
+    same.location.start_column, same.location.end_column = 39, 61
+    assert len(merge([known, same]).groups) == 1
+    groups = merge([known, other, same]).groups
+    assert sorted(len(group.members) for group in groups) == [1, 2]
+    assert len(merge([other, same]).groups) == 2
+    # A tool without columns may mean either.
+    bare = secret("checkov", None, detector="Secret Keyword", line=3)
+    assert len(merge([known, bare]).groups) == 1
