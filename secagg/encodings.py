@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Iterator
@@ -43,12 +42,26 @@ def base64_within(text: bytes) -> Iterator[bytes]:
         yield from _base64_at(text, shift)
 
 
+def nested_within(text: bytes) -> Iterator[bytes]:
+    """Yield what base64 in base64, base64 of hexadecimal and of UTF-16 have of ``text``."""
+    wide = text.decode("utf-8", "replace").encode("utf-16-le", "surrogatepass")
+    for once in (*base64_within(text), text.hex().encode()):
+        for shift in range(3):
+            yield _inner_base64(once, shift)
+    for shift in range(3):
+        yield _inner_base64(wide, shift)
+
+
 def _base64_at(text: bytes, shift: int) -> Iterator[bytes]:
-    encoded = base64.b64encode(b"\0" * shift + text)
-    inner = encoded[-(-shift * 4 // 3) : (shift + len(text)) * 4 // 3]
+    inner = _inner_base64(text, shift)
     yield inner
     if b"+" in inner or b"/" in inner:
         yield inner.replace(b"+", b"-").replace(b"/", b"_")
+
+
+def _inner_base64(text: bytes, shift: int) -> bytes:
+    encoded = binascii.b2a_base64(bytes(shift) + text, newline=False)
+    return encoded[-(-shift * 4 // 3) : (shift + len(text)) * 4 // 3]
 
 
 def runs_in(text: str) -> Iterator[tuple[int, int]]:
@@ -95,14 +108,22 @@ def is_wrapped(data: bytes) -> bool:
 
 
 def decodings(run: str) -> list[bytes]:
-    """Decode ``run`` in each way it may be meant: hexadecimal, or base64 that begins anywhere."""
+    """Decode ``run`` in each way it may be meant: hexadecimal, or base64 that begins anywhere.
+
+    UTF-16 is brought to one byte a character.
+    """
     if "\n" in run or "\\" in run:
         run = breaks().sub("", run)
     stripped = run.rstrip("=")
     if len(stripped) % 2 == 0 and (data := _unhexed(stripped)) is not None:
-        return [data]
+        return [_narrow(data)]
+    decoded = [
+        data
+        for match in _hexadecimal().finditer(stripped)
+        for start in range(2)
+        if (data := _unhexed(match[0][start : len(match[0]) - (len(match[0]) - start) % 2]))
+    ]
     standard = stripped.replace("-", "+").replace("_", "/")
-    decoded = []
     for start in range(4):
         beyond = (len(standard) - start) % 4
         part = standard[start:-1] if beyond == 1 else standard[start:]
@@ -110,7 +131,17 @@ def decodings(run: str) -> list[bytes]:
             decoded.append(binascii.a2b_base64(part + _PADDING[beyond]))
         except (binascii.Error, ValueError):
             continue
-    return decoded
+    return [_narrow(data) for data in decoded]
+
+
+@cache
+def _hexadecimal() -> re.Pattern[str]:
+    """Match what may be hexadecimal within a longer word, such as behind ``0x``."""
+    return re.compile(r"[0-9A-Fa-f]{12,}")
+
+
+def _narrow(data: bytes) -> bytes:
+    return data.replace(b"\0", b"")
 
 
 def _unhexed(text: str) -> bytes | None:

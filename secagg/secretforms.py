@@ -13,6 +13,15 @@ from secagg.encodings import SHORTEST_RUN, base64_within
 
 # A shorter value counts only where it stands as a word of its own.
 SHORTEST_WITHIN_A_WORD = 12
+# So many characters in a row lead to a value of which a text holds a part.
+PART = 8
+# From each so many characters on of a value a part of it is looked for.
+_STEP = 5
+# Of a value shorter than this every half is a form of its own, if it has so many characters.
+_SHORTEST_IN_PARTS = 16
+_SHORTEST_PART = 6
+# A longer value is quoted in lines, which are forms of their own.
+_LONGEST_IN_PARTS = 512
 
 
 @cache
@@ -59,3 +68,51 @@ def _encodings(value: str) -> Iterator[str]:
         yield encoded.decode()
     yield raw.hex()
     yield raw.hex().upper()
+
+
+def changed_forms(value: str) -> Iterator[str]:
+    """Yield ``value`` in another case, backwards, in bytes, and a short one with its ends cut off.
+
+    What is left must tell something: a word of prose would be masked in half of all texts.
+    """
+    if "\n" in value:
+        return
+    changed = [value.lower(), value.upper(), value[::-1]]
+    if len(value) < _SHORTEST_IN_PARTS:
+        for lacking in range(1, len(value) // 2 + 1):
+            changed += (value[lacking:], value[:-lacking], value[lacking:-lacking])
+    for form in dict.fromkeys(changed):
+        if form != value and len(form) >= _SHORTEST_PART and is_telling(form):
+            yield form
+    raw = value.encode("utf-8", "surrogatepass")
+    yield raw.hex(":")
+    yield raw.hex(" ")
+
+
+def is_telling(text: str) -> bool:
+    """Tell whether ``text`` is long or mixed enough to be no word: ``ab12``, ``aBc``, ``a-b``."""
+    if len(text) >= SHORTEST_WITHIN_A_WORD:
+        return True
+    kinds = (
+        any(c.islower() for c in text),
+        any(c.isupper() for c in text[1:]),
+        any(c.isdigit() for c in text),
+        any(not c.isalnum() for c in text),
+    )
+    return sum(kinds) >= 2
+
+
+def parts_of(value: str) -> list[int]:
+    """Where in ``value`` the parts begin by which a longer part of it is found.
+
+    There are none where a part would tell nothing: in an address, and in a sentence.
+    """
+    size = len(value)
+    if not _SHORTEST_IN_PARTS <= size <= _LONGEST_IN_PARTS or not _in_parts().fullmatch(value):
+        return []
+    return [*range(_STEP, size - PART, _STEP), size - PART]
+
+
+@cache
+def _in_parts() -> re.Pattern[str]:
+    return re.compile(r"(?!.*://)\S*")

@@ -17,26 +17,40 @@ from typing import NamedTuple
 
 import ahocorasick_rs
 
-from secagg.encodings import base64_within, encoded_anchors, is_wrapped, squeezed
-from secagg.secretforms import forms_of
+from secagg.encodings import (
+    base64_within,
+    encoded_anchors,
+    is_wrapped,
+    nested_within,
+    squeezed,
+)
+from secagg.secretforms import PART, changed_forms, forms_of, parts_of
 from secagg.secretshapes import ASSIGNMENTS, SHAPES
+from secagg.secretviews import ESCAPES, JOINTS, joined, unescaped
 
 # The first bytes of each form of a value are its anchor: an anchor that is found is compared in
 # full. The automaton has only the beginnings of anchors, and stays small for many values.
 ANCHOR = 12
 _PREFIX = 6
+# What a search may come upon besides secrets: base64 or hexadecimal, and what makes a view.
+_ENCODED, _ESCAPED, _JOINED = 1, 2, 4
+_VIEWED = _ESCAPED | _JOINED
 
 
 class SearchResult(NamedTuple):
     """What a search found in a text.
 
     ``shapes`` are the numbers of the shapes to be tried, ``forms`` the forms of known values of
-    which an anchor is there. ``encoded`` says that base64 or hexadecimal is to be decoded.
+    which an anchor is there, and ``parts`` the values of which a part is. ``encoded`` says that
+    base64 or hexadecimal is to be decoded, ``viewed`` that all this holds for a view of the text
+    (:mod:`secagg.secretviews`) as well.
     """
 
     shapes: tuple[int, ...] = ()
     forms: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     encoded: bool = False
+    viewed: bool = False
 
 
 class _Literals:
@@ -50,6 +64,11 @@ class _Literals:
                     by_literal.setdefault(written.encode(), []).append(number)
         encoded = {anchor for literal in by_literal for anchor in encoded_anchors(literal)}
         self.patterns = [*by_literal, *sorted(encoded - by_literal.keys())]
+        escapes, joints = dict.fromkeys(ESCAPES), dict.fromkeys(JOINTS)
+        self.patterns += (*escapes, *joints)
+        self.marks = [_ENCODED] * (len(self.patterns) - len(by_literal))
+        self.marks[-len(joints) - len(escapes) :] = [_ESCAPED] * len(escapes)
+        self.marks += [_JOINED] * len(joints)
         self.shapes = [tuple(numbers) for numbers in by_literal.values()]
         names = [{SHAPES[number].name for number in numbers} for numbers in self.shapes]
         self.words = [shapes <= ASSIGNMENTS for shapes in names]
@@ -73,28 +92,34 @@ def _literals() -> _Literals:
 class SecretSearch:
     """The search for the shapes of secrets and for some ``values``, however they are written.
 
-    ``fast`` is for much text: the search takes longer to build, and two thirds of the time a byte.
+    ``size`` is how many bytes of text are to be searched, if that is known: for much text it pays
+    to build a search that takes two thirds of the time a byte.
     """
 
-    def __init__(self, values: Iterable[str] = (), *, fast: bool = False) -> None:
+    def __init__(self, values: Iterable[str] = (), *, size: int = 0) -> None:
         self._literals = literals = _literals()
-        by_anchor: dict[str, list[str]] = {}
-        for value in values:
-            for form in dict.fromkeys(forms_of(value)):
-                by_anchor.setdefault(form[:ANCHOR], []).append(form)
+        values = list(values)
         self._anchors: dict[bytes, list[str]] = {}
+        self._parts: dict[bytes, list[str]] = {}
         # Where an anchor is found in base64 or hexadecimal, what it stands in is decoded.
         self._base64: set[bytes] = set()
         self._hex: set[bytes] = set()
-        for anchor, forms in by_anchor.items():
-            # An anchor as JSON writes it leads to the same forms.
-            for written in dict.fromkeys((anchor, json.dumps(anchor, ensure_ascii=False)[1:-1])):
-                self._anchors[written.encode("utf-8", "surrogatepass")] = forms
-        for anchor in by_anchor:
+        whole: set[str] = set()
+        for value in values:
+            for form in dict.fromkeys(forms_of(value)):
+                whole.add(form[:ANCHOR])
+                _add(self._anchors, form[:ANCHOR], form)
+            for form in changed_forms(value):
+                _add(self._anchors, form[:ANCHOR], form)
+            for start in parts_of(value):
+                _add(self._parts, value[start : start + PART], value)
+            raw = value[:ANCHOR].encode("utf-8", "surrogatepass")
+            self._base64.update([encoded[:ANCHOR] for encoded in nested_within(raw)])
+        for anchor in whole:
             raw = anchor.encode("utf-8", "surrogatepass")
-            self._base64.update(encoded[:ANCHOR] for encoded in base64_within(raw))
+            self._base64.update([encoded[:ANCHOR] for encoded in base64_within(raw)])
             self._hex.add(raw.hex().encode()[:ANCHOR])
-        anchors = self._anchors.keys() | self._base64
+        anchors = self._anchors.keys() | self._base64 | self._parts.keys()
         self._lengths = sorted({len(anchor) for anchor in anchors}, reverse=True)
         self._hex_lengths = sorted({len(anchor) for anchor in self._hex}, reverse=True)
         prefixes = {anchor[:_PREFIX] for anchor in anchors}
@@ -105,7 +130,7 @@ class SecretSearch:
         patterns = literals.patterns + sorted(prefixes - numbers.keys())
         # A DFA takes longer to build, and is the fastest to search with as long as it fits into a
         # processor's cache.
-        fast = fast and len(patterns) < _MOST_FOR_DFA
+        fast = len(patterns) < min(_MOST_FOR_DFA, size // _WORTH_A_PATTERN)
         self._find = ahocorasick_rs.BytesAhoCorasick(
             patterns, implementation=ahocorasick_rs.Implementation.DFA if fast else None
         ).find_matches_as_indexes
@@ -115,16 +140,39 @@ class SecretSearch:
         shapes: set[int] = set()
         anchors: dict[bytes, None] = {}
         matches = self._find(data, overlapping=True)
-        encoded = bool(matches) and self._collect(data, matches, shapes, anchors)
+        marks = self._collect(data, matches, shapes, anchors) if matches else 0
+        encoded = bool(marks & _ENCODED)
         broken = _broken_texts(data) if is_json else data
         if (b"\\" in broken or b"\n" in broken) and (self._anchors or is_wrapped(broken)):
-            joined = squeezed(broken)
-            matches = self._find(joined, overlapping=True)
-            encoded |= bool(matches) and self._collect(joined, matches, None, anchors)
-        if shapes or anchors or encoded:
-            forms = tuple([form for anchor in anchors for form in self._anchors[anchor]])
-            return SearchResult(tuple(sorted(shapes)), forms, encoded)
+            together = squeezed(broken)
+            matches = self._find(together, overlapping=True)
+            if matches:
+                encoded |= bool(self._collect(together, matches, None, anchors) & _ENCODED)
+        viewed = bool(marks & _VIEWED) and self._search_view(data, marks, shapes, anchors)
+        if shapes or anchors or encoded or viewed:
+            forms = tuple([form for anchor in anchors for form in self._anchors.get(anchor, ())])
+            parts = tuple([value for anchor in anchors for value in self._parts.get(anchor, ())])
+            return SearchResult(tuple(sorted(shapes)), forms, parts, encoded, viewed)
         return None
+
+    def _search_view(
+        self, data: bytes, marks: int, shapes: set[int], anchors: dict[bytes, None]
+    ) -> bool:
+        """Search what ``data`` reads with its escapes undone and its literals put together."""
+        try:
+            view = data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return False
+        if marks & _ESCAPED:
+            view = unescaped(view)
+        if marks & _JOINED:
+            view = joined(view)
+        seen = view.encode("utf-8", "surrogatepass")
+        there = set(shapes)
+        known = len(anchors)
+        matches = self._find(seen, overlapping=True)
+        marks = self._collect(seen, matches, shapes, anchors) if matches else 0
+        return bool(marks & _ENCODED) or len(anchors) > known or shapes != there
 
     def _collect(
         self,
@@ -132,18 +180,21 @@ class SecretSearch:
         matches: list[tuple[int, int, int]],
         shapes: set[int] | None,
         anchors: dict[bytes, None],
-    ) -> bool:
-        """Add what ``matches`` lead to; tell whether some of it is encoded."""
+    ) -> int:
+        """Add what ``matches`` lead to; tell in marks what else is to be looked at."""
         literals = self._literals
         plain, patterns = len(literals.shapes), len(literals.patterns)
-        encoded = False
+        marks = 0
         also_prefix, words, addresses = self._also_prefix, literals.words, literals.addresses
         last_at: int | None = None
         for number, start, end in matches:
-            if number >= patterns or number in also_prefix:
-                encoded |= self._anchors_at(data, start, anchors)
+            if (number >= patterns or number in also_prefix) and self._anchors_at(
+                data, start, anchors
+            ):
+                marks |= _ENCODED
             if number >= plain:
-                encoded |= number < patterns
+                if number < patterns:
+                    marks |= literals.marks[number - plain]
             elif shapes is None:
                 continue
             elif words[number]:
@@ -164,14 +215,14 @@ class SecretSearch:
                     shapes.update(literals.shapes[number])
             else:
                 shapes.update(literals.shapes[number])
-        return encoded
+        return marks
 
     def _anchors_at(self, data: bytes, start: int, anchors: dict[bytes, None]) -> bool:
         """Add the anchors that begin at ``start``; tell whether one is that of an encoding."""
         encoded = False
         for length in self._lengths:
             anchor = data[start : start + length]
-            if anchor in self._anchors:
+            if anchor in self._anchors or anchor in self._parts:
                 anchors[anchor] = None
             encoded = encoded or anchor in self._base64
         for length in self._hex_lengths:
@@ -180,7 +231,17 @@ class SecretSearch:
         return encoded
 
 
+def _add(found: dict[bytes, list[str]], beginning: str, text: str) -> None:
+    """Let ``beginning``, as it is and as JSON writes it, lead to ``text``."""
+    found.setdefault(beginning.encode("utf-8", "surrogatepass"), []).append(text)
+    if not beginning.isalnum():
+        written = json.dumps(beginning, ensure_ascii=False)[1:-1]
+        if written != beginning:
+            found.setdefault(written.encode("utf-8", "surrogatepass"), []).append(text)
+
+
 _MOST_FOR_DFA = 12_000
+_WORTH_A_PATTERN = 2000
 
 
 def _broken_texts(data: bytes) -> bytes:

@@ -134,6 +134,8 @@ SHAPES: tuple[Shape, ...] = (
     _token("pypi-token", "pypi-AgE", r"pypi-AgE[\w-]{50,}"),
     _token("rubygems", "rubygems_", r"rubygems_[0-9a-f]{48}"),
     _token("docker-pat", "dckr_", r"dckr_(?:pat|oat)_[\w-]{20,}"),
+    # The base64 of {"auths": ..., which a pull secret begins with
+    _token("docker-config", "eyJhdXRo", r"eyJhdXRo[A-Za-z0-9+/=_-]{20,}"),
     _token("digitalocean", "_v1_", r"do[opr]_v1_[0-9a-f]{64}"),
     Shape("shopify", ("shp",), r"(?<![A-Za-z0-9])shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
     Shape("vault", ("hvs.", "hvb.", "hvr."), r"(?<![A-Za-z0-9])hv[sbr]\.[\w-]{24,}"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import takewhile
 
 from secagg.encodings import breaks, decodings, runs_in
-from secagg.secretforms import SHORTEST_WITHIN_A_WORD
+from secagg.secretforms import PART, SHORTEST_WITHIN_A_WORD, parts_of
 from secagg.secretsearch import ANCHOR, SearchResult, SecretSearch
 from secagg.secretshapes import MASK, secret_spans
+from secagg.secretviews import View
 
 # A value shorter than this is not looked for in other texts: it would blot out half of them.
 _SHORTEST = 6
@@ -18,8 +20,8 @@ _SHORTEST = 6
 _SHORTEST_START = 16
 # A search is built anew with those before it that have less than so many times its values.
 _GROWTH = 4
-# So many bytes of text are worth the building of a faster search.
-_MUCH = 4 << 20
+# So often base64 or hexadecimal is decoded that stands in such.
+_DEEPEST = 3
 
 # Words that scanners report as secrets and that tell nothing.
 _COMMON = frozenset(
@@ -59,7 +61,7 @@ class KnownValues:
     def compact(self, size: int) -> None:
         """Make one search of all values, for a pass over ``size`` bytes of text."""
         values = list(self._values)
-        self._searches = [(SecretSearch(values, fast=size > _MUCH), values)]
+        self._searches = [(SecretSearch(values, size=size), values)]
         self._waiting.clear()
 
     def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
@@ -71,8 +73,13 @@ class KnownValues:
         for search, _ in searches[1:]:
             other = search.search(data, is_json=is_json)
             if other is not None and result is not None:
-                forms = result.forms + other.forms
-                result = other._replace(forms=forms, encoded=other.encoded or result.encoded)
+                result = SearchResult(
+                    result.shapes,
+                    result.forms + other.forms,
+                    result.parts + other.parts,
+                    other.encoded or result.encoded,
+                    other.viewed or result.viewed,
+                )
             result = result or other
         return result
 
@@ -82,18 +89,32 @@ class KnownValues:
         Secrets are covered in place first, so that a known value that is a part of a longer secret
         does not hide the longer one's shape, nor the other way round.
         """
+        covered = self._covered(text, 0)
+        return text if covered is text else _covers().sub(MASK, covered)
+
+    def _covered(self, text: str, depth: int) -> str:
+        """Cover every secret in ``text``, itself decoded from base64 in base64 ``depth`` times."""
         result = self.search(text.encode("utf-8", "surrogatepass"))
         if result is None:
             return text
+        covered = self._cover_result(text, result, depth)
+        if result.viewed:
+            view = View.of(text).unescaped().joined()
+            seen = self._cover_result(view.text, result, depth)
+            covered = _cover(covered, view.spans(_covered_places(view.text, seen)))
+        return text if covered == text else covered
+
+    def _cover_result(self, text: str, result: SearchResult, depth: int) -> str:
         covered = text
         if result.forms:
             covered = _cover_broken(covered, result.forms)
             covered = _cover_forms(covered, result.forms)
-        if result.encoded:
-            runs = [(a, b) for a, b in runs_in(covered) if self._hides(covered[a:b])]
+        if result.parts:
+            covered = _cover_parts(covered, result.parts)
+        if result.encoded and depth < _DEEPEST:
+            runs = [(a, b) for a, b in runs_in(covered) if self._hides(covered[a:b], depth)]
             covered = _cover(covered, runs)
-        covered = _cover(covered, secret_spans(text, result.shapes))
-        return text if covered == text else _covers().sub(MASK, covered)
+        return _cover(covered, secret_spans(text, result.shapes))
 
     def _current(self) -> list[tuple[SecretSearch, list[str]]]:
         if self._waiting or not self._searches:
@@ -104,16 +125,16 @@ class KnownValues:
             self._searches.append((SecretSearch(values), values))
         return self._searches
 
-    def _hides(self, run: str) -> bool:
+    def _hides(self, run: str, depth: int) -> bool:
         """Tell whether ``run`` is base64 or hexadecimal of something with a secret in it."""
         for data in decodings(run):
             result = self.search(data)
             if result is None:
                 continue
             decoded = data.decode("utf-8", "replace")
-            if _cover_forms(decoded, result.forms) != decoded:
-                return True
-            if data.isascii() and any(True for _ in secret_spans(decoded, result.shapes)):
+            # By chance a shape fits to bytes that are no text.
+            shapes = result.shapes if data.isascii() else ()
+            if self._cover_result(decoded, result._replace(shapes=shapes), depth + 1) != decoded:
                 return True
         return False
 
@@ -153,12 +174,50 @@ def _cover_broken(text: str, forms: Iterable[str]) -> str:
 
 
 def _cover_forms(text: str, forms: Iterable[str]) -> str:
-    for form in sorted(set(forms), key=lambda form: (-len(form), form)):
+    """Cover whole values, then beginnings: forms that begin alike must not cut off each other."""
+    ordered = sorted(set(forms), key=lambda form: (-len(form), form))
+    for form in ordered:
+        text = _without(text, form, whole_only=True)
+    for form in ordered:
         text = _without(text, form)
     return text
 
 
-def _without(text: str, form: str) -> str:
+def _cover_parts(text: str, values: Iterable[str]) -> str:
+    """Cover what of ``values`` stands in ``text`` without its beginning or its end, half at least.
+
+    A mask in the place of the beginning, and a literal that is broken in two, leave so much.
+    """
+    for value in sorted(set(values), key=lambda value: (-len(value), value)):
+        least = max(ANCHOR, (len(value) + 1) // 2)
+        spans = []
+        for place in parts_of(value):
+            part = value[place : place + PART]
+            at = text.find(part)
+            while at >= 0:
+                before = _common_end(text[max(at - place, 0) : at], value[:place])
+                length = before + _common(text, at, value[place:])
+                if length >= least:
+                    spans.append((at - before, at - before + length))
+                at = text.find(part, at + 1)
+        text = _cover(text, spans)
+    return text
+
+
+def _common_end(first: str, second: str) -> int:
+    """How many characters ``first`` and ``second`` end with alike."""
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _covered_places(text: str, covered: str) -> Iterator[int]:
+    """Where ``covered`` has a cover that ``text`` has not."""
+    for match in _covers().finditer(covered):
+        start, end = match.span()
+        yield from (at for at in range(start, end) if text[at] != _COVER)
+
+
+def _without(text: str, form: str, *, whole_only: bool = False) -> str:
     """Cover ``form`` in ``text``, and the longer part of it where ``text`` is cut off."""
     anchor = form[:ANCHOR]
     position = text.find(anchor)
@@ -172,7 +231,10 @@ def _without(text: str, form: str) -> str:
         whole = length == len(form) and (
             length >= SHORTEST_WITHIN_A_WORD or _stands_alone(text, position, end)
         )
-        if whole or length >= _SHORTEST_START or (length >= ANCHOR and 5 * length >= 2 * len(form)):
+        part = not whole_only and (
+            length >= _SHORTEST_START or (length >= ANCHOR and 5 * length >= 2 * len(form))
+        )
+        if whole or part:
             pieces += (text[done:position], _COVER * length)
             done = end
             position = text.find(anchor, end)
