@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SNYK_DISABLE_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup scanners demo test accuracy lint format coverage bench fuzz mutate lock clean
+.PHONY: help setup scanners demo test accuracy lint format coverage bench fuzz attack mutate lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -54,6 +54,9 @@ bench: setup ## commands, stages, memory and peers as ratios; BENCH_ARGS='--size
 
 fuzz: setup ## fuzz the parsers; FUZZ_ARGS='trivy --runs 1000000 --seed 1'
 	$(BIN)/python -m tests.fuzz $(or $(FUZZ_ARGS),all)
+
+attack: setup ## attacks on what secagg promises, with counts; ATTACK_ARGS='texts --count 5000'
+	$(BIN)/python -m tests.attack $(ATTACK_ARGS)
 
 mutate: setup ## mutate the policy's code and count what its tests do not notice (minutes)
 	@rm -rf mutants

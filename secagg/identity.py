@@ -35,6 +35,8 @@ from secagg.fingerprint import line_hashes_for, read_source
 from secagg.naming.advisory import plain_name
 from secagg.naming.bucket import Buckets
 from secagg.naming.place import image_key
+from secagg.redact import Redactor
+from secagg.secretlines import SecretLines
 
 SCHEME = "secagg/v1"
 
@@ -92,14 +94,19 @@ def misconfiguration_identity(
     )
 
 
-def mark_findings(findings: Sequence[Finding], root: Path | None) -> None:
+def mark_findings(
+    findings: Sequence[Finding], root: Path | None, redactor: Redactor | None = None
+) -> None:
     """Set ``line_hash`` and ``identity`` of all ``findings``, reading each file once.
 
     What merging will ask of vulnerabilities (``bucket`` and ``advisory``) is set too, while what
     it rests on is being read. ``root`` is the checkout, if there is one. Findings of one tool that
     would share an identity without being the same (two equal lines of code with one flaw, two
-    versions of a package) are numbered in the order of their places; secrets are not.
+    versions of a package) are numbered in the order of their places; secrets are not. What rests on
+    a line with a secret is keyed (:mod:`secagg.secretlines`) by ``redactor``, which all that leaves
+    must have.
     """
+    secrets = None if redactor is None else SecretLines(findings, redactor)
     base = None if root is None else Path(os.path.realpath(root))
     by_file: defaultdict[str | None, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -112,9 +119,11 @@ def mark_findings(findings: Sequence[Finding], root: Path | None) -> None:
         data = read_source(base, uri) if base is not None and uri else None
         if data is None:
             for finding in found:
+                if secrets is not None and secrets.holds(finding, None):
+                    secrets.key_hashes(finding)
                 marker.mark(finding)
             continue
-        _mark(found, data, marker)
+        _mark(found, data, marker, secrets)
     _number(findings)
 
 
@@ -237,19 +246,24 @@ class _Marker:
         finding.identity = self._identities.setdefault(made, made)
 
 
-def _mark(found: list[Finding], data: bytes, marker: _Marker) -> None:
+def _mark(found: list[Finding], data: bytes, marker: _Marker, secrets: SecretLines | None) -> None:
     """Set the hashes and identities of the findings of one file."""
     hashes = line_hashes_for(data, {f.location.start_line or 0 for f in found if not f.line_hash})
-    lines: list[bytes] = []
+    lines = source_lines(data)
+    if secrets is not None:
+        secrets.look_into(found[0].location.uri, lines)
     for finding in found:
         place = finding.location
         if finding.line_hash is None:
             finding.line_hash = hashes.get(place.start_line or 0)
         context = None
         if finding.kind is not Kind.VULNERABILITY and finding.kind is not Kind.LICENSE:
-            lines = lines or source_lines(data)
             look = name_before_value if finding.kind is Kind.SECRET else code_context
             context = look(lines, place)
+        if secrets is not None and secrets.holds(finding, lines):
+            secrets.key_hashes(finding)
+            if context:
+                context = secrets.key_context(context)
         marker.mark(finding, context)
 
 

@@ -74,6 +74,17 @@ class Redactor:
                 self._masked.clear()
         return identity
 
+    def keyed(self, text: str) -> str:
+        """Return the keyed hash of a text that is not a secret itself, and may hold one."""
+        data = b"text\0" + text.encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, data, "sha256").hex()
+
+    def secret_lines(self, data: bytes) -> set[int]:
+        """Return the lines of ``data`` (counted from 1, ended by LF) on which a secret stands."""
+        if self._known.search(data) is None:
+            return set()
+        return self._known.lines(data.decode("utf-8", "replace"))
+
     def prepare(self, size: int) -> None:
         """Prepare for a pass over ``size`` bytes of text: few values come any more, or none."""
         self._known.compact(size)

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import takewhile
 
 from secagg.encodings import breaks, decodings, runs_in
-from secagg.secretforms import PART, SHORTEST_WITHIN_A_WORD, parts_of
+from secagg.secretforms import PART, SHORTEST_WITHIN_A_WORD, is_telling, parts_of
 from secagg.secretsearch import ANCHOR, SearchResult, SecretSearch
 from secagg.secretshapes import MASK, secret_spans
 from secagg.secretviews import View
@@ -20,6 +20,8 @@ _SHORTEST = 6
 _SHORTEST_START = 16
 # A search is built anew with those before it that have less than so many times its values.
 _GROWTH = 4
+# A shorter value, put together of what stands on two lines, may be there by chance.
+_SHORTEST_BROKEN = 10
 # So often base64 or hexadecimal is decoded that stands in such.
 _DEEPEST = 3
 
@@ -91,6 +93,19 @@ class KnownValues:
         """
         covered = self._covered(text, 0)
         return text if covered is text else _covers().sub(MASK, covered)
+
+    def lines(self, text: str) -> set[int]:
+        """Return the lines of ``text``, counted from 1, on which a secret stands or goes on."""
+        found: set[int] = set()
+        line = 1
+        done = 0
+        for match in _covers().finditer(self._covered(text, 0)):
+            start, end = match.span()
+            line += text.count("\n", done, start)
+            last = line + text.count("\n", start, end)
+            found.update(range(line, last + 1))
+            line, done = last, end
+        return found
 
     def _covered(self, text: str, depth: int) -> str:
         """Cover every secret in ``text``, itself decoded from base64 in base64 ``depth`` times."""
@@ -167,20 +182,15 @@ def _cover_broken(text: str, forms: Iterable[str]) -> str:
     joined = breaks().sub("", text)
     for form in sorted(set(forms)):
         form = breaks().sub("", form)
-        while len(form) >= SHORTEST_WITHIN_A_WORD and joined.count(form) > text.count(form):
+        long = len(form) >= _SHORTEST_BROKEN and is_telling(form)
+        while long and joined.count(form) > text.count(form):
             text = _cover(text, [_broken_at(text, joined, form)])
             joined = breaks().sub("", text)
     return text
 
 
 def _cover_forms(text: str, forms: Iterable[str]) -> str:
-    """Cover whole values, then beginnings: forms that begin alike must not cut off each other."""
-    ordered = sorted(set(forms), key=lambda form: (-len(form), form))
-    for form in ordered:
-        text = _without(text, form, whole_only=True)
-    for form in ordered:
-        text = _without(text, form)
-    return text
+    return _cover(text, [span for form in set(forms) for span in _places(text, form)])
 
 
 def _cover_parts(text: str, values: Iterable[str]) -> str:
@@ -217,30 +227,21 @@ def _covered_places(text: str, covered: str) -> Iterator[int]:
         yield from (at for at in range(start, end) if text[at] != _COVER)
 
 
-def _without(text: str, form: str, *, whole_only: bool = False) -> str:
-    """Cover ``form`` in ``text``, and the longer part of it where ``text`` is cut off."""
+def _places(text: str, form: str) -> Iterator[tuple[int, int]]:
+    """Where ``form`` stands in ``text``, and the longer part of it where ``text`` is cut off."""
     anchor = form[:ANCHOR]
     position = text.find(anchor)
-    if position < 0:
-        return text
-    pieces: list[str] = []
-    done = 0
     while position >= 0:
         length = _common(text, position, form)
         end = position + length
         whole = length == len(form) and (
             length >= SHORTEST_WITHIN_A_WORD or _stands_alone(text, position, end)
         )
-        part = not whole_only and (
-            length >= _SHORTEST_START or (length >= ANCHOR and 5 * length >= 2 * len(form))
-        )
-        if whole or part:
-            pieces += (text[done:position], _COVER * length)
-            done = end
+        if whole or length >= _SHORTEST_START or (length >= ANCHOR and 5 * length >= 2 * len(form)):
+            yield position, end
             position = text.find(anchor, end)
         else:
             position = text.find(anchor, position + 1)
-    return "".join((*pieces, text[done:])) if pieces else text
 
 
 def _common(text: str, position: int, form: str) -> int:

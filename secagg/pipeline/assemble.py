@@ -37,7 +37,7 @@ def assemble(
     innermost = component_of(components)
     for finding in findings:
         finding.component = innermost(finding.location.uri)
-    mark_findings(findings, root)
+    mark_findings(findings, root, redactor)
     # People quote what they decide on.
     overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]
     merged = merge(findings, overrules=overrules)

@@ -48,7 +48,7 @@ def read_baseline(
                 hint="make the baseline again: secagg scan writes findings.sarif",
             )
     findings = [finding for each in parsed for finding in each.findings]
-    mark_findings(findings, None)
+    mark_findings(findings, None, context.redactor)
     notes = dict.fromkeys(
         f"the baseline is incomplete, so old problems may be called new: {gap.message}"
         for each in parsed

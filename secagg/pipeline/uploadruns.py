@@ -82,7 +82,9 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
         parsed = choose(report, parsers).parse(report, context)
         read.append((file, parsed if parsed.runs else None))
     sarif = [parsed for _, parsed in read if parsed is not None]
-    mark_findings([finding for parsed in sarif for finding in parsed.findings], root)
+    mark_findings(
+        [finding for parsed in sarif for finding in parsed.findings], root, context.redactor
+    )
     given: list[GivenRun] = []
     for file, report_read in read:
         if report_read is None:
@@ -106,7 +108,7 @@ def read_report_runs(data: bytes, name: str) -> list[GivenRun]:
     parsers = installed_parsers()
     learn(report, parsers, context)
     parsed = choose(report, parsers).parse(report, context)
-    mark_findings(parsed.findings, None)
+    mark_findings(parsed.findings, None, context.redactor)
     return _adopted(parsed, name)
 
 
