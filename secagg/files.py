@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
+
+from secagg.lastfilter import FilteredFile
 
 PUBLIC = 0o644
 """For everybody to read, as far as the umask allows."""
@@ -16,8 +18,13 @@ PRIVATE = 0o600
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int = PUBLIC, durable: bool = False) -> Iterator[BinaryIO]:
+def replacing(
+    path: Path, *, mode: int = PUBLIC, durable: bool = False, packed: bool = False
+) -> Iterator[BinaryIO]:
     """Write a file that takes the place of ``path`` once it is whole.
+
+    What is written passes the last filter (:mod:`secagg.lastfilter`) unless it is ``packed``: who
+    packs it has filtered it before.
 
     After an error nothing has changed. ``durable`` waits until the disk has it. The directory must
     exist. Raises :class:`OSError`.
@@ -25,7 +32,7 @@ def replacing(path: Path, *, mode: int = PUBLIC, durable: bool = False) -> Itera
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as out:
-            yield out
+            yield out if packed else cast(BinaryIO, FilteredFile(out))
             if durable:
                 out.flush()
                 os.fsync(descriptor)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hmac
 import operator
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from secagg.jsonvalue import encode
+from secagg.jsonvalue import decode, encode
 from secagg.secretshapes import MASK
 from secagg.secretvalues import KnownValues
 
 __all__ = ["MASK", "Redactor", "Secret"]
 
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _LONGEST_CACHED = 256
 _MOST_CACHED = 20_000
 
@@ -73,6 +75,47 @@ class Redactor:
             if self._known.add(value):
                 self._masked.clear()
         return identity
+
+    def know(self, secret: Secret) -> None:
+        """Learn the value of ``secret``, which nobody asks the hash of."""
+        if self._known.add(secret.reveal().strip()):
+            self._masked.clear()
+
+    def mask_known(self, text: str) -> str:
+        """Mask the known values in ``text``, and no shapes; itself where there are none."""
+        return self._known.mask(text, shapes=False)
+
+    def mask_known_json(self, data: bytes, kept: Collection[str] = ()) -> bytes:
+        """Mask the known values in the texts of JSON ``data``, of which those in ``kept`` stay.
+
+        ``data`` may be a part of a document that begins and ends between two texts.
+        """
+        places = self._known.places(data)
+        if not places:
+            return data
+        pieces: list[bytes] = []
+        done = at = 0
+        for match in _TEXTS.finditer(data):
+            start, end = match.span()
+            while at < len(places) and places[at] < start:
+                at += 1
+            if at == len(places):
+                break
+            if places[at] < end:
+                text = decode(match[0])
+                masked = text if text in kept else self.mask_known(text)
+                if masked is not text and not self._is_kept(text, kept):
+                    pieces += (data[done:start], encode(masked))
+                    done = end
+        return b"".join((*pieces, data[done:])) if pieces else data
+
+    def _is_kept(self, text: str, kept: Collection[str]) -> bool:
+        """Tell whether all that is secret in ``text`` is in paths that hold more than it."""
+        rest = text
+        for path in sorted(kept, key=len, reverse=True):
+            if self.mask_known(path) != MASK:
+                rest = rest.replace(path, "")
+        return rest != text and self.mask_known(rest) is rest
 
     def keyed(self, text: str) -> str:
         """Return the keyed hash of a text that is not a secret itself, and may hold one."""

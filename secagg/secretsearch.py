@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, cached_property
 from itertools import product
 from typing import NamedTuple
 
@@ -125,6 +125,7 @@ class SecretSearch:
         prefixes = {anchor[:_PREFIX] for anchor in anchors}
         for digits in self._hex:
             prefixes.update(_cases(digits[:_PREFIX]))
+        self._prefixes = prefixes
         numbers = {pattern: number for number, pattern in enumerate(literals.patterns)}
         self._also_prefix = {numbers[prefix] for prefix in prefixes if prefix in numbers}
         patterns = literals.patterns + sorted(prefixes - numbers.keys())
@@ -154,6 +155,25 @@ class SecretSearch:
             parts = tuple([value for anchor in anchors for value in self._parts.get(anchor, ())])
             return SearchResult(tuple(sorted(shapes)), forms, parts, encoded, viewed)
         return None
+
+    def places(self, data: bytes) -> list[int]:
+        """Return where in ``data`` a value may begin, encoded or in a view as well; no shapes."""
+        find, views = self._finder
+        found = []
+        for number, start, _ in find(data, overlapping=True):
+            anchors: dict[bytes, None] = {}
+            if number < views or self._anchors_at(data, start, anchors) or anchors:
+                found.append(start)
+        return found
+
+    @cached_property
+    def _finder(self) -> tuple[Callable[..., list[tuple[int, int, int]]], int]:
+        """A search for the values alone, and how many of its patterns make a view."""
+        views = [*dict.fromkeys((*ESCAPES, *JOINTS))]
+        patterns = [*views, *sorted(self._prefixes - set(views))]
+        kind = ahocorasick_rs.Implementation.DFA if len(patterns) < _MOST_FOR_DFA // 2 else None
+        search = ahocorasick_rs.BytesAhoCorasick(patterns, implementation=kind)
+        return search.find_matches_as_indexes, len(views)
 
     def _search_view(
         self, data: bytes, marks: int, shapes: set[int], anchors: dict[bytes, None]

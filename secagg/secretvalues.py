@@ -85,13 +85,18 @@ class KnownValues:
             result = result or other
         return result
 
-    def mask(self, text: str) -> str:
+    def places(self, data: bytes) -> list[int]:
+        """Return where in ``data`` a known value may begin, or what it may be written in."""
+        found = (search.places(data) for search, _ in self._current())
+        return sorted({place for places in found for place in places})
+
+    def mask(self, text: str, *, shapes: bool = True) -> str:
         """Mask every known value and every shape of a secret in ``text``; itself if none.
 
         Secrets are covered in place first, so that a known value that is a part of a longer secret
         does not hide the longer one's shape, nor the other way round.
         """
-        covered = self._covered(text, 0)
+        covered = self._covered(text, 0, shapes=shapes)
         return text if covered is text else _covers().sub(MASK, covered)
 
     def lines(self, text: str) -> set[int]:
@@ -107,19 +112,23 @@ class KnownValues:
             line, done = last, end
         return found
 
-    def _covered(self, text: str, depth: int) -> str:
+    def _covered(self, text: str, depth: int, *, shapes: bool = True) -> str:
         """Cover every secret in ``text``, itself decoded from base64 in base64 ``depth`` times."""
         result = self.search(text.encode("utf-8", "surrogatepass"))
         if result is None:
             return text
-        covered = self._cover_result(text, result, depth)
+        if not shapes:
+            result = result._replace(shapes=())
+        covered = self._cover_result(text, result, depth, shapes=shapes)
         if result.viewed:
             view = View.of(text).unescaped().joined()
-            seen = self._cover_result(view.text, result, depth)
+            seen = self._cover_result(view.text, result, depth, shapes=shapes)
             covered = _cover(covered, view.spans(_covered_places(view.text, seen)))
         return text if covered == text else covered
 
-    def _cover_result(self, text: str, result: SearchResult, depth: int) -> str:
+    def _cover_result(
+        self, text: str, result: SearchResult, depth: int, *, shapes: bool = True
+    ) -> str:
         covered = text
         if result.forms:
             covered = _cover_broken(covered, result.forms)
@@ -127,7 +136,7 @@ class KnownValues:
         if result.parts:
             covered = _cover_parts(covered, result.parts)
         if result.encoded and depth < _DEEPEST:
-            runs = [(a, b) for a, b in runs_in(covered) if self._hides(covered[a:b], depth)]
+            runs = [(a, b) for a, b in runs_in(covered) if self._hides(covered[a:b], depth, shapes)]
             covered = _cover(covered, runs)
         return _cover(covered, secret_spans(text, result.shapes))
 
@@ -140,7 +149,7 @@ class KnownValues:
             self._searches.append((SecretSearch(values), values))
         return self._searches
 
-    def _hides(self, run: str, depth: int) -> bool:
+    def _hides(self, run: str, depth: int, with_shapes: bool) -> bool:
         """Tell whether ``run`` is base64 or hexadecimal of something with a secret in it."""
         for data in decodings(run):
             result = self.search(data)
@@ -148,8 +157,8 @@ class KnownValues:
                 continue
             decoded = data.decode("utf-8", "replace")
             # By chance a shape fits to bytes that are no text.
-            shapes = result.shapes if data.isascii() else ()
-            if self._cover_result(decoded, result._replace(shapes=shapes), depth + 1) != decoded:
+            result = result._replace(shapes=result.shapes if with_shapes and data.isascii() else ())
+            if self._cover_result(decoded, result, depth + 1, shapes=with_shapes) != decoded:
                 return True
         return False
 

@@ -291,18 +291,20 @@ def run() -> None:
 
     from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
     from secagg.exitcodes import ExitCode
+    from secagg.lastfilter import filtered_error, switch_on
     from secagg.render import console
 
     # A command lives for one run and its findings make no cycles: the collector would walk over
     # a hundred thousand of them again and again, and free nothing.
     gc.disable()
+    switch_on()
     try:
         # Typer's own errors quote the arguments, which a workflow may have from a pull request.
         sys.exit(app(standalone_mode=False))
     except _WRONG_ARGUMENTS as error:
         text = io.StringIO()
         error.show(file=text)
-        console.err(text.getvalue())
+        console.err(filtered_error(text.getvalue()))
         sys.exit(error.exit_code)
     except Interrupted as error:
         _fail(error, ExitCode.INTERRUPTED)
@@ -321,13 +323,14 @@ def run() -> None:
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
+    from secagg.lastfilter import filtered_error
     from secagg.render import console
     from secagg.render.escape import LONGEST_SENTENCE, cell
 
     hint = getattr(error, "hint", None)
-    console.err(f"secagg: error: {cell(str(error), LONGEST_SENTENCE)}\n")
+    console.err(f"secagg: error: {cell(filtered_error(str(error)), LONGEST_SENTENCE)}\n")
     if hint:
-        console.err(f"  hint: {cell(hint, LONGEST_SENTENCE)}\n")
+        console.err(f"  hint: {cell(filtered_error(hint), LONGEST_SENTENCE)}\n")
     sys.exit(code)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from secagg.finding import Severity
 from secagg.github.findings import ShownResult
 from secagg.github.limits import LARGEST_STEP_SUMMARY
+from secagg.lastfilter import filtered_bytes
 from secagg.render.annotations import Annotation, annotation_lines
 
 _CUT = "\n\nThe rest does not fit here.\n"
@@ -74,4 +75,4 @@ def _size(path: str) -> int:
 
 def _append(path: str, data: bytes) -> None:
     with Path(path).open("ab") as out:
-        out.write(data)
+        out.write(filtered_bytes(data))

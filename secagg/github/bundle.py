@@ -26,6 +26,7 @@ from secagg.github.event import Event, mapping, text_at
 from secagg.github.payload import compressed
 from secagg.github.target import Target
 from secagg.jsontext import loads
+from secagg.lastfilter import filtered_json
 
 MIB = 1024 * 1024
 # The largest bundle that is read, packed and unpacked (bytes).
@@ -54,7 +55,7 @@ class UntrustedBundle(UsageError):
 
 def pack(bundle: Bundle) -> bytes:
     """The file of a bundle: JSON as gzip."""
-    return compressed(bundle.model_dump_json().encode())
+    return compressed(filtered_json(bundle.model_dump_json().encode()))
 
 
 def unpack(data: bytes) -> Bundle:

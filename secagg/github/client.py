@@ -20,6 +20,7 @@ from secagg import __version__
 from secagg.github.clock import Clock, SystemClock
 from secagg.github.failures import FLEETING, LIMITED, Failure, GitHubError, of_status
 from secagg.github.token import Token
+from secagg.lastfilter import filtered
 
 API_VERSION = "2022-11-28"
 ATTEMPTS = 6
@@ -30,6 +31,8 @@ _AGAIN = frozenset({429, 500, 502, 503, 504})
 _MOST_REDIRECTS = 5
 _LONGEST_TEXT = 500
 _LONGEST_PAUSE = 60.0
+
+_TEXTS = frozenset({"body", "dismissed_comment"})
 
 
 class Transient(Exception):
@@ -167,6 +170,12 @@ class Client:
         refusals: _Refusals,
     ) -> httpx.Response:
         url = path if "://" in path else f"{self._api_url}{path}"
+        if body is not None:
+            # What people read; references and SARIF, which was filtered as JSON, stay.
+            body = {
+                key: filtered(value) if key in _TEXTS and isinstance(value, str) else value
+                for key, value in body.items()
+            }
         for _ in range(_MOST_REDIRECTS):
             self._stay(url)
             try:

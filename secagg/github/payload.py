@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from secagg.lastfilter import filtered_json
+
 SCHEMA = b"https://json.schemastore.org/sarif-2.1.0.json"
 # Times and random ids, which differ from run to run though nothing else does.
 _VOLATILE = ("invocations", "versionControlProvenance", "automationDetails")
@@ -40,7 +42,8 @@ def encode_run(run: Mapping[str, Any]) -> EncodedRun:
 
 def sarif_log(runs: Sequence[bytes]) -> bytes:
     """Make one SARIF 2.1.0 log of encoded runs."""
-    return b'{"$schema":"%b","version":"2.1.0","runs":[%b]}' % (SCHEMA, b",".join(runs))
+    log = b'{"$schema":"%b","version":"2.1.0","runs":[%b]}' % (SCHEMA, b",".join(runs))
+    return filtered_json(log)
 
 
 def compressed(data: bytes) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from secagg.components import Component, component_of
 from secagg.identity import mark_findings
+from secagg.lastfilter import keep_paths
 from secagg.merge import merge
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
@@ -37,6 +38,7 @@ def assemble(
     innermost = component_of(components)
     for finding in findings:
         finding.component = innermost(finding.location.uri)
+    keep_paths(f.location.uri for f in findings if f.location.uri)
     mark_findings(findings, root, redactor)
     # People quote what they decide on.
     overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]

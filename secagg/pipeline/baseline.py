@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.errors import UsageError
-from secagg.hmackey import load_key
 from secagg.identity import mark_findings
+from secagg.lastfilter import run_redactor
 from secagg.merge import Group, Overrule, merge
 from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, learn, parse
-from secagg.redact import Redactor
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def read_baseline(
     missing, old problems would be called new.
     """
     parsers = installed_parsers()
-    context = ParseContext(redactor=Redactor(load_key()), root=root)
+    context = ParseContext(redactor=run_redactor(), root=root)
     raw = [RawReport(name=name, data=data) for name, data in reports]
     for report in raw:
         report.tool = choose(report, parsers).tool

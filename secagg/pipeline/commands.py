@@ -13,8 +13,8 @@ from secagg.decided import DecisionDocument
 from secagg.doctor import examine
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.hmackey import load_key
 from secagg.jsonout import indented
+from secagg.lastfilter import run_redactor
 from secagg.merge import explain as why
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, plain_gate, prepare
@@ -28,7 +28,6 @@ from secagg.pipeline.scan import scan as run_scan
 from secagg.pipeline.summarize import summarize
 from secagg.pipeline.tell import tell_actions, tell_outputs
 from secagg.pipeline.write import SARIF_NAME, write_outputs, write_summary
-from secagg.redact import Redactor
 from secagg.render import console
 from secagg.render.doctor import doctor_json, doctor_table
 from secagg.render.escape import terminal
@@ -129,7 +128,7 @@ def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Scr
     settings = load_config(path, config)
     options = ScanOptions(root=path, tools=tools)
     request = scan_request(options, settings, components_of(options, settings))
-    context = RunContext(redactor=Redactor(load_key()), root=request.root)
+    context = RunContext(redactor=run_redactor(), root=request.root)
     diagnoses = examine(request, context, chosen_tools(options, settings))
     optional = settings.optional_tools()
     if screen.json:

@@ -21,13 +21,12 @@ from secagg.exceptions.source import text_of
 from secagg.exitcodes import ExitCode
 from secagg.files import replace_file
 from secagg.git import git
-from secagg.hmackey import load_key
+from secagg.lastfilter import run_redactor
 from secagg.merge.groups import Group
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.gate import policy_of
 from secagg.pipeline.lastscan import row_named, rows_of_last
 from secagg.pipeline.write import SUMMARY_NAME
-from secagg.redact import Redactor
 from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.render.exceptions import exceptions_json, exceptions_table
@@ -73,7 +72,7 @@ def add(root: Path, wanted: NewException, *, last: Path) -> int:
 def list_all(root: Path, *, vex_files: Sequence[str], screen: Screen) -> int:
     """Run ``secagg except list``."""
     today = _today()
-    mask = Redactor(load_key()).mask
+    mask = run_redactor().mask
     days = _max_days(root)
     found = load_exceptions(root, max_days=days, today=today, vex_files=vex_files, mask=mask)
     if screen.json:

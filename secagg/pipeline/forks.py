@@ -72,7 +72,7 @@ def make_bundle(
         sarif={"version": "2.1.0", "runs": [_marked(entry) for entry in given]},
     )
     try:
-        with replacing(out) as file:
+        with replacing(out, packed=True) as file:
             file.write(pack(bundle))
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from error

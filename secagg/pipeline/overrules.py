@@ -8,10 +8,9 @@ from pathlib import Path
 
 from secagg.errors import ConfigError
 from secagg.files import replace_file
-from secagg.hmackey import load_key
+from secagg.lastfilter import run_redactor
 from secagg.merge import Join, Overrule, Split
 from secagg.merge.overrule_file import read_overrules, write_overrules
-from secagg.redact import Redactor
 
 NAME = "secagg-merge.yaml"
 
@@ -42,7 +41,7 @@ def join(root: Path, identities: tuple[str, ...], *, reason: str) -> Path:
 
 def _masked(reason: str) -> str:
     """``reason`` without the secret that it may quote."""
-    return Redactor(load_key()).mask(reason)
+    return run_redactor().mask(reason)
 
 
 def _add(root: Path, overrule: Overrule) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from secagg.components import find_components
 from secagg.errors import ReportError, UsageError
-from secagg.hmackey import load_key
+from secagg.lastfilter import run_redactor
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
@@ -32,7 +32,7 @@ def parse_files(files: Sequence[str], *, tool: str | None, root: Path, gate: Gat
     parsers = installed_parsers()
     if tool is not None and tool not in parsers:
         raise UsageError(f"no parser for {tool!r}", hint="known tools: " + ", ".join(parsers))
-    redactor = Redactor(load_key())
+    redactor = run_redactor()
     context = ParseContext(redactor=redactor, root=root)
     runs = [_as_run(file, tool, parsers, redactor) for file in files]
     results = understand(

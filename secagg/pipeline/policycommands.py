@@ -9,7 +9,7 @@ from pathlib import Path
 from secagg.config import load_config
 from secagg.errors import ConfigError, UsageError
 from secagg.exitcodes import ExitCode
-from secagg.hmackey import load_key
+from secagg.lastfilter import run_redactor
 from secagg.pipeline.commands import Screen
 from secagg.policy.installed import installed_policies
 from secagg.policy.load import Layer, built_in, effective, layers, policy_names
@@ -20,7 +20,6 @@ from secagg.policycheck.message import Message
 from secagg.policycheck.tree import Tree
 from secagg.policytest.load import load_tests
 from secagg.policytest.run import run_tests
-from secagg.redact import Redactor
 from secagg.render import console
 from secagg.render.policymessages import messages_json, messages_text
 from secagg.render.policytable import Named, policies_json, policies_table, policy_table
@@ -77,7 +76,7 @@ def check_files(
     if not root.is_dir():
         raise UsageError(f"{root} is no directory")
     day = today or datetime.datetime.now(datetime.UTC).date()
-    tree, mask = Tree(root), Redactor(load_key()).mask
+    tree, mask = Tree(root), run_redactor().mask
     found: dict[Message, None] = {}
     broken = False
     for name in names:

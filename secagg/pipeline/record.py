@@ -6,11 +6,13 @@ import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.history import RunRecord, ToolRunRecord
+from secagg.lastfilter import filtered
 from secagg.pipeline.origin import ENVIRONMENT, Origin, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.problems import problem_of
@@ -36,6 +38,7 @@ def record_outcome(
     ``url`` is as in :func:`open_store_of`; ``since`` says that only the history from there on
     was read, so that secrets that were not seen are not taken for fixed.
     """
+    origin = _filtered(origin)
     problems = [problem_of(judgement) for judgement in outcome.decision.judgements]
     with open_store_of(url, root) as store:
         run = run_record(outcome, origin)
@@ -50,8 +53,14 @@ def first_seen(
 
     if not (url or os.environ.get(ENVIRONMENT)) and not (root / DEFAULT).exists():
         return {}
+    origin = _filtered(origin)
     with open_store_of(url, root) as store:
         return store.first_seen(origin.repository, origin.branch, identities)
+
+
+def _filtered(origin: Origin) -> Origin:
+    """``origin`` without known secrets: a branch may be named after one."""
+    return replace(origin, repository=filtered(origin.repository), branch=filtered(origin.branch))
 
 
 def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
@@ -68,7 +77,7 @@ def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
         commit=origin.commit,
         started_at=started,
         verdict=decision.verdict.value,
-        policy=decision.policy,
+        policy=filtered(decision.policy),
         tools=tuple(_tool_run(result) for result in outcome.results),
         by_severity=dict(counts),
     )

@@ -16,14 +16,13 @@ from secagg.components import Component, find_components
 from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config
 from secagg.errors import UsageError
-from secagg.hmackey import load_key
+from secagg.lastfilter import run_redactor
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.understand import understand
 from secagg.process import Cancellation
-from secagg.redact import Redactor
 from secagg.scanners import SCANNERS, make_scanners
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.execute import Event, run_jobs
@@ -54,7 +53,7 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[Event], None]) ->
     everything = components_of(options, config)
     request = scan_request(options, config, everything)
     tools = chosen_tools(options, config)
-    redactor = Redactor(load_key())
+    redactor = run_redactor()
     cancellation = Cancellation()
     context = RunContext(
         redactor=redactor, cancellation=cancellation, root=request.root, controls=gate.controls

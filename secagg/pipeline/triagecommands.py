@@ -13,9 +13,8 @@ from secagg import ids
 from secagg.errors import StoreError, UsageError
 from secagg.exitcodes import ExitCode
 from secagg.history import TRIAGE_FILE, Problem, State, Triage
-from secagg.hmackey import load_key
+from secagg.lastfilter import run_redactor
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.redact import Redactor
 from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.report.filterwords import FilterWords, filters_of
@@ -116,7 +115,7 @@ def decision(
     """A decision made at this moment. ``reason`` is masked: it may quote the leak it explains."""
     return Triage(
         state=state,
-        reason=Redactor(load_key()).mask(reason),
+        reason=run_redactor().mask(reason),
         by=by,
         owner=owner,
         at=_now(),

@@ -13,14 +13,13 @@ from secagg.github.category import category_of, tool_of
 from secagg.github.given import given_runs
 from secagg.github.preflight import GivenRun
 from secagg.github.split import set_category
-from secagg.hmackey import load_key
 from secagg.identity import mark_findings
+from secagg.lastfilter import run_redactor
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers, learn
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.sarifruns import View, category, driver, sarif_runs
-from secagg.redact import Redactor
 from secagg.sarif import SarifRun, write
 from secagg.sarif.bag import component_of
 from secagg.scanners.base import Status
@@ -73,7 +72,7 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
     cannot be understood.
     """
     parsers = installed_parsers()
-    context = ParseContext(redactor=Redactor(load_key()), root=root)
+    context = ParseContext(redactor=run_redactor(), root=root)
     read: list[tuple[str, ParsedReport | None]] = []
     reports = [(file, RawReport(name=Path(file).name, data=read_file(file))) for file in files]
     for _, report in reports:
@@ -104,7 +103,7 @@ def _unnamed(given: GivenRun) -> GivenRun:
 def read_report_runs(data: bytes, name: str) -> list[GivenRun]:
     """The runs of one SARIF log from untrusted hands, without a checkout beside it."""
     report = RawReport(name=name, data=data, tool="sarif")
-    context = ParseContext(redactor=Redactor(load_key()), root=None)
+    context = ParseContext(redactor=run_redactor(), root=None)
     parsers = installed_parsers()
     learn(report, parsers, context)
     parsed = choose(report, parsers).parse(report, context)

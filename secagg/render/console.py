@@ -1,9 +1,10 @@
 """The one way to standard output and standard error.
 
 Everything that secagg prints goes through here (ruff forbids ``print``, ``sys.stdout`` and
-``sys.stderr`` elsewhere), so that a text that nobody escaped still steers neither the terminal nor
-the runner of a workflow. What is left to whoever makes a line: that untrusted text brings no line
-break of its own (:func:`secagg.render.escape.terminal`).
+``sys.stderr`` elsewhere) and through the last filter for secrets (:mod:`secagg.lastfilter`), so
+that a text that nobody escaped still steers neither the terminal nor the runner of a workflow.
+What is left to whoever makes a line: that untrusted text brings no line break of its own
+(:func:`secagg.render.escape.terminal`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
+from secagg.lastfilter import FilteredFile, filtered
 from secagg.render.escape import COMMAND, OLD_COMMAND, UNSAFE, defuse_lines
 
 # The colours that secagg itself paints: nothing else that begins with an escape is let through.
@@ -41,13 +43,13 @@ class Syntax(Enum):
 
 def out(text: str) -> None:
     """Print ``text``, which ends in a line break, on standard output."""
-    sys.stdout.write(harmless(text, colours=sys.stdout.isatty()))
+    sys.stdout.write(harmless(filtered(text), colours=sys.stdout.isatty()))
     sys.stdout.flush()
 
 
 def err(text: str) -> None:
     """Print ``text``, which ends in a line break, on standard error."""
-    sys.stderr.write(harmless(text, colours=sys.stderr.isatty()))
+    sys.stderr.write(harmless(filtered(text), colours=sys.stderr.isatty()))
     sys.stderr.flush()
 
 
@@ -57,7 +59,7 @@ def commands(lines: Iterable[str], *, on_stdout: bool = False) -> None:
     It reads them from both streams; standard error keeps standard output clean.
     """
     stream = sys.stdout if on_stdout else sys.stderr
-    stream.write("".join(f"{UNSAFE.sub(_INSTEAD, line)}\n" for line in lines))
+    stream.write("".join(f"{UNSAFE.sub(_INSTEAD, filtered(line))}\n" for line in lines))
     stream.flush()
 
 
@@ -67,7 +69,7 @@ def document(pieces: Iterable[bytes], syntax: Syntax) -> None:
     A piece ends where a token of the document ends.
     """
     sys.stdout.flush()
-    sys.stdout.buffer.writelines(_written(pieces, syntax))
+    FilteredFile(sys.stdout.buffer).writelines(_written(pieces, syntax))
     sys.stdout.buffer.flush()
 
 

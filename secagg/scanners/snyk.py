@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from secagg.components import ROOT
 from secagg.jsonentries import is_list
 from secagg.process import Result, private_directory
+from secagg.redact import Secret
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.job import (
@@ -57,6 +58,7 @@ MAKE = Make(
 
 NO_TOKEN = "Snyk has no token"
 TOKEN_HINT = "set SNYK_TOKEN, or run `snyk auth` as the user that scans"
+_STORED = ("api", "INTERNAL_OAUTH_TOKEN_STORAGE")
 _TOKENS = ("SNYK_TOKEN", "SNYK_OAUTH_TOKEN")
 _LONGEST = 2000
 _NO_POLICY = "version: v1.25.0\nignore: {}\npatch: {}\n"
@@ -83,8 +85,12 @@ def has_token(context: RunContext) -> bool:
         stored = json.loads((Path(home) / "configstore" / "snyk.json").read_bytes())
     except (OSError, ValueError):
         return False
-    names = ("api", "INTERNAL_OAUTH_TOKEN_STORAGE")
-    return isinstance(stored, dict) and any(stored.get(name) for name in names)
+    tokens = [stored.get(name) for name in _STORED] if isinstance(stored, dict) else []
+    for token in tokens:
+        # The CLI may quote it.
+        if isinstance(token, str):
+            context.redactor.know(Secret(token))
+    return any(tokens)
 
 
 class SnykScanner:
