@@ -12,7 +12,6 @@ the hash of the window at ``p`` is ``(S[p+100] - S[p]) * 37^(p+99)``: the loops 
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from array import array
 from collections import defaultdict
@@ -23,6 +22,7 @@ from operator import mul
 from pathlib import Path
 
 from secagg.finding import Finding
+from secagg.regularfile import read_regular
 
 PRIMARY_LOCATION_LINE_HASH = "primaryLocationLineHash"
 
@@ -97,22 +97,9 @@ def read_source(base: Path, uri: str, *, limit: int = LARGEST_FILE) -> bytes | N
         if ".." not in uri:
             # Most reports are read far from their files, and resolving takes long.
             os.stat(os.path.join(base, uri))
-        path = os.path.realpath(base / uri)
-        if not path.startswith(os.path.join(base, "")):
-            return None
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        return read_regular(base / uri, limit=limit, within=base)
     except (OSError, ValueError):
         return None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-            return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(limit)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def _hashes(data: bytes, last_line: int | None) -> Iterator[str]:

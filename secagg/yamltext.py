@@ -16,9 +16,16 @@ from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from secagg.errors import ConfigError
+from secagg.regularfile import read_given
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_LARGEST = 4 * 1024 * 1024
+# Bytes of a YAML file, and lines and entries in it: ruamel.yaml reads some 7,000 in a second.
+LARGEST = 4 * 1024 * 1024
+MOST_ENTRIES = 30_000
+# Lists and mappings within each other; no file that secagg reads has ten.
+DEEPEST = 100
+_OPENING = "[{"
+_BRACKETS = re.compile(r"[\[\]{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
 def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed[_Model]:
     """Like :func:`load_model`, with the places of everything."""
     text = _read(source, name) if isinstance(source, Path) else source
+    _refuse_too_much(text, name)
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
     try:
@@ -68,6 +76,8 @@ def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed
         raise ConfigError(f"not valid YAML: {type(error).__name__}", where=name) from None
     if document is None:
         document = CommentedMap()
+    if _size(document, {}) > MOST_ENTRIES:
+        raise ConfigError("its aliases repeat too much, or itself", where=name)
     if not isinstance(document, CommentedMap):
         raise ConfigError("a mapping of keys to values is expected", where=f"{name}:1:1")
     try:
@@ -92,6 +102,29 @@ def _problem(error: MarkedYAMLError) -> str:
     return said.strip() or "syntax"
 
 
+def _refuse_too_much(text: str, name: str) -> None:
+    """Raise :class:`ConfigError` for a text that takes long to read, before it is read."""
+    if sum(map(text.count, "\n,[{&*")) > MOST_ENTRIES:
+        raise ConfigError(f"more than {MOST_ENTRIES:,} lines and entries", where=name)
+    depth = 0
+    for letter in _BRACKETS.findall(text):
+        depth += 1 if letter in _OPENING else -1
+        if depth > DEEPEST:
+            raise ConfigError(f"more than {DEEPEST} lists in each other", where=name)
+
+
+def _size(node: Any, sizes: dict[int, int]) -> int:
+    """The entries of a document with every alias written out; what holds itself is endless."""
+    if not isinstance(node, CommentedMap | CommentedSeq):
+        return 1
+    known = sizes.get(id(node))
+    if known is None:
+        sizes[id(node)] = MOST_ENTRIES + 1
+        inner = node.values() if isinstance(node, CommentedMap) else node
+        known = sizes[id(node)] = 1 + sum(_size(one, sizes) for one in inner)
+    return known
+
+
 class _Constructor(RoundTripConstructor):
     """Says where a day is that no calendar has; ruamel.yaml raises a bare ValueError."""
 
@@ -107,9 +140,7 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.constru
 
 def _read(path: Path, name: str) -> str:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise ConfigError("larger than 4 MiB", where=name)
-        return path.read_text(encoding="utf-8-sig")
+        return read_given(path, limit=LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError("not UTF-8 text", where=name) from None
     except OSError as error:

@@ -17,11 +17,12 @@ from secagg.change.base import reader_at
 from secagg.change.patch import path_text
 from secagg.errors import ConfigError, UsageError
 from secagg.git import checked, resolve
+from secagg.regularfile import MIB, read_regular
 
 _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
 _NAMES_CHANGED = ("diff", "--name-only", "-z", "--ignore-submodules=dirty", *_PLAIN)
 _PATCH = ("diff", "--unified=0", "--text", "--ignore-submodules=dirty", *_PLAIN)
-_LARGEST = 512 * 1024 * 1024
+_LARGEST = 512 * MIB
 
 
 class Controls:
@@ -151,10 +152,6 @@ def _from_disk(path: Path, name: str) -> bytes | None:
     if not os.path.lexists(path):
         return None
     try:
-        if not path.is_file():
-            raise ConfigError("is no regular file", where=name)
-        if path.stat().st_size > _LARGEST:
-            raise ConfigError("larger than 512 MiB", where=name)
-        return path.read_bytes()
+        return read_regular(path, limit=_LARGEST)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=name) from None

@@ -35,6 +35,9 @@ LARGEST = 256 * MIB
 # Objects and lists, and values in them: a few bytes each in a bundle, and a hundred in memory.
 MOST_OBJECTS = 2_000_000
 MOST_VALUES = 20_000_000
+# What a bundle may grow to when it is unpacked: so much in any case, and so much for a byte of it.
+# SARIF shrinks to a tenth or a twentieth; what shrinks to a thousandth says nothing.
+_GROWTH = {"bytes": (32 * MIB, 20.0), "objects": (200_000, 0.25), "values": (2_000_000, 4.0)}
 
 
 class Bundle(BaseModel):
@@ -62,18 +65,22 @@ def unpack(data: bytes) -> Bundle:
     """Read a bundle that anybody may have written. Raises :class:`UntrustedBundle`.
 
     No more is unpacked than :data:`LARGEST`, and no more is decoded than :data:`MOST_OBJECTS`,
-    whatever the file says.
+    whatever the file says; a small file may hold less than that.
     """
     if len(data) > LARGEST_PACKED:
         raise UntrustedBundle(f"the bundle is larger than {LARGEST_PACKED // MIB} MiB")
     try:
         with gzip.open(io.BytesIO(data)) as file:
-            text = file.read(LARGEST + 1)
+            largest = min(LARGEST, _allowed("bytes", data))
+            text = file.read(largest + 1)
     except (OSError, EOFError, ValueError, zlib.error):
         raise UntrustedBundle("the bundle is no gzip file") from None
-    if len(text) > LARGEST:
-        raise UntrustedBundle(f"the bundle unpacks to more than {LARGEST // MIB} MiB")
-    if text.count(b"{") + text.count(b"[") > MOST_OBJECTS or text.count(b",") > MOST_VALUES:
+    if len(text) > largest:
+        raise UntrustedBundle(f"the bundle unpacks to more than {largest // MIB} MiB")
+    objects = text.count(b"{") + text.count(b"[")
+    if objects > min(MOST_OBJECTS, _allowed("objects", data)) or text.count(b",") > min(
+        MOST_VALUES, _allowed("values", data)
+    ):
         raise UntrustedBundle("the bundle holds more objects than any scan makes")
     try:
         return Bundle.model_validate(loads(text, report="the bundle"))
@@ -83,6 +90,11 @@ def unpack(data: bytes) -> Bundle:
         raise UntrustedBundle(f"the bundle is not built as it should be: {where}") from None
     except RecursionError:
         raise UntrustedBundle("the bundle is nested too deeply") from None
+
+
+def _allowed(what: str, packed: bytes) -> int:
+    always, by_byte = _GROWTH[what]
+    return int(always + by_byte * len(packed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from secagg.components import find_components
 from secagg.errors import ReportError, UsageError
+from secagg.jsontext import LARGEST
 from secagg.lastfilter import run_redactor
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble
@@ -16,6 +17,7 @@ from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.understand import understand
 from secagg.redact import Redactor
+from secagg.regularfile import read_given, read_stream
 from secagg.scanners.base import Status, ToolRun
 
 STANDARD_INPUT = "-"
@@ -69,8 +71,8 @@ def read_file(file: str) -> bytes:
     """The bytes of ``file`` (``-`` is standard input). Raises :class:`UsageError`."""
     try:
         if file == STANDARD_INPUT:
-            return sys.stdin.buffer.read()
-        return Path(file).read_bytes()
+            return read_stream(sys.stdin.buffer, limit=LARGEST)
+        return read_given(Path(file), limit=LARGEST)
     except OSError as error:
         raise _unreadable(file, error) from error
 

@@ -10,6 +10,7 @@ from secagg.finding import Kind
 from secagg.sarif import secrets
 from secagg.sarif.packages import ADVISORY
 from secagg.sarif.rules import RuleView
+from secagg.sarif.text import LONGEST_NAME, shortened
 
 # One tool under several driver names (after lower-casing, spaces made dashes).
 _SAME_TOOL = {
@@ -88,7 +89,9 @@ def driver_tool(run: Mapping[str, Any]) -> str:
     """A run's tool by the name of its driver, as secagg writes it."""
     tool = run.get("tool")
     driver = tool.get("driver") if isinstance(tool, Mapping) else None
-    return tool_name(str(driver.get("name") or "")) if isinstance(driver, Mapping) else "sarif"
+    if not isinstance(driver, Mapping):
+        return "sarif"
+    return tool_name(shortened(str(driver.get("name") or ""), LONGEST_NAME))
 
 
 def kind_of(driver: str, view: RuleView, rule_id: str) -> Kind:

@@ -38,6 +38,8 @@ _ONLY_DESCRIBED = frozenset(
         "webResponses",
     }
 )
+# Runs of one report. GitHub takes 20 in a file, and no tool writes hundreds.
+MOST_RUNS = 1_000
 
 
 def read(
@@ -104,7 +106,7 @@ def learn_report(report: RawReport, *, context: ParseContext, tool: str | None) 
     document = report.document
     quoted = secrets.may_quote_credentials(report.text)
     document = upgraded(document) or document
-    for run in document.get("runs", ()):
+    for run in document.get("runs", ())[:MOST_RUNS]:
         results = run.get("results") if isinstance(run, Mapping) else None
         if not is_list(results):
             continue
@@ -152,6 +154,8 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
     runs = document.get("runs")
     if not is_list(runs):
         raise ReportError("no SARIF log: it has no list of runs", report=report_name)
+    if len(runs) > MOST_RUNS:
+        raise ReportError(f"the report holds more than {MOST_RUNS:,} runs", report=report_name)
     for index, run in enumerate(runs):
         references = run.get("externalPropertyFileReferences") if isinstance(run, Mapping) else None
         if isinstance(references, Mapping):

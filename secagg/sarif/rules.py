@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from secagg.finding import Rule
 from secagg.sarif.severity import number_of
-from secagg.sarif.text import first_sentence, multiformat
+from secagg.sarif.text import LONGEST_ID, LONGEST_NAME, first_sentence, multiformat, shortened
 
 LEVELS = frozenset({"none", "note", "warning", "error"})
 _EMPTY: Mapping[str, Any] = {}
+# Tags, and weaknesses, of one rule: each of its findings has them.
+_MOST_TAGS = 100
 _CWE = re.compile(r"\bCWE[-_/: ]?0*(\d{1,5})\b", re.IGNORECASE)
 _CWE_PAGE = re.compile(r"cwe\.mitre\.org/data/definitions/(\d+)")
 
@@ -72,6 +75,8 @@ class RuleTable:
         if not isinstance(rule_id, str) or not rule_id:
             rule_id = reference.get("id")
             rule_id = rule_id if isinstance(rule_id, str) and rule_id else None
+        if rule_id is not None:
+            rule_id = shortened(rule_id, LONGEST_ID)
         found = self._indexed(result, reference)
         if rule_id is not None and (found is None or not _names(rule_id, found[1])):
             found = self._named(rule_id) or found
@@ -81,7 +86,7 @@ class RuleTable:
             return None if rule_id is None else self._view_of_unknown(rule_id)
         own = found[1].get("id")
         if rule_id is None and isinstance(own, str):
-            rule_id = own
+            rule_id = shortened(own, LONGEST_ID)
         return self._view(found, rule_id) if rule_id else None
 
     def cwes_of(self, references: Any) -> Iterator[str]:
@@ -100,7 +105,7 @@ class RuleTable:
     def _enter(self, component: Mapping[str, Any], descriptor: Mapping[str, Any]) -> None:
         entry = (component, descriptor)
         if isinstance(descriptor.get("id"), str):
-            self._by_id.setdefault(descriptor["id"], entry)
+            self._by_id.setdefault(shortened(descriptor["id"], LONGEST_ID), entry)
         if isinstance(descriptor.get("guid"), str):
             self._by_guid.setdefault(descriptor["guid"], entry)
         for old in _sequence(descriptor.get("deprecatedIds")):
@@ -164,7 +169,11 @@ class RuleTable:
         self, component: Mapping[str, Any], raw: Mapping[str, Any], rule_id: str
     ) -> RuleView:
         properties = _mapping(raw.get("properties"))
-        tags = tuple(t for t in _sequence(properties.get("tags")) if isinstance(t, str))
+        tags = tuple(
+            shortened(tag, LONGEST_NAME)
+            for tag in _sequence(properties.get("tags"))[:_MOST_TAGS]
+            if isinstance(tag, str)
+        )
         short, _ = multiformat(raw.get("shortDescription"))
         full, _ = multiformat(raw.get("fullDescription"))
         help_text, help_markdown = multiformat(raw.get("help"))
@@ -190,7 +199,7 @@ class RuleTable:
             title=first_sentence((not _says_id(short) and short) or full or ""),
             level=level if level in LEVELS else None,
             score=security_severity(properties),
-            cwes=tuple(dict.fromkeys(self._cwes(raw, properties, tags, rule))),
+            cwes=tuple(dict.fromkeys(islice(self._cwes(raw, properties, tags, rule), _MOST_TAGS))),
             strings=_mapping(raw.get("messageStrings")),
             shared=_mapping(component.get("globalMessageStrings")),
             raw=raw,

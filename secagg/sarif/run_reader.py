@@ -25,7 +25,13 @@ from secagg.sarif import packages, producers, secrets
 from secagg.sarif.bag import from_bag
 from secagg.sarif.result_severity import Overrides, severity_of
 from secagg.sarif.rules import RuleTable, RuleView
-from secagg.sarif.text import first_sentence, message_text
+from secagg.sarif.text import (
+    LONGEST_ID,
+    LONGEST_NAME,
+    first_sentence,
+    message_text,
+    shortened,
+)
 from secagg.sarif.uris import UriResolver, is_absolute
 from secagg.secretidentity import identify
 
@@ -36,6 +42,9 @@ _NO_PROBLEM = {
     "notApplicable": "the rule does not apply here",
     "informational": "purely informational",
 }
+
+# One text of a rule may be the message of thousands of results.
+_MOST_MESSAGES = 1_000
 
 
 class RunReader:
@@ -53,7 +62,7 @@ class RunReader:
             # Said once more, so that writing does not make "did not look" into "found nothing".
             self.frame = {**self.frame, "results": None}
         driver = _mapping(_mapping(self.frame.get("tool")).get("driver"))
-        self.driver = str(driver.get("name") or "")
+        self.driver = shortened(str(driver.get("name") or ""), LONGEST_NAME)
         self.tool = tool or producers.tool_name(self.driver)
         version = driver.get("semanticVersion") or driver.get("version")
         self.version = str(version) if version else None
@@ -65,6 +74,7 @@ class RunReader:
         self.overrides = Overrides(self.frame, self.rules)
         self._logical = self.frame.get("logicalLocations")
         self._paths: dict[str, str] = {}
+        self._messages: dict[str, str] = {}
         self._views: dict[tuple[Any, ...], RuleView | None] = {}
         if isinstance(self.frame.get("artifacts"), list):
             artifacts = self.uris.relative(self.frame["artifacts"])
@@ -202,8 +212,14 @@ class RunReader:
     def _message(self, message: Any, view: RuleView) -> str:
         """The text of a result; one that is put together may hold what its parts do not."""
         text = message_text(message, view.strings, view.shared)
-        plain = isinstance(message, dict) and message.get("text") == text
-        return text if plain else self.redactor.mask(text)
+        if isinstance(message, dict) and message.get("text") == text:
+            return text
+        masked = self._messages.get(text)
+        if masked is None:
+            masked = self.redactor.mask(text)
+            if len(self._messages) < _MOST_MESSAGES:
+                self._messages[text] = masked
+        return masked
 
     def _nameless(self, result: Mapping[str, Any]) -> RuleView:
         """A result that names no rule is known by what it says."""
@@ -272,7 +288,7 @@ class RunReader:
         for source in (logical, self._listed(index)):
             name = source.get("fullyQualifiedName") or source.get("name")
             if isinstance(name, str) and name:
-                return name
+                return shortened(name, LONGEST_ID)
         return None
 
     def _listed(self, index: Any) -> Mapping[str, Any]:

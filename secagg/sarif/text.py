@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d+)\}")
-_LINK = re.compile(r"\[((?:[^\[\]\\]|\\.)*)\]\(\d+\)")
+# An escaped letter, a bracket, and the end of a link to a related location.
+_LINK_PARTS = re.compile(r"\\.|\[|\](?:\(\d{1,9}\))?", re.DOTALL)
+
+
+# What is looked up and filled in may be as long as what is written for it, or as this. One text of
+# a rule, or one argument, may be named ten thousand times in a small report.
+LONGEST_FILLED = 2_000
+_CUT = " \N{HORIZONTAL ELLIPSIS} (cut)"
+
+
+# Characters of the name of a tool and of a rule.
+LONGEST_NAME = 200
+LONGEST_ID = 1_000
 
 
 def message_text(message: Any, strings: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
@@ -15,13 +28,14 @@ def message_text(message: Any, strings: Mapping[str, Any], shared: Mapping[str, 
 
     ``strings`` are the rule's ``messageStrings`` and ``shared`` the component's
     ``globalMessageStrings``, in which an ``id`` is looked up (3.11.7). Placeholders are
-    filled in from ``arguments`` (3.11.5), links to related locations become their text.
+    filled in from ``arguments`` (3.11.5), links to related locations become their text. What is
+    made longer in this way than it is written is cut at :data:`LONGEST_FILLED` characters.
     """
     if type(message) is not dict and not isinstance(message, Mapping):
         return message if isinstance(message, str) else ""
     text = message.get("text")
     if not isinstance(text, str) or not text:
-        text = _looked_up(message.get("id"), strings, shared)
+        text = cut(_looked_up(message.get("id"), strings, shared))
     if not text:
         markdown = message.get("markdown")
         text = markdown if isinstance(markdown, str) else ""
@@ -29,20 +43,62 @@ def message_text(message: Any, strings: Mapping[str, Any], shared: Mapping[str, 
     if arguments and isinstance(arguments, list) and "{" in text:
         text = fill(text, arguments)
     if "](" in text:
-        text = _LINK.sub(r"\1", text)
+        text = plain_links(text)
     return text
 
 
 def fill(text: str, arguments: list[Any]) -> str:
-    """``text`` with ``{0}`` replaced by the first argument, ``{{`` by ``{`` (3.11.5)."""
+    """``text`` with ``{0}`` replaced by the first argument, ``{{`` by ``{`` (3.11.5).
 
-    def value(match: re.Match[str]) -> str:
+    It is cut where it gets longer than :data:`LONGEST_FILLED` and than its parts.
+    """
+    values = [str(argument) for argument in arguments]
+    longest = max(LONGEST_FILLED, len(text) + sum(map(len, values)))
+    made: list[str] = []
+    length = end = 0
+    for match in _PLACEHOLDER.finditer(text):
         if match[1] is None:
-            return match[0][0]
-        index = int(match[1])
-        return str(arguments[index]) if index < len(arguments) else match[0]
+            value = match[0][0]
+        else:
+            # No list has so many arguments; longer numbers take long to read.
+            index = int(match[1]) if len(match[1]) < 10 else len(values)
+            value = values[index] if index < len(values) else match[0]
+        made += [text[end : match.start()], value]
+        length += match.start() - end + len(value)
+        end = match.end()
+        if length > longest:
+            return cut("".join(made), longest)
+    return cut("".join([*made, text[end:]]), longest)
 
-    return _PLACEHOLDER.sub(value, text)
+
+def cut(text: str, longest: int = LONGEST_FILLED) -> str:
+    """Cut ``text`` to ``longest`` characters, and say so."""
+    return text if len(text) <= longest else text[: longest - len(_CUT)] + _CUT
+
+
+def shortened(text: str, longest: int) -> str:
+    """Cut a name to ``longest`` characters; a checksum keeps two that begin alike apart."""
+    if len(text) <= longest:
+        return text
+    checksum = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{text[: longest - len(checksum) - 1]}\N{HORIZONTAL ELLIPSIS}{checksum}"
+
+
+def plain_links(text: str) -> str:
+    """``text`` with each ``[words](1)``, a link to a related location, made its words (3.11.6)."""
+    made: list[str] = []
+    start: int | None = None
+    end = 0
+    for token in _LINK_PARTS.finditer(text):
+        word = token[0]
+        if word == "[":
+            start = token.start()
+        elif word[0] == "]":
+            if len(word) > 1 and start is not None:
+                made += [text[end:start], text[start + 1 : token.start()]]
+                end = token.end()
+            start = None
+    return "".join([*made, text[end:]])
 
 
 def multiformat(value: Any) -> tuple[str | None, str | None]:
@@ -63,8 +119,8 @@ def first_sentence(text: str, *, longest: int = 120) -> str:
     line = text.strip().partition("\n")[0].strip()
     if len(line) <= longest:
         return line
-    cut = line[:longest].rsplit(" ", 1)[0] or line[:longest]
-    return f"{cut}…"
+    words = line[:longest].rsplit(" ", 1)[0] or line[:longest]
+    return f"{words}…"
 
 
 def _looked_up(key: Any, strings: Mapping[str, Any], shared: Mapping[str, Any]) -> str:

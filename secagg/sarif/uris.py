@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from secagg.naming.foreignpaths import in_checkout, is_file, is_foreign
+from secagg.sarif.text import shortened
 
 # The base id that code scanning tools use for the root of the checkout.
 ROOT_BASE = "%SRCROOT%"
@@ -19,6 +20,9 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
 # uriBaseIds may refer to each other; a longer chain than this is a circle.
 _LONGEST_CHAIN = 16
+# The longest path that Linux opens, and what it may be in a URI.
+LONGEST_PATH = 4_096
+_LONGEST_URI = 3 * LONGEST_PATH + 100
 
 
 _ABSOLUTE = re.compile(r"\s*(?:file:|/|[A-Za-z]:[\\/])", re.IGNORECASE)
@@ -66,7 +70,10 @@ class UriResolver:
         try:
             return self._seen[key]
         except KeyError:
-            path = self._seen[key] = self._resolve(uri, base, index)
+            path = self._resolve(uri, base, index)
+            if path is not None:
+                path = shortened(path, LONGEST_PATH)
+            self._seen[key] = path
             return path
 
     def relative(self, value: Any) -> Any:
@@ -108,6 +115,8 @@ class UriResolver:
             uri, base = listed.get("uri"), listed.get("uriBaseId")
             if not isinstance(uri, str):
                 return None
+        if len(uri) > _LONGEST_URI:
+            return uri
         if not isinstance(base, str):
             return self._relative(uri)
         whole, tail = self._join(uri, base)
@@ -151,7 +160,7 @@ class UriResolver:
             if not isinstance(entry, Mapping):
                 break
             prefix = entry.get("uri")
-            if isinstance(prefix, str) and prefix.strip():
+            if isinstance(prefix, str) and prefix.strip() and len(prefix) <= _LONGEST_URI:
                 prefix = prefix.strip()
                 whole = f"{prefix.rstrip('/')}/{whole}"
                 if _SCHEME.match(prefix) or prefix.startswith("/"):

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from secagg.components import Component, ecosystem_of
+from secagg.regularfile import MIB, read_regular
 
 # Files with the versions that a build uses, by ecosystem; any one of them is enough.
 LOCK_FILES = {
@@ -22,7 +23,7 @@ LOCK_FILES = {
     "golang": ("go.mod",),
     "maven": ("pom.xml", "gradle.lockfile"),
 }
-_LARGEST = 64 * 1024 * 1024
+_LARGEST = 64 * MIB
 _PINNED = re.compile(r"={2,3}|\s@\s")
 
 
@@ -48,7 +49,7 @@ def _unread(
         locks += [name for name in component.manifests if _is_requirements(name)]
     for name in locks:
         path = (here / name).as_posix()
-        if path not in spoken_of and (wrong := _why_it_counts(root / path)):
+        if path not in spoken_of and (wrong := _why_it_counts(root, path)):
             yield f"{path} was not read: {wrong}"
     if locks:
         return
@@ -56,7 +57,7 @@ def _unread(
         path = (here / name).as_posix()
         if ecosystem_of(name) != ecosystem:
             continue
-        if _declares(root / path) and not _locked_above(root, here, ecosystem):
+        if _declares(root, path) and not _locked_above(root, here, ecosystem):
             yield f"{path} has dependencies but no lock file: they were not checked"
 
 
@@ -70,14 +71,15 @@ def _locked_above(root: Path, here: PurePosixPath, ecosystem: str) -> bool:
     return any((root / parent / name).is_file() for parent in here.parents for name in names)
 
 
-def _why_it_counts(path: Path) -> str | None:
+def _why_it_counts(root: Path, name: str) -> str | None:
     """Why a lock file that nobody spoke of matters; None if it locks nothing."""
     try:
-        if path.stat().st_size > _LARGEST:
-            return "it is very large"
-        if not _locks(path):
+        text = _text(root, name)
+        if not _locks(PurePosixPath(name).name, text):
             return None
-        if _is_requirements(path.name) and not any(map(_PINNED.search, _needs(path))):
+        if _is_requirements(PurePosixPath(name).name) and not any(
+            map(_PINNED.search, _needs(text))
+        ):
             return "it pins no exact version"
         return "it locks dependencies"
     except OSError as error:
@@ -86,10 +88,9 @@ def _why_it_counts(path: Path) -> str | None:
         return "it is broken"
 
 
-def _locks(path: Path) -> bool:
+def _locks(name: str, text: str) -> bool:
     """True if a lock file has an entry that a scanner looks at. Raises ValueError if broken."""
-    text = path.read_text("utf-8-sig")
-    match path.name:
+    match name:
         case "package-lock.json" | "npm-shrinkwrap.json":
             document = _mapping(json.loads(text))
             packages = _mapping(document.get("packages", {}))
@@ -120,7 +121,7 @@ def unpinned(root: Path, components: Sequence[Component]) -> Iterator[str]:
         for name in filter(_is_requirements, component.manifests):
             path = PurePosixPath(component.path) / name
             try:
-                needs = _needs(root / path)
+                needs = _needs(_text(root, path.as_posix()))
             except (OSError, ValueError):
                 continue
             loose = sum(not _PINNED.search(line) for line in needs)
@@ -131,17 +132,17 @@ def unpinned(root: Path, components: Sequence[Component]) -> Iterator[str]:
                 )
 
 
-def _needs(path: Path) -> list[str]:
+def _needs(text: str) -> list[str]:
     """The lines of a requirements file that name a package."""
-    text = path.read_text("utf-8-sig").replace("\\\n", " ")
-    return [line for line in _lines(text) if not line.startswith("-")]
+    joined = text.replace("\\\n", " ")
+    return [line for line in _lines(joined) if not line.startswith("-")]
 
 
-def _declares(path: Path) -> bool:
+def _declares(root: Path, name: str) -> bool:
     """True if a manifest declares dependencies that need a lock file."""
     try:
-        text = path.read_text("utf-8-sig")
-        match path.name:
+        text = _text(root, name)
+        match PurePosixPath(name).name:
             case "package.json":
                 return bool(_mapping(json.loads(text)).get("dependencies"))
             case "pyproject.toml":
@@ -160,6 +161,11 @@ def _declares(path: Path) -> bool:
                 return False
     except (OSError, ValueError, RecursionError, AttributeError):
         return True
+
+
+def _text(root: Path, name: str) -> str:
+    """The text of a manifest below ``root``. Raises OSError or ValueError where it has none."""
+    return read_regular(root / name, limit=_LARGEST, within=root).decode("utf-8-sig")
 
 
 def _mapping(value: Any) -> dict[str, Any]:

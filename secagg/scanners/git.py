@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from secagg.process import (
     run,
     search_path_outside,
 )
+from secagg.regularfile import read_regular
 from secagg.scanners.base import RunContext
 from secagg.scanners.deciding import Unusable
 from secagg.sourcetree import walk
@@ -121,8 +123,9 @@ def count_lines(target: Path, repository: Repository | None, text: str, context:
     needle, count = text.encode(), 0
     for directory, files in walk(target):
         for path in (directory / name for name in files):
-            if path.is_file() and path.stat().st_size <= _LARGEST:
-                count += sum(needle in line for line in path.read_bytes().splitlines())
+            with suppress(OSError):
+                data = read_regular(path, limit=_LARGEST, within=target)
+                count += sum(needle in line for line in data.splitlines())
     return count
 
 

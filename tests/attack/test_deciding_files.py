@@ -12,7 +12,10 @@ from pathlib import Path
 import secagg
 
 PACKAGE = Path(secagg.__file__).parent
-OPENERS = frozenset({"read_text", "read_bytes", "open", "fdopen", "load_model", "load_placed"})
+OPENERS = frozenset({"read_text", "read_bytes", "open", "fdopen", "load_model", "load_placed"}) | {
+    "read_regular",
+    "read_given",
+}
 
 OPENED = {
     "change/base.py": "the event's payload, which the runner writes",
@@ -51,6 +54,7 @@ OPENED = {
     "process.py": "what programs printed",
     "processgroup.py": "/proc",
     "render/console.py": "/dev/null",
+    "regularfile.py": "what its callers name",
     "report/document.py": "a report, which the caller has checked",
     "report/page/html.py": "secagg's own page",
     "sarif/conform.py": "SARIF's schema",
