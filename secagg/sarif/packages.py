@@ -91,6 +91,8 @@ _PURL = re.compile(
     r"\bpkg:(?P<type>[a-z]+)/(?P<name>[^\s@?#]+)(?:@(?P<version>[^\s?#]+))?(?:[?#][^\s,)\]]*)?"
 )
 _FOUND_IN_IMAGE = re.compile(r"was found in image (?P<image>\S+) at: (?P<path>\S+)")
+# Trivy's rule for packages of an operating system.
+_OF_SYSTEM = "OsPackageVulnerability"
 _INSIDE_ARCHIVE = re.compile(r"(?<=\.[jwe]ar):")
 _EMPTY: Mapping[str, Any] = {}
 
@@ -200,13 +202,14 @@ class Images:
     @property
     def may_be(self) -> bool:
         """Whether results have to be looked at one by one."""
-        return self._image is not None or self._is_snyk_container or self._tool == "grype"
+        return self._is_snyk_container or self._tool in ("grype", "trivy")
 
-    def place(self, location: Location, message: str) -> None:
+    def place(self, location: Location, view: RuleView, message: str) -> None:
         """Set the image of a result's place, and make its path one inside of the image."""
         if self._image is not None:
             location.image = self._image
-        elif self._is_snyk_container:
+        elif self._is_snyk_container or view.rule.name == _OF_SYSTEM:
+            # The file that is named is the image itself.
             location.image = location.uri
         elif self._tool == "grype" and location.uri is not None:
             match = _FOUND_IN_IMAGE.search(message)

@@ -168,7 +168,7 @@ class RunReader:
             finding.places = tuple(places[1:])
         self._suppress(finding, result)
         if self._images.may_be:
-            self._images.place(finding.location, message)
+            self._images.place(finding.location, view, message)
         if kind is Kind.SECRET and secret is not None:
             finding.secret = secret
             finding.location.commit = commit

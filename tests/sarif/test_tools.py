@@ -176,6 +176,13 @@ def test_images_are_images_in_sarif_too() -> None:
         uri="web//x",
     )
     assert {package_place(f.location, "deb") for f in (trivy, grype)} == {"web"}
+    older = read(
+        "Trivy",
+        _tags("CVE-2023-1001", "vulnerability") | {"name": "OsPackageVulnerability"},
+        "Package: libc6\nInstalled Version: 2.31\n",
+        uri="library/web",
+    )
+    assert len(merge([older, grype]).groups) == 1
     assert len(merge([trivy, grype]).groups) == 1
     jar = read(
         "grype",
