@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from urllib.parse import quote
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from secagg.redact import Redactor
 
 
@@ -36,13 +38,16 @@ class _Run:
 _MAYBE_SECRET = re.compile(r"(?i:token|pass|secret|credential|key|_pat|_pwd|_auth)")
 
 
-def run_redactor() -> Redactor:
-    """Make a redactor for this run: it knows what secagg holds, and the filter what it learns."""
+def run_redactor(tree: Path | None = None) -> Redactor:
+    """Make a redactor for this run: it knows what secagg holds, and the filter what it learns.
+
+    The names of what is in the scanned ``tree`` are no secrets.
+    """
     from secagg.hmackey import load_key
     from secagg.redact import Redactor, Secret
 
     key = load_key()
-    redactor = Redactor(key)
+    redactor = Redactor(key, tree)
     redactor.know(Secret(key.hex()))
     _know_own(redactor)
     if _Run.redactors is not None:

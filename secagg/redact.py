@@ -6,11 +6,13 @@ import hmac
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from secagg.jsonvalue import decode, encode
 from secagg.secretshapes import MASK
 from secagg.secretvalues import KnownValues
+from secagg.shownnames import NAME_FIELDS, PATH_FIELDS, ShownNames
 
 __all__ = ["MASK", "Redactor", "Secret"]
 
@@ -48,11 +50,13 @@ class Redactor:
     """Keeps the secrets of one run, in memory only, out of every text.
 
     Every secret value is learned before the first text is masked (:meth:`identify`), so that one
-    search over each text or entry of a report is enough.
+    search over each text or entry of a report is enough. The names of what is in the scanned
+    ``tree`` are no secrets.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, tree: Path | None = None) -> None:
         self._key = key
+        self._names = ShownNames(key, self._mask_often, tree)
         self._known = KnownValues()
         self._ids: dict[str, str] = {}
         # Results for short texts, of which reports repeat most.
@@ -153,12 +157,33 @@ class Redactor:
         """
         if self._known.search(encoded, is_json=True) is None:
             return value, encoded
-        masked = _mapped(value, self._mask_often)
+        masked = _mapped(value, self._mask_field)
         return (value, encoded) if masked is value else (masked, encode(masked))
 
     def is_clean(self, encoded: bytes) -> bool:
         """Tell whether nothing would be masked in any text of the JSON ``encoded``."""
         return self._known.search(encoded, is_json=True) is None
+
+    def shown_path(self, path: str) -> str:
+        """``path`` as it is shown: a secret in it has its keyed hash in its place."""
+        return self._names.path(path)
+
+    def real_path(self, path: str) -> str:
+        """The path that :meth:`shown_path` shows as ``path``: the one to judge by."""
+        return self._names.real(path)
+
+    def public_words(self) -> Collection[str]:
+        """Words of reports (rules, packages, severities) that were left though a value is alike."""
+        return self._names.public
+
+    def _mask_field(self, text: str, field: str | None) -> str:
+        """Mask ``text``, the value of a report's ``field``; None for a field's own name."""
+        masked = self._mask_often(text)
+        if masked == text:
+            return text
+        if field is None or field in NAME_FIELDS:
+            return self._names.word(text)
+        return self._names.path(text) if field in PATH_FIELDS else masked
 
     def _mask_often(self, text: str) -> str:
         cache = self._masked
@@ -172,26 +197,29 @@ class Redactor:
         return masked
 
 
-def _mapped(value: Any, mask: Callable[[str], str]) -> Any:
-    """``value`` with ``mask`` over every text, keys as well; itself where nothing changes."""
+def _mapped(value: Any, mask: Callable[[str, str | None], str], field: str = "") -> Any:
+    """``value`` with ``mask`` over every text, keys as well; itself where nothing changes.
+
+    ``field`` is the key under which ``value`` stands; it is None for a key itself.
+    """
     kind = type(value)
     if kind is str:
-        return mask(value)
+        return mask(value, field)
     if kind is dict:
         changed = False
         masked = {}
         for key, item in value.items():
-            new_key = mask(key)
-            new = _mapped(item, mask) if type(item) in _NESTED else item
+            new_key = mask(key, None)
+            new = _mapped(item, mask, key) if type(item) in _NESTED else item
             if new is not item or new_key is not key:
                 changed = changed or new != item or new_key != key
             masked[new_key] = new
         return masked if changed else value
     if kind is list or kind is tuple:
-        items = [_mapped(item, mask) if type(item) in _NESTED else item for item in value]
+        items = [_mapped(item, mask, field) if type(item) in _NESTED else item for item in value]
         return items if any(map(operator.is_not, items, value)) else value
     if isinstance(value, Mapping):
-        return _mapped(dict(value), mask)
+        return _mapped(dict(value), mask, field)
     return value
 
 

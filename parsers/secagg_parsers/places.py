@@ -27,25 +27,24 @@ class Places(dict[str, str]):
     ``base`` is the directory, relative to ``root``, to which relative paths refer (the
     component that the tool ran over). Where ``root`` is known, a path is only moved below
     ``base`` if it is not there as it stands. An absolute path outside of ``root`` stays as it
-    is, and so does everything that cannot be placed. ``mask`` takes secrets out of paths.
+    is, and so does everything that cannot be placed. ``real`` gives the real path of one that is
+    masked already (:meth:`secagg.redact.Redactor.real_path`).
     """
 
     def __init__(
         self,
         root: Path | None,
         base: str | None = None,
-        mask: Callable[[str], str] | None = None,
+        real: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
         self._root = root
-        self._mask = mask
+        self._real = real
         self._base = "" if base in (None, "", ".") else f"{str(base).strip('/')}/"
         self._prefixes = _prefixes(root) if root is not None else ()
 
     def __missing__(self, path: str) -> str:
-        place = self._place(path)
-        if self._mask is not None:
-            place = self._mask(place)
+        place = self._place(path if self._real is None else self._real(path))
         self[path] = place
         return place
 

@@ -14,6 +14,7 @@ from secagg.merge import merge
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.shown import Shown
 from secagg.policy import ToolOutcome
 from secagg.redact import Redactor
 
@@ -38,7 +39,6 @@ def assemble(
     innermost = component_of(components)
     for finding in findings:
         finding.component = innermost(finding.location.uri)
-    keep_paths(f.location.uri for f in findings if f.location.uri)
     mark_findings(findings, root, redactor)
     # People quote what they decide on.
     overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]
@@ -46,15 +46,21 @@ def assemble(
     outcomes = [tool_outcome(result) for result in results]
     judged = decide(gate, merged, outcomes, redactor=redactor)
     suppress(judged.decision.judgements)
+    shown = Shown(redactor)
+    shown.groups(merged.groups)
+    if judged.comparison is not None:
+        shown.groups(judged.comparison.absent)
+    shown.decision(judged.decision)
+    keep_paths(shown.names())
     return Outcome(
         results=results,
         merged=merged,
         decision=judged.decision,
-        components=[component.path for component in components],
+        components=[shown.path(component.path) for component in components],
         root_name=root.name if root is not None else None,
         started_at=started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         interrupted=interrupted,
-        warnings=[*warnings, *merged.warnings, *merged.unused_overrules],
+        warnings=shown.texts([*warnings, *merged.warnings, *merged.unused_overrules]),
         change=judged.change,
         comparison=judged.comparison,
     )

@@ -33,7 +33,7 @@ def read_baseline(
     missing, old problems would be called new.
     """
     parsers = installed_parsers()
-    context = ParseContext(redactor=run_redactor(), root=root)
+    context = ParseContext(redactor=run_redactor(root), root=root)
     raw = [RawReport(name=name, data=data) for name, data in reports]
     for report in raw:
         report.tool = choose(report, parsers).tool

@@ -34,7 +34,7 @@ def parse_files(files: Sequence[str], *, tool: str | None, root: Path, gate: Gat
     parsers = installed_parsers()
     if tool is not None and tool not in parsers:
         raise UsageError(f"no parser for {tool!r}", hint="known tools: " + ", ".join(parsers))
-    redactor = run_redactor()
+    redactor = run_redactor(root)
     context = ParseContext(redactor=redactor, root=root)
     runs = [_as_run(file, tool, parsers, redactor) for file in files]
     results = understand(

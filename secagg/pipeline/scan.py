@@ -53,7 +53,7 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[Event], None]) ->
     everything = components_of(options, config)
     request = scan_request(options, config, everything)
     tools = chosen_tools(options, config)
-    redactor = run_redactor()
+    redactor = run_redactor(request.root)
     cancellation = Cancellation()
     context = RunContext(
         redactor=redactor, cancellation=cancellation, root=request.root, controls=gate.controls

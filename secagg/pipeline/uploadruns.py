@@ -20,6 +20,7 @@ from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.sarifruns import View, category, driver, sarif_runs
+from secagg.pipeline.shown import Shown
 from secagg.sarif import SarifRun, write
 from secagg.sarif.bag import component_of
 from secagg.scanners.base import Status
@@ -72,7 +73,7 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
     cannot be understood.
     """
     parsers = installed_parsers()
-    context = ParseContext(redactor=run_redactor(), root=root)
+    context = ParseContext(redactor=run_redactor(root), root=root)
     read: list[tuple[str, ParsedReport | None]] = []
     reports = [(file, RawReport(name=Path(file).name, data=read_file(file))) for file in files]
     for _, report in reports:
@@ -81,9 +82,9 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
         parsed = choose(report, parsers).parse(report, context)
         read.append((file, parsed if parsed.runs else None))
     sarif = [parsed for _, parsed in read if parsed is not None]
-    mark_findings(
-        [finding for parsed in sarif for finding in parsed.findings], root, context.redactor
-    )
+    findings = [finding for parsed in sarif for finding in parsed.findings]
+    mark_findings(findings, root, context.redactor)
+    Shown(context.redactor).findings(findings)
     given: list[GivenRun] = []
     for file, report_read in read:
         if report_read is None:
@@ -108,6 +109,7 @@ def read_report_runs(data: bytes, name: str) -> list[GivenRun]:
     learn(report, parsers, context)
     parsed = choose(report, parsers).parse(report, context)
     mark_findings(parsed.findings, None, context.redactor)
+    Shown(context.redactor).findings(parsed.findings)
     return _adopted(parsed, name)
 
 

@@ -249,14 +249,14 @@ class RunReader:
         )
 
     def _path(self, artifact: Mapping[str, Any]) -> str | None:
-        """The masked path of an ``artifactLocation``: the run's own table may hold a secret."""
+        """The real path of an ``artifactLocation``, which may be masked by now."""
         path = self.uris.path(artifact)
         if path is None:
             return None
-        masked = self._paths.get(path)
-        if masked is None:
-            masked = self._paths[path] = self.redactor.mask(path)
-        return masked
+        real = self._paths.get(path)
+        if real is None:
+            real = self._paths[path] = self.redactor.real_path(path)
+        return real
 
     def _location(self, place: Mapping[str, Any]) -> Location:
         location = Location()

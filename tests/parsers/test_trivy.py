@@ -8,6 +8,8 @@ from secagg_parsers.trivy.misconfigurations import forms_of
 
 from secagg.errors import ReportError
 from secagg.finding import Finding, Kind, Severity
+from secagg.pipeline.shown import Shown
+from secagg.redact import Redactor
 from tests.parsers import samples
 from tests.parsers.reading import context_for, read
 from tests.parsers.samples import MISCONFIGURATION, SECRET, TOKEN, VULNERABILITY, trivy_result
@@ -247,6 +249,9 @@ def test_texts_with_secrets_in_them_are_masked() -> None:
         References=["https://example.org/a", f"https://example.org/?t={TOKEN}"],
         PkgPath=f"dist/{TOKEN}/x.jar",
     )
+    # Whoever judges sees the real path, and nobody else does.
+    assert finding.location.uri == f"dist/{TOKEN}/x.jar"
+    Shown(Redactor(b"key")).findings([finding])
     assert TOKEN not in repr(finding)
     assert finding.references[0] == "https://example.org/a"
 

@@ -38,6 +38,7 @@ class Artifact:
         root: Path | None,
         component: str | None,
         mask: Callable[[str], str],
+        real: Callable[[str], str],
         *,
         name: str | None,
         kind: str | None,
@@ -50,8 +51,8 @@ class Artifact:
         self.is_tree = kind in _TREES or (kind is None and resource is None)
         self.image = mask(name) if name and kind in _IMAGES else None
         base = component or (base_of(name, root) if name and self.is_tree else None)
-        self.places = Places(root, base, mask) if self.is_tree else Places(None, None, mask)
-        self.bill = Places(root, None, mask)[name] if name and kind in _BILLS else None
+        self.places = Places(root, base, real) if self.is_tree else Places(None, None, real)
+        self.bill = Places(root, None, real)[name] if name and kind in _BILLS else None
 
 
 class Target:
@@ -62,14 +63,15 @@ class Target:
 
     def __init__(self, artifact: Artifact, result: Entry) -> None:
         self.artifact = artifact
-        self.name = artifact.mask(text(result, "Target") or "")
+        path = text(result, "Target") or ""
+        self.name = artifact.mask(path)
         self.type = text(result, "Type") or ""
         kind = text(result, "Class") or ""
         self.is_system = kind == "os-pkgs" or (kind == "" and is_system(self.type))
         gathered = self.is_system or (self.type in _GATHERED and "/" not in self.name)
         clustered = artifact.resource is not None
         is_file = not (gathered or clustered) and kind != "license"
-        self.uri = artifact.places[self.name] if is_file and self.name else artifact.bill
+        self.uri = artifact.places[path] if is_file and path else artifact.bill
         self.logical = None if is_file and not artifact.bill else self.name or None
         self.image = artifact.image
         if clustered and kind in ("os-pkgs", "lang-pkgs", "secret", "license-file", ""):
