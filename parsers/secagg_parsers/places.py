@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from secagg.naming.foreignpaths import in_checkout, is_foreign
+from secagg.naming.writtenpath import is_written_so
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
 # What a scanner would not have read whole either: lines are looked up in smaller files only.
@@ -55,7 +56,11 @@ class Places(dict[str, str]):
         path = written
         if path.startswith("file://"):
             path = unquote(path.removeprefix("file://"))
-        if "\\" in path and ("/" not in path or _DRIVE.match(path.replace("\\", "/", 1))):
+        if (
+            "\\" in path
+            and ("/" not in path or _DRIVE.match(path.replace("\\", "/", 1)))
+            and not any(is_written_so(self._root, each) for each in (path, self._base + path))
+        ):
             path = path.replace("\\", "/")
         for prefix in self._prefixes:
             if path.startswith(prefix):

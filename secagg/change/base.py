@@ -22,6 +22,7 @@ from secagg.github.checkout import read_checkout
 from secagg.github.event import read_event
 from secagg.github.head import PULL_REF, head_of
 from secagg.jsontext import loads
+from secagg.naming.writtenpath import legible
 
 # Files by which a repository steers what is scanned, merged, judged and left out.
 CONTROLS = (
@@ -81,7 +82,7 @@ def changed_controls(root: Path, base: str, also: Sequence[str] = ()) -> list[st
     listed = checked(root, "diff", "--name-only", "--no-renames", "--relative", "-z", start).out
     names = [path_text(name) for name in listed.split(b"\0") if name]
     wanted = {str(PurePosixPath(path)) for path in also}
-    return sorted(name for name in names if name in wanted or _is_control(name))
+    return sorted(legible(name) for name in names if name in wanted or _is_control(name))
 
 
 def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | None:

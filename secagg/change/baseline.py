@@ -6,12 +6,19 @@ one old flaw and a new one. What cannot be told to be the same is new.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from secagg.change.keys import Key
 from secagg.change.model import Diff
-from secagg.change.sighting import Level, Sighting, baseline_sightings, current_sighting
+from secagg.change.sighting import (
+    Level,
+    Rule,
+    Sighting,
+    baseline_sightings,
+    current_sighting,
+)
 from secagg.change.updates import updates
 from secagg.finding import Finding
 from secagg.merge.groups import Group, MergedSet
@@ -162,8 +169,27 @@ def _can_be(mine: Sighting, theirs: Sighting) -> bool:
     """Whether nothing speaks against two sightings being one problem."""
     if mine.values and theirs.values and not mine.values & theirs.values:
         return False
+    if mine.values and not _masked_are_known(mine, theirs):
+        return False
     # A secret that had been taken out and was put in again by the change is a new problem.
     return not (mine.added and mine.in_head and mine.values and not theirs.in_head)
+
+
+def _masked_are_known(mine: Sighting, theirs: Sighting) -> bool:
+    """Whether every masked secret that is joined with a known one was there before.
+
+    A tool that masks says nothing of the value: only its own rule, at a line that is the same as
+    far as anybody knows, speaks for the secret of the baseline.
+    """
+    of_rule: Counter[Rule] = Counter()
+    for (rule, code), count in mine.masked.items():
+        if code is None:
+            return False
+        of_rule[rule] += count
+        known = {other for name, other in theirs.masked if name == rule}
+        if code and known and not known & {code, "", None}:
+            return False
+    return all(theirs.rules[rule] >= count for rule, count in of_rule.items())
 
 
 def _distance(mine: Sighting, theirs: Sighting) -> tuple[object, ...]:

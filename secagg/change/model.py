@@ -11,6 +11,7 @@ from itertools import accumulate
 
 from secagg.finding import Location
 from secagg.naming.place import manifest_place
+from secagg.naming.writtenpath import is_legible, legible
 
 
 class Status(StrEnum):
@@ -111,6 +112,9 @@ class Diff:
     def change_of(self, path: str) -> FileChange | None:
         """What became of ``path``; a file in a submodule changes with its submodule."""
         change = self.files.get(path)
+        if change is None and not is_legible(path):
+            # A tool has written a name as far as it could: whichever it is may be the change's.
+            change = self._legible.get(legible(path))
         if change is not None:
             return change
         while "/" in path and self._submodules:
@@ -158,6 +162,16 @@ class Diff:
     def manifest_places(self) -> frozenset[str]:
         """The places of dependencies (:func:`secagg.naming.place.manifest_place`) it touches."""
         return frozenset(map(manifest_place, self.files))
+
+    @cached_property
+    def _legible(self) -> Mapping[str, FileChange]:
+        """Changes by names of which bytes are lost; of several what touches most lines."""
+        found: dict[str, FileChange] = {}
+        for path, change in self.files.items():
+            name = legible(path)
+            if name not in found or change.whole or found[name].status is Status.DELETED:
+                found[name] = change
+        return found
 
     @cached_property
     def _submodules(self) -> frozenset[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from secagg.change.keys import Key, Seen, content_keys, line_keys, other_rule_keys
@@ -15,6 +16,9 @@ from secagg.identity import place_of
 from secagg.merge.groups import Group
 from secagg.merge.secret import still_in_head
 from secagg.naming.package import version_key
+
+# A tool, and its own id of a rule.
+Rule = tuple[str, str]
 
 
 class Level(IntEnum):
@@ -32,7 +36,9 @@ class Sighting:
 
     ``line`` and ``column`` are those after the change (0 if gone or unknown). ``values`` are the
     keyed hashes of a secret. ``in_head`` is False for a secret that is only in history, and
-    ``added`` is True where the change adds lines of the work tree that it is on.
+    ``added`` is True where the change adds lines of the work tree that it is on. ``rules`` are the
+    tools' rules that see a secret, and ``masked`` those of them that its tool has masked, with the
+    hash of the line: such a one may be another secret than the one it is joined with.
     """
 
     group: Group
@@ -43,6 +49,8 @@ class Sighting:
     values: frozenset[str] = frozenset()
     in_head: bool = True
     added: bool = False
+    rules: Counter[Rule] = field(default_factory=Counter)
+    masked: Counter[tuple[Rule, str | None]] = field(default_factory=Counter)
 
 
 def current_sighting(group: Group, diff: Diff | None) -> Sighting:
@@ -110,6 +118,12 @@ def _sighting(group: Group, members: Sequence[Seen], *, current: bool) -> Sighti
         versions=frozenset(_version(finding) for finding in group.members),
         values=frozenset(_values(group.members)),
         in_head=in_head,
+        rules=Counter(_rule(f) for f in group.members if f.kind is Kind.SECRET),
+        masked=Counter(
+            (_rule(seen.finding), _line_of(seen))
+            for seen in members
+            if seen.finding.secret is not None and seen.finding.secret.id is None
+        ),
     )
 
 
@@ -125,6 +139,17 @@ def _identity(group: Group, members: Sequence[Seen]) -> frozenset[Key]:
     if not code and any(seen.touched for seen in members):
         return frozenset()
     return frozenset({(group.identity, code)})
+
+
+def _rule(finding: Finding) -> Rule:
+    return finding.tool, finding.rule_id
+
+
+def _line_of(seen: Seen) -> str | None:
+    """The hash of the line of a masked secret: None where the change has touched an unknown one."""
+    if seen.finding.line_hash:
+        return seen.finding.line_hash.partition(":")[0]
+    return None if seen.touched else ""
 
 
 def _past(members: Sequence[Finding]) -> frozenset[Key]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from secagg.naming.foreignpaths import in_checkout, is_file, is_foreign
+from secagg.naming.writtenpath import is_written_so
 from secagg.sarif.text import shortened
 
 # The base id that code scanning tools use for the root of the checkout.
@@ -39,7 +40,7 @@ def encode_path(path: str) -> str:
     """A path as Finding holds it, written as a URI reference (RFC 3986): percent-encoded."""
     if _SCHEME.match(path) and not _DRIVE.match(path):
         return path
-    return quote(path, safe="/-._~!$&'()*+,;=@")
+    return quote(path, safe="/-._~!$&'()*+,;=@", errors="surrogateescape")
 
 
 class UriResolver:
@@ -150,6 +151,8 @@ class UriResolver:
 
     def _join(self, uri: str, base: str) -> tuple[str, str]:
         """``uri`` with all its bases before it, and with only the relative ones."""
+        if self._is_odd(uri):
+            return quote(uri), uri
         tail = whole = uri.strip().replace("\\", "/")
         if _SCHEME.match(whole):
             relative = self._relative(whole) or whole
@@ -173,6 +176,8 @@ class UriResolver:
         return whole, _tidy(unquote(tail))
 
     def _relative(self, uri: str) -> str | None:
+        if self._is_odd(uri):
+            return uri
         uri = uri.strip()
         if _SCHEME.match(uri) and not _DRIVE.match(uri) and uri[:5].lower() != "file:":
             return uri
@@ -184,6 +189,17 @@ class UriResolver:
             # Some tools write "/src/a.py" for a file of the checkout, and others ran elsewhere.
             return in_checkout(path, self._root) or path
         return path or None
+
+    def _is_odd(self, uri: str) -> bool:
+        """Whether ``uri`` is a name of the tree that is no URI and that a tool wrote as it is.
+
+        A backslash or a blank at an end has no place in a URI; a name has what git allows. A
+        percent sign has, so that what it encodes comes first.
+        """
+        if "%" in uri and is_written_so(self._root, unquote(uri)):
+            return False
+        odd = "\\" in uri or "%" in uri or uri != uri.strip() or uri[:5].lower() == "file:"
+        return odd and is_written_so(self._root, uri)
 
     @staticmethod
     def _below(path: str, prefixes: list[str]) -> str | None:

@@ -351,3 +351,23 @@ def _signs(finding: Finding, known_code: bool) -> Iterator[tuple[str | None, ...
         yield kind, path, (finding.line_hash or "").partition(":")[0]
         if not known_code:
             yield kind, path, finding.tool, finding.rule_id
+
+
+def _masked(tool: str, rule: str, line_hash: str | None = None) -> Finding:
+    found = secret(tool, None, line=5, detector=rule)
+    found.line_hash = line_hash
+    return found
+
+
+def test_a_masked_secret_does_not_hide_behind_an_old_one_on_its_line() -> None:
+    old = secret("gitleaks", "hmac-sha256:aa", line=5, detector="generic-api-key")
+    joined = [old, _masked("trivy", "github-pat")]
+    (group,) = merge(joined).groups
+    assert len(group.members) == 2
+    assert set(_compare([old], joined, None).states.values()) == {NEW}
+    assert set(_compare(joined, joined, None).states.values()) == {UNCHANGED}
+    # The same rule on a line that is another now may mean another secret.
+    before = [old, _masked("trivy", "github-pat", "a:1")]
+    after = [old, _masked("trivy", "github-pat", "b:1")]
+    assert set(_compare(before, after, None).states.values()) == {NEW}
+    assert set(_compare(before, before, None).states.values()) == {UNCHANGED}

@@ -132,6 +132,9 @@ def _hidden(line: bytes, masked: bytes, begin: int | None) -> tuple[int, int] | 
             spans = [(a, b) for a, b in runs if part[a:b].strip(b"*")]
             if begin is not None:
                 spans = [(a, b) for a, b in spans if a + shift == begin]
+            elif len(_runs(masked, least=1)) > len(_runs(part, least=1)) + len(spans):
+                # What is masked beside it may be the secret that the rule means.
+                return None
             return (spans[0][0] + shift, spans[0][1] + shift) if len(spans) == 1 else None
     before, stars, after = masked.partition(b"*****")
     if stars and b"*" not in after and line.startswith(before) and line.endswith(after):
@@ -160,14 +163,14 @@ def _shifts(
     return shifts
 
 
-def _runs(masked: bytes) -> list[tuple[int, int]]:
-    """Where runs of asterisks that are long enough to be a secret begin and end."""
+def _runs(masked: bytes, *, least: int = _SHORTEST) -> list[tuple[int, int]]:
+    """Where runs of at least so many asterisks begin and end: by default enough for a secret."""
     runs, at = [], 0
-    while (at := masked.find(b"***", at)) >= 0:
+    while (at := masked.find(b"*" * min(least, 3), at)) >= 0:
         end = at
         while end < len(masked) and masked[end] == _STAR:
             end += 1
-        if end - at >= _SHORTEST:
+        if end - at >= least:
             runs.append((at, end))
         at = end
     return runs
