@@ -14,7 +14,7 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from secagg.errors import ConfigError
@@ -212,6 +212,30 @@ def test_masking_twice_is_masking_once(text: str) -> None:
     redactor = Redactor(KEY)
     once = redactor.mask(text)
     assert redactor.mask(once) == once
+
+
+_PIECES = st.sampled_from(
+    [
+        "Tr0ub4dor-and-3",
+        "Tr0ub4\ndor-and-3",
+        base64.b64encode(b"a Tr0ub4dor-and-3 b").decode(),
+        "db_password = 'hunter22hunter'",
+        "https://user:pa55word@host.example/",
+        "https://host.example/@scope/x",
+        "ghp_" + "aB3" * 12,
+        "\n",
+        "\\",
+        " token ",
+    ]
+)
+
+
+@given(st.lists(st.lists(_PIECES | st.text(max_size=8), max_size=4).map("".join), max_size=6))
+def test_what_is_clean_as_a_whole_is_clean_text_by_text(texts: list[str]) -> None:
+    redactor = Redactor(KEY)
+    redactor.identify(Secret("Tr0ub4dor-and-3"))
+    assume(redactor.is_clean(encode({"rows": [{"a": text} for text in texts]})))
+    assert [redactor.mask(text) for text in texts] == texts
 
 
 def test_values_learned_between_texts_are_masked_at_once(redactor: Redactor) -> None:

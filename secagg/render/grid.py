@@ -108,7 +108,7 @@ def _one_line_rows(rows: list[list[str]]) -> str:
 
     A tenth of tabulate's time: the table of a large scan has tens of thousands of rows.
     """
-    lines = [[cell.replace("\n", " ").strip() for cell in line] for line in rows]
+    lines = [[cell.strip() for cell in line] for line in rows]
     widths = [
         min(max(len(column[0]) + 2, *map(_length, column)), _WIDEST)
         for column in zip(*lines, strict=True)
