@@ -24,7 +24,7 @@ from secagg.errors import ReportError
 LARGEST = 1 << 30
 
 _UTF8_MARK = codecs.BOM_UTF8
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
 _COLON = re.compile(rb"[ \t\r\n]*:")
 _PIECE = 32
 # So small a text is encoded in one piece.

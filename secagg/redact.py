@@ -16,7 +16,7 @@ from secagg.shownnames import NAME_FIELDS, PATH_FIELDS, ShownNames
 
 __all__ = ["MASK", "Redactor", "Secret"]
 
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _LONGEST_CACHED = 256
 _MOST_CACHED = 20_000
 

@@ -87,7 +87,7 @@ def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed
 
 
 # What the parser quotes of the file, and the two values of a key that comes twice.
-_QUOTED = re.compile(r"""\s+with value .*|\s*("[^"]*"|'[^']*')""", re.DOTALL)
+_QUOTED = re.compile(r"""\s{1,9}with value .*|\s{0,9}("[^"]*"|'[^']*')""", re.DOTALL)
 
 
 def _problem(error: MarkedYAMLError) -> str:

@@ -18,7 +18,7 @@ _SCHEME = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:(?://|(?=[^\d/]))", re.I
 _DIGEST = re.compile(r"@sha(?:256|512):[0-9a-f]{16,128}")
 # image:tag as the last part of a path; a port would stand before a slash.
 _TAGGED = re.compile(r"(?P<name>[a-z0-9]+(?:[._-][a-z0-9]+)*):(?P<tag>[A-Za-z0-9_][\w.-]{0,127})")
-_SYSTEM = re.compile(r"\s*\([a-z][\w .-]*\)$")
+_SYSTEM = re.compile(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
 _RUNNER = re.compile(r"^/(?:github/workspace|home/runner/work/[^/]+/[^/]+|__w/[^/]+/[^/]+)/")
 _FILE = re.compile(r"^file:(?://(?:localhost)?(?=/))?", re.IGNORECASE)
 _LINE_FRAGMENT = re.compile(r"#L\d+(?:[-,:]L?\d+)?$")

@@ -28,7 +28,7 @@ _MAVEN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+").fullmatch
 _PYPI = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?").fullmatch
 # What Go makes of a commit that has no tag: its time and the beginning of its hash.
 _PSEUDO = re.compile(r"(?:v\d[\w.-]*[.-]\d{14}-|#)([0-9a-f]{12})[0-9a-f]*")
-_EPOCH = re.compile(r"\d+:")
+_EPOCH = re.compile(r"\d{1,20}:")
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 
 

@@ -10,7 +10,7 @@ import re
 
 from secagg.finding import DISTRIBUTION_TYPES, Location
 
-_IMAGE_OS = re.compile(r"\s*\([a-z][\w .-]*\)$")
+_IMAGE_OS = re.compile(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
 
 # Files that describe one set of dependencies together, by purl type.
 _FAMILIES = {
@@ -77,7 +77,7 @@ _ENDINGS = {
 }
 _REQUIREMENTS = re.compile(r"(?:^|[-_./])requirements?(?:[-_./][^/]*)?\.(?:txt|in)$")
 # A jar's version is no part of its place: its next version lies there too.
-_ARCHIVE_VERSION = re.compile(r"-v?\d[\w.+-]*?(?=\.[jwe]ar(?:/|$))")
+_ARCHIVE_VERSION = re.compile(r"-v?\d[\w.+-]{0,200}?(?=\.[jwe]ar(?:/|$))")
 # Registries that go without saying.
 _DEFAULT_REGISTRIES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 

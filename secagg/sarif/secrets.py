@@ -46,7 +46,7 @@ _WORDS = (
 )
 _CWE_IN_TEXT = re.compile(rb"cwe[-_/: ]?0{0,3}(?:798|259|321)")
 _CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
-_QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,}?)\1""")
+_QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,1000}?)\1""")
 _TELLING = re.compile(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 

@@ -77,8 +77,8 @@ _CONFIGS = ("trivy.yaml", ".trivyignore", ".trivyignore.yaml", "trivy-secret.yam
 # Level, what is wrong, and the file: the rest of such a line may quote the file's content.
 _COMPLAINT = re.compile(
     r"\t(?:ERROR\t(?P<error>[^\t\n]+)"
-    r"|WARN\t(?P<warning>[^\t\n]*(?:[Uu]nable|[Ff]ailed) to[^\t\n]*))"
-    r"(?:\t.*?\bfile_path=\"(?P<file>[^\"\n]*)\")?"
+    r"|WARN\t(?P<warning>[^\t\n]{0,2000}(?:[Uu]nable|[Ff]ailed) to[^\t\n]*))"
+    r"(?:\t.{0,2000}?\bfile_path=\"(?P<file>[^\"\n]*)\")?"
 )
 _HARMLESS = re.compile(r"Falling back to embedded checks|site-packages|version check")
 _COMMENT = re.compile(r"\bIgnore finding\b")

@@ -1,0 +1,258 @@
+"""Every regular expression of the code base, on texts of twice the length: none may be quadratic.
+
+The expressions are those that the code compiles: calls of ``re`` with a pattern that can be read
+off, found in the syntax of every module, and all compiled patterns that importing the modules
+leaves in them. Texts are made of what each expression itself asks for: its literals, its classes
+and their repetitions, so that a part of it matches again and again and the whole never does.
+
+What is compared is the time for a text and for one of twice its length, several times, by the best
+of each; a linear expression comes to 2, a quadratic one to 4.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import itertools
+import pkgutil
+import random
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from re import _constants as constants  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from types import ModuleType
+from typing import Any
+
+import secagg_parsers
+
+import secagg
+from secagg.secretshapes import SHAPES
+from tests.attack.counts import Counts
+
+_PACKAGES = (secagg, secagg_parsers)
+_CALLS = frozenset(
+    {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer"}
+)
+# So many characters at first; doubled as long as it takes no time that can be measured.
+_SIZE = 4_000
+_LARGEST = 64_000
+# In seconds: what is worth comparing, and what makes an expression slow whatever its growth.
+_MEASURABLE = 0.002
+_QUADRATIC = 3.2
+_TRIES = 4
+
+
+def patterns() -> dict[str, re.Pattern[Any]]:
+    """Every expression of the code base, by where it stands."""
+    found: dict[tuple[Any, int], str] = {}
+    for module in _modules():
+        for name, pattern in _compiled(module):
+            found.setdefault((pattern.pattern, pattern.flags), f"{module.__name__}.{name}")
+        for line, pattern in _written(module):
+            # Those that are compiled once were found by their names.
+            if all(text != pattern.pattern for text, _ in found):
+                found[pattern.pattern, pattern.flags] = f"{module.__name__}:{line}"
+    for shape in SHAPES:
+        pattern = shape.pattern
+        found.setdefault((pattern.pattern, pattern.flags), f"shape {shape.name}")
+    return {where: re.compile(text, flags) for (text, flags), where in found.items()}
+
+
+def run(seed: int, count: int, within: str = "") -> Counts:
+    """Try every expression on up to ``count`` texts of its own making; those of ``within`` only."""
+    counts = Counts()
+    for where, pattern in sorted(patterns().items()):
+        if not re.match(within, where) or where.startswith(_OF_SHORT_TEXTS):
+            continue
+        for text in itertools.islice(_texts(pattern, random.Random(seed)), count):
+            kind = "bytes" if isinstance(pattern.pattern, bytes) else "text"
+            growth = _growth(pattern, text)
+            broken = (
+                f"{where} takes {growth:.1f} times as long on {text[:30]!r}..." if growth else None
+            )
+            counts.add(kind, broken=broken)
+    return counts
+
+
+def _modules() -> Iterator[ModuleType]:
+    for package in _PACKAGES:
+        yield package
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__") and ".migrations" not in module.name:
+                yield importlib.import_module(module.name)
+
+
+def _compiled(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any]]]:
+    """The compiled patterns that a module holds, also as methods, in tuples and behind caches."""
+    for name, value in vars(module).items():
+        if hasattr(value, "cache_info") and getattr(value, "__module__", "") == module.__name__:
+            try:
+                value = value()
+            except Exception:
+                continue
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if getattr(item, "__name__", "") in ("match", "fullmatch"):
+                _AT_START.add(item.__self__)
+            item = getattr(item, "__self__", item)
+            if isinstance(item, re.Pattern):
+                if name in _only_at_start(module):
+                    _AT_START.add(item)
+                yield name, item
+
+
+# What these are given is a pattern or a number that a policy or CODEOWNERS holds, and short.
+_OF_SHORT_TEXTS = ("secagg.globs.", "secagg.policy.model.", "secagg.policycheck.tree:")
+# Expressions that are only ever matched at the start of a text.
+_AT_START: set[re.Pattern[Any]] = set()
+
+
+@functools.cache
+def _only_at_start(module: ModuleType) -> frozenset[str]:
+    """The names in a module of which no more than ``match`` and ``fullmatch`` are called."""
+    used: dict[str, set[str]] = {}
+    for node in ast.walk(ast.parse(Path(module.__file__ or "").read_text("utf-8"))):
+        if isinstance(node, ast.Attribute):
+            value = node.value.func if isinstance(node.value, ast.Call) else node.value
+            if isinstance(value, ast.Name):
+                used.setdefault(value.id, set()).add(node.attr)
+    return frozenset(name for name, calls in used.items() if calls <= {"match", "fullmatch"})
+
+
+def _written(module: ModuleType) -> Iterator[tuple[int, re.Pattern[Any]]]:
+    """The expressions that a module's code gives to ``re`` as a constant."""
+    if module.__file__ is None:
+        return
+    for node in ast.walk(ast.parse(Path(module.__file__).read_text("utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "re"
+            and node.func.attr in _CALLS
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield node.lineno, re.compile(node.args[0].value)
+
+
+def _texts(pattern: re.Pattern[Any], made: random.Random) -> Iterator[str]:
+    """Pieces of which many in a row make ``pattern`` begin again and again, and never end."""
+    pieces = dict.fromkeys(_pieces(parser.parse(_text_of(pattern), pattern.flags)))
+    single = [piece for piece in pieces if piece]
+    yield from single
+    for first, second in itertools.islice(itertools.permutations(single, 2), 200):
+        yield first + second
+    while single:
+        yield "".join(made.choices(single, k=made.randrange(2, 6)))
+
+
+def _text_of(pattern: re.Pattern[Any]) -> str:
+    text = pattern.pattern
+    return text.decode("latin-1") if isinstance(text, bytes) else str(text)
+
+
+def _pieces(parsed: Any) -> Iterator[str]:
+    """Texts that a part of an expression matches, and pieces of such."""
+    whole = ""
+    for operation, argument in parsed:
+        inner = ""
+        if operation is constants.LITERAL:
+            inner = chr(argument)
+        elif operation is constants.NOT_LITERAL:
+            inner = "a" if argument != ord("a") else "b"
+        elif operation is constants.IN:
+            inner = _of_class(argument)
+        elif operation is constants.ANY:
+            inner = "a"
+        elif operation in (constants.MAX_REPEAT, constants.MIN_REPEAT, constants.POSSESSIVE_REPEAT):
+            least, _, part = argument
+            inside = list(_pieces(part))
+            yield from inside
+            inner = (inside[-1] if inside else "") * max(1, min(least, 20))
+        elif operation is constants.SUBPATTERN:
+            inside = list(_pieces(argument[3]))
+            yield from inside
+            inner = inside[-1] if inside else ""
+        elif operation is constants.ATOMIC_GROUP:
+            inside = list(_pieces(argument))
+            yield from inside
+            inner = inside[-1] if inside else ""
+        elif operation is constants.BRANCH:
+            for branch in argument[1]:
+                inside = list(_pieces(branch))
+                yield from inside
+                inner = inner or (inside[-1] if inside else "")
+        elif operation in (constants.ASSERT, constants.ASSERT_NOT):
+            yield from _pieces(argument[1])
+        if inner:
+            whole += inner
+            yield inner
+            yield whole
+    yield whole
+
+
+def _of_class(items: Any) -> str:
+    """A character of a class."""
+    negated = any(operation is constants.NEGATE for operation, _ in items)
+    if negated:
+        return next((c for c in "a1-~ \n" if re.match(_class(items), c)), "a")
+    for operation, argument in items:
+        if operation is constants.LITERAL:
+            return chr(argument)
+        if operation is constants.RANGE:
+            return chr(argument[0])
+        if operation is constants.CATEGORY:
+            return {"CATEGORY_SPACE": " ", "CATEGORY_DIGIT": "1"}.get(str(argument), "a")
+    return "a"
+
+
+def _class(items: Any) -> str:
+    """The class written again, as far as its negation needs."""
+    inside = ""
+    for operation, argument in items:
+        if operation is constants.LITERAL:
+            inside += re.escape(chr(argument))
+        elif operation is constants.RANGE:
+            inside += f"{re.escape(chr(argument[0]))}-{re.escape(chr(argument[1]))}"
+        elif operation is constants.CATEGORY:
+            inside += {"CATEGORY_SPACE": r"\s", "CATEGORY_DIGIT": r"\d"}.get(str(argument), r"\w")
+    return f"[^{inside}]"
+
+
+def _growth(pattern: re.Pattern[Any], piece: str) -> float | None:
+    """How many times as long twice the text takes, if that is more than a linear search would."""
+    size = _SIZE
+    before = _time(pattern, piece, size)
+    while size < _LARGEST:
+        size *= 2
+        now = _time(pattern, piece, size)
+        if before >= _MEASURABLE:
+            ratios = []
+            for _ in range(_TRIES):
+                ratios.append(_best(pattern, piece, size) / _best(pattern, piece, size // 2))
+                if min(ratios) < _QUADRATIC:
+                    return None
+            return min(ratios)
+        before = now
+    return None
+
+
+def _best(pattern: re.Pattern[Any], piece: str, size: int) -> float:
+    return min(_time(pattern, piece, size) for _ in range(2))
+
+
+def _time(pattern: re.Pattern[Any], piece: str, size: int) -> float:
+    text: Any = (piece * (size // len(piece) + 1))[:size] + "\0"
+    if isinstance(pattern.pattern, bytes):
+        text = text.encode("utf-8", "replace")
+    started = time.process_time()
+    if pattern in _AT_START:
+        pattern.match(text)
+        pattern.fullmatch(text)
+    else:
+        for _ in pattern.finditer(text):
+            pass
+    return time.process_time() - started
