@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ from secagg.sarif.upgrade import upgraded
 from secagg.secretidentity import identify
 
 VERSION = "2.1.0"
+# What else stands there is not quoted: cut off, a secret in it would not be known again.
+_PLAIN_VERSION = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,3}(?:-(?:rtm|csd|beta)[\d.-]{0,12})?")
 # Members that only describe results, and may lie in external property files unread (3.15.2).
 _ONLY_DESCRIBED = frozenset(
     {
@@ -144,7 +147,9 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
     if version != VERSION and (made := upgraded(document)) is not None:
         document, version = made, VERSION
     if version != VERSION:
-        said = "no version" if version is None else f"version {str(version)[:20]!r}"
+        said = "no version" if version is None else "another version"
+        if _PLAIN_VERSION.fullmatch(str(version)):
+            said = f"version {str(version)!r}"
         raise ReportError(
             f"no SARIF {VERSION}: the report has {said}",
             report=report_name,

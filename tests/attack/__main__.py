@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import pkgutil
 import sys
+from types import ModuleType
 
 import tests.attack
 
@@ -21,8 +23,13 @@ def names() -> list[str]:
     return sorted(
         name
         for name in found
-        if name != "__main__" and hasattr(importlib.import_module(f"tests.attack.{name}"), "run")
+        if name != "__main__" and _is_attack(importlib.import_module(f"tests.attack.{name}"))
     )
+
+
+def _is_attack(module: ModuleType) -> bool:
+    run = getattr(module, "run", None)
+    return run is not None and [*inspect.signature(run).parameters][:2] == ["seed", "count"]
 
 
 def main() -> int:
