@@ -20,6 +20,10 @@ _VARYING = re.compile(
 )
 # What varies has a digit, or the hyphens of a UUID.
 _MAY_VARY = re.compile(r"[\d-]")
+# ``image: shop:v1.4.2`` and ``image: shop@sha256:...``, with a registry's port left alone.
+_IMAGE = re.compile(
+    r"""((?:^|[\s{,\-"'])image["']?\s*:\s*["']?[^\s"'@:]+(?::\d+/[^\s"'@:]+)?)[:@][^\s"',}]+"""
+)
 _BEFORE_VALUE = re.compile(r"""^[^=:"'`]*""")
 
 
@@ -47,6 +51,18 @@ def code_context(lines: Sequence[bytes], place: Location) -> str | None:
         if len(region) >= _TELLING:
             return region[:_LONGEST]
     return whole[:_LONGEST]
+
+
+def without_image_tags(lines: Sequence[bytes]) -> list[bytes]:
+    """The ``lines`` of a manifest without tags and digests of images: each release changes them."""
+    return [
+        _IMAGE.sub(r"\1", line.decode("utf-8", "surrogateescape")).encode(
+            "utf-8", "surrogateescape"
+        )
+        if b"image" in line
+        else line
+        for line in lines
+    ]
 
 
 def snippet_context(finding: Finding) -> str | None:

@@ -136,9 +136,10 @@ class SecretSighting(Struct, kw_only=True, gc=False, omit_defaults=True, rename=
     """One sighting of a secret, without the secret.
 
     ``id`` is the keyed hash of the value (``None`` where the tool had masked it before
-    we could see it). ``verified`` is True where the issuing service accepted it, False
-    where it did not or was not asked to say, ``None`` where the tool never asks.
-    ``in_history`` tells a commit's content from the work tree's.
+    we could see it), and ``key`` tells which key it was made with
+    (:attr:`secagg.redact.Redactor.key_name`). ``verified`` is True where the issuing service
+    accepted it, False where it did not or was not asked to say, ``None`` where the tool never
+    asks. ``in_history`` tells a commit's content from the work tree's.
     """
 
     id: str | None
@@ -146,6 +147,7 @@ class SecretSighting(Struct, kw_only=True, gc=False, omit_defaults=True, rename=
     decoder: str | None = None
     verified: bool | None = None
     in_history: bool = False
+    key: str | None = None
 
 
 class Misconfiguration(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):

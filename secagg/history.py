@@ -41,6 +41,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberKeys:
+    """What a later scan knows a member of the group by: for the store, in no report."""
+
+    identity: str | None = None
+    line_hash: str | None = None
+    resource: str | None = None
+    checks: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step of a code flow."""
 
@@ -77,6 +88,8 @@ class Problem:
     have been kept before. ``uri``, ``line`` and the rest of the place are the representative's.
     ``action``, ``rule`` and ``why`` are the policy's word in the last run; ``due`` is the day by
     which its maximum age wants it fixed; ``exception`` names the exception that covers it.
+    ``member_keys`` belong to ``sources``, in their order. ``secret`` is the keyed hash of a
+    secret's value, and ``secret_key`` names the key.
     ``fixed_at`` is set once a complete run of its tools no longer sees it.
     """
 
@@ -115,10 +128,12 @@ class Problem:
     fix: str | None = None
     references: tuple[str, ...] = ()
     secret: str | None = None
+    secret_key: str | None = None
     verified: bool | None = None
     in_history_only: bool | None = None
     resource: str | None = None
     sources: tuple[Source, ...] = ()
+    member_keys: tuple[MemberKeys, ...] = ()
     steps: tuple[Step, ...] = ()
     snippet: Snippet | None = None
     related: tuple[str, ...] = ()
@@ -142,6 +157,10 @@ class Problem:
         if self.fixed_at is not None:
             return State.FIXED
         return self.triage.state if self.triage is not None else State.OPEN
+
+
+UNREPORTED = frozenset({"member_keys", "secret_key"})
+"""Fields of a problem that only the store reads."""
 
 
 def package_of(problem: Problem) -> Package | None:
@@ -173,7 +192,8 @@ class ToolRunRecord:
 class RunRecord:
     """One recorded scan: where, when, and what it came to. ``started_at`` is in UTC.
 
-    ``key`` is the same for the same scan however often it is imported.
+    ``key`` is the same for the same scan however often it is imported. ``covered`` are the tools
+    that looked at all there is in a component (``.``: in the whole tree).
     """
 
     key: str
@@ -185,3 +205,4 @@ class RunRecord:
     policy: str
     tools: tuple[ToolRunRecord, ...] = ()
     by_severity: dict[str, int] = field(default_factory=dict)
+    covered: tuple[tuple[str, str], ...] = ()

@@ -29,6 +29,7 @@ from secagg.context import (
     name_before_value,
     snippet_context,
     source_lines,
+    without_image_tags,
 )
 from secagg.finding import Finding, Kind, Location, Package
 from secagg.fingerprint import line_hashes_for, read_source
@@ -252,14 +253,20 @@ def _mark(found: list[Finding], data: bytes, marker: _Marker, secrets: SecretLin
     lines = source_lines(data)
     if secrets is not None:
         secrets.look_into(found[0].location.uri, lines)
+    untagged: list[bytes] = []
     for finding in found:
         place = finding.location
         if finding.line_hash is None:
             finding.line_hash = hashes.get(place.start_line or 0)
         context = None
         if finding.kind is not Kind.VULNERABILITY and finding.kind is not Kind.LICENSE:
-            look = name_before_value if finding.kind is Kind.SECRET else code_context
-            context = look(lines, place)
+            if finding.kind is Kind.SECRET:
+                context = name_before_value(lines, place)
+            elif finding.kind is Kind.MISCONFIGURATION:
+                untagged = untagged or without_image_tags(lines)
+                context = code_context(untagged, place)
+            else:
+                context = code_context(lines, place)
         if secrets is not None and secrets.holds(finding, lines):
             secrets.key_hashes(finding)
             if context:

@@ -268,7 +268,19 @@ def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
                 report=report.name,
                 hint="this is a bug in the parser: please report it with the shape of the report",
             ) from None
+        for finding in parsed.findings:
+            _name_key(finding, context.redactor)
         return parsed
+
+
+def _name_key(finding: Finding, redactor: Redactor) -> None:
+    """Say which key the hash of a secret was made with, unless its report did or could have."""
+    secret = finding.secret
+    if secret is None or secret.id is None or secret.key is not None:
+        return
+    # A hash in a report of ours from before keys had names may be of any key.
+    if finding.sarif is None or b'"hmac-sha256:' not in finding.sarif.encoded:
+        secret.key = redactor.key_name
 
 
 def _json_lines(data: bytes) -> bytes | None:

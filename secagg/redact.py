@@ -68,6 +68,15 @@ class Redactor:
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a Redactor cannot be serialized")
 
+    @property
+    def key_name(self) -> str:
+        """16 hexadecimal digits that stand for the key: equal where hashes can be compared.
+
+        It is a keyed hash of a fixed text, so that it says of the key no more than the hashes of
+        secrets do.
+        """
+        return hmac.digest(self._key, b"secagg: the name of this key", "sha256").hex()[:16]
+
     def identify(self, secret: Secret) -> str:
         """Return the keyed hash (HMAC-SHA-256) of ``secret``, and learn its value."""
         value = secret.reveal().strip()

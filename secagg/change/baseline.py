@@ -28,6 +28,8 @@ from secagg.policy.facts import BaselineState
 _MOST_PAIRS = 2_500
 # Kinds of result that say that nothing is wrong (SARIF 2.1.0, 3.27.9).
 _NO_PROBLEM = ("pass", "notApplicable", "informational")
+# Most results hold none of these, and need not be decoded.
+_RULING_OUT = tuple(f'"{word}"'.encode() for word in (*_NO_PROBLEM, "absent"))
 
 
 _WHY = {
@@ -35,7 +37,18 @@ _WHY = {
     Level.IDENTITY: "the baseline has it under the same identity",
     Level.LINE: "the baseline has it on the same line, which the change has left as it was",
     Level.OTHER_RULE: "the baseline has the same weakness in the same code under another rule",
+    Level.OTHER_KEY: (
+        "the baseline has a secret of this kind at this place; its value was hashed with another "
+        "key, so that the two cannot be compared"
+    ),
 }
+
+
+OTHER_KEY = (
+    "the SECAGG_HMAC_KEY is another than before, so secrets cannot be compared by their values: "
+    "those of one detector in one file count as the same, and keep their ids"
+)
+"""What is said where secrets were matched without their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ def compare(
     on moved lines. Groups of the baseline that were absent in it already do not count. Pure.
     """
     before = [group for group in map(_present, baseline_groups) if group is not None]
-    left = [current_sighting(group, diff) for group in current.groups]
+    left = [current_sighting(group, diff) for group in current.groups if not is_gone(group)]
     known = [sighting for group in before for sighting in baseline_sightings(group, diff)]
     matches: dict[str, Match] = {}
     for level in Level:
@@ -100,7 +113,9 @@ def compare(
         known = [sighting for at, sighting in enumerate(known) if at not in used]
     found = {id(match.before) for match in matches.values()}
     return Comparison(
-        states={group.identity: _state(matches.get(group.identity)) for group in current.groups},
+        states={
+            group.identity: _state(group, matches.get(group.identity)) for group in current.groups
+        },
         matches=matches,
         absent=tuple(group for group in before if id(group) not in found),
         before=tuple(before),
@@ -108,7 +123,14 @@ def compare(
     )
 
 
-def _state(match: Match | None) -> BaselineState:
+def is_gone(group: Group) -> bool:
+    """Whether every report of ``group`` says itself that it is no problem, or is gone."""
+    return all(_ruled_out(finding) for finding in group.members)
+
+
+def _state(group: Group, match: Match | None) -> BaselineState:
+    if is_gone(group):
+        return BaselineState.ABSENT
     if match is None:
         return BaselineState.NEW
     return BaselineState.UPDATED if match.changes else BaselineState.UNCHANGED
@@ -131,9 +153,10 @@ def _present(group: Group) -> Group | None:
 
 
 def _ruled_out(finding: Finding) -> bool:
-    if finding.sarif is None:
+    origin = finding.sarif
+    if origin is None or not any(word in origin.encoded for word in _RULING_OUT):
         return False
-    result = finding.sarif.result
+    result = origin.result
     return result.get("baselineState") == "absent" or result.get("kind") in _NO_PROBLEM
 
 
@@ -161,12 +184,14 @@ def _pairs(left: Sequence[Sighting], known: Sequence[Sighting], level: Level) ->
             theirs = sorted(theirs, key=lambda at: known[at].line)
             candidates = zip(ours, theirs, strict=False)
         for one, other in candidates:
-            if _can_be(left[one], known[other]):
+            if _can_be(left[one], known[other], level):
                 yield _distance(left[one], known[other]), one, other
 
 
-def _can_be(mine: Sighting, theirs: Sighting) -> bool:
+def _can_be(mine: Sighting, theirs: Sighting, level: Level) -> bool:
     """Whether nothing speaks against two sightings being one problem."""
+    if level is Level.OTHER_KEY:
+        return bool(mine.hmac_keys and theirs.hmac_keys) and not mine.hmac_keys & theirs.hmac_keys
     if mine.values and theirs.values and not mine.values & theirs.values:
         return False
     if mine.values and not _masked_are_known(mine, theirs):
@@ -217,8 +242,11 @@ def _assign(pairs: list[Pair]) -> tuple[list[tuple[int, int]], set[int]]:
 def _notes(
     groups: Sequence[Group], before: Sequence[Group], matches: Mapping[str, Match]
 ) -> Iterator[str]:
+    if any(match.level is Level.OTHER_KEY for match in matches.values()):
+        yield OTHER_KEY
     ours, theirs = _secret_values(groups), _secret_values(before)
-    if ours and theirs and not ours & theirs:
+    named = _hmac_keys(groups) and _hmac_keys(before)
+    if ours and theirs and not ours & theirs and not named:
         yield (
             "no secret of the baseline is known here by its value: the baseline may have been "
             "made with another SECAGG_HMAC_KEY, and then every secret counts as new"
@@ -230,6 +258,15 @@ def _notes(
             f"nothing in the baseline comes from {tool}: if it did not run there, what only "
             f"{tool} reports counts as new"
         )
+
+
+def _hmac_keys(groups: Sequence[Group]) -> set[str]:
+    return {
+        f.secret.key
+        for group in groups
+        for f in group.members
+        if f.secret is not None and f.secret.key is not None
+    }
 
 
 def _secret_values(groups: Sequence[Group]) -> set[str]:

@@ -10,9 +10,10 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from secagg.context import message_context
-from secagg.finding import Finding, Kind, Location
+from secagg.finding import Finding, Kind, Location, Package
 from secagg.identity import SCHEME, place_of, resource_key
 from secagg.merge.check import checks_of
+from secagg.merge.detector import family
 from secagg.merge.license import license_key
 from secagg.merge.part import aliases_of, linking
 from secagg.merge.weakness import parents, weaknesses
@@ -74,8 +75,21 @@ def line_keys(seen: Seen) -> Iterator[Key]:
 
 
 def other_rule_keys(seen: Seen) -> Iterator[Key]:
-    """Keys of the code at the place and the weakness, whatever rule has found it."""
+    """Keys of the code at the place and the weakness, whatever rule has found it.
+
+    A check that one tool made of a named resource and another of the file has one, too.
+    """
     finding, place = seen.finding, place_of(seen.place)
+    if finding.kind is Kind.MISCONFIGURATION:
+        known = finding.misconfiguration
+        for check in checks_of(finding):
+            # Two that name their resources were told apart by them; two that name none, by the
+            # lines. Only of one that does and one that does not is nothing known yet.
+            if known is not None and known.resource:
+                yield place, "check", check, seen.current
+            else:
+                yield place, "check", check, not seen.current
+        return
     if finding.kind is not Kind.CODE:
         return
     found = weaknesses(finding)
@@ -86,6 +100,15 @@ def other_rule_keys(seen: Seen) -> Iterator[Key]:
             yield place, "line", seen.place.start_line, label
 
 
+def detector_keys(seen: Seen) -> Iterator[Key]:
+    """Keys of a secret without its value: what sort of secret it is, in which file."""
+    finding = seen.finding
+    if finding.secret is not None and finding.secret.id is not None:
+        place = place_of(seen.place)
+        for detector in {finding.secret.detector, finding.rule_id}:
+            yield "detector", place, family(detector) or detector
+
+
 def _vulnerability(seen: Seen) -> Iterator[Key]:
     finding = seen.finding
     package = finding.package
@@ -93,9 +116,19 @@ def _vulnerability(seen: Seen) -> Iterator[Key]:
     if package is None:
         name = "?" + message_context(finding.message or finding.title)
     place = package_place(seen.place, "" if package is None else package.type)
+    place = _unversioned(place, package)
     advisories = Advisories()
     for one in linking([advisories[alias] for alias in aliases_of(finding)]):
         yield "vulnerability", place, name, one.id
+
+
+def _unversioned(place: str, package: Package | None) -> str:
+    """``place`` without the package's own version: ``lib/log4j-core-2.14.0.jar`` names its jar."""
+    version = None if package is None else package.version
+    folder, slash, name = place.rpartition("/")
+    if not version or version not in name:
+        return place
+    return f"{folder}{slash}{name.replace(version, '*')}"
 
 
 def _subjects(seen: Seen) -> Iterator[Key]:

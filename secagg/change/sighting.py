@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from secagg.change.keys import Key, Seen, content_keys, line_keys, other_rule_keys
+from secagg.change.keys import Key, Seen, content_keys, detector_keys, line_keys, other_rule_keys
 from secagg.change.model import Diff
 from secagg.change.within import touched
 from secagg.finding import Finding, Kind, replace
@@ -28,6 +28,7 @@ class Level(IntEnum):
     IDENTITY = 1
     LINE = 2
     OTHER_RULE = 3
+    OTHER_KEY = 4
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,10 +36,11 @@ class Sighting:
     """A group and its keys, by level.
 
     ``line`` and ``column`` are those after the change (0 if gone or unknown). ``values`` are the
-    keyed hashes of a secret. ``in_head`` is False for a secret that is only in history, and
-    ``added`` is True where the change adds lines of the work tree that it is on. ``rules`` are the
-    tools' rules that see a secret, and ``masked`` those of them that its tool has masked, with the
-    hash of the line: such a one may be another secret than the one it is joined with.
+    keyed hashes of a secret, and ``hmac_keys`` name the keys they were made with. ``in_head`` is
+    False for a secret that is only in history, and ``added`` is True where the change adds lines
+    of the work tree that it is on. ``rules`` are the tools' rules that see a secret, and ``masked``
+    those of them that its tool has masked, with the hash of the line: such a one may be another
+    secret than the one it is joined with.
     """
 
     group: Group
@@ -47,6 +49,7 @@ class Sighting:
     column: int = 0
     versions: frozenset[str] = frozenset()
     values: frozenset[str] = frozenset()
+    hmac_keys: frozenset[str] = frozenset()
     in_head: bool = True
     added: bool = False
     rules: Counter[Rule] = field(default_factory=Counter)
@@ -83,7 +86,7 @@ def baseline_sightings(group: Group, diff: Diff | None) -> list[Sighting]:
     own = {("secret", place, value) for place in places for value in found.values}
     found.keys = (found.keys[0] | own, *found.keys[1:])
     past = dataclasses.replace(
-        found, keys=(_past(group.members), *[frozenset[Key]()] * 3), in_head=False
+        found, keys=(_past(group.members), *[frozenset[Key]()] * 4), in_head=False
     )
     return [found, past]
 
@@ -108,6 +111,7 @@ def _sighting(group: Group, members: Sequence[Seen], *, current: bool) -> Sighti
         _identity(group, members),
         frozenset(key for seen in members for key in line_keys(seen)),
         frozenset(key for seen in members for key in other_rule_keys(seen)),
+        frozenset(key for seen in members for key in detector_keys(seen)),
     )
     place = next((s.place for s in members if s.place.start_line is not None), None)
     return Sighting(
@@ -117,6 +121,9 @@ def _sighting(group: Group, members: Sequence[Seen], *, current: bool) -> Sighti
         column=0 if place is None else place.start_column or 0,
         versions=frozenset(_version(finding) for finding in group.members),
         values=frozenset(_values(group.members)),
+        hmac_keys=frozenset(
+            f.secret.key for f in group.members if f.secret is not None and f.secret.key is not None
+        ),
         in_head=in_head,
         rules=Counter(_rule(f) for f in group.members if f.kind is Kind.SECRET),
         masked=Counter(

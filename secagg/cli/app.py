@@ -15,11 +15,17 @@ from secagg.cli.gate import gate
 from secagg.cli.gateoptions import (
     BaselineOption,
     DiffOption,
+    NoStoreOption,
+    OriginBranchOption,
+    OriginCommitOption,
+    OriginOption,
     PolicyFromOption,
     StoreOption,
+    TimeOption,
     VexOption,
     gate_options,
 )
+from secagg.cli.history import register as register_history
 from secagg.cli.intel import intel_app
 from secagg.cli.merge import merge_app
 from secagg.cli.options import (
@@ -115,9 +121,7 @@ def scan(
     diff: DiffOption = None,
     vex: VexOption = None,
     store: StoreOption = None,
-    no_store: Annotated[
-        bool, typer.Option("--no-store", help="Keep no history of this scan.")
-    ] = False,
+    no_store: NoStoreOption = False,
     config: ConfigOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -192,6 +196,7 @@ def scan(
 register(app)
 register_report(app)
 register_serve(app)
+register_history(app)
 
 
 @app.command()
@@ -205,6 +210,16 @@ def parse(
     output_format: FormatOption = OutputFormat.TABLE,
     view: ViewOption = ViewName.PER_TOOL,
     policy: PolicyOption = None,
+    policy_from: PolicyFromOption = None,
+    baseline: BaselineOption = None,
+    diff: DiffOption = None,
+    vex: VexOption = None,
+    store: StoreOption = None,
+    no_store: NoStoreOption = False,
+    repo: OriginOption = None,
+    branch: OriginBranchOption = None,
+    commit: OriginCommitOption = None,
+    at: TimeOption = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -227,7 +242,18 @@ def parse(
             tool=as_tool,
             root=root,
             output=output,
-            policy=policy,
+            gate=gate_options(
+                policy=policy,
+                policy_from=policy_from,
+                baseline=baseline,
+                diff=diff,
+                vex=vex,
+                store="" if no_store else store,
+                repository=repo,
+                branch=branch,
+                commit=commit,
+            ),
+            at=at,
             config=config,
             screen=screen,
         )

@@ -12,6 +12,10 @@ import typer
 from secagg.cli.gateoptions import (
     BaselineOption,
     DiffOption,
+    NoStoreOption,
+    OriginBranchOption,
+    OriginCommitOption,
+    OriginOption,
     PolicyFromOption,
     StoreOption,
     VexOption,
@@ -42,6 +46,14 @@ def gate(
     diff: DiffOption = None,
     vex: VexOption = None,
     store: StoreOption = None,
+    no_store: NoStoreOption = False,
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Judge a recorded scan (secagg runs lists them)."),
+    ] = None,
+    repo: OriginOption = None,
+    branch: OriginBranchOption = None,
+    commit: OriginCommitOption = None,
     config: ConfigOption = None,
     last: Annotated[
         Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
@@ -75,6 +87,7 @@ def gate(
     request = gatecommand.GateRequest(
         files=files or [],
         root=root,
+        run=run,
         last=last,
         gate=gate_options(
             policy=policy,
@@ -82,7 +95,10 @@ def gate(
             baseline=baseline,
             diff=diff,
             vex=vex,
-            store=store,
+            store="" if no_store else store,
+            repository=repo,
+            branch=branch,
+            commit=commit,
             today=today.date() if today is not None else None,
         ),
         explain=explain,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +36,38 @@ StoreOption = Annotated[
     str | None,
     typer.Option(metavar="WHERE", help="The history: a path or URL, instead of .secagg/secagg.db."),
 ]
+NoStoreOption = Annotated[
+    bool, typer.Option("--no-store", help="Ask no history, and keep none of this.")
+]
+OriginOption = Annotated[
+    str | None,
+    typer.Option("--repo", help="In the history: the repository as OWNER/NAME, if git is wrong."),
+]
+OriginBranchOption = Annotated[
+    str | None, typer.Option(help="In the history: the branch, instead of the one checked out.")
+]
+OriginCommitOption = Annotated[
+    str | None, typer.Option(help="In the history: the commit, instead of the one checked out.")
+]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("a time such as 2026-12-31T04:00:00Z is expected") from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+TimeOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--at",
+        parser=_moment,
+        metavar="TIME",
+        help="In the history: when the scanners ran (UTC), by default now.",
+    ),
+]
 
 
 def gate_options(
@@ -47,6 +79,9 @@ def gate_options(
     vex: list[str] | None,
     store: str | None,
     today: date | None = None,
+    repository: str | None = None,
+    branch: str | None = None,
+    commit: str | None = None,
 ) -> GateOptions:
     """The options as the pipeline takes them."""
     from secagg.pipeline.gate import GateOptions
@@ -59,4 +94,7 @@ def gate_options(
         vex=tuple(vex or ()),
         store=store,
         today=today,
+        repository=repository,
+        branch=branch,
+        commit=commit,
     )

@@ -49,7 +49,9 @@ class Group:
     ``representative`` is a finding that carries the chosen severity, fix and description; it
     is one of ``members`` or a copy of one with better values from the others. It is chosen
     by ``preference`` when it is first asked for, as ``reasons`` are made then.
-    ``related`` are identities of groups that are linked and not merged.
+    ``related`` are identities of groups that are linked and not merged. ``names`` is set once an
+    earlier scan has said which ids the group goes by, its own first
+    (:mod:`secagg.change.carry`).
     """
 
     __slots__ = (
@@ -58,6 +60,7 @@ class Group:
         "_representative",
         "identity",
         "members",
+        "names",
         "near_misses",
         "related",
     )
@@ -79,6 +82,7 @@ class Group:
         self.near_misses = near_misses
         self._preference = preference
         self._representative = representative
+        self.names: tuple[str, ...] | None = None
 
     @property
     def representative(self) -> Finding:

@@ -57,6 +57,8 @@ def known_as(group: Group) -> tuple[str, ...]:
     The others are those of its members on their own (:mod:`secagg.identity`): a decision
     made when fewer tools ran, or when no tool knew the CVE yet, is found by them.
     """
+    if group.names is not None:
+        return group.names
     found = dict.fromkeys([group.identity])
     found.update(dict.fromkeys(f.identity for f in group.members if f.identity))
     return tuple(found)

@@ -210,12 +210,13 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
 
 def _sighting(base: SecretSighting, members: Sequence[Finding]) -> SecretSighting:
     """One sighting for all: verified if any source verified it, in history if all saw it there."""
-    known, verified, in_history = base.id, base.verified, base.in_history
+    known, verified, in_history, key = base.id, base.verified, base.in_history, base.key
     for finding in members:
         seen = finding.secret
         if seen is None:
             continue
-        known = known or seen.id
+        if known is None:
+            known, key = seen.id, seen.key
         verified = _either(verified, seen.verified)
         in_history = in_history and seen.in_history
     if (known, verified, in_history) == (base.id, base.verified, base.in_history):
@@ -226,4 +227,5 @@ def _sighting(base: SecretSighting, members: Sequence[Finding]) -> SecretSightin
         decoder=base.decoder,
         verified=verified,
         in_history=in_history,
+        key=key,
     )

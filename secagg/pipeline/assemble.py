@@ -14,6 +14,7 @@ from secagg.merge import merge
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.recognize import recognize
 from secagg.pipeline.shown import Shown
 from secagg.policy import ToolOutcome
 from secagg.redact import Redactor
@@ -29,20 +30,22 @@ def assemble(
     started_at: datetime,
     interrupted: bool = False,
     warnings: Sequence[str] = (),
+    sources: bool = True,
 ) -> Outcome:
     """Merge and judge what the tools found.
 
     ``root`` is the checkout (``None`` where reports were read without one); without it no
-    line hashes can be computed.
+    line hashes can be computed. ``sources`` says whether its files are those that were scanned.
     """
     findings = [f for result in results for parsed in result.parsed for f in parsed.findings]
     innermost = component_of(components)
     for finding in findings:
         finding.component = innermost(finding.location.uri)
-    mark_findings(findings, root, redactor)
+    mark_findings(findings, root if sources else None, redactor)
     # People quote what they decide on.
     overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]
     merged = merge(findings, overrules=overrules)
+    notes = recognize(merged, gate, gate.origin, before=started_at)
     outcomes = [tool_outcome(result) for result in results]
     judged = decide(gate, merged, outcomes, redactor=redactor)
     suppress(judged.decision.judgements)
@@ -60,7 +63,7 @@ def assemble(
         root_name=root.name if root is not None else None,
         started_at=started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         interrupted=interrupted,
-        warnings=shown.texts([*warnings, *merged.warnings, *merged.unused_overrules]),
+        warnings=shown.texts([*warnings, *notes, *merged.warnings, *merged.unused_overrules]),
         change=judged.change,
         comparison=judged.comparison,
     )

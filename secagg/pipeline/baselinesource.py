@@ -9,7 +9,7 @@ from secagg.errors import StoreError, UsageError
 from secagg.git import checked, find_commit
 from secagg.pipeline.baseline import Baseline, read_baseline
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.origin import open_store_of, origin_of
+from secagg.pipeline.origin import open_store_of
 from secagg.report.findings import group_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def baseline_groups(spec: str, gate: Gate) -> Baseline:
         )
     commit = checked(gate.root, "merge-base", "--", spec, "HEAD").text.strip()
     with _open(gate) as opened:
-        run = opened.run_of_commit(origin_of(gate.root).repository, commit)
+        run = opened.run_of_commit(gate.origin.repository, commit)
     if run is None:
         raise UsageError(
             f"the store has no run of {commit[:12]}, where this branch left {spec}",
@@ -49,7 +49,7 @@ def baseline_groups(spec: str, gate: Gate) -> Baseline:
 
 def _stored(key: str, gate: Gate) -> Baseline:
     with _open(gate) as opened:
-        run, problems = opened.run(key)
+        run, problems = opened.run(opened.run_key(key))
     notes = []
     if run.verdict == "incomplete":
         notes.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,13 +114,15 @@ def parse(
     tool: str | None,
     root: Path,
     output: Path,
-    policy: str | None,
+    gate: GateOptions,
+    at: datetime | None = None,
     config: Path | None,
     screen: Screen,
 ) -> int:
     """Run ``secagg parse`` and return its exit code."""
-    gate = prepare(root, GateOptions(policy=policy, store=""), config=config)
-    outcome = parse_files(files, tool=tool, root=root.resolve(), gate=gate)
+    prepared = prepare(root, gate, config=config)
+    outcome = parse_files(files, tool=tool, root=root.resolve(), gate=prepared, at=at)
+    outcome.warnings += remember(outcome, prepared, since=None)
     return _finish(outcome, output, screen)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from secagg import policy as policies
@@ -23,6 +23,7 @@ from secagg.config import Config, load_config, read_config
 from secagg.errors import ConfigError
 from secagg.merge import Overrule
 from secagg.pipeline.ofchange import refuse_a_store_of_the_change
+from secagg.pipeline.origin import Origin, origin_of
 from secagg.pipeline.overrules import NAME as OVERRULES_NAME
 from secagg.pipeline.overrules import load_overrules, read_text_overrules
 from secagg.policy import Policy
@@ -36,7 +37,8 @@ class GateOptions:
 
     ``policy_from`` is a commit, by default that of the pull request's base; ``baseline`` is a
     report, ``run:KEY`` or a commit; ``diff`` is ``BASE...HEAD``. ``store`` is a URL or a path,
-    and an empty one means none. ``today`` is in UTC.
+    and an empty one means none. ``today`` is in UTC. ``repository``, ``branch`` and ``commit``
+    say what git cannot say of reports that were made elsewhere.
     """
 
     policy: str | None = None
@@ -46,6 +48,9 @@ class GateOptions:
     vex: Sequence[str] = ()
     store: str | None = None
     today: datetime.date | None = None
+    repository: str | None = None
+    branch: str | None = None
+    commit: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +72,13 @@ class Gate:
     owners: Owners | None = None
     notes: list[str] = field(default_factory=list)
     decides: bool = True
+
+    @property
+    def origin(self) -> Origin:
+        """Where in the store the findings belong."""
+        options = self.options
+        origin = origin_of(self.root, repository=options.repository, branch=options.branch)
+        return origin if options.commit is None else replace(origin, commit=options.commit)
 
     @property
     def base(self) -> str | None:

@@ -17,6 +17,8 @@ from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
 from secagg.pipeline.parse import parse_files
+from secagg.pipeline.remember import remember
+from secagg.pipeline.runjudging import judge_run
 from secagg.pipeline.tell import tell_actions
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, writing
 from secagg.render import console
@@ -46,13 +48,17 @@ _FILES: dict[str, Callable[[DecisionDocument], str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRequest:
-    """What the command line asked for. ``everything`` shows what does not count as well."""
+    """What the command line asked for.
+
+    ``run`` is the key of a recorded scan. ``everything`` shows what does not count as well.
+    """
 
     files: Sequence[str] = ()
     root: Path = Path()
     last: Path = Path("secagg-out")
     gate: GateOptions = field(default_factory=GateOptions)
     explain: str | None = None
+    run: str | None = None
     config: Path | None = None
     format: GateFormat = GateFormat.TABLE
     output: Path | None = None
@@ -65,12 +71,23 @@ def gate(request: GateRequest, screen: Screen) -> int:
     In GitHub Actions the decision also goes into the job summary, the step's outputs and, as
     annotations, to standard error. Raises :class:`UsageError` for what cannot be read.
     """
-    files = list(request.files) or [str(_last_scan(request.last))]
+    if request.run is not None and request.files:
+        raise UsageError("--run names a recorded scan, and FILES are others", hint="name one")
     prepared = prepare(request.root, request.gate, config=request.config)
-    outcome = parse_files(files, tool=None, root=request.root.resolve(), gate=prepared)
+    new = bool(request.files)
+    if request.run is not None:
+        outcome = judge_run(request.run, prepared)
+    else:
+        last = request.last / SARIF_NAME
+        files = list(request.files) or [str(_last_scan(request.last))]
+        # The last scan is in the history already.
+        new = not any(Path(file).resolve() == last.resolve() for file in files)
+        outcome = parse_files(files, tool=None, root=request.root.resolve(), gate=prepared)
     if request.explain is not None:
         console.out(explained(outcome, prepared, request.explain, screen.style()) + "\n")
         return int(ExitCode.PASS)
+    if new:
+        outcome.warnings += remember(outcome, prepared, since=None)
     decision = decision_document(outcome)
     _show(decision, request, screen)
     if request.output is not None:

@@ -18,8 +18,8 @@ from secagg.intel.record import VARIABLE, intel_directory
 from secagg.merge import MergedSet
 from secagg.merge.identity import known_as
 from secagg.pipeline.baselinesource import baseline_groups
+from secagg.pipeline.decisions import with_triage
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.origin import origin_of
 from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
 from secagg.policy.needs import asks_for_age, asks_for_intel
@@ -43,15 +43,17 @@ def decide(
     if not gate.decides:
         decision = judge(policy, merged, runs=runs, today=gate.today)
         return Judged(decision=decision, change=DecidedChange())
+    files = _exception_files(gate)
     exceptions = load_exceptions(
         gate.root,
         max_days=policy.exceptions.max_days,
         today=gate.today,
         vex_files=options.vex,
-        read=_exception_files(gate),
+        read=files,
         in_change=gate.controls.base is not None,
         mask=redactor.mask,
     )
+    decisions = with_triage(exceptions, gate, merged, read=files, mask=redactor.mask)
     notes = list(gate.notes)
     comparison = None
     if options.baseline is not None:
@@ -73,12 +75,10 @@ def decide(
         intel=intel,
         first_seen=_first_seen(gate, merged) if asks_for_age(policy) else None,
     )
-    decision = judge(
-        policy, merged, runs=runs, facts=facts, exceptions=exceptions, today=gate.today
-    )
+    decision = judge(policy, merged, runs=runs, facts=facts, exceptions=decisions, today=gate.today)
     if gate.diff is not None:
         notes += gate.diff.notes
-    decision = replace(decision, notes=[*decision.notes, *exceptions.sentences(), *notes])
+    decision = replace(decision, notes=[*decision.notes, *decisions.sentences(), *notes])
     return Judged(decision=decision, change=_change(gate, comparison), comparison=comparison)
 
 
@@ -111,7 +111,7 @@ def _first_seen(gate: Gate, merged: MergedSet) -> Mapping[str, datetime.datetime
     known = first_seen(
         gate.options.store,
         gate.root,
-        origin=origin_of(gate.root),
+        origin=gate.origin,
         identities=names,
     )
     if not known:

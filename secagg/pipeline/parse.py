@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_pa
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.provenance import IMAGE, Provenance, provenance_of
 from secagg.pipeline.understand import understand
 from secagg.redact import Redactor
 from secagg.regularfile import read_given, read_stream
@@ -23,20 +25,36 @@ from secagg.scanners.base import Status, ToolRun
 STANDARD_INPUT = "-"
 
 
-def parse_files(files: Sequence[str], *, tool: str | None, root: Path, gate: Gate) -> Outcome:
+def parse_files(
+    files: Sequence[str],
+    *,
+    tool: str | None,
+    root: Path,
+    gate: Gate,
+    at: datetime | None = None,
+    sources: bool = True,
+) -> Outcome:
     """Read ``files`` (``-`` is standard input), merge and judge what they hold.
 
     ``tool`` forces the format of all files. ``root`` is the checkout that the reports speak
     of. Raises :class:`UsageError` where a file cannot be read; a file that can be read and not
     understood becomes a failed run, so that the decision is INCOMPLETE and the rest is kept.
+
+    ``at`` is when the scanners ran, by default now. ``sources`` says whether ``root`` has the
+    files that they saw; else only what the reports themselves say tells one place from another.
     """
-    started_at = datetime.now(UTC)
+    started_at = at or datetime.now(UTC)
     parsers = installed_parsers()
     if tool is not None and tool not in parsers:
         raise UsageError(f"no parser for {tool!r}", hint="known tools: " + ", ".join(parsers))
     redactor = run_redactor(root)
     context = ParseContext(redactor=redactor, root=root)
-    runs = [_as_run(file, tool, parsers, redactor) for file in files]
+    runs, said = [], []
+    for file in files:
+        run, provenance = _as_run(file, tool, parsers, redactor)
+        runs.append(run)
+        said.append(provenance)
+    _take_commit(gate, said)
     results = understand(
         runs, parsers=parsers, context=context, optional=gate.config.optional_tools()
     )
@@ -47,20 +65,34 @@ def parse_files(files: Sequence[str], *, tool: str | None, root: Path, gate: Gat
         components=find_components(root),
         root=root,
         started_at=started_at,
+        sources=sources,
     )
 
 
-def _as_run(file: str, tool: str | None, parsers: dict[str, Parser], redactor: Redactor) -> ToolRun:
+def _take_commit(gate: Gate, said: Sequence[Provenance]) -> None:
+    """Believe the reports on the commit that they saw, if they agree and nobody said another."""
+    commits = {provenance.commit for provenance in said if provenance.commit is not None}
+    if gate.options.commit is None and len(commits) == 1:
+        gate.options = replace(gate.options, commit=commits.pop())
+
+
+def _as_run(
+    file: str, tool: str | None, parsers: dict[str, Parser], redactor: Redactor
+) -> tuple[ToolRun, Provenance]:
     report = RawReport(name=_name(file), data=read_file(file), tool=tool)
     run = ToolRun(tool=tool or "unknown", mode=report.name, status=Status.COMPLETE)
     try:
         report.tool = choose(report, parsers).tool
     except ReportError as error:
         run.status, run.reason, run.hint = Status.FAILED, redactor.mask(error.message), error.hint
-        return run
+        return run, Provenance()
     run.tool = report.tool
+    said = provenance_of(report)
+    if said.image is not None:
+        # What is in an image says nothing of the source tree.
+        run.component = IMAGE + redactor.mask(said.image)
     run.reports.append(report)
-    return run
+    return run, said
 
 
 def _name(file: str) -> str:

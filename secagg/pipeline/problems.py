@@ -8,9 +8,12 @@ from typing import Any
 
 from secagg.components import ROOT
 from secagg.finding import Finding
-from secagg.history import Problem, Snippet, Source, Step
+from secagg.history import MemberKeys, Problem, Snippet, Source, Step
 from secagg.merge import known_as
 from secagg.merge.groups import Group
+from secagg.naming.place import image_key
+from secagg.pipeline.decisions import of_triage
+from secagg.pipeline.provenance import IMAGE
 from secagg.policy import Judgement
 
 _MOST_STEPS = 200
@@ -41,7 +44,7 @@ def problem_of(judged: Judgement | Group) -> Problem:
         commit=place.commit,
         image=place.image,
         logical=place.logical,
-        component=finding.component or ROOT,
+        component=_component(finding),
         package=package.name if package else None,
         package_type=package.type if package else None,
         version=package.version if package else None,
@@ -50,10 +53,12 @@ def problem_of(judged: Judgement | Group) -> Problem:
         fix=finding.fix,
         references=finding.references,
         secret=next((s.id for s in sightings if s.id is not None), None),
+        secret_key=next((s.key for s in sightings if s.key is not None), None),
         verified=any(s.verified for s in sightings) if sightings else None,
         in_history_only=all(s.in_history for s in sightings) if sightings else None,
         resource=finding.misconfiguration.resource if finding.misconfiguration else None,
         sources=tuple(_source(member) for member in group.members),
+        member_keys=tuple(_keys(member) for member in group.members),
         steps=_steps(group),
         snippet=_snippet(group),
         related=tuple(group.related),
@@ -75,7 +80,7 @@ def _judged(problem: Problem, judgement: Judgement) -> None:
     problem.baseline = None if facts.baseline is None else facts.baseline.value
     problem.epss = facts.epss if facts.epss is not None else problem.epss
     problem.kev = facts.kev if facts.kev is not None else problem.kev
-    if judgement.exception is not None:
+    if judgement.exception is not None and not of_triage(judgement.exception):
         problem.exception = judgement.exception.source
 
 
@@ -89,6 +94,24 @@ def _source(member: Finding) -> Source:
         uri=member.location.uri,
         line=member.location.start_line,
         commit=member.location.commit,
+    )
+
+
+def _component(finding: Finding) -> str:
+    """The part of the tree, or the image, that a scan has to look at to see it again."""
+    if finding.location.image is not None:
+        return IMAGE + image_key(finding.location.image)
+    return finding.component or ROOT
+
+
+def _keys(member: Finding) -> MemberKeys:
+    check, known = member.misconfiguration, member.vulnerability
+    return MemberKeys(
+        identity=member.identity or None,
+        line_hash=member.line_hash,
+        resource=None if check is None else check.resource,
+        checks=() if check is None else check.checks,
+        aliases=() if known is None else known.aliases,
     )
 
 

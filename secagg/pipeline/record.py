@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from secagg.change.baseline import is_gone
 from secagg.history import RunRecord, ToolRunRecord
 from secagg.lastfilter import filtered
 from secagg.pipeline.origin import ENVIRONMENT, Origin, open_store_of
@@ -39,7 +40,8 @@ def record_outcome(
     was read, so that secrets that were not seen are not taken for fixed.
     """
     origin = _filtered(origin)
-    problems = [problem_of(judgement) for judgement in outcome.decision.judgements]
+    judgements = outcome.decision.judgements
+    problems = [problem_of(judged) for judged in judgements if not is_gone(judged.group)]
     with open_store_of(url, root) as store:
         run = run_record(outcome, origin)
         return store.record(run, problems, complete_tools(outcome, since=since))

@@ -6,7 +6,7 @@ import os
 
 from secagg.errors import StoreError
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.origin import ENVIRONMENT, origin_of
+from secagg.pipeline.origin import ENVIRONMENT
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.record import record_outcome
 
@@ -22,7 +22,7 @@ def remember(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:
     if store == "" or outcome.interrupted:
         return []
     try:
-        record_outcome(outcome, url=store, root=gate.root, origin=origin_of(gate.root), since=since)
+        record_outcome(outcome, url=store, root=gate.root, origin=gate.origin, since=since)
     except StoreError as error:
         if store is not None or os.environ.get(ENVIRONMENT):
             raise

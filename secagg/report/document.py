@@ -10,7 +10,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from secagg.errors import ReportError
-from secagg.history import Problem, RunRecord
+from secagg.history import UNREPORTED, Problem, RunRecord
 from secagg.report.source import Recorded
 from secagg.report.standing import Standing
 
@@ -74,7 +74,9 @@ class ReportSummary(_Model):
     )
 
 
-_FIELDS: dict[str, Any] = {f.name: (_HINTS[f.name], Field()) for f in fields(Problem)}
+_FIELDS: dict[str, Any] = {
+    f.name: (_HINTS[f.name], Field()) for f in fields(Problem) if f.name not in UNREPORTED
+}
 ProblemRecord = create_model("ProblemRecord", __base__=_Model, **(_FIELDS | _DERIVED))
 
 

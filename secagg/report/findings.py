@@ -12,7 +12,7 @@ from secagg.finding import (
     Suppression,
     Vulnerability,
 )
-from secagg.history import Problem, Source, package_of
+from secagg.history import MemberKeys, Problem, Source, package_of
 from secagg.merge import Group
 
 
@@ -20,9 +20,42 @@ def group_of(problem: Problem) -> Group:
     """The group that ``problem`` was, for comparing scans with it."""
     finding = finding_of(problem)
     sources = [source_of(source, problem) for source in problem.sources]
-    for member, known in zip(sources, problem.known_as[1:], strict=False):
-        member.identity = known
-    return Group(identity=problem.identity, representative=finding, members=[finding, *sources])
+    if problem.member_keys:
+        for member, keys in zip(sources, problem.member_keys, strict=False):
+            _recognizable(member, keys, problem)
+        group = Group(identity=problem.identity, representative=finding, members=sources)
+    else:
+        # A run of before, or a report: the names are all that there is.
+        for member, known in zip(sources, problem.known_as[1:], strict=False):
+            member.identity = known
+        members = [finding, *sources]
+        group = Group(identity=problem.identity, representative=finding, members=members)
+    group.names = (problem.identity, *(n for n in problem.known_as if n != problem.identity))
+    return group
+
+
+def _recognizable(member: Finding, keys: MemberKeys, problem: Problem) -> None:
+    """Give a member what a comparison looks at."""
+    member.identity, member.line_hash = keys.identity or "", keys.line_hash
+    member.package = package_of(problem)
+    member.cwes = problem.cwes
+    place = member.location
+    place.image, place.logical = problem.image, problem.logical
+    if problem.kind is Kind.VULNERABILITY:
+        member.vulnerability = Vulnerability(aliases=keys.aliases)
+    elif problem.kind is Kind.MISCONFIGURATION:
+        member.misconfiguration = Misconfiguration(checks=keys.checks, resource=keys.resource)
+    elif problem.kind is Kind.LICENSE:
+        member.license = problem.rule_id
+    elif problem.kind is Kind.SECRET:
+        # Which of the members knew the value is not kept: it is that of all of them.
+        member.secret = SecretSighting(
+            id=problem.secret,
+            key=problem.secret_key,
+            detector=member.rule_id,
+            in_history=bool(problem.in_history_only)
+            or (place.commit is not None and any(s.commit is None for s in problem.sources)),
+        )
 
 
 def finding_of(problem: Problem, suppressions: tuple[Suppression, ...] = ()) -> Finding:
@@ -97,6 +130,7 @@ def _secret(problem: Problem) -> SecretSighting | None:
         return None
     return SecretSighting(
         id=problem.secret,
+        key=problem.secret_key,
         detector=problem.rule_id,
         verified=problem.verified,
         in_history=bool(problem.in_history_only),

@@ -7,13 +7,13 @@ import operator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from secagg.history import Problem
+from secagg.history import UNREPORTED, Problem
 from secagg.report.overview import Overview
 from secagg.report.standing import age_days, overdue, owners_of, standing
 
 SCHEMA_VERSION = 1
 
-_NAMES = tuple(f.name for f in fields(Problem))
+_NAMES = tuple(f.name for f in fields(Problem) if f.name not in UNREPORTED)
 _VALUES = operator.attrgetter(*_NAMES)
 
 

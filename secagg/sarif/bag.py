@@ -199,6 +199,7 @@ def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
             decoder=_text(sighting, "decoder"),
             verified=_flag(sighting, "verified"),
             in_history=sighting.get("inHistory") is True,
+            key=_text(sighting, "key"),
         )
     if isinstance(failed, Mapping):
         finding.misconfiguration = Misconfiguration(

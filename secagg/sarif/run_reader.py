@@ -20,6 +20,7 @@ from secagg.finding import (
 from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.jsonentries import encoded, is_list
 from secagg.jsonvalue import encode
+from secagg.naming.workload import workload_in
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem
 from secagg.sarif import packages, producers, secrets
 from secagg.sarif.bag import from_bag
@@ -180,7 +181,7 @@ class RunReader:
             finding.vulnerability = packages.vulnerability_of(view, rule.id, message)
         elif kind is Kind.MISCONFIGURATION:
             finding.misconfiguration = Misconfiguration(
-                checks=(rule.id,), resource=finding.location.logical
+                checks=(rule.id,), resource=finding.location.logical or workload_in(message)
             )
         elif kind is Kind.LICENSE:
             finding.package = self._package(view, result, message, finding.location)

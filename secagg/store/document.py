@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from secagg.finding import Kind, Severity
-from secagg.history import Problem, Snippet, Source, Step
+from secagg.history import MemberKeys, Problem, Snippet, Source, Step
 
 # What the store knows from elsewhere: the sighting, the branch and the decisions.
 ELSEWHERE = frozenset(
@@ -38,7 +38,15 @@ _KNOWN = frozenset(_NAMES)
 _KINDS = {kind.value: kind for kind in Kind}
 _SEVERITIES = {severity.value: severity for severity in Severity}
 
-DETAILS = ("sources", "steps", "snippet", "dependency_paths", "references", "related")
+DETAILS = (
+    "sources",
+    "member_keys",
+    "steps",
+    "snippet",
+    "dependency_paths",
+    "references",
+    "related",
+)
 """Fields that no list, filter, order or summary looks at."""
 
 
@@ -99,6 +107,13 @@ def _sources(items: list[dict[str, Any]]) -> tuple[Source, ...]:
     return tuple(Source(**item) for item in items)
 
 
+def _member_keys(items: list[dict[str, Any]]) -> tuple[MemberKeys, ...]:
+    for item in items:
+        for name in ("checks", "aliases"):
+            item[name] = tuple(item.get(name) or ())
+    return tuple(MemberKeys(**item) for item in items)
+
+
 def _steps(items: list[dict[str, Any]]) -> tuple[Step, ...]:
     return tuple(Step(**item) for item in items)
 
@@ -107,7 +122,12 @@ def _paths(items: list[list[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(path) for path in items)
 
 
-_READ: dict[str, Any] = {"sources": _sources, "steps": _steps, "dependency_paths": _paths}
+_READ: dict[str, Any] = {
+    "sources": _sources,
+    "member_keys": _member_keys,
+    "steps": _steps,
+    "dependency_paths": _paths,
+}
 
 
 def _plain(value: Any) -> Any:

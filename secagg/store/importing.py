@@ -270,6 +270,13 @@ def _applied(connection: Connection, repository: int, run_id: int, problems: lis
         )
 
 
+def changes(connection: Connection, keys: Sequence[str]) -> dict[str, Recorded]:
+    """What each run changed on its branch; unknown keys are left out."""
+    rows = text("SELECT key, branch_id, id FROM run WHERE key = :key")
+    found = (connection.execute(rows, {"key": key}).first() for key in keys)
+    return {row[0]: _counts(connection, row[1], row[2]) for row in found if row is not None}
+
+
 def _counts(connection: Connection, branch: int, run_id: int) -> Recorded:
     """What ``run_id`` changed, as the branch's history now has it."""
     row = connection.execute(

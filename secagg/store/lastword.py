@@ -143,7 +143,7 @@ def _not_taken_back(
     for finding, (component, mask) in waiting.items():
         if component not in after:
             after[component] = 0
-            for where in {component, "."}:
+            for where in {component} if component.startswith("image:") else {component, "."}:
                 for tool, last in looked.get(where, {}).items():
                     after[component] |= tool if last > place else 0
         mask &= ~after[component]

@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from secagg.errors import StoreError
+from secagg.errors import StoreError, UsageError
 from secagg.history import Problem, RunRecord, State, ToolRunRecord, Triage
 from secagg.store import deciding, lastword, standing
 from secagg.store.document import decode
 from secagg.store.times import now, read
+
+RUNS_HINT = "secagg runs lists them"
 
 _PROBLEMS = """
 SELECT t.branch_id, c.document, s.epss, s.baseline,
@@ -28,7 +30,6 @@ _BRANCHES = """branch b JOIN repository r ON r.id = b.repository_id
 WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
   AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"""
 
-_RUNS_HINT = "secagg report --format json names the last run of a branch: summary.last_run.key"
 
 
 def problems(
@@ -71,7 +72,7 @@ def _stand(connection: Connection, as_of: str, table: str) -> int:
         text("SELECT id, branch_id FROM run WHERE key = :key"), {"key": as_of}
     ).first()
     if row is None:
-        raise StoreError("no such run in the store", hint=_RUNS_HINT)
+        raise StoreError("no such run in the store", hint=RUNS_HINT)
     connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
     connection.execute(
         text(f"CREATE TEMPORARY TABLE {table} AS SELECT * FROM standing WHERE 1 = 0")  # noqa: S608
@@ -234,7 +235,7 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
     statement = text(_RUNS.format(where="run.key = :key", limit=""))
     row = connection.execute(statement, {"key": key}).first()
     if row is None:
-        raise StoreError("no such run in the store", hint=_RUNS_HINT)
+        raise StoreError("no such run in the store", hint=RUNS_HINT)
     sightings = connection.execute(
         text(
             "SELECT c.document, s.epss, s.baseline FROM sighting s "
@@ -250,6 +251,20 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
         found.append(problem)
     found.sort(key=lambda p: (-p.severity.rank, p.identity))
     return record, found
+
+
+def run_key(connection: Connection, beginning: str) -> str:
+    """The key of the only run whose key begins so."""
+    start = beginning.strip().lower()
+    if not start or not start.isalnum():
+        raise StoreError("no such run in the store", hint=RUNS_HINT)
+    statement = text("SELECT key FROM run WHERE key LIKE :start ORDER BY key LIMIT 2")
+    keys = connection.execute(statement, {"start": f"{start}%"}).scalars().all()
+    if not keys:
+        raise StoreError("no such run in the store", hint=RUNS_HINT)
+    if len(keys) > 1:
+        raise UsageError(f"several runs have a key that begins with {start}", hint=RUNS_HINT)
+    return str(keys[0])
 
 
 def run_of_commit(connection: Connection, repository: str, commit: str) -> RunRecord | None:
@@ -272,6 +287,13 @@ def _run(connection: Connection, row: Sequence[Any]) -> RunRecord:
         ),
         {"run": row[0]},
     )
+    covered = connection.execute(
+        text(
+            "SELECT t.name, c.component FROM covered c JOIN tool t ON t.id = c.tool_id "
+            "WHERE c.run_id = :run ORDER BY 1, 2"
+        ),
+        {"run": row[0]},
+    )
     return RunRecord(
         key=row[1],
         repository=row[2],
@@ -282,4 +304,5 @@ def _run(connection: Connection, row: Sequence[Any]) -> RunRecord:
         policy=row[7],
         by_severity=json.loads(row[8]),
         tools=tuple(ToolRunRecord(**tool._asdict()) for tool in tools),
+        covered=tuple((tool, component) for tool, component in covered),
     )

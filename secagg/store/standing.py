@@ -11,7 +11,7 @@ to that identity and counts as one problem with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
@@ -107,10 +107,19 @@ def step(connection: Connection, branch: int, run: int, *, table: str = "standin
     _pass_on(connection, branch, run, table)
     covered = _covered(connection, run)
     for component, knew in connection.execute(text(_UNSEEN.format(table=table)), values).all():
-        if knew & ~(covered.get(".", 0) | covered.get(component, 0)) == 0:
+        if knew & ~covering(covered, component) == 0:
             connection.execute(
                 text(_FIX.format(table=table)), {**values, "component": component, "knew": knew}
             )
+
+
+def covering(covered: Mapping[str, int], component: str) -> int:
+    """The tools (as bits) that looked at all of ``component``.
+
+    What looked at the whole tree (``.``) did so, unless it is an image.
+    """
+    whole = 0 if component.startswith("image:") else covered.get(".", 0)
+    return whole | covered.get(component, 0)
 
 
 def _covered(connection: Connection, run: int) -> dict[str, int]:

@@ -108,6 +108,19 @@ class Store:
         with self._read() as connection:
             return reading.run(connection, key)
 
+    def run_key(self, beginning: str) -> str:
+        """The key of the only run whose key begins so.
+
+        Raises :class:`StoreError` where there is none, and :class:`UsageError` for several.
+        """
+        with self._read() as connection:
+            return reading.run_key(connection, beginning)
+
+    def changes(self, keys: Iterable[str]) -> Mapping[str, Recorded]:
+        """What each run changed on its branch, as the history has it now."""
+        with self._read() as connection:
+            return importing.changes(connection, list(keys))
+
     def run_of_commit(self, repository: str, commit: str) -> RunRecord | None:
         """The newest run of ``commit`` (its id, or at least 7 digits of it), on any branch."""
         with self._read() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from secagg.finding import Finding, Kind, Location, Misconfiguration, Rule
+from secagg.naming.workload import workload_in
 from secagg.severity import of_word
 from secagg_parsers.fields import (
     Entry,
@@ -24,6 +25,7 @@ from secagg_parsers.trivy.artifact import Target
 _CHECK = re.compile(r"(?:AVD-)?([A-Z]+)-?(\d{3,5})")
 _SHORT = frozenset({"DS", "KSV", "KCV"})
 _MOST_PLACES = 50
+_KUBERNETES = frozenset({"kubernetes", "helm"})
 
 
 class Misconfigurations:
@@ -53,6 +55,11 @@ class Misconfigurations:
         rendered = target.type == "helm"
         start = None if rendered else position(cause, "StartLine")
         end = None if rendered else position(cause, "EndLine")
+        message = any_text(entry, "Message") or description or title or written
+        if target.type in _KUBERNETES and not cause_resource:
+            workload = workload_in(message)
+            if workload is not None:
+                resource = f"{resource}: {workload}" if resource else workload
         return Finding(
             tool="trivy",
             kind=Kind.MISCONFIGURATION,
@@ -60,7 +67,7 @@ class Misconfigurations:
             severity=severity,
             severity_known=known,
             title=shown,
-            message=any_text(entry, "Message") or description or title or written,
+            message=message,
             location=target.place(entry, start=start, end=end),
             related=self._occurrences(target, cause) if "Occurrences" in cause else (),
             rule=self._rule(checks[0], shown, description, resolution, entry),

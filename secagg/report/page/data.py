@@ -18,6 +18,8 @@ _LEFT_OUT = ("known_as", "secret", "owners", "owner")
 # Where "no" or 0 says more than nothing.
 _SAID_NO = frozenset({"direct", "kev", "verified", "age_days"})
 _RUNS_SHOWN = 120
+# A tool that has not run for so long is no longer in use, and its problems no longer counted.
+_IN_USE = datetime.timedelta(days=30)
 
 
 def page_data(report: Report) -> dict[str, Any]:
@@ -67,7 +69,8 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
 def trend(runs: Iterable[RunRecord]) -> list[dict[str, Any]]:
     """The counts of the latest run's branch over its complete runs, oldest first.
 
-    What an incomplete run did not see would look as if it had been fixed.
+    What an incomplete run did not see, or one that looked at less than those before it, would
+    look as if it had been fixed.
     """
     return [
         {"at": rfc3339(run.started_at), "counts": dict(run.by_severity), "verdict": run.verdict}
@@ -86,7 +89,22 @@ def _charted(runs: Iterable[RunRecord]) -> Sequence[RunRecord]:
     if not counted:
         return ()
     latest = (counted[-1].repository, counted[-1].branch)
-    return [run for run in counted if (run.repository, run.branch) == latest][-_RUNS_SHOWN:]
+    own = [run for run in counted if (run.repository, run.branch) == latest]
+    return _whole(own)[-_RUNS_SHOWN:]
+
+
+def _whole(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Those of ``runs``, oldest first, that looked at no less than others shortly before."""
+    kept: list[RunRecord] = []
+    seen: dict[str, datetime.datetime] = {}
+    for run in runs:
+        # A tool counts as a whole, but for one that stops looking at the whole tree.
+        looked = {tool for tool, _ in run.covered}
+        looked |= {f"{tool} ." for tool, component in run.covered if component == "."}
+        if all(name in looked or run.started_at - at > _IN_USE for name, at in seen.items()):
+            kept.append(run)
+        seen |= dict.fromkeys(looked, run.started_at)
+    return kept
 
 
 def _news(problem: Problem, last: LastRuns) -> str | None:

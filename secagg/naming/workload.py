@@ -1,0 +1,33 @@
+"""Which Kubernetes workload a check speaks of, where it names one in its message only."""
+
+from __future__ import annotations
+
+import re
+
+# Trivy writes the container and the workload into the message of its checks for Kubernetes,
+# in forms that differ by the age of the check (trivy-checks, ``checks/kubernetes``), and gives
+# no resource beside them.
+_CONTAINER = re.compile(
+    r"\bcontainer ['\"](?P<container>[^'\"\s]+)['\"] of "
+    r"['\"]?(?P<kind>[a-z]+)['\"]? ['\"](?P<name>[^'\"\s]+)['\"]",
+    re.IGNORECASE,
+)
+_WORKLOAD = re.compile(
+    r"(?:^|: )['\"]?(?P<kind>cronjob|daemonset|deployment|job|pod|replicaset|"
+    r"replicationcontroller|service|statefulset)['\"]? ['\"]?(?P<name>[\w.-]+)['\"]?"
+    r"(?: in ['\"]?[\w-]+['\"]? namespace)? should\b",
+    re.IGNORECASE,
+)
+
+
+def workload_in(message: str) -> str | None:
+    """Name the workload, and the container if there is one, that ``message`` speaks of.
+
+    ``deployment/shop, container server``; None where it names neither. The name of an image, the
+    namespace and the lines of the file are no part of it.
+    """
+    match = _CONTAINER.search(message)
+    if match is not None:
+        return f"{match['kind'].lower()}/{match['name']}, container {match['container']}"
+    match = _WORKLOAD.search(message)
+    return None if match is None else f"{match['kind'].lower()}/{match['name']}"

@@ -1,0 +1,116 @@
+"""``secagg import``: old reports into the history, in the order of their time."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from secagg.errors import ReportError, UsageError
+from secagg.exitcodes import ExitCode
+from secagg.parsing import RawReport, choose, installed_parsers
+from secagg.pipeline.gate import Gate, GateOptions, prepare
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.provenance import Provenance, provenance_of
+from secagg.pipeline.record import record_outcome
+from secagg.render.escape import terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scan:
+    """Reports of one scan; ``at`` is when the last of them was written (UTC)."""
+
+    files: Sequence[Path]
+    at: datetime.datetime
+    commit: str | None
+    branch: str | None
+
+
+def import_reports(directory: Path, *, root: Path, gate: GateOptions, config: Path | None) -> int:
+    """Record what lies in ``directory`` and print a line for each scan.
+
+    Each file is a scan of its own, and each folder in it one scan of all its reports. The time is
+    the reports' own, else the file's. Files that no parser understands are named and make the
+    exit code that of an incomplete scan. Raises :class:`UsageError` where there is nothing to
+    read and :class:`secagg.errors.StoreError`.
+    """
+    if not directory.is_dir():
+        raise UsageError(f"{directory} is not a directory")
+    if gate.store == "":
+        raise UsageError("an import needs the store", hint="leave --no-store out")
+    prepared = prepare(root, gate, config=config)
+    odd: list[str] = []
+    scans = sorted(_scans(directory, odd), key=lambda scan: (scan.at, str(scan.files[0])))
+    if not scans and not odd:
+        raise UsageError(f"there is no file in {directory}")
+    for scan in scans:
+        _record(scan, directory, prepared, gate)
+    for name in odd:
+        sys.stderr.write(f"not imported: {terminal(name)}\n")
+    return int(ExitCode.INCOMPLETE if odd else ExitCode.PASS)
+
+
+def _scans(directory: Path, odd: list[str]) -> Iterator[_Scan]:
+    for path in sorted(directory.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        else:
+            files = [path]
+        known = [(f, said) for f in files if (said := _read(f, directory, odd)) is not None]
+        if known:
+            yield _Scan(
+                files=[file for file, _ in known],
+                at=max(said.at or _written(file) for file, said in known),
+                commit=next((said.commit for _, said in known if said.commit), None),
+                branch=next((said.branch for _, said in known if said.branch), None),
+            )
+
+
+def _read(file: Path, directory: Path, odd: list[str]) -> Provenance | None:
+    """What a report says of its scan; None, and a word on it in ``odd``, for what is none."""
+    name = str(file.relative_to(directory))
+    try:
+        report = RawReport(name=file.name, data=file.read_bytes())
+        report.tool = choose(report, installed_parsers()).tool
+        return provenance_of(report)
+    except ReportError as error:
+        odd.append(f"{name}: {error.message}")
+    except OSError as error:
+        odd.append(f"{name}: {error.strerror}")
+    return None
+
+
+def _written(file: Path) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(os.stat(file).st_mtime, datetime.UTC)
+
+
+def _record(scan: _Scan, directory: Path, gate: Gate, options: GateOptions) -> None:
+    gate.options = replace(
+        options,
+        commit=options.commit or scan.commit or "",
+        branch=options.branch or scan.branch,
+    )
+    outcome = parse_files(
+        [str(file) for file in scan.files],
+        tool=None,
+        root=gate.root,
+        gate=gate,
+        at=scan.at,
+        sources=False,
+    )
+    recorded = record_outcome(outcome, url=options.store, root=gate.root, origin=gate.origin)
+    first = scan.files[0].relative_to(directory)
+    name = str(first) if len(scan.files) == 1 else f"{first.parts[0]}/"
+    if recorded.again:
+        said = "in the history already"
+    else:
+        said = (
+            f"{recorded.new} new, {recorded.fixed} fixed, {recorded.reopened} reopened, "
+            f"{recorded.unchanged} unchanged"
+        )
+    sys.stdout.write(f"{scan.at:%Y-%m-%d %H:%M} UTC  {terminal(name)}  {said}\n")
