@@ -348,10 +348,7 @@ def _signs(finding: Finding, known_code: bool) -> Iterator[tuple[str | None, ...
     elif finding.misconfiguration is not None:
         yield kind, path, finding.misconfiguration.resource
         # A tool that names no resource may speak of the one that another names.
-        for check in finding.misconfiguration.checks:
-            yield kind, path, check, "named" if finding.misconfiguration.resource else "unnamed"
-            if not finding.misconfiguration.resource:
-                yield kind, path, check, "named"
+        yield kind, path, "a resource, or none"
     else:
         yield kind, path, (finding.line_hash or "").partition(":")[0]
         if not known_code:
