@@ -13,7 +13,7 @@ from secagg.errors import ReportError, UsageError
 from secagg.exitcodes import ExitCode
 from secagg.parsing import RawReport, choose, installed_parsers
 from secagg.pipeline.gate import Gate, GateOptions, prepare
-from secagg.pipeline.parse import parse_files
+from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.provenance import Provenance, provenance_of
 from secagg.pipeline.record import record_outcome
 from secagg.render.escape import terminal
@@ -75,13 +75,11 @@ def _read(file: Path, directory: Path, odd: list[str]) -> Provenance | None:
     """What a report says of its scan; None, and a word on it in ``odd``, for what is none."""
     name = str(file.relative_to(directory))
     try:
-        report = RawReport(name=file.name, data=file.read_bytes())
+        report = RawReport(name=file.name, data=read_file(str(file)))
         report.tool = choose(report, installed_parsers()).tool
         return provenance_of(report)
-    except ReportError as error:
+    except (ReportError, UsageError) as error:
         odd.append(f"{name}: {error.message}")
-    except OSError as error:
-        odd.append(f"{name}: {error.strerror}")
     return None
 
 
