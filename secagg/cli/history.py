@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command("import")(import_reports)
     app.add_typer(runs_app, name="runs")
+    app.command("show")(show_problem)
 
 
 def import_reports(
@@ -44,6 +45,33 @@ def import_reports(
     options = GateOptions(policy=policy, store=store, repository=repo, branch=branch)
     raise typer.Exit(
         importcommand.import_reports(directory, root=root, gate=options, config=config)
+    )
+
+
+def show_problem(
+    identity: Annotated[
+        str, typer.Argument(metavar="ID", help="The problem's id, or its beginning.")
+    ],
+    root: RootOption = Path(),
+    last: Annotated[
+        Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
+    ] = Path("secagg-out"),
+    store: StoreOption = None,
+    repo: _Repository = None,
+    branch: _Branch = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    no_color: ColourOption = False,
+) -> None:
+    """Show all of one problem: what, where, why it counts, its fix, its history and decisions."""
+    from secagg.pipeline import showcommand
+    from secagg.pipeline.gate import GateOptions
+
+    options = GateOptions(policy=policy, store=store, repository=repo, branch=branch)
+    raise typer.Exit(
+        showcommand.show(
+            identity, root=root, last=last, gate=options, config=config, no_colour=no_color
+        )
     )
 
 

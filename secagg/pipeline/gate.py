@@ -132,10 +132,10 @@ def prepare(
 
 
 def plain_gate(root: Path, config: Config) -> Gate:
-    """The gate of a command that reads reports and decides nothing."""
+    """The gate of a command that reads reports and decides nothing; ids are the history's."""
     return Gate(
         root=root.resolve(),
-        options=GateOptions(store=""),
+        options=GateOptions(),
         config=config,
         policy=policies.load("default"),
         controls=Controls(root),

@@ -121,6 +121,11 @@ def controls_of_event(root: Path, store: str | None = None) -> Controls | None:
     return controls_of(root, store)
 
 
+def filed_decisions(root: Path, store: str | None = None) -> Mapping[str, Triage]:
+    """The decisions in git that count at ``root``: in a pull request those of its base."""
+    return _filed(root, controls_of_event(root, store))
+
+
 def _filed(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
     """The decisions in git: in a pull request the base's, by the rule that a gate follows.
 

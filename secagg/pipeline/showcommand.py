@@ -1,0 +1,171 @@
+"""``secagg show ID``: everything about one problem on one screen."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from secagg import ids
+from secagg.errors import UsageError
+from secagg.exitcodes import ExitCode
+from secagg.history import Problem
+from secagg.merge import explain
+from secagg.pipeline.gate import GateOptions, prepare
+from secagg.pipeline.gateexplain import explained
+from secagg.pipeline.origin import ENVIRONMENT, open_store_of, origin_of
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.storesource import filed_decisions
+from secagg.pipeline.write import SARIF_NAME
+from secagg.render.escape import terminal
+from secagg.render.explanation import explanation_lines
+from secagg.render.grid import Style
+from secagg.report import words
+from secagg.report.standing import age_days, owners_of, standing
+
+if TYPE_CHECKING:
+    from secagg.store.audit import Entry
+
+_LINKS = 8
+
+
+def show(
+    identity: str,
+    *,
+    root: Path,
+    last: Path,
+    gate: GateOptions,
+    config: Path | None,
+    no_colour: bool,
+) -> int:
+    """Print what the history, the policy and the merge say of the problem ``identity`` names.
+
+    It is looked for in the history and in the last scan, written to the directory ``last``.
+    Raises :class:`UsageError` where neither has it, or several go by that id.
+    """
+    style = Style.of_output(no_colour=no_colour)
+    today = datetime.datetime.now(datetime.UTC).date()
+    parts: list[str] = []
+    problem, entries = _in_history(identity, root, last, gate)
+    if problem is not None:
+        parts.append("\n".join(_about(problem, today)))
+        identity = problem.identity
+    file = last / SARIF_NAME
+    if file.is_file():
+        prepared = prepare(root, gate, config=config)
+        outcome = parse_files([str(file)], tool=None, root=root.resolve(), gate=prepared)
+        try:
+            chain = explained(outcome, prepared, identity, style)
+        except UsageError:
+            if problem is None:
+                raise
+        else:
+            parts.append(f"why it counts, or does not:\n{chain}")
+            reasons = explanation_lines(explain(outcome.merged, identity), style)
+            parts.append(f"why it is one row:\n{reasons}")
+    elif problem is None:
+        raise UsageError(
+            f"no scan to look for {terminal(identity)} in",
+            hint="run secagg scan first, or name the store: --store",
+        )
+    if entries:
+        parts.append("\n".join(["decisions, newest first:", *map(_entry, entries)]))
+    sys.stdout.write("\n\n".join(parts) + "\n")
+    return int(ExitCode.PASS)
+
+
+def _in_history(
+    identity: str, root: Path, last: Path, gate: GateOptions
+) -> tuple[Problem | None, Sequence[Entry]]:
+    """The problem on the checkout's branch, else on any of the repository; and its audit log."""
+    from secagg.store import DEFAULT
+
+    named = gate.store or os.environ.get(ENVIRONMENT)
+    if gate.store == "" or (not named and not (root / DEFAULT).exists()):
+        return None, ()
+    origin = origin_of(root, repository=gate.repository, branch=gate.branch)
+    filed = filed_decisions(root, gate.store)
+    with open_store_of(gate.store, root, create=False) as store:
+        problems = list(store.problems(origin.repository, filed=filed))
+        named_by = {problem.identity: problem.known_as for problem in problems}
+        if not named_by and (last / SARIF_NAME).is_file():
+            return None, ()
+        full = ids.resolve(identity, named_by.items(), source="the history")
+        rows = [problem for problem in problems if problem.identity == full]
+        own = [problem for problem in rows if problem.branch == origin.branch]
+        names = {full, *named_by[full]}
+        return (own or rows)[0], [entry for entry in store.audit() if entry.subject in names]
+
+
+def _about(problem: Problem, today: datetime.date) -> Iterator[str]:
+    yield f"{terminal(words.what(problem))}: {terminal(problem.title)}"
+    yield from _fields(
+        ("id", problem.identity),
+        ("severity", _severity(problem)),
+        ("state", str(standing(problem, today))),
+        ("where", words.place(problem)),
+        ("package", problem.purl or problem.package),
+        ("component", problem.component),
+        ("owner", ", ".join(owners_of(problem))),
+        ("fix", words.remedy(problem)),
+        ("exploited", _exploited(problem)),
+        ("advisories", ", ".join(problem.aliases)),
+        ("weaknesses", ", ".join(problem.cwes)),
+        ("seen", _seen(problem, today)),
+        ("due", None if problem.due is None else str(problem.due)),
+        ("sources", ", ".join(f"{s.tool} ({s.rule_id})" for s in problem.sources)),
+        ("decision", _decision(problem)),
+        ("exception", problem.exception),
+    )
+    for link in [*filter(None, [problem.help_uri]), *problem.references][:_LINKS]:
+        yield f"              {terminal(link)}"
+
+
+def _fields(*fields: tuple[str, str | None]) -> Iterator[str]:
+    return (f"  {name:<12}{terminal(value)}" for name, value in fields if value)
+
+
+def _severity(problem: Problem) -> str:
+    said = str(problem.severity) if problem.severity_known else "unknown"
+    return said if problem.score is None else f"{said}, CVSS {problem.score:.1f}"
+
+
+def _exploited(problem: Problem) -> str | None:
+    said = []
+    if problem.epss is not None:
+        said.append(f"EPSS {problem.epss:.1%}")
+    if problem.kev is not None:
+        said.append("in CISA's KEV catalog" if problem.kev else "not in the KEV catalog")
+    return ", ".join(said) or None
+
+
+def _seen(problem: Problem, today: datetime.date) -> str | None:
+    if problem.first_seen is None:
+        return None
+    said = f"first {problem.first_seen:%Y-%m-%d}"
+    if problem.last_seen is not None:
+        said += f", last {problem.last_seen:%Y-%m-%d}"
+    if problem.fixed_at is not None:
+        return f"{said}, fixed {problem.fixed_at:%Y-%m-%d}"
+    if problem.reopened_at is not None:
+        said += f", reopened {problem.reopened_at:%Y-%m-%d}"
+    return f"{said} ({age_days(problem, today)} days)"
+
+
+def _decision(problem: Problem) -> str | None:
+    made = problem.triage
+    if made is None:
+        return None
+    said = f"{made.state}: {made.reason}"
+    if made.by:
+        said += f", by {made.by}"
+    return said if made.expires is None else f"{said}, until {made.expires}"
+
+
+def _entry(entry: Entry) -> str:
+    after = entry.after or {}
+    said = " ".join(str(after[name]) for name in ("state", "reason") if after.get(name))
+    return terminal(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.who}  {entry.what}  {said}".rstrip())
