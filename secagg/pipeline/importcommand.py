@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from secagg.pipeline.gate import Gate, GateOptions, prepare
 from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.provenance import Provenance, provenance_of
 from secagg.pipeline.record import record_outcome
+from secagg.render import console
 from secagg.render.escape import terminal
 
 
@@ -49,7 +49,7 @@ def import_reports(directory: Path, *, root: Path, gate: GateOptions, config: Pa
     for scan in scans:
         _record(scan, directory, prepared, gate)
     for name in odd:
-        sys.stderr.write(f"not imported: {terminal(name)}\n")
+        console.err(f"not imported: {terminal(name)}\n")
     return int(ExitCode.INCOMPLETE if odd else ExitCode.PASS)
 
 
@@ -111,4 +111,4 @@ def _record(scan: _Scan, directory: Path, gate: Gate, options: GateOptions) -> N
             f"{recorded.new} new, {recorded.fixed} fixed, {recorded.reopened} reopened, "
             f"{recorded.unchanged} unchanged"
         )
-    sys.stdout.write(f"{scan.at:%Y-%m-%d %H:%M} UTC  {terminal(name)}  {said}\n")
+    console.out(f"{scan.at:%Y-%m-%d %H:%M} UTC  {terminal(name)}  {said}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from secagg.exitcodes import ExitCode
 from secagg.history import Problem, RunRecord
 from secagg.jsonout import indented
 from secagg.pipeline.origin import open_store_of, origin_of
+from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.render.grid import Style, draw
 from secagg.report import words
@@ -183,8 +183,8 @@ def _at(at: datetime.datetime) -> str:
 
 
 def _json(value: object) -> None:
-    sys.stdout.write(indented(value).decode())
+    console.json(indented(value))
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    console.out(f"{text}\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from secagg.pipeline.origin import ENVIRONMENT, open_store_of, origin_of
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.storesource import filed_decisions
 from secagg.pipeline.write import SARIF_NAME
+from secagg.render import console
 from secagg.render.escape import terminal
 from secagg.render.explanation import explanation_lines
 from secagg.render.grid import Style
@@ -73,7 +73,7 @@ def show(
         )
     if entries:
         parts.append("\n".join(["decisions, newest first:", *map(_entry, entries)]))
-    sys.stdout.write("\n\n".join(parts) + "\n")
+    console.out("\n\n".join(parts) + "\n")
     return int(ExitCode.PASS)
 
 

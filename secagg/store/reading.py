@@ -31,7 +31,6 @@ WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
   AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"""
 
 
-
 def problems(
     connection: Connection,
     repository: str | None,
