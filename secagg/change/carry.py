@@ -90,11 +90,13 @@ def differ(one: Group, other: Group) -> bool:
     """Whether two groups cannot be one problem: other versions, values or resources."""
     if one.representative.kind is not other.representative.kind:
         return True
-    for said in (_versions, _values):
-        mine, theirs = said(one), said(other)
-        if mine and theirs and not mine & theirs:
-            return True
-    return False
+    mine, theirs = _versions(one), _versions(other)
+    if mine and theirs and not mine & theirs:
+        return True
+    # Hashes of two keys say nothing of each other.
+    keys = {key for key, _ in _values(one)} & {key for key, _ in _values(other)}
+    mine, theirs = ({v for key, v in _values(group) if key in keys} for group in (one, other))
+    return bool(mine and theirs) and not mine & theirs
 
 
 def _versions(group: Group) -> set[str]:
@@ -105,10 +107,15 @@ def _versions(group: Group) -> set[str]:
     }
 
 
-def _values(group: Group) -> set[str]:
+def _values(group: Group) -> set[tuple[str | None, str]]:
+    """The hashes of a secret's value, each with the name of its key."""
     if group.representative.kind is not Kind.SECRET:
         return set()
-    return {f.secret.id for f in group.members if f.secret is not None and f.secret.id is not None}
+    return {
+        (f.secret.key, f.secret.id)
+        for f in group.members
+        if f.secret is not None and f.secret.id is not None
+    }
 
 
 def _relink(groups: Sequence[Group], renamed: Mapping[str, str]) -> None:
