@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +28,8 @@ from secagg.serve.access import Access
 from secagg.serve.guard import Guard
 from secagg.serve.triage import TriageSink
 
+_MOST_ERRORS = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
@@ -39,6 +42,8 @@ class Served:
     triage: TriageSink | None = None
     read_only: bool = False
     by: str = "unknown"
+    # Told of each request in one line, without tokens.
+    log: Callable[[str], None] | None = None
 
     @property
     def writable(self) -> bool:
@@ -68,7 +73,7 @@ def make_app(served: Served) -> FastAPI:
     app = FastAPI(
         title="secagg", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
     )
-    app.middleware("http")(Guard(served.access))
+    app.middleware("http")(Guard(served.access, served.log))
 
     @app.get("/", response_class=HTMLResponse, summary="The page")
     def index() -> HTMLResponse:
@@ -109,6 +114,13 @@ def make_app(served: Served) -> FastAPI:
     @app.exception_handler(SecaggError)
     def refused(_: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 409)
+
+    @app.exception_handler(RequestValidationError)
+    def misunderstood(_: Request, error: Exception) -> Response:
+        # Without what was sent: it may be long, and no text at all (a lone surrogate).
+        assert isinstance(error, RequestValidationError)
+        said = [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()[:_MOST_ERRORS]]
+        return Response(dumps({"detail": said}), 422, media_type="application/json")
 
     return app
 

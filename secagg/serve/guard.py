@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
+from secagg.render.escape import cell
 from secagg.serve.access import CSRF_HEADER, Access
 
 _LARGEST_BODY = 1_000_000
+_SECONDS_FOR_A_BODY = 10.0
 _READING = frozenset({"GET", "HEAD"})
 # It says which routes there are, and nothing of what is behind them.
 _OPEN_PATHS = frozenset({"/openapi.json"})
@@ -28,21 +32,43 @@ Next = Callable[[Request], Awaitable[Response]]
 class Guard:
     """A middleware over all routes."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, log: Callable[[str], None] | None = None) -> None:
         self._access = access
+        self._log = log
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
+        started = time.monotonic()
         refused = self._refusal(request)
+        if refused is None and request.method not in _READING:
+            refused = await self._slow(request)
         response = await call_next(request) if refused is None else refused
         for name, value in _HEADERS.items():
             response.headers[name] = value
+        if self._log is not None:
+            # Without what stands behind the path: the one-time token is there.
+            took = 1000 * (time.monotonic() - started)
+            path = cell(request.url.path)
+            self._log(f"{request.method} {path} {response.status_code} {took:.0f} ms")
         return response
+
+    @staticmethod
+    async def _slow(request: Request) -> Response | None:
+        """Wait for the body; an answer if it does not come."""
+        try:
+            async with asyncio.timeout(_SECONDS_FOR_A_BODY):
+                await request.body()
+        except TimeoutError:
+            return PlainTextResponse("too slow\n", 408)
+        return None
 
     def _refusal(self, request: Request) -> Response | None:
         """What is answered instead of the route's answer, if anything."""
         access = self._access
         if not access.own_host(request.headers.get("host")):
             return PlainTextResponse("this host name is not served here\n", 421)
+        if "transfer-encoding" in request.headers:
+            # Its length is known when it has arrived only.
+            return PlainTextResponse("say how long it is\n", 411)
         length = request.headers.get("content-length", "0")
         if request.method not in _READING and (
             not length.isdecimal() or int(length) > _LARGEST_BODY

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable
 import uvicorn
 
 from secagg.errors import UsageError
+from secagg.render import console
 from secagg.report.source import ProblemSource
 from secagg.serve.access import Access, hosts_for, is_loopback
 from secagg.serve.app import Served, make_app
 from secagg.serve.triage import TriageSink
 
 _SECONDS_TO_FINISH = 3
+# Of all clients together: who keeps more of them open is answered with 503.
+_MOST_CONNECTIONS = 100
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -59,6 +62,7 @@ def serve(
         triage=triage,
         read_only=not (write or is_loopback(host)),
         by=by,
+        log=lambda line: console.err(f"secagg: {line}\n"),
     )
     name = f"127.0.0.1:{port}" if f"127.0.0.1:{port}" in hosts else min(hosts)
     announce(f"http://{name}/?token={served.access.once}", not served.writable)
@@ -69,6 +73,7 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     uvicorn.Server(config).run(sockets=[listening])

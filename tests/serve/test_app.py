@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi.testclient import TestClient
 
 from secagg.history import State
+from secagg.serve import guard
 from secagg.serve.access import CSRF_HEADER, Access, hosts_for, is_loopback
 from secagg.serve.app import Served, make_app
 from tests.report.make import problem, run
@@ -169,3 +171,52 @@ def test_hosts() -> None:
     assert hosts_for("10.0.0.5", 8000) == {"10.0.0.5:8000"}
     assert all(map(is_loopback, ("127.0.0.1", "127.8.8.8", "::1", "[::1]", "LocalHost")))
     assert not any(map(is_loopback, ("0.0.0.0", "10.0.0.5", "localhost.evil.example", "")))
+
+
+def test_a_body_without_a_length_is_refused(server: Server) -> None:
+    server.enter()
+    headers = {CSRF_HEADER: server.access.csrf, "content-type": "application/json"}
+    pieces = (b"x" * 100_000 for _ in range(100))
+    answer = server.client.post("/api/triage", content=pieces, headers=headers)
+    assert answer.status_code == 411
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '"a\\udfffb"'])
+def test_lone_surrogates_are_refused_and_not_repeated(server: Server, text: str) -> None:
+    server.enter()
+    body = f'{{"identities": ["x"], "state": "accepted", "reason": {text}}}'
+    headers = {CSRF_HEADER: server.access.csrf, "content-type": "application/json"}
+    answer = server.client.post("/api/triage", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert "reason" in answer.text and "input" not in answer.text
+    assert server.memory.problems()[0].triage is None
+
+
+def test_slow_bodies_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        async def body(self) -> bytes:
+            await asyncio.sleep(60)
+            return b""
+
+    monkeypatch.setattr(guard, "_SECONDS_FOR_A_BODY", 0.01)
+    answer = asyncio.run(guard.Guard._slow(cast("Any", Slow())))
+    assert answer is not None and answer.status_code == 408
+
+
+def test_each_request_is_one_line_without_tokens() -> None:
+    lines: list[str] = []
+    server = Server(log=lines.append)
+    once = server.access.once
+    server.enter()
+    server.client.get("/api/report")
+    server.client.get("/%1b[31m%0a::error::x")
+    server.decide()
+    assert [line.split()[:3] for line in lines] == [
+        ["GET", "/", "303"],
+        ["GET", "/api/report", "200"],
+        ["GET", lines[2].split()[1], "404"],
+        ["POST", "/api/triage", "200"],
+    ]
+    text = "\n".join(lines)
+    assert "\x1b" not in text and text.count("\n") == 3
+    assert not any(secret in text for secret in (once, server.access.session, server.access.csrf))
