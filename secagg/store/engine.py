@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -56,7 +57,7 @@ _LIKE_A_URL = re.compile(r"\bpass(?:word|file)\s*=|^[a-z+]{3,}:/?[^/\\].*@", re.
 def shown(url: URL) -> str:
     """The URL or path for people, without the password and without parameters."""
     if url.get_backend_name() == "sqlite":
-        return url.database or ":memory:"
+        return (url.database or ":memory:").removeprefix("file:")
     return url.set(query={}).render_as_string(hide_password=True)
 
 
@@ -74,14 +75,45 @@ def connect(url: URL, *, create: bool) -> Engine:
 
 
 def _sqlite(url: URL, *, create: bool) -> Engine:
+    readable_only = False
     if url.database and url.database != ":memory:":
         _prepare_file(Path(url.database), create=create)
+        readable_only = not os.access(Path(url.database).absolute().parent, os.W_OK)
+    if readable_only:
+        return _unchangeable(Path(str(url.database)))
     engine = create_engine(
         url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _unchangeable(path: Path) -> Engine:
+    """An engine for a store on a disk that cannot be written: it can be reported on all the same.
+
+    SQLite makes files beside a store, and says that it cannot open it where it may not.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreError(
+            f"{path} has changes beside it that can only be read where its directory is writable",
+            hint="copy the store and its -wal file to another directory",
+        )
+    address = f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&immutable=1&uri=true"
+    engine = create_engine(address, poolclass=NullPool, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _on_connect_to_read)
+    event.listen(engine, "begin", _on_begin_to_read)
+    return engine
+
+
+def _on_connect_to_read(raw: sqlite3.Connection, record: Any) -> None:
+    raw.isolation_level = None
+    raw.execute("PRAGMA trusted_schema = OFF")
+
+
+def _on_begin_to_read(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _on_connect(raw: sqlite3.Connection, record: Any) -> None:
@@ -92,6 +124,8 @@ def _on_connect(raw: sqlite3.Connection, record: Any) -> None:
     raw.execute("PRAGMA synchronous = NORMAL")
     raw.execute("PRAGMA foreign_keys = ON")
     raw.execute("PRAGMA cache_size = -65536")
+    # Nothing that a planted trigger or view calls may do more than read and write tables.
+    raw.execute("PRAGMA trusted_schema = OFF")
 
 
 def _on_begin(connection: Connection) -> None:
@@ -160,6 +194,15 @@ def _explained(error: DBAPIError, engine: Engine) -> StoreError:
     if "locked" in words:
         return StoreError(
             f"the store {where} is busy", hint="another process has written to it for long"
+        )
+    if "readonly" in words or "read-only" in words:
+        return StoreError(
+            f"the store {where} cannot be written", hint="its file, directory or disk is read-only"
+        )
+    if "full" in words or "disk i/o" in words:
+        return StoreError(
+            f"the store {where} cannot be written: the disk is full or fails",
+            hint="nothing of this was kept; make room and run the command again",
         )
     if "malformed" in words or "not a database" in words:
         return StoreError(

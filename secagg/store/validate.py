@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import Connection, inspect, text
 
 from secagg.store.revision import HEAD, revision_of
 
+_OLDER = ("0001",)
+_GUARDS = {
+    f"audit_no_{what.lower()}": re.compile(
+        rf"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit "
+        r"BEGIN SELECT RAISE\(ABORT, '[^']*'\); END"
+    )
+    for what in ("UPDATE", "DELETE")
+}
 # Each selects what must not be there.
 _INVARIANTS = {
     "a problem stands on a branch whose last run did not see it": (
@@ -43,6 +53,10 @@ def validate(connection: Connection) -> list[str]:
     wrong = [] if connection.dialect.name != "sqlite" else _file(connection)
     if revision == HEAD:
         wrong += _tables(connection)
+        if connection.dialect.name == "sqlite":
+            wrong += _objects(connection)
+    elif not wrong and revision not in _OLDER:
+        return [f"it is at revision {revision}, which this secagg does not know"]
     if wrong:
         return wrong
     if inspect(connection).has_table("standing"):
@@ -67,6 +81,19 @@ def _tables(connection: Connection) -> list[str]:
 
     there = set(inspect(connection).get_table_names())
     return [f"the table {name} is missing" for name in TABLES if name not in there]
+
+
+def _objects(connection: Connection) -> list[str]:
+    """What acts in the file by itself: only the guards of the audit log, as secagg makes them."""
+    statement = "SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')"
+    found = {str(name): str(sql) for name, sql in connection.execute(text(statement))}
+    wrong = [f"the guard {name} is missing" for name in _GUARDS if name not in found]
+    for name, sql in sorted(found.items()):
+        if name not in _GUARDS:
+            wrong.append(f"{name[:100]!r} is a trigger or view that secagg has not made")
+        elif not _GUARDS[name].fullmatch(sql):
+            wrong.append(f"the guard {name} is not the one that secagg makes")
+    return wrong
 
 
 def row_counts(connection: Connection) -> dict[str, int]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from secagg.errors import StoreError
 from secagg.history import State
 from secagg.pipeline import storesource
 from secagg.pipeline.storesource import Whose
-from secagg.store import open_store, shown, url_of
+from secagg.store import engine, open_store, shown, url_of
 from secagg.triagefile import read_triage
 from tests.cli.running import Ran, secagg
 from tests.store.make import ident, problem, see
@@ -213,6 +215,45 @@ def test_the_upkeep_of_a_store(shop: Path) -> None:
     hurt = call(shop, "db", "validate")
     assert hurt.code == 4
     assert call(shop, "db", "validate", "--store", "none.db").code == 4
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM finding; END", "'t' is a trigger"),
+        ("CREATE VIEW v AS SELECT 1", "'v' is a trigger or view"),
+        ("DROP TRIGGER audit_no_update", "the guard audit_no_update is missing"),
+        ("UPDATE alembic_version SET version_num = '9999'", "revision 9999"),
+    ],
+)
+def test_what_acts_in_a_store_is_looked_at(shop: Path, statement: str, said: str) -> None:
+    with closing(sqlite3.connect(shop / DB)) as store:
+        store.execute(statement)
+        store.commit()
+    told = call(shop, "db", "validate")
+    assert told.code == 4
+    assert said in told.stdout
+
+
+def test_a_store_on_a_disk_that_cannot_be_written_is_read(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(shop / DB)) as store:
+        store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = sorted(path.name for path in (shop / DB).parent.iterdir())
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    made = engine.connect(url_of(shop / DB), create=False)
+    with engine.transaction(made, reads=True) as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM finding").scalar_one() == 2
+    assert sorted(path.name for path in (shop / DB).parent.iterdir()) == before
+    with (
+        pytest.raises(StoreError, match="cannot be written"),
+        engine.transaction(made) as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM audit")
+    Path(f"{shop / DB}-wal").write_bytes(b"x")
+    with pytest.raises(StoreError, match="changes beside it"):
+        engine.connect(url_of(shop / DB), create=False)
 
 
 def test_a_scan_without_a_store_loads_no_database_library() -> None:
