@@ -23,6 +23,7 @@ from secagg.jsonvalue import encode
 from secagg.naming.workload import workload_in
 from secagg.parsing import Gap, ParseContext, ParsedReport, Problem
 from secagg.sarif import packages, producers, secrets
+from secagg.sarif.addresses import with_web_addresses
 from secagg.sarif.bag import from_bag
 from secagg.sarif.result_severity import Overrides, severity_of
 from secagg.sarif.rules import RuleTable, RuleView
@@ -57,7 +58,7 @@ class RunReader:
         self.index = index
         self.redactor = context.redactor
         self.results = run.get("results")
-        frame = {key: value for key, value in run.items() if key != "results"}
+        frame = with_web_addresses({key: value for key, value in run.items() if key != "results"})
         self.frame: Mapping[str, Any] = self.redactor.mask_json(secrets.without_machine(frame))
         if self.results is None:
             # Said once more, so that writing does not make "did not look" into "found nothing".
