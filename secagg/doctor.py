@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,9 +23,7 @@ from secagg.scanners.options import (
     read_options,
 )
 from secagg.scanners.program import Make, find_program, locate
-
-# Trivy itself calls a database stale after a day; a week is too long to wait for advisories.
-_STALE = timedelta(days=7)
+from secagg.scanners.trivydb import DATABASE_HINT, MAX_DAYS, cache_of, database_made, too_old
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,36 +134,18 @@ def _database(
 ) -> None:
     if "vuln" not in options.scanners:
         return
-    cache = options.cache_dir or _default_cache(context)
-    updated = _updated_at(cache / "db" / "metadata.json")
+    cache = cache_of(options, context.environ)
+    updated = database_made(cache)
     if updated is not None:
         diagnosis.database_age = max(timedelta(0), now - updated)
     if not options.offline:
         return
     if updated is None:
         diagnosis.complain(
-            f"Trivy is offline and has no vulnerability database in {cache}",
-            "let it update once with a network, or copy a database there",
+            f"Trivy is offline and has no vulnerability database in {cache}", DATABASE_HINT
         )
-    elif now - updated > _STALE:
-        diagnosis.next_step = diagnosis.next_step or "update Trivy's database: it is old"
-
-
-def _default_cache(context: RunContext) -> Path:
-    environ = context.environ
-    if named := environ.get("TRIVY_CACHE_DIR"):
-        return Path(named)
-    base = environ.get("XDG_CACHE_HOME")
-    return Path(base or Path(environ.get("HOME", "/")) / ".cache") / "trivy"
-
-
-def _updated_at(metadata: Path) -> datetime | None:
-    try:
-        text = json.loads(metadata.read_bytes())["UpdatedAt"]
-        moment = datetime.fromisoformat(text)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    elif old := too_old(cache, now, options.max_database_age or MAX_DAYS):
+        diagnosis.complain(old, DATABASE_HINT)
 
 
 def _history(

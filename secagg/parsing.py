@@ -42,11 +42,15 @@ class Gap:
     """Something the tool says it did not look at. A ``fatal`` one makes the scan incomplete.
 
     ``files`` are those that could not be read, where a tool names them and says that it completed.
+    ``whole`` is True where a run is in doubt as a whole, and no file or package is named.
+    ``accepted`` is set where somebody has accepted it, or the base of the change has it too.
     """
 
     message: str
     fatal: bool = False
     files: tuple[str, ...] = ()
+    whole: bool = False
+    accepted: bool = False
 
 
 class RawReport:

@@ -7,7 +7,7 @@ one old flaw and a new one. What cannot be told to be the same is new.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from secagg.change.keys import Key
@@ -36,6 +36,7 @@ _WHY = {
     Level.CONTENT: "the baseline has the same problem at the same place",
     Level.IDENTITY: "the baseline has it under the same identity",
     Level.LINE: "the baseline has it on the same line, which the change has left as it was",
+    Level.MESSAGE: "the baseline has the same check failing in this file, in the same words",
     Level.OTHER_RULE: "the baseline has the same weakness in the same code under another rule",
     Level.OTHER_KEY: (
         "the baseline has a secret of this kind at this place; its value was hashed with another "
@@ -88,12 +89,17 @@ class Comparison:
 
 
 def compare(
-    current: MergedSet, baseline_groups: Sequence[Group], diff: Diff | None = None
+    current: MergedSet,
+    baseline_groups: Sequence[Group],
+    diff: Diff | None = None,
+    *,
+    looked_at: Callable[[Group], bool] = lambda group: True,
 ) -> Comparison:
     """Compare the groups of a scan with those of its baseline.
 
     With ``diff`` (from the baseline to this scan) problems are known again in renamed files and
-    on moved lines. Groups of the baseline that were absent in it already do not count. Pure.
+    on moved lines. Groups of the baseline that were absent in it already do not count, and those
+    that this scan has not ``looked_at`` are neither there nor absent. Pure.
     """
     before = [group for group in map(_present, baseline_groups) if group is not None]
     left = [current_sighting(group, diff) for group in current.groups if not is_gone(group)]
@@ -105,7 +111,7 @@ def compare(
         for one, other in matched:
             mine, theirs = left[one], known[other]
             changes = updates(mine.group, theirs.group)
-            if level is Level.LINE and not changes:
+            if level in (Level.LINE, Level.MESSAGE) and not changes:
                 changes = ("the code around it has changed",)
             matches[mine.group.identity] = Match(theirs.group, level, changes)
         gone = {one for one, _ in matched}
@@ -117,7 +123,7 @@ def compare(
             group.identity: _state(group, matches.get(group.identity)) for group in current.groups
         },
         matches=matches,
-        absent=tuple(group for group in before if id(group) not in found),
+        absent=tuple(g for g in before if id(g) not in found and looked_at(g)),
         before=tuple(before),
         notes=tuple(_notes(current.groups, before, matches)),
     )
@@ -240,7 +246,9 @@ def _assign(pairs: list[Pair]) -> tuple[list[tuple[int, int]], set[int]]:
 
 
 def _notes(
-    groups: Sequence[Group], before: Sequence[Group], matches: Mapping[str, Match]
+    groups: Sequence[Group],
+    before: Sequence[Group],
+    matches: Mapping[str, Match],
 ) -> Iterator[str]:
     if any(match.level is Level.OTHER_KEY for match in matches.values()):
         yield OTHER_KEY

@@ -27,7 +27,7 @@ def facts_of(
     owners: Owners | None = None,
     intel: Intel | None = None,
     first_seen: Mapping[str, datetime] | None = None,
-    exact: bool = False,
+    exact: frozenset[str] = frozenset(),
 ) -> dict[str, Facts]:
     """The facts on the groups of ``merged`` by identity; what is not given stays unknown.
 
@@ -35,7 +35,8 @@ def facts_of(
 
     ``first_seen`` is in UTC by any identity under which a group may have been known
     (:func:`secagg.merge.known_as`, and those it had in the baseline); the earliest one counts.
-    ``exact`` says that the baseline is a scan of the base with the same tools and databases.
+    ``exact`` are the tools of which the baseline has a scan of the base with the same version and
+    databases; what lies in an image is in none.
     """
     dates = first_seen or {}
     only_tools = not (diff or comparison or owners or intel or dates)
@@ -52,13 +53,17 @@ def facts_of(
             first_seen=_earliest(group, comparison, dates) if dates else None,
             epss=_highest_epss(group, intel),
             kev=_in_kev(group, intel),
-            exact=exact and comparison is not None,
+            exact=comparison is not None and _is_exact(group, exact),
             follows=diff is not None and follows(group, diff),
             in_base=has_package(group, in_base) or (diff is not None and same_entry(group, diff)),
         )
         # Of most groups the same is known: one object says it for all of them.
         found[group.identity] = equal.setdefault(facts, facts)
     return found
+
+
+def _is_exact(group: Group, tools: frozenset[str]) -> bool:
+    return tools.issuperset(group.tools) and group.representative.location.image is None
 
 
 def _says_more(finding: Finding) -> bool:

@@ -53,6 +53,8 @@ def content_keys(seen: Seen) -> Iterator[Key]:
     elif finding.secret is not None and finding.secret.id is not None:
         yield "secret", place_of(seen.place), finding.secret.id
     else:
+        if finding.kind is Kind.SECRET:
+            yield from _by_line(seen)
         known = finding.misconfiguration
         named = known is not None and bool(known.resource)
         for subject in _subjects(seen):
@@ -72,6 +74,18 @@ def line_keys(seen: Seen) -> Iterator[Key]:
         if secret is None or secret.id is None:
             for subject in _subjects(seen):
                 yield *subject, seen.place.start_line
+
+
+def message_keys(seen: Seen) -> Iterator[Key]:
+    """Keys of a failed check by what is said of it, in a file whose lines the change has touched.
+
+    A deployment that gets another image fails the same checks as before, in the same words.
+    """
+    finding = seen.finding
+    said = message_context(finding.message or finding.title)
+    if finding.kind is Kind.MISCONFIGURATION and said:
+        for subject in _subjects(seen):
+            yield *subject, "message", said
 
 
 def other_rule_keys(seen: Seen) -> Iterator[Key]:
@@ -141,6 +155,23 @@ def _subjects(seen: Seen) -> Iterator[Key]:
             yield finding.kind, place, resource, check
     else:
         yield finding.kind, place, finding.tool, finding.rule_id
+
+
+def _by_line(seen: Seen) -> Iterator[Key]:
+    """Keys of a secret whose value nobody knows: its line in a commit, or in the file.
+
+    A line of the file is enough only where the baseline knows nothing of what stands on it, and
+    never where the change has touched it: there may be another secret now.
+    """
+    finding, line = seen.finding, seen.place.start_line
+    if line is None:
+        return
+    if seen.place.commit is not None:
+        for subject in _subjects(seen):
+            yield *subject, "commit", seen.place.commit, line
+    elif not seen.touched if seen.current else not _knows_code(finding):
+        for subject in _subjects(seen):
+            yield *subject, "hidden", line
 
 
 def _by_text(seen: Seen) -> Iterator[Key]:

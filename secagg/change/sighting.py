@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from secagg.change.keys import Key, Seen, content_keys, detector_keys, line_keys, other_rule_keys
+from secagg.change.keys import (
+    Key,
+    Seen,
+    content_keys,
+    detector_keys,
+    line_keys,
+    message_keys,
+    other_rule_keys,
+)
 from secagg.change.model import Diff
 from secagg.change.within import touched
 from secagg.finding import Finding, Kind, replace
@@ -27,8 +35,9 @@ class Level(IntEnum):
     CONTENT = 0
     IDENTITY = 1
     LINE = 2
-    OTHER_RULE = 3
-    OTHER_KEY = 4
+    MESSAGE = 3
+    OTHER_RULE = 4
+    OTHER_KEY = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +95,7 @@ def baseline_sightings(group: Group, diff: Diff | None) -> list[Sighting]:
     own = {("secret", place, value) for place in places for value in found.values}
     found.keys = (found.keys[0] | own, *found.keys[1:])
     past = dataclasses.replace(
-        found, keys=(_past(group.members), *[frozenset[Key]()] * 4), in_head=False
+        found, keys=(_past(group.members), *[frozenset[Key]()] * (len(Level) - 1)), in_head=False
     )
     return [found, past]
 
@@ -110,6 +119,7 @@ def _sighting(group: Group, members: Sequence[Seen], *, current: bool) -> Sighti
         frozenset(content),
         _identity(group, members),
         frozenset(key for seen in members for key in line_keys(seen)),
+        frozenset(key for seen in members for key in message_keys(seen)),
         frozenset(key for seen in members for key in other_rule_keys(seen)),
         frozenset(key for seen in members for key in detector_keys(seen)),
     )

@@ -110,7 +110,12 @@ def scan(
     timeout: TimeoutOption = None,
     jobs: JobsOption = None,
     since: Annotated[
-        str | None, typer.Option(help="Look at the history since this commit only.")
+        str | None,
+        typer.Option(
+            metavar="COMMIT",
+            help="Look at the history since this commit only; event: what the workflow's event "
+            "brought (so by default in a pull request).",
+        ),
     ] = None,
     output: OutputOption = Path("secagg-out"),
     output_format: FormatOption = OutputFormat.TABLE,

@@ -44,6 +44,12 @@ def add(
         list[str] | None,
         typer.Option(metavar="GLOB", help="Files, as .gitignore writes them. Repeatable."),
     ] = None,
+    gap: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORDS", help="What no tool looked at, by a path or words of it. Repeatable."
+        ),
+    ] = None,
     owner: Annotated[
         str | None, typer.Option(help="Who answers for it; by default git's user.email.")
     ] = None,
@@ -65,6 +71,7 @@ def add(
         "rule": tuple(rule or ()),
         "tool": tool,
         "path": tuple(path or ()),
+        "gap": tuple(gap or ()),
     }
     wanted = exceptioncommands.NewException(
         keys={key: value for key, value in given.items() if value},

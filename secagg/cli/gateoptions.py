@@ -21,7 +21,10 @@ PolicyFromOption = Annotated[
 BaselineOption = Annotated[
     str | None,
     typer.Option(
-        metavar="WHAT", help="Compare with a report, run:KEY of the store, or a recorded commit."
+        metavar="WHAT",
+        help="Compare with a report, run:KEY of the store, a recorded commit, a scan of the base "
+        "(scan), the store's run or else such a scan (auto: the default of pr-gate in a change), "
+        "or none.",
     ),
 ]
 DiffOption = Annotated[

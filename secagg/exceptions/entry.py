@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from secagg.exceptions.gapscope import GapScope
 from secagg.exceptions.scope import Scope
 from secagg.exceptions.toolscope import ToolScope
 from secagg.policy.exception import PolicyException
@@ -11,13 +12,13 @@ from secagg.policy.exception import PolicyException
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """``scope`` is what it covers: rows as a whole, or one tool's findings among a row's.
+    """``scope`` is what it covers: rows as a whole, one tool's findings among a row's, or gaps.
 
     ``None`` covers nothing: an entry that could not be understood is kept to be shown.
     """
 
     exception: PolicyException
-    scope: Scope | ToolScope | None
+    scope: Scope | ToolScope | GapScope | None
 
 
 LONGEST_TEXT = 500

@@ -10,10 +10,11 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 from secagg.exceptions.advisories import ids_of, plain
 from secagg.exceptions.entry import Entry
+from secagg.exceptions.gapscope import GapScope
 from secagg.exceptions.resolve import covered_by
 from secagg.exceptions.sarif import SarifSuppressions
 from secagg.exceptions.scope import Scope
@@ -86,6 +87,7 @@ class AllExceptions:
     ) -> None:
         self.entries = tuple(entries)
         self.today = today
+        self._partly: dict[PolicyException, str] = {}
         self.sarif = sarif if sarif is not None else SarifSuppressions()
         self._identities, self._advisories, self._paths = _Shelf(), _Shelf(), _Shelf()
         self._packages, self._rules = _Shelf(fold=True), _Shelf(fold=True)
@@ -94,6 +96,8 @@ class AllExceptions:
         for number, entry in enumerate(self.entries):
             if isinstance(entry.scope, ToolScope):
                 self._file_tool(entry.scope, number)
+            elif isinstance(entry.scope, GapScope):
+                continue
             elif entry.scope is not None:
                 self._file(entry.scope, number)
         for shelf in (self._packages, self._rules, self._paths):
@@ -105,15 +109,31 @@ class AllExceptions:
         if not numbers and not any(f.suppressions for f in group.members):
             return []
         entries = [self.entries[number] for number in sorted(numbers)]
-        return covered_by(entries, group, self.sarif, self.today)
+        return covered_by(entries, group, self.sarif, self.today, self._partly)
+
+    def covering_gap(self, sentence: str) -> list[PolicyException]:
+        """Every exception for the gap that ``sentence`` states, whatever its standing."""
+        return [
+            entry.exception
+            for entry in self.entries
+            if isinstance(entry.scope, GapScope) and entry.scope.covers_gap(sentence)
+        ]
 
     def all(self) -> list[PolicyException]:
         """Every exception in the files' order, then the suppressions met so far."""
         return [entry.exception for entry in self.entries] + self.sarif.met()
 
-    def sentences(self) -> list[str]:
-        """One sentence a file: how many of its exceptions are honoured, and how many are not."""
-        return _sentences(self.all(), self.today)
+    def partial(self) -> Mapping[PolicyException, str]:
+        """What covers a part of a row only, of those asked for so far: a sentence for each."""
+        return self._partly
+
+    def sentences(self, unused: Collection[PolicyException] = ()) -> list[str]:
+        """One sentence a file: how many of its exceptions are honoured, and how many are not.
+
+        What is ``unused`` or covers a part of a row only is told elsewhere.
+        """
+        apart = {*unused, *self._partly}
+        return _sentences((e for e in self.all() if e not in apart), self.today)
 
     def _file(self, scope: Scope, number: int) -> None:
         """Put an entry under its most telling key."""

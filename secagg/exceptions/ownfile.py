@@ -13,7 +13,8 @@
         expires: 2026-12-23
 
 All keys given must hold. ``id`` is the row's whole identity (32 digits): a beginning could come
-to fit another row.
+to fit another row. ``gap`` stands alone: it accepts that a tool has not looked at something, by a
+path or other words of the sentence that says so.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from ruamel.yaml.comments import CommentedMap
 from secagg.exceptions.advisories import plain
 from secagg.exceptions.dates import Ceiling, day_of
 from secagg.exceptions.entry import Entry, shortened
+from secagg.exceptions.gapscope import GapScope
 from secagg.exceptions.scope import Scope
 from secagg.globs import Glob, PathGlob, is_catch_all
 from secagg.naming.purls import purl_pattern
@@ -47,7 +49,7 @@ from secagg.policy.exception import PolicyException
 from secagg.yamltext import load_model
 
 NAME = "secagg-exceptions.yaml"
-KEYS = ("id", "cve", "ghsa", "advisory", "purl", "rule", "path")
+KEYS = ("id", "cve", "ghsa", "advisory", "purl", "rule", "path", "gap")
 
 
 def _day(value: object) -> object:
@@ -76,6 +78,11 @@ def listed(value: str | list[str] | None) -> list[str]:
 def _none_yet(value: object) -> object:
     # The last exception was taken out, and its key still stands there.
     return [] if value is None else value
+
+
+def _gap(text: str) -> None:
+    if len(text.strip("*? ")) < 3:
+        raise ValueError("at least three characters of the gap's sentence are expected")
 
 
 def _rule(text: str) -> Glob:
@@ -130,6 +137,11 @@ class ExceptionEntry(BaseModel):
     path: Annotated[str | list[str] | None, _each(PathGlob)] = Field(
         default=None, description="files, as .gitignore writes them"
     )
+    gap: Annotated[str | list[str] | None, _each(_gap)] = Field(
+        default=None,
+        description="something that no tool has looked at, by a path or other words of its "
+        "sentence; * is a wildcard",
+    )
     reason: Text
     owner: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
     created: Day | None = Field(default=None, description="the day it was made; it needs one")
@@ -151,6 +163,8 @@ class ExceptionEntry(BaseModel):
             raise ValueError("it covers nothing: give at least one of " + ", ".join(KEYS))
         if self.tool is not None and self.rule is None:
             raise ValueError("tool goes with rule only")
+        if self.gap is not None and len(given) > 1:
+            raise ValueError("gap stands alone: a gap is no row")
         if all(self._is_broad(key) for key in given):
             raise ValueError(
                 f"it would cover everything: nothing in {' and '.join(given)} narrows it"
@@ -171,8 +185,10 @@ class ExceptionEntry(BaseModel):
         """The line on which it begins."""
         return self._line
 
-    def scope(self) -> Scope:
+    def scope(self) -> Scope | GapScope:
         """What it covers."""
+        if self.gap is not None:
+            return GapScope.of(listed(self.gap))
         names = [plain(name) for name in (self.cve, self.ghsa, self.advisory) if name is not None]
         return Scope(
             identity=self.id,
@@ -192,6 +208,7 @@ class ExceptionEntry(BaseModel):
         said += [f"of {self.tool}"] if self.tool is not None else []
         said += [f"in {' or '.join(listed(self.purl))}"] if self.purl is not None else []
         said += [f"at {' or '.join(listed(self.path))}"] if self.path is not None else []
+        said += [f"the gap {' or '.join(listed(self.gap))}"] if self.gap is not None else []
         return " ".join(said)
 
 

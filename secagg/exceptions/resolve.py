@@ -9,18 +9,26 @@ from secagg.exceptions.entry import Entry
 from secagg.exceptions.sarif import SarifSuppressions
 from secagg.exceptions.scope import Scope
 from secagg.exceptions.toolscope import Atom, ToolScope, width
+from secagg.finding import Finding
 from secagg.merge.groups import Group
 from secagg.policy.exception import PolicyException, Standing
 
+_SHOWN = 3
+
 
 def covered_by(
-    entries: Sequence[Entry], group: Group, sarif: SarifSuppressions, today: datetime.date
+    entries: Sequence[Entry],
+    group: Group,
+    sarif: SarifSuppressions,
+    today: datetime.date,
+    partly: dict[PolicyException, str] | None = None,
 ) -> list[PolicyException]:
     """The exceptions of ``entries`` that name ``group``, in their order, then suppressions.
 
     What tools' own files and suppressions say of single members counts only if together they
     cover every member. Those in force are given if they alone do; if it takes expired or refused
-    ones as well, only these are given: the row counts, and they are why.
+    ones as well, only these are given: the row counts, and they are why. Those in force that
+    cover a part of the row only go into ``partly``, with a sentence on the rest of it.
     """
     parts: list[tuple[int, PolicyException, frozenset[Atom]]] = []
     found: dict[int, PolicyException] = {}
@@ -35,8 +43,34 @@ def covered_by(
     for offset, (exception, atoms) in enumerate(sarif.parts(group.members)):
         parts.append((len(entries) + offset, exception, atoms))
     if parts:
-        found |= _together(parts, group, today)
+        covering = _together(parts, group, today)
+        found |= covering
+        if not found and partly is not None:
+            for _, exception, atoms in parts:
+                if exception.standing(today) is Standing.IN_FORCE:
+                    partly.setdefault(exception, _rest(exception, group, atoms))
     return [found[number] for number in sorted(found)]
+
+
+def _rest(exception: PolicyException, group: Group, atoms: frozenset[Atom]) -> str:
+    """Say which sightings of a row an exception leaves, and that these still count."""
+    covered = {index for index, _ in atoms}
+    left = [f for index, f in enumerate(group.members) if index not in covered]
+    if not left:
+        return f"{exception.source} covers some of the dependency paths only: the row still counts"
+    places = dict.fromkeys(map(_place, left))
+    shown = ", ".join(list(places)[:_SHOWN]) + (", ..." if len(places) > _SHOWN else "")
+    return (
+        f"{exception.source} ({exception.target}) covers {len(covered)} of {len(group.members)} "
+        f"sightings; the row still counts for what it does not name: {shown}"
+    )
+
+
+def _place(finding: Finding) -> str:
+    place = finding.location
+    line = f":{place.start_line}" if place.start_line else ""
+    where = f"commit {place.commit[:12]}" if place.commit else "the work tree"
+    return f"{finding.tool} at {place.uri or place.image or place.logical}{line} in {where}"
 
 
 def _together(

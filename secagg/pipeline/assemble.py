@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +10,17 @@ from pathlib import Path
 from secagg.components import Component, component_of
 from secagg.identity import mark_findings
 from secagg.lastfilter import keep_paths
-from secagg.merge import merge
+from secagg.merge import Group, merge
+from secagg.parsing import Gap
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.recognize import recognize
 from secagg.pipeline.shown import Shown
 from secagg.policy import ToolOutcome
+from secagg.policy.gaps import RunGap, gap_key
 from secagg.redact import Redactor
+from secagg.scanners.base import Status
 
 
 def assemble(
@@ -31,11 +34,13 @@ def assemble(
     interrupted: bool = False,
     warnings: Sequence[str] = (),
     sources: bool = True,
+    looked_at: Callable[[Group], bool] = lambda group: True,
 ) -> Outcome:
     """Merge and judge what the tools found.
 
     ``root`` is the checkout (``None`` where reports were read without one); without it no
     line hashes can be computed. ``sources`` says whether its files are those that were scanned.
+    ``looked_at`` is as in :func:`secagg.pipeline.judging.decide`.
     """
     findings = [f for result in results for parsed in result.parsed for f in parsed.findings]
     innermost = component_of(components)
@@ -47,7 +52,8 @@ def assemble(
     merged = merge(findings, overrules=overrules)
     notes = recognize(merged, gate, gate.origin, before=started_at)
     outcomes = [tool_outcome(result) for result in results]
-    judged = decide(gate, merged, outcomes, redactor=redactor)
+    judged = decide(gate, merged, outcomes, redactor=redactor, looked_at=looked_at)
+    _accept(results, outcomes, judged.decision.accepted_gaps)
     suppress(judged.decision.judgements)
     shown = Shown(redactor)
     shown.groups(merged.groups)
@@ -69,6 +75,22 @@ def assemble(
     )
 
 
+def _accept(
+    results: Sequence[ToolResult], outcomes: Sequence[ToolOutcome], accepted: frozenset[str]
+) -> None:
+    """Mark the gaps that are accepted; a run that has no others is complete."""
+    for result, outcome in zip(results, outcomes, strict=True):
+        for gap in gaps_of(result):
+            gap.accepted = gap.fatal and gap_key(gap.message) in accepted
+        if outcome.gaps and not outcome.broken and accepted.issuperset(g.key for g in outcome.gaps):
+            result.run.status, result.run.reason = Status.COMPLETE, None
+
+
+def gaps_of(result: ToolResult) -> list[Gap]:
+    """What a tool run and its reports say was not looked at."""
+    return [*result.run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)]
+
+
 def tool_outcome(result: ToolResult) -> ToolOutcome:
     """What a policy is told about a tool run."""
     run = result.run
@@ -79,4 +101,7 @@ def tool_outcome(result: ToolResult) -> ToolOutcome:
         optional=result.optional,
         reason=run.reason,
         hint=run.hint,
+        gaps=[RunGap(message=g.message, whole=g.whole) for g in gaps_of(result) if g.fatal],
+        broken=result.broken,
+        version=run.version,
     )

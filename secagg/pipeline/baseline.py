@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from secagg.errors import UsageError
@@ -11,14 +11,29 @@ from secagg.identity import mark_findings
 from secagg.lastfilter import run_redactor
 from secagg.merge import Group, Overrule, merge
 from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, learn, parse
+from secagg.policy.gaps import gap_key
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The groups of an earlier scan. ``notes`` are sentences on what it had not looked at."""
+    """The groups of an earlier scan.
+
+    ``gaps`` are sentences on what it had not looked at, by their keys. ``notes`` are others.
+    ``name`` says what was compared with, where that was not named. ``exact`` are the tools
+    that ran with the versions and databases of the scan itself.
+    """
 
     groups: Sequence[Group]
     notes: Sequence[str] = ()
+    gaps: Mapping[str, str] = field(default_factory=dict)
+    exact: frozenset[str] = frozenset()
+    name: str | None = None
+
+    def doubts(self, gaps: Container[str]) -> Iterator[str]:
+        """What makes the comparison doubtful where the scan itself has only ``gaps``."""
+        for key, sentence in self.gaps.items():
+            if key not in gaps:
+                yield f"the baseline is incomplete, so old problems may be called new: {sentence}"
 
 
 def read_baseline(
@@ -48,10 +63,5 @@ def read_baseline(
             )
     findings = [finding for each in parsed for finding in each.findings]
     mark_findings(findings, None, context.redactor)
-    notes = dict.fromkeys(
-        f"the baseline is incomplete, so old problems may be called new: {gap.message}"
-        for each in parsed
-        for gap in each.gaps
-        if gap.fatal
-    )
-    return Baseline(merge(findings, overrules=overrules).groups, tuple(notes))
+    gaps = {gap_key(g.message): g.message for each in parsed for g in each.gaps if g.fatal}
+    return Baseline(merge(findings, overrules=overrules).groups, gaps=gaps)

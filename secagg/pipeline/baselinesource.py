@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.errors import StoreError, UsageError
 from secagg.git import checked, find_commit
 from secagg.pipeline.baseline import Baseline, read_baseline
-from secagg.pipeline.gate import Gate
+from secagg.pipeline.gate import AUTO, SCAN, Gate
 from secagg.pipeline.origin import open_store_of
+from secagg.policy.gaps import gap_key
 from secagg.report.findings import group_of
 
 if TYPE_CHECKING:
@@ -18,13 +20,44 @@ if TYPE_CHECKING:
 _RUN = "run:"
 
 
-def baseline_groups(spec: str, gate: Gate) -> Baseline:
-    """The groups that ``spec`` names: a report's path, ``run:KEY``, or a commit.
+def _automatic(spec: str, gate: Gate, ran_with: Sequence[str]) -> Baseline:
+    """The stored run of where the change left its base, else a scan of it; with ``scan``, that."""
+    base = gate.controls.base
+    if base is None:
+        raise UsageError(
+            f"--baseline {spec} needs a base to compare with",
+            hint="it is known in a pull request; elsewhere say --policy-from BASE",
+        )
+    if spec == AUTO and gate.options.store != "":
+        try:
+            return baseline_groups(base, gate)
+        except UsageError:
+            pass
+    if gate.scan_base is not None:
+        return gate.scan_base(ran_with)
+    if spec == SCAN:
+        raise UsageError(
+            "--baseline scan runs the scanners, which secagg gate does not",
+            hint="use it with secagg scan, or name the findings.sarif of the base",
+        )
+    raise NoBaseline
 
+
+class NoBaseline(Exception):
+    """There is no baseline at hand, and none was insisted on."""
+
+
+def baseline_groups(spec: str, gate: Gate, ran_with: Sequence[str] = ()) -> Baseline:
+    """The groups that ``spec`` names: a report's path, ``run:KEY``, a commit, ``auto``, ``scan``.
+
+    ``ran_with`` says which tools, versions and databases the scan ran with: a scan of the base
+    that is kept must have run with the same. Raises NoBaseline where ``auto`` finds none.
     Of a commit it is the newest stored run of its merge base with HEAD. In a pull request a
     report that the repository itself holds is the base's. Raises :class:`UsageError` where there
     is no such baseline.
     """
+    if spec in (AUTO, SCAN):
+        return _automatic(spec, gate, ran_with)
     if spec.startswith(_RUN):
         return _stored(spec.removeprefix(_RUN), gate)
     report = gate.controls.read(spec)
@@ -50,13 +83,10 @@ def baseline_groups(spec: str, gate: Gate) -> Baseline:
 def _stored(key: str, gate: Gate) -> Baseline:
     with _open(gate) as opened:
         run, problems = opened.run(opened.run_key(key))
-    notes = []
+    gaps = {gap_key(each.reason): each.reason for each in run.tools if each.reason}
     if run.verdict == "incomplete":
-        notes.append(
-            "the baseline is incomplete, so old problems may be called new: "
-            f"run {run.key} of {run.started_at:%Y-%m-%d}"
-        )
-    return Baseline([group_of(problem) for problem in problems], tuple(notes))
+        gaps[""] = f"run {run.key} of {run.started_at:%Y-%m-%d}"
+    return Baseline([group_of(problem) for problem in problems], gaps=gaps)
 
 
 def _open(gate: Gate) -> Store:

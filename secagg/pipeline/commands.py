@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from secagg.change.since import EVENT, is_change, since_event
 from secagg.config import load_config
 from secagg.decided import DecisionDocument
 from secagg.doctor import examine
@@ -17,8 +19,9 @@ from secagg.exitcodes import ExitCode
 from secagg.jsonout import indented
 from secagg.lastfilter import run_redactor
 from secagg.merge import explain as why
+from secagg.pipeline.basescan import scan_base
 from secagg.pipeline.decide import decision_document
-from secagg.pipeline.gate import GateOptions, plain_gate, prepare
+from secagg.pipeline.gate import PR_GATE, GateOptions, plain_gate, prepare
 from secagg.pipeline.lastscan import is_whole_row
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
@@ -38,6 +41,7 @@ from secagg.render.grid import Style
 from secagg.render.progress import Progress, show_progress
 from secagg.render.toolstable import tools_table
 from secagg.scanners.base import RunContext
+from secagg.scanners.trivydb import MAX_DAYS, MAX_DAYS_OF_A_CHANGE
 
 _WHOLE_ROW = (
     "this was written with --view merged, which keeps no more of the sources than their names: "
@@ -82,6 +86,7 @@ def scan(
     if not path.is_dir():
         raise UsageError(f"{path} is not a directory")
     prepared = prepare(path, gate, config=config)
+    since = _since(path, since, uploads=upload is not None)
     target = None
     if upload is not None:
         # What an upload needs is asked before the scan rather than after it.
@@ -97,15 +102,30 @@ def scan(
         timeout=timeout,
         jobs=jobs,
         since=since,
+        max_database_days=(MAX_DAYS_OF_A_CHANGE if prepared.policy.name == PR_GATE else MAX_DAYS),
     )
     progress = Progress.OFF if screen.quiet else Progress.AUTO
     with show_progress(progress, colour=screen.style().colour) as on_event:
+        prepared.scan_base = partial(scan_base, prepared, options, on_event)
         outcome = run_scan(options, prepared, on_event)
     outcome.warnings += remember(outcome, prepared, since=since)
     code = _finish(outcome, output, screen) if upload is None else 0
     if upload is not None and target is not None:
         code = _finish_with_upload(outcome, output, screen, upload, target, path)
     return code
+
+
+def _since(root: Path, given: str | None, *, uploads: bool) -> str | None:
+    """The commit after which the history is read; None for all of it.
+
+    In a change the history that belongs to it, unless another commit is named. What is uploaded
+    to a branch reads all: GitHub would close the alerts of the rest.
+    """
+    if given not in (None, EVENT):
+        return given
+    if is_change(os.environ) or (given == EVENT and not uploads):
+        return since_event(root)
+    return None
 
 
 def parse(

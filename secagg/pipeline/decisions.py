@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from secagg.exceptions.index import AllExceptions
 from secagg.exceptions.source import text_of
@@ -69,9 +69,17 @@ class Decisions:
         """The decisions met so far, then every exception."""
         return [*self._met.values(), *self._exceptions.all()]
 
-    def sentences(self) -> list[str]:
-        """One sentence a file on its exceptions, and one on triage."""
-        sentences = self._exceptions.sentences()
+    def covering_gap(self, sentence: str) -> list[PolicyException]:
+        """Every exception for the gap that ``sentence`` states: triage is about problems."""
+        return self._exceptions.covering_gap(sentence)
+
+    def partial(self) -> Mapping[PolicyException, str]:
+        """What covers a part of a row only, of those asked for so far: a sentence for each."""
+        return self._exceptions.partial()
+
+    def sentences(self, unused: Collection[PolicyException] = ()) -> list[str]:
+        """One sentence a file on its exceptions but those ``unused``, and one on triage."""
+        sentences = self._exceptions.sentences(unused)
         for source in (STORE, TRIAGE_FILE):
             count = sum(made.source == source for made in self._met.values())
             if count:

@@ -16,6 +16,7 @@ from secagg.errors import ConfigError, UsageError
 from secagg.exceptions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions, work_tree
 from secagg.exceptions.dates import Ceiling, until
 from secagg.exceptions.editing import added, removed
+from secagg.exceptions.gapscope import GapScope
 from secagg.exceptions.ownfile import KEYS, NAME, ExceptionEntry, parse_file, read_own
 from secagg.exceptions.source import text_of
 from secagg.exitcodes import ExitCode
@@ -63,7 +64,7 @@ def add(root: Path, wanted: NewException, *, last: Path) -> int:
     days = (written.expires - today).days
     where = f"{NAME}:{written.line}"
     _say(f"{where}: {written.target()} does not count through {written.expires} ({days} days)")
-    if rows is not None:
+    if rows is not None and written.gap is None:
         count = sum(written.scope().covers(group) for group in rows)
         _say(f"it covers {count} row{'s' * (count != 1)} of the last scan")
     return int(ExitCode.PASS)
@@ -99,7 +100,7 @@ def prune(root: Path, *, unused: bool, dry_run: bool, last: Path) -> int:
         known = AllExceptions(entries, today=today)
         used = {exception.source for group in rows for exception in known.covering(group)}
         for number, entry in enumerate(entries):
-            if entry.exception.source not in used:
+            if entry.exception.source not in used and not isinstance(entry.scope, GapScope):
                 why.setdefault(number, "covers nothing that the last scan found")
     for number in sorted(why):
         exception = entries[number].exception

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config, load_config, read_config
 from secagg.errors import ConfigError
 from secagg.merge import Overrule
+from secagg.pipeline.baseline import Baseline
 from secagg.pipeline.ofchange import refuse_a_store_of_the_change
 from secagg.pipeline.origin import Origin, origin_of
 from secagg.pipeline.overrules import NAME as OVERRULES_NAME
@@ -29,6 +30,8 @@ from secagg.pipeline.overrules import load_overrules, read_text_overrules
 from secagg.policy import Policy
 
 _SHOWN = 12
+AUTO, SCAN, NONE = "auto", "scan", "none"
+PR_GATE = "pr-gate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,8 @@ class GateOptions:
     """What the command line says of the gate; ``None`` leaves it to the configuration.
 
     ``policy_from`` is a commit, by default that of the pull request's base; ``baseline`` is a
-    report, ``run:KEY`` or a commit; ``diff`` is ``BASE...HEAD``. ``store`` is a URL or a path,
+    report, ``run:KEY``, a commit, or one of ``auto``, ``scan`` and ``none``; ``diff`` is
+    ``BASE...HEAD``. ``store`` is a URL or a path,
     and an empty one means none. ``today`` is in UTC. ``repository``, ``branch`` and ``commit``
     say what git cannot say of reports that were made elsewhere.
     """
@@ -57,7 +61,9 @@ class GateOptions:
 class Gate:
     """Everything that decides but the findings. Made before a scan, so that mistakes come early.
 
-    ``changed`` are files of the gate that the change touches.
+    ``changed`` are files of the gate that the change touches. ``scan_base`` scans the base; it is
+    given what the scan itself ran with (tools, versions, databases), and is None where no scanner
+    runs.
     """
 
     root: Path
@@ -72,6 +78,7 @@ class Gate:
     owners: Owners | None = None
     notes: list[str] = field(default_factory=list)
     decides: bool = True
+    scan_base: Callable[[Sequence[str]], Baseline] | None = None
 
     @property
     def origin(self) -> Origin:
@@ -105,6 +112,11 @@ def prepare(
     settings = _config(controls, root, config)
     name = options.policy or settings.policy
     owners = load_owners(root, ref=base, components=settings.owners)
+    policy = policies.load(name, read=controls.text)
+    if options.baseline is None and base is not None and policy.name == PR_GATE:
+        options = replace(options, baseline=AUTO)
+    if options.diff is None and base is not None and options.baseline in (AUTO, SCAN):
+        options = replace(options, diff=f"{base}...HEAD")
     named = (
         name,
         str(config or CONFIG_NAME),
@@ -116,7 +128,7 @@ def prepare(
         root=root,
         options=options,
         config=settings,
-        policy=policies.load(name, read=controls.text),
+        policy=policy,
         controls=controls,
         overrules=(
             load_overrules(root)

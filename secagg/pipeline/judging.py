@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from secagg.change.baseline import Comparison, compare
@@ -15,11 +16,12 @@ from secagg.exceptions.source import Read, work_tree
 from secagg.exceptions.suppression import not_ours, suppression_of
 from secagg.intel.intel import Intel
 from secagg.intel.record import VARIABLE, intel_directory
-from secagg.merge import MergedSet
+from secagg.merge import Group, MergedSet
 from secagg.merge.identity import known_as
-from secagg.pipeline.baselinesource import baseline_groups
+from secagg.pipeline.baseline import Baseline
+from secagg.pipeline.baselinesource import NoBaseline, baseline_groups
 from secagg.pipeline.decisions import with_triage
-from secagg.pipeline.gate import Gate
+from secagg.pipeline.gate import NONE, PR_GATE, Gate
 from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
 from secagg.policy.needs import asks_for_age, asks_for_intel
@@ -36,9 +38,17 @@ class Judged:
 
 
 def decide(
-    gate: Gate, merged: MergedSet, runs: Sequence[ToolOutcome], *, redactor: Redactor
+    gate: Gate,
+    merged: MergedSet,
+    runs: Sequence[ToolOutcome],
+    *,
+    redactor: Redactor,
+    looked_at: Callable[[Group], bool] = lambda group: True,
 ) -> Judged:
-    """Judge ``merged``; every finding covered by an exception gets its suppression."""
+    """Judge ``merged``; every finding covered by an exception gets its suppression.
+
+    ``looked_at`` tells of a group of the baseline whether this scan would have seen it.
+    """
     options, policy = gate.options, gate.policy
     if not gate.decides:
         decision = judge(policy, merged, runs=runs, today=gate.today)
@@ -56,10 +66,19 @@ def decide(
     decisions = with_triage(exceptions, gate, merged, read=files, mask=redactor.mask)
     notes = list(gate.notes)
     comparison = None
-    if options.baseline is not None:
-        known = baseline_groups(options.baseline, gate)
-        notes += known.notes
-        comparison = compare(merged, known.groups, gate.diff)
+    known = Baseline(())
+    if options.baseline not in (None, NONE):
+        try:
+            known = baseline_groups(options.baseline, gate, _ran_with(runs))
+        except NoBaseline:
+            notes.append(_NO_BASELINE)
+            options = dataclasses.replace(options, baseline=None)
+    elif gate.policy.name == PR_GATE:
+        notes.append(_NO_BASELINE)
+    if options.baseline not in (None, NONE):
+        own = {gap.key for run in runs for gap in run.gaps}
+        notes += [*known.notes, *known.doubts(own)]
+        comparison = compare(merged, known.groups, gate.diff, looked_at=looked_at)
         notes += comparison.notes
     intel = None
     if asks_for_intel(policy):
@@ -74,12 +93,36 @@ def decide(
         owners=gate.owners,
         intel=intel,
         first_seen=_first_seen(gate, merged) if asks_for_age(policy) else None,
+        exact=known.exact,
     )
-    decision = judge(policy, merged, runs=runs, facts=facts, exceptions=decisions, today=gate.today)
+    decision = judge(
+        policy,
+        merged,
+        runs=runs,
+        facts=facts,
+        exceptions=decisions,
+        today=gate.today,
+        gaps_in_base=frozenset(known.gaps),
+    )
     if gate.diff is not None:
         notes += gate.diff.notes
-    decision = replace(decision, notes=[*decision.notes, *decisions.sentences(), *notes])
-    return Judged(decision=decision, change=_change(gate, comparison), comparison=comparison)
+    decision = replace(
+        decision, notes=[*decision.notes, *decisions.sentences(decision.unused), *notes]
+    )
+    return Judged(
+        decision=decision, change=_change(gate, comparison, known.name), comparison=comparison
+    )
+
+
+_NO_BASELINE = (
+    "there is no baseline: what the change touches counts as brought by it (secagg scan --baseline "
+    "scan scans the base; --baseline FILE names a findings.sarif of it)"
+)
+
+
+def _ran_with(runs: Sequence[ToolOutcome]) -> list[str]:
+    """What a scan ran with: a scan of the base has to have run with the same."""
+    return sorted({f"{run.tool} {run.version or ''}" for run in runs if run.status != "skipped"})
 
 
 def suppress(judgements: Sequence[Judgement]) -> None:
@@ -123,13 +166,13 @@ def _first_seen(gate: Gate, merged: MergedSet) -> Mapping[str, datetime.datetime
     return {**new, **known}
 
 
-def _change(gate: Gate, comparison: Comparison | None) -> DecidedChange:
+def _change(gate: Gate, comparison: Comparison | None, name: str | None) -> DecidedChange:
     states = {}
     if comparison is not None:
         states = {state.value: comparison.count(state) for state in BaselineState}
     return DecidedChange(
         diff=gate.options.diff,
-        baseline=gate.options.baseline,
+        baseline=None if comparison is None else name or gate.options.baseline,
         policy_from=gate.base,
         controls_changed=list(gate.changed),
         states=states,

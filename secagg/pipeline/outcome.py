@@ -17,11 +17,15 @@ from secagg.summary import UploadSummary
 
 @dataclass(slots=True, kw_only=True)
 class ToolResult:
-    """A tool run and its reports understood. ``optional`` is the configuration's word on it."""
+    """A tool run and its reports understood. ``optional`` is the configuration's word on it.
+
+    ``broken`` is True where the run failed for another reason than the gaps that it names.
+    """
 
     run: ToolRun
     parsed: list[ParsedReport] = field(default_factory=list)
     optional: bool = False
+    broken: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,21 +6,25 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from secagg.components import find_components
 from secagg.errors import ReportError, UsageError
 from secagg.jsontext import LARGEST
 from secagg.lastfilter import run_redactor
+from secagg.merge import Group
+from secagg.merge.secret import still_in_head
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
-from secagg.pipeline.assemble import assemble
+from secagg.pipeline.assemble import assemble, gaps_of
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.provenance import IMAGE, Provenance, provenance_of
 from secagg.pipeline.understand import understand
 from secagg.redact import Redactor
 from secagg.regularfile import read_given, read_stream
 from secagg.scanners.base import Status, ToolRun
+from secagg.scanners.git import PART_OF_HISTORY
 
 STANDARD_INPUT = "-"
 
@@ -66,7 +70,14 @@ def parse_files(
         root=root,
         started_at=started_at,
         sources=sources,
+        looked_at=partial(_looked_at, results),
     )
+
+
+def _looked_at(results: Sequence[ToolResult], group: Group) -> bool:
+    """Whether a scan that read a part of the history only would have seen what a baseline has."""
+    limited = any(PART_OF_HISTORY in gap.message for r in results for gap in gaps_of(r))
+    return not limited or still_in_head(group)
 
 
 def _take_commit(gate: Gate, said: Sequence[Provenance]) -> None:

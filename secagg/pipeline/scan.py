@@ -5,27 +5,32 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from secagg.components import Component, find_components
+from secagg.components import ROOT, Component, find_components
 from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config
 from secagg.errors import UsageError
 from secagg.lastfilter import run_redactor
+from secagg.merge import Group
+from secagg.merge.secret import still_in_head
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.understand import understand
 from secagg.process import Cancellation
 from secagg.scanners import SCANNERS, make_scanners
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.execute import Event, run_jobs
+from secagg.scanners.trivydb import MAX_DAYS
 from secagg.sourcetree import has_files, is_bare
 
 
@@ -39,6 +44,8 @@ class ScanOptions:
     timeout: float | None = None
     jobs: int | None = None
     since: str | None = None
+    tool_options: Mapping[str, Mapping[str, Any]] | None = None
+    max_database_days: int = MAX_DAYS
 
 
 def scan(options: ScanOptions, gate: Gate, on_event: Callable[[Event], None]) -> Outcome:
@@ -87,7 +94,21 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[Event], None]) ->
         root=request.root,
         started_at=started_at,
         interrupted=cancellation.cancelled,
+        looked_at=partial(_looked_at, results, request),
     )
+
+
+def _looked_at(results: Sequence[ToolResult], request: ScanRequest, group: Group) -> bool:
+    """Whether this scan would have seen what a baseline has: nobody else may call it absent."""
+    failed = {r.run.tool for r in results if r.run.status is Status.FAILED}
+    complete = {r.run.tool for r in results if r.run.status is Status.COMPLETE} - failed
+    if not complete & set(group.tools):
+        return False
+    if not request.whole:
+        chosen = {component.path for component in request.components}
+        if (group.representative.component or ROOT) not in chosen:
+            return False
+    return request.since is None or still_in_head(group)
 
 
 def _parallel() -> int:
@@ -127,8 +148,9 @@ def scan_request(
         components=components,
         whole=len(components) == len(everything),
         timeout=options.timeout or config.timeout_seconds,
-        options=config.tool_options(),
+        options=config.tool_options() if options.tool_options is None else options.tool_options,
         since=options.since,
+        max_database_days=options.max_database_days,
     )
 
 

@@ -46,6 +46,7 @@ def understand(
         if odd:
             entries = "1 entry" if odd == 1 else f"{odd} entries"
             fail(run, f"{entries} of its report could not be understood", _ODD_HINT)
+        result.broken = run.status is Status.FAILED
         for gap in (*run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)):
             if gap.fatal:
                 fail(run, gap.message)

@@ -126,12 +126,6 @@ def target_of_scan(
 
     Raises :class:`UsageError` for a scan of a part whose upload would close alerts of the rest.
     """
-    if since is not None:
-        raise UsageError(
-            "a scan with --since cannot be uploaded: it looks at a part of the history, and "
-            "GitHub would close the alerts of the rest",
-            hint="leave --since or --upload out",
-        )
     if view is View.MERGED and (tools or components):
         raise UsageError(
             "the merged view of some tools or components cannot be uploaded: GitHub would close "
@@ -140,7 +134,18 @@ def target_of_scan(
         )
     if request.options.dry_run is None:
         find_token(os.environ)
-    return find_target(request.asked, os.environ, root)
+    target = find_target(request.asked, os.environ, root)
+    if since is not None and not target.ref.startswith(_OF_CHANGES):
+        raise UsageError(
+            f"a scan with --since cannot be uploaded to {target.ref}: it looks at a part of the "
+            "history, and GitHub would close the alerts of the rest",
+            hint="leave --since or --upload out, or say --since event, which reads all there",
+        )
+    return target
+
+
+# What is uploaded for a change closes no alert of a branch.
+_OF_CHANGES = ("refs/pull/", "refs/heads/gh-readonly-queue/")
 
 
 def worse(verdict: int, uploaded: ExitCode) -> int:

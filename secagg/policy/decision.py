@@ -56,7 +56,8 @@ class Decision:
     An incomplete scan is never a pass: ``incomplete`` outweighs ``fail``, whose reasons are
     still listed. ``gaps`` are the reasons for incompleteness and ``failures`` those of the gate;
     ``notes`` say what does not decide and ought to be known (unused exceptions, a stale list).
-    ``today`` is the day (UTC) on which it was made.
+    ``today`` is the day (UTC) on which it was made. ``accepted_gaps`` are the keys of the gaps
+    that do not make it incomplete.
     """
 
     policy: str
@@ -69,3 +70,4 @@ class Decision:
     lapsed: Sequence[PolicyException] = ()
     unused: Sequence[PolicyException] = ()
     today: datetime.date | None = None
+    accepted_gaps: frozenset[str] = frozenset()

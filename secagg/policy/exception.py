@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -52,6 +53,14 @@ class Exceptions(Protocol):
         """Every exception that names ``group``, whatever its standing, in the files' order."""
         ...
 
+    def covering_gap(self, sentence: str) -> list[PolicyException]:
+        """Every exception for the gap that ``sentence`` states, whatever its standing."""
+        ...
+
+    def partial(self) -> Mapping[PolicyException, str]:
+        """What covers a part of a row only, of those asked for so far: a sentence for each."""
+        ...
+
     def all(self) -> list[PolicyException]:
         """Every exception, in the files' order."""
         ...
@@ -62,6 +71,12 @@ class NoExceptions:
 
     def covering(self, group: Group) -> list[PolicyException]:
         return []
+
+    def covering_gap(self, sentence: str) -> list[PolicyException]:
+        return []
+
+    def partial(self) -> Mapping[PolicyException, str]:
+        return {}
 
     def all(self) -> list[PolicyException]:
         return []

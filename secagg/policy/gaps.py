@@ -1,17 +1,44 @@
-"""What a scan cannot vouch for: a tool that failed, or no tool at all."""
+"""What a scan cannot vouch for: a tool that failed, what it did not look at, or no tool at all."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import datetime
+import re
+from collections.abc import Collection, Iterator, Sequence, Set
+from dataclasses import dataclass, field
+
+from secagg.policy.exception import Exceptions, PolicyException, Standing
+
+_DIGITS = re.compile(r"\d+")
+_DRIVER = re.compile(r"(?:[A-Z][\w-]{1,30}: )+")
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunGap:
+    """One thing that a run has not looked at; ``whole`` where the run is in doubt as a whole."""
+
+    message: str
+    whole: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells it from other gaps, from scan to scan and through SARIF and back."""
+        return gap_key(self.message)
+
+
+def gap_key(message: str) -> str:
+    """Make the key of a gap's sentence: without numbers, and without the tool's name before it."""
+    return _DIGITS.sub("#", _DRIVER.sub("", message, count=1))[:_LONGEST].rstrip(". \u2026")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOutcome:
     """What a policy needs to know of a tool run: ``status`` as in ``summary.json``.
 
-    ``tool`` may carry a mode (``trivy (fs)``). A run that said nothing of input that it should
-    have had has failed (:mod:`secagg.scanners.coverage`).
+    ``tool`` may carry a mode (``trivy (fs)``). ``gaps`` are what makes it incomplete by itself;
+    ``broken`` is True where the run failed for another ``reason`` than these. A run that said
+    nothing of input that it should have had has failed (:mod:`secagg.scanners.coverage`).
     """
 
     tool: str
@@ -20,31 +47,99 @@ class ToolOutcome:
     optional: bool = False
     reason: str | None = None
     hint: str | None = None
+    gaps: Sequence[RunGap] = ()
+    broken: bool = True
+    version: str | None = None
 
 
-def gaps(runs: Sequence[ToolOutcome], optional_tools: Collection[str]) -> list[str]:
-    """A sentence for each run that failed and is not optional; one if nothing completed."""
-    failed = [run for run in runs if run.status == "failed"]
-    sentences = [_sentence(run) for run in failed if not _optional(run, optional_tools)]
-    if not any(run.status == "complete" for run in runs) and not sentences:
-        sentences.append("no tool completed: nothing vouches for this repository")
-    return sentences
+@dataclass(slots=True, kw_only=True)
+class Coverage:
+    """What a scan vouches for.
+
+    ``sentences`` are the reasons for which it is incomplete, ``notes`` what is accepted.
+    ``accepted`` are the keys of accepted gaps and ``used`` the exceptions that accept them.
+    """
+
+    sentences: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    accepted: set[str] = field(default_factory=set)
+    used: list[PolicyException] = field(default_factory=list)
 
 
-def gap_notes(runs: Sequence[ToolOutcome], optional_tools: Collection[str]) -> list[str]:
-    """A sentence for each run that failed and is allowed to."""
-    return [
-        f"{_sentence(run)}; it is optional, so the rest is judged without it"
-        for run in runs
-        if run.status == "failed" and _optional(run, optional_tools)
-    ]
+def coverage(
+    runs: Sequence[ToolOutcome],
+    *,
+    optional_tools: Collection[str],
+    exceptions: Exceptions,
+    in_base: Set[str],
+    today: datetime.date,
+) -> Coverage:
+    """Say what ``runs`` have not looked at, each gap once, and what of it is accepted.
+
+    A gap is accepted by an exception in force, or where the base of the change has it too
+    (``in_base`` holds the keys of its gaps): then it names a file or package, and is not the
+    change's. Where nothing completed and nothing is said, that is the reason.
+    """
+    found = Coverage()
+    complete = False
+    for run in runs:
+        complete = complete or run.status == "complete"
+        if run.status != "failed":
+            continue
+        if run.optional or run.tool.partition(" (")[0] in optional_tools:
+            found.notes += [
+                f"{sentence}; it is optional, so the rest is judged without it"
+                for sentence in _sentences(run, run.gaps)
+            ]
+            continue
+        left = []
+        for gap in run.gaps:
+            why = _accepted(gap, found, exceptions, in_base, today)
+            if why is None:
+                left.append(gap)
+            else:
+                found.accepted.add(gap.key)
+                found.notes.append(f"{_sentence(run, gap.message, None)}; {why}")
+        if left or run.broken:
+            found.sentences += _sentences(run, left)
+        else:
+            complete = True
+    if not complete and not found.sentences:
+        found.sentences.append("no tool completed: nothing vouches for this repository")
+    found.sentences = list(dict.fromkeys(found.sentences))
+    found.notes = list(dict.fromkeys(found.notes))
+    return found
 
 
-def _optional(run: ToolOutcome, optional_tools: Collection[str]) -> bool:
-    return run.optional or run.tool.partition(" (")[0] in optional_tools
+def _accepted(
+    gap: RunGap,
+    found: Coverage,
+    exceptions: Exceptions,
+    in_base: Set[str],
+    today: datetime.date,
+) -> str | None:
+    """Why a gap is accepted; None where it is not."""
+    if gap.key in in_base and not gap.whole:
+        return "the base of the change has this gap too"
+    for exception in exceptions.covering_gap(gap.message):
+        found.used.append(exception)
+        if exception.standing(today) is Standing.IN_FORCE:
+            until = f" until {exception.expires}" if exception.expires else ""
+            return f"{exception.owner or 'nobody'} accepts it{until} ({exception.source})"
+    return None
 
 
-def _sentence(run: ToolOutcome) -> str:
+def _sentences(run: ToolOutcome, gaps: Sequence[RunGap]) -> Iterator[str]:
+    if run.broken or not gaps:
+        yield _sentence(run, run.reason or "no reason given", run.hint)
+    for gap in gaps:
+        yield _sentence(run, gap.message, None if run.broken else _WAY_OUT)
+
+
+_WAY_OUT = "or accept it for a while: secagg except add --gap"
+
+
+def _sentence(run: ToolOutcome, reason: str, hint: str | None) -> str:
     place = "" if run.component == "." else f" in {run.component}"
-    hint = f" ({run.hint})" if run.hint else ""
-    return f"{run.tool}{place} did not complete: {run.reason or 'no reason given'}{hint}"
+    way = f" ({hint})" if hint else ""
+    return f"{run.tool}{place} did not complete: {reason}{way}"

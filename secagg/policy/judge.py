@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from secagg.merge.groups import MergedSet
 from secagg.policy import reasons
@@ -11,7 +11,7 @@ from secagg.policy.ages import age_failures, age_notes, apply_ages
 from secagg.policy.decision import Action, Decision, Judgement, Verdict
 from secagg.policy.exception import Exceptions, NoExceptions, PolicyException, Standing
 from secagg.policy.facts import NO_FACTS, Facts
-from secagg.policy.gaps import ToolOutcome, gap_notes, gaps
+from secagg.policy.gaps import ToolOutcome, coverage
 from secagg.policy.limits import apply_limits
 from secagg.policy.match import CompiledRule, compile_rules
 from secagg.policy.model import Policy
@@ -30,13 +30,15 @@ def judge(
     facts: Mapping[str, Facts] | None = None,
     exceptions: Exceptions | None = None,
     today: datetime.date | None = None,
+    gaps_in_base: Set[str] = frozenset(),
 ) -> Decision:
     """Judge ``merged`` by ``policy``.
 
     ``facts`` are by the groups' identities; ``today`` is the day in UTC, by default this one.
 
     A tool run that failed and is not optional makes the verdict INCOMPLETE, as does a scan in
-    which nothing completed: neither can vouch for what was not found.
+    which nothing completed: neither can vouch for what was not found. ``gaps_in_base`` are the keys
+    of gaps that the base of the change has too (:func:`secagg.policy.gaps.gap_key`).
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
     known = facts or {}
@@ -57,7 +59,16 @@ def judge(
     unused = _apply_exceptions(excepted, judgements, today)
     beyond = apply_limits(policy.rules, judgements)
     apply_ages(policy, judgements, today)
-    incomplete = gaps(runs, policy.optional_tools)
+    seen = coverage(
+        runs,
+        optional_tools=policy.optional_tools,
+        exceptions=excepted,
+        in_base=gaps_in_base,
+        today=today,
+    )
+    incomplete = seen.sentences
+    partial = excepted.partial()
+    unused = [e for e in unused if e not in seen.used and e not in partial]
     failures = [
         *reasons.rule_failures(policy, judgements, beyond),
         *age_failures(policy, judgements, today),
@@ -72,17 +83,19 @@ def judge(
         gaps=incomplete,
         failures=failures,
         notes=[
-            *gap_notes(runs, policy.optional_tools),
+            *seen.notes,
             *reasons.unknown_notes(judgements),
             *reasons.unknown_tool_notes(judgements, tools),
             *reasons.limit_notes(policy, judgements, beyond),
             *age_notes(policy, judgements, today),
             *reasons.lapsed_notes(judgements),
+            *partial.values(),
             *reasons.unused_notes(unused),
         ],
         lapsed=_each_once(e for j in judgements for e in j.lapsed),
         unused=unused,
         today=today,
+        accepted_gaps=frozenset(seen.accepted),
     )
 
 

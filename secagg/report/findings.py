@@ -107,6 +107,12 @@ def source_of(source: Source, problem: Problem) -> Finding:
         title=source.rule_id,
         message=source.message,
         location=Location(uri=source.uri, start_line=source.line, commit=source.commit),
+        # Only a place in history has a commit.
+        secret=(
+            SecretSighting(id=None, detector=source.rule_id, in_history=source.commit is not None)
+            if problem.kind is Kind.SECRET
+            else None
+        ),
         component=problem.component,
     )
 

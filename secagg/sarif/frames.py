@@ -74,7 +74,10 @@ def adopted_frame(run: SarifRun, frame: Mapping[str, Any]) -> dict[str, Any]:
 def _invocation(invocation: Invocation) -> dict[str, Any]:
     # A notification that has no level is a warning (3.58.6).
     notifications = [
-        {"message": {"text": gap.message}, **({"level": "error"} if gap.fatal else {})}
+        {
+            "message": {"text": gap.message},
+            **({"level": "error"} if gap.fatal and not gap.accepted else {}),
+        }
         for gap in invocation.gaps
     ]
     return _known(

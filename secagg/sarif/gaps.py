@@ -21,13 +21,22 @@ def of_run(frame: Mapping[str, Any], run: Mapping[str, Any], index: int) -> Iter
     driver = _mapping(tool.get("driver"))
     name = driver.get("name") or f"runs[{index}]"
     if run.get("results") is None:
-        yield Gap(message=f"{name}: the run has no results, so nothing was looked for", fatal=True)
+        yield Gap(
+            message=f"{name}: the run has no results, so nothing was looked for",
+            fatal=True,
+            whole=True,
+        )
     invocations = frame.get("invocations")
     for invocation in invocations if isinstance(invocations, list) else ():
         if not isinstance(invocation, Mapping):
             continue
         if invocation.get("executionSuccessful") is False:
-            yield Gap(message=f"{name}: the tool says that it failed{_why(invocation)}", fatal=True)
+            yield Gap(
+                message=f"{name}: the tool says that it failed{_why(invocation)}",
+                fatal=True,
+                # What we wrote ourselves failed for what its notifications name.
+                whole=not (_is_ours(frame) and _has_errors(invocation)),
+            )
         strings = _mapping(driver.get("globalMessageStrings"))
         for key in ("toolExecutionNotifications", "toolConfigurationNotifications"):
             notifications = invocation.get(key)
@@ -56,6 +65,15 @@ def _notified(
     text = first_sentence(text, longest=300)
     message = f"{name}: {text} ({where})" if where else f"{name}: {text}"
     yield Gap(message=message, fatal=level == "error", files=files if completed else ())
+
+
+def _is_ours(frame: Mapping[str, Any]) -> bool:
+    return isinstance(_mapping(frame.get("properties")).get("secagg"), Mapping)
+
+
+def _has_errors(invocation: Mapping[str, Any]) -> bool:
+    listed = invocation.get("toolExecutionNotifications")
+    return isinstance(listed, list) and any(_mapping(n).get("level") == "error" for n in listed)
 
 
 def _descriptor(notification: Mapping[str, Any], tool: Mapping[str, Any]) -> Mapping[str, Any]:

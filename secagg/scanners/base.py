@@ -32,6 +32,8 @@ class ScanRequest:
     ``whole`` is True if all were chosen, so that a tool may look at ``root`` at once.
     ``timeout`` is one deadline for each job, in seconds. ``options`` are each tool's own
     settings from ``secagg.yaml``, by tool name. ``since`` limits history to ``since..HEAD``.
+    ``max_database_days`` is how old a database of advisories may be that the settings say nothing
+    of.
     """
 
     root: Path
@@ -40,6 +42,7 @@ class ScanRequest:
     timeout: float = 900.0
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     since: str | None = None
+    max_database_days: int = 7
 
 
 @dataclass(slots=True, kw_only=True)

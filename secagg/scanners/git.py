@@ -20,10 +20,13 @@ from secagg.process import (
     search_path_outside,
 )
 from secagg.regularfile import read_regular
-from secagg.scanners.base import RunContext
+from secagg.scanners.base import RunContext, ToolRun
 from secagg.scanners.deciding import Unusable
+from secagg.scanners.job import remark
 from secagg.sourcetree import walk
 
+# What a run says that was given ``since``.
+PART_OF_HISTORY = "only the commits of the change were read, and no other history"
 # Where git is tried if PATH has none, so that its absence is an error and no empty history.
 FALLBACK = "/usr/bin/git"
 _TIMEOUT = 120.0
@@ -60,6 +63,20 @@ class Repository:
             return ["--full-history", "--all"]
         return [f"{self.commit(since)}..HEAD"]
 
+    def cut_off(self, since: str) -> bool:
+        """Whether commits of ``since..HEAD`` are missing, as the clone is shallow there."""
+        if not self.shallow:
+            return False
+        _, at = _git(["rev-parse", "--git-path", "shallow"], self.git_dir, self.context)
+        result, listed = _git(
+            ["rev-list", f"{self.commit(since)}..HEAD"], self.git_dir, self.context
+        )
+        try:
+            ends = set((self.git_dir / at.strip()).read_text("ascii").split())
+        except (OSError, ValueError):
+            return True
+        return not result.exited(0) or bool(ends & set(listed.split()))
+
     def limits(self, component: str) -> list[str]:
         """Arguments of ``git log`` that show the component only, with paths from the root.
 
@@ -80,13 +97,14 @@ class Repository:
         return [*relative, "--", path if pattern == path else f"{pattern}/*"]
 
     def has_additions(self, arguments: Sequence[str]) -> bool:
-        """True if a commit among those selected adds or changes a file."""
+        """True if a commit among those selected adds a line: what only moves a file does not."""
         result, out = _git(
-            ["log", "--max-count=1", "--format=%H", "--diff-filter=ACMR", *arguments],
+            ["log", "--format=", "--numstat", "--diff-filter=ACMR", *arguments],
             self.git_dir,
             self.context,
         )
-        return not result.exited(0) or bool(out.strip())
+        added = (line.partition("\t")[0] for line in out.splitlines())
+        return not result.exited(0) or any(number.strip("0-") for number in added)
 
 
 def find_repository(root: Path, context: RunContext) -> Repository | None:
@@ -108,6 +126,22 @@ def find_repository(root: Path, context: RunContext) -> Repository | None:
     return Repository(
         git_dir=Path(git_dir), prefix=prefix, shallow=shallow == "true", context=context
     )
+
+
+def say_what_part(
+    tool_run: ToolRun, repository: Repository, since: str | None, context: RunContext
+) -> None:
+    """Note that a run reads a part of the history, and where some of that part is missing."""
+    if since is None:
+        return
+    remark(tool_run, PART_OF_HISTORY, context)
+    if repository.cut_off(since):
+        remark(
+            tool_run,
+            "the clone is shallow: not all commits of the change are in it (fetch-depth: 0)",
+            context,
+            fatal=True,
+        )
 
 
 def count_lines(target: Path, repository: Repository | None, text: str, context: RunContext) -> int:

@@ -17,8 +17,17 @@ from secagg.jsonentries import is_list
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.deciding import Unusable, copied, require_base_only
-from secagg.scanners.git import Repository, find_repository
-from secagg.scanners.job import ProgramJob, prepare, read_report, remark, scopes, skipped
+from secagg.scanners.git import Repository, find_repository, say_what_part
+from secagg.scanners.job import (
+    ProgramJob,
+    own_file,
+    prepare,
+    read_report,
+    remark,
+    scopes,
+    skipped,
+    whole_report,
+)
 from secagg.scanners.options import GitleaksOptions, read_options
 from secagg.scanners.program import Make
 
@@ -123,20 +132,32 @@ class _GitleaksJob(ProgramJob):
                 )
         new = Version(self.program.version or "0") >= _NEW_COMMANDS
         arguments += [str(source)] if new else [f"--source={source}"]
-        result = self.execute(
-            arguments,
-            directory,
-            cwd=cwd,
-            watched=[report],
-            extra={"GITLEAKS_CONFIG": "", "GITLEAKS_CONFIG_TOML": ""},
-        )
+        try:
+            result = self.execute(
+                arguments,
+                directory,
+                cwd=cwd,
+                watched=[report],
+                extra={"GITLEAKS_CONFIG": "", "GITLEAKS_CONFIG_TOML": ""},
+            )
+        except Unusable:
+            self._keep(report, tool_run)
+            raise
         log = result.stderr.read_text("utf-8", "replace")
         if wrong := _WRONG.findall(log):
+            self._keep(report, tool_run)
             said = self.program.context.redactor.mask("; ".join(wrong[:3]))
-            raise Unusable("Gitleaks reported errors, its result cannot be trusted", said)
+            raise Unusable("Gitleaks reported errors, more may be there than it found", said)
         tool_run.reports.append(self.report(read_report(report, "Gitleaks"), rooted=True))
         self._shape(tool_run)
         return result
+
+    def _keep(self, report: Path, tool_run: ToolRun) -> None:
+        """Keep the report of a run that failed, where it is whole: a finding is a finding."""
+        if (kept := whole_report(self.report, report, rooted=True)) is not None and is_list(
+            kept.document
+        ):
+            tool_run.reports.append(kept)
 
     def _rules(self, directory: Path, cwd: Path) -> list[str]:
         controls = self.program.context.controls
@@ -165,8 +186,11 @@ class _GitleaksJob(ProgramJob):
         """One line for each file of the target that would have acted."""
         for name in _OWN:
             if self._target_has(name):
-                used = "was used" if self.options.trust_target_config else "was not used"
-                remark(tool_run, f"the repository's own {name} {used}", self.program.context)
+                remark(
+                    tool_run,
+                    own_file(name, used=self.options.trust_target_config),
+                    self.program.context,
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +213,7 @@ class GitleaksGitJob(_GitleaksJob):
                 context,
                 fatal=not self.options.allow_shallow,
             )
+        say_what_part(tool_run, repository, self.request.since, context)
         selection = repository.selection(self.request.since)
         limits = repository.limits(self.component)
         log = " ".join(["--diff-filter=tuxdb", "--no-textconv", *selection, *limits])

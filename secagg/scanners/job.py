@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -210,6 +210,26 @@ def read_report(path: Path, title: str) -> bytes:
     if not data.strip():
         raise Unusable(f"{title} wrote an empty report")
     return data
+
+
+def whole_report(
+    make: Callable[..., RawReport], path: Path, *, rooted: bool = False
+) -> RawReport | None:
+    """The report of a run that failed, made by ``make``; None where it is missing or broken off."""
+    try:
+        report = make(read_report(path, "it"), rooted=rooted)
+        return report if report.document is not None else None
+    except (Unusable, ReportError):
+        return None
+
+
+def own_file(name: str, *, used: bool) -> str:
+    """Say whether a tool was given the repository's own file ``name``, and what it does if not."""
+    if used:
+        return f"the repository's own {name} was used"
+    if "ignore" in name:
+        return f"the tool was not given the repository's own {name}: its lines are exceptions here"
+    return f"the repository's own {name} was not used"
 
 
 def remark(tool_run: ToolRun, message: str, context: RunContext, *, fatal: bool = False) -> None:

@@ -39,7 +39,8 @@ class TrivyOptions(ToolOptions):
 
     ``offline`` neither updates the databases nor asks any service; ``allow_unread_manifests``
     and ``allow_end_of_life`` lower the complaints about a manifest that Trivy has said nothing
-    about, and about an operating system without advisories, to remarks.
+    about, and about an operating system without advisories, to remarks. A database that is more
+    days old than ``max_database_age`` (7, and 30 under pr-gate) makes the scan incomplete.
     """
 
     scanners: list[Literal["vuln", "misconfig", "secret", "license"]] = Field(
@@ -52,6 +53,7 @@ class TrivyOptions(ToolOptions):
     include_dev_dependencies: bool = False
     allow_unread_manifests: bool = False
     allow_end_of_life: bool = False
+    max_database_age: Annotated[int, Field(ge=1)] | None = None
     skip_dirs: list[Word] = []
 
 
@@ -134,6 +136,11 @@ def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any], root
     return options.model_copy(
         update={name: _absolute(value, root) for name, value in options if name in _paths(kind)}
     )
+
+
+def path_fields(kind: type[ToolOptions]) -> set[str]:
+    """The names of the settings that are paths."""
+    return _paths(kind)
 
 
 def _paths(kind: type[ToolOptions]) -> set[str]:

@@ -9,25 +9,37 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from secagg.components import ROOT
 from secagg.process import Result, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
-from secagg.scanners.coverage import unpinned, unread_manifests
+from secagg.scanners.coverage import requirements_files, unpinned, unread_manifests
 from secagg.scanners.deciding import Unusable, paths_out_of, require_untouched
 from secagg.scanners.job import (
     ProgramJob,
     components_in,
+    own_file,
     prepare,
     read_report,
     remark,
     scopes,
+    whole_report,
 )
+from secagg.scanners.manifests import is_requirements
 from secagg.scanners.options import TrivyOptions, read_options
 from secagg.scanners.program import Make
+from secagg.scanners.trivydb import (
+    DATABASE_HINT,
+    NO_DATABASE,
+    cache_of,
+    lacks_database,
+    too_old,
+)
 
 _APP_VERSION = re.compile(rb"aquasecurity/trivy/pkg/version/app\.ver=v?(\d+\.\d+\.\d+)")
 
@@ -145,15 +157,24 @@ class TrivyJob(ProgramJob):
                 cwd = self.own_files(_CONFIGS, directory)
                 self._check_names(cwd)
             self._check_cache()
-            result = self.execute(
-                [*self._arguments(report), self.subject],
-                directory,
-                cwd=cwd,
-                watched=[report],
-            )
+            try:
+                result = self.execute(
+                    [*self._arguments(report), self.subject],
+                    directory,
+                    cwd=cwd,
+                    watched=[report],
+                )
+            except Unusable:
+                kept = whole_report(self.report, report)
+                if kept is not None and _is_report(kept.document):
+                    tool_run.reports.append(kept)
+                elif self._lacks_database(directory):
+                    self._scan_the_rest(tool_run, directory, cwd)
+                    raise Unusable(NO_DATABASE, DATABASE_HINT) from None
+                raise
             tool_run.reports.append(self.report(read_report(report, "Trivy")))
             document = tool_run.reports[-1].document
-            if not isinstance(document, dict) or "SchemaVersion" not in document:
+            if not _is_report(document):
                 raise Unusable("Trivy wrote something else than a Trivy report")
             self._say_what_is_missing(tool_run, document, result)
 
@@ -174,7 +195,31 @@ class TrivyJob(ProgramJob):
             what = "tools.trivy.cache_dir" if given else "TRIVY_CACHE_DIR"
             require_untouched(self.program.context.controls, Path(named).absolute(), what)
 
-    def _arguments(self, report: Path) -> Iterator[str]:
+    def _lacks_database(self, directory: Path) -> bool:
+        try:
+            log = (directory / "stderr").read_text("utf-8", "replace")
+        except OSError:
+            return False
+        return "vuln" in self.options.scanners and lacks_database(log)
+
+    def _scan_the_rest(self, tool_run: ToolRun, directory: Path, cwd: Path) -> None:
+        """Look for what needs no database of advisories; what fails here is told already."""
+        rest = [name for name in self.options.scanners if name not in ("vuln", "license")]
+        if self.command != "fs" or not rest:
+            return
+        report = directory / "rest.json"
+        with suppress(Unusable):
+            self.execute(
+                [*self._arguments(report, rest), self.subject],
+                directory,
+                cwd=cwd,
+                watched=[report],
+            )
+        kept = whole_report(self.report, report)
+        if kept is not None and _is_report(kept.document):
+            tool_run.reports.append(kept)
+
+    def _arguments(self, report: Path, scanners: Sequence[str] | None = None) -> Iterator[str]:
         yield self.command
         yield "--format=json"
         yield f"--output={report}"
@@ -185,7 +230,7 @@ class TrivyJob(ProgramJob):
             wanted = [name for name in self.options.scanners if name in ("vuln", "license")]
             yield f"--scanners={','.join(wanted or ['vuln'])}"
         else:
-            yield f"--scanners={','.join(self.options.scanners)}"
+            yield f"--scanners={','.join(scanners or self.options.scanners)}"
         if self.options.cache_dir is not None:
             yield f"--cache-dir={self.options.cache_dir}"
         if self.options.offline:
@@ -197,10 +242,24 @@ class TrivyJob(ProgramJob):
         if self.command == "fs":
             # Its own pattern is the one name requirements.txt.
             yield r"--file-patterns=pip:requirements[^/]*\.txt$"
+            yield r"--file-patterns=pip:(?:^|/)requirements/[^/]+\.txt$"
+            for path in self._included():
+                yield f"--file-patterns=pip:^{path}$"
             for pattern in self.options.skip_dirs:
                 yield f"--skip-dirs={pattern}"
             if self.options.include_dev_dependencies:
                 yield "--include-dev-deps"
+
+    def _included(self) -> list[str]:
+        """What requirements include under other names, as patterns of paths below the target."""
+        components = components_in(self.request, self.component)
+        prefix = "" if self.component == ROOT else f"{self.component}/"
+        return [
+            # A comma would end the pattern.
+            re.escape(path.removeprefix(prefix)).replace(",", ".")
+            for path in requirements_files(self.request.root, components)
+            if path.startswith(prefix) and not is_requirements(path)
+        ]
 
     def _say_what_is_missing(self, tool_run: ToolRun, document: Any, result: Result) -> None:
         context = self.program.context
@@ -214,6 +273,11 @@ class TrivyJob(ProgramJob):
                 context,
                 fatal=not self.options.allow_end_of_life,
             )
+        if "vuln" in self.options.scanners:
+            cache = cache_of(self.options, context.environ)
+            most = self.options.max_database_age or self.request.max_database_days
+            if old := too_old(cache, datetime.now(UTC), most):
+                remark(tool_run, f"{old} ({DATABASE_HINT})", context, fatal=True)
         log = result.stderr.read_text("utf-8", "replace")
         complaints = list(dict.fromkeys(_complaints(log)))
         for complaint in complaints[:_MOST_COMPLAINTS]:
@@ -232,12 +296,18 @@ class TrivyJob(ProgramJob):
             )
         for name in _CONFIGS:
             if (self.target / name).exists():
-                used = "was used" if self.options.trust_target_config else "was not used"
-                remark(tool_run, f"the repository's own {name} {used}", context)
+                remark(tool_run, own_file(name, used=self.options.trust_target_config), context)
         if "vuln" in self.options.scanners:
             components = components_in(self.request, self.component)
             for loose in unpinned(self.request.root, components):
                 remark(tool_run, loose, context)
+            for name in _without_version(document, self.component):
+                remark(
+                    tool_run,
+                    f"{name} has no version that Trivy could determine: it was not checked",
+                    context,
+                    fatal=not self.options.allow_unread_manifests,
+                )
             spoken_of = _targets(document, self.component)
             for unread in unread_manifests(self.request.root, components, spoken_of):
                 remark(tool_run, unread, context, fatal=not self.options.allow_unread_manifests)
@@ -249,6 +319,24 @@ def _complaints(log: str) -> Iterator[str]:
         said = (match["error"] or match["warning"]).strip()
         if not _HARMLESS.search(said):
             yield f"{said}: {match['file']}" if match["file"] else said
+
+
+def _without_version(document: Any, component: str) -> Iterator[str]:
+    """The Maven packages of a report that have no version, each with its file.
+
+    Trivy's own warning names none of them (its documentation, "Java: Empty dependency version").
+    """
+    prefix = "" if component == ROOT else f"{component}/"
+    for result in document.get("Results") or []:
+        if isinstance(result, dict) and result.get("Type") == "pom":
+            packages = [p for p in result.get("Packages") or [] if isinstance(p, dict)]
+            for package in packages:
+                if package.get("Name") and not package.get("Version"):
+                    yield f"{prefix}{result.get('Target')}: {package['Name']}"
+
+
+def _is_report(document: Any) -> bool:
+    return isinstance(document, dict) and "SchemaVersion" in document
 
 
 def _targets(document: Any, component: str) -> set[str]:

@@ -16,7 +16,7 @@ from secagg.components import ROOT
 from secagg.process import Result, last_lines, private_directory
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.deciding import Unusable
-from secagg.scanners.git import Repository, count_lines, find_repository
+from secagg.scanners.git import Repository, count_lines, find_repository, say_what_part
 from secagg.scanners.job import ProgramJob, fail, prepare, remark, scopes
 from secagg.scanners.options import TrufflehogOptions, read_options
 from secagg.scanners.program import Make
@@ -92,7 +92,11 @@ class TrufflehogJob(ProgramJob):
                 arguments += self._selection(directory)
             else:
                 arguments = ["filesystem", str(self.target), *arguments]
-            result = self.execute(arguments, directory)
+            try:
+                result = self.execute(arguments, directory)
+            except Unusable:
+                self._keep(directory / "stdout", tool_run)
+                raise
             tool_run.reports.append(self.report(result.stdout.read_bytes(), rooted=True))
             result.stdout.unlink()
             self._prove(tool_run, result)
@@ -104,6 +108,16 @@ class TrufflehogJob(ProgramJob):
                 self.program.context,
                 fatal=self.adds(_COMMENT.encode()),
             )
+
+    def _keep(self, out: Path, tool_run: ToolRun) -> None:
+        """Keep the whole lines that a run had written before it failed."""
+        try:
+            data = out.read_bytes()
+        except OSError:
+            return
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole.strip():
+            tool_run.reports.append(self.report(whole, rooted=True))
 
     def _repository(self, tool_run: ToolRun) -> str:
         if self.repository is None:
@@ -120,6 +134,7 @@ class TrufflehogJob(ProgramJob):
                 self.program.context,
                 fatal=not self.options.allow_shallow,
             )
+        say_what_part(tool_run, self.repository, self.request.since, self.program.context)
         return f"file://{self.request.root}"
 
     def _selection(self, directory: Path) -> list[str]:

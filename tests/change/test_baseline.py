@@ -373,3 +373,22 @@ def test_a_masked_secret_does_not_hide_behind_an_old_one_on_its_line() -> None:
     after = [old, _masked("trivy", "github-pat", "b:1")]
     assert set(_compare(before, after, None).states.values()) == {NEW}
     assert set(_compare(before, before, None).states.values()) == {UNCHANGED}
+
+
+def test_what_was_not_looked_at_is_not_absent() -> None:
+    before = merge([secret(line=3)]).groups
+    assert len(compare(merge([]), before).absent) == 1
+    assert compare(merge([]), before, looked_at=lambda group: False).absent == ()
+
+
+def test_a_check_that_fails_in_the_same_words_on_touched_lines_is_the_same() -> None:
+    before = misconfiguration("trivy", "KSV-0001", uri="deploy/shop.yaml", line=8, line_hash="a:1")
+    now = replace(before, line_hash="b:1")
+    change = FileChange(path="deploy/shop.yaml", status=Status.MODIFIED, hunks=(Hunk(8, 1, 8, 1),))
+    diff = Diff(base="b", head="h", files={change.path: change})
+    merged = merge([now])
+    state = compare(merged, merge([before]).groups, diff).states[merged.groups[0].identity]
+    assert state is BaselineState.UPDATED
+    other = merge([replace(now, message="Container 'other' of Deployment 'shop' is privileged")])
+    found = compare(other, merge([before]).groups, diff).states[other.groups[0].identity]
+    assert found is BaselineState.NEW

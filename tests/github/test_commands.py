@@ -109,7 +109,6 @@ def test_sync_shows_what_it_did(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--since", "HEAD~1"], "--since cannot be uploaded"),
         (["--view", "merged", "--tool", "trivy"], "merged view of some tools"),
         (["--view", "merged", "--component", "x"], "merged view of some tools"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -207,6 +207,12 @@ def test_a_decision_says_by_what_and_when() -> None:
 
 class MadeAnew:
     """Gives an equal exception, never the same object, on each call."""
+
+    def covering_gap(self, sentence: str) -> list[PolicyException]:
+        return []
+
+    def partial(self) -> Mapping[PolicyException, str]:
+        return {}
 
     def covering(self, group: Group) -> list[PolicyException]:
         return [replace(IN_FORCE)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -324,6 +325,12 @@ class OneException:
 
     def __init__(self, exception: PolicyException, *, covers: bool = True) -> None:
         self.exception, self.covers = exception, covers
+
+    def covering_gap(self, sentence: str) -> list[PolicyException]:
+        return []
+
+    def partial(self) -> Mapping[PolicyException, str]:
+        return {}
 
     def covering(self, group: Group) -> list[PolicyException]:
         return [self.exception] if self.covers else []

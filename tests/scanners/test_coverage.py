@@ -30,7 +30,7 @@ LOCKING = {
     "uv.lock": CARGO + CARGO,
     "Pipfile.lock": '{"default": {"a": {"version": "==1"}}}',
     "requirements-dev.txt": "a==1\n",
-    "go.mod": "module x\n\nrequire a.b/c v1.0.0\n",
+    "go.mod": "module x\n\ngo 1.21\n\nrequire a.b/c v1.0.0\n",
     "pom.xml": "<project><dependencies><dependency/></dependencies></project>",
     "gradle.lockfile": "# a comment\na:b:1.0=compileClasspath\n",
 }
@@ -143,3 +143,94 @@ def test_requirements_that_are_all_pinned_or_all_loose_are_not_counted(tmp_path:
     (tmp_path / "requirements-dev.txt").write_text("a\nb>1\n")
     (tmp_path / "requirements-test.txt").write_bytes(b"\xff")
     assert list(unpinned(tmp_path, find_components(tmp_path))) == []
+
+
+NOT_LOCKED = {
+    "package.json": '{"optionalDependencies": {"a": "1"}}',
+    "py/pyproject.toml": '[project.optional-dependencies]\nx = ["a"]\n',
+    "group/pyproject.toml": '[tool.poetry.group.dev.dependencies]\na = "1"\n',
+    "groups/pyproject.toml": '[dependency-groups]\ndev = ["a"]\n',
+    "cfg/setup.cfg": "[options]\ninstall_requires =\n  a==1\n",
+    "extras/setup.cfg": "[options.extras_require]\nx = a\n",
+    "setup.py": "setup(install_requires=['a==1'])\n",
+    "Pipfile": '[dev-packages]\na = "*"\n',
+    "Cargo.toml": '[target."cfg(unix)".dependencies]\na = "1"\n',
+    "app.csproj": '<Project><PackageReference Include="a" Version="1"/></Project>',
+    "composer.json": '{"require": {"php": "^8", "a/b": "1"}}',
+    "Gemfile": 'source "https://rubygems.org"\ngem "rails", "5.0.0"\n',
+    "build.gradle.kts": "dependencies { }\n",
+    "build.sbt": 'libraryDependencies += "a" %% "b" % "1"\n',
+    "Package.swift": '.package(url: "https://example.com/a", from: "1.0.0")\n',
+    "Podfile": "target 'A' do\n  pod 'a'\nend\n",
+    "pubspec.yaml": "name: a\ndependencies:\n  http: ^1.0.0\n",
+    "mix.exs": 'defp deps do\n  [{:plug, "~> 1.0"}]\nend\n',
+    "conanfile.txt": "[requires]\nzlib/1.2.11\n",
+}
+
+
+@pytest.mark.parametrize("name", NOT_LOCKED)
+def test_each_sort_of_manifest_without_a_lock_is_told(tmp_path: Path, name: str) -> None:
+    assert complaints(tmp_path, {name: NOT_LOCKED[name]}) == [
+        f"{name} has dependencies but no lock file: they were not checked"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("composer.json", '{"require": {"php": "^8", "ext-json": "*"}}'),
+        ("Gemfile", '# gem "rails"\n'),
+        ("app.csproj", "<Project/>"),
+        ("setup.py", "setup(name='a')  # no install_requires\n# install_requires\n"),
+        ("pubspec.yaml", "name: a\ndependencies:\n  flutter:\n    sdk: flutter\n"),
+        ("mix.exs", "defp deps do\n  []\nend\n"),
+        ("conanfile.txt", "[generators]\ncmake\n"),
+    ],
+)
+def test_other_manifests_without_dependencies_are_not_told(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    assert complaints(tmp_path, {name: text}) == []
+
+
+def test_a_lock_file_above_covers_only_members_of_its_workspace(tmp_path: Path) -> None:
+    ui = {"ui/package.json": DECLARING["package.json"]}
+    told = ["ui/package.json has dependencies but no lock file: they were not checked"]
+    root = {"package.json": "{}", "package-lock.json": LOCKING["package-lock.json"]}
+    assert complaints(tmp_path, root | ui, {"package-lock.json"}) == told
+    root["package-lock.json"] = '{"packages": {"": {}, "ui": {}, "node_modules/a": {}}}'
+    assert complaints(tmp_path, root | ui, {"package-lock.json"}) == []
+
+
+def test_a_cargo_lock_above_covers_the_packages_that_it_names(tmp_path: Path) -> None:
+    member = '[package]\nname = "{}"\n[dependencies]\na = "1"\n'
+    files = {
+        "Cargo.lock": CARGO + '[[package]]\nname = "one"\nversion = "1.0.0"\n',
+        "one/Cargo.toml": member.format("one"),
+        "two/Cargo.toml": member.format("two"),
+    }
+    assert complaints(tmp_path, files, {"Cargo.lock"}) == [
+        "two/Cargo.toml has dependencies but no lock file: they were not checked"
+    ]
+
+
+def test_included_and_foldered_requirements_are_told_unless_they_were_read(tmp_path: Path) -> None:
+    files = {
+        "requirements.txt": "-r deps.txt\n-r ../outside.txt\na==1\n",
+        "deps.txt": "b==1\n",
+        "requirements/base.txt": "c==1\n",
+        "notes.txt": "d==1\n",
+    }
+    assert complaints(tmp_path, files, {"requirements.txt"}) == [
+        "deps.txt was not read: it locks dependencies",
+        "requirements/base.txt was not read: it locks dependencies",
+    ]
+    assert complaints(tmp_path, {}, set(files)) == []
+
+
+def test_direct_requirements_of_an_old_go_module_are_not_all(tmp_path: Path) -> None:
+    module = "module x\n\ngo 1.16\n\nrequire a.b/c v1.0.0\n"
+    assert complaints(tmp_path, {"go.mod": module}, {"go.mod"}) == [
+        "go.mod has no go.sum: what its requirements need was not checked"
+    ]
+    assert complaints(tmp_path, {"go.sum": ""}, {"go.mod"}) == []

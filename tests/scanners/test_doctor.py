@@ -97,7 +97,7 @@ def test_the_age_of_the_database_is_told(
     cache = database(tmp_path / "cache", age)
     options = {"trivy": {"offline": True, "cache_dir": cache}}
     (diagnosis,) = diagnose(bench, repo.root, ["trivy"], options=options).values()
-    assert diagnosis.ready
+    assert diagnosis.ready is not advice
     assert diagnosis.database_age is not None
     assert abs(diagnosis.database_age - age) < timedelta(seconds=1)
     assert (diagnosis.next_step is not None) is advice

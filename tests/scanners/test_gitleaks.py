@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from secagg.components import find_components
 from secagg.scanners.base import Status, ToolRun
+from secagg.scanners.job import own_file
 from tests.scanners.conftest import Bench, Repo
 
 FIRST = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3gH6"
@@ -65,6 +68,13 @@ def test_a_range_that_only_removes_is_complete(gitleaks: Bench, repo: Repo) -> N
     assert scan(gitleaks, repo.root, "git", since=base).status is Status.COMPLETE
 
 
+def test_a_range_that_only_moves_a_file_is_complete(gitleaks: Bench, repo: Repo) -> None:
+    base = repo.commit({"old.py": f'TOKEN = "{FIRST}"\n'})
+    repo.git("mv", "old.py", "new.py")
+    repo.commit({})
+    assert scan(gitleaks, repo.root, "git", since=base).status is Status.COMPLETE
+
+
 @pytest.mark.parametrize("base", ["deadbeef", "no-such-branch", "--all", "HEAD --not HEAD", ""])
 def test_a_base_that_is_not_there_is_a_failure(gitleaks: Bench, repo: Repo, base: str) -> None:
     repo.commit({"old.py": f'TOKEN = "{FIRST}"\n'})
@@ -87,7 +97,7 @@ def test_a_broken_repository_is_a_failure(gitleaks: Bench, repo: Repo) -> None:
     (repo.root / ".git" / "HEAD").unlink()
     run = scan(gitleaks, repo.root, "git")
     assert run.status is Status.FAILED
-    assert run.reason == "Gitleaks reported errors, its result cannot be trusted"
+    assert run.reason == "Gitleaks reported errors, more may be there than it found"
     assert "not a git repository" in str(run.hint)
 
 
@@ -98,7 +108,28 @@ def test_a_damaged_history_is_a_failure(gitleaks: Bench, repo: Repo) -> None:
     (repo.root / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
     run = scan(gitleaks, repo.root, "git")
     assert run.status is Status.FAILED
-    assert run.reason == "Gitleaks reported errors, its result cannot be trusted"
+    assert run.reason == "Gitleaks reported errors, more may be there than it found"
+
+
+def test_what_was_found_before_an_error_is_kept(bench: Bench, repo: Repo) -> None:
+    repo.commit({"found.py": "x = 1\n"})
+    leak = {"RuleID": "a", "File": "found.py", "Secret": FIRST, "Match": FIRST, "StartLine": 1}
+    program = bench.bin_dir / "gitleaks"
+    program.write_text(
+        f"""#!{sys.executable}
+import sys
+if "version" in sys.argv:
+    print("8.30.1")
+for argument in sys.argv:
+    if argument.startswith("--report-path="):
+        open(argument.partition("=")[2], "w").write({json.dumps([leak])!r})
+        sys.stderr.write("1:00AM ERR failed to read a blob\\n")
+"""
+    )
+    program.chmod(0o755)
+    run = scan(bench, repo.root, "git")
+    assert run.status is Status.FAILED
+    assert files(run) == ["found.py"]
 
 
 def test_a_repository_of_dubious_ownership_is_a_failure(gitleaks: Bench, repo: Repo) -> None:
@@ -109,7 +140,7 @@ def test_a_repository_of_dubious_ownership_is_a_failure(gitleaks: Bench, repo: R
     git.chmod(0o755)
     run = scan(gitleaks, repo.root, "git")
     assert run.status is Status.FAILED
-    assert run.reason == "Gitleaks reported errors, its result cannot be trusted"
+    assert run.reason == "Gitleaks reported errors, more may be there than it found"
     assert "dubious ownership" in str(run.hint)
 
 
@@ -151,7 +182,7 @@ def test_its_own_files_in_the_target_do_not_act(
     repo.write({name: text + (f"{commit}:app.py:github-pat:1\n" if "ignore" in name else "")})
     run = scan(gitleaks, repo.root, mode)
     assert files(run) == ["app.py" if mode == "git" else str(repo.root / "app.py")]
-    assert gaps(run, fatal=False) == [f"the repository's own {name} was not used"]
+    assert gaps(run, fatal=False) == [own_file(name, used=False)]
 
 
 @pytest.mark.parametrize("mode", ["git", "dir"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,21 @@ import pytest
 from scripts import trivy_db
 from secagg.components import find_components
 from secagg.scanners.base import Status, ToolRun
+from secagg.scanners.job import own_file
 from secagg.scanners.trivy import MAKE
+from secagg.scanners.trivydb import DATABASE_HINT, NO_DATABASE
 from tests.scanners.conftest import Bench, Repo
 
 DOCKERFILE = {"Dockerfile": "FROM scratch\n"}
 TERRAFORM = 'resource "aws_s3_bucket" "x" {\n  bucket = "a"\n}\n'
 PACKAGES = ("lodash", "4.17.10")
+POM = """\
+<project><modelVersion>4.0.0</modelVersion>
+<groupId>a</groupId><artifactId>b</artifactId><version>1</version>
+<dependencies>
+<dependency><groupId>org.a</groupId><artifactId>b</artifactId><version>${no}</version></dependency>
+</dependencies></project>
+"""
 
 
 def package_lock(*, dev: bool = False) -> str:
@@ -82,7 +92,7 @@ def test_its_own_files_in_the_target_do_not_act(
     run = scan(trivy, repo, scanners=["misconfig"])
     assert run.status is Status.COMPLETE
     assert "DS-0002" in found(run, "Misconfigurations", "ID")
-    assert gaps(run, fatal=False) == [f"the repository's own {name} was not used"]
+    assert gaps(run, fatal=False) == [own_file(name, used=False)]
 
 
 def test_a_secret_configuration_in_the_target_does_not_act(trivy: Bench, repo: Repo) -> None:
@@ -157,11 +167,55 @@ def test_vulnerabilities_are_found_offline(trivy: Bench, repo: Repo, database: P
 def test_without_a_database_nothing_is_called_clean(
     trivy: Bench, repo: Repo, tmp_path: Path
 ) -> None:
-    repo.write({"package-lock.json": package_lock()})
+    """What needs no database is looked for all the same, and kept."""
+    repo.write({"package-lock.json": package_lock(), "Dockerfile": "FROM debian:12\n"})
     run = scan(trivy, repo, cache_dir=tmp_path / "none")
     assert run.status is Status.FAILED
-    assert run.reason == "Trivy failed with exit code 1"
-    assert "--skip-db-update cannot be specified on the first run" in str(run.hint)
+    assert run.reason == NO_DATABASE
+    assert run.hint == DATABASE_HINT
+    assert "DS-0002" in found(run, "Misconfigurations", "ID")
+
+
+@pytest.mark.parametrize(
+    ("days", "due", "settings", "old"),
+    [
+        (6, -1, {}, False),
+        (8, -1, {}, True),
+        (8, 1, {}, False),
+        (8, -1, {"max_database_age": 10}, False),
+        (11, -1, {"max_database_age": 10}, True),
+        (400, -1, {"scanners": ["misconfig"]}, False),
+    ],
+)
+def test_an_old_database_is_no_clean_bill(
+    trivy: Bench, repo: Repo, tmp_path: Path, days: int, due: int, settings: Any, old: bool
+) -> None:
+    cache = tmp_path / "cache"
+    trivy_db.build(cache)
+    now = datetime.now(UTC)
+    dates = {"UpdatedAt": now - timedelta(days=days), "NextUpdate": now + timedelta(days=due)}
+    (cache / "db" / "metadata.json").write_text(
+        json.dumps({"Version": 2} | {key: day.isoformat() for key, day in dates.items()})
+    )
+    repo.write({"Dockerfile": "FROM debian:12\n"})
+    run = scan(trivy, repo, cache_dir=cache, **settings)
+    said = [gap for gap in gaps(run, fatal=True) if f"is {days} days old" in gap]
+    assert bool(said) is old
+
+
+def test_requirements_in_a_folder_and_included_ones_are_scanned(
+    trivy: Bench, repo: Repo, database: Path
+) -> None:
+    repo.write(
+        {
+            "requirements/base.txt": "pyyaml==5.3\n",
+            "requirements.txt": "-r deps.txt\n",
+            "deps.txt": "jinja2==2.4.1\n",
+        }
+    )
+    run = scan(trivy, repo, cache_dir=database, scanners=["vuln"])
+    assert set(found(run, "Vulnerabilities", "PkgName")) == {"pyyaml", "jinja2"}
+    assert run.status is Status.COMPLETE and gaps(run, fatal=True) == []
 
 
 @pytest.mark.parametrize(
@@ -176,6 +230,10 @@ def test_without_a_database_nothing_is_called_clean(
             "web/package-lock.json was not read: it is broken",
         ),
         ({"Cargo.lock": "[[package]\n"}, "Cargo.lock was not read: it is broken"),
+        (
+            {"pom.xml": POM},
+            "pom.xml: org.a:b has no version that Trivy could determine: it was not checked",
+        ),
         (
             {"requirements.txt": "requests\n"},
             "requirements.txt was not read: it pins no exact version",

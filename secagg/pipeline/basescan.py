@@ -1,0 +1,171 @@
+"""The base of a change scanned with the same tools and databases: a baseline that is exact.
+
+What this scan finds and the scan of the base does not, the change has brought: neither a newer
+database nor a newer rule can be the cause.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from secagg import __version__
+from secagg.change.diff import merge_base
+from secagg.errors import UsageError
+from secagg.files import PRIVATE, replacing
+from secagg.git import checked, git, resolve
+from secagg.hmackey import load_key
+from secagg.pipeline.baseline import Baseline, read_baseline
+from secagg.pipeline.gate import Gate, plain_gate
+from secagg.pipeline.sarifruns import sarif_runs
+from secagg.pipeline.scan import ScanOptions, scan
+from secagg.policy.gaps import gap_key
+from secagg.process import private_directory
+from secagg.sarif import write as write_sarif
+from secagg.scanners.base import Status
+from secagg.scanners.execute import Event
+from secagg.scanners.options import OPTIONS, TrivyOptions, path_fields, read_options
+from secagg.scanners.trivydb import cache_of, database_made
+from secagg.sourcetree import has_files
+
+# Of what is not in the repository nobody can tell whether the change has made it.
+_NOT_OF_THE_BASE = ("images",)
+_LOCAL = frozenset({"trivy", "gitleaks", "codeql"})
+
+
+def scan_base(
+    gate: Gate,
+    options: ScanOptions,
+    on_event: Callable[[Event], None],
+    ran_with: Sequence[str],
+) -> Baseline:
+    """Scan where the change left its base, in a work tree of its own that is taken away again.
+
+    ``options`` are those of the scan of the change, and ``ran_with`` are its tools and versions. A
+    scan of the same commit with the same versions, databases and settings is read from the cache.
+    Raises :class:`UsageError` where the
+    base is not in this clone.
+    """
+    head = resolve(gate.root, "HEAD")
+    commit = merge_base(gate.root, resolve(gate.root, gate.controls.base or "HEAD"), head)
+    name = f"a scan of its base {commit[:12]}"
+    cached = _cache(gate, options, commit, ran_with)
+    if cached is not None and cached.is_file():
+        known = read_baseline(
+            [(cached.name, cached.read_bytes())], root=gate.root, overrules=gate.overrules
+        )
+        exact = frozenset(json.loads(cached.with_suffix(".json").read_text()))
+        return replace(known, exact=exact, name=name)
+    prefix = checked(gate.root, "rev-parse", "--show-prefix").text
+    with _work_tree(gate.root, commit) as top:
+        root = top / prefix
+        if not root.is_dir() or not has_files(root):
+            return Baseline((), exact=frozenset(OPTIONS), name=name)
+        outcome = scan(
+            replace(
+                options,
+                root=root,
+                components=[name for name in options.components if (root / name).is_dir()],
+                since=None if options.since is None else commit,
+                tool_options=_settings(gate, root),
+            ),
+            plain_gate(root, gate.config),
+            on_event,
+        )
+        if outcome.interrupted:
+            raise UsageError("the scan of the base was interrupted")
+        failed = {r.run.tool for r in outcome.results if r.broken}
+        complete = {r.run.tool for r in outcome.results if r.run.status is not Status.SKIPPED}
+        gaps = {
+            gap_key(gap.message): gap.message
+            for result in outcome.results
+            for gap in (*result.run.gaps, *(g for p in result.parsed for g in p.gaps))
+            if gap.fatal
+        }
+        exact = frozenset(complete - failed)
+        # Snyk's and other services' answers are of their moment.
+        if cached is not None and not failed and exact <= _LOCAL:
+            _keep(cached, outcome, exact)
+    return Baseline(outcome.merged.groups, gaps=gaps, exact=exact, name=name)
+
+
+@contextmanager
+def _work_tree(root: Path, commit: str) -> Iterator[Path]:
+    """The files of ``commit`` in a private directory; no hook of the repository runs."""
+    with private_directory() as directory:
+        top = directory / "base"
+        checked(
+            root,
+            "-c",
+            f"core.hooksPath={os.devnull}",
+            "worktree",
+            "add",
+            "--quiet",
+            "--detach",
+            str(top),
+            commit,
+        )
+        try:
+            yield top
+        finally:
+            git(root, "worktree", "remove", "--force", str(top))
+
+
+def _settings(gate: Gate, root: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The tools' settings for the base: what is not part of it is the checkout's (a cache)."""
+    settings: dict[str, Mapping[str, Any]] = {}
+    for tool, given in gate.config.tool_options().items():
+        own = {key: value for key, value in given.items() if key not in _NOT_OF_THE_BASE}
+        for key in path_fields(OPTIONS[tool]) & set(own):
+            value = own[key]
+            if isinstance(value, list):
+                own[key] = [name for name in value if (root / str(name)).exists()]
+            elif isinstance(value, str | Path) and not (root / value).exists():
+                own[key] = str(gate.root / Path(value).expanduser())
+        settings[tool] = own
+    return settings
+
+
+def _cache(gate: Gate, options: ScanOptions, commit: str, ran_with: Sequence[str]) -> Path | None:
+    """Where the scan of ``commit`` is kept; None without a place for it.
+
+    The name stands for all that the scan depends on, the key of secrets among it.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME") or (
+        f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else None
+    )
+    if cache is None or not Path(cache).is_absolute():
+        return None
+    given = gate.config.tool_options().get("trivy", {})
+    trivy = read_options(TrivyOptions, "trivy", given, gate.root)
+    said = [
+        __version__,
+        commit,
+        str(options.since is None),
+        f"{database_made(cache_of(trivy, os.environ))}",
+        *ran_with,
+        *sorted(options.tools),
+        *sorted(options.components),
+        gate.config.model_dump_json(),
+    ]
+    digest = hmac.new(load_key(), "\0".join(said).encode(), hashlib.sha256).hexdigest()
+    return Path(cache) / "secagg" / "bases" / f"{commit[:12]}-{digest[:20]}.sarif"
+
+
+def _keep(path: Path, outcome: Any, exact: frozenset[str]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replacing(path.with_suffix(".json"), mode=PRIVATE) as out:
+            out.write(json.dumps(sorted(exact)).encode())
+        with replacing(path, mode=PRIVATE) as out:
+            write_sarif(out, sarif_runs(outcome))
+    except OSError:
+        # A cache that cannot be written costs time, and nothing else.
+        return

@@ -1,0 +1,103 @@
+"""What a scan cannot vouch for, and what of it is accepted."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from secagg.errors import ConfigError
+from secagg.exceptions.dates import Ceiling
+from secagg.exceptions.index import AllExceptions
+from secagg.exceptions.ownfile import read_own
+from secagg.merge.groups import MergedSet
+from secagg.policy import Decision, ToolOutcome, Verdict, judge, load
+from secagg.policy.gaps import RunGap, gap_key
+
+TODAY = datetime.date(2026, 11, 23)
+UNLOCKED = "ui/package.json has dependencies but no lock file: they were not checked"
+UNPARSED = "legacy/old.py cannot be parsed (line 7)"
+
+
+def run(*gaps: str, broken: bool = False, whole: bool = False) -> ToolOutcome:
+    return ToolOutcome(
+        tool="trivy (fs)",
+        component=".",
+        status="failed",
+        reason="it crashed" if broken else gaps[0],
+        gaps=[RunGap(message=gap, whole=whole) for gap in gaps],
+        broken=broken,
+    )
+
+
+def decide(*runs: ToolOutcome, base: tuple[str, ...] = (), text: str = "") -> Decision:
+    entries = read_own(text, Ceiling(max_days=90, today=TODAY))
+    return judge(
+        load("default"),
+        MergedSet(groups=[]),
+        runs=runs,
+        exceptions=AllExceptions(entries, today=TODAY),
+        today=TODAY,
+        gaps_in_base=frozenset(map(gap_key, base)),
+    )
+
+
+def accepted(words: str, expires: str = "2026-12-01") -> str:
+    return (
+        f"exceptions:\n  - gap: {words}\n    reason: leaves in March\n    owner: ana\n"
+        f"    created: 2026-11-01\n    expires: {expires}\n"
+    )
+
+
+def test_each_gap_is_a_reason_with_its_way_out() -> None:
+    decision = decide(run(UNLOCKED, UNPARSED))
+    assert decision.verdict is Verdict.INCOMPLETE
+    assert [UNLOCKED in decision.gaps[0], UNPARSED in decision.gaps[1]] == [True, True]
+    assert all("secagg except add --gap" in gap for gap in decision.gaps)
+
+
+def test_a_gap_of_the_base_does_not_fail_a_change_and_a_new_one_does() -> None:
+    old = decide(run(UNLOCKED), base=(f"Trivy: {UNLOCKED}",))
+    assert old.verdict is Verdict.PASS
+    assert old.notes == [
+        f"trivy (fs) did not complete: {UNLOCKED}; the base of the change has this gap too"
+    ]
+    new = decide(run(UNLOCKED, UNPARSED), base=(UNLOCKED,))
+    assert new.verdict is Verdict.INCOMPLETE
+    assert len(new.gaps) == 1 and UNPARSED in new.gaps[0]
+
+
+def test_a_line_that_has_moved_is_the_same_gap() -> None:
+    assert decide(run(UNPARSED), base=(UNPARSED.replace("7", "9"),)).verdict is Verdict.PASS
+
+
+def test_a_tool_that_failed_as_a_whole_is_no_gap_of_the_base() -> None:
+    crashed = decide(run(UNLOCKED, broken=True), base=(UNLOCKED,))
+    assert crashed.verdict is Verdict.INCOMPLETE and "it crashed" in crashed.gaps[0]
+    doubtful = decide(
+        run("ESLint: the tool says that it failed", whole=True),
+        base=("the tool says that it failed",),
+    )
+    assert doubtful.verdict is Verdict.INCOMPLETE
+
+
+def test_an_exception_accepts_a_gap_until_its_day_and_stays_visible() -> None:
+    held = decide(run(UNPARSED), text=accepted("legacy/old.py"))
+    assert held.verdict is Verdict.PASS and held.unused == []
+    assert "ana accepts it until 2026-12-01 (secagg-exceptions.yaml:2)" in held.notes[0]
+    over = decide(run(UNPARSED), text=accepted("legacy/old.py", "2026-11-22"))
+    assert over.verdict is Verdict.INCOMPLETE
+    other = decide(run(UNPARSED), text=accepted("legacy/new.py"))
+    assert other.verdict is Verdict.INCOMPLETE and len(other.unused) == 1
+
+
+def test_a_gap_as_a_whole_can_be_accepted_by_its_words() -> None:
+    said = "ESLint: the tool says that it failed with exit code 2"
+    held = decide(run(said, whole=True), text=accepted("'ESLint: the tool says'"))
+    assert held.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("words", ["'*'", "a", "[legacy, '**']"])
+def test_an_exception_for_any_gap_is_refused(words: str) -> None:
+    with pytest.raises(ConfigError, match="three characters"):
+        read_own(accepted(words), Ceiling(max_days=90, today=TODAY))
