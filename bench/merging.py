@@ -23,9 +23,9 @@ from bench.floor import LINES
 from bench.stages import Pass
 from bench.truth import compare
 from bench.workload import Workload, make_workload
-from secagg.finding import Finding, Kind, Location, Severity, replace
-from secagg.identity import mark_findings
 from secagg.merge import merge
+from secagg.model.finding import Finding, Kind, Location, Severity, replace
+from secagg.model.identity import mark_findings
 
 REPEATS = 5
 

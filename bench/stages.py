@@ -16,19 +16,19 @@ from bench.floor import decode
 from bench.measure import Figure, timed
 from bench.workload import FILES
 from secagg import policy
-from secagg.components import Component
-from secagg.exceptions.index import AllExceptions
-from secagg.exceptions.load import load_exceptions
-from secagg.finding import Finding
-from secagg.identity import mark_findings
+from secagg.decisions.index import AllExceptions
+from secagg.decisions.load import load_exceptions
 from secagg.merge import MergedSet, merge
+from secagg.model.finding import Finding
+from secagg.model.identity import mark_findings
+from secagg.packages.components import Component
 from secagg.parsing import ParseContext, RawReport, installed_parsers, learn, parse
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.policy import judge
-from secagg.redact import Redactor
 from secagg.sarif import write
 from secagg.scanners.base import Status, ToolRun
+from secagg.secrets.redactor import Redactor
 
 FLOOR = "floor without start-up and reading"
 EXCEPTIONS = 200

@@ -16,9 +16,9 @@ from contextlib import closing
 from pathlib import Path
 
 from bench.measure import Figure, timed
-from secagg.finding import Kind, Severity
-from secagg.history import Problem, RunRecord, Source, ToolRunRecord
-from secagg.store import open_store
+from secagg.history import open_store
+from secagg.model.finding import Kind, Severity
+from secagg.model.problem import Problem, RunRecord, Source, ToolRunRecord
 
 _START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 _SEVERITIES = tuple(Severity)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.problems import signature
-from secagg.finding import Finding, Kind
 from secagg.merge import MergedSet
+from secagg.model.finding import Finding, Kind
 
 
 @dataclass(frozen=True)

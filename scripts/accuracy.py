@@ -25,11 +25,11 @@ from ruamel.yaml import YAML
 
 from scripts.label_repos import LABELS, build_tree, repositories
 from secagg.errors import ReportError
-from secagg.finding import Finding
-from secagg.identity import mark_findings
 from secagg.merge import MergedSet, merge
+from secagg.model.finding import Finding
+from secagg.model.identity import mark_findings
 from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, learn
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 
 LEAST_PRECISION = 1.0
 LEAST_RECALL = 0.99

@@ -14,12 +14,12 @@ import msgspec
 from pydantic import BaseModel
 
 from secagg.config import Config
-from secagg.decided import DecisionDocument
-from secagg.exceptions.ownfile import ExceptionFile
+from secagg.decisions.ownfile import ExceptionFile
+from secagg.output.decision import DecisionDocument
+from secagg.output.summary import Document, Summary
 from secagg.policy.model import Policy
 from secagg.policytest.model import PolicyTests
 from secagg.report.document import ReportDocument
-from secagg.summary import Document, Summary
 
 DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
 PUBLISHED: dict[str, tuple[str, type[BaseModel] | type[Document]]] = {

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from secagg.durations import seconds
-from secagg.globs import names
 from secagg.scanners.options import (
     CodeqlOptions,
     GitleaksOptions,
@@ -18,7 +16,9 @@ from secagg.scanners.options import (
     TrivyOptions,
     TrufflehogOptions,
 )
-from secagg.yamltext import load_model
+from secagg.system.durations import seconds
+from secagg.system.globs import names
+from secagg.system.yamlfile import load_model
 
 NAME = "secagg.yaml"
 

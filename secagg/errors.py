@@ -12,7 +12,7 @@ class SecaggError(Exception):
 
     ``message`` says what is wrong in one sentence; ``hint`` says what to do about it.
     Neither may hold a secret's value: texts that come from a scanner or a report are
-    passed through a :class:`secagg.redact.Redactor` before they get here.
+    passed through a :class:`secagg.secrets.redactor.Redactor` before they get here.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from secagg.errors import ReportError, UsageError
-from secagg.finding import Finding
-from secagg.jsonentries import NotStrict, split
-from secagg.jsontext import LARGEST, loads, to_utf8
-from secagg.redact import Redactor
+from secagg.jsonio.entries import NotStrict, split
+from secagg.jsonio.text import LARGEST, loads, to_utf8
+from secagg.model.finding import Finding
+from secagg.secrets.redactor import Redactor
 
 ENTRY_POINTS = "secagg.parsers"
 _LONGEST_LINES = 1 << 20
@@ -30,7 +30,7 @@ _SMALLEST = 1 << 16
 
 
 @dataclass(slots=True, kw_only=True)
-class Problem:
+class EntryProblem:
     """One entry of a report that could not become a finding, and why (no secret in it)."""
 
     message: str
@@ -95,7 +95,7 @@ class RawReport:
         """The report as one JSON value, decoded once however many ask.
 
         The lists of a large report are decoded entry by entry as they are iterated over
-        (:class:`secagg.jsonentries.Entries`; ``is_list`` is true for them and for a list).
+        (:class:`secagg.jsonio.entries.Entries`; ``is_list`` is true for them and for a list).
         Raises :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
         """
         decoded = self._decoded
@@ -155,7 +155,7 @@ class ParsedReport:
     reported: int = 0
     suppressed: int = 0
     merged: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[EntryProblem] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     runs: Sequence[Mapping[str, Any]] = ()
 

@@ -23,9 +23,9 @@ from typing import Any
 from secagg_parsers.places import Places
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind
+from secagg.model.finding import Finding, Kind
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 from tests.parsers.reading import PARSERS
 
 # Only where a report's content could be several tools' may its name decide.

@@ -6,9 +6,9 @@ import pytest
 
 from secagg import ids
 from secagg.errors import UsageError
-from secagg.identity import SCHEME
 from secagg.merge import merge
 from secagg.merge.identity import find_group
+from secagg.model.identity import SCHEME
 from tests.merge.make import vulnerability
 
 ROW, OTHER, MEMBER = "ab12" + "0" * 28, "ab12" + "9" * 28, "cd34" + "0" * 28

@@ -8,9 +8,9 @@ import pytest
 
 from secagg import parsing
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Package, Rule, SarifOrigin, Severity
-from secagg.jsontext import loads
-from secagg.jsonvalue import encode
+from secagg.jsonio.text import loads
+from secagg.jsonio.value import encode
+from secagg.model.finding import Finding, Kind, Package, Rule, SarifOrigin, Severity
 from secagg.parsing import RawReport
 
 

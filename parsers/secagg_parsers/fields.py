@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from secagg.finding import Finding
-from secagg.jsonentries import Entries, encoded, is_list
-from secagg.parsing import ParsedReport, Problem
-from secagg.redact import Redactor
+from secagg.jsonio.entries import Entries, encoded, is_list
+from secagg.model.finding import Finding
+from secagg.parsing import EntryProblem, ParsedReport
+from secagg.secrets.redactor import Redactor
 
 Entry = Mapping[str, Any]
 
@@ -159,7 +159,7 @@ def as_object(value: object) -> Entry:
 def odd(out: ParsedReport, where: str, why: object) -> None:
     """Count one entry as reported and as a problem."""
     out.reported += 1
-    out.problems.append(Problem(message=str(why), where=where))
+    out.problems.append(EntryProblem(message=str(why), where=where))
 
 
 def objects(
@@ -227,4 +227,4 @@ def take(
         try:
             keep(build(item))
         except OddEntry as why:
-            out.problems.append(Problem(message=str(why), where=f"{where}[{index}]"))
+            out.problems.append(EntryProblem(message=str(why), where=f"{where}[{index}]"))

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
-from secagg.jsonentries import Entries, is_list
+from secagg.jsonio.entries import Entries, is_list
+from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
-from secagg.secretidentity import identify
+from secagg.secrets.identity import identify
 from secagg_parsers.fields import Entry, any_text, as_object, needed, position, take, text
 from secagg_parsers.masking import REVOKE
 from secagg_parsers.places import Lines, Places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 
 REVOKE = "Revoke the secret where it was issued, then remove it from the code and its history."
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from secagg.naming.foreignpaths import in_checkout, is_foreign
-from secagg.naming.writtenpath import is_written_so
+from secagg.model.foreignpaths import in_checkout, is_foreign
+from secagg.model.writtenpath import is_written_so
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
 # What a scanner would not have read whole either: lines are looked up in smaller files only.
@@ -29,7 +29,7 @@ class Places(dict[str, str]):
     component that the tool ran over). Where ``root`` is known, a path is only moved below
     ``base`` if it is not there as it stands. An absolute path outside of ``root`` stays as it
     is, and so does everything that cannot be placed. ``real`` gives the real path of one that is
-    masked already (:meth:`secagg.redact.Redactor.real_path`).
+    masked already (:meth:`secagg.secrets.redactor.Redactor.real_path`).
     """
 
     def __init__(

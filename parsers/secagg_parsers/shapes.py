@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from secagg.errors import ReportError
-from secagg.jsonentries import is_list
-from secagg.jsontext import to_utf8
+from secagg.jsonio.entries import is_list
+from secagg.jsonio.text import to_utf8
 from secagg.parsing import RawReport
 
 SURE = 95

@@ -17,12 +17,12 @@ from typing import Any
 from secagg.change.diff import merge_base
 from secagg.change.patch import path_text
 from secagg.errors import ReportError, UsageError
-from secagg.git import FETCH_HINT, checked, find_commit, resolve
 from secagg.github.checkout import read_checkout
 from secagg.github.event import read_event
 from secagg.github.head import PULL_REF, head_of
-from secagg.jsontext import loads
-from secagg.naming.writtenpath import legible
+from secagg.jsonio.text import loads
+from secagg.model.writtenpath import legible
+from secagg.system.git import FETCH_HINT, checked, find_commit, resolve
 
 # Files by which a repository steers what is scanned, merged, judged and left out.
 CONTROLS = (

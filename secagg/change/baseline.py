@@ -20,8 +20,8 @@ from secagg.change.sighting import (
     current_sighting,
 )
 from secagg.change.updates import updates
-from secagg.finding import Finding
 from secagg.merge.groups import Group, MergedSet
+from secagg.model.finding import Finding
 from secagg.policy.facts import BaselineState
 
 # Of more pairs than this with one key only those in the same order are looked at.
@@ -53,7 +53,7 @@ OTHER_KEY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class BaselineMatch:
     """What a group was in the baseline. ``changes`` are sentences, empty if it is unchanged."""
 
     before: Group
@@ -76,7 +76,7 @@ class Comparison:
     """
 
     states: Mapping[str, BaselineState]
-    matches: Mapping[str, Match] = field(default_factory=dict)
+    matches: Mapping[str, BaselineMatch] = field(default_factory=dict)
     absent: Sequence[Group] = ()
     before: Sequence[Group] = ()
     notes: Sequence[str] = ()
@@ -104,7 +104,7 @@ def compare(
     before = [group for group in map(_present, baseline_groups) if group is not None]
     left = [current_sighting(group, diff) for group in current.groups if not is_gone(group)]
     known = [sighting for group in before for sighting in baseline_sightings(group, diff)]
-    matches: dict[str, Match] = {}
+    matches: dict[str, BaselineMatch] = {}
     for level in Level:
         pairs = list(_pairs(left, known, level))
         matched, used = _assign(pairs)
@@ -113,7 +113,7 @@ def compare(
             changes = updates(mine.group, theirs.group)
             if level in (Level.LINE, Level.MESSAGE) and not changes:
                 changes = ("the code around it has changed",)
-            matches[mine.group.identity] = Match(theirs.group, level, changes)
+            matches[mine.group.identity] = BaselineMatch(theirs.group, level, changes)
         gone = {one for one, _ in matched}
         left = [sighting for at, sighting in enumerate(left) if at not in gone]
         known = [sighting for at, sighting in enumerate(known) if at not in used]
@@ -134,7 +134,7 @@ def is_gone(group: Group) -> bool:
     return all(_ruled_out(finding) for finding in group.members)
 
 
-def _state(group: Group, match: Match | None) -> BaselineState:
+def _state(group: Group, match: BaselineMatch | None) -> BaselineState:
     if is_gone(group):
         return BaselineState.ABSENT
     if match is None:
@@ -248,7 +248,7 @@ def _assign(pairs: list[Pair]) -> tuple[list[tuple[int, int]], set[int]]:
 def _notes(
     groups: Sequence[Group],
     before: Sequence[Group],
-    matches: Mapping[str, Match],
+    matches: Mapping[str, BaselineMatch],
 ) -> Iterator[str]:
     if any(match.level is Level.OTHER_KEY for match in matches.values()):
         yield OTHER_KEY

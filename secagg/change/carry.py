@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from secagg.change.baseline import Comparison
-from secagg.finding import Kind
 from secagg.merge import known_as
 from secagg.merge.groups import Group
 from secagg.merge.identity import identity_of
-from secagg.naming.package import version_key
+from secagg.model.finding import Kind
+from secagg.packages.keys import version_key
 
 
 def carry_identities(groups: Sequence[Group], comparison: Comparison, kept: Iterable[Group]) -> int:

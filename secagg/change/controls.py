@@ -16,8 +16,8 @@ from pathlib import Path
 from secagg.change.base import reader_at
 from secagg.change.patch import path_text
 from secagg.errors import ConfigError, UsageError
-from secagg.git import checked, resolve
-from secagg.regularfile import MIB, read_regular
+from secagg.system.git import checked, resolve
+from secagg.system.regularfile import MIB, read_regular
 
 _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
 _NAMES_CHANGED = ("diff", "--name-only", "-z", "--ignore-submodules=dirty", *_PLAIN)

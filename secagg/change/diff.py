@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from secagg.change.model import Diff, FileChange, Hunk, Status
-from secagg.change.patch import Entry, path_text, read_entries, read_hunks
+from secagg.change.model import Diff, FileChange, FileStatus, Hunk
+from secagg.change.patch import PatchEntry, path_text, read_entries, read_hunks
 from secagg.errors import UsageError
-from secagg.git import FETCH_HINT, checked, git, resolve
+from secagg.system.git import FETCH_HINT, checked, git, resolve
 
 # So many files are compared pairwise to find renames that are no exact copies.
 _RENAME_LIMIT = 3000
@@ -97,11 +97,11 @@ def merge_base(root: Path, base: str, head: str) -> str:
     )
 
 
-def _change(entry: Entry, hunks: dict[str, list[Hunk]]) -> FileChange:
+def _change(entry: PatchEntry, hunks: dict[str, list[Hunk]]) -> FileChange:
     whole = entry.binary or entry.status in (
-        Status.ADDED,
-        Status.TYPE_CHANGED,
-        Status.SUBMODULE,
+        FileStatus.ADDED,
+        FileStatus.TYPE_CHANGED,
+        FileStatus.SUBMODULE,
     )
     return FileChange(
         path=entry.path,
@@ -116,4 +116,6 @@ def _untracked(root: Path) -> list[FileChange]:
     listed = checked(root, "ls-files", "--others", "--exclude-standard", "-z").out
     names = [path_text(name) for name in listed.split(b"\0") if name]
     # A repository within, which git does not look into, is named with a slash at its end.
-    return [FileChange(path=name.rstrip("/"), status=Status.ADDED, whole=True) for name in names]
+    return [
+        FileChange(path=name.rstrip("/"), status=FileStatus.ADDED, whole=True) for name in names
+    ]

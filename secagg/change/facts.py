@@ -10,10 +10,10 @@ from secagg.change.baseline import Comparison
 from secagg.change.model import Diff
 from secagg.change.owners import Owners
 from secagg.change.within import follows, has_package, in_diff, packages_of, same_entry
-from secagg.finding import Finding
 from secagg.intel.intel import Intel
 from secagg.merge.groups import Group, MergedSet
 from secagg.merge.identity import known_as
+from secagg.model.finding import Finding
 from secagg.policy.facts import Facts
 
 _T = TypeVar("_T")

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from secagg.context import message_context
-from secagg.finding import Finding, Kind, Location, Package
-from secagg.identity import SCHEME, place_of, resource_key
 from secagg.merge.check import checks_of
 from secagg.merge.detector import family
 from secagg.merge.license import license_key
 from secagg.merge.part import aliases_of, linking
 from secagg.merge.weakness import parents, weaknesses
-from secagg.naming.advisory import Advisories
-from secagg.naming.package import package_key
-from secagg.naming.place import package_place
+from secagg.model.context import message_context
+from secagg.model.finding import Finding, Kind, Location, Package
+from secagg.model.identity import SCHEME, place_of, resource_key
+from secagg.model.place import package_place
+from secagg.packages.advisories import Advisories
+from secagg.packages.keys import package_key
 
 Key = tuple[Hashable, ...]
 

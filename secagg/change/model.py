@@ -9,12 +9,12 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
 
-from secagg.finding import Location
-from secagg.naming.place import manifest_place
-from secagg.naming.writtenpath import is_legible, legible
+from secagg.model.finding import Location
+from secagg.model.place import manifest_place
+from secagg.model.writtenpath import is_legible, legible
 
 
-class Status(StrEnum):
+class FileStatus(StrEnum):
     """What became of a file."""
 
     ADDED = "added"
@@ -47,7 +47,7 @@ class FileChange:
     """
 
     path: str
-    status: Status
+    status: FileStatus
     old_path: str | None = None
     hunks: Sequence[Hunk] = ()
     whole: bool = False
@@ -72,7 +72,7 @@ class FileChange:
 
     def new_line(self, old: int) -> int | None:
         """Where the line ``old`` of the file before is now; None if it was changed or is gone."""
-        if self.whole or self.status is Status.DELETED:
+        if self.whole or self.status is FileStatus.DELETED:
             return None
         at = bisect_right(self._starts, old) - 1
         if at < 0:
@@ -134,7 +134,7 @@ class Diff:
         if place.uri is None or place.image is not None:
             return None
         change = self.change_of(place.uri)
-        if change is None or change.status is Status.DELETED:
+        if change is None or change.status is FileStatus.DELETED:
             return False
         if place.start_line is None:
             return True
@@ -160,7 +160,7 @@ class Diff:
 
     @cached_property
     def manifest_places(self) -> frozenset[str]:
-        """The places of dependencies (:func:`secagg.naming.place.manifest_place`) it touches."""
+        """The places of dependencies (:func:`secagg.model.place.manifest_place`) it touches."""
         return frozenset(map(manifest_place, self.files))
 
     @cached_property
@@ -169,10 +169,10 @@ class Diff:
         found: dict[str, FileChange] = {}
         for path, change in self.files.items():
             name = legible(path)
-            if name not in found or change.whole or found[name].status is Status.DELETED:
+            if name not in found or change.whole or found[name].status is FileStatus.DELETED:
                 found[name] = change
         return found
 
     @cached_property
     def _submodules(self) -> frozenset[str]:
-        return frozenset(p for p, c in self.files.items() if c.status is Status.SUBMODULE)
+        return frozenset(p for p, c in self.files.items() if c.status is FileStatus.SUBMODULE)

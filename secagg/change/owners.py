@@ -14,9 +14,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from secagg.change.base import reader_at
-from secagg.git import git
-from secagg.globs import PathGlob
 from secagg.merge.groups import Group
+from secagg.system.git import git
+from secagg.system.globs import PathGlob
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 LARGEST = 3 * 1024 * 1024
@@ -26,7 +26,7 @@ _BLANK = re.compile(r"(?<!\\)\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OwnersEntry:
     """One line: what it matches, and who owns that; nobody if ``owners`` is empty."""
 
     pattern: str
@@ -44,7 +44,7 @@ class Owners:
 
     def __init__(
         self,
-        entries: Sequence[Entry] = (),
+        entries: Sequence[OwnersEntry] = (),
         *,
         source: str | None = None,
         prefix: str = "",
@@ -89,7 +89,7 @@ def load_owners(
     """
     top, prefix = _top(root)
     read = partial(_read, top) if ref is None else reader_at(top, ref)
-    entries: list[Entry] = []
+    entries: list[OwnersEntry] = []
     notes: list[str] = []
     source = None
     for place in PLACES:
@@ -108,11 +108,11 @@ def load_owners(
         if expression is None:
             notes.append(f"owners: {glob!r} is no pattern")
         else:
-            entries.append(Entry(glob, expression, tuple(owners), 0))
+            entries.append(OwnersEntry(glob, expression, tuple(owners), 0))
     return Owners(entries, source=source, prefix=prefix, notes=notes)
 
 
-def parse_owners(text: str, name: str, notes: list[str]) -> Iterator[Entry]:
+def parse_owners(text: str, name: str, notes: list[str]) -> Iterator[OwnersEntry]:
     """The entries of a CODEOWNERS file; what cannot be used is put into ``notes``."""
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
@@ -132,7 +132,7 @@ def parse_owners(text: str, name: str, notes: list[str]) -> Iterator[Entry]:
         if odd:
             notes.append(f"{name}:{number}: {odd[0]!r} is no owner; the line is skipped")
             continue
-        yield Entry(pattern, expression, tuple(owners), number)
+        yield OwnersEntry(pattern, expression, tuple(owners), number)
 
 
 def _compile(pattern: str) -> re.Pattern[str] | None:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from secagg.change.model import Hunk, Status
+from secagg.change.model import FileStatus, Hunk
 
 SUBMODULE = "160000"
 
 _STATUS = {
-    "A": Status.ADDED,
-    "C": Status.ADDED,
-    "D": Status.DELETED,
-    "M": Status.MODIFIED,
-    "R": Status.RENAMED,
-    "T": Status.TYPE_CHANGED,
+    "A": FileStatus.ADDED,
+    "C": FileStatus.ADDED,
+    "D": FileStatus.DELETED,
+    "M": FileStatus.MODIFIED,
+    "R": FileStatus.RENAMED,
+    "T": FileStatus.TYPE_CHANGED,
 }
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPED = re.compile(rb'\\([0-7]{3}|[abfnrtv"\\])')
@@ -34,22 +34,22 @@ _CHARACTERS = {
 
 
 @dataclass(slots=True)
-class Entry:
+class PatchEntry:
     """One path of a diff. ``binary`` files have no lines to compare."""
 
-    status: Status
+    status: FileStatus
     path: str
     old_path: str | None = None
     binary: bool = False
 
 
-def read_entries(data: bytes) -> list[Entry]:
+def read_entries(data: bytes) -> list[PatchEntry]:
     """The entries of ``git diff --raw --numstat -z``.
 
     What is a submodule or a link on one side only has changed its type; what is a submodule on
     both, or has become one, is a submodule. An unmerged path is a modified one.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, PatchEntry] = {}
     fields = iter(data.split(b"\0"))
     for head in fields:
         if head.startswith(b":"):
@@ -57,10 +57,10 @@ def read_entries(data: bytes) -> list[Entry]:
             path, old = path_text(next(fields)), None
             if letter[0] in "RC":
                 old, path = path, path_text(next(fields))
-            status = _STATUS.get(letter[0], Status.MODIFIED)
-            if status is not Status.DELETED and SUBMODULE in (old_mode, new_mode):
-                status = Status.SUBMODULE if new_mode == SUBMODULE else Status.TYPE_CHANGED
-            entries[path] = Entry(status, path, old if status is Status.RENAMED else None)
+            status = _STATUS.get(letter[0], FileStatus.MODIFIED)
+            if status is not FileStatus.DELETED and SUBMODULE in (old_mode, new_mode):
+                status = FileStatus.SUBMODULE if new_mode == SUBMODULE else FileStatus.TYPE_CHANGED
+            entries[path] = PatchEntry(status, path, old if status is FileStatus.RENAMED else None)
         elif head:
             added, _, name = head.split(b"\t", 2)
             if not name:

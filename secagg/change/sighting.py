@@ -19,11 +19,11 @@ from secagg.change.keys import (
 )
 from secagg.change.model import Diff
 from secagg.change.within import touched
-from secagg.finding import Finding, Kind, replace
-from secagg.identity import place_of
 from secagg.merge.groups import Group
 from secagg.merge.secret import still_in_head
-from secagg.naming.package import version_key
+from secagg.model.finding import Finding, Kind, replace
+from secagg.model.identity import place_of
+from secagg.packages.keys import version_key
 
 # A tool, and its own id of a rule.
 Rule = tuple[str, str]

@@ -15,8 +15,8 @@ from pathlib import Path
 from secagg.change.base import default_base
 from secagg.change.diff import merge_base
 from secagg.errors import UsageError
-from secagg.git import find_commit, git
 from secagg.github.event import Event, read_event, text_at
+from secagg.system.git import find_commit, git
 
 EVENT = "event"
 

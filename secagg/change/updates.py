@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from secagg.context import message_context
-from secagg.finding import Finding, Kind
 from secagg.merge.groups import Group
 from secagg.merge.secret import still_in_head
+from secagg.model.context import message_context
+from secagg.model.finding import Finding, Kind
 
 
 def updates(now: Group, before: Group) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from secagg.change.model import Diff
-from secagg.finding import Finding, Kind, Location
 from secagg.merge.groups import Group
-from secagg.naming.foreignpaths import is_foreign
-from secagg.naming.package import package_key, version_key
-from secagg.naming.place import manifest_place, package_place
+from secagg.model.finding import Finding, Kind, Location
+from secagg.model.foreignpaths import is_foreign
+from secagg.model.place import manifest_place, package_place
+from secagg.packages.keys import package_key, version_key
 
 _TERRAFORM = (".tf", ".tf.json", ".tfvars", ".tfvars.json")
 

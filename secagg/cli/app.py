@@ -93,7 +93,7 @@ def _main(
     ] = False,
 ) -> None:
     if version:
-        from secagg.render import console
+        from secagg.output import console
 
         console.out(f"secagg {__version__}\n")
         raise typer.Exit
@@ -322,8 +322,8 @@ def run() -> None:
 
     from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
     from secagg.exitcodes import ExitCode
-    from secagg.lastfilter import filtered_error, switch_on
-    from secagg.render import console
+    from secagg.output import console
+    from secagg.secrets.lastfilter import filtered_error, switch_on
 
     # A command lives for one run and its findings make no cycles: the collector would walk over
     # a hundred thousand of them again and again, and free nothing.
@@ -354,9 +354,9 @@ def run() -> None:
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
-    from secagg.lastfilter import filtered_error
-    from secagg.render import console
-    from secagg.render.escape import LONGEST_SENTENCE, cell
+    from secagg.output import console
+    from secagg.output.escape import LONGEST_SENTENCE, cell
+    from secagg.secrets.lastfilter import filtered_error
 
     hint = getattr(error, "hint", None)
     console.err(f"secagg: error: {cell(filtered_error(str(error)), LONGEST_SENTENCE)}\n")
@@ -370,7 +370,7 @@ def _internal(error: Exception) -> NoReturn:
     import traceback
 
     from secagg.exitcodes import ExitCode
-    from secagg.render import console
+    from secagg.output import console
 
     frames = traceback.extract_tb(error.__traceback__)
     console.err(f"secagg: internal error: {type(error).__name__}\n")

@@ -24,7 +24,7 @@ class ViewName(StrEnum):
 
 
 def _seconds(text: str) -> float:
-    from secagg.durations import seconds
+    from secagg.system.durations import seconds
 
     try:
         return seconds(text)

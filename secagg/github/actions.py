@@ -9,11 +9,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from secagg.finding import Severity
 from secagg.github.findings import ShownResult
 from secagg.github.limits import LARGEST_STEP_SUMMARY
-from secagg.lastfilter import filtered_bytes
-from secagg.render.annotations import Annotation, annotation_lines
+from secagg.model.finding import Severity
+from secagg.output.annotations import Annotation, annotation_lines
+from secagg.secrets.lastfilter import filtered_bytes
 
 _CUT = "\n\nThe rest does not fit here.\n"
 

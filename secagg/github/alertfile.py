@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from secagg.errors import StoreError
-from secagg.files import PRIVATE, replacing
 from secagg.github.alerts import Alert
-from secagg.github.sync import Decision
+from secagg.github.sync import AlertDecision
+from secagg.system.files import PRIVATE, replacing
 
 
 class _Alert(BaseModel):
@@ -42,7 +42,7 @@ class _Decision(BaseModel):
     comment: str = ""
 
 
-class _File(BaseModel):
+class _AlertFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     repository: str
@@ -61,9 +61,9 @@ class AlertFile:
     def __init__(self, path: Path, repository: str) -> None:
         self._path = path
         try:
-            self._file = _File.model_validate_json(path.read_bytes())
+            self._file = _AlertFile.model_validate_json(path.read_bytes())
         except FileNotFoundError:
-            self._file = _File(repository=repository)
+            self._file = _AlertFile(repository=repository)
         except OSError as error:
             raise StoreError(f"cannot read {path}: {error.strerror}") from error
         except ValidationError as error:
@@ -78,14 +78,14 @@ class AlertFile:
     def alerts(self) -> Mapping[int, Alert]:
         return {alert.number: Alert(**alert.model_dump()) for alert in self._file.alerts}
 
-    def decisions(self) -> Sequence[Decision]:
-        return [Decision(**decision.model_dump()) for decision in self._file.decisions]
+    def decisions(self) -> Sequence[AlertDecision]:
+        return [AlertDecision(**decision.model_dump()) for decision in self._file.decisions]
 
-    def written(self) -> Mapping[int, Decision]:
-        return {d.number: Decision(**d.model_dump()) for d in self._file.written}
+    def written(self) -> Mapping[int, AlertDecision]:
+        return {d.number: AlertDecision(**d.model_dump()) for d in self._file.written}
 
     def save(
-        self, alerts: Sequence[Alert], cursor: str | None, written: Sequence[Decision]
+        self, alerts: Sequence[Alert], cursor: str | None, written: Sequence[AlertDecision]
     ) -> None:
         last = {decision.number: decision for decision in self._file.written}
         last.update({d.number: _Decision.model_validate(asdict(d)) for d in written})

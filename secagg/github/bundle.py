@@ -25,8 +25,8 @@ from secagg.github.client import Client
 from secagg.github.event import Event, mapping, text_at
 from secagg.github.payload import compressed
 from secagg.github.target import Target
-from secagg.jsontext import loads
-from secagg.lastfilter import filtered_json
+from secagg.jsonio.text import loads
+from secagg.secrets.lastfilter import filtered_json
 
 MIB = 1024 * 1024
 # The largest bundle that is read, packed and unpacked (bytes).
@@ -98,7 +98,7 @@ def _allowed(what: str, packed: bytes) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class BundleOrigin:
     """What GitHub itself says of the run that made a bundle."""
 
     repository: str
@@ -106,7 +106,7 @@ class Origin:
     conclusion: str
 
 
-def origin_of(event: Event | None, environ: Mapping[str, str]) -> Origin:
+def origin_of(event: Event | None, environ: Mapping[str, str]) -> BundleOrigin:
     """The run that this ``workflow_run`` follows. Raises :class:`UsageError` for another event."""
     if event is None or event.name != "workflow_run":
         raise UsageError(
@@ -123,12 +123,12 @@ def origin_of(event: Event | None, environ: Mapping[str, str]) -> Origin:
             "the workflow that ran was not started by a pull request",
             hint="other events may upload by themselves",
         )
-    return Origin(
+    return BundleOrigin(
         repository=repository, commit=commit, conclusion=text_at(run, "conclusion") or "unknown"
     )
 
 
-def target_of(bundle: Bundle, origin: Origin, client: Client, api_url: str) -> Target:
+def target_of(bundle: Bundle, origin: BundleOrigin, client: Client, api_url: str) -> Target:
     """Where the bundle's results go: the head of a pull request that GitHub vouches for.
 
     The event does not name a fork's pull request, so the bundle's number is taken, and believed

@@ -20,7 +20,7 @@ from secagg import __version__
 from secagg.github.clock import Clock, SystemClock
 from secagg.github.failures import FLEETING, LIMITED, Failure, GitHubError, of_status
 from secagg.github.token import Token
-from secagg.lastfilter import filtered
+from secagg.secrets.lastfilter import filtered
 
 API_VERSION = "2022-11-28"
 ATTEMPTS = 6

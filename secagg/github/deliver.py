@@ -12,7 +12,7 @@ from secagg.github.category import is_part_of
 from secagg.github.client import Client
 from secagg.github.codescanning import CodeScanning, Processing
 from secagg.github.failures import OF_ONE, SHARED, Failure, GitHubError, of_processing
-from secagg.github.journal import Entry, Journal, State
+from secagg.github.journal import Journal, JournalEntry, UploadState
 from secagg.github.limits import Limits
 from secagg.github.payload import compressed, encode_run, sarif_log
 from secagg.github.preflight import Part, Plan, Withheld, deliveries
@@ -153,16 +153,16 @@ class Delivery:
 
     def _send(self, parts: Sequence[Part]) -> GitHubError | None:
         data = compressed(sarif_log([part.encoded.data for part in parts]))
-        self._write(parts, State.SENDING)
+        self._write(parts, UploadState.SENDING)
         names = ", ".join(f"{part.tool} {part.category}" for part in parts)
         self._say(f"uploading {names} ({len(data)} bytes)")
         try:
             sarif_id = self._scanning.upload(data)
         except GitHubError as error:
             if error.failure not in (Failure.CONNECTION, Failure.UNAVAILABLE):
-                self._write(parts, State.FAILED)
+                self._write(parts, UploadState.FAILED)
             return error
-        self._write(parts, State.SENT, sarif_id)
+        self._write(parts, UploadState.SENT, sarif_id)
         return self._confirm(parts, sarif_id)
 
     def _confirm(self, parts: Sequence[Part], sarif_id: str) -> GitHubError | None:
@@ -177,9 +177,9 @@ class Delivery:
             self._put(parts, Fate.UNCONFIRMED)
             return None
         if processing.status == "failed":
-            self._write(parts, State.FAILED, sarif_id)
+            self._write(parts, UploadState.FAILED, sarif_id)
             return of_processing(processing.errors)
-        self._write(parts, State.COMPLETE, sarif_id)
+        self._write(parts, UploadState.COMPLETE, sarif_id)
         self._put(parts, Fate.UPLOADED)
         self._done.warnings += [f"GitHub says: {said}" for said in processing.errors]
         return None
@@ -215,33 +215,33 @@ class Delivery:
         ):
             return False
         state = entry.state
-        if state is State.SENT and entry.sarif_id is not None:
+        if state is UploadState.SENT and entry.sarif_id is not None:
             state = self._outcome(entry.sarif_id)
-        elif state is State.SENDING and self._arrived(entry):
-            state = State.COMPLETE
-        if state is State.SENT:
+        elif state is UploadState.SENDING and self._arrived(entry):
+            state = UploadState.COMPLETE
+        if state is UploadState.SENT:
             self._done.warnings.append(_UNCONFIRMED)
             self._put([part], Fate.UNCONFIRMED)
             return True
-        if state is not State.COMPLETE:
+        if state is not UploadState.COMPLETE:
             return False
         if entry.state is not state:
             self._write([part], state, entry.sarif_id)
         self._put([part], Fate.ALREADY_THERE)
         return True
 
-    def _outcome(self, sarif_id: str) -> State:
+    def _outcome(self, sarif_id: str) -> UploadState:
         """What became of an upload of an earlier run, as far as GitHub says."""
         try:
             processing = self._processed(sarif_id)
         except GitHubError as error:
             # An id that GitHub does not know any more was lost on the way.
-            return State.FAILED if error.failure is Failure.NOT_FOUND else State.SENT
+            return UploadState.FAILED if error.failure is Failure.NOT_FOUND else UploadState.SENT
         if processing is None:
-            return State.SENT
-        return State.COMPLETE if processing.status == "complete" else State.FAILED
+            return UploadState.SENT
+        return UploadState.COMPLETE if processing.status == "complete" else UploadState.FAILED
 
-    def _arrived(self, entry: Entry) -> bool:
+    def _arrived(self, entry: JournalEntry) -> bool:
         """Whether an upload of which we know only that it was begun is at GitHub."""
         self._say(f"looking for {entry.tool} {entry.category}, which an earlier run was sending")
         for wait in _SEARCHES:
@@ -319,10 +319,12 @@ class Delivery:
                 )
             )
 
-    def _write(self, parts: Sequence[Part], state: State, sarif_id: str | None = None) -> None:
+    def _write(
+        self, parts: Sequence[Part], state: UploadState, sarif_id: str | None = None
+    ) -> None:
         self._journal.write(
             *(
-                Entry(
+                JournalEntry(
                     ref=self._target.ref,
                     commit=self._target.commit,
                     tool=part.tool,

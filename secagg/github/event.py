@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsontext import loads
+from secagg.jsonio.text import loads
 
 _LARGEST = 32 * 1024 * 1024
 _PULL_REQUEST = frozenset(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from secagg.finding import Severity
 from secagg.github.places import line_of, path_of
 from secagg.github.preflight import Part
 from secagg.github.results import is_suppressed
 from secagg.github.rules import severity_of
+from secagg.model.finding import Severity
 from secagg.sarif.rules import RuleTable
 
 

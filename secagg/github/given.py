@@ -7,7 +7,7 @@ from typing import Any
 
 from secagg.errors import ReportError
 from secagg.github.preflight import GivenRun
-from secagg.jsontext import loads
+from secagg.jsonio.text import loads
 from secagg.sarif.gaps import of_run
 
 

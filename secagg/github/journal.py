@@ -12,12 +12,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from secagg.files import PRIVATE, replace_file
+from secagg.system.files import PRIVATE, replace_file
 
 _MOST_ENTRIES = 2_000
 
 
-class State(StrEnum):
+class UploadState(StrEnum):
     """How far an upload came, as far as we know."""
 
     SENDING = "sending"
@@ -26,7 +26,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class Entry(BaseModel):
+class JournalEntry(BaseModel):
     """The last upload of one tool and category on one ref. ``at`` is seconds since 1970."""
 
     model_config = ConfigDict(extra="ignore")
@@ -37,7 +37,7 @@ class Entry(BaseModel):
     category: str
     digest: str
     results: int
-    state: State
+    state: UploadState
     at: float
     sarif_id: str | None = None
 
@@ -46,8 +46,8 @@ class Entry(BaseModel):
         return "\0".join((self.ref, self.tool, self.category))
 
 
-class _File(BaseModel):
-    entries: list[Entry] = []
+class _JournalFile(BaseModel):
+    entries: list[JournalEntry] = []
 
 
 class Journal:
@@ -61,9 +61,9 @@ class Journal:
         name = hashlib.sha256(f"{api_url}\0{repository.lower()}".encode()).hexdigest()[:24]
         self._path = None if directory is None else directory / f"{name}.json"
         self.broken: str | None = None
-        self._memory: dict[str, Entry] = {}
+        self._memory: dict[str, JournalEntry] = {}
 
-    def find(self, ref: str, tool: str, category: str) -> Entry | None:
+    def find(self, ref: str, tool: str, category: str) -> JournalEntry | None:
         """The last upload of that kind, or None."""
         return self._read().get("\0".join((ref, tool, category)))
 
@@ -72,7 +72,7 @@ class Journal:
         entries = self._read().values()
         return len({entry.sarif_id for entry in entries if entry.sarif_id and entry.at >= moment})
 
-    def write(self, *entries: Entry) -> None:
+    def write(self, *entries: JournalEntry) -> None:
         """Remember ``entries`` on disk before this returns."""
         with self._locked():
             known = self._read()
@@ -83,14 +83,16 @@ class Journal:
             if self._path is not None and self.broken is None:
                 with self._noting():
                     replace_file(
-                        self._path, _File(entries=newest).model_dump_json().encode(), mode=PRIVATE
+                        self._path,
+                        _JournalFile(entries=newest).model_dump_json().encode(),
+                        mode=PRIVATE,
                     )
 
-    def _read(self) -> dict[str, Entry]:
+    def _read(self) -> dict[str, JournalEntry]:
         if self._path is None or self.broken is not None:
             return self._memory
         try:
-            read = _File.model_validate_json(self._path.read_bytes())
+            read = _JournalFile.model_validate_json(self._path.read_bytes())
         except (OSError, ValidationError):
             return {}
         return {entry.key: entry for entry in read.entries}

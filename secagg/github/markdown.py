@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from secagg.finding import Severity
 from secagg.github.findings import ShownResult
-from secagg.render.escape import LONGEST_CELL, cut, markdown
-from secagg.summary import UploadSummary
+from secagg.model.finding import Severity
+from secagg.output.escape import LONGEST_CELL, cut, markdown
+from secagg.output.summary import UploadSummary
 
 _ROWS = 50
 _LONGEST_TEXT = 200

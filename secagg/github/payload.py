@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from secagg.lastfilter import filtered_json
+from secagg.secrets.lastfilter import filtered_json
 
 SCHEMA = b"https://json.schemastore.org/sarif-2.1.0.json"
 # Times and random ids, which differ from run to run though nothing else does.

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from secagg.github.paths import below, decode, encode, is_reference, meant, module_path
 from secagg.github.tally import Tally
 from secagg.github.worktree import TreePath, WorkTree
-from secagg.naming.place import image_key
+from secagg.model.place import image_key
 from secagg.sarif.uris import ROOT_BASE, UriResolver, is_absolute
 
 _SCHEME = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:(?://|(?=[^\d/]))", re.IGNORECASE)
@@ -26,7 +26,7 @@ _CHANGED = "path that is no URI of a file of the repository"
 _SCHEMES = frozenset({"http", "https", "git", "ssh", "ftp", "docker", "oci", "data", "urn", "pkg"})
 
 
-class Places:
+class UploadPlaces:
     """Mends the locations of the results of one run.
 
     ``root`` is the directory that paths are relative to, if there is one, and ``prefix`` where

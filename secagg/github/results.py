@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.github.limits import Limits
-from secagg.github.places import Places, line_of, path_of
+from secagg.github.places import UploadPlaces, line_of, path_of
 from secagg.github.tally import Tally
+from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.sarif.rules import RuleTable
 from secagg.sarif.text import message_text
 
@@ -31,7 +31,7 @@ def mend_results(
     keep_suppressed: bool,
 ) -> None:
     """Mend the results of ``run`` in place; what cannot be shown is left out, and counted."""
-    places = Places(run, root, tally, prefix)
+    places = UploadPlaces(run, root, tally, prefix)
     kept = []
     for result in run["results"]:
         why = _not_to_be_sent(result, keep_suppressed=keep_suppressed)
@@ -47,7 +47,7 @@ def mend_results(
         kept.append(result)
     run["results"] = kept
     # Not counted: what is wrong with them was counted with the results.
-    Places(run, root, Tally(), prefix).mend_artifacts(run.get("artifacts"))
+    UploadPlaces(run, root, Tally(), prefix).mend_artifacts(run.get("artifacts"))
     _add_fingerprints(kept, tally)
 
 

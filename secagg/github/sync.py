@@ -17,7 +17,7 @@ from secagg.github.failures import GitHubError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class AlertDecision:
     """What was decided here about an alert. ``state`` is ``dismissed`` or ``open``.
 
     ``reason`` is one of GitHub's where the state is ``dismissed``. ``at`` is RFC 3339.
@@ -42,12 +42,12 @@ class AlertStore(Protocol):
 
     def alerts(self) -> Mapping[int, Alert]: ...
 
-    def decisions(self) -> Sequence[Decision]: ...
+    def decisions(self) -> Sequence[AlertDecision]: ...
 
-    def written(self) -> Mapping[int, Decision]: ...
+    def written(self) -> Mapping[int, AlertDecision]: ...
 
     def save(
-        self, alerts: Sequence[Alert], cursor: str | None, written: Sequence[Decision]
+        self, alerts: Sequence[Alert], cursor: str | None, written: Sequence[AlertDecision]
     ) -> None: ...
 
 
@@ -64,7 +64,7 @@ class Conflict:
     """Both sides changed an alert, and not in the same way."""
 
     alert: Alert
-    decision: Decision
+    decision: AlertDecision
     winner: Winner
 
 
@@ -76,11 +76,11 @@ class Synced:
     """
 
     read: int = 0
-    written: list[Decision] = field(default_factory=list)
-    requested: list[Decision] = field(default_factory=list)
+    written: list[AlertDecision] = field(default_factory=list)
+    requested: list[AlertDecision] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
-    unknown: list[Decision] = field(default_factory=list)
-    failed: list[tuple[Decision, GitHubError]] = field(default_factory=list)
+    unknown: list[AlertDecision] = field(default_factory=list)
+    failed: list[tuple[AlertDecision, GitHubError]] = field(default_factory=list)
 
 
 def sync(
@@ -128,7 +128,7 @@ def _changed(api: Alerts, cursor: str | None) -> list[Alert]:
     return changed
 
 
-def _agrees(alert: Alert, decision: Decision) -> bool:
+def _agrees(alert: Alert, decision: AlertDecision) -> bool:
     if alert.state == "fixed":
         # Nothing is left to be decided.
         return True
@@ -138,7 +138,7 @@ def _agrees(alert: Alert, decision: Decision) -> bool:
 
 
 def _holds(
-    last: Decision | None, now: Alert, decision: Decision, newer_wins: bool, done: Synced
+    last: AlertDecision | None, now: Alert, decision: AlertDecision, newer_wins: bool, done: Synced
 ) -> bool:
     """Whether ``decision`` is to be written over what GitHub has."""
     if now.state == "open" if last is None else _agrees(now, last):
@@ -151,7 +151,7 @@ def _holds(
     return winner is Winner.HERE
 
 
-def _write(api: Alerts, decision: Decision, done: Synced, dry_run: bool) -> None:
+def _write(api: Alerts, decision: AlertDecision, done: Synced, dry_run: bool) -> None:
     try:
         if not dry_run and decision.state == "dismissed":
             reason = decision.reason if decision.reason in REASONS else "won't fix"

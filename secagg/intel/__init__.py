@@ -1,6 +1,6 @@
 """What is known of vulnerabilities beyond their advisories: EPSS and KEV, from files."""
 
-from secagg.intel.files import Entry
+from secagg.intel.files import IntelEntry
 from secagg.intel.intel import Intel
 
-__all__ = ["Entry", "Intel"]
+__all__ = ["Intel", "IntelEntry"]

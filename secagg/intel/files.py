@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsontext import loads
+from secagg.jsonio.text import loads
 
 EPSS_NAME, KEV_NAME = "epss_scores.csv", "known_exploited_vulnerabilities.json"
 LARGEST = 256 * 1024 * 1024
@@ -36,7 +36,7 @@ class Epss:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IntelEntry:
     """What the KEV catalog says of a CVE; ``ransomware`` is True where its use is known."""
 
     due: date | None = None
@@ -47,7 +47,7 @@ class Entry:
 class Kev:
     """The catalog of what is known to be exploited, by CVE."""
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, IntelEntry]
     dated: date
     version: str
 
@@ -97,14 +97,14 @@ def read_kev(data: bytes) -> Kev:
     return Kev(entries, _date(released, KEV_NAME), str(document.get("catalogVersion", "")))
 
 
-def _entry(item: Mapping[str, Any]) -> Entry:
+def _entry(item: Mapping[str, Any]) -> IntelEntry:
     due = item.get("dueDate")
     try:
         day = date.fromisoformat(due) if isinstance(due, str) else None
     except ValueError:
         day = None
     use = item.get("knownRansomwareCampaignUse")
-    return Entry(due=day, ransomware={"Known": True, "Unknown": None}.get(str(use)))
+    return IntelEntry(due=day, ransomware={"Known": True, "Unknown": None}.get(str(use)))
 
 
 def _unpacked(data: bytes) -> bytes:

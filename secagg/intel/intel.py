@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from secagg.errors import ReportError
-from secagg.intel.files import EPSS_NAME, KEV_NAME, Entry, Epss, Kev, read_epss, read_kev
+from secagg.intel.files import EPSS_NAME, KEV_NAME, Epss, IntelEntry, Kev, read_epss, read_kev
 from secagg.intel.record import Record, checksum, read_record
 
 # A file older than this is used, and called old.
@@ -62,7 +62,7 @@ class Intel:
         """Whether a CVE is known to be exploited; None without the catalog."""
         return None if self.kev_file is None else self.kev_entry(cve) is not None
 
-    def kev_entry(self, cve: str) -> Entry | None:
+    def kev_entry(self, cve: str) -> IntelEntry | None:
         """The catalog's entry on a CVE."""
         return None if self.kev_file is None else self.kev_file.entries.get(cve.strip().upper())
 

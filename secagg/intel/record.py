@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from secagg.errors import ConfigError
-from secagg.files import replace_file
+from secagg.system.files import replace_file
 
 NAME = "intel.json"
 VARIABLE = "SECAGG_INTEL_DIR"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from secagg.finding import Finding
 from secagg.merge.part import aliases_of, linking
-from secagg.naming.advisory import Advisories
-from secagg.naming.bucket import SEPARATOR, Buckets
-from secagg.naming.package import version_key
+from secagg.model.finding import Finding
+from secagg.packages.advisories import Advisories
+from secagg.packages.bucket import SEPARATOR, Buckets
+from secagg.packages.keys import version_key
 
 _GENERIC = "generic/"
 _GO = "golang/"

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
-from secagg.finding import Finding
+from secagg.model.finding import Finding
 
 # Trivy's ids over time: DS002, AVD-DS-0002, DS-0002.
 _AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,5})")

@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
-from secagg.context import message_context
-from secagg.finding import Finding, Kind
-from secagg.merge.collect import Outcome, by_place, in_order
+from secagg.merge.collect import MergeOutcome, by_place, in_order
 from secagg.merge.groups import Reason, joined
 from secagg.merge.identity import PREFIX, Ordinals, hashed
 from secagg.merge.matching import Matching, runs
@@ -30,13 +28,15 @@ from secagg.merge.weakness import (
     parents,
     weaknesses,
 )
-from secagg.naming.bucket import SEPARATOR
+from secagg.model.context import message_context
+from secagg.model.finding import Finding, Kind
+from secagg.packages.bucket import SEPARATOR
 
 PARENT = "parent-weakness"
 _PREFIX = PREFIX[Kind.CODE]
 
 
-def join_code(findings: Iterable[Finding], out: Outcome) -> None:
+def join_code(findings: Iterable[Finding], out: MergeOutcome) -> None:
     """Put groups of ``findings`` (all of them in code) into ``out``."""
     for place, held in by_place(findings).items():
         if len(held) == 1:
@@ -50,7 +50,7 @@ def join_code(findings: Iterable[Finding], out: Outcome) -> None:
             _join_file(place, held, out)
 
 
-def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
+def _join_file(place: str, held: list[Finding], out: MergeOutcome) -> None:
     ordinals = Ordinals()
     for island in islands(_spots(held)):
         problems = _problems(island)

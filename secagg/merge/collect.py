@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from secagg.finding import Finding
-from secagg.identity import place_of
 from secagg.merge.groups import Group, Reasons
 from secagg.merge.representative import Preference
+from secagg.model.finding import Finding
+from secagg.model.identity import place_of
 
 
-class Outcome:
+class MergeOutcome:
     """Groups and warnings so far, and how representatives are chosen."""
 
     def __init__(self, preference: Preference) -> None:
@@ -26,7 +26,7 @@ class Outcome:
 
 
 def by_place(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """``findings`` by the file they are about (:func:`secagg.identity.place_of`)."""
+    """``findings`` by the file they are about (:func:`secagg.model.identity.place_of`)."""
     found: dict[str, list[Finding]] = {}
     for finding in findings:
         location = finding.location

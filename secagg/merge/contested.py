@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from secagg.merge.part import Part, linking
+from secagg.merge.part import AdvisoryPart, linking
 from secagg.merge.sets import components
-from secagg.naming.advisory import Advisory
+from secagg.packages.advisories import Advisory
 
 Labels = Mapping[Advisory, int]
 
 
-def split(part: Part, where: str, warnings: list[str]) -> list[Part]:
+def split(part: AdvisoryPart, where: str, warnings: list[str]) -> list[AdvisoryPart]:
     """``part`` itself, or what remains of it where one source lists its CVEs as different.
 
     Each CVE (or set of CVEs that nobody tells apart) keeps the findings that name no other.
@@ -53,7 +53,7 @@ def split(part: Part, where: str, warnings: list[str]) -> list[Part]:
     return [*parts.values(), *apart]
 
 
-def _told_apart(part: Part, cves: Sequence[set[Advisory]]) -> dict[str, Labels]:
+def _told_apart(part: AdvisoryPart, cves: Sequence[set[Advisory]]) -> dict[str, Labels]:
     """For each tool that lists CVEs of ``part`` as different problems: which are which."""
     by_tool: dict[str, list[set[Advisory]]] = {}
     for finding, mine in zip(part.members, cves, strict=True):
@@ -117,13 +117,16 @@ def _loose_keys(ids: Collection[Advisory]) -> list[object]:
     return [*keys, named] if named else keys
 
 
-def _pick(part: Part, indices: Sequence[int]) -> Part:
+def _pick(part: AdvisoryPart, indices: Sequence[int]) -> AdvisoryPart:
     members, ids = [part.members[i] for i in indices], [part.ids[i] for i in indices]
-    return Part(part.version, members, ids)
+    return AdvisoryPart(part.version, members, ids)
 
 
 def _warning(
-    rest: Part, where: str, told: Mapping[str, Labels], problems: Sequence[Sequence[Advisory]]
+    rest: AdvisoryPart,
+    where: str,
+    told: Mapping[str, Labels],
+    problems: Sequence[Sequence[Advisory]],
 ) -> str:
     joined = sorted(cve for cves in problems for cve in cves)
     names = [cve.id for cve in joined[:4]] + (["and more"] if len(joined) > 4 else [])

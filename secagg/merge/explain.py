@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from secagg.finding import Finding, Kind
 from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
 from secagg.merge.identity import find_group, known_as
 from secagg.merge.overrule import OVERRULED
 from secagg.merge.part import aliases_of
 from secagg.merge.secret import still_in_head
-from secagg.naming.advisory import Advisories
-from secagg.naming.package import package_key
+from secagg.model.finding import Finding, Kind
+from secagg.packages.advisories import Advisories
+from secagg.packages.keys import package_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

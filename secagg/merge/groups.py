@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from secagg.finding import Finding, Severity
 from secagg.merge.representative import DEFAULT, Preference, represent
+from secagg.model.finding import Finding, Severity
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,10 +12,10 @@ import hashlib
 from collections.abc import Sequence
 
 from secagg import ids
-from secagg.finding import Kind
-from secagg.identity import SCHEME
 from secagg.merge.groups import Group
-from secagg.naming.bucket import SEPARATOR
+from secagg.model.finding import Kind
+from secagg.model.identity import SCHEME
+from secagg.packages.bucket import SEPARATOR
 
 # What the texts that are hashed begin with.
 PREFIX = {kind: f"{SCHEME}{SEPARATOR}{kind.value}{SEPARATOR}" for kind in Kind}
@@ -54,7 +54,7 @@ class Ordinals:
 def known_as(group: Group) -> tuple[str, ...]:
     """Every identity by which ``group`` may have been known before: its own comes first.
 
-    The others are those of its members on their own (:mod:`secagg.identity`): a decision
+    The others are those of its members on their own (:mod:`secagg.model.identity`): a decision
     made when fewer tools ran, or when no tool knew the CVE yet, is found by them.
     """
     if group.names is not None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from secagg.finding import Finding, Kind
-from secagg.merge.collect import Outcome, in_order
+from secagg.merge.collect import MergeOutcome, in_order
 from secagg.merge.groups import Reason
 from secagg.merge.identity import identity_of
-from secagg.naming.package import package_key
-from secagg.naming.place import package_place
+from secagg.model.finding import Finding, Kind
+from secagg.model.place import package_place
+from secagg.packages.keys import package_key
 
 
-def join_licenses(findings: Iterable[Finding], out: Outcome) -> None:
+def join_licenses(findings: Iterable[Finding], out: MergeOutcome) -> None:
     """Put groups of ``findings`` (all of them about licences) into ``out``."""
     held: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:

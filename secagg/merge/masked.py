@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from secagg.finding import Finding
 from secagg.merge.detector import families_agree, family
 from secagg.merge.spot import region
+from secagg.model.finding import Finding
 
 # A key in PEM form has some 50 lines; a longer region says nothing of where the secret is.
 _LONGEST = 200

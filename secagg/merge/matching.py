@@ -14,7 +14,7 @@ from secagg.merge.sets import join, root
 
 
 @dataclass(slots=True)
-class Step:
+class MatchStep:
     """One joining: the rule and key by which the entries ``nodes`` became one."""
 
     rule: str
@@ -33,7 +33,7 @@ class Matching:
         self._parent = list(range(len(tools)))
         self._tools: list[tuple[str, ...]] = [(tool,) for tool in tools]
         self._labels = list(labels)
-        self._steps: dict[int, list[Step]] = {}
+        self._steps: dict[int, list[MatchStep]] = {}
 
     def root(self, node: int) -> int:
         """The entry that stands for the set of ``node``."""
@@ -105,9 +105,9 @@ class Matching:
             kept = join(self._parent, kept, r)
         self._tools[kept] = tools
         self._labels[kept] = labels
-        self._steps[kept] = [*steps, Step(rule, key, tuple(roots))]
+        self._steps[kept] = [*steps, MatchStep(rule, key, tuple(roots))]
 
-    def steps_of(self, node: int) -> Sequence[Step]:
+    def steps_of(self, node: int) -> Sequence[MatchStep]:
         """How the set of ``node`` came to be."""
         return self._steps.get(self.root(node), ())
 

@@ -6,9 +6,8 @@ import gc
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
-from secagg.finding import Finding, Kind
 from secagg.merge.code import join_code
-from secagg.merge.collect import Outcome
+from secagg.merge.collect import MergeOutcome
 from secagg.merge.groups import MergedSet
 from secagg.merge.license import join_licenses
 from secagg.merge.misconfiguration import join_misconfigurations
@@ -16,8 +15,9 @@ from secagg.merge.overrule import Overrule, apply_overrules
 from secagg.merge.representative import Preference
 from secagg.merge.secret import join_secrets
 from secagg.merge.vulnerability import join_vulnerabilities
+from secagg.model.finding import Finding, Kind
 
-_JOIN: dict[Kind, Callable[[Iterable[Finding], Outcome], None]] = {
+_JOIN: dict[Kind, Callable[[Iterable[Finding], MergeOutcome], None]] = {
     Kind.VULNERABILITY: join_vulnerabilities,
     Kind.SECRET: join_secrets,
     Kind.CODE: join_code,
@@ -41,7 +41,7 @@ def merge(
     by_kind: dict[Kind, list[Finding]] = {kind: [] for kind in Kind}
     for finding in findings:
         by_kind[finding.kind].append(finding)
-    outcome = Outcome(preference or Preference())
+    outcome = MergeOutcome(preference or Preference())
     # Nothing here makes cycles, and a collection would walk over every finding there is.
     collecting = gc.isenabled()
     gc.disable()

@@ -6,9 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from secagg.context import message_context
-from secagg.finding import Finding, Kind
-from secagg.identity import resource_key
 from secagg.merge.check import (
     checks_of,
     main_check,
@@ -16,14 +13,17 @@ from secagg.merge.check import (
     own_checks,
     whole_file_checks,
 )
-from secagg.merge.collect import Outcome, by_place, in_order
+from secagg.merge.collect import MergeOutcome, by_place, in_order
 from secagg.merge.identity import PREFIX, Ordinals, hashed
 from secagg.merge.matching import Matching
 from secagg.merge.neighbours import Placed, link_neighbours, link_whole_file
 from secagg.merge.nested import nested
 from secagg.merge.sameplace import Problem, match_places, own_reasons, problems_of
 from secagg.merge.spot import WHOLE_FILE, Order, Spot, order_of, region, told_apart
-from secagg.naming.bucket import SEPARATOR
+from secagg.model.context import message_context
+from secagg.model.finding import Finding, Kind
+from secagg.model.identity import resource_key
+from secagg.packages.bucket import SEPARATOR
 
 RESOURCE = "same-check-same-resource"
 FILE = "same-check-whole-file"
@@ -32,7 +32,7 @@ _CONTAINER = re.compile(r"\b[Cc]ontainer '[^']*' of \w+ '[^']*'")
 _PREFIX = PREFIX[Kind.MISCONFIGURATION]
 
 
-def join_misconfigurations(findings: Iterable[Finding], out: Outcome) -> None:
+def join_misconfigurations(findings: Iterable[Finding], out: MergeOutcome) -> None:
     """Put groups of ``findings`` (all of them misconfigurations) into ``out``."""
     for place, held in by_place(findings).items():
         if len(held) == 1:
@@ -42,7 +42,7 @@ def join_misconfigurations(findings: Iterable[Finding], out: Outcome) -> None:
             _join_file(place, held, out)
 
 
-def _join_file(place: str, held: list[Finding], out: Outcome) -> None:
+def _join_file(place: str, held: list[Finding], out: MergeOutcome) -> None:
     ordinals = Ordinals()
     placed: list[Placed] = []
     for spots, labels, reasons in _problems(_spots(held)):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from secagg.finding import Finding
 from secagg.merge.sets import join, root
+from secagg.model.finding import Finding
 
 # A longer region says nothing of where in it the secret is.
 _LONGEST = 200

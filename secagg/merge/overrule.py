@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from secagg.finding import Finding
-from secagg.merge.collect import Outcome
+from secagg.merge.collect import MergeOutcome
 from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
 from secagg.merge.identity import identity_of, known_as
+from secagg.model.finding import Finding
 
 OVERRULED = "overrule"
 
@@ -43,7 +43,7 @@ class Join:
 Overrule = Split | Join
 
 
-def apply_overrules(merged: MergedSet, overrules: Sequence[Overrule], out: Outcome) -> None:
+def apply_overrules(merged: MergedSet, overrules: Sequence[Overrule], out: MergeOutcome) -> None:
     """Change the groups of ``merged`` as ``overrules`` say: all splits, then all joins.
 
     What cannot be done is said in ``merged.warnings`` and ``merged.unused_overrules``.
@@ -66,7 +66,7 @@ def _split(
     overrule: Split,
     merged: MergedSet,
     renamed: dict[str, str | None],
-    out: Outcome,
+    out: MergeOutcome,
 ) -> None:
     group = _named(groups, overrule.identity, renamed)
     if group is None:
@@ -114,7 +114,7 @@ def _join(
     overrule: Join,
     merged: MergedSet,
     renamed: dict[str, str | None],
-    out: Outcome,
+    out: MergeOutcome,
 ) -> None:
     named_groups = {i: _named(groups, i, renamed) for i in overrule.identities}
     wanted = list(dict.fromkeys(g.identity if g else i for i, g in named_groups.items()))

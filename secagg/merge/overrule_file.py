@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from ruamel.yaml import YAML
 
 from secagg.merge.overrule import Join, Overrule, Split
-from secagg.yamltext import load_model
+from secagg.system.yamlfile import load_model
 
 Identity = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from secagg.context import message_context
-from secagg.finding import Finding
 from secagg.merge.collect import in_order
-from secagg.naming.advisory import NOTICE_RANK, OTHER_RANK, Advisory, advisory
+from secagg.model.context import message_context
+from secagg.model.finding import Finding
+from secagg.packages.advisories import NOTICE_RANK, OTHER_RANK, Advisory, advisory
 
 
-class Part:
+class AdvisoryPart:
     """Members (with each one's ids beside it) on their way to becoming a group.
 
     ``contested``: its ids would join what one source lists as different problems. ``plain``
@@ -51,12 +51,12 @@ class Part:
                 return min(own).id
         return min(self.all_ids).id
 
-    def take(self, other: Part) -> None:
+    def take(self, other: AdvisoryPart) -> None:
         """Make the members of ``other`` this part's too."""
         self.members += other.members
         self.ids += other.ids
 
-    def absorb(self, other: Part) -> None:
+    def absorb(self, other: AdvisoryPart) -> None:
         """Take ``other``, of which the ids of all members are read, and keep the order."""
         ids = {
             id(member): own

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from secagg.finding import Finding
-from secagg.merge.part import Part, aliases_of
+from secagg.merge.part import AdvisoryPart, aliases_of
 from secagg.merge.sets import components
-from secagg.naming.advisory import plain_name
-from secagg.naming.package import version_key
+from secagg.model.finding import Finding
+from secagg.packages.advisories import plain_name
+from secagg.packages.keys import version_key
 
 
 def name_of(finding: Finding) -> str | None:
@@ -22,7 +22,7 @@ def name_of(finding: Finding) -> str | None:
     return finding.advisory or (None if known is None else plain_name(known.aliases))
 
 
-def plain_parts(held: Sequence[Finding]) -> list[Part] | None:
+def plain_parts(held: Sequence[Finding]) -> list[AdvisoryPart] | None:
     """The parts of a bucket, each with its members in order, or None if it is not plain."""
     versions: dict[str | None, dict[str, list[Finding]]] = {}
     for finding in held:
@@ -48,7 +48,9 @@ def plain_parts(held: Sequence[Finding]) -> list[Part] | None:
             if members is None:
                 return None
             # Members that all go by the name share it; else their ids tell why they are one.
-            parts.append(Part(version or "", members, [], name, named.get(name) is findings))
+            parts.append(
+                AdvisoryPart(version or "", members, [], name, named.get(name) is findings)
+            )
     return parts
 
 

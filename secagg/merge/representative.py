@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from secagg.finding import (
+from secagg.model.finding import (
     Finding,
     Kind,
     Rating,

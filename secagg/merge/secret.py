@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from secagg.finding import Finding, Kind
-from secagg.identity import place_of
-from secagg.merge.collect import Outcome, in_order
+from secagg.merge.collect import MergeOutcome, in_order
 from secagg.merge.groups import Group, NearMiss, Reason, joined
 from secagg.merge.identity import PREFIX, hashed, identity_of
 from secagg.merge.masked import Masked, assign, could_be, joint, masked_sightings
 from secagg.merge.overlap import overlapping
-from secagg.naming.bucket import SEPARATOR
+from secagg.model.finding import Finding, Kind
+from secagg.model.identity import place_of
+from secagg.packages.bucket import SEPARATOR
 
 VALUE = "secret-value"
 
@@ -34,7 +34,7 @@ Entry = tuple[str, str, int, str, str, Finding]
 _PREFIX = PREFIX[Kind.SECRET]
 
 
-def join_secrets(findings: Iterable[Finding], out: Outcome) -> None:
+def join_secrets(findings: Iterable[Finding], out: MergeOutcome) -> None:
     """Put groups of ``findings`` (all of them secrets) into ``out``."""
     entries: dict[Place, list[Entry]] = {}
     hidden: dict[str, list[Finding]] = {}
@@ -112,7 +112,7 @@ def _emit(
     held: list[Finding],
     cuts: Sequence[list[Finding]],
     masked: Sequence[Sighting],
-    out: Outcome,
+    out: MergeOutcome,
 ) -> Group:
     """The group of a secret that has other cuts too, or for which masked ones are taken."""
     sightings = [sighting for sighting, _ in masked]
@@ -154,7 +154,7 @@ def _join_masked(
     known: Mapping[Place, list[Finding]],
     cuts: Mapping[Place, list[list[Finding]]],
     hidden: Mapping[str, list[Finding]],
-    out: Outcome,
+    out: MergeOutcome,
 ) -> dict[Place, list[Sighting]]:
     """Which masked sightings belong to which known secret; groups of the others go to ``out``."""
     joined: dict[Place, list[Sighting]] = {}
@@ -196,7 +196,7 @@ def _beside(one: Sighting, taken: Mapping[int, Place]) -> Sighting:
     return sighting, [*contenders, owner]
 
 
-def _emit_masked(place: str, left: Sequence[Sighting], out: Outcome) -> None:
+def _emit_masked(place: str, left: Sequence[Sighting], out: MergeOutcome) -> None:
     """Groups of sightings that belong to no known secret: by sort of secret, then by line."""
     alike: dict[str, list[list[Sighting]]] = {}
     for together in joint(left):

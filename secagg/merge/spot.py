@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from secagg.finding import Finding, Location
+from secagg.model.finding import Finding, Location
 
 WHOLE_FILE = 1 << 30
 

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
-from secagg.finding import Finding
+from secagg.model.finding import Finding
 
 _NUMBER = re.compile(r"CWE[-_ ]?0*(\d+)", re.IGNORECASE)
 _DATA = "secagg.merge.data"

@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from secagg.components import Component, component_of
-from secagg.identity import mark_findings
-from secagg.lastfilter import keep_paths
 from secagg.merge import Group, merge
+from secagg.model.identity import mark_findings
+from secagg.packages.components import Component, component_of
 from secagg.parsing import Gap
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
@@ -19,8 +18,9 @@ from secagg.pipeline.recognize import recognize
 from secagg.pipeline.shown import Shown
 from secagg.policy import ToolOutcome
 from secagg.policy.gaps import RunGap, gap_key
-from secagg.redact import Redactor
 from secagg.scanners.base import Status
+from secagg.secrets.lastfilter import keep_paths
+from secagg.secrets.redactor import Redactor
 
 
 def assemble(

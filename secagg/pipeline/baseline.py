@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from secagg.errors import UsageError
-from secagg.identity import mark_findings
-from secagg.lastfilter import run_redactor
 from secagg.merge import Group, Overrule, merge
+from secagg.model.identity import mark_findings
 from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, learn, parse
 from secagg.policy.gaps import gap_key
+from secagg.secrets.lastfilter import run_redactor
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class BaselineReport:
     """The groups of an earlier scan.
 
     ``gaps`` are sentences on what it had not looked at, by their keys. ``notes`` are others.
@@ -38,7 +38,7 @@ class Baseline:
 
 def read_baseline(
     reports: Sequence[tuple[str, bytes]], *, root: Path, overrules: Sequence[Overrule] = ()
-) -> Baseline:
+) -> BaselineReport:
     """The groups of ``reports`` (name and bytes of each; SARIF, or what a tool wrote).
 
     ``root`` is the checkout, to which absolute paths in the reports are made relative. Its files
@@ -64,4 +64,4 @@ def read_baseline(
     findings = [finding for each in parsed for finding in each.findings]
     mark_findings(findings, None, context.redactor)
     gaps = {gap_key(g.message): g.message for each in parsed for g in each.gaps if g.fatal}
-    return Baseline(merge(findings, overrules=overrules).groups, gaps=gaps)
+    return BaselineReport(merge(findings, overrules=overrules).groups, gaps=gaps)

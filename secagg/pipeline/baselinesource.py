@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.errors import StoreError, UsageError
-from secagg.git import checked, find_commit
-from secagg.pipeline.baseline import Baseline, read_baseline
+from secagg.pipeline.baseline import BaselineReport, read_baseline
 from secagg.pipeline.gate import AUTO, SCAN, Gate
 from secagg.pipeline.origin import open_store_of
 from secagg.policy.gaps import gap_key
 from secagg.report.findings import group_of
+from secagg.system.git import checked, find_commit
 
 if TYPE_CHECKING:
-    from secagg.store import Store
+    from secagg.history import Store
 
 _RUN = "run:"
 
 
-def _automatic(spec: str, gate: Gate, ran_with: Sequence[str]) -> Baseline:
+def _automatic(spec: str, gate: Gate, ran_with: Sequence[str]) -> BaselineReport:
     """The stored run of where the change left its base, else a scan of it; with ``scan``, that."""
     base = gate.controls.base
     if base is None:
@@ -47,7 +47,7 @@ class NoBaseline(Exception):
     """There is no baseline at hand, and none was insisted on."""
 
 
-def baseline_groups(spec: str, gate: Gate, ran_with: Sequence[str] = ()) -> Baseline:
+def baseline_groups(spec: str, gate: Gate, ran_with: Sequence[str] = ()) -> BaselineReport:
     """The groups that ``spec`` names: a report's path, ``run:KEY``, a commit, ``auto``, ``scan``.
 
     ``ran_with`` says which tools, versions and databases the scan ran with: a scan of the base
@@ -80,13 +80,13 @@ def baseline_groups(spec: str, gate: Gate, ran_with: Sequence[str] = ()) -> Base
     return _stored(run.key, gate)
 
 
-def _stored(key: str, gate: Gate) -> Baseline:
+def _stored(key: str, gate: Gate) -> BaselineReport:
     with _open(gate) as opened:
         run, problems = opened.run(opened.run_key(key))
     gaps = {gap_key(each.reason): each.reason for each in run.tools if each.reason}
     if run.verdict == "incomplete":
         gaps[""] = f"run {run.key} of {run.started_at:%Y-%m-%d}"
-    return Baseline([group_of(problem) for problem in problems], gaps=gaps)
+    return BaselineReport([group_of(problem) for problem in problems], gaps=gaps)
 
 
 def _open(gate: Gate) -> Store:

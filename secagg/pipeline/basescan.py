@@ -19,21 +19,21 @@ from typing import Any
 from secagg import __version__
 from secagg.change.diff import merge_base
 from secagg.errors import UsageError
-from secagg.files import PRIVATE, replacing
-from secagg.git import checked, git, resolve
-from secagg.hmackey import load_key
-from secagg.pipeline.baseline import Baseline, read_baseline
+from secagg.pipeline.baseline import BaselineReport, read_baseline
 from secagg.pipeline.gate import Gate, plain_gate
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.policy.gaps import gap_key
-from secagg.process import private_directory
 from secagg.sarif import write as write_sarif
 from secagg.scanners.base import Status
-from secagg.scanners.execute import Event
+from secagg.scanners.execute import JobEvent
 from secagg.scanners.options import OPTIONS, TrivyOptions, path_fields, read_options
 from secagg.scanners.trivydb import cache_of, database_made
-from secagg.sourcetree import has_files
+from secagg.secrets.key import load_key
+from secagg.system.files import PRIVATE, replacing
+from secagg.system.git import checked, git, resolve
+from secagg.system.process import private_directory
+from secagg.system.sourcetree import has_files
 
 # Of what is not in the repository nobody can tell whether the change has made it.
 _NOT_OF_THE_BASE = ("images",)
@@ -43,9 +43,9 @@ _LOCAL = frozenset({"trivy", "gitleaks", "codeql"})
 def scan_base(
     gate: Gate,
     options: ScanOptions,
-    on_event: Callable[[Event], None],
+    on_event: Callable[[JobEvent], None],
     ran_with: Sequence[str],
-) -> Baseline:
+) -> BaselineReport:
     """Scan where the change left its base, in a work tree of its own that is taken away again.
 
     ``options`` are those of the scan of the change, and ``ran_with`` are its tools and versions. A
@@ -67,7 +67,7 @@ def scan_base(
     with _work_tree(gate.root, commit) as top:
         root = top / prefix
         if not root.is_dir() or not has_files(root):
-            return Baseline((), exact=frozenset(OPTIONS), name=name)
+            return BaselineReport((), exact=frozenset(OPTIONS), name=name)
         outcome = scan(
             replace(
                 options,
@@ -93,7 +93,7 @@ def scan_base(
         # Snyk's and other services' answers are of their moment.
         if cached is not None and not failed and exact <= _LOCAL:
             _keep(cached, outcome, exact)
-    return Baseline(outcome.merged.groups, gaps=gaps, exact=exact, name=name)
+    return BaselineReport(outcome.merged.groups, gaps=gaps, exact=exact, name=name)
 
 
 @contextmanager

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING
 
 from secagg.change.since import EVENT, is_change, since_event
 from secagg.config import load_config
-from secagg.decided import DecisionDocument
 from secagg.doctor import examine
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.jsonout import indented
-from secagg.lastfilter import run_redactor
+from secagg.jsonio.output import indented
 from secagg.merge import explain as why
+from secagg.output import console
+from secagg.output.decision import DecisionDocument
+from secagg.output.doctor import doctor_json, doctor_table
+from secagg.output.escape import terminal
+from secagg.output.explanation import explanation_lines
+from secagg.output.gatetable import findings_text, verdict_text
+from secagg.output.grid import Style
+from secagg.output.progress import Progress, show_progress
+from secagg.output.toolstable import tools_table
 from secagg.pipeline.basescan import scan_base
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import PR_GATE, GateOptions, plain_gate, prepare
@@ -32,16 +39,9 @@ from secagg.pipeline.scan import scan as run_scan
 from secagg.pipeline.summarize import summarize
 from secagg.pipeline.tell import tell_actions, tell_outputs
 from secagg.pipeline.write import SARIF_NAME, write_outputs, write_summary
-from secagg.render import console
-from secagg.render.doctor import doctor_json, doctor_table
-from secagg.render.escape import terminal
-from secagg.render.explanation import explanation_lines
-from secagg.render.gatetable import findings_text, verdict_text
-from secagg.render.grid import Style
-from secagg.render.progress import Progress, show_progress
-from secagg.render.toolstable import tools_table
 from secagg.scanners.base import RunContext
 from secagg.scanners.trivydb import MAX_DAYS, MAX_DAYS_OF_A_CHANGE
+from secagg.secrets.lastfilter import run_redactor
 
 _WHOLE_ROW = (
     "this was written with --view merged, which keeps no more of the sources than their names: "

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
+from secagg.output import console
+from secagg.output.escape import terminal
 from secagg.pipeline.origin import ENVIRONMENT
-from secagg.render import console
-from secagg.render.escape import terminal
 
 if TYPE_CHECKING:
-    from secagg.store.upkeep import Upkeep
+    from secagg.history.upkeep import Upkeep
 
 
 def migrate(url: str | None, root: Path, revision: str, *, up: bool, dry_run: bool) -> int:
     """Bring the store to ``revision``, or print how. Raises :class:`StoreError`."""
-    from secagg.store.migrate import revisions
-    from secagg.store.upkeep import upkeep
+    from secagg.history.migrate import revisions
+    from secagg.history.upkeep import upkeep
 
     known = revisions()
     if revision not in {*known, "head" if up else "base"}:
@@ -62,8 +62,8 @@ def _show_plan(store: Upkeep, before: str | None, target: str, *, up: bool) -> i
 
 def current(url: str | None, root: Path) -> int:
     """Print revision and row counts."""
-    from secagg.store.migrate import revisions
-    from secagg.store.upkeep import upkeep
+    from secagg.history.migrate import revisions
+    from secagg.history.upkeep import upkeep
 
     with upkeep(_where(url, root)) as store:
         _say(f"store: {store.where}")
@@ -76,7 +76,7 @@ def current(url: str | None, root: Path) -> int:
 
 def backup(url: str | None, root: Path, file: Path | None) -> int:
     """Write a backup and print where."""
-    from secagg.store.upkeep import upkeep
+    from secagg.history.upkeep import upkeep
 
     with upkeep(_where(url, root)) as store:
         _say(f"wrote {store.backup(file)}")
@@ -85,7 +85,7 @@ def backup(url: str | None, root: Path, file: Path | None) -> int:
 
 def restore(url: str | None, root: Path, file: Path, *, dry_run: bool) -> int:
     """Go back to ``file``, after a backup of what is there."""
-    from secagg.store.upkeep import upkeep
+    from secagg.history.upkeep import upkeep
 
     with upkeep(_where(url, root), create=not dry_run) as store:
         before = store.revision()
@@ -102,7 +102,7 @@ def restore(url: str | None, root: Path, file: Path, *, dry_run: bool) -> int:
 
 def validate(url: str | None, root: Path) -> int:
     """Print what is wrong with the store; exit code 0 only if nothing is."""
-    from secagg.store.upkeep import upkeep
+    from secagg.history.upkeep import upkeep
 
     with upkeep(_where(url, root)) as store:
         return _report(store.validate())
@@ -121,7 +121,7 @@ def _place(revision: str | None, known: list[str]) -> int:
 
 
 def _where(url: str | None, root: Path) -> str | Path:
-    from secagg.store import DEFAULT
+    from secagg.history import DEFAULT
 
     return url or os.environ.get(ENVIRONMENT) or root / DEFAULT
 

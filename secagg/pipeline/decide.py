@@ -7,14 +7,14 @@ from collections import Counter
 from typing import Any, Literal
 
 from secagg import __version__
-from secagg.decided import DecidedException, DecidedFinding, DecisionDocument
-from secagg.finding import Severity
+from secagg.model.finding import Severity
+from secagg.output.decision import DecidedException, DecidedFinding, DecisionDocument
+from secagg.output.rows import reading_order, row
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.summarize import finding_fields, summarize
 from secagg.policy import Judgement, PolicyException
 from secagg.policy.decision import Action
 from secagg.policy.facts import Cause
-from secagg.render.rows import reading_order, row
 
 _CAUSES: dict[Cause | None, Literal["this change", "the world", "before", "unknown"]] = {
     Cause.CHANGE: "this change",

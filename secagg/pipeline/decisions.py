@@ -12,11 +12,11 @@ import datetime
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from secagg.exceptions.index import AllExceptions
-from secagg.exceptions.source import text_of
-from secagg.history import TRIAGE_FILE, State, Triage
+from secagg.decisions.index import AllExceptions
+from secagg.decisions.source import text_of
 from secagg.merge import MergedSet, known_as
 from secagg.merge.groups import Group
+from secagg.model.problem import TRIAGE_FILE, State, Triage
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT, open_store_of
 from secagg.policy.exception import PolicyException
@@ -138,13 +138,13 @@ def _in_file(read: _Read) -> Mapping[str, Triage]:
     data = read(TRIAGE_FILE)
     if data is None:
         return {}
-    from secagg.triagefile import triage_in
+    from secagg.decisions.triagefile import triage_in
 
     return triage_in(text_of(TRIAGE_FILE, data))
 
 
 def _in_store(gate: Gate) -> Mapping[str, Triage]:
-    from secagg.store import DEFAULT
+    from secagg.history import DEFAULT
 
     url = gate.options.store
     if url == "" or (

@@ -12,26 +12,26 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
+from secagg.decisions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions, work_tree
+from secagg.decisions.dates import Ceiling, until
+from secagg.decisions.editing import added, removed
+from secagg.decisions.gapscope import GapScope
+from secagg.decisions.ownfile import KEYS, NAME, ExceptionEntry, parse_file, read_own
+from secagg.decisions.source import text_of
 from secagg.errors import ConfigError, UsageError
-from secagg.exceptions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions, work_tree
-from secagg.exceptions.dates import Ceiling, until
-from secagg.exceptions.editing import added, removed
-from secagg.exceptions.gapscope import GapScope
-from secagg.exceptions.ownfile import KEYS, NAME, ExceptionEntry, parse_file, read_own
-from secagg.exceptions.source import text_of
 from secagg.exitcodes import ExitCode
-from secagg.files import replace_file
-from secagg.git import git
-from secagg.lastfilter import run_redactor
 from secagg.merge.groups import Group
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.exceptions import exceptions_json, exceptions_table
+from secagg.output.summary import Summary
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.gate import policy_of
 from secagg.pipeline.lastscan import row_named, rows_of_last
 from secagg.pipeline.write import SUMMARY_NAME
-from secagg.render import console
-from secagg.render.escape import terminal
-from secagg.render.exceptions import exceptions_json, exceptions_table
-from secagg.summary import Summary
+from secagg.secrets.lastfilter import run_redactor
+from secagg.system.files import replace_file
+from secagg.system.git import git
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ import orjson
 
 from secagg.config import Config
 from secagg.errors import UsageError
-from secagg.files import replacing
 from secagg.github.bundle import (
     LARGEST_PACKED,
     Bundle,
@@ -33,6 +32,7 @@ from secagg.github.target import api_url, find_target
 from secagg.github.token import Token
 from secagg.pipeline.upload import Suppressed, Uploaded, UploadOptions, upload
 from secagg.pipeline.uploadruns import read_report_runs, runs_of_files
+from secagg.system.files import replacing
 
 # Runs of a bundle may take the place of those that secagg uploads for the pull request, by which
 # GitHub compares it with its base, and of nobody else's.

@@ -22,7 +22,7 @@ from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config, load_config, read_config
 from secagg.errors import ConfigError
 from secagg.merge import Overrule
-from secagg.pipeline.baseline import Baseline
+from secagg.pipeline.baseline import BaselineReport
 from secagg.pipeline.ofchange import refuse_a_store_of_the_change
 from secagg.pipeline.origin import Origin, origin_of
 from secagg.pipeline.overrules import NAME as OVERRULES_NAME
@@ -78,7 +78,7 @@ class Gate:
     owners: Owners | None = None
     notes: list[str] = field(default_factory=list)
     decides: bool = True
-    scan_base: Callable[[Sequence[str]], Baseline] | None = None
+    scan_base: Callable[[Sequence[str]], BaselineReport] | None = None
 
     @property
     def origin(self) -> Origin:

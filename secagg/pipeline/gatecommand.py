@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.files import replacing
+from secagg.output import console
+from secagg.output.annotations import decision_annotations
+from secagg.output.decision import DecisionDocument
+from secagg.output.gatemarkdown import decision_markdown
+from secagg.output.gatetable import findings_text, verdict_text
+from secagg.output.junit import junit_xml
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, prepare
@@ -21,11 +25,7 @@ from secagg.pipeline.remember import remember
 from secagg.pipeline.runjudging import judge_run
 from secagg.pipeline.tell import tell_actions
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, writing
-from secagg.render import console
-from secagg.render.annotations import decision_annotations
-from secagg.render.gatemarkdown import decision_markdown
-from secagg.render.gatetable import findings_text, verdict_text
-from secagg.render.junit import junit_xml
+from secagg.system.files import replacing
 
 
 class GateFormat(StrEnum):

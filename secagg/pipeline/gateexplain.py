@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from secagg.merge.identity import find_group
+from secagg.output.escape import terminal
+from secagg.output.grid import Style
+from secagg.output.rows import row
+from secagg.output.steps import step_line
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.policy.explain import chain
-from secagg.render.escape import terminal
-from secagg.render.grid import Style
-from secagg.render.rows import row
-from secagg.render.steps import step_line
 
 
 def explained(outcome: Outcome, gate: Gate, identity: str, style: Style) -> str:

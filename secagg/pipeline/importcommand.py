@@ -10,13 +10,13 @@ from pathlib import Path
 
 from secagg.errors import ReportError, UsageError
 from secagg.exitcodes import ExitCode
+from secagg.output import console
+from secagg.output.escape import terminal
 from secagg.parsing import RawReport, choose, installed_parsers
 from secagg.pipeline.gate import Gate, GateOptions, prepare
 from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.provenance import Provenance, provenance_of
 from secagg.pipeline.record import record_outcome
-from secagg.render import console
-from secagg.render.escape import terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

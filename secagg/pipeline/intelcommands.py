@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from secagg.errors import UsageError
-from secagg.files import replace_file
 from secagg.github.download import download
 from secagg.intel.files import EPSS_NAME, KEV_NAME, LARGEST, read_epss, read_kev
 from secagg.intel.intel import Intel
@@ -20,8 +19,9 @@ from secagg.intel.record import (
     read_record,
     write_record,
 )
-from secagg.render import console
-from secagg.render.escape import terminal
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.system.files import replace_file
 
 EPSS_URL = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
 KEV_URL = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"

@@ -10,22 +10,22 @@ from dataclasses import dataclass, replace
 
 from secagg.change.baseline import Comparison, compare
 from secagg.change.facts import facts_of
-from secagg.decided import DecidedChange
-from secagg.exceptions.load import load_exceptions
-from secagg.exceptions.source import Read, work_tree
-from secagg.exceptions.suppression import not_ours, suppression_of
+from secagg.decisions.load import load_exceptions
+from secagg.decisions.source import Read, work_tree
+from secagg.decisions.suppression import not_ours, suppression_of
 from secagg.intel.intel import Intel
 from secagg.intel.record import VARIABLE, intel_directory
 from secagg.merge import Group, MergedSet
 from secagg.merge.identity import known_as
-from secagg.pipeline.baseline import Baseline
+from secagg.output.decision import DecidedChange
+from secagg.pipeline.baseline import BaselineReport
 from secagg.pipeline.baselinesource import NoBaseline, baseline_groups
 from secagg.pipeline.decisions import with_triage
 from secagg.pipeline.gate import NONE, PR_GATE, Gate
 from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
 from secagg.policy.needs import asks_for_age, asks_for_intel
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def decide(
     decisions = with_triage(exceptions, gate, merged, read=files, mask=redactor.mask)
     notes = list(gate.notes)
     comparison = None
-    known = Baseline(())
+    known = BaselineReport(())
     if options.baseline not in (None, NONE):
         try:
             known = baseline_groups(options.baseline, gate, _ran_with(runs))

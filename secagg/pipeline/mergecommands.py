@@ -8,10 +8,10 @@ from pathlib import Path
 from secagg import ids
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
+from secagg.output import console
+from secagg.output.escape import terminal
 from secagg.pipeline import overrules
 from secagg.pipeline.lastscan import is_whole_row, row_named, rows_of_last
-from secagg.render import console
-from secagg.render.escape import terminal
 
 
 def split(root: Path, identity: str, *, reason: str, apart: Sequence[str], last: Path) -> int:

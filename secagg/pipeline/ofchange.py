@@ -9,7 +9,7 @@ from pathlib import Path
 from secagg.change.base import default_base
 from secagg.change.controls import Controls
 from secagg.errors import UsageError
-from secagg.history import TRIAGE_FILE
+from secagg.model.problem import TRIAGE_FILE
 from secagg.pipeline.origin import ENVIRONMENT
 
 _DEFAULT_STORE = ".secagg"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from secagg.github.checkout import Checkout
-    from secagg.store import Store
+    from secagg.history import Store
 
 ENVIRONMENT = "SECAGG_STORE"
 _DETACHED = "HEAD"
@@ -71,6 +71,6 @@ def _branch(checkout: Checkout | None) -> str:
 
 def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:
     """The store named by ``url`` or SECAGG_STORE, or else ``.secagg/secagg.db`` under ``root``."""
-    from secagg.store import DEFAULT, open_store
+    from secagg.history import DEFAULT, open_store
 
     return open_store(url or os.environ.get(ENVIRONMENT) or root / DEFAULT, create=create)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from secagg.change.baseline import Comparison
-from secagg.components import ROOT
-from secagg.decided import DecidedChange
 from secagg.merge.groups import MergedSet
+from secagg.output.decision import DecidedChange
+from secagg.output.summary import UploadSummary
+from secagg.packages.components import ROOT
 from secagg.parsing import ParsedReport
 from secagg.policy.decision import Decision
 from secagg.scanners.base import ToolRun
-from secagg.summary import UploadSummary
 
 
 @dataclass(slots=True, kw_only=True)

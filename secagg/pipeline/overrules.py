@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from secagg.errors import ConfigError
-from secagg.files import replace_file
-from secagg.lastfilter import run_redactor
 from secagg.merge import Join, Overrule, Split
 from secagg.merge.overrule_file import read_overrules, write_overrules
+from secagg.secrets.lastfilter import run_redactor
+from secagg.system.files import replace_file
 
 NAME = "secagg-merge.yaml"
 

@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from secagg.components import find_components
 from secagg.errors import ReportError, UsageError
-from secagg.jsontext import LARGEST
-from secagg.lastfilter import run_redactor
+from secagg.jsonio.text import LARGEST
 from secagg.merge import Group
 from secagg.merge.secret import still_in_head
+from secagg.packages.components import find_components
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble, gaps_of
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.provenance import IMAGE, Provenance, provenance_of
 from secagg.pipeline.understand import understand
-from secagg.redact import Redactor
-from secagg.regularfile import read_given, read_stream
 from secagg.scanners.base import Status, ToolRun
 from secagg.scanners.git import PART_OF_HISTORY
+from secagg.secrets.lastfilter import run_redactor
+from secagg.secrets.redactor import Redactor
+from secagg.system.regularfile import read_given, read_stream
 
 STANDARD_INPUT = "-"
 

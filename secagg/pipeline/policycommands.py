@@ -9,22 +9,22 @@ from pathlib import Path
 from secagg.config import load_config
 from secagg.errors import ConfigError, UsageError
 from secagg.exitcodes import ExitCode
-from secagg.lastfilter import run_redactor
+from secagg.output import console
+from secagg.output.policymessages import messages_json, messages_text
+from secagg.output.policytable import Named, policies_json, policies_table, policy_table
+from secagg.output.policytests import results_junit, results_text
+from secagg.output.yamldump import yaml_text
 from secagg.pipeline.commands import Screen
 from secagg.policy.installed import installed_policies
 from secagg.policy.load import Layer, built_in, effective, layers, policy_names
 from secagg.policy.model import Policy
 from secagg.policy.written import written_policy
 from secagg.policycheck.check import check
-from secagg.policycheck.message import Message
+from secagg.policycheck.message import CheckMessage
 from secagg.policycheck.tree import Tree
 from secagg.policytest.load import load_tests
 from secagg.policytest.run import run_tests
-from secagg.render import console
-from secagg.render.policymessages import messages_json, messages_text
-from secagg.render.policytable import Named, policies_json, policies_table, policy_table
-from secagg.render.policytests import results_junit, results_text
-from secagg.render.yamldump import yaml_text
+from secagg.secrets.lastfilter import run_redactor
 
 _TESTS_HINT = "name a directory with test files; docs/policies.md has one to copy"
 
@@ -77,7 +77,7 @@ def check_files(
         raise UsageError(f"{root} is no directory")
     day = today or datetime.datetime.now(datetime.UTC).date()
     tree, mask = Tree(root), run_redactor().mask
-    found: dict[Message, None] = {}
+    found: dict[CheckMessage, None] = {}
     broken = False
     for name in names:
         try:
@@ -95,10 +95,10 @@ def check_files(
     return int(ExitCode.GATE_FAILED if messages else ExitCode.PASS)
 
 
-def _unusable(name: str, error: ConfigError) -> Message:
+def _unusable(name: str, error: ConfigError) -> CheckMessage:
     where = error.where or name
     text = error.message.removeprefix(f"{where}: ")
-    return Message(where=where, code="unusable", text=text, advice=error.hint or "correct it")
+    return CheckMessage(where=where, code="unusable", text=text, advice=error.hint or "correct it")
 
 
 def _test_files(path: Path) -> list[Path]:

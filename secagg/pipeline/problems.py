@@ -6,12 +6,12 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.components import ROOT
-from secagg.finding import Finding
-from secagg.history import MemberKeys, Problem, Snippet, Source, Step
 from secagg.merge import known_as
 from secagg.merge.groups import Group
-from secagg.naming.place import image_key
+from secagg.model.finding import Finding
+from secagg.model.place import image_key
+from secagg.model.problem import MemberKeys, Problem, Snippet, Source, TimelineStep
+from secagg.packages.components import ROOT
 from secagg.pipeline.decisions import of_triage
 from secagg.pipeline.provenance import IMAGE
 from secagg.policy import Judgement
@@ -121,7 +121,7 @@ def _results(group: Group) -> list[Mapping[str, Any]]:
     return [finding.sarif.result for finding in findings if finding.sarif is not None]
 
 
-def _steps(group: Group) -> tuple[Step, ...]:
+def _steps(group: Group) -> tuple[TimelineStep, ...]:
     """The first code flow of the first result that has one (SARIF 2.1.0, 3.36)."""
     for result in _results(group):
         for flow in _items(result, "codeFlows"):
@@ -132,13 +132,13 @@ def _steps(group: Group) -> tuple[Step, ...]:
     return ()
 
 
-def _step(place: Mapping[str, Any]) -> Step:
+def _step(place: Mapping[str, Any]) -> TimelineStep:
     location = _part(place, "location")
     physical = _part(location, "physicalLocation")
     uri = _part(physical, "artifactLocation").get("uri")
     line = _part(physical, "region").get("startLine")
     message = _part(location, "message").get("text")
-    return Step(
+    return TimelineStep(
         uri=_path(uri) if isinstance(uri, str) else None,
         line=line if isinstance(line, int) else None,
         message=message if isinstance(message, str) else "",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from secagg.naming.place import image_key
+from secagg.model.place import image_key
 from secagg.parsing import RawReport
 
 IMAGE = "image:"

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from secagg.change.baseline import OTHER_KEY, Comparison, Match, compare
+from secagg.change.baseline import OTHER_KEY, BaselineMatch, Comparison, compare
 from secagg.change.carry import carry_identities, differ
 from secagg.change.diff import read_diff
 from secagg.change.model import Diff
 from secagg.change.sighting import Level
 from secagg.errors import UsageError
-from secagg.git import git
-from secagg.history import Problem, RunRecord
 from secagg.merge.groups import Group, MergedSet
+from secagg.model.problem import Problem, RunRecord
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT, Origin, open_store_of
 from secagg.report.findings import group_of
+from secagg.system.git import git
 
 if TYPE_CHECKING:
-    from secagg.store import Store
+    from secagg.history import Store
 
 # So many earlier runs are looked through for the commits at which problems were seen last.
 _RUNS = 200
@@ -50,7 +50,7 @@ def recognize(
     of a branch without runs, those of the branch that it came from. Nothing happens where there
     is no store. Raises :class:`secagg.errors.StoreError`.
     """
-    from secagg.store import DEFAULT
+    from secagg.history import DEFAULT
 
     options = gate.options
     if options.store == "" or not merged.groups:
@@ -61,7 +61,7 @@ def recognize(
         known = list(_history(store, gate.root, origin, before))
     if not known:
         return []
-    matches: dict[str, Match] = {}
+    matches: dict[str, BaselineMatch] = {}
     for part in known:
         left = [group for group in merged.groups if group.identity not in matches]
         if not left:

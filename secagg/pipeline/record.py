@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.change.baseline import is_gone
-from secagg.history import RunRecord, ToolRunRecord
-from secagg.lastfilter import filtered
+from secagg.model.problem import RunRecord, ToolRunRecord
 from secagg.pipeline.origin import ENVIRONMENT, Origin, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.problems import problem_of
 from secagg.scanners.base import Status
+from secagg.secrets.lastfilter import filtered
 
 if TYPE_CHECKING:
-    from secagg.store import Recorded
+    from secagg.history import ImportedRun
 
 # Tools that read the history of git, of which ``--since`` leaves a part unread.
 _OF_HISTORY = frozenset({"gitleaks", "trufflehog"})
@@ -33,7 +33,7 @@ def record_outcome(
     root: Path,
     origin: Origin,
     since: str | None = None,
-) -> Recorded:
+) -> ImportedRun:
     """Record ``outcome``; raises :class:`secagg.errors.StoreError`.
 
     ``url`` is as in :func:`open_store_of`; ``since`` says that only the history from there on
@@ -51,7 +51,7 @@ def first_seen(
     url: str | None, root: Path, *, origin: Origin, identities: Iterable[str]
 ) -> Mapping[str, datetime]:
     """When each identity was first seen, by the store; nothing where there is no store yet."""
-    from secagg.store import DEFAULT
+    from secagg.history import DEFAULT
 
     if not (url or os.environ.get(ENVIRONMENT)) and not (root / DEFAULT).exists():
         return {}

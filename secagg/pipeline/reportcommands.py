@@ -12,10 +12,9 @@ from pathlib import Path
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.files import replacing
-from secagg.finding import Severity
-from secagg.render import console
-from secagg.render.grid import Style
+from secagg.model.finding import Severity
+from secagg.output import console
+from secagg.output.grid import Style
 from secagg.report.columns import chosen
 from secagg.report.compose import compose
 from secagg.report.filterwords import FilterWords, choice, filters_of
@@ -29,6 +28,7 @@ from secagg.report.standing import (
     severity_rank,
     standing,
 )
+from secagg.system.files import replacing
 
 # All others are JSON.
 _SYNTAX = {

@@ -14,7 +14,7 @@ def open_source(
 ) -> ProblemSource:
     """The report in ``from_file``, else what the store has of ``whose``.
 
-    Without ``details`` the store's problems lack :data:`secagg.store.document.DETAILS`.
+    Without ``details`` the store's problems lack :data:`secagg.history.document.DETAILS`.
 
     Raises :class:`ReportError` where the file cannot be read, :class:`StoreError` where there
     is no store, and :class:`UsageError` for a file or store that a pull request itself brings.

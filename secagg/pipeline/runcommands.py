@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from secagg import ids
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.history import Problem, RunRecord
-from secagg.jsonout import indented
+from secagg.jsonio.output import indented
+from secagg.model.problem import Problem, RunRecord
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.grid import Style, draw
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.render import console
-from secagg.render.escape import terminal
-from secagg.render.grid import Style, draw
 from secagg.report import words
 from secagg.report.record import plain, rfc3339
 
 if TYPE_CHECKING:
-    from secagg.store import Recorded
+    from secagg.history import ImportedRun
 
 _KEY = 12
 
@@ -81,7 +81,7 @@ def show_run(key: str, which: Which, *, as_json: bool, no_colour: bool) -> int:
     return int(ExitCode.PASS)
 
 
-def _record(run: RunRecord, changed: Recorded) -> dict[str, Any]:
+def _record(run: RunRecord, changed: ImportedRun) -> dict[str, Any]:
     return {
         "key": run.key,
         "repository": run.repository,
@@ -111,7 +111,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _table(runs: Sequence[RunRecord], changes: Mapping[str, Recorded], style: Style) -> str:
+def _table(runs: Sequence[RunRecord], changes: Mapping[str, ImportedRun], style: Style) -> str:
     headers = ["KEY", "TIME (UTC)", "COMMIT", "BRANCH", "VERDICT", "TOTAL", "CHANGED", "TOOLS"]
     cells = [
         [
@@ -173,7 +173,7 @@ def _counts(run: RunRecord) -> str:
     return ", ".join(counts) or "none"
 
 
-def _changes(changed: Recorded) -> str:
+def _changes(changed: ImportedRun) -> str:
     said = [(changed.new, "new"), (changed.reopened, "reopened"), (changed.fixed, "fixed")]
     return ", ".join(f"{count} {what}" for count, what in said if count) or "nothing changed"
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from secagg.hmackey import load_key
 from secagg.merge import MergedSet
 from secagg.pipeline.assemble import tool_outcome
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.origin import open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.redact import Redactor
 from secagg.report.findings import group_of
 from secagg.scanners.base import Status, ToolRun
+from secagg.secrets.key import load_key
+from secagg.secrets.redactor import Redactor
 
 
 def judge_run(key: str, gate: Gate) -> Outcome:

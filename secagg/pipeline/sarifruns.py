@@ -8,9 +8,9 @@ from typing import Any
 
 from secagg import __version__
 from secagg.change.baseline import Comparison
-from secagg.components import ROOT
-from secagg.finding import Finding
 from secagg.merge.groups import Group
+from secagg.model.finding import Finding
+from secagg.packages.components import ROOT
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy.facts import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun

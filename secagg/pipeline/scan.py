@@ -14,24 +14,24 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from secagg.components import ROOT, Component, find_components
 from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config
 from secagg.errors import UsageError
-from secagg.lastfilter import run_redactor
 from secagg.merge import Group
 from secagg.merge.secret import still_in_head
+from secagg.packages.components import ROOT, Component, find_components
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.understand import understand
-from secagg.process import Cancellation
 from secagg.scanners import SCANNERS, make_scanners
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
-from secagg.scanners.execute import Event, run_jobs
+from secagg.scanners.execute import JobEvent, run_jobs
 from secagg.scanners.trivydb import MAX_DAYS
-from secagg.sourcetree import has_files, is_bare
+from secagg.secrets.lastfilter import run_redactor
+from secagg.system.process import Cancellation
+from secagg.system.sourcetree import has_files, is_bare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class ScanOptions:
     max_database_days: int = MAX_DAYS
 
 
-def scan(options: ScanOptions, gate: Gate, on_event: Callable[[Event], None]) -> Outcome:
+def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None]) -> Outcome:
     """Run every tool that applies, and parse, merge and judge what they report.
 
     Ctrl-C, SIGTERM and SIGHUP stop the scanners; what was found until then is kept, and the outcome

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.render import console
+from secagg.output import console
 from secagg.report.source import ProblemSource
 from secagg.serve.triage import TriageSink
 

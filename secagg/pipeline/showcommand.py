@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 from secagg import ids
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.history import Problem
 from secagg.merge import explain
+from secagg.model.problem import Problem
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.explanation import explanation_lines
+from secagg.output.grid import Style
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
 from secagg.pipeline.origin import ENVIRONMENT, open_store_of, origin_of
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.storesource import filed_decisions
 from secagg.pipeline.write import SARIF_NAME
-from secagg.render import console
-from secagg.render.escape import terminal
-from secagg.render.explanation import explanation_lines
-from secagg.render.grid import Style
 from secagg.report import words
 from secagg.report.standing import age_days, owners_of, standing
 
 if TYPE_CHECKING:
-    from secagg.store.audit import Entry
+    from secagg.history.audit import AuditEntry
 
 _LINKS = 8
 
@@ -79,9 +79,9 @@ def show(
 
 def _in_history(
     identity: str, root: Path, last: Path, gate: GateOptions
-) -> tuple[Problem | None, Sequence[Entry]]:
+) -> tuple[Problem | None, Sequence[AuditEntry]]:
     """The problem on the checkout's branch, else on any of the repository; and its audit log."""
-    from secagg.store import DEFAULT
+    from secagg.history import DEFAULT
 
     named = gate.store or os.environ.get(ENVIRONMENT)
     if gate.store == "" or (not named and not (root / DEFAULT).exists()):
@@ -165,7 +165,7 @@ def _decision(problem: Problem) -> str | None:
     return said if made.expires is None else f"{said}, until {made.expires}"
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: AuditEntry) -> str:
     after = entry.after or {}
     said = " ".join(str(after[name]) for name in ("state", "reason") if after.get(name))
     return terminal(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.who}  {entry.what}  {said}".rstrip())

@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from secagg.finding import Finding
 from secagg.merge import Group
+from secagg.model.finding import Finding
 from secagg.policy import Decision, Judgement, PolicyException
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 
 
 class Shown:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.errors import UsageError
-from secagg.history import TRIAGE_FILE, State, Triage
+from secagg.model.problem import TRIAGE_FILE, State, Triage
 from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.report.source import Recorded
 
@@ -135,11 +135,11 @@ def _filed(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
         text = controls.base_text(TRIAGE_FILE)
         if text is None:
             return {}
-        from secagg.triagefile import triage_in
+        from secagg.decisions.triagefile import triage_in
 
         return triage_in(text)
     if not (root / TRIAGE_FILE).exists():
         return {}
-    from secagg.triagefile import read_triage
+    from secagg.decisions.triagefile import read_triage
 
     return read_triage(root)

@@ -6,19 +6,19 @@ from collections import Counter
 from typing import Any
 
 from secagg import __version__
-from secagg.components import ROOT
 from secagg.exitcodes import ExitCode
-from secagg.finding import Kind, Package, SecretSighting, Severity, Vulnerability
-from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.policy.decision import Judgement, Verdict
-from secagg.render.rows import worst_first
-from secagg.summary import (
+from secagg.model.finding import Kind, Package, SecretSighting, Severity, Vulnerability
+from secagg.output.rows import worst_first
+from secagg.output.summary import (
     DecisionSummary,
     FindingsSummary,
     FindingSummary,
     Summary,
     ToolSummary,
 )
+from secagg.packages.components import ROOT
+from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.policy.decision import Judgement, Verdict
 
 _NOTES_SHOWN = 20
 _NO_PACKAGE = Package(type="", name="")

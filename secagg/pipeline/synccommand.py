@@ -11,8 +11,8 @@ from secagg.github.client import Client
 from secagg.github.sync import Synced, sync
 from secagg.github.target import Asked, find_repository
 from secagg.github.token import find_token
-from secagg.render import console
-from secagg.render.escape import terminal
+from secagg.output import console
+from secagg.output.escape import terminal
 
 
 def sync_alerts(asked: Asked, store: Path, *, root: Path, newer_wins: bool, dry_run: bool) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from secagg.decided import DecisionDocument
 from secagg.github.actions import write_outputs, write_step_summary
-from secagg.render import console
-from secagg.render.annotations import decision_annotations
-from secagg.render.gatemarkdown import decision_markdown
+from secagg.output import console
+from secagg.output.annotations import decision_annotations
+from secagg.output.decision import DecisionDocument
+from secagg.output.gatemarkdown import decision_markdown
 
 
 def tell_actions(

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from secagg import ids
+from secagg.decisions.triagefile import read_triage, remove_triage, write_triage
 from secagg.errors import StoreError, UsageError
 from secagg.exitcodes import ExitCode
-from secagg.history import TRIAGE_FILE, Problem, State, Triage
-from secagg.lastfilter import run_redactor
+from secagg.model.problem import TRIAGE_FILE, Problem, State, Triage
+from secagg.output import console
+from secagg.output.escape import terminal
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.render import console
-from secagg.render.escape import terminal
 from secagg.report.filterwords import FilterWords, filters_of
 from secagg.report.query import Query, answer
-from secagg.triagefile import read_triage, remove_triage, write_triage
+from secagg.secrets.lastfilter import run_redactor
 
 _SHOWN = 20
 

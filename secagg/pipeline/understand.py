@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from secagg.errors import ReportError
 from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, learn, parse
 from secagg.pipeline.outcome import ToolResult
-from secagg.redact import Redactor
 from secagg.scanners.base import Status, ToolRun
+from secagg.secrets.redactor import Redactor
 
 # An entry that nobody understands may be the worst finding of all.
 _ODD_HINT = "see the notes; if the report is sound, this is a gap in secagg: please report it"

@@ -24,9 +24,9 @@ from secagg.github.preflight import GivenRun, Part, Plan, deliveries, preflight
 from secagg.github.suppressed import dismiss_suppressed, is_on_ref, with_default_branch
 from secagg.github.target import Target
 from secagg.github.token import Token
-from secagg.jsonout import indented
+from secagg.jsonio.output import indented
+from secagg.output.summary import AnalysisSummary, UploadSummary, WithheldSummary
 from secagg.pipeline.uploadhidden import diff_of_pull_request, hidden
-from secagg.summary import AnalysisSummary, UploadSummary, WithheldSummary
 
 
 class Suppressed(StrEnum):

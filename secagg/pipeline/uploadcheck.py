@@ -16,10 +16,10 @@ from secagg.github.codescanning import Fed, last_fed
 from secagg.github.event import mapping, text_at
 from secagg.github.target import Asked, find_repository
 from secagg.github.token import find_token
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.grid import draw
 from secagg.pipeline.commands import Screen
-from secagg.render import console
-from secagg.render.escape import terminal
-from secagg.render.grid import draw
 
 # A category that nobody has fed for so long holds alerts that nobody looks after.
 _STALE = timedelta(days=14)

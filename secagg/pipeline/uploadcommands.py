@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from secagg.config import load_config
-from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.github.category import OURS
@@ -20,17 +19,18 @@ from secagg.github.preflight import GivenRun
 from secagg.github.target import Asked as Asked
 from secagg.github.target import Target, find_target
 from secagg.github.token import find_token
-from secagg.jsonout import indented
+from secagg.jsonio.output import indented
+from secagg.output import console
+from secagg.output.decision import DecisionDocument
+from secagg.output.escape import terminal
+from secagg.output.gatemarkdown import decision_markdown
+from secagg.output.upload import upload_lines, upload_table
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.forks import make_bundle, publish
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.upload import Uploaded, UploadOptions, upload
 from secagg.pipeline.uploadruns import runs_of_files, runs_of_scan
-from secagg.render import console
-from secagg.render.escape import terminal
-from secagg.render.gatemarkdown import decision_markdown
-from secagg.render.upload import upload_lines, upload_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

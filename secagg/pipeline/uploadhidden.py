@@ -14,7 +14,7 @@ from secagg.github.checkout import read_checkout
 from secagg.github.findings import ShownResult, worst
 from secagg.github.preflight import Part, Plan
 from secagg.github.target import Target
-from secagg.summary import HiddenSummary
+from secagg.output.summary import HiddenSummary
 
 _EXAMPLES = 10
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from secagg.config import Config
 from secagg.errors import ReportError
-from secagg.finding import Finding
 from secagg.github.category import category_of, tool_of
 from secagg.github.given import given_runs
 from secagg.github.preflight import GivenRun
 from secagg.github.split import set_category
-from secagg.identity import mark_findings
-from secagg.lastfilter import run_redactor
+from secagg.model.finding import Finding
+from secagg.model.identity import mark_findings
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers, learn
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
@@ -24,6 +23,7 @@ from secagg.pipeline.shown import Shown
 from secagg.sarif import SarifRun, write
 from secagg.sarif.bag import component_of
 from secagg.scanners.base import Status
+from secagg.secrets.lastfilter import run_redactor
 
 
 def runs_of_scan(

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from secagg.decided import DecisionDocument
 from secagg.errors import UsageError
-from secagg.files import replacing
-from secagg.jsonout import indented
+from secagg.jsonio.output import indented
+from secagg.output.decision import DecisionDocument
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View, sarif_runs
 from secagg.pipeline.summarize import summarize
 from secagg.sarif import write as write_sarif
+from secagg.system.files import replacing
 
 SARIF_NAME = "findings.sarif"
 SUMMARY_NAME = "summary.json"

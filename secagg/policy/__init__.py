@@ -1,7 +1,7 @@
 """Judging: groups in, a decision out."""
 
 from secagg.policy.decision import Action, Decision, Judgement, Verdict
-from secagg.policy.exception import Exceptions, NoExceptions, PolicyException, Standing
+from secagg.policy.exception import Exceptions, ExceptionState, NoExceptions, PolicyException
 from secagg.policy.facts import NO_FACTS, BaselineState, Facts
 from secagg.policy.gaps import ToolOutcome
 from secagg.policy.judge import judge
@@ -13,13 +13,13 @@ __all__ = [
     "Action",
     "BaselineState",
     "Decision",
+    "ExceptionState",
     "Exceptions",
     "Facts",
     "Judgement",
     "NoExceptions",
     "Policy",
     "PolicyException",
-    "Standing",
     "ToolOutcome",
     "Verdict",
     "built_in",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from secagg.finding import Severity
 from secagg.merge.groups import Group
+from secagg.model.finding import Severity
 from secagg.policy.exception import PolicyException
 from secagg.policy.facts import NO_FACTS, Facts
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from secagg.merge.groups import Group
 
 
-class Standing(StrEnum):
+class ExceptionState(StrEnum):
     """What an exception is worth on a given day."""
 
     IN_FORCE = "in force"
@@ -37,13 +37,13 @@ class PolicyException:
     expires: datetime.date | None = None
     refusal: str | None = None
 
-    def standing(self, today: datetime.date) -> Standing:
+    def standing(self, today: datetime.date) -> ExceptionState:
         """What it is worth on ``today`` (UTC)."""
         if self.refusal is not None:
-            return Standing.REFUSED
+            return ExceptionState.REFUSED
         if self.expires is not None and today > self.expires:
-            return Standing.EXPIRED
-        return Standing.IN_FORCE
+            return ExceptionState.EXPIRED
+        return ExceptionState.IN_FORCE
 
 
 class Exceptions(Protocol):

@@ -15,7 +15,7 @@ from secagg.policy.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RuleStep:
     """One step of the way to an action.
 
     ``what`` is ``rule NAME``, ``exception``, ``max_age`` or ``default``; ``matched`` is ``None``
@@ -28,7 +28,7 @@ class Step:
     taken: bool = False
 
 
-def chain(policy: Policy, judgement: Judgement, today: datetime.date) -> list[Step]:
+def chain(policy: Policy, judgement: Judgement, today: datetime.date) -> list[RuleStep]:
     """The steps that led to ``judgement`` by ``policy`` on ``today`` (UTC).
 
     Rules are listed up to the first that certainly matches; nothing after it was asked.
@@ -36,25 +36,25 @@ def chain(policy: Policy, judgement: Judgement, today: datetime.date) -> list[St
     subject = Subject(judgement.group, judgement.severity, judgement.facts, today)
     steps = list(_rules(policy, judgement, subject))
     if judgement.rule is None:
-        steps.append(Step("default", True, "no rule takes it, so it is ignored", taken=True))
+        steps.append(RuleStep("default", True, "no rule takes it, so it is ignored", taken=True))
     for lapsed in judgement.lapsed:
         ended = lapsed.refusal or f"it expired on {lapsed.expires}"
-        steps.append(Step("exception", False, f"{lapsed.target} ({lapsed.source}): {ended}"))
+        steps.append(RuleStep("exception", False, f"{lapsed.target} ({lapsed.source}): {ended}"))
     if judgement.exception is not None:
         held = judgement.exception
         until = f", until {held.expires}" if held.expires else ""
         why = f"{held.target} ({held.source}){until}: {held.reason or 'no reason given'}"
-        steps.append(Step("exception", True, why, taken=True))
+        steps.append(RuleStep("exception", True, why, taken=True))
     if judgement.overdue:
         taken = judgement.rule == AGE_RULE
         due = "nobody knows since when it is there" if judgement.due is None else None
-        steps.append(Step(AGE_RULE, True, due or f"it was due on {judgement.due}", taken=taken))
+        steps.append(RuleStep(AGE_RULE, True, due or f"it was due on {judgement.due}", taken=taken))
     elif judgement.due is not None:
-        steps.append(Step(AGE_RULE, False, f"it is due on {judgement.due}"))
+        steps.append(RuleStep(AGE_RULE, False, f"it is due on {judgement.due}"))
     return steps
 
 
-def _rules(policy: Policy, judgement: Judgement, subject: Subject) -> Iterator[Step]:
+def _rules(policy: Policy, judgement: Judgement, subject: Subject) -> Iterator[RuleStep]:
     for compiled in compile_rules(policy.rules):
         answer = compiled.matcher.ask(subject)
         name, action = compiled.rule.name, compiled.rule.action
@@ -64,7 +64,7 @@ def _rules(policy: Policy, judgement: Judgement, subject: Subject) -> Iterator[S
             why = f"not known: {', '.join(compiled.matcher.unknown(subject))}"
         else:
             why = f"every key matches: {action}"
-        yield Step(f"rule {name}", answer, why, taken=judgement.rule == name)
+        yield RuleStep(f"rule {name}", answer, why, taken=judgement.rule == name)
         if answer is True:
             return
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
-from secagg.policy.exception import Exceptions, PolicyException, Standing
+from secagg.policy.exception import Exceptions, ExceptionState, PolicyException
 
 _DIGITS = re.compile(r"\d+")
 _DRIVER = re.compile(r"(?:[A-Z][\w-]{1,30}: )+")
@@ -123,7 +123,7 @@ def _accepted(
         return "the base of the change has this gap too"
     for exception in exceptions.covering_gap(gap.message):
         found.used.append(exception)
-        if exception.standing(today) is Standing.IN_FORCE:
+        if exception.standing(today) is ExceptionState.IN_FORCE:
             until = f" until {exception.expires}" if exception.expires else ""
             return f"{exception.owner or 'nobody'} accepts it{until} ({exception.source})"
     return None

@@ -9,7 +9,7 @@ from secagg.merge.groups import MergedSet
 from secagg.policy import reasons
 from secagg.policy.ages import age_failures, age_notes, apply_ages
 from secagg.policy.decision import Action, Decision, Judgement, Verdict
-from secagg.policy.exception import Exceptions, NoExceptions, PolicyException, Standing
+from secagg.policy.exception import Exceptions, ExceptionState, NoExceptions, PolicyException
 from secagg.policy.facts import NO_FACTS, Facts
 from secagg.policy.gaps import ToolOutcome, coverage
 from secagg.policy.limits import apply_limits
@@ -181,8 +181,8 @@ def _apply_exceptions(
             continue
         used.update(covering)
         standing = [(e, e.standing(today)) for e in covering]
-        judgement.lapsed = tuple(e for e, s in standing if s is not Standing.IN_FORCE)
-        judgement.exception = next((e for e, s in standing if s is Standing.IN_FORCE), None)
+        judgement.lapsed = tuple(e for e, s in standing if s is not ExceptionState.IN_FORCE)
+        judgement.exception = next((e for e, s in standing if s is ExceptionState.IN_FORCE), None)
         if judgement.exception is not None:
             judgement.action = Action.IGNORE
     return [e for e in exceptions.all() if e not in used]

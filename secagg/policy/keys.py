@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from secagg.components import ROOT
-from secagg.finding import Kind, Severity, Vulnerability
-from secagg.globs import names, paths
-from secagg.naming.purls import package_test
+from secagg.model.finding import Kind, Severity, Vulnerability
+from secagg.packages.components import ROOT
+from secagg.packages.purl import package_test
 from secagg.policy.facts import BaselineState, Cause
-from secagg.policy.model import Baseline, Dependency, Match, Scope
+from secagg.policy.model import Baseline, Dependency, Match, PolicyScope
 from secagg.policy.notation import ScoreRange
 from secagg.policy.subject import Subject, days_known
+from secagg.system.globs import names, paths
 
 Answer = bool | None
 Ask = Callable[[Subject], Answer]
@@ -169,7 +169,7 @@ def _dependency(wanted: Dependency) -> Ask:
     return _of_vulnerability(lambda s, v: _is(v.direct, wanted is Dependency.DIRECT))
 
 
-def _scope(wanted: Scope) -> Ask:
+def _scope(wanted: PolicyScope) -> Ask:
     return _of_vulnerability(lambda s, v: None if v.scope is None else v.scope == wanted.value)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from secagg.errors import ConfigError
 from secagg.policy.installed import installed_policies, installed_text
 from secagg.policy.model import Policy, PolicyRule
-from secagg.yamltext import Placed, load_placed
+from secagg.system.yamlfile import Placed, load_placed
 
 # What a policy that extends another may say itself; what it does not say is the other's.
 _OWN = ("unknown_severity", "unknown_tool", "optional_tools", "due_soon", "exceptions")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from secagg.finding import Kind, Severity
+from secagg.model.finding import Kind, Severity
 from secagg.policy.decision import Action
 from secagg.policy.facts import Cause
 from secagg.policy.notation import Days, OneOrMany, ScoreRange, SeverityBand
@@ -30,7 +30,7 @@ class Dependency(StrEnum):
     TRANSITIVE = "transitive"
 
 
-class Scope(StrEnum):
+class PolicyScope(StrEnum):
     """What a dependency is needed for."""
 
     RUNTIME = "runtime"
@@ -86,7 +86,7 @@ class Match(BaseModel):
         description="globs of the vendor's word: fixed, affected, will_not_fix, end_of_life",
     )
     dependency: Dependency | None = None
-    scope: Scope | None = None
+    scope: PolicyScope | None = None
     verified: bool | None = Field(
         default=None, description="whether the issuing service accepted the secret"
     )

@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from secagg.durations import days
-from secagg.finding import Severity
+from secagg.model.finding import Severity
+from secagg.system.durations import days
 
 _Item = TypeVar("_Item")
 

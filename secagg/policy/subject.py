@@ -7,11 +7,11 @@ from collections.abc import Set
 
 from msgspec import Struct
 
-from secagg.finding import Finding, Severity
 from secagg.merge.groups import Group
+from secagg.model.finding import Finding, Severity
+from secagg.model.scales import LINTERS, RATING_TOOLS, is_linter
 from secagg.policy.facts import NO_FACTS, Facts
 from secagg.policy.model import Policy
-from secagg.scales import LINTERS, RATING_TOOLS, is_linter
 
 # The scanners that secagg itself runs and reads.
 OWN_TOOLS = frozenset({"codeql", "gitleaks", "snyk", "trivy", "trufflehog"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from secagg.finding import Severity
+from secagg.model.finding import Severity
 from secagg.policy.model import Match, Policy, PolicyRule
 from secagg.policy.notation import ScoreRange
 

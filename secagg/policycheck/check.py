@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from secagg.policy.load import Layer, effective, layers, named_text
-from secagg.policycheck.message import Message
+from secagg.policycheck.message import CheckMessage
 from secagg.policycheck.names import check_names
 from secagg.policycheck.rules import check_rules
 from secagg.policycheck.standing import check_exceptions
@@ -16,7 +16,7 @@ from secagg.policycheck.tree import Tree
 
 def check(
     name: str, root: Path, tree: Tree, today: datetime.date, mask: Callable[[str], str]
-) -> list[Message]:
+) -> list[CheckMessage]:
     """Messages on the policy ``name`` (or its file), and on each file that it extends.
 
     ``mask`` takes secrets out of what exceptions say. Raises
@@ -36,11 +36,11 @@ def _files(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
             yield chain[number:]
 
 
-def _layer(chain: Sequence[Layer], tree: Tree) -> list[Message]:
+def _layer(chain: Sequence[Layer], tree: Tree) -> list[CheckMessage]:
     found = [*check_rules(chain), *check_names(chain[0], effective(chain), tree)]
     return sorted(found, key=_place)
 
 
-def _place(message: Message) -> tuple[int, int]:
+def _place(message: CheckMessage) -> tuple[int, int]:
     line, column = message.where.rsplit(":", 2)[1:]
     return int(line), int(column)

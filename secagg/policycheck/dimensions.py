@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from secagg.finding import Kind, Severity
+from secagg.model.finding import Kind, Severity
 from secagg.policy.facts import Cause
 from secagg.policy.keys import BANDS, Answer
-from secagg.policy.model import Baseline, Dependency, Match, Policy, Scope
+from secagg.policy.model import Baseline, Dependency, Match, Policy, PolicyScope
 from secagg.policy.notation import ScoreRange
 
 # A secret of which no sighting is known at all.
@@ -70,7 +70,7 @@ SEVERITY = Dimension("severity", tuple(Severity))
 KNOWN = Dimension("severity_known", _FLAG)
 _FIX = Dimension("fix_available", _FLAG)
 _DIRECT = Dimension("dependency", (*Dependency, None))
-_SCOPE = Dimension("scope", (*Scope, "another", None))
+_SCOPE = Dimension("scope", (*PolicyScope, "another", None))
 _VERIFIED = Dimension("verified", (*_OPEN, _NOTHING))
 _HISTORY = Dimension("in_history_only", (*_FLAG, _NOTHING))
 _KEV = Dimension("in_kev", _OPEN)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class CheckMessage:
     """One mistake: ``where`` is ``file:line:column`` or a name, ``advice`` what to do."""
 
     where: str

@@ -5,25 +5,25 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator
 
-from secagg.globs import means_nothing, names
 from secagg.policy.load import Layer
 from secagg.policy.model import Match, Policy
 from secagg.policy.subject import known_tools
-from secagg.policycheck.message import Message
+from secagg.policycheck.message import CheckMessage
 from secagg.policycheck.tree import Tree
+from secagg.system.globs import means_nothing, names
 
 _Loc = tuple[int | str, ...]
 _NEAR = 0.8
 
 
-def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[Message]:
+def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessage]:
     """Messages on the globs and names in ``layer``; ``policy`` is what it comes to."""
     own = layer.written.value
     tools = known_tools(policy)
     for number, name in enumerate(own.optional_tools):
         near = _near(name, tools)
         if near is not None:
-            yield Message(
+            yield CheckMessage(
                 where=_item(layer, ("optional_tools",), number),
                 code="unknown-tool",
                 text=f"no tool is called {name!r}, so none is optional by it",
@@ -45,10 +45,10 @@ def _each(match: Match, loc: _Loc) -> Iterator[tuple[Match, _Loc]]:
         yield from _each(match.not_, (*loc, "not"))
 
 
-def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Message]:
+def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[CheckMessage]:
     patterns = match.path or []
     if patterns and all(pattern.startswith("!") for pattern in patterns):
-        yield Message(
+        yield CheckMessage(
             where=layer.written.where(*loc, "path"),
             code="path-matches-nothing",
             text="a pattern that begins with ! takes files out again, and here none are in",
@@ -59,7 +59,7 @@ def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Messag
         bare = pattern.removeprefix("!")
         where = _item(layer, (*loc, "path"), number)
         if means_nothing(pattern):
-            yield Message(
+            yield CheckMessage(
                 where=where,
                 code="path-matches-nothing",
                 text=f"the pattern {pattern!r} means nothing: git passes over it, "
@@ -67,7 +67,7 @@ def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Messag
                 advice="write \\# for a name that begins with #, or take it out",
             )
         elif not tree.is_empty and not tree.has(bare):
-            yield Message(
+            yield CheckMessage(
                 where=where,
                 code="path-matches-nothing",
                 text=f"the path {pattern!r} is that of no file here, nor of one in the history "
@@ -76,14 +76,14 @@ def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Messag
             )
 
 
-def _components(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[Message]:
+def _components(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[CheckMessage]:
     for number, glob in enumerate(match.component or []):
         matches = names([glob])
         if tree.is_empty or any(map(matches, tree.components)):
             continue
         near = difflib.get_close_matches(glob.strip("/"), tree.components, n=1)
         known = ", ".join(tree.components[:8])
-        yield Message(
+        yield CheckMessage(
             where=_item(layer, (*loc, "component"), number),
             code="component-matches-nothing",
             text=f"no component is called {glob!r}",
@@ -91,11 +91,11 @@ def _components(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[M
         )
 
 
-def _tools(layer: Layer, match: Match, loc: _Loc, tools: Collection[str]) -> Iterator[Message]:
+def _tools(layer: Layer, match: Match, loc: _Loc, tools: Collection[str]) -> Iterator[CheckMessage]:
     for number, glob in enumerate(match.tool or []):
         near = None if any(sign in glob for sign in "*?[") else _near(glob.casefold(), tools)
         if near is not None:
-            yield Message(
+            yield CheckMessage(
                 where=_item(layer, (*loc, "tool"), number),
                 code="unknown-tool",
                 text=f"no tool is known as {glob!r}",
@@ -103,11 +103,11 @@ def _tools(layer: Layer, match: Match, loc: _Loc, tools: Collection[str]) -> Ite
             )
 
 
-def _packages(layer: Layer, match: Match, loc: _Loc) -> Iterator[Message]:
+def _packages(layer: Layer, match: Match, loc: _Loc) -> Iterator[CheckMessage]:
     for number, glob in enumerate(match.package or []):
         rest = glob.removeprefix("pkg:")
         if rest != glob and not any(sign in rest for sign in "*?[/"):
-            yield Message(
+            yield CheckMessage(
                 where=_item(layer, (*loc, "package"), number),
                 code="package-matches-nothing",
                 text=f"{glob!r} lacks the type that every purl has",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
-from secagg.finding import Severity
+from secagg.model.finding import Severity
 from secagg.policy.judge import choose
 from secagg.policy.keys import Question, questions
 from secagg.policy.match import CompiledRule, Matcher

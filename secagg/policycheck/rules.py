@@ -8,7 +8,7 @@ from itertools import combinations
 from secagg.policy.decision import Action
 from secagg.policy.load import Layer, effective
 from secagg.policy.model import Match, Policy, PolicyRule
-from secagg.policycheck.message import Message
+from secagg.policycheck.message import CheckMessage
 from secagg.policycheck.reach import Reach
 
 _Loc = tuple[int | str, ...]
@@ -17,7 +17,7 @@ _NAMED = 4
 _NO_SETTINGS = {"name", "description", "extends", "remove", "rules"}
 
 
-def check_rules(chain: Sequence[Layer]) -> Iterator[Message]:
+def check_rules(chain: Sequence[Layer]) -> Iterator[CheckMessage]:
     """Messages on the rules that stand in the first policy of ``chain``."""
     policy = effective(chain)
     reach = Reach(policy)
@@ -34,13 +34,13 @@ def check_rules(chain: Sequence[Layer]) -> Iterator[Message]:
 
 def _match(
     layer: Layer, rule: PolicyRule, match: Match, loc: _Loc, reach: Reach
-) -> Iterator[Message]:
+) -> Iterator[CheckMessage]:
     """A match that nothing fulfils, or parts of it that do nothing."""
     where = layer.written.where(*loc)
     if not reach.can_hold(match):
         pair = _excluding(match, reach)
         why = f": {pair[0]} and {pair[1]} exclude each other" if pair else ""
-        yield Message(
+        yield CheckMessage(
             where=where,
             code="impossible-match",
             text=f"no finding can fulfil this match of rule {rule.name}{why}",
@@ -51,7 +51,7 @@ def _match(
     for number, inner in enumerate(match.any or []):
         inside = (*loc, "any", number)
         if not reach.can_hold(inner, within=rest):
-            yield Message(
+            yield CheckMessage(
                 where=layer.written.where(*inside),
                 code="impossible-alternative",
                 text=f"this alternative of rule {rule.name} can never hold "
@@ -63,7 +63,7 @@ def _match(
     if match.not_ is not None:
         rest = match.model_copy(update={"not_": None})
         if not reach.can_hold(match.not_, within=rest):
-            yield Message(
+            yield CheckMessage(
                 where=layer.written.where(*loc, "not"),
                 code="not-without-effect",
                 text=f"what stands under not in rule {rule.name} never holds of what the rest "
@@ -84,19 +84,19 @@ def _excluding(match: Match, reach: Reach) -> tuple[str, str] | None:
     return None
 
 
-def _limit(layer: Layer, rule: PolicyRule, loc: _Loc) -> Iterator[Message]:
+def _limit(layer: Layer, rule: PolicyRule, loc: _Loc) -> Iterator[CheckMessage]:
     if rule.limit != 0:
         return
     where = layer.written.where(*loc, "limit")
     if rule.action is Action.FAIL:
-        yield Message(
+        yield CheckMessage(
             where=where,
             code="limit-of-zero",
             text=f"a limit of 0 tolerates nothing, and rule {rule.name} fails without it too",
             advice="leave out the limit, or give the number that is tolerated",
         )
     else:
-        yield Message(
+        yield CheckMessage(
             where=where,
             code="limit-of-zero",
             text=f"rule {rule.name} says {rule.action}, but its limit of 0 makes the first "
@@ -107,7 +107,7 @@ def _limit(layer: Layer, rule: PolicyRule, loc: _Loc) -> Iterator[Message]:
 
 def _unreachable(
     chain: Sequence[Layer], policy: Policy, place: int, loc: _Loc, reach: Reach
-) -> Iterator[Message]:
+) -> Iterator[CheckMessage]:
     shadow = reach.shadow(place)
     if shadow is None:
         return
@@ -122,7 +122,7 @@ def _unreachable(
         if len(names) > _NAMED:
             who = "the rules before it together decide"
         advice = f"move it before {names[-1]}, narrow those, or take it out"
-    yield Message(
+    yield CheckMessage(
         where=chain[0].written.where(*loc, "name"),
         code="unreachable-rule",
         text=f"rule {rule.name} never decides: {who} on all that it matches",
@@ -137,7 +137,7 @@ def _from(chain: Sequence[Layer], rule: PolicyRule) -> str:
     return ""
 
 
-def _extends(chain: Sequence[Layer], policy: Policy, reach: Reach) -> Iterator[Message]:
+def _extends(chain: Sequence[Layer], policy: Policy, reach: Reach) -> Iterator[CheckMessage]:
     """A policy that is extended in vain: all its rules are overridden, and all its settings."""
     own = chain[0].written.value
     if own.extends is None or not own.rules:
@@ -149,7 +149,7 @@ def _extends(chain: Sequence[Layer], policy: Policy, reach: Reach) -> Iterator[M
         return
     if policy.model_dump(exclude=_NO_SETTINGS) != own.model_dump(exclude=_NO_SETTINGS):
         return
-    yield Message(
+    yield CheckMessage(
         where=chain[0].written.where("extends"),
         code="extends-without-effect",
         text=f"nothing of {own.extends} is left: its rules are removed, replaced or never reached",

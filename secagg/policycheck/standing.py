@@ -7,17 +7,17 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from secagg.exceptions import load_exceptions, work_tree
-from secagg.exceptions.ownfile import NAME, ExceptionFile
-from secagg.exceptions.source import text_of
-from secagg.policy.exception import PolicyException, Standing
-from secagg.policycheck.message import Message
-from secagg.yamltext import load_placed
+from secagg.decisions import load_exceptions, work_tree
+from secagg.decisions.ownfile import NAME, ExceptionFile
+from secagg.decisions.source import text_of
+from secagg.policy.exception import ExceptionState, PolicyException
+from secagg.policycheck.message import CheckMessage
+from secagg.system.yamlfile import load_placed
 
 
 def check_exceptions(
     root: Path, max_days: int, today: datetime.date, mask: Callable[[str], str]
-) -> Iterator[Message]:
+) -> Iterator[CheckMessage]:
     """Messages on the exceptions of the repository, by a policy's ``max_days``.
 
     Raises :class:`secagg.errors.ConfigError` for a file of them that cannot be used.
@@ -27,15 +27,15 @@ def check_exceptions(
     for exception in found.all():
         standing = exception.standing(today)
         where = places.get(exception.source) or _where(exception, root)
-        if standing is Standing.EXPIRED:
-            yield Message(
+        if standing is ExceptionState.EXPIRED:
+            yield CheckMessage(
                 where=where,
                 code="exception-expired",
                 text=f"the exception {exception.target} expired on {exception.expires}",
                 advice=f"take it out{_prune(exception)}, or decide anew until when it holds",
             )
-        elif standing is Standing.REFUSED:
-            yield Message(
+        elif standing is ExceptionState.REFUSED:
+            yield CheckMessage(
                 where=where,
                 code="exception-refused",
                 text=f"the exception {exception.target} {exception.refusal}",

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
-from secagg.components import ROOT, find_components
-from secagg.git import git
-from secagg.globs import paths
+from secagg.packages.components import ROOT, find_components
+from secagg.system.git import git
+from secagg.system.globs import paths
 
 _EVER_ADDED = (
     *("log", "--all", "-m", "--no-renames", "--diff-filter=A"),

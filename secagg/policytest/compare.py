@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from secagg.policy.decision import Decision, Judgement
-from secagg.policy.explain import Step, chain
+from secagg.policy.explain import RuleStep, chain
 from secagg.policy.sentences import named
 from secagg.policytest.findings import words
-from secagg.policytest.judging import Judged
+from secagg.policytest.judging import JudgedCase
 from secagg.policytest.load import Loaded
 from secagg.policytest.model import Case, CaseFinding, Expectation
 
@@ -36,11 +36,11 @@ class Mismatch:
     expected: str
     actual: str
     finding: str | None = None
-    steps: Sequence[Step] = ()
+    steps: Sequence[RuleStep] = ()
     said: Sequence[str] = ()
 
 
-def mismatches(loaded: Loaded, number: int, case: Case, judged: Judged) -> Iterator[Mismatch]:
+def mismatches(loaded: Loaded, number: int, case: Case, judged: JudgedCase) -> Iterator[Mismatch]:
     """All that went otherwise in the case ``number``, its verdict first."""
     yield from _verdict(loaded, number, case, judged.decision)
     for index, tested in enumerate(case.findings):
@@ -79,7 +79,7 @@ def _decider(judgement: Judgement) -> str:
 
 
 def _finding(
-    loaded: Loaded, number: tuple[int, int], tested: CaseFinding, judged: Judged
+    loaded: Loaded, number: tuple[int, int], tested: CaseFinding, judged: JudgedCase
 ) -> Iterator[Mismatch]:
     """The first of the findings that went otherwise, where it stands for several."""
     if tested.expect is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from secagg.finding import (
+from secagg.merge.groups import Group
+from secagg.model.finding import (
     Finding,
     Kind,
     Location,
@@ -14,8 +15,7 @@ from secagg.finding import (
     Vulnerability,
     replace,
 )
-from secagg.identity import identity
-from secagg.merge.groups import Group
+from secagg.model.identity import identity
 from secagg.policy.facts import BaselineState, Facts
 from secagg.policytest.model import CaseFinding
 from secagg.policytest.package import package_of

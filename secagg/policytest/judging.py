@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from secagg.exceptions import AllExceptions
-from secagg.exceptions.dates import Ceiling
-from secagg.exceptions.entry import Entry
-from secagg.exceptions.ownfile import ExceptionFile, own_entries
+from secagg.decisions import AllExceptions
+from secagg.decisions.dates import Ceiling
+from secagg.decisions.entry import ScopedException
+from secagg.decisions.ownfile import ExceptionFile, own_entries
 from secagg.merge.groups import Group, MergedSet
 from secagg.policy.decision import Decision, Judgement
 from secagg.policy.facts import Facts
@@ -22,7 +22,7 @@ from secagg.policytest.model import Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedCase:
     """The decision on a case, and the judgements of each of its findings."""
 
     decision: Decision
@@ -30,7 +30,7 @@ class Judged:
     today: datetime.date
 
 
-def judged(loaded: Loaded, case: Case) -> Judged:
+def judged(loaded: Loaded, case: Case) -> JudgedCase:
     today = loaded.placed.value.day(case)
     taken: set[str] = set()
     groups: list[Group] = []
@@ -50,10 +50,10 @@ def judged(loaded: Loaded, case: Case) -> Judged:
         today=today,
     )
     parts = [decision.judgements[a:b] for a, b in pairwise(bounds)]
-    return Judged(decision=decision, by_finding=parts, today=today)
+    return JudgedCase(decision=decision, by_finding=parts, today=today)
 
 
-def _entries(loaded: Loaded, case: Case, today: datetime.date) -> list[Entry]:
+def _entries(loaded: Loaded, case: Case, today: datetime.date) -> list[ScopedException]:
     ceiling = Ceiling(max_days=loaded.policy.exceptions.max_days, today=today)
     own = (ExceptionFile(exceptions=case.exceptions), loaded.placed.name)
     return [

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from secagg.decisions.ownfile import ExceptionFile
 from secagg.errors import ConfigError
-from secagg.exceptions.ownfile import ExceptionFile
 from secagg.policy.load import load, named_text, no_policy
 from secagg.policy.model import Policy
 from secagg.policytest.model import PolicyTests
-from secagg.yamltext import Placed, load_model, load_placed
+from secagg.system.yamlfile import Placed, load_model, load_placed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from secagg.exceptions.ownfile import Day, ExceptionEntry, Identity
-from secagg.finding import Kind, Severity
+from secagg.decisions.ownfile import Day, ExceptionEntry, Identity
+from secagg.model.finding import Kind, Severity
 from secagg.policy.decision import Action, Verdict
-from secagg.policy.model import Cwe, Dependency, Scope
+from secagg.policy.model import Cwe, Dependency, PolicyScope
 from secagg.policy.notation import Days, OneOrMany
 from secagg.policytest.package import package_of
 
@@ -83,7 +83,7 @@ class CaseFinding(BaseModel):
     fix_available: bool | None = None
     status: str | None = Field(default=None, min_length=1, description="will_not_fix and the like")
     dependency: Dependency | None = None
-    scope: Scope | None = None
+    scope: PolicyScope | None = None
     verified: bool | None = None
     in_history_only: bool | None = None
     epss: float | None = Field(default=None, ge=0.0, le=1.0)

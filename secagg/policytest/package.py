@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from packageurl import PackageURL
 
-from secagg.finding import DISTRIBUTION_TYPES, Package
+from secagg.model.finding import DISTRIBUTION_TYPES, Package
 
 
 def package_of(purl: str) -> Package:

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable, Sequence
 
 from secagg.errors import UsageError
-from secagg.history import Problem
+from secagg.model.problem import Problem
 from secagg.report import words
 from secagg.report.standing import age_days, overdue, owners_of, severity_label, standing
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from secagg.history import RunRecord
-from secagg.render.grid import Style
+from secagg.model.problem import RunRecord
+from secagg.output.grid import Style
 from secagg.report.formats import Report
 from secagg.report.grouping import GroupBy
 from secagg.report.overview import overview

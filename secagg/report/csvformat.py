@@ -11,7 +11,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from secagg.render.escape import terminal
+from secagg.output.escape import terminal
 from secagg.report.columns import COLUMNS, FOR_FILES
 from secagg.report.formats import Report
 

@@ -11,17 +11,17 @@ from secagg.report import words
 from secagg.report.formats import Report
 from secagg.report.jsonformat import dumps
 from secagg.report.record import rfc3339
-from secagg.report.standing import Standing, severity_label
-from secagg.report.vex import Statement, statements
+from secagg.report.standing import ShownState, severity_label
+from secagg.report.vex import VexStatement, statements
 
 # CycloneDX 1.6, vulnerabilities[].analysis.state and .response.
-_ANALYSIS: dict[Standing, dict[str, Any]] = {
-    Standing.OPEN: {"state": "in_triage"},
-    Standing.CONFIRMED: {"state": "exploitable"},
-    Standing.ACCEPTED: {"state": "exploitable", "response": ["will_not_fix"]},
-    Standing.EXCEPTED: {"state": "exploitable", "response": ["will_not_fix"]},
-    Standing.FALSE_POSITIVE: {"state": "false_positive"},
-    Standing.FIXED: {"state": "resolved"},
+_ANALYSIS: dict[ShownState, dict[str, Any]] = {
+    ShownState.OPEN: {"state": "in_triage"},
+    ShownState.CONFIRMED: {"state": "exploitable"},
+    ShownState.ACCEPTED: {"state": "exploitable", "response": ["will_not_fix"]},
+    ShownState.EXCEPTED: {"state": "exploitable", "response": ["will_not_fix"]},
+    ShownState.FALSE_POSITIVE: {"state": "false_positive"},
+    ShownState.FIXED: {"state": "resolved"},
 }
 _NAMESPACE = uuid.UUID("0c9d7a5e-5f0b-5a5f-8a39-1f7b0a8d7c11")
 
@@ -57,7 +57,7 @@ def pieces(report: Report) -> Iterator[bytes]:
     )
 
 
-def _component(statement: Statement) -> dict[str, Any]:
+def _component(statement: VexStatement) -> dict[str, Any]:
     problem = statement.speaker
     made = {
         "type": "library",
@@ -68,7 +68,7 @@ def _component(statement: Statement) -> dict[str, Any]:
     return made | ({"version": problem.version} if problem.version else {})
 
 
-def _vulnerability(statement: Statement) -> dict[str, Any]:
+def _vulnerability(statement: VexStatement) -> dict[str, Any]:
     problem = statement.speaker
     identity = f"{statement.purl} {statement.vulnerability}"
     made: dict[str, Any] = {

@@ -10,12 +10,12 @@ from typing import Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from secagg.errors import ReportError
-from secagg.history import UNREPORTED, Problem, RunRecord
+from secagg.model.problem import UNREPORTED, Problem, RunRecord
 from secagg.report.source import Recorded
-from secagg.report.standing import Standing
+from secagg.report.standing import ShownState
 
 _DERIVED: dict[str, Any] = {
-    "state": (Standing, Field(description="the state on the day of the report")),
+    "state": (ShownState, Field(description="the state on the day of the report")),
     "overdue": (bool, Field(description="stands after the day by which it was to be fixed")),
     "age_days": (int | None, Field(description="whole days since it was first seen")),
     "owner": (str | None, Field(description="the owner by triage, else the file's first owner")),

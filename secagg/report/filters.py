@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from secagg.errors import UsageError
-from secagg.finding import Kind, Package, Severity
-from secagg.globs import means_nothing, paths
-from secagg.history import Problem, package_of
 from secagg.ids import begins
+from secagg.model.finding import Kind, Package, Severity
+from secagg.model.problem import Problem, package_of
 from secagg.report.standing import (
-    Standing,
+    ShownState,
     age_days,
     has_fix,
     overdue,
@@ -22,6 +21,7 @@ from secagg.report.standing import (
     severity_rank,
     standing,
 )
+from secagg.system.globs import means_nothing, paths
 
 Predicate = Callable[[Problem], bool]
 
@@ -43,7 +43,7 @@ class Filters:
     tools: frozenset[str] = frozenset()
     components: frozenset[str] = frozenset()
     paths: tuple[str, ...] = ()
-    states: frozenset[Standing] = frozenset()
+    states: frozenset[ShownState] = frozenset()
     owners: frozenset[str] = frozenset()
     packages: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
@@ -79,7 +79,7 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
     if filters.owners:
         found.append(partial(_owned, frozenset(o.lower().lstrip("@") for o in filters.owners)))
     if filters.packages:
-        from secagg.naming.purls import package_test
+        from secagg.packages.purl import package_test
 
         found.append(partial(_of_package, package_test(filters.packages, versions=True)))
     if filters.ids:

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import TypeVar
 
 from secagg.errors import UsageError
-from secagg.finding import Kind, Severity
-from secagg.history import RunRecord
+from secagg.model.finding import Kind, Severity
+from secagg.model.problem import RunRecord
 from secagg.report.filters import Filters
-from secagg.report.standing import SEVERITY_LABELS, Standing
+from secagg.report.standing import SEVERITY_LABELS, ShownState
 from secagg.report.when import age, moment
 
 _ALL = "all"
@@ -51,7 +51,7 @@ def filters_of(
     since = None
     if request.new_since is not None and runs is not None:
         since = moment(request.new_since, runs, now)
-    states = frozenset(Standing) if _ALL in request.state else None
+    states = frozenset(ShownState) if _ALL in request.state else None
     for label in request.severity:
         if label not in SEVERITY_LABELS:
             raise UsageError(f"no severity {label!r}", hint="one of " + ", ".join(SEVERITY_LABELS))
@@ -64,7 +64,7 @@ def filters_of(
         tools=frozenset(request.tool),
         components=frozenset(request.component),
         paths=tuple(request.path),
-        states=states or frozenset(choice(Standing, word, "--state") for word in request.state),
+        states=states or frozenset(choice(ShownState, word, "--state") for word in request.state),
         owners=frozenset(request.owner),
         packages=frozenset(request.package),
         ids=frozenset(request.id),

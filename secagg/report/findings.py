@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from secagg.finding import (
+from secagg.merge import Group
+from secagg.model.finding import (
     Finding,
     Kind,
     Location,
@@ -12,8 +13,7 @@ from secagg.finding import (
     Suppression,
     Vulnerability,
 )
-from secagg.history import MemberKeys, Problem, Source, package_of
-from secagg.merge import Group
+from secagg.model.problem import MemberKeys, Problem, Source, package_of
 
 
 def group_of(problem: Problem) -> Group:

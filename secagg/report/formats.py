@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 
-from secagg.history import RunRecord
-from secagg.render.grid import Style
+from secagg.model.problem import RunRecord
+from secagg.output.grid import Style
 from secagg.report.grouping import GroupBy
 from secagg.report.overview import Overview
 from secagg.report.query import Answer

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from secagg.history import Problem
+from secagg.model.problem import Problem
 from secagg.report.standing import SEVERITY_LABELS, owners_of, severity_label, severity_rank
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import orjson
 
-from secagg.history import Problem
+from secagg.model.problem import Problem
 from secagg.report.formats import Report
 from secagg.report.record import SCHEMA_VERSION, plain, record, rfc3339, summary_record
 

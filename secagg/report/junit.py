@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from secagg.history import Problem, RunRecord
-from secagg.render.junitxml import add_case, add_result, add_suite, junit_document
+from secagg.model.problem import Problem, RunRecord
+from secagg.output.junitxml import add_case, add_result, add_suite, junit_document
 from secagg.report import words
 from secagg.report.formats import Report
 from secagg.report.grouping import GroupBy, sections

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from secagg.history import Problem
-from secagg.render.escape import markdown
+from secagg.model.problem import Problem
+from secagg.output.escape import markdown
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.formats import Report

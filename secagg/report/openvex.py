@@ -26,16 +26,16 @@ from secagg.report import words
 from secagg.report.formats import Report
 from secagg.report.jsonformat import dumps
 from secagg.report.record import rfc3339
-from secagg.report.standing import Standing
-from secagg.report.vex import Statement, statements
+from secagg.report.standing import ShownState
+from secagg.report.vex import VexStatement, statements
 
 _STATUS = {
-    Standing.OPEN: "under_investigation",
-    Standing.CONFIRMED: "affected",
-    Standing.ACCEPTED: "affected",
-    Standing.EXCEPTED: "affected",
-    Standing.FALSE_POSITIVE: "not_affected",
-    Standing.FIXED: "fixed",
+    ShownState.OPEN: "under_investigation",
+    ShownState.CONFIRMED: "affected",
+    ShownState.ACCEPTED: "affected",
+    ShownState.EXCEPTED: "affected",
+    ShownState.FALSE_POSITIVE: "not_affected",
+    ShownState.FIXED: "fixed",
 }
 
 
@@ -44,7 +44,7 @@ def pieces(report: Report) -> Iterator[bytes]:
     # What is left out by the default filter on states is what VEX is for.
     problems = report.answer.related if report.every_state else report.answer.rows
     stated = statements(problems, report.today)
-    minds: dict[tuple[str, str], set[Standing]] = {}
+    minds: dict[tuple[str, str], set[ShownState]] = {}
     for one in stated:
         minds.setdefault((one.purl, one.vulnerability), set()).add(one.standing)
     made = [_statement(s, alone=len(minds[s.purl, s.vulnerability]) == 1) for s in stated]
@@ -70,7 +70,7 @@ def pieces(report: Report) -> Iterator[bytes]:
     )
 
 
-def _statement(statement: Statement, *, alone: bool) -> dict[str, Any]:
+def _statement(statement: VexStatement, *, alone: bool) -> dict[str, Any]:
     """``alone``: the package is a product of its own."""
     made: dict[str, Any] = {
         "vulnerability": {
@@ -85,17 +85,19 @@ def _statement(statement: Statement, *, alone: bool) -> dict[str, Any]:
     }
     if statement.at is not None:
         made["timestamp"] = rfc3339(statement.at)
-    if statement.standing is Standing.FALSE_POSITIVE:
+    if statement.standing is ShownState.FALSE_POSITIVE:
         made["impact_statement"] = statement.reason or "triage calls it a false positive"
     elif made["status"] == "affected":
         made["action_statement"] = _action(statement)
     return made
 
 
-def _action(statement: Statement) -> str:
+def _action(statement: VexStatement) -> str:
     remedy = words.remedy(statement.speaker)
     parts = [remedy] if remedy else []
-    if statement.standing is Standing.CONFIRMED:
+    if statement.standing is ShownState.CONFIRMED:
         return "; ".join(parts) or "no fix is known yet"
-    decided = "the risk is accepted" if statement.standing is Standing.ACCEPTED else "not acted on"
+    decided = (
+        "the risk is accepted" if statement.standing is ShownState.ACCEPTED else "not acted on"
+    )
     return "; ".join([f"{decided}: {statement.reason or 'no reason is given'}", *parts])

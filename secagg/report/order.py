@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import nsmallest
 
 from secagg.errors import UsageError
-from secagg.finding import Kind
-from secagg.history import Problem
-from secagg.report.standing import Standing, owners_of, severity_rank, standing
+from secagg.model.finding import Kind
+from secagg.model.problem import Problem
+from secagg.report.standing import ShownState, owners_of, severity_rank, standing
 
 _KINDS = {kind: rank for rank, kind in enumerate(Kind)}
-_STANDINGS = {state: rank for rank, state in enumerate(Standing)}
+_STANDINGS = {state: rank for rank, state in enumerate(ShownState)}
 _LAST = "\U0010ffff"
 
 Key = Callable[[Problem], tuple[object, ...]]

@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from secagg.history import Problem, RunRecord
+from secagg.model.problem import Problem, RunRecord
 from secagg.report.query import Answer
 from secagg.report.standing import (
     ACTIVE,
     SEVERITY_LABELS,
     LastRuns,
-    Standing,
+    ShownState,
     newest_runs,
     overdue,
     severity_label,
@@ -99,7 +99,7 @@ def overview(
     found.last_run = newest[0] if newest else None
     found.incomplete = [run for run in newest[1:] if run.verdict == "incomplete"]
     last = LastRuns.of(runs)
-    found.by_state = dict.fromkeys(map(str, Standing), 0)
+    found.by_state = dict.fromkeys(map(str, ShownState), 0)
     for problem in answer.related:
         state = standing(problem, today)
         found.by_state[state] += 1
@@ -128,7 +128,7 @@ def overview(
 
 
 def _news(
-    found: Overview, problem: Problem, state: Standing, since: datetime.datetime | None
+    found: Overview, problem: Problem, state: ShownState, since: datetime.datetime | None
 ) -> None:
     if since is None:
         return

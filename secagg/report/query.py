@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from secagg.history import Problem
+from secagg.model.problem import Problem
 from secagg.report.filters import Filters, predicates, select
 from secagg.report.order import ordered
 from secagg.report.standing import ACTIVE, standing

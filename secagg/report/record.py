@@ -1,4 +1,4 @@
-"""A problem as plain JSON: the keys of :class:`secagg.history.Problem`, and how it stands."""
+"""A problem as plain JSON: the keys of :class:`secagg.model.problem.Problem`, and how it stands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import operator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from secagg.history import UNREPORTED, Problem
+from secagg.model.problem import UNREPORTED, Problem
 from secagg.report.overview import Overview
 from secagg.report.standing import age_days, overdue, owners_of, standing
 

@@ -6,11 +6,11 @@ import io
 from collections.abc import Iterator
 
 from secagg import __version__, sarif
-from secagg.finding import Suppression
-from secagg.history import Problem
+from secagg.model.finding import Suppression
+from secagg.model.problem import Problem
 from secagg.report.findings import finding_of, source_of
 from secagg.report.formats import Report
-from secagg.report.standing import ACTIVE, Standing, standing
+from secagg.report.standing import ACTIVE, ShownState, standing
 from secagg.sarif import GroupedResult, Invocation, SarifRun
 
 
@@ -23,7 +23,7 @@ def pieces(report: Report) -> Iterator[bytes]:
             sources=[source_of(s, p) for s in p.sources],
         )
         for p in report.answer.rows
-        if standing(p, report.today) is not Standing.FIXED
+        if standing(p, report.today) is not ShownState.FIXED
     ]
     out = io.BytesIO()
     written = SarifRun(

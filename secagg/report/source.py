@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from secagg.history import Problem, RunRecord
+from secagg.model.problem import Problem, RunRecord
 
 
 class ProblemSource(Protocol):

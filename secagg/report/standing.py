@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from secagg.finding import Severity
-from secagg.history import Problem, RunRecord, State
+from secagg.model.finding import Severity
+from secagg.model.problem import Problem, RunRecord, State
 
 UNKNOWN = "unknown"
 SEVERITY_LABELS = (*(str(severity) for severity in Severity), UNKNOWN)
 
 
-class Standing(StrEnum):
-    """:class:`secagg.history.State`, and what only an exception of the policy covers."""
+class ShownState(StrEnum):
+    """:class:`secagg.model.problem.State`, and what only an exception of the policy covers."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -26,19 +26,19 @@ class Standing(StrEnum):
 
 
 # What somebody still has to do something about.
-ACTIVE = frozenset({Standing.OPEN, Standing.CONFIRMED})
+ACTIVE = frozenset({ShownState.OPEN, ShownState.CONFIRMED})
 # "Fixed" by a person's word, while a complete run still sees it, is not fixed.
 _UNSAID = frozenset({State.OPEN, State.FIXED})
 
 
-def standing(problem: Problem, today: datetime.date) -> Standing:
+def standing(problem: Problem, today: datetime.date) -> ShownState:
     """The state on ``today`` (UTC). A decision that has expired counts no more."""
     if problem.fixed_at is not None:
-        return Standing.FIXED
+        return ShownState.FIXED
     triage = problem.triage
     if triage is not None and triage.state not in _UNSAID and not expired(problem, today):
-        return Standing(triage.state)
-    return Standing.OPEN if problem.exception is None else Standing.EXCEPTED
+        return ShownState(triage.state)
+    return ShownState.OPEN if problem.exception is None else ShownState.EXCEPTED
 
 
 def expired(problem: Problem, today: datetime.date) -> bool:

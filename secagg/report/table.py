@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from secagg.history import Problem, RunRecord
-from secagg.render.escape import cell, terminal
-from secagg.render.grid import SEVERITY_COLOURS, Style, draw
+from secagg.model.problem import Problem, RunRecord
+from secagg.output.escape import cell, terminal
+from secagg.output.grid import SEVERITY_COLOURS, Style, draw
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.grouping import GroupBy, sections

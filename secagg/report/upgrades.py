@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from secagg.finding import Kind
-from secagg.history import Problem
+from secagg.model.finding import Kind
+from secagg.model.problem import Problem
 from secagg.report.standing import severity_label, severity_rank
 from secagg.report.versions import version_key
 

@@ -14,31 +14,31 @@ from urllib.parse import quote
 
 from packageurl import PackageURL
 
-from secagg.finding import Kind
-from secagg.history import Problem
-from secagg.identity import canonical_alias
-from secagg.report.standing import Standing, expired, standing
+from secagg.model.finding import Kind
+from secagg.model.identity import canonical_alias
+from secagg.model.problem import Problem
+from secagg.report.standing import ShownState, expired, standing
 
 # The most cautious first.
 _CAUTION = (
-    Standing.CONFIRMED,
-    Standing.OPEN,
-    Standing.ACCEPTED,
-    Standing.EXCEPTED,
-    Standing.FALSE_POSITIVE,
-    Standing.FIXED,
+    ShownState.CONFIRMED,
+    ShownState.OPEN,
+    ShownState.ACCEPTED,
+    ShownState.EXCEPTED,
+    ShownState.FALSE_POSITIVE,
+    ShownState.FIXED,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class VexStatement:
     """``standing`` holds for ``vulnerability`` in ``purl``, as part of ``product`` (a purl)."""
 
     product: str
     purl: str
     vulnerability: str
     aliases: tuple[str, ...]
-    standing: Standing
+    standing: ShownState
     reason: str | None
     at: datetime.datetime | None
     speaker: Problem
@@ -47,7 +47,7 @@ class Statement:
 
 def statements(
     problems: Iterable[Problem], today: datetime.date, *, by_product: bool = True
-) -> list[Statement]:
+) -> list[VexStatement]:
     """One statement for each product, package and vulnerability, in a stable order.
 
     Without ``by_product``, one for each package and vulnerability, whatever the products.
@@ -88,17 +88,17 @@ def product_purl(problem: Problem) -> str:
 
 def _statement(
     key: tuple[str, str, str], problems: list[Problem], today: datetime.date
-) -> Statement:
+) -> VexStatement:
     product, purl, name = key
     speaker = min(problems, key=lambda p: (_CAUTION.index(standing(p, today)), p.identity))
     aliases = {alias for p in problems for alias in (*p.aliases, p.rule_id)} - {name}
     triage = speaker.triage if not expired(speaker, today) else None
     state = standing(speaker, today)
     reason = triage.reason if triage is not None else None
-    if reason is None and state is Standing.EXCEPTED:
+    if reason is None and state is ShownState.EXCEPTED:
         reason = f"covered by the exception {speaker.exception}"
     times = [at for at in (triage.at if triage else None, speaker.fixed_at) if at is not None]
-    return Statement(
+    return VexStatement(
         product=product,
         purl=purl,
         vulnerability=name,

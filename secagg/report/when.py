@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from secagg.durations import days, is_days
 from secagg.errors import UsageError
-from secagg.history import RunRecord
+from secagg.model.problem import RunRecord
+from secagg.system.durations import days, is_days
 
 
 def age(text: str) -> datetime.timedelta:

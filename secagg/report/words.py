@@ -1,10 +1,10 @@
-"""The words in which a problem of the history is shown (:mod:`secagg.render.words`)."""
+"""The words in which a problem of the history is shown (:mod:`secagg.output.words`)."""
 
 from __future__ import annotations
 
 from secagg import ids
-from secagg.history import Problem, RunRecord
-from secagg.render import words
+from secagg.model.problem import Problem, RunRecord
+from secagg.output import words
 
 
 def what(problem: Problem) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from secagg.finding import (
+from secagg.model.finding import (
     Finding,
     Kind,
     Misconfiguration,

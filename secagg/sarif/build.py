@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from secagg.finding import Finding, SarifOrigin, Suppression
-from secagg.finding import Location as Place
-from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
+from secagg.model.finding import Finding, SarifOrigin, Suppression
+from secagg.model.finding import Location as Place
+from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.sarif.bag import Bag, SourceBag
 from secagg.sarif.conform import conform_result, fits
 from secagg.sarif.descriptors import RuleIndex

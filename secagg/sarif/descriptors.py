@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from secagg.finding import Finding, Kind, Rule, Severity
+from secagg.model.finding import Finding, Kind, Rule, Severity
 from secagg.sarif.objects import (
     Message,
     ReportingConfiguration,

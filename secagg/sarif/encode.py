@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from secagg.finding import Finding
-from secagg.jsonout import encoded, pieces
+from secagg.jsonio.output import encoded, pieces
+from secagg.model.finding import Finding
 from secagg.sarif.build import adopted_result, native_result
 from secagg.sarif.descriptors import RuleIndex
 from secagg.sarif.frames import adopted_frame, run_frame

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from secagg import __version__
-from secagg.redact import MASK
 from secagg.sarif import gaps
 from secagg.sarif.bag import VERSION as BAG_VERSION
 from secagg.sarif.conform import conform_run
 from secagg.sarif.model import Invocation, Revision, SarifRun
 from secagg.sarif.uris import ROOT_BASE, is_absolute
+from secagg.secrets.redactor import MASK
 
 
 def run_frame(run: SarifRun) -> dict[str, Any]:

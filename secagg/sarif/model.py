@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from secagg.finding import Finding
+from secagg.model.finding import Finding
 from secagg.parsing import Gap
 
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from packageurl import PackageURL
 
-from secagg.finding import Location, Package, Vulnerability
-from secagg.naming.place import ecosystem_of
+from secagg.model.finding import Location, Package, Vulnerability
+from secagg.model.place import ecosystem_of
 from secagg.sarif.rules import RuleView
 
 ADVISORY = re.compile(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.finding import Kind
+from secagg.model.finding import Kind
 from secagg.sarif import secrets
 from secagg.sarif.packages import ADVISORY
 from secagg.sarif.rules import RuleView

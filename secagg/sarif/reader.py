@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsonentries import is_list
+from secagg.jsonio.entries import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
-from secagg.redact import Redactor
 from secagg.sarif import gaps, producers, secrets
 from secagg.sarif.rules import RuleTable
 from secagg.sarif.run_reader import RunReader
 from secagg.sarif.upgrade import upgraded
-from secagg.secretidentity import identify
+from secagg.secrets.identity import identify
+from secagg.secrets.redactor import Redactor
 
 VERSION = "2.1.0"
 # What else stands there is not quoted: cut off, a secret in it would not be known again.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.finding import Kind, Severity
+from secagg.model.finding import Kind, Severity
+from secagg.model.scales import rates_by_level
 from secagg.sarif.rules import LEVELS, RuleTable, RuleView, security_severity
-from secagg.scales import rates_by_level
 
 _SEVERITY_OF_LEVEL = {
     "error": Severity.HIGH,

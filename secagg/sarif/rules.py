@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from secagg.finding import Rule
+from secagg.model.finding import Rule
 from secagg.sarif.severity import number_of
 from secagg.sarif.text import LONGEST_ID, LONGEST_NAME, first_sentence, multiformat, shortened
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.finding import (
+from secagg.jsonio.entries import encoded, is_list
+from secagg.jsonio.value import encode
+from secagg.model.finding import (
     Finding,
     Kind,
     Location,
@@ -17,11 +19,9 @@ from secagg.finding import (
     SecretSighting,
     Suppression,
 )
-from secagg.fingerprint import PRIMARY_LOCATION_LINE_HASH
-from secagg.jsonentries import encoded, is_list
-from secagg.jsonvalue import encode
-from secagg.naming.workload import workload_in
-from secagg.parsing import Gap, ParseContext, ParsedReport, Problem
+from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
+from secagg.model.workload import workload_in
+from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport
 from secagg.sarif import packages, producers, secrets
 from secagg.sarif.addresses import with_web_addresses
 from secagg.sarif.bag import from_bag
@@ -35,7 +35,7 @@ from secagg.sarif.text import (
     shortened,
 )
 from secagg.sarif.uris import UriResolver, is_absolute
-from secagg.secretidentity import identify
+from secagg.secrets.identity import identify
 
 _EMPTY: Mapping[str, Any] = {}
 # Kinds of result that say that nothing is wrong (3.27.9).
@@ -102,7 +102,7 @@ class RunReader:
             else:
                 continue
             where = f"runs[{self.index}].results[{number}]"
-            parsed.problems.append(Problem(message=why, where=where))
+            parsed.problems.append(EntryProblem(message=why, where=where))
 
     def _finding(self, result: Any, data: bytes) -> Finding:
         """Read a result of which ``data`` is the compact JSON. Raises _Odd."""

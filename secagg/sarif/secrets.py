@@ -16,10 +16,10 @@ from typing import Any
 import ahocorasick_rs
 import msgspec
 
-from secagg.jsonentries import Entries
-from secagg.redact import MASK, Redactor, Secret
+from secagg.jsonio.entries import Entries
 from secagg.sarif.rules import RuleTable, RuleView
 from secagg.sarif.text import message_text
+from secagg.secrets.redactor import MASK, Redactor, Secret
 
 # People, and texts that people wrote, in results of secret scanners.
 PERSONAL = frozenset({"author", "email", "date", "commitMessage"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from secagg.finding import Severity
-from secagg.severity import of_word
+from secagg.model.finding import Severity
+from secagg.model.severity import of_word
 
 LEVEL = {
     Severity.CRITICAL: "error",

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from secagg.naming.foreignpaths import in_checkout, is_file, is_foreign
-from secagg.naming.writtenpath import is_written_so
+from secagg.model.foreignpaths import in_checkout, is_file, is_foreign
+from secagg.model.writtenpath import is_written_so
 from secagg.sarif.text import shortened
 
 # The base id that code scanning tools use for the root of the checkout.

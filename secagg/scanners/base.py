@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from secagg.components import ROOT, Component
+from secagg.packages.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
-from secagg.process import Cancellation
-from secagg.redact import Redactor
 from secagg.scanners.deciding import Deciding
+from secagg.secrets.redactor import Redactor
+from secagg.system.process import Cancellation
 
 
 class Status(StrEnum):

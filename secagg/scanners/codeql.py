@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from secagg.process import is_inside, private_directory, run
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable, require_untouched
 from secagg.scanners.execute import HEAVY
@@ -19,7 +18,8 @@ from secagg.scanners.job import ProgramJob, fail, prepare, read_report, remark, 
 from secagg.scanners.machine import spare_megabytes, spare_threads
 from secagg.scanners.options import CodeqlOptions, read_options
 from secagg.scanners.program import Make, Program, explain
-from secagg.sourcetree import files_by_suffix
+from secagg.system.process import is_inside, private_directory, run
+from secagg.system.sourcetree import files_by_suffix
 
 MAKE = Make(
     name="codeql",

@@ -12,8 +12,7 @@ import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from secagg.components import ROOT, Component, component_of, find_components
-from secagg.regularfile import MIB, read_regular
+from secagg.packages.components import ROOT, Component, component_of, find_components
 from secagg.scanners.manifests import (
     MANIFESTS,
     Manifest,
@@ -24,7 +23,8 @@ from secagg.scanners.manifests import (
     locks_of,
     mapping,
 )
-from secagg.sourcetree import walk
+from secagg.system.regularfile import MIB, read_regular
+from secagg.system.sourcetree import walk
 
 _LARGEST = 64 * MIB
 _PINNED = re.compile(r"={2,3}|\s@\s")

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from secagg.errors import SecaggError, UsageError
-from secagg.yamltext import load_placed
+from secagg.system.yamlfile import load_placed
 
 _DEEPEST = 5
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from secagg.process import Cancellation
 from secagg.scanners.base import Job, Status, ToolRun
+from secagg.system.process import Cancellation
 
 HEAVY = "heavy"
 
@@ -22,7 +22,7 @@ class Moment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class JobEvent:
     """For a progress display: ``index`` is the job's place among those given."""
 
     moment: Moment
@@ -38,7 +38,7 @@ def run_jobs(
     *,
     parallel: int,
     cancellation: Cancellation,
-    on_event: Callable[[Event], None] | None = None,
+    on_event: Callable[[JobEvent], None] | None = None,
 ) -> list[ToolRun]:
     """Run ``jobs`` in up to ``parallel`` threads; the tool runs come in the order of the jobs.
 
@@ -56,7 +56,7 @@ class _Queue:
         jobs: Sequence[Job],
         parallel: int,
         cancellation: Cancellation,
-        on_event: Callable[[Event], None] | None,
+        on_event: Callable[[JobEvent], None] | None,
     ) -> None:
         self._jobs = jobs
         self._slots = max(1, min(parallel, len(jobs)))
@@ -122,7 +122,7 @@ class _Queue:
     def _tell(self, moment: Moment, index: int, run: ToolRun | None) -> None:
         if self._on_event is not None:
             job = self._jobs[index]
-            event = Event(
+            event = JobEvent(
                 moment=moment,
                 index=index,
                 tool=job.tool,

@@ -9,21 +9,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from secagg.components import ROOT
-from secagg.git import quiet_environment
-from secagg.process import (
+from secagg.packages.components import ROOT
+from secagg.scanners.base import RunContext, ToolRun
+from secagg.scanners.deciding import Unusable
+from secagg.scanners.job import remark
+from secagg.system.git import quiet_environment
+from secagg.system.process import (
     Command,
-    Result,
+    ProcessResult,
     environment,
     private_directory,
     run,
     search_path_outside,
 )
-from secagg.regularfile import read_regular
-from secagg.scanners.base import RunContext, ToolRun
-from secagg.scanners.deciding import Unusable
-from secagg.scanners.job import remark
-from secagg.sourcetree import walk
+from secagg.system.regularfile import read_regular
+from secagg.system.sourcetree import walk
 
 # What a run says that was given ``since``.
 PART_OF_HISTORY = "only the commits of the change were read, and no other history"
@@ -35,7 +35,7 @@ _HASH = re.compile(r"[0-9a-f]{40,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class GitRepository:
     """A git repository. ``prefix`` is where the scan's root is in it (empty: at its top)."""
 
     git_dir: Path
@@ -107,7 +107,7 @@ class Repository:
         return not result.exited(0) or any(number.strip("0-") for number in added)
 
 
-def find_repository(root: Path, context: RunContext) -> Repository | None:
+def find_repository(root: Path, context: RunContext) -> GitRepository | None:
     """The repository that ``root`` is in, or None.
 
     Without git on PATH a ``.git`` directory is still believed, so that the scanner itself
@@ -121,15 +121,15 @@ def find_repository(root: Path, context: RunContext) -> Repository | None:
         context,
     )
     if not result.exited(0):
-        return Repository(git_dir=root / ".git", prefix="", shallow=False, context=context)
+        return GitRepository(git_dir=root / ".git", prefix="", shallow=False, context=context)
     git_dir, shallow, prefix = [*out.split("\n"), "", ""][:3]
-    return Repository(
+    return GitRepository(
         git_dir=Path(git_dir), prefix=prefix, shallow=shallow == "true", context=context
     )
 
 
 def say_what_part(
-    tool_run: ToolRun, repository: Repository, since: str | None, context: RunContext
+    tool_run: ToolRun, repository: GitRepository, since: str | None, context: RunContext
 ) -> None:
     """Note that a run reads a part of the history, and where some of that part is missing."""
     if since is None:
@@ -144,7 +144,9 @@ def say_what_part(
         )
 
 
-def count_lines(target: Path, repository: Repository | None, text: str, context: RunContext) -> int:
+def count_lines(
+    target: Path, repository: GitRepository | None, text: str, context: RunContext
+) -> int:
     """How many lines of the text files in ``target`` contain ``text``."""
     if repository is not None:
         result, out = _git(
@@ -163,7 +165,7 @@ def count_lines(target: Path, repository: Repository | None, text: str, context:
     return count
 
 
-def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[Result, str]:
+def _git(arguments: Sequence[str], cwd: Path, context: RunContext) -> tuple[ProcessResult, str]:
     env = environment(context.environ, (), quiet_environment(cwd, context.environ))
     env["PATH"] = search_path_outside(env["PATH"], context.root)
     program = shutil.which("git", path=env["PATH"]) or FALLBACK

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from secagg.jsonentries import is_list
-from secagg.process import Result, last_lines, private_directory
+from secagg.jsonio.entries import is_list
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.deciding import Unusable, copied, require_base_only
-from secagg.scanners.git import Repository, find_repository, say_what_part
+from secagg.scanners.git import GitRepository, find_repository, say_what_part
 from secagg.scanners.job import (
     ProgramJob,
     own_file,
@@ -30,6 +29,7 @@ from secagg.scanners.job import (
 )
 from secagg.scanners.options import GitleaksOptions, read_options
 from secagg.scanners.program import Make
+from secagg.system.process import ProcessResult, last_lines, private_directory
 
 MAKE = Make(
     name="gitleaks",
@@ -98,7 +98,7 @@ class _GitleaksJob(ProgramJob):
 
     def leaks(
         self, command: Sequence[str], source: Path, directory: Path, tool_run: ToolRun
-    ) -> Result:
+    ) -> ProcessResult:
         """Run one command over ``source`` and keep its report.
 
         Gitleaks' own exit code for findings is set to 0, so any other is a failure; and since
@@ -202,7 +202,7 @@ class GitleaksGitJob(_GitleaksJob):
     ``.gitattributes`` that could call a file binary and so hide it (seen with 8.30).
     """
 
-    repository: Repository
+    repository: GitRepository
 
     def scan(self, tool_run: ToolRun) -> None:
         repository, context = self.repository, self.program.context
@@ -226,7 +226,7 @@ class GitleaksGitJob(_GitleaksJob):
             self._prove(result, [*selection, *limits])
         self.say_what_was_not_used(tool_run)
 
-    def _prove(self, result: Result, arguments: Sequence[str]) -> None:
+    def _prove(self, result: ProcessResult, arguments: Sequence[str]) -> None:
         found = _SCANNED.search(result.stderr.read_text("utf-8", "replace"))
         if found is None:
             raise Unusable(

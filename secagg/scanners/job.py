@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from secagg.components import ROOT, Component
 from secagg.errors import ReportError, UsageError
-from secagg.git import quiet_environment
+from secagg.packages.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
-from secagg.process import Result, run
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable, copied_if_there, in_change
 from secagg.scanners.options import ToolOptions
 from secagg.scanners.program import Make, Program, explain, find_program
+from secagg.system.git import quiet_environment
+from secagg.system.process import ProcessResult, run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class ProgramJob(ABC):
         watched: Sequence[Path] = (),
         extra: Mapping[str, str] | None = None,
         timeout: float | None = None,
-    ) -> Result:
+    ) -> ProcessResult:
         """Run the program once. Raises Unusable unless it exits with a code in ``ok``.
 
         Without ``cwd`` it works in the private ``directory``, where no configuration of the

@@ -13,12 +13,15 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from secagg.process import (
+from secagg.scanners.base import RunContext
+from secagg.scanners.deciding import Unusable
+from secagg.scanners.options import ToolOptions
+from secagg.system.process import (
     DEFAULT_GRACE,
     DEFAULT_OUTPUT_LIMIT,
     Command,
     Ended,
-    Result,
+    ProcessResult,
     environment,
     is_inside,
     last_lines,
@@ -26,9 +29,6 @@ from secagg.process import (
     run,
     search_path_outside,
 )
-from secagg.scanners.base import RunContext
-from secagg.scanners.deciding import Unusable
-from secagg.scanners.options import ToolOptions
 
 _VERSION_TIMEOUT = 60.0
 _VERSION_OUTPUT = 1024 * 1024
@@ -175,7 +175,7 @@ def find_program(make: Make, options: ToolOptions, context: RunContext) -> Progr
     return replace(program, version=version)
 
 
-def explain(result: Result, program: Program) -> Unusable:
+def explain(result: ProcessResult, program: Program) -> Unusable:
     """Why a run that should have gone well did not, in words, with its last words (masked)."""
     title = program.make.title
     said = last_lines(result.stderr, program.context.redactor)

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from secagg.components import ROOT
-from secagg.jsonentries import is_list
-from secagg.process import Result, private_directory
-from secagg.redact import Secret
+from secagg.jsonio.entries import is_list
+from secagg.packages.components import ROOT
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.job import (
@@ -32,6 +30,8 @@ from secagg.scanners.job import (
 from secagg.scanners.options import SnykOptions, read_options
 from secagg.scanners.program import Make, explain
 from secagg.scanners.snykmanifests import names_of, wanted_manifests
+from secagg.secrets.redactor import Secret
+from secagg.system.process import ProcessResult, private_directory
 
 MAKE = Make(
     name="snyk",
@@ -184,7 +184,9 @@ class SnykJob(ProgramJob):
             return
         self.keep(tool_run, result)
 
-    def ask(self, arguments: Sequence[str], directory: Path, *, cwd: Path | None = None) -> Result:
+    def ask(
+        self, arguments: Sequence[str], directory: Path, *, cwd: Path | None = None
+    ) -> ProcessResult:
         """Run one command. Raises Unusable for any exit code that is not an answer."""
         arguments = [*arguments]
         trusted = self.options.trust_target_config
@@ -202,7 +204,7 @@ class SnykJob(ProgramJob):
             raise self._failure(result)
         return result
 
-    def keep(self, tool_run: ToolRun, result: Result) -> list[Mapping[str, Any]]:
+    def keep(self, tool_run: ToolRun, result: ProcessResult) -> list[Mapping[str, Any]]:
         """Keep a report; its parts come back, those that only tell of an error as fatal gaps."""
         report = self.report(read_report(result.stdout, "Snyk"), rooted=self.product == "test")
         document = report.document
@@ -223,7 +225,7 @@ class SnykJob(ProgramJob):
         tool_run.reports.append(report)
         return parts
 
-    def _failure(self, result: Result) -> Unusable:
+    def _failure(self, result: ProcessResult) -> Unusable:
         stderr = result.stderr.read_text("utf-8", "replace")[-20_000:]
         said = _error_in(result.stdout)
         if re.search(r"MissingApiToken|authenticated account", f"{said} {stderr}"):

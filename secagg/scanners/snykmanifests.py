@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from secagg.components import Component
+from secagg.packages.components import Component
 
 # What `--file` takes, most telling first: of the files for one manager one is enough.
 _MANIFESTS: Mapping[str, Sequence[Sequence[str]]] = {

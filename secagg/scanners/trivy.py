@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from secagg.components import ROOT
-from secagg.process import Result, private_directory
+from secagg.packages.components import ROOT
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.coverage import requirements_files, unpinned, unread_manifests
 from secagg.scanners.deciding import Unusable, paths_out_of, require_untouched
@@ -40,6 +39,7 @@ from secagg.scanners.trivydb import (
     lacks_database,
     too_old,
 )
+from secagg.system.process import ProcessResult, private_directory
 
 _APP_VERSION = re.compile(rb"aquasecurity/trivy/pkg/version/app\.ver=v?(\d+\.\d+\.\d+)")
 
@@ -261,7 +261,7 @@ class TrivyJob(ProgramJob):
             if path.startswith(prefix) and not is_requirements(path)
         ]
 
-    def _say_what_is_missing(self, tool_run: ToolRun, document: Any, result: Result) -> None:
+    def _say_what_is_missing(self, tool_run: ToolRun, document: Any, result: ProcessResult) -> None:
         context = self.program.context
         metadata = document.get("Metadata") or {}
         system = metadata.get("OS") if isinstance(metadata, dict) else None

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from secagg.components import ROOT
-from secagg.process import Result, last_lines, private_directory
+from secagg.packages.components import ROOT
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.deciding import Unusable
-from secagg.scanners.git import Repository, count_lines, find_repository, say_what_part
+from secagg.scanners.git import GitRepository, count_lines, find_repository, say_what_part
 from secagg.scanners.job import ProgramJob, fail, prepare, remark, scopes
 from secagg.scanners.options import TrufflehogOptions, read_options
 from secagg.scanners.program import Make
+from secagg.system.process import ProcessResult, last_lines, private_directory
 
 MAKE = Make(
     name="trufflehog",
@@ -76,7 +76,7 @@ class TrufflehogJob(ProgramJob):
     """
 
     options: TrufflehogOptions
-    repository: Repository | None
+    repository: GitRepository | None
     # It scans a clone of the repository that it makes itself.
     protocols: ClassVar[Sequence[str]] = ("file",)
 
@@ -149,7 +149,7 @@ class TrufflehogJob(ProgramJob):
             arguments.append(f"--include-paths={wanted}")
         return arguments
 
-    def _prove(self, tool_run: ToolRun, result: Result) -> None:
+    def _prove(self, tool_run: ToolRun, result: ProcessResult) -> None:
         finished = errors = False
         with result.stderr.open("r", encoding="utf-8", errors="replace") as log:
             for line in log:

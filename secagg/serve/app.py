@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from secagg import __version__
 from secagg.errors import SecaggError
-from secagg.history import State
+from secagg.model.problem import State
 from secagg.report.compose import compose
 from secagg.report.filters import Filters
 from secagg.report.formats import Report
@@ -23,7 +23,7 @@ from secagg.report.page.data import page_data, problem_data
 from secagg.report.page.html import page
 from secagg.report.query import Query
 from secagg.report.source import ProblemSource
-from secagg.report.standing import Standing
+from secagg.report.standing import ShownState
 from secagg.serve.access import Access
 from secagg.serve.guard import Guard
 from secagg.serve.triage import TriageSink
@@ -83,7 +83,7 @@ def make_app(served: Served) -> FastAPI:
 
     @app.get("/api/report", summary="All problems, as secagg report --format json writes them")
     def everything() -> Response:
-        every = Query(filters=Filters(states=frozenset(Standing)))
+        every = Query(filters=Filters(states=frozenset(ShownState)))
         report = compose(served.open_source(), every, datetime.datetime.now(datetime.UTC))
         return Response(b"".join(pieces(report)), media_type="application/json")
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
-from secagg.render.escape import cell
+from secagg.output.escape import cell
 from secagg.serve.access import CSRF_HEADER, Access
 
 _LARGEST_BODY = 1_000_000

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import uvicorn
 
 from secagg.errors import UsageError
-from secagg.render import console
+from secagg.output import console
 from secagg.report.source import ProblemSource
 from secagg.serve.access import Access, hosts_for, is_loopback
 from secagg.serve.app import Served, make_app

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Protocol
 
-from secagg.history import State
+from secagg.model.problem import State
 
 
 class TriageSink(Protocol):

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from secagg import lastfilter
 from secagg.config import Config
+from secagg.output.annotations import decision_annotations
+from secagg.output.gatemarkdown import decision_markdown
+from secagg.output.gatetable import findings_text, verdict_text
+from secagg.output.grid import Style
+from secagg.output.junit import junit_xml
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.write import write_outputs
-from secagg.render.annotations import decision_annotations
-from secagg.render.gatemarkdown import decision_markdown
-from secagg.render.gatetable import findings_text, verdict_text
-from secagg.render.grid import Style
-from secagg.render.junit import junit_xml
+from secagg.secrets import lastfilter
 from tests.attack.counts import Counts
 from tests.attack.writings import WRITINGS, left_of, values
 from tests.canaries import canaries, reports

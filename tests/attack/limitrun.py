@@ -44,7 +44,7 @@ except ConfigError as error:
 _PATTERNS = """
 import sys
 from secagg.change.owners import parse_owners
-from secagg.globs import Glob, PathGlob
+from secagg.system.globs import Glob, PathGlob
 paths = ["a" * 4000, "a/" * 2000, "ab" * 2000, "a" * 2000 + "/" + "b" * 1999, "/" * 4000]
 for pattern in open(sys.argv[1]).read().split("\\n"):
     for make in (lambda: Glob(pattern), lambda: Glob(pattern, flat=True), lambda: PathGlob(pattern)):

@@ -29,7 +29,7 @@ from typing import Any
 import secagg_parsers
 
 import secagg
-from secagg.secretshapes import SHAPES
+from secagg.secrets.shapes import SHAPES
 from tests.attack.counts import Counts
 
 _PACKAGES = (secagg, secagg_parsers)
@@ -104,7 +104,7 @@ def _compiled(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any]]]:
 
 
 # What these are given is a pattern or a number that a policy or CODEOWNERS holds, and short.
-_OF_SHORT_TEXTS = ("secagg.globs.", "secagg.policy.model.", "secagg.policycheck.tree:")
+_OF_SHORT_TEXTS = ("secagg.system.globs.", "secagg.policy.model.", "secagg.policycheck.tree:")
 # Expressions that are only ever matched at the start of a text.
 _AT_START: set[re.Pattern[Any]] = set()
 

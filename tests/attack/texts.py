@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secagg.redact import Redactor, Secret
+from secagg.secrets.redactor import Redactor, Secret
 from tests.attack.counts import Counts
 from tests.attack.writings import WRITINGS, left_of, values
 

@@ -14,7 +14,7 @@ from bench.packages import IMAGES
 from bench.secretwords import LINES, MESSAGES, PROSE, RATES
 from bench.stages import Pass
 from bench.workload import Workload, make_sarif, make_workload
-from secagg.finding import Kind
+from secagg.model.finding import Kind
 
 _WORD = re.compile("token|passw|secret|credential", re.IGNORECASE)
 _LISTS = (

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.change.baseline import Comparison, compare
-from secagg.change.model import Diff, FileChange, Hunk, Status
-from secagg.finding import Finding, Location, SarifOrigin, Severity, replace
+from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.merge import merge
+from secagg.model.finding import Finding, Location, SarifOrigin, Severity, replace
 from secagg.policy.facts import BaselineState
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
 from tests.merge.strategies import findings
@@ -36,12 +36,12 @@ def _states(
 
 
 def _modified(path: str, *hunks: Hunk) -> Diff:
-    change = FileChange(path=path, status=Status.MODIFIED, hunks=hunks)
+    change = FileChange(path=path, status=FileStatus.MODIFIED, hunks=hunks)
     return Diff(base="b", head="h", files={path: change})
 
 
 def _renamed(old: str, new: str, *hunks: Hunk) -> Diff:
-    change = FileChange(path=new, status=Status.RENAMED, old_path=old, hunks=hunks)
+    change = FileChange(path=new, status=FileStatus.RENAMED, old_path=old, hunks=hunks)
     return Diff(base="b", head="h", files={new: change}, renames={old: new})
 
 
@@ -111,7 +111,7 @@ def test_renames_are_followed(finding: Finding) -> None:
     assert _states([before], [now]) == ["new"]
     # A new file of the old name with the same in it is a copy.
     diff = _renamed("a/old.txt", "b/new.txt")
-    old = FileChange(path="a/old.txt", status=Status.ADDED, whole=True)
+    old = FileChange(path="a/old.txt", status=FileStatus.ADDED, whole=True)
     diff = dataclasses.replace(diff, files={**diff.files, "a/old.txt": old})
     found = _compare([before], [before, now], diff)
     assert (found.count(NEW), found.count(UNCHANGED)) == (1, 1)
@@ -301,7 +301,7 @@ def test_what_only_moves_is_not_new(found: list[Finding], by: int, with_diff: bo
         moved.append(replace(finding, location=place))
     paths = {f.location.uri for f in found if f.location.uri}
     changes = {
-        path: FileChange(path=path, status=Status.MODIFIED, hunks=(Hunk(0, 0, 1, by),))
+        path: FileChange(path=path, status=FileStatus.MODIFIED, hunks=(Hunk(0, 0, 1, by),))
         for path in paths
         if by
     }
@@ -384,7 +384,9 @@ def test_what_was_not_looked_at_is_not_absent() -> None:
 def test_a_check_that_fails_in_the_same_words_on_touched_lines_is_the_same() -> None:
     before = misconfiguration("trivy", "KSV-0001", uri="deploy/shop.yaml", line=8, line_hash="a:1")
     now = replace(before, line_hash="b:1")
-    change = FileChange(path="deploy/shop.yaml", status=Status.MODIFIED, hunks=(Hunk(8, 1, 8, 1),))
+    change = FileChange(
+        path="deploy/shop.yaml", status=FileStatus.MODIFIED, hunks=(Hunk(8, 1, 8, 1),)
+    )
     diff = Diff(base="b", head="h", files={change.path: change})
     merged = merge([now])
     state = compare(merged, merge([before]).groups, diff).states[merged.groups[0].identity]

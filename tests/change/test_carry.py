@@ -9,10 +9,10 @@ import pytest
 
 from secagg.change.baseline import compare
 from secagg.change.carry import carry_identities
-from secagg.change.model import Diff, FileChange, Status
-from secagg.finding import Finding, SecretSighting
+from secagg.change.model import Diff, FileChange, FileStatus
 from secagg.merge import known_as, merge
 from secagg.merge.groups import Group
+from secagg.model.finding import Finding, SecretSighting
 from tests.merge.make import code, misconfiguration, secret, vulnerability
 
 
@@ -62,8 +62,8 @@ def test_an_upgrade_that_does_not_help_is_the_same_problem() -> None:
 
 
 def test_a_file_that_moved_keeps_its_ids_and_a_new_one_in_its_place_has_none_of_them() -> None:
-    moved = FileChange(path="lib/db.py", status=Status.RENAMED, old_path="app/db.py")
-    added = FileChange(path="app/db.py", status=Status.ADDED, whole=True)
+    moved = FileChange(path="lib/db.py", status=FileStatus.RENAMED, old_path="app/db.py")
+    added = FileChange(path="app/db.py", status=FileStatus.ADDED, whole=True)
     diff = Diff(
         base="b",
         head="h",

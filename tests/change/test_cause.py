@@ -6,14 +6,14 @@ import pytest
 
 from secagg.change.baseline import compare
 from secagg.change.facts import facts_of
-from secagg.change.model import Diff, FileChange, Hunk, Status
-from secagg.finding import Finding, Location, SarifOrigin, replace
+from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.merge import merge
+from secagg.model.finding import Finding, Location, SarifOrigin, replace
 from secagg.policy.facts import BaselineState, Cause, Facts
 from tests.merge.make import code, misconfiguration, vulnerability
 
 NEW, UNCHANGED = BaselineState.NEW, BaselineState.UNCHANGED
-README = FileChange(path="README.md", status=Status.MODIFIED, hunks=(Hunk(1, 1, 1, 1),))
+README = FileChange(path="README.md", status=FileStatus.MODIFIED, hunks=(Hunk(1, 1, 1, 1),))
 LOCK = "package-lock.json"
 
 
@@ -22,7 +22,7 @@ def diff(*changes: FileChange) -> Diff:
 
 
 def modified(path: str, line: int) -> FileChange:
-    return FileChange(path=path, status=Status.MODIFIED, hunks=(Hunk(line, 1, line, 1),))
+    return FileChange(path=path, status=FileStatus.MODIFIED, hunks=(Hunk(line, 1, line, 1),))
 
 
 def cause(
@@ -65,7 +65,7 @@ def lodash(advisory: str, line: int | None = None) -> Finding:
 
 def test_a_new_advisory_of_a_package_that_the_baseline_has_is_the_worlds() -> None:
     """Though the change touches its lock file."""
-    change = diff(FileChange(path=LOCK, status=Status.MODIFIED, whole=True))
+    change = diff(FileChange(path=LOCK, status=FileStatus.MODIFIED, whole=True))
     assert cause(lodash("CVE-2026-2"), change, lodash("CVE-2020-1")).cause is Cause.WORLD
     older = replace(
         lodash("CVE-2020-1"),

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.change.diff import read_diff
-from secagg.change.model import Status
+from secagg.change.model import FileStatus
 from secagg.change.within import in_diff
 from secagg.errors import UsageError
-from secagg.finding import Location
 from secagg.merge import merge
+from secagg.model.finding import Location
 from tests.change.repos import Repo, numbered
 from tests.merge.make import code, secret, vulnerability
 
@@ -89,7 +89,7 @@ def test_renames_with_edits(repo: Repo) -> None:
     repo.commit()
     diff = read_diff(repo.root, "main...HEAD")
     assert diff.renames == {"a.py": "c.py"}
-    assert diff.files["c.py"].status is Status.RENAMED
+    assert diff.files["c.py"].status is FileStatus.RENAMED
     assert diff.new_line("a.py", 3) == 4
     assert diff.touches(Location(uri="c.py", start_line=1)) is True
     assert diff.touches(Location(uri="c.py", start_line=2)) is False
@@ -110,10 +110,10 @@ def test_what_has_no_lines_to_compare(repo: Repo) -> None:
     diff = read_diff(repo.root, f"{base}...HEAD")
     known = {path: (change.status, change.whole) for path, change in diff.files.items()}
     assert known == {
-        "image.bin": (Status.MODIFIED, True),
-        "to-link": (Status.TYPE_CHANGED, True),
-        "run.sh": (Status.MODIFIED, False),
-        "gone.py": (Status.DELETED, False),
+        "image.bin": (FileStatus.MODIFIED, True),
+        "to-link": (FileStatus.TYPE_CHANGED, True),
+        "run.sh": (FileStatus.MODIFIED, False),
+        "gone.py": (FileStatus.DELETED, False),
     }
     assert diff.touches(Location(uri="run.sh", start_line=1)) is False
     assert diff.new_line("gone.py", 1) is None
@@ -168,7 +168,7 @@ def test_a_submodule_is_a_changed_path(repo: Repo, tmp_path: Path) -> None:
     other.commit()
     repo.git("submodule", "add", "-q", other.root, "libs/other")
     base = repo.commit()
-    assert read_diff(repo.root, "main...HEAD").files["libs/other"].status is Status.SUBMODULE
+    assert read_diff(repo.root, "main...HEAD").files["libs/other"].status is FileStatus.SUBMODULE
     other.write("x.py", "y\n")
     other.commit()
     inner = repo.root / "libs/other"
@@ -223,7 +223,7 @@ def test_two_dots_start_at_the_base_itself(repo: Repo) -> None:
     repo.commit()
     repo.git("checkout", "-q", "change")
     assert read_diff(repo.root, "main...HEAD").files == {}
-    assert read_diff(repo.root, "main..").files["theirs.py"].status is Status.DELETED
+    assert read_diff(repo.root, "main..").files["theirs.py"].status is FileStatus.DELETED
     with pytest.raises(UsageError, match="names no base"):
         read_diff(repo.root, " ")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from secagg.change.baseline import compare
 from secagg.change.facts import facts_of
-from secagg.change.model import Diff, FileChange, Status
+from secagg.change.model import Diff, FileChange, FileStatus
 from secagg.change.owners import load_owners
-from secagg.finding import replace
 from secagg.intel import Intel
 from secagg.merge import merge
+from secagg.model.finding import replace
 from secagg.policy.facts import BaselineState
 from tests.intel.samples import put
 from tests.merge.make import code, vulnerability
@@ -27,7 +27,7 @@ def test_what_is_not_given_stays_unknown() -> None:
 def test_each_source_gives_its_facts(tmp_path: Path) -> None:
     put(tmp_path)
     merged = merge([code(uri="app/db.py", line_hash="a:1")])
-    change = FileChange(path="app/db.py", status=Status.ADDED, whole=True)
+    change = FileChange(path="app/db.py", status=FileStatus.ADDED, whole=True)
     (facts,) = facts_of(
         merged,
         diff=Diff(base="b", head="h", files={"app/db.py": change}),
@@ -76,7 +76,7 @@ def test_first_seen_is_the_earliest_under_any_name() -> None:
     old = code(uri="old.py", line_hash="a:1", identity="m1")
     before = merge([old])
     merged = merge([replace(old, location=replace(old.location, uri="new.py"), identity="m2")])
-    change = FileChange(path="new.py", status=Status.RENAMED, old_path="old.py")
+    change = FileChange(path="new.py", status=FileStatus.RENAMED, old_path="old.py")
     diff = Diff(base="b", head="h", files={"new.py": change}, renames={"old.py": "new.py"})
     comparison = compare(merged, before.groups, diff)
     seen = {before.groups[0].identity: early, "m2": late}

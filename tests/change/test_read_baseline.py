@@ -10,8 +10,8 @@ import pytest
 
 from secagg.change.baseline import compare
 from secagg.errors import ReportError, UsageError
-from secagg.identity import mark_findings
 from secagg.merge import merge
+from secagg.model.identity import mark_findings
 from secagg.pipeline.baseline import read_baseline
 from secagg.policy.facts import BaselineState
 from tests.merge.make import code

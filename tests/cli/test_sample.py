@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from scripts import planted, sample_repo, trivy_db, truth
-from secagg.components import find_components
+from secagg.packages.components import find_components
 from secagg.sarif.conform import schema
 from tests.cli.running import Ran, secagg, summary
 from tests.sarif.om import load

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Severity
+from secagg.model.finding import Finding, Kind, Severity
 from secagg.parsing import ParseContext, ParsedReport, RawReport
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 from tests.parsers.reading import PARSERS
 from tests.parsers.samples import SAMPLES
 

@@ -6,7 +6,7 @@ import datetime
 from collections import Counter
 from typing import Any, Literal
 
-from secagg.decided import DecidedFinding, DecisionDocument
+from secagg.output.decision import DecidedFinding, DecisionDocument
 
 TODAY = datetime.date(2026, 11, 23)
 

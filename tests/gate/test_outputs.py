@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg.decided import DecidedChange, DecidedException
-from secagg.render.annotations import decision_annotations
-from secagg.render.gatemarkdown import LONGEST, decision_markdown
-from secagg.render.gatetable import findings_text, verdict_text
-from secagg.render.grid import Style
-from secagg.render.junit import junit_xml
+from secagg.output.annotations import decision_annotations
+from secagg.output.decision import DecidedChange, DecidedException
+from secagg.output.gatemarkdown import LONGEST, decision_markdown
+from secagg.output.gatetable import findings_text, verdict_text
+from secagg.output.grid import Style
+from secagg.output.junit import junit_xml
 from tests.gate.make import TODAY, decided, decision
 
 HOSTILE = "a\x1b[31m\x00 <script>alert(1)</script> ]]> | `x` @team\n::error::%0A\u202e"

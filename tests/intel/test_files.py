@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from secagg.errors import ConfigError, ReportError
-from secagg.intel.files import EPSS_NAME, KEV_NAME, Entry, read_epss, read_kev
+from secagg.intel.files import EPSS_NAME, KEV_NAME, IntelEntry, read_epss, read_kev
 from secagg.intel.intel import Intel
 from secagg.intel.record import intel_directory
 from tests.intel.samples import EPSS, KEV, kev_json, put
@@ -28,8 +28,8 @@ def test_epss(data: bytes) -> None:
 def test_kev() -> None:
     kev = read_kev(KEV)
     assert kev.entries == {
-        "CVE-2021-44228": Entry(due=date(2021, 12, 24), ransomware=True),
-        "CVE-2026-1000": Entry(due=None, ransomware=None),
+        "CVE-2021-44228": IntelEntry(due=date(2021, 12, 24), ransomware=True),
+        "CVE-2026-1000": IntelEntry(due=None, ransomware=None),
     }
     assert (kev.dated, kev.version) == (date(2026, 11, 20), "2026.11.20")
 

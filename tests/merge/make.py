@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secagg.finding import (
+from secagg.model.finding import (
     Finding,
     Kind,
     Location,

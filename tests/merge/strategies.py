@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from secagg.finding import Finding, Severity
+from secagg.model.finding import Finding, Severity
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
 
 TOOLS = ("trivy", "snyk", "codeql", "gitleaks", "trufflehog", "semgrep")

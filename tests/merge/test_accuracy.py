@@ -13,8 +13,8 @@ from bench.truth import compare, signature_of
 from bench.workload import make_workload
 from scripts import accuracy
 from scripts.label_repos import repositories
-from secagg.finding import Finding
 from secagg.merge import merge
+from secagg.model.finding import Finding
 from tests.merge.make import vulnerability
 
 

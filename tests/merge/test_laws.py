@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secagg.finding import Finding
 from secagg.merge import MergedSet, merge
+from secagg.model.finding import Finding
 from tests.merge.make import code, secret, vulnerability
 from tests.merge.strategies import TOOLS, Problem, findings, problems
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from secagg.finding import Finding, Kind, Location, SecretSighting, Severity
 from secagg.merge import merge
+from secagg.model.finding import Finding, Kind, Location, SecretSighting, Severity
 
 
 def sighting(

@@ -7,9 +7,9 @@ import datetime
 import pytest
 
 from secagg.errors import ConfigError, UsageError
-from secagg.identity import mark_findings
 from secagg.merge import Join, Split, explain, merge
 from secagg.merge.overrule_file import read_overrules, write_overrules
+from secagg.model.identity import mark_findings
 from tests.merge.make import code, names, secret, vulnerability
 
 A, B = "a" * 32, "b" * 32

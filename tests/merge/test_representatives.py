@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from secagg.finding import Rating, Severity, Suppression
 from secagg.merge import Prefer, Preference, merge
 from secagg.merge.representative import represent
+from secagg.model.finding import Rating, Severity, Suppression
 from tests.merge.make import secret, vulnerability
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from secagg.finding import Finding
 from secagg.merge import merge
+from secagg.model.finding import Finding
 from tests.merge.make import code, misconfiguration, secret, vulnerability
 
 COUNT = 20_000

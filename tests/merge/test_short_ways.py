@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secagg.finding import Finding, Location, Vulnerability, replace
-from secagg.identity import canonical_alias, mark_findings
 from secagg.merge import code, merge, plain, secret
 from secagg.merge.spot import Spot
-from secagg.naming.advisory import Advisories, plain_name
-from secagg.naming.bucket import Buckets
+from secagg.model.finding import Finding, Location, Vulnerability, replace
+from secagg.model.identity import canonical_alias, mark_findings
+from secagg.packages.advisories import Advisories, plain_name
+from secagg.packages.bucket import Buckets
 from tests.merge import make as made
 from tests.merge import strategies
 from tests.merge.make import vulnerability

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from secagg.finding import Finding, Location
 from secagg.merge import MergedSet, merge
+from secagg.model.finding import Finding, Location
 from tests.merge.make import names, vulnerability
 
 

@@ -14,7 +14,7 @@ from secagg_parsers.trivy import TrivyParser
 from secagg_parsers.trufflehog import TrufflehogParser
 
 from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, choose, learn
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 
 _ALL: tuple[Parser, ...] = (
     CodeqlParser(),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Severity
+from secagg.model.finding import Finding, Kind, Severity
 from tests.parsers import samples
 from tests.parsers.reading import read
 from tests.parsers.samples import COMMIT, GITLEAKS, GITLEAKS_7, MAIL, TOKEN

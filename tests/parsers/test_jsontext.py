@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg import jsontext
 from secagg.errors import ReportError
-from secagg.jsontext import loads
+from secagg.jsonio import text as jsontext
+from secagg.jsonio.text import loads
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()

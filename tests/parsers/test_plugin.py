@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 _SCRIPT = """
 import json, sys
 from secagg.parsing import ParseContext, RawReport, installed_parsers, parse
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 
 report = RawReport(name="pins.json", data=sys.stdin.buffer.read())
 parsed = parse(report, installed_parsers(), ParseContext(redactor=Redactor(b"key")))

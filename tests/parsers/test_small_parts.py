@@ -12,8 +12,8 @@ from packageurl import PackageURL
 from secagg_parsers import fields, purls
 from secagg_parsers.places import Lines, Places, base_of
 
-from secagg import severity
-from secagg.finding import Rating, Severity
+from secagg.model import severity
+from secagg.model.finding import Rating, Severity
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from secagg_parsers.snyk.issues import USED, Issues
 from secagg_parsers.snyk.project import Project
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Severity
+from secagg.model.finding import Finding, Kind, Severity
 from tests.parsers import samples
 from tests.parsers.reading import context_for, read
 from tests.parsers.samples import SNYK_ROW, snyk

@@ -7,9 +7,9 @@ import pytest
 from secagg_parsers.trivy.misconfigurations import forms_of
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Severity
+from secagg.model.finding import Finding, Kind, Severity
 from secagg.pipeline.shown import Shown
-from secagg.redact import Redactor
+from secagg.secrets.redactor import Redactor
 from tests.parsers import samples
 from tests.parsers.reading import context_for, read
 from tests.parsers.samples import MISCONFIGURATION, SECRET, TOKEN, VULNERABILITY, trivy_result

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Severity
+from secagg.model.finding import Finding, Kind, Severity
 from secagg.parsing import RawReport
 from tests.parsers import samples
 from tests.parsers.reading import PARSERS, context_for, read

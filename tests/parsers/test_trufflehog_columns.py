@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from secagg_parsers.trufflehog.columns import Columns
 
-from secagg.finding import Location
+from secagg.model.finding import Location
 
 VALUE = "postgres://svc:hX7qPz93LmWd@db.internal:5432"
 ENCODED = base64.b64encode(VALUE.encode()).decode()

@@ -7,8 +7,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from secagg.finding import Finding, Kind, Location, Package, SecretSighting, Severity, Vulnerability
 from secagg.merge import Group
+from secagg.model.finding import (
+    Finding,
+    Kind,
+    Location,
+    Package,
+    SecretSighting,
+    Severity,
+    Vulnerability,
+)
 from secagg.policy import BaselineState, Facts, Policy
 from tests.policy.subjects import TODAY
 

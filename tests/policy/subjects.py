@@ -6,9 +6,17 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.finding import Finding, Kind, Location, Package, SecretSighting, Severity, Vulnerability
 from secagg.merge import Group
 from secagg.merge.groups import MergedSet
+from secagg.model.finding import (
+    Finding,
+    Kind,
+    Location,
+    Package,
+    SecretSighting,
+    Severity,
+    Vulnerability,
+)
 from secagg.policy import Facts, Judgement, Policy, ToolOutcome, judge
 from secagg.policy.decision import Decision
 from secagg.policy.exception import Exceptions, PolicyException

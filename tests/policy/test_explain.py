@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from secagg.finding import Finding, Kind, Package, Severity
+from secagg.model.finding import Finding, Kind, Package, Severity
 from secagg.policy import BaselineState, Facts, PolicyException
-from secagg.policy.explain import Step, chain
+from secagg.policy.explain import RuleStep, chain
 from tests.policy.subjects import TODAY, Given, decide, group, only, policy, secret, vulnerable
 
 NIGHT = datetime.datetime(
@@ -20,7 +20,7 @@ NOTHING = "nothing that a finding of this kind has"
 
 def steps(
     match: dict[str, Any], finding: Finding, facts: Facts | None = None, **more: Any
-) -> list[Step]:
+) -> list[RuleStep]:
     ours = policy({"match": match, **more})
     known = {"a" * 32: facts} if facts is not None else {}
     judgement = only(decide(ours, group(finding), facts=known))
@@ -208,8 +208,8 @@ def test_a_rule_that_refuses_says_by_which_key(
     match: dict[str, Any], finding: Finding, facts: Facts | None, why: str
 ) -> None:
     assert steps(match, finding, facts) == [
-        Step("rule r1", False, why),
-        Step("default", True, "no rule takes it, so it is ignored", taken=True),
+        RuleStep("rule r1", False, why),
+        RuleStep("default", True, "no rule takes it, so it is ignored", taken=True),
     ]
 
 
@@ -221,14 +221,14 @@ def test_a_rule_that_matches_ends_the_chain() -> None:
     )
     judgement = only(decide(ours, group(vulnerable())))
     assert chain(ours, judgement, TODAY) == [
-        Step("rule r1", False, "kind is vulnerability, the rule wants secret"),
-        Step("rule r2", True, "every key matches: warn", taken=True),
+        RuleStep("rule r1", False, "kind is vulnerability, the rule wants secret"),
+        RuleStep("rule r2", True, "every key matches: warn", taken=True),
     ]
 
 
 def test_what_is_not_known_is_named() -> None:
     found = steps({"baseline": "new", "in_diff": True}, vulnerable())
-    assert found == [Step("rule r1", None, "not known: baseline, in_diff", taken=True)]
+    assert found == [RuleStep("rule r1", None, "not known: baseline, in_diff", taken=True)]
 
 
 def test_exceptions_and_ages_come_after_the_rules() -> None:
@@ -244,10 +244,10 @@ def test_exceptions_and_ages_come_after_the_rules() -> None:
     given = Given(**{"a" * 32: [ended, held, refused]})
     judgement = only(decide(ours, group(vulnerable()), exceptions=given))
     assert chain(ours, judgement, TODAY) == [
-        Step("rule r1", True, "every key matches: fail", taken=True),
-        Step("exception", False, "lodash (x.yaml:9): it expired on 2026-11-22"),
-        Step("exception", False, "web (.snyk): it has no reason"),
-        Step(
+        RuleStep("rule r1", True, "every key matches: fail", taken=True),
+        RuleStep("exception", False, "lodash (x.yaml:9): it expired on 2026-11-22"),
+        RuleStep("exception", False, "web (.snyk): it has no reason"),
+        RuleStep(
             "exception",
             True,
             "CVE-2019-10744 (x.yaml:3), until 2026-12-01: not reachable",
@@ -256,7 +256,7 @@ def test_exceptions_and_ages_come_after_the_rules() -> None:
     ]
     bare = Given(**{"a" * 32: [PolicyException(source="SARIF", target="it")]})
     judgement = only(decide(ours, group(vulnerable()), exceptions=bare))
-    assert chain(ours, judgement, TODAY)[-1] == Step(
+    assert chain(ours, judgement, TODAY)[-1] == RuleStep(
         "exception", True, "it (SARIF): no reason given", taken=True
     )
 
@@ -264,13 +264,17 @@ def test_exceptions_and_ages_come_after_the_rules() -> None:
 @pytest.mark.parametrize(
     ("day", "action", "last"),
     [
-        (1, "warn", Step("max_age", True, "it was due on 2026-11-08", taken=True)),
-        (1, "fail", Step("max_age", True, "it was due on 2026-11-08")),
-        (16, "warn", Step("max_age", False, "it is due on 2026-11-23")),
-        (None, "warn", Step("max_age", True, "nobody knows since when it is there", taken=True)),
+        (1, "warn", RuleStep("max_age", True, "it was due on 2026-11-08", taken=True)),
+        (1, "fail", RuleStep("max_age", True, "it was due on 2026-11-08")),
+        (16, "warn", RuleStep("max_age", False, "it is due on 2026-11-23")),
+        (
+            None,
+            "warn",
+            RuleStep("max_age", True, "nobody knows since when it is there", taken=True),
+        ),
     ],
 )
-def test_ages_say_their_day(day: int | None, action: str, last: Step) -> None:
+def test_ages_say_their_day(day: int | None, action: str, last: RuleStep) -> None:
     ours = policy({"match": {}, "action": action}, max_age={"critical": 7})
     facts = {}
     if day is not None:

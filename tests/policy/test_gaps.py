@@ -6,10 +6,10 @@ import datetime
 
 import pytest
 
+from secagg.decisions.dates import Ceiling
+from secagg.decisions.index import AllExceptions
+from secagg.decisions.ownfile import read_own
 from secagg.errors import ConfigError
-from secagg.exceptions.dates import Ceiling
-from secagg.exceptions.index import AllExceptions
-from secagg.exceptions.ownfile import read_own
 from secagg.merge.groups import MergedSet
 from secagg.policy import Decision, ToolOutcome, Verdict, judge, load
 from secagg.policy.gaps import RunGap, gap_key

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from secagg.errors import ConfigError
-from secagg.finding import Finding, Kind, Location, SecretSighting, Severity
 from secagg.merge import merge
+from secagg.model.finding import Finding, Kind, Location, SecretSighting, Severity
 from secagg.policy import Action, Decision, ToolOutcome, Verdict, built_in, judge, load
 
 COMPLETE = ToolOutcome(tool="trivy", component=".", status="complete")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from secagg.finding import Location, Package, Severity
+from secagg.model.finding import Location, Package, Severity
 from secagg.policy import BaselineState, Facts, PolicyException, ToolOutcome, Verdict
 from secagg.policy.needs import asks_for_age, asks_for_intel
 from secagg.policy.sentences import named

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from secagg.finding import (
+from secagg.merge.groups import Group, MergedSet
+from secagg.model.finding import (
     Finding,
     Kind,
     Location,
@@ -18,7 +19,6 @@ from secagg.finding import (
     Vulnerability,
     replace,
 )
-from secagg.merge.groups import Group, MergedSet
 from secagg.policy import (
     BaselineState,
     Decision,

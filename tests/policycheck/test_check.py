@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from secagg.errors import ConfigError
-from secagg.finding import Kind
+from secagg.model.finding import Kind
 from secagg.policy import built_in
 from secagg.policycheck.check import check
-from secagg.policycheck.message import Message
+from secagg.policycheck.message import CheckMessage
 from secagg.policycheck.tree import Tree
 
 TODAY = datetime.date(2026, 11, 24)
@@ -41,10 +41,12 @@ def root(tmp_path: Path) -> Path:
     return repo
 
 
-def messages(root: Path, text: str, *, name: str = "gate.yaml") -> list[Message]:
+def messages(root: Path, text: str, *, name: str = "gate.yaml") -> list[CheckMessage]:
     (root / name).write_text(text)
     return [
-        Message(where=m.where.removeprefix(f"{root}/"), code=m.code, text=m.text, advice=m.advice)
+        CheckMessage(
+            where=m.where.removeprefix(f"{root}/"), code=m.code, text=m.text, advice=m.advice
+        )
         for m in check(str(root / name), root, Tree(root), TODAY, str)
     ]
 
@@ -220,7 +222,7 @@ def test_unreachable_rules(root: Path) -> None:
     secrets = "{name: secrets, match: {kind: secret}, action: fail}"
     live = "{name: live, match: {kind: secret, verified: true}, action: fail}"
     (found,) = messages(root, rules(secrets, live))
-    assert found == Message(
+    assert found == CheckMessage(
         where="gate.yaml:4:6",
         code="unreachable-rule",
         text="rule live never decides: rule secrets before it decides on all that it matches",

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from secagg.errors import ConfigError
+from secagg.output.grid import Style
+from secagg.output.policytests import results_junit, results_text
+from secagg.output.yamldump import yaml_text
 from secagg.policytest.compare import Mismatch
 from secagg.policytest.load import load_tests
 from secagg.policytest.run import FileResult, run_tests
-from secagg.render.grid import Style
-from secagg.render.policytests import results_junit, results_text
-from secagg.render.yamldump import yaml_text
 
 DOCS = Path(__file__).parents[2] / "docs" / "policies.md"
 

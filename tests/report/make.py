@@ -11,14 +11,14 @@ import hashlib
 import random
 from typing import Any
 
-from secagg.finding import Kind, Severity
-from secagg.history import (
+from secagg.model.finding import Kind, Severity
+from secagg.model.problem import (
     Problem,
     RunRecord,
     Snippet,
     Source,
     State,
-    Step,
+    TimelineStep,
     ToolRunRecord,
     Triage,
 )
@@ -232,8 +232,8 @@ def _code(made: random.Random, component: str, number: int) -> Problem:
         help_uri="https://example.org/queries/" + rule,
         snippet=Snippet(start_line=line - 1, lines=text),
         steps=(
-            Step(uri=uri, line=line - 1, message="request.args"),
-            Step(uri=uri, line=line, message="query"),
+            TimelineStep(uri=uri, line=line - 1, message="request.args"),
+            TimelineStep(uri=uri, line=line, message="query"),
         ),
         sources=(
             Source(tool="codeql", rule_id=rule, severity=common["severity"], uri=uri, line=line),

@@ -6,10 +6,10 @@ import datetime
 
 from hypothesis import strategies as st
 
-from secagg.finding import Kind, Severity
-from secagg.history import Problem, State, Triage
+from secagg.model.finding import Kind, Severity
+from secagg.model.problem import Problem, State, Triage
 from secagg.report.filters import Filters
-from secagg.report.standing import SEVERITY_LABELS, Standing
+from secagg.report.standing import SEVERITY_LABELS, ShownState
 from tests.report.make import NOW, TODAY, identity, problem
 
 _WORDS = st.sampled_from(["lodash", "django", "CVE-2026-0001", "web", "engine", "sql"])
@@ -59,7 +59,7 @@ single_filters: st.SearchStrategy[dict[str, object]] = st.one_of(
     st.just({"tools": frozenset({"trivy"})}),
     st.just({"components": frozenset({"web"})}),
     st.just({"paths": ("web/**",)}),
-    st.frozensets(st.sampled_from(Standing), min_size=1).map(lambda v: {"states": v}),
+    st.frozensets(st.sampled_from(ShownState), min_size=1).map(lambda v: {"states": v}),
     st.sampled_from(["@acme/web", "none"]).map(lambda v: {"owners": frozenset({v})}),
     st.just({"packages": frozenset({"lodash"})}),
     st.just({"ids": frozenset({"cve-2026-0001"})}),

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft202012Validator
 
 from secagg.errors import UsageError
-from secagg.finding import Kind
-from secagg.history import Problem, State, ToolRunRecord, Triage
+from secagg.model.finding import Kind
+from secagg.model.problem import Problem, State, ToolRunRecord, Triage
 from secagg.pipeline.reportcommands import ReportRequest, report
 from secagg.report.csvformat import cell
 from secagg.report.source import Recorded

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from secagg.history import Problem, Snippet, Source, State, Step, Triage
+from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
 from secagg.report.source import Recorded
 from secagg.report.standing import ACTIVE, has_fix, overdue, standing
 from tests.report.browser import ready, serious, write_page
@@ -129,7 +129,10 @@ def test_details_show_everything_that_is_known(browser: Browser, directory: Path
         message="This query depends on a value.",
         fix="Use parameters.",
         snippet=Snippet(start_line=11, lines=("a = 1", "run(a)", "done()")),
-        steps=(Step(uri="app/in.py", line=3, message="source"), Step(uri="app/out.py", line=9)),
+        steps=(
+            TimelineStep(uri="app/in.py", line=3, message="source"),
+            TimelineStep(uri="app/out.py", line=9),
+        ),
         sources=(
             Source(
                 tool="codeql", rule_id="py/sql", severity=problem().severity, uri="a.py", line=4

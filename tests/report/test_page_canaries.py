@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Dialog
 
-from secagg.finding import Severity
-from secagg.history import Problem, Snippet, Source, State, Step, Triage
+from secagg.model.finding import Severity
+from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
 from secagg.report.page.html import page as page_of
 from secagg.report.page.html import script_json
 from secagg.report.source import Recorded
@@ -61,7 +61,7 @@ def hostile() -> Iterator[Problem]:
                     commit="t",
                 ),
             ),
-            steps=(Step(uri="t", line=1, message="t"),),
+            steps=(TimelineStep(uri="t", line=1, message="t"),),
             snippet=Snippet(start_line=11, lines=("t", "t")),
             triage=Triage(state=State.CONFIRMED, reason="t", by="t", owner="t", at=NOW),
             dependency_paths=(("t", "t"),),

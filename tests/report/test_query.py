@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.errors import UsageError
-from secagg.finding import Kind, Severity
-from secagg.history import Problem, Snippet, Source, State, Step, Triage
+from secagg.history.document import ELSEWHERE, decode, encode
+from secagg.model.finding import Kind, Severity
+from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
 from secagg.report.compose import compose
 from secagg.report.filters import Filters, predicates, select
 from secagg.report.formats import LISTS, Format, written
@@ -19,9 +20,8 @@ from secagg.report.grouping import GroupBy, sections
 from secagg.report.order import KEYS, ordered
 from secagg.report.query import Query, answer
 from secagg.report.source import Recorded
-from secagg.report.standing import ACTIVE, Standing, overdue, standing
+from secagg.report.standing import ACTIVE, ShownState, overdue, standing
 from secagg.report.when import age, moment
-from secagg.store.document import ELSEWHERE, decode, encode
 from tests.report.make import NOW, TODAY, problem, run, vulnerability
 from tests.report.strategies import made, problems, single_filters
 
@@ -100,7 +100,7 @@ def test_lists_say_the_same_without_details(
         fields |= single
     for one in given_problems:
         one.sources = (Source(tool="trivy", rule_id="R", severity=Severity.LOW),)
-        one.steps = (Step(uri="a.py", line=1),)
+        one.steps = (TimelineStep(uri="a.py", line=1),)
         one.snippet = Snippet(start_line=1, lines=("a",))
         one.dependency_paths = (("app", "lodash"),)
         one.references = one.related = ("r",)
@@ -180,20 +180,20 @@ def test_an_expired_decision_counts_no_more() -> None:
     accepted = problem(
         triage=Triage(state=State.ACCEPTED, reason="until the release", expires=TODAY)
     )
-    assert standing(accepted, TODAY) is Standing.ACCEPTED
-    assert standing(accepted, TODAY + DAY) is Standing.OPEN
+    assert standing(accepted, TODAY) is ShownState.ACCEPTED
+    assert standing(accepted, TODAY + DAY) is ShownState.OPEN
 
 
 def test_a_persons_word_does_not_fix_what_is_still_there() -> None:
     said = problem(triage=Triage(state=State.FIXED, reason="merged"))
-    assert standing(said, TODAY) is Standing.OPEN
+    assert standing(said, TODAY) is ShownState.OPEN
     said.fixed_at = NOW
-    assert standing(said, TODAY) is Standing.FIXED
+    assert standing(said, TODAY) is ShownState.FIXED
 
 
 def test_an_exception_of_the_policy_is_a_state_of_its_own() -> None:
     excepted = problem(exception="secagg-exceptions.yaml:3", due=TODAY - DAY)
-    assert standing(excepted, TODAY) is Standing.EXCEPTED
+    assert standing(excepted, TODAY) is ShownState.EXCEPTED
     assert not overdue(excepted, TODAY)
     assert overdue(problem(due=TODAY - DAY), TODAY)
     assert not overdue(problem(due=TODAY), TODAY)

@@ -9,8 +9,8 @@ from typing import Any
 from playwright.sync_api import Browser, expect
 
 from secagg.exitcodes import ExitCode
-from secagg.finding import Severity
-from secagg.history import ToolRunRecord
+from secagg.model.finding import Severity
+from secagg.model.problem import ToolRunRecord
 from secagg.pipeline.reportcommands import ReportRequest, report
 from secagg.report.source import Recorded
 from tests.report.browser import ready, serious, write_page

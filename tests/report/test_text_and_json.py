@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from secagg.errors import ReportError, UsageError
-from secagg.history import Problem
+from secagg.model.problem import Problem
 from secagg.pipeline.reportcommands import ReportRequest, report
 from secagg.report.document import load_report
 from secagg.report.source import Recorded

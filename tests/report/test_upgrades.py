@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg.finding import Severity
-from secagg.history import Problem
+from secagg.model.finding import Severity
+from secagg.model.problem import Problem
 from secagg.report.upgrades import Upgrade, upgrades
 from secagg.report.versions import version_key
 from tests.report.make import vulnerability

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from secagg.finding import Finding, Kind, SarifOrigin, Severity, Suppression
-from secagg.jsonout import encoded
+from secagg.jsonio.output import encoded
+from secagg.model.finding import Finding, Kind, SarifOrigin, Severity, Suppression
 from secagg.sarif.build import adopted_result
 from secagg.sarif.conform import MOVED, conform_result, fits
 from tests.sarif.test_roundtrip import _FIXTURES

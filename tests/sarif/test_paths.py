@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from secagg.change.model import Diff, FileChange, Hunk, Status
+from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.change.within import touched
 from secagg.parsing import ParseContext, ParsedReport
-from secagg.redact import Redactor
 from secagg.sarif import read_report
+from secagg.secrets.redactor import Redactor
 
 RUNNERS = [
     "/home/runner/work/shop/shop/src/a.py",
@@ -62,7 +62,7 @@ def test_nothing_is_guessed_where_several_files_or_none_end_so(root: Path, uri: 
 
 
 def test_a_path_that_was_not_understood_may_be_in_the_diff(root: Path) -> None:
-    change = FileChange("src/a.py", Status.MODIFIED, hunks=(Hunk(3, 0, 3, 1),))
+    change = FileChange("src/a.py", FileStatus.MODIFIED, hunks=(Hunk(3, 0, 3, 1),))
     diff = Diff(base="b", head="h", files={"src/a.py": change})
     (known,) = _read(root, "/github/workspace/src/a.py").findings
     (unknown,) = _read(root, "/x/y/gone.py").findings
@@ -79,7 +79,7 @@ def test_each_location_of_a_result_is_where_the_problem_is(root: Path) -> None:
     context = ParseContext(redactor=Redactor(b"key"), root=root)
     (finding,) = read_report(log, report_name="r", context=context, tool=None).findings
     assert [(p.uri, p.start_line) for p in finding.places] == [("src/a.py", 3)]
-    change = FileChange("src/a.py", Status.MODIFIED, hunks=(Hunk(3, 0, 3, 1),))
+    change = FileChange("src/a.py", FileStatus.MODIFIED, hunks=(Hunk(3, 0, 3, 1),))
     assert touched(finding, Diff(base="b", head="h", files={"src/a.py": change})) is True
     assert touched(finding, Diff(base="b", head="h", files={})) is False
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Location, Severity
+from secagg.model.finding import Finding, Kind, Location, Severity
 from secagg.parsing import ParseContext, ParsedReport, RawReport
-from secagg.redact import MASK, Redactor, Secret
 from secagg.sarif import learn_report, read, read_report
+from secagg.secrets.redactor import MASK, Redactor, Secret
 from tests.canaries import canaries, gitleaks_sarif, survivors
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from secagg.redact import Redactor
 from secagg.sarif import SarifRun, read, write
+from secagg.secrets.redactor import Redactor
 from tests.canaries import canaries, gitleaks_sarif
 from tests.sarif.om import load
 from tests.sarif.roundtrip import _compare, _unmoved, differences, schema_errors, written

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from secagg.finding import Finding, Severity
 from secagg.merge import merge
+from secagg.model.finding import Finding, Severity
 from secagg.policy import load
 from secagg.policy.subject import counted_severity, known_tools
 from tests.parsers.reading import read as parsed

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from secagg.finding import Finding, Kind
 from secagg.merge import merge
-from secagg.naming.package import package_key
-from secagg.naming.place import package_place
+from secagg.model.finding import Finding, Kind
+from secagg.model.place import package_place
+from secagg.packages.keys import package_key
 from secagg.parsing import ParseContext
-from secagg.redact import Redactor
 from secagg.sarif import read_report
+from secagg.secrets.redactor import Redactor
 
 
 def read(

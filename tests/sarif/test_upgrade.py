@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from secagg.errors import ReportError
-from secagg.finding import Severity
+from secagg.model.finding import Severity
 from secagg.parsing import ParseContext, ParsedReport
-from secagg.redact import Redactor
 from secagg.sarif import read_report
+from secagg.secrets.redactor import Redactor
 
 ONE = {
     "version": "1.0.0",

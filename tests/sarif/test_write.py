@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from secagg.finding import (
+from secagg.model.finding import (
     Finding,
     Kind,
     Location,
@@ -27,9 +27,9 @@ from secagg.finding import (
     Vulnerability,
 )
 from secagg.parsing import Gap
-from secagg.redact import Redactor
 from secagg.sarif import GroupedResult, Invocation, Revision, SarifRun, read, write
 from secagg.sarif.build import correlation_guid
+from secagg.secrets.redactor import Redactor
 from tests.sarif.om import load
 from tests.sarif.roundtrip import schema_errors
 from tests.sarif.test_roundtrip import RICH

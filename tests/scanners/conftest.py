@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from secagg.components import find_components
-from secagg.process import Cancellation
-from secagg.redact import Redactor
+from secagg.packages.components import find_components
 from secagg.scanners import make_scanners
 from secagg.scanners.base import RunContext, ScanRequest, ToolRun
 from secagg.scanners.execute import run_jobs
+from secagg.secrets.redactor import Redactor
+from secagg.system.process import Cancellation
 
 STANDINS = Path(__file__).resolve().parent.parent / "standins"
 TOOLS = Path(sysconfig.get_path("scripts"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from secagg.components import find_components
+from secagg.packages.components import find_components
 from secagg.scanners.coverage import unpinned, unread_manifests
 
 CARGO = '[[package]]\nname = "a"\nversion = "1.0.0"\n'

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg.process import Cancellation
 from secagg.scanners.base import Status, ToolRun
-from secagg.scanners.execute import HEAVY, Event, Moment, run_jobs
+from secagg.scanners.execute import HEAVY, JobEvent, Moment, run_jobs
+from secagg.system.process import Cancellation
 
 
 class Watch:
@@ -86,7 +86,7 @@ def test_the_heavy_ones_do_not_starve_the_rest() -> None:
     jobs = [Task("codeql", HEAVY, work=heavy), Task("codeql", HEAVY, work=heavy)]
     jobs += [Task(name, work=left.release) for name in ("trivy", "gitleaks", "snyk")]
 
-    def watch(event: Event) -> None:
+    def watch(event: JobEvent) -> None:
         if event.moment is Moment.FINISHED and event.tool == "snyk":
             others_done.set()
 
@@ -126,7 +126,7 @@ def test_what_cancellation_kept_from_starting_is_a_failure() -> None:
 
 
 def test_events_tell_of_each_job() -> None:
-    events: list[Event] = []
+    events: list[JobEvent] = []
     jobs = [Task("trivy", mode="fs"), Task("snyk", component="web")]
     run_jobs(jobs, parallel=1, cancellation=Cancellation(), on_event=events.append)
     assert [(e.moment, e.index, e.tool, e.component, e.mode) for e in events] == [
@@ -139,7 +139,7 @@ def test_events_tell_of_each_job() -> None:
 
 
 def test_a_display_that_fails_does_not_cost_a_result() -> None:
-    def broken(event: Event) -> None:
+    def broken(event: JobEvent) -> None:
         raise ValueError("a terminal that went away")
 
     jobs = [Task("trivy"), Task("snyk")]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secagg.components import find_components
+from secagg.packages.components import find_components
 from secagg.scanners.base import Status, ToolRun
 from secagg.scanners.job import own_file
 from tests.scanners.conftest import Bench, Repo

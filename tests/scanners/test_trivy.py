@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scripts import trivy_db
-from secagg.components import find_components
+from secagg.packages.components import find_components
 from secagg.scanners.base import Status, ToolRun
 from secagg.scanners.job import own_file
 from secagg.scanners.trivy import MAKE

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 
 from secagg.errors import StoreError
-from secagg.history import Problem, RunRecord, State, Triage
+from secagg.model.problem import Problem, RunRecord, State, Triage
 from tests.report.make import NOW
 
 

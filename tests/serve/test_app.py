@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from fastapi.testclient import TestClient
 
-from secagg.history import State
+from secagg.model.problem import State
 from secagg.serve import guard
 from secagg.serve.access import CSRF_HEADER, Access, hosts_for, is_loopback
 from secagg.serve.app import Served, make_app

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from secagg.finding import Finding, Kind, Misconfiguration, Rule
-from secagg.severity import of_word
+from secagg.model.finding import Finding, Kind, Misconfiguration, Rule
+from secagg.model.severity import of_word
 from secagg_parsers.fields import (
     Entry,
     any_mapping,

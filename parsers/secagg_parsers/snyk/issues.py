@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secagg.finding import Finding, Kind, Package, Rating, Rule, Vulnerability
-from secagg.severity import of_cvss, of_word, score_within
+from secagg.model.finding import Finding, Kind, Package, Rating, Rule, Vulnerability
+from secagg.model.severity import of_cvss, of_word, score_within
 from secagg_parsers.advisories import aliases
 from secagg_parsers.fields import (
     Entry,

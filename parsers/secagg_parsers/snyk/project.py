@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 
-from secagg.finding import Location
+from secagg.model.finding import Location
 from secagg.parsing import ParseContext
 from secagg_parsers.fields import Entry, text
 from secagg_parsers.masking import Masker

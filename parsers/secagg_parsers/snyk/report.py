@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.finding import Finding
-from secagg.jsonentries import is_list
-from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
-from secagg.redact import Redactor
+from secagg.jsonio.entries import is_list
+from secagg.model.finding import Finding
+from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport, RawReport
+from secagg.secrets.redactor import Redactor
 from secagg_parsers.fields import (
     Entry,
     OddEntry,
@@ -47,7 +47,7 @@ class SnykReport:
         self._merged_projects: set[_Key] = set()
         # Of vulnerabilities and licences, which come after all else.
         self._findings: list[Finding] = []
-        self._problems: list[Problem] = []
+        self._problems: list[EntryProblem] = []
 
     def read(self, projects: Sequence[Any], *, one: bool) -> ParsedReport:
         """Read all projects, each let go of before the next.
@@ -193,7 +193,7 @@ class SnykReport:
             try:
                 self._issues.finding(project, [row])
             except OddEntry as why:
-                self._problems.append(Problem(message=str(why), where=place))
+                self._problems.append(EntryProblem(message=str(why), where=place))
             else:
                 good.append(row)
         if good:
@@ -208,7 +208,7 @@ class SnykReport:
         try:
             finding: Finding = iac_finding(project, issue)
         except OddEntry as why:
-            self._parsed.problems.append(Problem(message=str(why), where=place))
+            self._parsed.problems.append(EntryProblem(message=str(why), where=place))
         else:
             self._parsed.findings.append(finding)
 

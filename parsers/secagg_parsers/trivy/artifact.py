@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from secagg.finding import Location
+from secagg.model.finding import Location
 from secagg_parsers.fields import Entry, any_mapping, any_text, any_texts, text
 from secagg_parsers.places import Places, base_of
 from secagg_parsers.purls import is_system
@@ -55,7 +55,7 @@ class Artifact:
         self.bill = Places(root, None, real)[name] if name and kind in _BILLS else None
 
 
-class Target:
+class TrivyTarget:
     """One result's ``Target``: a file, an operating system, or a language's packages.
 
     Raises OddEntry where ``Target``, ``Class`` or ``Type`` is no text.

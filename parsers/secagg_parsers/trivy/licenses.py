@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from secagg.finding import Finding, Kind, Package, Rule
-from secagg.severity import of_word
+from secagg.model.finding import Finding, Kind, Package, Rule
+from secagg.model.severity import of_word
 from secagg_parsers.fields import Entry, OddEntry, any_text, text
 from secagg_parsers.purls import type_of
-from secagg_parsers.trivy.artifact import Target
+from secagg_parsers.trivy.artifact import TrivyTarget
 
 _WHY = {
     "forbidden": "must not be used",
@@ -15,7 +15,7 @@ _WHY = {
 }
 
 
-def license_finding(target: Target, entry: Entry) -> Finding:
+def license_finding(target: TrivyTarget, entry: Entry) -> Finding:
     """One licence of a package or a file. Raises OddEntry."""
     # A licence that is not known by name is given with its text.
     name = text(entry, "Name") or text(entry, "Text")

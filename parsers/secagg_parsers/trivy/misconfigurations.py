@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from secagg.finding import Finding, Kind, Location, Misconfiguration, Rule
-from secagg.naming.workload import workload_in
-from secagg.severity import of_word
+from secagg.model.finding import Finding, Kind, Location, Misconfiguration, Rule
+from secagg.model.severity import of_word
+from secagg.model.workload import workload_in
 from secagg_parsers.fields import (
     Entry,
     OddEntry,
@@ -19,7 +19,7 @@ from secagg_parsers.fields import (
     position,
     text,
 )
-from secagg_parsers.trivy.artifact import Target
+from secagg_parsers.trivy.artifact import TrivyTarget
 
 # DS-0001 today, DS001 and AVD-DS-0001 before. Ids of a user's own checks have any form.
 _CHECK = re.compile(r"(?:AVD-)?([A-Z]+)-?(\d{3,5})")
@@ -35,7 +35,7 @@ class Misconfigurations:
         self._rules: dict[tuple[str, str | None], Rule] = {}
         self._checks: dict[tuple[str, str | None], tuple[str, ...]] = {}
 
-    def finding(self, target: Target, entry: Entry) -> Finding:
+    def finding(self, target: TrivyTarget, entry: Entry) -> Finding:
         """One failed check. Raises OddEntry."""
         avd = any_text(entry, "AVDID")
         written = text(entry, "ID") or avd or needed(entry, "ID")
@@ -96,7 +96,7 @@ class Misconfigurations:
             )
         return rule
 
-    def _occurrences(self, target: Target, cause: Entry) -> tuple[Location, ...]:
+    def _occurrences(self, target: TrivyTarget, cause: Entry) -> tuple[Location, ...]:
         """The calls that lead to the cause: Terraform modules, innermost last."""
         places = []
         for item in any_objects(cause, "Occurrences")[:_MOST_PLACES]:

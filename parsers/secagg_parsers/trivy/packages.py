@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from secagg.jsonentries import is_list
+from secagg.jsonio.entries import is_list
 from secagg_parsers.fields import Entry, listed, position
 from secagg_parsers.masking import Masker
 

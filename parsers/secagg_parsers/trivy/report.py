@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from secagg.finding import Finding
-from secagg.jsonentries import Entries, is_list
-from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
-from secagg.redact import Redactor
+from secagg.jsonio.entries import Entries, is_list
+from secagg.model.finding import Finding
+from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport, RawReport
+from secagg.secrets.redactor import Redactor
 from secagg_parsers.fields import (
     Entry,
     OddEntry,
@@ -20,7 +20,7 @@ from secagg_parsers.fields import (
     whole,
 )
 from secagg_parsers.masking import Masker, reason
-from secagg_parsers.trivy.artifact import Artifact, Target, digests_of
+from secagg_parsers.trivy.artifact import Artifact, TrivyTarget, digests_of
 from secagg_parsers.trivy.licenses import license_finding
 from secagg_parsers.trivy.misconfigurations import Misconfigurations
 from secagg_parsers.trivy.packages import PackageList
@@ -80,7 +80,7 @@ class TrivyReport:
         redactor = self._context.redactor
         for place, result, masking in framed(parsed, document, "Results", where, redactor):
             try:
-                target = Target(artifact, result)
+                target = TrivyTarget(artifact, result)
             except OddEntry as why:
                 odd(parsed, place, why)
             else:
@@ -125,7 +125,7 @@ class TrivyReport:
         for result in results if isinstance(results, list) else ():
             if isinstance(result, dict) and is_list(result.get("Secrets")):
                 try:
-                    target = Target(artifact, result)
+                    target = TrivyTarget(artifact, result)
                 except OddEntry:
                     continue
                 for entry in result["Secrets"]:
@@ -148,7 +148,9 @@ class TrivyReport:
                 )
             )
 
-    def _result(self, where: str, target: Target, result: Entry, redactor: Redactor | None) -> None:
+    def _result(
+        self, where: str, target: TrivyTarget, result: Entry, redactor: Redactor | None
+    ) -> None:
         parsed = self._parsed
         if result.get("Vulnerabilities"):
             packages = PackageList(result, self._mask)
@@ -167,7 +169,9 @@ class TrivyReport:
                 # Hidden by .trivyignore, VEX or an ignore policy.
                 self._suppress(1)
 
-    def _checks(self, where: str, target: Target, result: Entry, redactor: Redactor | None) -> None:
+    def _checks(
+        self, where: str, target: TrivyTarget, result: Entry, redactor: Redactor | None
+    ) -> None:
         """Failed checks; what passed was not reported, and what was excepted is suppressed."""
         excepted = 0
         for place, entry in objects(self._parsed, result, "Misconfigurations", where, redactor):
@@ -192,7 +196,7 @@ class TrivyReport:
         try:
             finding: Finding = build(*arguments)
         except OddEntry as why:
-            self._parsed.problems.append(Problem(message=str(why), where=where))
+            self._parsed.problems.append(EntryProblem(message=str(why), where=where))
         else:
             self._parsed.findings.append(finding)
 

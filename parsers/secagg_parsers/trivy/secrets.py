@@ -9,14 +9,14 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 
-from secagg.finding import Finding, Kind, Rule, SecretSighting
+from secagg.model.finding import Finding, Kind, Rule, SecretSighting
+from secagg.model.severity import of_word
 from secagg.parsing import ParseContext
-from secagg.secretidentity import identify
-from secagg.severity import of_word
+from secagg.secrets.identity import identify
 from secagg_parsers.fields import Entry, OddEntry, any_text, needed, position, text, whole
 from secagg_parsers.masking import REVOKE, Masker
 from secagg_parsers.places import Lines
-from secagg_parsers.trivy.artifact import Target
+from secagg_parsers.trivy.artifact import TrivyTarget
 
 _STAR = ord("*")
 _TOKEN = frozenset((string.ascii_letters + string.digits + "-_").encode())
@@ -43,7 +43,7 @@ class Secrets:
         self._mask = mask
         self._rules: dict[tuple[str, str | None], Rule] = {}
 
-    def sighting(self, target: Target, entry: object) -> _Sighting | None:
+    def sighting(self, target: TrivyTarget, entry: object) -> _Sighting | None:
         """Read the value of a secret from the checkout, if it is there; the redactor learns it."""
         if not isinstance(entry, dict) or not target.artifact.is_tree or target.uri is None:
             return None
@@ -52,7 +52,7 @@ class Secrets:
         except OddEntry:
             return None
 
-    def finding(self, target: Target, entry: Entry) -> Finding:
+    def finding(self, target: TrivyTarget, entry: Entry) -> Finding:
         """One secret; ``entry`` is as Trivy wrote it. Raises OddEntry."""
         seen = self.sighting(target, entry)
         entry = self._redactor.mask_json({key: entry[key] for key in _KEPT if key in entry})

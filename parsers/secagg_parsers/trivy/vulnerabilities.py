@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from secagg.finding import Finding, Kind, Package, Rating, Rule, Severity, Vulnerability
-from secagg.jsonvalue import encode
-from secagg.severity import foremost, of_cvss, of_word, score_within
+from secagg.jsonio.value import encode
+from secagg.model.finding import Finding, Kind, Package, Rating, Rule, Severity, Vulnerability
+from secagg.model.severity import foremost, of_cvss, of_word, score_within
 from secagg_parsers.advisories import aliases
 from secagg_parsers.fields import (
     Entry,
@@ -18,7 +18,7 @@ from secagg_parsers.fields import (
 )
 from secagg_parsers.masking import Masker
 from secagg_parsers.purls import build, type_in, type_of
-from secagg_parsers.trivy.artifact import Target
+from secagg_parsers.trivy.artifact import TrivyTarget
 from secagg_parsers.trivy.packages import PackageList, is_direct
 
 # Reports have held vulnerabilities of a package without an id; they are vulnerabilities still.
@@ -39,7 +39,7 @@ class Vulnerabilities:
         self._packages: dict[tuple[str, str, str | None, str | None], Package] = {}
         self.without_details = 0
 
-    def finding(self, target: Target, listed: PackageList, entry: Entry) -> Finding:
+    def finding(self, target: TrivyTarget, listed: PackageList, entry: Entry) -> Finding:
         """One vulnerable package. Raises OddEntry."""
         rule_id = text(entry, "VulnerabilityID") or UNNAMED
         name = needed(entry, "PkgName")

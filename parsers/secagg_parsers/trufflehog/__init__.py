@@ -7,7 +7,7 @@ over. The same secret comes once for each decoder that saw it.
 
 from __future__ import annotations
 
-from secagg.parsing import Gap, ParseContext, ParsedReport, Problem, RawReport
+from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport, RawReport
 from secagg_parsers.fields import OddEntry
 from secagg_parsers.shapes import SURE, check_shape, is_sarif, sarif_drivers, shape_of
 from secagg_parsers.trufflehog.detections import Detections
@@ -50,7 +50,7 @@ class TrufflehogParser:
             try:
                 parsed.findings.append(detections.finding(entry))
             except OddEntry as why:
-                parsed.problems.append(Problem(message=str(why), where=where))
+                parsed.problems.append(EntryProblem(message=str(why), where=where))
         return parsed
 
     def learn(self, report: RawReport, context: ParseContext) -> None:

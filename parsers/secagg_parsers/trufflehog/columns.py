@@ -7,7 +7,7 @@ import binascii
 import re
 from pathlib import Path
 
-from secagg.finding import Location
+from secagg.model.finding import Location
 from secagg_parsers.places import Lines
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")

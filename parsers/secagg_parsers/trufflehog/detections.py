@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secagg.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
+from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import ParseContext, RawReport
 from secagg_parsers.fields import Entry, any_text, flag, needed, text
 from secagg_parsers.masking import REVOKE

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsonentries import is_list
-from secagg.jsontext import loads, offset_in, to_utf8
+from secagg.jsonio.entries import is_list
+from secagg.jsonio.text import loads, offset_in, to_utf8
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg_parsers.fields import Entry, kind_of, odd
 from secagg_parsers.masking import reason

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from secagg.finding import Location
+from secagg.model.finding import Location
 from secagg_parsers.fields import Entry, OddEntry, any_text, kind_of, mapping, position, text
 from secagg_parsers.places import Places
 
@@ -63,7 +63,7 @@ _HEX = frozenset(string.hexdigits)
 
 
 @dataclass(slots=True)
-class Source:
+class SourceMetadata:
     """A place, and the address under which a browser shows it."""
 
     location: Location
@@ -78,7 +78,7 @@ class Sources:
         # A repository's paths begin at its top, whichever component was asked for.
         self._repository = Places(root, None, mask)
 
-    def source(self, data: Entry) -> Source:
+    def source(self, data: Entry) -> SourceMetadata:
         """The place that ``data`` names; an empty one where it names none. Raises OddEntry."""
         for kind, found in data.items():
             if kind in _WRAPPERS and isinstance(found, dict):
@@ -89,8 +89,8 @@ class Sources:
                 continue
             if not isinstance(found, dict):
                 raise OddEntry(f"SourceMetadata holds {kind_of(found)}, not an object")
-            return Source(self._place(kind, found), any_text(found, "link"))
-        return Source(Location())
+            return SourceMetadata(self._place(kind, found), any_text(found, "link"))
+        return SourceMetadata(Location())
 
     def legacy(self, entry: Entry) -> Location:
         """The place of an entry of TruffleHog 2."""

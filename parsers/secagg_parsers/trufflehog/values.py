@@ -6,8 +6,8 @@ import base64
 import binascii
 from collections.abc import Iterator
 
-from secagg.redact import Redactor
-from secagg.secretidentity import identify
+from secagg.secrets.identity import identify
+from secagg.secrets.redactor import Redactor
 from secagg_parsers.fields import Entry
 
 # Parts of a credential that are no secret; scrubbed from all texts they would only hide words.

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from secagg import __version__
-from secagg.finding import Kind
-from secagg.history import Problem
+from secagg.model.finding import Kind
+from secagg.model.problem import Problem
 from secagg.report import words
 from secagg.report.formats import Report
 from secagg.report.jsonformat import dumps

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from secagg.finding import Kind
-from secagg.history import Problem
+from secagg.model.finding import Kind
+from secagg.model.problem import Problem
 from secagg.report.formats import Report
 from secagg.report.gitlab.common import document, file_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from secagg.finding import Kind
+from secagg.model.finding import Kind
 from secagg.report.formats import Report
 from secagg.report.gitlab.common import document, file_of, lines_of
 

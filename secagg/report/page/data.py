@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from secagg.history import Problem, RunRecord
+from secagg.model.problem import Problem, RunRecord
 from secagg.report import words
 from secagg.report.formats import Report
 from secagg.report.order import ordered

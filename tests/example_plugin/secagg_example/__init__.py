@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from secagg.errors import ReportError
-from secagg.finding import Finding, Kind, Location, Severity
-from secagg.parsing import ParseContext, ParsedReport, Problem, RawReport
+from secagg.model.finding import Finding, Kind, Location, Severity
+from secagg.parsing import EntryProblem, ParseContext, ParsedReport, RawReport
 
 
 class PinboardParser:
@@ -37,7 +37,7 @@ class PinboardParser:
                     location=Location(uri=note["file"], start_line=line if line > 0 else None),
                 )
             except (KeyError, TypeError):
-                problem = Problem(message="the note is not complete", where=f"notes[{index}]")
+                problem = EntryProblem(message="the note is not complete", where=f"notes[{index}]")
                 parsed.problems.append(problem)
             else:
                 parsed.findings.append(finding)

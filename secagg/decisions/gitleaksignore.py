@@ -1,0 +1,67 @@
+"""``.gitleaksignore``: a fingerprint a line, ``commit:file:rule:line`` or ``file:rule:line``.
+
+The latter holds for every commit and the work tree (Gitleaks 8.30 reads it so).
+"""
+
+from __future__ import annotations
+
+import re
+
+from secagg.decisions.dates import Ceiling
+from secagg.decisions.entry import ScopedException, shortened
+from secagg.decisions.toolscope import Mark, ToolScope
+from secagg.model.finding import Kind
+from secagg.policy.exception import PolicyException
+
+NAME = ".gitleaksignore"
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+def read_gitleaksignore(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedException]:
+    """The exceptions in ``text``; comment lines right above a fingerprint are its reason."""
+    entries: list[ScopedException] = []
+    said: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        written = line.strip()
+        if not written:
+            said = []
+        elif written.startswith("#"):
+            said.append(written.lstrip("# "))
+        else:
+            entries.append(_entry(written, " ".join(said), ceiling, f"{name}:{number}"))
+            said = []
+    return entries
+
+
+def _entry(written: str, said: str, ceiling: Ceiling, source: str) -> ScopedException:
+    mark, refusal = None, None
+    try:
+        mark = _mark(written)
+    except ValueError as error:
+        refusal = str(error)
+    exception = PolicyException(
+        source=source,
+        target=shortened(f"leak {written}") or "",
+        reason=shortened(said),
+        refusal=refusal or ceiling.foreign_refusal(None, None),
+    )
+    if mark is None:
+        return ScopedException(exception, None)
+    scope = ToolScope(tool="gitleaks", kinds=frozenset({Kind.SECRET}), mark=mark)
+    return ScopedException(exception, scope)
+
+
+def _mark(written: str) -> Mark:
+    parts = written.split(":")
+    if len(parts) not in (3, 4):
+        raise ValueError("is no fingerprint (file:rule:line, with or without commit: before it)")
+    commit = parts[0] if len(parts) == 4 else None
+    if commit is not None and not _COMMIT.fullmatch(commit):
+        raise ValueError("names no whole commit, so that Gitleaks would not honour it either")
+    uri, rule, line = parts[-3:]
+    if not line.isascii() or not line.isdecimal() or len(line) > 9:
+        raise ValueError("ends in no line number")
+    if not uri or not rule:
+        raise ValueError("names no file or no rule")
+    uri = uri.replace("\\", "/").removeprefix("./")
+    return Mark(uri=uri, rule=rule, line=int(line), commit=commit)

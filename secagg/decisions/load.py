@@ -1,0 +1,109 @@
+"""All exceptions of a repository, from every file that may hold some."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from secagg.decisions import gitleaksignore, ownfile, snykfile, trivyignore, trivyignore_yaml
+from secagg.decisions.cyclonedx import is_cyclonedx, read_cyclonedx
+from secagg.decisions.dates import DEFAULT_MAX_DAYS, Ceiling
+from secagg.decisions.entry import ScopedException
+from secagg.decisions.index import AllExceptions
+from secagg.decisions.openvex import is_openvex, read_openvex
+from secagg.decisions.sarif import SarifSuppressions
+from secagg.decisions.source import LARGEST_JSON, Read, text_of, work_tree
+from secagg.decisions.vex import Statement, entries_of
+from secagg.errors import ConfigError, ReportError
+from secagg.jsonio.text import loads
+from secagg.policy.exception import PolicyException
+
+READERS: dict[str, Callable[[str, Ceiling], list[ScopedException]]] = {
+    ownfile.NAME: ownfile.read_own,
+    trivyignore.NAME: trivyignore.read_trivyignore,
+    trivyignore_yaml.NAME: trivyignore_yaml.read_trivyignore_yaml,
+    gitleaksignore.NAME: gitleaksignore.read_gitleaksignore,
+    snykfile.NAME: snykfile.read_snyk,
+}
+
+
+def load_exceptions(
+    root: Path,
+    *,
+    max_days: int = DEFAULT_MAX_DAYS,
+    today: datetime.date,
+    vex_files: Sequence[str] = (),
+    read: Read | None = None,
+    ceiling_for_all: bool = False,
+    in_change: bool = False,
+    mask: Callable[[str], str] | None = None,
+) -> AllExceptions:
+    """Every exception of the repository at ``root``, on ``today`` (UTC).
+
+    ``read`` gives the bytes of a path relative to the root, or None; by default it reads the
+    work tree, and a gate gives one that reads a base commit. ``vex_files`` are OpenVEX or
+    CycloneDX documents by such paths, which must be there. ``max_days`` is the ceiling for
+    ``secagg-exceptions.yaml``, and with ``ceiling_for_all`` for the scanners' own files, VEX and
+    SARIF suppressions too. ``in_change`` says that a pull request is judged, in which suppressions
+    in source code are refused. ``mask`` takes secrets out of texts that are shown.
+
+    Raises :class:`ConfigError` naming the file, and where it can the line, for a file that is
+    there and cannot be understood.
+    """
+    fetch = read if read is not None else work_tree(root)
+    ceiling = Ceiling(max_days=max_days, today=today, for_all=ceiling_for_all)
+    entries: list[ScopedException] = []
+    for name, reader in READERS.items():
+        data = fetch(name)
+        if data is not None:
+            entries += reader(text_of(name, data), ceiling)
+    statements = [s for name in vex_files for s in _statements(name, fetch(name))]
+    entries += entries_of(statements, ceiling)
+    if mask is not None:
+        entries = [_masked(entry, mask) for entry in entries]
+    return AllExceptions(
+        entries,
+        today=today,
+        sarif=SarifSuppressions(expiry_required=ceiling_for_all, in_change=in_change),
+    )
+
+
+def _statements(name: str, data: bytes | None) -> list[Statement]:
+    if data is None:
+        raise ConfigError("there is no such VEX file", where=name)
+    if len(data) > LARGEST_JSON:
+        raise ConfigError("larger than 16 MiB", where=name)
+    document = _json(name, data)
+    if is_openvex(document):
+        return read_openvex(document, name)
+    if is_cyclonedx(document):
+        return read_cyclonedx(document, name)
+    raise ConfigError("neither an OpenVEX nor a CycloneDX document in JSON", where=name)
+
+
+def _json(name: str, data: bytes) -> Any:
+    try:
+        return loads(data, report=name)
+    except ReportError as error:
+        where = name
+        if error.offset is not None:
+            line = data.count(b"\n", 0, error.offset) + 1
+            start = data.rfind(b"\n", 0, error.offset) + 1
+            where = f"{name}:{line}:{error.offset - start + 1}"
+        message = str(error).removeprefix(f"{name}: ")
+        raise ConfigError(message, where=where, hint=error.hint) from None
+
+
+def _masked(entry: ScopedException, mask: Callable[[str], str]) -> ScopedException:
+    given: PolicyException = entry.exception
+    shown = dataclasses.replace(
+        given,
+        target=mask(given.target),
+        reason=None if given.reason is None else mask(given.reason),
+        owner=None if given.owner is None else mask(given.owner),
+        refusal=None if given.refusal is None else mask(given.refusal),
+    )
+    return dataclasses.replace(entry, exception=shown)

@@ -1,0 +1,67 @@
+"""Suppressions that came with the findings: SARIF's, and those that a tool's parser kept.
+
+Each speaks for its own finding. A row with one suppressed source and one that is not stays. What
+secagg wrote for an exception is passed over: the exception answers for itself, while it lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from secagg.decisions.entry import shortened
+from secagg.decisions.suppression import not_ours
+from secagg.decisions.toolscope import Atom, width
+from secagg.model.finding import Finding, Suppression
+from secagg.policy.exception import PolicyException
+
+_NO_EXPIRY = "has no expiry date, and the policy wants one of every exception"
+
+_IN_CHANGE = "is a comment in the source, which decides nothing in a change that could bring it"
+
+
+class SarifSuppressions:
+    """``expiry_required`` refuses suppressions, for SARIF has no expiry date to give them.
+
+    ``in_change`` refuses those that stand in source code: a change could bring them itself, and
+    nothing that it brings decides on it.
+    """
+
+    def __init__(self, *, expiry_required: bool = False, in_change: bool = False) -> None:
+        self._refusal = _NO_EXPIRY if expiry_required else None
+        self._in_change = in_change
+        self._met: dict[PolicyException, None] = {}
+
+    def met(self) -> list[PolicyException]:
+        """Every suppression asked about so far, each once."""
+        return list(self._met)
+
+    def parts(self, members: Sequence[Finding]) -> list[tuple[PolicyException, frozenset[Atom]]]:
+        """The suppressions in force (3.27.23: all accepted) of ``members``, and their atoms."""
+        held: dict[PolicyException, set[Atom]] = {}
+        for index, finding in enumerate(members):
+            given = not_ours(finding.suppressions)
+            if not given or any(s.status != "accepted" for s in given):
+                continue
+            exception = self._exception(finding, given)
+            self._met.setdefault(exception)
+            atoms = {(index, path) for path in range(width(finding))}
+            held.setdefault(exception, set()).update(atoms)
+        return [(exception, frozenset(atoms)) for exception, atoms in held.items()]
+
+    def _exception(self, finding: Finding, given: Sequence[Suppression]) -> PolicyException:
+        in_source = any(s.kind == "inSource" for s in given)
+        where = " (in source)" if in_source else ""
+        refusal = None if is_no_problem(finding) else self._refusal
+        reasons = dict.fromkeys(filter(None, (s.justification for s in given)))
+        return PolicyException(
+            source=f"{given[0].source}{where}",
+            target=f"{finding.rule_id} of {finding.tool} in {finding.location.uri or 'no file'}",
+            reason=shortened("; ".join(reasons)),
+            refusal=_IN_CHANGE if in_source and self._in_change else refusal,
+        )
+
+
+def is_no_problem(finding: Finding) -> bool:
+    """True where the report itself says that a result is no problem (``kind: pass``, absent)."""
+    origin = finding.sarif
+    return origin is not None and not origin.result.get("suppressions")

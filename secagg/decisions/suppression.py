@@ -1,0 +1,37 @@
+"""An exception as the SARIF suppression that it is, for the results that it covers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from secagg.model.finding import Suppression
+from secagg.policy.exception import PolicyException
+
+# What is read back from our own SARIF is known by this, and asked for anew: an exception that has
+# expired since must not live on as a suppression.
+WRITTEN_BY_US = "exception: "
+
+
+def suppression_of(exception: PolicyException) -> Suppression:
+    """The suppression (SARIF 2.1.0, 3.35) of a result that an exception in force covers.
+
+    Its justification is the reason, and who decided it until when, for that is all that SARIF,
+    and a dismissal on GitHub, have room for.
+    """
+    said = exception.reason or "no reason given"
+    notes = [exception.source]
+    if exception.owner is not None:
+        notes.append(f"by {exception.owner}")
+    if exception.expires is not None:
+        notes.append(f"until {exception.expires}")
+    return Suppression(
+        source=WRITTEN_BY_US + exception.source,
+        kind="external",
+        status="accepted",
+        justification=f"{said} ({', '.join(notes)})",
+    )
+
+
+def not_ours(suppressions: Sequence[Suppression]) -> tuple[Suppression, ...]:
+    """``suppressions`` without those that :func:`suppression_of` made in an earlier run."""
+    return tuple(s for s in suppressions if not s.source.startswith(WRITTEN_BY_US))

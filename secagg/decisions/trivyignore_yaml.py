@@ -1,0 +1,104 @@
+"""``.trivyignore.yaml``: ids by kind, narrowed by ``paths`` and ``purls``, with ``expired_at``."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from ruamel.yaml.comments import CommentedMap
+
+from secagg.decisions.dates import Ceiling, last_day
+from secagg.decisions.entry import ScopedException, shortened
+from secagg.decisions.toolscope import ToolScope, checked_id
+from secagg.model.finding import Kind
+from secagg.packages.purl import PurlPattern, exact_purl
+from secagg.policy.exception import PolicyException
+from secagg.system.globs import Glob
+from secagg.system.yamlfile import load_model
+
+NAME = ".trivyignore.yaml"
+_KINDS = {
+    "vulnerabilities": Kind.VULNERABILITY,
+    "misconfigurations": Kind.MISCONFIGURATION,
+    "secrets": Kind.SECRET,
+    "licenses": Kind.LICENSE,
+}
+
+
+class _Ignored(BaseModel):
+    # A key that is not known may narrow what is known: such an entry is refused, not widened.
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    paths: list[str] | None = None
+    purls: list[str] | None = None
+    expired_at: Any = None
+    statement: str | None = None
+    _line: int = PrivateAttr(default=1)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _placed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        entry = handler(value)
+        if isinstance(value, CommentedMap):
+            entry._line = value.lc.line + 1
+        return entry
+
+
+class _TrivyIgnoreFile(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    vulnerabilities: list[_Ignored] | None = None
+    misconfigurations: list[_Ignored] | None = None
+    secrets: list[_Ignored] | None = None
+    licenses: list[_Ignored] | None = None
+
+
+def read_trivyignore_yaml(
+    text: str, ceiling: Ceiling, *, name: str = NAME
+) -> list[ScopedException]:
+    """The exceptions in ``text``, by their lines.
+
+    Raises :class:`secagg.errors.ConfigError` with file, line and column.
+    """
+    file = load_model(text, _TrivyIgnoreFile, name=name)
+    found: list[tuple[int, ScopedException]] = []
+    for section, kind in _KINDS.items():
+        for ignored in getattr(file, section) or ():
+            found.append((ignored._line, _entry(ignored, kind, ceiling, name)))
+    return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
+
+
+def _entry(ignored: _Ignored, kind: Kind, ceiling: Ceiling, name: str) -> ScopedException:
+    refusal: str | None = None
+    expires: datetime.date | None = None
+    paths: tuple[Glob, ...] = ()
+    purls: tuple[PurlPattern, ...] = ()
+    try:
+        checked_id(ignored.id)
+        if ignored.model_extra:
+            raise ValueError("has keys that are not known: " + ", ".join(ignored.model_extra))
+        if ignored.expired_at is not None:
+            expires = last_day(ignored.expired_at)
+        paths = tuple(Glob(path, cased=True) for path in ignored.paths or ())
+        purls = tuple(exact_purl(purl) for purl in ignored.purls or ())
+    except ValueError as error:
+        refusal = shortened(f"cannot be understood: {error}")
+    exception = PolicyException(
+        source=f"{name}:{ignored._line}",
+        target=shortened(_target(ignored, kind)) or "",
+        reason=shortened(ignored.statement),
+        expires=expires,
+        refusal=refusal or ceiling.foreign_refusal(None, expires),
+    )
+    scope = ToolScope(
+        tool="trivy", kinds=frozenset({kind}), name=ignored.id, paths=paths, purls=purls
+    )
+    return ScopedException(exception, scope)
+
+
+def _target(ignored: _Ignored, kind: Kind) -> str:
+    said = f"{kind} {ignored.id} of trivy"
+    said += f" in {' or '.join(ignored.purls)}" if ignored.purls else ""
+    return said + (f" at {' or '.join(ignored.paths)}" if ignored.paths else "")

@@ -1,0 +1,183 @@
+"""Triage decisions: made, taken back, and found again under another identity."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from secagg import ids
+from secagg.errors import StoreError
+from secagg.history import audit
+from secagg.history.times import now, read, written
+from secagg.model.problem import State, Triage
+
+_COLUMNS = "state, reason, by, owner, at, expires"
+
+
+def decide(
+    connection: Connection,
+    repository: str,
+    identities: Iterable[str],
+    decision: Triage,
+    *,
+    dry_run: bool,
+) -> list[str]:
+    """Write ``decision`` for all of ``identities``, or for none if one is unknown."""
+    repository_id, full = _resolve(connection, repository, identities)
+    if dry_run or not full:
+        return full
+    before = in_force(connection, repository)
+    at = decision.at or now()
+    row = {
+        "repository": repository_id,
+        "state": decision.state.value,
+        "reason": decision.reason,
+        "by": decision.by,
+        "owner": decision.owner,
+        "at": written(at),
+        "expires": decision.expires.isoformat() if decision.expires else None,
+    }
+    connection.execute(
+        text(
+            f"INSERT INTO decision (repository_id, identity, {_COLUMNS}) VALUES "  # noqa: S608
+            "(:repository, :identity, :state, :reason, :by, :owner, :at, :expires)"
+        ),
+        [{**row, "identity": identity} for identity in full],
+    )
+    after = {name: row[name] for name in _COLUMNS.split(", ")}
+    who = decision.by or "unknown"
+    audit.add(
+        connection,
+        [
+            audit.change(who, "triage", identity, before=_said(before.get(identity)), after=after)
+            for identity in full
+        ],
+    )
+    return full
+
+
+def undo(
+    connection: Connection,
+    repository: str,
+    identities: Iterable[str],
+    who: str,
+    *,
+    dry_run: bool,
+) -> list[str]:
+    """Take back the newest decision on each identity; the one before it holds again."""
+    repository_id, full = _resolve(connection, repository, identities)
+    before = in_force(connection, repository)
+    undone = [identity for identity in full if identity in before]
+    if dry_run or not undone:
+        return undone
+    connection.execute(
+        text(
+            "UPDATE decision SET undone_at = :now WHERE id = (SELECT id FROM decision "
+            "WHERE repository_id = :repository AND identity = :identity AND undone_at IS NULL "
+            "ORDER BY at DESC, id DESC LIMIT 1)"
+        ),
+        [
+            {"repository": repository_id, "identity": identity, "now": written(now())}
+            for identity in undone
+        ],
+    )
+    after = in_force(connection, repository)
+    audit.add(
+        connection,
+        [
+            audit.change(
+                who,
+                "undo",
+                identity,
+                before=_said(before[identity]),
+                after=_said(after.get(identity)),
+            )
+            for identity in undone
+        ],
+    )
+    return undone
+
+
+def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
+    """The newest decision that is not undone, by the identity it was made on."""
+    rows = connection.execute(
+        text(
+            "SELECT d.identity, d.state, d.reason, d.by, d.owner, d.at, d.expires "
+            "FROM decision d JOIN repository r ON r.id = d.repository_id "
+            "WHERE r.name = :repository AND d.undone_at IS NULL ORDER BY d.at, d.id"
+        ),
+        {"repository": repository},
+    )
+    return {
+        identity: Triage(
+            state=State(state),
+            reason=reason,
+            by=by,
+            owner=owner,
+            at=read(at),
+            expires=datetime.date.fromisoformat(expires) if expires else None,
+        )
+        for identity, state, reason, by, owner, at, expires in rows
+    }
+
+
+def newest(decisions: Iterable[Triage | None]) -> Triage | None:
+    """The decision made last, of those that there are."""
+    made = [decision for decision in decisions if decision is not None]
+    first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    return max(made, key=lambda d: d.at or first, default=None)
+
+
+def _resolve(
+    connection: Connection, repository: str, identities: Iterable[str]
+) -> tuple[int, list[str]]:
+    repository_id = connection.execute(
+        text("SELECT id FROM repository WHERE name = :name"), {"name": repository}
+    ).scalar()
+    if repository_id is None:
+        raise StoreError(
+            f"the store knows no repository {repository}", hint="scan it first, or name it: --repo"
+        )
+    full = dict.fromkeys(_full(connection, repository_id, given) for given in identities)
+    return int(repository_id), list(full)
+
+
+def _full(connection: Connection, repository_id: int, given: str) -> str:
+    """The id of the problem that goes by ``given``. Raises :class:`UsageError`."""
+    start = ids.read_id(given)
+    rows = _named(connection, repository_id, start)
+    rows = rows or _named(connection, repository_id, start[: ids.NEAR])
+    return ids.resolve(start, [(row, (name,)) for row, name in rows], source="the store")
+
+
+def _named(connection: Connection, repository_id: int, start: str) -> list[tuple[str, str]]:
+    """Problems with an id of theirs that begins with ``start``: their own id, and that one.
+
+    What was seen under another id since goes by its own only.
+    """
+    statement = text(
+        "SELECT identity, identity FROM finding "
+        "WHERE repository_id = :repository AND identity LIKE :start "
+        "UNION SELECT f.identity, a.identity FROM alias a JOIN finding f ON f.id = a.finding_id "
+        "JOIN standing s ON s.branch_id = a.branch_id AND s.finding_id = f.id "
+        "WHERE f.repository_id = :repository AND a.identity LIKE :start "
+        "AND s.superseded_run_id IS NULL"
+    )
+    values = {"repository": repository_id, "start": f"{start}%"}
+    return [(row, name) for row, name in connection.execute(statement, values)]
+
+
+def _said(decision: Triage | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    return {
+        "state": decision.state.value,
+        "reason": decision.reason,
+        "by": decision.by,
+        "owner": decision.owner,
+        "at": written(decision.at) if decision.at else None,
+        "expires": decision.expires.isoformat() if decision.expires else None,
+    }

@@ -1,0 +1,298 @@
+"""One scan into the tables, in one transaction: whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from secagg.errors import StoreError
+from secagg.history import standing
+from secagg.history.document import digest, encode
+from secagg.history.times import now, written
+from secagg.model.problem import Problem, RunRecord
+
+# Tools are bits of a signed 64-bit number.
+_TOOLS = 62
+_INCOMING = (
+    "CREATE TEMPORARY TABLE incoming (identity TEXT NOT NULL, digest TEXT NOT NULL, "
+    "component TEXT NOT NULL, tools BIGINT NOT NULL, document TEXT NOT NULL, "
+    "severity TEXT NOT NULL, epss DOUBLE PRECISION, baseline TEXT)"
+)
+_ALSO = "CREATE TEMPORARY TABLE also (identity TEXT NOT NULL, other TEXT NOT NULL)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedRun:
+    """What a run changed on its branch. ``again`` if it had been recorded before."""
+
+    new: int = 0
+    reopened: int = 0
+    fixed: int = 0
+    unchanged: int = 0
+    again: bool = False
+
+
+def record(
+    connection: Connection,
+    run: RunRecord,
+    problems: Sequence[Problem],
+    covered: Iterable[tuple[str, str]],
+) -> ImportedRun:
+    """Record ``run``; the same key a second time changes nothing.
+
+    ``covered`` are the tools that looked at everything in a component (``.``: everywhere); only
+    what they do not see any more is fixed.
+    """
+    repository = _id(connection, "repository", name=run.repository)
+    _lock(connection, repository)
+    known = text("SELECT id FROM run WHERE key = :key")
+    if connection.execute(known, {"key": run.key}).first() is not None:
+        return ImportedRun(again=True)
+    branch = _id(connection, "branch", repository_id=repository, name=run.branch)
+    names = {tool for problem in problems for tool in problem.tools}
+    covered = set(covered)
+    bits = _tools(connection, names | {tool for tool, _ in covered})
+    run_id = _insert_run(connection, run, branch)
+    _insert_tool_runs(connection, run, run_id, covered, bits)
+    distinct = _distinct(problems)
+    _stage(connection, distinct, bits)
+    _spread(connection, repository, branch, run_id)
+    _applied(connection, repository, run_id, distinct)
+    if standing.is_newest(connection, branch, run_id):
+        standing.step(connection, branch, run_id)
+    else:
+        standing.replay(connection, branch)
+    return _counts(connection, branch, run_id)
+
+
+def _id(connection: Connection, table: str, **values: Any) -> int:
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    where = " AND ".join(f"{name} = :{name}" for name in values)
+    select = text(f"SELECT id FROM {table} WHERE {where}")  # noqa: S608
+    found = connection.execute(select, values).scalar()
+    if found is None:
+        connection.execute(
+            text(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"),  # noqa: S608
+            values,
+        )
+        found = connection.execute(select, values).scalar_one()
+    return int(found)
+
+
+def _lock(connection: Connection, repository: int) -> None:
+    """One import at a time into a repository; SQLite lets only one write anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("SELECT id FROM repository WHERE id = :id FOR UPDATE"), {"id": repository}
+        )
+
+
+def _tools(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The bit of each tool."""
+    ids = {name: _id(connection, "tool", name=name) for name in sorted(names)}
+    if any(number > _TOOLS for number in ids.values()):
+        raise StoreError(f"the store cannot keep more than {_TOOLS} tools apart")
+    return {name: 1 << number for name, number in ids.items()}
+
+
+def _insert_run(connection: Connection, run: RunRecord, branch: int) -> int:
+    statement = text(
+        "INSERT INTO run (key, branch_id, git_commit, started_at, verdict, policy, by_severity, "
+        "recorded_at) VALUES (:key, :branch, :commit, :started, :verdict, :policy, :counts, :now) "
+        "RETURNING id"
+    )
+    values = {
+        "key": run.key,
+        "branch": branch,
+        "commit": run.commit,
+        "started": written(run.started_at),
+        "verdict": run.verdict,
+        "policy": run.policy,
+        "counts": json.dumps(run.by_severity),
+        "now": written(now()),
+    }
+    return int(connection.execute(statement, values).scalar_one())
+
+
+def _insert_tool_runs(
+    connection: Connection,
+    run: RunRecord,
+    run_id: int,
+    covered: set[tuple[str, str]],
+    bits: dict[str, int],
+) -> None:
+    names = ["tool", "component", "mode", "status", "version", "seconds", "reason"]
+    rows = [
+        {"run": run_id, "number": number, **{name: getattr(tool, name) for name in names}}
+        for number, tool in enumerate(run.tools)
+    ]
+    if rows:
+        connection.execute(
+            text(
+                "INSERT INTO tool_run VALUES (:run, :number, :tool, :component, :mode, :status, "
+                ":version, :seconds, :reason)"
+            ),
+            rows,
+        )
+    if covered:
+        connection.execute(
+            text("INSERT INTO covered VALUES (:run, :tool, :component)"),
+            [
+                {"run": run_id, "tool": bits[tool].bit_length() - 1, "component": component}
+                for tool, component in sorted(covered)
+            ],
+        )
+
+
+def _distinct(problems: Sequence[Problem]) -> list[Problem]:
+    """Each identity once; the caller has merged, so that a second one is a mistake."""
+    found = {problem.identity: problem for problem in problems}
+    if len(found) != len(problems):
+        raise StoreError(
+            "two problems of one run share an identity", hint="please report this: it is a bug"
+        )
+    return list(found.values())
+
+
+def _stage(connection: Connection, problems: list[Problem], bits: dict[str, int]) -> None:
+    """The run's problems into temporary tables, in bulk."""
+    for create in (_INCOMING, _ALSO):
+        name = create.split()[3]
+        connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
+        ending = " ON COMMIT DROP" if connection.dialect.name == "postgresql" else ""
+        connection.execute(text(create + ending))
+    masks: dict[tuple[str, ...], int] = {}
+
+    def row(problem: Problem) -> tuple[Any, ...]:
+        mask = masks.get(problem.tools)
+        if mask is None:
+            mask = masks[problem.tools] = sum({bits[tool] for tool in problem.tools})
+        document = encode(problem)
+        return (
+            problem.identity,
+            digest(document),
+            _storable(problem.component or "."),
+            mask,
+            document,
+            problem.severity.value,
+            problem.epss,
+            problem.baseline,
+        )
+
+    _bulk(connection, "incoming", 8, map(row, problems))
+    others = (
+        (problem.identity, other)
+        for problem in problems
+        for other in problem.known_as
+        if other != problem.identity
+    )
+    _bulk(connection, "also", 2, others)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE incoming"))
+
+
+def _storable(name: str) -> str:
+    """``name`` without what no database keeps as text: NUL and lone surrogates."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _bulk(
+    connection: Connection, table: str, columns: int, rows: Iterable[tuple[Any, ...]]
+) -> None:
+    raw: Any = connection.connection.driver_connection
+    cursor = raw.cursor()
+    try:
+        if connection.dialect.name == "postgresql":
+            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join("?" * columns)
+            cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
+    finally:
+        cursor.close()
+
+
+_FINDINGS = """
+INSERT INTO finding (repository_id, identity)
+SELECT :repository, identity FROM incoming WHERE true ON CONFLICT DO NOTHING
+"""
+_CONTENTS = """
+INSERT INTO content (finding_id, digest, component, tools, document, severity)
+SELECT f.id, i.digest, i.component, i.tools, i.document, i.severity FROM incoming i
+JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
+WHERE true ON CONFLICT DO NOTHING
+"""
+_SIGHTINGS = """
+INSERT INTO sighting (run_id, finding_id, content_id, epss, baseline)
+SELECT :run, f.id, c.id, i.epss, i.baseline FROM incoming i
+JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
+JOIN content c ON c.finding_id = f.id AND c.digest = i.digest
+"""
+# What a run says of identities holds from that run on, so the earliest one counts.
+_ALIASES = """
+INSERT INTO alias (branch_id, finding_id, identity, run_id)
+SELECT DISTINCT :branch, f.id, a.other, :run FROM also a
+JOIN finding f ON f.repository_id = :repository AND f.identity = a.identity
+WHERE true
+ON CONFLICT (branch_id, finding_id, identity) DO UPDATE SET run_id = excluded.run_id
+WHERE EXISTS (
+  SELECT 1 FROM run n, run o WHERE n.id = excluded.run_id AND o.id = alias.run_id
+  AND (n.started_at, n.key) < (o.started_at, o.key))
+"""
+
+
+def _spread(connection: Connection, repository: int, branch: int, run_id: int) -> None:
+    """From the temporary tables into the lasting ones."""
+    values = {"repository": repository, "branch": branch, "run": run_id}
+    for statement in (_FINDINGS, _CONTENTS, _SIGHTINGS, _ALIASES):
+        connection.execute(text(statement), values)
+
+
+def _applied(connection: Connection, repository: int, run_id: int, problems: list[Problem]) -> None:
+    rows = [
+        {"run": run_id, "repository": repository, "identity": p.identity, "exception": p.exception}
+        for p in problems
+        if p.exception is not None
+    ]
+    if rows:
+        connection.execute(
+            text(
+                "INSERT INTO applied SELECT :run, id, :exception FROM finding "
+                "WHERE repository_id = :repository AND identity = :identity"
+            ),
+            rows,
+        )
+
+
+def changes(connection: Connection, keys: Sequence[str]) -> dict[str, ImportedRun]:
+    """What each run changed on its branch; unknown keys are left out."""
+    rows = text("SELECT key, branch_id, id FROM run WHERE key = :key")
+    found = (connection.execute(rows, {"key": key}).first() for key in keys)
+    return {row[0]: _counts(connection, row[1], row[2]) for row in found if row is not None}
+
+
+def _counts(connection: Connection, branch: int, run_id: int) -> ImportedRun:
+    """What ``run_id`` changed, as the branch's history now has it."""
+    row = connection.execute(
+        text(
+            "SELECT COALESCE(SUM(CASE WHEN t.first_run_id = :run THEN 1 ELSE 0 END), 0), "
+            "COALESCE(SUM(CASE WHEN t.reopened_run_id = :run THEN 1 ELSE 0 END), 0), "
+            "COUNT(*) FROM sighting s JOIN standing t "
+            "ON t.branch_id = :branch AND t.finding_id = s.finding_id WHERE s.run_id = :run"
+        ),
+        {"run": run_id, "branch": branch},
+    ).one()
+    fixed = connection.execute(
+        text("SELECT COUNT(*) FROM standing WHERE branch_id = :branch AND fixed_run_id = :run"),
+        {"run": run_id, "branch": branch},
+    ).scalar_one()
+    new, reopened, seen = (int(value) for value in row)
+    return ImportedRun(
+        new=new, reopened=reopened, fixed=int(fixed), unchanged=seen - new - reopened
+    )

@@ -1,0 +1,26 @@
+"""Runs revisions over the connection that :mod:`secagg.history.migrate` opened.
+
+The transaction is that module's own: it validates before it commits.
+"""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from secagg.history import tables
+
+assert tables.TABLES
+
+if context.is_offline_mode():
+    context.configure(
+        dialect_name=context.config.attributes["dialect"],
+        target_metadata=SQLModel.metadata,
+        literal_binds=True,
+        transactional_ddl=False,
+    )
+else:
+    context.configure(
+        connection=context.config.attributes["connection"], target_metadata=SQLModel.metadata
+    )
+context.run_migrations()

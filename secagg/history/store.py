@@ -1,0 +1,209 @@
+"""The store: what was seen when, what was decided, and who changed what."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from secagg.errors import StoreError
+from secagg.history import audit, deciding, importing, reading, uploads
+from secagg.history.engine import DEFAULT, connect, shown, transaction, url_of
+from secagg.history.importing import ImportedRun
+from secagg.history.revision import HEAD, revision_of
+from secagg.model.problem import Problem, RunRecord, State, Triage
+
+
+class Store:
+    """An open store. Each method is one transaction; all raise :class:`StoreError`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back; a SQLite store is then one file again."""
+        self._engine.dispose()
+
+    @property
+    def where(self) -> str:
+        """The path or URL, without the password."""
+        return shown(self._engine.url)
+
+    def record(
+        self,
+        run: RunRecord,
+        problems: Sequence[Problem],
+        complete_tools: Iterable[tuple[str, str]],
+    ) -> ImportedRun:
+        """Record a scan; the same ``run.key`` a second time changes nothing.
+
+        ``complete_tools`` are the (tool, component) that looked at everything, where ``.`` is
+        the whole tree: what they knew and do not see any more is fixed, and nothing else is.
+        """
+        with self._write() as connection:
+            return importing.record(connection, run, problems, complete_tools)
+
+    def first_seen(
+        self, repository: str, branch: str, identities: Iterable[str]
+    ) -> Mapping[str, datetime.datetime]:
+        """When each was first seen: on ``branch``, or else on any; unknown ones are left out.
+
+        An identity counts as seen when it was seen under another that it is known as.
+        """
+        with self._read() as connection:
+            return reading.first_seen(connection, repository, branch, set(identities))
+
+    def problems(
+        self,
+        repository: str | None,
+        branch: str | None = None,
+        *,
+        states: Iterable[State] = (),
+        as_of: str | None = None,
+        filed: Mapping[str, Triage] | None = None,
+        details: bool = True,
+    ) -> Iterator[Problem]:
+        """Problems by severity and identity; those of all repositories and branches for None.
+
+        ``states`` leaves only those (empty: all). ``as_of`` is a run's key: the branch as it
+        stood after that run. ``filed`` are decisions by identity from elsewhere on the one
+        ``repository``; on each problem the newest decision counts. Without ``details`` the fields
+        of :data:`secagg.history.document.DETAILS` are empty, which takes less time.
+        """
+        wanted = set(states)
+        with self._read() as connection:
+            found = reading.problems(connection, repository, branch, as_of, filed, details=details)
+            # A generator would keep the transaction open for as long as its reader likes.
+            kept = [p for p in found if not wanted or p.state in wanted]
+        return iter(kept)
+
+    def runs(
+        self, repository: str | None = None, branch: str | None = None, *, limit: int | None = None
+    ) -> list[RunRecord]:
+        """Recorded runs, newest first."""
+        with self._read() as connection:
+            return reading.runs(connection, repository, branch, limit)
+
+    def newest_runs(self) -> list[RunRecord]:
+        """The newest run of every branch of every repository, newest first."""
+        with self._read() as connection:
+            return reading.newest_runs(connection)
+
+    def branches(self, repository: str | None = None) -> list[tuple[str, str]]:
+        """Every (repository, branch) with a run, by name."""
+        with self._read() as connection:
+            return reading.branches(connection, repository)
+
+    def run(self, key: str) -> tuple[RunRecord, list[Problem]]:
+        """A run and what it saw. Raises :class:`StoreError` for an unknown key."""
+        with self._read() as connection:
+            return reading.run(connection, key)
+
+    def run_key(self, beginning: str) -> str:
+        """The key of the only run whose key begins so.
+
+        Raises :class:`StoreError` where there is none, and :class:`UsageError` for several.
+        """
+        with self._read() as connection:
+            return reading.run_key(connection, beginning)
+
+    def changes(self, keys: Iterable[str]) -> Mapping[str, ImportedRun]:
+        """What each run changed on its branch, as the history has it now."""
+        with self._read() as connection:
+            return importing.changes(connection, list(keys))
+
+    def run_of_commit(self, repository: str, commit: str) -> RunRecord | None:
+        """The newest run of ``commit`` (its id, or at least 7 digits of it), on any branch."""
+        with self._read() as connection:
+            return reading.run_of_commit(connection, repository, commit)
+
+    def triage(
+        self, repository: str, identities: Iterable[str], decision: Triage, *, dry_run: bool = False
+    ) -> list[str]:
+        """Decide on ``identities`` (or beginnings of them); answers them in full.
+
+        The decision holds on all branches of the repository. Raises :class:`UsageError` for an
+        id that no problem of the repository goes by, or several (:func:`secagg.ids.resolve`).
+        """
+        with self._read() if dry_run else self._write() as connection:
+            return deciding.decide(connection, repository, identities, decision, dry_run=dry_run)
+
+    def undo(
+        self, repository: str, identities: Iterable[str], *, who: str, dry_run: bool = False
+    ) -> list[str]:
+        """Take back the last decision on each; answers those that had one."""
+        with self._read() if dry_run else self._write() as connection:
+            return deciding.undo(connection, repository, identities, who, dry_run=dry_run)
+
+    def decisions(self, repository: str) -> dict[str, Triage]:
+        """The decision in force on each identity that has one."""
+        with self._read() as connection:
+            return deciding.in_force(connection, repository)
+
+    def uploaded(self, run: str, summary: str) -> None:
+        """Note an upload of the run with the key ``run``; ``summary`` is JSON."""
+        with self._write() as connection:
+            uploads.note(connection, run, summary)
+
+    def audit(self, *, limit: int | None = None) -> list[audit.AuditEntry]:
+        """The audit log, newest first."""
+        with self._read() as connection:
+            return audit.entries(connection, limit)
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with transaction(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with transaction(self._engine, reads=True) as connection:
+            yield connection
+
+
+def open_store(where: str | Path | None = None, *, create: bool = True) -> Store:
+    """Open the store at ``where``: a SQLAlchemy URL, a SQLite file, or the default one.
+
+    A store that does not exist is made if ``create``. A file of an older secagg is backed up
+    beside itself and upgraded; a shared database is not touched. Raises :class:`StoreError`
+    for that, for a store of a newer secagg, and for one that cannot be opened.
+    """
+    url = url_of(where if where is not None else DEFAULT)
+    engine = connect(url, create=create)
+    try:
+        with transaction(engine, reads=True) as connection:
+            revision = revision_of(connection)
+        if revision != HEAD:
+            _bring_up(engine, revision, create=create)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine)
+
+
+def _bring_up(engine: Engine, revision: str | None, *, create: bool) -> None:
+    where = shown(engine.url)
+    if revision is not None and revision > HEAD:
+        raise StoreError(
+            f"the store {where} was made by a newer secagg (revision {revision})",
+            hint="update secagg",
+        )
+    if revision is None and not create:
+        raise StoreError(f"there is no store in {where}", hint="run secagg db upgrade to make one")
+    if revision is not None and engine.dialect.name != "sqlite":
+        raise StoreError(
+            f"the store {where} is of an older secagg (revision {revision}, not {HEAD})",
+            hint="run secagg db upgrade",
+        )
+    from secagg.history.migrate import upgrade
+
+    upgrade(engine, backup=revision is not None)

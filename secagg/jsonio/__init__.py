@@ -1,0 +1,1 @@
+"""JSON from untrusted hands, read strictly, and JSON that secagg writes."""

@@ -1,0 +1,1 @@
+"""The nouns: finding, group, problem, place, severity, and what identifies them."""

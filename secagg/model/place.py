@@ -1,0 +1,155 @@
+"""Places: what counts as the same place for two findings of one scan.
+
+The manifest and the lock file of one directory and ecosystem are one place, for a fix
+changes both; an image is one place under all its tags.
+"""
+
+from __future__ import annotations
+
+import re
+
+from secagg.model.finding import DISTRIBUTION_TYPES, Location
+
+_IMAGE_OS = re.compile(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
+
+# Files that describe one set of dependencies together, by purl type.
+_FAMILIES = {
+    "cargo": ("Cargo.toml", "Cargo.lock"),
+    "cocoapods": ("Podfile", "Podfile.lock"),
+    "composer": ("composer.json", "composer.lock"),
+    "conan": ("conanfile.txt", "conanfile.py", "conan.lock"),
+    "gem": ("Gemfile", "Gemfile.lock", "gems.rb", "gems.locked"),
+    "golang": ("go.mod", "go.sum", "Gopkg.toml", "Gopkg.lock"),
+    "hex": ("mix.exs", "mix.lock"),
+    "maven": (
+        "pom.xml",
+        "build.gradle",
+        "build.gradle.kts",
+        "gradle.lockfile",
+        "build.sbt",
+        "build.sbt.lock",
+    ),
+    "npm": (
+        "package.json",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "bun.lock",
+        "bun.lockb",
+    ),
+    "nuget": (
+        "packages.config",
+        "packages.lock.json",
+        "project.assets.json",
+        "Directory.Packages.props",
+    ),
+    "pub": ("pubspec.yaml", "pubspec.lock"),
+    "pypi": (
+        "requirements.txt",
+        "requirements.in",
+        "pyproject.toml",
+        "poetry.lock",
+        "pdm.lock",
+        "uv.lock",
+        "pylock.toml",
+        "Pipfile",
+        "Pipfile.lock",
+        "setup.py",
+        "setup.cfg",
+    ),
+    "swift": ("Package.swift", "Package.resolved"),
+}
+_FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in names}
+# Files of one name each, by how their names end.
+_ENDINGS = {
+    ".csproj": "nuget",
+    ".fsproj": "nuget",
+    ".vbproj": "nuget",
+    ".deps.json": "nuget",
+    ".nupkg": "nuget",
+    ".gemspec": "gem",
+    ".jar": "maven",
+    ".war": "maven",
+    ".ear": "maven",
+    ".whl": "pypi",
+    ".egg": "pypi",
+}
+_REQUIREMENTS = re.compile(r"(?:^|[-_./])requirements?(?:[-_./][^/]*)?\.(?:txt|in)$")
+# A jar's version is no part of its place: its next version lies there too.
+_ARCHIVE_VERSION = re.compile(r"-v?\d[\w.+-]{0,200}?(?=\.[jwe]ar(?:/|$))")
+# Registries that go without saying.
+_DEFAULT_REGISTRIES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+
+
+def ecosystem_of(uri: str) -> str | None:
+    """The purl type of what a manifest, a lock file or an archive holds; None if not known."""
+    name = uri.rpartition("/")[2]
+    if name in _FAMILY_OF:
+        return _FAMILY_OF[name]
+    for ending, ecosystem in _ENDINGS.items():
+        if name.endswith(ending):
+            return ecosystem
+    return "pypi" if _REQUIREMENTS.search(uri) else None
+
+
+def manifest_place(uri: str) -> str:
+    """The place of a dependency that ``uri`` declares or locks.
+
+    ``web/package.json`` and ``web/package-lock.json`` are both ``web/ (npm)``; a file of no
+    known family (``requirements-dev.txt``, a jar) is a place of its own. A set of
+    requirements and what was compiled from it (``dev.in``, ``dev.txt``) are one place.
+    """
+    directory, slash, name = uri.rpartition("/")
+    family = _FAMILY_OF.get(name)
+    if family == "nuget" and name == "project.assets.json":
+        # It is written to the folder of intermediate files, beside the project.
+        directory = directory.removesuffix("obj").rstrip("/")
+        slash = "/" if directory else ""
+    elif family is None and name.endswith((".csproj", ".fsproj", ".vbproj")):
+        family = "nuget"
+    if family is not None:
+        return f"{directory}{slash} ({family})" if slash else f"({family})"
+    if name.endswith(".in") and "requirements" in uri:
+        return f"{uri[:-3]}.txt"
+    if "ar" in name[-3:] or "ar/" in uri:
+        return _ARCHIVE_VERSION.sub("", uri)
+    return uri
+
+
+def package_place(location: Location, ecosystem: str) -> str:
+    """The place of a package of the purl type ``ecosystem``: manifest, or image and path."""
+    uri = location.uri
+    if location.image is None:
+        return manifest_place(uri) if uri is not None else location.logical or ""
+    image = image_repository(location.image)
+    # An image holds each operating system package once, whatever file a tool names for it.
+    if uri is None or ecosystem in DISTRIBUTION_TYPES or is_image_itself(uri, image):
+        return image
+    return f"{image}!{manifest_place(uri)}"
+
+
+def is_image_itself(uri: str, image: str) -> bool:
+    """Whether ``uri`` is the image's own name, which Trivy writes without the registry."""
+    named = image_repository(uri)
+    return named == image or image.endswith(f"/{named}")
+
+
+def image_repository(image: str) -> str:
+    """The one name of an image under all spellings of its registry, tags and digests.
+
+    ``nginx``, ``docker.io/library/nginx:1.27`` and ``index.docker.io/nginx@sha256:...`` are
+    ``nginx``; another registry stays part of the name.
+    """
+    name = image_key(image)
+    registry, slash, rest = name.partition("/")
+    if slash and registry in _DEFAULT_REGISTRIES:
+        name = rest
+    return name.removeprefix("library/")
+
+
+def image_key(image: str) -> str:
+    """An image's name without tag, digest and what a tool adds on its system."""
+    name = _IMAGE_OS.sub("", image.strip()).partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"

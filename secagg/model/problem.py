@@ -1,0 +1,208 @@
+"""A problem over time: what the store keeps of a group, and what the report shows of it.
+
+A :class:`Problem` is a merged group in plain values, without the tools' own documents. It holds
+no secret value: every text in it was masked before it became part of a finding.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from secagg.model.finding import Kind, Package, Severity
+
+TRIAGE_FILE = ".secagg/triage.yaml"
+"""Where decisions may live in git, relative to the root of the checkout."""
+
+
+class State(StrEnum):
+    """Where triage stands on a problem."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    FALSE_POSITIVE = "false-positive"
+    ACCEPTED = "accepted"
+    FIXED = "fixed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What one tool said: one member of the group."""
+
+    tool: str
+    rule_id: str
+    severity: Severity
+    score: float | None = None
+    message: str = ""
+    uri: str | None = None
+    line: int | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberKeys:
+    """What a later scan knows a member of the group by: for the store, in no report."""
+
+    identity: str | None = None
+    line_hash: str | None = None
+    resource: str | None = None
+    checks: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineStep:
+    """One step of a code flow."""
+
+    uri: str | None
+    line: int | None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """Lines of the file around the problem, masked; ``start_line`` is that of the first."""
+
+    start_line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triage:
+    """A person's word on a problem. ``at`` is in UTC; it holds through the day ``expires``."""
+
+    state: State
+    reason: str
+    by: str | None = None
+    owner: str | None = None
+    at: datetime.datetime | None = None
+    expires: datetime.date | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Problem:
+    """One row of the report. Times are in UTC.
+
+    ``identity`` is ``secagg/v1`` of the group and ``known_as`` every identity by which it may
+    have been kept before. ``uri``, ``line`` and the rest of the place are the representative's.
+    ``action``, ``rule`` and ``why`` are the policy's word in the last run; ``due`` is the day by
+    which its maximum age wants it fixed; ``exception`` names the exception that covers it.
+    ``member_keys`` belong to ``sources``, in their order. ``secret`` is the keyed hash of a
+    secret's value, and ``secret_key`` names the key.
+    ``fixed_at`` is set once a complete run of its tools no longer sees it.
+    """
+
+    identity: str
+    kind: Kind
+    severity: Severity
+    title: str
+    rule_id: str
+    tools: tuple[str, ...]
+    known_as: tuple[str, ...] = ()
+    severity_known: bool = True
+    score: float | None = None
+    message: str = ""
+    rule_name: str | None = None
+    help_uri: str | None = None
+    uri: str | None = None
+    line: int | None = None
+    end_line: int | None = None
+    commit: str | None = None
+    image: str | None = None
+    logical: str | None = None
+    component: str | None = None
+    owners: tuple[str, ...] = ()
+    package: str | None = None
+    package_type: str | None = None
+    version: str | None = None
+    purl: str | None = None
+    fixed_versions: tuple[str, ...] = ()
+    dependency_paths: tuple[tuple[str, ...], ...] = ()
+    direct: bool | None = None
+    scope: str | None = None
+    aliases: tuple[str, ...] = ()
+    cwes: tuple[str, ...] = ()
+    epss: float | None = None
+    kev: bool | None = None
+    fix: str | None = None
+    references: tuple[str, ...] = ()
+    secret: str | None = None
+    secret_key: str | None = None
+    verified: bool | None = None
+    in_history_only: bool | None = None
+    resource: str | None = None
+    sources: tuple[Source, ...] = ()
+    member_keys: tuple[MemberKeys, ...] = ()
+    steps: tuple[TimelineStep, ...] = ()
+    snippet: Snippet | None = None
+    related: tuple[str, ...] = ()
+    action: str | None = None
+    rule: str | None = None
+    why: str | None = None
+    exception: str | None = None
+    baseline: str | None = None
+    due: datetime.date | None = None
+    repository: str | None = None
+    branch: str | None = None
+    first_seen: datetime.datetime | None = None
+    last_seen: datetime.datetime | None = None
+    fixed_at: datetime.datetime | None = None
+    reopened_at: datetime.datetime | None = None
+    triage: Triage | None = None
+
+    @property
+    def state(self) -> State:
+        """Fixed once it is gone, else what triage says, else open."""
+        if self.fixed_at is not None:
+            return State.FIXED
+        return self.triage.state if self.triage is not None else State.OPEN
+
+
+UNREPORTED = frozenset({"member_keys", "secret_key"})
+"""Fields of a problem that only the store reads."""
+
+
+def package_of(problem: Problem) -> Package | None:
+    """Make the package that ``problem`` is about, as a scanner named it; None if there is none."""
+    if problem.package is None:
+        return None
+    return Package(
+        type=problem.package_type or "generic",
+        name=problem.package,
+        version=problem.version,
+        purl=problem.purl,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRunRecord:
+    """One tool run of a recorded scan; ``status`` as in ``summary.json``."""
+
+    tool: str
+    component: str
+    status: str
+    version: str | None = None
+    mode: str | None = None
+    seconds: float = 0.0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One recorded scan: where, when, and what it came to. ``started_at`` is in UTC.
+
+    ``key`` is the same for the same scan however often it is imported. ``covered`` are the tools
+    that looked at all there is in a component (``.``: in the whole tree).
+    """
+
+    key: str
+    repository: str
+    branch: str
+    commit: str | None
+    started_at: datetime.datetime
+    verdict: str
+    policy: str
+    tools: tuple[ToolRunRecord, ...] = ()
+    by_severity: dict[str, int] = field(default_factory=dict)
+    covered: tuple[tuple[str, str], ...] = ()

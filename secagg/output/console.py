@@ -1,0 +1,142 @@
+"""The one way to standard output and standard error.
+
+Everything that secagg prints goes through here (ruff forbids ``print``, ``sys.stdout`` and
+``sys.stderr`` elsewhere) and through the last filter for secrets
+(:mod:`secagg.secrets.lastfilter`), so that a text that nobody escaped still steers neither the
+terminal nor the runner of a workflow.
+What is left to whoever makes a line: that untrusted text brings no line break of its own
+(:func:`secagg.output.escape.terminal`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+from secagg.output.escape import COMMAND, OLD_COMMAND, UNSAFE, defuse_lines
+from secagg.secrets.lastfilter import FilteredFile, filtered
+
+# The colours that secagg itself paints: nothing else that begins with an escape is let through.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_KEPT = re.compile(r"(\x1b\[[0-9;]*m|\t|\r?\n)")
+_PLAIN = re.compile(r"[\t\n\x20-\x7e]*")
+_INSTEAD = "\N{REPLACEMENT CHARACTER}"
+# What a piece of JSON without any of these bytes, and of ASCII, cannot hold: anything to obey.
+_SUSPECT = (b"##", b"\x7f", b"\x1b")
+_LARGEST_PLANE_0 = 0xFFFF
+_COMMAND_XML = re.compile(f"{COMMAND.pattern}::", re.MULTILINE)
+_LINE = "\t\r\n"
+
+
+class Syntax(Enum):
+    """How a document is written, which decides how a letter is escaped in it.
+
+    An HTML page of secagg counts as JSON: what is untrusted in it stands in JSON in its script.
+    """
+
+    JSON = "json"
+    XML = "xml"
+    TEXT = "text"
+
+
+def out(text: str) -> None:
+    """Print ``text``, which ends in a line break, on standard output."""
+    sys.stdout.write(harmless(filtered(text), colours=sys.stdout.isatty()))
+    sys.stdout.flush()
+
+
+def err(text: str) -> None:
+    """Print ``text``, which ends in a line break, on standard error."""
+    sys.stderr.write(harmless(filtered(text), colours=sys.stderr.isatty()))
+    sys.stderr.flush()
+
+
+def commands(lines: Iterable[str], *, on_stdout: bool = False) -> None:
+    """Print workflow commands that secagg made itself, a line each, which the runner obeys.
+
+    It reads them from both streams; standard error keeps standard output clean.
+    """
+    stream = sys.stdout if on_stdout else sys.stderr
+    stream.write("".join(f"{UNSAFE.sub(_INSTEAD, filtered(line))}\n" for line in lines))
+    stream.flush()
+
+
+def document(pieces: Iterable[bytes], syntax: Syntax) -> None:
+    """Print a document (UTF-8) in ``pieces``; JSON and XML mean the same as they did before.
+
+    A piece ends where a token of the document ends.
+    """
+    sys.stdout.flush()
+    FilteredFile(sys.stdout.buffer).writelines(_written(pieces, syntax))
+    sys.stdout.buffer.flush()
+
+
+def discard() -> None:
+    """Throw away what is printed from now on: whoever read standard output has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def on_terminal() -> bool:
+    """Whether standard error is a terminal."""
+    return sys.stderr.isatty()
+
+
+def width() -> int | None:
+    """Say how many columns standard output has: None where it is no terminal."""
+    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+
+
+def json(text: str | bytes) -> None:
+    """Print one JSON document on standard output, with a line break at its end."""
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    document([data.rstrip(b"\n"), b"\n"], Syntax.JSON)
+
+
+def harmless(text: str, *, colours: bool = False) -> str:
+    """Take from lines of text whatever a terminal or a runner would obey.
+
+    With ``colours`` the escapes that colour a text are kept.
+    """
+    if _PLAIN.fullmatch(text) is None:
+        if not colours:
+            text = _COLOURS.sub("", text)
+        parts = _KEPT.split(text)
+        # What is kept stands at the odd places.
+        parts[::2] = [UNSAFE.sub(_INSTEAD, part) for part in parts[::2]]
+        text = "".join(parts)
+    return defuse_lines(text)
+
+
+def _written(pieces: Iterable[bytes], syntax: Syntax) -> Iterator[bytes]:
+    if syntax is Syntax.JSON:
+        for piece in pieces:
+            if piece.isascii() and not any(map(piece.__contains__, _SUSPECT)):
+                yield piece
+            else:
+                text = UNSAFE.sub(_json_escape, piece.decode("utf-8", "replace"))
+                yield OLD_COMMAND.sub(r"#\\u0023", text).encode()
+    elif syntax is Syntax.XML:
+        for piece in pieces:
+            text = UNSAFE.sub(_xml_escape, piece.decode("utf-8", "replace"))
+            yield _COMMAND_XML.sub(r"\1&#58;:", OLD_COMMAND.sub("#&#35;", text)).encode()
+    else:
+        colours = sys.stdout.isatty()
+        for piece in pieces:
+            yield harmless(piece.decode("utf-8", "replace"), colours=colours).encode()
+
+
+def _json_escape(letter: re.Match[str]) -> str:
+    if letter[0] in _LINE:
+        return letter[0]
+    code = ord(letter[0])
+    if code <= _LARGEST_PLANE_0:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def _xml_escape(letter: re.Match[str]) -> str:
+    return letter[0] if letter[0] in _LINE else f"&#{ord(letter[0])};"

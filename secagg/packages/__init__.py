@@ -1,0 +1,1 @@
+"""Packages: one key for one package, purls, advisories, and the manifests that name them."""

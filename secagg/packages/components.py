@@ -1,0 +1,99 @@
+"""The components of a monorepo: the directories that hold a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from secagg.system.sourcetree import walk
+
+ROOT = "."
+
+# Manifest and lock file names, by the ecosystem (purl type) that they belong to.
+_MANIFESTS = {
+    "Cargo.toml": "cargo",
+    "Cargo.lock": "cargo",
+    "requirements.txt": "pypi",
+    "pyproject.toml": "pypi",
+    "setup.py": "pypi",
+    "setup.cfg": "pypi",
+    "Pipfile": "pypi",
+    "Pipfile.lock": "pypi",
+    "poetry.lock": "pypi",
+    "uv.lock": "pypi",
+    "package.json": "npm",
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+    "yarn.lock": "npm",
+    "pnpm-lock.yaml": "npm",
+    "go.mod": "golang",
+    "pom.xml": "maven",
+    "build.gradle": "maven",
+    "build.gradle.kts": "maven",
+    "gradle.lockfile": "maven",
+    "Dockerfile": "docker",
+    "Containerfile": "docker",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Component:
+    """A directory with manifests of its own.
+
+    ``path`` is relative to the root (``.`` for the root itself); ``manifests`` are file
+    names in it; ``ecosystems`` are purl types (``docker`` for a Dockerfile).
+    """
+
+    path: str
+    ecosystems: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
+
+
+def find_components(root: Path) -> list[Component]:
+    """The components below ``root`` in the order of their paths, the root among them always."""
+    found = [_component(root, directory, files) for directory, files in walk(root)]
+    return [c for c in found if c.manifests or c.path == ROOT]
+
+
+def component_of(components: Iterable[Component]) -> Callable[[str | None], str]:
+    """What gives the path of the innermost of ``components`` that holds a URI (``.`` if none)."""
+    known = {component.path for component in components}
+
+    @cache
+    def of_directory(directory: str) -> str:
+        if "//" in directory or "./" in directory:
+            directory = str(PurePosixPath(directory))
+        while directory and directory not in known:
+            directory = directory.rpartition("/")[0]
+        return directory or ROOT
+
+    if known <= {ROOT}:
+        return lambda uri: ROOT
+
+    @cache
+    def of(uri: str | None) -> str:
+        if uri is None:
+            return ROOT
+        directory, _, name = uri.rpartition("/")
+        if not directory or name in ("", "."):
+            directory = str(PurePosixPath(uri).parent)
+        return of_directory(directory)
+
+    return of
+
+
+def _component(root: Path, directory: Path, files: list[str]) -> Component:
+    kinds = {name: kind for name in files if (kind := ecosystem_of(name))}
+    path = directory.relative_to(root).as_posix()
+    return Component(path, tuple(sorted(set(kinds.values()))), tuple(sorted(kinds)))
+
+
+def ecosystem_of(name: str) -> str | None:
+    """The ecosystem (purl type, or ``docker``) of a manifest by its file name, if it is one."""
+    if name.startswith("requirements") and name.endswith(".txt"):
+        return "pypi"
+    if name.startswith("Dockerfile.") or name.endswith(".Dockerfile"):
+        return "docker"
+    return _MANIFESTS.get(name)

@@ -1,0 +1,98 @@
+"""The key under which secrets are hashed: given by the user, or one per installation."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from secagg.errors import ConfigError
+from secagg.system.files import create_file
+
+VARIABLE = "SECAGG_HMAC_KEY"
+
+_SHORTEST = 16
+_HINT = (
+    f"set {VARIABLE} to a text of at least {_SHORTEST} bytes; the same key in every place where "
+    "scans of one repository are compared"
+)
+
+
+def load_key(environment: Mapping[str, str] | None = None) -> bytes:
+    """The key: ``SECAGG_HMAC_KEY`` if it is set, else that of this installation.
+
+    The variable may hold any text of at least 16 bytes, and is used as it is, whatever it
+    encodes. The installation's key lies in ``secagg/hmac.key`` below ``XDG_STATE_HOME``
+    (``~/.local/state``), readable by its owner only, and is made with the first call. Raises
+    :class:`ConfigError` if neither can be used; the error never holds a key.
+    """
+    environment = os.environ if environment is None else environment
+    given = environment.get(VARIABLE)
+    if given is None:
+        return _installation_key(_key_file(environment))
+    key = given.strip().encode("utf-8", "surrogateescape")
+    if len(key) < _SHORTEST:
+        message = f"{VARIABLE} is too short: {len(key)} bytes"
+        raise ConfigError(message, hint=_HINT)
+    return key
+
+
+def _key_file(environment: Mapping[str, str]) -> Path:
+    state = environment.get("XDG_STATE_HOME")
+    if state and Path(state).is_absolute():
+        return Path(state) / "secagg" / "hmac.key"
+    home = environment.get("HOME")
+    if not home:
+        raise ConfigError("there is no home directory to keep the key for secrets in", hint=_HINT)
+    return Path(home) / ".local" / "state" / "secagg" / "hmac.key"
+
+
+def _installation_key(path: Path) -> bytes:
+    try:
+        key = _read(path)
+        if key is None:
+            _create(path)
+            key = _read(path)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError(
+            "the key for secrets cannot be used", where=str(path), hint=f"{why}; {_HINT}"
+        ) from None
+    if key is None:
+        raise ConfigError("the key for secrets has gone", where=str(path), hint=_HINT)
+    return key
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+            raise ConfigError(
+                "the key for secrets must be a file that only its owner may read",
+                where=str(path),
+                hint=f"chmod 600 {path}",
+            )
+        text = file.read(4096)
+    try:
+        key = bytes.fromhex(text.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) < _SHORTEST:
+        raise ConfigError(
+            "the key for secrets is damaged",
+            where=str(path),
+            hint="remove the file to get a new key; known secrets will then get new identities",
+        )
+    return key
+
+
+def _create(path: Path) -> None:
+    """Write a new key. If another process was first, its key is the installation's."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_file(path, f"{secrets.token_hex(32)}\n".encode("ascii"))

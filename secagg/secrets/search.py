@@ -1,0 +1,285 @@
+"""One search for everything that may be a secret: shapes, known values, and their encodings.
+
+One Aho-Corasick automaton passes over a text or over the JSON of a whole entry. It has the literals
+of all shapes, the beginnings of all forms of the known values, and both in base64 and hexadecimal.
+What it finds only says where a closer look is needed: nothing that the closer look would mask is
+passed over, and little else is stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from functools import cache, cached_property
+from itertools import product
+from typing import NamedTuple
+
+import ahocorasick_rs
+
+from secagg.secrets.encodings import (
+    base64_within,
+    encoded_anchors,
+    is_wrapped,
+    nested_within,
+    squeezed,
+)
+from secagg.secrets.forms import PART, changed_forms, forms_of, parts_of
+from secagg.secrets.shapes import ASSIGNMENTS, SHAPES
+from secagg.secrets.views import ESCAPES, JOINTS, joined, unescaped
+
+# The first bytes of each form of a value are its anchor: an anchor that is found is compared in
+# full. The automaton has only the beginnings of anchors, and stays small for many values.
+ANCHOR = 12
+_PREFIX = 6
+# What a search may come upon besides secrets: base64 or hexadecimal, and what makes a view.
+_ENCODED, _ESCAPED, _JOINED = 1, 2, 4
+_VIEWED = _ESCAPED | _JOINED
+
+
+class SearchResult(NamedTuple):
+    """What a search found in a text.
+
+    ``shapes`` are the numbers of the shapes to be tried, ``forms`` the forms of known values of
+    which an anchor is there, and ``parts`` the values of which a part is. ``encoded`` says that
+    base64 or hexadecimal is to be decoded, ``viewed`` that all this holds for a view of the text
+    (:mod:`secagg.secrets.views`) as well.
+    """
+
+    shapes: tuple[int, ...] = ()
+    forms: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    encoded: bool = False
+    viewed: bool = False
+
+
+class _Literals:
+    """The literals of all shapes: plain, as JSON writes them, and encoded."""
+
+    def __init__(self) -> None:
+        by_literal: dict[bytes, list[int]] = {}
+        for number, shape in enumerate(SHAPES):
+            for literal in shape.literals:
+                for written in dict.fromkeys((literal, json.dumps(literal)[1:-1])):
+                    by_literal.setdefault(written.encode(), []).append(number)
+        encoded = {anchor for literal in by_literal for anchor in encoded_anchors(literal)}
+        self.patterns = [*by_literal, *sorted(encoded - by_literal.keys())]
+        escapes, joints = dict.fromkeys(ESCAPES), dict.fromkeys(JOINTS)
+        self.patterns += (*escapes, *joints)
+        self.marks = [_ENCODED] * (len(self.patterns) - len(by_literal))
+        self.marks[-len(joints) - len(escapes) :] = [_ESCAPED] * len(escapes)
+        self.marks += [_JOINED] * len(joints)
+        self.shapes = [tuple(numbers) for numbers in by_literal.values()]
+        names = [{SHAPES[number].name for number in numbers} for numbers in self.shapes]
+        self.words = [shapes <= ASSIGNMENTS for shapes in names]
+        self.addresses = [shapes == {"url-credentials"} for shapes in names]
+        # The rest of the word, its quote or bracket, and "=" or ":".
+        self.assigned = re.compile(
+            rb"""[A-Za-z0-9_-]{0,60}(?:\\{0,7}["'`])?\]?(?:\s|\\[nrt]){0,20}[=:]"""
+        ).match
+        # What the shape of credentials in an address asks for, without what it rules out.
+        self.credentials = re.compile(
+            rb"""(?:[^\s/?#"'<>`:@\\]{0,256}(?::|%3A)(?!\d{1,5}/)[^\s?#"'<>`\\]{1,1024}?"""
+            rb"""|[A-Za-z0-9_-]{16,256})(?:@|%40)"""
+        ).match
+
+
+@cache
+def _literals() -> _Literals:
+    return _Literals()
+
+
+class SecretSearch:
+    """The search for the shapes of secrets and for some ``values``, however they are written.
+
+    ``size`` is how many bytes of text are to be searched, if that is known: for much text it pays
+    to build a search that takes two thirds of the time a byte.
+    """
+
+    def __init__(self, values: Iterable[str] = (), *, size: int = 0) -> None:
+        self._literals = literals = _literals()
+        values = list(values)
+        self._anchors: dict[bytes, list[str]] = {}
+        self._parts: dict[bytes, list[str]] = {}
+        # Where an anchor is found in base64 or hexadecimal, what it stands in is decoded.
+        self._base64: set[bytes] = set()
+        self._hex: set[bytes] = set()
+        whole: set[str] = set()
+        for value in values:
+            for form in dict.fromkeys(forms_of(value)):
+                whole.add(form[:ANCHOR])
+                _add(self._anchors, form[:ANCHOR], form)
+            for form in changed_forms(value):
+                _add(self._anchors, form[:ANCHOR], form)
+            for start in parts_of(value):
+                _add(self._parts, value[start : start + PART], value)
+            raw = value[:ANCHOR].encode("utf-8", "surrogatepass")
+            self._base64.update([encoded[:ANCHOR] for encoded in nested_within(raw)])
+        for anchor in whole:
+            raw = anchor.encode("utf-8", "surrogatepass")
+            self._base64.update([encoded[:ANCHOR] for encoded in base64_within(raw)])
+            self._hex.add(raw.hex().encode()[:ANCHOR])
+        anchors = self._anchors.keys() | self._base64 | self._parts.keys()
+        self._lengths = sorted({len(anchor) for anchor in anchors}, reverse=True)
+        self._hex_lengths = sorted({len(anchor) for anchor in self._hex}, reverse=True)
+        prefixes = {anchor[:_PREFIX] for anchor in anchors}
+        for digits in self._hex:
+            prefixes.update(_cases(digits[:_PREFIX]))
+        self._prefixes = prefixes
+        numbers = {pattern: number for number, pattern in enumerate(literals.patterns)}
+        self._also_prefix = {numbers[prefix] for prefix in prefixes if prefix in numbers}
+        patterns = literals.patterns + sorted(prefixes - numbers.keys())
+        # A DFA takes longer to build, and is the fastest to search with as long as it fits into a
+        # processor's cache.
+        fast = len(patterns) < min(_MOST_FOR_DFA, size // _WORTH_A_PATTERN)
+        self._find = ahocorasick_rs.BytesAhoCorasick(
+            patterns, implementation=ahocorasick_rs.Implementation.DFA if fast else None
+        ).find_matches_as_indexes
+
+    def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
+        """Search ``data``, a text in UTF-8 or the JSON of many; None where it holds no secret."""
+        shapes: set[int] = set()
+        anchors: dict[bytes, None] = {}
+        matches = self._find(data, overlapping=True)
+        marks = self._collect(data, matches, shapes, anchors) if matches else 0
+        encoded = bool(marks & _ENCODED)
+        broken = _broken_texts(data) if is_json else data
+        if (b"\\" in broken or b"\n" in broken) and (self._anchors or is_wrapped(broken)):
+            together = squeezed(broken)
+            matches = self._find(together, overlapping=True)
+            if matches:
+                encoded |= bool(self._collect(together, matches, None, anchors) & _ENCODED)
+        viewed = bool(marks & _VIEWED) and self._search_view(data, marks, shapes, anchors)
+        if shapes or anchors or encoded or viewed:
+            forms = tuple([form for anchor in anchors for form in self._anchors.get(anchor, ())])
+            parts = tuple([value for anchor in anchors for value in self._parts.get(anchor, ())])
+            return SearchResult(tuple(sorted(shapes)), forms, parts, encoded, viewed)
+        return None
+
+    def places(self, data: bytes) -> list[int]:
+        """Return where in ``data`` a value may begin, encoded or in a view as well; no shapes."""
+        find, views = self._finder
+        found = []
+        for number, start, _ in find(data, overlapping=True):
+            anchors: dict[bytes, None] = {}
+            if number < views or self._anchors_at(data, start, anchors) or anchors:
+                found.append(start)
+        return found
+
+    @cached_property
+    def _finder(self) -> tuple[Callable[..., list[tuple[int, int, int]]], int]:
+        """A search for the values alone, and how many of its patterns make a view."""
+        views = [*dict.fromkeys((*ESCAPES, *JOINTS))]
+        patterns = [*views, *sorted(self._prefixes - set(views))]
+        kind = ahocorasick_rs.Implementation.DFA if len(patterns) < _MOST_FOR_DFA // 2 else None
+        search = ahocorasick_rs.BytesAhoCorasick(patterns, implementation=kind)
+        return search.find_matches_as_indexes, len(views)
+
+    def _search_view(
+        self, data: bytes, marks: int, shapes: set[int], anchors: dict[bytes, None]
+    ) -> bool:
+        """Search what ``data`` reads with its escapes undone and its literals put together."""
+        try:
+            view = data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return False
+        if marks & _ESCAPED:
+            view = unescaped(view)
+        if marks & _JOINED:
+            view = joined(view)
+        seen = view.encode("utf-8", "surrogatepass")
+        there = set(shapes)
+        known = len(anchors)
+        matches = self._find(seen, overlapping=True)
+        marks = self._collect(seen, matches, shapes, anchors) if matches else 0
+        return bool(marks & _ENCODED) or len(anchors) > known or shapes != there
+
+    def _collect(
+        self,
+        data: bytes,
+        matches: list[tuple[int, int, int]],
+        shapes: set[int] | None,
+        anchors: dict[bytes, None],
+    ) -> int:
+        """Add what ``matches`` lead to; tell in marks what else is to be looked at."""
+        literals = self._literals
+        plain, patterns = len(literals.shapes), len(literals.patterns)
+        marks = 0
+        also_prefix, words, addresses = self._also_prefix, literals.words, literals.addresses
+        last_at: int | None = None
+        for number, start, end in matches:
+            if (number >= patterns or number in also_prefix) and self._anchors_at(
+                data, start, anchors
+            ):
+                marks |= _ENCODED
+            if number >= plain:
+                if number < patterns:
+                    marks |= literals.marks[number - plain]
+            elif shapes is None:
+                continue
+            elif words[number]:
+                # The words of assignments are words of prose: an assignment must follow.
+                if literals.assigned(data, end):
+                    shapes.update(literals.shapes[number])
+            elif addresses[number]:
+                # Most addresses carry no credentials: before the quotation mark is no "@".
+                if last_at is None:
+                    last_at = max(data.rfind(b"@"), data.rfind(b"%40"))
+                if end > last_at:
+                    continue
+                stop = data.find(b'"', end)
+                stop = len(data) if stop < 0 else stop
+                if (
+                    data.find(b"@", end, stop) >= 0 or data.find(b"%40", end, stop) >= 0
+                ) and literals.credentials(data, end):
+                    shapes.update(literals.shapes[number])
+            else:
+                shapes.update(literals.shapes[number])
+        return marks
+
+    def _anchors_at(self, data: bytes, start: int, anchors: dict[bytes, None]) -> bool:
+        """Add the anchors that begin at ``start``; tell whether one is that of an encoding."""
+        encoded = False
+        for length in self._lengths:
+            anchor = data[start : start + length]
+            if anchor in self._anchors or anchor in self._parts:
+                anchors[anchor] = None
+            encoded = encoded or anchor in self._base64
+        for length in self._hex_lengths:
+            if data[start : start + length].lower() in self._hex:
+                return True
+        return encoded
+
+
+def _add(found: dict[bytes, list[str]], beginning: str, text: str) -> None:
+    """Let ``beginning``, as it is and as JSON writes it, lead to ``text``."""
+    found.setdefault(beginning.encode("utf-8", "surrogatepass"), []).append(text)
+    if not beginning.isalnum():
+        written = json.dumps(beginning, ensure_ascii=False)[1:-1]
+        if written != beginning:
+            found.setdefault(written.encode("utf-8", "surrogatepass"), []).append(text)
+
+
+_MOST_FOR_DFA = 12_000
+_WORTH_A_PATTERN = 2000
+
+
+def _broken_texts(data: bytes) -> bytes:
+    """The part of JSON ``data`` that has all texts with line ends; empty if there are none."""
+    first = data.find(b"\\n")
+    if first < 0:
+        return b""
+    start = data.rfind(b'"', 0, first)
+    while start > 0 and data[start - 1 : start] == b"\\":
+        start = data.rfind(b'"', 0, start)
+    last = data.rfind(b"\\n")
+    end = data.find(b'"', last)
+    while end > 0 and data[end - 1 : end] == b"\\":
+        end = data.find(b'"', end + 1)
+    return data[max(start, 0) : end if end >= 0 else len(data)]
+
+
+def _cases(digits: bytes) -> list[bytes]:
+    """Hexadecimal ``digits`` in all mixtures of upper and lower case."""
+    choices = [dict.fromkeys((bytes([c]), bytes([c]).upper())) for c in digits]
+    return [b"".join(each) for each in product(*choices)]

@@ -1,0 +1,1 @@
+"""The machine: programs, git, files, YAML, patterns, durations."""

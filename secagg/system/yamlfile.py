@@ -1,0 +1,206 @@
+"""YAML files that people write: validated, and refused with file, line, column and advice."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from secagg.errors import ConfigError
+from secagg.system.regularfile import read_given
+
+_Model = TypeVar("_Model", bound=BaseModel)
+# Bytes of a YAML file, and lines and entries in it: ruamel.yaml reads some 7,000 in a second.
+LARGEST = 4 * 1024 * 1024
+MOST_ENTRIES = 30_000
+# Lists and mappings within each other; no file that secagg reads has ten.
+DEEPEST = 100
+_OPENING = "[{"
+_BRACKETS = re.compile(r"[\[\]{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[_Model]):
+    """What a file says, and where in it each part stands. ``name`` is what messages call it."""
+
+    name: str
+    value: _Model
+    document: CommentedMap
+
+    def where(self, *loc: int | str) -> str:
+        """``name:line:column`` of the innermost part of ``loc`` that the file spells out."""
+        line, column = _position(self.document, loc)
+        return f"{self.name}:{line + 1}:{column + 1}"
+
+    def refuse_two_of_a_name(self, key: str, names: Iterable[str], *, hint: str) -> None:
+        """Raise :class:`ConfigError` at the second of two entries under ``key`` of one name."""
+        seen: set[str] = set()
+        for number, name in enumerate(names):
+            if name in seen:
+                where = self.where(key, number, "name")
+                raise ConfigError(f"two {key} are named {name!r}", where=where, hint=hint)
+            seen.add(name)
+
+
+def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
+    """Read ``source`` (a path, or the text itself) as a ``model``.
+
+    ``name`` is what messages call the file. Raises :class:`ConfigError` with
+    ``name:line:column`` and, where a key is unknown, the nearest known one.
+    """
+    return load_placed(source, model, name=name).value
+
+
+def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed[_Model]:
+    """Like :func:`load_model`, with the places of everything."""
+    text = _read(source, name) if isinstance(source, Path) else source
+    _refuse_too_much(text, name)
+    yaml = YAML(typ="rt")
+    yaml.Constructor = _Constructor
+    try:
+        document = yaml.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
+        raise ConfigError(f"not valid YAML: {_problem(error)}", where=where) from None
+    except (YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"not valid YAML: {type(error).__name__}", where=name) from None
+    if document is None:
+        document = CommentedMap()
+    if _size(document, {}) > MOST_ENTRIES:
+        raise ConfigError("its aliases repeat too much, or itself", where=name)
+    if not isinstance(document, CommentedMap):
+        raise ConfigError("a mapping of keys to values is expected", where=f"{name}:1:1")
+    try:
+        return Placed(name, model.model_validate(document), document)
+    except ValidationError as error:
+        raise _explain(error, document, model, name) from None
+
+
+# What the parser quotes of the file, and the two values of a key that comes twice.
+_QUOTED = re.compile(r"""\s{1,9}with value .*|\s{0,9}("[^"]*"|'[^']*')""", re.DOTALL)
+
+
+def _problem(error: MarkedYAMLError) -> str:
+    """What is wrong in the parser's words without what it quotes: a value may be a secret.
+
+    A character or two stay, and what it calls its own tokens.
+    """
+    said = _QUOTED.sub(
+        lambda match: match[0] if match[1] and re.match(r".(<|.{0,2}.$)", match[1]) else "",
+        error.problem or "",
+    )
+    return said.strip() or "syntax"
+
+
+def _refuse_too_much(text: str, name: str) -> None:
+    """Raise :class:`ConfigError` for a text that takes long to read, before it is read."""
+    if sum(map(text.count, "\n,[{&*")) > MOST_ENTRIES:
+        raise ConfigError(f"more than {MOST_ENTRIES:,} lines and entries", where=name)
+    depth = 0
+    for letter in _BRACKETS.findall(text):
+        depth += 1 if letter in _OPENING else -1
+        if depth > DEEPEST:
+            raise ConfigError(f"more than {DEEPEST} lists in each other", where=name)
+
+
+def _size(node: Any, sizes: dict[int, int]) -> int:
+    """The entries of a document with every alias written out; what holds itself is endless."""
+    if not isinstance(node, CommentedMap | CommentedSeq):
+        return 1
+    known = sizes.get(id(node))
+    if known is None:
+        sizes[id(node)] = MOST_ENTRIES + 1
+        inner = node.values() if isinstance(node, CommentedMap) else node
+        known = sizes[id(node)] = 1 + sum(_size(one, sizes) for one in inner)
+    return known
+
+
+class _Constructor(RoundTripConstructor):
+    """Says where a day is that no calendar has; ruamel.yaml raises a bare ValueError."""
+
+    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node, values)
+        except ValueError:
+            raise ConstructorError(None, None, "no such day or time", node.start_mark) from None
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.construct_yaml_timestamp)
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        return read_given(path, limit=LARGEST).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8 text", where=name) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=name) from None
+
+
+def _explain(
+    error: ValidationError, document: Any, model: type[BaseModel], name: str
+) -> ConfigError:
+    """The first mistake in the order of the file, in words."""
+    mistakes = error.errors(include_url=False, include_input=False)
+    # A key that is missing is most often there, and misspelt: then the misspelling is the mistake.
+    misspelt = {m["loc"][:-1] for m in mistakes if m["type"] == "extra_forbidden"}
+    kept = [m for m in mistakes if m["type"] != "missing" or m["loc"][:-1] not in misspelt]
+    first = min(kept, key=lambda m: _position(document, m["loc"]))
+    line, column = _position(document, first["loc"])
+    where = f"{name}:{line + 1}:{column + 1}"
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        message = first["msg"].removeprefix("Value error, ")
+        return ConfigError(f"{key}: {message}", where=where)
+    known = _known_keys(model, first["loc"][:-1])
+    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(sorted(known))
+    return ConfigError(f"unknown key {key}", where=where, hint=hint)
+
+
+def _position(document: Any, loc: Sequence[int | str]) -> tuple[int, int]:
+    """Line and column (from 0) of the innermost part of ``loc`` that stands in the document."""
+    position, node = (0, 0), document
+    for part in loc:
+        if isinstance(node, CommentedMap) and part in node:
+            position = node.lc.key(part)
+        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+            position = node.lc.item(part)
+        else:
+            break
+        node = node[part]
+    return position
+
+
+def _known_keys(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    """The keys that the model at ``loc`` has."""
+    schema = model.model_json_schema()
+    node: Any = schema
+    for part in loc:
+        node = _resolve(node, schema)
+        if isinstance(part, int):
+            node = node.get("items", {})
+        else:
+            node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+        if not isinstance(node, dict):
+            return []
+    return list(_resolve(node, schema).get("properties", {}))
+
+
+def _resolve(node: Any, schema: Any) -> Any:
+    while "$ref" in node or "anyOf" in node:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        else:
+            node = next((n for n in node["anyOf"] if "$ref" in n or "properties" in n), {})
+    return node

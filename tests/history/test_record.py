@@ -1,0 +1,121 @@
+"""What of a scan's outcome goes into the store, and which tools may call a problem fixed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from secagg.config import Config
+from secagg.merge import MergedSet
+from secagg.model.problem import TimelineStep
+from secagg.parsing import EntryProblem, Gap, ParsedReport
+from secagg.pipeline.gate import plain_gate
+from secagg.pipeline.origin import Origin, open_store_of, origin_of
+from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.problems import problem_of
+from secagg.pipeline.record import complete_tools, first_seen, record_outcome, run_record
+from secagg.policy import Decision, Verdict
+from secagg.scanners.base import Status, ToolRun
+
+
+def outcome(*results: ToolResult, interrupted: bool = False) -> Outcome:
+    decision = Decision(policy="default", verdict=Verdict.PASS)
+    return Outcome(results=results, merged=MergedSet(), decision=decision, interrupted=interrupted)
+
+
+def result(
+    tool: str, status: Status = Status.COMPLETE, component: str = ".", **parsed: object
+) -> ToolResult:
+    reports = [ParsedReport(tool=tool, **parsed)] if parsed else []  # type: ignore[arg-type]
+    return ToolResult(run=ToolRun(tool=tool, status=status, component=component), parsed=reports)
+
+
+def test_a_tool_vouches_only_for_what_it_looked_at_whole() -> None:
+    found = outcome(
+        result("trivy"),
+        result("snyk", component="web"),
+        result("snyk", Status.SKIPPED, component="engine"),
+        result("gitleaks"),
+        result("gitleaks", Status.FAILED),
+        result("codeql", problems=[EntryProblem(message="odd")], reported=1),
+        result("trufflehog", gaps=[Gap(message="cut off", fatal=True)]),
+    )
+    assert complete_tools(found) == {("trivy", "."), ("snyk", "web")}
+
+
+def test_a_part_of_the_history_vouches_for_no_secret() -> None:
+    found = outcome(result("trivy"), result("gitleaks"), result("trufflehog"))
+    assert complete_tools(found, since="HEAD~1") == {("trivy", ".")}
+    assert complete_tools(outcome(result("trivy"), interrupted=True)) == set()
+
+
+def _sarif() -> bytes:
+    def place(line: int, said: str) -> dict[str, object]:
+        region = {"startLine": line, "snippet": {"text": f"line {line}"}}
+        uri = {"uri": "app/my%20db.py"}
+        return {
+            "physicalLocation": {"artifactLocation": uri, "region": region},
+            "message": {"text": said},
+        }
+
+    flow = {"threadFlows": [{"locations": [{"location": place(n, f"step {n}")} for n in (3, 9)]}]}
+    found = {
+        "ruleId": "py/sql-injection",
+        "message": {"text": "Query built from user input."},
+        "locations": [place(9, "")],
+        "codeFlows": [flow],
+    }
+    tool = {"driver": {"name": "CodeQL", "rules": [{"id": "py/sql-injection"}]}}
+    return json.dumps({"version": "2.1.0", "runs": [{"tool": tool, "results": [found]}]}).encode()
+
+
+def test_a_problem_has_the_flow_and_the_lines_of_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "a key that is only for tests")
+    (tmp_path / "r.sarif").write_bytes(_sarif())
+    parsed = parse_files(
+        [str(tmp_path / "r.sarif")], tool=None, root=tmp_path, gate=plain_gate(tmp_path, Config())
+    )
+    (judgement,) = parsed.decision.judgements
+    made = problem_of(judgement)
+    assert made.steps == (
+        TimelineStep(uri="app/my db.py", line=3, message="step 3"),
+        TimelineStep(uri="app/my db.py", line=9, message="step 9"),
+    )
+    assert made.snippet is not None
+    assert (made.snippet.start_line, made.snippet.lines) == (9, ("line 9",))
+    assert (made.uri, made.action) == ("app/my db.py", judgement.action)
+
+    monkeypatch.delenv("SECAGG_STORE", raising=False)
+    place = Origin(repository="acme/shop", branch="main", commit=None)
+    assert first_seen(None, tmp_path, origin=place, identities=[made.identity]) == {}
+    done = record_outcome(parsed, url=None, root=tmp_path, origin=place)
+    again = record_outcome(parsed, url=None, root=tmp_path, origin=place)
+    assert (done.new, again.again) == (1, True)
+    seen = first_seen(None, tmp_path, origin=place, identities=[made.identity])
+    with open_store_of(None, tmp_path, create=False) as store:
+        (kept,) = store.problems("acme/shop", "main")
+    assert seen == {made.identity: kept.first_seen}
+    assert (kept.steps, kept.snippet, kept.sources) == (made.steps, made.snippet, made.sources)
+    key = run_record(parsed, place).key
+    assert key != run_record(parsed, replace(place, commit="f" * 40)).key
+
+
+def test_a_directory_without_git_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GITHUB_HEAD_REF", "GITHUB_REF_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "shop").mkdir()
+    assert origin_of(tmp_path / "shop") == Origin(repository="shop", branch="HEAD", commit=None)
+
+
+def test_a_pull_request_is_no_branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_HEAD_REF", "main")
+    monkeypatch.setenv("GITHUB_REF_NAME", "7/merge")
+    assert origin_of(tmp_path).branch == "pull request: main"

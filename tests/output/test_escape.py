@@ -1,0 +1,133 @@
+"""Text from a scanner cannot steer a terminal, a page or a workflow runner."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secagg.output import escape
+
+
+@given(st.text())
+def test_terminal_text_is_one_line_without_controls(text: str) -> None:
+    shown = escape.terminal(text)
+    assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+@given(st.text())
+def test_terminal_text_stays_as_it_is_the_second_time(text: str) -> None:
+    once = escape.terminal(text)
+    assert escape.terminal(once) == once
+
+
+@pytest.mark.parametrize(
+    "evil", ["\x1b[31mred", "\x1b]0;title\x07", "a\rb", "a\u202eb", "a\u2066b", "\x9b1m", "a\x00b"]
+)
+def test_terminal_obeys_nothing(evil: str) -> None:
+    shown = escape.terminal(evil)
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert shown.isprintable() or "\N{REPLACEMENT CHARACTER}" in shown
+
+
+def test_block_keeps_lines_and_indentation() -> None:
+    assert escape.terminal_block("a\n  b\x1b[1m\n") == "a\n  b\N{REPLACEMENT CHARACTER}[1m"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("[x](y)", r"\[x\]\(y\)"),
+        ("![x](http://e)", "`![x](http://e)`"),
+        ("`x`", "&#x60;x&#x60;"),
+        ("<img src=x>", r"\<img src=x\>"),
+        ("a|b", r"a\|b"),
+        ("a\n# b", r"a \# b"),
+        ("&lt;", "&amp;lt;"),
+    ],
+)
+def test_markdown_is_literal(text: str, written: str) -> None:
+    assert escape.markdown(text) == written
+
+
+def test_workflow_command_cannot_be_ended() -> None:
+    assert escape.workflow_data("a\n::error::b%") == "a%0A::error::b%25"
+    assert escape.workflow_property("a:b,c") == "a%3Ab%2Cc"
+
+
+def test_unsafe_letters_are_those_of_unicode() -> None:
+    harmful = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    missed = [
+        code
+        for code in range(0x110000)
+        if unicodedata.category(chr(code)) in harmful and escape.UNSAFE.match(chr(code)) is None
+    ]
+    assert missed == []
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "##[add-mask]e",
+        "a/##[set-output name=verdict]pass.py",
+        "###[stop-commands]t",
+        "##vso[task.complete]",
+        "##teamcity[x]",
+        "#\u00ad#[add-mask]",
+        "##\u034f[add-mask]",
+        "#\ufe0f#\ufe0f[add-mask]",
+    ],
+)
+def test_old_workflow_commands_are_broken(evil: str) -> None:
+    shown = escape.terminal(evil)
+    visible = "".join(c for c in shown if unicodedata.category(c) not in {"Mn", "Cf"})
+    assert escape.OLD_COMMAND.search(visible) is None
+
+
+@given(st.text(alphabet="#[:a \n\u00ad\ufe0f"))
+def test_no_text_is_a_command(text: str) -> None:
+    shown = escape.defuse_lines(escape.terminal(text))
+    assert "##[" not in shown
+    assert not shown.lstrip().startswith("::")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://e.example/a",
+        "see HTTPS://e.example now",
+        "www.e.example",
+        "ftp://e.example",
+        "mailto:a@e.example",
+        "mail a@e.example",
+        "@octocat",
+        "fixes #12",
+        "owner/repo#12",
+        "GH-12",
+        "a`https://e.example`b",
+        "` https://e.example `",
+        "|https://e.example|",
+    ],
+)
+def test_markdown_makes_no_link_by_itself(text: str) -> None:
+    shown = escape.markdown(text)
+    outside = re.sub("`[^`]*`", "", shown)
+    assert shown.count("`") == 2
+    assert not re.search(r"://|www\.|@|#\d|GH-\d", outside, re.IGNORECASE)
+    assert "|" not in shown
+
+
+def test_cells_are_cut_and_say_so() -> None:
+    assert len(escape.cell("p" * 300_000)) == escape.LONGEST_CELL
+    assert escape.cell("p" * 301).endswith("\N{HORIZONTAL ELLIPSIS}")
+
+
+@given(st.lists(st.text(alphabet="ab", max_size=900), max_size=6))
+def test_a_joined_cell_keeps_a_bit_of_every_part(parts: list[str]) -> None:
+    shown = escape.joined(parts, " / ")
+    assert len(shown) <= escape.LONGEST_CELL
+    assert len(shown.split(" / ")) == max(1, sum(map(bool, parts)))

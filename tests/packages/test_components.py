@@ -1,0 +1,74 @@
+"""Which directories of a monorepo are components, and whose a file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secagg.packages.components import Component, component_of, ecosystem_of, find_components
+
+
+def tree(root: Path, *files: str) -> Path:
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    return root
+
+
+def test_directories_with_manifests_and_the_root(tmp_path: Path) -> None:
+    tree(tmp_path, "a/Cargo.toml", "a/Cargo.lock", "b/c/package.json", "b/Dockerfile.web", "d/x.py")
+    assert find_components(tmp_path) == [
+        Component("."),
+        Component("a", ("cargo",), ("Cargo.lock", "Cargo.toml")),
+        Component("b", ("docker",), ("Dockerfile.web",)),
+        Component("b/c", ("npm",), ("package.json",)),
+    ]
+
+
+@pytest.mark.parametrize("foreign", ["node_modules", "vendor", ".venv", "target", ".git"])
+def test_other_peoples_code_is_no_component(tmp_path: Path, foreign: str) -> None:
+    assert find_components(tree(tmp_path, f"{foreign}/x/package.json")) == [Component(".")]
+
+
+def test_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    tree(tmp_path / "elsewhere", "package.json")
+    root = tree(tmp_path / "root", "a.txt")
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    assert [c.path for c in find_components(root)] == ["."]
+
+
+@pytest.mark.parametrize(
+    ("uri", "component"),
+    [
+        ("a/src/x.rs", "a"),
+        ("a/b/y.py", "a/b"),
+        ("ab/y.py", "."),
+        ("x.py", "."),
+        (None, "."),
+        ("../outside", "."),
+        ("a/b/", "a"),
+        ("a/./b//y.py", "a/b"),
+        ("a/b/.", "a"),
+        ("/a/y.py", "."),
+        ("a/" * 3000 + "y.py", "a"),
+    ],
+)
+def test_innermost_component_holds_a_file(uri: str | None, component: str) -> None:
+    components = [Component("."), Component("a"), Component("a/b")]
+    assert component_of(components)(uri) == component
+
+
+@pytest.mark.parametrize(
+    ("name", "ecosystem"),
+    [
+        ("requirements-dev.txt", "pypi"),
+        ("poetry.lock", "pypi"),
+        ("go.mod", "golang"),
+        ("web.Dockerfile", "docker"),
+        ("README.md", None),
+    ],
+)
+def test_ecosystem_of_a_file_name(name: str, ecosystem: str | None) -> None:
+    assert ecosystem_of(name) == ecosystem

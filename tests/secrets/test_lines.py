@@ -1,0 +1,99 @@
+"""Nothing unkeyed is told of a line that holds a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secagg.model.finding import Finding, Kind, Location, SarifOrigin, SecretSighting, Severity
+from secagg.model.fingerprint import line_hashes
+from secagg.model.identity import mark_findings
+from secagg.secrets.lines import KEYED
+from secagg.secrets.redactor import Redactor, Secret
+
+FILE = "import db\n\npassword = '{}'\nquery = 1\n\n\n{}def run():\n    eval(query)\n"
+FAR = (
+    "# a comment that takes more room than the hash of a line looks at, twice fifty characters\n"
+    * 2
+)
+PRODUCERS = "0123456789abcdef:1"
+
+
+def finding(line: int | None, *, kind: Kind = Kind.CODE, commit: str | None = None) -> Finding:
+    place = Location(uri="app.py", start_line=line, commit=commit)
+    return Finding(
+        tool="t", kind=kind, rule_id="r", severity=Severity.LOW, title="t", location=place
+    )
+
+
+def marked(
+    tmp_path: Path, value: str, key: bytes, *, known: bool = True, given: str | None = None
+) -> dict[str, str]:
+    """The hashes of findings on, before and behind the line with the password."""
+    (tmp_path / "app.py").write_text(FILE.format(value, FAR))
+    redactor = Redactor(key)
+    if known:
+        redactor.identify(Secret(value))
+    findings = [finding(line) for line in (1, 3, 9)]
+    for one in findings:
+        one.line_hash = given
+        if given:
+            one.fingerprints = {"matchBasedId/v1": given, "commitSha": "0" * 40}
+            result = {"message": {"text": "m"}, "partialFingerprints": dict(one.fingerprints)}
+            one.sarif = SarifOrigin.of({}, result)
+    mark_findings(findings, tmp_path, redactor)
+    told = {}
+    for one in findings:
+        line = one.location.start_line
+        told[f"{line} hash"] = one.line_hash or ""
+        told[f"{line} identity"] = one.identity
+        told[f"{line} given"] = one.fingerprints.get("matchBasedId/v1", "")
+        if one.sarif is not None:
+            told[f"{line} sarif"] = str(one.sarif.result["partialFingerprints"])
+    return told
+
+
+def test_what_depends_on_a_secret_depends_on_the_key(tmp_path: Path) -> None:
+    for given in (None, PRODUCERS):
+        for known in (True, False):
+            first = marked(tmp_path, "k9Qz4LmX7p", b"one key", known=known, given=given)
+            other_key = marked(tmp_path, "k9Qz4LmX7p", b"another", known=known, given=given)
+            other_value = marked(tmp_path, "w3Rt8NbY5s", b"one key", known=known, given=given)
+            for name, told in first.items():
+                assert told == other_value[name] or told != other_key[name], name
+            # Line 1 is followed by the password within what its hash looks at; line 9 is far off.
+            assert first["1 hash"].startswith(KEYED) and first["3 hash"].startswith(KEYED)
+            assert not first["9 hash"].startswith(KEYED)
+            assert first["9 identity"] == other_key["9 identity"]
+            assert first["3 given"] != PRODUCERS
+            assert "'commitSha': '0000" in first.get("3 sarif", "'commitSha': '0000")
+
+
+def test_a_line_without_a_secret_keeps_its_hash(tmp_path: Path) -> None:
+    told = marked(tmp_path, "${PASSWORD}", b"key", known=False)
+    data = (tmp_path / "app.py").read_bytes()
+    assert [told[f"{line} hash"] for line in (1, 3, 9)] == [
+        line_hashes(data)[line - 1] for line in (1, 3, 9)
+    ]
+
+
+def test_without_the_file_the_place_of_a_secret_tells(tmp_path: Path) -> None:
+    """The tool that found the secret has hidden its value, the other one gave an unkeyed hash."""
+    secret = finding(3, kind=Kind.SECRET)
+    secret.secret = SecretSighting(id=None, detector="d")
+    code, elsewhere, old = finding(3), finding(40), finding(3, commit="c")
+    for one in (code, elsewhere, old):
+        one.line_hash = PRODUCERS
+    mark_findings([secret, code, elsewhere, old], None, Redactor(b"key"))
+    assert code.line_hash is not None and code.line_hash.startswith(KEYED)
+    assert code.line_hash.endswith(":1")
+    assert elsewhere.line_hash == old.line_hash == PRODUCERS
+
+
+def test_what_is_keyed_is_not_keyed_again() -> None:
+    redactor = Redactor(b"key")
+    secret = finding(3, kind=Kind.SECRET)
+    secret.line_hash = PRODUCERS
+    mark_findings([secret], None, redactor)
+    once = secret.line_hash
+    mark_findings([secret], None, redactor)
+    assert secret.line_hash == once != PRODUCERS

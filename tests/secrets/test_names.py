@@ -1,0 +1,129 @@
+"""Names that may hold a secret: real for the judge, masked for the reader, never two as one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secagg.model.finding import Finding, Kind, Location, Severity
+from secagg.pipeline.shown import Shown
+from secagg.secrets.names import is_name
+from secagg.secrets.redactor import Redactor, Secret
+
+TOKEN = "ghp_" + "Zq9" * 12
+VALUE = "Zk3fW9qLx0TnB7vRp2YsQ8uH"
+
+
+def redactor(tree: Path | None = None, *values: str) -> Redactor:
+    made = Redactor(b"a key of a test", tree)
+    for value in values:
+        made.identify(Secret(value))
+    return made
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["left-pad", "B105", "services/payments", "python.exec", "qx7hzorp-eu9k-b2", "log4j-core"],
+)
+def test_what_people_call_things_is_a_name(text: str) -> None:
+    assert is_name(text)
+
+
+@pytest.mark.parametrize("text", [VALUE, TOKEN, "a81f3c9e2b7d4455a81f", "x" * 300])
+def test_what_a_generator_made_is_no_name(text: str) -> None:
+    assert not is_name(text)
+
+
+@pytest.mark.parametrize("value", ["deploy", "services/payments", "qx7hzorp-eu9k-b2", "payments"])
+def test_a_path_of_the_tree_is_no_secret(tmp_path: Path, value: str) -> None:
+    path = f"services/payments/{value}/app.py"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).touch()
+    made = redactor(tmp_path, value)
+    assert made.shown_path(path) == path
+    assert made.shown_path(f"{tmp_path}/{path}") == f"{tmp_path}/{path}"
+    assert made.shown_path(f"file://{tmp_path}/{path}") == f"file://{tmp_path}/{path}"
+
+
+def test_a_file_named_by_a_secret_is_shown_by_its_id(tmp_path: Path) -> None:
+    for name in (f"keys/{VALUE}.pem", f"keys/{TOKEN}"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    made = redactor(tmp_path, VALUE)
+    shown = [made.shown_path(f"keys/{VALUE}.pem"), made.shown_path(f"keys/{TOKEN}")]
+    assert not any(secret in name for secret in (VALUE, TOKEN) for name in shown)
+    assert shown[0].startswith("keys/[redacted-")
+    assert shown[0].endswith(".pem")
+    assert [made.real_path(name) for name in shown] == [f"keys/{VALUE}.pem", f"keys/{TOKEN}"]
+    # Whoever reads the report later finds the file by its form.
+    assert redactor(tmp_path).real_path(shown[1]) == f"keys/{TOKEN}"
+    assert redactor().real_path(shown[1]) == shown[1]
+
+
+def test_what_is_not_in_the_tree_is_shown_by_its_id() -> None:
+    made = redactor(None, "deploy")
+    assert made.shown_path("deploy/x.py") != "deploy/x.py"
+    assert made.real_path(made.shown_path("deploy/x.py")) == "deploy/x.py"
+
+
+@given(st.lists(st.text("ab/", min_size=1, max_size=8), min_size=2, max_size=6, unique=True))
+def test_two_names_never_become_one(names: list[str]) -> None:
+    made = redactor(None, *(f"{VALUE}{name}" for name in names))
+    paths = [f"x/{VALUE}{name}" for name in names]
+    shown = [made.shown_path(path) for path in paths]
+    assert len(set(shown)) == len(paths)
+    assert [made.real_path(path) for path in shown] == paths
+    assert [made.shown_path(path) for path in shown] == shown
+
+
+def test_an_address_with_credentials_is_no_path() -> None:
+    made = redactor()
+    shown = made.shown_path(f"https://bot:{TOKEN}@git.example/x")
+    assert TOKEN not in shown
+
+
+def test_words_of_a_report_are_left_where_they_are_words() -> None:
+    """A password called like a severity or a package does not change what is judged."""
+    made = redactor(None, "CRITICAL", "requests", "python.exec", "locations", VALUE)
+    entry = {
+        "Severity": "CRITICAL",
+        "PkgName": "requests",
+        "ruleId": "python.exec",
+        "locations": [],
+        "message": {"text": "the password is requests"},
+        "tags": ["requests", VALUE],
+    }
+    masked = made.mask_json(entry)
+    assert {key: masked[key] for key in entry if key not in ("message", "tags")} == {
+        "Severity": "CRITICAL",
+        "PkgName": "requests",
+        "ruleId": "python.exec",
+        "locations": [],
+    }
+    assert masked["message"] == {"text": "the password is [redacted]"}
+    assert VALUE not in json.dumps(masked)
+
+
+def test_what_leaves_has_no_real_name() -> None:
+    made = redactor(None, VALUE)
+    path = f"keys/{VALUE}/a.py"
+    finding = Finding(
+        tool="gitleaks",
+        kind=Kind.SECRET,
+        rule_id="generic",
+        severity=Severity.HIGH,
+        title="t",
+        location=Location(uri=path, start_line=1),
+        related=(Location(uri=path),),
+        fingerprints={"gitleaks": f"{path}:generic:1"},
+        references=(f"https://git.example/{path}",),
+        component=f"keys/{VALUE}",
+    )
+    Shown(made).findings([finding])
+    assert VALUE not in repr(finding)
+    assert finding.component is not None
+    assert finding.location.uri == f"{finding.component}/a.py"
