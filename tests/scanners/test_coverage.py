@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from secagg.packages.components import find_components
 from secagg.scanners.coverage import unpinned, unread_manifests
+from secagg.scanners.manifests import MANIFESTS
 
 CARGO = '[[package]]\nname = "a"\nversion = "1.0.0"\n'
 
@@ -234,3 +236,13 @@ def test_direct_requirements_of_an_old_go_module_are_not_all(tmp_path: Path) -> 
         "go.mod has no go.sum: what its requirements need was not checked"
     ]
     assert complaints(tmp_path, {"go.sum": ""}, {"go.mod"}) == []
+
+
+def test_table_of_the_documentation_names_every_manifest_and_lock() -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "coverage.md").read_text().splitlines()
+    rows = [line.split("|")[1:3] for line in lines if line.startswith("| `")]
+    for manifest in MANIFESTS:
+        for name in manifest.names:
+            (locks,) = [cells[1] for cells in rows if f"`{name}`" in cells[0]]
+            named = set(re.findall(r"`([^`]+)`", locks))
+            assert named == {*manifest.locks, *manifest.above}, name
