@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from secagg.policy.exception import Exceptions, ExceptionState, PolicyException
 
 _DIGITS = re.compile(r"\d+")
+# Of a place such as app/old.py:7:12, and what may stand around a word.
+_LINE = re.compile(r":\d+(?::\d+)?$")
+_AROUND = "()[]:;,.'\""
 _DRIVER = re.compile(r"(?:[A-Z][\w-]{1,30}: )+")
 _LONGEST = 200
 
@@ -28,8 +31,19 @@ class RunGap:
 
 
 def gap_key(message: str) -> str:
-    """Make the key of a gap's sentence: without numbers, and without the tool's name before it."""
-    return _DIGITS.sub("#", _DRIVER.sub("", message, count=1))[:_LONGEST].rstrip(". \u2026")
+    """Make the key of a gap's sentence: without counts, lines, and the tool's name before it.
+
+    Numbers in a name stay: the gap of ``shop2/package.json`` is not that of ``shop1/package.json``.
+    """
+    words = _DRIVER.sub("", message, count=1).split(" ")
+    return " ".join(map(_without_count, words))[:_LONGEST].rstrip(". \u2026")
+
+
+def _without_count(word: str) -> str:
+    bare = word.strip(_AROUND)
+    if not bare.strip("0123456789.,:-%"):
+        return _DIGITS.sub("#", word)
+    return word.replace(bare, _LINE.sub(":#", bare), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

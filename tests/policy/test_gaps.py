@@ -71,6 +71,39 @@ def test_a_line_that_has_moved_is_the_same_gap() -> None:
     assert decide(run(UNPARSED), base=(UNPARSED.replace("7", "9"),)).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("app/old.py:7: cannot be parsed", "app/old.py:19: cannot be parsed"),
+        ("Syntax error at app/old.py:7:12", "Syntax error at app/old.py:19:3"),
+        ("lines 7-9 of app/old.py", "lines 17-19 of app/old.py"),
+        ("3 of 5 files (60%) were not read.", "4 of 5 files (80%) were not read"),
+        ("Trivy: ui/a.json was not read", "ui/a.json was not read"),
+    ],
+)
+def test_counts_and_lines_make_no_other_gap(one: str, other: str) -> None:
+    assert gap_key(one) == gap_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("shop1/package.json", "shop2/package.json"),
+        ("shop-1/package.json", "shop-2/package.json"),
+        ("2025/package.json", "2026/package.json"),
+        ("1.1/package.json", "1.2/package.json"),
+        ("a:1/package.json", "a:2/package.json"),
+        ("requirements1.txt", "requirements2.txt"),
+        ("app/old1.py:7", "app/old2.py:7"),
+    ],
+)
+def test_a_number_in_a_name_makes_another_gap(one: str, other: str) -> None:
+    """A change brings a second unlocked manifest beside that of the base."""
+    sentence = "{} has dependencies but no lock file: they were not checked"
+    new = decide(run(sentence.format(other)), base=(sentence.format(one),))
+    assert new.verdict is Verdict.INCOMPLETE
+
+
 def test_a_tool_that_failed_as_a_whole_is_no_gap_of_the_base() -> None:
     crashed = decide(run(UNLOCKED, broken=True), base=(UNLOCKED,))
     assert crashed.verdict is Verdict.INCOMPLETE and "it crashed" in crashed.gaps[0]
