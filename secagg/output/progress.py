@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from enum import Enum
 
 from secagg.output import console
-from secagg.output.escape import terminal
+from secagg.output.escape import cell, terminal
 from secagg.scanners.execute import JobEvent
+from secagg.secrets.lastfilter import filtered
 
 
 class Progress(Enum):
@@ -55,14 +56,16 @@ def _live(colour: bool) -> Iterator[Callable[[JobEvent], None]]:
     from rich.text import Text
 
     console = Console(stderr=True, no_color=not colour, highlight=False)
-    running: dict[tuple[str, str, str | None], float] = {}
+    running: dict[tuple[str, str, str | None], tuple[str, float]] = {}
 
     def picture() -> Table:
         grid = Table.grid(padding=(0, 1))
-        for tool, component, mode in sorted(running, key=str):
+        for key in sorted(running, key=str):
+            tool, _, mode = key
             name = tool if mode is None else f"{tool} ({mode})"
-            since = time.monotonic() - running[tool, component, mode]
-            grid.add_row(Spinner("dots"), Text(name), Text(component), Text(f"{since:.0f} s"))
+            place, started = running[key]
+            since = time.monotonic() - started
+            grid.add_row(Spinner("dots"), Text(name), Text(place), Text(f"{since:.0f} s"))
         return grid
 
     with Live(
@@ -72,9 +75,10 @@ def _live(colour: bool) -> Iterator[Callable[[JobEvent], None]]:
         def show(event: JobEvent) -> None:
             key = (event.tool, event.component, event.mode)
             if event.run is None:
-                running[key] = time.monotonic()
+                # A directory of the scanned tree may be called anything; Rich lets escapes through.
+                running[key] = filtered(cell(event.component)), time.monotonic()
             else:
                 running.pop(key, None)
-                live.console.print(Text(_sentence(event)))
+                live.console.print(Text(filtered(_sentence(event))))
 
         yield show
