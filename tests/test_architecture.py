@@ -7,7 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 NAMED = re.findall(
-    r"`((?:secagg|parsers|policies|tests)/[\w/.]*)`", (ROOT / "docs" / "architecture.md").read_text()
+    r"`((?:secagg|parsers|policies|tests)/[\w/.]*)`",
+    (ROOT / "docs" / "architecture.md").read_text(),
 )
 
 
