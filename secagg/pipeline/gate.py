@@ -28,6 +28,7 @@ from secagg.pipeline.origin import Origin, origin_of
 from secagg.pipeline.overrules import NAME as OVERRULES_NAME
 from secagg.pipeline.overrules import load_overrules, read_text_overrules
 from secagg.policy import Policy
+from secagg.system.process import distrust
 
 _SHOWN = 12
 AUTO, SCAN, NONE = "auto", "scan", "none"
@@ -106,6 +107,7 @@ def prepare(
     commit that this clone does not hold: nothing falls back to the change's own files.
     """
     root = root.resolve()
+    distrust(root)
     base = options.policy_from or default_base(root, environ)
     controls = Controls(root, base)
     refuse_a_store_of_the_change(controls, root, options.store, environ)

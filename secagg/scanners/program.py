@@ -23,7 +23,7 @@ from secagg.system.process import (
     Ended,
     ProcessResult,
     environment,
-    is_inside,
+    is_untrusted,
     last_lines,
     private_directory,
     run,
@@ -146,7 +146,7 @@ def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
 
 
 def _require_pin(make: Make, options: ToolOptions, path: Path, root: Path | None) -> None:
-    if options.sha256 is None and is_inside(path, root):
+    if options.sha256 is None and is_untrusted(path, root):
         raise Unusable(
             f"{path} lies in the scanned tree, and is not pinned",
             f"whoever changes the tree would choose the {make.title} that scans it: install it "

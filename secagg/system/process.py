@@ -31,6 +31,9 @@ MIB = 1024 * 1024
 DEFAULT_OUTPUT_LIMIT = 512 * MIB
 DEFAULT_GRACE = 5.0
 
+# The directories that this process scans.
+_DISTRUSTED: set[Path] = set()
+
 # What any program may know of ours. Everything else (tokens above all) stays here.
 ALLOWED = (
     "PATH",
@@ -218,10 +221,24 @@ def is_inside(path: Path, root: Path | None) -> bool:
     return any(way.is_relative_to(one) for way in ways for one in roots)
 
 
+def distrust(directory: Path) -> None:
+    """Run no program of ``directory`` by its name on PATH in this process any more.
+
+    It is what is scanned. The base of a change is scanned in a work tree elsewhere, where the
+    programs that the change brings must not run either.
+    """
+    _DISTRUSTED.add(directory.resolve())
+
+
+def is_untrusted(path: Path, root: Path | None) -> bool:
+    """Tell whether ``path`` lies in ``root`` or in another directory that is scanned."""
+    return is_inside(path, root) or any(is_inside(path, other) for other in _DISTRUSTED)
+
+
 def search_path_outside(search_path: str, root: Path | None) -> str:
-    """``search_path`` without the directories of ``root``, whose programs must not run by name."""
+    """Leave out of ``search_path`` what lies in ``root`` or another directory that is scanned."""
     entries = search_path.split(os.pathsep)
-    return os.pathsep.join(entry for entry in entries if not is_inside(Path(entry), root))
+    return os.pathsep.join(entry for entry in entries if not is_untrusted(Path(entry), root))
 
 
 def run(command: Command, directory: Path, cancellation: Cancellation) -> ProcessResult:
