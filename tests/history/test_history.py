@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from secagg.history import ImportedRun, Store
 from secagg.model.problem import State
 from tests.history.make import REPO, day, ident, problem, run, see, standing
@@ -94,6 +96,7 @@ def test_a_run_is_given_back_as_it_was(store: Store) -> None:
     store.record(first, [known], [("trivy", ".")])
     see(store, 2, problem("a", line=9))
     record, problems = store.run(first.key)
+    first = replace(first, covered=(("trivy", "."),))
     assert record == first
     known.repository, known.branch = REPO, "main"
     assert problems == [known]
