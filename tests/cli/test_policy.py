@@ -104,12 +104,13 @@ def test_show_says_what_a_gate_does(tmp_path: Path) -> None:
         "1 severity medium.., component payments, not (path docs/ or *.md) "
         "warn up to 10, then fail Payments \ufffd[31mgoes out clean. payments ours.yaml"
     )
-    assert [line.split()[-1] for line in lines[5:8]] == ["pr-gate"] * 3
-    assert lines[9:] == [
+    assert [line.split()[-1] for line in lines[5:9]] == ["pr-gate"] * 4
+    assert lines[10:] == [
         "The first rule that matches decides; what no rule takes is ignored.",
         "From first seen to fixed: critical 7 days, high 30 days; what is late fails. "
         "A note says so 3 days before.",
-        "Of unknown severity, or of unknown tools: counts as high or worse.",
+        "Of unknown severity: counts as high or worse, and as medium where only linters report it; "
+        "of unknown tools: as high or worse.",
         "Tools that may fail: snyk.",
         "An exception holds for 90 days at the most.",
     ]
@@ -161,7 +162,8 @@ def test_tests_pass_and_fail(tmp_path: Path) -> None:
     assert (done.code, done.stderr) == (0, "")
     assert done.stdout == (
         "tests/one.yaml (policy our-gate)\n  \u2713 a new secret fails\n"
-        "  rules that took no finding here: payments, not-from-this-change, new-critical-and-high\n"
+        "  rules that took no finding here: payments, not-from-this-change, from-the-world, "
+        "new-critical-and-high\n"
         "1 case in 1 file: all pass\n"
     )
     (deeper / "two.yml").write_text(TESTS.replace("../", "../../").replace("fail\n", "pass\n"))

@@ -1,4 +1,4 @@
-"""A process of its own that imports runs: ``python -m tests.store.importer URL FIRST COUNT``."""
+"""A process of its own that imports runs: ``python -m tests.history.importer URL FIRST COUNT``."""
 
 from __future__ import annotations
 

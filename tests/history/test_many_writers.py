@@ -150,7 +150,7 @@ def test_a_killed_import_leaves_a_sound_store_and_can_be_repeated(url: str) -> N
 def test_importers_are_killed_in_processes_of_their_own_too(tmp_path: Path) -> None:
     """The same with an interpreter of its own and a big import, into SQLite."""
     url = f"sqlite:///{tmp_path}/store.db"
-    argv = [sys.executable, "-m", "tests.store.importer", url, "0", "100000"]
+    argv = [sys.executable, "-m", "tests.history.importer", url, "0", "100000"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         lines = [child.stdout.readline() for _ in range(6)]

@@ -85,7 +85,7 @@ def test_what_is_known(tmp_path: Path) -> None:
 
 def test_missing_files_are_said(tmp_path: Path) -> None:
     intel = Intel.load(tmp_path / "none", TODAY)
-    assert [note.partition(",")[0] for note in intel.notes] == [
+    assert [note.partition(":")[0] for note in intel.notes] == [
         "There is no EPSS file",
         "There is no KEV file",
     ]
