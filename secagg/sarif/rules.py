@@ -18,6 +18,8 @@ LEVELS = frozenset({"none", "note", "warning", "error"})
 _EMPTY: Mapping[str, Any] = {}
 # Tags, and weaknesses, of one rule: each of its findings has them.
 _MOST_TAGS = 100
+# A longer address opens in few browsers, and each finding of the rule has it.
+_LONGEST_ADDRESS = 2_000
 _CWE = re.compile(r"\bCWE[-_/: ]?0*(\d{1,5})\b", re.IGNORECASE)
 _CWE_PAGE = re.compile(r"cwe\.mitre\.org/data/definitions/(\d+)")
 
@@ -194,7 +196,7 @@ class RuleTable:
         full, _ = multiformat(raw.get("fullDescription"))
         help_text, help_markdown = multiformat(raw.get("help"))
         name = raw.get("name")
-        name = name if isinstance(name, str) and name else None
+        name = shortened(name, LONGEST_ID, self._keyed) if isinstance(name, str) and name else None
         help_uri = raw.get("helpUri")
         precision = properties.get("precision")
         level = _mapping(raw.get("defaultConfiguration")).get("level")
@@ -205,7 +207,7 @@ class RuleTable:
             full_description=full,
             help_text=help_text,
             help_markdown=help_markdown,
-            help_uri=help_uri if isinstance(help_uri, str) and help_uri else None,
+            help_uri=help_uri if _is_address(help_uri) else None,
             tags=tags,
             precision=precision if isinstance(precision, str) else None,
         )
@@ -256,6 +258,10 @@ def _names(rule_id: str, descriptor: Mapping[str, Any]) -> bool:
     if rule_id == own or rule_id.startswith(f"{own}/"):
         return True
     return rule_id in _sequence(descriptor.get("deprecatedIds"))
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ADDRESS
 
 
 def _says_id(short: str | None) -> bool:

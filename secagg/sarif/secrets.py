@@ -26,13 +26,19 @@ PERSONAL = frozenset({"author", "email", "date", "commitMessage"})
 # Facts on the machine and the account that ran the tool; an environment holds tokens.
 OF_THE_MACHINE = frozenset({"environmentVariables", "account", "machine", "processId"})
 
-_HARD_CODED = re.compile(
-    r"hard-?_?coded.*(?:cred|secret|passw|key|token)|(?:cred|secret|passw).*hard-?_?coded"
-    r"|^(?:[\w.\-]+[./])?B10[567]$|CleartextStorage|clear-?text-(?:storage|logging)",
+# One of each on a line, in this order, makes a rule on hard-coded credentials. Two searches take
+# time in proportion to a message; one expression for both would take its square.
+_HARD_CODED = re.compile(r"hard-?_?coded", re.IGNORECASE)
+_IN_ORDER = (
+    (_HARD_CODED, re.compile("cred|secret|passw|key|token", re.IGNORECASE)),
+    (re.compile("cred|secret|passw", re.IGNORECASE), _HARD_CODED),
+)
+_CREDENTIAL_RULE = re.compile(
+    r"^(?:[\w.\-]+[./])?B10[567]$|CleartextStorage|clear-?text-(?:storage|logging)",
     re.IGNORECASE,
 )
 _LOGGED_OR_STORED = re.compile(r"clear-?text|log(?:ger|ging)?\b|stor(?:age|ed)\b", re.IGNORECASE)
-# What _HARD_CODED and the weaknesses need, to be looked for in a whole report.
+# What _says_hard_coded and the weaknesses need, to be looked for in a whole report.
 _WORDS = (
     b"hardcoded",
     b"hard-coded",
@@ -99,7 +105,7 @@ def without_secret(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_credential_rule(view: RuleView | None, rule_id: str) -> bool:
     """True for rules on hard-coded credentials, whose results quote them."""
-    if _HARD_CODED.search(rule_id):
+    if _says_hard_coded(rule_id):
         return True
     return view is not None and not _CREDENTIAL_CWES.isdisjoint(view.cwes)
 
@@ -108,7 +114,18 @@ def is_hard_coded(view: RuleView, rule_id: str) -> bool:
     """Tell whether a code scanner's rule looks for credentials that stand in the code."""
     if not _CREDENTIAL_CWES.isdisjoint(view.cwes):
         return not _LOGGED_OR_STORED.search(rule_id)
-    return bool(_HARD_CODED.search(rule_id)) and not _LOGGED_OR_STORED.search(rule_id)
+    return _says_hard_coded(rule_id) and not _LOGGED_OR_STORED.search(rule_id)
+
+
+def _says_hard_coded(text: str) -> bool:
+    if _CREDENTIAL_RULE.search(text):
+        return True
+    for line in text.split("\n"):
+        for first, second in _IN_ORDER:
+            match = first.search(line)
+            if match is not None and second.search(line, match.end()):
+                return True
+    return False
 
 
 def may_quote_credentials(data: bytes) -> bool:

@@ -18,9 +18,9 @@ from secagg.secrets.redactor import Redactor
 from secagg.system.regularfile import read_given, read_regular
 from secagg.system.yamlfile import MOST_ENTRIES
 from tests.attack import limits
-from tests.attack.limitrun import run
+from tests.attack.limitrun import run_input
 
-# The others are run by `python -m tests.attack.limitrun`.
+# The others are run by `make attack`.
 SLICE = [
     ("report", "placeholders"),
     ("report", "messages-by-id"),
@@ -40,7 +40,7 @@ SLICE = [
 
 @pytest.mark.parametrize(("kind", "name"), SLICE)
 def test_within_the_limits(kind: str, name: str, tmp_path: Path) -> None:
-    ended = run(kind, name, tmp_path)
+    ended = run_input(kind, name, tmp_path)
     assert ended.well, ended
 
 

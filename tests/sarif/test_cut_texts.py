@@ -78,6 +78,12 @@ CUT: dict[str, tuple[int, Callable[[str], Run]]] = {
             },
         ),
     ),
+    "name of a rule": (
+        LONGEST_ID,
+        lambda t: log(
+            {"rules": [{"id": "r", "name": t}]}, {"ruleId": "r", "message": {"text": "m"}}
+        ),
+    ),
     "tool": (LONGEST_NAME, lambda t: log({"name": t}, {"ruleId": "r", "message": {"text": "m"}})),
     "tag": (
         LONGEST_NAME,
@@ -149,6 +155,18 @@ def test_credentials_that_a_message_quotes_beyond_its_cut_are_learned(
 ) -> None:
     parsed = read(by_id(text, *arguments, rule="hard-coded-password"), Redactor(KEY))
     assert not left_of(SECRET, everything(parsed))
+
+
+def test_an_address_that_is_too_long_is_left_out() -> None:
+    def address(length: int) -> str | None:
+        rules = [{"id": "r", "helpUri": "https://e.example/".ljust(length, "h")}]
+        run = log({"rules": rules}, {"ruleId": "r", "message": {"text": "m"}})
+        rule = read(run, Redactor(KEY)).findings[0].rule
+        assert rule is not None
+        return rule.help_uri
+
+    assert len(address(2_000) or "") == 2_000
+    assert address(2_001) is None
 
 
 @pytest.mark.parametrize("what", ["path", "path of an artifact", "rule", "logical location"])
