@@ -13,7 +13,7 @@ from secagg.policy.decision import Action
 from secagg.policy.facts import Cause
 from secagg.policy.notation import Days, OneOrMany, ScoreRange, SeverityBand
 
-_CWE = re.compile(r"(?:CWE-?)?0*(\d+)", re.IGNORECASE)
+_CWE = re.compile(r"(?:CWE-?)?(\d+)", re.IGNORECASE)
 
 
 class Baseline(StrEnum):
@@ -41,7 +41,7 @@ def _cwe(value: object) -> str:
     match = _CWE.fullmatch(str(value).strip())
     if match is None:
         raise ValueError("a CWE such as CWE-79 is expected")
-    return f"CWE-{match[1]}"
+    return f"CWE-{match[1].lstrip('0') or '0'}"
 
 
 Cwe = Annotated[str, BeforeValidator(_cwe, json_schema_input_type=str | int)]

@@ -17,6 +17,9 @@ _EVER_ADDED = (
     *("log", "--all", "-m", "--no-renames", "--diff-filter=A"),
     *("--name-only", "--pretty=format:", "-z", "--relative"),
 )
+_STARS = re.compile(r"\*+|\?")
+# A bracket that nothing closes goes to the end, so that it is looked for once only.
+_WILDCARDS = re.compile(rf"{_STARS.pattern}|\[[^\]]*\]?")
 
 
 class Tree:
@@ -69,8 +72,16 @@ class Tree:
 
         That may be a file or a directory: the name alone does not tell what is not there.
         """
-        sample = re.sub(r"\*+|\?|\[[^\]]*\]", "x", pattern).strip("/")
+        sample = _WILDCARDS.sub(_some_name, pattern).strip("/")
         return git(self._root, "check-ignore", "--", sample, f"{sample}/x").code == 0
+
+
+def _some_name(wildcard: re.Match[str]) -> str:
+    """A name for a wildcard; a bracket that nothing closes is none, but what follows it may be."""
+    text = wildcard[0]
+    if text[0] != "[" or text[-1] == "]":
+        return "x"
+    return f"[{_STARS.sub('x', text[1:])}"
 
 
 def _names(out: bytes) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from secagg.parsing import Gap
@@ -11,8 +11,15 @@ from secagg.sarif.text import first_sentence, message_text
 _EMPTY: Mapping[str, Any] = {}
 
 
-def of_run(frame: Mapping[str, Any], run: Mapping[str, Any], index: int) -> Iterator[Gap]:
+def of_run(
+    frame: Mapping[str, Any],
+    run: Mapping[str, Any],
+    index: int,
+    mask: Callable[[str], str] | None = None,
+) -> Iterator[Gap]:
     """The gaps of a run: ``frame`` is the run without results, masked.
+
+    ``mask`` masks the secrets in a message, which may be put together of parts that hold none.
 
     A failed invocation, an error notification (something was not analysed), and a run
     without a list of results (the tool did not look, 3.14.23) are fatal; warnings are not.
@@ -43,7 +50,7 @@ def of_run(frame: Mapping[str, Any], run: Mapping[str, Any], index: int) -> Iter
             for notification in notifications if isinstance(notifications, list) else ():
                 if isinstance(notification, Mapping):
                     completed = invocation.get("executionSuccessful") is True
-                    yield from _notified(notification, tool, strings, str(name), completed)
+                    yield from _notified(notification, tool, strings, str(name), completed, mask)
 
 
 def _notified(
@@ -52,12 +59,15 @@ def _notified(
     shared: Mapping[str, Any],
     name: str,
     completed: bool,
+    mask: Callable[[str], str] | None,
 ) -> Iterator[Gap]:
     level = notification.get("level", "warning")
     if level not in ("error", "warning"):
         return
     strings = _mapping(_descriptor(notification, tool).get("messageStrings"))
-    text = message_text(notification.get("message"), strings, shared)
+    text = message_text(notification.get("message"), strings, shared, mask)
+    if mask is not None:
+        text = mask(text)
     if not text:
         text = str(_mapping(notification.get("descriptor")).get("id") or "an unnamed notification")
     files = tuple(_places(notification))

@@ -91,7 +91,7 @@ def driver_tool(run: Mapping[str, Any]) -> str:
     driver = tool.get("driver") if isinstance(tool, Mapping) else None
     if not isinstance(driver, Mapping):
         return "sarif"
-    return tool_name(shortened(str(driver.get("name") or ""), LONGEST_NAME))
+    return tool_name(shortened(str(driver.get("name") or ""), LONGEST_NAME, None))
 
 
 def kind_of(driver: str, view: RuleView, rule_id: str) -> Kind:

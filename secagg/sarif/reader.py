@@ -94,7 +94,7 @@ def read_report(
             parsed.tool = reader.tool
             parsed.tool_version = reader.version
         frames.append(reader.frame)
-        parsed.gaps.extend(gaps.of_run(reader.frame, run, index))
+        parsed.gaps.extend(gaps.of_run(reader.frame, run, index, context.redactor.mask))
         with _garbage_kept():
             reader.read_into(parsed)
     parsed.runs = frames
@@ -119,7 +119,9 @@ def learn_report(report: RawReport, *, context: ParseContext, tool: str | None) 
                 if isinstance(result, Mapping) and (value := secrets.value_of("gitleaks", result)):
                     identify(context.redactor, value.reveal())
         elif quoted:
-            secrets.learn_quoted(results, RuleTable(frame), context.redactor)
+            secrets.learn_quoted(
+                results, RuleTable(frame, context.redactor.keyed), context.redactor
+            )
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -16,8 +18,19 @@ LEVELS = frozenset({"none", "note", "warning", "error"})
 _EMPTY: Mapping[str, Any] = {}
 # Tags, and weaknesses, of one rule: each of its findings has them.
 _MOST_TAGS = 100
+# A longer address opens in few browsers, and each finding of the rule has it.
+_LONGEST_ADDRESS = 2_000
 _CWE = re.compile(r"\bCWE[-_/: ]?0*(\d{1,5})\b", re.IGNORECASE)
 _CWE_PAGE = re.compile(r"cwe\.mitre\.org/data/definitions/(\d+)")
+
+
+_KEY_OF_THE_PROCESS = os.urandom(32)
+
+
+def _keyed_here(text: str) -> str:
+    """A keyed hash that holds within this process."""
+    data = text.encode("utf-8", "surrogatepass")
+    return hmac.digest(_KEY_OF_THE_PROCESS, data, "sha256").hex()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,9 +53,13 @@ class RuleView:
 
 
 class RuleTable:
-    """All rules of a run: those of the driver and of every extension."""
+    """All rules of a run: those of the driver and of every extension.
 
-    def __init__(self, run: Mapping[str, Any]) -> None:
+    An id that is too long is cut, with a checksum by ``keyed``, a keyed hash in hexadecimal digits.
+    """
+
+    def __init__(self, run: Mapping[str, Any], keyed: Callable[[str], str] = _keyed_here) -> None:
+        self._keyed = keyed
         tool = _mapping(run.get("tool"))
         self._driver = _mapping(tool.get("driver"))
         self._extensions = [_mapping(e) for e in _sequence(tool.get("extensions"))]
@@ -76,7 +93,7 @@ class RuleTable:
             rule_id = reference.get("id")
             rule_id = rule_id if isinstance(rule_id, str) and rule_id else None
         if rule_id is not None:
-            rule_id = shortened(rule_id, LONGEST_ID)
+            rule_id = shortened(rule_id, LONGEST_ID, self._keyed)
         found = self._indexed(result, reference)
         if rule_id is not None and (found is None or not _names(rule_id, found[1])):
             found = self._named(rule_id) or found
@@ -86,7 +103,7 @@ class RuleTable:
             return None if rule_id is None else self._view_of_unknown(rule_id)
         own = found[1].get("id")
         if rule_id is None and isinstance(own, str):
-            rule_id = shortened(own, LONGEST_ID)
+            rule_id = shortened(own, LONGEST_ID, self._keyed)
         return self._view(found, rule_id) if rule_id else None
 
     def cwes_of(self, references: Any) -> Iterator[str]:
@@ -105,12 +122,13 @@ class RuleTable:
     def _enter(self, component: Mapping[str, Any], descriptor: Mapping[str, Any]) -> None:
         entry = (component, descriptor)
         if isinstance(descriptor.get("id"), str):
-            self._by_id.setdefault(shortened(descriptor["id"], LONGEST_ID), entry)
+            rule_id = shortened(descriptor["id"], LONGEST_ID, self._keyed)
+            self._by_id.setdefault(rule_id, entry)
         if isinstance(descriptor.get("guid"), str):
             self._by_guid.setdefault(descriptor["guid"], entry)
         for old in _sequence(descriptor.get("deprecatedIds")):
             if isinstance(old, str):
-                self._by_id.setdefault(old, entry)
+                self._by_id.setdefault(shortened(old, LONGEST_ID, self._keyed), entry)
 
     def _indexed(
         self, result: Mapping[str, Any], reference: Mapping[str, Any]
@@ -170,7 +188,7 @@ class RuleTable:
     ) -> RuleView:
         properties = _mapping(raw.get("properties"))
         tags = tuple(
-            shortened(tag, LONGEST_NAME)
+            shortened(tag, LONGEST_NAME, self._keyed)
             for tag in _sequence(properties.get("tags"))[:_MOST_TAGS]
             if isinstance(tag, str)
         )
@@ -178,7 +196,7 @@ class RuleTable:
         full, _ = multiformat(raw.get("fullDescription"))
         help_text, help_markdown = multiformat(raw.get("help"))
         name = raw.get("name")
-        name = name if isinstance(name, str) and name else None
+        name = shortened(name, LONGEST_ID, self._keyed) if isinstance(name, str) and name else None
         help_uri = raw.get("helpUri")
         precision = properties.get("precision")
         level = _mapping(raw.get("defaultConfiguration")).get("level")
@@ -189,7 +207,7 @@ class RuleTable:
             full_description=full,
             help_text=help_text,
             help_markdown=help_markdown,
-            help_uri=help_uri if isinstance(help_uri, str) and help_uri else None,
+            help_uri=help_uri if _is_address(help_uri) else None,
             tags=tags,
             precision=precision if isinstance(precision, str) else None,
         )
@@ -240,6 +258,10 @@ def _names(rule_id: str, descriptor: Mapping[str, Any]) -> bool:
     if rule_id == own or rule_id.startswith(f"{own}/"):
         return True
     return rule_id in _sequence(descriptor.get("deprecatedIds"))
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ADDRESS
 
 
 def _says_id(short: str | None) -> bool:

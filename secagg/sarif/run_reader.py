@@ -34,10 +34,11 @@ from secagg.sarif.text import (
     message_text,
     shortened,
 )
-from secagg.sarif.uris import UriResolver, is_absolute
+from secagg.sarif.uris import LONGEST_PATH, UriResolver, is_absolute
 from secagg.secrets.identity import identify
 
 _EMPTY: Mapping[str, Any] = {}
+_NO_RULE = RuleView(rule=Rule(id=""), title="")
 # Kinds of result that say that nothing is wrong (3.27.9).
 _NO_PROBLEM = {
     "pass": "the rule was evaluated and no problem was found",
@@ -64,15 +65,15 @@ class RunReader:
             # Said once more, so that writing does not make "did not look" into "found nothing".
             self.frame = {**self.frame, "results": None}
         driver = _mapping(_mapping(self.frame.get("tool")).get("driver"))
-        self.driver = shortened(str(driver.get("name") or ""), LONGEST_NAME)
+        self.driver = shortened(str(driver.get("name") or ""), LONGEST_NAME, self.redactor.keyed)
         self.tool = tool or producers.tool_name(self.driver)
         version = driver.get("semanticVersion") or driver.get("version")
         self.version = str(version) if version else None
-        self.rules = RuleTable(self.frame)
+        self.rules = RuleTable(self.frame, self.redactor.keyed)
         self._images = packages.Images(self.tool, self.driver, self.frame)
         # Masking never changes a URI base that holds no secret, but the machine's own root
         # is needed unmasked to tell what lies below it.
-        self.uris = UriResolver(run, context.root)
+        self.uris = UriResolver(run, context.root, self.redactor)
         self.overrides = Overrides(self.frame, self.rules)
         self._logical = self.frame.get("logicalLocations")
         self._paths: dict[str, str] = {}
@@ -213,9 +214,12 @@ class RunReader:
 
     def _message(self, message: Any, view: RuleView) -> str:
         """The text of a result; one that is put together may hold what its parts do not."""
-        text = message_text(message, view.strings, view.shared)
+        text = message_text(message, view.strings, view.shared, self._mask)
         if isinstance(message, dict) and message.get("text") == text:
             return text
+        return self._mask(text)
+
+    def _mask(self, text: str) -> str:
         masked = self._messages.get(text)
         if masked is None:
             masked = self.redactor.mask(text)
@@ -225,7 +229,7 @@ class RunReader:
 
     def _nameless(self, result: Mapping[str, Any]) -> RuleView:
         """A result that names no rule is known by what it says."""
-        message = message_text(result.get("message"), _EMPTY, _EMPTY)
+        message = self._message(result.get("message"), _NO_RULE)
         if not message.strip():
             raise _Odd("the result has neither a rule nor a message")
         name = first_sentence(message)
@@ -253,8 +257,9 @@ class RunReader:
     def _path(self, artifact: Mapping[str, Any]) -> str | None:
         """The real path of an ``artifactLocation``, which may be masked by now."""
         path = self.uris.path(artifact)
-        if path is None:
-            return None
+        if path is None or len(path) >= LONGEST_PATH:
+            # No file has a path that was cut.
+            return path
         real = self._paths.get(path)
         if real is None:
             real = self._paths[path] = self.redactor.real_path(path)
@@ -290,7 +295,7 @@ class RunReader:
         for source in (logical, self._listed(index)):
             name = source.get("fullyQualifiedName") or source.get("name")
             if isinstance(name, str) and name:
-                return shortened(name, LONGEST_ID)
+                return shortened(name, LONGEST_ID, self.redactor.keyed)
         return None
 
     def _listed(self, index: Any) -> Mapping[str, Any]:

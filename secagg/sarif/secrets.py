@@ -18,7 +18,7 @@ import msgspec
 
 from secagg.jsonio.entries import Entries
 from secagg.sarif.rules import RuleTable, RuleView
-from secagg.sarif.text import message_text
+from secagg.sarif.text import fill, is_cut, looked_up, message_text
 from secagg.secrets.redactor import MASK, Redactor, Secret
 
 # People, and texts that people wrote, in results of secret scanners.
@@ -26,13 +26,19 @@ PERSONAL = frozenset({"author", "email", "date", "commitMessage"})
 # Facts on the machine and the account that ran the tool; an environment holds tokens.
 OF_THE_MACHINE = frozenset({"environmentVariables", "account", "machine", "processId"})
 
-_HARD_CODED = re.compile(
-    r"hard-?_?coded.*(?:cred|secret|passw|key|token)|(?:cred|secret|passw).*hard-?_?coded"
-    r"|^(?:[\w.\-]+[./])?B10[567]$|CleartextStorage|clear-?text-(?:storage|logging)",
+# One of each on a line, in this order, makes a rule on hard-coded credentials. Two searches take
+# time in proportion to a message; one expression for both would take its square.
+_HARD_CODED = re.compile(r"hard-?_?coded", re.IGNORECASE)
+_IN_ORDER = (
+    (_HARD_CODED, re.compile("cred|secret|passw|key|token", re.IGNORECASE)),
+    (re.compile("cred|secret|passw", re.IGNORECASE), _HARD_CODED),
+)
+_CREDENTIAL_RULE = re.compile(
+    r"^(?:[\w.\-]+[./])?B10[567]$|CleartextStorage|clear-?text-(?:storage|logging)",
     re.IGNORECASE,
 )
 _LOGGED_OR_STORED = re.compile(r"clear-?text|log(?:ger|ging)?\b|stor(?:age|ed)\b", re.IGNORECASE)
-# What _HARD_CODED and the weaknesses need, to be looked for in a whole report.
+# What _says_hard_coded and the weaknesses need, to be looked for in a whole report.
 _WORDS = (
     b"hardcoded",
     b"hard-coded",
@@ -47,6 +53,9 @@ _WORDS = (
 _CWE_IN_TEXT = re.compile(rb"cwe[-_/: ]?0{0,3}(?:798|259|321)")
 _CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
 _QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,1000}?)\1""")
+_PLACEHOLDER = re.compile(r"\{\d{1,9}\}")
+# Of one message: where it has more, each argument is taken for a secret as a whole.
+_MOST_OPEN = 4
 _TELLING = re.compile(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -96,7 +105,7 @@ def without_secret(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_credential_rule(view: RuleView | None, rule_id: str) -> bool:
     """True for rules on hard-coded credentials, whose results quote them."""
-    if _HARD_CODED.search(rule_id):
+    if _says_hard_coded(rule_id):
         return True
     return view is not None and not _CREDENTIAL_CWES.isdisjoint(view.cwes)
 
@@ -105,7 +114,18 @@ def is_hard_coded(view: RuleView, rule_id: str) -> bool:
     """Tell whether a code scanner's rule looks for credentials that stand in the code."""
     if not _CREDENTIAL_CWES.isdisjoint(view.cwes):
         return not _LOGGED_OR_STORED.search(rule_id)
-    return bool(_HARD_CODED.search(rule_id)) and not _LOGGED_OR_STORED.search(rule_id)
+    return _says_hard_coded(rule_id) and not _LOGGED_OR_STORED.search(rule_id)
+
+
+def _says_hard_coded(text: str) -> bool:
+    if _CREDENTIAL_RULE.search(text):
+        return True
+    for line in text.split("\n"):
+        for first, second in _IN_ORDER:
+            match = first.search(line)
+            if match is not None and second.search(line, match.end()):
+                return True
+    return False
 
 
 def may_quote_credentials(data: bytes) -> bool:
@@ -123,6 +143,7 @@ def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -
     """Let ``redactor`` know what results of rules on hard-coded credentials quote."""
     if isinstance(results, Entries):
         results = results.parts(_saying)
+    long = _LongMessages(redactor)
     for result in results:
         # A result that is not built as SARIF says must not hide the secrets of those after it.
         with suppress(TypeError, ValueError, KeyError, AttributeError, IndexError):
@@ -132,6 +153,8 @@ def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -
             # A result without a rule is known by what it says.
             if is_credential_rule(view, message if view is None else view.rule.id):
                 learn_literals(message, redactor)
+                if is_cut(message):
+                    long.learn(result["message"], strings, shared)
 
 
 # The members of a result that tell its rule and what it says; most have long flows besides.
@@ -152,6 +175,39 @@ def learn_literals(text: str, redactor: Redactor) -> None:
     for match in _QUOTED.finditer(text):
         if _TELLING.search(match[2]):
             redactor.identify(Secret(match[2].replace('\\"', '"').replace("\\\\", "\\")))
+
+
+class _LongMessages:
+    """Learns the literals of messages that are cut, also from what is cut off.
+
+    A rule's text is searched once, and filled in where a literal has a placeholder: a small report
+    may repeat it, or an argument in it, ten thousand times.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        # Literals with a placeholder, by the text that they stand in.
+        self._open: dict[str, list[str]] = {}
+
+    def learn(
+        self, message: Mapping[str, Any], strings: Mapping[str, Any], shared: Mapping[str, Any]
+    ) -> None:
+        text = message.get("text") or looked_up(message, strings, shared)
+        literals = self._open.get(text)
+        if literals is None:
+            learn_literals(_PLACEHOLDER.sub("\n", text), self._redactor)
+            quoted = dict.fromkeys(match[0] for match in _QUOTED.finditer(text))
+            literals = [literal for literal in quoted if _PLACEHOLDER.search(literal)]
+            self._open[text] = literals
+        arguments = message.get("arguments")
+        if not isinstance(arguments, list):
+            return
+        for argument in map(str, arguments):
+            learn_literals(argument, self._redactor)
+            if len(literals) > _MOST_OPEN and _TELLING.search(argument):
+                self._redactor.identify(Secret(argument))
+        for literal in literals[:_MOST_OPEN]:
+            learn_literals(fill(literal, arguments), self._redactor)
 
 
 def without_literals(value: Any, redactor: Redactor) -> Any:

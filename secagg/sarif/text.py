@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d+)\}")
@@ -14,8 +13,10 @@ _LINK_PARTS = re.compile(r"\\.|\[|\](?:\(\d{1,9}\))?", re.DOTALL)
 
 # What is looked up and filled in may be as long as what is written for it, or as this. One text of
 # a rule, or one argument, may be named ten thousand times in a small report.
-LONGEST_FILLED = 2_000
+LONGEST_FILLED = 1_000
 _CUT = " \N{HORIZONTAL ELLIPSIS} (cut)"
+# So much of what is cut off is masked with the rest, so that a secret across the cut is seen whole.
+_BEYOND = 2_048
 
 
 # Characters of the name of a tool and of a rule.
@@ -23,37 +24,44 @@ LONGEST_NAME = 200
 LONGEST_ID = 1_000
 
 
-def message_text(message: Any, strings: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+def message_text(
+    message: Any,
+    strings: Mapping[str, Any],
+    shared: Mapping[str, Any],
+    mask: Callable[[str], str] | None = None,
+) -> str:
     """The plain text of a ``message`` object.
 
     ``strings`` are the rule's ``messageStrings`` and ``shared`` the component's
     ``globalMessageStrings``, in which an ``id`` is looked up (3.11.7). Placeholders are
     filled in from ``arguments`` (3.11.5), links to related locations become their text. What is
-    made longer in this way than it is written is cut at :data:`LONGEST_FILLED` characters.
+    made longer in this way than it is written is cut at :data:`LONGEST_FILLED` characters;
+    ``mask`` masks the secrets in it first.
     """
     if type(message) is not dict and not isinstance(message, Mapping):
         return message if isinstance(message, str) else ""
     text = message.get("text")
     if not isinstance(text, str) or not text:
-        text = cut(_looked_up(message.get("id"), strings, shared))
+        text = cut(looked_up(message, strings, shared), mask=mask)
     if not text:
         markdown = message.get("markdown")
         text = markdown if isinstance(markdown, str) else ""
     arguments = message.get("arguments")
     if arguments and isinstance(arguments, list) and "{" in text:
-        text = fill(text, arguments)
+        text = fill(text, arguments, mask)
     if "](" in text:
         text = plain_links(text)
     return text
 
 
-def fill(text: str, arguments: list[Any]) -> str:
+def fill(text: str, arguments: list[Any], mask: Callable[[str], str] | None = None) -> str:
     """``text`` with ``{0}`` replaced by the first argument, ``{{`` by ``{`` (3.11.5).
 
-    It is cut where it gets longer than :data:`LONGEST_FILLED` and than its parts.
+    It is masked and cut where it gets longer than :data:`LONGEST_FILLED` and than its parts.
     """
     values = [str(argument) for argument in arguments]
     longest = max(LONGEST_FILLED, len(text) + sum(map(len, values)))
+    enough = longest if mask is None else longest + _BEYOND
     made: list[str] = []
     length = end = 0
     for match in _PLACEHOLDER.finditer(text):
@@ -66,21 +74,34 @@ def fill(text: str, arguments: list[Any]) -> str:
         made += [text[end : match.start()], value]
         length += match.start() - end + len(value)
         end = match.end()
-        if length > longest:
-            return cut("".join(made), longest)
-    return cut("".join([*made, text[end:]]), longest)
+        if length > enough:
+            return cut("".join(made), longest, mask)
+    return cut("".join([*made, text[end:]]), longest, mask)
 
 
-def cut(text: str, longest: int = LONGEST_FILLED) -> str:
-    """Cut ``text`` to ``longest`` characters, and say so."""
-    return text if len(text) <= longest else text[: longest - len(_CUT)] + _CUT
-
-
-def shortened(text: str, longest: int) -> str:
-    """Cut a name to ``longest`` characters; a checksum keeps two that begin alike apart."""
+def cut(text: str, longest: int = LONGEST_FILLED, mask: Callable[[str], str] | None = None) -> str:
+    """Mask ``text`` and cut it to ``longest`` characters, and say so; itself if it is no longer."""
     if len(text) <= longest:
         return text
-    checksum = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    if mask is not None:
+        text = mask(text[: longest + _BEYOND])
+    return text[: longest - len(_CUT)] + _CUT
+
+
+def is_cut(text: str) -> bool:
+    """Tell whether ``text`` ends as one that :func:`cut` has cut."""
+    return text.endswith(_CUT)
+
+
+def shortened(text: str, longest: int, keyed: Callable[[str], str] | None) -> str:
+    """Cut a name, masked before, to ``longest`` characters.
+
+    A checksum by ``keyed``, a keyed hash in hexadecimal digits, keeps two apart that begin alike.
+    Without a key there is none: by a plain checksum one could guess what is cut off.
+    """
+    if len(text) <= longest:
+        return text
+    checksum = "" if keyed is None else keyed(text)[:16]
     return f"{text[: longest - len(checksum) - 1]}\N{HORIZONTAL ELLIPSIS}{checksum}"
 
 
@@ -123,7 +144,11 @@ def first_sentence(text: str, *, longest: int = 120) -> str:
     return f"{words}…"
 
 
-def _looked_up(key: Any, strings: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+def looked_up(
+    message: Mapping[str, Any], strings: Mapping[str, Any], shared: Mapping[str, Any]
+) -> str:
+    """The text that the ``id`` of a ``message`` object stands for, empty if none (3.11.7)."""
+    key = message.get("id")
     if not isinstance(key, str):
         return ""
     for table in (strings, shared):

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 from secagg.model.foreignpaths import in_checkout, is_file, is_foreign
 from secagg.model.writtenpath import is_written_so
 from secagg.sarif.text import shortened
+from secagg.secrets.redactor import Redactor
 
 # The base id that code scanning tools use for the root of the checkout.
 ROOT_BASE = "%SRCROOT%"
@@ -51,9 +52,15 @@ class UriResolver:
     absolute base ids or below the working directory of its invocation; a relative URI, its
     own relative bases put before it. A path elsewhere stays absolute, and a URI of any other
     scheme stays as it is.
+
+    A path that is longer than Linux opens is masked by ``redactor`` and cut, with a keyed checksum;
+    without one, ``run`` is masked already, and there is no checksum.
     """
 
-    def __init__(self, run: Mapping[str, Any], root: Path | None) -> None:
+    def __init__(
+        self, run: Mapping[str, Any], root: Path | None, redactor: Redactor | None = None
+    ) -> None:
+        self._redactor = redactor
         bases = run.get("originalUriBaseIds")
         self._bases: Mapping[str, Any] = bases if isinstance(bases, Mapping) else {}
         artifacts = run.get("artifacts")
@@ -72,8 +79,13 @@ class UriResolver:
             return self._seen[key]
         except KeyError:
             path = self._resolve(uri, base, index)
-            if path is not None:
-                path = shortened(path, LONGEST_PATH)
+            if path is not None and len(path) > LONGEST_PATH:
+                # The artifacts and bases of a run that is being read hold what it says.
+                redactor = self._redactor
+                if redactor is None:
+                    path = shortened(path, LONGEST_PATH, None)
+                else:
+                    path = shortened(redactor.shown_path(path), LONGEST_PATH, redactor.keyed)
             self._seen[key] = path
             return path
 

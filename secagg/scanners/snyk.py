@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -61,6 +61,8 @@ TOKEN_HINT = "set SNYK_TOKEN, or run `snyk auth` as the user that scans"
 _STORED = ("api", "INTERNAL_OAUTH_TOKEN_STORAGE")
 _TOKENS = ("SNYK_TOKEN", "SNYK_OAUTH_TOKEN")
 _LONGEST = 2000
+# So much is masked before it is cut, so that a secret across the cut is seen whole.
+_LONGEST_MASKED = 10_000
 _NO_POLICY = "version: v1.25.0\nignore: {}\npatch: {}\n"
 _EXIT = {
     69: "Snyk's service is unavailable",
@@ -227,7 +229,7 @@ class SnykJob(ProgramJob):
 
     def _failure(self, result: ProcessResult) -> Unusable:
         stderr = result.stderr.read_text("utf-8", "replace")[-20_000:]
-        said = _error_in(result.stdout)
+        said = _error_in(result.stdout, self.program.context.redactor.mask)
         if re.search(r"MissingApiToken|authenticated account", f"{said} {stderr}"):
             return Unusable(NO_TOKEN, TOKEN_HINT)
         if result.code in _EXIT:
@@ -323,10 +325,11 @@ def _is_error(part: Mapping[str, Any]) -> bool:
     return part.get("ok") is False and "error" in part and "vulnerabilities" not in part
 
 
-def _error_in(stdout: Path) -> str | None:
+def _error_in(stdout: Path, mask: Callable[[str], str]) -> str | None:
     """The message of ``{"ok": false, "error": ...}``, which Snyk writes instead of a report.
 
     Some errors (a missing token) are printed there as they are, with a stack: its first line.
+    It is masked and then cut.
     """
     try:
         text = stdout.read_text("utf-8", "replace").strip()
@@ -334,7 +337,7 @@ def _error_in(stdout: Path) -> str | None:
     except (OSError, RecursionError):
         return None
     except ValueError:
-        return text.partition("\n")[0][:_LONGEST] or None
+        return mask(text.partition("\n")[0][:_LONGEST_MASKED])[:_LONGEST] or None
     if isinstance(document, dict) and isinstance(document.get("error"), str):
-        return str(document["error"]).strip()[:_LONGEST]
+        return mask(document["error"].strip()[:_LONGEST_MASKED])[:_LONGEST]
     return None

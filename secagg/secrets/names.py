@@ -41,6 +41,8 @@ _RUN = re.compile(r"[A-Za-z0-9]+")
 _LETTERS = r"(?:[a-z]{1,24}|[A-Z]{1,24}|[A-Z]?[a-z]{1,24}(?:[A-Z][a-z]{2,24}|[A-Z]{2,8}){0,4})"
 _WORD = re.compile(rf"{_LETTERS}?\d{{0,5}}{_LETTERS}?")
 _LONGEST_NAME = 200
+# No file of a tree has a longer one (Linux opens 4,096 bytes, of which each may be escaped).
+_LONGEST_PATH = 3 * 4_096
 _MOST_LISTED = 20_000
 
 
@@ -85,6 +87,8 @@ class ShownNames:
             return path
         if "://" in path and not path.lower().startswith("file:"):
             return masked
+        if len(path) > _LONGEST_PATH:
+            return self._marked(masked, unquote(path))
         parts = path.split("/")
         public = self._shapes(path) == path
         last = len(parts) - 1

@@ -84,6 +84,15 @@ REPORTS: Mapping[str, Callable[[], bytes]] = {
     "deep-path": lambda: sarif(
         [*many(lambda n: result(uri=f"f{n}"), SIZE // 2), result(uri="p/" * 200_000)]
     ),
+    "secret-in-a-deep-path": lambda: sarif([result(uri="p/" * 200_000 + f"ghp_{'aB3dE6' * 6}/x")]),
+    "long-rule-text-of-a-credential": lambda: sarif(
+        many(
+            lambda n: {"ruleId": "hard-coded-key", "message": {"id": "m", "arguments": [f"a{n}"]}},
+            SIZE // 4,
+        ),
+        [{"id": "hard-coded-key", "messageStrings": {"m": {"text": "'{0}' x" * 60_000}}}],
+    ),
+    "long-message-of-a-credential": lambda: sarif([{"message": {"text": "hard-coded" * 90_000}}]),
     "parents-in-a-path": lambda: sarif([result(uri="../" * 300_000 + "x")]),
     "escapes-in-a-path": lambda: sarif([result(uri="%25" * 300_000)]),
     "many-small-results": lambda: sarif(many(lambda n: result(line=n + 1))),

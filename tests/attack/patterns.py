@@ -103,8 +103,8 @@ def _compiled(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any]]]:
                 yield name, item
 
 
-# What these are given is a pattern or a number that a policy or CODEOWNERS holds, and short.
-_OF_SHORT_TEXTS = ("secagg.system.globs.", "secagg.policy.model.", "secagg.policycheck.tree:")
+# What these are given is a pattern that a policy or CODEOWNERS holds, and short.
+_OF_SHORT_TEXTS = ("secagg.system.globs.",)
 # Expressions that are only ever matched at the start of a text.
 _AT_START: set[re.Pattern[Any]] = set()
 

@@ -14,12 +14,13 @@ from secagg.github.bundle import UntrustedBundle, unpack
 from secagg.sarif.reader import MOST_RUNS, read
 from secagg.sarif.text import LONGEST_FILLED, fill, message_text, plain_links, shortened
 from secagg.sarif.uris import LONGEST_PATH
+from secagg.secrets.redactor import Redactor
 from secagg.system.regularfile import read_given, read_regular
 from secagg.system.yamlfile import MOST_ENTRIES
 from tests.attack import limits
-from tests.attack.limitrun import run
+from tests.attack.limitrun import run_input
 
-# The others are run by `python -m tests.attack.limitrun`.
+# The others are run by `make attack`.
 SLICE = [
     ("report", "placeholders"),
     ("report", "messages-by-id"),
@@ -39,7 +40,7 @@ SLICE = [
 
 @pytest.mark.parametrize(("kind", "name"), SLICE)
 def test_within_the_limits(kind: str, name: str, tmp_path: Path) -> None:
-    ended = run(kind, name, tmp_path)
+    ended = run_input(kind, name, tmp_path)
     assert ended.well, ended
 
 
@@ -78,9 +79,12 @@ def test_links_become_their_words(text: str, plain: str) -> None:
 
 def test_shortened_names_stay_apart() -> None:
     first, second = "a" * 5_000 + "1", "a" * 5_000 + "2"
-    assert shortened(first, 100) != shortened(second, 100)
-    assert len(shortened(first, 100)) == 100
-    assert shortened("a", 100) == "a"
+    keyed = Redactor(b"a key of 32 bytes for tests only").keyed
+    assert shortened(first, 100, keyed) != shortened(second, 100, keyed)
+    assert len(shortened(first, 100, keyed)) == 100
+    assert shortened("a", 100, keyed) == "a"
+    # Without a key, nothing is said of what is cut off.
+    assert shortened(first, 100, None) == shortened(second, 100, None) == "a" * 99 + "\u2026"
 
 
 def test_two_long_paths_are_two_findings(tmp_path: Path) -> None:

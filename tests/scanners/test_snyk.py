@@ -217,6 +217,25 @@ def test_an_error_in_a_list_of_results_is_told(bench: Bench, repo: Repo) -> None
     assert gaps(run, fatal=True) == ["Snyk did not check main.tf: cannot parse"]
 
 
+@pytest.mark.parametrize("written", ["{{'ok': False, 'error': {0!r}}}", "{0!r}"])
+def test_an_error_that_is_cut_leaves_nothing_of_a_token(
+    bench: Bench, repo: Repo, written: str
+) -> None:
+    token = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4xY7zA0cF2eG4"
+    error = "x" * 1_985 + f" {token} " + "y" * 1_000
+    program = bench.stand_in("snyk", "exit 2")
+    bench.extra["SNYK_TOKEN"] = "x"
+    said = written.format(error)
+    text = f"import json; print(json.dumps({said}))" if "ok" in said else f"print({said})"
+    program.write_text(
+        program.read_text().replace("import misbehave\n", f"import misbehave\n{text}\n")
+    )
+    (run,) = bench.scan("snyk", repo.root, modes=["iac"])
+    assert run.status is Status.FAILED
+    assert "x" * 1_900 in str(run.reason)
+    assert token[:8] not in f"{run.reason} {run.hint}"
+
+
 def test_its_organisation_and_region_are_handed_on(bench: Bench, repo: Repo) -> None:
     program = bench.stand_in("snyk", "environment")
     note = "open(__file__ + '.argv', 'w').write(str(sys.argv))\n"
