@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
@@ -199,7 +200,9 @@ def test_slow_bodies_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
             return b""
 
     monkeypatch.setattr(guard, "_SECONDS_FOR_A_BODY", 0.01)
-    answer = asyncio.run(guard.Guard._slow(cast("Any", Slow())))
+    # A browser of another test may have left its loop running in this thread.
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(asyncio.run, guard.Guard._slow(cast("Any", Slow()))).result()
     assert answer is not None and answer.status_code == 408
 
 
