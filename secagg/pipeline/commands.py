@@ -12,21 +12,17 @@ from typing import TYPE_CHECKING
 
 from secagg.change.since import EVENT, is_change, since_event
 from secagg.config import load_config
-from secagg.doctor import examine
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.jsonio.output import indented
 from secagg.merge import explain as why
 from secagg.output import console
 from secagg.output.decision import DecisionDocument
-from secagg.output.doctor import doctor_json, doctor_table
 from secagg.output.escape import terminal
 from secagg.output.explanation import explanation_lines
 from secagg.output.gatetable import findings_text, verdict_text
 from secagg.output.grid import Style
-from secagg.output.progress import Progress, show_progress
 from secagg.output.toolstable import tools_table
-from secagg.pipeline.basescan import scan_base
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import PR_GATE, GateOptions, plain_gate, prepare
 from secagg.pipeline.lastscan import is_whole_row
@@ -34,13 +30,9 @@ from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.remember import remember
 from secagg.pipeline.sarifruns import View
-from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
-from secagg.pipeline.scan import scan as run_scan
 from secagg.pipeline.summarize import summarize
 from secagg.pipeline.tell import tell_actions, tell_outputs
 from secagg.pipeline.write import SARIF_NAME, write_outputs, write_summary
-from secagg.scanners.base import RunContext
-from secagg.scanners.trivydb import MAX_DAYS, MAX_DAYS_OF_A_CHANGE
 from secagg.secrets.lastfilter import run_redactor
 
 _WHOLE_ROW = (
@@ -83,6 +75,13 @@ def scan(
     upload: UploadRequest | None = None,
 ) -> int:
     """Run ``secagg scan`` and return its exit code."""
+    # Whoever parses reports needs none of the scanners.
+    from secagg.output.progress import Progress, show_progress
+    from secagg.pipeline.basescan import scan_base
+    from secagg.pipeline.scan import ScanOptions
+    from secagg.pipeline.scan import scan as run_scan
+    from secagg.scanners.trivydb import MAX_DAYS, MAX_DAYS_OF_A_CHANGE
+
     if not path.is_dir():
         raise UsageError(f"{path} is not a directory")
     prepared = prepare(path, gate, config=config)
@@ -148,6 +147,11 @@ def parse(
 
 def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Screen) -> int:
     """Run ``secagg doctor``: 0 only if a scan would be complete, as far as can be told."""
+    from secagg.doctor import examine
+    from secagg.output.doctor import doctor_json, doctor_table
+    from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
+    from secagg.scanners.base import RunContext
+
     settings = load_config(path, config)
     options = ScanOptions(root=path, tools=tools)
     request = scan_request(options, settings, components_of(options, settings))

@@ -144,12 +144,12 @@ def _in_file(read: _Read) -> Mapping[str, Triage]:
 
 
 def _in_store(gate: Gate) -> Mapping[str, Triage]:
+    url = gate.options.store
+    if url == "":
+        return {}
     from secagg.history import DEFAULT
 
-    url = gate.options.store
-    if url == "" or (
-        not (url or os.environ.get(ENVIRONMENT)) and not (gate.root / DEFAULT).exists()
-    ):
+    if not (url or os.environ.get(ENVIRONMENT)) and not (gate.root / DEFAULT).exists():
         return {}
     with open_store_of(url, gate.root) as store:
         return store.decisions(gate.origin.repository)

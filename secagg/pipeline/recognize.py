@@ -50,11 +50,11 @@ def recognize(
     of a branch without runs, those of the branch that it came from. Nothing happens where there
     is no store. Raises :class:`secagg.errors.StoreError`.
     """
-    from secagg.history import DEFAULT
-
     options = gate.options
     if options.store == "" or not merged.groups:
         return []
+    from secagg.history import DEFAULT
+
     if not (options.store or os.environ.get(ENVIRONMENT)) and not (gate.root / DEFAULT).exists():
         return []
     with open_store_of(options.store, gate.root) as store:
