@@ -67,14 +67,6 @@ def identity(finding: Finding, context: str | None = None) -> str:
     return _IDENTITIES[finding.kind](finding, context)
 
 
-def vulnerability_identity(aliases: Iterable[str], package: Package | None, place: str) -> str:
-    """The identity of a vulnerability known by ``aliases`` in ``package`` at ``place``.
-
-    ``place`` is the manifest's path, or what :func:`place_of` gives.
-    """
-    return _hashed(Kind.VULNERABILITY, canonical_alias(aliases), package_part(package), place)
-
-
 def secret_identity(secret_id: str, place: str) -> str:
     """The identity of the secret with a keyed hash in the file ``place``."""
     return _hashed(Kind.SECRET, secret_id, place)

@@ -82,15 +82,6 @@ def defuse_lines(text: str) -> str:
     return defuse(text)
 
 
-def terminal_block(text: str) -> str:
-    """Several lines, each made harmless as by :func:`terminal`, with its indentation kept."""
-    lines = []
-    for line in text.splitlines():
-        indent = line[: len(line) - len(line.lstrip(" "))]
-        lines.append(indent + terminal(line.strip()))
-    return "\n".join(lines)
-
-
 def markdown(text: str, longest: int = LONGEST_SENTENCE) -> str:
     """Write ``text``, cut to ``longest`` characters, as one line of literal GitHub Markdown.
 

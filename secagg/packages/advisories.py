@@ -38,10 +38,6 @@ class Advisory(NamedTuple):
     number: int
     id: str
 
-    @property
-    def is_cve(self) -> bool:
-        return self.rank == 0
-
 
 class Advisories(dict[str, Advisory]):
     """``advisories[text]`` is the id that a tool wrote as ``text``, read once however often."""

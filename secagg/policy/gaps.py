@@ -14,7 +14,6 @@ _DIGITS = re.compile(r"\d+")
 _LINE = re.compile(r":\d+(?::\d+)?$")
 _AROUND = "()[]:;,.'\""
 _DRIVER = re.compile(r"(?:[A-Z][\w-]{1,30}: )+")
-_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ def gap_key(message: str) -> str:
     Numbers in a name stay: the gap of ``shop2/package.json`` is not that of ``shop1/package.json``.
     """
     words = _DRIVER.sub("", message, count=1).split(" ")
-    return " ".join(map(_without_count, words))[:_LONGEST].rstrip(". \u2026")
+    return " ".join(map(_without_count, words)).rstrip(". \u2026")
 
 
 def _without_count(word: str) -> str:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import takewhile
+from threading import Lock
 
 from secagg.secrets.encodings import breaks, decodings, runs_in
 from secagg.secrets.forms import PART, SHORTEST_WITHIN_A_WORD, is_telling, parts_of
 from secagg.secrets.search import ANCHOR, SearchResult, SecretSearch
 from secagg.secrets.shapes import MASK, secret_spans
-from secagg.secrets.views import View
+from secagg.secrets.views import TextView
 
 # A value shorter than this is not looked for in other texts: it would blot out half of them.
 _SHORTEST = 6
@@ -45,6 +46,8 @@ class KnownValues:
         self._values: set[str] = set()
         self._waiting: list[str] = []
         self._searches: list[tuple[SecretSearch, list[str]]] = []
+        # Progress is masked in another thread. A value is always in one of the two lists above.
+        self._changing = Lock()
 
     def __len__(self) -> int:
         return len(self._values)
@@ -56,15 +59,17 @@ class KnownValues:
         """
         if len(value) < _SHORTEST or value in self._values or value.lower() in _COMMON:
             return False
-        self._values.add(value)
-        self._waiting.append(value)
+        with self._changing:
+            self._values.add(value)
+            self._waiting.append(value)
         return True
 
     def compact(self, size: int) -> None:
         """Make one search of all values, for a pass over ``size`` bytes of text."""
-        values = list(self._values)
-        self._searches = [(SecretSearch(values, size=size), values)]
-        self._waiting.clear()
+        with self._changing:
+            values = list(self._values)
+            self._searches = [(SecretSearch(values, size=size), values)]
+            self._waiting.clear()
 
     def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
         """Search ``data`` (a text in UTF-8, or JSON); None where it surely holds no secret."""
@@ -121,7 +126,7 @@ class KnownValues:
             result = result._replace(shapes=())
         covered = self._cover_result(text, result, depth, shapes=shapes)
         if result.viewed:
-            view = View.of(text).unescaped().joined()
+            view = TextView.of(text).unescaped().joined()
             seen = self._cover_result(view.text, result, depth, shapes=shapes)
             covered = _cover(covered, view.spans(_covered_places(view.text, seen)))
         return text if covered == text else covered
@@ -142,11 +147,12 @@ class KnownValues:
 
     def _current(self) -> list[tuple[SecretSearch, list[str]]]:
         if self._waiting or not self._searches:
-            values = list(self._waiting)
-            self._waiting.clear()
-            while self._searches and len(self._searches[-1][1]) < _GROWTH * len(values):
-                values += self._searches.pop()[1]
-            self._searches.append((SecretSearch(values), values))
+            with self._changing:
+                searches, values = list(self._searches), list(self._waiting)
+                while searches and len(searches[-1][1]) < _GROWTH * len(values):
+                    values += searches.pop()[1]
+                self._searches = [*searches, (SecretSearch(values), values)]
+                self._waiting.clear()
         return self._searches
 
     def _hides(self, run: str, depth: int, with_shapes: bool) -> bool:

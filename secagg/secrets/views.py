@@ -71,7 +71,7 @@ def _character(match: re.Match[str]) -> str:
     return chr(code) if 0x20 <= code < 0x100 else ""
 
 
-class View:
+class TextView:
     """A text and, for each of its characters, where in the source it begins and ends."""
 
     def __init__(self, text: str, spans: list[tuple[int, int]]) -> None:
@@ -79,11 +79,11 @@ class View:
         self._spans = spans
 
     @classmethod
-    def of(cls, text: str) -> View:
+    def of(cls, text: str) -> TextView:
         """The view that is the source itself."""
         return cls(text, [(at, at + 1) for at in range(len(text))])
 
-    def unescaped(self) -> View:
+    def unescaped(self) -> TextView:
         """The view with the escapes of single characters undone."""
         view = self
         for _ in range(_ROUNDS):
@@ -93,7 +93,7 @@ class View:
             view = changed
         return view
 
-    def joined(self) -> View:
+    def joined(self) -> TextView:
         """The view with the pieces of literals put together."""
         return self._replaced(_joint().finditer(self.text), lambda match: "")
 
@@ -103,7 +103,7 @@ class View:
 
     def _replaced(
         self, matches: Iterable[re.Match[str]], by: Callable[[re.Match[str]], str]
-    ) -> View:
+    ) -> TextView:
         pieces: list[str] = []
         spans: list[tuple[int, int]] = []
         done = 0
@@ -115,4 +115,4 @@ class View:
             done = end
         pieces.append(self.text[done:])
         spans += self._spans[done:]
-        return View("".join(pieces), spans)
+        return TextView("".join(pieces), spans)

@@ -34,10 +34,6 @@ def test_terminal_obeys_nothing(evil: str) -> None:
     assert shown.isprintable() or "\N{REPLACEMENT CHARACTER}" in shown
 
 
-def test_block_keeps_lines_and_indentation() -> None:
-    assert escape.terminal_block("a\n  b\x1b[1m\n") == "a\n  b\N{REPLACEMENT CHARACTER}[1m"
-
-
 @pytest.mark.parametrize(
     ("text", "written"),
     [

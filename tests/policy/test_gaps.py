@@ -134,3 +134,9 @@ def test_a_gap_as_a_whole_can_be_accepted_by_its_words() -> None:
 def test_an_exception_for_any_gap_is_refused(words: str) -> None:
     with pytest.raises(ConfigError, match="three characters"):
         read_own(accepted(words), Ceiling(max_days=90, today=TODAY))
+
+
+def test_gaps_of_deep_paths_are_told_apart_by_their_ends() -> None:
+    deep = "/".join(["a-directory"] * 30)
+    one, other = (f"{deep}/{name}/package.json has dependencies" for name in ("shop", "mail"))
+    assert gap_key(one) != gap_key(other)
