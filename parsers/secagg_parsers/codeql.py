@@ -1,4 +1,4 @@
-"""CodeQL: SARIF whose rules lie in query packs (``tool.extensions``).
+"""CodeQL: SARIF whose rules are in query packs (``tool.extensions``).
 
 What its notifications say was not analysed becomes gaps; an error is a fatal one.
 """

@@ -1,7 +1,7 @@
 """Files that decide something: as the base of a change has them, never as the change has them.
 
 That is every file that a policy, the configuration or an option names, and every program. One
-that lies in the repository is read from the base commit. One that git does not know (made or
+that is in the repository is read from the base commit. One that git does not know (made or
 fetched by the workflow), and one outside of the repository, is no part of the change and is read
 from the disk. One that only the change has is refused. Nothing else opens such a file: a test
 holds that.
@@ -123,7 +123,7 @@ class Controls:
         """By what names, from the root, the repository has ``path``; its own comes first.
 
         The others are the links on the way to it and what it leads to: whoever brings one of
-        them decides what is read. What lies in a submodule has the submodule's name.
+        them decides what is read. What is in a submodule has the submodule's name.
         """
         if self._at_base is None:
             return []
@@ -133,7 +133,7 @@ class Controls:
         return list(dict.fromkeys(os.path.relpath(self._known(way), self._root) for way in inside))
 
     def _known(self, path: Path) -> Path:
-        """``path``, or the outermost repository within this one that it lies in."""
+        """``path``, or the outermost repository within this one that it is in."""
         for parent in reversed(path.parents):
             within = parent != self._top and parent.is_relative_to(self._top)
             if within and os.path.lexists(parent / ".git"):

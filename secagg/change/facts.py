@@ -36,7 +36,7 @@ def facts_of(
     ``first_seen`` is in UTC by any identity under which a group may have been known
     (:func:`secagg.merge.known_as`, and those it had in the baseline); the earliest one counts.
     ``exact`` are the tools of which the baseline has a scan of the base with the same version and
-    databases; what lies in an image is in none.
+    databases; what is in an image is in none.
     """
     dates = first_seen or {}
     only_tools = not (diff or comparison or owners or intel or dates)

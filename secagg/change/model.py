@@ -127,7 +127,7 @@ class Diff:
         """Whether the change touches a place in the work tree or one of the change's commits.
 
         A place without lines is touched if its file is; None where no file is known, and for
-        what lies in an image.
+        what is in an image.
         """
         if place.commit is not None:
             return place.commit in self.commits

@@ -140,7 +140,7 @@ def _compile(pattern: str) -> re.Pattern[str] | None:
     if pattern.startswith(("!", "\\#")) or "[" in pattern or "]" in pattern:
         return None
     try:
-        # docs/* is what lies in the directory, and not what lies deeper.
+        # docs/* is what is in the directory, and not what lies deeper.
         return PathGlob(pattern, shallow=pattern.endswith("/*")).regex
     except ValueError:
         return None

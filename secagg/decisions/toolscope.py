@@ -48,7 +48,7 @@ class ToolScope:
     """Findings of ``tool``: of ``kinds``, with the id ``name`` or the fingerprint ``mark``.
 
     ``paths`` and ``purls`` narrow it where they are given, ``chain`` to some dependency paths,
-    ``component`` to what lies in that directory; ``unless_fixable`` ends it with a fix.
+    ``component`` to what is in that directory; ``unless_fixable`` ends it with a fix.
     """
 
     tool: str

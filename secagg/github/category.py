@@ -117,7 +117,7 @@ def _tell_runs_apart(
 
 
 def _directory(run: Mapping[str, Any]) -> str:
-    """The directory that all files with results lie in: that of a manifest, of a project."""
+    """The directory that all files with results are in: that of a manifest, of a project."""
     directories = set()
     for result in run.get("results") or ():
         try:

@@ -30,7 +30,7 @@ class UploadPlaces:
     """Mends the locations of the results of one run.
 
     ``root`` is the directory that paths are relative to, if there is one, and ``prefix`` where
-    that lies in the repository (``service/``, or empty at its top).
+    that is in the repository (``service/``, or empty at its top).
     """
 
     def __init__(

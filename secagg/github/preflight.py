@@ -106,7 +106,7 @@ def preflight(
     """Mend and split ``given`` so that GitHub takes it, and account for every result.
 
     ``root`` is the directory that was scanned, below which absolute paths are made relative,
-    and ``prefix`` where it lies in the repository (``service/``, empty at the top). ``category``
+    and ``prefix`` where it is in the repository (``service/``, empty at the top). ``category``
     replaces those of the runs. With ``keep_suppressed`` suppressed results are sent (to be
     dismissed afterwards), else left out.
     """

@@ -18,7 +18,7 @@ class TreePath:
 class WorkTree:
     """The tree below a directory of a repository; what it holds is untrusted.
 
-    ``prefix`` is where the directory lies in the repository (``service/``, or empty at its top).
+    ``prefix`` is where the directory is in the repository (``service/``, or empty at its top).
     """
 
     def __init__(self, root: Path, prefix: str = "") -> None:

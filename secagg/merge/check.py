@@ -78,7 +78,7 @@ def _checks(written: tuple[str, ...]) -> frozenset[str]:
 def _named(check: str) -> str:
     """The shared name of a check; its own where no other tool has it.
 
-    Rules may be led by the folders that they lie in (Semgrep) or by their tool (zizmor).
+    Rules may be led by the folders that they are in (Semgrep) or by their tool (zizmor).
     """
     maps = _maps()
     for written in (check, check.rpartition(".")[2], check.rpartition("/")[2]):

@@ -1,7 +1,7 @@
 """Rules of one tool that overlap: one weakness at one place, said by several of them.
 
 Registries have rules that find the same call in several ways. Each of them is right, and it is
-one problem: what is left apart is the same rule twice, and regions that do not lie in each other.
+one problem: what is left apart is the same rule twice, and regions that do not contain each other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Labels = frozenset[str]
 
 
 def nested(spots: Sequence[Spot], counting: Callable[[Labels], Labels]) -> Sequence[Spot]:
-    """Make one spot of those of one tool whose regions are equal or lie in each other.
+    """Make one spot of those of one tool whose regions are equal or contain each other.
 
     ``spots`` are in the order of their places. ``counting`` tells which of the labels that two
     spots share make them one problem. A region of several lines that holds two others which lie

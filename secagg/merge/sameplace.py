@@ -180,7 +180,7 @@ def own_reasons(spot: Spot, start: int = 0) -> list[Reason]:
 
 
 def _reasons_of_parts(spot: Spot, start: int) -> list[Reason]:
-    """Why what several rules of one tool say is one: their regions lie in each other."""
+    """Why what several rules of one tool say is one: their regions contain each other."""
     found, firsts = [], []
     at = start
     for part in spot.parts:

@@ -159,7 +159,7 @@ def resource_key(resource: str) -> str:
 
 
 def place_of(place: Location) -> str:
-    """What of a location belongs to an identity: the file, and the image it lies in."""
+    """What of a location belongs to an identity: the file, and the image it is in."""
     if place.image is None:
         return place.uri or place.logical or ""
     image = image_key(place.image)

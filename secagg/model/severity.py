@@ -84,7 +84,7 @@ def of_cvss(score: float, vector: str | None) -> Severity:
 def score_within(
     severity: Severity, ratings: Iterable[Rating], preferred: str | None = None
 ) -> float | None:
-    """The score to show beside ``severity``: one that lies in its band, or None.
+    """The score to show beside ``severity``: one that is in its band, or None.
 
     ``preferred`` is the source that decided the severity; after it come NVD, GitHub, Red Hat
     and the rest in the order given.

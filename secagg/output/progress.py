@@ -9,6 +9,7 @@ from enum import Enum
 
 from secagg.output import console
 from secagg.output.escape import cell, terminal
+from secagg.scanners.base import Status, ToolRun
 from secagg.scanners.execute import JobEvent
 from secagg.secrets.lastfilter import filtered
 
@@ -39,12 +40,17 @@ def _plain(event: JobEvent) -> None:
 def _sentence(event: JobEvent) -> str:
     name = event.tool if event.mode is None else f"{event.tool} ({event.mode})"
     place = "" if event.component == "." else f" in {event.component}"
-    text = f"{name}{place} {event.moment if event.run is None else event.run.status}"
+    text = f"{name}{place} {event.moment if event.run is None else _end(event.run)}"
     if event.run is not None:
         text += f" after {event.run.seconds:.1f} s"
         if event.run.reason:
             text += f": {event.run.reason}"
     return terminal(text)
+
+
+def _end(run: ToolRun) -> str:
+    """Say how a run ended; whether it was complete is known once its report is read."""
+    return "finished" if run.status is Status.COMPLETE else run.status.value
 
 
 @contextmanager

@@ -164,7 +164,7 @@ class UploadSummary(Document, kw_only=True):
     error: str | None = None
     hint: str | None = None
     expected: Annotated[
-        bool, Meta(description="the error lies in the event: such a run may never upload")
+        bool, Meta(description="the error is in the event: such a run may never upload")
     ] = False
     warnings: list[str] = field(default_factory=list)
 

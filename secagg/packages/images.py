@@ -1,4 +1,4 @@
-"""Container images: whether a place lies in an image that a purl names."""
+"""Container images: whether a place is in an image that a purl names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secagg.packages.purl import PurlPattern
 
 
 def fits_image(place: Location, images: Iterable[PurlPattern]) -> bool | None:
-    """Whether ``place`` lies in one of ``images`` (purls of the type oci); None if unknown.
+    """Whether ``place`` is in one of ``images`` (purls of the type oci); None if unknown.
 
     A digest decides where the purl and the report both give one; without one in the purl the
     repository and the tag do (purl specification, "oci": the version is the digest, the

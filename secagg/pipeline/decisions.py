@@ -1,7 +1,7 @@
 """Decisions of triage where a gate decides: the newest word on a problem counts.
 
 People decide in two ways: by an exception (a file, a VEX document, a scanner's own ignore file),
-which covers whatever it matches, and by ``secagg triage``, which is about one problem and lies in
+which covers whatever it matches, and by ``secagg triage``, which is about one problem and is in
 the store or in ``.secagg/triage.yaml``. A gate takes both.
 """
 
@@ -22,7 +22,7 @@ from secagg.pipeline.origin import ENVIRONMENT, open_store_of
 from secagg.policy.exception import PolicyException
 
 STORE = "store"
-"""What a decision that lies in the store has as its source."""
+"""What a decision that is in the store has as its source."""
 
 _SETTLED = {State.ACCEPTED: "accepted", State.FALSE_POSITIVE: "false positive"}
 _REOPENED = frozenset({State.OPEN, State.CONFIRMED})

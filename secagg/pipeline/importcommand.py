@@ -30,7 +30,7 @@ class _Scan:
 
 
 def import_reports(directory: Path, *, root: Path, gate: GateOptions, config: Path | None) -> int:
-    """Record what lies in ``directory`` and print a line for each scan.
+    """Record what is in ``directory`` and print a line for each scan.
 
     Each file is a scan of its own, and each folder in it one scan of all its reports. The time is
     the reports' own, else the file's. Files that no parser understands are named and make the

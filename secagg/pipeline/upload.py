@@ -44,7 +44,7 @@ class UploadOptions:
 
     ``journal`` is the directory of the journal, None for none. ``patience`` is how many
     seconds one request may wait for a rate limit or an outage. ``prefix`` is where the scanned
-    directory lies in the repository. ``decision`` is the gate's word in Markdown, which the
+    directory is in the repository. ``decision`` is the gate's word in Markdown, which the
     comment and the job summary begin with. ``gone`` says of a category without a run any more
     whether it shall be emptied.
     """

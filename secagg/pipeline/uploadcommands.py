@@ -224,7 +224,7 @@ def _is_gone(root: Path, category: str) -> bool:
 
 
 def _prefix(root: Path) -> str:
-    """Where ``root`` lies in its repository: GitHub's paths begin at the top of it."""
+    """Where ``root`` is in its repository: GitHub's paths begin at the top of it."""
     checkout = read_checkout(root)
     if checkout is None or not root.resolve().is_relative_to(checkout.top.resolve()):
         return ""

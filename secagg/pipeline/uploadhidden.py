@@ -71,7 +71,7 @@ def diff_of_pull_request(
 
 
 def _outside(parts: Sequence[Part], diff: Diff) -> list[ShownResult]:
-    """The results that do not lie in changed lines, most severe first."""
+    """The results that are not in changed lines, most severe first."""
     found = []
     for result in worst(parts):
         change = diff.change_of(result.path)

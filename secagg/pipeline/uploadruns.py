@@ -33,7 +33,7 @@ def runs_of_scan(
 
     In the merged view one tool that failed makes all of it incomplete, be it optional or not:
     the alerts that only this tool reports would be closed. Of an interrupted scan nothing is
-    complete. ``prefix`` is where the scanned directory lies in the repository: scans of two
+    complete. ``prefix`` is where the scanned directory is in the repository: scans of two
     directories have categories of their own.
     """
     given = given_runs(sarif, "the scan")

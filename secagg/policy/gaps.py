@@ -149,7 +149,10 @@ def _sentences(run: ToolOutcome, gaps: Sequence[RunGap]) -> Iterator[str]:
         yield _sentence(run, gap.message, None if run.broken else _WAY_OUT)
 
 
-_WAY_OUT = "or accept it for a while: secagg except add --gap"
+_WAY_OUT = (
+    "or accept it for a while: "
+    "secagg except add --gap WORDS-OF-IT --reason WHY --owner WHO --expires 30d"
+)
 
 
 def _sentence(run: ToolOutcome, reason: str, hint: str | None) -> str:

@@ -192,7 +192,7 @@ def vulnerability_of(view: RuleView, rule_id: str, message: str) -> Vulnerabilit
 
 
 class Images:
-    """Tells which results of a run lie in a container image, and where in it."""
+    """Tells which results of a run are in a container image, and where in it."""
 
     def __init__(self, tool: str, driver: str, frame: Mapping[str, Any]) -> None:
         self._tool = tool

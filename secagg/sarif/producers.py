@@ -132,7 +132,7 @@ def _of_checkov(view: RuleView, rule_id: str) -> Kind:
 
 
 def _looked_at(rule_id: str) -> Kind | None:
-    """What a rule of Semgrep's registry looks at, by the folders that it lies in."""
+    """What a rule of Semgrep's registry looks at, by the folders that it is in."""
     folders = rule_id.lower().split(".")[:-1]
     if "generic" in folders and "secrets" in folders:
         return Kind.SECRET

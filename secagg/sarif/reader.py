@@ -28,7 +28,7 @@ from secagg.secrets.redactor import Redactor
 VERSION = "2.1.0"
 # What else stands there is not quoted: cut off, a secret in it would not be known again.
 _PLAIN_VERSION = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,3}(?:-(?:rtm|csd|beta)[\d.-]{0,12})?")
-# Members that only describe results, and may lie in external property files unread (3.15.2).
+# Members that only describe results, and may be in external property files unread (3.15.2).
 _ONLY_DESCRIBED = frozenset(
     {
         "addresses",
@@ -76,7 +76,7 @@ def read_report(
     """The findings of all runs of a SARIF ``document``, and the runs' frames.
 
     ``tool`` overrides the name of the driver. Raises :class:`ReportError` for another
-    version, a document that is no log, or results that lie in other files; an odd result
+    version, a document that is no log, or results that are in other files; an odd result
     becomes a :class:`Problem`, and what the tool says it missed a :class:`Gap`.
     """
     runs = _runs_of(document, report_name)

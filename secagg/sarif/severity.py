@@ -52,7 +52,7 @@ def number_of(given: Any) -> float | None:
 def security_severity(severity: Severity, score: float | None) -> str | None:
     """``security-severity`` for which GitHub shows the band ``severity``; none for none.
 
-    The score itself where it lies in the band, else the nearest that does.
+    The score itself where it is in the band, else the nearest that does.
     """
     if severity is Severity.NONE:
         return None

@@ -148,7 +148,7 @@ def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
 def _require_pin(make: Make, options: ToolOptions, path: Path, root: Path | None) -> None:
     if options.sha256 is None and is_untrusted(path, root):
         raise Unusable(
-            f"{path} lies in the scanned tree, and is not pinned",
+            f"{path} is in the scanned tree and is not pinned",
             f"whoever changes the tree would choose the {make.title} that scans it: install it "
             f"elsewhere, or pin this one with tools.{make.name}.sha256: {digest(path)}",
         )

@@ -1,6 +1,6 @@
 """Trivy's vulnerability database: when it was made, and when it is too old to vouch for anything.
 
-It lies in the cache directory as ``db/trivy.db`` with ``metadata.json`` beside it (Trivy's
+It is in the cache directory as ``db/trivy.db`` with ``metadata.json`` beside it (Trivy's
 documentation, "Database"): ``UpdatedAt`` is when it was built, ``NextUpdate`` when its makers have
 the next one.
 """

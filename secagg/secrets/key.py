@@ -24,7 +24,7 @@ def load_key(environment: Mapping[str, str] | None = None) -> bytes:
     """The key: ``SECAGG_HMAC_KEY`` if it is set, else that of this installation.
 
     The variable may hold any text of at least 16 bytes, and is used as it is, whatever it
-    encodes. The installation's key lies in ``secagg/hmac.key`` below ``XDG_STATE_HOME``
+    encodes. The installation's key is in ``secagg/hmac.key`` below ``XDG_STATE_HOME``
     (``~/.local/state``), readable by its owner only, and is made with the first call. Raises
     :class:`ConfigError` if neither can be used; the error never holds a key.
     """

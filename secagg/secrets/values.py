@@ -19,7 +19,7 @@ _SHORTEST = 6
 # So much of a value, at least, is masked where a text was cut off: this many characters, or
 # the anchor where it is two fifths of the value.
 _SHORTEST_START = 16
-# A search is built anew with those before it that have less than so many times its values.
+# A search is built again with those before it that have less than so many times its values.
 _GROWTH = 4
 # A shorter value, put together of what stands on two lines, may be there by chance.
 _SHORTEST_BROKEN = 10
@@ -38,7 +38,7 @@ _COMMON = frozenset(
 class KnownValues:
     """A growing set of secret values, and the search for them and for the shapes of secrets.
 
-    A search is built anew only when the values that came since outnumber a share of it, so that
+    A search is built again only when the values that came since outnumber a share of it, so that
     learning and masking may alternate.
     """
 

@@ -143,7 +143,7 @@ class ProcessResult:
 def private_directory() -> Iterator[Path]:
     """A directory that only this user can read, gone with all in it at the end.
 
-    Reports with raw secrets lie in it. A process that is killed leaves it behind: it is locked
+    Reports with raw secrets are in it. A process that is killed leaves it behind: it is locked
     while it is in use, and the next process that makes one removes those that nobody locks.
     """
     path = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -213,7 +213,7 @@ def environment(
 
 
 def is_inside(path: Path, root: Path | None) -> bool:
-    """Whether ``path`` lies in the directory ``root``, by its name or by where it leads."""
+    """Whether ``path`` is in the directory ``root``, by its name or by where it leads."""
     if root is None:
         return False
     roots = {Path(os.path.abspath(root)), Path(os.path.realpath(root))}
@@ -231,12 +231,12 @@ def distrust(directory: Path) -> None:
 
 
 def is_untrusted(path: Path, root: Path | None) -> bool:
-    """Tell whether ``path`` lies in ``root`` or in another directory that is scanned."""
+    """Tell whether ``path`` is in ``root`` or in another directory that is scanned."""
     return is_inside(path, root) or any(is_inside(path, other) for other in _DISTRUSTED)
 
 
 def search_path_outside(search_path: str, root: Path | None) -> str:
-    """Leave out of ``search_path`` what lies in ``root`` or another directory that is scanned."""
+    """Leave out of ``search_path`` what is in ``root`` or another directory that is scanned."""
     entries = search_path.split(os.pathsep)
     return os.pathsep.join(entry for entry in entries if not is_untrusted(Path(entry), root))
 

@@ -568,7 +568,7 @@ def test_gate_whose_commit_is_not_in_the_clone_is_an_error(tmp_path: Path) -> No
 def test_result_outside_of_the_change_is_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., tuple[int, str]]
 ) -> None:
-    """GitHub shows in a pull request only what lies in its changed lines."""
+    """GitHub shows in a pull request only what is in its changed lines."""
     row = next(row for row in ROWS if row.name == "pull request, head")
     shop = Shop(tmp_path / "shop")
     shop.check_out(row)

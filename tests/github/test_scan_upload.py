@@ -91,7 +91,7 @@ def test_upload_that_is_refused_makes_the_run_red(tmp_path: Path) -> None:
 
 
 def _reporting(tmp_path: Path) -> None:
-    """A Gitleaks that reports one secret, which lies in ``a.txt``."""
+    """A Gitleaks that reports one secret, which is in ``a.txt``."""
     report = [
         {
             "RuleID": "generic-api-key",

@@ -45,7 +45,7 @@ def test_trivy(bench: Bench, sample: Path, tmp_path: Path) -> None:
 
 
 def test_trivy_by_component(bench: Bench, sample: Path, tmp_path: Path) -> None:
-    """Component by component, what lies in a component is found, and nothing else is new."""
+    """Component by component, what is in a component is found, and nothing else is new."""
     bench.install_real("trivy")
     cache = tmp_path / "cache"
     trivy_db.build(cache)

@@ -28,7 +28,7 @@ _MOST_SHIFTS = 100
 
 @dataclass(slots=True)
 class _Sighting:
-    """A value found in its file: its id, and its columns where it lies in one line."""
+    """A value found in its file: its id, and its columns where it is in one line."""
 
     id: str | None
     columns: tuple[int, int] | None = None
