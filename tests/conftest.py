@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from secagg.secrets import lastfilter
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -21,6 +23,13 @@ settings.register_profile(
 )
 settings.register_profile("ci", parent=settings.get_profile("desk"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+@pytest.fixture(autouse=True)
+def _filter_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave no last filter switched on by a command that a test runs in its own process."""
+    for name in ("redactors", "paths", "environment_read"):
+        monkeypatch.setattr(lastfilter._Run, name, getattr(lastfilter._Run, name))
 
 
 @pytest.fixture(scope="session")
