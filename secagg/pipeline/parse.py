@@ -20,8 +20,7 @@ from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.provenance import IMAGE, Provenance, provenance_of
 from secagg.pipeline.understand import understand
-from secagg.scanners.base import Status, ToolRun
-from secagg.scanners.git import PART_OF_HISTORY
+from secagg.scanners.base import PART_OF_HISTORY, Status, ToolRun
 from secagg.secrets.lastfilter import run_redactor
 from secagg.secrets.redactor import Redactor
 from secagg.system.regularfile import read_given, read_stream

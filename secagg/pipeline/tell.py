@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from secagg.github.actions import write_outputs, write_step_summary
-from secagg.output import console
-from secagg.output.annotations import decision_annotations
 from secagg.output.decision import DecisionDocument
-from secagg.output.gatemarkdown import decision_markdown
 
 
 def tell_actions(
@@ -17,6 +13,12 @@ def tell_actions(
     """Job summary, outputs and annotations, where this runs as a step of GitHub Actions."""
     if environ.get("GITHUB_ACTIONS") != "true":
         return
+    # Outside of a workflow none of this is loaded.
+    from secagg.github.actions import write_step_summary
+    from secagg.output import console
+    from secagg.output.annotations import decision_annotations
+    from secagg.output.gatemarkdown import decision_markdown
+
     write_step_summary(decision_markdown(decision), environ)
     tell_outputs(decision, environ)
     if annotate:
@@ -26,5 +28,7 @@ def tell_actions(
 
 def tell_outputs(decision: DecisionDocument, environ: Mapping[str, str]) -> None:
     """The verdict and its counts as outputs of the step."""
+    from secagg.github.actions import write_outputs
+
     values = {"verdict": decision.verdict, "failing": decision.fail, "warning": decision.warn}
     write_outputs(values, environ)

@@ -15,6 +15,9 @@ from secagg.scanners.deciding import Deciding
 from secagg.secrets.redactor import Redactor
 from secagg.system.process import Cancellation
 
+# What a run says that was given ``since``.
+PART_OF_HISTORY = "only the commits of the change were read, and no other history"
+
 
 class Status(StrEnum):
     """How a tool run ended. Only ``complete`` vouches for what was not found."""

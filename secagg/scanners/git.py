@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.packages.components import ROOT
-from secagg.scanners.base import RunContext, ToolRun
+from secagg.scanners.base import PART_OF_HISTORY, RunContext, ToolRun
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.job import remark
 from secagg.system.git import quiet_environment
@@ -25,8 +25,6 @@ from secagg.system.process import (
 from secagg.system.regularfile import read_regular
 from secagg.system.sourcetree import walk
 
-# What a run says that was given ``since``.
-PART_OF_HISTORY = "only the commits of the change were read, and no other history"
 # Where git is tried if PATH has none, so that its absence is an error and no empty history.
 FALLBACK = "/usr/bin/git"
 _TIMEOUT = 120.0
