@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.cli.forkserver import ForkServer
 
 KEY = "a key that is only for tests"
 
@@ -24,6 +25,14 @@ class Ran:
     code: int
     stdout: str
     stderr: str
+
+    @classmethod
+    def of(
+        cls, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b""
+    ) -> Ran:
+        """Run ``secagg ARGUMENTS`` to its end, in a process of its own."""
+        code, stdout, stderr = ForkServer.run(arguments, env=env, cwd=cwd, stdin=stdin)
+        return cls(code, stdout.decode(), stderr.decode())
 
 
 def environment(
@@ -49,72 +58,9 @@ def secagg(
     stdin: bytes = b"",
 ) -> Ran:
     """``secagg ARGUMENTS`` to its end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "secagg", *map(str, arguments)],
-        env=environment(bin_dir, home, extra),
-        cwd=cwd or home,
-        input=stdin,
-        capture_output=True,
-        timeout=120,
-        check=False,
+    return Ran.of(
+        [*map(str, arguments)], env=environment(bin_dir, home, extra), cwd=cwd or home, stdin=stdin
     )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-# What a command loads takes most of its time: it is loaded once, and each command is a fork of it.
-_FORKS = """
-import atexit, json, os, sys
-import secagg.cli.app, secagg.history.migrate, secagg.pipeline.commands, secagg.pipeline.remember
-from secagg.parsing import installed_parsers
-installed_parsers()
-codes = []
-for number, arguments in enumerate(json.load(sys.stdin)):
-    child = os.fork()
-    if child == 0:
-        for descriptor, name in ((1, "stdout"), (2, "stderr")):
-            path = os.path.join(sys.argv[1], f"{number}.{name}")
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
-        sys.argv[:] = ["secagg", *arguments]
-        code = 70
-        try:
-            secagg.cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            # To take down all that is loaded takes longer than the command.
-            atexit._run_exitfuncs()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-print(json.dumps(codes))
-"""
-
-
-def secagg_often(
-    commands: Sequence[Sequence[str | Path]], *, bin_dir: Path, home: Path
-) -> list[Ran]:
-    """``secagg ARGUMENTS`` for each of ``commands``, one after the other, each in a process."""
-    with tempfile.TemporaryDirectory() as directory:
-        done = subprocess.run(
-            [sys.executable, "-c", _FORKS, directory],
-            env=environment(bin_dir, home),
-            cwd=home,
-            input=json.dumps([[*map(str, arguments)] for arguments in commands]).encode(),
-            capture_output=True,
-            timeout=120,
-            check=True,
-        )
-        printed = [
-            [
-                Path(directory, f"{number}.{name}").read_text("utf-8")
-                for name in ("stdout", "stderr")
-            ]
-            for number in range(len(commands))
-        ]
-    codes = json.loads(done.stdout)
-    return [Ran(code, *texts) for code, texts in zip(codes, printed, strict=True)]
 
 
 def interrupted(

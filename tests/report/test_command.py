@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from secagg.cli.report import ReportFormat
 from secagg.pipeline.reportcommands import ReportRequest, report
 from secagg.report.formats import Format
+from tests.cli.running import Ran
 from tests.report.make import NOW, history
 
 # What only some formats need: a table must not wait for it.
@@ -36,10 +38,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def secagg(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "secagg", "report", *arguments], capture_output=True, text=True
-    )
+def secagg(*arguments: str) -> Ran:
+    return Ran.of(["report", *arguments], env=os.environ, cwd=Path.cwd())
 
 
 def test_the_command_knows_every_format() -> None:
@@ -49,7 +49,7 @@ def test_the_command_knows_every_format() -> None:
 @pytest.mark.parametrize("output_format", [f for f in Format if f is not Format.GITLAB])
 def test_every_format_from_the_command_line(file: Path, output_format: str) -> None:
     done = secagg("--from", str(file), "--format", output_format)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.code, done.stderr) == (0, "")
     assert len(done.stdout) > 200
 
 
@@ -71,9 +71,9 @@ def test_options_reach_the_question(file: Path) -> None:
 
 
 def test_exit_codes(file: Path, tmp_path: Path) -> None:
-    assert secagg("--from", str(file), "--fail-on", "critical").returncode == 1
+    assert secagg("--from", str(file), "--fail-on", "critical").code == 1
     none = secagg("--from", str(file), "--fail-on", "critical", "--search", "no such words")
-    assert none.returncode == 0
+    assert none.code == 0
     given = ["--from", str(file)]
     for wrong in (
         [*given, "--severity", "worst"],
@@ -81,9 +81,9 @@ def test_exit_codes(file: Path, tmp_path: Path) -> None:
         ["--from", "missing.json"],
     ):
         done = secagg(*wrong)
-        assert done.returncode == 2, done
+        assert done.code == 2, done
         assert "hint:" in done.stderr
-    assert secagg("--from", str(file), "-O", str(tmp_path / "no" / "where")).returncode == 2
+    assert secagg("--from", str(file), "-O", str(tmp_path / "no" / "where")).code == 2
 
 
 def test_a_table_loads_nothing_that_it_does_not_need() -> None:
