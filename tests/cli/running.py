@@ -58,9 +58,20 @@ def secagg(
     stdin: bytes = b"",
 ) -> Ran:
     """``secagg ARGUMENTS`` to its end."""
-    return Ran.of(
-        [*map(str, arguments)], env=environment(bin_dir, home, extra), cwd=cwd or home, stdin=stdin
+    argv, env = [*map(str, arguments)], environment(bin_dir, home, extra)
+    if "PYTHONPATH" not in (extra or {}):
+        return Ran.of(argv, env=env, cwd=cwd or home, stdin=stdin)
+    # Other packages than the loaded ones: a new interpreter.
+    done = subprocess.run(
+        [sys.executable, "-m", "secagg", *argv],
+        env=env,
+        cwd=cwd or home,
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        check=False,
     )
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def interrupted(
