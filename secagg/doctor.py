@@ -23,7 +23,7 @@ from secagg.scanners.options import (
     read_options,
 )
 from secagg.scanners.program import Make, find_program, locate
-from secagg.scanners.trivydb import DATABASE_HINT, MAX_DAYS, cache_of, database_made, too_old
+from secagg.scanners.trivydb import DATABASE_HINT, cache_of, database_made, too_old
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def _examine(
         if not diagnosis.token:
             diagnosis.complain(snyk.NO_TOKEN, snyk.TOKEN_HINT)
     elif isinstance(options, TrivyOptions):
-        _database(diagnosis, options, context, now)
+        _database(diagnosis, options, request, context, now)
     elif isinstance(options, GitleaksOptions | TrufflehogOptions):
         _history(diagnosis, options, request, context)
     return diagnosis
@@ -130,7 +130,11 @@ def _network(options: ToolOptions) -> str | None:
 
 
 def _database(
-    diagnosis: Diagnosis, options: TrivyOptions, context: RunContext, now: datetime
+    diagnosis: Diagnosis,
+    options: TrivyOptions,
+    request: ScanRequest,
+    context: RunContext,
+    now: datetime,
 ) -> None:
     if "vuln" not in options.scanners:
         return
@@ -144,7 +148,7 @@ def _database(
         diagnosis.complain(
             f"Trivy is offline and has no vulnerability database in {cache}", DATABASE_HINT
         )
-    elif old := too_old(cache, now, options.max_database_age or MAX_DAYS):
+    elif old := too_old(cache, now, options.max_database_age or request.max_database_days):
         diagnosis.complain(old, DATABASE_HINT)
 
 

@@ -53,6 +53,10 @@ class Gap:
     accepted: bool = False
 
 
+NO_RESULTS = "there are no results: nothing was found, or nothing to look at"
+"""What a parser remarks on an empty report; beside a failure it says nothing."""
+
+
 class RawReport:
     """The bytes that a scanner wrote, not yet understood.
 

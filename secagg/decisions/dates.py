@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from secagg.system.durations import days, is_days
+from secagg.system.durations import day_of, days, is_days
 
 DEFAULT_MAX_DAYS = 90
-_EXPECTED = "a day such as 2026-12-31 is expected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,38 +55,6 @@ def last_day(moment: object) -> datetime.date:
     first: ``exp:2026-12-01`` holds through 30 November. Raises ``ValueError`` for no date.
     """
     return day_of(moment) - datetime.timedelta(days=1)
-
-
-def day_of(moment: object) -> datetime.date:
-    """The day (UTC) of a date, a time, or either as ISO 8601 text.
-
-    Raises ``ValueError`` for anything else, and for a day that no calendar has.
-    """
-    if isinstance(moment, str):
-        moment = _read(moment.strip())
-    if isinstance(moment, datetime.datetime):
-        try:
-            if moment.tzinfo is not None:
-                moment = moment.astimezone(datetime.UTC)
-        except OverflowError:
-            raise ValueError("a day outside of the calendar") from None
-        moment = moment.date()
-    if not isinstance(moment, datetime.date):
-        raise ValueError(_EXPECTED)
-    if not 1970 <= moment.year <= 9998:
-        raise ValueError("a day outside of the calendar")
-    return moment
-
-
-def _read(text: str) -> datetime.date:
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
-        pass
-    try:
-        return datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(_EXPECTED) from None
 
 
 def until(text: str, today: datetime.date) -> datetime.date:

@@ -14,12 +14,14 @@ from secagg.decisions.dates import DEFAULT_MAX_DAYS, Ceiling
 from secagg.decisions.entry import ScopedException
 from secagg.decisions.index import AllExceptions
 from secagg.decisions.openvex import is_openvex, read_openvex
+from secagg.decisions.policygaps import policy_gaps
 from secagg.decisions.sarif import SarifSuppressions
 from secagg.decisions.source import LARGEST_JSON, Read, text_of, work_tree
 from secagg.decisions.vex import Statement, entries_of
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.text import loads
 from secagg.policy.exception import PolicyException
+from secagg.policy.model import AcceptedGap
 
 READERS: dict[str, Callable[[str, Ceiling], list[ScopedException]]] = {
     ownfile.NAME: ownfile.read_own,
@@ -34,6 +36,7 @@ def load_exceptions(
     root: Path,
     *,
     max_days: int = DEFAULT_MAX_DAYS,
+    gaps: Sequence[AcceptedGap] = (),
     today: datetime.date,
     vex_files: Sequence[str] = (),
     read: Read | None = None,
@@ -47,8 +50,9 @@ def load_exceptions(
     work tree, and a gate gives one that reads a base commit. ``vex_files`` are OpenVEX or
     CycloneDX documents by such paths, which must be there. ``max_days`` is the ceiling for
     ``secagg-exceptions.yaml``, and with ``ceiling_for_all`` for the scanners' own files, VEX and
-    SARIF suppressions too. ``in_change`` says that a pull request is judged, in which suppressions
-    in source code are refused. ``mask`` takes secrets out of texts that are shown.
+    SARIF suppressions too. ``gaps`` are those that the policy accepts. ``in_change`` says that a
+    pull request is judged, in which suppressions in source code are refused. ``mask`` takes
+    secrets out of texts that are shown.
 
     Raises :class:`ConfigError` naming the file, and where it can the line, for a file that is
     there and cannot be understood.
@@ -62,8 +66,9 @@ def load_exceptions(
             entries += reader(text_of(name, data), ceiling)
     statements = [s for name in vex_files for s in _statements(name, fetch(name))]
     entries += entries_of(statements, ceiling)
+    entries += policy_gaps(gaps, ceiling)
     if mask is not None:
-        entries = [_masked(entry, mask) for entry in entries]
+        entries = [masked(entry, mask) for entry in entries]
     return AllExceptions(
         entries,
         today=today,
@@ -97,7 +102,8 @@ def _json(name: str, data: bytes) -> Any:
         raise ConfigError(message, where=where, hint=error.hint) from None
 
 
-def _masked(entry: ScopedException, mask: Callable[[str], str]) -> ScopedException:
+def masked(entry: ScopedException, mask: Callable[[str], str]) -> ScopedException:
+    """``entry`` with its texts masked, as it is shown."""
     given: PolicyException = entry.exception
     shown = dataclasses.replace(
         given,

@@ -19,7 +19,6 @@ path or other words of the sentence that says so.
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
@@ -32,31 +31,24 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
-    StringConstraints,
     WithJsonSchema,
     model_validator,
 )
 from ruamel.yaml.comments import CommentedMap
 
 from secagg.decisions.advisories import plain
-from secagg.decisions.dates import Ceiling, day_of
+from secagg.decisions.dates import Ceiling
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.gapscope import GapScope
 from secagg.decisions.scope import Scope
 from secagg.packages.purl import purl_pattern
 from secagg.policy.exception import PolicyException
+from secagg.policy.notation import Day, Owner, Reason, gap_words
 from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
 
 NAME = "secagg-exceptions.yaml"
 KEYS = ("id", "cve", "ghsa", "advisory", "purl", "rule", "path", "gap")
-
-
-def _day(value: object) -> object:
-    # A number would be taken for seconds since 1970.
-    if isinstance(value, datetime.datetime) or not isinstance(value, str | datetime.date):
-        raise ValueError("a day such as 2026-12-31 is expected")
-    return day_of(value)
 
 
 def _each(check: Callable[[str], object]) -> AfterValidator:
@@ -80,17 +72,8 @@ def _none_yet(value: object) -> object:
     return [] if value is None else value
 
 
-def _gap(text: str) -> None:
-    if len(text.strip("*? ")) < 3:
-        raise ValueError("at least three characters of the gap's sentence are expected")
-
-
 def _rule(text: str) -> Glob:
     return Glob(text, flat=True)
-
-
-Day = Annotated[datetime.date, BeforeValidator(_day)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
 
 
 def _shape(pattern: str, words: str) -> AfterValidator:
@@ -137,13 +120,13 @@ class ExceptionEntry(BaseModel):
     path: Annotated[str | list[str] | None, _each(PathGlob)] = Field(
         default=None, description="files, as .gitignore writes them"
     )
-    gap: Annotated[str | list[str] | None, _each(_gap)] = Field(
+    gap: Annotated[str | list[str] | None, _each(gap_words)] = Field(
         default=None,
         description="something that no tool has looked at, by a path or other words of its "
         "sentence; * is a wildcard",
     )
-    reason: Text
-    owner: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    reason: Reason
+    owner: Owner
     created: Day | None = Field(default=None, description="the day it was made; it needs one")
     expires: Day = Field(description="the last day (UTC) on which it holds")
     _line: int = PrivateAttr(default=1)

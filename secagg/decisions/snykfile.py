@@ -26,11 +26,12 @@ from pydantic import BaseModel, ConfigDict
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from secagg.decisions.chains import Chain, chain
-from secagg.decisions.dates import Ceiling, day_of, last_day
+from secagg.decisions.dates import Ceiling, last_day
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.toolscope import ToolScope, checked_id
 from secagg.model.finding import Kind
 from secagg.policy.exception import PolicyException
+from secagg.system.durations import day_of
 from secagg.system.yamlfile import load_model
 
 NAME = ".snyk"

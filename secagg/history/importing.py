@@ -128,14 +128,19 @@ def _insert_tool_runs(
 ) -> None:
     names = ["tool", "component", "mode", "status", "version", "seconds", "reason"]
     rows = [
-        {"run": run_id, "number": number, **{name: getattr(tool, name) for name in names}}
+        {
+            "run": run_id,
+            "number": number,
+            "gaps": json.dumps(tool.gaps) if tool.gaps else None,
+            **{name: getattr(tool, name) for name in names},
+        }
         for number, tool in enumerate(run.tools)
     ]
     if rows:
         connection.execute(
             text(
                 "INSERT INTO tool_run VALUES (:run, :number, :tool, :component, :mode, :status, "
-                ":version, :seconds, :reason)"
+                ":version, :seconds, :reason, :gaps)"
             ),
             rows,
         )

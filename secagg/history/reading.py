@@ -278,10 +278,15 @@ def run_of_commit(connection: Connection, repository: str, commit: str) -> RunRe
     return None if row is None else _run(connection, row)
 
 
+def _tool_run(columns: dict[str, Any]) -> ToolRunRecord:
+    gaps = columns.pop("gaps")
+    return ToolRunRecord(**columns, gaps=tuple(json.loads(gaps)) if gaps else ())
+
+
 def _run(connection: Connection, row: Sequence[Any]) -> RunRecord:
     tools = connection.execute(
         text(
-            "SELECT tool, component, mode, status, version, seconds, reason FROM tool_run "
+            "SELECT tool, component, mode, status, version, seconds, reason, gaps FROM tool_run "
             "WHERE run_id = :run ORDER BY number"
         ),
         {"run": row[0]},
@@ -302,6 +307,6 @@ def _run(connection: Connection, row: Sequence[Any]) -> RunRecord:
         verdict=row[6],
         policy=row[7],
         by_severity=json.loads(row[8]),
-        tools=tuple(ToolRunRecord(**tool._asdict()) for tool in tools),
+        tools=tuple(_tool_run(tool._asdict()) for tool in tools),
         covered=tuple((tool, component) for tool, component in covered),
     )

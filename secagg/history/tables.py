@@ -56,7 +56,7 @@ class Run(SQLModel, table=True):
 
 
 class ToolRun(SQLModel, table=True):
-    """One tool run of a scan, in the scan's order."""
+    """One tool run of a scan, in the scan's order; ``gaps`` is JSON, null where there are none."""
 
     __tablename__ = "tool_run"
 
@@ -69,6 +69,7 @@ class ToolRun(SQLModel, table=True):
     version: str | None = Field(default=None, sa_column=_text(null=True))
     seconds: float
     reason: str | None = Field(default=None, sa_column=_text(null=True))
+    gaps: str | None = Field(default=None, sa_column=_text(null=True))
 
 
 class Covered(SQLModel, table=True):

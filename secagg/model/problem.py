@@ -177,7 +177,10 @@ def package_of(problem: Problem) -> Package | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRunRecord:
-    """One tool run of a recorded scan; ``status`` as in ``summary.json``."""
+    """One tool run of a recorded scan; ``status`` as in ``summary.json``.
+
+    ``gaps`` are sentences on what it has not looked at, those that were accepted among them.
+    """
 
     tool: str
     component: str
@@ -186,6 +189,7 @@ class ToolRunRecord:
     mode: str | None = None
     seconds: float = 0.0
     reason: str | None = None
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

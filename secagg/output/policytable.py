@@ -10,10 +10,15 @@ from typing import Any
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.policy.decision import Action
-from secagg.policy.model import Policy, PolicyRule
+from secagg.policy.model import CompareWith, Policy, PolicyRule
 from secagg.policy.sentences import counted
 from secagg.policy.written import written_match
 
+_COMPARED = {
+    CompareWith.AUTO: "the stored run of its base, or else a scan of it",
+    CompareWith.SCAN: "a scan of its base",
+    CompareWith.NONE: "nothing, unless --baseline says with what",
+}
 _COLOURS = {Action.FAIL: "1;31", Action.WARN: "33", Action.IGNORE: "2"}
 
 
@@ -127,10 +132,21 @@ def _settings(policy: Policy) -> list[str]:
             f"Of unknown severity: counts as {severity} or worse; "
             f"of unknown tools: as {tool} or worse."
         )
+    if policy.baseline is not None:
+        sentences.append(f"A change is compared with: {_COMPARED[policy.baseline]}.")
+    if policy.max_database_age is not None:
+        most = counted(policy.max_database_age, "day")
+        sentences.append(f"A scanner's database of advisories may be {most} old.")
     if policy.known_tools:
         sentences.append(f"Tools known besides secagg's own: {', '.join(policy.known_tools)}.")
     if policy.optional_tools:
         sentences.append(f"Tools that may fail: {', '.join(policy.optional_tools)}.")
+    for gap in policy.gaps:
+        words = " or ".join(gap.gap)
+        sentences.append(
+            f"Accepted until {gap.expires} by {gap.owner}, though no tool looks at it: {words} "
+            f"({gap.reason})."
+        )
     sentences.append(
         f"An exception holds for {counted(policy.exceptions.max_days, 'day')} at the most."
     )

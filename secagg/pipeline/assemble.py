@@ -10,10 +10,9 @@ from pathlib import Path
 from secagg.merge import Group, merge
 from secagg.model.identity import mark_findings
 from secagg.packages.components import Component, component_of
-from secagg.parsing import Gap
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
-from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.recognize import recognize
 from secagg.pipeline.shown import Shown
 from secagg.policy import ToolOutcome
@@ -84,11 +83,6 @@ def _accept(
             gap.accepted = gap.fatal and gap_key(gap.message) in accepted
         if outcome.gaps and not outcome.broken and accepted.issuperset(g.key for g in outcome.gaps):
             result.run.status, result.run.reason = Status.COMPLETE, None
-
-
-def gaps_of(result: ToolResult) -> list[Gap]:
-    """What a tool run and its reports say was not looked at."""
-    return [*result.run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)]
 
 
 def tool_outcome(result: ToolResult) -> ToolOutcome:

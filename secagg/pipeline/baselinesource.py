@@ -12,6 +12,7 @@ from secagg.pipeline.gate import AUTO, SCAN, Gate
 from secagg.pipeline.origin import open_store_of
 from secagg.policy.gaps import gap_key
 from secagg.report.findings import group_of
+from secagg.scanners.base import Status
 from secagg.system.git import checked, find_commit
 
 if TYPE_CHECKING:
@@ -83,7 +84,10 @@ def baseline_groups(spec: str, gate: Gate, ran_with: Sequence[str] = ()) -> Base
 def _stored(key: str, gate: Gate) -> BaselineReport:
     with _open(gate) as opened:
         run, problems = opened.run(opened.run_key(key))
-    gaps = {gap_key(each.reason): each.reason for each in run.tools if each.reason}
+    gaps = {gap_key(gap): gap for each in run.tools for gap in each.gaps}
+    for each in run.tools:
+        if each.status == Status.FAILED and each.reason:
+            gaps.setdefault(gap_key(each.reason), each.reason)
     if run.verdict == "incomplete":
         gaps[""] = f"run {run.key} of {run.started_at:%Y-%m-%d}"
     return BaselineReport([group_of(problem) for problem in problems], gaps=gaps)

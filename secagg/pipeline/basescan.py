@@ -21,6 +21,7 @@ from secagg.change.diff import merge_base
 from secagg.errors import UsageError
 from secagg.pipeline.baseline import BaselineReport, read_baseline
 from secagg.pipeline.gate import Gate, plain_gate
+from secagg.pipeline.outcome import gaps_of
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.policy.gaps import gap_key
@@ -86,7 +87,7 @@ def scan_base(
         gaps = {
             gap_key(gap.message): gap.message
             for result in outcome.results
-            for gap in (*result.run.gaps, *(g for p in result.parsed for g in p.gaps))
+            for gap in gaps_of(result)
             if gap.fatal
         }
         exact = frozenset(complete - failed)

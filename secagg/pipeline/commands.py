@@ -24,7 +24,7 @@ from secagg.output.gatetable import findings_text, verdict_text
 from secagg.output.grid import Style
 from secagg.output.toolstable import tools_table
 from secagg.pipeline.decide import decision_document
-from secagg.pipeline.gate import PR_GATE, GateOptions, plain_gate, prepare
+from secagg.pipeline.gate import GateOptions, plain_gate, policy_of, prepare
 from secagg.pipeline.lastscan import is_whole_row
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
@@ -80,7 +80,7 @@ def scan(
     from secagg.pipeline.basescan import scan_base
     from secagg.pipeline.scan import ScanOptions
     from secagg.pipeline.scan import scan as run_scan
-    from secagg.scanners.trivydb import MAX_DAYS, MAX_DAYS_OF_A_CHANGE
+    from secagg.scanners.trivydb import MAX_DAYS
 
     if not path.is_dir():
         raise UsageError(f"{path} is not a directory")
@@ -101,7 +101,7 @@ def scan(
         timeout=timeout,
         jobs=jobs,
         since=since,
-        max_database_days=(MAX_DAYS_OF_A_CHANGE if prepared.policy.name == PR_GATE else MAX_DAYS),
+        max_database_days=prepared.policy.max_database_age or MAX_DAYS,
     )
     progress = Progress.OFF if screen.quiet else Progress.AUTO
     with show_progress(progress, colour=screen.style().colour) as on_event:
@@ -151,9 +151,11 @@ def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Scr
     from secagg.output.doctor import doctor_json, doctor_table
     from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
     from secagg.scanners.base import RunContext
+    from secagg.scanners.trivydb import MAX_DAYS
 
     settings = load_config(path, config)
-    options = ScanOptions(root=path, tools=tools)
+    most = policy_of(path, settings).max_database_age or MAX_DAYS
+    options = ScanOptions(root=path, tools=tools, max_database_days=most)
     request = scan_request(options, settings, components_of(options, settings))
     context = RunContext(redactor=run_redactor(), root=request.root)
     diagnoses = examine(request, context, chosen_tools(options, settings))

@@ -74,8 +74,15 @@ def list_all(root: Path, *, vex_files: Sequence[str], screen: Screen) -> int:
     """Run ``secagg except list``."""
     today = _today()
     mask = run_redactor().mask
-    days = _max_days(root)
-    found = load_exceptions(root, max_days=days, today=today, vex_files=vex_files, mask=mask)
+    policy = policy_of(root)
+    found = load_exceptions(
+        root,
+        max_days=policy.exceptions.max_days,
+        gaps=policy.gaps,
+        today=today,
+        vex_files=vex_files,
+        mask=mask,
+    )
     if screen.json:
         console.json(exceptions_json(found.all(), today))
     else:

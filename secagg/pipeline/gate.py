@@ -32,7 +32,6 @@ from secagg.system.process import distrust
 
 _SHOWN = 12
 AUTO, SCAN, NONE = "auto", "scan", "none"
-PR_GATE = "pr-gate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +114,8 @@ def prepare(
     name = options.policy or settings.policy
     owners = load_owners(root, ref=base, components=settings.owners)
     policy = policies.load(name, read=controls.text)
-    if options.baseline is None and base is not None and policy.name == PR_GATE:
-        options = replace(options, baseline=AUTO)
+    if options.baseline is None and base is not None and policy.baseline is not None:
+        options = replace(options, baseline=policy.baseline.value)
     if options.diff is None and base is not None and options.baseline in (AUTO, SCAN):
         options = replace(options, diff=f"{base}...HEAD")
     named = (
@@ -159,9 +158,13 @@ def plain_gate(root: Path, config: Config) -> Gate:
     )
 
 
-def policy_of(root: Path) -> Policy:
-    """The policy that the configuration of ``root`` names. Raises :class:`ConfigError`."""
-    return policies.load(load_config(root, None).policy, read=Controls(root).text)
+def policy_of(root: Path, config: Config | None = None) -> Policy:
+    """The policy that ``config``, by default the one of ``root``, names.
+
+    Raises :class:`ConfigError`.
+    """
+    settings = config or load_config(root, None)
+    return policies.load(settings.policy, read=Controls(root).text)
 
 
 def shown_commit(commit: str | None) -> str | None:

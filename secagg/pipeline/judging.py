@@ -21,9 +21,10 @@ from secagg.output.decision import DecidedChange
 from secagg.pipeline.baseline import BaselineReport
 from secagg.pipeline.baselinesource import NoBaseline, baseline_groups
 from secagg.pipeline.decisions import with_triage
-from secagg.pipeline.gate import NONE, PR_GATE, Gate
+from secagg.pipeline.gate import NONE, Gate
 from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
+from secagg.policy.model import CompareWith
 from secagg.policy.needs import asks_for_age, asks_for_intel
 from secagg.secrets.redactor import Redactor
 
@@ -57,6 +58,7 @@ def decide(
     exceptions = load_exceptions(
         gate.root,
         max_days=policy.exceptions.max_days,
+        gaps=policy.gaps,
         today=gate.today,
         vex_files=options.vex,
         read=files,
@@ -73,7 +75,7 @@ def decide(
         except NoBaseline:
             notes.append(_NO_BASELINE)
             options = dataclasses.replace(options, baseline=None)
-    elif gate.policy.name == PR_GATE:
+    elif policy.baseline not in (None, CompareWith.NONE):
         notes.append(_NO_BASELINE)
     if options.baseline not in (None, NONE):
         own = {gap.key for run in runs for gap in run.gaps}

@@ -10,7 +10,7 @@ from secagg.merge.groups import MergedSet
 from secagg.output.decision import DecidedChange
 from secagg.output.summary import UploadSummary
 from secagg.packages.components import ROOT
-from secagg.parsing import ParsedReport
+from secagg.parsing import Gap, ParsedReport
 from secagg.policy.decision import Decision
 from secagg.scanners.base import ToolRun
 
@@ -26,6 +26,11 @@ class ToolResult:
     parsed: list[ParsedReport] = field(default_factory=list)
     optional: bool = False
     broken: bool = False
+
+
+def gaps_of(result: ToolResult) -> list[Gap]:
+    """What a tool run and its reports say was not looked at."""
+    return [*result.run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)]
 
 
 @dataclass(slots=True, kw_only=True)

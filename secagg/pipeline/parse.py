@@ -15,9 +15,9 @@ from secagg.merge import Group
 from secagg.merge.secret import still_in_head
 from secagg.packages.components import find_components
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
-from secagg.pipeline.assemble import assemble, gaps_of
+from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.provenance import IMAGE, Provenance, provenance_of
 from secagg.pipeline.understand import understand
 from secagg.scanners.base import PART_OF_HISTORY, Status, ToolRun

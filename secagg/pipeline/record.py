@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from secagg.change.baseline import is_gone
 from secagg.model.problem import RunRecord, ToolRunRecord
 from secagg.pipeline.origin import ENVIRONMENT, Origin, open_store_of
-from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.problems import problem_of
 from secagg.scanners.base import Status
 from secagg.secrets.lastfilter import filtered
@@ -109,14 +109,14 @@ def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[s
 def _understood(result: ToolResult) -> bool:
     if result.run.status is Status.SKIPPED:
         return True
-    gaps = [gap for parsed in result.parsed for gap in parsed.gaps] + result.run.gaps
-    return not any(gap.fatal for gap in gaps) and all(
+    return not any(gap.fatal for gap in gaps_of(result)) and all(
         parsed.balances and not parsed.problems for parsed in result.parsed
     )
 
 
 def _tool_run(result: ToolResult) -> ToolRunRecord:
     run = result.run
+    gaps = dict.fromkeys(filtered(gap.message) for gap in gaps_of(result) if gap.fatal)
     return ToolRunRecord(
         tool=run.tool,
         component=run.component,
@@ -125,6 +125,7 @@ def _tool_run(result: ToolResult) -> ToolRunRecord:
         mode=run.mode,
         seconds=round(run.seconds, 3),
         reason=run.reason,
+        gaps=tuple(gaps),
     )
 
 

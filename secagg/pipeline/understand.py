@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from secagg.errors import ReportError
-from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, learn, parse
-from secagg.pipeline.outcome import ToolResult
+from secagg.parsing import (
+    NO_RESULTS,
+    ParseContext,
+    ParsedReport,
+    Parser,
+    RawReport,
+    learn,
+    parse,
+)
+from secagg.pipeline.outcome import ToolResult, gaps_of
 from secagg.scanners.base import Status, ToolRun
 from secagg.secrets.redactor import Redactor
 
@@ -47,9 +55,12 @@ def understand(
             entries = "1 entry" if odd == 1 else f"{odd} entries"
             fail(run, f"{entries} of its report could not be understood", _ODD_HINT)
         result.broken = run.status is Status.FAILED
-        for gap in (*run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)):
+        for gap in gaps_of(result):
             if gap.fatal:
                 fail(run, gap.message)
+        if run.status is Status.FAILED:
+            for parsed in result.parsed:
+                parsed.gaps = [gap for gap in parsed.gaps if gap.message != NO_RESULTS]
         results.append(result)
     return results
 

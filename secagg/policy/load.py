@@ -15,7 +15,15 @@ from secagg.policy.model import Policy, PolicyRule
 from secagg.system.yamlfile import Placed, load_placed
 
 # What a policy that extends another may say itself; what it does not say is the other's.
-_OWN = ("unknown_severity", "unknown_tool", "optional_tools", "due_soon", "exceptions")
+_OWN = (
+    "unknown_severity",
+    "unknown_tool",
+    "optional_tools",
+    "due_soon",
+    "baseline",
+    "max_database_age",
+    "exceptions",
+)
 _NO_RULES = "a policy without rules would let everything pass"
 _NO_RULES_HINT = "give it rules, extend another policy, or remove fewer of that one's"
 
@@ -70,6 +78,8 @@ def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
             (rule.name for rule in own.value.rules),
             hint="give each its own name: messages and tests say it",
         )
+        for number, gap in enumerate(own.value.gaps):
+            gap.stands_at(own.where("gaps", number).rpartition(":")[0])
         found.append(Layer(name, own))
         chain.append(key)
         name = _base_of(own.value, name, is_file=text is None)
@@ -171,6 +181,7 @@ def extend(own: Policy, base: Policy, *, where: str) -> Policy:
             "remove": [],
             "known_tools": [*own.known_tools, *base.known_tools],
             "max_age": {**base.max_age, **own.max_age},
+            "gaps": [*own.gaps, *base.gaps],
             "rules": rules,
         }
     )

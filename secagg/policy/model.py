@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 
 from secagg.model.finding import Kind, Severity
 from secagg.policy.decision import Action
 from secagg.policy.facts import Cause
-from secagg.policy.notation import Days, OneOrMany, ScoreRange, SeverityBand
+from secagg.policy.notation import (
+    Day,
+    Days,
+    OneOrMany,
+    Owner,
+    Reason,
+    ScoreRange,
+    SeverityBand,
+    gap_words,
+)
 
 _CWE = re.compile(r"(?:CWE-?)?(\d+)", re.IGNORECASE)
 
@@ -129,12 +146,51 @@ class PolicyRule(BaseModel):
     why: str | None = None
 
 
+class CompareWith(StrEnum):
+    """What a change is compared with where the command line names no baseline."""
+
+    AUTO = "auto"
+    SCAN = "scan"
+    NONE = "none"
+
+
 class ExceptionRules(BaseModel):
     """What an exception must be to be honoured."""
 
     model_config = ConfigDict(extra="forbid")
 
     max_days: Days = Field(default=90, description="the longest time from created to expires")
+
+
+class AcceptedGap(BaseModel):
+    """Something that no tool has looked at, which the policy accepts for a while."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gap: OneOrMany[Annotated[str, AfterValidator(gap_words)]] = Field(
+        min_length=1,
+        description="a path or other words of the sentence that says so; * is a wildcard",
+    )
+    reason: Reason
+    owner: Owner
+    created: Day = Field(description="the day it was accepted")
+    expires: Day = Field(description="the last day (UTC) on which it holds")
+    _source: str = PrivateAttr(default="the policy")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.expires < self.created:
+            raise ValueError(f"it expires ({self.expires}) before it is created ({self.created})")
+        return self
+
+    @property
+    def source(self) -> str:
+        """File and line where it stands."""
+        return self._source
+
+    def stands_at(self, source: str) -> None:
+        """Set :attr:`source`."""
+        self._source = source
 
 
 class Policy(BaseModel):
@@ -169,5 +225,18 @@ class Policy(BaseModel):
         default_factory=dict, description="days from first seen to fixed, by severity"
     )
     due_soon: Days = Field(default=3, description="so many days before it is due, a note says so")
+    baseline: CompareWith | None = Field(
+        default=None,
+        description="what a change is compared with where --baseline is not given: auto is the "
+        "store's run of its base or else a scan of it, scan is always a scan",
+    )
+    max_database_age: Annotated[Days, Field(ge=1)] | None = Field(
+        default=None,
+        description="how old a scanner's database of advisories may be; 7 days by default",
+    )
     exceptions: ExceptionRules = Field(default_factory=ExceptionRules)
+    gaps: list[AcceptedGap] = Field(
+        default_factory=list,
+        description="what no tool looks at and is accepted for a while; beside those of the base",
+    )
     rules: list[PolicyRule] = Field(default_factory=list)

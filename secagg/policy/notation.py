@@ -1,15 +1,21 @@
-"""How policy files write things: one or many, bands (``high..critical``), days (``30d``)."""
+"""How policy files write things: one or many, bands (``high..critical``), days (``30d``), dates."""
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from secagg.model.finding import Severity
-from secagg.system.durations import days
+from secagg.system.durations import day_of, days
 
 _Item = TypeVar("_Item")
 
@@ -57,6 +63,25 @@ SeverityBand = Annotated[
 
 
 Days = Annotated[int, BeforeValidator(days, json_schema_input_type=str | int)]
+
+
+def _day(value: object) -> object:
+    # A number would be taken for seconds since 1970.
+    if isinstance(value, datetime.datetime) or not isinstance(value, str | datetime.date):
+        raise ValueError("a day such as 2026-12-31 is expected")
+    return day_of(value)
+
+
+Day = Annotated[datetime.date, BeforeValidator(_day)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
+Owner = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def gap_words(text: str) -> str:
+    """Words of a gap's sentence as they are. Raises ``ValueError`` where any gap has them."""
+    if len(text.strip("*? ")) < 3:
+        raise ValueError("at least three characters of the gap's sentence are expected")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

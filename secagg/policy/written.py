@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from secagg.model.finding import Severity
-from secagg.policy.model import Match, Policy, PolicyRule
+from secagg.policy.model import AcceptedGap, Match, Policy, PolicyRule
 from secagg.policy.notation import ScoreRange
 
 _LADDER = list(Severity)
@@ -29,9 +29,25 @@ def written_policy(policy: Policy) -> dict[str, Any]:
     if policy.max_age:
         document["max_age"] = {s.value: f"{days}d" for s, days in policy.max_age.items()}
     document["due_soon"] = f"{policy.due_soon}d"
+    if policy.baseline is not None:
+        document["baseline"] = policy.baseline.value
+    if policy.max_database_age is not None:
+        document["max_database_age"] = f"{policy.max_database_age}d"
     document["exceptions"] = {"max_days": f"{policy.exceptions.max_days}d"}
+    if policy.gaps:
+        document["gaps"] = [_gap(gap) for gap in policy.gaps]
     document["rules"] = [written_rule(rule) for rule in policy.rules]
     return document
+
+
+def _gap(gap: AcceptedGap) -> dict[str, Any]:
+    return {
+        "gap": gap.gap[0] if len(gap.gap) == 1 else list(gap.gap),
+        "reason": gap.reason,
+        "owner": gap.owner,
+        "created": gap.created.isoformat(),
+        "expires": gap.expires.isoformat(),
+    }
 
 
 def written_rule(rule: PolicyRule) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from secagg.policy.load import Layer, effective, layers, named_text
 from secagg.policycheck.message import CheckMessage
 from secagg.policycheck.names import check_names
 from secagg.policycheck.rules import check_rules
-from secagg.policycheck.standing import check_exceptions
+from secagg.policycheck.standing import check_exceptions, check_gaps
 from secagg.policycheck.tree import Tree
 
 
@@ -26,7 +26,9 @@ def check(
     chain = layers(name)
     policy = effective(chain)
     found = [message for part in _files(chain) for message in _layer(part, tree)]
-    return [*found, *check_exceptions(root, policy.exceptions.max_days, today, mask)]
+    most = policy.exceptions.max_days
+    found += check_gaps(chain, most, today, mask)
+    return [*found, *check_exceptions(root, most, today, mask)]
 
 
 def _files(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:

@@ -11,10 +11,11 @@ from secagg.decisions import AllExceptions
 from secagg.decisions.dates import Ceiling
 from secagg.decisions.entry import ScopedException
 from secagg.decisions.ownfile import ExceptionFile, own_entries
+from secagg.decisions.policygaps import policy_gaps
 from secagg.merge.groups import Group, MergedSet
 from secagg.policy.decision import Decision, Judgement
 from secagg.policy.facts import Facts
-from secagg.policy.gaps import ToolOutcome
+from secagg.policy.gaps import RunGap, ToolOutcome
 from secagg.policy.judge import judge
 from secagg.policytest.findings import facts_on, groups_of
 from secagg.policytest.load import Loaded
@@ -56,19 +57,23 @@ def judged(loaded: Loaded, case: Case) -> JudgedCase:
 def _entries(loaded: Loaded, case: Case, today: datetime.date) -> list[ScopedException]:
     ceiling = Ceiling(max_days=loaded.policy.exceptions.max_days, today=today)
     own = (ExceptionFile(exceptions=case.exceptions), loaded.placed.name)
-    return [
+    named = [
         entry
         for file, name in (*loaded.exceptions, own)
         for entry in own_entries(file, ceiling, name=name)
     ]
+    return [*named, *policy_gaps(loaded.policy.gaps, ceiling)]
 
 
 def _runs(case: Case, groups: Sequence[Group]) -> list[ToolOutcome]:
-    """A run of each tool that found something, or of one that found nothing."""
+    """A run of each tool that found something, or of one that found nothing; one has the gaps."""
     failed = case.failed_tools
     ran = sorted({tool for group in groups for tool in group.tools} - set(failed)) or ["trivy"]
+    gaps = [RunGap(message=sentence) for sentence in case.gaps]
+    partial = ToolOutcome(tool="trivy", component=".", status="failed", gaps=gaps, broken=False)
     return [
         *(ToolOutcome(tool=tool, component=".", status="complete") for tool in ran),
+        *([partial] if gaps else []),
         *(
             ToolOutcome(tool=tool, component=".", status="failed", reason="as the test says")
             for tool in failed

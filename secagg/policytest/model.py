@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from secagg.decisions.ownfile import Day, ExceptionEntry, Identity
+from secagg.decisions.ownfile import ExceptionEntry, Identity
 from secagg.model.finding import Kind, Severity
 from secagg.policy.decision import Action, Verdict
 from secagg.policy.model import Cwe, Dependency, PolicyScope
-from secagg.policy.notation import Days, OneOrMany
+from secagg.policy.notation import Day, Days, OneOrMany
 from secagg.policytest.package import package_of
 
 # What only findings of one kind have.
@@ -142,6 +142,10 @@ class Case(BaseModel):
     )
     failed_tools: OneOrMany[str] = Field(
         default_factory=list, description="tools whose run did not complete"
+    )
+    gaps: OneOrMany[str] = Field(
+        default_factory=list,
+        description="sentences on what no tool has looked at, as a scan says them",
     )
 
 

@@ -40,7 +40,8 @@ class TrivyOptions(ToolOptions):
     ``offline`` neither updates the databases nor asks any service; ``allow_unread_manifests``
     and ``allow_end_of_life`` lower the complaints about a manifest that Trivy has said nothing
     about, and about an operating system without advisories, to remarks. A database that is more
-    days old than ``max_database_age`` (7, and 30 under pr-gate) makes the scan incomplete.
+    days old than ``max_database_age`` makes the scan incomplete; by default the policy says how
+    many, else 7.
     """
 
     scanners: list[Literal["vuln", "misconfig", "secret", "license"]] = Field(

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from secagg.scanners.options import TrivyOptions
 
-# A week is too long to wait for advisories; a change's gate compares with its base anyway.
+# A week is too long to wait for advisories; a policy for changes, which are compared with their
+# base anyway, allows more (``max_database_age``).
 MAX_DAYS = 7
-MAX_DAYS_OF_A_CHANGE = 30
 
 NO_DATABASE = "Trivy has no vulnerability database and cannot get one: no advisory was looked for"
 DATABASE_HINT = (

@@ -1,7 +1,8 @@
-"""Durations as people write them: how long a run may take, and how many days something lasts."""
+"""Durations and days as people write them: how long, how many days, until when."""
 
 from __future__ import annotations
 
+import datetime
 import re
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -9,6 +10,7 @@ _DAYS = {"": 1, "d": 1, "w": 7, "m": 30, "y": 365}
 _WRITTEN = re.compile(r"(\d{1,9})(\.\d{1,9})?\s*([a-z]?)")
 # 99,999 days: more would lead out of the calendar.
 _MOST_DAYS = 99_999
+_DAY_EXPECTED = "a day such as 2026-12-31 is expected"
 
 
 def seconds(value: object) -> float:
@@ -42,6 +44,38 @@ def is_days(text: str) -> bool:
         return bool(text) and text.strip()[-1].isalpha() and days(text) >= 0
     except ValueError:
         return False
+
+
+def day_of(moment: object) -> datetime.date:
+    """The day (UTC) of a date, a time, or either as ISO 8601 text.
+
+    Raises ``ValueError`` for anything else, and for a day that no calendar has.
+    """
+    if isinstance(moment, str):
+        moment = _day(moment.strip())
+    if isinstance(moment, datetime.datetime):
+        try:
+            if moment.tzinfo is not None:
+                moment = moment.astimezone(datetime.UTC)
+        except OverflowError:
+            raise ValueError("a day outside of the calendar") from None
+        moment = moment.date()
+    if not isinstance(moment, datetime.date):
+        raise ValueError(_DAY_EXPECTED)
+    if not 1970 <= moment.year <= 9998:
+        raise ValueError("a day outside of the calendar")
+    return moment
+
+
+def _day(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_DAY_EXPECTED) from None
 
 
 def _read(value: object) -> tuple[float, str]:

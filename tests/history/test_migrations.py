@@ -91,14 +91,14 @@ def test_a_failing_migration_leaves_a_store_that_works(
         "loses rows": "op.execute('DELETE FROM decision')",
         "breaks an invariant": "op.execute('UPDATE standing SET last_run_id = 2')",
     }[how]
-    (scripts / "versions" / "r0003_bad.py").write_text(
+    (scripts / "versions" / "r9999_bad.py").write_text(
         "from alembic import op\nimport sqlalchemy as sa\n"
-        f"revision = '0003'\ndown_revision = '{HEAD}'\n\n\ndef upgrade():\n"
+        f"revision = '9999'\ndown_revision = '{HEAD}'\n\n\ndef upgrade():\n"
         f"    op.add_column('run', sa.Column('extra', sa.Text()))\n    {body}\n"
     )
     before = _dump(filled)
     with pytest.raises(StoreError, match=r"as it was|could not be brought|failed"):
-        migrate.upgrade(filled, "0003", scripts=scripts)
+        migrate.upgrade(filled, "9999", scripts=scripts)
     assert _dump(filled) == before
     with transaction(filled, reads=True) as connection:
         assert revision_of(connection) == HEAD

@@ -12,14 +12,17 @@ from secagg.config import Config
 from secagg.merge import MergedSet
 from secagg.model.problem import TimelineStep
 from secagg.parsing import EntryProblem, Gap, ParsedReport
-from secagg.pipeline.gate import plain_gate
+from secagg.pipeline.baselinesource import baseline_groups
+from secagg.pipeline.gate import GateOptions, plain_gate
 from secagg.pipeline.origin import Origin, open_store_of, origin_of
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.problems import problem_of
 from secagg.pipeline.record import complete_tools, first_seen, record_outcome, run_record
 from secagg.policy import Decision, Verdict
+from secagg.policy.gaps import gap_key
 from secagg.scanners.base import Status, ToolRun
+from tests.change.repos import Repo
 
 
 def outcome(*results: ToolResult, interrupted: bool = False) -> Outcome:
@@ -119,3 +122,36 @@ def test_a_pull_request_is_no_branch(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GITHUB_HEAD_REF", "main")
     monkeypatch.setenv("GITHUB_REF_NAME", "7/merge")
     assert origin_of(tmp_path).branch == "pull request: main"
+
+
+def test_a_stored_run_is_a_baseline_with_all_its_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason of a tool run is the first of its gaps; an accepted one is a gap all the same."""
+    monkeypatch.delenv("SECAGG_STORE", raising=False)
+    repo = Repo(tmp_path)
+    commit = repo.commit("Base")
+    gaps = [Gap(message=f"{name} was not read", fatal=True) for name in ("a.json", "b.json")]
+    trivy = result("trivy", Status.FAILED, gaps=gaps)
+    trivy.run.reason = gaps[0].message
+    gitleaks = result("gitleaks", gaps=[Gap(message="old.py was not read", fatal=True)])
+    snyk = result("snyk", Status.SKIPPED)
+    snyk.run.reason = "switched off in secagg.yaml"
+    codeql = result("codeql", Status.FAILED)
+    codeql.run.reason = "it crashed"
+    place = Origin(repository="acme/shop", branch="main", commit=commit)
+    record_outcome(outcome(trivy, gitleaks, snyk, codeql), url=None, root=tmp_path, origin=place)
+
+    gate = plain_gate(tmp_path, Config())
+    gate.options = GateOptions(repository="acme/shop", branch="main")
+    baseline = baseline_groups("HEAD", gate)
+    assert sorted(baseline.gaps.values()) == [
+        "a.json was not read",
+        "b.json was not read",
+        "it crashed",
+        "old.py was not read",
+    ]
+    assert list(baseline.doubts({gap_key(gap.message) for gap in gaps})) == [
+        "the baseline is incomplete, so old problems may be called new: old.py was not read",
+        "the baseline is incomplete, so old problems may be called new: it crashed",
+    ]

@@ -74,6 +74,17 @@ def matches(keys: int = 3, depth: int = 1) -> st.SearchStrategy[dict[str, Any]]:
     return st.builds(lambda one, other: one | other, plain, st.one_of(st.just({}), nested))
 
 
+_GAPS = st.fixed_dictionaries(
+    {
+        "gap": _some("old.py", "ui/package.json", "tool * failed"),
+        "reason": st.just("it leaves soon"),
+        "owner": st.sampled_from(["ana", "@a/web"]),
+        "created": st.just("2026-11-01"),
+        "expires": st.dates(datetime.date(2026, 11, 1), datetime.date(2027, 2, 1)).map(str),
+    }
+)
+
+
 def policies(
     *, most: int = 4, keys: int = 3, texts: st.SearchStrategy[str] | None = None
 ) -> st.SearchStrategy[Policy]:
@@ -93,6 +104,9 @@ def policies(
             "optional_tools": _some("snyk", "on", "1.0"),
             "max_age": st.dictionaries(st.sampled_from(_SEVERITIES), st.integers(0, 90)),
             "due_soon": st.integers(0, 9),
+            "baseline": st.sampled_from(["auto", "scan", "none"]),
+            "max_database_age": st.integers(1, 90),
+            "gaps": st.lists(_GAPS, max_size=2),
             "exceptions": st.fixed_dictionaries({"max_days": st.integers(0, 400)}),
         },
     )

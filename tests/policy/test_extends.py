@@ -48,10 +48,14 @@ def test_an_own_rule_is_never_removed() -> None:
 
 
 def test_what_is_said_counts() -> None:
+    gap = {"gap": "old.py", "reason": "Python 2", "owner": "ana", "created": "2026-11-01"}
     said = (
         "name: own\ndescription: mine\nextends: base.yaml\nremove: one\nunknown_severity: none\n"
         "unknown_tool: none\nknown_tools: semgrep\noptional_tools: []\ndue_soon: 1d\n"
-        "max_age: {high: 3d, low: 1w}\nexceptions: {max_days: 200}\n"
+        "max_age: {high: 3d, low: 1w}\nexceptions: {max_days: 200}\nbaseline: none\n"
+        "max_database_age: 2w\n"
+        "gaps: [{gap: old.py, reason: Python 2, owner: ana, created: 2026-11-01, "
+        "expires: 2026-12-01}]\n"
         "rules: [{name: zero, action: ignore}, {name: two, action: fail}]\n"
     )
     own = load("own.yaml", read={"base.yaml": BASE, "own.yaml": said}.get)
@@ -66,7 +70,10 @@ def test_what_is_said_counts() -> None:
         "optional_tools": [],
         "max_age": {"critical": 7, "high": 3, "low": 7},
         "due_soon": 1,
+        "baseline": "none",
+        "max_database_age": 14,
         "exceptions": {"max_days": 200},
+        "gaps": [gap | {"gap": ["old.py"], "expires": "2026-12-01"}],
     }
     assert [(rule.name, rule.action) for rule in own.rules] == [("zero", "ignore"), ("two", "fail")]
 
@@ -172,3 +179,61 @@ def test_mistakes_in_a_file_name_it_as_given(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load("p/x.yaml", read=lambda path: file.read_text())
     assert caught.value.where == "p/x.yaml:2:1"
+
+
+def test_what_a_change_is_compared_with_is_inherited() -> None:
+    """Whatever a policy is called, what it extends says it, unless it says otherwise itself."""
+    texts = {
+        "ours.yaml": "name: ours\nextends: pr-gate\n",
+        "team.yaml": "name: team\nextends: ours.yaml\nmax_database_age: 5d\n",
+        "off.yaml": "name: off\nextends: team.yaml\nbaseline: none\n",
+        "alike.yaml": "name: pr-gate\nrules: [{name: all, action: fail}]\n",
+    }
+
+    def said(name: str) -> tuple[str | None, int | None]:
+        policy = load(name, read=texts.get)
+        return policy.baseline, policy.max_database_age
+
+    assert said("pr-gate") == said("ours.yaml") == ("auto", 30)
+    assert said("team.yaml") == ("auto", 5)
+    assert said("off.yaml") == ("none", 5)
+    assert said("alike.yaml") == said("daily") == (None, None)
+
+
+def test_gaps_are_accepted_beside_those_of_the_base_and_say_where_they_stand() -> None:
+    entry = "gap: {0}, reason: it leaves, owner: ana, created: 2026-11-01, expires: 2026-12-01"
+    texts = {
+        "base.yaml": f"{BASE}gaps:\n  - {{{entry.format('old.py')}}}\n",
+        "own.yaml": f"name: own\nextends: base.yaml\ngaps:\n\n  - {{{entry.format('ui/')}}}\n",
+    }
+    own = load("own.yaml", read=texts.get)
+    line = BASE.count("\n") + 2
+    assert [(gap.gap, gap.source) for gap in own.gaps] == [
+        (["ui/"], "own.yaml:5"),
+        (["old.py"], f"base.yaml:{line}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("gap: '*'", "at least three characters"),
+        ("gap: []", "at least 1 item"),
+        ("expires: 2026-10-31", "before it is created"),
+        ("owner: ' '", "at least 1 character"),
+        ("reason: x", "at least 3 characters"),
+        ("until: 2026-12-01", "until"),
+    ],
+)
+def test_a_gap_that_says_too_little_is_refused(change: str, message: str) -> None:
+    given = {
+        "gap": "old.py",
+        "reason": "Python 2",
+        "owner": "ana",
+        "created": "2026-11-01",
+        "expires": "2026-12-01",
+    }
+    key, _, value = change.partition(": ")
+    entry = ", ".join(f"{k}: {v}" for k, v in (given | {key: value}).items())
+    with pytest.raises(ConfigError, match=message):
+        load("own.yaml", read={"own.yaml": f"{BASE}gaps: [{{{entry}}}]\n"}.get)

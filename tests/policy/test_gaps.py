@@ -9,6 +9,7 @@ import pytest
 from secagg.decisions.dates import Ceiling
 from secagg.decisions.index import AllExceptions
 from secagg.decisions.ownfile import read_own
+from secagg.decisions.policygaps import policy_gaps
 from secagg.errors import ConfigError
 from secagg.merge.groups import MergedSet
 from secagg.policy import Decision, ToolOutcome, Verdict, judge, load
@@ -140,3 +141,33 @@ def test_gaps_of_deep_paths_are_told_apart_by_their_ends() -> None:
     deep = "/".join(["a-directory"] * 30)
     one, other = (f"{deep}/{name}/package.json has dependencies" for name in ("shop", "mail"))
     assert gap_key(one) != gap_key(other)
+
+
+def by_policy(*gaps: str, expires: str = "2026-12-01") -> Decision:
+    entry = (
+        f"{{gap: legacy/, reason: leaves in March, owner: ana, created: 2026-08-01, "
+        f"expires: {expires}}}"
+    )
+    policy = load("p", read={"p": f"name: p\nextends: default\ngaps:\n  - {entry}\n"}.get)
+    entries = policy_gaps(policy.gaps, Ceiling(max_days=150, today=TODAY))
+    return judge(
+        policy,
+        MergedSet(groups=[]),
+        runs=[run(*gaps)],
+        exceptions=AllExceptions(entries, today=TODAY),
+        today=TODAY,
+    )
+
+
+def test_a_policy_accepts_a_gap_until_its_day_and_it_stays_visible() -> None:
+    held = by_policy(UNPARSED)
+    assert held.verdict is Verdict.PASS and held.accepted_gaps == {gap_key(UNPARSED)}
+    assert f"{UNPARSED}; ana accepts it until 2026-12-01 (p:4)" in held.notes[0]
+    both = by_policy(UNPARSED, UNLOCKED)
+    assert both.verdict is Verdict.INCOMPLETE
+    assert len(both.gaps) == 1 and UNLOCKED in both.gaps[0]
+
+
+@pytest.mark.parametrize("expires", ["2026-11-22", "2027-03-01"])
+def test_a_gap_whose_day_is_over_or_too_far_counts_again(expires: str) -> None:
+    assert by_policy(UNPARSED, expires=expires).verdict is Verdict.INCOMPLETE

@@ -346,3 +346,21 @@ def test_what_cannot_be_read_is_an_error(root: Path) -> None:
     (root / "secagg-exceptions.yaml").write_text("exceptions: 3\n")
     with pytest.raises(ConfigError, match="secagg-exceptions"):
         messages(root, rules("{name: a, action: fail}"))
+
+
+def test_gaps_that_are_over_or_run_too_long_are_named_where_they_stand(root: Path) -> None:
+    entry = "reason: it leaves, owner: ana, created: 2026-09-01"
+    (root / "base.yaml").write_text(
+        f"name: base\nextends: pr-gate\ngaps:\n  - {{gap: a.py, {entry}, expires: 2026-11-23}}\n"
+    )
+    text = (
+        "name: gate\nextends: base.yaml\ngaps:\n"
+        f"  - {{gap: b.py, {entry}, expires: 2026-11-24}}\n"
+        "  - gap: c.py\n    reason: it stays\n    owner: ana\n    created: 2026-09-01\n"
+        "    expires: 2027-08-20\n"
+    )
+    said = [(Path(m.where).name, m.code) for m in messages(root, text)]
+    assert said == [
+        ("gate.yaml:9:5", "exception-refused"),
+        ("base.yaml:4:69", "exception-expired"),
+    ]

@@ -201,6 +201,21 @@ def test_tools_that_fail_make_it_incomplete(tmp_path: Path) -> None:
     assert result.untested == ["it"]
 
 
+def test_gaps_make_it_incomplete_unless_the_policy_accepts_them(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "name: p\nextends: default\ngaps:\n  - {gap: old.py, reason: Python 2, owner: ana, "
+        "created: 2026-11-01, expires: 2026-12-01}\n"
+    )
+    (tmp_path / "t.yaml").write_text(
+        "policy: p.yaml\ntoday: 2026-12-01\ncases:\n"
+        "  - {name: a, gaps: old.py cannot be parsed, verdict: pass, says: ana accepts it}\n"
+        "  - {name: b, gaps: [old.py, new.py], verdict: incomplete, says: 'complete: new.py'}\n"
+        "  - {name: c, gaps: old.py, today: 2026-12-02, verdict: incomplete}\n"
+    )
+    result = run_tests(load_tests(tmp_path / "t.yaml"))
+    assert passed(result), results_text([result], Style())
+
+
 HEAD = "policy: default\ncases:\n  - name: a\n    verdict: pass\n"
 
 
@@ -273,10 +288,12 @@ def test_the_words_of_a_failure(tmp_path: Path) -> None:
 
 def test_the_example_of_the_documentation_passes(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    (tmp_path / "our-gate.yaml").write_text(blocks[0])
     (tmp_path / "policy-tests").mkdir()
     file = tmp_path / "policy-tests" / "our-gate.yaml"
-    file.write_text(blocks[1])
+    (tests,) = [block for block in blocks if block.startswith("policy:")]
+    (gaps,) = [block for block in blocks if block.startswith("gaps:")]
+    (tmp_path / "our-gate.yaml").write_text(blocks[0] + gaps)
+    file.write_text(tests)
     result = run_tests(load_tests(file))
     assert passed(result), results_text([result], Style())
     assert result.untested == []

@@ -6,7 +6,14 @@ from typing import Any
 
 from secagg.jsonio.entries import Entries, is_list
 from secagg.model.finding import Finding
-from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport, RawReport
+from secagg.parsing import (
+    NO_RESULTS,
+    EntryProblem,
+    Gap,
+    ParseContext,
+    ParsedReport,
+    RawReport,
+)
 from secagg.secrets.redactor import Redactor
 from secagg_parsers.fields import (
     Entry,
@@ -54,9 +61,7 @@ class TrivyReport:
                 for where, resource in objects(parsed, document, key, ""):
                     self._artifact(resource, f"{where}.", _name_of(resource))
         elif document.get("Results") is None:
-            parsed.gaps.append(
-                Gap(message="there are no results: nothing was found, or nothing to look at")
-            )
+            parsed.gaps.append(Gap(message=NO_RESULTS))
         self._artifact(document, "", None)
         self._without_details()
         return parsed
