@@ -17,13 +17,15 @@ compile() {
 }
 
 compile requirements/dev.txt "$@" --all-extras pyproject.toml requirements/build.in
+# What the action installs on a runner: no tool for tests, and no scanner.
+compile requirements/runtime.txt "$@" --extra postgres pyproject.toml requirements/build.in
 compile requirements/node.txt "$@" requirements/node.in
-for directory in scripts/npm scripts/npm-bench; do
+for directory in scripts/npm scripts/npm-bench secagg/tools/npm; do
     (cd "$directory" && npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
         --omit-lockfile-registry-resolved --loglevel=error)
 done
 
-if grep -nE '://|file:' requirements/*.txt || grep -n '"resolved"' scripts/npm*/package-lock.json; then
+if grep -nE '://|file:' requirements/*.txt || grep -n '"resolved"' scripts/npm*/package-lock.json secagg/tools/npm/package-lock.json; then
     echo "lock: an address got into a lock file" >&2
     exit 1
 fi

@@ -49,6 +49,7 @@ from secagg.cli.options import (
 from secagg.cli.policy import policy_app
 from secagg.cli.report import register as register_report
 from secagg.cli.serve import register as register_serve
+from secagg.cli.tools import tools_app
 from secagg.cli.triage import triage
 from secagg.cli.upload import (
     ApiUrlOption,
@@ -81,6 +82,7 @@ app.add_typer(merge_app, name="merge")
 app.add_typer(except_app, name="except")
 app.add_typer(intel_app, name="intel")
 app.add_typer(policy_app, name="policy")
+app.add_typer(tools_app, name="tools")
 app.command()(gate)
 app.add_typer(db_app, name="db", no_args_is_help=True)
 app.command()(triage)

@@ -83,7 +83,7 @@ def upload_outcome(
     given = runs_of_scan(sarif, outcome, screen.view, _prefix(root))
     # The comment has to hold the account of the upload too.
     said = decision_markdown(decision, longest=LONGEST_COMMENT // 2)
-    options = replace(request.options, decision=said, gone=lambda name: _is_gone(root, name))
+    options = replace(request.options, decision=said, gone=lambda name: is_gone(root, name))
     request = replace(request, options=options)
     return _upload(given, target, request, root, screen)
 
@@ -210,7 +210,7 @@ def _ours(request: UploadRequest) -> str:
     return OURS if category is None else f"{category.rstrip('/')}/"
 
 
-def _is_gone(root: Path, category: str) -> bool:
+def is_gone(root: Path, category: str) -> bool:
     """Whether a scan's category is that of a directory that git knows and the tree has no more.
 
     A file that was uploaded beside the scan may have a category that looks the same: only git

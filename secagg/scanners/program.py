@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from secagg.scanners.base import RunContext
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.options import ToolOptions
+from secagg.scanners.toolsdirectory import tools_directory
 from secagg.system.process import (
     DEFAULT_GRACE,
     DEFAULT_OUTPUT_LIMIT,
@@ -137,6 +138,7 @@ def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
     everywhere = environment(context.environ)["PATH"]
     outside = search_path_outside(everywhere, context.root)
     found = shutil.which(make.name, path=everywhere if options.sha256 else outside)
+    found = found or shutil.which(make.name, path=str(tools_directory(context.environ)))
     found = found or shutil.which(make.name, path=everywhere)
     if found is None:
         raise Unusable(f"{make.title} is not installed: no {make.name} on PATH", make.install)
@@ -164,9 +166,9 @@ def find_program(make: Make, options: ToolOptions, context: RunContext) -> Progr
     program = Program(make=make, path=path, context=context, options=options)
     program.check_pin()
     if make.inspect is not None and (embedded := make.inspect(path.resolve())) is not None:
-        _refuse(make, embedded)
+        refuse(make, embedded)
     version = _ask_version(program)
-    _refuse(make, version)
+    refuse(make, version)
     if _parsed(version) not in SpecifierSet(make.supported, prereleases=True):
         raise Unusable(
             f"{make.title} {version} is not supported (supported: {make.supported})",
@@ -228,7 +230,8 @@ def _ask_version(program: Program) -> str:
     return match.group(1)
 
 
-def _refuse(make: Make, version: str) -> None:
+def refuse(make: Make, version: str) -> None:
+    """Raise :class:`Unusable` for a version that must not run."""
     for versions, why in make.refused.items():
         if _parsed(version) in SpecifierSet(versions, prereleases=True):
             raise Unusable(f"{make.title} {version} is refused: {why}", make.install)

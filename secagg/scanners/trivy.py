@@ -69,6 +69,8 @@ MAKE = Make(
         "TRIVY_JAVA_DB_REPOSITORY",
         "TRIVY_CHECKS_BUNDLE_REPOSITORY",
         "TRIVY_CACHE_DIR",
+        # A renewal that was refused before is not tried again in each run.
+        "TRIVY_SKIP_DB_UPDATE",
         "DOCKER_HOST",
         "DOCKER_CONFIG",
     ),

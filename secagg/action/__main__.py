@@ -1,0 +1,56 @@
+"""``python -I -m secagg.action STEP``: one step of ``action.yml``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from secagg.action.inputs import read_inputs
+from secagg.action.preparing import install_tools, prepare
+from secagg.action.publishing import publish
+from secagg.action.scanning import scan
+from secagg.action.verdict import verdict
+from secagg.errors import SecaggError
+from secagg.exitcodes import ExitCode
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.secrets.lastfilter import filtered_error, switch_on
+
+_OPTIONAL = ("SNYK_TOKEN", "SECAGG_HMAC_KEY", "SECAGG_STORE", "TRIVY_SKIP_DB_UPDATE")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the step that is named; its exit code."""
+    switch_on()
+    (step,) = arguments
+    environ = os.environ
+    for name in _OPTIONAL:
+        # An input that is not given arrives as an empty variable, which means something else.
+        if not environ.get(name):
+            environ.pop(name, None)
+    try:
+        inputs = read_inputs(environ)
+        match step:
+            case "prepare":
+                prepare(inputs, environ)
+            case "tools":
+                install_tools(inputs, environ)
+            case "scan":
+                return scan(inputs, environ)
+            case "publish":
+                return publish(inputs, environ)
+            case "verdict":
+                return verdict(inputs, environ)
+            case _:
+                console.err(f"secagg: no such step: {terminal(step)}\n")
+                return int(ExitCode.USAGE)
+    except SecaggError as error:
+        console.err(f"secagg: error: {terminal(filtered_error(str(error)))}\n")
+        if error.hint:
+            console.err(f"  hint: {terminal(filtered_error(error.hint))}\n")
+        return int(ExitCode.USAGE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

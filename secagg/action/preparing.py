@@ -1,0 +1,116 @@
+"""The steps before the scan: a directory for it, the pinned scanners, Trivy's database."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from secagg.action.inputs import Inputs
+from secagg.config import load_config
+from secagg.github.actions import write_outputs, write_step_summary
+from secagg.github.event import Event, read_event
+from secagg.output import console
+from secagg.output.annotations import Annotation, annotation_lines
+from secagg.pipeline import toolscommands
+from secagg.scanners import SCANNERS
+from secagg.tools.catalogue import ToolsError, load_catalogue, this_platform
+from secagg.tools.database import refresh_database
+
+
+def prepare(inputs: Inputs, environ: Mapping[str, str]) -> None:
+    """Make the step's directory, and say by outputs what is cached and where."""
+    parent = Path(environ["RUNNER_TEMP"])
+    directory = Path(tempfile.mkdtemp(prefix="secagg-action-", dir=parent))
+    tools = wanted_tools(inputs, environ)
+    cache = environ.get("TRIVY_CACHE_DIR") or str(parent / "secagg-trivy")
+    today = datetime.now(UTC).date()
+    database = "trivy" in tools and not inputs.judges_reports
+    write_outputs(
+        {
+            "directory": str(directory),
+            "out": str(directory / "out"),
+            "database": str(database).lower(),
+            "cache": cache,
+            "cache-key": f"secagg-trivy-db-{today.isoformat()}",
+            "cache-prefix": "secagg-trivy-db-",
+            # A change must not bring a database that the default branch then trusts.
+            "cache-save": str(database and _on_default_branch(environ)).lower(),
+        },
+        environ,
+    )
+
+
+def install_tools(inputs: Inputs, environ: Mapping[str, str]) -> None:
+    """Install the pinned scanners and renew the database; what fails is told by the scan again."""
+    if inputs.judges_reports:
+        return
+    tools = wanted_tools(inputs, environ)
+    if inputs.tools_install == "pinned":
+        known, here = load_catalogue(), this_platform()
+        offered = [name for name in tools if known.entry(name).offers(here)]
+        if offered and toolscommands.install(offered):
+            notice("error", "a scanner could not be installed: its runs will be incomplete")
+    if "trivy" in tools:
+        _renew_database(inputs, environ)
+
+
+def wanted_tools(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
+    """The scanners that this run is for: those named, else those of the configuration.
+
+    A fork's pull request gets no secrets, so Snyk is left out of it where it was named.
+    """
+    if inputs.judges_reports:
+        return []
+    named = inputs.tool_names()
+    if not named:
+        config = load_config(Path(inputs.path))
+        named = [name for name in SCANNERS if config.enabled(name)]
+    return [name for name in named if name != "snyk" or not without_secrets(environ)]
+
+
+def without_secrets(environ: Mapping[str, str]) -> bool:
+    """Whether the run is for a fork or of Dependabot, and has no token of Snyk's therefore."""
+    event = read_event(environ)
+    return event is not None and event.read_only and environ.get("HAS_SNYK_TOKEN") != "true"
+
+
+def notice(kind: str, message: str) -> None:
+    """Print an annotation that stands for the whole run."""
+    console.commands(annotation_lines([Annotation(kind=kind, title="secagg", message=message)]))
+
+
+def _renew_database(inputs: Inputs, environ: Mapping[str, str]) -> None:
+    repositories = inputs.db_repository.replace(",", " ").split()
+    try:
+        there = refresh_database(repositories)
+    except ToolsError as error:
+        console.err(f"secagg: {error}\n")
+        notice("error", "Trivy has no vulnerability database: its runs will be incomplete")
+        return
+    if there.refused is None:
+        write_outputs({"renewed": "true"}, environ)
+        return
+    said = (
+        f"Trivy's vulnerability database could not be renewed: the cached one, which is "
+        f"{_age(there.age)} old, is used"
+    )
+    console.err(f"secagg: {there.refused}\n")
+    notice("warning", said)
+    if inputs.summary == "true":
+        write_step_summary(f"> {said}.\n\n", environ)
+    # The scan takes what is there, and is incomplete if the policy finds it too old.
+    write_outputs({"skip-update": "true"}, environ)
+
+
+def _age(age: timedelta) -> str:
+    hours = int(age.total_seconds() // 3600)
+    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"
+
+
+def _on_default_branch(environ: Mapping[str, str]) -> bool:
+    event: Event | None = read_event(environ)
+    if event is None or event.default_branch is None or event.pull_request:
+        return False
+    return environ.get("GITHUB_REF") == f"refs/heads/{event.default_branch}"

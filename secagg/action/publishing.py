@@ -1,0 +1,94 @@
+"""The step ``publish``: upload and comment, or a bundle for a job that may; and no scanner runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+from secagg.action.inputs import Inputs
+from secagg.action.preparing import notice
+from secagg.action.scanning import from_fork, read_decision, reports, secagg, uploads
+from secagg.errors import SecaggError, StoreError, UploadError
+from secagg.exitcodes import ExitCode
+from secagg.github.actions import write_outputs, write_step_summary
+from secagg.github.event import read_event
+from secagg.github.limits import LONGEST_COMMENT
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.gatemarkdown import decision_markdown
+from secagg.pipeline.write import SARIF_NAME
+
+
+def publish(inputs: Inputs, environ: Mapping[str, str]) -> int:
+    """Upload what the scan wrote; always 0, the code is an output."""
+    sarif = inputs.out / SARIF_NAME
+    if not sarif.is_file():
+        console.err("secagg: the scan left no findings.sarif: there is nothing to upload\n")
+        return 0
+    if from_fork(environ):
+        bundle = str(inputs.out / "secagg-bundle.json.gz")
+        secagg(["bundle", "--root", inputs.path, "--out", bundle, "--", *_files(inputs)])
+    if not uploads(inputs, environ):
+        if inputs.upload == "auto" and from_fork(environ):
+            notice(
+                "notice",
+                "not uploaded: a fork's token may not; the bundle in the artifact is for a "
+                "workflow_run job with secagg publish",
+            )
+        return 0
+    code = _upload(inputs, environ)
+    write_outputs({"code": code, "url": alerts_url(environ)}, environ)
+    return 0
+
+
+def alerts_url(environ: Mapping[str, str]) -> str:
+    """The page of the code scanning alerts of this run's branch or pull request."""
+    server = environ.get("GITHUB_SERVER_URL", "https://github.com")
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    event = read_event(environ)
+    number = None if event is None else event.pull_number
+    branch = environ.get("GITHUB_REF", "").removeprefix("refs/heads/")
+    query = f"is:open pr:{number}" if number is not None else f"is:open branch:{branch}"
+    return f"{server}/{repository}/security/code-scanning?query={quote(query)}"
+
+
+def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
+    from secagg.pipeline.commands import Screen
+    from secagg.pipeline.upload import UploadOptions
+    from secagg.pipeline.uploadcommands import UploadRequest, is_gone, upload_files
+
+    decision = read_decision(inputs)
+    event = read_event(environ)
+    root = Path(inputs.path)
+    options = UploadOptions(
+        category=inputs.category or None,
+        comment=inputs.comment == "true" and event is not None and event.pull_number is not None,
+        decision=None
+        if decision is None
+        else decision_markdown(decision, longest=LONGEST_COMMENT // 2),
+    )
+    if not inputs.judges_reports:
+        options = replace(options, gone=lambda name: is_gone(root, name))
+    if inputs.summary == "false":
+        os.environ.pop("GITHUB_STEP_SUMMARY", None)
+    try:
+        return upload_files(
+            _files(inputs), UploadRequest(options=options), root=root, config=None, screen=Screen()
+        )
+    except SecaggError as error:
+        console.err(f"secagg: error: {terminal(str(error))}\n")
+        if error.hint:
+            console.err(f"  hint: {terminal(error.hint)}\n")
+        if decision is not None and inputs.summary == "true":
+            write_step_summary(decision_markdown(decision), environ)
+        write_outputs({"upload-error": str(error)}, environ)
+        delivery = isinstance(error, (StoreError, UploadError))
+        return int(ExitCode.STORE_OR_UPLOAD if delivery else ExitCode.USAGE)
+
+
+def _files(inputs: Inputs) -> list[str]:
+    """What is uploaded: the scan's file, or other jobs' reports, whose categories stay theirs."""
+    return reports(inputs) if inputs.judges_reports else [str(inputs.out / SARIF_NAME)]

