@@ -50,7 +50,7 @@ def written(text: str) -> Iterator[tuple[str, list[str]]]:
 def options_of(words: list[str]) -> set[str] | None:
     """The options of the command that ``words`` begin with; None where there is no such command."""
     command = SECAGG
-    options = {"--help", "--version"}
+    options = {"--help", *(option for given in SECAGG.params for option in given.opts)}
     for number, word in enumerate(words):
         below = getattr(command, "commands", {})
         # The alternatives of a list: secagg except add|list|prune.

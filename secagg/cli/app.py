@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -93,7 +94,18 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True)
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", help="Log what is decided and why on standard error (also SECAGG_LOG=debug)."
+        ),
+    ] = False,
 ) -> None:
+    level = "debug" if debug else os.environ.get("SECAGG_LOG")
+    if level:
+        from secagg.output.logs import show_logs
+
+        show_logs(level)
     if version:
         from secagg.output import console
 
@@ -368,15 +380,23 @@ def _fail(error: Exception, code: int) -> NoReturn:
 
 
 def _internal(error: Exception) -> NoReturn:
-    """A mistake of secagg itself: its place, and not its words, which may quote a report."""
+    """A mistake of secagg itself: its masked words, its place, and how to report it."""
+    import platform
     import traceback
 
     from secagg.exitcodes import ExitCode
     from secagg.output import console
+    from secagg.output.escape import LONGEST_SENTENCE, cell
+    from secagg.secrets.lastfilter import filtered_error
 
-    frames = traceback.extract_tb(error.__traceback__)
-    console.err(f"secagg: internal error: {type(error).__name__}\n")
-    for frame in frames[-4:]:
+    # The words may quote a report, which knows no line length.
+    words = cell(filtered_error(str(error)), LONGEST_SENTENCE)
+    console.err(f"secagg: internal error: {type(error).__name__}{f': {words}' if words else ''}\n")
+    for frame in traceback.extract_tb(error.__traceback__)[-4:]:
         console.err(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}\n")
-    console.err("  hint: this is a bug in secagg; please report it with the lines above\n")
+    console.err(f"  secagg {__version__}, Python {platform.python_version()}\n")
+    console.err(
+        "  hint: this is a bug in secagg; report it with the lines above, and with those of "
+        "secagg --debug before the command's name\n"
+    )
     sys.exit(ExitCode.INTERNAL)

@@ -6,6 +6,7 @@ limits for the REST API".
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -21,6 +22,8 @@ from secagg.github.clock import Clock, SystemClock
 from secagg.github.failures import FLEETING, LIMITED, Failure, GitHubError, of_status
 from secagg.github.token import Token
 from secagg.secrets.lastfilter import filtered
+
+_log = logging.getLogger(__name__)
 
 API_VERSION = "2022-11-28"
 ATTEMPTS = 6
@@ -184,6 +187,8 @@ class Client:
                 )
             except httpx.TransportError as error:
                 raise self._broken(error) from None
+            # Without the query: a redirect may carry a signature there.
+            _log.debug("%s %s: %d", method, urlsplit(url).path, response.status_code)
             if response.is_success:
                 return response
             if not response.has_redirect_location:

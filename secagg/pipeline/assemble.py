@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,11 +16,13 @@ from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.recognize import recognize
 from secagg.pipeline.shown import Shown
-from secagg.policy import ToolOutcome
+from secagg.policy import Decision, ToolOutcome
 from secagg.policy.gaps import RunGap, gap_key
 from secagg.scanners.base import Status
 from secagg.secrets.lastfilter import keep_paths
 from secagg.secrets.redactor import Redactor
+
+_log = logging.getLogger(__name__)
 
 
 def assemble(
@@ -49,6 +52,7 @@ def assemble(
     # People quote what they decide on.
     overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]
     merged = merge(findings, overrules=overrules)
+    _log.debug("%d findings are %d groups", len(findings), len(merged.groups))
     notes = recognize(merged, gate, gate.origin, before=started_at)
     outcomes = [tool_outcome(result) for result in results]
     judged = decide(gate, merged, outcomes, redactor=redactor, looked_at=looked_at)
@@ -59,6 +63,7 @@ def assemble(
     if judged.comparison is not None:
         shown.groups(judged.comparison.absent)
     shown.decision(judged.decision)
+    _log_decision(judged.decision)
     keep_paths(shown.names())
     return Outcome(
         results=results,
@@ -72,6 +77,25 @@ def assemble(
         change=judged.change,
         comparison=judged.comparison,
     )
+
+
+def _log_decision(decision: Decision) -> None:
+    """Say for each group which rule took it and why, then the verdict with its reasons."""
+    if not _log.isEnabledFor(logging.DEBUG):
+        return
+    for judged in decision.judgements:
+        why = "an exception is in force" if judged.exception is not None else judged.why
+        _log.debug(
+            "%s (%s): %s by rule %s: %s",
+            judged.group.identity[:12],
+            judged.group.severity,
+            judged.action,
+            judged.rule,
+            why or "no rule says more",
+        )
+    _log.debug("verdict of policy %s: %s", decision.policy, decision.verdict)
+    for reason in (*decision.reasons, *decision.notes):
+        _log.debug("because: %s", reason)
 
 
 def _accept(

@@ -7,6 +7,7 @@ be merged into, so that a change cannot weaken its own gate.
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ from secagg.system.process import distrust
 
 _SHOWN = 12
 AUTO, SCAN, NONE = "auto", "scan", "none"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,13 @@ def prepare(
         options = replace(options, baseline=policy.baseline.value)
     if options.diff is None and base is not None and options.baseline in (AUTO, SCAN):
         options = replace(options, diff=f"{base}...HEAD")
+    _log.debug(
+        "policy %s; deciding files of %s; baseline %s, diff %s",
+        policy.name,
+        "the work tree" if base is None else f"the base {base}",
+        options.baseline,
+        options.diff,
+    )
     named = (
         name,
         str(config or CONFIG_NAME),

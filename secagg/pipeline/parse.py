@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ from secagg.scanners.base import PART_OF_HISTORY, Status, ToolRun
 from secagg.secrets.lastfilter import run_redactor
 from secagg.secrets.redactor import Redactor
 from secagg.system.regularfile import read_given, read_stream
+
+_log = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
 
@@ -97,6 +100,7 @@ def _as_run(
         run.status, run.reason, run.hint = Status.FAILED, redactor.mask(error.message), error.hint
         return run, Provenance()
     run.tool = report.tool
+    _log.debug("%s is a report of %s", report.name, report.tool)
     said = provenance_of(report)
     if said.image is not None:
         # What is in an image says nothing of the source tree.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from secagg.errors import StoreError
@@ -9,6 +10,8 @@ from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.record import record_outcome
+
+_log = logging.getLogger(__name__)
 
 
 def remember(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:
@@ -22,7 +25,8 @@ def remember(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:
     if store == "" or outcome.interrupted:
         return []
     try:
-        record_outcome(outcome, url=store, root=gate.root, origin=gate.origin, since=since)
+        run = record_outcome(outcome, url=store, root=gate.root, origin=gate.origin, since=since)
+        _log.debug("recorded on branch %s: %r", gate.origin.branch, run)
     except StoreError as error:
         if store is not None or os.environ.get(ENVIRONMENT):
             raise

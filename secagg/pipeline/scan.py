@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -32,6 +33,8 @@ from secagg.scanners.trivydb import MAX_DAYS
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.process import Cancellation
 from secagg.system.sourcetree import has_files, is_bare
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
     context = RunContext(
         redactor=redactor, cancellation=cancellation, root=request.root, controls=gate.controls
     )
+    _log.debug("tools asked for: %s; components: %s", tools, [c.path for c in request.components])
     with _stopping(cancellation):
         planned = [
             item for scanner in make_scanners(context, tools) for item in scanner.plan(request)
@@ -79,6 +83,8 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
     runs = [item for item in planned if isinstance(item, ToolRun)] + done
     runs += _switched_off(options, config)
     order = list(SCANNERS)
+    for run in runs:
+        _log.debug("%s in %s: %s%s", *_told(run))
     runs.sort(key=lambda run: (order.index(run.tool), run.component, run.mode or ""))
     results = understand(
         runs,
@@ -96,6 +102,10 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
         interrupted=cancellation.cancelled,
         looked_at=partial(_looked_at, results, request),
     )
+
+
+def _told(run: ToolRun) -> tuple[str, str, str, str]:
+    return run.tool, run.component, run.status, f", because {run.reason}" if run.reason else ""
 
 
 def _looked_at(results: Sequence[ToolResult], request: ScanRequest, group: Group) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ from pathlib import Path
 from secagg.secrets.redactor import Redactor
 from secagg.system.processgroup import adopt_orphans, be_modest, end_group, resident_bytes
 
+_log = logging.getLogger(__name__)
 MIB = 1024 * 1024
 DEFAULT_OUTPUT_LIMIT = 512 * MIB
 DEFAULT_GRACE = 5.0
@@ -266,6 +268,7 @@ def run(command: Command, directory: Path, cancellation: Cancellation) -> Proces
             )
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            _log.debug("%s was not started: %s", list(command.argv), why)
             return ProcessResult(
                 ended=Ended.NOT_STARTED,
                 stdout=stdout,
@@ -285,6 +288,8 @@ def run(command: Command, directory: Path, cancellation: Cancellation) -> Proces
     code = process.returncode
     if ended is Ended.EXITED and code < 0:
         ended = Ended.SIGNALLED
+    # The environment may hold tokens and is not logged.
+    _log.debug("%s in %s: %s with code %d", list(command.argv), command.cwd, ended.value, code)
     return ProcessResult(
         ended=ended,
         stdout=stdout,
