@@ -58,10 +58,8 @@ fuzz: setup ## fuzz the parsers; FUZZ_ARGS='trivy --runs 1000000 --seed 1'
 attack: setup ## attacks on what secagg promises, with counts; ATTACK_ARGS='texts --count 5000'
 	$(BIN)/python -m tests.attack $(ATTACK_ARGS)
 
-mutate: setup ## mutate the policy's code and count what its tests do not notice (minutes)
-	@rm -rf mutants
-	$(BIN)/mutmut run --max-children 2
-	@$(BIN)/mutmut results
+mutate: setup ## mutate code and show what its tests do not notice; MUTATE_ARGS='secrets --sample 150'
+	@$(BIN)/python -m scripts.mutation_sample $(or $(MUTATE_ARGS),policy)
 
 lock: setup ## write the lock files anew; LOCK_ARGS=--upgrade takes the newest versions
 	$(BIN)/pip install --quiet -r requirements/lock.in

@@ -36,7 +36,7 @@ _WHY = {
     Level.CONTENT: "the baseline has the same problem at the same place",
     Level.IDENTITY: "the baseline has it under the same identity",
     Level.LINE: "the baseline has it on the same line, which the change has left as it was",
-    Level.MESSAGE: "the baseline has the same check failing in this file, in the same words",
+    Level.MESSAGE: "the baseline has the same check failing on these lines, in the same words",
     Level.OTHER_RULE: "the baseline has the same weakness in the same code under another rule",
     Level.OTHER_KEY: (
         "the baseline has a secret of this kind at this place; its value was hashed with another "
@@ -196,6 +196,8 @@ def _pairs(left: Sequence[Sighting], known: Sequence[Sighting], level: Level) ->
 
 def _can_be(mine: Sighting, theirs: Sighting, level: Level) -> bool:
     """Whether nothing speaks against two sightings being one problem."""
+    if level is Level.MESSAGE and not _share_lines(mine, theirs):
+        return False
     if level is Level.OTHER_KEY:
         return bool(mine.hmac_keys and theirs.hmac_keys) and not mine.hmac_keys & theirs.hmac_keys
     if mine.values and theirs.values and not mine.values & theirs.values:
@@ -204,6 +206,20 @@ def _can_be(mine: Sighting, theirs: Sighting, level: Level) -> bool:
         return False
     # A secret that had been taken out and was put in again by the change is a new problem.
     return not (mine.added and mine.in_head and mine.values and not theirs.in_head)
+
+
+def _share_lines(mine: Sighting, theirs: Sighting) -> bool:
+    """Whether lines of the baseline's failed check are lines of this one, as far as is known.
+
+    Else the change has mended the one and brought the other, which fails in the same words.
+    """
+    if mine.spans is None or theirs.spans is None:
+        return True
+    return any(
+        place == other and first <= end and start <= last
+        for place, first, last in mine.spans
+        for other, start, end in theirs.spans
+    )
 
 
 def _masked_are_known(mine: Sighting, theirs: Sighting) -> bool:

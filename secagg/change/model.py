@@ -82,6 +82,27 @@ class FileChange:
             return None
         return old + self._shifts[at]
 
+    def kept(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Where the lines from ``first`` to ``last`` of the file before are now, as ranges.
+
+        Lines of a hunk that has as many as before count as changed in their places; others that
+        were changed are gone.
+        """
+        if self.whole or self.status is FileStatus.DELETED:
+            return []
+        found = []
+        start, shift = first, 0
+        for hunk in self.hunks:
+            if hunk.old_count and hunk.old_count != hunk.new_count:
+                found.append((start + shift, min(last, hunk.old_start - 1) + shift))
+                start = max(first, hunk.old_start + hunk.old_count)
+            elif not hunk.old_count:
+                found.append((start + shift, min(last, hunk.old_start) + shift))
+                start = max(first, hunk.old_start + 1)
+            shift += hunk.new_count - hunk.old_count
+        found.append((start + shift, last + shift))
+        return [(one, other) for one, other in found if one <= other]
+
     @cached_property
     def _starts(self) -> list[int]:
         """The first old line from which each hunk counts."""
@@ -157,6 +178,19 @@ class Diff:
             # Another file bears the name now, and this one is gone.
             return None
         return change.new_line(line)
+
+    def kept(self, path: str, first: int, last: int) -> list[tuple[int, int]]:
+        """Where the lines from ``first`` to ``last`` before the change are after it, as ranges.
+
+        ``path`` is the file's name before; see :meth:`FileChange.kept`.
+        """
+        now = self.now(path)
+        change = self.change_of(now)
+        if change is None:
+            return [(first, last)]
+        if now == path and change.old_path is not None:
+            return []
+        return change.kept(first, last)
 
     @cached_property
     def manifest_places(self) -> frozenset[str]:

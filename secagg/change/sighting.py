@@ -27,6 +27,8 @@ from secagg.packages.keys import version_key
 
 # A tool, and its own id of a rule.
 Rule = tuple[str, str]
+# Lines of a file, the first and the last.
+Span = tuple[str, int, int]
 
 
 class Level(IntEnum):
@@ -47,9 +49,10 @@ class Sighting:
     ``line`` and ``column`` are those after the change (0 if gone or unknown). ``values`` are the
     keyed hashes of a secret, and ``hmac_keys`` name the keys they were made with. ``in_head`` is
     False for a secret that is only in history, and ``added`` is True where the change adds lines
-    of the work tree that it is on. ``rules`` are the tools' rules that see a secret, and ``masked``
-    those of them that its tool has masked, with the hash of the line: such a one may be another
-    secret than the one it is joined with.
+    of the work tree that it is on. ``spans`` are its lines in the file as the change leaves it: of
+    a group of the baseline what is left of them, None where that is not known. ``rules`` are the
+    tools' rules that see a secret, and ``masked`` those of them that its tool has masked, with the
+    hash of the line: such a one may be another secret than the one it is joined with.
     """
 
     group: Group
@@ -61,6 +64,7 @@ class Sighting:
     hmac_keys: frozenset[str] = frozenset()
     in_head: bool = True
     added: bool = False
+    spans: Sequence[Span] | None = None
     rules: Counter[Rule] = field(default_factory=Counter)
     masked: Counter[tuple[Rule, str | None]] = field(default_factory=Counter)
 
@@ -77,6 +81,7 @@ def current_sighting(group: Group, diff: Diff | None) -> Sighting:
         added |= hit is True and here
     made = _sighting(group, seen, current=True)
     made.added = added
+    made.spans = None if diff is None else _spans(group.members, None)
     return made
 
 
@@ -88,6 +93,7 @@ def baseline_sightings(group: Group, diff: Diff | None) -> list[Sighting]:
     here = [f for f in group.members if f.secret is None or not f.secret.in_history]
     moved = [_moved(finding, diff) for finding in here or group.members]
     found = _sighting(group, moved, current=False)
+    found.spans = None if diff is None else _spans(here or group.members, diff)
     if not found.values:
         return [found]
     # Whichever member knows the value: it is that of all of them.
@@ -156,6 +162,25 @@ def _identity(group: Group, members: Sequence[Seen]) -> frozenset[Key]:
     if not code and any(seen.touched for seen in members):
         return frozenset()
     return frozenset({(group.identity, code)})
+
+
+def _spans(members: Sequence[Finding], diff: Diff | None) -> list[Span] | None:
+    """The lines of failed checks, of the baseline as ``diff`` has left them.
+
+    None for other kinds, which are known by other things, and where a member tells no lines.
+    """
+    found: list[Span] = []
+    for finding in members:
+        place = finding.location
+        first, last = place.start_line, max(place.end_line or 0, place.start_line or 0)
+        if finding.kind is not Kind.MISCONFIGURATION or first is None or place.uri is None:
+            return None
+        if diff is None:
+            found.append((place_of(place), first, last))
+            continue
+        now = place_of(replace(place, uri=diff.now(place.uri)))
+        found += [(now, *span) for span in diff.kept(place.uri, first, last)]
+    return found
 
 
 def _rule(finding: Finding) -> Rule:

@@ -41,7 +41,7 @@ def load_exceptions(
     vex_files: Sequence[str] = (),
     read: Read | None = None,
     ceiling_for_all: bool = False,
-    in_change: bool = False,
+    touched: Callable[[str], bool] | None = None,
     mask: Callable[[str], str] | None = None,
 ) -> AllExceptions:
     """Every exception of the repository at ``root``, on ``today`` (UTC).
@@ -50,9 +50,9 @@ def load_exceptions(
     work tree, and a gate gives one that reads a base commit. ``vex_files`` are OpenVEX or
     CycloneDX documents by such paths, which must be there. ``max_days`` is the ceiling for
     ``secagg-exceptions.yaml``, and with ``ceiling_for_all`` for the scanners' own files, VEX and
-    SARIF suppressions too. ``gaps`` are those that the policy accepts. ``in_change`` says that a
-    pull request is judged, in which suppressions in source code are refused. ``mask`` takes
-    secrets out of texts that are shown.
+    SARIF suppressions too. ``gaps`` are those that the policy accepts. ``touched`` says in a pull
+    request whether it touches a file: there suppressions in source code, and those in such files,
+    are refused. ``mask`` takes secrets out of texts that are shown.
 
     Raises :class:`ConfigError` naming the file, and where it can the line, for a file that is
     there and cannot be understood.
@@ -72,7 +72,7 @@ def load_exceptions(
     return AllExceptions(
         entries,
         today=today,
-        sarif=SarifSuppressions(expiry_required=ceiling_for_all, in_change=in_change),
+        sarif=SarifSuppressions(expiry_required=ceiling_for_all, touched=touched),
     )
 
 

@@ -6,7 +6,8 @@ secagg wrote for an exception is passed over: the exception answers for itself, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from urllib.parse import unquote
 
 from secagg.decisions.entry import shortened
 from secagg.decisions.suppression import not_ours
@@ -17,18 +18,25 @@ from secagg.policy.exception import PolicyException
 _NO_EXPIRY = "has no expiry date, and the policy wants one of every exception"
 
 _IN_CHANGE = "is a comment in the source, which decides nothing in a change that could bring it"
+_BROUGHT = "is written in {}, which this change touches: it holds once that is merged"
+# More files than this are not asked about.
+_MOST_FILES = 100
 
 
 class SarifSuppressions:
     """``expiry_required`` refuses suppressions, for SARIF has no expiry date to give them.
 
-    ``in_change`` refuses those that stand in source code: a change could bring them itself, and
-    nothing that it brings decides on it.
+    In a change ``touched`` says whether it touches a file. Those that stand in source code are
+    refused then, and those in a file of the tool's that the change touches: it could bring them
+    itself, and nothing that it brings decides on it.
     """
 
-    def __init__(self, *, expiry_required: bool = False, in_change: bool = False) -> None:
+    def __init__(
+        self, *, expiry_required: bool = False, touched: Callable[[str], bool] | None = None
+    ) -> None:
         self._refusal = _NO_EXPIRY if expiry_required else None
-        self._in_change = in_change
+        self._touched = touched
+        self._files: dict[str, bool] = {}
         self._met: dict[PolicyException, None] = {}
 
     def met(self) -> list[PolicyException]:
@@ -49,16 +57,35 @@ class SarifSuppressions:
         return [(exception, frozenset(atoms)) for exception, atoms in held.items()]
 
     def _exception(self, finding: Finding, given: Sequence[Suppression]) -> PolicyException:
-        in_source = any(s.kind == "inSource" for s in given)
+        in_source = any(s.kind.lower() != "external" for s in given)
         where = " (in source)" if in_source else ""
         refusal = None if is_no_problem(finding) else self._refusal
+        brought = next((s.uri for s in given if s.uri and self._is_brought(s.uri)), None)
+        if in_source and self._touched is not None:
+            refusal = _IN_CHANGE
+        elif brought is not None:
+            refusal = shortened(_BROUGHT.format(brought))
         reasons = dict.fromkeys(filter(None, (s.justification for s in given)))
         return PolicyException(
             source=f"{given[0].source}{where}",
             target=f"{finding.rule_id} of {finding.tool} in {finding.location.uri or 'no file'}",
             reason=shortened("; ".join(reasons)),
-            refusal=_IN_CHANGE if in_source and self._in_change else refusal,
+            refusal=refusal,
         )
+
+    def _is_brought(self, uri: str) -> bool:
+        """Whether a change is judged that touches the file ``uri``, or may do so."""
+        if self._touched is None:
+            return False
+        if uri not in self._files:
+            known = len(self._files) < _MOST_FILES
+            self._files[uri] = not known or self._touched(_path(uri))
+        return self._files[uri]
+
+
+def _path(uri: str) -> str:
+    """The path that a URI of a report names, relative or absolute (RFC 8089)."""
+    return unquote(uri.removeprefix("file://"))
 
 
 def is_no_problem(finding: Finding) -> bool:

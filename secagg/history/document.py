@@ -10,13 +10,17 @@ import datetime
 import hashlib
 import json
 from dataclasses import fields
+from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, Required, TypedDict, get_type_hints
 
+import msgspec
 import orjson
 
-from secagg.model.finding import Kind, Severity
-from secagg.model.problem import MemberKeys, Problem, Snippet, Source, TimelineStep
+from secagg.errors import StoreError
+from secagg.model.problem import Problem
+
+BROKEN_HINT = "secagg db validate names it; secagg db restore brings a backup back"
 
 # What the store knows from elsewhere: the sighting, the branch and the decisions.
 ELSEWHERE = frozenset(
@@ -34,9 +38,7 @@ ELSEWHERE = frozenset(
 )
 _NAMES = tuple(f.name for f in fields(Problem) if f.name not in ELSEWHERE)
 _VALUES = attrgetter(*_NAMES)
-_KNOWN = frozenset(_NAMES)
-_KINDS = {kind.value: kind for kind in Kind}
-_SEVERITIES = {severity.value: severity for severity in Severity}
+_REQUIRED = ("identity", "kind", "severity")
 
 DETAILS = (
     "sources",
@@ -72,62 +74,39 @@ def digest(document: str) -> str:
 
 
 def decode(document: str, *, details: bool = True) -> Problem:
-    """The problem that :func:`encode` wrote; fields that are not known here are passed over.
+    """Read the problem that :func:`encode` wrote; fields that are not known here are passed over.
 
     Without ``details``, what only a single problem's own view shows is left out: see
-    :data:`DETAILS`.
+    :data:`DETAILS`. Raises :class:`StoreError` for what no secagg has written.
     """
+    decoder = _decoder(details)
     try:
-        said: dict[str, Any] = orjson.loads(document)
-    except orjson.JSONDecodeError:
-        said = json.loads(document)
-    if not _KNOWN.issuperset(said):
-        said = {name: value for name, value in said.items() if name in _KNOWN}
-    if not details:
-        for name in DETAILS:
-            said.pop(name, None)
-    for name, value in said.items():
-        if value.__class__ is list:
-            said[name] = _READ[name](value) if name in _READ else tuple(value)
-    said["kind"], said["severity"] = _KINDS[said["kind"]], _SEVERITIES[said["severity"]]
-    said.setdefault("title", "")
-    said.setdefault("rule_id", "")
+        try:
+            said = decoder.decode(document)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            # A lone surrogate, from the name of a file that is not UTF-8.
+            said = msgspec.convert(json.loads(document), decoder.type)
+    except (ValueError, TypeError, RecursionError):
+        raise StoreError(
+            "a finding in the store cannot be read: its row is broken", hint=BROKEN_HINT
+        ) from None
+    for name in ("title", "rule_id"):
+        said.setdefault(name, "")
     said.setdefault("tools", ())
-    if "snippet" in said:
-        kept = said["snippet"]
-        said["snippet"] = Snippet(start_line=kept["start_line"], lines=tuple(kept["lines"]))
-    if "due" in said:
-        said["due"] = datetime.date.fromisoformat(said["due"])
     return Problem(**said)
 
 
-def _sources(items: list[dict[str, Any]]) -> tuple[Source, ...]:
-    for item in items:
-        item["severity"] = _SEVERITIES[item["severity"]]
-    return tuple(Source(**item) for item in items)
-
-
-def _member_keys(items: list[dict[str, Any]]) -> tuple[MemberKeys, ...]:
-    for item in items:
-        for name in ("checks", "aliases"):
-            item[name] = tuple(item.get(name) or ())
-    return tuple(MemberKeys(**item) for item in items)
-
-
-def _steps(items: list[dict[str, Any]]) -> tuple[TimelineStep, ...]:
-    return tuple(TimelineStep(**item) for item in items)
-
-
-def _paths(items: list[list[str]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(path) for path in items)
-
-
-_READ: dict[str, Any] = {
-    "sources": _sources,
-    "member_keys": _member_keys,
-    "steps": _steps,
-    "dependency_paths": _paths,
-}
+@cache
+def _decoder(details: bool) -> msgspec.json.Decoder[dict[str, Any]]:
+    """Make a decoder of the fields, each checked for its type; it yields a dict of them."""
+    left_out = ELSEWHERE if details else ELSEWHERE.union(DETAILS)
+    types = {name: type_ for name, type_ in get_type_hints(Problem).items() if name not in left_out}
+    for name in _REQUIRED:
+        types[name] = Required[types[name]]
+    document: Any = TypedDict("_Document", types, total=False)  # type: ignore[misc]
+    return msgspec.json.Decoder(document)
 
 
 def _plain(value: Any) -> Any:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from secagg.errors import StoreError
 from secagg.history import audit, deciding, importing, reading, uploads
+from secagg.history.document import BROKEN_HINT
 from secagg.history.engine import DEFAULT, connect, shown, transaction, url_of
 from secagg.history.importing import ImportedRun
 from secagg.history.revision import HEAD, revision_of
+from secagg.history.rows import broken_rows
+from secagg.history.validate import planted
 from secagg.model.problem import Problem, RunRecord, State, Triage
 
 
@@ -159,15 +162,24 @@ class Store:
         with self._read() as connection:
             return audit.entries(connection, limit)
 
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with transaction(self._engine) as connection:
-            yield connection
+    def _write(self) -> AbstractContextManager[Connection]:
+        return self._open(reads=False)
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        return self._open(reads=True)
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with transaction(self._engine, reads=True) as connection:
-            yield connection
+    def _open(self, *, reads: bool) -> Iterator[Connection]:
+        """A transaction. What fails for a row that is broken is the store's fault, not a bug."""
+        try:
+            with transaction(self._engine, reads=reads) as connection:
+                yield connection
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            with transaction(self._engine, reads=True) as connection:
+                wrong = broken_rows(connection)
+            if not wrong:
+                raise
+            raise StoreError(f"in the store {self.where} {wrong[0]}", hint=BROKEN_HINT) from None
 
 
 def open_store(where: str | Path | None = None, *, create: bool = True) -> Store:
@@ -182,6 +194,12 @@ def open_store(where: str | Path | None = None, *, create: bool = True) -> Store
     try:
         with transaction(engine, reads=True) as connection:
             revision = revision_of(connection)
+            wrong = planted(connection) if engine.dialect.name == "sqlite" else []
+        if wrong:
+            raise StoreError(
+                f"the store {shown(engine.url)} acts by itself: {wrong[0]}",
+                hint="drop it, or bring a backup back: secagg db restore",
+            )
         if revision != HEAD:
             _bring_up(engine, revision, create=create)
     except BaseException:

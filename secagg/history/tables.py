@@ -195,3 +195,9 @@ KEYS = {
     for table in SQLModel.metadata.sorted_tables
 }
 """The names of the columns of each table's primary key."""
+
+COLUMNS = {
+    table.name: tuple(column.name for column in table.columns)
+    for table in SQLModel.metadata.sorted_tables
+}
+"""The names of the columns of each table."""

@@ -13,6 +13,7 @@ from secagg.history import migrate
 from secagg.history.engine import connect, shown, transaction, url_of
 from secagg.history.migrate import Migrated
 from secagg.history.revision import HEAD, revision_of
+from secagg.history.rows import broken_rows
 from secagg.history.validate import row_counts
 from secagg.history.validate import validate as check
 
@@ -41,7 +42,7 @@ class Upkeep:
     def validate(self) -> list[str]:
         """Sentences on what is wrong; empty where all is well."""
         with transaction(self._engine, reads=True) as connection:
-            return check(connection)
+            return check(connection) or broken_rows(connection)
 
     def upgrade(self, to: str) -> Migrated:
         """Up to ``to`` (``head``: the newest), with a backup before."""

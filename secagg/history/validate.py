@@ -77,23 +77,38 @@ def _file(connection: Connection) -> list[str]:
 
 
 def _tables(connection: Connection) -> list[str]:
-    from secagg.history.tables import TABLES
+    from secagg.history.tables import COLUMNS, TABLES
 
     there = set(inspect(connection).get_table_names())
-    return [f"the table {name} is missing" for name in TABLES if name not in there]
+    wrong = [f"the table {name} is missing" for name in TABLES if name not in there]
+    for name, columns in COLUMNS.items():
+        if name in there:
+            found = {column["name"] for column in inspect(connection).get_columns(name)}
+            wrong += [f"the table {name} has no {each}" for each in columns if each not in found]
+    return wrong
 
 
 def _objects(connection: Connection) -> list[str]:
     """What acts in the file by itself: only the guards of the audit log, as secagg makes them."""
-    statement = "SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')"
-    found = {str(name): str(sql) for name, sql in connection.execute(text(statement))}
+    found = _acting(connection)
     wrong = [f"the guard {name} is missing" for name in _GUARDS if name not in found]
-    for name, sql in sorted(found.items()):
+    return wrong + planted(connection)
+
+
+def planted(connection: Connection) -> list[str]:
+    """Name the triggers and views of a SQLite store that secagg has not made."""
+    wrong = []
+    for name, sql in sorted(_acting(connection).items()):
         if name not in _GUARDS:
             wrong.append(f"{name[:100]!r} is a trigger or view that secagg has not made")
         elif not _GUARDS[name].fullmatch(sql):
             wrong.append(f"the guard {name} is not the one that secagg makes")
     return wrong
+
+
+def _acting(connection: Connection) -> dict[str, str]:
+    statement = "SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')"
+    return {str(name): str(sql) for name, sql in connection.execute(text(statement))}
 
 
 def row_counts(connection: Connection) -> dict[str, int]:

@@ -176,13 +176,15 @@ class Suppression(Struct, kw_only=True, gc=False):
     """Someone has decided that a finding does not count, and where that was written.
 
     ``source`` is the file or system (``.trivyignore``, ``snyk policy``, ``SARIF``);
-    ``status`` is SARIF's ``accepted``, ``underReview`` or ``rejected`` (3.35.3).
+    ``status`` is SARIF's ``accepted``, ``underReview`` or ``rejected`` (3.35.3). ``uri`` is the
+    file that it was written in, where the tool names one (3.35.6), as the report has it.
     """
 
     source: str
     kind: str = "external"
     status: str = "accepted"
     justification: str | None = None
+    uri: str | None = None
 
 
 class SarifOrigin(Struct, kw_only=True, gc=False):

@@ -13,6 +13,7 @@ from secagg.change.facts import facts_of
 from secagg.decisions.load import load_exceptions
 from secagg.decisions.source import Read, work_tree
 from secagg.decisions.suppression import not_ours, suppression_of
+from secagg.errors import SecaggError
 from secagg.intel.intel import Intel
 from secagg.intel.record import VARIABLE, intel_directory
 from secagg.merge import Group, MergedSet
@@ -62,7 +63,7 @@ def decide(
         today=gate.today,
         vex_files=options.vex,
         read=files,
-        in_change=gate.controls.base is not None,
+        touched=_touched(gate) if gate.controls.base is not None else None,
         mask=redactor.mask,
     )
     decisions = with_triage(exceptions, gate, merged, read=files, mask=redactor.mask)
@@ -147,6 +148,18 @@ def _exception_files(gate: Gate) -> Read:
         return tree(name) if gate.controls.base is None else gate.controls.base_bytes(name)
 
     return read
+
+
+def _touched(gate: Gate) -> Callable[[str], bool]:
+    """Whether the change touches a file that a report names; what is no path may be any."""
+
+    def touched(path: str) -> bool:
+        try:
+            return bool(gate.controls.touched(path))
+        except (SecaggError, OSError, ValueError):
+            return True
+
+    return touched
 
 
 def _first_seen(gate: Gate, merged: MergedSet) -> Mapping[str, datetime.datetime]:

@@ -335,9 +335,12 @@ def _is_absolute_place(place: Mapping[str, Any]) -> bool:
 def _suppression(value: Mapping[str, Any]) -> Suppression:
     # "state" is what drafts of the standard, and its own example, called "status".
     ours = _mapping(_mapping(value.get("properties")).get("secagg"))
+    place = _mapping(_mapping(value.get("location")).get("physicalLocation"))
     return Suppression(
         source=_text(ours.get("source")) or "SARIF",
-        kind=_text(value.get("kind")) or "external",
+        # The standard wants a kind; without one it may stand anywhere.
+        kind=_text(value.get("kind")) or "inSource",
+        uri=_text(_mapping(place.get("artifactLocation")).get("uri")),
         status=_text(value.get("status")) or _text(value.get("state")) or "accepted",
         justification=_text(value.get("justification")),
     )

@@ -41,7 +41,7 @@ class Guard:
         refused = self._refusal(request)
         if refused is None and request.method not in _READING:
             refused = await self._slow(request)
-        response = await call_next(request) if refused is None else refused
+        response = await self._answer(request, call_next) if refused is None else refused
         for name, value in _HEADERS.items():
             response.headers[name] = value
         if self._log is not None:
@@ -50,6 +50,15 @@ class Guard:
             path = cell(request.url.path)
             self._log(f"{request.method} {path} {response.status_code} {took:.0f} ms")
         return response
+
+    async def _answer(self, request: Request, call_next: Next) -> Response:
+        """The route's answer; where it fails, no word of why, which may quote what is served."""
+        try:
+            return await call_next(request)
+        except Exception as error:
+            if self._log is not None:
+                self._log(f"internal error: {type(error).__name__}")
+            return PlainTextResponse("internal error\n", 500)
 
     @staticmethod
     async def _slow(request: Request) -> Response | None:

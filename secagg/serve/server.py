@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Iterable
 
@@ -9,9 +10,11 @@ import uvicorn
 
 from secagg.errors import UsageError
 from secagg.output import console
+from secagg.output.escape import cell
 from secagg.report.source import ProblemSource
 from secagg.serve.access import Access, hosts_for, is_loopback
 from secagg.serve.app import Served, make_app
+from secagg.serve.protocol import BoundedProtocol
 from secagg.serve.triage import TriageSink
 
 _SECONDS_TO_FINISH = 3
@@ -68,7 +71,10 @@ def serve(
     announce(f"http://{name}/?token={served.access.once}", not served.writable)
     config = uvicorn.Config(
         make_app(served),
+        http=BoundedProtocol,
+        ws="none",
         log_level="warning",
+        log_config=None,
         # The one-time token stands in an address: no address is logged.
         access_log=False,
         server_header=False,
@@ -76,4 +82,13 @@ def serve(
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
+    logger = logging.getLogger("uvicorn")
+    logger.handlers, logger.propagate = [_ConsoleHandler()], False
     uvicorn.Server(config).run(sockets=[listening])
+
+
+class _ConsoleHandler(logging.Handler):
+    """What uvicorn logs, as a line of secagg's; no traceback, which quotes what was served."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console.err(f"secagg: {cell(record.getMessage())}\n")

@@ -185,6 +185,23 @@ def test_a_comment_in_the_source_decides_nothing_in_a_change(
     assert change.run("gate", report, "--policy", "strict", GITHUB_EVENT_NAME="push").code == 0
 
 
+def test_an_ignore_file_that_the_change_brings_decides_nothing_in_it(tmp_path: Path) -> None:
+    """Brakeman's SARIF says of each ignored warning in which file of the tree it is ignored."""
+    ignore = "config/brakeman.ignore"
+    place = {"physicalLocation": {"artifactLocation": {"uri": ignore, "uriBaseId": "%SRCROOT%"}}}
+    suppression = {"kind": "external", "justification": "fine", "location": place}
+    report = tmp_path / "report.sarif"
+    report.write_text(sarif(suppressions=[suppression]))
+    change = Change.make(tmp_path, {}, {"app.py": "print(1)\nexec(x)\n", ignore: "{}"})
+    judged = ("gate", report, "--no-store", "--policy", "pr-gate", "--diff", "origin/main...HEAD")
+    ran = change.run(*judged)
+    assert (ran.code, f"is written in {ignore}" in ran.stdout) == (1, True), ran
+    # The base's own holds.
+    change.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    change.commit({"other.py": "print(2)\n"})
+    assert change.run(*judged).code == 0
+
+
 def triage(identity: str) -> str:
     return (
         "decisions:\n"

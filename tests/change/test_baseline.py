@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -394,3 +395,84 @@ def test_a_check_that_fails_in_the_same_words_on_touched_lines_is_the_same() -> 
     other = merge([replace(now, message="Container 'other' of Deployment 'shop' is privileged")])
     found = compare(other, merge([before]).groups, diff).states[other.groups[0].identity]
     assert found is BaselineState.NEW
+
+
+BUCKETS = "main.tf"
+
+
+def _bucket(first: int, last: int, **fields: Any) -> Finding:
+    """A check that fails in words that tell no bucket from another, as Checkov's SARIF does."""
+    return misconfiguration(
+        "checkov",
+        "CKV_AWS_19",
+        uri=BUCKETS,
+        line=first,
+        end=last,
+        message="no encryption",
+        **fields,
+    )
+
+
+@pytest.mark.parametrize(
+    ("hunks", "now", "state"),
+    [
+        # A line of it was changed, and it fails as before.
+        ((Hunk(12, 1, 12, 1),), (10, 15), UPDATED),
+        # Lines were put above it and into it.
+        ((Hunk(2, 0, 3, 5), Hunk(13, 0, 19, 2)), (15, 22), UPDATED),
+        # A line of it was taken out.
+        ((Hunk(12, 1, 11, 0),), (10, 14), UPDATED),
+        # It was mended, and another one was added below, or above.
+        ((Hunk(12, 1, 12, 2), Hunk(30, 0, 32, 6)), (32, 37), NEW),
+        ((Hunk(0, 0, 1, 6), Hunk(12, 1, 18, 2)), (1, 6), NEW),
+        # It was taken out, and another one came.
+        ((Hunk(10, 6, 9, 0), Hunk(30, 0, 25, 6)), (25, 30), NEW),
+        # Nothing of it is left, and something else stands in its place.
+        ((Hunk(10, 6, 10, 9),), (10, 18), NEW),
+    ],
+)
+def test_another_check_that_fails_in_the_same_words_is_new(
+    hunks: tuple[Hunk, ...], now: tuple[int, int], state: BaselineState
+) -> None:
+    before, after = _bucket(10, 15, line_hash="a:1"), _bucket(*now, line_hash="b:1")
+    for one, other in (
+        (before, after),
+        (replace(before, line_hash=None), replace(after, line_hash=None)),
+    ):
+        assert _states([one], [other], _modified(BUCKETS, *hunks)) == [state.value]
+    # Where no lines are told there is nothing to tell them apart by.
+    bare = misconfiguration("checkov", "CKV_AWS_19", uri=BUCKETS, message="no encryption")
+    assert _states([bare], [bare], _modified(BUCKETS, *hunks)) == ["unchanged"]
+
+
+def test_a_failed_check_is_known_in_a_renamed_file_by_its_lines() -> None:
+    before, after = (
+        _bucket(10, 15),
+        replace(_bucket(11, 16), location=Location(uri="b.tf", start_line=11, end_line=16)),
+    )
+    diff = _renamed(BUCKETS, "b.tf", Hunk(3, 0, 4, 1), Hunk(12, 1, 13, 1))
+    assert _states([before], [after], diff) == ["updated"]
+    elsewhere = replace(after, location=Location(uri="b.tf", start_line=40, end_line=45))
+    more = _renamed(BUCKETS, "b.tf", Hunk(12, 1, 12, 1), Hunk(30, 0, 40, 6))
+    assert _states([before], [elsewhere], more) == ["new"]
+
+
+@given(st.lists(st.sampled_from("-+= "), max_size=12), st.integers(1, 8), st.integers(0, 8))
+def test_kept_lines_are_those_that_have_a_new_line(marks: list[str], first: int, more: int) -> None:
+    """Held against the single lines: "-" goes, "+" comes, "=" is changed in its place."""
+    hunks, old, new = [], 1, 1
+    for mark in (" ", *marks):
+        if mark == "-":
+            hunks.append(Hunk(old, 1, new - 1, 0))
+        elif mark == "+":
+            hunks.append(Hunk(old - 1, 0, new, 1))
+        elif mark == "=":
+            hunks.append(Hunk(old, 1, new, 1))
+        old, new = old + (mark != "+"), new + (mark != "-")
+    diff = _modified("a", *hunks)
+    changed = {h.old_start: h.new_start for h in hunks if h.old_count == h.new_count == 1}
+    each = [
+        changed.get(line) or diff.new_line("a", line) for line in range(first, first + more + 1)
+    ]
+    spans = diff.kept("a", first, first + more)
+    assert [n for one, last in spans for n in range(one, last + 1)] == [n for n in each if n]

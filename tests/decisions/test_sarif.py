@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import io
 
+import pytest
+
 from secagg.decisions import not_ours, suppression_of
 from secagg.model.finding import Finding, SarifOrigin, Suppression
 from secagg.parsing import ParseContext, RawReport, installed_parsers, parse
@@ -46,6 +48,56 @@ def test_suppression_in_the_scanned_code_is_told_apart() -> None:
         row(suppressed(Suppression(source="SARIF", kind="inSource")))
     )
     assert exception.source == "SARIF (in source)"
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        (Suppression(source="SARIF", kind="inSource"), "is a comment in the source"),
+        (Suppression(source="SARIF", kind="InSource"), "is a comment in the source"),
+        (Suppression(source="SARIF", kind="somewhere"), "is a comment in the source"),
+        (
+            Suppression(source="SARIF", uri="config/brakeman.ignore"),
+            "config/brakeman.ignore, which",
+        ),
+        (Suppression(source="SARIF", uri="file:///a%20b/x.ignore"), "is written in file:///a%20b/"),
+        (Suppression(source="SARIF", uri="config/other.ignore"), None),
+        (Suppression(source="SARIF"), None),
+    ],
+)
+def test_what_a_change_could_have_brought_decides_nothing_in_it(
+    given: Suppression, refusal: str | None
+) -> None:
+    asked: list[str] = []
+
+    def touched(path: str) -> bool:
+        asked.append(path)
+        return path in ("config/brakeman.ignore", "/a b/x.ignore")
+
+    found = loaded({}, touched=touched)
+    (exception,) = found.covering(row(suppressed(given)))
+    found.covering(row(suppressed(given, tool="semgrep")))
+    assert (exception.refusal is None) is (refusal is None)
+    assert (refusal or "") in (exception.refusal or "")
+    assert len(asked) == len(set(asked)) <= 1
+    (elsewhere,) = loaded({}).covering(row(suppressed(given)))
+    assert elsewhere.refusal is None
+
+
+def test_files_without_end_are_not_asked_about() -> None:
+    asked: list[str] = []
+
+    def touched(path: str) -> bool:
+        asked.append(path)
+        return False
+
+    found = loaded({}, touched=touched)
+    refused = 0
+    for number in range(130):
+        given = Suppression(source="SARIF", uri=f"{number}.ignore")
+        (exception,) = found.covering(row(suppressed(given)))
+        refused += exception.refusal is not None
+    assert (len(asked), refused) == (100, 30)
 
 
 def test_ceiling_for_all_refuses_suppressions_but_not_what_is_no_problem() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sqlite3
 import stat
 import subprocess
@@ -233,6 +234,88 @@ def test_what_acts_in_a_store_is_looked_at(shop: Path, statement: str, said: str
     told = call(shop, "db", "validate")
     assert told.code == 4
     assert said in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("statement", "command", "said"),
+    [
+        ("UPDATE content SET document = '{'", ("report",), "a finding in the store"),
+        ("UPDATE content SET document = '[]'", ("report",), "a finding in the store"),
+        (
+            "UPDATE content SET document = json_set(document, '$.title', 5)",
+            ("report", "--format", "json"),
+            "a finding in the store",
+        ),
+        (
+            "UPDATE content SET document = json_set(document, '$.severity', 'worst')",
+            ("triage", "--path", "*", "--undo"),
+            "a finding in the store",
+        ),
+        ("UPDATE run SET by_severity = '[1'", ("runs",), "1 row of run cannot be read (id 1)"),
+        ("UPDATE run SET started_at = 'noon'", ("report",), "1 row of run cannot be read (id 1)"),
+        ("UPDATE run SET started_at = x'ff'", ("runs",), "1 row of run cannot be read (id 1)"),
+        (
+            "INSERT INTO decision (repository_id, identity, state, reason, at) "
+            "VALUES (1, 'a', 'gone', 'x', '2026-01-01T00:00:00.000000Z')",
+            ("report",),
+            "1 row of decision cannot be read (id 1)",
+        ),
+    ],
+)
+def test_a_broken_row_is_told_and_named(
+    shop: Path, statement: str, command: tuple[str, ...], said: str
+) -> None:
+    with closing(sqlite3.connect(shop / DB)) as store:
+        store.execute(statement)
+        store.commit()
+    told = call(shop, *command)
+    assert (told.code, said in told.stderr, "secagg db validate" in told.stderr) == (4, True, True)
+    named = call(shop, "db", "validate")
+    assert (named.code, "cannot be read (id 1" in named.stdout) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON sighting BEGIN DELETE FROM standing; END",
+        "ALTER TABLE standing RENAME TO kept; CREATE VIEW standing AS SELECT * FROM kept WHERE 0",
+        "DROP TRIGGER audit_no_delete; "
+        "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN DELETE FROM standing; END",
+    ],
+)
+def test_a_store_that_acts_by_itself_is_not_used(shop: Path, statement: str) -> None:
+    with closing(sqlite3.connect(shop / DB)) as store:
+        store.executescript(statement)
+    told = call(shop, "report")
+    assert (told.code, "acts by itself" in told.stderr, told.stdout) == (4, True, "")
+    with pytest.raises(StoreError, match="acts by itself"):
+        open_store(shop / DB)
+
+
+def test_a_column_that_is_missing_is_named(shop: Path) -> None:
+    with closing(sqlite3.connect(shop / DB)) as store:
+        store.execute("ALTER TABLE sighting DROP COLUMN epss")
+    assert call(shop, "report").code == 4
+    named = call(shop, "db", "validate")
+    assert (named.code, named.stdout) == (4, "wrong: the table sighting has no epss\n")
+
+
+def test_a_full_disk_keeps_what_was_there(shop: Path) -> None:
+    before = state_of(shop, "a")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with open_store(shop / DB) as store:
+        room = (shop / DB).stat().st_size + 8192
+        # No file of this process may get longer, as where a disk or a quota is full.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limit[1]))
+        try:
+            with pytest.raises(StoreError, match="the disk is full or fails") as told:
+                see(store, 2, *[problem(f"n{n}", message="x" * 999) for n in range(900)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert told.value.hint is not None and "make room" in told.value.hint
+    assert (state_of(shop, "a"), call(shop, "db", "validate").code) == (before, 0)
+    with open_store(shop / DB) as store:
+        assert len(store.runs()) == 1
 
 
 def test_a_store_on_a_disk_that_cannot_be_written_is_read(
