@@ -9,58 +9,10 @@ from __future__ import annotations
 import re
 
 from secagg.model.finding import DISTRIBUTION_TYPES, Location
+from secagg.packages.manifests import FAMILIES
 
 _IMAGE_OS = re.compile(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
 
-# Files that describe one set of dependencies together, by purl type.
-_FAMILIES = {
-    "cargo": ("Cargo.toml", "Cargo.lock"),
-    "cocoapods": ("Podfile", "Podfile.lock"),
-    "composer": ("composer.json", "composer.lock"),
-    "conan": ("conanfile.txt", "conanfile.py", "conan.lock"),
-    "gem": ("Gemfile", "Gemfile.lock", "gems.rb", "gems.locked"),
-    "golang": ("go.mod", "go.sum", "Gopkg.toml", "Gopkg.lock"),
-    "hex": ("mix.exs", "mix.lock"),
-    "maven": (
-        "pom.xml",
-        "build.gradle",
-        "build.gradle.kts",
-        "gradle.lockfile",
-        "build.sbt",
-        "build.sbt.lock",
-    ),
-    "npm": (
-        "package.json",
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "bun.lock",
-        "bun.lockb",
-    ),
-    "nuget": (
-        "packages.config",
-        "packages.lock.json",
-        "project.assets.json",
-        "Directory.Packages.props",
-    ),
-    "pub": ("pubspec.yaml", "pubspec.lock"),
-    "pypi": (
-        "requirements.txt",
-        "requirements.in",
-        "pyproject.toml",
-        "poetry.lock",
-        "pdm.lock",
-        "uv.lock",
-        "pylock.toml",
-        "Pipfile",
-        "Pipfile.lock",
-        "setup.py",
-        "setup.cfg",
-    ),
-    "swift": ("Package.swift", "Package.resolved"),
-}
-_FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in names}
 # Files of one name each, by how their names end.
 _ENDINGS = {
     ".csproj": "nuget",
@@ -85,8 +37,8 @@ _DEFAULT_REGISTRIES = frozenset({"docker.io", "index.docker.io", "registry-1.doc
 def ecosystem_of(uri: str) -> str | None:
     """The purl type of what a manifest, a lock file or an archive holds; None if not known."""
     name = uri.rpartition("/")[2]
-    if name in _FAMILY_OF:
-        return _FAMILY_OF[name]
+    if name in FAMILIES:
+        return FAMILIES[name]
     for ending, ecosystem in _ENDINGS.items():
         if name.endswith(ending):
             return ecosystem
@@ -101,7 +53,7 @@ def manifest_place(uri: str) -> str:
     requirements and what was compiled from it (``dev.in``, ``dev.txt``) are one place.
     """
     directory, slash, name = uri.rpartition("/")
-    family = _FAMILY_OF.get(name)
+    family = FAMILIES.get(name)
     if family == "nuget" and name == "project.assets.json":
         # It is written to the folder of intermediate files, beside the project.
         directory = directory.removesuffix("obj").rstrip("/")

@@ -7,35 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from secagg.packages.manifests import component_kind
 from secagg.system.sourcetree import walk
 
 ROOT = "."
-
-# Manifest and lock file names, by the ecosystem (purl type) that they belong to.
-_MANIFESTS = {
-    "Cargo.toml": "cargo",
-    "Cargo.lock": "cargo",
-    "requirements.txt": "pypi",
-    "pyproject.toml": "pypi",
-    "setup.py": "pypi",
-    "setup.cfg": "pypi",
-    "Pipfile": "pypi",
-    "Pipfile.lock": "pypi",
-    "poetry.lock": "pypi",
-    "uv.lock": "pypi",
-    "package.json": "npm",
-    "package-lock.json": "npm",
-    "npm-shrinkwrap.json": "npm",
-    "yarn.lock": "npm",
-    "pnpm-lock.yaml": "npm",
-    "go.mod": "golang",
-    "pom.xml": "maven",
-    "build.gradle": "maven",
-    "build.gradle.kts": "maven",
-    "gradle.lockfile": "maven",
-    "Dockerfile": "docker",
-    "Containerfile": "docker",
-}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -85,15 +60,6 @@ def component_of(components: Iterable[Component]) -> Callable[[str | None], str]
 
 
 def _component(root: Path, directory: Path, files: list[str]) -> Component:
-    kinds = {name: kind for name in files if (kind := ecosystem_of(name))}
+    kinds = {name: kind for name in files if (kind := component_kind(name))}
     path = directory.relative_to(root).as_posix()
     return Component(path, tuple(sorted(set(kinds.values()))), tuple(sorted(kinds)))
-
-
-def ecosystem_of(name: str) -> str | None:
-    """The ecosystem (purl type, or ``docker``) of a manifest by its file name, if it is one."""
-    if name.startswith("requirements") and name.endswith(".txt"):
-        return "pypi"
-    if name.startswith("Dockerfile.") or name.endswith(".Dockerfile"):
-        return "docker"
-    return _MANIFESTS.get(name)

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from secagg.packages.components import ROOT, Component, component_of, find_components
-from secagg.scanners.manifests import (
+from secagg.packages.manifests import (
     MANIFESTS,
     Manifest,
     covers_member,

@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from secagg.jsonio.entries import is_list
-from secagg.packages.components import ROOT
+from secagg.packages.components import ROOT, Component
+from secagg.packages.manifests import name_beside, snyk_files
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.job import (
@@ -29,7 +30,6 @@ from secagg.scanners.job import (
 )
 from secagg.scanners.options import SnykOptions, read_options
 from secagg.scanners.program import Make, explain
-from secagg.scanners.snykmanifests import names_of, wanted_manifests
 from secagg.secrets.redactor import Secret
 from secagg.system.process import ProcessResult, private_directory
 
@@ -124,7 +124,7 @@ class SnykScanner:
         planned: list[Job | ToolRun] = []
         for mode in options.modes:
             for scope in scopes(request):
-                if mode == "test" and not wanted_manifests(components_in(request, scope)):
+                if mode == "test" and not _wanted_manifests(components_in(request, scope)):
                     planned.append(skipped(MAKE, "no manifest that Snyk supports", mode=mode))
                     continue
                 kind = SnykTestJob if mode == "test" else SnykJob
@@ -274,12 +274,12 @@ class SnykTestJob(SnykJob):
     """
 
     def examine(self, tool_run: ToolRun, directory: Path) -> None:
-        wanted = wanted_manifests(components_in(self.request, self.component))
+        wanted = _wanted_manifests(components_in(self.request, self.component))
         reported: set[str] = set()
         if self.component == ROOT:
             reported = self._all_projects(tool_run, directory)
         for manifest in wanted:
-            if not reported & names_of(manifest):
+            if not reported & _names_of(manifest):
                 self._one(tool_run, directory, manifest)
         for component in components_in(self.request, self.component):
             if "cargo" in component.ecosystems:
@@ -341,3 +341,22 @@ def _error_in(stdout: Path, mask: Callable[[str], str]) -> str | None:
     if isinstance(document, dict) and isinstance(document.get("error"), str):
         return mask(document["error"].strip()[:_LONGEST_MASKED])[:_LONGEST]
     return None
+
+
+def _wanted_manifests(components: Sequence[Component]) -> list[str]:
+    """The manifests, relative to the root, that Snyk should report on."""
+    wanted: list[str] = []
+    for component in components:
+        names = [name for e in component.ecosystems for name in snyk_files(e, component.manifests)]
+        names += [
+            n for n in component.manifests if n.startswith("requirements") and n[-4:] == ".txt"
+        ]
+        wanted += [str(PurePosixPath(component.path) / name) for name in names]
+    return wanted
+
+
+def _names_of(manifest: str) -> set[str]:
+    """The paths by which Snyk may call a project: its lock file, or the manifest beside it."""
+    path = PurePosixPath(manifest)
+    other = name_beside(path.name)
+    return {manifest} | ({str(path.with_name(other))} if other else set())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from secagg.packages.components import ROOT
+from secagg.packages.manifests import is_requirements
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.coverage import requirements_files, unpinned, unread_manifests
 from secagg.scanners.deciding import Unusable, paths_out_of, require_untouched
@@ -29,7 +30,6 @@ from secagg.scanners.job import (
     scopes,
     whole_report,
 )
-from secagg.scanners.manifests import is_requirements
 from secagg.scanners.options import TrivyOptions, read_options
 from secagg.scanners.program import Make
 from secagg.scanners.trivydb import (

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from secagg.packages.components import Component, component_of, ecosystem_of, find_components
+from secagg.packages.components import Component, component_of, find_components
+from secagg.packages.manifests import (
+    FAMILIES,
+    component_kind,
+    locks_of,
+    name_beside,
+    snyk_files,
+)
 
 
 def tree(root: Path, *files: str) -> Path:
@@ -71,4 +78,27 @@ def test_innermost_component_holds_a_file(uri: str | None, component: str) -> No
     ],
 )
 def test_ecosystem_of_a_file_name(name: str, ecosystem: str | None) -> None:
-    assert ecosystem_of(name) == ecosystem
+    assert component_kind(name) == ecosystem
+
+
+def test_the_files_of_one_manager_go_together() -> None:
+    assert (FAMILIES["bun.lock"], FAMILIES["gems.locked"], FAMILIES["go.sum"]) == (
+        "npm",
+        "gem",
+        "golang",
+    )
+    assert "Dockerfile" not in FAMILIES
+    assert locks_of({"go.mod", "package.json", "uv.lock", "x.csproj", "packages.config"}) == [
+        "go.mod",
+        "packages.config",
+        "uv.lock",
+    ]
+
+
+def test_what_snyk_is_asked_for_and_how_it_may_answer() -> None:
+    assert snyk_files("npm", {"yarn.lock", "pnpm-lock.yaml", "package.json"}) == ["yarn.lock"]
+    assert snyk_files("pypi", {"uv.lock", "Pipfile", "setup.py"}) == ["uv.lock", "Pipfile"]
+    assert snyk_files("cargo", {"Cargo.lock"}) == []
+    assert name_beside("yarn.lock") == "package.json"
+    assert name_beside("Pipfile") == "Pipfile.lock"
+    assert name_beside("pom.xml") is None

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from secagg.packages.components import find_components
+from secagg.packages.manifests import MANIFESTS
 from secagg.scanners.coverage import unpinned, unread_manifests
-from secagg.scanners.manifests import MANIFESTS
 
 CARGO = '[[package]]\nname = "a"\nversion = "1.0.0"\n'
 
@@ -241,7 +241,9 @@ def test_direct_requirements_of_an_old_go_module_are_not_all(tmp_path: Path) -> 
 def test_table_of_the_documentation_names_every_manifest_and_lock() -> None:
     lines = (Path(__file__).parents[2] / "docs" / "coverage.md").read_text().splitlines()
     rows = [line.split("|")[1:3] for line in lines if line.startswith("| `")]
-    for manifest in MANIFESTS:
+    locked = [manifest for manifest in MANIFESTS if manifest.locks]
+    assert len(locked) > 10
+    for manifest in locked:
         for name in manifest.names:
             (locks,) = [cells[1] for cells in rows if f"`{name}`" in cells[0]]
             named = set(re.findall(r"`([^`]+)`", locks))

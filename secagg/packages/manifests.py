@@ -1,21 +1,20 @@
-"""Manifests and lock files: which there are, what a manifest declares, and which lock covers it.
+"""Manifests and lock files in one table: a new one is a row of :data:`MANIFESTS`.
 
-The table for people is in docs/coverage.md. Lock files are those that Trivy reads (its
-documentation, "Coverage: Language").
+The table says which files describe one set of dependencies, which of them make their directory a
+component, what a manifest declares, which lock file covers it, and which file Snyk takes. The table
+for people is in docs/coverage.md. Lock files are those that Trivy reads (its documentation,
+"Coverage: Language").
 """
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-_XML_PACKAGE = re.compile(r"<PackageReference[\s>]")
 _LANGUAGES = frozenset({"php", "hhvm", "composer-plugin-api", "composer-runtime-api"})
 
 
@@ -25,13 +24,22 @@ class Manifest:
 
     ``declares`` tells of its text whether it has dependencies that need a lock; it may raise
     ``ValueError`` (or what a parser raises) for a broken one. ``above`` are locks of a directory
-    above that cover it as well.
+    above that cover it as well; ``others`` are more files that describe the same dependencies.
+    ``exact`` says that it names exact versions itself, as a lock does. ``ecosystem`` is the purl
+    type, or ``docker``. With ``component`` its directory is a component of the repository.
+    ``snyk`` are files that ``snyk test --file`` takes: of each group the first that is there is
+    enough.
     """
 
+    ecosystem: str
     names: tuple[str, ...]
-    locks: tuple[str, ...]
-    declares: Callable[[str], bool]
+    locks: tuple[str, ...] = ()
+    declares: Callable[[str], bool] = lambda text: False
     above: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    exact: bool = False
+    component: bool = True
+    snyk: tuple[tuple[str, ...], ...] = ()
 
     def is_named(self, name: str) -> bool:
         """Tell whether a file of this name is one."""
@@ -50,8 +58,15 @@ def _package_json(text: str) -> bool:
     return bool(document.get("dependencies") or document.get("optionalDependencies"))
 
 
+def _toml(text: str) -> dict[str, Any]:
+    # Who only asks for components reads no manifest.
+    import tomllib
+
+    return tomllib.loads(text)
+
+
 def _pyproject(text: str) -> bool:
-    document = tomllib.loads(text)
+    document = _toml(text)
     project, tools = mapping(document.get("project", {})), mapping(document.get("tool", {}))
     poetry, pdm = mapping(tools.get("poetry", {})), mapping(tools.get("pdm", {}))
     named = [
@@ -67,6 +82,8 @@ def _pyproject(text: str) -> bool:
 
 
 def _setup_cfg(text: str) -> bool:
+    import configparser
+
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(text)
@@ -78,7 +95,7 @@ def _setup_cfg(text: str) -> bool:
 
 
 def _cargo(text: str) -> bool:
-    document = tomllib.loads(text)
+    document = _toml(text)
     tables = [document, *mapping(document.get("target", {})).values()]
     tables.append(mapping(document.get("workspace", {})))
     kinds = ("dependencies", "build-dependencies")
@@ -86,7 +103,7 @@ def _cargo(text: str) -> bool:
 
 
 def _pipfile(text: str) -> bool:
-    document = tomllib.loads(text)
+    document = _toml(text)
     return bool(document.get("packages") or document.get("dev-packages"))
 
 
@@ -97,14 +114,15 @@ def _composer(text: str) -> bool:
 
 def _words(pattern: str) -> Callable[[str], bool]:
     """A test for a word in the code of a manifest that is a program itself."""
-    found = re.compile(pattern, re.MULTILINE)
-    return lambda text: found.search(text) is not None
+    # Compiled when it is asked for: few commands read a manifest.
+    return lambda text: re.search(pattern, text, re.MULTILINE) is not None
 
 
 _PYTHON = ("poetry.lock", "uv.lock", "pylock.toml")
 
 MANIFESTS = (
     Manifest(
+        ecosystem="npm",
         names=("package.json",),
         locks=(
             "package-lock.json",
@@ -114,57 +132,167 @@ MANIFESTS = (
             "bun.lock",
         ),
         declares=_package_json,
+        others=("bun.lockb",),
+        snyk=(("package-lock.json", "yarn.lock", "pnpm-lock.yaml"),),
     ),
-    Manifest(names=("pyproject.toml",), locks=_PYTHON, declares=_pyproject),
-    Manifest(names=("setup.cfg",), locks=_PYTHON, declares=_setup_cfg),
     Manifest(
+        ecosystem="pypi",
+        names=("pyproject.toml",),
+        locks=_PYTHON,
+        declares=_pyproject,
+        others=("pdm.lock",),
+        snyk=(("poetry.lock",), ("uv.lock",)),
+    ),
+    Manifest(ecosystem="pypi", names=("setup.cfg",), locks=_PYTHON, declares=_setup_cfg),
+    Manifest(
+        ecosystem="pypi",
         names=("setup.py",),
         locks=_PYTHON,
         declares=_words(r"^[^#\n]*\b(?:install_requires|extras_require)\b"),
     ),
-    Manifest(names=("Pipfile",), locks=("Pipfile.lock",), declares=_pipfile),
-    Manifest(names=("Cargo.toml",), locks=("Cargo.lock",), declares=_cargo),
     Manifest(
+        ecosystem="pypi",
+        names=("Pipfile",),
+        locks=("Pipfile.lock",),
+        declares=_pipfile,
+        snyk=(("Pipfile",),),
+    ),
+    # Sets of requirements have no lock file, and more names: is_requirements.
+    Manifest(
+        ecosystem="pypi",
+        names=("requirements*.txt",),
+        others=("requirements.txt", "requirements.in"),
+    ),
+    Manifest(ecosystem="cargo", names=("Cargo.toml",), locks=("Cargo.lock",), declares=_cargo),
+    Manifest(
+        ecosystem="golang",
+        names=("go.mod",),
+        others=("go.sum", "Gopkg.toml", "Gopkg.lock"),
+        exact=True,
+        snyk=(("go.mod",),),
+    ),
+    Manifest(ecosystem="maven", names=("pom.xml",), exact=True, snyk=(("pom.xml",),)),
+    Manifest(
+        ecosystem="maven",
         names=("build.gradle", "build.gradle.kts"),
         locks=("gradle.lockfile",),
         declares=_words(r"\bdependencies\b"),
+        snyk=(("build.gradle", "build.gradle.kts"),),
     ),
     Manifest(
-        names=("build.sbt",), locks=("build.sbt.lock",), declares=_words("libraryDependencies")
+        ecosystem="docker", names=("Dockerfile", "Containerfile", "Dockerfile.*", "*.Dockerfile")
     ),
     Manifest(
+        ecosystem="maven",
+        names=("build.sbt",),
+        locks=("build.sbt.lock",),
+        declares=_words("libraryDependencies"),
+        component=False,
+    ),
+    Manifest(
+        ecosystem="nuget",
         names=("*.csproj", "*.fsproj", "*.vbproj"),
         locks=("packages.lock.json", "packages.config"),
-        declares=lambda text: _XML_PACKAGE.search(text) is not None,
+        declares=_words(r"<PackageReference[\s>]"),
         above=("Directory.Packages.props",),
+        others=("project.assets.json",),
+        component=False,
     ),
-    Manifest(names=("composer.json",), locks=("composer.lock",), declares=_composer),
     Manifest(
+        ecosystem="composer",
+        names=("composer.json",),
+        locks=("composer.lock",),
+        declares=_composer,
+        component=False,
+    ),
+    Manifest(
+        ecosystem="gem",
         names=("Gemfile", "gems.rb"),
         locks=("Gemfile.lock",),
         declares=_words(r"^\s*(?:gem|gemspec)\b"),
+        others=("gems.locked",),
+        component=False,
     ),
     Manifest(
-        names=("Package.swift",), locks=("Package.resolved",), declares=_words(r"\.package\(")
+        ecosystem="swift",
+        names=("Package.swift",),
+        locks=("Package.resolved",),
+        declares=_words(r"\.package\("),
+        component=False,
     ),
-    Manifest(names=("Podfile",), locks=("Podfile.lock",), declares=_words(r"^\s*pod\b")),
     Manifest(
+        ecosystem="cocoapods",
+        names=("Podfile",),
+        locks=("Podfile.lock",),
+        declares=_words(r"^\s*pod\b"),
+        component=False,
+    ),
+    Manifest(
+        ecosystem="pub",
         names=("pubspec.yaml",),
         locks=("pubspec.lock",),
         declares=_words(r"^dependencies:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]+(?!flutter:)\w"),
+        component=False,
     ),
     Manifest(
+        ecosystem="hex",
         names=("mix.exs",),
         locks=("mix.lock",),
         declares=_words(r"\{\s*:\w+\s*,\s*[\"'~]|\{\s*:\w+\s*,\s*(?:git|github|path|hex):"),
         above=("mix.lock",),
+        component=False,
     ),
     Manifest(
+        ecosystem="conan",
         names=("conanfile.txt", "conanfile.py"),
         locks=("conan.lock",),
         declares=_words(r"^\s*\[requires\]\s*\n\s*[^\[\s]|\brequires\s*(?:=|\()"),
+        component=False,
     ),
 )
+
+
+def component_kind(name: str) -> str | None:
+    """Return the ecosystem of the component that a file ``name`` makes of its directory, if any."""
+    return _COMPONENT_FILES.get(name) or next(
+        (kind for pattern, kind in _COMPONENT_PATTERNS if fnmatchcase(name, pattern)), None
+    )
+
+
+_COMPONENT_FILES = {
+    name: manifest.ecosystem
+    for manifest in MANIFESTS
+    if manifest.component
+    for name in (*manifest.names, *manifest.locks)
+}
+_COMPONENT_PATTERNS = [(name, kind) for name, kind in _COMPONENT_FILES.items() if "*" in name]
+
+# The files of one ecosystem that describe one set of dependencies together, where they lie in one
+# directory: each name with its purl type.
+FAMILIES = {
+    name: manifest.ecosystem
+    for manifest in MANIFESTS
+    if manifest.ecosystem != "docker"
+    for name in (*manifest.names, *manifest.locks, *manifest.above, *manifest.others)
+    if "*" not in name
+}
+
+
+def snyk_files(ecosystem: str, names: Collection[str]) -> list[str]:
+    """Those of the file ``names`` of one directory that Snyk Open Source should report on."""
+    groups = [group for m in MANIFESTS if m.ecosystem == ecosystem for group in m.snyk]
+    first = (next((name for name in group if name in names), None) for group in groups)
+    return [name for name in first if name is not None]
+
+
+def name_beside(name: str) -> str | None:
+    """The manifest beside a lock file, or the lock file beside a manifest that Snyk takes."""
+    for manifest in MANIFESTS:
+        if name in manifest.locks:
+            return manifest.names[0]
+        if manifest.locks and any(name in group for group in manifest.snyk):
+            return manifest.locks[0]
+    return None
 
 
 def covers_member(lock: str, text: str, member: str, manifest: str) -> bool:
@@ -187,7 +315,7 @@ def covers_member(lock: str, text: str, member: str, manifest: str) -> bool:
             return f"@workspace:{member}" in text
         case "Cargo.lock" | "uv.lock":
             name = _own_name(manifest)
-            names = {p.get("name") for p in tomllib.loads(text).get("package", ())}
+            names = {p.get("name") for p in _toml(text).get("package", ())}
             return name is not None and name in {_plain(str(n)) for n in names}
         case _:
             return False
@@ -204,7 +332,7 @@ def is_workspace_member(workspace: str, member: str) -> bool:
 
 
 def _own_name(manifest: str) -> str | None:
-    document = tomllib.loads(manifest)
+    document = _toml(manifest)
     for table in ("package", "project"):
         name = mapping(document.get(table, {})).get("name")
         if isinstance(name, str):
@@ -239,9 +367,7 @@ def locks_of(names: Collection[str]) -> list[str]:
 
 
 _LOCKS = frozenset(
-    {
-        *(lock for manifest in MANIFESTS for lock in (*manifest.locks, *manifest.above)),
-        "go.mod",
-        "pom.xml",
-    }
+    lock
+    for manifest in MANIFESTS
+    for lock in (*manifest.locks, *manifest.above, *(manifest.names if manifest.exact else ()))
 )
