@@ -9,7 +9,7 @@ from pathlib import Path
 from secagg.errors import UsageError
 from secagg.scanners import SCANNERS
 
-MODES = ("scan", "gate-only", "upload-only", "secrets")
+MODES = ("scan", "gate-only", "upload-only", "secrets", "publish")
 _SECRETS = ("gitleaks", "trufflehog")
 _CHOICES = {
     "mode": MODES,
@@ -60,7 +60,7 @@ class Inputs:
     @property
     def judges_reports(self) -> bool:
         """Whether other jobs have scanned."""
-        return self.mode in ("gate-only", "upload-only")
+        return self.mode in ("gate-only", "upload-only", "publish")
 
     def tool_names(self) -> list[str]:
         """The scanners that are named; nothing where the configuration decides."""

@@ -21,15 +21,19 @@ from secagg.output.escape import terminal
 from secagg.output.gatemarkdown import decision_markdown
 from secagg.pipeline.write import SARIF_NAME
 
+BUNDLE = "secagg-bundle.json.gz"
+
 
 def publish(inputs: Inputs, environ: Mapping[str, str]) -> int:
     """Upload what the scan wrote; always 0, the code is an output."""
+    if inputs.mode == "publish":
+        return _publish_bundle(inputs, environ)
     sarif = inputs.out / SARIF_NAME
     if not sarif.is_file():
         console.err("secagg: the scan left no findings.sarif: there is nothing to upload\n")
         return 0
     if from_fork(environ):
-        bundle = str(inputs.out / "secagg-bundle.json.gz")
+        bundle = str(inputs.out / BUNDLE)
         secagg(["bundle", "--root", inputs.path, "--out", bundle, "--", *_files(inputs)])
     if not uploads(inputs, environ):
         if inputs.upload == "auto" and from_fork(environ):
@@ -40,6 +44,14 @@ def publish(inputs: Inputs, environ: Mapping[str, str]) -> int:
             )
         return 0
     code = _upload(inputs, environ)
+    write_outputs({"code": code, "url": alerts_url(environ)}, environ)
+    return 0
+
+
+def _publish_bundle(inputs: Inputs, environ: Mapping[str, str]) -> int:
+    """Upload the bundle of a fork's job, in a job that may; nothing of it is believed."""
+    arguments = ["publish", str(Path(inputs.reports) / BUNDLE)]
+    code = secagg([*arguments, "--comment"] if inputs.comment == "true" else arguments)
     write_outputs({"code": code, "url": alerts_url(environ)}, environ)
     return 0
 

@@ -38,6 +38,10 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
     last step gives. ``environ`` is this process's environment, of which the store's place is set.
     """
     inputs.out.mkdir(parents=True, exist_ok=True)
+    if inputs.mode == "publish":
+        # The other job has scanned and judged.
+        write_outputs({"exit-code": int(ExitCode.PASS)}, environ)
+        return 0
     environ.setdefault("SECAGG_STORE", str(Path(inputs.directory) / "secagg.db"))
     if inputs.summary == "false" or uploads(inputs, environ):
         # The step that uploads tells the decision together with what became of the upload.

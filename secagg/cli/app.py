@@ -27,6 +27,7 @@ from secagg.cli.gateoptions import (
     gate_options,
 )
 from secagg.cli.history import register as register_history
+from secagg.cli.init import register as register_init
 from secagg.cli.intel import intel_app
 from secagg.cli.merge import merge_app
 from secagg.cli.options import (
@@ -213,6 +214,7 @@ def scan(
 
 
 register(app)
+register_init(app)
 register_report(app)
 register_serve(app)
 register_history(app)

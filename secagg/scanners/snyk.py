@@ -124,7 +124,7 @@ class SnykScanner:
         planned: list[Job | ToolRun] = []
         for mode in options.modes:
             for scope in scopes(request):
-                if mode == "test" and not _wanted_manifests(components_in(request, scope)):
+                if mode == "test" and not wanted_manifests(components_in(request, scope)):
                     planned.append(skipped(MAKE, "no manifest that Snyk supports", mode=mode))
                     continue
                 kind = SnykTestJob if mode == "test" else SnykJob
@@ -274,7 +274,7 @@ class SnykTestJob(SnykJob):
     """
 
     def examine(self, tool_run: ToolRun, directory: Path) -> None:
-        wanted = _wanted_manifests(components_in(self.request, self.component))
+        wanted = wanted_manifests(components_in(self.request, self.component))
         reported: set[str] = set()
         if self.component == ROOT:
             reported = self._all_projects(tool_run, directory)
@@ -343,7 +343,7 @@ def _error_in(stdout: Path, mask: Callable[[str], str]) -> str | None:
     return None
 
 
-def _wanted_manifests(components: Sequence[Component]) -> list[str]:
+def wanted_manifests(components: Sequence[Component]) -> list[str]:
     """The manifests, relative to the root, that Snyk should report on."""
     wanted: list[str] = []
     for component in components:

@@ -6,10 +6,12 @@ had when it was installed: what ``secagg tools verify`` compares with.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -83,16 +85,32 @@ def install(
         )
     _require_good(tool, source.version)
     directory = directory or tools_directory(os.environ)
-    before = receipts(directory).get(tool)
-    if (
-        before is not None
-        and (before.version, before.source) == (source.version, chosen)
-        and difference(tool, before, directory) is None
-    ):
-        return before, False
     directory.mkdir(parents=True, exist_ok=True)
+    with _alone(directory):
+        before = receipts(directory).get(tool)
+        if (
+            before is not None
+            and (before.version, before.source) == (source.version, chosen)
+            and difference(tool, before, directory) is None
+        ):
+            return before, False
+        lock = lock_directory(source, catalogue_file)
+        return _install(tool, source, chosen, platform, directory, lock), True
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Wait until no other process installs into ``directory``."""
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install(
+    tool: str, source: Source, chosen: Kind, platform: str, directory: Path, lock: Path
+) -> Receipt:
     if chosen == "npm":
-        digest = _place_packages(tool, source, lock_directory(source, catalogue_file), directory)
+        digest = _place_packages(tool, source, lock, directory)
     else:
         asset = source.platforms[platform]
         digest = _place_program(tool, _program(tool, chosen, source, asset), asset, directory)
@@ -103,7 +121,7 @@ def install(
         remove(tool, directory)
         raise
     _write(directory, receipts(directory) | {tool: receipt})
-    return receipt, True
+    return receipt
 
 
 def difference(tool: str, receipt: Receipt, directory: Path) -> str | None:

@@ -1,0 +1,158 @@
+"""Which files a repository gets, and what is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from secagg import __version__
+from secagg.errors import SecaggError
+from secagg.init.answers import NAME, Answers
+from secagg.init.render import render
+from secagg.init.survey import Survey, Update
+
+_COPY = ".github/actions/secagg"
+_WORKFLOWS = ".github/workflows"
+# The tag's digest of 2026-09, for all platforms at once.
+_IMAGE = "python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b"
+_DATABASE_IMAGE = (
+    "postgres:17-alpine@sha256:742f40ea20b9ff2ff31db5458d127452988a2164df9e17441e191f3b72252193"
+)
+# What a job of dependency-update.yml does, by the manifests of a component.
+_LOCKS = {
+    "Cargo.lock": "cargo",
+    "Cargo.toml": "cargo",
+    "uv.lock": "uv",
+    "requirements.txt": "pip",
+    "package-lock.json": "npm",
+    "go.mod": "go",
+}
+_SLUG = re.compile(r"[^A-Za-z0-9]+")
+
+
+def planned(survey: Survey, answers: Answers) -> dict[str, str]:
+    """The files by their paths. The answers are one of them."""
+    files = {
+        NAME: answers.text(),
+        "secagg.yaml": render("secagg.yaml", {}),
+        "policies/team.yaml": render("team.yaml", {}),
+        "policies/pr-gate.yaml": render("pr-gate.yaml", {}),
+    }
+    files |= _gitlab(survey, answers) if answers.ci == "gitlab" else _github(survey, answers)
+    return files
+
+
+def _github(survey: Survey, answers: Answers) -> dict[str, str]:
+    values = _values(survey, answers)
+    names = ["security-scan.yml", "secrets-scan.yml", "pr-gate.yml", "pr-publish.yml"]
+    names += [
+        f"{feature}.yml"
+        for feature in answers.features
+        if feature != "dependency-update" or values["locks"]
+    ]
+    files = {f"{_WORKFLOWS}/{name}": render(name, values) for name in names}
+    files[".github/dependabot.yml"] = render("dependabot.yml", values)
+    if not answers.action:
+        action, lock = own_files()
+        files[f"{_COPY}/action.yml"] = action
+        files[f"{_COPY}/locks/runtime.txt"] = lock
+        files[f"{_COPY}/locks/secagg.txt"] = f"secagg=={__version__}\n"
+    return files
+
+
+def _gitlab(survey: Survey, answers: Answers) -> dict[str, str]:
+    _, lock = own_files()
+    values = _values(survey, answers)
+    return {
+        ".gitlab/secagg.gitlab-ci.yml": render("gitlab.yml", values),
+        ".gitlab/secagg/runtime.txt": lock,
+        ".gitlab/secagg/secagg.txt": f"secagg=={__version__}\n",
+    }
+
+
+def _values(survey: Survey, answers: Answers) -> dict[str, Any]:
+    snyk = _snyk(survey.snyk) if answers.snyk else []
+    codeql = (*survey.languages, ("actions", "none")) if answers.codeql else ()
+    jobs = [("trivy", ["report-trivy"]), ("snyk", [item["artifact"] for item in snyk])]
+    jobs.append(("codeql", [f"report-codeql-{language}" for language, _ in codeql]))
+    updates = [u for u in survey.updates if u.ecosystem != "github-actions"]
+    updates.append(Update("github-actions", ("/", "/.github/actions/*")))
+    rust, python = survey.places("cargo"), survey.places("pypi")
+    docs = [("generate-rust-docs", rust), ("generate-python-docs", python)]
+    return {
+        "survey": survey,
+        "locks": _locks(survey),
+        "images": _named(survey.places("docker"), "image"),
+        "database_image": _DATABASE_IMAGE,
+        "rust_docs": rust,
+        "python_docs": python,
+        "docs_jobs": [*(job for job, places in docs if places), "generate-api-specs"],
+        "minute": answers.minute,
+        "branches": answers.branches,
+        "default_branch": answers.branches[0],
+        "runner": answers.runner,
+        "image": _IMAGE,
+        "copied": not answers.action,
+        # By its path: where it is checked out from decides whose action judges.
+        "action": answers.action or f"./{_COPY} # zizmor: ignore[self-repository]",
+        "snyk": snyk,
+        "codeql": codeql,
+        "needs": [name for name, artifacts in jobs if artifacts],
+        "expected": [artifact for _, artifacts in jobs for artifact in artifacts],
+        "gitlab_tools": ["trivy", "gitleaks", *(["snyk"] if snyk else [])],
+        "updates": sorted(updates),
+    }
+
+
+def _snyk(components: Sequence[str]) -> list[dict[str, str]]:
+    """A run of Snyk a component, each with an artifact of its own."""
+    return [
+        {"component": item["directory"], "artifact": f"report-snyk-{item['name']}"}
+        for item in _named(components, "root")
+    ]
+
+
+def _locks(survey: Survey) -> list[dict[str, str]]:
+    """A job a lock file that can be brought up to date."""
+    kinds = [
+        (kind, component.path)
+        for component in survey.components
+        for kind in dict.fromkeys(_LOCKS[name] for name in _LOCKS if name in component.manifests)
+    ]
+    made = []
+    for kind in dict.fromkeys(kind for kind, _ in kinds):
+        places = [path for other, path in kinds if other == kind]
+        for item in _named(places, kind):
+            name = item["name"] if item["name"] == kind else f"{kind}-{item['name']}"
+            made.append({**item, "kind": kind, "name": name})
+    return made
+
+
+def _named(directories: Sequence[str], root: str) -> list[dict[str, str]]:
+    """A name each that an artifact, a branch or an image may have; that of ``.`` is ``root``."""
+    made: list[dict[str, str]] = []
+    for directory in directories:
+        name = _SLUG.sub("-", directory).strip("-").lower() or root
+        if any(item["name"] == name for item in made):
+            name = f"{name}-{len(made) + 1}"
+        made.append({"directory": directory, "name": name})
+    return made
+
+
+def own_files() -> tuple[str, str]:
+    """The action and the lock of what it installs: of the wheel, else of the checkout.
+
+    Raises :class:`SecaggError` where an installation has neither.
+    """
+    package = Path(__file__).parent / "action"
+    checkout = Path(__file__).parents[2]
+    for directory in (package, checkout):
+        action, lock = directory / "action.yml", directory / "requirements" / "runtime.txt"
+        if action.is_file() and lock.is_file():
+            return action.read_text("utf-8"), lock.read_text("utf-8")
+    raise SecaggError(
+        "this installation of secagg has no action.yml",
+        hint="name a published action: secagg init --action OWNER/NAME@COMMIT",
+    )

@@ -1,0 +1,136 @@
+"""What a repository consists of, as far as the generated files depend on it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from secagg.packages.components import ROOT, Component, find_components
+from secagg.scanners.snyk import wanted_manifests
+from secagg.system.git import git
+from secagg.system.sourcetree import walk
+
+# CodeQL's languages by file suffix, each with its build mode (its documentation, "build modes":
+# Go has none but a build).
+_LANGUAGES = {
+    "javascript-typescript": (".js .jsx .mjs .cjs .ts .tsx .mts .cts .vue", "none"),
+    "python": (".py", "none"),
+    "rust": (".rs", "none"),
+    "go": (".go", "autobuild"),
+    "java-kotlin": (".java", "none"),
+    "csharp": (".cs", "none"),
+    "ruby": (".rb", "none"),
+    "c-cpp": (".c .cc .cpp .cxx", "none"),
+}
+_COMPOSE = re.compile(r"(?:docker-)?compose(?:\.[\w.-]+)?\.ya?ml")
+_BRANCH = re.compile(r"[A-Za-z0-9][\w./-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Update:
+    """One entry of dependabot.yml: an ecosystem of its, and the directories that have it."""
+
+    ecosystem: str
+    directories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What there is.
+
+    ``snyk`` are the directories that Snyk is run in, none below another. ``languages`` are CodeQL's
+    with their build modes. ``places`` gives for each ecosystem (purl type) its directories.
+    """
+
+    name: str
+    default_branch: str
+    components: tuple[Component, ...]
+    languages: tuple[tuple[str, str], ...]
+    updates: tuple[Update, ...]
+    snyk: tuple[str, ...]
+
+    def places(self, ecosystem: str) -> list[str]:
+        """The directories with a manifest of an ecosystem."""
+        return [c.path for c in self.components if ecosystem in c.ecosystems]
+
+    @property
+    def minute(self) -> int:
+        """A minute of the hour that differs between repositories, and is not the full hour."""
+        return 1 + int(hashlib.sha256(self.name.encode()).hexdigest(), 16) % 58
+
+
+def survey(root: Path) -> Survey:
+    """Look at the repository at ``root``; nothing in it is run."""
+    components = tuple(
+        c for c in find_components(root) if not c.path.startswith((".github/", ".gitlab/"))
+    )
+    suffixes: set[str] = set()
+    compose: set[str] = set()
+    terraform: set[str] = set()
+    for directory, names in walk(root):
+        where = directory.relative_to(root).as_posix()
+        suffixes |= {PurePosixPath(name).suffix for name in names}
+        if any(_COMPOSE.fullmatch(name) for name in names):
+            compose.add(where)
+        if any(name.endswith(".tf") for name in names):
+            terraform.add(where)
+    return Survey(
+        name=_name(root),
+        default_branch=_default_branch(root),
+        components=components,
+        languages=tuple(
+            (language, mode)
+            for language, (known, mode) in _LANGUAGES.items()
+            if suffixes & set(known.split())
+        ),
+        updates=_updates(components, compose, terraform),
+        snyk=_outermost([c.path for c in components if wanted_manifests([c])]),
+    )
+
+
+def _updates(
+    components: tuple[Component, ...], compose: set[str], terraform: set[str]
+) -> tuple[Update, ...]:
+    found: dict[str, set[str]] = {"docker-compose": compose, "terraform": terraform}
+    for component in components:
+        for ecosystem in component.ecosystems:
+            found.setdefault(_dependabot(ecosystem, component.manifests), set()).add(component.path)
+    return tuple(
+        Update(ecosystem, tuple(f"/{'' if d == ROOT else d}" for d in sorted(directories)))
+        for ecosystem, directories in sorted(found.items())
+        if directories
+    )
+
+
+def _dependabot(ecosystem: str, manifests: tuple[str, ...]) -> str:
+    """Dependabot's name for an ecosystem (its options reference, ``package-ecosystem``)."""
+    if ecosystem == "pypi":
+        return "uv" if "uv.lock" in manifests else "pip"
+    if ecosystem == "maven":
+        return "maven" if "pom.xml" in manifests else "gradle"
+    return {"golang": "gomod"}.get(ecosystem, ecosystem)
+
+
+def _outermost(paths: list[str]) -> tuple[str, ...]:
+    """The paths that are below no other: a scan of a directory has what is below it."""
+    if ROOT in paths:
+        return (ROOT,)
+    return tuple(p for p in paths if not any(p.startswith(f"{other}/") for other in paths))
+
+
+def _name(root: Path) -> str:
+    done = git(root, "remote", "get-url", "origin")
+    address = done.text.strip() if done.code == 0 else ""
+    found = re.search(r"[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", address)
+    return found[1] if found else root.resolve().name
+
+
+def _default_branch(root: Path) -> str:
+    for arguments in (("rev-parse", "--abbrev-ref", "origin/HEAD"), ("branch", "--show-current")):
+        done = git(root, *arguments)
+        name = done.text.strip().removeprefix("origin/")
+        if done.code == 0 and _BRANCH.fullmatch(name) and name != "HEAD":
+            return name
+    return "main"
