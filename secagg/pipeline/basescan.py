@@ -18,10 +18,10 @@ from typing import Any
 
 from secagg import __version__
 from secagg.change.diff import merge_base
-from secagg.errors import UsageError
+from secagg.errors import SecaggError, UsageError
 from secagg.pipeline.baseline import BaselineReport, read_baseline
 from secagg.pipeline.gate import Gate, plain_gate
-from secagg.pipeline.outcome import gaps_of
+from secagg.pipeline.outcome import Outcome, gaps_of
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.policy.gaps import gap_key
@@ -31,6 +31,7 @@ from secagg.scanners.execute import JobEvent
 from secagg.scanners.options import OPTIONS, TrivyOptions, path_fields, read_options
 from secagg.scanners.trivydb import cache_of, database_made
 from secagg.secrets.key import load_key
+from secagg.secrets.lastfilter import filtered
 from secagg.system.files import PRIVATE, replacing
 from secagg.system.git import checked, git, resolve
 from secagg.system.process import private_directory
@@ -39,6 +40,8 @@ from secagg.system.sourcetree import has_files
 # Of what is not in the repository nobody can tell whether the change has made it.
 _NOT_OF_THE_BASE = ("images",)
 _LOCAL = frozenset({"trivy", "gitleaks", "codeql"})
+# Of the files that are kept: another form is another name.
+_FORM = "2"
 
 
 def scan_base(
@@ -58,12 +61,9 @@ def scan_base(
     commit = merge_base(gate.root, resolve(gate.root, gate.controls.base or "HEAD"), head)
     name = f"a scan of its base {commit[:12]}"
     cached = _cache(gate, options, commit, ran_with)
-    if cached is not None and cached.is_file():
-        known = read_baseline(
-            [(cached.name, cached.read_bytes())], root=gate.root, overrules=gate.overrules
-        )
-        exact = frozenset(json.loads(cached.with_suffix(".json").read_text()))
-        return replace(known, exact=exact, name=name)
+    kept = None if cached is None else _kept(cached, gate)
+    if kept is not None:
+        return replace(kept, name=name)
     prefix = checked(gate.root, "rev-parse", "--show-prefix").text
     with _work_tree(gate.root, commit) as top:
         root = top / prefix
@@ -93,7 +93,7 @@ def scan_base(
         exact = frozenset(complete - failed)
         # Snyk's and other services' answers are of their moment.
         if cached is not None and not failed and exact <= _LOCAL:
-            _keep(cached, outcome, exact)
+            _keep(cached, outcome, exact, gaps)
     return BaselineReport(outcome.merged.groups, gaps=gaps, exact=exact, name=name)
 
 
@@ -154,17 +154,31 @@ def _cache(gate: Gate, options: ScanOptions, commit: str, ran_with: Sequence[str
         *ran_with,
         *sorted(options.tools),
         *sorted(options.components),
+        _FORM,
         gate.config.model_dump_json(),
     ]
     digest = hmac.new(load_key(), "\0".join(said).encode(), hashlib.sha256).hexdigest()
     return Path(cache) / "secagg" / "bases" / f"{commit[:12]}-{digest[:20]}.sarif"
 
 
-def _keep(path: Path, outcome: Any, exact: frozenset[str]) -> None:
+def _kept(path: Path, gate: Gate) -> BaselineReport | None:
+    """What :func:`_keep` wrote; None where it is not there or not whole."""
+    try:
+        beside = json.loads(path.with_suffix(".json").read_bytes())
+        report = path.read_bytes()
+        known = read_baseline([(path.name, report)], root=gate.root, overrules=gate.overrules)
+        return replace(known, exact=frozenset(beside["exact"]), gaps=dict(beside["gaps"]))
+    except (OSError, ValueError, LookupError, TypeError, SecaggError):
+        return None
+
+
+def _keep(path: Path, outcome: Outcome, exact: frozenset[str], gaps: Mapping[str, str]) -> None:
+    """Write the outcome as SARIF, and beside it what that does not say as exactly."""
+    beside = {"exact": sorted(exact), "gaps": {key: filtered(gap) for key, gap in gaps.items()}}
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with replacing(path.with_suffix(".json"), mode=PRIVATE) as out:
-            out.write(json.dumps(sorted(exact)).encode())
+            out.write(json.dumps(beside).encode())
         with replacing(path, mode=PRIVATE) as out:
             write_sarif(out, sarif_runs(outcome))
     except OSError:

@@ -127,10 +127,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def origins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[str, str]]]:
-    """Repositories as GitHub has them, by what the change brings, and their commits by name.
-
-    They have the base in common, so that it is scanned once and then taken from the cache.
-    """
+    """Repositories as GitHub has them, by what the change brings, and their commits by name."""
     root = tmp_path_factory.mktemp("origins")
     return {
         change: origin(root / change, text)
@@ -139,8 +136,10 @@ def origins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, d
 
 
 def origin(root: Path, text: str) -> tuple[Path, dict[str, str]]:
+    """A repository whose change writes ``text``. To start Gitleaks takes most of a test's time."""
     repo = Repo(root)
-    repo.write("secagg.yaml", CONFIG)
+    modes = "" if text == NEW else "  gitleaks: {modes: [git]}\n"
+    repo.write("secagg.yaml", CONFIG + modes)
     repo.write("app.py", OLD)
     commits = {"start": repo.commit("Start")}
     repo.git("checkout", "-q", "-b", "change")

@@ -1,8 +1,9 @@
-"""``python -m tests.realprs DIR``: the verdict and the reasons of each pair of base and head.
+"""``python -m tests.realprs DIR``: verdict, seconds, causes and reasons of each pair of base and head.
 
 ``DIR/pairs.txt`` has a line a pair: repository (a directory in DIR), base, head, and the label
 (pass, fail or incomplete) if there is one, apart by blanks. Without that file the last merges of
-each repository in DIR are taken. The exit code is 1 if a verdict is not the labelled one.
+each repository in DIR are taken. What stands behind DIR is given to ``secagg scan`` as well. The
+exit code is 1 if a verdict is not the labelled one.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +35,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the gate said of a pair."""
+    """What the gate said of a pair. ``causes`` counts the rows, ``seconds`` is the scan's time."""
 
     verdict: str
     reasons: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    causes: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
 
 
 def pairs_of(directory: Path) -> Iterator[Pair]:
@@ -77,6 +82,7 @@ def judged(pair: Pair, *arguments: str) -> Answer:
             "SECAGG_HMAC_KEY": "a key for these pull requests only",
         }
         command = ["scan", str(clone), "--policy", "pr-gate", "--no-store", "-q", "-o", str(out)]
+        started = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "secagg", *command, *arguments],
             env=environ,
@@ -85,12 +91,14 @@ def judged(pair: Pair, *arguments: str) -> Answer:
             check=False,
         )
         if not (out / "decision.json").is_file():
-            return Answer("error", (done.stderr.strip()[-500:],), ())
+            return Answer("error", (done.stderr.strip()[-500:],))
         decision: dict[str, Any] = json.loads((out / "decision.json").read_bytes())
     return Answer(
         decision["verdict"],
         (*decision["gaps"], *decision["failures"]),
         tuple(decision["notes"]),
+        Counter(str(row.get("cause")) for row in decision["findings"]),
+        time.monotonic() - started,
     )
 
 
@@ -113,7 +121,9 @@ def main(arguments: list[str]) -> int:
         right = pair.label in (None, answer.verdict)
         wrong += not right
         mark = "" if pair.label is None else "  ok" if right else f"  WRONG, right is {pair.label}"
+        rows = ", ".join(f"{count} {cause}" for cause, count in sorted(answer.causes.items()))
         print(f"{pair.repository.name} {pair.base[:12]}..{pair.head[:12]}: {answer.verdict}{mark}")
+        print(f"    {answer.seconds:.1f} s; rows: {rows or 'none'}")
         for reason in answer.reasons:
             print(f"    - {reason}")
         sys.stdout.flush()

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts import sample_repo
 from tests.change.repos import Repo
 
 # Only what is there on any machine that develops this project.
@@ -95,7 +96,7 @@ _README: dict[str, str | None] = {"README.md": "# Better words\n"}
 
 def make(directory: Path) -> int:
     """Write the repositories and ``pairs.txt``; how many pairs there are."""
-    makers = (_python, _web, _kubernetes, _helm, _maven, _leftovers)
+    makers = (_python, _web, _kubernetes, _helm, _maven, _leftovers, _sample)
     lines = [line for maker in makers for line in maker(directory)]
     (directory / "pairs.txt").write_text("".join(f"{line}\n" for line in lines))
     return len(lines)
@@ -216,6 +217,32 @@ def _leftovers(directory: Path) -> list[str]:
     made.pull_request("more of the old", "pass", {"old/more.py": 'print "more"\n'})
     made.pull_request("another broken lock", "incomplete", {"new/package-lock.json": "{"})
     return made.lines
+
+
+# What each branch of the sample comes to where nobody looks for flaws in code.
+_SAMPLE = {
+    "pr/nothing-new": "pass",
+    "pr/new-vulnerability": "fail",
+    "pr/new-secret": "fail",
+    "pr/secret-added-and-removed": "fail",
+    "pr/new-code-flaw": "pass",
+    "pr/moved-lines": "pass",
+    "pr/renamed-file": "pass",
+    "pr/fixes": "pass",
+}
+
+
+def _sample(directory: Path) -> list[str]:
+    """The branches of the sample monorepo, whose base has dozens of problems and several gaps."""
+    sample_repo.build(directory / "sample-monorepo")
+    repo = Repo(directory / "sample-monorepo")
+    repo.write("secagg.yaml", _CONFIG)
+    repo.commit("Base")
+    for branch in _SAMPLE:
+        repo.git("checkout", "-q", branch)
+        repo.git("merge", "-q", "--no-edit", "main")
+    repo.git("checkout", "-q", "main")
+    return [f"sample-monorepo main {branch} {label}" for branch, label in _SAMPLE.items()]
 
 
 def main(arguments: list[str]) -> int:
