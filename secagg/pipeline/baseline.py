@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from secagg.change.model import Diff
 from secagg.errors import UsageError
 from secagg.merge import Group, Overrule, merge
 from secagg.model.identity import mark_findings
@@ -28,6 +30,16 @@ class BaselineReport:
     gaps: Mapping[str, str] = field(default_factory=dict)
     exact: frozenset[str] = frozenset()
     name: str | None = None
+
+    def gaps_after(self, diff: Diff | None) -> frozenset[str]:
+        """The keys of the gaps, also as they are called after the renames of ``diff``."""
+        keys = set(self.gaps)
+        for old, new in diff.renames.items() if diff is not None else ():
+            name = re.compile(rf"(?<![\w./-]){re.escape(old)}(?![\w/-])")
+            for sentence in self.gaps.values():
+                if old in sentence:
+                    keys.add(gap_key(name.sub(new.replace("\\", r"\\"), sentence)))
+        return frozenset(keys)
 
     def doubts(self, gaps: Container[str]) -> Iterator[str]:
         """What makes the comparison doubtful where the scan itself has only ``gaps``."""

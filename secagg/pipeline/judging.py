@@ -105,7 +105,7 @@ def decide(
         facts=facts,
         exceptions=decisions,
         today=gate.today,
-        gaps_in_base=frozenset(known.gaps),
+        gaps_in_base=known.gaps_after(gate.diff),
     )
     if gate.diff is not None:
         notes += gate.diff.notes

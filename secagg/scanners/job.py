@@ -232,6 +232,13 @@ def own_file(name: str, *, used: bool) -> str:
     return f"the repository's own {name} was not used"
 
 
-def remark(tool_run: ToolRun, message: str, context: RunContext, *, fatal: bool = False) -> None:
-    """Note something that the run did not look at."""
-    tool_run.gaps.append(Gap(message=context.redactor.mask(message), fatal=fatal))
+def remark(
+    tool_run: ToolRun,
+    message: str,
+    context: RunContext,
+    *,
+    fatal: bool = False,
+    whole: bool = False,
+) -> None:
+    """Note something that the run did not look at; ``whole`` where the run is in doubt itself."""
+    tool_run.gaps.append(Gap(message=context.redactor.mask(message), fatal=fatal, whole=whole))

@@ -279,7 +279,8 @@ class TrivyJob(ProgramJob):
             cache = cache_of(self.options, context.environ)
             most = self.options.max_database_age or self.request.max_database_days
             if old := too_old(cache, datetime.now(UTC), most):
-                remark(tool_run, f"{old} ({DATABASE_HINT})", context, fatal=True)
+                # The base is scanned with the same database: it is no gap that was there before.
+                remark(tool_run, f"{old} ({DATABASE_HINT})", context, fatal=True, whole=True)
         log = result.stderr.read_text("utf-8", "replace")
         complaints = list(dict.fromkeys(_complaints(log)))
         for complaint in complaints[:_MOST_COMPLAINTS]:

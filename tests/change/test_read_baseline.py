@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from secagg.change.baseline import compare
+from secagg.change.model import Diff
 from secagg.errors import ReportError, UsageError
 from secagg.merge import merge
 from secagg.model.identity import mark_findings
-from secagg.pipeline.baseline import read_baseline
+from secagg.pipeline.baseline import BaselineReport, read_baseline
 from secagg.policy.facts import BaselineState
+from secagg.policy.gaps import gap_key
 from tests.merge.make import code
 
 
@@ -65,3 +67,13 @@ def test_what_is_not_understood_is_an_error(tmp_path: Path) -> None:
         read_baseline([("base.sarif", _sarif(_result(1), {"locations": 7}))], root=tmp_path)
     with pytest.raises(ReportError):
         read_baseline([("base.sarif", b"{")], root=tmp_path)
+
+
+def test_a_gap_goes_by_the_new_name_of_its_file() -> None:
+    said = "{} has dependencies but no lock file: they were not checked"
+    named = [said.format(name) for name in ("old/setup.py", "older/old/setup.py", "old/setup.py2")]
+    baseline = BaselineReport((), gaps={gap_key(each): each for each in named})
+    diff = Diff(base="b", head="h", renames={"old/setup.py": r"new\1/setup.py"})
+    moved = gap_key(said.format(r"new\1/setup.py"))
+    assert baseline.gaps_after(diff) == {*map(gap_key, named), moved}
+    assert baseline.gaps_after(None) == set(map(gap_key, named))
