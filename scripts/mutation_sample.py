@@ -18,7 +18,7 @@ from math import sqrt
 from pathlib import Path
 
 from mutmut import __main__ as mutmut
-from mutmut.configuration import config
+from mutmut.configuration import ProcessIsolation, config
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.stats import status_by_exit_code
@@ -84,6 +84,8 @@ def _mutants(subject: Subject, jobs: int) -> list[str]:
     settings.resolved_mutated_source_paths = [Path.cwd() / _MADE / s for s in subject.sources]
     settings.only_mutate = list(subject.only)
     settings.pytest_add_cli_args_test_selection = list(subject.tests)
+    # What a function has cached in one process would hide its mutants in those forked from it.
+    settings.process_isolation = ProcessIsolation.FORKSERVER
     set_mutant_under_test("mutant_generation")
     _MADE.mkdir()
     copy_src_dir()
@@ -99,17 +101,35 @@ def _statuses(names: list[str]) -> dict[str, str]:
 
 
 def _report(subject: str, total: int, statuses: dict[str, str], goal: float) -> int:
-    others = {name: status for name, status in statuses.items() if status not in _NOTICED}
-    for name, status in sorted(others.items()):
+    noticed = sum(status in _NOTICED for status in statuses.values())
+    tried = len(statuses)
+    for name, status in sorted(statuses.items()):
+        if status in _NOTICED:
+            continue
+        diff = get_diff_for_mutant(name)
+        if _is_equal(diff):
+            tried -= 1
+            continue
         print(f"\n{status}: {name}")
-        print(get_diff_for_mutant(name))
-    noticed, tried = len(statuses) - len(others), len(statuses)
+        print(diff)
+    if tried < len(statuses):
+        print(f"\n{len(statuses) - tried} change the case of an encoding's name only: not counted")
     low, high = interval(noticed, tried)
     print(
         f"\n{subject}: {noticed} of {tried} noticed, {noticed / tried:.1%} "
         f"(95 % interval {low:.1%} to {high:.1%}; {total} mutants in all; goal {goal:.0%})"
     )
     return 0 if noticed >= goal * tried else 1
+
+
+def _is_equal(diff: str) -> bool:
+    """Whether a mutant does what the code does: Python takes an encoding's name in any case."""
+    lines = [line for line in diff.splitlines() if line[:3] not in ("---", "+++")]
+    old, new = (
+        [line[1:].replace("UTF-8", "utf-8") for line in lines if line.startswith(sign)]
+        for sign in ("-", "+")
+    )
+    return old == new
 
 
 def interval(hits: int, tries: int) -> tuple[float, float]:

@@ -39,6 +39,7 @@ def parse_files(
     gate: Gate,
     at: datetime | None = None,
     sources: bool = True,
+    redactor: Redactor | None = None,
 ) -> Outcome:
     """Read ``files`` (``-`` is standard input), merge and judge what they hold.
 
@@ -48,12 +49,13 @@ def parse_files(
 
     ``at`` is when the scanners ran, by default now. ``sources`` says whether ``root`` has the
     files that they saw; else only what the reports themselves say tells one place from another.
+    ``redactor`` knows secrets of other reports, which are masked in these too.
     """
     started_at = at or datetime.now(UTC)
     parsers = installed_parsers()
     if tool is not None and tool not in parsers:
         raise UsageError(f"no parser for {tool!r}", hint="known tools: " + ", ".join(parsers))
-    redactor = run_redactor(root)
+    redactor = redactor or run_redactor(root)
     context = ParseContext(redactor=redactor, root=root)
     runs, said = [], []
     for file in files:

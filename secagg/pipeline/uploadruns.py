@@ -88,7 +88,10 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
     given: list[GivenRun] = []
     for file, report_read in read:
         if report_read is None:
-            outcome = parse_files([file], tool=None, root=root, gate=plain_gate(root, config))
+            gate = plain_gate(root, config)
+            outcome = parse_files(
+                [file], tool=None, root=root, gate=gate, redactor=context.redactor
+            )
             given += [_unnamed(run) for run in given_runs(_written(sarif_runs(outcome)), file)]
         else:
             given += _adopted(report_read, file)

@@ -20,6 +20,8 @@ _STEP = 5
 # Of a value shorter than this every half is a form of its own, if it has so many characters.
 _SHORTEST_IN_PARTS = 16
 _SHORTEST_PART = 6
+# Of so many letters of a word one is a vowel at least.
+_FEW_VOWELS = 3.5
 # A longer value is quoted in lines, which are forms of their own.
 _LONGEST_IN_PARTS = 512
 
@@ -77,7 +79,10 @@ def changed_forms(value: str) -> Iterator[str]:
     """
     if "\n" in value:
         return
-    changed = [value.lower(), value.upper(), value[::-1]]
+    changed = [value.lower(), value.upper(), value.swapcase(), value.capitalize(), value[::-1]]
+    # As programs write the names of headers and of classes.
+    changed += [value[:1].upper() + value[1:], value[:1].lower() + value[1:]]
+    changed.append("-".join(part.capitalize() for part in value.split("-")))
     if len(value) < _SHORTEST_IN_PARTS:
         for lacking in range(1, len(value) // 2 + 1):
             changed += (value[lacking:], value[:-lacking], value[lacking:-lacking])
@@ -90,8 +95,13 @@ def changed_forms(value: str) -> Iterator[str]:
 
 
 def is_telling(text: str) -> bool:
-    """Tell whether ``text`` is long or mixed enough to be no word: ``ab12``, ``aBc``, ``a-b``."""
+    """Tell whether ``text`` is long or mixed enough to be no word: ``ab12``, ``aBc``, ``a-b``.
+
+    Seven letters with one vowel are no word either.
+    """
     if len(text) >= SHORTEST_WITHIN_A_WORD:
+        return True
+    if len(text) >= _FEW_VOWELS * (1 + sum(c in "aeiouyAEIOUY" for c in text)):
         return True
     kinds = (
         any(c.islower() for c in text),

@@ -11,18 +11,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from secagg.config import Config
-from secagg.output.annotations import decision_annotations
-from secagg.output.gatemarkdown import decision_markdown
-from secagg.output.gatetable import findings_text, verdict_text
-from secagg.output.grid import Style
-from secagg.output.junit import junit_xml
-from secagg.pipeline.decide import decision_document
-from secagg.pipeline.gate import plain_gate
-from secagg.pipeline.parse import parse_files
-from secagg.pipeline.write import write_outputs
-from secagg.secrets import lastfilter
 from tests.attack.counts import Counts
+from tests.attack.outputs import outputs_of
 from tests.attack.writings import WRITINGS, left_of, values
 from tests.canaries import canaries, reports
 
@@ -44,13 +34,13 @@ def run(seed: int, count: int) -> Counts:
         tempfile.TemporaryDirectory() as directory,
         mock.patch.dict(os.environ, {"SECAGG_HMAC_KEY": _KEY}),
     ):
-        for value in planted:
+        for number, value in enumerate(planted):
             name, leaf = made.choice(leaves)
             writing = made.choice(list(WRITINGS))
             written = WRITINGS[writing](value)
             document = _load(originals[name])
             _plant(document, leaf, written)
-            outputs = _outputs(Path(directory), name, document, value)
+            outputs = _outputs(Path(directory), name, document, value, number)
             broken = [output for output, text in outputs.items() if left_of(written, text)]
             place = ".".join(str(part) for part in leaf if isinstance(part, str))
             told = f"{writing} in {place} comes out in {', '.join(broken)}" if broken else None
@@ -83,7 +73,7 @@ def _plant(document: Any, leaf: tuple[int | str, ...], written: str) -> None:
     document[leaf[-1]] = f"{document[leaf[-1]]} near {written} here"
 
 
-def _outputs(directory: Path, name: str, document: Any, value: str) -> dict[str, str]:
+def _outputs(directory: Path, name: str, document: Any, value: str, number: int) -> dict[str, str]:
     """What comes of a report beside one of Gitleaks that names the value."""
     report = directory / name
     lines = isinstance(document, list) and name.endswith(".jsonl")
@@ -93,30 +83,4 @@ def _outputs(directory: Path, name: str, document: Any, value: str) -> dict[str,
     telling = directory / "gitleaks-telling.json"
     leak = {"RuleID": "k", "Secret": value, "Match": value, "File": "a.py", "StartLine": 1}
     telling.write_text(json.dumps([leak]), "utf-8")
-    with lastfilter.filtering():
-        gate = plain_gate(directory, Config())
-        outcome = parse_files([str(report), str(telling)], tool=None, root=directory, gate=gate)
-        decision = decision_document(outcome)
-        written = write_outputs(outcome, directory / "out", decision=decision)
-        style = Style()
-        printed = {
-            "table": findings_text(decision, style, everything=True)
-            + verdict_text(decision, style),
-            "job summary": decision_markdown(decision),
-            "annotations": "\n".join(decision_annotations(decision)),
-            "JUnit": junit_xml(decision),
-        }
-        shown = {output: lastfilter.filtered(text) for output, text in printed.items()}
-    return shown | {path.name: "\n".join(_texts(json.loads(path.read_bytes()))) for path in written}
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+    return outputs_of(directory, [str(report), str(telling)], number)
