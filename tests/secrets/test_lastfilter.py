@@ -112,3 +112,46 @@ def test_what_secagg_holds_itself() -> None:
         "Conn77Str",
         "Arg77pw",
     }
+
+
+def test_a_path_stays_in_a_json_file_and_not_in_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    path = f"deploy/{VALUE}/Dockerfile"
+    with lastfilter.filtering():
+        lastfilter.run_redactor().identify(Secret(VALUE))
+        lastfilter.keep_paths([path])
+        for name, head in (("a.json", b" \n{"), ("b.json", b"["), ("c.md", b"# ")):
+            with replacing(tmp_path / name) as out:
+                out.write(b"  ")
+                out.write(head)
+                out.write(encode(path))
+        for name, kept in (("a.json", True), ("b.json", True), ("c.md", False)):
+            assert (path in (tmp_path / name).read_text()) is kept, name
+
+
+def test_bytes_that_are_no_text_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    with lastfilter.filtering():
+        lastfilter.run_redactor().identify(Secret(VALUE))
+        data = b"\xff\xfe " + VALUE.encode() + b" \x80"
+        assert lastfilter.filtered_bytes(data) == b"\xff\xfe [redacted] \x80"
+        clean = b"\xff nothing"
+        assert lastfilter.filtered_bytes(clean) is clean
+    assert lastfilter.filtered_bytes(data) is data
+
+
+def test_a_password_in_an_address_is_known_whatever_its_variable_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WHERE", "postgresql://scans:Pw9sdf7w@db/scans")
+    with lastfilter.filtering():
+        assert lastfilter.filtered("no Pw9sdf7w there") == f"no {MASK} there"
+    monkeypatch.delenv("WHERE")
+    monkeypatch.setattr("sys.argv", ["secagg", "--store", "postgresql://scans:Pw9sdf7w@db/scans"])
+    with lastfilter.filtering():
+        assert lastfilter.filtered("no Pw9sdf7w there") == f"no {MASK} there"
+    assert lastfilter.filtered("no Pw9sdf7w there") == "no Pw9sdf7w there"

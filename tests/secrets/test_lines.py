@@ -97,3 +97,52 @@ def test_what_is_keyed_is_not_keyed_again() -> None:
     once = secret.line_hash
     mark_findings([secret], None, redactor)
     assert secret.line_hash == once != PRODUCERS
+
+
+def test_a_place_before_the_secret_or_far_behind_it_is_not_keyed() -> None:
+    secret = finding(40, kind=Kind.SECRET)
+    places = [finding(line) for line in (2, 34, 35, 40, 41)]
+    for one in places:
+        one.line_hash = PRODUCERS
+    mark_findings([secret, *places], None, Redactor(b"key"))
+    # Without the file, what is hashed may reach five lines down.
+    keyed = [one.location.start_line for one in places if one.line_hash != PRODUCERS]
+    assert keyed == [35, 40]
+
+
+def test_a_secret_of_several_lines_is_on_each_of_them() -> None:
+    secret = finding(10, kind=Kind.SECRET)
+    secret.location.end_line = 12
+    places = [finding(line) for line in (4, 5, 11, 12, 13)]
+    for one in places:
+        one.line_hash = PRODUCERS
+    mark_findings([secret, *places], None, Redactor(b"key"))
+    keyed = [one.location.start_line for one in places if one.line_hash != PRODUCERS]
+    assert keyed == [5, 11, 12]
+    many = "first-Line9x\nsecond-Line9\nthird-Line9x"
+    redactor = Redactor(b"key")
+    redactor.identify(Secret(many))
+    assert redactor.secret_lines(f"a\nb\n{many}\nc\n{many} d".encode()) == {3, 4, 5, 7, 8, 9}
+
+
+def test_the_window_of_a_hash_is_counted_in_characters(tmp_path: Path) -> None:
+    """Of lines of nine characters and their ends a hundred are ten; spaces do not count."""
+    for spaces in (1, 60):
+        line = f"ab{' ' * spaces}cdefghi\n"
+        (tmp_path / "app.py").write_text(line * 11 + "password = 'k9Qz4LmX7p'\n")
+        places = [finding(1), finding(2), finding(3)]
+        mark_findings(places, tmp_path, Redactor(b"key"))
+        assert [(one.line_hash or "").startswith(KEYED) for one in places] == [False, False, True]
+
+
+def test_fingerprints_in_sarif_are_keyed_too() -> None:
+    secret = finding(3, kind=Kind.SECRET)
+    given = {"matchBasedId/v1": PRODUCERS, "commitSha": "0" * 40, "short": "abc", "odd": 5}
+    secret.fingerprints = {"matchBasedId/v1": PRODUCERS}
+    secret.sarif = SarifOrigin.of({}, {"partialFingerprints": given, "fingerprints": given})
+    mark_findings([secret], None, Redactor(b"key"))
+    keyed = secret.fingerprints["matchBasedId/v1"]
+    assert keyed.startswith(KEYED) and keyed.endswith(":1") and len(keyed) == len(KEYED) + 32 + 2
+    expected = {**given, "matchBasedId/v1": keyed}
+    assert secret.sarif.result["partialFingerprints"] == expected
+    assert secret.sarif.result["fingerprints"] == expected

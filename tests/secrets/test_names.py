@@ -127,3 +127,29 @@ def test_what_leaves_has_no_real_name() -> None:
     assert VALUE not in repr(finding)
     assert finding.component is not None
     assert finding.location.uri == f"{finding.component}/a.py"
+
+
+def test_a_name_is_no_longer_than_two_hundred_characters() -> None:
+    assert is_name("ab-" * 66 + "ab")
+    assert not is_name("ab-" * 66 + "abc")
+
+
+@pytest.mark.parametrize(
+    "path", ["x/services/payments/y", "services/payments", "a/services/payments.py"]
+)
+def test_a_value_over_several_parts_of_a_path_is_not_shown(path: str) -> None:
+    made = redactor(None, "services/payments")
+    shown = made.shown_path(path)
+    assert "services/payments" not in shown and "[redacted-" in shown
+    assert made.real_path(shown) == path
+
+
+def test_a_name_is_looked_for_in_the_tree_alone(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tmp_path / TOKEN).touch()
+    (tree / TOKEN).touch()
+    shown = redactor(tree).shown_path(TOKEN)
+    assert redactor(tree).real_path(shown) == TOKEN
+    for outside in (f"../{shown}", f"{tmp_path}/{shown}", f"a/../../{shown}"):
+        assert redactor(tree).real_path(outside) == outside
