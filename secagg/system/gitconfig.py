@@ -18,13 +18,23 @@ from typing import NamedTuple
 _PLAIN = {
     "color.ui": "false",
     "core.quotePath": "true",
+    "diff.ignoreSubmodules": "none",
+    "diff.interHunkContext": "0",
     "diff.mnemonicPrefix": "false",
     "diff.noprefix": "false",
+    # Leaves out what is not below the directory.
+    "diff.relative": "false",
     "diff.renames": "true",
     "diff.srcPrefix": "a/",
     "diff.dstPrefix": "b/",
+    "diff.submodule": "short",
     "format.pretty": "medium",
+    "grep.patternType": "default",
+    "log.abbrevCommit": "false",
     "log.date": "default",
+    "log.follow": "false",
+    # Otherwise nobody reads what the first commit holds.
+    "log.showRoot": "true",
 }
 # Whatever any configuration says. Nothing is fetched, signed, watched or cleaned up.
 _NEVER = {
@@ -114,6 +124,9 @@ def environment_of(settings: Iterable[Setting], *, protocols: Sequence[str] = ()
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_LAZY_FETCH": "1",
+        # Commits and files as they are, not others that the repository puts in their place.
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_GRAFT_FILE": "/dev/null",
         "GIT_PAGER": "cat",
         # Outranks what any configuration says of a protocol. There is none that is called none.
         "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none",

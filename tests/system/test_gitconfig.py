@@ -139,6 +139,46 @@ def test_the_output_is_the_same_as_without_the_configuration(hostile: Path) -> N
     assert b"+three" in armed
 
 
+def test_a_configuration_hides_no_lines(tmp_path: Path) -> None:
+    """Neither the repository's, which an archive brings, nor the user's."""
+    repo = Repo(tmp_path / "repo")
+    repo.write("first.py", "one-secret\n")
+    first = repo.commit("one")
+    repo.write("app/second.py", "two-secret\n")
+    repo.commit("two")
+    blob = repo.git("rev-parse", f"{first}:first.py")
+    repo.write("harmless.py", "nothing\n")
+    other = repo.git("hash-object", "-w", "harmless.py")
+    expected = {
+        call: checked(repo.root, *call).out
+        for call in (
+            ("log", "-p", "--all"),
+            ("log", "-p", "--", "first.py"),
+            ("show", f"{first}:first.py"),
+            ("diff", "--unified=0", first),
+        )
+    }
+    within = checked(repo.root / "app", "diff", "--name-only", "-z", first).out
+    repo.git("replace", blob, other)
+    repo.git("replace", "--graft", repo.git("rev-parse", "HEAD"))
+    for key, value in {
+        "log.showRoot": "false",
+        "log.abbrevCommit": "true",
+        "log.follow": "true",
+        "log.date": "iso",
+        "diff.relative": "true",
+        "diff.interHunkContext": "9",
+        "diff.submodule": "log",
+        "diff.noprefix": "true",
+    }.items():
+        repo.git("config", key, value)
+    assert b"+one-secret" in expected["log", "-p", "--all"]
+    for call, out in expected.items():
+        mine = [*call[:-1], "--branches"] if call[-1] == "--all" else [*call]
+        assert checked(repo.root, *mine).out == out, call
+    assert checked(repo.root / "app", "diff", "--name-only", "-z", first).out == within
+
+
 def test_the_users_own_programs_stay() -> None:
     theirs = Setting("global", "filter.lfs.clean", "git-lfs clean -- %f")
     repositorys = Setting("local", "filter.lfs.clean", "evil")
