@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import Enum
+from typing import BinaryIO, cast
 
 from secagg.output.escape import COMMAND, OLD_COMMAND, UNSAFE, defuse_lines
 from secagg.secrets.lastfilter import FilteredFile, filtered
@@ -70,7 +71,8 @@ def document(pieces: Iterable[bytes], syntax: Syntax) -> None:
     A piece ends where a token of the document ends.
     """
     sys.stdout.flush()
-    FilteredFile(sys.stdout.buffer).writelines(_written(pieces, syntax))
+    # First the filter: it writes a text that it has masked anew, without escapes.
+    FilteredFile(cast(BinaryIO, _Harmless(syntax))).writelines(pieces)
     sys.stdout.buffer.flush()
 
 
@@ -110,22 +112,28 @@ def harmless(text: str, *, colours: bool = False) -> str:
     return defuse_lines(text)
 
 
-def _written(pieces: Iterable[bytes], syntax: Syntax) -> Iterator[bytes]:
+class _Harmless:
+    """Standard output as a file in which a document is written, with nothing to obey in it."""
+
+    def __init__(self, syntax: Syntax) -> None:
+        self._syntax = syntax
+
+    def write(self, piece: bytes) -> int:
+        """Write ``piece``, harmless."""
+        return sys.stdout.buffer.write(_written(piece, self._syntax))
+
+
+def _written(piece: bytes, syntax: Syntax) -> bytes:
     if syntax is Syntax.JSON:
-        for piece in pieces:
-            if piece.isascii() and not any(map(piece.__contains__, _SUSPECT)):
-                yield piece
-            else:
-                text = UNSAFE.sub(_json_escape, piece.decode("utf-8", "replace"))
-                yield OLD_COMMAND.sub(r"#\\u0023", text).encode()
-    elif syntax is Syntax.XML:
-        for piece in pieces:
-            text = UNSAFE.sub(_xml_escape, piece.decode("utf-8", "replace"))
-            yield _COMMAND_XML.sub(r"\1&#58;:", OLD_COMMAND.sub("#&#35;", text)).encode()
-    else:
-        colours = sys.stdout.isatty()
-        for piece in pieces:
-            yield harmless(piece.decode("utf-8", "replace"), colours=colours).encode()
+        if piece.isascii() and not any(map(piece.__contains__, _SUSPECT)):
+            return piece
+        text = UNSAFE.sub(_json_escape, piece.decode("utf-8", "replace"))
+        return OLD_COMMAND.sub(r"#\\u0023", text).encode()
+    text = piece.decode("utf-8", "replace")
+    if syntax is Syntax.XML:
+        text = OLD_COMMAND.sub("#&#35;", UNSAFE.sub(_xml_escape, text))
+        return _COMMAND_XML.sub(r"\1&#58;:", text).encode()
+    return harmless(text, colours=sys.stdout.isatty()).encode()
 
 
 def _json_escape(letter: re.Match[str]) -> str:
@@ -139,4 +147,5 @@ def _json_escape(letter: re.Match[str]) -> str:
 
 
 def _xml_escape(letter: re.Match[str]) -> str:
-    return letter[0] if letter[0] in _LINE else f"&#{ord(letter[0])};"
+    # A parser would make a line's end of a carriage return that is not written as a reference.
+    return letter[0] if letter[0] in "\t\n" else f"&#{ord(letter[0])};"

@@ -126,7 +126,7 @@ def environment_of(settings: Iterable[Setting], *, protocols: Sequence[str] = ()
         "GIT_NO_LAZY_FETCH": "1",
         # Commits and files as they are, not others that the repository puts in their place.
         "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_GRAFT_FILE": "/dev/null",
+        "GIT_GRAFT_FILE": "/dev/null/none",
         "GIT_PAGER": "cat",
         # Outranks what any configuration says of a protocol. There is none that is called none.
         "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none",

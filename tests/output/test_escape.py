@@ -127,3 +127,27 @@ def test_a_joined_cell_keeps_a_bit_of_every_part(parts: list[str]) -> None:
     shown = escape.joined(parts, " / ")
     assert len(shown) <= escape.LONGEST_CELL
     assert len(shown.split(" / ")) == max(1, sum(map(bool, parts)))
+
+
+def test_parts_of_a_cell_are_cut_where_they_are_longest() -> None:
+    assert escape.joined(["a", "", "b"], ", ") == "a, b"
+    assert escape.joined([], ", ") == ""
+    # What fits is not cut.
+    exact = ["a" * 148, "b" * 150]
+    assert escape.joined(exact, ", ") == ", ".join(exact)
+    shown = escape.joined(["a" * 149, "b" * 150], ", ")
+    assert shown == f"{'a' * 149}, {'b' * 148}\N{HORIZONTAL ELLIPSIS}"
+    assert len(shown) == escape.LONGEST_CELL
+    # The short ones stay whole, the longest gives way first, and each keeps its share.
+    parts = escape.joined(["short", "b" * 250, "c" * 280], " | ").split(" | ")
+    assert [len(part) for part in parts] == [5, 214, 75]
+    assert parts[0] == "short" and parts[1].endswith("\N{HORIZONTAL ELLIPSIS}")
+    assert len(escape.joined(["x" * 9999] * 50, "")) <= escape.LONGEST_CELL + 50
+
+
+def test_a_link_in_markdown_is_code_that_nothing_ends() -> None:
+    assert (
+        escape.markdown("see https://a.example/`x`|y now")
+        == "see `https://a.example/%60x%60%7Cy` now"
+    )
+    assert escape.markdown("a b") == "a b"
