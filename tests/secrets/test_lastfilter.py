@@ -151,7 +151,39 @@ def test_a_password_in_an_address_is_known_whatever_its_variable_is_called(
     with lastfilter.filtering():
         assert lastfilter.filtered("no Pw9sdf7w there") == f"no {MASK} there"
     monkeypatch.delenv("WHERE")
-    monkeypatch.setattr("sys.argv", ["secagg", "--store", "postgresql://scans:Pw9sdf7w@db/scans"])
+    monkeypatch.setattr("sys.argv", ["secagg", "--store=postgresql://scans:Pw9sdf7w@db/scans"])
     with lastfilter.filtering():
         assert lastfilter.filtered("no Pw9sdf7w there") == f"no {MASK} there"
     assert lastfilter.filtered("no Pw9sdf7w there") == "no Pw9sdf7w there"
+
+
+def test_it_is_switched_on_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    with lastfilter.filtering():
+        monkeypatch.setattr(lastfilter._Run, "redactors", None)
+        lastfilter.run_redactor().identify(Secret(VALUE))
+        assert lastfilter.filtered(VALUE) == VALUE
+        lastfilter.switch_on()
+        lastfilter.run_redactor().identify(Secret(VALUE))
+        # What is known already stays known.
+        lastfilter.switch_on()
+        assert lastfilter.filtered(VALUE) == MASK
+
+
+def test_what_the_tree_calls_its_files_is_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    (tmp_path / "deploy9x").mkdir()
+    for tree, shown in ((tmp_path, "deploy9x/a.py"), (None, None)):
+        made = lastfilter.run_redactor(tree)
+        made.identify(Secret("deploy9x"))
+        assert (made.shown_path("deploy9x/a.py") == shown) is (tree is not None)
+
+
+def test_a_file_passes_on_what_else_is_asked_of_it(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as file:
+        out = lastfilter.FilteredFile(file)
+        assert out.name == file.name
+        out.write(b"x")
+        assert out.tell() == 1
