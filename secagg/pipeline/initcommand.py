@@ -16,7 +16,7 @@ from secagg.init.survey import Survey, survey
 from secagg.output import console
 from secagg.output.escape import terminal
 
-_ACTION = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
+_ACTION = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}@[0-9a-f]{40}")
 _RUNNER = re.compile(r"[\w.-]+")
 _BRANCH = re.compile(r"[A-Za-z0-9*][\w./*-]*")
 
