@@ -18,6 +18,7 @@ OPENERS = frozenset({"read_text", "read_bytes", "open", "fdopen", "load_model", 
 }
 
 OPENED = {
+    "action/scanning.py": "the decision that the scan of this job has written",
     "change/base.py": "the event's payload, which the runner writes",
     "change/controls.py": "files that decide: the base's in a change",
     "change/owners.py": "CODEOWNERS outside of a change",
@@ -34,6 +35,10 @@ OPENED = {
     "github/journal.py": "the journal of uploads",
     "history/backup.py": "backups",
     "history/engine.py": "the store's file, as it is made",
+    "init/answers.py": "answers of an earlier init, for the person who calls it",
+    "init/files.py": "files that init writes, as they are",
+    "init/plan.py": "secagg's own action and lock",
+    "init/render.py": "secagg's own list of actions",
     "intel/intel.py": "EPSS and KEV files, whose directory the gate has checked",
     "intel/record.py": "their checksums, beside them",
     "merge/check.py": "secagg's own tables",
@@ -75,6 +80,9 @@ OPENED = {
     "system/processgroup.py": "/proc",
     "system/regularfile.py": "what its callers name",
     "system/yamlfile.py": "files that the callers named here give it",
+    "tools/catalogue.py": "secagg's own list of scanners, or the one a person names to install",
+    "tools/installed.py": "programs that were installed for the user, to hash them",
+    "tools/sources.py": "what was downloaded, whose digest is pinned",
 }
 
 
