@@ -24,7 +24,7 @@ class Reading:
         self.redactor = context.redactor
         self.root = context.root
         self.parsed = ParsedReport(tool=tool)
-        self.places = Places(context.root, report.component, context.redactor.real_path)
+        self.places = Places(context.root, report.component, context.real_path)
 
     def keep(self, item: Any, build: Callable[[Entry], Finding], where: str) -> None:
         """Count one entry, and keep its finding or why there is none.
