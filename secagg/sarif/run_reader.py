@@ -27,7 +27,7 @@ from secagg.sarif.addresses import with_web_addresses
 from secagg.sarif.bag import from_bag
 from secagg.sarif.charts import Charts, without_lines, without_regions
 from secagg.sarif.result_severity import Overrides, severity_of
-from secagg.sarif.rules import RuleTable, RuleView
+from secagg.sarif.rules import RuleTable, RuleView, cwes_in
 from secagg.sarif.text import (
     LONGEST_ID,
     LONGEST_NAME,
@@ -314,9 +314,12 @@ class RunReader:
         self, result: Mapping[str, Any], properties: Mapping[str, Any], view: RuleView
     ) -> tuple[str, ...]:
         taxa = result.get("taxa")
-        if not taxa:
+        # njsscan and mobsfscan say it of each result, in the metadata of the rule.
+        about = properties.get("metadata") if properties else None
+        if not taxa and not isinstance(about, dict):
             return view.cwes
-        return tuple(dict.fromkeys((*view.cwes, *self.rules.cwes_of(taxa))))
+        named = cwes_in(about) if isinstance(about, dict) else ()
+        return tuple(dict.fromkeys((*view.cwes, *named, *self.rules.cwes_of(taxa or ()))))
 
     @staticmethod
     def _suppress(finding: Finding, result: Mapping[str, Any]) -> None:
