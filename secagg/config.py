@@ -86,6 +86,10 @@ class Config(BaseModel):
     exclude: list[str] = Field(
         default_factory=list, description="globs of directories that are not components"
     )
+    path_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="where paths of reports from elsewhere belong, by prefix (/src: services/app)",
+    )
     tools: Tools = Field(default_factory=Tools)
     owners: dict[str, list[str]] = Field(
         default_factory=dict,

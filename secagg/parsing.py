@@ -21,6 +21,7 @@ from secagg.errors import ReportError, UsageError
 from secagg.jsonio.entries import NotStrict, split
 from secagg.jsonio.text import LARGEST, loads, to_utf8
 from secagg.model.finding import Finding
+from secagg.model.pathmap import NO_MAP, PathMap
 from secagg.secrets.redactor import Redactor
 
 ENTRY_POINTS = "secagg.parsers"
@@ -143,10 +144,18 @@ class RawReport:
 
 @dataclass(slots=True, kw_only=True)
 class ParseContext:
-    """What a parser may use: the redactor, and the root of the checkout if there is one."""
+    """What a parser may use: the redactor, and the root of the checkout if there is one.
+
+    ``path_map`` is what a person has said of paths of another machine.
+    """
 
     redactor: Redactor
     root: Path | None = None
+    path_map: PathMap = NO_MAP
+
+    def real_path(self, path: str) -> str:
+        """Give the path that a tool meant: unmasked, and moved as a person has said."""
+        return self.path_map.apply(self.redactor.real_path(path))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -125,7 +125,7 @@ def _one_of(secret: Any, offender: Any) -> str | None:
 class _Reader:
     def __init__(self, report: RawReport, context: ParseContext) -> None:
         self._redactor = context.redactor
-        self._places = Places(context.root, report.component, context.redactor.real_path)
+        self._places = Places(context.root, report.component, context.real_path)
         self._lines = Lines(context.root)
         self._rules: dict[tuple[str, str | None, Any], Rule] = {}
 

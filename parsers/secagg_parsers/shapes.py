@@ -11,6 +11,7 @@ from secagg.errors import ReportError
 from secagg.jsonio.entries import is_list
 from secagg.jsonio.text import to_utf8
 from secagg.parsing import RawReport
+from secagg_parsers.signatures import signature_of
 
 SURE = 95
 LIKELY = 60
@@ -30,6 +31,9 @@ def shape_of(report: RawReport) -> str | None:
     if report.error is not None:
         return "trufflehog" if is_trufflehog_lines(_as_utf8(report)) else None
     document = report.document
+    signature = signature_of(document)
+    if signature is not None:
+        return signature
     if isinstance(document, dict):
         return _object_shape(document)
     if is_list(document):

@@ -42,6 +42,7 @@ from secagg.cli.options import (
     PolicyOption,
     QuietOption,
     RootOption,
+    StripPrefixOption,
     TimeoutOption,
     ToolsOption,
     VerboseOption,
@@ -227,6 +228,7 @@ def parse(
         str | None, typer.Option("--as", metavar="TOOL", help="The tool that wrote the files.")
     ] = None,
     root: RootOption = Path(),
+    strip_prefix: StripPrefixOption = None,
     output: OutputOption = Path("secagg-out"),
     output_format: FormatOption = OutputFormat.TABLE,
     view: ViewOption = ViewName.PER_TOOL,
@@ -277,6 +279,7 @@ def parse(
             at=at,
             config=config,
             screen=screen,
+            strip_prefix=strip_prefix or (),
         )
     )
 

@@ -21,7 +21,14 @@ from secagg.cli.gateoptions import (
     VexOption,
     gate_options,
 )
-from secagg.cli.options import ColourOption, ConfigOption, PolicyOption, QuietOption, RootOption
+from secagg.cli.options import (
+    ColourOption,
+    ConfigOption,
+    PolicyOption,
+    QuietOption,
+    RootOption,
+    StripPrefixOption,
+)
 
 
 class GateFormatName(StrEnum):
@@ -55,6 +62,7 @@ def gate(
     branch: OriginBranchOption = None,
     commit: OriginCommitOption = None,
     config: ConfigOption = None,
+    strip_prefix: StripPrefixOption = None,
     last: Annotated[
         Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
     ] = Path("secagg-out"),
@@ -106,6 +114,7 @@ def gate(
         format=gatecommand.GateFormat(output_format),
         output=output,
         everything=everything,
+        strip_prefix=strip_prefix or (),
     )
     screen = commands.Screen(quiet=quiet, no_colour=no_color)
     raise typer.Exit(gatecommand.gate(request, screen))

@@ -61,6 +61,13 @@ ConfigOption = Annotated[
 RootOption = Annotated[
     Path, typer.Option(help="The checkout that the reports speak of.", metavar="DIR")
 ]
+StripPrefixOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PREFIX",
+        help="Where the reports' paths begin on the machine that scanned, as /src. Repeatable.",
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress, and only the decision.")
 ]

@@ -18,6 +18,12 @@ _WORKLOAD = re.compile(
     r"(?: in ['\"]?[\w-]+['\"]? namespace)? should\b",
     re.IGNORECASE,
 )
+# KubeLinter writes the container, and the object on the next line
+# (golangci.stackrox.io/kube-linter, ``pkg/command/lint``).
+_OBJECT = re.compile(
+    r"\nobject: [^\n/]{1,253}/(?P<name>[^\s/]{1,253}) \S{1,253}, Kind=(?P<kind>\w{1,63})"
+)
+_ITS_CONTAINER = re.compile(r"container \"(?P<container>[^\"\s]{1,253})\"")
 
 
 def workload_in(message: str) -> str | None:
@@ -29,5 +35,10 @@ def workload_in(message: str) -> str | None:
     match = _CONTAINER.search(message)
     if match is not None:
         return f"{match['kind'].lower()}/{match['name']}, container {match['container']}"
+    match = _OBJECT.search(message)
+    if match is not None:
+        named = _ITS_CONTAINER.search(message, 0, match.start())
+        container = f", container {named['container']}" if named else ""
+        return f"{match['kind'].lower()}/{match['name']}{container}"
     match = _WORKLOAD.search(message)
     return None if match is None else f"{match['kind'].lower()}/{match['name']}"

@@ -137,10 +137,18 @@ def parse(
     at: datetime | None = None,
     config: Path | None,
     screen: Screen,
+    strip_prefix: Sequence[str] = (),
 ) -> int:
     """Run ``secagg parse`` and return its exit code."""
     prepared = prepare(root, gate, config=config)
-    outcome = parse_files(files, tool=tool, root=root.resolve(), gate=prepared, at=at)
+    outcome = parse_files(
+        files,
+        tool=tool,
+        root=root.resolve(),
+        gate=prepared,
+        at=at,
+        strip_prefix=strip_prefix,
+    )
     outcome.warnings += remember(outcome, prepared, since=None)
     return _finish(outcome, output, screen)
 

@@ -63,6 +63,7 @@ class GateRequest:
     format: GateFormat = GateFormat.TABLE
     output: Path | None = None
     everything: bool = False
+    strip_prefix: Sequence[str] = ()
 
 
 def gate(request: GateRequest, screen: Screen) -> int:
@@ -82,7 +83,13 @@ def gate(request: GateRequest, screen: Screen) -> int:
         files = list(request.files) or [str(_last_scan(request.last))]
         # The last scan is in the history already.
         new = not any(Path(file).resolve() == last.resolve() for file in files)
-        outcome = parse_files(files, tool=None, root=request.root.resolve(), gate=prepared)
+        outcome = parse_files(
+            files,
+            tool=None,
+            root=request.root.resolve(),
+            gate=prepared,
+            strip_prefix=request.strip_prefix,
+        )
     if request.explain is not None:
         console.out(explained(outcome, prepared, request.explain, screen.style()) + "\n")
         return int(ExitCode.PASS)

@@ -14,6 +14,7 @@ from secagg.errors import ReportError, UsageError
 from secagg.jsonio.text import LARGEST
 from secagg.merge import Group
 from secagg.merge.secret import still_in_head
+from secagg.model.pathmap import PathMap
 from secagg.packages.components import find_components
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble
@@ -40,6 +41,7 @@ def parse_files(
     at: datetime | None = None,
     sources: bool = True,
     redactor: Redactor | None = None,
+    strip_prefix: Sequence[str] = (),
 ) -> Outcome:
     """Read ``files`` (``-`` is standard input), merge and judge what they hold.
 
@@ -50,13 +52,15 @@ def parse_files(
     ``at`` is when the scanners ran, by default now. ``sources`` says whether ``root`` has the
     files that they saw; else only what the reports themselves say tells one place from another.
     ``redactor`` knows secrets of other reports, which are masked in these too.
+    ``strip_prefix`` names prefixes of paths in the reports that stand for ``root``.
     """
     started_at = at or datetime.now(UTC)
     parsers = installed_parsers()
     if tool is not None and tool not in parsers:
         raise UsageError(f"no parser for {tool!r}", hint="known tools: " + ", ".join(parsers))
     redactor = redactor or run_redactor(root)
-    context = ParseContext(redactor=redactor, root=root)
+    moved = PathMap(gate.config.path_map, strip_prefix)
+    context = ParseContext(redactor=redactor, root=root, path_map=moved)
     runs, said = [], []
     for file in files:
         run, provenance = _as_run(file, tool, parsers, redactor)

@@ -22,6 +22,9 @@ _SAME_TOOL = {
     "codeql-command-line-toolchain": "codeql",
     "semgrep-oss": "semgrep",
     "semgrep-pro": "semgrep",
+    # The plug-in that has SpotBugs' security rules, as GitLab names it.
+    "find-sec-bugs": "spotbugs",
+    "findsecbugs": "spotbugs",
 }
 
 # Tools that look for one kind of problem only, by the start of their driver's name.

@@ -232,17 +232,22 @@ class RuleTable:
     ) -> Iterator[str]:
         for tag in tags:
             yield from _cwes(tag)
-        for key in ("cwe", "cwes", "cwe_ids", "CWE"):
-            value = properties.get(key)
-            for item in value if isinstance(value, list) else [value]:
-                text = str(item)
-                yield from [f"CWE-{int(text)}"] if text.isdecimal() else _cwes(text)
+        yield from cwes_in(properties)
         targets = [
             r.get("target") for r in _sequence(raw.get("relationships")) if isinstance(r, Mapping)
         ]
         yield from self.cwes_of(targets)
         if rule.help_uri:
             yield from (f"CWE-{int(n)}" for n in _CWE_PAGE.findall(rule.help_uri))
+
+
+def cwes_in(properties: Mapping[str, Any]) -> Iterator[str]:
+    """The CWE entries that a bag of properties names, as texts or numbers."""
+    for key in ("cwe", "cwes", "cwe_ids", "CWE"):
+        value = properties.get(key)
+        for item in value if isinstance(value, list) else [value]:
+            text = str(item)
+            yield from [f"CWE-{int(text)}"] if text.isdecimal() else _cwes(text)
 
 
 def security_severity(properties: Mapping[str, Any]) -> float | None:

@@ -25,8 +25,9 @@ from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport
 from secagg.sarif import packages, producers, secrets
 from secagg.sarif.addresses import with_web_addresses
 from secagg.sarif.bag import from_bag
+from secagg.sarif.charts import Charts, without_lines, without_regions
 from secagg.sarif.result_severity import Overrides, severity_of
-from secagg.sarif.rules import RuleTable, RuleView
+from secagg.sarif.rules import RuleTable, RuleView, cwes_in
 from secagg.sarif.text import (
     LONGEST_ID,
     LONGEST_NAME,
@@ -73,7 +74,8 @@ class RunReader:
         self._images = packages.Images(self.tool, self.driver, self.frame)
         # Masking never changes a URI base that holds no secret, but the machine's own root
         # is needed unmasked to tell what lies below it.
-        self.uris = UriResolver(run, context.root, self.redactor)
+        self.uris = UriResolver(run, context.root, self.redactor, context.path_map)
+        self._charts = Charts(context.root)
         self.overrides = Overrides(self.frame, self.rules)
         self._logical = self.frame.get("logicalLocations")
         self._paths: dict[str, str] = {}
@@ -145,6 +147,10 @@ class RunReader:
         if places and (self.uris.moves or _is_absolute_place(locations[0])):
             result = self.uris.relative(result)
             data = encode(result)
+        if kind is Kind.MISCONFIGURATION and places and self._charts.is_template(places[0]):
+            for place in places:
+                without_lines(place)
+            data = encode(without_regions(result))
         origin = SarifOrigin(run=self.frame, encoded=data)
         finding = Finding(
             tool=self.tool,
@@ -308,9 +314,12 @@ class RunReader:
         self, result: Mapping[str, Any], properties: Mapping[str, Any], view: RuleView
     ) -> tuple[str, ...]:
         taxa = result.get("taxa")
-        if not taxa:
+        # njsscan and mobsfscan say it of each result, in the metadata of the rule.
+        about = properties.get("metadata") if properties else None
+        if not taxa and not isinstance(about, dict):
             return view.cwes
-        return tuple(dict.fromkeys((*view.cwes, *self.rules.cwes_of(taxa))))
+        named = cwes_in(about) if isinstance(about, dict) else ()
+        return tuple(dict.fromkeys((*view.cwes, *named, *self.rules.cwes_of(taxa or ()))))
 
     @staticmethod
     def _suppress(finding: Finding, result: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from secagg.model.foreignpaths import in_checkout, is_file, is_foreign
+from secagg.model.pathmap import NO_MAP, PathMap
 from secagg.model.writtenpath import is_written_so
 from secagg.sarif.text import shortened
 from secagg.secrets.redactor import Redactor
@@ -58,9 +59,14 @@ class UriResolver:
     """
 
     def __init__(
-        self, run: Mapping[str, Any], root: Path | None, redactor: Redactor | None = None
+        self,
+        run: Mapping[str, Any],
+        root: Path | None,
+        redactor: Redactor | None = None,
+        path_map: PathMap = NO_MAP,
     ) -> None:
         self._redactor = redactor
+        self._path_map = path_map
         bases = run.get("originalUriBaseIds")
         self._bases: Mapping[str, Any] = bases if isinstance(bases, Mapping) else {}
         artifacts = run.get("artifacts")
@@ -69,7 +75,7 @@ class UriResolver:
         self._seen: dict[tuple[Any, Any, Any], str | None] = {}
         self._root_prefixes = _prefixes(root)
         self._prefixes = self._root_prefixes + self._absolute_bases(run)
-        self.moves = self._have_own_folders()
+        self.moves = bool(path_map) or self._have_own_folders()
 
     def path(self, location: Mapping[str, Any]) -> str | None:
         """The path of an ``artifactLocation`` object, ``None`` if it names no file."""
@@ -78,7 +84,9 @@ class UriResolver:
         try:
             return self._seen[key]
         except KeyError:
-            path = self._resolve(uri, base, index)
+            path = self._moved(uri, base) or self._resolve(uri, base, index)
+            if path is not None:
+                path = self._path_map.apply(path)
             if path is not None and len(path) > LONGEST_PATH:
                 # The artifacts and bases of a run that is being read hold what it says.
                 redactor = self._redactor
@@ -112,13 +120,22 @@ class UriResolver:
         uri = location.get("uri")
         if not isinstance(uri, str):
             return self.relative(location)
-        if not is_absolute(uri) and not (self.moves and isinstance(location.get("uriBaseId"), str)):
+        based = self.moves and isinstance(location.get("uriBaseId"), str)
+        if not (is_absolute(uri) or based or self._path_map):
             return self.relative(location)
         path = self.path(location)
         if path is None or is_absolute(path) or _SCHEME.match(path) or encode_path(path) == uri:
             return location
         kept = {key: item for key, item in location.items() if key != "uriBaseId"}
         return {**kept, "uri": encode_path(path)}
+
+    def _moved(self, uri: Any, base: Any) -> str | None:
+        """The path that a person has said; None where nobody has."""
+        if not self._path_map or not isinstance(uri, str) or len(uri) > _LONGEST_URI:
+            return None
+        whole = _local(self._join(uri, base)[0] if isinstance(base, str) else uri)
+        moved = self._path_map.apply(whole)
+        return None if moved == whole else moved
 
     def _resolve(self, uri: Any, base: Any, index: Any) -> str | None:
         if not isinstance(uri, str):

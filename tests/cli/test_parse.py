@@ -155,3 +155,21 @@ def test_no_such_file(home: Path) -> None:
     ran = parse(home, home / "none.json")
     assert ran.code == 2
     assert "none.json" in ran.stderr
+
+
+def test_paths_of_another_machine_are_moved(home: Path) -> None:
+    document = [{"code": "DL3020", "level": "error", "file": "/ci/7/web/Dockerfile", "line": 1}]
+    report = written(home, "hadolint.json", document)
+    (home / "secagg.yaml").write_text("path_map: {/ci/7: services}\n")
+    given: dict[tuple[str, ...], str] = {
+        (): "services/web/Dockerfile",
+        ("--strip-prefix", "/ci/7/web"): "Dockerfile",
+    }
+    for more, uri in given.items():
+        ran = secagg(
+            *("gate", str(report), "--no-store", "-f", "json", *more),
+            bin_dir=home,
+            home=home,
+            cwd=home,
+        )
+        assert [row["path"] for row in json.loads(ran.stdout)["findings"]] == [uri]

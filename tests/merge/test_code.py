@@ -27,6 +27,9 @@ SQL = "py/sql-injection"
             code("x", "s", "CWE-89", columns=(25, 30)),
         ),  # a call, and its argument
         (code("semgrep", "render-template-string"), code("codeql", "py/template-injection")),
+        (code("spotbugs", "XXE_DOCUMENT"), code("codeql", "java/xxe", "CWE-611")),
+        (code("spotbugs", "DES_USAGE"), code("codeql", "java/weak-cryptographic-algorithm")),
+        (code("security-code-scan", "SCS0002"), code("codeql", "cs/sql-injection", "CWE-89")),
         (
             code("gosec", "G402", message="TLS InsecureSkipVerify set true."),
             code("codeql", "go/disabled-certificate-check", "CWE-295"),

@@ -55,3 +55,10 @@ def test_the_workload_of_a_message(message: str, named: str | None) -> None:
 )
 def test_tags_of_images_are_left_out(line: bytes, without: bytes) -> None:
     assert without_image_tags([line]) == [without]
+
+
+def test_the_workload_that_kubelinter_names_is_the_one_that_trivy_names() -> None:
+    message = 'container "a" is not set to runAsNonRoot\nobject: <no namespace>/web apps/v1, Kind=Deployment'  # fmt: skip
+    assert workload_in(message) == "deployment/web, container a"
+    assert workload_in("x\nobject: shop/db apps/v1, Kind=StatefulSet") == "statefulset/db"
+    assert workload_in('container "a" is odd') is None

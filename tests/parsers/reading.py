@@ -6,9 +6,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+from secagg_parsers.bandit import BanditParser
+from secagg_parsers.cargo_audit import CargoAuditParser
+from secagg_parsers.checkov import CheckovParser
+from secagg_parsers.code_scanning import CodeScanningParser
 from secagg_parsers.codeql import CodeqlParser
+from secagg_parsers.cyclonedx import CycloneDxParser
+from secagg_parsers.dependabot import DependabotParser
+from secagg_parsers.dependency_check import DependencyCheckParser
+from secagg_parsers.detect_secrets import DetectSecretsParser
+from secagg_parsers.gitlab import GitLabParser
 from secagg_parsers.gitleaks import GitleaksParser
+from secagg_parsers.grype import GrypeParser
+from secagg_parsers.hadolint import HadolintParser
+from secagg_parsers.kingfisher import KingfisherParser
+from secagg_parsers.npm_audit import NpmAuditParser
+from secagg_parsers.osv_scanner import OsvScannerParser
+from secagg_parsers.pip_audit import PipAuditParser
 from secagg_parsers.sarif import SarifParser
+from secagg_parsers.semgrep import SemgrepParser
 from secagg_parsers.snyk import SnykParser
 from secagg_parsers.trivy import TrivyParser
 from secagg_parsers.trufflehog import TrufflehogParser
@@ -17,9 +33,25 @@ from secagg.parsing import ParseContext, ParsedReport, Parser, RawReport, choose
 from secagg.secrets.redactor import Redactor
 
 _ALL: tuple[Parser, ...] = (
+    BanditParser(),
+    CargoAuditParser(),
+    CheckovParser(),
+    CodeScanningParser(),
     CodeqlParser(),
+    CycloneDxParser(),
+    DependabotParser(),
+    DependencyCheckParser(),
+    DetectSecretsParser(),
+    GitLabParser(),
     GitleaksParser(),
+    GrypeParser(),
+    HadolintParser(),
+    KingfisherParser(),
+    NpmAuditParser(),
+    OsvScannerParser(),
+    PipAuditParser(),
     SarifParser(),
+    SemgrepParser(),
     SnykParser(),
     TrivyParser(),
     TrufflehogParser(),

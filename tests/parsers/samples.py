@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.parsers import formats
+
 Json = dict[str, Any]
 
 TOKEN = "gh" + "p_" + "Zq9" * 12
@@ -601,3 +603,4 @@ SAMPLES: dict[str, list[bytes]] = {
         )
     ],
 }
+SAMPLES |= formats.SAMPLES

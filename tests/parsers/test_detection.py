@@ -46,7 +46,7 @@ def test_a_wrong_tool_is_named(tool: str, data: bytes) -> None:
         if tool == "sarif" and other in data.decode().lower():
             continue
         assert PARSERS[other].confidence(report) == 0
-        if tool == "trufflehog" and other != "trufflehog":
+        if tool == "trufflehog" or data.startswith(b"<?xml"):
             with pytest.raises(ReportError):
                 PARSERS[other].parse(report, context_for())
             continue

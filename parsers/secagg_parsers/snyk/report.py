@@ -143,7 +143,7 @@ class SnykReport:
         if places is None:
             context = self._context
             base = self._report.component or (base_of(path, context.root) if path else None)
-            places = self._places[path] = Places(context.root, base, context.redactor.real_path)
+            places = self._places[path] = Places(context.root, base, context.real_path)
         return places
 
     def _row(self, place: str, project: Project, row: Entry) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from secagg.model.finding import Finding, Kind, Package, Rule
+from secagg.model.place import ecosystem_of
 from secagg.model.severity import of_word
 from secagg_parsers.fields import Entry, OddEntry, any_text, text
 from secagg_parsers.purls import type_of
@@ -43,6 +44,13 @@ def license_finding(target: TrivyTarget, entry: Entry) -> Finding:
             help_uri=any_text(entry, "Link"),
             tags=("license",),
         ),
-        package=Package(type=type_of(target.type), name=package) if package else None,
+        package=Package(type=_type(target, path), name=package) if package else None,
         license=name,
     )
+
+
+def _type(target: TrivyTarget, path: str | None) -> str:
+    """The purl type: licences have a class of their own, so that the lock file must tell it."""
+    kind = type_of(target.type)
+    file = path or target.name
+    return (ecosystem_of(file) if kind == "generic" and file else None) or kind

@@ -102,7 +102,7 @@ class TrivyReport:
             self._context.root,
             self._report.component,
             self._mask.__getitem__,
-            self._context.redactor.real_path,
+            self._context.real_path,
             name=name,
             kind=kind,
             resource=resource,

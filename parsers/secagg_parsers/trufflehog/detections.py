@@ -19,7 +19,7 @@ class Detections:
 
     def __init__(self, report: RawReport, context: ParseContext) -> None:
         self._redactor = context.redactor
-        self._sources = Sources(context.root, report.component, context.redactor.real_path)
+        self._sources = Sources(context.root, report.component, context.real_path)
         self._rules: dict[tuple[str, str | None, str | None], Rule] = {}
         self._columns = Columns(context.root)
 

@@ -1,0 +1,76 @@
+"""Bandit: JSON as Bandit 1.7 to 1.9 (``formatters/json.py``) write it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secagg.jsonio.entries import is_list
+from secagg_parsers.fields import (
+    Entry,
+    any_mapping,
+    any_objects,
+    any_text,
+    needed,
+    position,
+    whole,
+)
+from secagg_parsers.jsonreport import Reading
+from secagg_parsers.sarifmade import MadeParser, MadeRun, add_each, said
+
+_MOST_HIDDEN = 1_000_000
+
+
+class BanditParser(MadeParser):
+    """Understands reports of Bandit."""
+
+    tool = "bandit"
+    command = "bandit -r . -f json"
+
+    def run_of(self, document: Any, reading: Reading) -> MadeRun:
+        run = MadeRun("Bandit")
+        results = document.get("results")
+        if is_list(results):
+            add_each(results, lambda entry: _add(entry, run), "results", reading)
+        else:
+            reading.odd("results is no list", "results")
+        for error in any_objects(document, "errors"):
+            # The file was not looked at.
+            reason = any_text(error, "reason") or "no reason given"
+            run.notice(reason, "error", any_text(error, "filename"))
+        totals = any_mapping(any_mapping(document, "metrics"), "_totals")
+        for key in ("nosec", "skipped_tests"):
+            hidden = totals.get(key)
+            if type(hidden) is int and 0 < hidden < _MOST_HIDDEN:
+                reading.hidden(hidden)
+        return run
+
+
+def _add(entry: Entry, run: MadeRun) -> None:
+    rule_id = needed(entry, "test_id")
+    weakness = any_mapping(entry, "issue_cwe").get("id")
+    tags = ["security"]
+    if type(weakness) is int:
+        tags.append(f"external/cwe/cwe-{weakness}")
+    line = position(entry, "line_number")
+    lines = entry.get("line_range")
+    spread = [n for n in lines if type(n) is int and n > 0] if isinstance(lines, list) else []
+    start, end = whole(entry, "col_offset"), whole(entry, "end_col_offset")
+    first = min([*spread, line]) if line else None
+    region = {
+        "startLine": first,
+        "endLine": max([*spread, first]) if first else None,
+        # Bandit counts columns from 0, and writes -1 where it knows none.
+        "startColumn": start + 1 if first and start is not None and start >= 0 else None,
+        "endColumn": end + 1 if first and end is not None and end > 0 else None,
+    }
+    rule = {
+        "id": rule_id,
+        "name": any_text(entry, "test_name"),
+        "helpUri": any_text(entry, "more_info"),
+        "properties": {"tags": tags},
+    }
+    result = {
+        "message": said(any_text(entry, "issue_text") or rule_id),
+        "properties": {"issue_severity": any_text(entry, "issue_severity") or ""},
+    }
+    run.add(rule, result, needed(entry, "filename"), region)

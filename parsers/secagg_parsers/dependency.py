@@ -1,0 +1,115 @@
+"""Findings of vulnerable packages, for the tools that report little else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from secagg.model.finding import (
+    DISTRIBUTION_TYPES,
+    Finding,
+    Kind,
+    Location,
+    Package,
+    Rating,
+    Rule,
+    Severity,
+    Vulnerability,
+)
+from secagg.model.severity import foremost, of_cvss, of_word, score_within
+from secagg_parsers.advisories import aliases
+from secagg_parsers.purls import build, type_of
+
+
+def package_of(manager: str, name: str, version: str | None, purl: str | None = None) -> Package:
+    """Make a package. ``manager`` is what the tool calls its ecosystem; a ``purl`` outranks it.
+
+    Tools that give a purl often give the name without its namespace (a Maven group).
+    """
+    parsed = _parsed(purl) if purl is not None else None
+    if parsed is None:
+        made = build(manager, name, version)
+        return Package(type=type_of(manager), name=name, version=version, purl=made)
+    kind, namespace, bare, purl_version = parsed
+    if kind not in DISTRIBUTION_TYPES:
+        name = f"{namespace}{':' if kind == 'maven' else '/'}{bare}" if namespace else bare
+    return Package(type=kind, name=name, version=version or purl_version, purl=purl)
+
+
+def _parsed(purl: str) -> tuple[str, str | None, str, str | None] | None:
+    from packageurl import PackageURL
+
+    try:
+        made = PackageURL.from_string(purl)
+    except ValueError:
+        return None
+    return made.type, made.namespace, made.name, made.version
+
+
+def scored(source: str, score: float | None, vector: str | None) -> tuple[Rating, ...]:
+    """Make the rating of one CVSS score (0.0 to 10.0); none where there is no such score."""
+    if score is None or not 0.0 < score <= 10.0:
+        return ()
+    return (Rating(source=source, severity=of_cvss(score, vector), score=score, vector=vector),)
+
+
+def vulnerable(
+    *,
+    tool: str,
+    rule_id: str,
+    package: Package,
+    location: Location,
+    word: str | None = None,
+    ratings: Sequence[Rating] = (),
+    title: str | None = None,
+    description: str | None = None,
+    other_ids: Iterable[str] = (),
+    fixed: tuple[str, ...] = (),
+    references: Sequence[str] = (),
+    cwes: tuple[str, ...] = (),
+    page: str | None = None,
+    details: Vulnerability | None = None,
+) -> Finding:
+    """Make the finding of one vulnerable package.
+
+    The severity is the tool's ``word``; where it has none, that of the foremost rating. All texts
+    must be masked. ``details`` gives what else is known; aliases and fixed versions are set here.
+    """
+    severity, known = of_word(word)
+    if not known and ratings:
+        severity, known = foremost(ratings).severity, True
+    shown_title = title or _first_line(description) or rule_id
+    shown = f"{package.name} {package.version}" if package.version else package.name
+    known_details = details or Vulnerability()
+    known_details.aliases = aliases(rule_id, other_ids, references)
+    known_details.fixed_versions = fixed
+    return Finding(
+        tool=tool,
+        kind=Kind.VULNERABILITY,
+        rule_id=rule_id,
+        severity=severity if known else Severity.NONE,
+        severity_known=known,
+        score=score_within(severity, ratings) if known else None,
+        ratings=tuple(ratings),
+        title=shown_title,
+        message=f"{shown}: {shown_title}",
+        location=location,
+        rule=Rule(
+            id=rule_id,
+            short_description=shown_title,
+            full_description=description,
+            help_uri=page,
+            tags=("security",),
+        ),
+        cwes=cwes,
+        package=package,
+        vulnerability=known_details,
+        fix=f"Upgrade {package.name} to {' or '.join(fixed)}." if fixed else None,
+        references=tuple(dict.fromkeys(references)),
+    )
+
+
+def _first_line(text: str | None) -> str | None:
+    if text is None:
+        return None
+    line = text.strip().lstrip("#").strip().partition("\n")[0].strip()
+    return (line if len(line) <= 120 else line[:117].rstrip() + "...") or None

@@ -1,0 +1,42 @@
+"""Hadolint: JSON as Hadolint 2 (``Formatter/Json.hs``) writes it, a list of rules that failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secagg.jsonio.entries import is_list
+from secagg_parsers.fields import Entry, any_text, needed, position
+from secagg_parsers.jsonreport import Reading
+from secagg_parsers.sarifmade import MadeParser, MadeRun, add_each, said
+
+_LEVELS = {"error": "error", "warning": "warning", "info": "note", "style": "note"}
+
+
+class HadolintParser(MadeParser):
+    """Understands reports of Hadolint."""
+
+    tool = "hadolint"
+    command = "hadolint --format json"
+    empty_list = True
+
+    def run_of(self, document: Any, reading: Reading) -> MadeRun:
+        run = MadeRun("Hadolint")
+        if is_list(document):
+            add_each(document, lambda entry: _add(entry, run), "rules", reading)
+        else:
+            reading.odd("the report is no list", "rules")
+        return run
+
+
+def _add(entry: Entry, run: MadeRun) -> None:
+    rule_id = needed(entry, "code")
+    file = needed(entry, "file")
+    message = any_text(entry, "message") or rule_id
+    if rule_id == "DL1000":
+        # Hadolint could not parse the Dockerfile, and looked at nothing in it.
+        run.notice(f"cannot parse the Dockerfile: {message}", "error", file)
+    region = {"startLine": position(entry, "line"), "startColumn": position(entry, "column")}
+    level = _LEVELS.get((any_text(entry, "level") or "").lower())
+    page = f"https://github.com/hadolint/hadolint/wiki/{rule_id}"
+    rule = {"id": rule_id, "helpUri": page if rule_id.startswith("DL") else None}
+    run.add(rule, {"level": level, "message": said(message)}, file, region)

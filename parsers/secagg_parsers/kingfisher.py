@@ -1,0 +1,165 @@
+"""Kingfisher: JSON and JSON lines as Kingfisher 2.14 writes them.
+
+It prints a summary in a line of its own behind the report. The value of a secret is in ``snippet``,
+and in the commands that Kingfisher suggests: they are not taken over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from secagg.errors import ReportError
+from secagg.jsonio.entries import is_list
+from secagg.jsonio.text import loads
+from secagg.model.finding import Finding, Location
+from secagg.parsing import EntryProblem, ParseContext, ParsedReport, RawReport
+from secagg.secrets.identity import identify
+from secagg_parsers.fields import (
+    Entry,
+    OddEntry,
+    any_mapping,
+    any_text,
+    as_object,
+    mapping,
+    needed,
+    position,
+    text,
+)
+from secagg_parsers.jsonreport import JsonParser, Reading
+from secagg_parsers.shapes import SURE
+from secagg_parsers.sightings import sighting
+from secagg_parsers.signatures import is_kingfisher_entry
+
+_KEPT = ("line", "column_start", "column_end", "path", "git_metadata", "confidence")
+_WORKS = "active credential"
+_WORKS_NOT = "inactive credential"
+
+
+class KingfisherParser(JsonParser):
+    """Understands reports of Kingfisher."""
+
+    tool = "kingfisher"
+    command = "kingfisher scan --format json --output FILE"
+
+    def confidence(self, report: RawReport) -> int:
+        if report.error is not None:
+            return SURE if _first_line(report) is not None else 0
+        return super().confidence(report)
+
+    def parse(self, report: RawReport, context: ParseContext) -> ParsedReport:
+        first = _first_line(report) if report.error is not None else None
+        if first is None:
+            return super().parse(report, context)
+        reading = Reading(report, context, self.tool)
+        if is_kingfisher_entry(first):
+            for number, line in enumerate(_lines(report)):
+                if not (isinstance(line, dict) and type(line.get("findings")) is int):
+                    self._entry(line, f"line {number + 1}", reading)
+        else:
+            self.read(first, reading)
+        return reading.parsed
+
+    def read(self, document: Any, reading: Reading) -> None:
+        if isinstance(document, dict):
+            version = any_text(any_mapping(document, "metadata"), "kingfisher_version")
+            reading.parsed.tool_version = version and reading.redactor.mask(version)
+            self._audit(any_mapping(document, "audit"), reading)
+            document = document.get("findings")
+        if not is_list(document):
+            reading.odd("findings is no list", "findings")
+            return
+        for index, item in enumerate(document):
+            self._entry(item, f"findings[{index}]", reading)
+
+    def learn_values(self, report: RawReport, context: ParseContext) -> None:
+        """Let the redactor know the value of every finding."""
+        document = report.document if report.error is None else _first_line(report)
+        if report.error is not None and is_kingfisher_entry(document):
+            document = list(_lines(report))
+        if isinstance(document, dict):
+            document = document.get("findings")
+        for item in document:
+            found = item.get("finding") if isinstance(item, dict) else None
+            if isinstance(found, dict):
+                identify(context.redactor, any_text(found, "snippet"))
+
+    def learn(self, report: RawReport, context: ParseContext) -> None:
+        """Let the redactor know the secrets of the report."""
+        if report.error is not None:
+            self.learn_values(report, context)
+        else:
+            super().learn(report, context)
+
+    def _audit(self, audit: Entry, reading: Reading) -> None:
+        """Say which repositories were not scanned, or not as a whole."""
+        summary = any_mapping(audit, "summary")
+        for key in ("fetch_failed", "scan_failed", "scan_partial", "pending"):
+            count = summary.get(key)
+            if type(count) is int and count > 0:
+                reading.gap(f"kingfisher: {count} with {key.replace('_', ' ')}", fatal=True)
+
+    def _entry(self, item: Any, where: str, reading: Reading) -> None:
+        reading.parsed.reported += 1
+        try:
+            reading.parsed.findings.append(_finding(as_object(item), reading))
+        except OddEntry as why:
+            reading.parsed.problems.append(EntryProblem(message=str(why), where=where))
+
+
+def _finding(entry: Entry, reading: Reading) -> Finding:
+    """Make the finding of one entry; its value becomes a keyed hash. Raises OddEntry."""
+    raw = mapping(entry, "finding")
+    value_id = identify(reading.redactor, text(raw, "snippet"))
+    mask = reading.redactor.mask_json
+    rule = mask(mapping(entry, "rule"))
+    found = mask({key: raw[key] for key in _KEPT if key in raw})
+    commit = any_mapping(any_mapping(found, "git_metadata"), "commit")
+    path = text(found, "path")
+    if commit:
+        path = any_text(any_mapping(any_mapping(found, "git_metadata"), "file"), "path") or path
+    end = position(found, "column_end")
+    status = (any_text(any_mapping(raw, "validation"), "status") or "").lower()
+    rule_id = needed(rule, "id")
+    return sighting(
+        tool="kingfisher",
+        rule_id=rule_id,
+        title=any_text(rule, "name") or rule_id,
+        description=any_text(rule, "description"),
+        location=Location(
+            uri=reading.places.optional(path),
+            start_line=position(found, "line"),
+            start_column=position(found, "column_start"),
+            # Kingfisher names the last column, SARIF the one behind it.
+            end_column=None if end is None else end + 1,
+            commit=any_text(commit, "id"),
+        ),
+        value_id=value_id,
+        verified={_WORKS: True, _WORKS_NOT: False}.get(status),
+    )
+
+
+def _first_line(report: RawReport) -> Any:
+    """Give the first line as JSON if it is a report or an entry of Kingfisher; else None."""
+    data = report.text
+    end = data.find(b"\n")
+    first = data[: end if end >= 0 else len(data)].strip()
+    if not first.startswith(b'{"') or b'"finding' not in first:
+        return None
+    try:
+        value = loads(first, report=report.name)
+    except ReportError:
+        return None
+    if is_kingfisher_entry(value):
+        return value
+    known = isinstance(value, dict) and ("audit" in value or "metadata" in value)
+    return value if known and is_list(value.get("findings")) else None
+
+
+def _lines(report: RawReport) -> Iterator[Any]:
+    for line in report.text.splitlines():
+        if line.strip():
+            try:
+                yield loads(line, report=report.name)
+            except ReportError:
+                yield None

@@ -1,0 +1,65 @@
+"""Templates of Helm charts, in which the lines that a scanner gives are not the file's.
+
+Scanners look at what Helm makes of a template: its lines are those of the rendered document, and
+may lie behind the file's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from secagg.model.finding import Location
+
+_CHART = ("Chart.yaml", "Chart.yml")
+_FOLDER = "templates"
+
+
+class Charts:
+    """Tells the templates of charts in a checkout, each folder looked at once."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+        self._known: dict[str, bool] = {}
+
+    def is_template(self, place: Location) -> bool:
+        """Whether ``place`` is in a template: below ``templates`` beside a ``Chart.yaml``."""
+        uri = place.uri
+        if self._root is None or uri is None or f"{_FOLDER}/" not in uri:
+            return False
+        parts = uri.split("/")
+        folders = [n for n, part in enumerate(parts[:-1]) if part == _FOLDER]
+        return any(self._is_chart("/".join(parts[:number])) for number in folders)
+
+    def _is_chart(self, folder: str) -> bool:
+        if folder not in self._known:
+            assert self._root is not None
+            base = self._root / folder
+            try:
+                self._known[folder] = any((base / name).is_file() for name in _CHART)
+            except (OSError, ValueError):
+                self._known[folder] = False
+        return self._known[folder]
+
+
+def without_lines(place: Location) -> None:
+    """Take the lines and columns from ``place``."""
+    place.start_line = place.start_column = place.end_line = place.end_column = None
+
+
+def without_regions(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a SARIF result without the regions of its locations."""
+    kept = dict(result)
+    locations = kept.get("locations")
+    if isinstance(locations, list):
+        kept["locations"] = [_without_region(location) for location in locations]
+    return kept
+
+
+def _without_region(location: Any) -> Any:
+    physical = location.get("physicalLocation") if isinstance(location, Mapping) else None
+    if not isinstance(physical, Mapping):
+        return location
+    bare = {k: v for k, v in physical.items() if k not in ("region", "contextRegion")}
+    return {**location, "physicalLocation": bare}
