@@ -19,13 +19,19 @@ compile() {
 compile requirements/dev.txt "$@" --all-extras pyproject.toml requirements/build.in
 # What the action installs on a runner: no tool for tests, and no scanner.
 compile requirements/runtime.txt "$@" --extra postgres pyproject.toml requirements/build.in
+# What the image has: the runtime, and what serves.
+compile requirements/serve.txt "$@" --extra postgres --extra serve pyproject.toml requirements/build.in
+# What single workflows need: none of it is for tests.
+compile requirements/docs.txt "$@" --extra serve pyproject.toml requirements/build.in requirements/docs.in
+compile requirements/performance.txt "$@" --extra serve pyproject.toml requirements/build.in requirements/performance.in
+compile requirements/release.txt "$@" requirements/release.in
 compile requirements/node.txt "$@" requirements/node.in
-for directory in scripts/npm scripts/npm-bench secagg/tools/npm; do
+for directory in scripts/npm scripts/npm-bench scripts/docs secagg/tools/npm; do
     (cd "$directory" && npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
         --omit-lockfile-registry-resolved --loglevel=error)
 done
 
-if grep -nE '://|file:' requirements/*.txt || grep -n '"resolved"' scripts/npm*/package-lock.json secagg/tools/npm/package-lock.json; then
+if grep -nE '://|file:' requirements/*.txt || grep -n '"resolved"' scripts/*/package-lock.json secagg/tools/npm/package-lock.json; then
     echo "lock: an address got into a lock file" >&2
     exit 1
 fi

@@ -52,6 +52,7 @@ from secagg.cli.options import (
 from secagg.cli.policy import policy_app
 from secagg.cli.report import register as register_report
 from secagg.cli.serve import register as register_serve
+from secagg.cli.staged import register as register_staged
 from secagg.cli.tools import tools_app
 from secagg.cli.triage import triage
 from secagg.cli.upload import (
@@ -216,6 +217,7 @@ def scan(
 
 register(app)
 register_init(app)
+register_staged(app)
 register_report(app)
 register_serve(app)
 register_history(app)

@@ -57,6 +57,7 @@ def _github(survey: Survey, answers: Answers) -> Iterator[str]:
         yield "Make the environments staging and production, the latter with approval."
     if "release" in answers.features:
         yield "Make the environment release, and register it as a trusted publisher at the index."
+    yield "Put .secagg/ and secagg-out/, which scans at a desk write, into .gitignore."
     yield "Commit, push a branch and open a pull request: the gate judges it."
 
 
