@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secagg.model.finding import Suppression
+from secagg.model.problem import State
 from secagg.policy.exception import PolicyException
 
 # What is read back from our own SARIF is known by this, and asked for anew: an exception that has
@@ -19,6 +20,9 @@ def suppression_of(exception: PolicyException) -> Suppression:
     and a dismissal on GitHub, have room for.
     """
     said = exception.reason or "no reason given"
+    if exception.state is State.FALSE_POSITIVE:
+        # GitHub has a reason of its own for these.
+        said = f"false positive: {said}"
     notes = [exception.source]
     if exception.owner is not None:
         notes.append(f"by {exception.owner}")

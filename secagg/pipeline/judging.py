@@ -13,6 +13,7 @@ from secagg.change.facts import facts_of
 from secagg.decisions.load import load_exceptions
 from secagg.decisions.source import Read, work_tree
 from secagg.decisions.suppression import not_ours, suppression_of
+from secagg.decisions.trust import Trust
 from secagg.errors import SecaggError
 from secagg.intel.intel import Intel
 from secagg.intel.record import VARIABLE, intel_directory
@@ -56,6 +57,7 @@ def decide(
         decision = judge(policy, merged, runs=runs, today=gate.today)
         return Judged(decision=decision, change=DecidedChange())
     files = _exception_files(gate)
+    trust = Trust(policy.name, frozenset(policy.decisions.trust))
     exceptions = load_exceptions(
         gate.root,
         max_days=policy.exceptions.max_days,
@@ -64,9 +66,10 @@ def decide(
         vex_files=options.vex,
         read=files,
         touched=_touched(gate) if gate.controls.base is not None else None,
+        trust=trust,
         mask=redactor.mask,
     )
-    decisions = with_triage(exceptions, gate, merged, read=files, mask=redactor.mask)
+    decisions = with_triage(exceptions, gate, merged, read=files, trust=trust, mask=redactor.mask)
     notes = list(gate.notes)
     comparison = None
     known = BaselineReport(())
@@ -163,8 +166,6 @@ def _touched(gate: Gate) -> Callable[[str], bool]:
 
 
 def _first_seen(gate: Gate, merged: MergedSet) -> Mapping[str, datetime.datetime]:
-    if gate.options.store == "":
-        return {}
     names = [name for group in merged.groups for name in known_as(group)]
     known = first_seen(
         gate.options.store,
