@@ -12,7 +12,7 @@ from secagg.change.baseline import Comparison, compare
 from secagg.change.facts import facts_of
 from secagg.decisions.load import load_exceptions
 from secagg.decisions.source import Read, work_tree
-from secagg.decisions.suppression import not_ours, suppression_of
+from secagg.decisions.suppression import not_ours, rejection_of, suppression_of
 from secagg.decisions.trust import Trust
 from secagg.errors import SecaggError
 from secagg.intel.intel import Intel
@@ -132,10 +132,15 @@ def _ran_with(runs: Sequence[ToolOutcome]) -> list[str]:
 
 
 def suppress(judgements: Sequence[Judgement]) -> None:
-    """Give each finding that an exception covers its SARIF suppression, and no other an old one."""
+    """Give each finding that an exception covers its SARIF suppression, and no other an old one.
+
+    Suppressions that came with a finding and are refused are rejected in SARIF too.
+    """
     for judgement in judgements:
         exception = judgement.exception
         ours = () if exception is None else (suppression_of(exception),)
+        if exception is None and (rejected := rejection_of(judgement.lapsed)) is not None:
+            ours = (rejected,)
         for finding in (judgement.group.representative, *judgement.group.members):
             if ours or finding.suppressions:
                 finding.suppressions = (*not_ours(finding.suppressions), *ours)
