@@ -33,7 +33,7 @@ DiffOption = Annotated[
 ]
 VexOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE", help="An OpenVEX or CycloneDX VEX document. Repeatable."),
+    typer.Option(metavar="FILE", help="A VEX document: OpenVEX, CycloneDX or CSAF. Repeatable."),
 ]
 StoreOption = Annotated[
     str | None,

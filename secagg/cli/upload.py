@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from secagg.cli.db import StoreOption
 from secagg.cli.options import (
     ConfigOption,
     FilesArgument,
@@ -142,9 +143,7 @@ def publish(
 
 
 def sync(
-    store: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where alerts and decisions are kept.")
-    ] = Path(".secagg/alerts.json"),
+    store: StoreOption = None,
     root: RootOption = Path(),
     repository: RepositoryOption = None,
     ref: RefOption = None,
@@ -157,7 +156,7 @@ def sync(
         bool, typer.Option("--dry-run", help="Change nothing; show what would be changed.")
     ] = False,
 ) -> None:
-    """Read alerts and dismissals from GitHub, and write the decisions of this side there."""
+    """Take dismissals from GitHub into the store, and write the store's decisions there."""
     from secagg.pipeline import synccommand, uploadcommands
 
     asked = uploadcommands.Asked(repository=repository, ref=ref, commit=commit, api_url=api_url)

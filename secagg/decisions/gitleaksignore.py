@@ -11,7 +11,7 @@ from secagg.decisions.dates import Ceiling
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.toolscope import Mark, ToolScope
 from secagg.model.finding import Kind
-from secagg.policy.exception import PolicyException
+from secagg.policy.exception import DecisionSource, PolicyException
 
 NAME = ".gitleaksignore"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -40,6 +40,7 @@ def _entry(written: str, said: str, ceiling: Ceiling, source: str) -> ScopedExce
     except ValueError as error:
         refusal = str(error)
     exception = PolicyException(
+        origin=DecisionSource.SCANNERS,
         source=source,
         target=shortened(f"leak {written}") or "",
         reason=shortened(said),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from secagg.decisions import gitleaksignore, ownfile, snykfile, trivyignore, trivyignore_yaml
+from secagg.decisions.csaf import is_csaf, read_csaf
 from secagg.decisions.cyclonedx import is_cyclonedx, read_cyclonedx
 from secagg.decisions.dates import DEFAULT_MAX_DAYS, Ceiling
 from secagg.decisions.entry import ScopedException
@@ -17,6 +18,7 @@ from secagg.decisions.openvex import is_openvex, read_openvex
 from secagg.decisions.policygaps import policy_gaps
 from secagg.decisions.sarif import SarifSuppressions
 from secagg.decisions.source import LARGEST_JSON, Read, text_of, work_tree
+from secagg.decisions.trust import EVERYTHING, Trust
 from secagg.decisions.vex import Statement, entries_of
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.text import loads
@@ -42,17 +44,19 @@ def load_exceptions(
     read: Read | None = None,
     ceiling_for_all: bool = False,
     touched: Callable[[str], bool] | None = None,
+    trust: Trust = EVERYTHING,
     mask: Callable[[str], str] | None = None,
 ) -> AllExceptions:
     """Every exception of the repository at ``root``, on ``today`` (UTC).
 
     ``read`` gives the bytes of a path relative to the root, or None; by default it reads the
-    work tree, and a gate gives one that reads a base commit. ``vex_files`` are OpenVEX or
-    CycloneDX documents by such paths, which must be there. ``max_days`` is the ceiling for
+    work tree, and a gate gives one that reads a base commit. ``vex_files`` are OpenVEX,
+    CycloneDX or CSAF documents by such paths, which must be there. ``max_days`` is the ceiling for
     ``secagg-exceptions.yaml``, and with ``ceiling_for_all`` for the scanners' own files, VEX and
     SARIF suppressions too. ``gaps`` are those that the policy accepts. ``touched`` says in a pull
     request whether it touches a file: there suppressions in source code, and those in such files,
-    are refused. ``mask`` takes secrets out of texts that are shown.
+    are refused. ``trust`` says whose decisions count. ``mask`` takes secrets out of texts that are
+    shown.
 
     Raises :class:`ConfigError` naming the file, and where it can the line, for a file that is
     there and cannot be understood.
@@ -66,13 +70,16 @@ def load_exceptions(
             entries += reader(text_of(name, data), ceiling)
     statements = [s for name in vex_files for s in _statements(name, fetch(name))]
     entries += entries_of(statements, ceiling)
+    entries = [
+        dataclasses.replace(entry, exception=trust.applied(entry.exception)) for entry in entries
+    ]
     entries += policy_gaps(gaps, ceiling)
     if mask is not None:
         entries = [masked(entry, mask) for entry in entries]
     return AllExceptions(
         entries,
         today=today,
-        sarif=SarifSuppressions(expiry_required=ceiling_for_all, touched=touched),
+        sarif=SarifSuppressions(expiry_required=ceiling_for_all, touched=touched, trust=trust),
     )
 
 
@@ -86,7 +93,11 @@ def _statements(name: str, data: bytes | None) -> list[Statement]:
         return read_openvex(document, name)
     if is_cyclonedx(document):
         return read_cyclonedx(document, name)
-    raise ConfigError("neither an OpenVEX nor a CycloneDX document in JSON", where=name)
+    if is_csaf(document):
+        return read_csaf(document, name)
+    raise ConfigError(
+        "is no VEX document", where=name, hint="read are OpenVEX, CycloneDX and CSAF 2.0, in JSON"
+    )
 
 
 def _json(name: str, data: bytes) -> Any:

@@ -12,8 +12,9 @@ from urllib.parse import unquote
 from secagg.decisions.entry import shortened
 from secagg.decisions.suppression import not_ours
 from secagg.decisions.toolscope import Atom, width
+from secagg.decisions.trust import EVERYTHING, Trust
 from secagg.model.finding import Finding, Suppression
-from secagg.policy.exception import PolicyException
+from secagg.policy.exception import DecisionSource, PolicyException
 
 _NO_EXPIRY = "has no expiry date, and the policy wants one of every exception"
 
@@ -28,13 +29,18 @@ class SarifSuppressions:
 
     In a change ``touched`` says whether it touches a file. Those that stand in source code are
     refused then, and those in a file of the tool's that the change touches: it could bring them
-    itself, and nothing that it brings decides on it.
+    itself, and nothing that it brings decides on it. ``trust`` says whether any of them count.
     """
 
     def __init__(
-        self, *, expiry_required: bool = False, touched: Callable[[str], bool] | None = None
+        self,
+        *,
+        expiry_required: bool = False,
+        touched: Callable[[str], bool] | None = None,
+        trust: Trust = EVERYTHING,
     ) -> None:
-        self._refusal = _NO_EXPIRY if expiry_required else None
+        untrusted = trust.refusal(DecisionSource.REPORTS)
+        self._refusal = untrusted or (_NO_EXPIRY if expiry_required else None)
         self._touched = touched
         self._files: dict[str, bool] = {}
         self._met: dict[PolicyException, None] = {}
@@ -70,6 +76,7 @@ class SarifSuppressions:
             source=f"{given[0].source}{where}",
             target=f"{finding.rule_id} of {finding.tool} in {finding.location.uri or 'no file'}",
             reason=shortened("; ".join(reasons)),
+            origin=DecisionSource.REPORTS,
             refusal=refusal,
         )
 

@@ -30,7 +30,7 @@ from secagg.decisions.dates import Ceiling, last_day
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.toolscope import ToolScope, checked_id
 from secagg.model.finding import Kind
-from secagg.policy.exception import PolicyException
+from secagg.policy.exception import DecisionSource, PolicyException
 from secagg.system.durations import day_of
 from secagg.system.yamlfile import load_model
 
@@ -111,6 +111,7 @@ def _entry(source: str, name: str, path: str, said: Any, ceiling: Ceiling) -> Sc
     described = said if isinstance(said, dict) else {}
     owner = described.get("ignoredBy")
     exception = PolicyException(
+        origin=DecisionSource.SCANNERS,
         source=source,
         target=shortened(f"{name} of snyk" + ("" if steps is None else f" on the path {path}"))
         or "",
@@ -136,4 +137,9 @@ def _entry(source: str, name: str, path: str, said: Any, ceiling: Ceiling) -> Sc
 
 def _refused(name: str, target: str, why: str) -> ScopedException:
     refusal = f"{why}: that is not honoured"
-    return ScopedException(PolicyException(source=name, target=target, refusal=refusal), None)
+    return ScopedException(
+        PolicyException(
+            source=name, target=target, refusal=refusal, origin=DecisionSource.SCANNERS
+        ),
+        None,
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from secagg.model.finding import Suppression
-from secagg.policy.exception import PolicyException
+from secagg.model.problem import State
+from secagg.policy.exception import DecisionSource, PolicyException
 
 # What is read back from our own SARIF is known by this, and asked for anew: an exception that has
 # expired since must not live on as a suppression.
@@ -19,6 +20,9 @@ def suppression_of(exception: PolicyException) -> Suppression:
     and a dismissal on GitHub, have room for.
     """
     said = exception.reason or "no reason given"
+    if exception.state is State.FALSE_POSITIVE:
+        # GitHub has a reason of its own for these.
+        said = f"false positive: {said}"
     notes = [exception.source]
     if exception.owner is not None:
         notes.append(f"by {exception.owner}")
@@ -30,6 +34,23 @@ def suppression_of(exception: PolicyException) -> Suppression:
         status="accepted",
         justification=f"{said} ({', '.join(notes)})",
     )
+
+
+def rejection_of(exceptions: Sequence[PolicyException]) -> Suppression | None:
+    """What rejects the suppressions that came with a result, if one of ``exceptions`` is refused.
+
+    A result is suppressed if all of its suppressions are accepted (3.27.23): those that came with
+    it stay, and hold again once nothing stands against them.
+    """
+    for exception in exceptions:
+        if exception.origin is DecisionSource.REPORTS and exception.refusal is not None:
+            return Suppression(
+                source=WRITTEN_BY_US + exception.source,
+                kind="external",
+                status="rejected",
+                justification=exception.refusal,
+            )
+    return None
 
 
 def not_ours(suppressions: Sequence[Suppression]) -> tuple[Suppression, ...]:

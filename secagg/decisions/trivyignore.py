@@ -11,7 +11,7 @@ import datetime
 from secagg.decisions.dates import Ceiling, last_day
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.toolscope import ToolScope, checked_id
-from secagg.policy.exception import PolicyException
+from secagg.policy.exception import DecisionSource, PolicyException
 
 NAME = ".trivyignore"
 _PREFIX = "exp:"
@@ -52,6 +52,7 @@ def _entry(written: str, said: list[str], ceiling: Ceiling, source: str) -> Scop
         except ValueError:
             refusal = "has an expiry date that is none (exp:YYYY-MM-DD is expected)"
     exception = PolicyException(
+        origin=DecisionSource.SCANNERS,
         source=source,
         target=f"{shortened(fields[0])} of trivy",
         reason=shortened(comment) or shortened(" ".join(said)),

@@ -13,7 +13,7 @@ from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.toolscope import ToolScope, checked_id
 from secagg.model.finding import Kind
 from secagg.packages.purl import PurlPattern, exact_purl
-from secagg.policy.exception import PolicyException
+from secagg.policy.exception import DecisionSource, PolicyException
 from secagg.system.globs import Glob
 from secagg.system.yamlfile import load_model
 
@@ -86,6 +86,7 @@ def _entry(ignored: _Ignored, kind: Kind, ceiling: Ceiling, name: str) -> Scoped
     except ValueError as error:
         refusal = shortened(f"cannot be understood: {error}")
     exception = PolicyException(
+        origin=DecisionSource.SCANNERS,
         source=f"{name}:{ignored._line}",
         target=shortened(_target(ignored, kind)) or "",
         reason=shortened(ignored.statement),

@@ -14,8 +14,9 @@ from secagg.decisions.advisories import plain
 from secagg.decisions.dates import Ceiling
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.scope import Scope
+from secagg.model.problem import State
 from secagg.packages.purl import PurlPattern
-from secagg.policy.exception import PolicyException
+from secagg.policy.exception import DecisionSource, PolicyException
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,8 @@ def _entry(
     created = statement.moment.date() if statement.moment is not None else None
     where = " or ".join(purl.text for purl in statement.purls or statement.images)
     exception = PolicyException(
+        origin=DecisionSource.VEX,
+        state=State.FALSE_POSITIVE,
         source=statement.source,
         target=shortened(f"{' or '.join(names)} in {where or 'no package'}") or "",
         reason=shortened(statement.reason) or statement.status,

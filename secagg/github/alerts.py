@@ -17,6 +17,8 @@ from secagg.github.limits import LONGEST_DISMISSAL
 
 # Seconds between two requests that change something.
 _PAUSE = 1.0
+# What our dismissals begin with, by which they are known again.
+MARK = "secagg: "
 REASONS = ("false positive", "won't fix", "used in tests")
 
 
@@ -35,7 +37,13 @@ class Alert:
     dismissed_reason: str | None = None
     dismissed_comment: str | None = None
     dismissed_at: str | None = None
+    dismissed_by: str | None = None
     url: str | None = None
+
+    @property
+    def by_secagg(self) -> bool:
+        """Whether it was dismissed by a run of secagg, and not by a person at GitHub."""
+        return (self.dismissed_comment or "").startswith(MARK)
 
     @property
     def place(self) -> tuple[str, str, str, int]:
@@ -118,5 +126,6 @@ def _alert(item: Mapping[str, Any]) -> Alert:
         dismissed_reason=text_at(item, "dismissed_reason"),
         dismissed_comment=text_at(item, "dismissed_comment"),
         dismissed_at=text_at(item, "dismissed_at"),
+        dismissed_by=text_at(item, "dismissed_by", "login"),
         url=text_at(item, "html_url"),
     )

@@ -82,3 +82,12 @@ def _git(directory: Path, *arguments: str) -> str:
     """What git prints, without the line's end; empty where it fails."""
     done = git(directory, *arguments, timeout=_TIMEOUT)
     return done.text if done.code == 0 else ""
+
+
+def prefix_of(root: Path) -> str:
+    """Where ``root`` is in its repository: GitHub's paths begin at the top of it."""
+    checkout = read_checkout(root)
+    if checkout is None or not root.resolve().is_relative_to(checkout.top.resolve()):
+        return ""
+    below = root.resolve().relative_to(checkout.top.resolve()).as_posix()
+    return "" if below == "." else f"{below}/"

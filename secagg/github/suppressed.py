@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from secagg.github.alerts import Alerts
+from secagg.github.alerts import MARK, Alerts
 from secagg.github.client import Client
 from secagg.github.event import mapping, text_at
 from secagg.github.failures import GitHubError
@@ -21,8 +21,6 @@ from secagg.github.preflight import Part
 from secagg.github.results import is_suppressed
 from secagg.github.target import Target
 
-# What our dismissals begin with, by which they are known again.
-MARK = "secagg: "
 _Place = tuple[str, str, str, int]
 _REASONS = (
     (re.compile(r"(?i)false[ _-]?positive|not[ _-]affected|inaccurate|not exploitable"), 0),
@@ -118,8 +116,7 @@ def _agree(
                 else:
                     done.requested += 1
     for alert in list(alerts.list(tool_name=tool, ref=target.ref, state="dismissed")):
-        ours = (alert.dismissed_comment or "").startswith(MARK)
-        if ours and alert.place in loud and alert.place not in hushed:
+        if alert.by_secagg and alert.place in loud and alert.place not in hushed:
             alerts.reopen(alert.number)
             done.reopened += 1
 

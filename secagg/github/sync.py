@@ -34,17 +34,21 @@ class AlertStore(Protocol):
     """What :func:`sync` needs of a store; all of it is about one repository.
 
     ``cursor`` is the newest ``updated_at`` that was saved. ``written`` are the decisions that
-    were last brought to GitHub, by alert. ``save`` replaces alerts and written decisions of the
-    same numbers and keeps the others.
+    were last brought to GitHub, by alert. ``decisions`` are those of this side on what the given
+    alerts are about. ``save`` replaces alerts and written decisions of the same numbers and keeps
+    the others. ``take`` keeps what people decided at GitHub, and takes back what they have opened
+    again; it answers the alerts on which that changed something here.
     """
 
     def cursor(self) -> str | None: ...
 
     def alerts(self) -> Mapping[int, Alert]: ...
 
-    def decisions(self) -> Sequence[AlertDecision]: ...
+    def decisions(self, alerts: Mapping[int, Alert]) -> Sequence[AlertDecision]: ...
 
     def written(self) -> Mapping[int, AlertDecision]: ...
+
+    def take(self, alerts: Sequence[Alert], *, dry_run: bool) -> Sequence[Alert]: ...
 
     def save(
         self, alerts: Sequence[Alert], cursor: str | None, written: Sequence[AlertDecision]
@@ -70,12 +74,13 @@ class Conflict:
 
 @dataclass(slots=True)
 class Synced:
-    """What a sync came to: alerts read, decisions written (or to be, in a dry run).
+    """What a sync came to: alerts read, decisions written and taken (or to be, in a dry run).
 
     ``requested`` are dismissals that wait for consent, where the repository delegates them.
     """
 
     read: int = 0
+    taken: Sequence[Alert] = ()
     written: list[AlertDecision] = field(default_factory=list)
     requested: list[AlertDecision] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
@@ -93,6 +98,7 @@ def sync(
 ) -> Synced:
     """Read what changed at GitHub into ``store``, and write its decisions there.
 
+    What people dismissed at GitHub is decided here too, unless this side says otherwise.
     A decision is written where nobody has decided at GitHub: the alert is open and never had a
     decision from here, or it is as the last decision from here left it. Anything else is a
     conflict: shown each time, and settled by time only with ``newer_wins``.
@@ -104,7 +110,8 @@ def sync(
     changed = _changed(api, store.cursor())
     now = {**store.alerts(), **{alert.number: alert for alert in changed}}
     done = Synced(read=len(changed))
-    for decision in store.decisions():
+    contested: set[int] = set()
+    for decision in store.decisions(now):
         alert = now.get(decision.number)
         if alert is None:
             done.unknown.append(decision)
@@ -112,6 +119,10 @@ def sync(
             written.get(alert.number), alert, decision, newer_wins, done
         ):
             _write(api, decision, done, dry_run)
+            contested.add(decision.number)
+    contested |= {c.alert.number for c in done.conflicts if c.winner is not Winner.GITHUB}
+    theirs = [a for a in now.values() if a.number not in contested and not a.by_secagg]
+    done.taken = store.take(theirs, dry_run=dry_run)
     if not dry_run:
         cursor = max((alert.updated_at for alert in changed), default=store.cursor())
         store.save(changed, cursor, done.written)
@@ -133,7 +144,8 @@ def _agrees(alert: Alert, decision: AlertDecision) -> bool:
         # Nothing is left to be decided.
         return True
     if decision.state == "dismissed":
-        return alert.state == "dismissed" and alert.dismissed_reason == decision.reason
+        same = alert.dismissed_reason == decision.reason or alert.by_secagg
+        return alert.state == "dismissed" and same
     return alert.state == "open"
 
 

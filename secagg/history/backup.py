@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from secagg.errors import StoreError
 from secagg.history.engine import shown, transaction
@@ -132,8 +132,9 @@ def _save_tables(connection: Connection, part: Path) -> None:
     raw: Any = connection.connection.driver_connection
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(_member("about"), _MARK + (revision_of(connection) or "").encode())
+        there = set(inspect(connection).get_table_names())
         with raw.cursor() as cursor:
-            for table in TABLES:
+            for table in (name for name in TABLES if name in there):
                 key = ", ".join(KEYS[table])
                 with (
                     # How large a table is shows only when all of it was written.
@@ -163,8 +164,10 @@ def _load_tables(connection: Connection, source: Path) -> None:
                     hint="bring the store to that revision first: secagg db downgrade",
                 )
             cursor.execute("ALTER TABLE audit DISABLE TRIGGER audit_guard")
-            cursor.execute("TRUNCATE " + ", ".join(TABLES))
-            for table in TABLES:
+            # A store of an older revision lacks some of them.
+            tables = [name for name in TABLES if name in file.namelist()]
+            cursor.execute("TRUNCATE " + ", ".join(tables))
+            for table in tables:
                 with file.open(table) as data, cursor.copy(f"COPY {table} FROM STDIN") as copy:
                     while block := data.read(1 << 20):
                         copy.write(block)

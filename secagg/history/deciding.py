@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -14,7 +14,7 @@ from secagg.history import audit
 from secagg.history.times import now, read, written
 from secagg.model.problem import State, Triage
 
-_COLUMNS = "state, reason, by, owner, at, expires"
+_COLUMNS = "state, reason, by, owner, at, expires, alert"
 
 
 def decide(
@@ -39,11 +39,12 @@ def decide(
         "owner": decision.owner,
         "at": written(at),
         "expires": decision.expires.isoformat() if decision.expires else None,
+        "alert": decision.alert,
     }
     connection.execute(
         text(
             f"INSERT INTO decision (repository_id, identity, {_COLUMNS}) VALUES "  # noqa: S608
-            "(:repository, :identity, :state, :reason, :by, :owner, :at, :expires)"
+            "(:repository, :identity, :state, :reason, :by, :owner, :at, :expires, :alert)"
         ),
         [{**row, "identity": identity} for identity in full],
     )
@@ -101,27 +102,71 @@ def undo(
     return undone
 
 
+def take_back(connection: Connection, repository: str, alert: str, who: str) -> list[str]:
+    """Take back every decision that was made by dismissing ``alert``."""
+    before = {
+        identity: made
+        for identity, made in _standing(connection, repository)
+        if made.alert == alert
+    }
+    if not before:
+        return []
+    connection.execute(
+        text(
+            "UPDATE decision SET undone_at = :now WHERE alert = :alert AND undone_at IS NULL "
+            "AND repository_id = (SELECT id FROM repository WHERE name = :name)"
+        ),
+        {"now": written(now()), "alert": alert, "name": repository},
+    )
+    after = in_force(connection, repository)
+    audit.add(
+        connection,
+        [
+            audit.change(
+                who, "undo", identity, before=_said(made), after=_said(after.get(identity))
+            )
+            for identity, made in before.items()
+        ],
+    )
+    return list(before)
+
+
 def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
     """The newest decision that is not undone, by the identity it was made on."""
+    return dict(_standing(connection, repository))
+
+
+def said(connection: Connection, repository: str) -> dict[str, list[Triage]]:
+    """As :func:`in_force`, with the newest of those made here and of those made at GitHub."""
+    found: dict[str, dict[bool, Triage]] = {}
+    for identity, made in _standing(connection, repository):
+        found.setdefault(identity, {})[made.alert is None] = made
+    return {identity: list(newest.values()) for identity, newest in found.items()}
+
+
+def _standing(connection: Connection, repository: str) -> Iterator[tuple[str, Triage]]:
+    """The decisions that are not undone, oldest first, by the identity they were made on."""
     rows = connection.execute(
         text(
-            "SELECT d.identity, d.state, d.reason, d.by, d.owner, d.at, d.expires "
+            "SELECT d.identity, d.state, d.reason, d.by, d.owner, d.at, d.expires, d.alert "
             "FROM decision d JOIN repository r ON r.id = d.repository_id "
             "WHERE r.name = :repository AND d.undone_at IS NULL ORDER BY d.at, d.id"
         ),
         {"repository": repository},
     )
-    return {
-        identity: Triage(
-            state=State(state),
-            reason=reason,
-            by=by,
-            owner=owner,
-            at=read(at),
-            expires=datetime.date.fromisoformat(expires) if expires else None,
+    for identity, state, reason, by, owner, at, expires, alert in rows:
+        yield (
+            identity,
+            Triage(
+                state=State(state),
+                reason=reason,
+                by=by,
+                owner=owner,
+                at=read(at),
+                expires=datetime.date.fromisoformat(expires) if expires else None,
+                alert=alert,
+            ),
         )
-        for identity, state, reason, by, owner, at, expires in rows
-    }
 
 
 def newest(decisions: Iterable[Triage | None]) -> Triage | None:
@@ -180,4 +225,5 @@ def _said(decision: Triage | None) -> dict[str, Any] | None:
         "owner": decision.owner,
         "at": written(decision.at) if decision.at else None,
         "expires": decision.expires.isoformat() if decision.expires else None,
+        "alert": decision.alert,
     }

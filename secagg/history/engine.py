@@ -18,8 +18,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from secagg.errors import StoreError
+from secagg.model.problem import STORE_FILE
 
-DEFAULT = Path(".secagg/secagg.db")
+DEFAULT = Path(STORE_FILE)
 BUSY_SECONDS = 30.0
 # The history stays out of git, the decisions may go in.
 _IGNORE = "*\n!.gitignore\n!triage.yaml\n"

@@ -29,7 +29,8 @@ _FACTS = ("verified", "kev")
 _OF_NEWEST = (
     *sorted(ELSEWHERE),
     *("identity", "uri", "line", "end_line", "commit", "image", "logical", "component", "owners"),
-    *("snippet", "steps", "exception", *_FACTS),
+    *("snippet", "steps", *_FACTS),
+    *("exception", "exception_state", "exception_reason", "exception_expires"),
 )
 # The policy's word, which an exception changes from one day to the next.
 _JUDGED = ("action", "rule", "why")

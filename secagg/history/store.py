@@ -10,7 +10,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from secagg.errors import StoreError
+from secagg.history import alerts as at_github
 from secagg.history import audit, deciding, importing, reading, uploads
+from secagg.history.alerts import KeptAlert
 from secagg.history.document import BROKEN_HINT
 from secagg.history.engine import DEFAULT, connect, shown, transaction, url_of
 from secagg.history.importing import ImportedRun
@@ -147,10 +149,30 @@ class Store:
         with self._read() if dry_run else self._write() as connection:
             return deciding.undo(connection, repository, identities, who, dry_run=dry_run)
 
+    def take_back(self, repository: str, alert: str, *, who: str) -> list[str]:
+        """Take back what was decided by dismissing ``alert``; answers those that it was about."""
+        with self._write() as connection:
+            return deciding.take_back(connection, repository, alert, who)
+
     def decisions(self, repository: str) -> dict[str, Triage]:
         """The decision in force on each identity that has one."""
         with self._read() as connection:
             return deciding.in_force(connection, repository)
+
+    def said(self, repository: str) -> dict[str, list[Triage]]:
+        """As :meth:`decisions`, with the newest of those made here and of those at GitHub."""
+        with self._read() as connection:
+            return deciding.said(connection, repository)
+
+    def alerts(self, repository: str) -> dict[int, KeptAlert]:
+        """The alerts that were read from GitHub last, by number."""
+        with self._read() as connection:
+            return at_github.kept(connection, repository)
+
+    def keep_alerts(self, repository: str, changed: Iterable[KeptAlert]) -> None:
+        """Put ``changed`` in the place of the alerts of the same numbers."""
+        with self._write() as connection:
+            at_github.keep(connection, repository, changed)
 
     def uploaded(self, run: str, summary: str) -> None:
         """Note an upload of the run with the key ``run``; ``summary`` is JSON."""

@@ -142,7 +142,10 @@ class Standing(SQLModel, table=True):
 
 
 class Decision(SQLModel, table=True):
-    """A person's word on a problem, for all branches; the newest that is not undone holds."""
+    """A person's word on a problem, for all branches; the newest that is not undone holds.
+
+    ``alert`` is the address of the GitHub alert by whose dismissal it was said.
+    """
 
     __table_args__ = (Index("ix_decision_identity", "repository_id", "identity"),)
 
@@ -156,6 +159,17 @@ class Decision(SQLModel, table=True):
     at: str = Field(sa_column=_text())
     expires: str | None = Field(default=None, sa_column=_text(null=True))
     undone_at: str | None = Field(default=None, sa_column=_text(null=True))
+    alert: str | None = Field(default=None, sa_column=_text(null=True))
+
+
+class Alert(SQLModel, table=True):
+    """An alert at GitHub as it was read last; ``written`` is what was brought there last (JSON)."""
+
+    repository_id: int = Field(foreign_key="repository.id", primary_key=True)
+    number: int = Field(primary_key=True)
+    updated_at: str = Field(sa_column=_text())
+    document: str = Field(sa_column=_text())
+    written: str | None = Field(default=None, sa_column=_text(null=True))
 
 
 class Applied(SQLModel, table=True):

@@ -14,6 +14,8 @@ from secagg.model.finding import Kind, Package, Severity
 
 TRIAGE_FILE = ".secagg/triage.yaml"
 """Where decisions may live in git, relative to the root of the checkout."""
+STORE_FILE = ".secagg/secagg.db"
+"""Where the history is if nobody says otherwise, relative to the root of the checkout."""
 
 
 class State(StrEnum):
@@ -70,7 +72,11 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """A person's word on a problem. ``at`` is in UTC; it holds through the day ``expires``."""
+    """A person's word on a problem. ``at`` is in UTC; it holds through the day ``expires``.
+
+    ``alert`` is the address of the GitHub alert by whose dismissal it was said, None for a word
+    that was said here.
+    """
 
     state: State
     reason: str
@@ -78,6 +84,7 @@ class Triage:
     owner: str | None = None
     at: datetime.datetime | None = None
     expires: datetime.date | None = None
+    alert: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +94,9 @@ class Problem:
     ``identity`` is ``secagg/v1`` of the group and ``known_as`` every identity by which it may
     have been kept before. ``uri``, ``line`` and the rest of the place are the representative's.
     ``action``, ``rule`` and ``why`` are the policy's word in the last run; ``due`` is the day by
-    which its maximum age wants it fixed; ``exception`` names the exception that covers it.
+    which its maximum age wants it fixed; ``exception`` names the exception that covers it;
+    ``exception_state``, ``exception_reason`` and ``exception_expires`` (its last day) are what it
+    says.
     ``member_keys`` belong to ``sources``, in their order. ``secret`` is the keyed hash of a
     secret's value, and ``secret_key`` names the key.
     ``fixed_at`` is set once a complete run of its tools no longer sees it.
@@ -141,6 +150,9 @@ class Problem:
     rule: str | None = None
     why: str | None = None
     exception: str | None = None
+    exception_state: State | None = None
+    exception_reason: str | None = None
+    exception_expires: datetime.date | None = None
     baseline: str | None = None
     due: datetime.date | None = None
     repository: str | None = None

@@ -26,6 +26,13 @@ class DecidedException(Document, kw_only=True):
     owner: str | None = None
     expires: Annotated[datetime.date | None, Meta(description="holds through this day, UTC")] = None
     refusal: Annotated[str | None, Meta(description="why it cannot be honoured")] = None
+    state: Annotated[
+        Literal["accepted", "false-positive"], Meta(description="what it calls the problem")
+    ] = "accepted"
+    origin: Annotated[
+        Literal["files", "store", "github", "vex", "scanners", "reports"],
+        Meta(description="the kind of place where it was made"),
+    ] = "files"
 
 
 class DecidedFinding(FindingSummary, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Any
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.policy.decision import Action
+from secagg.policy.exception import DecisionSource
 from secagg.policy.model import CompareWith, Policy, PolicyRule
 from secagg.policy.sentences import counted
 from secagg.policy.written import written_match
@@ -150,4 +151,10 @@ def _settings(policy: Policy) -> list[str]:
     sentences.append(
         f"An exception holds for {counted(policy.exceptions.max_days, 'day')} at the most."
     )
+    trusted = policy.decisions.trust
+    if set(trusted) != set(DecisionSource):
+        sentences.append(
+            f"Decisions count that are made in: {', '.join(trusted) or 'nothing'}; "
+            "others are shown as not trusted."
+        )
     return sentences

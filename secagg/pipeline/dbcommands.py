@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
+from secagg.model.problem import STORE_FILE
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.pipeline.origin import ENVIRONMENT
@@ -121,9 +122,7 @@ def _place(revision: str | None, known: list[str]) -> int:
 
 
 def _where(url: str | None, root: Path) -> str | Path:
-    from secagg.history import DEFAULT
-
-    return url or os.environ.get(ENVIRONMENT) or root / DEFAULT
+    return url or os.environ.get(ENVIRONMENT) or root / STORE_FILE
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from secagg import __version__
 from secagg.model.finding import Severity
+from secagg.model.problem import State
 from secagg.output.decision import DecidedException, DecidedFinding, DecisionDocument
 from secagg.output.rows import reading_order, row
 from secagg.pipeline.outcome import Outcome
@@ -105,4 +106,6 @@ def _exception(exception: PolicyException, today: datetime.date) -> DecidedExcep
         owner=exception.owner,
         expires=exception.expires,
         refusal=exception.refusal,
+        state="false-positive" if exception.state is State.FALSE_POSITIVE else "accepted",
+        origin=exception.origin.value,
     )

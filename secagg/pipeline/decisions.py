@@ -1,28 +1,30 @@
-"""Decisions of triage where a gate decides: the newest word on a problem counts.
+"""Decisions where a gate decides: the newest word that its source may say counts.
 
-People decide in two ways: by an exception (a file, a VEX document, a scanner's own ignore file),
-which covers whatever it matches, and by ``secagg triage``, which is about one problem and is in
-the store or in ``.secagg/triage.yaml``. A gate takes both.
+People decide in two ways: on what matches some keys (a file, a VEX document, a scanner's own
+ignore file), and on one problem, in the store or in a file. A gate takes both. A policy says
+whose word it trusts; any other is shown on the row as not honoured.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from secagg.decisions.index import AllExceptions
 from secagg.decisions.source import text_of
+from secagg.decisions.trust import Trust
 from secagg.merge import MergedSet, known_as
 from secagg.merge.groups import Group
 from secagg.model.problem import TRIAGE_FILE, State, Triage
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.origin import ENVIRONMENT, open_store_of
-from secagg.policy.exception import PolicyException
+from secagg.pipeline.origin import has_store, open_store_of
+from secagg.policy.exception import DecisionSource, PolicyException
 
 STORE = "store"
 """What a decision that is in the store has as its source."""
+GITHUB = "GitHub"
+"""What a dismissal that was read from GitHub has as its source."""
 
 _SETTLED = {State.ACCEPTED: "accepted", State.FALSE_POSITIVE: "false positive"}
 _REOPENED = frozenset({State.OPEN, State.CONFIRMED})
@@ -34,36 +36,48 @@ _Read = Callable[[str], bytes | None]
 class _Said:
     decision: Triage
     source: str
+    origin: DecisionSource
 
 
 class Decisions:
     """Exceptions and triage together (see :class:`secagg.policy.exception.Exceptions`).
 
-    ``decided`` has the newest decision on each problem by the identity it was made on. One that
-    calls a problem open or confirmed takes back exceptions that were written before.
+    ``decided`` has the decisions on each problem by the identity that they were made on. The
+    newest trusted one counts. One that calls a problem open or confirmed takes back exceptions
+    that were written before.
     """
 
     def __init__(
-        self, exceptions: AllExceptions, decided: Mapping[str, _Said], mask: Callable[[str], str]
+        self,
+        exceptions: AllExceptions,
+        decided: Mapping[str, Collection[_Said]],
+        mask: Callable[[str], str],
+        trust: Trust,
     ) -> None:
         self._exceptions = exceptions
         self._decided = decided
         self._mask = mask
-        self._met: dict[str, PolicyException] = {}
+        self._trust = trust
+        self._met: dict[tuple[str, str], PolicyException] = {}
 
     def covering(self, group: Group) -> list[PolicyException]:
         """Every exception and decision that names ``group``, decisions first."""
         covering = self._exceptions.covering(group)
         if not self._decided:
             return covering
-        said = _newest(self._decided.get(name) for name in known_as(group))
-        if said is None:
-            return covering
-        if said.decision.state in _SETTLED:
-            return [self._exception(group, said), *covering]
-        if said.decision.state in _REOPENED:
-            return [_taken_back(exception, said) for exception in covering]
-        return covering
+        every = {one for name in known_as(group) for one in self._decided.get(name, ())}
+        trusted = {one for one in every if self._trust.refusal(one.origin) is None}
+        others = [
+            self._exception(group, one)
+            for one in sorted(every - trusted, key=lambda one: one.source)
+            if one.decision.state in _SETTLED
+        ]
+        said = _newest(trusted)
+        if said is not None and said.decision.state in _SETTLED:
+            return [self._exception(group, said), *covering, *others]
+        if said is not None and said.decision.state in _REOPENED:
+            covering = [_taken_back(exception, said) for exception in covering]
+        return [*covering, *others]
 
     def all(self) -> list[PolicyException]:
         """The decisions met so far, then every exception."""
@@ -80,23 +94,29 @@ class Decisions:
     def sentences(self, unused: Collection[PolicyException] = ()) -> list[str]:
         """One sentence a file on its exceptions but those ``unused``, and one on triage."""
         sentences = self._exceptions.sentences(unused)
-        for source in (STORE, TRIAGE_FILE):
-            count = sum(made.source == source for made in self._met.values())
-            if count:
-                sentences.append(f"{source}: {count} decision{'s' * (count != 1)} of triage")
+        for source in (STORE, TRIAGE_FILE, GITHUB):
+            met = [made for made in self._met.values() if made.source == source]
+            if met:
+                what = "dismissal" if source == GITHUB else "decision of triage"
+                many = f"{what}s" if source == GITHUB else "decisions of triage"
+                refused = f" ({met[0].refusal})" if met[0].refusal else ""
+                sentences.append(f"{source}: {len(met)} {what if len(met) == 1 else many}{refused}")
         return sentences
 
     def _exception(self, group: Group, said: _Said) -> PolicyException:
         made = said.decision
+        by = "at GitHub" if said.origin is DecisionSource.GITHUB else "by triage"
         exception = PolicyException(
             source=said.source,
-            target=f"{_SETTLED[made.state]} by triage",
+            origin=said.origin,
+            state=made.state,
+            target=f"{_SETTLED[made.state]} {by}",
             reason=self._mask(made.reason),
             owner=made.by or made.owner,
             created=None if made.at is None else made.at.date(),
             expires=made.expires,
         )
-        return self._met.setdefault(group.identity, exception)
+        return self._met.setdefault((group.identity, said.source), self._trust.applied(exception))
 
 
 def with_triage(
@@ -105,6 +125,7 @@ def with_triage(
     merged: MergedSet,
     *,
     read: _Read,
+    trust: Trust,
     mask: Callable[[str], str],
 ) -> Decisions:
     """Put triage beside ``exceptions``.
@@ -114,24 +135,30 @@ def with_triage(
     be used and :class:`secagg.errors.StoreError`.
     """
     filed, stored = _in_file(read), _in_store(gate)
-    decided: dict[str, _Said] = {}
+    decided: dict[str, list[_Said]] = {}
     if filed or stored:
         names = {name for group in merged.groups for name in known_as(group)}
         for name in names & (filed.keys() | stored.keys()):
-            said = [
-                _Said(decision, source)
-                for source, decisions in ((STORE, stored), (TRIAGE_FILE, filed))
-                if (decision := decisions.get(name)) is not None
+            decided[name] = [
+                *(_of_store(made) for made in stored.get(name, ())),
+                *(
+                    _Said(made, TRIAGE_FILE, DecisionSource.FILES)
+                    for made in (filed.get(name),)
+                    if made is not None
+                ),
             ]
-            newest = _newest(said)
-            if newest is not None:
-                decided[name] = newest
-    return Decisions(exceptions, decided, mask)
+    return Decisions(exceptions, decided, mask, trust)
 
 
 def of_triage(exception: PolicyException | None) -> bool:
     """Whether an exception is a decision of triage, which the store keeps by itself."""
-    return exception is not None and exception.source in (STORE, TRIAGE_FILE)
+    return exception is not None and exception.source in (STORE, TRIAGE_FILE, GITHUB)
+
+
+def _of_store(made: Triage) -> _Said:
+    if made.alert is None:
+        return _Said(made, STORE, DecisionSource.STORE)
+    return _Said(made, GITHUB, DecisionSource.GITHUB)
 
 
 def _in_file(read: _Read) -> Mapping[str, Triage]:
@@ -143,22 +170,22 @@ def _in_file(read: _Read) -> Mapping[str, Triage]:
     return triage_in(text_of(TRIAGE_FILE, data))
 
 
-def _in_store(gate: Gate) -> Mapping[str, Triage]:
+def _in_store(gate: Gate) -> Mapping[str, Collection[Triage]]:
     url = gate.options.store
-    if url == "":
-        return {}
-    from secagg.history import DEFAULT
-
-    if not (url or os.environ.get(ENVIRONMENT)) and not (gate.root / DEFAULT).exists():
+    if not has_store(url, gate.root):
         return {}
     with open_store_of(url, gate.root) as store:
-        return store.decisions(gate.origin.repository)
+        return store.said(gate.origin.repository)
 
 
-def _newest(said: Iterator[_Said | None] | Sequence[_Said | None]) -> _Said | None:
+def _newest(said: Iterable[_Said]) -> _Said | None:
+    """The newest; of two of one moment, the one that leaves the problem open."""
     first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
-    made = [one for one in said if one is not None]
-    return max(made, key=lambda one: one.decision.at or first, default=None)
+    return max(
+        said,
+        key=lambda one: (one.decision.at or first, one.decision.state in _REOPENED, one.source),
+        default=None,
+    )
 
 
 def _taken_back(exception: PolicyException, said: _Said) -> PolicyException:

@@ -12,7 +12,8 @@ from secagg.change.baseline import Comparison, compare
 from secagg.change.facts import facts_of
 from secagg.decisions.load import load_exceptions
 from secagg.decisions.source import Read, work_tree
-from secagg.decisions.suppression import not_ours, suppression_of
+from secagg.decisions.suppression import not_ours, rejection_of, suppression_of
+from secagg.decisions.trust import Trust
 from secagg.errors import SecaggError
 from secagg.intel.intel import Intel
 from secagg.intel.record import VARIABLE, intel_directory
@@ -56,6 +57,7 @@ def decide(
         decision = judge(policy, merged, runs=runs, today=gate.today)
         return Judged(decision=decision, change=DecidedChange())
     files = _exception_files(gate)
+    trust = Trust(policy.name, frozenset(policy.decisions.trust))
     exceptions = load_exceptions(
         gate.root,
         max_days=policy.exceptions.max_days,
@@ -64,9 +66,10 @@ def decide(
         vex_files=options.vex,
         read=files,
         touched=_touched(gate) if gate.controls.base is not None else None,
+        trust=trust,
         mask=redactor.mask,
     )
-    decisions = with_triage(exceptions, gate, merged, read=files, mask=redactor.mask)
+    decisions = with_triage(exceptions, gate, merged, read=files, trust=trust, mask=redactor.mask)
     notes = list(gate.notes)
     comparison = None
     known = BaselineReport(())
@@ -129,10 +132,15 @@ def _ran_with(runs: Sequence[ToolOutcome]) -> list[str]:
 
 
 def suppress(judgements: Sequence[Judgement]) -> None:
-    """Give each finding that an exception covers its SARIF suppression, and no other an old one."""
+    """Give each finding that an exception covers its SARIF suppression, and no other an old one.
+
+    Suppressions that came with a finding and are refused are rejected in SARIF too.
+    """
     for judgement in judgements:
         exception = judgement.exception
         ours = () if exception is None else (suppression_of(exception),)
+        if exception is None and (rejected := rejection_of(judgement.lapsed)) is not None:
+            ours = (rejected,)
         for finding in (judgement.group.representative, *judgement.group.members):
             if ours or finding.suppressions:
                 finding.suppressions = (*not_ours(finding.suppressions), *ours)
@@ -163,8 +171,6 @@ def _touched(gate: Gate) -> Callable[[str], bool]:
 
 
 def _first_seen(gate: Gate, merged: MergedSet) -> Mapping[str, datetime.datetime]:
-    if gate.options.store == "":
-        return {}
     names = [name for group in merged.groups for name in known_as(group)]
     known = first_seen(
         gate.options.store,

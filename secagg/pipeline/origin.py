@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from secagg.model.problem import STORE_FILE
+
 if TYPE_CHECKING:
     from secagg.github.checkout import Checkout
     from secagg.history import Store
@@ -69,8 +71,18 @@ def _branch(checkout: Checkout | None) -> str:
     return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
 
 
+def has_store(url: str | None, root: Path) -> bool:
+    """Whether there is a history to ask: one that is named, or the one under ``root``.
+
+    ``url`` is as in :func:`open_store_of`; an empty one means none.
+    """
+    if url == "":
+        return False
+    return bool(url or os.environ.get(ENVIRONMENT)) or (root / STORE_FILE).exists()
+
+
 def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:
     """The store named by ``url`` or SECAGG_STORE, or else ``.secagg/secagg.db`` under ``root``."""
-    from secagg.history import DEFAULT, open_store
+    from secagg.history import open_store
 
-    return open_store(url or os.environ.get(ENVIRONMENT) or root / DEFAULT, create=create)
+    return open_store(url or os.environ.get(ENVIRONMENT) or root / STORE_FILE, create=create)

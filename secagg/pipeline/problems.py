@@ -80,8 +80,10 @@ def _judged(problem: Problem, judgement: Judgement) -> None:
     problem.baseline = None if facts.baseline is None else facts.baseline.value
     problem.epss = facts.epss if facts.epss is not None else problem.epss
     problem.kev = facts.kev if facts.kev is not None else problem.kev
-    if judgement.exception is not None and not of_triage(judgement.exception):
-        problem.exception = judgement.exception.source
+    exception = judgement.exception
+    if exception is not None and not of_triage(exception):
+        problem.exception, problem.exception_state = exception.source, exception.state
+        problem.exception_reason, problem.exception_expires = exception.reason, exception.expires
 
 
 def _source(member: Finding) -> Source:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from secagg.errors import UsageError
 from secagg.merge.groups import Group, MergedSet
 from secagg.model.problem import Problem, RunRecord
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.origin import ENVIRONMENT, Origin, open_store_of
+from secagg.pipeline.origin import Origin, has_store, open_store_of
 from secagg.report.findings import group_of
 from secagg.system.git import git
 
@@ -51,11 +50,7 @@ def recognize(
     is no store. Raises :class:`secagg.errors.StoreError`.
     """
     options = gate.options
-    if options.store == "" or not merged.groups:
-        return []
-    from secagg.history import DEFAULT
-
-    if not (options.store or os.environ.get(ENVIRONMENT)) and not (gate.root / DEFAULT).exists():
+    if not merged.groups or not has_store(options.store, gate.root):
         return []
     with open_store_of(options.store, gate.root) as store:
         known = list(_history(store, gate.root, origin, before))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from secagg.change.baseline import is_gone
 from secagg.model.problem import RunRecord, ToolRunRecord
-from secagg.pipeline.origin import ENVIRONMENT, Origin, open_store_of
+from secagg.pipeline.origin import Origin, has_store, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.problems import problem_of
 from secagg.scanners.base import Status
@@ -51,9 +50,7 @@ def first_seen(
     url: str | None, root: Path, *, origin: Origin, identities: Iterable[str]
 ) -> Mapping[str, datetime]:
     """When each identity was first seen, by the store; nothing where there is no store yet."""
-    from secagg.history import DEFAULT
-
-    if not (url or os.environ.get(ENVIRONMENT)) and not (root / DEFAULT).exists():
+    if not has_store(url, root):
         return {}
     origin = _filtered(origin)
     with open_store_of(url, root) as store:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from secagg.output.explanation import explanation_lines
 from secagg.output.grid import Style
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
-from secagg.pipeline.origin import ENVIRONMENT, open_store_of, origin_of
+from secagg.pipeline.origin import has_store, open_store_of, origin_of
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.storesource import filed_decisions
 from secagg.pipeline.write import SARIF_NAME
@@ -81,10 +80,7 @@ def _in_history(
     identity: str, root: Path, last: Path, gate: GateOptions
 ) -> tuple[Problem | None, Sequence[AuditEntry]]:
     """The problem on the checkout's branch, else on any of the repository; and its audit log."""
-    from secagg.history import DEFAULT
-
-    named = gate.store or os.environ.get(ENVIRONMENT)
-    if gate.store == "" or (not named and not (root / DEFAULT).exists()):
+    if not has_store(gate.store, root):
         return None, ()
     origin = origin_of(root, repository=gate.repository, branch=gate.branch)
     filed = filed_decisions(root, gate.store)

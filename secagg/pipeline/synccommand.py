@@ -6,20 +6,40 @@ import os
 from pathlib import Path
 
 from secagg.exitcodes import ExitCode
-from secagg.github.alertfile import AlertFile
+from secagg.github.alerts import Alert
+from secagg.github.checkout import prefix_of
 from secagg.github.client import Client
 from secagg.github.sync import Synced, sync
 from secagg.github.target import Asked, find_repository
 from secagg.github.token import find_token
 from secagg.output import console
 from secagg.output.escape import terminal
+from secagg.pipeline.alertstore import StoreAlerts
+from secagg.pipeline.origin import open_store_of, origin_of
+from secagg.pipeline.storesource import filed_decisions
 
 
-def sync_alerts(asked: Asked, store: Path, *, root: Path, newer_wins: bool, dry_run: bool) -> int:
-    """Run ``secagg sync``: 0, or 4 where GitHub refused a decision."""
+def sync_alerts(
+    asked: Asked, url: str | None, *, root: Path, newer_wins: bool, dry_run: bool
+) -> int:
+    """Run ``secagg sync``: 0, or 4 where GitHub refused a decision.
+
+    ``url`` is as in :func:`secagg.pipeline.origin.open_store_of`; the store must be there.
+    """
     repository, address = find_repository(asked, os.environ, root)
-    kept = AlertFile(store, repository)
-    with Client(address, find_token(os.environ)) as client:
+    origin = origin_of(root, repository=asked.repository)
+    filed = filed_decisions(root, url)
+    with (
+        open_store_of(url, root, create=False) as store,
+        Client(address, find_token(os.environ)) as client,
+    ):
+        kept = StoreAlerts(
+            store,
+            origin.repository,
+            branch=origin.branch,
+            prefix=prefix_of(root),
+            filed=filed,
+        )
         done = sync(client, repository, kept, newer_wins=newer_wins, dry_run=dry_run)
     console.out("".join(f"{terminal(line)}\n" for line in _lines(done, dry_run)))
     return int(ExitCode.STORE_OR_UPLOAD if done.failed else ExitCode.PASS)
@@ -28,19 +48,30 @@ def sync_alerts(asked: Asked, store: Path, *, root: Path, newer_wins: bool, dry_
 def _lines(done: Synced, dry_run: bool) -> list[str]:
     would = "to be written" if dry_run else "written"
     counts = (
-        f"{done.read} alerts changed at GitHub; {len(done.written)} decisions {would}; "
+        f"{done.read} alerts changed at GitHub; {len(done.taken)} decisions of GitHub "
+        f"{'to be taken' if dry_run else 'taken'}; {len(done.written)} decisions {would}; "
         f"{len(done.conflicts)} conflicts"
     )
     lines = [counts]
-    lines += [f"{would}: alert {d.number} {d.state} {d.reason or ''}" for d in done.written]
+    for alert in done.taken:
+        said = f"{alert.state} {alert.dismissed_reason or ''}".strip()
+        by = f" by {alert.dismissed_by}" if alert.dismissed_by else ""
+        lines.append(f"from GitHub: {_named(alert)} {said}{by}")
+    for decision in done.written:
+        said = f"{decision.state} {decision.reason or ''}".strip()
+        lines.append(f"{would}: alert {decision.number} {said}")
     lines += [f"dismissal requested: alert {d.number}" for d in done.requested]
     for conflict in done.conflicts:
         alert, decision = conflict.alert, conflict.decision
         theirs = f"{alert.state} {alert.dismissed_reason or ''}".strip()
         ours = f"{decision.state} {decision.reason or ''}".strip()
         lines.append(
-            f"conflict: alert {alert.number} ({alert.rule} in {alert.path}) is {theirs} at GitHub "
-            f"and {ours} here; what holds: {conflict.winner}"
+            f"conflict: {_named(alert)} is {theirs} at GitHub and {ours} here; "
+            f"what holds: {conflict.winner}"
         )
     lines += [f"no such alert: {decision.number}" for decision in done.unknown]
     return lines + [f"refused: alert {d.number}: {error.message}" for d, error in done.failed]
+
+
+def _named(alert: Alert) -> str:
+    return f"alert {alert.number} ({alert.rule} in {alert.path})"

@@ -11,7 +11,7 @@ from secagg.config import load_config
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.github.category import OURS
-from secagg.github.checkout import read_checkout
+from secagg.github.checkout import prefix_of, read_checkout
 from secagg.github.journal import journal_directory
 from secagg.github.limits import LONGEST_COMMENT
 from secagg.github.markdown import account_lines
@@ -80,7 +80,7 @@ def upload_outcome(
 
     What is told of it on GitHub begins with the gate's decision.
     """
-    given = runs_of_scan(sarif, outcome, screen.view, _prefix(root))
+    given = runs_of_scan(sarif, outcome, screen.view, prefix_of(root))
     # The comment has to hold the account of the upload too.
     said = decision_markdown(decision, longest=LONGEST_COMMENT // 2)
     options = replace(request.options, decision=said, gone=lambda name: is_gone(root, name))
@@ -189,7 +189,7 @@ def _upload(
         if not screen.quiet:
             console.err(f"{terminal(line)}\n")
 
-    options = replace(options, prefix=_prefix(root))
+    options = replace(options, prefix=prefix_of(root))
     done = upload(
         given,
         target,
@@ -221,12 +221,3 @@ def is_gone(root: Path, category: str) -> bool:
     if checkout is None or not place or not category.startswith(OURS):
         return False
     return not (checkout.top / place).exists() and checkout.had_directory(place)
-
-
-def _prefix(root: Path) -> str:
-    """Where ``root`` is in its repository: GitHub's paths begin at the top of it."""
-    checkout = read_checkout(root)
-    if checkout is None or not root.resolve().is_relative_to(checkout.top.resolve()):
-        return ""
-    below = root.resolve().relative_to(checkout.top.resolve()).as_posix()
-    return "" if below == "." else f"{below}/"

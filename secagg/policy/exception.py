@@ -1,4 +1,4 @@
-"""An exception: someone has decided that a problem does not count for a while."""
+"""A decision: someone has said that a problem does not count, for a while or for good."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ from enum import StrEnum
 from typing import Protocol
 
 from secagg.merge.groups import Group
+from secagg.model.problem import State
+
+
+class DecisionSource(StrEnum):
+    """Where a decision was made, as a policy names what it trusts."""
+
+    FILES = "files"
+    STORE = "store"
+    GITHUB = "github"
+    VEX = "vex"
+    SCANNERS = "scanners"
+    REPORTS = "reports"
 
 
 class ExceptionState(StrEnum):
@@ -21,11 +33,12 @@ class ExceptionState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyException:
-    """One exception as it was written down, whatever the file.
+    """One decision as it was written down, wherever that was.
 
     ``source`` names file and line (``secagg-exceptions.yaml:12``, ``.trivyignore:3``,
-    ``openvex.json``, ``SARIF``); ``target`` says in words what it covers
-    (``CVE-2021-44228 in pkg:maven/...``). It holds through the whole day ``expires``, in UTC.
+    ``openvex.json``, ``SARIF``) or ``store``; ``origin`` is the kind of place. ``target`` says in
+    words what it covers (``CVE-2021-44228 in pkg:maven/...``). ``state`` is what it calls the
+    problem: accepted or a false positive. It holds through the whole day ``expires``, in UTC.
     ``refusal`` is a sentence where it cannot be honoured (no reason, beyond the ceiling).
     """
 
@@ -36,6 +49,8 @@ class PolicyException:
     created: datetime.date | None = None
     expires: datetime.date | None = None
     refusal: str | None = None
+    state: State = State.ACCEPTED
+    origin: DecisionSource = DecisionSource.FILES
 
     def standing(self, today: datetime.date) -> ExceptionState:
         """What it is worth on ``today`` (UTC)."""

@@ -23,6 +23,7 @@ _OWN = (
     "baseline",
     "max_database_age",
     "exceptions",
+    "decisions",
 )
 _NO_RULES = "a policy without rules would let everything pass"
 _NO_RULES_HINT = "give it rules, extend another policy, or remove fewer of that one's"

@@ -18,6 +18,7 @@ from pydantic import (
 
 from secagg.model.finding import Kind, Severity
 from secagg.policy.decision import Action
+from secagg.policy.exception import DecisionSource
 from secagg.policy.facts import Cause
 from secagg.policy.notation import (
     Day,
@@ -193,6 +194,19 @@ class AcceptedGap(BaseModel):
         self._source = source
 
 
+class DecisionRules(BaseModel):
+    """Whose decisions count."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trust: OneOrMany[DecisionSource] = Field(
+        default_factory=lambda: list(DecisionSource),
+        description="where decisions may be made: files (secagg-exceptions.yaml and "
+        ".secagg/triage.yaml), store, github (dismissals), vex, scanners (their ignore files), "
+        "reports (suppressions in SARIF); what is made elsewhere is shown and does not count",
+    )
+
+
 class Policy(BaseModel):
     """A policy file."""
 
@@ -239,4 +253,5 @@ class Policy(BaseModel):
         default_factory=list,
         description="what no tool looks at and is accepted for a while; beside those of the base",
     )
+    decisions: DecisionRules = Field(default_factory=DecisionRules)
     rules: list[PolicyRule] = Field(default_factory=list)

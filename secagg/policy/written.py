@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from secagg.model.finding import Severity
+from secagg.policy.exception import DecisionSource
 from secagg.policy.model import AcceptedGap, Match, Policy, PolicyRule
 from secagg.policy.notation import ScoreRange
 
@@ -36,6 +37,8 @@ def written_policy(policy: Policy) -> dict[str, Any]:
     document["exceptions"] = {"max_days": f"{policy.exceptions.max_days}d"}
     if policy.gaps:
         document["gaps"] = [_gap(gap) for gap in policy.gaps]
+    if set(policy.decisions.trust) != set(DecisionSource):
+        document["decisions"] = {"trust": [source.value for source in policy.decisions.trust]}
     document["rules"] = [written_rule(rule) for rule in policy.rules]
     return document
 

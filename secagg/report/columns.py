@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from secagg.errors import UsageError
 from secagg.model.problem import Problem
 from secagg.report import words
-from secagg.report.standing import age_days, overdue, owners_of, severity_label, standing
+from secagg.report.standing import (
+    age_days,
+    overdue,
+    owners_of,
+    reason_of,
+    severity_label,
+    standing,
+)
 
 Text = Callable[[Problem, datetime.date], str]
 
@@ -52,7 +59,7 @@ COLUMNS: dict[str, Text] = {
     "component": lambda p, _: p.component or ".",
     "owner": lambda p, _: ", ".join(owners_of(p)),
     "state": lambda p, today: str(standing(p, today)),
-    "reason": lambda p, _: p.triage.reason if p.triage else p.exception or "",
+    "reason": lambda p, today: reason_of(p, today) or "",
     "age": _age,
     "due": _due,
     "first-seen": lambda p, _: _day(p.first_seen),

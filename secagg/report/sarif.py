@@ -10,7 +10,7 @@ from secagg.model.finding import Suppression
 from secagg.model.problem import Problem
 from secagg.report.findings import finding_of, source_of
 from secagg.report.formats import Report
-from secagg.report.standing import ACTIVE, ShownState, standing
+from secagg.report.standing import ACTIVE, ShownState, reason_of, standing
 from secagg.sarif import GroupedResult, Invocation, SarifRun
 
 
@@ -40,6 +40,5 @@ def pieces(report: Report) -> Iterator[bytes]:
 def _suppressions(problem: Problem, report: Report) -> tuple[Suppression, ...]:
     if standing(problem, report.today) in ACTIVE:
         return ()
-    triage = problem.triage
-    reason = triage.reason if triage is not None else problem.exception
+    reason = reason_of(problem, report.today)
     return (Suppression(source="secagg triage", justification=reason),)

@@ -38,7 +38,28 @@ def standing(problem: Problem, today: datetime.date) -> ShownState:
     triage = problem.triage
     if triage is not None and triage.state not in _UNSAID and not expired(problem, today):
         return ShownState(triage.state)
-    return ShownState.OPEN if problem.exception is None else ShownState.EXCEPTED
+    if not excepted(problem, today):
+        return ShownState.OPEN
+    if problem.exception_state is State.FALSE_POSITIVE:
+        return ShownState.FALSE_POSITIVE
+    return ShownState.EXCEPTED
+
+
+def excepted(problem: Problem, today: datetime.date) -> bool:
+    """Whether the exception that covered it in its last scan still holds on ``today`` (UTC)."""
+    last = problem.exception_expires
+    return problem.exception is not None and (last is None or today <= last)
+
+
+def reason_of(problem: Problem, today: datetime.date) -> str | None:
+    """Why it stands as it does: the reason of the decision that holds on ``today`` (UTC)."""
+    if problem.triage is not None and not expired(problem, today):
+        return problem.triage.reason
+    if not excepted(problem, today):
+        return None
+    if problem.exception_reason is None:
+        return f"covered by the exception {problem.exception}"
+    return f"{problem.exception_reason} ({problem.exception})"
 
 
 def expired(problem: Problem, today: datetime.date) -> bool:

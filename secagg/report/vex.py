@@ -17,7 +17,7 @@ from packageurl import PackageURL
 from secagg.model.finding import Kind
 from secagg.model.identity import canonical_alias
 from secagg.model.problem import Problem
-from secagg.report.standing import ShownState, expired, standing
+from secagg.report.standing import ShownState, expired, reason_of, standing
 
 # The most cautious first.
 _CAUTION = (
@@ -94,9 +94,7 @@ def _statement(
     aliases = {alias for p in problems for alias in (*p.aliases, p.rule_id)} - {name}
     triage = speaker.triage if not expired(speaker, today) else None
     state = standing(speaker, today)
-    reason = triage.reason if triage is not None else None
-    if reason is None and state is ShownState.EXCEPTED:
-        reason = f"covered by the exception {speaker.exception}"
+    reason = reason_of(speaker, today)
     times = [at for at in (triage.at if triage else None, speaker.fixed_at) if at is not None]
     return VexStatement(
         product=product,

@@ -29,7 +29,6 @@ OPENED = {
     "decisions/triagefile.py": "decisions outside of a change; texts that Controls has read",
     "decisions/trivyignore_yaml.py": "texts that were read by the gate's reader",
     "github/actions.py": "the runner's command files",
-    "github/alertfile.py": "alerts that secagg has written",
     "github/bundle.py": "bundles",
     "github/event.py": "the event's payload, which the runner writes",
     "github/journal.py": "the journal of uploads",

@@ -263,8 +263,8 @@ def test_formats_speak_against_each_other() -> None:
         (b"{", "0.json:1:"),
         (b'{"a": 1,\n "a": 2}', "0.json:2:"),
         (b"[" * 100_000, "0.json"),
-        ({}, "neither"),
-        ([], "neither"),
+        ({}, "no VEX document"),
+        ([], "no VEX document"),
         ({"@context": "https://openvex.dev/ns", "statements": {}}, "list of statements"),
         (openvex("x"), "a statement is an object"),  # type: ignore[arg-type]
         (openvex({}), "names a vulnerability"),

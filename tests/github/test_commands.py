@@ -80,32 +80,6 @@ def test_bundle_of_no_pull_request(cli: Cli, tmp_path: Path) -> None:
         assert code == 2 and "this is none" in err
 
 
-def test_sync_shows_what_it_did(cli: Cli, tmp_path: Path) -> None:
-    with GitHubServer(looks=0) as server:
-        assert cli("upload", sarif(tmp_path / "a.sarif"), *where(server))[0] == 0
-        store = tmp_path / ".secagg" / "alerts.json"
-        assert cli("sync", *where(server))[0] == 0
-        decided = {"number": 1, "state": "dismissed", "reason": "won't fix"}
-        document = json.loads(store.read_text())
-        document["decisions"] = [
-            {**decided, "at": "2026-01-01T00:00:00Z"},
-            {**decided, "number": 5, "at": "2026-01-01T00:00:00Z"},
-        ]
-        store.write_text(json.dumps(document))
-        code, out, _ = cli("sync", *where(server), "--dry-run")
-        assert code == 0 and "1 decisions to be written" in out and "no such alert: 5" in out
-        assert server.alerts[0].state == "open"
-        cli("sync", *where(server))
-        assert server.alerts[0].state == "dismissed"
-        document["decisions"][0]["state"] = "open"
-        store.write_text(
-            json.dumps({**json.loads(store.read_text()), "decisions": document["decisions"]})
-        )
-        server.fail("PATCH", "/alerts/1", times=2, status=403)
-        code, out, _ = cli("sync", *where(server))
-        assert code == 4 and "refused: alert 1" in out
-
-
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

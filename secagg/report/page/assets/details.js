@@ -79,7 +79,8 @@ function decision(p) {
     lines.push(make("p", {}, make("b", {}, t.state), " ", by.filter(Boolean).join(", ")));
     if (t.reason) lines.push(make("blockquote", {}, t.reason));
   }
-  if (p.exception) lines.push(make("p", {}, "Covered by the exception ", make("code", {}, p.exception)));
+  if (p.exception) lines.push(make("p", {}, "Covered by the exception ", make("code", {}, p.exception),
+    p.exception_reason ? `: ${p.exception_reason}` : "", p.exception_expires ? ` (until ${p.exception_expires})` : ""));
   if (p.action) lines.push(make("p", {}, `The policy says ${p.action}`,
     p.rule && ` (rule ${p.rule})`, p.why && `: ${p.why}`));
   return lines;
