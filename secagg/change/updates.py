@@ -6,6 +6,7 @@ from secagg.merge.groups import Group
 from secagg.merge.secret import still_in_head
 from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind
+from secagg.model.place import more_places
 
 
 def updates(now: Group, before: Group) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ def _fixed(group: Group) -> list[str]:
 
 def _places(group: Group) -> int:
     """How many places the results of the tool that names most of them have."""
-    return max(1 + len(finding.places) for finding in group.members)
+    return 1 + len(more_places(group.members))
 
 
 def _verified(group: Group) -> bool:

@@ -43,6 +43,7 @@ _REQUIRED = ("identity", "kind", "severity")
 DETAILS = (
     "sources",
     "member_keys",
+    "places",
     "steps",
     "snippet",
     "dependency_paths",

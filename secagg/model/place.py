@@ -7,8 +7,9 @@ changes both; an image is one place under all its tags.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from secagg.model.finding import DISTRIBUTION_TYPES, Location
+from secagg.model.finding import DISTRIBUTION_TYPES, Finding, Location
 from secagg.packages.manifests import FAMILIES
 
 _IMAGE_OS = re.compile(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
@@ -79,6 +80,14 @@ def package_place(location: Location, ecosystem: str) -> str:
     if uri is None or ecosystem in DISTRIBUTION_TYPES or is_image_itself(uri, image):
         return image
     return f"{image}!{manifest_place(uri)}"
+
+
+def more_places(findings: Iterable[Finding]) -> tuple[Location, ...]:
+    """Give the places of one problem besides the first: those of the tool that names most.
+
+    One result of a tool can have several places (SARIF 2.1.0, 3.27.12).
+    """
+    return max((finding.places for finding in findings), key=len, default=())
 
 
 def is_image_itself(uri: str, image: str) -> bool:

@@ -43,6 +43,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemPlace:
+    """One more place of a problem: a file relative to the checkout, and a line from 1."""
+
+    uri: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberKeys:
     """What a later scan knows a member of the group by: for the store, in no report."""
 
@@ -92,7 +100,8 @@ class Problem:
     """One row of the report. Times are in UTC.
 
     ``identity`` is ``secagg/v1`` of the group and ``known_as`` every identity by which it may
-    have been kept before. ``uri``, ``line`` and the rest of the place are the representative's.
+    have been kept before. ``uri``, ``line`` and the rest of the place are the representative's;
+    ``places`` are the others, where one result of a tool has several.
     ``action``, ``rule`` and ``why`` are the policy's word in the last run; ``due`` is the day by
     which its maximum age wants it fixed; ``exception`` names the exception that covers it;
     ``exception_state``, ``exception_reason`` and ``exception_expires`` (its last day) are what it
@@ -120,6 +129,7 @@ class Problem:
     commit: str | None = None
     image: str | None = None
     logical: str | None = None
+    places: tuple[ProblemPlace, ...] = ()
     component: str | None = None
     owners: tuple[str, ...] = ()
     package: str | None = None

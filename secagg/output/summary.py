@@ -42,6 +42,13 @@ class ToolSummary(Document, kw_only=True):
     )
 
 
+class PlaceSummary(Document, kw_only=True):
+    """One more place of a problem."""
+
+    path: str | None = None
+    line: int | None = None
+
+
 class FindingSummary(Document, kw_only=True):
     """One row of the table: a real problem with the tools that reported it."""
 
@@ -55,6 +62,10 @@ class FindingSummary(Document, kw_only=True):
     tools: Sequence[str]
     path: str | None = None
     line: int | None = None
+    places: Annotated[
+        Sequence[PlaceSummary],
+        Meta(description="the other places, where one result of a tool has several"),
+    ] = ()
     component: str
     package: str | None = None
     version: str | None = None

@@ -9,14 +9,15 @@ from typing import Any
 from secagg.merge import known_as
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding
-from secagg.model.place import image_key
-from secagg.model.problem import MemberKeys, Problem, Snippet, Source, TimelineStep
+from secagg.model.place import image_key, more_places
+from secagg.model.problem import MemberKeys, Problem, ProblemPlace, Snippet, Source, TimelineStep
 from secagg.packages.components import ROOT
 from secagg.pipeline.decisions import of_triage
 from secagg.pipeline.provenance import IMAGE
 from secagg.policy import Judgement
 
 _MOST_STEPS = 200
+_MOST_PLACES = 200
 
 
 def problem_of(judged: Judgement | Group) -> Problem:
@@ -44,6 +45,10 @@ def problem_of(judged: Judgement | Group) -> Problem:
         commit=place.commit,
         image=place.image,
         logical=place.logical,
+        places=tuple(
+            ProblemPlace(uri=other.uri, line=other.start_line)
+            for other in more_places(group.members)[:_MOST_PLACES]
+        ),
         component=_component(finding),
         package=package.name if package else None,
         package_type=package.type if package else None,

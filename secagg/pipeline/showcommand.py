@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from secagg.history.audit import AuditEntry
 
 _LINKS = 8
+_PLACES = 10
 
 
 def show(
@@ -103,6 +104,7 @@ def _about(problem: Problem, today: datetime.date) -> Iterator[str]:
         ("severity", _severity(problem)),
         ("state", str(standing(problem, today))),
         ("where", words.place(problem)),
+        ("also at", _also_at(problem)),
         ("package", problem.purl or problem.package),
         ("component", problem.component),
         ("owner", ", ".join(owners_of(problem))),
@@ -122,6 +124,14 @@ def _about(problem: Problem, today: datetime.date) -> Iterator[str]:
 
 def _fields(*fields: tuple[str, str | None]) -> Iterator[str]:
     return (f"  {name:<12}{terminal(value)}" for name, value in fields if value)
+
+
+def _also_at(problem: Problem) -> str | None:
+    """The other places of the problem; of many the first and how many more."""
+    places = [f"{place.uri}:{place.line}" for place in problem.places if place.uri]
+    shown = ", ".join(places[:_PLACES])
+    more = len(places) - _PLACES
+    return f"{shown} and {more} more" if more > 0 else shown or None
 
 
 def _severity(problem: Problem) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 from secagg import __version__
 from secagg.exitcodes import ExitCode
 from secagg.model.finding import Kind, Package, SecretSighting, Severity, Vulnerability
+from secagg.model.place import more_places
 from secagg.output.rows import worst_first
 from secagg.output.summary import (
     DecisionSummary,
     FindingsSummary,
     FindingSummary,
+    PlaceSummary,
     Summary,
     ToolSummary,
 )
@@ -136,6 +138,10 @@ def finding_fields(judgement: Judgement) -> dict[str, Any]:
         "rule": finding.rule_id,
         "path": location.uri,
         "line": location.start_line,
+        "places": [
+            PlaceSummary(path=place.uri, line=place.start_line)
+            for place in more_places(group.members)
+        ],
         "component": finding.component or ROOT,
         "package": package.name or None,
         "version": package.version,

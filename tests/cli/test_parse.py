@@ -173,3 +173,23 @@ def test_paths_of_another_machine_are_moved(home: Path) -> None:
             cwd=home,
         )
         assert [row["path"] for row in json.loads(ran.stdout)["findings"]] == [uri]
+
+
+def test_all_places_of_one_result_are_told(home: Path) -> None:
+    places = [
+        {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}
+        for uri, line in (("a.java", 3), ("b.java", 6), ("a.java", 9))
+    ]
+    result = {"ruleId": "r", "message": {"text": "logs"}, "locations": places}
+    run = {"tool": {"driver": {"name": "mobsfscan"}}, "results": [result]}
+    report = written(home, "a.sarif", {"version": "2.1.0", "runs": [run]})
+    at: Any = {"bin_dir": home, "home": home, "cwd": home}
+    ran = secagg("gate", report, "--store", "h.db", "-f", "json", "-o", "out", **at)
+    row = json.loads(ran.stdout)["findings"][0]
+    others = [{"path": "b.java", "line": 6}, {"path": "a.java", "line": 9}]
+    assert (row["path"], row["line"], row["places"]) == ("a.java", 3, others)
+    shown = secagg("show", row["id"][:8], "--store", "h.db", "--from", "nowhere", **at)
+    assert "also at     b.java:6, a.java:9" in shown.stdout, shown
+    listed = secagg("report", "--store", "h.db", "-f", "json", **at)
+    known = json.loads(listed.stdout)["problems"][0]
+    assert known["places"] == [{"uri": "b.java", "line": 6}, {"uri": "a.java", "line": 9}]
