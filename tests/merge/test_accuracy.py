@@ -11,7 +11,7 @@ import pytest
 from bench.merging import parse
 from bench.truth import compare, signature_of
 from bench.workload import make_workload
-from scripts import accuracy
+from scripts import accuracy, accuracy_sets
 from scripts.label_repos import repositories
 from secagg.merge import merge
 from secagg.model.finding import Finding
@@ -99,3 +99,17 @@ def _sarif(driver: str, rule: str) -> str:
     result = {"ruleId": rule, "message": {"text": "said"}, "locations": [place]}
     run = {"tool": {"driver": {"name": driver}}, "results": [result]}
     return json.dumps({"version": "2.1.0", "runs": [run]})
+
+
+def test_cross_tool_cases_are_merged_as_labelled() -> None:
+    found = accuracy_sets.accuracy_of_cases()
+    assert found.labelled_pairs >= 140
+    assert (found.false_merges, found.unlabelled) == ([], [])
+    assert found.recall >= accuracy.LEAST_RECALL_OF_CASES
+
+
+def test_checks_of_two_tools_are_merged_as_labelled() -> None:
+    found = accuracy_sets.accuracy_by_check()
+    assert found.labelled_pairs >= 140
+    assert (found.false_merges, found.unlabelled) == ([], [])
+    assert found.recall >= accuracy.LEAST_RECALL_BY_CHECK
