@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.change.baseline import is_gone
-from secagg.model.problem import RunRecord, ToolRunRecord
+from secagg.model.problem import Problem, RunRecord, ToolRunRecord
 from secagg.pipeline.origin import Origin, has_store, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.problems import problem_of
@@ -41,6 +41,7 @@ def record_outcome(
     origin = _filtered(origin)
     judgements = outcome.decision.judgements
     problems = [problem_of(judged) for judged in judgements if not is_gone(judged.group)]
+    _filter_words(problems)
     with open_store_of(url, root) as store:
         run = run_record(outcome, origin)
         return store.record(run, problems, complete_tools(outcome, since=since))
@@ -55,6 +56,27 @@ def first_seen(
     origin = _filtered(origin)
     with open_store_of(url, root) as store:
         return store.first_seen(origin.repository, origin.branch, identities)
+
+
+def _filter_words(problems: Iterable[Problem]) -> None:
+    """Mask known secrets in the words of policy and configuration that ``problems`` carry.
+
+    What a report says of them was masked as it was read. Who reads the store knows no value.
+    """
+    known: dict[str, str] = {}
+
+    def word(text: str | None) -> str | None:
+        if text is None:
+            return None
+        if text not in known:
+            known[text] = filtered(text)
+        return known[text]
+
+    for problem in problems:
+        problem.rule, problem.why = word(problem.rule), word(problem.why)
+        problem.exception = word(problem.exception)
+        if problem.owners:
+            problem.owners = tuple(word(owner) or owner for owner in problem.owners)
 
 
 def _filtered(origin: Origin) -> Origin:
@@ -118,10 +140,10 @@ def _tool_run(result: ToolResult) -> ToolRunRecord:
         tool=run.tool,
         component=run.component,
         status=run.status.value,
-        version=run.version,
-        mode=run.mode,
+        version=None if run.version is None else filtered(run.version),
+        mode=None if run.mode is None else filtered(run.mode),
         seconds=round(run.seconds, 3),
-        reason=run.reason,
+        reason=None if run.reason is None else filtered(run.reason),
         gaps=tuple(gaps),
     )
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from secagg.change.baseline import Comparison, compare
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.merge import merge
-from secagg.model.finding import Finding, Location, SarifOrigin, Severity, replace
+from secagg.merge.groups import Group
+from secagg.model.finding import Finding, Location, SarifOrigin, Severity, Suppression, replace
 from secagg.policy.facts import BaselineState
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
 from tests.merge.strategies import findings
@@ -221,6 +222,9 @@ def test_another_rule_for_the_same_code() -> None:
     assert "unchanged" not in _states(before, two)
 
 
+_SUPPRESSED = (Suppression(source="SARIF"),)
+_ELSEWHERE = Location(uri="b.py", start_line=3)
+_FARTHER = Location(uri="c.py", start_line=3)
 UPDATES = [
     (replace(code(), severity=Severity.LOW), code(), "severity is high, was low"),
     (
@@ -230,6 +234,25 @@ UPDATES = [
     ),
     (secret(verified=False), secret(verified=True), "the secret is now known to work"),
     (code(message="from a form"), code(message="from a file"), "the message is another"),
+    (
+        vulnerability("trivy", "CVE-1-1", known={"fixed_versions": ("2.0",)}),
+        vulnerability("trivy", "CVE-1-1", known={}),
+        "there is no fix any more",
+    ),
+    (
+        vulnerability("trivy", "CVE-1-1", version=None),
+        vulnerability("trivy", "CVE-1-1", version="4.17.4"),
+        "version is 4.17.4, was unknown",
+    ),
+    (
+        vulnerability("trivy", "CVE-1-1", version="4.17.5"),
+        vulnerability("trivy", "CVE-1-1", version="4.17.4"),
+        "version is 4.17.4, was 4.17.5",
+    ),
+    (code(), code(suppressions=_SUPPRESSED), "it is now suppressed"),
+    (code(suppressions=_SUPPRESSED), code(), "it is no longer suppressed"),
+    (code(), code(places=(_ELSEWHERE,)), "it is at 1 more place"),
+    (code(), code(places=(_ELSEWHERE, _FARTHER)), "it is at 2 more places"),
 ]
 
 
@@ -237,7 +260,8 @@ UPDATES = [
 def test_updates(before: Finding, now: Finding, change: str) -> None:
     before, now = replace(before, line_hash="a:1"), replace(now, line_hash="a:1")
     (match,) = _compare([before], [now], None).matches.values()
-    assert change in match.changes
+    assert match.changes == (change,)
+    assert _states([before], [now]) == ["updated"]
     assert _states([now], [now]) == ["unchanged"]
 
 
@@ -443,6 +467,22 @@ def test_another_check_that_fails_in_the_same_words_is_new(
     # Where no lines are told there is nothing to tell them apart by.
     bare = misconfiguration("checkov", "CKV_AWS_19", uri=BUCKETS, message="no encryption")
     assert _states([bare], [bare], _modified(BUCKETS, *hunks)) == ["unchanged"]
+
+
+def test_one_of_several_sightings_of_a_check_is_enough() -> None:
+    """Both tools see the old bucket, the one by its block and the other by a line of it."""
+    block = _bucket(10, 15)
+    line = replace(_bucket(12, 12), tool="kics")
+    elsewhere = replace(_bucket(40, 45), tool="kics")
+    diff = _modified(BUCKETS, Hunk(12, 1, 12, 1))
+
+    def group(*members: Finding) -> Group:
+        return Group(identity="i", representative=members[0], members=members)
+
+    for before, now in (((line, block), (block,)), ((block,), (elsewhere, block))):
+        merged = merge(now[:1])
+        merged.groups = [group(*now)]
+        assert compare(merged, [group(*before)], diff).states["i"] is UPDATED
 
 
 def test_a_failed_check_is_known_in_a_renamed_file_by_its_lines() -> None:
