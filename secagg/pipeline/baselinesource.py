@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.errors import StoreError, UsageError
+from secagg.model.problem import RunRecord
 from secagg.pipeline.baseline import BaselineReport, read_baseline
 from secagg.pipeline.gate import AUTO, SCAN, Gate
 from secagg.pipeline.origin import open_store_of
@@ -31,7 +33,10 @@ def _automatic(spec: str, gate: Gate, ran_with: Sequence[str]) -> BaselineReport
         )
     if spec == AUTO and gate.options.store != "":
         try:
-            return baseline_groups(base, gate)
+            run = _run_of(base, gate)
+            if gate.scan_base is None or _vouches(run, ran_with):
+                name = f"the stored run of its base {str(run.commit)[:12]}"
+                return replace(_stored(run.key, gate), name=name)
         except UsageError:
             pass
     if gate.scan_base is not None:
@@ -65,6 +70,11 @@ def baseline_groups(spec: str, gate: Gate, ran_with: Sequence[str] = ()) -> Base
     if report is not None:
         name = Path(spec).name
         return read_baseline([(name, report)], root=gate.root, overrules=gate.overrules)
+    return _stored(_run_of(spec, gate).key, gate)
+
+
+def _run_of(spec: str, gate: Gate) -> RunRecord:
+    """The newest stored run of where HEAD left the commit ``spec``; raises UsageError."""
     if find_commit(gate.root, spec) is None:
         raise UsageError(
             f"no baseline {spec!r}: it is no file, and no commit of this clone",
@@ -78,7 +88,21 @@ def baseline_groups(spec: str, gate: Gate, ran_with: Sequence[str] = ()) -> Base
             f"the store has no run of {commit[:12]}, where this branch left {spec}",
             hint="record one there with secagg scan, or give its findings.sarif as the baseline",
         )
-    return _stored(run.key, gate)
+    return run
+
+
+def _vouches(run: RunRecord, ran_with: Sequence[str]) -> bool:
+    """Whether every tool that ran here ran there as well, and came to an end.
+
+    What else could be new, for want of a tool, would be laid to the change.
+    """
+    broken = {
+        each.tool
+        for each in run.tools
+        if each.status == Status.FAILED and (each.reason is None or each.reason not in each.gaps)
+    }
+    ended = {each.tool for each in run.tools if each.status != Status.SKIPPED} - broken
+    return ended.issuperset(named.partition(" ")[0] for named in ran_with)
 
 
 def _stored(key: str, gate: Gate) -> BaselineReport:

@@ -235,3 +235,25 @@ def test_a_base_that_is_not_there_is_an_error(change: Change) -> None:
     change.repo.commit("No history")
     with pytest.raises(UsageError, match="no commit in common"):
         change.scan(gate=gate)
+
+
+@pytest.mark.parametrize(
+    ("policy", "baseline"),
+    [
+        ("name: ours\nextends: pr-gate\n", "auto"),
+        ("name: ours\nextends: pr-gate\nbaseline: none\n", "none"),
+        ("name: pr-gate\nrules: [{name: all, action: fail}]\n", None),
+    ],
+)
+def test_what_a_change_is_compared_with_follows_from_the_policy(
+    change: Change, tmp_path: Path, policy: str, baseline: str | None
+) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(policy)
+    given = GateOptions(policy=str(file), policy_from="main", store="")
+    gate = prepare(change.repo.root, given, environ={})
+    assert gate.options.baseline == baseline
+    assert (gate.diff is not None) is (baseline == "auto")
+    # Outside of a change there is nothing to compare with.
+    alone = prepare(change.repo.root, GateOptions(policy=str(file), store=""), environ={})
+    assert (alone.options.baseline, alone.diff) == (None, None)

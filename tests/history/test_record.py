@@ -12,8 +12,9 @@ from secagg.config import Config
 from secagg.merge import MergedSet
 from secagg.model.problem import TimelineStep
 from secagg.parsing import EntryProblem, Gap, ParsedReport
+from secagg.pipeline.baseline import BaselineReport
 from secagg.pipeline.baselinesource import baseline_groups
-from secagg.pipeline.gate import GateOptions, plain_gate
+from secagg.pipeline.gate import GateOptions, plain_gate, prepare
 from secagg.pipeline.origin import Origin, open_store_of, origin_of
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
@@ -155,3 +156,32 @@ def test_a_stored_run_is_a_baseline_with_all_its_gaps(
         "the baseline is incomplete, so old problems may be called new: old.py was not read",
         "the baseline is incomplete, so old problems may be called new: it crashed",
     ]
+
+
+def test_auto_takes_a_stored_run_only_if_all_tools_of_the_scan_ran_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else were new for want of a tool would be laid to the change."""
+    monkeypatch.delenv("SECAGG_STORE", raising=False)
+    repo = Repo(tmp_path)
+    commit = repo.commit("Base")
+    trivy, gitleaks = result("trivy"), result("gitleaks", Status.FAILED)
+    gitleaks.run.gaps = [Gap(message="old.py was not read", fatal=True)]
+    gitleaks.run.reason = "old.py was not read"
+    snyk = result("snyk", Status.FAILED)
+    snyk.run.reason = "it crashed"
+    place = Origin(repository="acme/shop", branch="main", commit=commit)
+    record_outcome(outcome(trivy, gitleaks, snyk), url=None, root=tmp_path, origin=place)
+    scanned = BaselineReport((), name="a scan")
+    stored = f"the stored run of its base {commit[:12]}"
+
+    def auto(*tools: str, scans: bool = True) -> str | None:
+        options = GateOptions(repository="acme/shop", branch="main", policy_from="HEAD")
+        gate = prepare(tmp_path, replace(options, policy="pr-gate"), environ={})
+        gate.scan_base = (lambda ran_with: scanned) if scans else None
+        return baseline_groups("auto", gate, [f"{tool} 1.0" for tool in tools]).name
+
+    assert auto("trivy", "gitleaks (git)") == stored
+    assert auto("trivy", "trufflehog") == "a scan"
+    assert auto("snyk") == "a scan"
+    assert auto("snyk", scans=False) == stored

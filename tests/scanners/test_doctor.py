@@ -88,15 +88,21 @@ def test_pins_are_shown_and_checked(bench: Bench, repo: Repo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "advice"), [(timedelta(hours=5), False), (timedelta(days=30), True)]
+    ("age", "most", "advice"),
+    [
+        (timedelta(hours=5), 7, False),
+        (timedelta(days=30), 7, True),
+        (timedelta(days=30), 30, False),
+    ],
 )
 def test_the_age_of_the_database_is_told(
-    bench: Bench, repo: Repo, tmp_path: Path, age: timedelta, advice: bool
+    bench: Bench, repo: Repo, tmp_path: Path, age: timedelta, most: int, advice: bool
 ) -> None:
     bench.stand_in("trivy")
     cache = database(tmp_path / "cache", age)
     options = {"trivy": {"offline": True, "cache_dir": cache}}
-    (diagnosis,) = diagnose(bench, repo.root, ["trivy"], options=options).values()
+    more: dict[str, Any] = {"options": options, "max_database_days": most}
+    (diagnosis,) = diagnose(bench, repo.root, ["trivy"], **more).values()
     assert diagnosis.ready is not advice
     assert diagnosis.database_age is not None
     assert abs(diagnosis.database_age - age) < timedelta(seconds=1)
