@@ -86,6 +86,35 @@ def gate(
     everything: Annotated[
         bool, typer.Option("--all", help="Show what does not count as well.")
     ] = False,
+    severity: Annotated[
+        list[str] | None,
+        typer.Option("--severity", "-s", help="List rows of this severity only. Repeatable."),
+    ] = None,
+    at_least: Annotated[str | None, typer.Option(help="List rows as bad as this or worse.")] = None,
+    kind: Annotated[list[str] | None, typer.Option("--kind", "-k", help="Of this kind.")] = None,
+    tool: Annotated[
+        list[str] | None, typer.Option("--tool", "-t", help="Reported by this tool.")
+    ] = None,
+    component: Annotated[
+        list[str] | None, typer.Option("--component", "-c", help="In this component or below it.")
+    ] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(help="In files that this pattern (.gitignore's) matches."),
+    ] = None,
+    owner: Annotated[
+        list[str] | None, typer.Option(help="Owned by this team or person, or none.")
+    ] = None,
+    package: Annotated[
+        list[str] | None, typer.Option(help="In this package (its name or purl).")
+    ] = None,
+    identity: Annotated[
+        list[str] | None,
+        typer.Option("--id", "--cve", help="This CVE, GHSA, CWE, rule or id of a row."),
+    ] = None,
+    search: Annotated[
+        str, typer.Option("--search", "-S", help="Every one of these words occurs.")
+    ] = "",
     quiet: QuietOption = False,
     no_color: ColourOption = False,
 ) -> None:
@@ -115,6 +144,18 @@ def gate(
         output=output,
         everything=everything,
         strip_prefix=strip_prefix or (),
+        filters=gatecommand.FilterWords(
+            severity=tuple(severity or ()),
+            at_least=at_least,
+            kind=tuple(kind or ()),
+            tool=tuple(tool or ()),
+            component=tuple(component or ()),
+            path=tuple(path or ()),
+            owner=tuple(owner or ()),
+            package=tuple(package or ()),
+            id=tuple(identity or ()),
+            search=search,
+        ),
     )
     screen = commands.Screen(quiet=quiet, no_colour=no_color)
     raise typer.Exit(gatecommand.gate(request, screen))

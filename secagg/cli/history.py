@@ -61,6 +61,7 @@ def show_problem(
     branch: _Branch = None,
     policy: PolicyOption = None,
     config: ConfigOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
     no_color: ColourOption = False,
 ) -> None:
     """Show all of one problem: what, where, why it counts, its fix, its history and decisions."""
@@ -70,7 +71,13 @@ def show_problem(
     options = GateOptions(policy=policy, store=store, repository=repo, branch=branch)
     raise typer.Exit(
         showcommand.show(
-            identity, root=root, last=last, gate=options, config=config, no_colour=no_color
+            identity,
+            root=root,
+            last=last,
+            gate=options,
+            config=config,
+            as_json=output_format is OutputFormat.JSON,
+            no_colour=no_color,
         )
     )
 

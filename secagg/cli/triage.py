@@ -51,7 +51,10 @@ def triage(
     kind: Annotated[list[str] | None, typer.Option(help="Of this kind. Repeatable.")] = None,
     tool: Annotated[list[str] | None, typer.Option(help="Of this tool. Repeatable.")] = None,
     rule: Annotated[
-        list[str] | None, typer.Option(help="Of this rule, check, advisory or CWE. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--rule", "--id", "--cve", help="Of this rule, check, advisory or CWE. Repeatable."
+        ),
     ] = None,
     package: Annotated[
         list[str] | None, typer.Option(help="In this package (its name or purl). Repeatable.")
@@ -63,6 +66,26 @@ def triage(
     component: Annotated[
         list[str] | None, typer.Option(help="In this component or below it.")
     ] = None,
+    at_least: Annotated[
+        str | None, typer.Option(help="As bad as this or worse, and of unknown severity.")
+    ] = None,
+    owned_by: Annotated[
+        list[str] | None, typer.Option(metavar="OWNER", help="Owned by them, or none. Repeatable.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", "--age", help="First seen so long ago: 30d, 2w.")
+    ] = None,
+    new_since: Annotated[
+        str | None,
+        typer.Option(help="New since a date, an age (7d), a run's commit or key, or last."),
+    ] = None,
+    fix: Annotated[
+        bool | None, typer.Option("--fix-available/--no-fix-available", help="A fix is known.")
+    ] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Past its due day.")] = False,
+    search: Annotated[
+        str, typer.Option("--search", "-S", help="Every one of these words occurs.")
+    ] = "",
     in_state: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,6 +120,13 @@ def triage(
             path=tuple(path or ()),
             component=tuple(component or ()),
             state=tuple(in_state or ()),
+            at_least=at_least,
+            owner=tuple(owned_by or ()),
+            older_than=older_than,
+            new_since=new_since,
+            fix=fix,
+            overdue=overdue,
+            search=search,
         ),
     )
     place = triagecommands.Place(url=store, root=root, repository=repo, branch=branch, file=file)

@@ -27,7 +27,7 @@ from secagg.output.exceptions import exceptions_json, exceptions_table
 from secagg.output.summary import Summary
 from secagg.pipeline.commands import Screen
 from secagg.pipeline.gate import policy_of
-from secagg.pipeline.lastscan import row_named, rows_of_last
+from secagg.pipeline.lastscan import refuse_own_key, row_named, rows_of_last
 from secagg.pipeline.write import SUMMARY_NAME
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.files import replace_file
@@ -137,7 +137,9 @@ def _entry(
         for key, value in wanted.keys.items()
     }
     if "id" in values:
-        values["id"], _ = row_named(str(values["id"]), rows, option="--id")
+        values["id"], row = row_named(str(values["id"]), rows, option="--id")
+        if row is not None:
+            _refuse_own_key(row)
     values |= {
         "reason": wanted.reason,
         "owner": wanted.owner or _owner(root),
@@ -151,6 +153,14 @@ def _entry(
         option = f"--{first['loc'][0]}: " if first["loc"] else ""
         message = first["msg"].removeprefix("Value error, ")
         raise UsageError(f"{option}{message}") from None
+
+
+def _refuse_own_key(row: Group) -> None:
+    for member in row.members:
+        if member.secret is not None:
+            place = member.location.uri
+            other = f"name it by --rule {member.rule_id}" + (f" --path {place}" if place else "")
+            refuse_own_key(member.secret.key, option="--id", other=other)
 
 
 def _whole_last_scan(root: Path, last: Path) -> Sequence[Group]:

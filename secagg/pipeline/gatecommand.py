@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+import msgspec
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
@@ -20,12 +23,19 @@ from secagg.pipeline.commands import Screen
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
+from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
+from secagg.pipeline.problems import problem_of
 from secagg.pipeline.remember import remember
+from secagg.pipeline.reportcommands import tell_strangers
 from secagg.pipeline.runjudging import judge_run
 from secagg.pipeline.tell import tell_actions
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, writing
+from secagg.report.filters import Filters, predicates
+from secagg.report.filterwords import FilterWords, filters_of
 from secagg.system.files import replacing
+
+__all__ = ["FilterWords", "GateFormat", "GateRequest", "gate", "write_decision"]
 
 
 class GateFormat(StrEnum):
@@ -50,7 +60,8 @@ _FILES: dict[str, Callable[[DecisionDocument], str]] = {
 class GateRequest:
     """What the command line asked for.
 
-    ``run`` is the key of a recorded scan. ``everything`` shows what does not count as well.
+    ``run`` is the key of a recorded scan. ``everything`` shows what does not count as well;
+    ``filters`` leave some of the rows that are shown, and change nothing of the verdict.
     """
 
     files: Sequence[str] = ()
@@ -64,6 +75,7 @@ class GateRequest:
     output: Path | None = None
     everything: bool = False
     strip_prefix: Sequence[str] = ()
+    filters: FilterWords = field(default_factory=FilterWords)
 
 
 def gate(request: GateRequest, screen: Screen) -> int:
@@ -74,6 +86,10 @@ def gate(request: GateRequest, screen: Screen) -> int:
     """
     if request.run is not None and request.files:
         raise UsageError("--run names a recorded scan, and FILES are others", hint="name one")
+    if request.filters != FilterWords() and request.format is not GateFormat.TABLE:
+        raise UsageError("filters are for the table", hint="leave them out, or the format")
+    now = datetime.datetime.now(datetime.UTC)
+    filters = filters_of(request.filters, (), now)
     prepared = prepare(request.root, request.gate, config=request.config)
     new = bool(request.files)
     if request.run is not None:
@@ -96,7 +112,10 @@ def gate(request: GateRequest, screen: Screen) -> int:
     if new:
         outcome.warnings += remember(outcome, prepared, since=None)
     decision = decision_document(outcome)
-    _show(decision, request, screen)
+    listed = decision
+    if filters != Filters():
+        listed = _listed(decision, outcome, filters, now)
+    _show(listed, decision, request, screen)
     if request.output is not None:
         write_decision(decision, request.output)
     tell_actions(decision, os.environ, annotate=request.format is not GateFormat.ANNOTATIONS)
@@ -111,7 +130,22 @@ def write_decision(decision: DecisionDocument, directory: Path) -> None:
                 out.write(text(decision).encode("utf-8", "replace"))
 
 
-def _show(decision: DecisionDocument, request: GateRequest, screen: Screen) -> None:
+def _listed(
+    decision: DecisionDocument, outcome: Outcome, filters: Filters, now: datetime.datetime
+) -> DecisionDocument:
+    """``decision`` with the rows that pass ``filters``; says on standard error how many do."""
+    problems = [problem_of(judgement) for judgement in outcome.decision.judgements]
+    tell_strangers(filters, problems, now)
+    wanted = predicates(filters, now.date())
+    passing = {p.identity for p in problems if all(holds(p) for holds in wanted)}
+    console.err(f"secagg: note: {len(passing)} of {len(problems)} rows pass the filters\n")
+    rows = [finding for finding in decision.findings if finding.id in passing]
+    return msgspec.structs.replace(decision, findings=rows)
+
+
+def _show(
+    listed: DecisionDocument, decision: DecisionDocument, request: GateRequest, screen: Screen
+) -> None:
     match request.format:
         case GateFormat.JSON:
             console.document(decision.json_pieces(), console.Syntax.JSON)
@@ -125,7 +159,7 @@ def _show(decision: DecisionDocument, request: GateRequest, screen: Screen) -> N
             style = screen.style()
             parts = [verdict_text(decision, style)]
             if not screen.quiet:
-                parts.insert(0, findings_text(decision, style, everything=request.everything))
+                parts.insert(0, findings_text(listed, style, everything=request.everything))
             console.out("\n\n".join(part for part in parts if part) + "\n")
 
 

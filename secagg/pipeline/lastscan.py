@@ -14,6 +14,8 @@ from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.sarifruns import MERGED_DRIVER
 from secagg.pipeline.write import SARIF_NAME
+from secagg.secrets.key import VARIABLE, is_shared
+from secagg.secrets.lastfilter import run_redactor
 
 
 def rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
@@ -58,3 +60,19 @@ def row_named(
             hint="run a scan first, or name its directory with --from",
         )
     return identity, None
+
+
+def refuse_own_key(key: str | None, *, option: str, other: str) -> None:
+    """Raise :class:`UsageError` for a secret whose id comes of a key that nobody else has.
+
+    ``key`` is the fingerprint of the key that its value was hashed under. What names the id, given
+    with ``option``, goes into a file that others read; ``other`` is another way to name it.
+    """
+    if key is None or is_shared() or key != run_redactor().key_name:
+        return
+    raise UsageError(
+        f"{option}: this secret's id holds on this machine only: its value is hashed under a key "
+        "that nobody else has",
+        hint=f"{other}; or set {VARIABLE} to the same text wherever this repository is scanned, "
+        "and scan again",
+    )

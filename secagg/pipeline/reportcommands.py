@@ -13,10 +13,13 @@ from pathlib import Path
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.model.finding import Severity
+from secagg.model.problem import Problem
 from secagg.output import console
+from secagg.output.escape import terminal
 from secagg.output.grid import Style
 from secagg.report.columns import chosen
 from secagg.report.compose import compose
+from secagg.report.filters import Filters, strangers
 from secagg.report.filterwords import FilterWords, choice, filters_of
 from secagg.report.formats import DEFAULT_LIMITS, GITLAB_FILES, LISTS, Format, Report, written
 from secagg.report.grouping import GroupBy
@@ -73,14 +76,14 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
     filters_of(request, None, request.now)
     source = open_source()
     runs = source.runs()
+    filters = filters_of(request, runs, request.now)
+    tell_strangers(filters, source.problems(), request.now)
     limit = DEFAULT_LIMITS.get(output_format) if request.limit is None else request.limit or None
     style = _style(request, output_format)
     if request.limit is None and output_format is Format.TABLE and style.width is None:
         # A pipe's reader counts and searches: what is cut off would be missed in silence.
         limit = None
-    query = Query(
-        filters=filters_of(request, runs, request.now), sort=tuple(request.sort), limit=limit
-    )
+    query = Query(filters=filters, sort=tuple(request.sort), limit=limit)
     made = compose(
         source,
         query,
@@ -93,6 +96,14 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
     )
     _write_all(made, output_format, request.output_file)
     return ExitCode.PASS if threshold is None else gate(made, threshold)
+
+
+def tell_strangers(filters: Filters, problems: Iterable[Problem], now: datetime.datetime) -> None:
+    """Say on standard error which words of ``filters`` no problem answers to."""
+    if filters == Filters():
+        return
+    for sentence in strangers(filters, list(problems), now.date()):
+        console.err(f"secagg: note: {terminal(sentence)}\n")
 
 
 def gate(made: Report, threshold: Severity) -> int:

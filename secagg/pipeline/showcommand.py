@@ -23,6 +23,8 @@ from secagg.pipeline.parse import parse_files
 from secagg.pipeline.storesource import filed_decisions
 from secagg.pipeline.write import SARIF_NAME
 from secagg.report import words
+from secagg.report.jsonformat import dumps
+from secagg.report.record import plain, record
 from secagg.report.standing import age_days, owners_of, standing
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def show(
     last: Path,
     gate: GateOptions,
     config: Path | None,
+    as_json: bool,
     no_colour: bool,
 ) -> int:
     """Print what the history, the policy and the merge say of the problem ``identity`` names.
@@ -46,13 +49,12 @@ def show(
     It is looked for in the history and in the last scan, written to the directory ``last``.
     Raises :class:`UsageError` where neither has it, or several go by that id.
     """
-    style = Style.of_output(no_colour=no_colour)
+    style = Style() if as_json else Style.of_output(no_colour=no_colour)
     today = datetime.datetime.now(datetime.UTC).date()
-    parts: list[str] = []
     problem, entries = _in_history(identity, root, last, gate)
     if problem is not None:
-        parts.append("\n".join(_about(problem, today)))
         identity = problem.identity
+    chain = reasons = ""
     file = last / SARIF_NAME
     if file.is_file():
         prepared = prepare(root, gate, config=config)
@@ -63,18 +65,41 @@ def show(
             if problem is None:
                 raise
         else:
-            parts.append(f"why it counts, or does not:\n{chain}")
             reasons = explanation_lines(explain(outcome.merged, identity), style)
-            parts.append(f"why it is one row:\n{reasons}")
     elif problem is None:
         raise UsageError(
             f"no scan to look for {terminal(identity)} in",
             hint="run secagg scan first, or name the store: --store",
         )
+    if as_json:
+        console.json(_document(problem, today, chain, reasons, entries))
+        return int(ExitCode.PASS)
+    parts = [] if problem is None else ["\n".join(_about(problem, today))]
+    if chain:
+        parts.append(f"why it counts, or does not:\n{chain}")
+        parts.append(f"why it is one row:\n{reasons}")
     if entries:
         parts.append("\n".join(["decisions, newest first:", *map(_entry, entries)]))
     console.out("\n\n".join(parts) + "\n")
     return int(ExitCode.PASS)
+
+
+def _document(
+    problem: Problem | None,
+    today: datetime.date,
+    chain: str,
+    reasons: str,
+    entries: Sequence[AuditEntry],
+) -> bytes:
+    """The same for machines; what the policy and the merge say are lines of text."""
+    document = {
+        "schema_version": 1,
+        "problem": None if problem is None else plain(record(problem, today)),
+        "policy": chain.splitlines(),
+        "merge": reasons.splitlines(),
+        "decisions": [plain(entry) for entry in entries],
+    }
+    return dumps(document) + b"\n"
 
 
 def _in_history(
@@ -116,7 +141,7 @@ def _about(problem: Problem, today: datetime.date) -> Iterator[str]:
         ("due", None if problem.due is None else str(problem.due)),
         ("sources", ", ".join(f"{s.tool} ({s.rule_id})" for s in problem.sources)),
         ("decision", _decision(problem)),
-        ("exception", problem.exception),
+        ("exception", _exception(problem)),
     )
     for link in [*filter(None, [problem.help_uri]), *problem.references][:_LINKS]:
         yield f"              {terminal(link)}"
@@ -169,6 +194,14 @@ def _decision(problem: Problem) -> str | None:
     if made.by:
         said += f", by {made.by}"
     return said if made.expires is None else f"{said}, until {made.expires}"
+
+
+def _exception(problem: Problem) -> str | None:
+    if problem.exception is None:
+        return None
+    said = f"{problem.exception}: {problem.exception_reason or 'no reason given'}"
+    last = problem.exception_expires
+    return said if last is None else f"{said}, until {last}"
 
 
 def _entry(entry: AuditEntry) -> str:

@@ -8,20 +8,28 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from secagg import ids
 from secagg.decisions.triagefile import read_triage, remove_triage, write_triage
 from secagg.errors import StoreError, UsageError
 from secagg.exitcodes import ExitCode
-from secagg.model.problem import TRIAGE_FILE, Problem, State, Triage
+from secagg.model.problem import TRIAGE_FILE, Problem, RunRecord, State, Triage
 from secagg.output import console
 from secagg.output.escape import terminal
-from secagg.pipeline.origin import open_store_of, origin_of
+from secagg.pipeline.lastscan import refuse_own_key
+from secagg.pipeline.origin import Origin, open_store_of, origin_of
+from secagg.pipeline.reportcommands import tell_strangers
 from secagg.report.filterwords import FilterWords, filters_of
 from secagg.report.query import Query, answer
 from secagg.secrets.lastfilter import run_redactor
 
+if TYPE_CHECKING:
+    from secagg.history import Store
+
 _SHOWN = 20
+# As many as the report looks through.
+_RUNS = 400
 
 
 __all__ = ["FilterWords", "Place", "Selection", "decide", "decision", "undo"]
@@ -33,28 +41,31 @@ class Selection:
 
     identities: tuple[str, ...] = ()
     filters: FilterWords = field(default_factory=FilterWords)
+    runs: Sequence[RunRecord] = ()
 
     def check(self) -> None:
         """Raise :class:`UsageError` for a word that is none, or for ids beside filters."""
         if bool(self.identities) == (self.filters != FilterWords()):
             raise UsageError(
                 "name problems by id or by filter, one of the two",
-                hint="filters: --severity --kind --tool --rule --package --path --component "
-                "--in-state",
+                hint="filters are those of secagg report, with --in-state and --owned-by",
             )
         filters_of(self.filters, None, _now())
 
     def of(self, problems: Iterable[Problem], branch: str) -> list[Problem]:
         """Pick those of ``problems`` on ``branch`` that pass every filter given."""
         now = _now()
-        query = Query(filters=filters_of(self.filters, (), now))
+        filters = filters_of(self.filters, self.runs, now)
+        query = Query(filters=filters)
         found = [problem for problem in problems if problem.branch == branch]
+        tell_strangers(filters, found, now)
         return answer(query, found, now.date()).rows
 
     def decided(self, problems: Iterable[Problem], branch: str) -> list[Problem]:
         """Pick those that pass every filter and on which somebody has decided, in any state."""
         words = self.filters if self.filters.state else replace(self.filters, state=("all",))
-        return [p for p in Selection(filters=words).of(problems, branch) if p.triage is not None]
+        whole = replace(self, filters=words)
+        return [p for p in whole.of(problems, branch) if p.triage is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +104,21 @@ def decide(
         known = list(store.problems(origin.repository, filed=read_triage(place.root)))
         # Filters are for what still stands; ids may name what is gone, too.
         chosen = selection.identities or tuple(
-            p.identity for p in selection.of(known, origin.branch)
+            p.identity for p in _with_runs(selection, store, origin).of(known, origin.branch)
         )
         if not chosen:
             _say("nothing passes these filters")
             return int(ExitCode.PASS)
         full = store.triage(origin.repository, chosen, made, dry_run=dry_run or place.file)
     titles = {p.identity: p.title for p in known}
+    if place.file:
+        for problem in known:
+            if problem.identity in full:
+                refuse_own_key(
+                    problem.secret_key,
+                    option="--file",
+                    other=f"secagg except add --rule {problem.rule_id} --path {problem.uri}",
+                )
     if place.file and not dry_run:
         write_triage(place.root, dict.fromkeys(full, made), titles)
     verb = "would be" if dry_run else "now"
@@ -131,7 +150,7 @@ def undo(selection: Selection, place: Place, *, who: str | None, dry_run: bool) 
     with open_store_of(place.url, place.root, create=False) as store:
         known = list(store.problems(origin.repository, filed=filed))
         chosen = selection.identities or tuple(
-            p.identity for p in selection.decided(known, origin.branch)
+            p.identity for p in _with_runs(selection, store, origin).decided(known, origin.branch)
         )
         if place.file:
             given = {name for one in chosen for name in _filed_under(one, filed, known)}
@@ -145,6 +164,14 @@ def undo(selection: Selection, place: Place, *, who: str | None, dry_run: bool) 
     titles = {p.identity: p.title for p in known}
     _list(undone, titles, "would be undone" if dry_run else "undone")
     return int(ExitCode.PASS)
+
+
+def _with_runs(selection: Selection, store: Store, origin: Origin) -> Selection:
+    """``selection`` with the branch's runs, which ``--new-since`` may name."""
+    if selection.filters.new_since is None:
+        return selection
+    runs = store.runs(origin.repository, origin.branch, limit=_RUNS)
+    return replace(selection, runs=tuple(runs))
 
 
 def _filed_under(given: str, filed: Iterable[str], known: Sequence[Problem]) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +23,7 @@ from secagg.report.standing import (
 )
 from secagg.system.globs import means_nothing, paths
 
+_NAMED = 8
 Predicate = Callable[[Problem], bool]
 
 
@@ -94,6 +95,45 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
         found.append(lambda p: overdue(p, today))
     found += [partial(_says, word) for word in filters.text.casefold().split()]
     return found
+
+
+def strangers(filters: Filters, problems: Sequence[Problem], today: datetime.date) -> list[str]:
+    """A sentence for each word of ``filters`` that no problem answers to, in whatever state.
+
+    "0 problems" would read as if there were nothing to do, where a name is misspelt.
+    """
+    asked: list[tuple[str, str, Filters, Callable[[Problem], Iterable[str | None]]]] = []
+    asked += [("tool", w, Filters(tools=frozenset({w})), _tools) for w in sorted(filters.tools)]
+    asked += [
+        ("component", w, Filters(components=frozenset({w})), lambda p: (p.component,))
+        for w in sorted(filters.components)
+    ]
+    asked += [("path", w, Filters(paths=(w,)), _nothing) for w in filters.paths]
+    asked += [
+        ("owner", w, Filters(owners=frozenset({w})), owners_of)
+        for w in sorted(filters.owners - {"none"})
+    ]
+    asked += [
+        ("package", w, Filters(packages=frozenset({w})), _nothing) for w in sorted(filters.packages)
+    ]
+    asked += [("id", w, Filters(ids=frozenset({w})), _nothing) for w in sorted(filters.ids)]
+    sentences = []
+    for option, word, alone, values in asked:
+        holds = predicates(alone, today)
+        if not any(all(one(problem) for one in holds) for problem in problems):
+            known = sorted({value for p in problems for value in values(p) if value})
+            near = ", ".join(known[:_NAMED]) + (", ..." if len(known) > _NAMED else "")
+            there = f" (there are {near})" if known else ""
+            sentences.append(f"no problem, in whatever state, has the {option} {word}{there}")
+    return sentences
+
+
+def _tools(problem: Problem) -> Sequence[str]:
+    return problem.tools
+
+
+def _nothing(problem: Problem) -> Sequence[str]:
+    return ()
 
 
 def select(problems: Iterable[Problem], wanted: Iterable[Predicate]) -> list[Problem]:

@@ -39,6 +39,11 @@ def load_key(environment: Mapping[str, str] | None = None) -> bytes:
     return key
 
 
+def is_shared(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether the key is one that was given, and not this installation's own."""
+    return VARIABLE in (os.environ if environment is None else environment)
+
+
 def _key_file(environment: Mapping[str, str]) -> Path:
     state = environment.get("XDG_STATE_HOME")
     if state and Path(state).is_absolute():

@@ -123,6 +123,8 @@ def test_show_says_what_a_gate_does(tmp_path: Path) -> None:
         "Accepted until 2026-12-24 by ana, though no tool looks at it: legacy/ "
         "(Python 2, leaves in March).",
         "An exception holds for 90 days at the most.",
+        "Decisions count that are made in: files, store, github, vex, scanners; "
+        "others are shown as not trusted.",
     ]
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Ran, secagg
+from tests.cli.running import Ran, environment, secagg
+from tests.parsers.samples import GITLEAKS
 
 NAME = "secagg-exceptions.yaml"
 TODAY = datetime.datetime.now(datetime.UTC).date()
@@ -209,3 +210,31 @@ def test_the_ceiling_is_that_of_the_repositorys_policy(tmp_path: Path) -> None:
         "name: ours\nextends: default\nexceptions:\n  max_days: 9d\n"
     )
     assert "the policy allows 9" in run(tmp_path, "list").stdout
+
+
+def test_the_id_of_a_secret_that_only_this_machine_knows_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "shop"
+    root.mkdir()
+    value = "ghp_" + "Zx7" * 12
+    leak = {**GITLEAKS, "File": "settings.py", "RuleID": "github-pat", "StartLine": 1}
+    (root / "settings.py").write_text(f'token = "{value}"\n')
+    said = {"Secret": value, "Match": f'token = "{value}"', "Commit": ""}
+    (root / "gitleaks.json").write_text(json.dumps([leak | said]))
+    for key, refused in ((None, True), ("the same key wherever it is scanned", False)):
+        env = environment(tmp_path / "bin", tmp_path)
+        del env["SECAGG_HMAC_KEY"]
+        if key is not None:
+            env["SECAGG_HMAC_KEY"] = key
+        parsed = Ran.of(["parse", "gitleaks.json"], env=env, cwd=root)
+        assert parsed.code == 1, parsed.stderr
+        (found,) = json.loads((root / "secagg-out" / "decision.json").read_bytes())["findings"]
+        by = ["--reason", "made up", "--owner", "ana"]
+        added = Ran.of(["except", "add", "--id", found["id"], *by], env=env, cwd=root)
+        decide = ["--state", "accepted", "--reason", "made up", "--file"]
+        filed = Ran.of(["triage", found["id"], *decide], env=env, cwd=root)
+        assert [added.code, filed.code] == ([2, 2] if refused else [0, 0])
+        for done in (added, filed):
+            told = "holds on this machine only" in done.stderr
+            assert (
+                told is refused and ("--rule github-pat --path settings.py" in done.stderr) is told
+            )
