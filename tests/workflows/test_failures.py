@@ -311,3 +311,59 @@ def test_a_database_of_a_change_is_not_kept(job: Composite) -> None:
         scan(job)
         kept.append(job.outputs["install"]["cache-save"])
     assert kept == ["true", "false", "false"]
+
+
+def test_a_change_cannot_weaken_its_own_gate(
+    job: Composite,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the generated workflow calls it: policy and configuration are those of the base."""
+    tree = tmp_path / "change"
+    (tree / "policies").mkdir(parents=True)
+    policy = "name: pr-gate\nextends: pr-gate\nrules: []\n"
+    (tree / "policies" / "pr-gate.yaml").write_text(policy)
+    (tree / "secagg.yaml").write_text("tools: {trivy: {optional: false}}\n")
+    git(tree, "init", "-q", "-b", "main")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "base")
+    base = git(tree, "rev-parse", "HEAD")
+    git(tree, "update-ref", "refs/remotes/origin/main", base)
+    allowing = "- {name: all, match: {severity: none..}, action: ignore, why: no}"
+    (tree / "policies" / "pr-gate.yaml").write_text(policy.replace("[]", f"\n  {allowing}"))
+    (tree / "secagg.yaml").write_text("tools: {trivy: {optional: true, enabled: false}}\n")
+    (tree / "requirements.txt").write_text("yaml==5.3\n")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "change")
+    head = git(tree, "rev-parse", "HEAD")
+    fork(job)
+    payload = json.loads(Path(job.environ["GITHUB_EVENT_PATH"]).read_text())
+    payload["pull_request"]["head"]["sha"] = head
+    payload["pull_request"]["base"]["sha"] = base
+    event_file(job.temp / "event.json", payload)
+    job.environ["GITHUB_SHA"] = head
+    found = {
+        "VulnerabilityID": "CVE-2020-14343",
+        "PkgName": "yaml",
+        "InstalledVersion": "5.3",
+        "Severity": "HIGH",
+        "PkgIdentifier": {"PURL": "pkg:pypi/yaml@5.3"},
+    }
+    result = {
+        "Target": "requirements.txt",
+        "Class": "lang-pkgs",
+        "Type": "pip",
+        "Packages": [{"Name": "yaml", "Version": "5.3"}],
+        "Vulnerabilities": [found],
+    }
+    report = {"SchemaVersion": 2, "ArtifactName": "x", "Results": [result]}
+    bad, clean = json.dumps(report), NOTHING
+    trivy(
+        job,
+        f"for last; do :; done; if [ -e \"$last/requirements.txt\" ]; then echo '{bad}'; "
+        f"else echo '{clean}'; fi >\"$output\"",
+    )
+    monkeypatch.chdir(tmp_path)
+    assert scan(job, path="change", policy="change/policies/pr-gate.yaml") == 1
+    assert "the gate fails" in said(capfd)
