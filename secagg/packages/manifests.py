@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from secagg.system.tomltext import loads_toml
+
 _LANGUAGES = frozenset({"php", "hhvm", "composer-plugin-api", "composer-runtime-api"})
 
 
@@ -58,15 +60,8 @@ def _package_json(text: str) -> bool:
     return bool(document.get("dependencies") or document.get("optionalDependencies"))
 
 
-def _toml(text: str) -> dict[str, Any]:
-    # Who only asks for components reads no manifest.
-    import tomllib
-
-    return tomllib.loads(text)
-
-
 def _pyproject(text: str) -> bool:
-    document = _toml(text)
+    document = loads_toml(text)
     project, tools = mapping(document.get("project", {})), mapping(document.get("tool", {}))
     poetry, pdm = mapping(tools.get("poetry", {})), mapping(tools.get("pdm", {}))
     named = [
@@ -95,7 +90,7 @@ def _setup_cfg(text: str) -> bool:
 
 
 def _cargo(text: str) -> bool:
-    document = _toml(text)
+    document = loads_toml(text)
     tables = [document, *mapping(document.get("target", {})).values()]
     tables.append(mapping(document.get("workspace", {})))
     kinds = ("dependencies", "build-dependencies")
@@ -103,7 +98,7 @@ def _cargo(text: str) -> bool:
 
 
 def _pipfile(text: str) -> bool:
-    document = _toml(text)
+    document = loads_toml(text)
     return bool(document.get("packages") or document.get("dev-packages"))
 
 
@@ -315,7 +310,7 @@ def covers_member(lock: str, text: str, member: str, manifest: str) -> bool:
             return f"@workspace:{member}" in text
         case "Cargo.lock" | "uv.lock":
             name = _own_name(manifest)
-            names = {p.get("name") for p in _toml(text).get("package", ())}
+            names = {p.get("name") for p in loads_toml(text).get("package", ())}
             return name is not None and name in {_plain(str(n)) for n in names}
         case _:
             return False
@@ -332,7 +327,7 @@ def is_workspace_member(workspace: str, member: str) -> bool:
 
 
 def _own_name(manifest: str) -> str | None:
-    document = _toml(manifest)
+    document = loads_toml(manifest)
     for table in ("package", "project"):
         name = mapping(document.get(table, {})).get("name")
         if isinstance(name, str):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -25,6 +24,7 @@ from secagg.packages.manifests import (
 )
 from secagg.system.regularfile import MIB, read_regular
 from secagg.system.sourcetree import walk
+from secagg.system.tomltext import loads_toml
 
 _LARGEST = 64 * MIB
 _PINNED = re.compile(r"={2,3}|\s@\s")
@@ -176,9 +176,9 @@ def _locks(name: str, text: str) -> bool:
         case "Pipfile.lock":
             return bool(mapping(json.loads(text)).get("default"))
         case "poetry.lock":
-            return bool(tomllib.loads(text).get("package"))
+            return bool(loads_toml(text).get("package"))
         case "Cargo.lock" | "uv.lock":
-            return len(tomllib.loads(text).get("package", ())) > 1  # one is the project itself
+            return len(loads_toml(text).get("package", ())) > 1  # one is the project itself
         case "go.mod":
             return any(line.lstrip().startswith("require") for line in text.splitlines())
         case "pom.xml":
@@ -209,7 +209,7 @@ def _locks(name: str, text: str) -> bool:
         case "bun.lock":
             return '"packages": {' in text
         case "pylock.toml":
-            return bool(tomllib.loads(text).get("packages"))
+            return bool(loads_toml(text).get("packages"))
         case "build.sbt.lock":
             return '"dependencies"' in text
         case "gradle.lockfile":

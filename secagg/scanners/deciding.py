@@ -7,7 +7,6 @@ a cache, must be untouched by the change. A program in the scanned tree runs onl
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from secagg.errors import SecaggError, UsageError
+from secagg.system.tomltext import loads_toml
 from secagg.system.yamlfile import load_placed
 
 _DEEPEST = 5
@@ -96,7 +96,7 @@ def require_base_only(controls: Deciding | None, rules: Path, cwd: Path, root: P
     """
     for _ in range(_DEEPEST):
         try:
-            extend = tomllib.loads(rules.read_text("utf-8")).get("extend")
+            extend = loads_toml(rules.read_text("utf-8")).get("extend")
         except (OSError, ValueError):
             return  # Gitleaks says what is wrong with it
         named = extend.get("path") if isinstance(extend, dict) else None

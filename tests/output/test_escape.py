@@ -151,3 +151,13 @@ def test_a_link_in_markdown_is_code_that_nothing_ends() -> None:
         == "see `https://a.example/%60x%60%7Cy` now"
     )
     assert escape.markdown("a b") == "a b"
+
+
+def test_markdown_is_cut_at_the_length_that_is_asked_for() -> None:
+    assert escape.markdown("x" * 50, 20) == "x" * 19 + "\N{HORIZONTAL ELLIPSIS}"
+    assert escape.markdown("x" * 2_000) == "x" * 999 + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def test_workflow_data_is_escaped_as_the_runner_reads_it() -> None:
+    assert escape.workflow_data("a%b\r\nc") == "a%25b%0D%0Ac"
+    assert escape.workflow_property("a:b,c%\n") == "a%3Ab%2Cc%25%0A"

@@ -122,3 +122,16 @@ def test_a_terminal_has_columns_and_a_pipe_none(monkeypatch: pytest.MonkeyPatch)
     assert (console.width(), console.on_terminal()) == (None, False)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert console.on_terminal()
+
+
+class TerminalBytes(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_document_keeps_its_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for make, expected in ((TerminalBytes, b"\x1b[31mred\x1b[0m\n"), (io.TextIOWrapper, b"red\n")):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", make(written))
+        console.document([b"\x1b[31mred\x1b[0m\n"], Syntax.TEXT)
+        assert written.getvalue() == expected

@@ -125,7 +125,7 @@ def test_a_path_stays_in_a_json_file_and_not_in_a_text(
         for name, head in (("a.json", b" \n{"), ("b.json", b"["), ("c.md", b"# ")):
             with replacing(tmp_path / name) as out:
                 out.write(b"  ")
-                out.write(head)
+                out.write(head + encode(path))
                 out.write(encode(path))
         for name, kept in (("a.json", True), ("b.json", True), ("c.md", False)):
             assert (path in (tmp_path / name).read_text()) is kept, name
@@ -187,3 +187,9 @@ def test_a_file_passes_on_what_else_is_asked_of_it(tmp_path: Path) -> None:
         assert out.name == file.name
         out.write(b"x")
         assert out.tell() == 1
+
+
+def test_an_error_tells_no_token_before_a_run_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = "3f2b1c9e-7a64-4d0b-9c11-8e5f6a7b2d43"
+    monkeypatch.setenv("SNYK_TOKEN", token)
+    assert lastfilter.filtered_error(f"{token} is not valid") == f"{MASK} is not valid"
