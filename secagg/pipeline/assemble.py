@@ -120,6 +120,7 @@ def tool_outcome(result: ToolResult) -> ToolOutcome:
         reason=run.reason,
         hint=run.hint,
         gaps=[RunGap(message=g.message, whole=g.whole) for g in gaps_of(result) if g.fatal],
+        remarks=frozenset(gap_key(g.message) for g in gaps_of(result) if not g.fatal),
         broken=result.broken,
         version=run.version,
     )

@@ -31,22 +31,33 @@ def _automatic(spec: str, gate: Gate, ran_with: Sequence[str]) -> BaselineReport
             f"--baseline {spec} needs a base to compare with",
             hint="it is known in a pull request; elsewhere say --policy-from BASE",
         )
-    if spec == AUTO and gate.options.store != "":
-        try:
-            run = _run_of(base, gate)
-            if gate.scan_base is None or _vouches(run, ran_with):
-                name = f"the stored run of its base {str(run.commit)[:12]}"
-                return replace(_stored(run.key, gate), name=name)
-        except UsageError:
-            pass
-    if gate.scan_base is not None:
-        return gate.scan_base(ran_with)
+    run = _run_at(base, gate) if spec == AUTO and gate.options.store != "" else None
+    if run is not None and _vouches(run, ran_with):
+        return _named(run, gate)
+    scanned = None if gate.scan_base is None else gate.scan_base(ran_with)
+    if scanned is not None:
+        return scanned
+    if run is not None:
+        return _named(run, gate)
     if spec == SCAN:
         raise UsageError(
             "--baseline scan runs the scanners, which secagg gate does not",
             hint="use it with secagg scan, or name the findings.sarif of the base",
         )
     raise NoBaseline
+
+
+def _run_at(base: str, gate: Gate) -> RunRecord | None:
+    try:
+        return _run_of(base, gate)
+    except UsageError:
+        return None
+
+
+def _named(run: RunRecord, gate: Gate) -> BaselineReport:
+    return replace(
+        _stored(run.key, gate), name=f"the stored run of its base {str(run.commit)[:12]}"
+    )
 
 
 class NoBaseline(Exception):

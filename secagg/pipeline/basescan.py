@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,23 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from secagg import __version__
-from secagg.change.diff import merge_base
-from secagg.errors import SecaggError, UsageError
-from secagg.pipeline.baseline import BaselineReport, read_baseline
+from secagg.errors import UsageError
+from secagg.pipeline.baseline import BaselineReport
 from secagg.pipeline.gate import Gate, plain_gate
-from secagg.pipeline.outcome import Outcome, gaps_of
-from secagg.pipeline.sarifruns import sarif_runs
+from secagg.pipeline.keptbase import (
+    base_of,
+    database_of,
+    directory,
+    file_of,
+    keep,
+    name_of,
+    read_kept,
+)
+from secagg.pipeline.outcome import gaps_of
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.policy.gaps import gap_key
-from secagg.sarif import write as write_sarif
 from secagg.scanners.base import Status
 from secagg.scanners.execute import JobEvent
-from secagg.scanners.options import OPTIONS, TrivyOptions, path_fields, read_options
-from secagg.scanners.trivydb import cache_of, database_made
+from secagg.scanners.options import OPTIONS, path_fields
 from secagg.secrets.key import load_key
-from secagg.secrets.lastfilter import filtered
-from secagg.system.files import PRIVATE, replacing
-from secagg.system.git import checked, git, resolve
+from secagg.system.git import checked, git
 from secagg.system.process import private_directory
 from secagg.system.sourcetree import has_files
 
@@ -41,7 +43,7 @@ from secagg.system.sourcetree import has_files
 _NOT_OF_THE_BASE = ("images",)
 _LOCAL = frozenset({"trivy", "gitleaks", "codeql"})
 # Of the files that are kept: another form is another name.
-_FORM = "2"
+_FORM = "3"
 
 
 def scan_base(
@@ -54,14 +56,12 @@ def scan_base(
 
     ``options`` are those of the scan of the change, and ``ran_with`` are its tools and versions. A
     scan of the same commit with the same versions, databases and settings is read from the cache.
-    Raises :class:`UsageError` where the
-    base is not in this clone.
+    Raises :class:`UsageError` where the base is not in this clone.
     """
-    head = resolve(gate.root, "HEAD")
-    commit = merge_base(gate.root, resolve(gate.root, gate.controls.base or "HEAD"), head)
-    name = f"a scan of its base {commit[:12]}"
+    commit = base_of(gate)
     cached = _cache(gate, options, commit, ran_with)
-    kept = None if cached is None else _kept(cached, gate)
+    name = name_of(commit)
+    kept = None if cached is None else read_kept(cached, gate)
     if kept is not None:
         return replace(kept, name=name)
     prefix = checked(gate.root, "rev-parse", "--show-prefix").text
@@ -91,10 +91,11 @@ def scan_base(
             if gap.fatal
         }
         exact = frozenset(complete - failed)
+        base = BaselineReport(outcome.merged.groups, gaps=gaps, exact=exact, name=name)
         # Snyk's and other services' answers are of their moment.
         if cached is not None and not failed and exact <= _LOCAL:
-            _keep(cached, outcome, exact, gaps)
-    return BaselineReport(outcome.merged.groups, gaps=gaps, exact=exact, name=name)
+            keep(cached, outcome, base, database_of(gate))
+    return base
 
 
 @contextmanager
@@ -139,18 +140,14 @@ def _cache(gate: Gate, options: ScanOptions, commit: str, ran_with: Sequence[str
 
     The name stands for all that the scan depends on, the key of secrets among it.
     """
-    cache = os.environ.get("XDG_CACHE_HOME") or (
-        f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else None
-    )
-    if cache is None or not Path(cache).is_absolute():
+    place = directory()
+    if place is None:
         return None
-    given = gate.config.tool_options().get("trivy", {})
-    trivy = read_options(TrivyOptions, "trivy", given, gate.root)
     said = [
         __version__,
         commit,
         str(options.since is None),
-        f"{database_made(cache_of(trivy, os.environ))}",
+        database_of(gate),
         *ran_with,
         *sorted(options.tools),
         *sorted(options.components),
@@ -158,29 +155,4 @@ def _cache(gate: Gate, options: ScanOptions, commit: str, ran_with: Sequence[str
         gate.config.model_dump_json(),
     ]
     digest = hmac.new(load_key(), "\0".join(said).encode(), hashlib.sha256).hexdigest()
-    return Path(cache) / "secagg" / "bases" / f"{commit[:12]}-{digest[:20]}.sarif"
-
-
-def _kept(path: Path, gate: Gate) -> BaselineReport | None:
-    """What :func:`_keep` wrote; None where it is not there or not whole."""
-    try:
-        beside = json.loads(path.with_suffix(".json").read_bytes())
-        report = path.read_bytes()
-        known = read_baseline([(path.name, report)], root=gate.root, overrules=gate.overrules)
-        return replace(known, exact=frozenset(beside["exact"]), gaps=dict(beside["gaps"]))
-    except (OSError, ValueError, LookupError, TypeError, SecaggError):
-        return None
-
-
-def _keep(path: Path, outcome: Outcome, exact: frozenset[str], gaps: Mapping[str, str]) -> None:
-    """Write the outcome as SARIF, and beside it what that does not say as exactly."""
-    beside = {"exact": sorted(exact), "gaps": {key: filtered(gap) for key, gap in gaps.items()}}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with replacing(path.with_suffix(".json"), mode=PRIVATE) as out:
-            out.write(json.dumps(beside).encode())
-        with replacing(path, mode=PRIVATE) as out:
-            write_sarif(out, sarif_runs(outcome))
-    except OSError:
-        # A cache that cannot be written costs time, and nothing else.
-        return
+    return file_of(place, commit, digest)

@@ -63,9 +63,8 @@ class GateOptions:
 class Gate:
     """Everything that decides but the findings. Made before a scan, so that mistakes come early.
 
-    ``changed`` are files of the gate that the change touches. ``scan_base`` scans the base; it is
-    given what the scan itself ran with (tools, versions, databases), and is None where no scanner
-    runs.
+    ``changed`` are files of the gate that the change touches. ``scan_base`` scans the base, or
+    takes a scan of it that is kept; it is given what the scan itself ran with (tools, versions).
     """
 
     root: Path
@@ -80,7 +79,7 @@ class Gate:
     owners: Owners | None = None
     notes: list[str] = field(default_factory=list)
     decides: bool = True
-    scan_base: Callable[[Sequence[str]], BaselineReport] | None = None
+    scan_base: Callable[[Sequence[str]], BaselineReport | None] | None = None
 
     @property
     def origin(self) -> Origin:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ from secagg.pipeline.commands import Screen
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
+from secagg.pipeline.keptbase import kept_base
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.problems import problem_of
@@ -91,6 +93,7 @@ def gate(request: GateRequest, screen: Screen) -> int:
     now = datetime.datetime.now(datetime.UTC)
     filters = filters_of(request.filters, (), now)
     prepared = prepare(request.root, request.gate, config=request.config)
+    prepared.scan_base = partial(kept_base, prepared)
     new = bool(request.files)
     if request.run is not None:
         outcome = judge_run(request.run, prepared)

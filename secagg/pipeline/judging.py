@@ -75,14 +75,14 @@ def decide(
     known = BaselineReport(())
     if options.baseline not in (None, NONE):
         try:
-            known = baseline_groups(options.baseline, gate, _ran_with(runs))
+            known = baseline_groups(options.baseline, gate, _ran_with(runs, merged))
         except NoBaseline:
             notes.append(_NO_BASELINE)
             options = dataclasses.replace(options, baseline=None)
     elif policy.baseline not in (None, CompareWith.NONE):
         notes.append(_NO_BASELINE)
     if options.baseline not in (None, NONE):
-        own = {gap.key for run in runs for gap in run.gaps}
+        own = {key for run in runs for key in (*run.remarks, *(gap.key for gap in run.gaps))}
         notes += [*known.notes, *known.doubts(own)]
         comparison = compare(merged, known.groups, gate.diff, looked_at=looked_at)
         notes += comparison.notes
@@ -126,9 +126,20 @@ _NO_BASELINE = (
 )
 
 
-def _ran_with(runs: Sequence[ToolOutcome]) -> list[str]:
-    """What a scan ran with: a scan of the base has to have run with the same."""
-    return sorted({f"{run.tool} {run.version or ''}" for run in runs if run.status != "skipped"})
+def _ran_with(runs: Sequence[ToolOutcome], merged: MergedSet) -> list[str]:
+    """What a scan ran with: a scan of the base has to have run with the same.
+
+    A SARIF file may hold the runs of several tools, of which the findings name the tools.
+    """
+    ran = [run for run in runs if run.status != "skipped"]
+    named = {f"{run.tool} {run.version or ''}" for run in ran if not _is_sarif(run)}
+    if any(map(_is_sarif, ran)):
+        named |= {f"{tool} " for group in merged.groups for tool in group.tools}
+    return sorted(named)
+
+
+def _is_sarif(run: ToolOutcome) -> bool:
+    return run.tool.partition(" ")[0] == "sarif"
 
 
 def suppress(judgements: Sequence[Judgement]) -> None:

@@ -50,6 +50,7 @@ class ToolOutcome:
     """What a policy needs to know of a tool run: ``status`` as in ``summary.json``.
 
     ``tool`` may carry a mode (``trivy (fs)``). ``gaps`` are what makes it incomplete by itself;
+    ``remarks`` are the keys of what does not, such as gaps that were accepted before.
     ``broken`` is True where the run failed for another ``reason`` than these. A run that said
     nothing of input that it should have had has failed (:mod:`secagg.scanners.coverage`).
     """
@@ -61,6 +62,7 @@ class ToolOutcome:
     reason: str | None = None
     hint: str | None = None
     gaps: Sequence[RunGap] = ()
+    remarks: frozenset[str] = frozenset()
     broken: bool = True
     version: str | None = None
 

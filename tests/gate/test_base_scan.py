@@ -10,13 +10,17 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from secagg.errors import UsageError
 from secagg.pipeline.baseline import BaselineReport
 from secagg.pipeline.basescan import scan_base
+from secagg.pipeline.commands import Screen, scan
 from secagg.pipeline.gate import Gate, GateOptions, prepare
+from secagg.pipeline.gatecommand import GateRequest, gate
+from secagg.pipeline.keptbase import kept_base
 from secagg.pipeline.scan import ScanOptions
 from tests.change.repos import Repo
 from tests.cli.running import standin
@@ -257,3 +261,48 @@ def test_what_a_change_is_compared_with_follows_from_the_policy(
     # Outside of a change there is nothing to compare with.
     alone = prepare(change.repo.root, GateOptions(policy=str(file), store=""), environ={})
     assert (alone.options.baseline, alone.diff) == (None, None)
+
+
+def test_a_gate_takes_the_scan_of_the_base_that_is_kept(
+    change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is exact for what ran with the same versions and database, by whatever name of a run."""
+    own = change.gate()
+    assert kept_base(own, RAN_WITH) is None
+    scanned = change.scan(*BOTH)
+
+    def exact(*ran_with: str) -> frozenset[str]:
+        kept = kept_base(own, ran_with)
+        assert kept is not None
+        assert [g.identity for g in kept.groups] == [g.identity for g in scanned.groups]
+        assert (kept.gaps, kept.name) == (scanned.gaps, scanned.name)
+        return kept.exact
+
+    assert exact("gitleaks (findings.sarif) 8.30.1", "trivy (fs) 0.76.0") == set(BOTH)
+    assert exact("gitleaks 8.30.2", "trivy 0.76.0") == {"trivy"}
+    assert exact("gitleaks ") == set()
+    assert kept_base(own, ["gitleaks 8.30.1", "snyk 1.0"]) is None
+    _another_database(change, monkeypatch)
+    assert exact(*RAN_WITH) == {"gitleaks"}
+
+
+def test_the_last_scan_is_judged_again_as_the_scan_has_judged_it(
+    change: Change, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change edits the line above an old secret, and moves that."""
+    change.repo.write("app/old.py", f"import os\nkey={OLD}\n")
+    change.repo.commit("Move the old one")
+    given = GateOptions(policy="pr-gate", policy_from="main", store="")
+    wanted: dict[str, Any] = {"timeout": None, "jobs": None, "since": None, "config": None}
+    screen = Screen(quiet=True)
+    out = tmp_path / "out"
+    wanted |= {"tools": ["gitleaks"], "components": [], "output": out, "screen": screen}
+    scan(change.repo.root, gate=given, **wanted)
+    said = json.loads((out / "decision.json").read_bytes())
+    request = GateRequest(root=change.repo.root, last=out, gate=given, output=tmp_path / "again")
+    gate(request, screen)
+    again = json.loads((tmp_path / "again" / "decision.json").read_bytes())
+    causes = {f["path"]: (f["cause"], f["action"]) for f in said["findings"]}
+    assert causes == {"app/old.py": ("before", "ignore"), "new.py": ("this change", "fail")}
+    assert {f["path"]: (f["cause"], f["action"]) for f in again["findings"]} == causes
+    assert again["change"]["baseline"] == said["change"]["baseline"]
