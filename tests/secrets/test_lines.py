@@ -8,7 +8,7 @@ from secagg.model.finding import Finding, Kind, Location, SarifOrigin, SecretSig
 from secagg.model.fingerprint import line_hashes
 from secagg.model.identity import mark_findings
 from secagg.secrets.lines import KEYED
-from secagg.secrets.redactor import Redactor, Secret
+from secagg.secrets.redactor import MASK, Redactor, Secret
 
 FILE = "import db\n\npassword = '{}'\nquery = 1\n\n\n{}def run():\n    eval(query)\n"
 FAR = (
@@ -146,3 +146,20 @@ def test_fingerprints_in_sarif_are_keyed_too() -> None:
     expected = {**given, "matchBasedId/v1": keyed}
     assert secret.sarif.result["partialFingerprints"] == expected
     assert secret.sarif.result["fingerprints"] == expected
+
+
+def test_what_was_masked_in_a_result_was_on_its_line() -> None:
+    """No place of a secret is known, and the message says that there is one."""
+    masked, quiet, secret = finding(3), finding(3), finding(None, kind=Kind.SECRET)
+    masked.message = f"the password {MASK} is weak"
+    quiet.message = "the password is weak"
+    for one in (masked, quiet, secret):
+        one.line_hash = PRODUCERS
+    mark_findings([masked, quiet, secret], None, Redactor(b"key"))
+    assert [one.line_hash == PRODUCERS for one in (masked, quiet, secret)] == [False, True, False]
+
+
+def test_lines_of_what_is_no_text_are_found() -> None:
+    redactor = Redactor(b"key")
+    redactor.identify(Secret("k9Qz4LmX7pRt"))
+    assert redactor.secret_lines(b"\xff\n\xfe k9Qz4LmX7pRt \x80\n\xff") == {2}

@@ -417,3 +417,17 @@ def test_a_short_value_is_found_in_longer_base64(
     inner = base64.b64encode(f"{before}{value}".encode()).decode()[-8:-4]
     assert MASK in masked and inner not in masked
     assert redactor.mask_json({"a": f"see {run} there"}) == {"a": masked}
+
+
+def test_less_than_half_of_a_value_tells_little_and_stays(redactor: Redactor) -> None:
+    value = "Zk3fW9qLx0TnB7vRp2YsQ8uHd4JmC6eGa1KbN5tX"
+    redactor.identify(Secret(value))
+    assert redactor.mask(f"a {value[10:30]} b") == f"a {MASK} b"
+    assert redactor.mask(f"a {value[10:29]} b") == f"a {value[10:29]} b"
+
+
+def test_the_key_is_in_the_user_s_state_directory(tmp_path: Path) -> None:
+    load_key({"HOME": str(tmp_path)})
+    assert (tmp_path / ".local/state/secagg/hmac.key").is_file()
+    load_key({"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")})
+    assert (tmp_path / "state/secagg/hmac.key").is_file()
