@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+from secagg.action.context import from_fork, notice, read_decision, uploads
 from secagg.action.inputs import Inputs
-from secagg.action.preparing import notice
-from secagg.action.scanning import from_fork, read_decision, reports, secagg, uploads
+from secagg.action.scanning import reports, secagg
 from secagg.errors import SecaggError, StoreError, UploadError
 from secagg.exitcodes import ExitCode
 from secagg.github.actions import write_outputs, write_step_summary
