@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -81,9 +80,9 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
         decision=None
         if decision is None
         else decision_markdown(decision, longest=LONGEST_COMMENT // 2),
+        # The alerts of a component that was renamed or removed close, also where others scanned.
+        gone=lambda name: is_gone(root, name),
     )
-    if not inputs.judges_reports:
-        options = replace(options, gone=lambda name: is_gone(root, name))
     if inputs.summary == "false":
         os.environ.pop("GITHUB_STEP_SUMMARY", None)
     try:
