@@ -1,4 +1,4 @@
-"""``python -I -m secagg.action STEP``: one step of ``action.yml``."""
+"""``python -I -m secagg.action STEP``: one step of ``action.yml``. Each loads its own needs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import os
 import sys
 
 from secagg.action.inputs import read_inputs
-from secagg.action.preparing import install_tools, prepare
-from secagg.action.publishing import publish
-from secagg.action.scanning import scan
-from secagg.action.verdict import verdict
 from secagg.errors import SecaggError
 from secagg.exitcodes import ExitCode
 from secagg.output import console
@@ -32,14 +28,24 @@ def main(arguments: list[str]) -> int:
         inputs = read_inputs(environ)
         match step:
             case "prepare":
+                from secagg.action.preparing import prepare
+
                 prepare(inputs, environ)
             case "tools":
+                from secagg.action.preparing import install_tools
+
                 install_tools(inputs, environ)
             case "scan":
+                from secagg.action.scanning import scan
+
                 return scan(inputs, environ)
             case "publish":
+                from secagg.action.publishing import publish
+
                 return publish(inputs, environ)
             case "verdict":
+                from secagg.action.verdict import verdict
+
                 return verdict(inputs, environ)
             case _:
                 console.err(f"secagg: no such step: {terminal(step)}\n")

@@ -7,16 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from secagg.action.context import notice, without_secrets
 from secagg.action.inputs import Inputs
-from secagg.config import load_config
 from secagg.github.actions import write_outputs, write_step_summary
 from secagg.github.event import Event, read_event
 from secagg.output import console
-from secagg.output.annotations import Annotation, annotation_lines
-from secagg.pipeline import toolscommands
 from secagg.scanners import SCANNERS
-from secagg.tools.catalogue import ToolsError, load_catalogue, this_platform
-from secagg.tools.database import refresh_database
 
 
 def prepare(inputs: Inputs, environ: Mapping[str, str]) -> None:
@@ -48,6 +44,9 @@ def install_tools(inputs: Inputs, environ: Mapping[str, str]) -> None:
         return
     tools = wanted_tools(inputs, environ)
     if inputs.tools_install == "pinned":
+        from secagg.pipeline import toolscommands
+        from secagg.tools.catalogue import load_catalogue, this_platform
+
         known, here = load_catalogue(), this_platform()
         offered = [name for name in tools if known.entry(name).offers(here)]
         if offered and toolscommands.install(offered):
@@ -65,23 +64,17 @@ def wanted_tools(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
         return []
     named = inputs.tool_names()
     if not named:
+        from secagg.config import load_config
+
         config = load_config(Path(inputs.path))
         named = [name for name in SCANNERS if config.enabled(name)]
     return [name for name in named if name != "snyk" or not without_secrets(environ)]
 
 
-def without_secrets(environ: Mapping[str, str]) -> bool:
-    """Whether the run is for a fork or of Dependabot, and has no token of Snyk's therefore."""
-    event = read_event(environ)
-    return event is not None and event.read_only and environ.get("HAS_SNYK_TOKEN") != "true"
-
-
-def notice(kind: str, message: str) -> None:
-    """Print an annotation that stands for the whole run."""
-    console.commands(annotation_lines([Annotation(kind=kind, title="secagg", message=message)]))
-
-
 def _renew_database(inputs: Inputs, environ: Mapping[str, str]) -> None:
+    from secagg.tools.catalogue import ToolsError
+    from secagg.tools.database import refresh_database
+
     repositories = inputs.db_repository.replace(",", " ").split()
     try:
         there = refresh_database(repositories)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+from secagg.action.context import from_fork, notice, read_decision, uploads
 from secagg.action.inputs import Inputs
-from secagg.action.preparing import notice
-from secagg.action.scanning import from_fork, read_decision, reports, secagg, uploads
+from secagg.action.scanning import reports, secagg
 from secagg.errors import SecaggError, StoreError, UploadError
 from secagg.exitcodes import ExitCode
 from secagg.github.actions import write_outputs, write_step_summary
@@ -81,9 +80,9 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
         decision=None
         if decision is None
         else decision_markdown(decision, longest=LONGEST_COMMENT // 2),
+        # The alerts of a component that was renamed or removed close, also where others scanned.
+        gone=lambda name: is_gone(root, name),
     )
-    if not inputs.judges_reports:
-        options = replace(options, gone=lambda name: is_gone(root, name))
     if inputs.summary == "false":
         os.environ.pop("GITHUB_STEP_SUMMARY", None)
     try:

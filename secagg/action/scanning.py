@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
+from secagg.action.context import notice, read_decision, uploads
 from secagg.action.inputs import Inputs, words
-from secagg.action.preparing import notice, wanted_tools
+from secagg.action.preparing import wanted_tools
 from secagg.change.since import is_change
 from secagg.errors import SecaggError
 from secagg.exitcodes import ExitCode
 from secagg.github.actions import write_outputs
-from secagg.github.event import read_event
 from secagg.output.decision import DecisionDocument
 from secagg.output.junit import junit_xml
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME
@@ -66,28 +66,6 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
         values[name] = str(inputs.out / file) if (inputs.out / file).is_file() else ""
     write_outputs(values, environ)
     return 0
-
-
-def uploads(inputs: Inputs, environ: Mapping[str, str]) -> bool:
-    """Whether this run uploads: ``auto`` leaves out forks, whose token may not."""
-    if inputs.mode == "gate-only" or inputs.upload == "never":
-        return False
-    return inputs.upload == "always" or not from_fork(environ)
-
-
-def from_fork(environ: Mapping[str, str]) -> bool:
-    """Whether the run is for a fork's pull request."""
-    event = read_event(environ)
-    return event is not None and event.from_fork
-
-
-def read_decision(inputs: Inputs) -> DecisionDocument | None:
-    """What the gate decided; None where it came to no decision."""
-    try:
-        data = (inputs.out / DECISION_NAME).read_bytes()
-        return msgspec.json.decode(data, type=DecisionDocument)
-    except (OSError, msgspec.DecodeError):
-        return None
 
 
 def reports(inputs: Inputs) -> list[str]:

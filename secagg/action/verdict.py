@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from secagg.action.context import notice, read_decision, uploads
 from secagg.action.inputs import Inputs
-from secagg.action.preparing import notice
-from secagg.action.scanning import read_decision, uploads
 from secagg.exitcodes import ExitCode
 from secagg.github.actions import write_outputs
 from secagg.output import console

@@ -113,7 +113,8 @@ class World:
         return git(self.tree, "rev-parse", "HEAD")
 
     def database(self, age: timedelta) -> None:
-        """Have a database of that age."""
+        """Have a database of that age, and none in the cache of the default branch."""
+        shutil.rmtree(self.home / "runner" / "caches", ignore_errors=True)
         directory = self.home / "cache" / "db"
         directory.mkdir(parents=True, exist_ok=True)
         made = {"UpdatedAt": (datetime.now(UTC) - age).isoformat()}

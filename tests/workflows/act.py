@@ -132,7 +132,7 @@ class Runner:
             },
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=300,
             check=False,
         )
         shutil.rmtree(work / "cache", ignore_errors=True)
