@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from ruamel.yaml.comments import CommentedMap
 
+from secagg.errors import ConfigError
+from secagg.model.finding import Kind
 from secagg.scanners.options import (
     CodeqlOptions,
     GitleaksOptions,
@@ -18,9 +22,12 @@ from secagg.scanners.options import (
 )
 from secagg.system.durations import seconds
 from secagg.system.globs import names
-from secagg.system.yamlfile import load_model
+from secagg.system.yamlfile import Placed, check_model, load_model, load_placed, read_text
 
 NAME = "secagg.yaml"
+PROJECT, TABLE = "pyproject.toml", "[tool.secagg]"
+# Names that people give the file and that would be overlooked.
+NEAR = ("secagg.yml", ".secagg.yaml", ".secagg.yml")
 
 Duration = Annotated[float, BeforeValidator(seconds)]
 
@@ -91,6 +98,11 @@ class Config(BaseModel):
         description="where paths of reports from elsewhere belong, by prefix (/src: services/app)",
     )
     tools: Tools = Field(default_factory=Tools)
+    require: list[Kind] = Field(
+        default_factory=list,
+        description="kinds that a tool must have looked for, or the scan is incomplete: "
+        "vulnerability, secret, code, misconfiguration",
+    )
     owners: dict[str, list[str]] = Field(
         default_factory=dict,
         description="owners by glob of path (python-ai-service/**), before those of CODEOWNERS",
@@ -103,6 +115,10 @@ class Config(BaseModel):
     def enabled(self, tool: str) -> bool:
         """Whether ``tool`` is to be run."""
         return self.tools.options(tool).enabled
+
+    def asks_for(self, tool: str) -> bool:
+        """Whether the file names ``tool`` and does not switch it off."""
+        return tool in self.tools.model_fields_set and self.enabled(tool)
 
     def optional_tools(self) -> frozenset[str]:
         """The tools whose failure does not make a scan incomplete."""
@@ -127,14 +143,41 @@ class Config(BaseModel):
 
 
 def load_config(root: Path, path: Path | None = None) -> Config:
-    """The configuration at ``path``, else ``secagg.yaml`` in ``root``, else the defaults.
+    """The configuration at ``path``, else that of ``root`` (:func:`find_config`).
 
     Raises :class:`secagg.errors.ConfigError` naming file, line and key.
     """
-    file = path or root / NAME
-    if path is None and not file.is_file():
-        return Config()
-    return load_model(file, Config, name=str(path) if path else NAME)
+    found = find_config(root, path)
+    return Config() if found is None else found.value
+
+
+def find_config(root: Path, path: Path | None = None) -> Placed[Config] | None:
+    """The configuration at ``path``, else ``secagg.yaml`` or ``[tool.secagg]`` in ``root``.
+
+    Returns None where there is none, with the place of each key otherwise. Raises
+    :class:`secagg.errors.ConfigError` for a file that cannot be used, for one whose name is nearly
+    right, and where both places say something.
+    """
+    if path is not None:
+        return load_placed(path, Config, name=str(path))
+    file, project = root / NAME, root / PROJECT
+    table = project_table(read_text(project)) if project.is_file() else None
+    if file.is_file():
+        if table is not None:
+            raise ConfigError(
+                f"both {NAME} and {TABLE} of {PROJECT} configure secagg", hint="keep one of them"
+            )
+        return load_placed(file, Config, name=NAME)
+    near = next((name for name in NEAR if (root / name).is_file()), None)
+    if near is not None:
+        raise ConfigError(
+            f"{near} is not read: the configuration is called {NAME}",
+            hint=f"mv {near} {NAME}, or name it by --config {near}",
+        )
+    if table is None:
+        return None
+    where = f"{PROJECT} {TABLE}"
+    return Placed(where, check_model(table, Config, name=where), CommentedMap(table))
 
 
 def read_config(text: str | None, *, name: str) -> Config:
@@ -143,3 +186,24 @@ def read_config(text: str | None, *, name: str) -> Config:
     Raises :class:`secagg.errors.ConfigError` naming file, line and key.
     """
     return Config() if text is None else load_model(text, Config, name=name)
+
+
+def read_project(text: str | None, *, name: str) -> Config:
+    """The configuration in ``[tool.secagg]`` of a ``pyproject.toml`` whose text this is."""
+    table = None if text is None else project_table(text)
+    return Config() if table is None else check_model(table, Config, name=f"{name} {TABLE}")
+
+
+def project_table(text: str) -> dict[str, Any] | None:
+    """``[tool.secagg]`` of a ``pyproject.toml``; None where there is none.
+
+    A file that is no TOML is not secagg's to complain about, unless it speaks of secagg.
+    """
+    try:
+        tool = tomllib.loads(text).get("tool")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        if "[tool.secagg" not in text:
+            return None
+        raise ConfigError("not valid TOML", where=PROJECT) from None
+    table = tool.get("secagg") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None

@@ -22,7 +22,7 @@ from secagg.scanners.options import (
     TrufflehogOptions,
     read_options,
 )
-from secagg.scanners.program import Make, find_program, locate
+from secagg.scanners.program import Make, NotInstalled, find_program, locate
 from secagg.scanners.trivydb import DATABASE_HINT, cache_of, database_made, too_old
 
 
@@ -34,6 +34,7 @@ class Diagnosis:
     otherwise ``problem`` says what is wrong and ``next_step`` what to do. ``token`` is None
     where the tool needs none, else whether one is there (its value is never looked at).
     ``network`` names what the tool will ask for, or is None. ``database_age`` is Trivy's.
+    ``missing`` says that it is not installed, and ``left_out`` that a scan does without it.
     """
 
     tool: str
@@ -46,6 +47,8 @@ class Diagnosis:
     database_age: timedelta | None = None
     network: str | None = None
     applies: bool = True
+    missing: bool = False
+    left_out: bool = False
     problem: str | None = None
     next_step: str | None = None
 
@@ -91,6 +94,7 @@ def _examine(
         diagnosis.path = locate(make, options, context)
         diagnosis.version = find_program(make, options, context).version
     except Unusable as problem:
+        diagnosis.missing = isinstance(problem, NotInstalled)
         mask = context.redactor.mask
         diagnosis.complain(mask(problem.reason), mask(problem.hint) if problem.hint else None)
     _plan(diagnosis, scanner, request)

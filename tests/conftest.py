@@ -32,6 +32,13 @@ def _filter_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lastfilter._Run, name, getattr(lastfilter._Run, name))
 
 
+@pytest.fixture(autouse=True)
+def _no_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a command that a test runs in its own process write as on a desk, also in CI."""
+    for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "FORCE_COLOR", "NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""

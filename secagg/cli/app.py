@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from secagg import __version__
+from secagg.cli.configuration import config_app
 from secagg.cli.db import db_app
 from secagg.cli.exceptions import except_app
 from secagg.cli.gate import gate
@@ -26,11 +27,13 @@ from secagg.cli.gateoptions import (
     VexOption,
     gate_options,
 )
+from secagg.cli.help import Commands
 from secagg.cli.history import register as register_history
 from secagg.cli.init import register as register_init
 from secagg.cli.intel import intel_app
 from secagg.cli.merge import merge_app
 from secagg.cli.options import (
+    AllOption,
     ColourOption,
     ConfigOption,
     FilesArgument,
@@ -42,6 +45,8 @@ from secagg.cli.options import (
     PolicyOption,
     QuietOption,
     RootOption,
+    ScanFormat,
+    ScanFormatOption,
     StripPrefixOption,
     TimeoutOption,
     ToolsOption,
@@ -80,15 +85,18 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(merge_app, name="merge")
-app.add_typer(except_app, name="except")
-app.add_typer(intel_app, name="intel")
-app.add_typer(policy_app, name="policy")
-app.add_typer(tools_app, name="tools")
+app.add_typer(merge_app, name="merge", cls=Commands)
+app.add_typer(except_app, name="except", cls=Commands)
+app.add_typer(intel_app, name="intel", cls=Commands)
+app.add_typer(config_app, name="config", cls=Commands)
+app.add_typer(policy_app, name="policy", cls=Commands)
+app.add_typer(tools_app, name="tools", cls=Commands)
 app.command()(gate)
-app.add_typer(db_app, name="db", no_args_is_help=True)
+app.add_typer(db_app, name="db", no_args_is_help=True, cls=Commands)
 app.command()(triage)
 
 
@@ -135,7 +143,8 @@ def scan(
         ),
     ] = None,
     output: OutputOption = Path("secagg-out"),
-    output_format: FormatOption = OutputFormat.TABLE,
+    output_format: ScanFormatOption = None,
+    everything: AllOption = False,
     view: ViewOption = ViewName.PER_TOOL,
     policy: PolicyOption = None,
     policy_from: PolicyFromOption = None,
@@ -185,11 +194,13 @@ def scan(
             hint="add --upload, or see what would be sent with --explain or --dry-run DIR",
         )
     screen = commands.Screen(
-        json=output_format is OutputFormat.JSON,
+        json=output_format is ScanFormat.JSON,
         quiet=quiet,
         verbose=verbose,
         no_colour=no_color,
         view=View(view),
+        listing=None if output_format is None else output_format.listing,
+        everything=everything,
     )
     raise typer.Exit(
         commands.scan(
@@ -232,7 +243,8 @@ def parse(
     root: RootOption = Path(),
     strip_prefix: StripPrefixOption = None,
     output: OutputOption = Path("secagg-out"),
-    output_format: FormatOption = OutputFormat.TABLE,
+    output_format: ScanFormatOption = None,
+    everything: AllOption = False,
     view: ViewOption = ViewName.PER_TOOL,
     policy: PolicyOption = None,
     policy_from: PolicyFromOption = None,
@@ -255,11 +267,13 @@ def parse(
     from secagg.pipeline.sarifruns import View
 
     screen = commands.Screen(
-        json=output_format is OutputFormat.JSON,
+        json=output_format is ScanFormat.JSON,
         quiet=quiet,
         verbose=verbose,
         no_colour=no_color,
         view=View(view),
+        listing=None if output_format is None else output_format.listing,
+        everything=everything,
     )
     raise typer.Exit(
         commands.parse(
@@ -377,12 +391,16 @@ def run() -> None:
 def _fail(error: Exception, code: int) -> NoReturn:
     from secagg.output import console
     from secagg.output.escape import LONGEST_SENTENCE, cell
+    from secagg.output.grid import Style
     from secagg.secrets.lastfilter import filtered_error
 
     hint = getattr(error, "hint", None)
-    console.err(f"secagg: error: {cell(filtered_error(str(error)), LONGEST_SENTENCE)}\n")
+    style = Style.of_output()
+    text = cell(filtered_error(str(error)), LONGEST_SENTENCE)
+    console.err(style.wrapped(text, first="secagg: error: ", rest="  ") + "\n")
     if hint:
-        console.err(f"  hint: {cell(filtered_error(hint), LONGEST_SENTENCE)}\n")
+        text = cell(filtered_error(hint), LONGEST_SENTENCE)
+        console.err(style.wrapped(text, first="  hint: ", rest="    ") + "\n")
     sys.exit(code)
 
 

@@ -7,15 +7,12 @@ from typing import Annotated
 
 import typer
 
-from secagg.cli.options import ColourOption, FormatOption, OutputFormat, RootOption
+from secagg.cli.options import ColourOption, FormatOption, LastOption, OutputFormat, RootOption
 
 except_app = typer.Typer(
     help="Exceptions of the policy, in secagg-exceptions.yaml of the repository.",
     no_args_is_help=True,
 )
-_Last = Annotated[
-    Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
-]
 
 
 @except_app.command()
@@ -57,7 +54,7 @@ def add(
         str, typer.Option(metavar="TIME", help="Its last day (UTC): 30d, 2w or 2026-12-31.")
     ] = "30d",
     root: RootOption = Path(),
-    last: _Last = Path("secagg-out"),
+    last: LastOption = Path("secagg-out"),
 ) -> None:
     """Let something not count for a while; all that is given must hold of it."""
     from secagg.pipeline import exceptioncommands
@@ -108,7 +105,7 @@ def prune(
         bool, typer.Option("--dry-run", help="Only say what would be taken out.")
     ] = False,
     root: RootOption = Path(),
-    last: _Last = Path("secagg-out"),
+    last: LastOption = Path("secagg-out"),
 ) -> None:
     """Take out what has expired, with its comments."""
     from secagg.pipeline import exceptioncommands

@@ -22,8 +22,10 @@ from secagg.cli.gateoptions import (
     gate_options,
 )
 from secagg.cli.options import (
+    AllOption,
     ColourOption,
     ConfigOption,
+    LastOption,
     PolicyOption,
     QuietOption,
     RootOption,
@@ -34,6 +36,8 @@ from secagg.cli.options import (
 class GateFormatName(StrEnum):
     """What is printed on standard output."""
 
+    FULL = "full"
+    CONCISE = "concise"
     TABLE = "table"
     JSON = "json"
     JUNIT = "junit"
@@ -63,12 +67,15 @@ def gate(
     commit: OriginCommitOption = None,
     config: ConfigOption = None,
     strip_prefix: StripPrefixOption = None,
-    last: Annotated[
-        Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
-    ] = Path("secagg-out"),
+    last: LastOption = Path("secagg-out"),
     output_format: Annotated[
-        GateFormatName, typer.Option("--format", "-f", help="What to print on standard output.")
-    ] = GateFormatName.TABLE,
+        GateFormatName | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="What to print: full on a terminal and concise elsewhere if nothing is said.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -83,9 +90,7 @@ def gate(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Judge as on this day (UTC).", metavar="DATE"),
     ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Show what does not count as well.")
-    ] = False,
+    everything: AllOption = False,
     severity: Annotated[
         list[str] | None,
         typer.Option("--severity", "-s", help="List rows of this severity only. Repeatable."),
@@ -140,9 +145,8 @@ def gate(
         ),
         explain=explain,
         config=config,
-        format=gatecommand.GateFormat(output_format),
+        format=None if output_format is None else gatecommand.GateFormat(output_format),
         output=output,
-        everything=everything,
         strip_prefix=strip_prefix or (),
         filters=gatecommand.FilterWords(
             severity=tuple(severity or ()),
@@ -157,5 +161,5 @@ def gate(
             search=search,
         ),
     )
-    screen = commands.Screen(quiet=quiet, no_colour=no_color)
+    screen = commands.Screen(quiet=quiet, no_colour=no_color, everything=everything)
     raise typer.Exit(gatecommand.gate(request, screen))

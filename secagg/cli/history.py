@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from secagg.cli.db import StoreOption
+from secagg.cli.help import Commands
 from secagg.cli.options import (
     ColourOption,
     ConfigOption,
     FormatOption,
+    LastOption,
     OutputFormat,
     PolicyOption,
     RootOption,
@@ -25,7 +27,7 @@ _Branch = Annotated[str | None, typer.Option(help="The branch, instead of the on
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command("import")(import_reports)
-    app.add_typer(runs_app, name="runs")
+    app.add_typer(runs_app, name="runs", cls=Commands)
     app.command("show")(show_problem)
 
 
@@ -53,9 +55,7 @@ def show_problem(
         str, typer.Argument(metavar="ID", help="The problem's id, or its beginning.")
     ],
     root: RootOption = Path(),
-    last: Annotated[
-        Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
-    ] = Path("secagg-out"),
+    last: LastOption = Path("secagg-out"),
     store: StoreOption = None,
     repo: _Repository = None,
     branch: _Branch = None,

@@ -7,15 +7,12 @@ from typing import Annotated
 
 import typer
 
-from secagg.cli.options import RootOption
+from secagg.cli.options import LastOption, RootOption
 
 merge_app = typer.Typer(
     help="Overrule the merging, in secagg-merge.yaml of the repository.", no_args_is_help=True
 )
 _Row = "A row of the last scan: its id, or how it begins (6 digits)."
-_Last = Annotated[
-    Path, typer.Option("--from", metavar="DIR", help="Where the last scan was written.")
-]
 _Reason = Annotated[str, typer.Option(help="Why: shown by secagg explain and in review.")]
 
 
@@ -28,7 +25,7 @@ def split(
         typer.Option(metavar="TOOL", help="Only this tool's findings stand apart. Repeatable."),
     ] = None,
     root: RootOption = Path(),
-    last: _Last = Path("secagg-out"),
+    last: LastOption = Path("secagg-out"),
 ) -> None:
     """The row ID is not one problem: its sources stand alone."""
     from secagg.pipeline import mergecommands
@@ -42,7 +39,7 @@ def join(
     identities: Annotated[list[str], typer.Argument(metavar="ID ID...", help=_Row)],
     reason: _Reason,
     root: RootOption = Path(),
-    last: _Last = Path("secagg-out"),
+    last: LastOption = Path("secagg-out"),
 ) -> None:
     """The rows are one problem, which goes by the first ID."""
     from secagg.pipeline import mergecommands

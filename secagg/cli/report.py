@@ -17,6 +17,8 @@ _Words = list[str] | None
 class ReportFormat(StrEnum):
     """The formats of :mod:`secagg.report.formats`, which is not loaded for ``--help``."""
 
+    FULL = "full"
+    CONCISE = "concise"
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
@@ -93,12 +95,20 @@ def report(
         int | None, typer.Option("--limit", "-n", min=0, help="Rows to show; 0 for all.")
     ] = None,
     output_format: Annotated[
-        ReportFormat, typer.Option("--format", "-f", help="What to write.")
-    ] = ReportFormat.TABLE,
+        ReportFormat | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="What to write: full on a terminal and concise elsewhere if nothing is said; "
+            "a table if columns are named.",
+        ),
+    ] = None,
     output_file: Annotated[
         Path | None,
         typer.Option(
-            "--output-file", "-O", help="Write there, not to the screen; for gitlab, a directory."
+            *("--output", "-o", "--output-file", "-O"),
+            metavar="FILE",
+            help="Write there, not to the screen; for gitlab, a directory.",
         ),
     ] = None,
     summary: Annotated[
@@ -150,7 +160,7 @@ def report(
         group_by=group_by,
         columns=_split(columns),
         limit=limit,
-        output_format=output_format.value,
+        output_format=None if output_format is None else output_format.value,
         output_file=output_file,
         summary=summary,
         fail_on=fail_on,

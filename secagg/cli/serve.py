@@ -26,7 +26,8 @@ def serve(
         bool, typer.Option("--write", help="Triage from the page also when not on loopback.")
     ] = False,
     by: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Who decides; your login name.")
+        str | None,
+        typer.Option("--by", "--as", metavar="NAME", help="Who decides; your login name."),
     ] = None,
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A host name that browsers may use. Repeatable.")

@@ -30,7 +30,10 @@ class SuppressedName(StrEnum):
 
 
 RepositoryOption = Annotated[
-    str | None, typer.Option(metavar="OWNER/NAME", help="The repository, if not this one.")
+    str | None,
+    typer.Option(
+        "--repo", "--repository", metavar="OWNER/NAME", help="The repository, if not this one."
+    ),
 ]
 RefOption = Annotated[
     str | None, typer.Option(metavar="REF", help="The ref analysed, such as refs/heads/main.")
@@ -111,9 +114,9 @@ def upload(
 
 def bundle(
     files: FilesArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The bundle to write.")] = Path(
-        "secagg-bundle.json.gz"
-    ),
+    out: Annotated[
+        Path, typer.Option("--output", "-o", "--out", metavar="FILE", help="The bundle to write.")
+    ] = Path("secagg-bundle.json.gz"),
     root: RootOption = Path(),
     repository: RepositoryOption = None,
     ref: RefOption = None,

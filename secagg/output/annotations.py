@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from secagg import ids
 from secagg.output.decision import DecidedFinding, DecisionDocument
 from secagg.output.escape import terminal, workflow_data, workflow_property
 
@@ -19,7 +20,10 @@ _LONGEST_MESSAGE = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """One annotation: ``kind`` is error, warning or notice. Its texts are untrusted."""
+    """One annotation: ``kind`` is error, warning or notice. Its texts are untrusted.
+
+    The lines of ``message`` are lines of the annotation.
+    """
 
     kind: str
     title: str
@@ -65,12 +69,12 @@ def decision_annotations(decision: DecisionDocument) -> list[str]:
 
 def _of_finding(finding: DecidedFinding) -> Annotation:
     fix = f"Fix: {finding.fix}" if finding.fix else None
-    said = [finding.title, finding.why, fix]
+    said = [finding.title, finding.why, fix, f"secagg show {ids.short(finding.id)}"]
     place = None if finding.path is not None else f"{finding.where}:"
     return Annotation(
         kind="error" if finding.action == "fail" else "warning",
         title=f"{finding.counted_as}: {finding.problem}",
-        message=" ".join(part for part in (place, *said) if part),
+        message="\n".join(part for part in (place, *said) if part),
         path=finding.path,
         line=finding.line or 1,
     )
@@ -78,7 +82,8 @@ def _of_finding(finding: DecidedFinding) -> Annotation:
 
 def _command(annotation: Annotation) -> str:
     title = f"title={workflow_property(terminal(annotation.title))}"
-    message = workflow_data(terminal(annotation.message)[:_LONGEST_MESSAGE])
+    lines = map(terminal, annotation.message[:_LONGEST_MESSAGE].split("\n"))
+    message = workflow_data("\n".join(lines))
     if annotation.path is None:
         return f"::{annotation.kind} {title}::{message}"
     place = f"file={workflow_property(terminal(annotation.path))},line={annotation.line}"

@@ -12,17 +12,26 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from secagg.output.escape import COMMAND, OLD_COMMAND, UNSAFE, defuse_lines
 from secagg.secrets.lastfilter import FilteredFile, filtered
 
-# The colours that secagg itself paints: nothing else that begins with an escape is let through.
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_KEPT = re.compile(r"(\x1b\[[0-9;]*m|\t|\r?\n)")
+# The colours that secagg itself paints, and links to the pages of advisories and weaknesses:
+# nothing else that begins with an escape is let through.
+_OWN = (
+    r"\x1b\[[0-9;]*m|\x1b\]8;;(?:https://"
+    r"(?:nvd\.nist\.gov/vuln/detail|github\.com/advisories|osv\.dev/vulnerability"
+    r"|rustsec\.org/advisories|pkg\.go\.dev/vuln|security\.snyk\.io/vuln"
+    r"|cwe\.mitre\.org/data/definitions)/[A-Za-z0-9._-]+)?\x1b\\"
+)
+_COLOURS = re.compile(_OWN)
+_KEPT = re.compile(rf"({_OWN}|\t|\r?\n)")
 _PLAIN = re.compile(r"[\t\n\x20-\x7e]*")
 _INSTEAD = "\N{REPLACEMENT CHARACTER}"
 # What a piece of JSON without any of these bytes, and of ASCII, cannot hold: anything to obey.
@@ -45,13 +54,31 @@ class Syntax(Enum):
 
 def out(text: str) -> None:
     """Print ``text``, which ends in a line break, on standard output."""
-    sys.stdout.write(harmless(filtered(text), colours=sys.stdout.isatty()))
+    sys.stdout.write(harmless(filtered(text), colours=colours(sys.stdout)))
     sys.stdout.flush()
+
+
+def paged(text: str) -> None:
+    """Print ``text`` as :func:`out` does, by the user's pager where the terminal is too short.
+
+    ``PAGER`` names another than ``less``, which quits by itself at the end of a short text and
+    leaves it on the screen, as git has it.
+    """
+    if sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") != "dumb":
+        size = os.get_terminal_size(sys.stdout.fileno())
+        if text.count("\n") >= size.lines > 0:
+            import pydoc
+
+            os.environ.setdefault("LESS", "FRX")
+            sys.stdout.flush()
+            pydoc.pager(harmless(filtered(text), colours=colours(sys.stdout)))
+            return
+    out(text)
 
 
 def err(text: str) -> None:
     """Print ``text``, which ends in a line break, on standard error."""
-    sys.stderr.write(harmless(filtered(text), colours=sys.stderr.isatty()))
+    sys.stderr.write(harmless(filtered(text), colours=colours(sys.stderr)))
     sys.stderr.flush()
 
 
@@ -89,6 +116,43 @@ def on_terminal() -> bool:
 def width() -> int | None:
     """Say how many columns standard output has: None where it is no terminal."""
     return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+
+
+def colours(stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether ``stream`` (standard output, if None) takes colours.
+
+    ``NO_COLOR`` takes them away, ``FORCE_COLOR`` and ``CLICOLOR_FORCE`` ask for them anywhere, and
+    ``CLICOLOR=0`` and a dumb terminal want none. Sources: no-color.org, force-color.org,
+    bixense.com/clicolors.
+    """
+    if environ.get("NO_COLOR"):
+        return False
+    if any(environ.get(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    if environ.get("CLICOLOR") == "0" or environ.get("TERM") == "dumb":
+        return False
+    return (sys.stdout if stream is None else stream).isatty()
+
+
+def in_file() -> bool:
+    """Tell whether standard output goes into a file rather than to a terminal or a pipe."""
+    try:
+        return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def gitlab_section(name: str, title: str | None) -> None:
+    """Begin a folded section of a GitLab job log, or end it where there is no ``title``.
+
+    Source: GitLab Docs, "CI/CD job logs", "Custom collapsible sections".
+    """
+    word = "end" if title is None else "start"
+    options = "" if title is None else "[collapsed=true]"
+    text = UNSAFE.sub(_INSTEAD, filtered(title or ""))
+    mark = f"\x1b[0Ksection_{word}:{time.time():.0f}:{name}{options}\r\x1b[0K"
+    sys.stdout.write(f"{mark}{text}\n")
+    sys.stdout.flush()
 
 
 def json(text: str | bytes) -> None:
@@ -133,7 +197,7 @@ def _written(piece: bytes, syntax: Syntax) -> bytes:
     if syntax is Syntax.XML:
         text = OLD_COMMAND.sub("#&#35;", UNSAFE.sub(_xml_escape, text))
         return _COMMAND_XML.sub(r"\1&#58;:", text).encode()
-    return harmless(text, colours=sys.stdout.isatty()).encode()
+    return harmless(text, colours=colours(sys.stdout)).encode()
 
 
 def _json_escape(letter: re.Match[str]) -> str:

@@ -105,6 +105,9 @@ class DecisionDocument(Document, kw_only=True):
     failures: Annotated[list[str], Meta(description="why the gate fails")] = field(
         default_factory=list
     )
+    not_analysed: Annotated[
+        list[str], Meta(description="what nobody looked for, although nobody asked for it")
+    ] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     change: DecidedChange | None = None
     tools: list[ToolSummary] = field(default_factory=list)

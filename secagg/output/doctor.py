@@ -12,7 +12,7 @@ from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 
 _HEADERS = ["TOOL", "READY", "VERSION", "SUPPORTED", "TOKEN", "DATABASE", "FOUND AT", "WHAT TO DO"]
-_COLOURS = {"yes": "32", "no": "1;31", "not needed": "2", "optional": "33"}
+_COLOURS = {"yes": "32", "no": "1;31", "not needed": "2", "optional": "33", "left out": "33"}
 
 
 def doctor_table(diagnoses: Sequence[Diagnosis], optional: Collection[str], style: Style) -> str:
@@ -34,11 +34,14 @@ def doctor_table(diagnoses: Sequence[Diagnosis], optional: Collection[str], styl
             ]
         )
     lacking = [d.tool for d in diagnoses if _ready(d, optional) == "no"]
+    absent = [d.tool for d in diagnoses if d.applies and d.left_out]
     verdict = (
         f"A scan would be incomplete: {', '.join(lacking)} would not complete."
         if lacking
         else "A scan would be complete."
     )
+    if absent:
+        verdict += f" It would leave out what is not installed: {', '.join(absent)}."
     table = draw(_HEADERS, cells, style, stretch=(6, 7), shares=(2, 3))
     if style.width is not None:
         verdict = textwrap.fill(verdict, style.width)
@@ -53,6 +56,7 @@ def doctor_json(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> st
             "ready": diagnosis.ready,
             "applies": diagnosis.applies,
             "optional": diagnosis.tool in optional,
+            "left_out": diagnosis.left_out,
             "path": str(diagnosis.path) if diagnosis.path else None,
             "version": diagnosis.version,
             "supported": diagnosis.supported,
@@ -67,8 +71,13 @@ def doctor_json(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> st
         }
         for diagnosis in diagnoses
     ]
-    complete = all(_ready(diagnosis, optional) != "no" for diagnosis in diagnoses)
+    complete = would_complete(diagnoses, optional)
     return json.dumps({"schema_version": 1, "complete": complete, "tools": tools}, indent=2)
+
+
+def would_complete(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> bool:
+    """Tell whether a scan would be complete, as far as can be told."""
+    return all(_ready(diagnosis, optional) != "no" for diagnosis in diagnoses)
 
 
 def _ready(diagnosis: Diagnosis, optional: Collection[str]) -> str:
@@ -76,6 +85,8 @@ def _ready(diagnosis: Diagnosis, optional: Collection[str]) -> str:
         return "not needed"
     if diagnosis.ready:
         return "yes"
+    if diagnosis.left_out:
+        return "left out"
     return "optional" if diagnosis.tool in optional else "no"
 
 

@@ -33,7 +33,10 @@ OLD_COMMAND = re.compile(r"##(?=\w*\[)")
 # The new form, which it obeys where nothing but white space stands before it (TryParseV2).
 COMMAND = re.compile(r"^([^\S\n]*)(?=::)", re.MULTILINE)
 
-_MARKDOWN = re.compile(r"([\\*_{}\[\]()<>#+!|~$-])")
+# What can mark something up within a line of GitHub's Markdown; an underscore only beside a word.
+_MARKDOWN = re.compile(r"([\\*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+# What begins a heading, a list or another block where a text stands at the beginning.
+_BLOCK = re.compile(r"^(\d*)([#+=.)-])")
 # What GitHub or GitLab makes a link or a notification of although nobody marked it up:
 # addresses, mail addresses, mentions, and numbers of issues.
 _LINKED = re.compile(r"://|www\.|mailto:|xmpp:|@|[#!]\d|\bGH-\d", re.IGNORECASE)
@@ -99,6 +102,7 @@ def markdown(text: str, longest: int = LONGEST_SENTENCE) -> str:
 
 def _literal(text: str) -> str:
     escaped = _MARKDOWN.sub(r"\\\1", text.replace("&", "&amp;"))
+    escaped = _BLOCK.sub(r"\1\\\2", escaped)
     return escaped.replace("`", "&#x60;")
 
 

@@ -1,17 +1,16 @@
-"""A decision on the terminal: what fails and why, what warns, and what would have counted."""
+"""The findings of a decision: those that fail, those that warn, and what would have counted."""
 
 from __future__ import annotations
 
 from secagg import ids
 from secagg.model.finding import Severity
+from secagg.output import words
 from secagg.output.decision import DecidedException, DecidedFinding, DecisionDocument
-from secagg.output.escape import LONGEST_SENTENCE, cell, terminal
+from secagg.output.escape import cell
 from secagg.output.grid import SEVERITY_COLOURS, Style, draw
+from secagg.output.listing import Entry, Listing, listed
 
-_VERDICT_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
-# So many digits of an id tell findings apart, and are taken by --explain and secagg explain.
-_NOTES = 20
-_CAUSES = {
+CAUSES = {
     "this change": "new with this change",
     "the world": "not from this change: the world brought it",
     "before": "there before this change",
@@ -27,6 +26,8 @@ _STATUSES = {
 }
 # More rows than anybody reads; all of them are in decision.json.
 _ROWS = 10_000
+# Where every row fails nothing needs to be said; what is weaker is said in a word.
+_WORDS = {"fail": "", "warn": "warns", "ignore": "does not count"}
 _MARKS = {"fail": "\u2717 ", "warn": "! ", "ignore": "\u00b7 "}
 
 
@@ -35,7 +36,7 @@ def findings_text(decision: DecisionDocument, style: Style, *, everything: bool 
 
     An empty string if there are none. The id stands under the severity, in a pipe behind it.
     """
-    every = list(decision.findings if everything else decision.counting())
+    every = decision.findings if everything else _counting(decision)
     findings = every[:_ROWS]
     if not findings:
         return ""
@@ -58,24 +59,72 @@ def findings_text(decision: DecisionDocument, style: Style, *, everything: bool 
     return f"{table}\nand {rest:,} more, all in decision.json" if rest else table
 
 
-def verdict_text(decision: DecisionDocument, style: Style) -> str:
-    """The verdict and its reasons, a line each, with notes under them."""
-    lines = [_counts(decision)]
-    lines += _change(decision)
-    verdict = style.paint(decision.verdict.upper(), _VERDICT_COLOURS[decision.verdict])
-    lines.append(f"{verdict} by policy {terminal(decision.policy)}")
-    lines += [f"  - {cell(s, LONGEST_SENTENCE)}" for s in [*decision.gaps, *decision.failures]]
-    lines += [f"note: {cell(note, LONGEST_SENTENCE)}" for note in decision.notes[:_NOTES]]
-    rest = len(decision.notes) - _NOTES
-    if rest > 0:
-        lines.append(f"note: and {rest:,} more notes, all in decision.json")
-    return "\n".join(lines)
+def listing_text(
+    decision: DecisionDocument, listing: Listing, style: Style, *, everything: bool = False
+) -> str:
+    """The findings that count, the worst first, and a line on those that do not.
+
+    With ``everything`` these are listed too. What fails comes before what warns.
+    """
+    if listing is Listing.TABLE:
+        shown = findings_text(decision, style, everything=everything)
+    else:
+        rows = decision.findings if everything else _counting(decision)
+        shown = listed(map(_entry, rows[:_ROWS]), listing, style)
+        if len(rows) > _ROWS:
+            shown += f"\nand {len(rows) - _ROWS:,} more, all in decision.json"
+    hidden = 0 if everything else sum(f.action == "ignore" for f in decision.findings)
+    if hidden:
+        count = "1 more does not count" if hidden == 1 else f"{hidden:,} more do not count"
+        gap = "\n\n" if listing is Listing.FULL else "\n"
+        shown = gap.join(filter(None, (shown, f"{count} here; --all lists them")))
+    return shown
+
+
+def _counting(decision: DecisionDocument) -> list[DecidedFinding]:
+    """The rows that fail or warn, of those that a filter has left."""
+    return [finding for finding in decision.findings if finding.action != "ignore"]
+
+
+def name_and_package(finding: DecidedFinding) -> tuple[str, str]:
+    """The advisory, licence or rule by which a finding goes, and its package with the version."""
+    package = " ".join(filter(None, (finding.package, finding.version)))
+    if package and finding.problem.endswith(f" {package}"):
+        return finding.problem[: -len(package) - 1], package
+    return finding.problem, ""
+
+
+def _entry(finding: DecidedFinding) -> Entry:
+    name, package = name_and_package(finding)
+    place = words.place(finding.path, finding.line, otherwise=finding.where)
+    return Entry(
+        id=ids.short(finding.id),
+        severity=finding.counted_as,
+        name=name,
+        package=package,
+        place=place,
+        rest=finding.where.removeprefix(place).strip(),
+        detail=finding.title if finding.title != finding.problem else "",
+        notes=_marks(finding),
+        fix=finding.fix or "",
+        tools=finding.tools,
+        owners=finding.owners,
+        mark=_MARKS[finding.action],
+        word=_WORDS[finding.action],
+    )
 
 
 def _problem(finding: DecidedFinding) -> list[str]:
+    title = finding.title if finding.title != finding.problem else ""
+    fix = f"fix: {finding.fix}" if finding.fix else ""
+    return [finding.problem, title, "; ".join(_marks(finding)), fix]
+
+
+def _marks(finding: DecidedFinding) -> list[str]:
+    """What is to be known of a row besides what and where it is."""
     marks = []
     if finding.baseline == "new" or finding.cause == "the world":
-        marks.append("new" if finding.cause is None else _CAUSES[finding.cause])
+        marks.append("new" if finding.cause is None else CAUSES[finding.cause])
     if not finding.severity_known:
         marks.append(f"severity unknown, counts as {finding.counted_as}")
     if finding.status in _STATUSES:
@@ -86,39 +135,7 @@ def _problem(finding: DecidedFinding) -> list[str]:
         marks.append(days_text(finding.days_left))
     if finding.exception is not None:
         marks.append(f"exception: {finding.exception.source}")
-    marks += [lapsed_text(exception) for exception in finding.lapsed]
-    title = finding.title if finding.title != finding.problem else ""
-    return [finding.problem, title, "; ".join(marks), f"fix: {finding.fix}" if finding.fix else ""]
-
-
-def _counts(decision: DecisionDocument) -> str:
-    split = severities_text(decision)
-    counts = f"{decision.total} finding" + ("" if decision.total == 1 else "s")
-    counts += f": {split}" if split else ""
-    if decision.merged:
-        counts += f" ({decision.reported} reported, {decision.merged} merged)"
-    if not decision.total:
-        return counts
-    excepted = f" ({decision.excepted} by exception)" if decision.excepted else ""
-    parts = f"{decision.fail} fail, {decision.warn} warn, {decision.ignore} do not count{excepted}"
-    return f"{counts}; {parts}"
-
-
-def _change(decision: DecisionDocument) -> list[str]:
-    change = decision.change
-    if change is None:
-        return []
-    lines = []
-    if change.states:
-        states = ", ".join(f"{n} {state}" for state, n in change.states.items() if n) or "nothing"
-        against = f" to {terminal(change.baseline)}" if change.baseline else ""
-        lines.append(f"compared{against}: {states}")
-    if change.policy_from:
-        lines.append(f"policy, exceptions and configuration as of {terminal(change.policy_from)}")
-    if change.controls_changed:
-        names = ", ".join(map(terminal, change.controls_changed))
-        lines.append(f"this change touches the gate itself ({names}); that holds once it is merged")
-    return lines
+    return marks + [lapsed_text(exception) for exception in finding.lapsed]
 
 
 def severities_text(decision: DecisionDocument) -> str:

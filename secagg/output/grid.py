@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tabulate import tabulate
 
@@ -24,35 +25,82 @@ SEVERITY_COLOURS = {
 _NARROWEST = 60
 # In a pipe one long cell pads no other row beyond this.
 _WIDEST = 100
+# What the longest line of a CI log may take: a log's viewer shows about as much without wrapping.
+_LOG_LINE = 160
 # A column that is narrower breaks words.
 _WORD = 16
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
+class Log(StrEnum):
+    """A CI service whose log folds parts of it, or any other."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    OTHER = "other"
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Log | None:
+        """The service that this runs in; None on a person's machine."""
+        if environ.get("GITHUB_ACTIONS") == "true":
+            return cls.GITHUB
+        if environ.get("GITLAB_CI") == "true":
+            return cls.GITLAB
+        return cls.OTHER if environ.get("CI", "false") not in ("", "0", "false") else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How to draw: ``width`` in columns, or ``None`` (a pipe) for one unwrapped line a row."""
+    """How to draw: ``width`` in columns, or ``None`` (a pipe) for one unwrapped line a row.
+
+    ``log`` is the CI service in whose log this is read. ``links`` says that the terminal shows
+    links (OSC 8).
+    """
 
     width: int | None = None
     colour: bool = False
+    log: Log | None = None
+    links: bool = False
 
     @classmethod
     def of_output(cls, *, no_colour: bool = False) -> Style:
-        """Colours and wrapping for standard output: both only on a terminal.
+        """What standard output takes: wrapping and links only on a terminal.
 
-        ``COLUMNS`` sets the width anywhere, ``NO_COLOR`` and a dumb terminal take colours away.
+        ``COLUMNS`` sets the width anywhere; of colours see :func:`secagg.output.console.colours`.
         """
         width = console.width()
-        plain = no_colour or bool(os.environ.get("NO_COLOR")) or width is None
-        if os.environ.get("TERM") == "dumb":
-            plain = True
+        colour = console.colours() and not no_colour
+        links = colour and width is not None
+        log = None if width is not None or console.in_file() else Log.of(os.environ)
         columns = os.environ.get("COLUMNS", "")
         if columns.isdigit() and int(columns) > 0:
             width = int(columns)
-        return cls(width=width, colour=not plain)
+        return cls(width=width, colour=colour, log=log, links=links)
+
+    @property
+    def line(self) -> int | None:
+        """The columns to which a long line is cut or wrapped; None where none is, as in files."""
+        return _LOG_LINE if self.width is None and self.log is not None else self.width
 
     def paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
+
+    def link(self, text: str, url: str | None) -> str:
+        """``text`` as a link of the terminal to ``url``, where there are both."""
+        return f"\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\" if self.links and url else text
+
+    def wrapped(self, text: str, *, first: str = "", rest: str = "") -> str:
+        """``text`` behind ``first``, its further lines behind ``rest``; words are never broken."""
+        if self.line is None or len(first) + len(text) <= self.line:
+            return first + text
+        return textwrap.fill(
+            text,
+            self.line,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def block(self, parts: Iterable[str]) -> str:
         """Make one harmless cell of ``parts``: a line each, or all on one line in a pipe."""

@@ -140,6 +140,9 @@ def _settings(policy: Policy) -> list[str]:
         sentences.append(f"A scanner's database of advisories may be {most} old.")
     if policy.known_tools:
         sentences.append(f"Tools known besides secagg's own: {', '.join(policy.known_tools)}.")
+    if policy.require:
+        kinds = ", ".join(policy.require)
+        sentences.append(f"A scan in which no tool looked for one of these is incomplete: {kinds}.")
     if policy.optional_tools:
         sentences.append(f"Tools that may fail: {', '.join(policy.optional_tools)}.")
     for gap in policy.gaps:

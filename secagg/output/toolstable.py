@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from secagg.output.escape import cell, joined
+from secagg.output.escape import LONGEST_SENTENCE, cell, joined
 from secagg.output.grid import Style, draw
 from secagg.output.summary import ToolSummary
 
@@ -52,3 +52,43 @@ def _notes(tool: ToolSummary) -> list[str]:
     if tool.merged:
         parts.append(f"{tool.merged} merged within the report")
     return [*parts, *tool.notes[:_NOTES]]
+
+
+def tools_lines(tools: Sequence[ToolSummary], style: Style) -> str:
+    """A line for each tool: how it ended, what it found in which time; under it what is odd."""
+    by_tool: dict[str, list[ToolSummary]] = {}
+    for tool in tools:
+        by_tool.setdefault(tool.tool, []).append(tool)
+    return "\n".join(line for runs in by_tool.values() for line in _tool_lines(runs, style))
+
+
+def _tool_lines(runs: Sequence[ToolSummary], style: Style) -> Iterator[str]:
+    ran = [run for run in runs if run.status != "skipped"]
+    status = "skipped"
+    if ran:
+        status = "failed" if any(run.status == "failed" for run in ran) else "complete"
+    version = next((run.version for run in runs if run.version), None)
+    name = runs[0].tool + (f" {version}" if version else "")
+    said = f"{status:<8}  {cell(name)}"
+    if any(run.status == "complete" for run in ran) or any(run.reported for run in ran):
+        found, reported = (
+            sum(getattr(run, field) for run in ran) for field in ("findings", "reported")
+        )
+        counts = f"{found} found" if found == reported else f"{found} of {reported} found"
+        several = f" in {len(ran)} runs" if len(ran) > 1 else ""
+        said += f", {counts}{several}, {sum(run.seconds for run in ran):.1f} s"
+    if status == "skipped":
+        text = f"{name}: " + "; ".join(dict.fromkeys(note for run in runs for note in _notes(run)))
+        line = style.wrapped(cell(text, LONGEST_SENTENCE), first="skipped   ", rest=" " * 12)
+        yield style.paint(line[:8], _STATUS_COLOURS[status]) + line[8:]
+        return
+    yield style.paint(said[:8], _STATUS_COLOURS[status]) + said[8:]
+    told = set()
+    for run in runs:
+        place = "" if run.component == "." else f"{run.component}: "
+        mode = f"{run.mode}: " if run.mode and len(runs) > 1 else ""
+        for note in _notes(run):
+            text = cell(f"{mode}{place}{note}")
+            if text not in told:
+                told.add(text)
+                yield style.wrapped(text, first="          ", rest="            ")

@@ -13,6 +13,7 @@ from secagg.model.identity import mark_findings
 from secagg.packages.components import Component, component_of
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
+from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.recognize import recognize
 from secagg.pipeline.shown import Shown
@@ -123,4 +124,6 @@ def tool_outcome(result: ToolResult) -> ToolOutcome:
         remarks=frozenset(gap_key(g.message) for g in gaps_of(result) if not g.fatal),
         broken=result.broken,
         version=run.version,
+        kinds=kinds_seen(result),
+        needed=result.needed,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -16,25 +16,31 @@ from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
 from secagg.jsonio.output import indented
 from secagg.merge import explain as why
-from secagg.output import console
+from secagg.output import blocks, console
+from secagg.output.blocks import Block
 from secagg.output.decision import DecisionDocument
 from secagg.output.escape import terminal
 from secagg.output.explanation import explanation_lines
-from secagg.output.gatetable import findings_text, verdict_text
+from secagg.output.gatetable import listing_text
 from secagg.output.grid import Style
-from secagg.output.toolstable import tools_table
+from secagg.output.listing import Listing
+from secagg.output.toolstable import tools_lines, tools_table
+from secagg.output.verdict import Reach, notes_text, verdict_text
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, plain_gate, policy_of, prepare
 from secagg.pipeline.lastscan import is_whole_row
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.remember import remember
+from secagg.pipeline.root import find_root
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.summarize import summarize
 from secagg.pipeline.tell import tell_actions, tell_outputs
-from secagg.pipeline.write import SARIF_NAME, write_outputs, write_summary
+from secagg.pipeline.write import DIRECTORY, SARIF_NAME, write_outputs, write_summary
 from secagg.secrets.lastfilter import run_redactor
 
+# More of them are folded away in a CI log.
+_FEW_NOTES = 2
 _WHOLE_ROW = (
     "this was written with --view merged, which keeps no more of the sources than their names: "
     "scan without it, or name the scanners' reports, to see what joined them"
@@ -43,17 +49,23 @@ _WHOLE_ROW = (
 if TYPE_CHECKING:
     from secagg.github.target import Target
     from secagg.pipeline.uploadcommands import UploadRequest
+    from secagg.scanners.execute import JobEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """What the user wants to see."""
+    """What the user wants to see; without a ``listing`` the usual one for standard output.
+
+    ``everything`` lists what does not count as well.
+    """
 
     json: bool = False
     quiet: bool = False
     verbose: bool = False
     no_colour: bool = False
     view: View = View.PER_TOOL
+    listing: Listing | None = None
+    everything: bool = False
 
     def style(self) -> Style:
         """Colours and wrapping for standard output: both only on a terminal."""
@@ -78,6 +90,7 @@ def scan(
     # Whoever parses reports needs none of the scanners.
     from secagg.output.progress import Progress, show_progress
     from secagg.pipeline.basescan import scan_base
+    from secagg.pipeline.lastscan import last_times
     from secagg.pipeline.scan import ScanOptions
     from secagg.pipeline.scan import scan as run_scan
     from secagg.scanners.trivydb import MAX_DAYS
@@ -104,14 +117,19 @@ def scan(
         max_database_days=prepared.policy.max_database_age or MAX_DAYS,
     )
     progress = Progress.OFF if screen.quiet else Progress.AUTO
-    with show_progress(progress, colour=screen.style().colour) as on_event:
-        prepared.scan_base = partial(scan_base, prepared, options, on_event)
+    usual = last_times(output)
+    with show_progress(progress, colour=screen.style().colour, usual=usual) as on_event:
+
+        def of_base(event: JobEvent) -> None:
+            on_event(replace(event, tool=f"base: {event.tool}"))
+
+        prepared.scan_base = partial(scan_base, prepared, options, of_base)
         outcome = run_scan(options, prepared, on_event)
     outcome.warnings += remember(outcome, prepared, since=since)
-    code = _finish(outcome, output, screen) if upload is None else 0
+    reach = reach_of(path, output, config=config, policy=gate.policy)
     if upload is not None and target is not None:
-        code = _finish_with_upload(outcome, output, screen, upload, target, path)
-    return code
+        return _finish_with_upload(outcome, output, screen, upload, target, path, reach)
+    return _finish(outcome, output, screen, reach)
 
 
 def _since(root: Path, given: str | None, *, uploads: bool) -> str | None:
@@ -150,13 +168,30 @@ def parse(
         strip_prefix=strip_prefix,
     )
     outcome.warnings += remember(outcome, prepared, since=None)
-    return _finish(outcome, output, screen)
+    reach = reach_of(root, output, config=config, policy=gate.policy)
+    return _finish(outcome, output, screen, reach)
+
+
+def reach_of(root: Path, last: Path, *, config: Path | None, policy: str | None) -> Reach:
+    """How further commands name the scan of ``root`` that was written to the directory ``last``."""
+    home = find_root(Path())
+    here = [] if root in (Path(), home) else ["--root", str(root)]
+    where = [] if last in (Path(DIRECTORY), home / DIRECTORY) else ["--from", str(last)]
+    configured = [] if config is None else ["--config", str(config)]
+    judged = [] if policy is None else ["--policy", policy]
+    target = [] if root in (Path(), home) else [str(root)]
+    return Reach(
+        show=[*here, *where, *configured, *judged],
+        accept=[*here, *where],
+        doctor=[*target, *configured],
+    )
 
 
 def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Screen) -> int:
     """Run ``secagg doctor``: 0 only if a scan would be complete, as far as can be told."""
     from secagg.doctor import examine
-    from secagg.output.doctor import doctor_json, doctor_table
+    from secagg.output.doctor import doctor_json, doctor_table, would_complete
+    from secagg.pipeline.lookedfor import left_out
     from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
     from secagg.scanners.base import RunContext
     from secagg.scanners.trivydb import MAX_DAYS
@@ -168,12 +203,18 @@ def doctor(path: Path, *, tools: Sequence[str], config: Path | None, screen: Scr
     context = RunContext(redactor=run_redactor(), root=request.root)
     diagnoses = examine(request, context, chosen_tools(options, settings))
     optional = settings.optional_tools()
+    if not tools:
+        missing = [d.tool for d in diagnoses if d.missing and not settings.asks_for(d.tool)]
+        ready = [d.tool for d in diagnoses if d.ready and d.applies]
+        absent = left_out(ready, missing, request.options, request.components)
+        for diagnosis in diagnoses:
+            diagnosis.left_out = diagnosis.tool in absent
     if screen.json:
         console.json(doctor_json(diagnoses, optional))
     else:
         console.out(doctor_table(diagnoses, optional, screen.style()) + "\n")
-    missing = [d for d in diagnoses if d.applies and not d.ready and d.tool not in optional]
-    return int(ExitCode.INCOMPLETE if missing else ExitCode.PASS)
+    complete = would_complete(diagnoses, optional)
+    return int(ExitCode.PASS if complete else ExitCode.INCOMPLETE)
 
 
 def explain(
@@ -209,15 +250,17 @@ def _finish_with_upload(
     request: UploadRequest,
     target: Target,
     root: Path,
+    reach: Reach,
 ) -> int:
     """Write and show the outcome, upload it, and write its summary again with the upload's."""
     from secagg.pipeline.uploadcommands import upload_outcome, upload_text, worse
 
     decision = decision_document(outcome)
     written = write_outputs(outcome, output, screen.view, decision=decision)
+    style = screen.style()
     if not screen.json:
-        _print(decision, written, screen)
-        console.out("\n")
+        above = [*result_blocks(decision, screen), Block(text=_written_text(written, screen))]
+        blocks.show(above, style)
     sarif = written[0].read_bytes()
     done = upload_outcome(outcome, sarif, decision, target, request, root=root, screen=screen)
     outcome.upload = done.summary
@@ -225,29 +268,48 @@ def _finish_with_upload(
     if screen.json:
         console.json(indented(summarize(outcome, with_items=True)))
     else:
-        console.out(upload_text(done, screen, explain=request.options.explain) + "\n")
+        below = [
+            Block(text=upload_text(done, screen, explain=request.options.explain)),
+            Block(text=verdict_text(decision, style, reach)),
+        ]
+        console.out("\n")
+        blocks.show(below, style)
     tell_outputs(decision, os.environ)
     return worse(decision.exit_code, done.delivery_code)
 
 
-def _finish(outcome: Outcome, output: Path, screen: Screen) -> int:
+def _finish(outcome: Outcome, output: Path, screen: Screen, reach: Reach) -> int:
     decision = decision_document(outcome)
     written = write_outputs(outcome, output, screen.view, decision=decision)
     if screen.json:
         console.json(indented(summarize(outcome, with_items=True)))
     else:
-        _print(decision, written, screen)
+        style = screen.style()
+        shown = [
+            *result_blocks(decision, screen),
+            Block(text=_written_text(written, screen)),
+            Block(text=verdict_text(decision, style, reach)),
+        ]
+        blocks.show(shown, style)
     tell_actions(decision, os.environ)
     return decision.exit_code
 
 
-def _print(decision: DecisionDocument, written: Sequence[Path], screen: Screen) -> None:
+def result_blocks(
+    decision: DecisionDocument, screen: Screen, *, tools: bool = True
+) -> Iterator[Block]:
+    """What stands above the verdict: findings, tools and notes; nothing if it is to be quiet."""
+    if screen.quiet:
+        return
     style = screen.style()
-    parts = []
-    if not screen.quiet:
-        parts.append(findings_text(decision, style, everything=True))
-        parts.append(tools_table(decision.tools, style))
-    parts.append(verdict_text(decision, style))
-    if screen.verbose:
-        parts.append("\n".join(f"wrote {terminal(str(path))}" for path in written))
-    console.out("\n\n".join(part for part in parts if part) + "\n")
+    listing = screen.listing or Listing.usual(style)
+    yield Block(text=listing_text(decision, listing, style, everything=screen.everything))
+    if tools:
+        draw = tools_table if listing is Listing.TABLE else tools_lines
+        yield Block(text=draw(decision.tools, style), fold="Tools")
+    fold = "Notes" if len(decision.notes) > _FEW_NOTES else None
+    yield Block(text=notes_text(decision, style), fold=fold)
+
+
+def _written_text(written: Sequence[Path], screen: Screen) -> str:
+    return "\n".join(f"wrote {terminal(str(path))}" for path in written) if screen.verbose else ""

@@ -50,6 +50,7 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         excepted=sum(1 for judgement in judgements if judgement.exception is not None),
         gaps=list(decision.gaps),
         failures=list(decision.failures),
+        not_analysed=list(decision.not_analysed),
         notes=[*decision.notes, *outcome.warnings],
         change=outcome.change,
         tools=summary.tools,

@@ -32,6 +32,7 @@ from secagg.pipeline.write import SUMMARY_NAME
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.files import replace_file
 from secagg.system.git import git
+from secagg.system.mistakes import in_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +152,7 @@ def _entry(
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         option = f"--{first['loc'][0]}: " if first["loc"] else ""
-        message = first["msg"].removeprefix("Value error, ")
+        message = in_words(first)
         raise UsageError(f"{option}{message}") from None
 
 

@@ -20,7 +20,15 @@ from secagg.change.diff import read_diff
 from secagg.change.model import Diff
 from secagg.change.owners import Owners, load_owners
 from secagg.config import NAME as CONFIG_NAME
-from secagg.config import Config, load_config, read_config
+from secagg.config import (
+    PROJECT,
+    TABLE,
+    Config,
+    load_config,
+    project_table,
+    read_config,
+    read_project,
+)
 from secagg.errors import ConfigError
 from secagg.merge import Overrule
 from secagg.pipeline.baseline import BaselineReport
@@ -30,6 +38,7 @@ from secagg.pipeline.overrules import NAME as OVERRULES_NAME
 from secagg.pipeline.overrules import load_overrules, read_text_overrules
 from secagg.policy import Policy
 from secagg.system.process import distrust
+from secagg.system.yamlfile import read_text
 
 _SHOWN = 12
 AUTO, SCAN, NONE = "auto", "scan", "none"
@@ -145,7 +154,7 @@ def prepare(
             else read_text_overrules(controls.base_text(OVERRULES_NAME))
         ),
         today=options.today or datetime.datetime.now(datetime.UTC).date(),
-        changed=changed_controls(root, base, [n for n in named if n]) if base is not None else (),
+        changed=_changed(controls, root, base, [n for n in named if n]),
         diff=read_diff(root, options.diff) if options.diff is not None else None,
         owners=owners,
         notes=list(owners.notes),
@@ -180,11 +189,34 @@ def shown_commit(commit: str | None) -> str | None:
     return commit[:_SHOWN] if commit is not None and len(commit) == 40 else commit
 
 
+def _changed(
+    controls: Controls, root: Path, base: str | None, named: Sequence[str]
+) -> Sequence[str]:
+    """The files of the gate that the change touches, and the configuration in another file."""
+    if base is None:
+        return ()
+    changed = changed_controls(root, base, named)
+    tables = [controls.base_text(PROJECT), _text_of(root / PROJECT)]
+    before, after = (None if text is None else project_table(text) for text in tables)
+    return [*changed, *([f"{PROJECT} {TABLE}"] if before != after else [])]
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return read_text(path) if path.is_file() else None
+    except ConfigError:
+        # A change may break the file; its own configuration is not read.
+        return None
+
+
 def _config(controls: Controls, root: Path, config: Path | None) -> Config:
     if controls.base is None:
         return load_config(root, config)
     if config is None:
         text = controls.base_text(CONFIG_NAME)
+        if text is None:
+            project = controls.base_text(PROJECT)
+            return read_project(project, name=f"{PROJECT} at {shown_commit(controls.base)}")
     else:
         text = controls.text(str(config))
         if text is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,16 @@ import msgspec
 
 from secagg.errors import UsageError
 from secagg.exitcodes import ExitCode
-from secagg.output import console
+from secagg.output import blocks, console
 from secagg.output.annotations import decision_annotations
+from secagg.output.blocks import Block
+from secagg.output.codesite import CodeSite
 from secagg.output.decision import DecisionDocument
 from secagg.output.gatemarkdown import decision_markdown
-from secagg.output.gatetable import findings_text, verdict_text
 from secagg.output.junit import junit_xml
-from secagg.pipeline.commands import Screen
+from secagg.output.listing import Listing
+from secagg.output.verdict import Reach, verdict_text
+from secagg.pipeline.commands import Screen, reach_of, result_blocks
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.gateexplain import explained
@@ -43,6 +46,8 @@ __all__ = ["FilterWords", "GateFormat", "GateRequest", "gate", "write_decision"]
 class GateFormat(StrEnum):
     """What ``secagg gate`` prints."""
 
+    FULL = "full"
+    CONCISE = "concise"
     TABLE = "table"
     JSON = "json"
     JUNIT = "junit"
@@ -54,7 +59,7 @@ class GateFormat(StrEnum):
 _FILES: dict[str, Callable[[DecisionDocument], str]] = {
     DECISION_NAME: lambda decision: _json(decision),
     "decision.xml": junit_xml,
-    "decision.md": decision_markdown,
+    "decision.md": lambda decision: decision_markdown(decision, site=CodeSite.of(os.environ)),
 }
 
 
@@ -62,7 +67,7 @@ _FILES: dict[str, Callable[[DecisionDocument], str]] = {
 class GateRequest:
     """What the command line asked for.
 
-    ``run`` is the key of a recorded scan. ``everything`` shows what does not count as well;
+    ``run`` is the key of a recorded scan. Without a ``format`` the usual listing is printed;
     ``filters`` leave some of the rows that are shown, and change nothing of the verdict.
     """
 
@@ -73,9 +78,8 @@ class GateRequest:
     explain: str | None = None
     run: str | None = None
     config: Path | None = None
-    format: GateFormat = GateFormat.TABLE
+    format: GateFormat | None = None
     output: Path | None = None
-    everything: bool = False
     strip_prefix: Sequence[str] = ()
     filters: FilterWords = field(default_factory=FilterWords)
 
@@ -155,15 +159,26 @@ def _show(
         case GateFormat.JUNIT:
             console.document([junit_xml(decision).encode()], console.Syntax.XML)
         case GateFormat.MARKDOWN:
-            console.out(decision_markdown(decision))
+            console.out(decision_markdown(decision, site=CodeSite.of(os.environ)))
         case GateFormat.ANNOTATIONS:
             console.commands(decision_annotations(decision), on_stdout=True)
-        case GateFormat.TABLE:
+        case _:
+            listing = None if request.format is None else Listing(request.format.value)
+            screen = replace(screen, listing=listing)
             style = screen.style()
-            parts = [verdict_text(decision, style)]
-            if not screen.quiet:
-                parts.insert(0, findings_text(listed, style, everything=request.everything))
-            console.out("\n\n".join(part for part in parts if part) + "\n")
+            verdict = Block(text=verdict_text(decision, style, _reach(request)))
+            blocks.show([*result_blocks(listed, screen, tools=False), verdict], style)
+
+
+def _reach(request: GateRequest) -> Reach:
+    """How further commands name what was judged; reports that no history has are judged again."""
+    policy, store = request.gate.policy, request.gate.store
+    reach = reach_of(request.root, request.last, config=request.config, policy=policy)
+    if request.run is not None or request.files:
+        kept = [*reach.show, *([] if store in (None, "") else ["--store", str(store)])]
+        unkept = [*request.files, *reach.show] if store == "" and request.run is None else []
+        return replace(reach, show=kept, reports=unkept)
+    return reach
 
 
 def _json(decision: DecisionDocument) -> str:

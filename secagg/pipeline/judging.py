@@ -109,6 +109,7 @@ def decide(
         exceptions=decisions,
         today=gate.today,
         gaps_in_base=known.gaps_after(gate.diff),
+        required=gate.config.require,
     )
     if gate.diff is not None:
         notes += gate.diff.notes

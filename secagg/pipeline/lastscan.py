@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from secagg import ids
 from secagg.config import load_config
 from secagg.errors import UsageError
@@ -13,9 +15,12 @@ from secagg.merge.identity import find_group
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.sarifruns import MERGED_DRIVER
-from secagg.pipeline.write import SARIF_NAME
+from secagg.pipeline.write import SARIF_NAME, SUMMARY_NAME
 from secagg.secrets.key import VARIABLE, is_shared
 from secagg.secrets.lastfilter import run_redactor
+
+# Its own summary has a few kilobytes; what else may lie there is not read.
+_LARGEST_SUMMARY = 4 * 1024 * 1024
 
 
 def rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
@@ -30,6 +35,30 @@ def rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
         gate=plain_gate(root, load_config(root, None)),
     )
     return outcome.merged.groups
+
+
+def last_times(last: Path) -> dict[tuple[str, str, str | None], float]:
+    """How many seconds each run took (by tool, component and mode) of the scan in ``last``.
+
+    Without such a scan, or where its summary cannot be read, nothing is known.
+    """
+    try:
+        with (last / SUMMARY_NAME).open("rb") as file:
+            summary = msgspec.json.decode(file.read(_LARGEST_SUMMARY), type=_Times)
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return {(t.tool, t.component, t.mode): t.seconds for t in summary.tools if t.seconds}
+
+
+class _Time(msgspec.Struct):
+    tool: str
+    component: str
+    mode: str | None = None
+    seconds: float = 0.0
+
+
+class _Times(msgspec.Struct):
+    tools: list[_Time]
 
 
 def is_whole_row(group: Group) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from secagg.change.baseline import Comparison
 from secagg.merge.groups import MergedSet
+from secagg.model.finding import Kind
 from secagg.output.decision import DecidedChange
 from secagg.output.summary import UploadSummary
 from secagg.packages.components import ROOT
@@ -20,12 +21,17 @@ class ToolResult:
     """A tool run and its reports understood. ``optional`` is the configuration's word on it.
 
     ``broken`` is True where the run failed for another reason than the gaps that it names.
+    ``looked_for`` are the kinds that the run looks for; None where a report has to say it.
+    ``needed`` says that nobody else looked for what every repository needs, so that no word of the
+    configuration or the policy makes the tool optional.
     """
 
     run: ToolRun
     parsed: list[ParsedReport] = field(default_factory=list)
     optional: bool = False
     broken: bool = False
+    looked_for: frozenset[Kind] | None = None
+    needed: bool = False
 
 
 def gaps_of(result: ToolResult) -> list[Gap]:

@@ -17,11 +17,20 @@ from secagg.model.problem import Problem
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style
+from secagg.output.listing import Listing
 from secagg.report.columns import chosen
 from secagg.report.compose import compose
 from secagg.report.filters import Filters, strangers
 from secagg.report.filterwords import FilterWords, choice, filters_of
-from secagg.report.formats import DEFAULT_LIMITS, GITLAB_FILES, LISTS, Format, Report, written
+from secagg.report.formats import (
+    DEFAULT_LIMITS,
+    GITLAB_FILES,
+    LISTS,
+    SCREENS,
+    Format,
+    Report,
+    written,
+)
 from secagg.report.grouping import GroupBy
 from secagg.report.query import Query
 from secagg.report.source import ProblemSource
@@ -35,7 +44,6 @@ from secagg.system.files import replacing
 
 # All others are JSON.
 _SYNTAX = {
-    Format.TABLE: console.Syntax.TEXT,
     Format.CSV: console.Syntax.TEXT,
     Format.MARKDOWN: console.Syntax.TEXT,
     Format.JUNIT: console.Syntax.XML,
@@ -44,13 +52,16 @@ _SYNTAX = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRequest(FilterWords):
-    """The options as they were given, in the user's words."""
+    """The options as they were given, in the user's words.
+
+    Without an ``output_format`` a screen has the usual listing, and a table if columns are named.
+    """
 
     sort: Sequence[str] = ()
     group_by: str | None = None
     columns: Sequence[str] = ()
     limit: int | None = None
-    output_format: str = "table"
+    output_format: str | None = None
     output_file: Path | None = None
     summary: bool = True
     fail_on: str | None = None
@@ -60,7 +71,7 @@ class ReportRequest(FilterWords):
     @property
     def details(self) -> bool:
         """Whether the format shows more of a problem than a list does."""
-        return self.output_format not in LISTS
+        return self.output_format is not None and self.output_format not in LISTS
 
 
 def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> int:
@@ -68,7 +79,7 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
 
     Raises :class:`UsageError` for words that mean nothing here.
     """
-    output_format = choice(Format, request.output_format, "--format")
+    output_format = _format(request)
     group_by = None if request.group_by is None else choice(GroupBy, request.group_by, "--group-by")
     columns = chosen(request.columns)
     threshold = None if request.fail_on is None else choice(Severity, request.fail_on, "--fail-on")
@@ -80,7 +91,7 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
     tell_strangers(filters, source.problems(), request.now)
     limit = DEFAULT_LIMITS.get(output_format) if request.limit is None else request.limit or None
     style = _style(request, output_format)
-    if request.limit is None and output_format is Format.TABLE and style.width is None:
+    if request.limit is None and output_format in SCREENS and style.width is None:
         # A pipe's reader counts and searches: what is cut off would be missed in silence.
         limit = None
     query = Query(filters=filters, sort=tuple(request.sort), limit=limit)
@@ -93,6 +104,7 @@ def report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> 
         columns=columns,
         group_by=group_by,
         summary=request.summary,
+        listing=Listing(output_format) if output_format in SCREENS else Listing.TABLE,
     )
     _write_all(made, output_format, request.output_file)
     return ExitCode.PASS if threshold is None else gate(made, threshold)
@@ -128,8 +140,17 @@ def gate(made: Report, threshold: Severity) -> int:
     return ExitCode.PASS
 
 
+def _format(request: ReportRequest) -> Format:
+    if request.output_format is not None:
+        return choice(Format, request.output_format, "--format")
+    if request.columns:
+        return Format.TABLE
+    style = Style() if request.output_file is not None else Style.of_output()
+    return Format(Listing.usual(style).value)
+
+
 def _style(request: ReportRequest, output_format: Format) -> Style:
-    if output_format is not Format.TABLE or request.output_file is not None:
+    if output_format not in SCREENS or request.output_file is not None:
         return Style()
     return Style.of_output(no_colour=request.no_colour)
 
@@ -141,7 +162,7 @@ def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
     if path is None:
         raise UsageError(
             "--format gitlab writes three files",
-            hint="name a directory with --output-file, or one of them with --format gitlab-sast",
+            hint="name a directory with --output, or one of them with --format gitlab-sast",
         )
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -152,6 +173,9 @@ def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
 
 
 def _write(pieces: Iterable[bytes], output_format: Format, path: Path | None) -> None:
+    if path is None and output_format in SCREENS:
+        console.paged(b"".join(pieces).decode("utf-8", "replace"))
+        return
     if path is None:
         console.document(pieces, _SYNTAX.get(output_format, console.Syntax.JSON))
         return

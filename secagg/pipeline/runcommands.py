@@ -187,4 +187,4 @@ def _json(value: object) -> None:
 
 
 def _say(text: str) -> None:
-    console.out(f"{text}\n")
+    console.paged(f"{text}\n")

@@ -11,6 +11,7 @@ from secagg.change.baseline import Comparison
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding
 from secagg.packages.components import ROOT
+from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.policy.facts import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun
@@ -97,6 +98,7 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
                 findings=GroupedFindings(found, groups, states),
                 frame=None if found or component != ROOT else _empty_frame(results),
                 invocation=_invocation(results, successful=complete),
+                looked_for=_looked_for(results),
             )
 
 
@@ -123,6 +125,7 @@ def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRu
             component=component,
             findings=grouped,
             invocation=_invocation(outcome.results, successful=complete),
+            looked_for=_looked_for(outcome.results),
         )
 
 
@@ -140,6 +143,10 @@ def _invocation(results: Sequence[ToolResult], *, successful: bool) -> Invocatio
     return Invocation(
         successful=successful, gaps=[*gaps, *(g for r in results for g in r.run.gaps)]
     )
+
+
+def _looked_for(results: Sequence[ToolResult]) -> list[str]:
+    return sorted({kind.value for result in results for kind in kinds_seen(result)})
 
 
 def _empty_frame(results: Sequence[ToolResult]) -> Mapping[str, Any] | None:

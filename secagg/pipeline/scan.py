@@ -24,6 +24,7 @@ from secagg.packages.components import ROOT, Component, find_components
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
+from secagg.pipeline.lookedfor import settle
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.understand import understand
 from secagg.scanners import SCANNERS, make_scanners
@@ -92,6 +93,7 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
         context=ParseContext(redactor=redactor, root=request.root),
         optional=config.optional_tools(),
     )
+    notes = settle(results, config, request.options, request.components, asked=options.tools)
     return assemble(
         results,
         gate=gate,
@@ -101,6 +103,7 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
         started_at=started_at,
         interrupted=cancellation.cancelled,
         looked_at=partial(_looked_at, results, request),
+        warnings=notes,
     )
 
 

@@ -80,7 +80,7 @@ def show(
         parts.append(f"why it is one row:\n{reasons}")
     if entries:
         parts.append("\n".join(["decisions, newest first:", *map(_entry, entries)]))
-    console.out("\n\n".join(parts) + "\n")
+    console.paged("\n\n".join(parts) + "\n")
     return int(ExitCode.PASS)
 
 

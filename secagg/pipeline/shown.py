@@ -74,7 +74,7 @@ class Shown:
         """Show the paths in what a decision says, in place."""
         if not self._hidden:
             return
-        for name in ("reasons", "gaps", "failures", "notes"):
+        for name in ("reasons", "gaps", "failures", "notes", "not_analysed"):
             setattr(decision, name, self.texts(getattr(decision, name)))
         decision.lapsed = [self._exception(one) for one in decision.lapsed]
         decision.unused = [self._exception(one) for one in decision.unused]

@@ -17,9 +17,10 @@ def tell_actions(
     from secagg.github.actions import write_step_summary
     from secagg.output import console
     from secagg.output.annotations import decision_annotations
+    from secagg.output.codesite import CodeSite
     from secagg.output.gatemarkdown import decision_markdown
 
-    write_step_summary(decision_markdown(decision), environ)
+    write_step_summary(decision_markdown(decision, site=CodeSite.of(environ)), environ)
     tell_outputs(decision, environ)
     if annotate:
         # The runner reads workflow commands from both streams; standard output stays clean.

@@ -21,6 +21,7 @@ from secagg.github.target import Target, find_target
 from secagg.github.token import find_token
 from secagg.jsonio.output import indented
 from secagg.output import console
+from secagg.output.codesite import CodeSite
 from secagg.output.decision import DecisionDocument
 from secagg.output.escape import terminal
 from secagg.output.gatemarkdown import decision_markdown
@@ -82,7 +83,8 @@ def upload_outcome(
     """
     given = runs_of_scan(sarif, outcome, screen.view, prefix_of(root))
     # The comment has to hold the account of the upload too.
-    said = decision_markdown(decision, longest=LONGEST_COMMENT // 2)
+    site = CodeSite.of(os.environ)
+    said = decision_markdown(decision, longest=LONGEST_COMMENT // 2, site=site)
     options = replace(request.options, decision=said, gone=lambda name: is_gone(root, name))
     request = replace(request, options=options)
     return _upload(given, target, request, root, screen)

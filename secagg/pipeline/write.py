@@ -16,6 +16,7 @@ from secagg.pipeline.summarize import summarize
 from secagg.sarif import write as write_sarif
 from secagg.system.files import replacing
 
+DIRECTORY = "secagg-out"
 SARIF_NAME = "findings.sarif"
 SUMMARY_NAME = "summary.json"
 DECISION_NAME = "decision.json"

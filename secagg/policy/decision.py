@@ -57,7 +57,8 @@ class Decision:
     still listed. ``gaps`` are the reasons for incompleteness and ``failures`` those of the gate;
     ``notes`` say what does not decide and ought to be known (unused exceptions, a stale list).
     ``today`` is the day (UTC) on which it was made. ``accepted_gaps`` are the keys of the gaps
-    that do not make it incomplete.
+    that do not make it incomplete. ``not_analysed`` says what nobody looked for although nobody
+    asked for it.
     """
 
     policy: str
@@ -70,4 +71,5 @@ class Decision:
     lapsed: Sequence[PolicyException] = ()
     unused: Sequence[PolicyException] = ()
     today: datetime.date | None = None
+    not_analysed: Sequence[str] = ()
     accepted_gaps: frozenset[str] = frozenset()

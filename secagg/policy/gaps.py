@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
+from secagg.model.finding import Kind
 from secagg.policy.exception import Exceptions, ExceptionState, PolicyException
 
 _DIGITS = re.compile(r"\d+")
@@ -53,6 +54,8 @@ class ToolOutcome:
     ``remarks`` are the keys of what does not, such as gaps that were accepted before.
     ``broken`` is True where the run failed for another ``reason`` than these. A run that said
     nothing of input that it should have had has failed (:mod:`secagg.scanners.coverage`).
+    ``kinds`` are what it has looked for to the end. A ``needed`` run is not optional, whoever says
+    so: nobody else has looked for what it looks for.
     """
 
     tool: str
@@ -65,6 +68,8 @@ class ToolOutcome:
     remarks: frozenset[str] = frozenset()
     broken: bool = True
     version: str | None = None
+    kinds: frozenset[Kind] = frozenset()
+    needed: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,12 +78,14 @@ class Coverage:
 
     ``sentences`` are the reasons for which it is incomplete, ``notes`` what is accepted.
     ``accepted`` are the keys of accepted gaps and ``used`` the exceptions that accept them.
+    ``not_analysed`` is to be said beside the verdict, whatever it is.
     """
 
     sentences: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     accepted: set[str] = field(default_factory=set)
     used: list[PolicyException] = field(default_factory=list)
+    not_analysed: list[str] = field(default_factory=list)
 
 
 def coverage(
@@ -88,8 +95,11 @@ def coverage(
     exceptions: Exceptions,
     in_base: Set[str],
     today: datetime.date,
+    required: Sequence[Kind] = (),
 ) -> Coverage:
     """Say what ``runs`` have not looked at, each gap once, and what of it is accepted.
+
+    ``required`` are kinds that somebody must have looked for.
 
     A gap is accepted by an exception in force, or where the base of the change has it too
     (``in_base`` holds the keys of its gaps): then it names a file or package, and is not the
@@ -101,7 +111,8 @@ def coverage(
         complete = complete or run.status == "complete"
         if run.status != "failed":
             continue
-        if run.optional or run.tool.partition(" (")[0] in optional_tools:
+        optional = run.optional or run.tool.partition(" (")[0] in optional_tools
+        if optional and not run.needed:
             found.notes += [
                 f"{sentence}; it is optional, so the rest is judged without it"
                 for sentence in _sentences(run, run.gaps)
@@ -119,6 +130,15 @@ def coverage(
             found.sentences += _sentences(run, left)
         else:
             complete = True
+    kinds = {kind for run in runs for kind in run.kinds}
+    for kind in dict.fromkeys(required):
+        if kind not in kinds:
+            found.sentences.append(
+                f"{_NOUNS[kind]} required, and no complete tool looked for it "
+                f"({_LOOKERS[kind]}; or take {kind} out of require)"
+            )
+    if Kind.CODE not in kinds:
+        found.not_analysed.append(f"code was not analysed: {_no_code_tool(runs)}")
     if not complete and not found.sentences:
         found.sentences.append("no tool completed: nothing vouches for this repository")
     found.sentences = list(dict.fromkeys(found.sentences))
@@ -149,6 +169,31 @@ def _sentences(run: ToolOutcome, gaps: Sequence[RunGap]) -> Iterator[str]:
         yield _sentence(run, run.reason or "no reason given", run.hint)
     for gap in gaps:
         yield _sentence(run, gap.message, None if run.broken else _WAY_OUT)
+
+
+_NOUNS = {
+    Kind.VULNERABILITY: "a look for vulnerable dependencies is",
+    Kind.SECRET: "a look for secrets is",
+    Kind.CODE: "a look for flaws in code is",
+    Kind.MISCONFIGURATION: "a look for misconfigurations is",
+    Kind.LICENSE: "a look at licenses is",
+}
+_LOOKERS = {
+    Kind.VULNERABILITY: "run Trivy or Snyk",
+    Kind.SECRET: "run Gitleaks, TruffleHog or Trivy",
+    Kind.CODE: "run CodeQL or Snyk Code",
+    Kind.MISCONFIGURATION: "run Trivy or Snyk IaC",
+    Kind.LICENSE: "run Trivy with the scanner license",
+}
+
+
+def _no_code_tool(runs: Sequence[ToolOutcome]) -> str:
+    """Why nobody analysed code, by what became of CodeQL."""
+    own = [run for run in runs if run.tool.partition(" (")[0] == "codeql"]
+    if any(run.status == "failed" for run in own):
+        return "CodeQL did not complete"
+    reasons = [run.reason for run in own if run.reason and "not installed" not in run.reason]
+    return reasons[0] if reasons else "no CodeQL"
 
 
 _WAY_OUT = (

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from secagg.merge.groups import MergedSet
+from secagg.model.finding import Kind
 from secagg.policy import reasons
 from secagg.policy.ages import age_failures, age_notes, apply_ages
 from secagg.policy.decision import Action, Decision, Judgement, Verdict
@@ -31,6 +32,7 @@ def judge(
     exceptions: Exceptions | None = None,
     today: datetime.date | None = None,
     gaps_in_base: Set[str] = frozenset(),
+    required: Sequence[Kind] = (),
 ) -> Decision:
     """Judge ``merged`` by ``policy``.
 
@@ -38,7 +40,8 @@ def judge(
 
     A tool run that failed and is not optional makes the verdict INCOMPLETE, as does a scan in
     which nothing completed: neither can vouch for what was not found. ``gaps_in_base`` are the keys
-    of gaps that the base of the change has too (:func:`secagg.policy.gaps.gap_key`).
+    of gaps that the base of the change has too (:func:`secagg.policy.gaps.gap_key`). ``required``
+    are kinds that somebody must have looked for, besides those of the policy.
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
     known = facts or {}
@@ -65,6 +68,7 @@ def judge(
         exceptions=excepted,
         in_base=gaps_in_base,
         today=today,
+        required=[*policy.require, *required],
     )
     incomplete = seen.sentences
     partial = excepted.partial()
@@ -95,6 +99,7 @@ def judge(
         lapsed=_each_once(e for j in judgements for e in j.lapsed),
         unused=unused,
         today=today,
+        not_analysed=seen.not_analysed,
         accepted_gaps=frozenset(seen.accepted),
     )
 

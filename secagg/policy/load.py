@@ -181,6 +181,7 @@ def extend(own: Policy, base: Policy, *, where: str) -> Policy:
             "extends": None,
             "remove": [],
             "known_tools": [*own.known_tools, *base.known_tools],
+            "require": list(dict.fromkeys([*own.require, *base.require])),
             "max_age": {**base.max_age, **own.max_age},
             "gaps": [*own.gaps, *base.gaps],
             "rules": rules,

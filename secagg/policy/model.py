@@ -235,6 +235,10 @@ class Policy(BaseModel):
     optional_tools: OneOrMany[str] = Field(
         default_factory=list, description="tools whose failure does not make a scan incomplete"
     )
+    require: OneOrMany[Kind] = Field(
+        default_factory=list,
+        description="kinds that a tool must have looked for, or the scan is incomplete",
+    )
     max_age: dict[Severity, Days] = Field(
         default_factory=dict, description="days from first seen to fixed, by severity"
     )

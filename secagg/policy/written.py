@@ -27,6 +27,8 @@ def written_policy(policy: Policy) -> dict[str, Any]:
     for key in ("known_tools", "optional_tools"):
         if getattr(policy, key):
             document[key] = list(getattr(policy, key))
+    if policy.require:
+        document["require"] = [kind.value for kind in policy.require]
     if policy.max_age:
         document["max_age"] = {s.value: f"{days}d" for s, days in policy.max_age.items()}
     document["due_soon"] = f"{policy.due_soon}d"

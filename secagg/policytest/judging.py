@@ -13,6 +13,7 @@ from secagg.decisions.entry import ScopedException
 from secagg.decisions.ownfile import ExceptionFile, own_entries
 from secagg.decisions.policygaps import policy_gaps
 from secagg.merge.groups import Group, MergedSet
+from secagg.model.finding import Kind
 from secagg.policy.decision import Decision, Judgement
 from secagg.policy.facts import Facts
 from secagg.policy.gaps import RunGap, ToolOutcome
@@ -71,8 +72,10 @@ def _runs(case: Case, groups: Sequence[Group]) -> list[ToolOutcome]:
     ran = sorted({tool for group in groups for tool in group.tools} - set(failed)) or ["trivy"]
     gaps = [RunGap(message=sentence) for sentence in case.gaps]
     partial = ToolOutcome(tool="trivy", component=".", status="failed", gaps=gaps, broken=False)
+    # A case is about rules: somebody has looked for all that the policy requires.
+    kinds = frozenset(Kind)
     return [
-        *(ToolOutcome(tool=tool, component=".", status="complete") for tool in ran),
+        *(ToolOutcome(tool=tool, component=".", status="complete", kinds=kinds) for tool in ran),
         *([partial] if gaps else []),
         *(
             ToolOutcome(tool=tool, component=".", status="failed", reason="as the test says")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from secagg.model.problem import RunRecord
 from secagg.output.grid import Style
+from secagg.output.listing import Listing
 from secagg.report.formats import Report
 from secagg.report.grouping import GroupBy
 from secagg.report.overview import overview
@@ -25,6 +26,7 @@ def compose(
     columns: Sequence[str] = (),
     group_by: GroupBy | None = None,
     summary: bool = True,
+    listing: Listing = Listing.TABLE,
 ) -> Report:
     """Ask ``source`` at ``now`` (UTC). ``runs`` are its runs, where the caller has them already."""
     found = source.runs() if runs is None else runs
@@ -41,4 +43,5 @@ def compose(
         summary=summary,
         every_state=not query.filters.states,
         limit=query.limit,
+        listing=listing,
     )

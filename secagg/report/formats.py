@@ -10,6 +10,7 @@ from importlib import import_module
 
 from secagg.model.problem import RunRecord
 from secagg.output.grid import Style
+from secagg.output.listing import Listing
 from secagg.report.grouping import GroupBy
 from secagg.report.overview import Overview
 from secagg.report.query import Answer
@@ -17,6 +18,8 @@ from secagg.report.standing import LastRuns
 
 
 class Format(StrEnum):
+    FULL = "full"
+    CONCISE = "concise"
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
@@ -38,7 +41,8 @@ class Report:
     """All that a format may show. ``now`` is in UTC; ``runs`` are the recorded scans.
 
     ``every_state`` is True where no state was asked for: a format that can filter by itself may
-    show what is settled, too. ``limit`` is that of the question.
+    show what is settled, too. ``limit`` is that of the question. ``listing`` is how a screen lists
+    the rows.
     """
 
     answer: Answer
@@ -52,6 +56,7 @@ class Report:
     summary: bool = True
     every_state: bool = False
     limit: int | None = None
+    listing: Listing = Listing.TABLE
 
     @property
     def today(self) -> datetime.date:
@@ -59,12 +64,22 @@ class Report:
 
 
 # What a person reads is cut after so many rows, and says so; files for machines are not cut.
-DEFAULT_LIMITS = {Format.TABLE: 100, Format.MARKDOWN: 100}
+DEFAULT_LIMITS = {
+    Format.FULL: 100,
+    Format.CONCISE: 100,
+    Format.TABLE: 100,
+    Format.MARKDOWN: 100,
+}
+
+# What a person reads on a screen.
+SCREENS = frozenset({Format.FULL, Format.CONCISE, Format.TABLE})
 
 # They show the columns of secagg.report.columns and nothing else of a problem.
-LISTS = frozenset({Format.TABLE, Format.CSV, Format.MARKDOWN})
+LISTS = SCREENS | {Format.CSV, Format.MARKDOWN}
 
 _MODULES = {
+    Format.FULL: "textformat",
+    Format.CONCISE: "textformat",
     Format.TABLE: "textformat",
     Format.JSON: "jsonformat",
     Format.JSONL: "jsonlines",

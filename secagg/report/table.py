@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from secagg.model.problem import Problem, RunRecord
+from secagg.output import words as output_words
 from secagg.output.escape import cell, terminal
 from secagg.output.grid import SEVERITY_COLOURS, Style, draw
+from secagg.output.listing import Entry, Listing, listed
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.grouping import GroupBy, sections
@@ -17,6 +19,7 @@ from secagg.report.standing import (
     ACTIVE,
     LastRuns,
     overdue,
+    owners_of,
     severity_label,
     standing,
 )
@@ -63,13 +66,17 @@ def report_table(
     columns: Sequence[str] = (),
     group_by: GroupBy | None = None,
     several: bool = False,
+    listing: Listing = Listing.TABLE,
 ) -> str:
     """The rows of ``answer``, by default with the columns that ``style``'s width has room for.
 
     ``several``: they are of more than one repository or branch, so each row says of which.
+    ``columns`` are those of a table.
     """
     if not answer.rows:
         return ""
+    if listing is not Listing.TABLE:
+        return _listed(answer, listing, last, today, style, group_by, several=several)
     names = tuple(columns) or _columns_for(style.width, several=several)
     if group_by is None:
         return _grid(answer.rows, names, last, today, style)
@@ -79,6 +86,54 @@ def report_table(
         head = style.paint(cell(section.name), "1") + f" \u2014 {count}"
         blocks.append(f"{head}\n{_grid(section.problems, names, last, today, style)}")
     return "\n\n".join(blocks)
+
+
+def _listed(
+    answer: Answer,
+    listing: Listing,
+    last: LastRuns,
+    today: datetime.date,
+    style: Style,
+    group_by: GroupBy | None,
+    *,
+    several: bool,
+) -> str:
+    def entries(problems: Sequence[Problem]) -> Iterator[Entry]:
+        return (_entry(problem, last, today, several=several) for problem in problems)
+
+    if group_by is None:
+        return listed(entries(answer.rows), listing, style)
+    blocks = []
+    for section in sections(answer.rows, group_by, of=answer.matching):
+        count = f"{section.total} problem" + ("" if section.total == 1 else "s")
+        head = style.paint(cell(section.name), "1") + f" \u2014 {count}"
+        blocks.append(f"{head}\n{listed(entries(section.problems), listing, style)}")
+    return "\n\n".join(blocks)
+
+
+def _entry(problem: Problem, last: LastRuns, today: datetime.date, *, several: bool) -> Entry:
+    package = " ".join(filter(None, (problem.package, problem.version)))
+    where = words.place(problem)
+    place = output_words.place(problem.uri, problem.line, otherwise=where)
+    notes = _notes(problem, last, today)
+    age = COLUMNS["age"](problem, today)
+    if several:
+        notes.append(f"{problem.repository} {problem.branch}")
+    detail = words.detail(problem)
+    return Entry(
+        id=words.short_id(problem),
+        severity=severity_label(problem),
+        name=problem.rule_id,
+        package=package,
+        place=place,
+        rest=where.removeprefix(place).strip(),
+        detail=detail if detail != problem.rule_id else "",
+        notes=notes,
+        fix=(words.remedy(problem) or "").replace("fixed in ", "upgrade to ", 1),
+        age=f"{age} old" if age else "",
+        tools=problem.tools,
+        owners=owners_of(problem),
+    )
 
 
 def summary_lines(found: Overview, answer: Answer, style: Style) -> str:
@@ -212,6 +267,17 @@ def _problem(
     style: Style,
 ) -> str:
     """The problem's name, what it is, and what is to be known about it, a line each."""
+    notes = _notes(problem, last, today, names)
+    title = words.detail(problem) if "title" not in names else ""
+    remedy = words.remedy(problem) if "fix" not in names else None
+    parts = [words.what(problem), title, ", ".join(notes), remedy or ""]
+    return style.block(parts)
+
+
+def _notes(
+    problem: Problem, last: LastRuns, today: datetime.date, columns: Sequence[str] = ()
+) -> list[str]:
+    """What is to be known of a row besides what and where it is, and in none of ``columns``."""
     notes = []
     since = last.since(problem)
     if since is not None and problem.fixed_at is None:
@@ -220,11 +286,8 @@ def _problem(
         elif problem.first_seen is not None and problem.first_seen >= since:
             notes.append("new")
     state = standing(problem, today)
-    if "state" not in names and state not in ACTIVE:
+    if "state" not in columns and state not in ACTIVE:
         notes.append(str(state))
-    if "due" not in names and overdue(problem, today):
+    if "due" not in columns and overdue(problem, today):
         notes.append("overdue by " + COLUMNS["due"](problem, today).split("d")[0] + "d")
-    title = words.detail(problem) if "title" not in names else ""
-    remedy = words.remedy(problem) if "fix" not in names else None
-    parts = [words.what(problem), title, ", ".join(notes), remedy or ""]
-    return style.block(parts)
+    return notes

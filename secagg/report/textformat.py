@@ -1,4 +1,4 @@
-"""The table with the summary before it."""
+"""The report on a screen: the rows as they are to be listed, with the summary before them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def pieces(report: Report) -> Iterator[bytes]:
             columns=report.columns,
             group_by=report.group_by,
             several=report.overview.several,
+            listing=report.listing,
         )
     )
     blocks.append(footer(report.answer))

@@ -111,6 +111,8 @@ def _run_properties(run: SarifRun, given: Mapping[str, Any]) -> dict[str, Any]:
     ours: dict[str, Any] = {"version": BAG_VERSION}
     if run.component is not None:
         ours["component"] = run.component
+    if run.looked_for is not None:
+        ours["lookedFor"] = list(run.looked_for)
     return {**given, **run.properties, "secagg": ours}
 
 

@@ -81,6 +81,7 @@ class SarifRun:
     ``findings`` is iterated twice, so it must not be a one-time iterator. ``frame`` is a
     run read from SARIF, without its results (see ``ParsedReport.runs``); it may stay
     ``None``: findings that carry their origin bring it along.
+    ``looked_for`` are the kinds that the tool looked for to the end, where that is known.
     """
 
     tool: str
@@ -93,3 +94,4 @@ class SarifRun:
     invocation: Invocation | None = None
     revision: Revision | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+    looked_for: Sequence[str] | None = None

@@ -55,7 +55,8 @@ class ToolRun:
     ``mode`` tells apart several runs of one tool (``git`` and ``dir`` of Gitleaks,
     ``python`` of CodeQL). ``reason`` says in a sentence why a run failed or was skipped,
     ``hint`` what to do about it; both are masked. A failed run may still have reports:
-    what they hold is kept, and the scan is incomplete all the same.
+    what they hold is kept, and the scan is incomplete all the same. ``missing`` says that the
+    scanner is not installed.
     """
 
     tool: str
@@ -66,6 +67,7 @@ class ToolRun:
     seconds: float = 0.0
     reason: str | None = None
     hint: str | None = None
+    missing: bool = False
     reports: list[RawReport] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 

@@ -15,7 +15,7 @@ from secagg.parsing import Gap, RawReport
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable, copied_if_there, in_change
 from secagg.scanners.options import ToolOptions
-from secagg.scanners.program import Make, Program, explain, find_program
+from secagg.scanners.program import Make, NotInstalled, Program, explain, find_program
 from secagg.system.git import quiet_environment
 from secagg.system.process import ProcessResult, run
 
@@ -161,7 +161,8 @@ def prepare(make: Make, options: ToolOptions, context: RunContext) -> Program | 
     try:
         return find_program(make, options, context)
     except Unusable as problem:
-        tool_run = ToolRun(tool=make.name, status=Status.COMPLETE)
+        missing = isinstance(problem, NotInstalled)
+        tool_run = ToolRun(tool=make.name, status=Status.COMPLETE, missing=missing)
         fail(tool_run, problem.reason, problem.hint, context)
         return tool_run
 

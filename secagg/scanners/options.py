@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from secagg.errors import ConfigError
+from secagg.system.durations import seconds
+from secagg.system.mistakes import in_words
 
 Sha256 = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
 # A value that becomes one argument of a scanner: it must not turn into an option of it.
@@ -19,7 +21,7 @@ class ToolOptions(BaseModel):
     """What every scanner has.
 
     ``path`` is the program (else it is looked up on PATH); ``sha256`` pins that file, with
-    links resolved; ``timeout`` (seconds) replaces the request's for this tool;
+    links resolved; ``timeout`` (seconds, or 90s, 15m) replaces the request's for this tool;
     ``trust_target_config`` lets the scanned repository's own configuration and ignore files
     of the tool act.
     """
@@ -29,7 +31,7 @@ class ToolOptions(BaseModel):
     enabled: bool = True
     path: Path | None = None
     sha256: Sha256 | None = None
-    timeout: Annotated[float, Field(gt=0)] | None = None
+    timeout: Annotated[float, BeforeValidator(seconds)] | None = None
     memory_megabytes: Annotated[int, Field(ge=64)] | None = None
     trust_target_config: bool = False
 
@@ -133,7 +135,7 @@ def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any], root
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in ("tools", tool, *first["loc"]))
-        raise ConfigError(f"{key}: {first['msg']}") from None
+        raise ConfigError(f"{key}: {in_words(first)}") from None
     return options.model_copy(
         update={name: _absolute(value, root) for name, value in options if name in _paths(kind)}
     )

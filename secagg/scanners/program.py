@@ -108,6 +108,10 @@ class Program:
         )
 
 
+class NotInstalled(Unusable):
+    """A program that is not on PATH, and that nobody has named."""
+
+
 def digest(path: Path) -> str:
     """The SHA-256 of the file that ``path`` leads to, in hexadecimal digits.
 
@@ -141,7 +145,11 @@ def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
     found = found or shutil.which(make.name, path=str(tools_directory(context.environ)))
     found = found or shutil.which(make.name, path=everywhere)
     if found is None:
-        raise Unusable(f"{make.title} is not installed: no {make.name} on PATH", make.install)
+        raise NotInstalled(
+            f"{make.title} is not installed: no {make.name} on PATH",
+            f"{make.install}; or do without it: tools: {{{make.name}: {{enabled: false}}}} in "
+            "secagg.yaml",
+        )
     path = Path(found).absolute()
     _require_pin(make, options, path, context.root)
     return path

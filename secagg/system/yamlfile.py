@@ -16,6 +16,7 @@ from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from secagg.errors import ConfigError
+from secagg.system.mistakes import in_words
 from secagg.system.regularfile import read_given
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -60,9 +61,22 @@ def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
     return load_placed(source, model, name=name).value
 
 
+def check_model(document: dict[str, Any], model: type[_Model], *, name: str) -> _Model:
+    """Read a ``document`` that is plain values already, such as a table of a TOML file.
+
+    Raises :class:`ConfigError` as :func:`load_model` does, with ``name`` alone as the place.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        explained = _explain(error, document, model, name)
+        said = explained.message.removeprefix(f"{explained.where}: ")
+        raise ConfigError(said, where=name, hint=explained.hint) from None
+
+
 def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed[_Model]:
     """Like :func:`load_model`, with the places of everything."""
-    text = _read(source, name) if isinstance(source, Path) else source
+    text = read_text(source, name) if isinstance(source, Path) else source
     _refuse_too_much(text, name)
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
@@ -138,7 +152,12 @@ class _Constructor(RoundTripConstructor):
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.construct_yaml_timestamp)
 
 
-def _read(path: Path, name: str) -> str:
+def read_text(path: Path, name: str | None = None) -> str:
+    """The text of a file that people write, which messages call ``name``.
+
+    Raises :class:`ConfigError` where it cannot be read, or is no UTF-8.
+    """
+    name = name or path.name
     try:
         return read_given(path, limit=LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -160,8 +179,7 @@ def _explain(
     where = f"{name}:{line + 1}:{column + 1}"
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
-        message = first["msg"].removeprefix("Value error, ")
-        return ConfigError(f"{key}: {message}", where=where)
+        return ConfigError(f"{key}: {in_words(first)}", where=where)
     known = _known_keys(model, first["loc"][:-1])
     near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
     hint = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(sorted(known))

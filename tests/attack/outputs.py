@@ -19,9 +19,11 @@ from secagg.github.payload import sarif_log
 from secagg.github.preflight import preflight
 from secagg.output.annotations import decision_annotations
 from secagg.output.gatemarkdown import decision_markdown
-from secagg.output.gatetable import findings_text, verdict_text
+from secagg.output.gatetable import findings_text, listing_text
 from secagg.output.grid import Style
 from secagg.output.junit import junit_xml
+from secagg.output.listing import Listing
+from secagg.output.verdict import Reach, notes_text, verdict_text
 from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.origin import Origin
@@ -54,7 +56,10 @@ def outputs_of(directory: Path, reports: list[str], number: int) -> dict[str, st
         style = Style()
         printed = {
             "table": findings_text(decision, style, everything=True)
-            + verdict_text(decision, style),
+            + notes_text(decision, style)
+            + verdict_text(decision, style, Reach()),
+            "full list": listing_text(decision, Listing.FULL, style, everything=True),
+            "concise list": listing_text(decision, Listing.CONCISE, style, everything=True),
             "job summary": decision_markdown(decision),
             "annotations": "\n".join(decision_annotations(decision)),
             "JUnit": junit_xml(decision),

@@ -43,10 +43,12 @@ class ForkServer:
         cwd: Path,
         stdin: bytes = b"",
         timeout: float = 120,
+        piped: bool = False,
     ) -> tuple[int, bytes, bytes]:
         """Run ``secagg ARGUMENTS`` and return its exit code, standard output and error.
 
-        The exit code is negative for a signal. Raises :class:`TimeoutError` after ``timeout``
+        The exit code is negative for a signal. Standard output is a file, or with ``piped`` a pipe,
+        as in the log of a workflow. Raises :class:`TimeoutError` after ``timeout``
         seconds.
         """
         server = cls._started()
@@ -55,6 +57,13 @@ class ForkServer:
         with tempfile.TemporaryDirectory() as directory:
             paths = {name: Path(directory, name) for name in STREAMS}
             paths["stdin"].write_bytes(stdin)
+            read: list[bytes] = []
+            reader = threading.Thread(
+                target=lambda: read.append(paths["stdout"].read_bytes()), daemon=True
+            )
+            if piped:
+                os.mkfifo(paths["stdout"])
+                reader.start()
             request = {
                 "arguments": [*arguments],
                 "env": dict(env),
@@ -68,7 +77,11 @@ class ForkServer:
                 raise TimeoutError(f"secagg {' '.join(arguments)} did not end")
             answer = server.stdout.readline()
             assert answer, "the server of forks has died"
-            return int(answer), paths["stdout"].read_bytes(), paths["stderr"].read_bytes()
+            if piped:
+                reader.join(timeout)
+            else:
+                reader.run()
+            return int(answer), read[0], paths["stderr"].read_bytes()
 
     @classmethod
     def _started(cls) -> subprocess.Popen[bytes]:

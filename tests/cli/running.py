@@ -28,10 +28,16 @@ class Ran:
 
     @classmethod
     def of(
-        cls, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes = b""
+        cls,
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        stdin: bytes = b"",
+        piped: bool = False,
     ) -> Ran:
         """Run ``secagg ARGUMENTS`` to its end, in a process of its own."""
-        code, stdout, stderr = ForkServer.run(arguments, env=env, cwd=cwd, stdin=stdin)
+        code, stdout, stderr = ForkServer.run(arguments, env=env, cwd=cwd, stdin=stdin, piped=piped)
         return cls(code, stdout.decode(), stderr.decode())
 
 

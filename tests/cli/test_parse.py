@@ -79,7 +79,8 @@ def written(home: Path, name: str, document: object) -> Path:
 
 
 def test_two_tools_one_row(home: Path) -> None:
-    ran = parse(home, written(home, "a.json", trivy()), written(home, "b.json", snyk()))
+    files = (written(home, "a.json", trivy()), written(home, "b.json", snyk()))
+    ran = parse(home, *files, "--format", "table")
     assert ran.code == 1, ran
     document = summary(home / "out")
     assert document["findings"]["total"] == 1

@@ -200,7 +200,7 @@ def test_without_tests_nothing_passes(tmp_path: Path) -> None:
     assert done.code == 2 and "empty/a.yaml:1:1" in done.stderr
     (tmp_path / "empty" / "a.yaml").write_text("policy: default\ncases: [{name: a}]\n")
     done = run(tmp_path, "test", "empty")
-    assert done.code == 2 and "empty/a.yaml:2:9: cases.0.verdict: Field required" in done.stderr
+    assert done.code == 2 and "empty/a.yaml:2:9: cases.0.verdict: this key is needed" in done.stderr
 
 
 def test_check_says_where_and_what_to_do(tmp_path: Path) -> None:

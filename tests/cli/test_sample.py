@@ -46,7 +46,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Scanned:
     config.write_text(f"tools: {{trivy: {{offline: true, cache_dir: {home / 'cache'}}}}}\n")
     tools = ("--tool", "trivy", "--tool", "gitleaks", "--config", config)
     scan = ("scan", home / "repo", *tools, "--output", home / "out", "--verbose")
-    ran = secagg(*scan, bin_dir=TOOLS, home=home)
+    ran = secagg(*scan, "--format", "concise", "--all", bin_dir=TOOLS, home=home)
     document = secagg(*scan, "--format", "json", bin_dir=TOOLS, home=home)
     assert document.code == ran.code
     return Scanned(ran, home, json.loads(document.stdout)["findings"]["items"])
@@ -69,9 +69,9 @@ def test_table_holds_every_planted_problem_once(scanned: Scanned) -> None:
     assert found == expected
 
 
-def test_table_on_screen_has_a_line_a_row(scanned: Scanned) -> None:
+def test_the_concise_list_has_a_line_a_row(scanned: Scanned) -> None:
     lines = scanned.ran.stdout.splitlines()
-    rows = lines[1 : lines.index("")]
+    rows = lines[: lines.index("")]
     assert len(rows) == len(scanned.items)
     for item in scanned.items:
         where = item["path"] if item["line"] is None else f"{item['path']}:{item['line']}"

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from secagg.output.annotations import decision_annotations
 from secagg.output.decision import DecidedChange, DecidedException
 from secagg.output.gatemarkdown import LONGEST, decision_markdown
-from secagg.output.gatetable import findings_text, verdict_text
+from secagg.output.gatetable import findings_text
 from secagg.output.grid import Style
 from secagg.output.junit import junit_xml
+from secagg.output.verdict import notes_text, verdict_text
 from tests.gate.make import TODAY, decided, decision
 
 HOSTILE = "a\x1b[31m\x00 <script>alert(1)</script> ]]> | `x` @team\n::error::%0A\u202e"
@@ -79,7 +80,7 @@ def test_an_annotation_is_one_command_on_one_line(text: str) -> None:
 
 def test_markdown_puts_failures_first_and_counts_what_does_not_fit() -> None:
     findings = [decided(n, "warn", title="w" * 150) for n in range(1, 400)]
-    findings += [decided(n, title="f" * 150) for n in range(400, 700)]
+    findings += [decided(n, title="f" * 140) for n in range(400, 700)]
     text = decision_markdown(decision(*findings))
     assert len(text) <= LONGEST
     assert text.index("To fix: 300") < text.index("Warnings: 399")
@@ -87,7 +88,7 @@ def test_markdown_puts_failures_first_and_counts_what_does_not_fit() -> None:
     more = sum(int(n) for n in re.findall(r"and (\d+) more, which do not fit", text))
     assert shown + more == 699
     # Warnings get what room is left.
-    assert text.count("f" * 150) == 300
+    assert text.count("f" * 140) == 300
     assert 0 < text.count("w" * 150) < 399
 
 
@@ -121,7 +122,8 @@ def test_the_table_says_why_and_until_when() -> None:
             baseline="main.sarif", states={"new": 1, "unchanged": 2}, controls_changed=["p.yaml"]
         ),
     )
-    text = findings_text(document, Style()) + verdict_text(document, Style())
+    text = findings_text(document, Style()) + notes_text(document, Style())
+    text += verdict_text(document, Style())
     assert "overdue by 2 days" in text
     assert "due today" in text
     assert "fix: use parameters" in text
@@ -133,7 +135,7 @@ def test_the_table_says_why_and_until_when() -> None:
     assert "touches the gate itself (p.yaml)" in text
     assert "note: the EPSS list is 9 days old" in text
     assert "rule-3" in findings_text(document, Style(), everything=True)
-    assert verdict_text(document, Style()).splitlines()[-2].startswith("  - 1 finding by rule high")
+    assert verdict_text(document, Style()).splitlines()[-1].startswith("  - 1 finding by rule high")
 
 
 def test_the_table_obeys_no_escape_sequence() -> None:

@@ -8,6 +8,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from secagg.output import escape
 
@@ -37,12 +38,21 @@ def test_terminal_obeys_nothing(evil: str) -> None:
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("[x](y)", r"\[x\]\(y\)"),
+        ("[x](y)", r"\[x\](y)"),
         ("![x](http://e)", "`![x](http://e)`"),
         ("`x`", "&#x60;x&#x60;"),
         ("<img src=x>", r"\<img src=x\>"),
         ("a|b", r"a\|b"),
-        ("a\n# b", r"a \# b"),
+        ("a\n# b", "a # b"),
+        ("# b", r"\# b"),
+        ("- b", r"\- b"),
+        ("+ b", r"\+ b"),
+        ("12. b", r"12\. b"),
+        ("1) b", r"1\) b"),
+        ("2.31.0", r"2\.31.0"),
+        ("snake_case_name", "snake_case_name"),
+        ("_a_ __b__", r"\_a\_ \_\_b\_\_"),
+        ("a-b (c) {d} !", "a-b (c) {d} !"),
         ("&lt;", "&amp;lt;"),
     ],
 )
@@ -161,3 +171,21 @@ def test_markdown_is_cut_at_the_length_that_is_asked_for() -> None:
 def test_workflow_data_is_escaped_as_the_runner_reads_it() -> None:
     assert escape.workflow_data("a%b\r\nc") == "a%25b%0D%0Ac"
     assert escape.workflow_property("a:b,c%\n") == "a%3Ab%2Cc%25%0A"
+
+
+@given(
+    st.text(alphabet=st.sampled_from("ab1 \n\t*_~`[](){}<>#+-=.!|$\\:/&;'\"\u00e9"), max_size=60)
+)
+def test_markdown_is_nothing_but_text(text: str) -> None:
+    shown = escape.markdown(text)
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    for before in ("- ", "| a |\n| --- |\n| ", "**x** "):
+        tokens = parser.parse(before + shown)
+        kinds = [token.type for token in tokens]
+        kinds += [inner.type for token in tokens for inner in token.children or ()]
+        kinds = [kind for kind in kinds if kind not in ("softbreak", "code_inline")]
+        empty = parser.parse(before + "x")
+        plain = [token.type for token in empty]
+        plain += [inner.type for token in empty for inner in token.children or ()]
+        assert set(kinds) <= {*plain, "text", "text_special"}
+        assert [k for k in kinds if k.startswith("td")] == [k for k in plain if k.startswith("td")]

@@ -101,6 +101,7 @@ def policies(
             "unknown_severity": st.sampled_from(_SEVERITIES),
             "unknown_tool": st.sampled_from(_SEVERITIES),
             "known_tools": _some("grype", "semgrep"),
+            "require": _some("code", "secret"),
             "optional_tools": _some("snyk", "on", "1.0"),
             "max_age": st.dictionaries(st.sampled_from(_SEVERITIES), st.integers(0, 90)),
             "due_soon": st.integers(0, 9),

@@ -17,6 +17,7 @@ unknown_severity: low
 unknown_tool: medium
 known_tools: [grype]
 optional_tools: [snyk]
+require: secret
 max_age: {critical: 7d, high: 30d}
 due_soon: 5d
 exceptions: {max_days: 20}
@@ -51,7 +52,7 @@ def test_what_is_said_counts() -> None:
     gap = {"gap": "old.py", "reason": "Python 2", "owner": "ana", "created": "2026-11-01"}
     said = (
         "name: own\ndescription: mine\nextends: base.yaml\nremove: one\nunknown_severity: none\n"
-        "unknown_tool: none\nknown_tools: semgrep\noptional_tools: []\ndue_soon: 1d\n"
+        "unknown_tool: none\nknown_tools: semgrep\noptional_tools: []\ndue_soon: 1d\nrequire: code\n"
         "max_age: {high: 3d, low: 1w}\nexceptions: {max_days: 200}\nbaseline: none\n"
         "max_database_age: 2w\n"
         "gaps: [{gap: old.py, reason: Python 2, owner: ana, created: 2026-11-01, "
@@ -68,6 +69,7 @@ def test_what_is_said_counts() -> None:
         "unknown_tool": "none",
         "known_tools": ["semgrep", "grype"],
         "optional_tools": [],
+        "require": ["code", "secret"],
         "max_age": {"critical": 7, "high": 3, "low": 7},
         "due_soon": 1,
         "baseline": "none",
@@ -218,9 +220,9 @@ def test_gaps_are_accepted_beside_those_of_the_base_and_say_where_they_stand() -
     ("change", "message"),
     [
         ("gap: '*'", "at least three characters"),
-        ("gap: []", "at least 1 item"),
+        ("gap: []", "it must not be empty"),
         ("expires: 2026-10-31", "before it is created"),
-        ("owner: ' '", "at least 1 character"),
+        ("owner: ' '", "it must not be empty"),
         ("reason: x", "at least 3 characters"),
         ("until: 2026-12-01", "until"),
     ],

@@ -69,7 +69,7 @@ def test_a_circle_is_refused_with_its_chain(tmp_path: Path) -> None:
             "30d, 2w, 3m or 1y",
         ),
         ("name: x\nrules: [{name: a, action: fail, match: {cwe: XSS}}]", "a CWE "),
-        ("name: x\nrules: [{name: a, action: fail, match: {kind: []}}]", "at least 1"),
+        ("name: x\nrules: [{name: a, action: fail, match: {kind: []}}]", "it must not be empty"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -222,12 +222,12 @@ HEAD = "policy: default\ncases:\n  - name: a\n    verdict: pass\n"
 @pytest.mark.parametrize(
     ("text", "where", "message", "hint"),
     [
-        ("policy: default\n", "1:1", "cases: Field required", None),
-        ("policy: default\ncases: []\n", "2:1", "at least 1 item", None),
-        ("policy: default\ncases:\n  - name: a\n", "3:5", "verdict: Field required", None),
+        ("policy: default\n", "1:1", "cases: this key is needed", None),
+        ("policy: default\ncases: []\n", "2:1", "it must not be empty", None),
+        ("policy: default\ncases:\n  - name: a\n", "3:5", "verdict: this key is needed", None),
         (HEAD + "    findngs: []\n", "5:5", "unknown key cases.0.findngs", "findings?"),
         (HEAD + "    findings: [{knd: code}]\n", "5:17", "unknown key", "did you mean kind?"),
-        (HEAD + "    findings: [{kind: cod}]\n", "5:17", "'license'", None),
+        (HEAD + "    findings: [{kind: cod}]\n", "5:17", "misconfiguration, license", None),
         (HEAD + "    findings: [{kind: code, verified: true}]\n", "5:16", "kind secret", None),
         (HEAD + "    findings: [{kind: code, in_kev: true}]\n", "5:16", "vulnerability", None),
         (HEAD + "    findings: [{kind: code, package: x}]\n", "5:29", "a purl such", None),

@@ -39,7 +39,8 @@ def test_no_line_is_wider_than_the_terminal(
     width: int, group_by: str | None, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    report(ReportRequest(now=NOW, limit=40, group_by=group_by), lambda: history(60))
+    request = ReportRequest(now=NOW, limit=40, group_by=group_by, output_format="table")
+    report(request, lambda: history(60))
     lines = capfdbinary.readouterr().out.decode().splitlines()
     table = lines[next(i for i, line in enumerate(lines) if line.startswith("SEVERITY")) :]
     assert max(map(len, table)) <= width
@@ -49,10 +50,15 @@ def test_no_line_is_wider_than_the_terminal(
 def test_a_pipe_gets_one_line_a_problem(capfdbinary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     source = Recorded([problem(str(n), message="a\nb") for n in range(150)], [run()])
+    identities = {p.identity[:10] for p in source.problems()}
     report(ReportRequest(now=NOW, summary=False), lambda: source)
     lines = capfdbinary.readouterr().out.decode().splitlines()
+    assert len(lines) == 150
+    assert {line.split()[-1] for line in lines} == {f"[{identity}]" for identity in identities}
+    report(ReportRequest(now=NOW, summary=False, output_format="table"), lambda: source)
+    lines = capfdbinary.readouterr().out.decode().splitlines()
     assert len(lines) == 151
-    assert {line.split()[1] for line in lines[1:]} == {p.identity[:10] for p in source.problems()}
+    assert {line.split()[1] for line in lines[1:]} == identities
 
 
 def test_rows_that_are_left_out_are_counted(
@@ -161,13 +167,18 @@ def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", ["", "80", "110", "170"])
 @pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("output_format", [None, "table"])
 def test_rows_of_several_repositories_say_of_which(
-    width: str, several: bool, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch
+    width: str,
+    several: bool,
+    output_format: str | None,
+    capfdbinary: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
     other = problem("b", repository="acme/else", branch="release")
     source = Recorded([problem("a"), *([other] if several else [])], [run()])
-    report(ReportRequest(now=NOW), lambda: source)
+    report(ReportRequest(now=NOW, output_format=output_format), lambda: source)
     out = capfdbinary.readouterr().out.decode()
-    assert ("REPOSITORY" in out) is several
+    assert ("REPOSITORY" in out) is (several and output_format == "table")
     assert ("acme/else" in out and "release" in out) is several

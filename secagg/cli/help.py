@@ -1,0 +1,149 @@
+"""What ``--help`` shows: commands in groups, in a fixed order, and examples under each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperGroup
+
+GROUPS = {
+    "Scan": {
+        "init": "set up a repository: configuration and workflow",
+        "scan": "run the scanners over a repository, and judge",
+        "parse": "read reports that scanners wrote elsewhere, and judge",
+        "doctor": "what each scanner needs for a complete scan",
+        "tools": "install and pin the scanners",
+    },
+    "Judge": {
+        "gate": "judge the last scan, or reports, by a policy",
+        "policy": "look at policies, test and check them",
+        "except": "exceptions, with an owner, a reason and an end",
+        "intel": "fetch EPSS scores and the KEV catalog",
+    },
+    "Triage": {
+        "report": "what is new, worst, overdue, and what mends most",
+        "show": "all of one problem on one screen",
+        "triage": "decide on problems, one or many",
+        "serve": "the report as a live page on this machine",
+        "explain": "why a row is one row",
+        "merge": "split and join rows",
+    },
+    "Publish": {
+        "upload": "upload reports to GitHub code scanning",
+        "bundle": "write a bundle, in a job that may not upload",
+        "publish": "upload a bundle, in a workflow_run job",
+        "sync": "exchange alerts and dismissals with GitHub",
+    },
+    "Look after": {
+        "runs": "the recorded scans",
+        "import": "record old reports in the history",
+        "config": "what is in force, and where it comes from",
+        "db": "the store: revision, backups, checks",
+    },
+}
+_ELSEWHERE = "More"
+
+EXAMPLES = {
+    "scan": (
+        "secagg scan",
+        "secagg scan path/to/repo --tool trivy --tool gitleaks",
+        "secagg scan --policy pr-gate --diff origin/main...HEAD",
+        "secagg scan --format concise --all",
+    ),
+    "parse": (
+        "secagg parse trivy.json gitleaks.json codeql.sarif",
+        "trivy fs --format json . | secagg parse -",
+    ),
+    "doctor": ("secagg doctor", "secagg doctor --tool trivy --format json"),
+    "gate": (
+        "secagg gate --policy daily",
+        "secagg gate --explain 8704d3a426",
+        "secagg gate report.sarif --format markdown",
+    ),
+    "report": (
+        "secagg report --at-least high --owner @org/payments",
+        "secagg report --new-since last --group-by component",
+        "secagg report --format html --output report.html",
+    ),
+    "show": ("secagg show 8704d3a426",),
+    "triage": (
+        "secagg triage 8704d3a426 --state false-positive --reason 'test data'",
+        "secagg triage --package lodash --state accepted --reason 'not reachable'",
+        "secagg triage 8704d3a426 --undo",
+    ),
+    "serve": ("secagg serve",),
+    "explain": ("secagg explain 8704d3a426",),
+    "upload": (
+        "secagg upload secagg-out/findings.sarif --explain",
+        "secagg upload secagg-out/findings.sarif",
+    ),
+    "bundle": ("secagg bundle secagg-out/findings.sarif --output bundle.json.gz",),
+    "publish": ("secagg publish bundle.json.gz",),
+    "sync": ("secagg sync --help",),
+    "import": ("secagg import old-reports/",),
+    "runs": ("secagg runs", "secagg runs --branch main --limit 5"),
+    "runs show": ("secagg runs show 3f2a9c",),
+    "config show": ("secagg config show",),
+    "merge split": ("secagg merge split 8704d3a426 --reason 'two libraries of one name'",),
+    "merge join": ("secagg merge join 8704d3a426 97c4877a89 --reason 'the same advisory'",),
+    "except add": (
+        "secagg except add --id 8704d3a426 --reason 'not reachable' --expires 30d",
+        "secagg except add --gap web/package.json --reason 'no lock file yet'",
+    ),
+    "except list": ("secagg except list",),
+    "except prune": ("secagg except prune --dry-run",),
+    "intel update": ("secagg intel update",),
+    "policy list": ("secagg policy list",),
+    "policy show": ("secagg policy show pr-gate",),
+    "policy test": ("secagg policy test tests/policy/",),
+    "policy check": ("secagg policy check secagg-policy.yaml",),
+    "db backup": ("secagg db backup secagg-backup.db",),
+}
+
+
+class Commands(TyperGroup):
+    """A group of commands whose help shows them in :data:`GROUPS`, none of their summaries cut."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, with the examples of its help."""
+        command = super().get_command(ctx, cmd_name)
+        words = [*ctx.command_path.split()[1:], cmd_name]
+        examples = EXAMPLES.get(" ".join(words[-2:] if len(words) > 1 else words))
+        if command is not None and examples and not command.epilog:
+            lines = "\n".join(f"  {example}" for example in examples)
+            command.epilog = f"\b\nExamples:\n{lines}"
+        return command
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All commands, in the order of the groups; those of no group come last."""
+        order = [name for names in GROUPS.values() for name in names]
+        known = super().list_commands(ctx)
+        if ctx.parent is not None:
+            return known
+        return sorted(known, key=lambda n: order.index(n) if n in order else len(order))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each group; of a group of commands within it, one."""
+        shown = [(name, super(Commands, self).get_command(ctx, name)) for name in self.commands]
+        shown = [(name, command) for name, command in shown if command and not command.hidden]
+        if ctx.parent is not None:
+            rows = [(name, _first_sentence(command)) for name, command in shown]
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+            return
+        names = {name for name, _ in shown}
+        for title, group in GROUPS.items():
+            rows = [(name, summary) for name, summary in group.items() if name in names]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=12)
+        grouped = {name for group in GROUPS.values() for name in group}
+        rest = [(n, _first_sentence(command)) for n, command in shown if n not in grouped]
+        if rest:
+            with formatter.section(_ELSEWHERE):
+                formatter.write_dl(rest)
+
+
+def _first_sentence(command: Any) -> str:
+    text = " ".join((command.help or "").split("\n\n")[0].split())
+    return text.rstrip(".")

@@ -1,0 +1,114 @@
+"""The verdict: the last thing on a screen, with its reasons and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from secagg import ids
+from secagg.output.decision import DecisionDocument
+from secagg.output.escape import LONGEST_SENTENCE, cell, terminal
+from secagg.output.gatetable import severities_text
+from secagg.output.grid import Style
+
+_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
+_NOTES = 20
+_COMMENT_COLUMN = 46
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How further commands name what was judged.
+
+    ``show`` and ``accept`` are the words behind ``secagg show ID`` and ``secagg except add``, and
+    ``doctor`` those behind ``secagg doctor``. ``reports`` are judged without any record of them, so
+    that only ``secagg gate`` can look at them again.
+    """
+
+    show: Sequence[str] = ()
+    accept: Sequence[str] = ()
+    doctor: Sequence[str] = ()
+    reports: Sequence[str] = ()
+
+
+def notes_text(decision: DecisionDocument, style: Style) -> str:
+    """What is to be known and decides nothing: a line each; an empty string if there is none."""
+    lines = [
+        style.wrapped(cell(note, LONGEST_SENTENCE), first="note: ", rest="      ")
+        for note in decision.notes[:_NOTES]
+    ]
+    rest = len(decision.notes) - _NOTES
+    if rest > 0:
+        lines.append(f"note: and {rest:,} more notes, all in decision.json")
+    return "\n".join(lines)
+
+
+def verdict_text(decision: DecisionDocument, style: Style, reach: Reach | None = None) -> str:
+    """Counts, what was compared, the verdict, a sentence for each reason, and the next commands.
+
+    Without ``reach`` no commands are named.
+    """
+    lines = [style.wrapped(counts_text(decision), rest="  "), *_change(decision, style)]
+    verdict = style.paint(decision.verdict.upper(), _COLOURS[decision.verdict])
+    lines.append(f"{verdict} by policy {terminal(decision.policy)}")
+    lines += [
+        style.wrapped(cell(sentence, LONGEST_SENTENCE), first="  ", rest="    ")
+        for sentence in decision.not_analysed
+    ]
+    lines += [
+        style.wrapped(cell(sentence, LONGEST_SENTENCE), first="  - ", rest="    ")
+        for sentence in [*decision.gaps, *decision.failures]
+    ]
+    if reach is not None:
+        lines += _next(decision, reach)
+    return "\n".join(lines)
+
+
+def counts_text(decision: DecisionDocument) -> str:
+    """All findings in one line: by severity, and by what the policy made of them."""
+    split = severities_text(decision)
+    counts = f"{decision.total} finding" + ("" if decision.total == 1 else "s")
+    counts += f": {split}" if split else ""
+    if decision.merged:
+        counts += f" ({decision.reported} reported, {decision.merged} merged)"
+    if not decision.total:
+        return counts
+    excepted = f" ({decision.excepted} by exception)" if decision.excepted else ""
+    parts = f"{decision.fail} fail, {decision.warn} warn, {decision.ignore} do not count{excepted}"
+    return f"{counts}; {parts}"
+
+
+def _change(decision: DecisionDocument, style: Style) -> Iterator[str]:
+    change = decision.change
+    if change is None:
+        return
+    if change.states:
+        states = ", ".join(f"{n} {state}" for state, n in change.states.items() if n) or "nothing"
+        against = f" to {cell(change.baseline)}" if change.baseline else ""
+        yield style.wrapped(f"compared{against}: {states}", rest="  ")
+    if change.policy_from:
+        yield f"policy, exceptions and configuration as of {cell(change.policy_from)}"
+    if change.controls_changed:
+        names = ", ".join(map(terminal, change.controls_changed))
+        yield style.wrapped(
+            f"this change touches the gate itself ({names}); that holds once it is merged",
+            rest="  ",
+        )
+
+
+def _next(decision: DecisionDocument, reach: Reach) -> Iterator[str]:
+    steps: list[tuple[list[str], str]] = []
+    if decision.gaps:
+        steps.append((["doctor", *reach.doctor], "what each tool needs"))
+    if decision.fail:
+        worst = ids.short(decision.findings[0].id)
+        if reach.reports:
+            steps.append((["gate", *reach.reports, "--explain", worst], "why the worst one counts"))
+        else:
+            steps.append((["show", worst, *reach.show], "all about the worst one"))
+            accept = ["except", "add", "--id", worst, "--reason", "WHY", *reach.accept]
+            steps.append((accept, "accept it for 30 days"))
+    for number, (words, comment) in enumerate(steps):
+        command = terminal(shlex.join(["secagg", *words]))
+        yield f"{'      ' if number else 'next: '}{command:<{_COMMENT_COLUMN}}  # {comment}"
