@@ -168,9 +168,28 @@ def sync(
     )
 
 
+def triage_comment(
+    store: StoreOption = None,
+    root: RootOption = Path(),
+    repo: Annotated[
+        str | None, typer.Option(help="The repository in the store, if not GitHub's OWNER/NAME.")
+    ] = None,
+    repository: RepositoryOption = None,
+    api_url: ApiUrlOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be.")] = False,
+) -> None:
+    """Decide as a comment on a pull request says (/secagg accept ID reason: ...)."""
+    from secagg.pipeline import commentcommand, uploadcommands
+
+    asked = uploadcommands.Asked(repository=repository, api_url=api_url)
+    raise typer.Exit(
+        commentcommand.decide_by_comment(asked, store, root=root, repository=repo, dry_run=dry_run)
+    )
+
+
 def register(app: typer.Typer) -> None:
     """Give ``app`` the commands of this file."""
-    for command in (upload, bundle, publish, sync):
+    for command in (upload, bundle, publish, sync, triage_comment):
         app.command()(command)
 
 

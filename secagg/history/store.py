@@ -15,6 +15,7 @@ from secagg.history import audit, deciding, importing, reading, uploads
 from secagg.history.alerts import KeptAlert
 from secagg.history.document import BROKEN_HINT
 from secagg.history.engine import DEFAULT, connect, shown, transaction, url_of
+from secagg.history.fresh import make_tables
 from secagg.history.importing import ImportedRun
 from secagg.history.revision import HEAD, revision_of
 from secagg.history.rows import broken_rows
@@ -244,6 +245,9 @@ def _bring_up(engine: Engine, revision: str | None, *, create: bool) -> None:
             f"the store {where} is of an older secagg (revision {revision}, not {HEAD})",
             hint="run secagg db upgrade",
         )
+    if revision is None and engine.dialect.name == "sqlite":
+        make_tables(engine)
+        return
     from secagg.history.migrate import upgrade
 
     upgrade(engine, backup=revision is not None)

@@ -18,6 +18,7 @@ from secagg.errors import StoreError
 from secagg.history import migrate, open_store
 from secagg.history.backup import backup, backup_beside, restore
 from secagg.history.engine import connect, transaction, url_of
+from secagg.history.fresh import make_tables
 from secagg.history.revision import HEAD, revision_of
 from secagg.history.validate import validate
 from secagg.model.finding import Severity
@@ -55,6 +56,27 @@ def _dump(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
 def test_the_newest_revision_is_known_without_loading_alembic() -> None:
     assert migrate.revisions()[-1] == HEAD
     assert len(migrate.revisions()) >= 2
+
+
+def test_an_empty_file_gets_what_the_revisions_make(tmp_path: Path) -> None:
+    """After a new revision: write what the first file says into ``migrations/head.sql``."""
+    said = []
+    for name in ("revised.db", "fresh.db"):
+        engine = connect(url_of(tmp_path / name), create=True)
+        if name == "revised.db":
+            migrate.upgrade(engine, backup=False)
+        else:
+            make_tables(engine)
+            make_tables(engine)
+        with transaction(engine, reads=True) as connection:
+            assert revision_of(connection) == HEAD
+            assert validate(connection) == []
+            rows = connection.execute(
+                text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+            )
+            said.append({name: " ".join(sql.split()) for name, sql in rows})
+        engine.dispose()
+    assert said[0] == said[1]
 
 
 def test_the_revisions_make_the_tables_of_the_code(filled: Engine) -> None:

@@ -111,6 +111,8 @@ class GitHubServer:
         self.uploads: dict[str, Upload] = {}
         self.comments: list[dict[str, Any]] = []
         self.pulls: dict[int, dict[str, Any]] = {}
+        # What people may do, by login; others are nobody here.
+        self.permissions: dict[str, str] = {}
         # Commits that are not on the default branch, and whether dismissals are delegated.
         self.foreign: set[str] = set()
         self.delegated = False
@@ -207,6 +209,7 @@ class GitHubServer:
             rf"POST {base}/issues/(\d+)/comments": self._comment,
             rf"PATCH {base}/issues/comments/(\d+)": self._change_comment,
             rf"GET {base}/pulls/(\d+)": self._pull,
+            f"GET {base}/collaborators/([^/]+)/permission": self._permission,
         }
 
     def _user(self, params: dict[str, str], body: Any) -> Answer:
@@ -217,6 +220,12 @@ class GitHubServer:
     def _compare(self, params: dict[str, str], body: Any, base: str, head: str) -> Answer:
         on_it = base == self.default_branch and head not in self.foreign
         return 200, {"status": "behind" if on_it else "diverged"}, {}
+
+    def _permission(self, params: dict[str, str], body: Any, login: str) -> Answer:
+        permission = self.permissions.get(login)
+        if permission is None:
+            return _problem(404, f"{login} is not a user")
+        return 200, {"permission": permission, "user": {"login": login}}, {}
 
     def _pull(self, params: dict[str, str], body: Any, number: str) -> Answer:
         pull = self.pulls.get(int(number))
