@@ -33,6 +33,7 @@ OPENED = {
     "github/event.py": "the event's payload, which the runner writes",
     "github/journal.py": "the journal of uploads",
     "history/backup.py": "backups",
+    "history/fresh.py": "secagg's own tables",
     "history/engine.py": "the store's file, as it is made",
     "init/answers.py": "answers of an earlier init, for the person who calls it",
     "init/files.py": "files that init writes, as they are",

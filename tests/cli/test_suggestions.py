@@ -12,9 +12,9 @@ from tests.test_docs import OPTION, SECAGG, options_of
 
 ROOT = Path(__file__).parents[2] / "secagg"
 # A command in a sentence ends with the sentence's part.
-COMMAND = re.compile(r"\bsecagg ([a-z][^.,;:()\n`\"']*)")
+COMMAND = re.compile(r"(?<!/)\bsecagg ([a-z][^.,;:()\n`\"']*)")
 # What follows the name in sentences that are about secagg itself.
-PROSE = {"a", "and", "by", "can", "cannot", "did", "does", "found", "has", "is", "itself", "made", "makes",
+PROSE = {"a", "and", "by", "can", "cannot", "did", "does", "found", "has", "in", "is", "itself", "made", "makes",
          "not", "once", "or", "so", "that", "until", "which", "writes", "wrote"}  # fmt: skip
 # Options of other programs, that hints name too.
 FOREIGN = {"--unshallow", "--no-tags"}
