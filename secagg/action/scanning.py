@@ -42,6 +42,7 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
         # The other job has scanned and judged.
         write_outputs({"exit-code": int(ExitCode.PASS)}, environ)
         return 0
+    (inputs.out / DECISION_NAME).unlink(missing_ok=True)
     environ.setdefault("SECAGG_STORE", str(Path(inputs.directory) / "secagg.db"))
     if inputs.summary == "false" or uploads(inputs, environ):
         # The step that uploads tells the decision together with what became of the upload.

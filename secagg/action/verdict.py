@@ -50,6 +50,8 @@ def _reasons(inputs: Inputs, environ: Mapping[str, str]) -> list[tuple[int, int,
         found.append((9, int(ExitCode.INCOMPLETE), "the scan did not run to its end"))
     elif scan_code in _BROKEN:
         found.append((8, scan_code, f"the scan failed: {_BROKEN[ExitCode(scan_code)]}"))
+    elif scan_code not in [*ExitCode]:
+        found.append((9, int(ExitCode.INCOMPLETE), f"the scan ended with exit code {scan_code}"))
     elif decision is None and inputs.mode != "publish":
         found.append((9, int(ExitCode.INCOMPLETE), "the scan left no decision"))
     elif decision is not None:
@@ -68,8 +70,11 @@ def _of_decision(
         why = "; ".join(decision.gaps[:3]) or "a tool did not complete"
         found.append((7, int(ExitCode.INCOMPLETE), f"INCOMPLETE: {why}"))
     # An incomplete scan may fail the gate too: who lets the one pass has not let the other.
-    if (decision.fail or decision.failures) and "gate" in fails_on:
-        why = "; ".join(decision.failures[:3]) or f"{decision.fail} findings fail"
+    # The exit code counts too: the decision beside it may be an earlier scan's.
+    failed = bool(decision.fail or decision.failures) or code == ExitCode.GATE_FAILED
+    if failed and "gate" in fails_on:
+        count = f"{decision.fail} findings fail" if decision.fail else "see the scan's step"
+        why = "; ".join(decision.failures[:3]) or count
         found.append((5, int(ExitCode.GATE_FAILED), f"the gate fails: {why}"))
     if code == ExitCode.STORE_OR_UPLOAD and "upload" in fails_on:
         found.append((6, code, "the store cannot be used"))
