@@ -39,14 +39,9 @@ def _gate(shop: Shop, table: str) -> Answers:
 
 
 def _table(shop: Shop, table: str) -> Answers:
-    lines = {row: _line(table, row) for row in _rows(shop)}
-    return {row: not line.startswith("·") for row, line in lines.items()}
-
-
-def _line(text: str, row: Row) -> str:
-    rows = (line for line in text.splitlines() if line[:1] in ("\u2717", "!", "\u00b7"))
-    (line,) = (line for line in rows if _names(line, row))
-    return line
+    # A row ends in its id; sentences of the verdict name rows too.
+    listed = [line for line in table.splitlines() if re.search(r"\[[0-9a-f]{10,32}\]$", line)]
+    return {row: any(_names(line, row) for line in listed) for row in _rows(shop)}
 
 
 def _names(text: str, row: Row) -> bool:
@@ -152,7 +147,7 @@ def _gitlab(shop: Shop, table: str) -> Answers:
 
 PLACES = (
     Place("gate", "`secagg gate`", "does not count", _gate),
-    Place("table", "table of a scan", "marked ·", _table),
+    Place("table", "table of a scan", "not listed", _table),
     Place("report", "`secagg report`", "not listed", _report),
     Place("page", "page", "in its state", _page),
     Place("SARIF", "`findings.sarif`", "suppressed", _sarif),
