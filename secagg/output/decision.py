@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
@@ -120,15 +121,15 @@ class DecisionDocument(Document, kw_only=True):
 
     def failing(self) -> Sequence[DecidedFinding]:
         """The findings that fail the gate, worst first."""
-        return self.findings[: self.fail]
+        return [finding for finding in self.counting() if finding.action == "fail"]
 
     def warning(self) -> Sequence[DecidedFinding]:
         """The findings that warn, worst first."""
-        return self.findings[self.fail : self.fail + self.warn]
+        return [finding for finding in self.counting() if finding.action == "warn"]
 
     def counting(self) -> Sequence[DecidedFinding]:
-        """The findings that fail or warn."""
-        return self.findings[: self.fail + self.warn]
+        """The findings that fail or warn, of those that a filter has left."""
+        return [*takewhile(lambda finding: finding.action != "ignore", self.findings)]
 
     def json_pieces(self) -> Iterator[bytes]:
         """The document as JSON with a line for each of its values and for each finding."""

@@ -36,7 +36,7 @@ def findings_text(decision: DecisionDocument, style: Style, *, everything: bool 
 
     An empty string if there are none. The id stands under the severity, in a pipe behind it.
     """
-    every = decision.findings if everything else _counting(decision)
+    every = decision.findings if everything else decision.counting()
     findings = every[:_ROWS]
     if not findings:
         return ""
@@ -69,7 +69,7 @@ def listing_text(
     if listing is Listing.TABLE:
         shown = findings_text(decision, style, everything=everything)
     else:
-        rows = decision.findings if everything else _counting(decision)
+        rows = decision.findings if everything else decision.counting()
         shown = listed(map(_entry, rows[:_ROWS]), listing, style)
         if len(rows) > _ROWS:
             shown += f"\nand {len(rows) - _ROWS:,} more, all in decision.json"
@@ -79,11 +79,6 @@ def listing_text(
         gap = "\n\n" if listing is Listing.FULL else "\n"
         shown = gap.join(filter(None, (shown, f"{count} here; --all lists them")))
     return shown
-
-
-def _counting(decision: DecisionDocument) -> list[DecidedFinding]:
-    """The rows that fail or warn, of those that a filter has left."""
-    return [finding for finding in decision.findings if finding.action != "ignore"]
 
 
 def name_and_package(finding: DecidedFinding) -> tuple[str, str]:

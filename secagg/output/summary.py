@@ -188,5 +188,8 @@ class Summary(Document, kw_only=True):
     tools: list[ToolSummary]
     findings: FindingsSummary
     decision: DecisionSummary
+    narrowed: Annotated[
+        bool, Meta(description="only named tools, components or commits were looked at")
+    ] = False
     upload: UploadSummary | None = None
     warnings: list[str] = field(default_factory=list)

@@ -38,12 +38,13 @@ def assemble(
     warnings: Sequence[str] = (),
     sources: bool = True,
     looked_at: Callable[[Group], bool] = lambda group: True,
+    narrowed: bool = False,
 ) -> Outcome:
     """Merge and judge what the tools found.
 
     ``root`` is the checkout (``None`` where reports were read without one); without it no
     line hashes can be computed. ``sources`` says whether its files are those that were scanned.
-    ``looked_at`` is as in :func:`secagg.pipeline.judging.decide`.
+    ``looked_at`` and ``narrowed`` are as in :func:`secagg.pipeline.judging.decide`.
     """
     findings = [f for result in results for parsed in result.parsed for f in parsed.findings]
     innermost = component_of(components)
@@ -56,7 +57,15 @@ def assemble(
     _log.debug("%d findings are %d groups", len(findings), len(merged.groups))
     notes = recognize(merged, gate, gate.origin, before=started_at)
     outcomes = [tool_outcome(result) for result in results]
-    judged = decide(gate, merged, outcomes, redactor=redactor, looked_at=looked_at)
+    judged = decide(
+        gate,
+        merged,
+        outcomes,
+        redactor=redactor,
+        looked_at=looked_at,
+        # Who stopped it has seen a part too.
+        narrowed=narrowed or interrupted,
+    )
     _accept(results, outcomes, judged.decision.accepted_gaps)
     suppress(judged.decision.judgements)
     shown = Shown(redactor)
@@ -74,6 +83,7 @@ def assemble(
         root_name=root.name if root is not None else None,
         started_at=started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         interrupted=interrupted,
+        narrowed=narrowed,
         warnings=shown.texts([*warnings, *notes, *merged.warnings, *merged.unused_overrules]),
         change=judged.change,
         comparison=judged.comparison,

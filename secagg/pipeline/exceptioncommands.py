@@ -171,12 +171,13 @@ def _whole_last_scan(root: Path, last: Path) -> Sequence[Group]:
     if rows is None or not summary.is_file():
         raise UsageError(f"no scan in {last} to tell what is unused", hint="run secagg scan first")
     try:
-        verdict = msgspec.json.decode(summary.read_bytes(), type=Summary).decision.verdict
+        scan = msgspec.json.decode(summary.read_bytes(), type=Summary)
     except (OSError, msgspec.MsgspecError):
         raise UsageError(f"{summary} cannot be understood", hint="run secagg scan again") from None
-    if verdict == "incomplete":
+    if scan.decision.verdict == "incomplete" or scan.narrowed:
+        part = "incomplete" if scan.decision.verdict == "incomplete" else "of a part only"
         raise UsageError(
-            "the last scan is incomplete, and what it did not see may be what an exception covers",
+            f"the last scan is {part}, and what it did not see may be what an exception covers",
             hint="prune without --unused, or scan again",
         )
     return rows

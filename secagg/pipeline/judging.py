@@ -47,10 +47,12 @@ def decide(
     *,
     redactor: Redactor,
     looked_at: Callable[[Group], bool] = lambda group: True,
+    narrowed: bool = False,
 ) -> Judged:
     """Judge ``merged``; every finding covered by an exception gets its suppression.
 
-    ``looked_at`` tells of a group of the baseline whether this scan would have seen it.
+    ``looked_at`` tells of a group of the baseline whether this scan would have seen it;
+    ``narrowed`` says that it looked at a part, so that no exception is unused because of it.
     """
     options, policy = gate.options, gate.policy
     if not gate.decides:
@@ -110,11 +112,14 @@ def decide(
         today=gate.today,
         gaps_in_base=known.gaps_after(gate.diff),
         required=gate.config.require,
+        narrowed=narrowed,
     )
     if gate.diff is not None:
         notes += gate.diff.notes
     decision = replace(
-        decision, notes=[*decision.notes, *decisions.sentences(decision.unused), *notes]
+        decision,
+        notes=[*decision.notes, *decisions.sentences(decision.unused), *notes],
+        unused=[] if narrowed else decision.unused,
     )
     return Judged(
         decision=decision, change=_change(gate, comparison, known.name), comparison=comparison

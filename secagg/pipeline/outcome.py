@@ -43,6 +43,7 @@ def gaps_of(result: ToolResult) -> list[Gap]:
 class Outcome:
     """Everything that is to be shown and written. ``interrupted`` if the user stopped it.
 
+    ``narrowed`` if it was asked to look at some tools, components or commits only;
     ``change`` and ``comparison`` say what the findings were compared with.
     """
 
@@ -53,6 +54,7 @@ class Outcome:
     root_name: str | None = None
     started_at: str | None = None
     interrupted: bool = False
+    narrowed: bool = False
     warnings: list[str] = field(default_factory=list)
     upload: UploadSummary | None = None
     change: DecidedChange | None = None

@@ -103,6 +103,7 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
         started_at=started_at,
         interrupted=cancellation.cancelled,
         looked_at=partial(_looked_at, results, request),
+        narrowed=bool(options.tools or options.components or options.since),
         warnings=notes,
     )
 

@@ -73,6 +73,7 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
             reasons=list(outcome.decision.reasons),
             notes=list(outcome.decision.notes),
         ),
+        narrowed=outcome.narrowed,
         upload=outcome.upload,
         warnings=outcome.warnings,
     )

@@ -33,6 +33,7 @@ def judge(
     today: datetime.date | None = None,
     gaps_in_base: Set[str] = frozenset(),
     required: Sequence[Kind] = (),
+    narrowed: bool = False,
 ) -> Decision:
     """Judge ``merged`` by ``policy``.
 
@@ -41,7 +42,8 @@ def judge(
     A tool run that failed and is not optional makes the verdict INCOMPLETE, as does a scan in
     which nothing completed: neither can vouch for what was not found. ``gaps_in_base`` are the keys
     of gaps that the base of the change has too (:func:`secagg.policy.gaps.gap_key`). ``required``
-    are kinds that somebody must have looked for, besides those of the policy.
+    are kinds that somebody must have looked for, besides those of the policy. ``narrowed`` says
+    that the scan was asked to look at a part: then no note calls an exception unused.
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
     known = facts or {}
@@ -94,7 +96,7 @@ def judge(
             *age_notes(policy, judgements, today),
             *reasons.lapsed_notes(judgements),
             *partial.values(),
-            *reasons.unused_notes(unused),
+            *reasons.unused_notes([] if narrowed else unused),
         ],
         lapsed=_each_once(e for j in judgements for e in j.lapsed),
         unused=unused,

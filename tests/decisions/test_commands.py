@@ -178,6 +178,11 @@ def test_rows_of_the_last_scan_are_known(tmp_path: Path) -> None:
     refused = run(tmp_path, "prune", "--unused")
     assert refused.code == 2 and "the last scan is incomplete" in refused.stderr
 
+    broken["decision"]["verdict"], broken["narrowed"] = "pass", True
+    summary.write_text(json.dumps(broken))
+    refused = run(tmp_path, "prune", "--unused")
+    assert refused.code == 2 and "the last scan is of a part only" in refused.stderr
+
 
 def test_prune_without_a_scan_says_so(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("exceptions:\n" + entry("CVE-2021-1111"))

@@ -376,6 +376,12 @@ def test_an_unused_exception_is_said() -> None:
     assert list(decision.notes) == ["1 exception covers nothing any more: CVE-1 (e.yaml:3)."]
 
 
+def test_no_exception_is_unused_in_a_scan_of_a_part() -> None:
+    none = OneException(PolicyException(source="e.yaml:3", target="CVE-1"), covers=False)
+    decision = judge(rule({}), MergedSet(), runs=[RAN], exceptions=none, today=TODAY, narrowed=True)
+    assert list(decision.notes) == []
+
+
 MEDIUM = replace(CODE, severity=Severity.MEDIUM, score=None)
 LOW = replace(CODE, severity=Severity.LOW, score=None)
 OLD, NEW = Facts(baseline=BaselineState.UNCHANGED), Facts(baseline=BaselineState.NEW)
