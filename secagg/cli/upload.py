@@ -178,7 +178,7 @@ def triage_comment(
     api_url: ApiUrlOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be.")] = False,
 ) -> None:
-    """Decide as a comment on a pull request says (/secagg accept ID reason: ...)."""
+    """Decide as a comment on a pull request says (/secagg accept ID reason: WHY)."""
     from secagg.pipeline import commentcommand, uploadcommands
 
     asked = uploadcommands.Asked(repository=repository, api_url=api_url)

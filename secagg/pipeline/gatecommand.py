@@ -92,8 +92,12 @@ def gate(request: GateRequest, screen: Screen) -> int:
     """
     if request.run is not None and request.files:
         raise UsageError("--run names a recorded scan, and FILES are others", hint="name one")
-    if request.filters != FilterWords() and request.format is not GateFormat.TABLE:
-        raise UsageError("filters are for the table", hint="leave them out, or the format")
+    listed_as = (None, GateFormat.FULL, GateFormat.CONCISE, GateFormat.TABLE)
+    if request.filters != FilterWords() and request.format not in listed_as:
+        raise UsageError(
+            "filters are for the listing (full, concise or table)",
+            hint="leave them out, or the format",
+        )
     now = datetime.datetime.now(datetime.UTC)
     filters = filters_of(request.filters, (), now)
     prepared = prepare(request.root, request.gate, config=request.config)

@@ -82,4 +82,4 @@ def test_the_gates_listing_takes_the_reports_filters(shop: Path) -> None:
     # The verdict is that of all rows.
     assert every.stdout.partition("findings:")[2] == some.stdout.partition("findings:")[2]
     refused = call(shop, "gate", "--kind", "vulnerability", "--format", "json")
-    assert refused.code == 2 and "filters are for the table" in refused.stderr
+    assert refused.code == 2 and "filters are for the listing" in refused.stderr
