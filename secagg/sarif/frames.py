@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from secagg import __version__
+from secagg.model.finding import Kind
 from secagg.sarif import gaps
 from secagg.sarif.bag import VERSION as BAG_VERSION
 from secagg.sarif.conform import conform_run
@@ -111,9 +112,17 @@ def _run_properties(run: SarifRun, given: Mapping[str, Any]) -> dict[str, Any]:
     ours: dict[str, Any] = {"version": BAG_VERSION}
     if run.component is not None:
         ours["component"] = run.component
-    if run.looked_for is not None:
-        ours["lookedFor"] = list(run.looked_for)
+    looked_for = _looked_for(given) if run.looked_for is None else run.looked_for
+    if looked_for is not None:
+        ours["lookedFor"] = list(looked_for)
     return {**given, **run.properties, "secagg": ours}
+
+
+def _looked_for(given: Mapping[str, Any]) -> list[str] | None:
+    """Keep what an earlier file of ours says of the kinds that its tool looked for."""
+    earlier = given.get("secagg")
+    kinds = earlier.get("lookedFor") if isinstance(earlier, Mapping) else None
+    return [kind.value for kind in Kind if kind.value in kinds] if isinstance(kinds, list) else None
 
 
 def _without_path(base: Any) -> Any:
