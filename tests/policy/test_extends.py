@@ -75,6 +75,7 @@ def test_what_is_said_counts() -> None:
         "baseline": "none",
         "max_database_age": 14,
         "exceptions": {"max_days": 200},
+        "decisions": {"trust": ["files", "store", "github", "vex", "scanners", "reports"]},
         "gaps": [gap | {"gap": ["old.py"], "expires": "2026-12-01"}],
     }
     assert [(rule.name, rule.action) for rule in own.rules] == [("zero", "ignore"), ("two", "fail")]

@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +123,9 @@ def _taken(home: Path) -> dict[str, str]:
         if shot.fresh:
             for directory in (".secagg", "secagg-out"):
                 shutil.rmtree(shop / directory, ignore_errors=True)
+        elif shot.words[0] == "scan":
+            # The history knows a run by its second.
+            time.sleep(1)
         ran = Ran.of(
             shot.words,
             env=environment(home / shot.scanners, home, extra | dict(shot.extra)),
