@@ -25,6 +25,22 @@ settings.register_profile("ci", parent=settings.get_profile("desk"), derandomize
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
+# Begun last, one of these would keep one worker busy while the others have nothing to do.
+_LONGEST = (
+    "history/test_team.py",
+    "history/test_many_writers.py",
+    "change/test_sample_branches.py",
+    "gate/test_workflow.py",
+    "tests/month/",
+    "tests/matrix/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests; the others keep their order."""
+    items.sort(key=lambda item: not any(part in item.nodeid for part in _LONGEST))
+
+
 @pytest.fixture(autouse=True)
 def _filter_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave no last filter switched on by a command that a test runs in its own process."""
