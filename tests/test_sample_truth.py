@@ -119,7 +119,12 @@ def test_every_planted_secret_is_in_the_history_and_in_the_truth(sample: Path) -
 
 def test_no_planted_secret_stands_outside_of_its_files() -> None:
     tracked = _git(ROOT, "ls-files", "-z").split("\0")
-    allowed = ("fixtures/planted_secrets.json", "fixtures/reports/", "fixtures/labels/", "fixtures/formats/")
+    allowed = (
+        "fixtures/planted_secrets.json",
+        "fixtures/reports/",
+        "fixtures/labels/",
+        "fixtures/formats/",
+    )
     values = [value.encode() for value in planted.load().values()]
     for name in tracked:
         path = ROOT / name
