@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,10 +21,11 @@ from secagg.scanners.options import (
 )
 from secagg.system.durations import seconds
 from secagg.system.globs import names
+from secagg.system.root import CONFIG_FILE, PROJECT_FILE
+from secagg.system.tomltext import loads_toml
 from secagg.system.yamlfile import Placed, check_model, load_model, load_placed, read_text
 
-NAME = "secagg.yaml"
-PROJECT, TABLE = "pyproject.toml", "[tool.secagg]"
+NAME, PROJECT, TABLE = CONFIG_FILE, PROJECT_FILE, "[tool.secagg]"
 # Names that people give the file and that would be overlooked.
 NEAR = ("secagg.yml", ".secagg.yaml", ".secagg.yml")
 
@@ -161,7 +161,7 @@ def find_config(root: Path, path: Path | None = None) -> Placed[Config] | None:
     if path is not None:
         return load_placed(path, Config, name=str(path))
     file, project = root / NAME, root / PROJECT
-    table = project_table(read_text(project)) if project.is_file() else None
+    table = project_table(read_text(project, errors="replace")) if project.is_file() else None
     if file.is_file():
         if table is not None:
             raise ConfigError(
@@ -200,8 +200,8 @@ def project_table(text: str) -> dict[str, Any] | None:
     A file that is no TOML is not secagg's to complain about, unless it speaks of secagg.
     """
     try:
-        tool = tomllib.loads(text).get("tool")
-    except (tomllib.TOMLDecodeError, RecursionError):
+        tool = loads_toml(text).get("tool")
+    except ValueError:
         if "[tool.secagg" not in text:
             return None
         raise ConfigError("not valid TOML", where=PROJECT) from None

@@ -10,7 +10,8 @@ from secagg.errors import SecaggError
 from secagg.exitcodes import ExitCode
 from secagg.output import console
 from secagg.output.escape import terminal
-from secagg.secrets.lastfilter import filtered_error, switch_on
+from secagg.output.failure import exit_code_of, print_error
+from secagg.secrets.lastfilter import switch_on
 
 _OPTIONAL = ("SNYK_TOKEN", "SECAGG_HMAC_KEY", "SECAGG_STORE", "TRIVY_SKIP_DB_UPDATE")
 
@@ -51,10 +52,8 @@ def main(arguments: list[str]) -> int:
                 console.err(f"secagg: no such step: {terminal(step)}\n")
                 return int(ExitCode.USAGE)
     except SecaggError as error:
-        console.err(f"secagg: error: {terminal(filtered_error(str(error)))}\n")
-        if error.hint:
-            console.err(f"  hint: {terminal(filtered_error(error.hint))}\n")
-        return int(ExitCode.USAGE)
+        print_error(error)
+        return int(exit_code_of(error))
     return 0
 
 

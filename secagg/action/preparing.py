@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from secagg.action.context import notice, without_secrets
-from secagg.action.inputs import Inputs
+from secagg.action.inputs import Inputs, words
 from secagg.github.actions import write_outputs, write_step_summary
 from secagg.github.event import Event, read_event
 from secagg.output import console
@@ -45,10 +45,8 @@ def install_tools(inputs: Inputs, environ: Mapping[str, str]) -> None:
     tools = wanted_tools(inputs, environ)
     if inputs.tools_install == "pinned":
         from secagg.pipeline import toolscommands
-        from secagg.tools.catalogue import load_catalogue, this_platform
 
-        known, here = load_catalogue(), this_platform()
-        offered = [name for name in tools if known.entry(name).offers(here)]
+        offered = offered_tools(tools)
         if offered and toolscommands.install(offered):
             notice("error", "a scanner could not be installed: its runs will be incomplete")
     if "trivy" in tools:
@@ -64,18 +62,26 @@ def wanted_tools(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
         return []
     named = inputs.tool_names()
     if not named:
-        from secagg.config import load_config
+        from secagg.pipeline.gate import config_of
 
-        config = load_config(Path(inputs.path))
+        config = config_of(Path(inputs.path), environ)
         named = [name for name in SCANNERS if config.enabled(name)]
     return [name for name in named if name != "snyk" or not without_secrets(environ)]
+
+
+def offered_tools(tools: Sequence[str]) -> list[str]:
+    """Those of ``tools`` that the action can install here."""
+    from secagg.tools.catalogue import load_catalogue, this_platform
+
+    catalogue, here = load_catalogue(), this_platform()
+    return [name for name in tools if catalogue.entry(name).offers(here)]
 
 
 def _renew_database(inputs: Inputs, environ: Mapping[str, str]) -> None:
     from secagg.tools.catalogue import ToolsError
     from secagg.tools.database import refresh_database
 
-    repositories = inputs.db_repository.replace(",", " ").split()
+    repositories = words(inputs.db_repository)
     try:
         there = refresh_database(repositories)
     except ToolsError as error:

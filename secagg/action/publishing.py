@@ -10,15 +10,15 @@ from urllib.parse import quote
 from secagg.action.context import from_fork, notice, read_decision, uploads
 from secagg.action.inputs import Inputs
 from secagg.action.scanning import reports, secagg
-from secagg.errors import SecaggError, StoreError, UploadError
-from secagg.exitcodes import ExitCode
+from secagg.errors import SecaggError
 from secagg.github.actions import write_outputs, write_step_summary
 from secagg.github.event import read_event
-from secagg.github.limits import LONGEST_COMMENT
 from secagg.output import console
-from secagg.output.escape import terminal
+from secagg.output.codesite import CodeSite
+from secagg.output.failure import exit_code_of, print_error
 from secagg.output.gatemarkdown import decision_markdown
 from secagg.pipeline.write import SARIF_NAME
+from secagg.secrets.lastfilter import filtered_error
 
 BUNDLE = "secagg-bundle.json.gz"
 
@@ -69,7 +69,12 @@ def alerts_url(environ: Mapping[str, str]) -> str:
 def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
     from secagg.pipeline.commands import Screen
     from secagg.pipeline.upload import UploadOptions
-    from secagg.pipeline.uploadcommands import UploadRequest, is_gone, upload_files
+    from secagg.pipeline.uploadcommands import (
+        UploadRequest,
+        comment_part,
+        is_gone,
+        upload_files,
+    )
 
     decision = read_decision(inputs)
     event = read_event(environ)
@@ -77,9 +82,7 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
     options = UploadOptions(
         category=inputs.category or None,
         comment=inputs.comment == "true" and event is not None and event.pull_number is not None,
-        decision=None
-        if decision is None
-        else decision_markdown(decision, longest=LONGEST_COMMENT // 2),
+        decision=None if decision is None else comment_part(decision, environ),
         # The alerts of a component that was renamed or removed close, also where others scanned.
         gone=lambda name: is_gone(root, name),
     )
@@ -90,14 +93,11 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
             _files(inputs), UploadRequest(options=options), root=root, config=None, screen=Screen()
         )
     except SecaggError as error:
-        console.err(f"secagg: error: {terminal(str(error))}\n")
-        if error.hint:
-            console.err(f"  hint: {terminal(error.hint)}\n")
+        print_error(error)
         if decision is not None and inputs.summary == "true":
-            write_step_summary(decision_markdown(decision), environ)
-        write_outputs({"upload-error": str(error)}, environ)
-        delivery = isinstance(error, (StoreError, UploadError))
-        return int(ExitCode.STORE_OR_UPLOAD if delivery else ExitCode.USAGE)
+            write_step_summary(decision_markdown(decision, site=CodeSite.of(environ)), environ)
+        write_outputs({"upload-error": filtered_error(str(error))}, environ)
+        return int(exit_code_of(error))
 
 
 def _files(inputs: Inputs) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from secagg.action.context import notice, read_decision, uploads
 from secagg.action.inputs import Inputs, words
-from secagg.action.preparing import wanted_tools
+from secagg.action.preparing import offered_tools, wanted_tools
 from secagg.change.since import is_change
 from secagg.errors import SecaggError
 from secagg.exitcodes import ExitCode
@@ -104,13 +104,15 @@ def _arguments(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
     else:
         arguments = ["scan"]
         tools = wanted_tools(inputs, environ)
-        if inputs.tool_names():
-            arguments += [part for name in tools for part in ("--tool", name)]
-            if "snyk" in inputs.tool_names() and "snyk" not in tools:
-                notice(
-                    "notice",
-                    "Snyk was not run: pull requests of forks and of Dependabot get no SNYK_TOKEN",
-                )
+        if not inputs.tool_names():
+            # A scanner that the action was to install is asked for: without it, it is no pass.
+            tools = offered_tools(tools) if inputs.tools_install == "pinned" else []
+        arguments += [part for name in tools for part in ("--tool", name)]
+        if "snyk" in inputs.tool_names() and "snyk" not in tools:
+            notice(
+                "notice",
+                "Snyk was not run: pull requests of forks and of Dependabot get no SNYK_TOKEN",
+            )
         arguments += [part for name in words(inputs.components) for part in ("--component", name)]
         arguments += _since(inputs, environ)
     arguments += ["--output", str(inputs.out)]

@@ -355,7 +355,7 @@ def run() -> None:
     import gc
     import io
 
-    from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
+    from secagg.errors import SecaggError
     from secagg.exitcodes import ExitCode
     from secagg.output import console
     from secagg.secrets.lastfilter import filtered_error, switch_on
@@ -372,12 +372,11 @@ def run() -> None:
         error.show(file=text)
         console.err(filtered_error(text.getvalue()))
         sys.exit(error.exit_code)
-    except Interrupted as error:
-        _fail(error, ExitCode.INTERRUPTED)
-    except (StoreError, UploadError) as error:
-        _fail(error, ExitCode.STORE_OR_UPLOAD)
     except SecaggError as error:
-        _fail(error, ExitCode.USAGE)
+        from secagg.output.failure import exit_code_of, print_error
+
+        print_error(error)
+        sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
@@ -386,22 +385,6 @@ def run() -> None:
         sys.exit(ExitCode.INTERNAL)
     except Exception as error:
         _internal(error)
-
-
-def _fail(error: Exception, code: int) -> NoReturn:
-    from secagg.output import console
-    from secagg.output.escape import LONGEST_SENTENCE, cell
-    from secagg.output.grid import Style
-    from secagg.secrets.lastfilter import filtered_error
-
-    hint = getattr(error, "hint", None)
-    style = Style.of_output()
-    text = cell(filtered_error(str(error)), LONGEST_SENTENCE)
-    console.err(style.wrapped(text, first="secagg: error: ", rest="  ") + "\n")
-    if hint:
-        text = cell(filtered_error(hint), LONGEST_SENTENCE)
-        console.err(style.wrapped(text, first="  hint: ", rest="    ") + "\n")
-    sys.exit(code)
 
 
 def _internal(error: Exception) -> NoReturn:

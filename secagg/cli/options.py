@@ -60,7 +60,7 @@ def _root(context: typer.Context, param: typer.CallbackParam, value: Path) -> Pa
     """The repository's root where nothing is named, as git and ruff find it from a subfolder."""
     if not _is_default(context, param.name):
         return value
-    from secagg.pipeline.root import find_root
+    from secagg.system.root import find_root
 
     return find_root(Path())
 
@@ -69,7 +69,7 @@ def _in_root(context: typer.Context, param: typer.CallbackParam, value: Path) ->
     """A directory below the repository's root where nothing is named."""
     if not _is_default(context, param.name):
         return value
-    from secagg.pipeline.root import find_root
+    from secagg.system.root import find_root
 
     return find_root(Path()) / value
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from secagg.errors import ConfigError
+from secagg.system.tomltext import loads_toml
+from secagg.system.yamlfile import read_text
 
 NAME = ".secagg-init.toml"
 FEATURES = (
@@ -53,6 +54,6 @@ def read_answers(root: Path) -> Answers | None:
     if not path.is_file():
         return None
     try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Answers)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        return msgspec.convert(loads_toml(read_text(path)), Answers)
+    except ValueError as error:
         raise ConfigError(str(error), where=NAME, hint=f"mend {NAME}, or remove it") from error

@@ -29,6 +29,16 @@ class Kind(StrEnum):
     LICENSE = "license"
 
 
+# What a tool looks for that reports a kind.
+KIND_WORDS = {
+    Kind.VULNERABILITY: "vulnerable dependencies",
+    Kind.SECRET: "secrets",
+    Kind.CODE: "flaws in code",
+    Kind.MISCONFIGURATION: "misconfigurations",
+    Kind.LICENSE: "licenses",
+}
+
+
 class Severity(StrEnum):
     """The one ladder of severities, worst first."""
 

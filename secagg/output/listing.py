@@ -79,10 +79,13 @@ def _by_place(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
 def _block(place: str, entries: Sequence[Entry], style: Style) -> str:
     lines = [style.paint(cell(place, LONGEST_SENTENCE), _PLACE)]
     for entry in entries:
-        lines.append(_head(entry, style))
+        sources = ", ".join(filter(None, [*entry.tools, *entry.owners, entry.age]))
+        beside = _has_room(entry, sources, style)
+        lines.append(_head(entry, sources if beside else "", style))
         lines += [
             f"      {style.paint(_cut(text, style, 6), code)}"
             for text, code in (
+                ("" if beside else sources, _DIM),
                 (entry.detail, _DIM),
                 ("; ".join(filter(None, (entry.rest, *entry.notes))), _NOTE),
                 (f"fix: {entry.fix}" if entry.fix else "", _FIX),
@@ -92,15 +95,19 @@ def _block(place: str, entries: Sequence[Entry], style: Style) -> str:
     return "\n".join(lines)
 
 
-def _head(entry: Entry, style: Style) -> str:
+def _has_room(entry: Entry, sources: str, style: Style) -> bool:
+    """Tell whether ``sources`` stand on a row's first line; else they get a line of their own."""
+    taken = len(entry.mark) + _SEVERITY_WIDTH + len(entry.name) + len(entry.package) + 24
+    return style.line is None or taken + len(sources) <= style.line
+
+
+def _head(entry: Entry, sources: str, style: Style) -> str:
     severity = f"{entry.severity:<{_SEVERITY_WIDTH}}"
     parts = [style.paint(severity, _COLOURS[entry.severity]), _name(entry, style)]
     if entry.package:
         parts.append(cell(entry.package))
     parts.append(style.paint(entry.id, _DIM))
-    sources = ", ".join(filter(None, [*entry.tools, *entry.owners, entry.age]))
-    taken = len(entry.mark) + _SEVERITY_WIDTH + len(entry.name) + len(entry.package) + 24
-    if sources and (style.line is None or taken + len(sources) <= style.line):
+    if sources:
         parts.append(style.paint(cell(sources), _DIM))
     return f"  {entry.mark}{'  '.join(parts)}"
 

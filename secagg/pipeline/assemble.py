@@ -136,4 +136,5 @@ def tool_outcome(result: ToolResult) -> ToolOutcome:
         version=run.version,
         kinds=kinds_seen(result),
         needed=result.needed,
+        missing=run.missing,
     )

@@ -32,12 +32,12 @@ from secagg.pipeline.lastscan import is_whole_row
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.remember import remember
-from secagg.pipeline.root import find_root
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.summarize import summarize
 from secagg.pipeline.tell import tell_actions, tell_outputs
 from secagg.pipeline.write import DIRECTORY, SARIF_NAME, write_outputs, write_summary
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.root import find_root
 
 # More of them are folded away in a CI log.
 _FEW_NOTES = 2
@@ -175,15 +175,15 @@ def parse(
 def reach_of(root: Path, last: Path, *, config: Path | None, policy: str | None) -> Reach:
     """How further commands name the scan of ``root`` that was written to the directory ``last``."""
     home = find_root(Path())
-    here = [] if root in (Path(), home) else ["--root", str(root)]
+    named = root not in (Path(), home)
+    here = ["--root", str(root)] if named else []
     where = [] if last in (Path(DIRECTORY), home / DIRECTORY) else ["--from", str(last)]
     configured = [] if config is None else ["--config", str(config)]
     judged = [] if policy is None else ["--policy", policy]
-    target = [] if root in (Path(), home) else [str(root)]
     return Reach(
         show=[*here, *where, *configured, *judged],
         accept=[*here, *where],
-        doctor=[*target, *configured],
+        doctor=[*([str(root)] if named else []), *configured],
     )
 
 

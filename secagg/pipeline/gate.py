@@ -209,6 +209,12 @@ def _text_of(path: Path) -> str | None:
         return None
 
 
+def config_of(root: Path, environ: Mapping[str, str]) -> Config:
+    """Read the configuration that judges ``root``: in a change it is the base's."""
+    root = root.resolve()
+    return _config(Controls(root, default_base(root, environ)), root, None)
+
+
 def _config(controls: Controls, root: Path, config: Path | None) -> Config:
     if controls.base is None:
         return load_config(root, config)

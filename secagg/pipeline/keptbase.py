@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +18,7 @@ from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.sarif import write as write_sarif
+from secagg.secrets.key import load_key
 from secagg.secrets.lastfilter import filtered
 from secagg.system.files import PRIVATE, replacing
 from secagg.system.git import resolve
@@ -28,13 +31,20 @@ class _Beside(msgspec.Struct):
     """What the SARIF file does not say as exactly.
 
     ``exact`` and ``gaps`` are as in :class:`BaselineReport`; ``ran_with`` are tools and versions,
-    and ``database`` says when Trivy's was made.
+    and ``database`` says when Trivy's was made. ``mac`` is the HMAC of all of it and of the SARIF
+    file: who can write here without the key makes no base.
     """
 
     exact: list[str]
     gaps: dict[str, str]
     ran_with: list[str]
     database: str
+    mac: str = ""
+
+    def signed(self, sarif: bytes) -> str:
+        """The HMAC under this machine's key, or that of ``SECAGG_HMAC_KEY``."""
+        said = msgspec.json.encode(msgspec.structs.replace(self, mac=""))
+        return hmac.new(load_key(), said + b"\0" + sarif, hashlib.sha256).hexdigest()
 
 
 def directory() -> Path | None:
@@ -74,10 +84,11 @@ def keep(path: Path, outcome: Outcome, report: BaselineReport, database: str) ->
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with replacing(path.with_suffix(".json"), mode=PRIVATE) as out:
-            out.write(msgspec.json.encode(beside))
         with replacing(path, mode=PRIVATE) as out:
             write_sarif(out, sarif_runs(outcome))
+        beside.mac = beside.signed(path.read_bytes())
+        with replacing(path.with_suffix(".json"), mode=PRIVATE) as out:
+            out.write(msgspec.json.encode(beside))
     except OSError:
         # A cache that cannot be written costs time, and nothing else.
         return
@@ -86,10 +97,13 @@ def keep(path: Path, outcome: Outcome, report: BaselineReport, database: str) ->
 def read_kept(path: Path, gate: Gate) -> BaselineReport | None:
     """What :func:`keep` wrote; None where it is not there or not whole."""
     beside = _beside(path)
-    if beside is None:
+    if beside is None or gate.controls.tracked(path):
+        # A file that git knows is of the repository, and may be of the change.
         return None
     try:
         report = path.read_bytes()
+        if not hmac.compare_digest(beside.mac, beside.signed(report)):
+            return None
         known = read_baseline([(path.name, report)], root=gate.root, overrules=gate.overrules)
     except (OSError, SecaggError):
         return None

@@ -11,38 +11,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from secagg.config import Config
-from secagg.model.finding import Kind
+from secagg.model.finding import KIND_WORDS, Kind
 from secagg.packages.components import Component
 from secagg.pipeline.outcome import ToolResult
+from secagg.sarif.producers import driver_tool, only_kind
 from secagg.scanners.base import Status
 from secagg.scanners.kinds import kinds_of_run, kinds_of_tool
 
-NAMES = {
-    Kind.VULNERABILITY: "vulnerable dependencies",
-    Kind.SECRET: "secrets",
-    Kind.CODE: "flaws in code",
-    Kind.MISCONFIGURATION: "misconfigurations",
-    Kind.LICENSE: "licenses",
-}
 # Who is asked for first where nobody looked for a kind.
 _FIRST = {
     Kind.VULNERABILITY: ("trivy", "snyk"),
     Kind.SECRET: ("gitleaks", "trivy", "trufflehog"),
-}
-# What reports from elsewhere have looked for, by the name of the tool or its driver; of these no
-# settings are known, so that only what a tool always looks for counts.
-_ALWAYS = {
-    "codeql": Kind.CODE,
-    "semgrep": Kind.CODE,
-    "bandit": Kind.CODE,
-    "gosec": Kind.CODE,
-    "brakeman": Kind.CODE,
-    "gitleaks": Kind.SECRET,
-    "trufflehog": Kind.SECRET,
-    "trivy": Kind.VULNERABILITY,
-    "grype": Kind.VULNERABILITY,
-    "osv-scanner": Kind.VULNERABILITY,
-    "checkov": Kind.MISCONFIGURATION,
 }
 
 
@@ -79,7 +58,7 @@ def settle(
             continue
         tool = _who_looks(kind, options, [failed, wanted.keys(), missing.keys()])
         if tool is None:
-            notes.append(f"{NAMES[kind]} were looked for by no tool: none that does is switched on")
+            notes.append(f"{KIND_WORDS[kind]} are looked for by no tool that is switched on")
         else:
             wanted.setdefault(tool, []).append(kind)
     for result in results:
@@ -87,7 +66,7 @@ def settle(
         if run.tool in wanted and run.status is Status.FAILED:
             result.needed = True
             if run.missing:
-                what = " and ".join(NAMES[kind] for kind in wanted[run.tool])
+                what = " and ".join(KIND_WORDS[kind] for kind in wanted[run.tool])
                 run.reason = f"nothing looked for {what}: {run.reason}"
         elif run.tool in missing:
             run.status = Status.SKIPPED
@@ -127,9 +106,7 @@ def kinds_seen(result: ToolResult) -> frozenset[Kind]:
         return result.looked_for if result.run.status is Status.COMPLETE else frozenset()
     found = set(_of_frames(result))
     if result.run.status is Status.COMPLETE:
-        tool = result.run.tool.lower()
-        if tool in _ALWAYS:
-            found.add(_ALWAYS[tool])
+        found |= _always(result.run.tool)
         found |= {finding.kind for parsed in result.parsed for finding in parsed.findings}
     return frozenset(found)
 
@@ -141,11 +118,27 @@ def _of_frames(result: ToolResult) -> Iterator[Kind]:
             if any(i.get("executionSuccessful") is False for i in _maps(run.get("invocations"))):
                 continue
             said = _map(_map(run.get("properties")).get("secagg")).get("lookedFor")
+            tool = driver_tool(run)
             if isinstance(said, list):
-                yield from (kind for kind in Kind if kind.value in said)
+                # Whoever wrote the report, no tool has looked for what it cannot look for.
+                yield from (kind for kind in _possible(tool) if kind.value in said)
                 continue
-            driver = str(_map(_map(run.get("tool")).get("driver")).get("name") or "").lower()
-            yield from (kind for name, kind in _ALWAYS.items() if driver.startswith(name))
+            yield from _always(tool)
+
+
+def _possible(tool: str) -> Collection[Kind]:
+    """What a tool can look for."""
+    if tool in ("trivy", "snyk", "secagg"):
+        return tuple(Kind)
+    kind = only_kind(tool)
+    return () if kind is None else (kind,)
+
+
+def _always(tool: str) -> set[Kind]:
+    """What a tool looks for whatever its settings, which a report from elsewhere does not tell."""
+    # Snyk's commands share its name; Trivy always looks for vulnerabilities unless told not to.
+    kind = Kind.VULNERABILITY if tool == "trivy" else only_kind(tool) if tool != "snyk" else None
+    return set() if kind is None else {kind}
 
 
 def _map(value: Any) -> Mapping[str, Any]:

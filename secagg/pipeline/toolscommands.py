@@ -10,10 +10,11 @@ from typing import get_args
 from secagg.errors import UsageError
 from secagg.output import console
 from secagg.output.escape import terminal
+from secagg.output.failure import print_error
 from secagg.scanners.base import RunContext
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.options import ToolOptions
-from secagg.scanners.program import find_program
+from secagg.scanners.program import NotInstalled, find_program
 from secagg.scanners.toolsdirectory import tools_directory
 from secagg.secrets.redactor import Redactor
 from secagg.tools.catalogue import Catalogue, Kind, ToolsError, load_catalogue, this_platform
@@ -56,9 +57,7 @@ def install(
             )
         except ToolsError as error:
             failed = True
-            console.err(f"secagg: error: {terminal(str(error))}\n")
-            if error.hint:
-                console.err(f"  hint: {terminal(error.hint)}\n")
+            print_error(error)
             continue
         how = f"{receipt.source}, SHA-256 {receipt.digest}" if new else "is there already"
         console.out(f"{name} {receipt.version}: {terminal(how)}\n")
@@ -92,9 +91,10 @@ def verify(
         entry = known.entry(name)
         receipt = there.get(name)
         if receipt is None:
-            problem, remark = _version_on_path(name)
-            if problem and not names and "not installed" in problem:
-                problem, remark = None, "not installed"
+            try:
+                problem, remark = _version_on_path(name)
+            except NotInstalled as error:
+                problem, remark = error.reason if names else None, "not installed"
         else:
             problem = difference(name, receipt, into)
             remark = f"{receipt.version} from {receipt.source}, as it was installed"
@@ -134,7 +134,10 @@ def _present(name: str, there: dict[str, Receipt]) -> str:
     receipt = there.get(name)
     if receipt is not None:
         return f"installed: {receipt.version} from {receipt.source}"
-    problem, remark = _version_on_path(name)
+    try:
+        problem, remark = _version_on_path(name)
+    except NotInstalled as error:
+        return error.reason
     return problem or remark
 
 
@@ -142,6 +145,8 @@ def _version_on_path(name: str) -> tuple[str | None, str]:
     context = RunContext(redactor=Redactor(os.urandom(32)))
     try:
         program = find_program(make_of(name), ToolOptions(), context)
+    except NotInstalled:
+        raise
     except Unusable as error:
         return error.reason, ""
     return None, f"{program.version} at {program.path}, not installed by secagg: not pinned"

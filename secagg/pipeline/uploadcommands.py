@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -82,12 +82,16 @@ def upload_outcome(
     What is told of it on GitHub begins with the gate's decision.
     """
     given = runs_of_scan(sarif, outcome, screen.view, prefix_of(root))
-    # The comment has to hold the account of the upload too.
-    site = CodeSite.of(os.environ)
-    said = decision_markdown(decision, longest=LONGEST_COMMENT // 2, site=site)
-    options = replace(request.options, decision=said, gone=lambda name: is_gone(root, name))
+    part = comment_part(decision, os.environ)
+    options = replace(request.options, decision=part, gone=lambda name: is_gone(root, name))
     request = replace(request, options=options)
     return _upload(given, target, request, root, screen)
+
+
+def comment_part(decision: DecisionDocument, environ: Mapping[str, str]) -> str:
+    """Write the decision for a comment that also has to hold what became of the upload."""
+    site = CodeSite.of(environ)
+    return decision_markdown(decision, longest=LONGEST_COMMENT // 2, site=site)
 
 
 def bundle_files(

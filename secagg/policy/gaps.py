@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
-from secagg.model.finding import Kind
+from secagg.model.finding import KIND_WORDS, Kind
 from secagg.policy.exception import Exceptions, ExceptionState, PolicyException
 
 _DIGITS = re.compile(r"\d+")
@@ -55,7 +55,7 @@ class ToolOutcome:
     ``broken`` is True where the run failed for another ``reason`` than these. A run that said
     nothing of input that it should have had has failed (:mod:`secagg.scanners.coverage`).
     ``kinds`` are what it has looked for to the end. A ``needed`` run is not optional, whoever says
-    so: nobody else has looked for what it looks for.
+    so: nobody else has looked for what it looks for. ``missing`` says that it is not installed.
     """
 
     tool: str
@@ -70,6 +70,7 @@ class ToolOutcome:
     version: str | None = None
     kinds: frozenset[Kind] = frozenset()
     needed: bool = False
+    missing: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def coverage(
     for kind in dict.fromkeys(required):
         if kind not in kinds:
             found.sentences.append(
-                f"{_NOUNS[kind]} required, and no complete tool looked for it "
+                f"no tool that completed looked for {KIND_WORDS[kind]}, which is required "
                 f"({_LOOKERS[kind]}; or take {kind} out of require)"
             )
     if Kind.CODE not in kinds:
@@ -171,13 +172,6 @@ def _sentences(run: ToolOutcome, gaps: Sequence[RunGap]) -> Iterator[str]:
         yield _sentence(run, gap.message, None if run.broken else _WAY_OUT)
 
 
-_NOUNS = {
-    Kind.VULNERABILITY: "a look for vulnerable dependencies is",
-    Kind.SECRET: "a look for secrets is",
-    Kind.CODE: "a look for flaws in code is",
-    Kind.MISCONFIGURATION: "a look for misconfigurations is",
-    Kind.LICENSE: "a look at licenses is",
-}
 _LOOKERS = {
     Kind.VULNERABILITY: "run Trivy or Snyk",
     Kind.SECRET: "run Gitleaks, TruffleHog or Trivy",
@@ -192,7 +186,7 @@ def _no_code_tool(runs: Sequence[ToolOutcome]) -> str:
     own = [run for run in runs if run.tool.partition(" (")[0] == "codeql"]
     if any(run.status == "failed" for run in own):
         return "CodeQL did not complete"
-    reasons = [run.reason for run in own if run.reason and "not installed" not in run.reason]
+    reasons = [run.reason for run in own if run.reason and not run.missing]
     return reasons[0] if reasons else "no CodeQL"
 
 

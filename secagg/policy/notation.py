@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -79,8 +80,8 @@ Owner = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 def gap_words(text: str) -> str:
     """Words of a gap's sentence as they are. Raises ``ValueError`` where any gap has them."""
-    if len(text.strip("*? ")) < 3:
-        raise ValueError("at least three characters of the gap's sentence are expected")
+    if max(len(words.strip()) for words in re.split(r"[*?]", text)) < 3:
+        raise ValueError("at least three characters in a row of the gap's sentence are expected")
     return text
 
 

@@ -58,6 +58,7 @@ _ONE_KIND = (
     ("govulncheck", Kind.VULNERABILITY),
     ("pip-audit", Kind.VULNERABILITY),
     ("cargo-audit", Kind.VULNERABILITY),
+    ("npm-audit", Kind.VULNERABILITY),
     ("docker-scout", Kind.VULNERABILITY),
     ("codeql", Kind.CODE),
     ("semgrep", Kind.CODE),
@@ -97,6 +98,11 @@ def driver_tool(run: Mapping[str, Any]) -> str:
     return tool_name(shortened(str(driver.get("name") or ""), LONGEST_NAME, None))
 
 
+def only_kind(tool: str) -> Kind | None:
+    """The kind of problem that a tool looks for if it looks for one kind only."""
+    return next((kind for prefix, kind in _ONE_KIND if tool.startswith(prefix)), None)
+
+
 def kind_of(driver: str, view: RuleView, rule_id: str) -> Kind:
     """Tell what sort of problem a rule is about: by its tags, by what it looks at, by its tool."""
     name = _slug(driver)
@@ -112,11 +118,9 @@ def kind_of(driver: str, view: RuleView, rule_id: str) -> Kind:
         return looked_at
     if name.startswith("codeql") and rule_id.startswith("actions/"):
         return Kind.MISCONFIGURATION
-    for prefix, kind in _ONE_KIND:
-        if name.startswith(prefix):
-            if kind is Kind.CODE and secrets.is_hard_coded(view, rule_id):
-                return Kind.SECRET
-            return kind
+    only = only_kind(name)
+    if only is not None:
+        return Kind.SECRET if only is Kind.CODE and secrets.is_hard_coded(view, rule_id) else only
     if ADVISORY.search(rule_id):
         return Kind.VULNERABILITY
     if name.startswith("trivy"):

@@ -12,6 +12,7 @@ from secagg.errors import UsageError
 from secagg.output import console
 from secagg.output.escape import cell
 from secagg.report.source import ProblemSource
+from secagg.secrets.lastfilter import filtered_error
 from secagg.serve.access import Access, hosts_for, is_loopback
 from secagg.serve.app import Served, make_app
 from secagg.serve.protocol import BoundedProtocol
@@ -91,4 +92,4 @@ class _ConsoleHandler(logging.Handler):
     """What uvicorn logs, as a line of secagg's; no traceback, which quotes what was served."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        console.err(f"secagg: {cell(record.getMessage())}\n")
+        console.err(f"secagg: {cell(filtered_error(record.getMessage()))}\n")

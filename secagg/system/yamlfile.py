@@ -152,14 +152,14 @@ class _Constructor(RoundTripConstructor):
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.construct_yaml_timestamp)
 
 
-def read_text(path: Path, name: str | None = None) -> str:
+def read_text(path: Path, name: str | None = None, *, errors: str = "strict") -> str:
     """The text of a file that people write, which messages call ``name``.
 
-    Raises :class:`ConfigError` where it cannot be read, or is no UTF-8.
+    Raises :class:`ConfigError` where it cannot be read, or is no UTF-8 and ``errors`` is strict.
     """
     name = name or path.name
     try:
-        return read_given(path, limit=LARGEST).decode("utf-8-sig")
+        return read_given(path, limit=LARGEST).decode("utf-8-sig", errors)
     except UnicodeDecodeError:
         raise ConfigError("not UTF-8 text", where=name) from None
     except OSError as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 import sys
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from secagg.errors import ConfigError, SecaggError
+from secagg.system.tomltext import loads_toml
 
 Kind = Literal["wheel", "release", "npm"]
 _OWN = Path(__file__).with_name("tools.toml")
@@ -96,10 +96,10 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     """The catalogue at ``path``, else secagg's own. Raises :class:`ConfigError`."""
     file = path or _OWN
     try:
-        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Catalogue)
+        return msgspec.convert(loads_toml(file.read_text("utf-8")), Catalogue)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(
             str(error), where=str(file), hint="secagg's own tools.toml shows how it is written"
         ) from error

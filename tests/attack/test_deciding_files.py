@@ -57,7 +57,7 @@ OPENED = {
     "pipeline/lastscan.py": "how long the tools of the last scan took",
     "pipeline/overrules.py": "overrules outside of a change",
     "pipeline/parse.py": "reports",
-    "pipeline/root.py": "where the project begins: whether it has a configuration",
+    "system/root.py": "where the project begins: whether it has a configuration",
     "policy/installed.py": "policies of installed packages",
     "policy/load.py": "built-in policies; texts that the gate's reader has read",
     "policycheck/standing.py": "a policy that is checked, which decides nothing",

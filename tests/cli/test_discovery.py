@@ -10,15 +10,26 @@ import pytest
 
 from secagg.config import Config, load_config
 from secagg.errors import ConfigError
-from secagg.pipeline.root import find_root
+from secagg.system.root import find_root
 from tests.cli.running import secagg
+
+
+@pytest.mark.parametrize("mark", ["secagg.yaml", "pyproject.toml"])
+def test_no_configuration_below_the_top_of_a_repository_is_a_root(
+    tmp_path: Path, mark: str
+) -> None:
+    # A change that adds one would take the place of the one that judges it.
+    below = tmp_path / "web" / "src"
+    below.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "web" / mark).write_text("[tool.secagg]\n" if "toml" in mark else "")
+    assert find_root(below) == below / ".." / ".."
 
 
 @pytest.mark.parametrize("mark", [".git", "secagg.yaml", "pyproject.toml"])
 def test_the_root_is_the_nearest_directory_that_says_so(tmp_path: Path, mark: str) -> None:
     below = tmp_path / "outer" / "web" / "src"
     below.mkdir(parents=True)
-    (tmp_path / ".git").mkdir()
     if mark == ".git":
         (tmp_path / "outer" / mark).mkdir()
     else:
@@ -47,6 +58,11 @@ def test_the_configuration_may_stand_in_pyproject(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"pyproject.toml: not valid TOML"):
         load_config(tmp_path)
     file.write_text("[tool.other]\njobs = \n")
+    assert load_config(tmp_path) == Config()
+    # tomllib takes minutes for a key of so many parts.
+    file.write_text("a" + ".a" * 20_000 + " = 1\n")
+    assert load_config(tmp_path) == Config()
+    file.write_bytes(b"[project]\nname = '\xff'\n")
     assert load_config(tmp_path) == Config()
 
 
@@ -111,5 +127,5 @@ def test_a_change_of_the_table_in_pyproject_touches_the_gate(tmp_path: Path) -> 
         cwd=root,
     )
     assert ran.code == 3, ran.stderr
-    assert "a look for flaws in code is required" in ran.stdout
+    assert "no tool that completed looked for flaws in code" in ran.stdout
     assert "touches the gate itself (pyproject.toml [tool.secagg])" in ran.stdout

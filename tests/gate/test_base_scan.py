@@ -286,6 +286,31 @@ def test_a_gate_takes_the_scan_of_the_base_that_is_kept(
     assert exact(*RAN_WITH) == {"gitleaks"}
 
 
+def test_no_kept_scan_is_believed_that_somebody_else_made(change: Change, tmp_path: Path) -> None:
+    own = change.gate()
+    change.scan(*BOTH)
+    place = tmp_path / "cache" / "secagg" / "bases"
+    (sarif,) = place.glob("*.sarif")
+    assert kept_base(own, RAN_WITH) is not None
+    whole = sarif.read_bytes()
+    sarif.write_bytes(whole.replace(b'"results"', b'"results" ', 1))
+    assert kept_base(own, RAN_WITH) is None
+    sarif.write_bytes(whole)
+    beside = sarif.with_suffix(".json")
+    beside.write_bytes(beside.read_bytes().replace(b'"exact":[', b'"exact":["snyk",'))
+    assert kept_base(own, RAN_WITH) is None
+
+
+def test_no_kept_scan_of_the_repository_is_believed(
+    change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(change.repo.root / ".cache"))
+    change.scan(*BOTH)
+    assert kept_base(change.gate(), RAN_WITH) is not None
+    change.repo.commit("Bring a base")
+    assert kept_base(change.gate(), RAN_WITH) is None
+
+
 def test_the_last_scan_is_judged_again_as_the_scan_has_judged_it(
     change: Change, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

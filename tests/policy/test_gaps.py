@@ -131,7 +131,7 @@ def test_a_gap_as_a_whole_can_be_accepted_by_its_words() -> None:
     assert held.verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("words", ["'*'", "a", "[legacy, '**']"])
+@pytest.mark.parametrize("words", ["'*'", "a", "[legacy, '**']", "'e*e'", "'a?b?c'"])
 def test_an_exception_for_any_gap_is_refused(words: str) -> None:
     with pytest.raises(ConfigError, match="three characters"):
         read_own(accepted(words), Ceiling(max_days=90, today=TODAY))

@@ -86,6 +86,19 @@ def test_exit_codes(file: Path, tmp_path: Path) -> None:
     assert secagg("--from", str(file), "-O", str(tmp_path / "no" / "where")).code == 2
 
 
+def test_the_command_loads_no_configuration() -> None:
+    code = (
+        "import sys; sys.argv = ['secagg', 'report', '--from', 'missing.json']\n"
+        "from secagg.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "secagg.pipeline.reportcommands" in loaded
+    assert not {"secagg.config", "secagg.scanners.options", "ruamel.yaml"} & loaded
+
+
 def test_a_table_loads_nothing_that_it_does_not_need() -> None:
     code = (
         "import sys\n"

@@ -120,7 +120,7 @@ def test_what_is_required_must_have_been_looked_for_to_the_end() -> None:
     results = [result("trivy"), result("gitleaks"), missing("codeql")]
     said = sentences(*results, required=(Kind.CODE, Kind.SECRET))
     assert len(said) == 1
-    assert said[0].startswith("a look for flaws in code is required")
+    assert said[0].startswith("no tool that completed looked for flaws in code, which is required")
     done = [result("trivy"), result("gitleaks"), result("codeql")]
     assert sentences(*done, required=(Kind.CODE,)) == []
 
@@ -135,7 +135,13 @@ def test_a_report_from_elsewhere_counts_by_what_its_tool_always_looks_for() -> N
     assert seen(codeql) == {Kind.CODE}
     assert seen({**codeql, "invocations": [{"executionSuccessful": False}]}) == frozenset()
     ours = {"properties": {"secagg": {"lookedFor": ["secret", "no such kind"]}}}
-    assert seen({**codeql, **ours}) == {Kind.SECRET}
+    trivy = {"tool": {"driver": {"name": "Trivy"}}}
+    assert seen({**trivy, **ours}) == {Kind.SECRET}
+    # A report can claim what it likes.
+    assert seen({**codeql, **ours}) == frozenset()
+    unheard_of = {"tool": {"driver": {"name": "mylint"}}}
+    assert seen({**unheard_of, **ours}) == frozenset()
+    assert seen({"tool": {"driver": {"name": "pip-audit"}}}) == {Kind.VULNERABILITY}
     assert seen({"tool": {"driver": {"name": "Trivy"}}}) == {Kind.VULNERABILITY}
     assert seen({"tool": {"driver": {"name": "Unheard-of"}}}) == frozenset()
 

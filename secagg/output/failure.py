@@ -1,0 +1,29 @@
+"""Errors as a person meets them: the masked words, what to do, and the exit code."""
+
+from __future__ import annotations
+
+from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
+from secagg.exitcodes import ExitCode
+from secagg.output import console
+from secagg.output.escape import LONGEST_SENTENCE, cell
+from secagg.output.grid import Style
+from secagg.secrets.lastfilter import filtered_error
+
+
+def print_error(error: SecaggError) -> None:
+    """Print the error and its hint on standard error, without secrets or control characters."""
+    style = Style.of_output()
+    lines = [("secagg: error: ", "  ", str(error)), ("  hint: ", "    ", error.hint)]
+    for first, rest, text in lines:
+        if text:
+            masked = cell(filtered_error(text), LONGEST_SENTENCE)
+            console.err(style.wrapped(masked, first=first, rest=rest) + "\n")
+
+
+def exit_code_of(error: SecaggError) -> ExitCode:
+    """Return the exit code with which a command ends for ``error``."""
+    if isinstance(error, Interrupted):
+        return ExitCode.INTERRUPTED
+    return (
+        ExitCode.STORE_OR_UPLOAD if isinstance(error, (StoreError, UploadError)) else ExitCode.USAGE
+    )

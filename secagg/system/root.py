@@ -1,0 +1,45 @@
+"""The root of the repository that somebody stands in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secagg.system.regularfile import read_given
+
+# What makes a directory a root, besides git. To read them is the work of secagg.config, which most
+# commands need not load.
+CONFIG_FILE, PROJECT_FILE = "secagg.yaml", "pyproject.toml"
+_LARGEST = 4 * 1024 * 1024
+
+
+def find_root(start: Path) -> Path:
+    """Return the top of the git repository that ``start`` is in, relative to ``start``.
+
+    Outside of git it is the nearest directory at or above with a configuration, and ``start``
+    itself where there is none. In a repository a configuration further down is no root: a change
+    that adds one would take the place of the one that judges it. Source: git-rev-parse(1),
+    "--show-toplevel".
+    """
+    here = start.resolve()
+    for is_root in (_is_git_top, _is_configured):
+        for steps, directory in enumerate((here, *here.parents)):
+            if is_root(directory):
+                return start.joinpath(*[".."] * steps)
+    return start
+
+
+def _is_git_top(directory: Path) -> bool:
+    try:
+        return (directory / ".git").exists()
+    except OSError:
+        return False
+
+
+def _is_configured(directory: Path) -> bool:
+    try:
+        if (directory / CONFIG_FILE).is_file():
+            return True
+        project = directory / PROJECT_FILE
+        return project.is_file() and b"[tool.secagg" in read_given(project, limit=_LARGEST)
+    except OSError:
+        return False
