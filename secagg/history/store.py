@@ -220,7 +220,8 @@ def open_store(where: str | Path | None = None, *, create: bool = True) -> Store
             wrong = planted(connection) if engine.dialect.name == "sqlite" else []
         if wrong:
             raise StoreError(
-                f"the store {shown(engine.url)} acts by itself: {wrong[0]}",
+                f"the store {shown(engine.url)} has triggers or views that secagg did not make: "
+                f"{wrong[0]}",
                 hint="drop it, or bring a backup back: secagg db restore",
             )
         if revision != HEAD:

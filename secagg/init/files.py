@@ -29,7 +29,7 @@ class State(StrEnum):
     CURRENT = "unchanged"
     OUTDATED = "updated"
     EDITED = "edited"
-    CONFLICT = "edited, and there is something new"
+    CONFLICT = "edited by hand; a newer version is available"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,10 @@ def init(
     if any(placed.state is State.MISSING for placed in written):
         _print("\n" + next_steps(there, answers))
     if pending:
-        console.err("secagg: what was edited was kept: take what you want of it, or --force\n")
+        console.err(
+            "secagg: kept the files that were edited by hand: merge the difference above, or "
+            "overwrite with --force\n"
+        )
     return 1 if pending else 0
 
 

@@ -92,7 +92,7 @@ def row_named(
 
 
 def refuse_own_key(key: str | None, *, option: str, other: str) -> None:
-    """Raise :class:`UsageError` for a secret whose id comes of a key that nobody else has.
+    """Raise :class:`UsageError` for a secret whose id depends on a key that only this machine has.
 
     ``key`` is the fingerprint of the key that its value was hashed under. What names the id, given
     with ``option``, goes into a file that others read; ``other`` is another way to name it.

@@ -147,7 +147,7 @@ def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
     if found is None:
         raise NotInstalled(
             f"{make.title} is not installed: no {make.name} on PATH",
-            f"{make.install}; or do without it: tools: {{{make.name}: {{enabled: false}}}} in "
+            f"{make.install}; or disable it: tools: {{{make.name}: {{enabled: false}}}} in "
             "secagg.yaml",
         )
     path = Path(found).absolute()

@@ -12,7 +12,7 @@ _EXPECTED = {
     "list_type": "a list is expected",
     "set_type": "a list is expected",
     "string_type": "a text is expected",
-    "string_pattern_mismatch": "it is not written as it has to be",
+    "string_pattern_mismatch": "it does not have the expected form",
     "bool_type": "true or false is expected",
     "bool_parsing": "true or false is expected",
     "int_type": "a whole number is expected",

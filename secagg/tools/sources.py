@@ -159,6 +159,6 @@ def _differs(tool: str, what: str, wanted: str) -> ToolsError:
 
 def _unreachable(tool: str, kind: str, why: str) -> ToolsError:
     return ToolsError(
-        f"{tool} cannot be had from its {kind}: {why}",
+        f"{tool} could not be downloaded from its {kind}: {why}",
         hint="see secagg tools list for other sources, and choose one with --from",
     )

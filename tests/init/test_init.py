@@ -61,7 +61,9 @@ def linted(*arguments: str | Path, cwd: Path) -> str:
 
 
 def files(top: Path, pattern: str) -> list[Path]:
-    return sorted(path for name in SHAPES for path in (top / name).glob(pattern))
+    found = sorted(path for name in SHAPES for path in (top / name).glob(pattern))
+    assert found
+    return found
 
 
 def different(paths: list[Path]) -> list[Path]:
@@ -166,7 +168,8 @@ def test_an_unchanged_file_is_brought_up_to_date_and_an_edited_one_is_not(tmp_pa
     result = init(root, "--branches", "main,release")
     assert result.exit_code == 1
     assert (
-        "kept, edited, and there is something new: .github/workflows/pr-gate.yml" in result.output
+        "kept, edited by hand; a newer version is available: .github/workflows/pr-gate.yml"
+        in result.output
     )
     assert gate.read_text() == edited
     assert "[main, release]" in (root / ".github/workflows/secrets-scan.yml").read_text()

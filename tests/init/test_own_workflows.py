@@ -78,5 +78,7 @@ def test_pins_are_those_of_the_list() -> None:
 
 
 def test_no_lock_names_where_packages_come_from() -> None:
-    for path in (ROOT / "requirements").glob("*.txt"):
+    locks = list((ROOT / "requirements").glob("*.txt"))
+    assert locks
+    for path in locks:
         assert "://" not in path.read_text()

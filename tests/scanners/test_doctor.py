@@ -49,7 +49,9 @@ def test_every_tool_that_is_there_is_ready(bench: Bench, repo: Repo) -> None:
 
 def test_missing_tools_are_told_with_the_next_step(bench: Bench, repo: Repo) -> None:
     repo.commit({"app.py": "x = 1\n"})
-    for tool, diagnosis in diagnose(bench, repo.root).items():
+    diagnoses = diagnose(bench, repo.root)
+    assert len(diagnoses) == 5
+    for tool, diagnosis in diagnoses.items():
         assert not diagnosis.ready
         assert "is not installed" in str(diagnosis.problem)
         assert f"tools.{tool}.path" in str(diagnosis.next_step)

@@ -165,7 +165,7 @@ def test_a_source_that_cannot_be_reached_is_named_and_the_others_are_tried(
     )
     result = tools("install", "--catalogue", own)
     assert result.exit_code == 1
-    assert "trivy cannot be had from its release: 127.0.0.1 answered 404" in result.output
+    assert "trivy could not be downloaded from its release: 127.0.0.1 answered 404" in result.output
     assert receipts(installed(home)).keys() == {"gitleaks"}
 
 
