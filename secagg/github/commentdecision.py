@@ -28,7 +28,7 @@ _STATES = {
 _FORM = "/secagg accept ID reason: why (or false-positive, confirm, undo; expires: 30d)"
 _LINE = re.compile(r"/secagg[ \t]+(?P<verb>[a-z-]{1,20})[ \t]+(?P<id>[0-9a-f]{6,32})(?P<rest>.*)")
 _REASON = re.compile(r"[ \t]+reason:[ \t]*(?P<reason>.{3,500})")
-_EXPIRES = re.compile(r"[ \t]+expires:[ \t]*(?P<expires>[0-9dw-]{2,10})")
+_EXPIRES = re.compile(r"[ \t]expires:[ \t]*(?P<expires>[0-9dw-]{2,10})")
 _MAY_WRITE = frozenset({"admin", "write"})
 _LONGEST = 65_536
 

@@ -43,6 +43,7 @@ _LARGEST = 64_000
 _MEASURABLE = 0.002
 _QUADRATIC = 3.2
 _TRIES = 4
+REPETITIONS = (constants.MAX_REPEAT, constants.MIN_REPEAT, constants.POSSESSIVE_REPEAT)
 # So many texts of one expression, at most: more of them are much the same.
 _MOST_TEXTS = 40
 
@@ -97,18 +98,18 @@ def _compiled(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any]]]:
                 continue
         for item in value if isinstance(value, tuple | list) else (value,):
             if getattr(item, "__name__", "") in ("match", "fullmatch"):
-                _AT_START.add(item.__self__)
+                AT_START.add(item.__self__)
             item = getattr(item, "__self__", item)
             if isinstance(item, re.Pattern):
                 if name in _only_at_start(module):
-                    _AT_START.add(item)
+                    AT_START.add(item)
                 yield name, item
 
 
 # What these are given is a pattern that a policy or CODEOWNERS holds, and short.
 _OF_SHORT_TEXTS = ("secagg.system.globs.",)
 # Expressions that are only ever matched at the start of a text.
-_AT_START: set[re.Pattern[Any]] = set()
+AT_START: set[re.Pattern[Any]] = set()
 
 
 @functools.cache
@@ -142,7 +143,7 @@ def _written(module: ModuleType) -> Iterator[tuple[int, re.Pattern[Any]]]:
 
 def _texts(pattern: re.Pattern[Any], made: random.Random) -> Iterator[str]:
     """Pieces of which many in a row make ``pattern`` begin again and again, and never end."""
-    pieces = dict.fromkeys(_pieces(parser.parse(_text_of(pattern), pattern.flags)))
+    pieces = dict.fromkeys(_pieces(parser.parse(text_of(pattern), pattern.flags)))
     single = [piece for piece in pieces if piece]
     yield from single
     for first, second in itertools.islice(itertools.permutations(single, 2), 200):
@@ -151,7 +152,8 @@ def _texts(pattern: re.Pattern[Any], made: random.Random) -> Iterator[str]:
         yield "".join(made.choices(single, k=made.randrange(2, 6)))
 
 
-def _text_of(pattern: re.Pattern[Any]) -> str:
+def text_of(pattern: re.Pattern[Any]) -> str:
+    """Return the expression of ``pattern`` as text."""
     text = pattern.pattern
     return text.decode("latin-1") if isinstance(text, bytes) else str(text)
 
@@ -169,7 +171,7 @@ def _pieces(parsed: Any) -> Iterator[str]:
             inner = _of_class(argument)
         elif operation is constants.ANY:
             inner = "a"
-        elif operation in (constants.MAX_REPEAT, constants.MIN_REPEAT, constants.POSSESSIVE_REPEAT):
+        elif operation in REPETITIONS:
             least, _, part = argument
             inside = list(_pieces(part))
             yield from inside
@@ -251,7 +253,7 @@ def _time(pattern: re.Pattern[Any], piece: str, size: int) -> float:
     if isinstance(pattern.pattern, bytes):
         text = text.encode("utf-8", "replace")
     started = time.process_time()
-    if pattern in _AT_START:
+    if pattern in AT_START:
         pattern.match(text)
         pattern.fullmatch(text)
     else:

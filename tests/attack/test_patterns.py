@@ -1,0 +1,53 @@
+"""No expression that is searched for begins with a repetition that may be in vain.
+
+``[ ]+expires:`` tries every space of a run as its beginning, and reads the run to its end each
+time: quadratic in the length of the run. An expression that may end after the repetition is
+linear, and so is one that is only ever matched at the start of a text.
+"""
+
+from __future__ import annotations
+
+import re
+from re import _constants as constants  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+
+import pytest
+
+from tests.attack import patterns
+
+_UNBOUNDED = 1_000
+
+
+def begins_with_vain_repetition(pattern: re.Pattern[str] | re.Pattern[bytes]) -> bool:
+    """Tell whether ``pattern`` begins with a long repetition after which it may still fail."""
+    parsed = parser.parse(patterns.text_of(pattern), pattern.flags)
+    least, _ = parsed.getwidth()
+    parts = list(parsed)
+    while parts and parts[0][0] is constants.SUBPATTERN:
+        parts = [*parts[0][1][3], *parts[1:]]
+    if not parts or parts[0][0] not in patterns.REPETITIONS:
+        return False
+    shortest, longest, part = parts[0][1]
+    return bool(longest > _UNBOUNDED and least > shortest * part.getwidth()[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"[ \t]+expires:", True),
+        (r"(?P<name>\w+)=", True),
+        (r"[ \t]expires:", False),
+        (r"(?<!\w)\w+=", False),
+        (r"\w{12,}={0,2}", False),
+        (r"[a-z]{1,20}=", False),
+    ],
+)
+def test_what_is_a_vain_repetition(text: str, expected: bool) -> None:
+    assert begins_with_vain_repetition(re.compile(text)) is expected
+
+
+def test_no_searched_expression_begins_with_one() -> None:
+    every = patterns.patterns()
+    searched = {where: every[where] for where in every if every[where] not in patterns.AT_START}
+    assert len(searched) > 100
+    assert [where for where in searched if begins_with_vain_repetition(searched[where])] == []
