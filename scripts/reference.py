@@ -46,8 +46,7 @@ def _command(command: Any, name: str) -> Iterator[str]:
 
 def openapi() -> str:
     """The description of ``secagg serve``, from the application, which is not started."""
-    from secagg.serve.access import Access
-    from secagg.serve.app import Served, make_app
+    from secagg.serve.app import Access, Served, make_app
 
     def no_source() -> Any:
         raise NotImplementedError

@@ -19,7 +19,7 @@ from secagg.scanners.options import (
     TrivyOptions,
     TrufflehogOptions,
 )
-from secagg.system.durations import seconds
+from secagg.system.dates import seconds
 from secagg.system.globs import names
 from secagg.system.root import CONFIG_FILE, PROJECT_FILE
 from secagg.system.tomltext import loads_toml
@@ -72,12 +72,12 @@ class Tools(BaseModel):
     trufflehog: TrufflehogConfig = Field(default_factory=TrufflehogConfig)
 
     def optional(self, tool: str) -> bool:
-        """Whether a failure of ``tool`` is allowed."""
+        """Return whether a failure of ``tool`` is allowed."""
         use: ToolUse = getattr(self, tool)
         return use.optional
 
     def options(self, tool: str) -> ToolOptions:
-        """The settings of ``tool``."""
+        """Return the settings of ``tool``."""
         options: ToolOptions = getattr(self, tool)
         return options
 
@@ -113,24 +113,24 @@ class Config(BaseModel):
         return self.timeout
 
     def enabled(self, tool: str) -> bool:
-        """Whether ``tool`` is to be run."""
+        """Return whether ``tool`` is to be run."""
         return self.tools.options(tool).enabled
 
     def asks_for(self, tool: str) -> bool:
-        """Whether the file names ``tool`` and does not switch it off."""
+        """Return whether the file names ``tool`` and does not switch it off."""
         return tool in self.tools.model_fields_set and self.enabled(tool)
 
     def optional_tools(self) -> frozenset[str]:
-        """The tools whose failure does not make a scan incomplete."""
+        """Return the tools whose failure does not make a scan incomplete."""
         return frozenset(t for t in Tools.model_fields if self.tools.optional(t))
 
     def tool_options(self) -> Mapping[str, Mapping[str, Any]]:
-        """Each tool's own settings, by tool name, without those of :class:`ToolUse`."""
+        """Return each tool's own settings, by tool name, without those of :class:`ToolUse`."""
         own = set(ToolUse.model_fields)
         return {t: self.tools.options(t).model_dump(exclude=own) for t in Tools.model_fields}
 
     def deciding_files(self) -> list[str]:
-        """The paths that the tools' settings name: programs, rules, queries and caches."""
+        """Return the paths that the tools' settings name: programs, rules, queries and caches."""
         tools = self.tools
         paths = [self.tools.options(tool).path for tool in Tools.model_fields]
         paths += [tools.gitleaks.config, tools.trivy.cache_dir]
@@ -138,12 +138,12 @@ class Config(BaseModel):
         return [*(str(path) for path in paths if path is not None), *queries]
 
     def excludes(self, component: str) -> bool:
-        """Whether a directory is not to be seen as a component of its own."""
+        """Return whether a directory is not to be seen as a component of its own."""
         return names(self.exclude, cased=True)(component)
 
 
 def load_config(root: Path, path: Path | None = None) -> Config:
-    """The configuration at ``path``, else that of ``root`` (:func:`find_config`).
+    """Return the configuration at ``path``, else that of ``root`` (:func:`find_config`).
 
     Raises :class:`secagg.errors.ConfigError` naming file, line and key.
     """
@@ -152,7 +152,7 @@ def load_config(root: Path, path: Path | None = None) -> Config:
 
 
 def find_config(root: Path, path: Path | None = None) -> Placed[Config] | None:
-    """The configuration at ``path``, else ``secagg.yaml`` or ``[tool.secagg]`` in ``root``.
+    """Return the configuration at ``path``, else ``secagg.yaml`` or ``[tool.secagg]`` in ``root``.
 
     Returns None where there is none, with the place of each key otherwise. Raises
     :class:`secagg.errors.ConfigError` for a file that cannot be used, for one whose name is nearly
@@ -189,7 +189,7 @@ def read_config(text: str | None, *, name: str) -> Config:
 
 
 def read_project(text: str | None, *, name: str) -> Config:
-    """The configuration in ``[tool.secagg]`` of a ``pyproject.toml`` whose text this is."""
+    """Return the configuration in ``[tool.secagg]`` of a ``pyproject.toml`` whose text this is."""
     table = None if text is None else project_table(text)
     return Config() if table is None else check_model(table, Config, name=f"{name} {TABLE}")
 

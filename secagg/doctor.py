@@ -66,7 +66,7 @@ def examine(
     *,
     now: datetime | None = None,
 ) -> list[Diagnosis]:
-    """A diagnosis for each tool named (all, if None), in the order in which they are known.
+    """Return a diagnosis for each tool named (all, if None), in the order in which they are known.
 
     Runs nothing but the tools' own answers to what version they are. Raises
     :class:`secagg.errors.UsageError` for an unknown tool, and

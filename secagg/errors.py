@@ -1,10 +1,12 @@
-"""The errors of secagg: one root, each with a hint on what to do about it.
+"""The errors of secagg, each with a hint on what to do, and the exit codes.
 
 Only the command line turns them into exit codes. A failed gate is no error but a
 decision, and a scan that could not run is a tool run with the status ``failed``.
 """
 
 from __future__ import annotations
+
+from enum import IntEnum
 
 
 class SecaggError(Exception):
@@ -67,3 +69,15 @@ class UploadError(SecaggError):
 
 class Interrupted(SecaggError):
     """The user or the system asked secagg to stop (SIGINT, SIGTERM, SIGHUP)."""
+
+
+class ExitCode(IntEnum):
+    """What a run tells the shell."""
+
+    PASS = 0
+    GATE_FAILED = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    STORE_OR_UPLOAD = 4
+    INTERNAL = 70
+    INTERRUPTED = 130

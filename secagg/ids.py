@@ -62,9 +62,9 @@ def resolve(
     source: str = "the last scan",
     option: str = "",
 ) -> str:
-    """Resolve an id, or its first digits, to the id of the only row that goes by it.
+    """Resolve an id, or its first digits, to the id of the only row that has it.
 
-    ``rows`` are ids of rows, each with all ids that the row goes by (its own may be among them).
+    ``rows`` are ids of rows, each with all ids of the row (its own may be among them).
     A row's own id outranks the same id of another row's member. ``source`` is where the rows come
     from, for messages. Raises :class:`UsageError` with the nearest ids where no row goes by
     ``given``, or several do.
@@ -79,12 +79,12 @@ def resolve(
                 names.setdefault(name, {})[row] = None
             elif name.startswith(start[:NEAR]):
                 near[name] = None
-    found: dict[str, None] = {}
+    matches: dict[str, None] = {}
     for name, owners in names.items():
-        found.update({name: None} if name in owners else owners)
-    if len(found) == 1:
-        return next(iter(found))
-    if not found:
+        matches.update({name: None} if name in owners else owners)
+    if len(matches) == 1:
+        return next(iter(matches))
+    if not matches:
         offered = _nearest(start, near)
         raise UsageError(
             f"{where}no row of {source} goes by the id {start}",
@@ -92,11 +92,11 @@ def resolve(
         )
     if len(names) == 1:
         raise UsageError(
-            f"{where}{len(found)} rows of {source} share the id {start}",
-            hint="each row has one of its own: " + ", ".join(sorted(found)[:_OFFERED]),
+            f"{where}{len(matches)} rows of {source} share the id {start}",
+            hint="each row has one of its own: " + ", ".join(sorted(matches)[:_OFFERED]),
         )
     raise UsageError(
-        f"{where}{len(found)} rows of {source} have an id that begins with {start}",
+        f"{where}{len(matches)} rows of {source} have an id that begins with {start}",
         hint="give more of its digits: " + ", ".join(sorted(names)[:_OFFERED]),
     )
 

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from secagg.errors import ReportError, UsageError
-from secagg.jsonio.entries import NotStrict, split
-from secagg.jsonio.text import LARGEST, loads, to_utf8
+from secagg.jsonio.reading import LARGEST, NotStrict, loads, split, to_utf8
 from secagg.model.finding import Finding
-from secagg.model.pathmap import NO_MAP, PathMap
+from secagg.model.place import NO_MAP, PathMap
 from secagg.secrets.redactor import Redactor
 
 ENTRY_POINTS = "secagg.parsers"
@@ -100,7 +99,7 @@ class RawReport:
         """The report as one JSON value, decoded once however many ask.
 
         The lists of a large report are decoded entry by entry as they are iterated over
-        (:class:`secagg.jsonio.entries.Entries`; ``is_list`` is true for them and for a list).
+        (:class:`secagg.jsonio.reading.Entries`; ``is_list`` is true for them and for a list).
         Raises :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
         """
         decoded = self._decoded
@@ -211,15 +210,15 @@ class LearningParser(Parser, Protocol):
 
 
 def installed_parsers() -> dict[str, Parser]:
-    """All parsers found by entry point, by tool name; each entry point names a class."""
-    found: dict[str, Parser] = {}
+    """Return all parsers found by entry point, by tool name; each entry point names a class."""
+    parsers: dict[str, Parser] = {}
     for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
-        found[entry.name] = entry.load()()
-    return found
+        parsers[entry.name] = entry.load()()
+    return parsers
 
 
 def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
-    """The parser for ``report``: the one its ``tool`` names, else the most confident one.
+    """Return the parser for ``report``: the one its ``tool`` names, else the most confident one.
 
     Some reports could be several tools' (``[]``, ``null``): among parsers that are equally
     confident the one whose tool's name stands in the report's name is chosen.
@@ -231,9 +230,9 @@ def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
         try:
             return parsers[report.tool]
         except KeyError:
-            known = ", ".join(parsers)
+            names = ", ".join(parsers)
             raise UsageError(
-                f"no parser for {report.tool!r}", hint=f"known tools: {known}"
+                f"no parser for {report.tool!r}", hint=f"known tools: {names}"
             ) from None
     called = report.name.lower()
     ranked = sorted(

@@ -17,7 +17,7 @@ from secagg_parsers.trufflehog import TrufflehogParser
 
 from secagg.errors import SecaggError
 from secagg.parsing import ParseContext, ParsedReport, RawReport
-from secagg.pipeline.shown import Shown
+from secagg.pipeline.assemble import Shown
 from secagg.sarif import SarifRun, learn_report, read_report, write
 from secagg.secrets.redactor import Redactor
 from tests.canaries import canaries, reports, survivors

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from secagg.cli.app import app
+from secagg.cli.commands import COMMANDS, load
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "docs" / "security-model.md"
@@ -21,6 +22,7 @@ TESTS = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", MODEL.read_text())
 COMMAND = re.compile(r"(?:`|^ {4,}|\$ |- run: )secagg ([^`\n;&#]+)", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 SECAGG: Any = typer.main.get_command(app)
+SECAGG.commands.update({name: load(name) for name in COMMANDS})
 
 
 def defined(path: Path) -> set[str]:

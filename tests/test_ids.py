@@ -7,7 +7,7 @@ import pytest
 from secagg import ids
 from secagg.errors import UsageError
 from secagg.merge import merge
-from secagg.merge.identity import find_group
+from secagg.merge.groups import find_group
 from secagg.model.identity import SCHEME
 from tests.merge.make import vulnerability
 

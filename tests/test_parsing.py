@@ -8,7 +8,7 @@ import pytest
 
 from secagg import parsing
 from secagg.errors import ReportError
-from secagg.jsonio.text import loads
+from secagg.jsonio.reading import loads
 from secagg.jsonio.value import encode
 from secagg.model.finding import Finding, Kind, Package, Rule, SarifOrigin, Severity
 from secagg.parsing import RawReport

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg_parsers.fields import (
     Entry,
     any_mapping,
@@ -15,7 +15,7 @@ from secagg_parsers.fields import (
     whole,
 )
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import MadeParser, MadeRun, add_each, said
+from secagg_parsers.sarifmade import MadeParser, MadeRun, add_each, message_of
 
 _MOST_HIDDEN = 1_000_000
 
@@ -70,7 +70,7 @@ def _add(entry: Entry, run: MadeRun) -> None:
         "properties": {"tags": tags},
     }
     result = {
-        "message": said(any_text(entry, "issue_text") or rule_id),
+        "message": message_of(any_text(entry, "issue_text") or rule_id),
         "properties": {"issue_severity": any_text(entry, "issue_severity") or ""},
     }
     run.add(rule, result, needed(entry, "filename"), region)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location, Vulnerability
-from secagg_parsers.cvss import base_score
-from secagg_parsers.dependency import package_of, scored, vulnerable
+from secagg_parsers.dependency import base_score, package_of, scored, vulnerable
 from secagg_parsers.fields import (
     Entry,
     any_mapping,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location
 from secagg_parsers.dependency import package_of, scored, vulnerable
 from secagg_parsers.fields import (
@@ -22,7 +22,7 @@ from secagg_parsers.fields import (
     text,
 )
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import Json, MadeParser, MadeRun, add_each, said
+from secagg_parsers.sarifmade import Json, MadeParser, MadeRun, add_each, message_of
 
 # Where what Checkov calls a resource is one by its own name, and not by its file's.
 _WITH_RESOURCES = frozenset(
@@ -84,11 +84,11 @@ def _add(run: MadeRun, kind: str, entry: Entry) -> None:
     rule = {
         "id": check,
         "name": name,
-        "shortDescription": said(name),
+        "shortDescription": message_of(name),
         "helpUri": any_text(entry, "guideline"),
     }
     result: Json = {
-        "message": said(name or check),
+        "message": message_of(name or check),
         # Checkov knows no severity without its platform.
         "level": "error",
         "properties": {"severity": word} if word else None,

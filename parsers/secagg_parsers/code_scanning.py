@@ -21,7 +21,7 @@ from secagg_parsers.fields import (
     position,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.sarifmade import MadeRun, said
+from secagg_parsers.sarifmade import MadeRun, message_of
 
 
 class CodeScanningParser(JsonParser):
@@ -67,15 +67,15 @@ def _add(alert: Entry, run: MadeRun) -> None:
     rule = {
         "id": rule_id,
         "name": any_text(about, "name"),
-        "shortDescription": said(described),
-        "fullDescription": said(any_text(about, "full_description")),
-        "help": said(any_text(about, "help")),
+        "shortDescription": message_of(described),
+        "fullDescription": message_of(any_text(about, "full_description")),
+        "help": message_of(any_text(about, "help")),
         "properties": {"tags": list(any_texts(about, "tags"))},
     }
     message = any_text(any_mapping(instance, "message"), "text")
     word = any_text(about, "security_severity_level")
     result = {
-        "message": said(message or described or rule_id),
+        "message": message_of(message or described or rule_id),
         "level": any_text(about, "severity"),
         "properties": {"severity": word} if word else None,
     }

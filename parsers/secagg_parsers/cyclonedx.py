@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location, Package, Rating, Vulnerability
 from secagg.model.severity import of_cvss, of_word
 from secagg.sarif.producers import tool_name

@@ -11,7 +11,7 @@ from typing import Any
 from xml.parsers import expat
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location, Package, Rating, Severity
 from secagg.model.severity import of_cvss
 from secagg.parsing import ParseContext, ParsedReport, RawReport

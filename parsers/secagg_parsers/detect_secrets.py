@@ -13,11 +13,10 @@ from typing import Any
 
 from secagg.model.finding import Finding, Location
 from secagg.parsing import ParseContext, RawReport
-from secagg.secrets.identity import identify
-from secagg_parsers.fields import Entry, any_text, flag, needed, position, text
+from secagg.secrets.redactor import identify
+from secagg_parsers.fields import Entry, any_text, flag, needed, position, sighting, text
 from secagg_parsers.jsonreport import JsonParser, Reading
 from secagg_parsers.places import Lines
-from secagg_parsers.sightings import sighting
 
 _LONGEST_LINE = 4096
 # What values stand between in a line.

@@ -1,4 +1,4 @@
-"""Typed readers for the fields of a report's entries.
+"""Typed readers for the fields of a report's entries, and the masking of their texts.
 
 A field that is missing, null or empty is None (or an empty tuple). Where a field says what an
 entry is or where it lies, one of the wrong type raises :class:`OddEntry`, which the parsers
@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from secagg.jsonio.entries import Entries, encoded, is_list
-from secagg.model.finding import Finding
+from secagg.jsonio.reading import Entries, encoded, is_list
+from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import EntryProblem, ParsedReport
 from secagg.secrets.redactor import Redactor
 
 Entry = Mapping[str, Any]
+
 
 _TYPES = {
     dict: "an object",
@@ -36,7 +37,7 @@ class OddEntry(Exception):
 
 
 def kind_of(value: object) -> str:
-    """What sort of JSON value this is, for messages."""
+    """Return what sort of JSON value this is, for messages."""
     return _TYPES.get(type(value), "something else")
 
 
@@ -50,7 +51,7 @@ def text(entry: Entry, key: str) -> str | None:
 
 
 def needed(entry: Entry, key: str) -> str:
-    """The text of a field without which the entry means nothing."""
+    """Return the text of a field without which the entry means nothing."""
     value = text(entry, key)
     if value is None:
         raise OddEntry(f"{key} is missing")
@@ -80,7 +81,7 @@ def whole(entry: Entry, key: str) -> int | None:
 
 
 def position(entry: Entry, key: str) -> int | None:
-    """A line or column, from 1; what is below 1 means that there is none."""
+    """Return a line or column, from 1; what is below 1 means that there is none."""
     value = whole(entry, key)
     return value if value is not None and value > 0 else None
 
@@ -111,13 +112,13 @@ def mapping(entry: Entry, key: str) -> Entry:
 
 
 def listed(entry: Entry, key: str) -> Sequence[Any]:
-    """A list of anything, to be looked at one by one."""
+    """Return a list of anything, to be looked at one by one."""
     value: Any = entry.get(key)
     if value is None:
         return []
     if is_list(value):
-        held: Sequence[Any] = value
-        return held
+        items: Sequence[Any] = value
+        return items
     raise OddEntry(f"{key} is {kind_of(value)}, not a list")
 
 
@@ -127,7 +128,7 @@ def any_text(entry: Entry, key: str) -> str | None:
 
 
 def any_texts(entry: Entry, key: str) -> tuple[str, ...]:
-    """The texts in a list; what else is in it is left out."""
+    """Return the texts in a list; what else is in it is left out."""
     value = entry.get(key)
     if type(value) is not list:
         return ()
@@ -140,7 +141,7 @@ def any_mapping(entry: Entry, key: str) -> Entry:
 
 
 def any_objects(entry: Entry, key: str) -> list[Entry]:
-    """The objects in a list; what else is in it is left out."""
+    """Return the objects in a list; what else is in it is left out."""
     value = entry.get(key)
     return [item for item in value if type(item) is dict] if type(value) is list else []
 
@@ -228,3 +229,84 @@ def take(
             keep(build(item))
         except OddEntry as why:
             out.problems.append(EntryProblem(message=str(why), where=f"{where}[{index}]"))
+
+
+REVOKE = "Revoke the secret where it was issued, then remove it from the code and its history."
+
+
+_LONGEST_REASON = 300
+
+
+# What repeats within a report does so soon; the rest would only take memory until its end.
+_MOST_KEPT = 16_384
+
+
+_LONGEST_KEPT = 256
+
+
+class Masker(dict[str, str]):
+    """``masker[text]`` is the text without secrets. Identify the report's secrets first."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._mask = redactor.mask
+
+    def __missing__(self, text: str) -> str:
+        masked = self._mask(text)
+        if len(text) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[text] = masked
+        return masked
+
+    def optional(self, text: str | None) -> str | None:
+        return None if text is None else self[text]
+
+
+def reason(redactor: Redactor, text: str) -> str:
+    """A tool's own error message, fit to be quoted in one of ours: masked, one line, short."""
+    line = " ".join(redactor.mask(text).split())
+    return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "…"
+
+
+def sighting(
+    *,
+    tool: str,
+    rule_id: str,
+    title: str,
+    location: Location,
+    value_id: str | None,
+    detector: str | None = None,
+    verified: bool | None = None,
+    severity: Severity | None = None,
+    description: str | None = None,
+) -> Finding:
+    """Make the finding of one sighting of a secret; high, or critical where it is verified.
+
+    ``value_id`` is what :func:`secagg.secrets.redactor.identify` gave for the value. All texts must
+    be masked.
+    """
+    where = f" in commit {location.commit[:12]}" if location.commit else ""
+    return Finding(
+        tool=tool,
+        kind=Kind.SECRET,
+        rule_id=rule_id,
+        severity=severity or (Severity.CRITICAL if verified else Severity.HIGH),
+        title=title,
+        message=f"{title} in {location.uri or 'the repository'}{where}.",
+        location=location,
+        rule=Rule(
+            id=rule_id,
+            name=title,
+            short_description=description or title,
+            tags=("security", "secret"),
+        ),
+        cwes=("CWE-798",),
+        secret=SecretSighting(
+            id=value_id,
+            detector=detector or rule_id,
+            verified=verified,
+            in_history=location.commit is not None,
+        ),
+        fix=REVOKE,
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location, Severity, Vulnerability
 from secagg.model.severity import of_word
 from secagg.parsing import ParseContext, RawReport
@@ -25,11 +25,11 @@ from secagg_parsers.fields import (
     mapping,
     needed,
     position,
+    sighting,
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.sarifmade import MadeRun, add_each, lines_of, said
-from secagg_parsers.sightings import sighting
+from secagg_parsers.sarifmade import MadeRun, add_each, lines_of, message_of
 
 _PACKAGES = frozenset({"dependency_scanning", "container_scanning", "cluster_image_scanning"})
 _ADVISORIES = frozenset({"cve", "ghsa", "osvdb", "rustsec", "pysec", "gemnasium", "usn", "rhsa"})
@@ -126,14 +126,14 @@ def _add(entry: Entry, run: MadeRun) -> None:
     word = (any_text(entry, "severity") or "").lower()
     rule = {
         "id": own,
-        "shortDescription": said(title),
+        "shortDescription": message_of(title),
         "helpUri": next(
             (u for i in any_objects(entry, "identifiers") if (u := any_text(i, "url"))), None
         ),
         "properties": {"tags": ["security", *tags]},
     }
     result = {
-        "message": said(any_text(entry, "description") or title or own),
+        "message": message_of(any_text(entry, "description") or title or own),
         "level": _LEVELS.get(word),
         "properties": {"severity": word} if word == "critical" else None,
     }

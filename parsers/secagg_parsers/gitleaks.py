@@ -12,12 +12,11 @@ from typing import Any
 import msgspec
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import Entries, is_list
+from secagg.jsonio.reading import Entries, is_list
 from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
-from secagg.secrets.identity import identify
-from secagg_parsers.fields import Entry, any_text, as_object, needed, position, take, text
-from secagg_parsers.masking import REVOKE
+from secagg.secrets.redactor import identify
+from secagg_parsers.fields import REVOKE, Entry, any_text, as_object, needed, position, take, text
 from secagg_parsers.places import Lines, Places
 from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 
@@ -140,8 +139,8 @@ class _Reader:
         return self._of_8(entry, value, value_id)
 
     def _of_8(self, entry: Entry, value: str | None, value_id: str | None) -> Finding:
-        said = any_text(entry, "Description")
-        rule_id = text(entry, "RuleID") or said or needed(entry, "RuleID")
+        description = any_text(entry, "Description")
+        rule_id = text(entry, "RuleID") or description or needed(entry, "RuleID")
         commit, file = text(entry, "Commit"), text(entry, "File")
         place = Location(
             uri=self._places.optional(file),
@@ -150,16 +149,18 @@ class _Reader:
             commit=commit,
         )
         self._columns(place, entry, value)
-        finding = self._finding(self._rule(rule_id, said, entry.get("Tags")), place, value_id)
+        finding = self._finding(
+            self._rule(rule_id, description, entry.get("Tags")), place, value_id
+        )
         fingerprint = any_text(entry, "Fingerprint")
         if fingerprint is not None:
             # It names the file as invoked, which may name this machine: made of what is known.
             parts = (f"{commit}:" if commit else "", f"{rule_id}:{place.start_line}")
             if fingerprint == f"{parts[0]}{file}:{parts[1]}":
-                known = f"{parts[0]}{place.uri}:{finding.rule_id}:{place.start_line}"
+                expected = f"{parts[0]}{place.uri}:{finding.rule_id}:{place.start_line}"
             else:
-                known = fingerprint
-            finding.fingerprints = {"gitleaks": known}
+                expected = fingerprint
+            finding.fingerprints = {"gitleaks": expected}
         link = any_text(entry, "Link")
         if link is not None:
             finding.references = (self._link(link, place, file),)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location, Package, Rating, Vulnerability
 from secagg.model.severity import of_cvss
-from secagg_parsers.advisories import names_one_problem
 from secagg_parsers.dependency import package_of, vulnerable
 from secagg_parsers.fields import (
     Entry,
@@ -24,6 +23,7 @@ from secagg_parsers.fields import (
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
+from secagg_parsers.purls import names_one_problem
 
 
 class GrypeParser(JsonParser):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg_parsers.fields import Entry, any_text, needed, position
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import MadeParser, MadeRun, add_each, said
+from secagg_parsers.sarifmade import MadeParser, MadeRun, add_each, message_of
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note", "style": "note"}
 
@@ -39,4 +39,4 @@ def _add(entry: Entry, run: MadeRun) -> None:
     level = _LEVELS.get((any_text(entry, "level") or "").lower())
     page = f"https://github.com/hadolint/hadolint/wiki/{rule_id}"
     rule = {"id": rule_id, "helpUri": page if rule_id.startswith("DL") else None}
-    run.add(rule, {"level": level, "message": said(message)}, file, region)
+    run.add(rule, {"level": level, "message": message_of(message)}, file, region)

@@ -9,11 +9,9 @@ from typing import Any, ClassVar
 from secagg.errors import ReportError
 from secagg.model.finding import Finding
 from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport, RawReport
-from secagg_parsers.fields import Entry, OddEntry, as_object
-from secagg_parsers.masking import reason
+from secagg_parsers.fields import Entry, OddEntry, as_object, reason
 from secagg_parsers.places import Places
-from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers
-from secagg_parsers.signatures import signature_of
+from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, signature_of
 
 
 class Reading:

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import is_list
-from secagg.jsonio.text import loads
+from secagg.jsonio.reading import is_list, loads
 from secagg.model.finding import Finding, Location
 from secagg.parsing import EntryProblem, ParseContext, ParsedReport, RawReport
-from secagg.secrets.identity import identify
+from secagg.secrets.redactor import identify
 from secagg_parsers.fields import (
     Entry,
     OddEntry,
@@ -24,12 +23,11 @@ from secagg_parsers.fields import (
     mapping,
     needed,
     position,
+    sighting,
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.shapes import SURE
-from secagg_parsers.sightings import sighting
-from secagg_parsers.signatures import is_kingfisher_entry
+from secagg_parsers.shapes import SURE, is_kingfisher_entry
 
 _KEPT = ("line", "column_start", "column_end", "path", "git_metadata", "confidence")
 _WORKS = "active credential"

@@ -20,10 +20,10 @@ from secagg_parsers.fields import (
     any_texts,
     flag,
     needed,
+    reason,
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.masking import reason
 
 _LOCK = "package-lock.json"
 # What is between the names of a dependency path in npm 6's report.

@@ -9,19 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Kind, Location, Package, Rule, Severity, Vulnerability
-from secagg_parsers.cvss import base_score
-from secagg_parsers.dependency import package_of, scored, vulnerable
-from secagg_parsers.fields import (
-    Entry,
-    any_mapping,
-    any_objects,
-    any_text,
-    any_texts,
-    needed,
-    text,
-)
+from secagg_parsers.dependency import base_score, package_of, scored, vulnerable
+from secagg_parsers.fields import Entry, any_mapping, any_objects, any_text, any_texts, needed, text
 from secagg_parsers.jsonreport import JsonParser, Reading
 
 
@@ -88,7 +79,7 @@ def _package(entry: Any, place: Location, where: str, reading: Reading) -> None:
         reading.keep(item, lambda e: _finding(e, place), spot)
 
 
-def _named(entry: Entry) -> Package:
+def _package_of_entry(entry: Entry) -> Package:
     named = any_mapping(entry, "package")
     commit = any_text(named, "commit")
     # A repository that was scanned by its commit has no name.
@@ -99,7 +90,7 @@ def _named(entry: Entry) -> Package:
 def _finding(entry: Entry, place: Location) -> Finding:
     """Make the finding of one advisory. Raises OddEntry."""
     rule_id = needed(entry, "id")
-    package = _named(entry)
+    package = _package_of_entry(entry)
     group = next((g for g in any_objects(entry, "groups") if rule_id in any_texts(g, "ids")), {})
     own = any_mapping(entry, "database_specific")
     vector = _vector(any_objects(entry, "severity"))
@@ -134,7 +125,7 @@ def _finding(entry: Entry, place: Location) -> Finding:
 def _license(entry: Entry, place: Location) -> Finding:
     """Make the finding of a licence that the user does not allow. Raises OddEntry."""
     name = needed(entry, "license")
-    package = _named(entry)
+    package = _package_of_entry(entry)
     return Finding(
         tool="osv-scanner",
         kind=Kind.LICENSE,

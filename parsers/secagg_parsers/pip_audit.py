@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location
 from secagg_parsers.dependency import package_of, vulnerable
 from secagg_parsers.fields import Entry, any_text, any_texts, needed, text

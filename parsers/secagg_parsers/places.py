@@ -13,8 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from secagg.model.foreignpaths import in_checkout, is_foreign
-from secagg.model.writtenpath import is_written_so
+from secagg.model.place import in_checkout, is_foreign, is_written_so
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
 # What a scanner would not have read whole either: lines are looked up in smaller files only.
@@ -77,7 +76,7 @@ class Places(dict[str, str]):
 
 
 def base_of(artifact: str, root: Path | None) -> str | None:
-    """The directory below ``root`` that a tool was told to scan, where it can be known.
+    """Return the directory below ``root`` that a tool was told to scan, where it can be known.
 
     ``artifact`` is the target as given on the tool's command line; None means the root, or
     that it lies elsewhere.
@@ -115,7 +114,7 @@ class Lines:
         return lines[number - 1].rstrip(b"\r\n") if 0 < number <= len(lines) else None
 
     def start(self, uri: str, number: int) -> int:
-        """The byte at which line ``number`` (from 1) of a file begins."""
+        """Return the byte at which line ``number`` (from 1) of a file begins."""
         return sum(map(len, self._raw(uri)[: number - 1]))
 
     def _raw(self, uri: str) -> list[bytes]:
@@ -147,10 +146,10 @@ class Lines:
 
 @lru_cache(maxsize=64)
 def _prefixes(root: Path) -> tuple[str, ...]:
-    known = [root.as_posix().rstrip("/") + "/"]
+    prefixes = [root.as_posix().rstrip("/") + "/"]
     with contextlib.suppress(OSError, RuntimeError):
-        known.append(root.resolve().as_posix().rstrip("/") + "/")
-    return tuple(dict.fromkeys(known))
+        prefixes.append(root.resolve().as_posix().rstrip("/") + "/")
+    return tuple(dict.fromkeys(prefixes))
 
 
 def _tidy(path: str) -> str:

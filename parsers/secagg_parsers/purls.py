@@ -1,9 +1,51 @@
-"""Package URLs (purl, ECMA-427) of packages that a scanner names without one."""
+"""Package URLs and advisory ids as scanners give them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+
+# Databases whose advisories are about one problem each. A vendor's (DSA, RHSA, USN, ALAS)
+# bundle the fixes of several: two problems would be merged if they counted as names.
+_ONE_PROBLEM = re.compile(
+    r"(?:CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}|PYSEC-\d{4}-\d+|RUSTSEC-\d{4}-\d{4}"
+    r"|GO-\d{4}-\d+|OSV-\d{4}-\d+|GMS-\d{4}-\d+|NSWG-ECO-\d+|SNYK-[A-Z0-9-]+|npm:\S+:\d{8})",
+    re.IGNORECASE,
+)
+
+
+_OWN_PAGES = {
+    "GHSA-": re.compile(
+        r"(?:github\.com/advisories/|/security/advisories/)(GHSA(?:-[0-9a-z]{4}){3})(?![0-9a-z-])"
+    ),
+    "RUSTSEC-": re.compile(r"rustsec\.org/advisories/(RUSTSEC-\d{4}-\d{4})"),
+    "PYSEC-": re.compile(r"/(PYSEC-\d{4}-\d+)(?:\.yaml)?$"),
+    "GO-": re.compile(r"pkg\.go\.dev/vuln/(GO-\d{4}-\d+)"),
+}
+
+
+def names_one_problem(identifier: str) -> bool:
+    """True for an id that can stand among the aliases of one vulnerability."""
+    return _ONE_PROBLEM.fullmatch(identifier) is not None
+
+
+def aliases(rule_id: str, others: Iterable[str], references: Sequence[str]) -> tuple[str, ...]:
+    """All names of one vulnerability: its id, other ids given, and those its references prove.
+
+    A reference to an advisory's own page proves a name only if it is the only page of its
+    database among them: where there are two, one is about something else.
+    """
+    names = [rule_id, *(name for name in others if names_one_problem(name))]
+    joined = "\n".join(references)
+    for database, page in _OWN_PAGES.items():
+        if database in joined and not any(name.startswith(database) for name in names):
+            # Most references are about something else: they are not looked at twice.
+            pages = {m[1] for url in references if database in url and (m := page.search(url))}
+            if len(pages) == 1:
+                names += pages
+    return tuple(dict.fromkeys(names))
+
 
 # Where several distributions share a package format, the purl's namespace is the distribution.
 _SYSTEMS = {
@@ -37,6 +79,7 @@ _SYSTEMS = {
     "ubuntu": "deb",
     "wolfi": "apk",
 }
+
 
 # The purl types of what package managers, lock files and installed trees hold.
 _MANAGERS = {
@@ -108,13 +151,19 @@ _MANAGERS = {
     "yarn": "npm",
 }
 
+
 # Names and versions that no type's rules change.
 _NORMAL = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+
 # The same of namespaces; the "@" of npm's scopes is encoded.
 _NORMAL_SPACE = re.compile(r"@?[a-z0-9][a-z0-9.-]*(?:/[a-z0-9][a-z0-9.-]*)*")
 
+
 # Types whose purl is the name and version, by rules that leave nothing to guess.
 _PLAIN = frozenset({"cargo", "gem", "hex", "nuget", "pub", "pypi", "conda"})
+
+
 _SCOPED = frozenset({"npm", "golang", "composer"})
 
 
@@ -124,13 +173,13 @@ def is_system(manager: str) -> bool:
 
 
 def type_of(manager: str) -> str:
-    """The purl type of what ``manager`` manages; ``generic`` for one that is not known."""
+    """Return the purl type of what ``manager`` manages; ``generic`` for one that is not known."""
     name = manager.partition(":")[0].lower()
     return _MANAGERS.get(name) or _SYSTEMS.get(name) or "generic"
 
 
 def type_in(purl: str) -> str | None:
-    """The type that a purl names; None if it is no purl."""
+    """Return the type that a purl names; None if it is no purl."""
     if not purl.startswith("pkg:"):
         return None
     return purl[4:].lstrip("/").partition("/")[0].lower() or None
@@ -138,7 +187,7 @@ def type_in(purl: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def build(manager: str, name: str, version: str | None) -> str | None:
-    """The purl of a package, where its parts are known without guessing; else None."""
+    """Return the purl of a package, where its parts are known without guessing; else None."""
     kind = type_of(manager)
     namespace, bare = "", name
     if kind in _SCOPED:

@@ -124,7 +124,7 @@ def without_nothing(value: Mapping[str, Any]) -> Json:
     return {key: item for key, item in value.items() if item is not None and item not in ({}, [])}
 
 
-def said(text: str | None) -> Json | None:
+def message_of(text: str | None) -> Json | None:
     """Make SARIF's message of a text."""
     return None if text is None else {"text": text}
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg_parsers.fields import Entry, any_mapping, any_text, mapping, needed, position
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import MadeParser, MadeRun, add_each, cwe_tags, one_or_more, said
+from secagg_parsers.sarifmade import (
+    MadeParser,
+    MadeRun,
+    add_each,
+    cwe_tags,
+    message_of,
+    one_or_more,
+)
 
 _LEVELS = {"ERROR": "error", "WARNING": "warning", "INFO": "note", "INVENTORY": "note"}
 _NOTICES = {"error": "error", "warn": "warning"}
@@ -61,7 +68,7 @@ def _add(entry: Entry, run: MadeRun, reading: Reading) -> None:
     }
     result = {
         "level": _LEVELS.get(word.upper()),
-        "message": said(any_text(extra, "message") or rule_id),
+        "message": message_of(any_text(extra, "message") or rule_id),
         "properties": {"severity": word} if word.upper() not in _LEVELS else None,
     }
     region = {

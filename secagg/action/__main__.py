@@ -6,8 +6,7 @@ import os
 import sys
 
 from secagg.action.inputs import read_inputs
-from secagg.errors import SecaggError
-from secagg.exitcodes import ExitCode
+from secagg.errors import ExitCode, SecaggError
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.failure import exit_code_of, print_error

@@ -1,4 +1,7 @@
-"""The inputs of ``action.yml``, checked."""
+"""The inputs of ``action.yml``, checked.
+
+What several steps ask of the event and of what was decided.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,57 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import msgspec
+
 from secagg.errors import UsageError
+from secagg.github.event import read_event
+from secagg.output import console
+from secagg.output.decision import DecisionDocument
+from secagg.output.markdown import Annotation, annotation_lines
 from secagg.scanners import SCANNERS
 
+
+def uploads(inputs: Inputs, environ: Mapping[str, str]) -> bool:
+    """Return whether this run uploads: ``auto`` leaves out forks, whose token may not."""
+    if inputs.mode == "gate-only" or inputs.upload == "never":
+        return False
+    return inputs.upload == "always" or not from_fork(environ)
+
+
+def from_fork(environ: Mapping[str, str]) -> bool:
+    """Return whether the run is for a fork's pull request."""
+    event = read_event(environ)
+    return event is not None and event.from_fork
+
+
+def without_secrets(environ: Mapping[str, str]) -> bool:
+    """Whether the run is for a fork or of Dependabot, and has no token of Snyk's therefore."""
+    event = read_event(environ)
+    return event is not None and event.read_only and environ.get("HAS_SNYK_TOKEN") != "true"
+
+
+def read_decision(inputs: Inputs) -> DecisionDocument | None:
+    """Return what the gate decided; None where it came to no decision."""
+    from secagg.pipeline.write import DECISION_NAME
+
+    try:
+        data = (inputs.out / DECISION_NAME).read_bytes()
+        return msgspec.json.decode(data, type=DecisionDocument)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def notice(kind: str, message: str) -> None:
+    """Print an annotation that stands for the whole run."""
+    console.commands(annotation_lines([Annotation(kind=kind, title="secagg", message=message)]))
+
+
 MODES = ("scan", "gate-only", "upload-only", "secrets", "publish")
+
+
 _SECRETS = ("gitleaks", "trufflehog")
+
+
 _CHOICES = {
     "mode": MODES,
     "upload": ("auto", "always", "never"),
@@ -20,6 +69,8 @@ _CHOICES = {
     "annotations": ("true", "false"),
     "cache": ("true", "false"),
 }
+
+
 _FAIL_ON = ("gate", "incomplete", "upload")
 
 
@@ -63,12 +114,12 @@ class Inputs:
         return self.mode in ("gate-only", "upload-only", "publish")
 
     def tool_names(self) -> list[str]:
-        """The scanners that are named; nothing where the configuration decides."""
+        """Return the scanners that are named; nothing where the configuration decides."""
         named = words(self.tools)
         return named or (list(_SECRETS) if self.mode == "secrets" else [])
 
     def fails_on(self) -> frozenset[str]:
-        """What turns the step red."""
+        """Return what turns the step red."""
         return frozenset(words(self.fail_on))
 
 
@@ -95,5 +146,5 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
 
 
 def words(text: str) -> list[str]:
-    """The words of a list with commas, blanks or line ends between."""
+    """Return the words of a list with commas, blanks or line ends between."""
     return text.replace(",", " ").split()

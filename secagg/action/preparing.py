@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from secagg.action.context import notice, without_secrets
-from secagg.action.inputs import Inputs, words
-from secagg.github.actions import write_outputs, write_step_summary
+from secagg.action.inputs import Inputs, notice, without_secrets, words
 from secagg.github.event import Event, read_event
+from secagg.github.markdown import write_action_outputs, write_step_summary
 from secagg.output import console
 from secagg.scanners import SCANNERS
 
@@ -23,7 +22,7 @@ def prepare(inputs: Inputs, environ: Mapping[str, str]) -> None:
     cache = environ.get("TRIVY_CACHE_DIR") or str(parent / "secagg-trivy")
     today = datetime.now(UTC).date()
     database = "trivy" in tools and not inputs.judges_reports
-    write_outputs(
+    write_action_outputs(
         {
             "directory": str(directory),
             "out": str(directory / "out"),
@@ -44,17 +43,17 @@ def install_tools(inputs: Inputs, environ: Mapping[str, str]) -> None:
         return
     tools = wanted_tools(inputs, environ)
     if inputs.tools_install == "pinned":
-        from secagg.pipeline import toolscommands
+        from secagg.pipeline.tools import install
 
         offered = offered_tools(tools)
-        if offered and toolscommands.install(offered):
+        if offered and install(offered):
             notice("error", "a scanner could not be installed: its runs will be incomplete")
     if "trivy" in tools:
         _renew_database(inputs, environ)
 
 
 def wanted_tools(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
-    """The scanners that this run is for: those named, else those of the configuration.
+    """Return the scanners that this run is for: those named, else those of the configuration.
 
     A fork's pull request gets no secrets, so Snyk is left out of it where it was named.
     """
@@ -70,7 +69,7 @@ def wanted_tools(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
 
 
 def offered_tools(tools: Sequence[str]) -> list[str]:
-    """Those of ``tools`` that the action can install here."""
+    """Return those of ``tools`` that the action can install here."""
     from secagg.tools.catalogue import load_catalogue, this_platform
 
     catalogue, here = load_catalogue(), this_platform()
@@ -89,18 +88,18 @@ def _renew_database(inputs: Inputs, environ: Mapping[str, str]) -> None:
         notice("error", "Trivy has no vulnerability database: its runs will be incomplete")
         return
     if there.refused is None:
-        write_outputs({"renewed": "true"}, environ)
+        write_action_outputs({"renewed": "true"}, environ)
         return
-    said = (
+    warning = (
         f"Trivy's vulnerability database could not be renewed: the cached one, which is "
         f"{_age(there.age)} old, is used"
     )
     console.err(f"secagg: {there.refused}\n")
-    notice("warning", said)
+    notice("warning", warning)
     if inputs.summary == "true":
-        write_step_summary(f"> {said}.\n\n", environ)
+        write_step_summary(f"> {warning}.\n\n", environ)
     # The scan takes what is there, and is incomplete if the policy finds it too old.
-    write_outputs({"skip-update": "true"}, environ)
+    write_action_outputs({"skip-update": "true"}, environ)
 
 
 def _age(age: timedelta) -> str:

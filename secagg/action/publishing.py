@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from secagg.action.context import from_fork, notice, read_decision, uploads
-from secagg.action.inputs import Inputs
+from secagg.action.inputs import Inputs, from_fork, notice, read_decision, uploads
 from secagg.action.scanning import reports, secagg
 from secagg.errors import SecaggError
-from secagg.github.actions import write_outputs, write_step_summary
 from secagg.github.event import read_event
+from secagg.github.markdown import write_action_outputs, write_step_summary
 from secagg.output import console
-from secagg.output.codesite import CodeSite
 from secagg.output.failure import exit_code_of, print_error
-from secagg.output.gatemarkdown import decision_markdown
+from secagg.output.markdown import CodeSite, decision_markdown
 from secagg.pipeline.write import SARIF_NAME
 from secagg.secrets.lastfilter import filtered_error
 
@@ -43,7 +41,7 @@ def publish(inputs: Inputs, environ: Mapping[str, str]) -> int:
             )
         return 0
     code = _upload(inputs, environ)
-    write_outputs({"code": code, "url": alerts_url(environ)}, environ)
+    write_action_outputs({"code": code, "url": alerts_url(environ)}, environ)
     return 0
 
 
@@ -51,12 +49,12 @@ def _publish_bundle(inputs: Inputs, environ: Mapping[str, str]) -> int:
     """Upload the bundle of a fork's job, in a job that may; nothing of it is believed."""
     arguments = ["publish", str(Path(inputs.reports) / BUNDLE)]
     code = secagg([*arguments, "--comment"] if inputs.comment == "true" else arguments)
-    write_outputs({"code": code, "url": alerts_url(environ)}, environ)
+    write_action_outputs({"code": code, "url": alerts_url(environ)}, environ)
     return 0
 
 
 def alerts_url(environ: Mapping[str, str]) -> str:
-    """The page of the code scanning alerts of this run's branch or pull request."""
+    """Return the page of the code scanning alerts of this run's branch or pull request."""
     server = environ.get("GITHUB_SERVER_URL", "https://github.com")
     repository = environ.get("GITHUB_REPOSITORY", "")
     event = read_event(environ)
@@ -67,14 +65,9 @@ def alerts_url(environ: Mapping[str, str]) -> str:
 
 
 def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
-    from secagg.pipeline.commands import Screen
+    from secagg.cli.screen import Screen
+    from secagg.cli.upload import UploadRequest, comment_part, is_gone, upload_files
     from secagg.pipeline.upload import UploadOptions
-    from secagg.pipeline.uploadcommands import (
-        UploadRequest,
-        comment_part,
-        is_gone,
-        upload_files,
-    )
 
     decision = read_decision(inputs)
     event = read_event(environ)
@@ -96,7 +89,7 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
         print_error(error)
         if decision is not None and inputs.summary == "true":
             write_step_summary(decision_markdown(decision, site=CodeSite.of(environ)), environ)
-        write_outputs({"upload-error": filtered_error(str(error))}, environ)
+        write_action_outputs({"upload-error": filtered_error(str(error))}, environ)
         return int(exit_code_of(error))
 
 

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from secagg.action.context import notice, read_decision, uploads
-from secagg.action.inputs import Inputs, words
+from secagg.action.inputs import Inputs, notice, read_decision, uploads, words
 from secagg.action.preparing import offered_tools, wanted_tools
-from secagg.change.since import is_change
-from secagg.errors import SecaggError
-from secagg.exitcodes import ExitCode
-from secagg.github.actions import write_outputs
+from secagg.change.base import is_change
+from secagg.errors import ExitCode, SecaggError
+from secagg.github.markdown import write_action_outputs
 from secagg.output.decision import DecisionDocument
 from secagg.output.junit import junit_xml
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME
@@ -40,7 +38,7 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
     inputs.out.mkdir(parents=True, exist_ok=True)
     if inputs.mode == "publish":
         # The other job has scanned and judged.
-        write_outputs({"exit-code": int(ExitCode.PASS)}, environ)
+        write_action_outputs({"exit-code": int(ExitCode.PASS)}, environ)
         return 0
     (inputs.out / DECISION_NAME).unlink(missing_ok=True)
     environ.setdefault("SECAGG_STORE", str(Path(inputs.directory) / "secagg.db"))
@@ -65,12 +63,12 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
         ("decision-file", DECISION_NAME),
     ):
         values[name] = str(inputs.out / file) if (inputs.out / file).is_file() else ""
-    write_outputs(values, environ)
+    write_action_outputs(values, environ)
     return 0
 
 
 def reports(inputs: Inputs) -> list[str]:
-    """The reports of other jobs, and for each that is expected and missing one that says so.
+    """Return the reports of other jobs, and for each that is expected and missing one that says so.
 
     A report belongs to the directory of its artifact. The tool of a missing one is the part of its
     name that is a scanner's.
@@ -137,11 +135,16 @@ def _missing(inputs: Inputs, name: str) -> Path:
     tool = next((word for word in name.split("-") if word in _TITLES), None)
     if tool is None:
         raise SecaggError(f"input expect: {name!r} names no scanner")
-    said = {"level": "error", "message": {"text": f"its job left no report (artifact {name})"}}
+    notification = {
+        "level": "error",
+        "message": {"text": f"its job left no report (artifact {name})"},
+    }
     run = {
         "tool": {"driver": {"name": _TITLES[tool]}},
         "automationDetails": {"id": f"secagg/{tool}/missing/{name}/"},
-        "invocations": [{"executionSuccessful": False, "toolExecutionNotifications": [said]}],
+        "invocations": [
+            {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
+        ],
         "results": [],
     }
     path = Path(inputs.directory) / "missing" / f"{name}.sarif"

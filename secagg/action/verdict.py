@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from secagg.action.context import notice, read_decision, uploads
-from secagg.action.inputs import Inputs
-from secagg.exitcodes import ExitCode
-from secagg.github.actions import write_outputs
+from secagg.action.inputs import Inputs, notice, read_decision, uploads
+from secagg.errors import ExitCode
+from secagg.github.markdown import write_action_outputs
 from secagg.output import console
 from secagg.output.decision import DecisionDocument
 
@@ -35,7 +34,7 @@ def verdict(inputs: Inputs, environ: Mapping[str, str]) -> int:
     values: dict[str, str | int] = {"verdict": said, "exit-code": code}
     if code == ExitCode.INCOMPLETE:
         values["verdict"] = "incomplete"
-    write_outputs(values, environ)
+    write_action_outputs(values, environ)
     console.out(f"secagg: {values['verdict']}, exit code {code}\n")
     return code
 
@@ -43,22 +42,22 @@ def verdict(inputs: Inputs, environ: Mapping[str, str]) -> int:
 def _reasons(inputs: Inputs, environ: Mapping[str, str]) -> list[tuple[int, int, str]]:
     """What makes the step red: rank, exit code and words."""
     fails_on = inputs.fails_on()
-    found: list[tuple[int, int, str]] = []
+    reasons: list[tuple[int, int, str]] = []
     scan_code = _code(environ.get("SCAN_CODE"))
     decision = read_decision(inputs)
     if scan_code is None:
-        found.append((9, int(ExitCode.INCOMPLETE), "the scan did not run to its end"))
+        reasons.append((9, int(ExitCode.INCOMPLETE), "the scan did not run to its end"))
     elif scan_code in _BROKEN:
-        found.append((8, scan_code, f"the scan failed: {_BROKEN[ExitCode(scan_code)]}"))
+        reasons.append((8, scan_code, f"the scan failed: {_BROKEN[ExitCode(scan_code)]}"))
     elif scan_code not in [*ExitCode]:
-        found.append((9, int(ExitCode.INCOMPLETE), f"the scan ended with exit code {scan_code}"))
+        reasons.append((9, int(ExitCode.INCOMPLETE), f"the scan ended with exit code {scan_code}"))
     elif decision is None and inputs.mode != "publish":
-        found.append((9, int(ExitCode.INCOMPLETE), "the scan left no decision"))
+        reasons.append((9, int(ExitCode.INCOMPLETE), "the scan left no decision"))
     elif decision is not None:
-        found += _of_decision(scan_code, decision, fails_on)
+        reasons += _of_decision(scan_code, decision, fails_on)
     if uploads(inputs, environ) and scan_code is not None and scan_code not in _BROKEN:
-        found += _of_upload(_code(environ.get("PUBLISH_CODE")), fails_on)
-    return found
+        reasons += _of_upload(_code(environ.get("PUBLISH_CODE")), fails_on)
+    return reasons
 
 
 def _of_decision(

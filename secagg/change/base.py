@@ -1,8 +1,13 @@
-"""The base of a change, and the files that control the gate as the base has them.
+"""The base of a change: its commit, its files, and where its history begins.
 
 A change must not weaken its own gate: policy, exceptions, baseline and configuration are read
 from the commit that it is to be merged into. Where that commit is not at hand, that is an error;
 nothing here falls back to the files of the change.
+
+A pull request and a merge group are compared with where they left their base, a push with what
+the branch was before. What has no such commit (a first push, a force push, a tag) is compared with
+the default branch; a schedule and everything else reads all of the history. Source: GitHub Docs,
+"Webhook events and payloads": ``push`` (``before``, ``created``, ``forced``) and ``merge_group``.
 """
 
 from __future__ import annotations
@@ -14,15 +19,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from secagg.change.diff import merge_base
-from secagg.change.patch import path_text
+from secagg.change.diff import merge_base, path_text
 from secagg.errors import ReportError, UsageError
-from secagg.github.checkout import read_checkout
-from secagg.github.event import read_event
-from secagg.github.head import PULL_REF, head_of
-from secagg.jsonio.text import loads
-from secagg.model.writtenpath import legible
-from secagg.system.git import FETCH_HINT, checked, find_commit, resolve
+from secagg.github.event import PULL_REF, Event, head_of, read_checkout, read_event, text_at
+from secagg.jsonio.reading import loads
+from secagg.model.place import legible
+from secagg.system.git import FETCH_HINT, checked, find_commit, git, resolve
 
 # Files by which a repository steers what is scanned, merged, judged and left out.
 CONTROLS = (
@@ -45,10 +47,18 @@ CONTROLS = (
     "*.vex.json",
     "*.openvex.json",
 )
+
+
 # The same wherever in the tree they lie: their tools look for them in each directory.
 _ANYWHERE = frozenset({".snyk", ".trivyignore", ".gitleaksignore"})
+
+
 _ORIGIN = "refs/remotes/origin/"
+
+
 _PULL_REF = re.compile(r"refs/pull/\d+/merge")
+
+
 _LARGEST_EVENT = 32 * 1024 * 1024
 
 
@@ -73,7 +83,7 @@ def reader_at(root: Path, ref: str) -> Callable[[str], bytes | None]:
 
 
 def changed_controls(root: Path, base: str, also: Sequence[str] = ()) -> list[str]:
-    """Which files that control the gate differ between ``base`` and the work tree.
+    """Return which files that control the gate differ between ``base`` and the work tree.
 
     ``also`` are further paths below ``root``: what options and configuration name. What git does
     not know, such as a file that an earlier step of the workflow has made, is not of the change.
@@ -86,7 +96,7 @@ def changed_controls(root: Path, base: str, also: Sequence[str] = ()) -> list[st
 
 
 def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | None:
-    """The commit that a pull request is to be merged into; None outside of one.
+    """Return the commit that a pull request is to be merged into; None outside of one.
 
     From GitHub's own merge commit where that is checked out, else from the event, else the
     remote's branch. Raises :class:`UsageError` if the event is a pull request and this clone
@@ -178,3 +188,55 @@ def _inside(prefix: str, path: str) -> str:
             f"{path} lies outside of the repository", hint="give a path below the root"
         )
     return name
+
+
+EVENT = "event"
+
+
+def is_change(environ: Mapping[str, str]) -> bool:
+    """Return whether the workflow runs for a change that is to be merged."""
+    name = environ.get("GITHUB_EVENT_NAME", "")
+    return name.startswith("pull_request") or name == "merge_group"
+
+
+def since_event(root: Path, environ: Mapping[str, str] | None = None) -> str | None:
+    """The commit after which the history of ``root`` belongs to the event; None for all of it.
+
+    Raises :class:`UsageError` where the base of a pull request is not in this clone.
+    """
+    environ = os.environ if environ is None else environ
+    head = find_commit(root, "HEAD")
+    if head is None:
+        return None
+    if is_change(environ):
+        base = default_base(root, environ)
+        return None if base is None else merge_base(root, base, head)
+    event = read_event(environ)
+    if event is None or event.name != "push":
+        return None
+    return _before(root, event, head) or _left_default(root, event, environ, head)
+
+
+def _before(root: Path, event: Event, head: str) -> str | None:
+    """What the branch was before the push; None for a first push, a force push and a tag."""
+    before = text_at(event.payload, "before")
+    if before is None or event.payload.get("forced") is True or not before.strip("0"):
+        return None
+    commit = find_commit(root, before)
+    if commit is None or git(root, "merge-base", "--is-ancestor", commit, head).code != 0:
+        return None
+    return commit
+
+
+def _left_default(root: Path, event: Event, environ: Mapping[str, str], head: str) -> str | None:
+    """Where ``head`` left the default branch; None on that branch itself, or without it."""
+    branch = event.default_branch
+    if branch is None or environ.get("GITHUB_REF") == f"refs/heads/{branch}":
+        return None
+    default = find_commit(root, f"refs/remotes/origin/{branch}")
+    if default is None:
+        return None
+    try:
+        return merge_base(root, default, head)
+    except UsageError:
+        return None

@@ -1,4 +1,4 @@
-"""Against a baseline: which problems are new, which were there before, which are gone.
+"""Compare a scan with a baseline: which problems are new, were there before, or are gone.
 
 One problem of the baseline explains one problem of this scan: two new copies of an old flaw are
 one old flaw and a new one. What cannot be told to be the same is new.
@@ -12,22 +12,97 @@ from dataclasses import dataclass, field
 
 from secagg.change.keys import Key
 from secagg.change.model import Diff
-from secagg.change.sighting import (
-    Level,
-    Rule,
-    Sighting,
-    baseline_sightings,
-    current_sighting,
-)
-from secagg.change.updates import updates
+from secagg.change.sighting import Level, Rule, Sighting, baseline_sightings, current_sighting
 from secagg.merge.groups import Group, MergedSet
-from secagg.model.finding import Finding
-from secagg.policy.facts import BaselineState
+from secagg.merge.secret import still_in_head
+from secagg.model.context import message_context
+from secagg.model.finding import Finding, Kind
+from secagg.model.place import more_places
+from secagg.policy.decision import BaselineState
+
+
+def updates(now: Group, before: Group) -> tuple[str, ...]:
+    """Sentences (without a full stop) on what is different; empty if nothing is.
+
+    That other tools see it, or that its lines moved, is no difference.
+    """
+    one, other = now.representative, before.representative
+    changes = []
+    if one.severity is not other.severity:
+        changes.append(f"severity is {one.severity}, was {other.severity}")
+    mine, theirs = _versions(now), _versions(before)
+    if mine != theirs:
+        changes.append(f"version is {_listed(mine)}, was {_listed(theirs)}")
+    mine, theirs = _fixed(now), _fixed(before)
+    if bool(mine) != bool(theirs):
+        changes.append(f"there is a fix: {_listed(mine)}" if mine else "there is no fix any more")
+    if one.kind is Kind.SECRET:
+        if _verified(now) and not _verified(before):
+            changes.append("the secret is now known to work")
+        if still_in_head(now) != still_in_head(before):
+            changes.append(
+                "it is in the work tree again" if still_in_head(now) else "it is only in history"
+            )
+    if one.suppressed != other.suppressed:
+        changes.append("it is now suppressed" if one.suppressed else "it is no longer suppressed")
+    more = _places(now) - _places(before)
+    if more > 0:
+        changes.append("it is at 1 more place" if more == 1 else f"it is at {more} more places")
+    if _says_otherwise(now, before):
+        changes.append("the message is another")
+    return tuple(changes)
+
+
+def _versions(group: Group) -> list[str]:
+    return sorted({f.package.version for f in group.members if f.package and f.package.version})
+
+
+def _fixed(group: Group) -> list[str]:
+    return sorted(
+        {v for f in group.members if f.vulnerability for v in f.vulnerability.fixed_versions}
+    )
+
+
+def _places(group: Group) -> int:
+    """How many places the results of the tool that names most of them have."""
+    return 1 + len(more_places(group.members))
+
+
+def _verified(group: Group) -> bool:
+    return any(f.secret is not None and f.secret.verified for f in group.members)
+
+
+def _says_otherwise(now: Group, before: Group) -> bool:
+    """Whether a tool that reported it with a rule before says something else of it now."""
+    messages: dict[tuple[str, str], set[str]] = {}
+    for finding in before.members:
+        key = finding.tool, finding.rule_id
+        messages.setdefault(key, set()).add(_message(finding))
+    for finding in now.members:
+        earlier_messages = messages.get((finding.tool, finding.rule_id))
+        if earlier_messages is not None and _message(finding) in earlier_messages:
+            return False
+    return any((f.tool, f.rule_id) in messages for f in now.members)
+
+
+def _message(finding: Finding) -> str:
+    """What is said, whatever the file is called by now."""
+    text = finding.message
+    return message_context(text.replace(finding.location.uri, "") if finding.location.uri else text)
+
+
+def _listed(values: list[str]) -> str:
+    return ", ".join(values) or "unknown"
+
 
 # Of more pairs than this with one key only those in the same order are looked at.
 _MOST_PAIRS = 2_500
+
+
 # Kinds of result that say that nothing is wrong (SARIF 2.1.0, 3.27.9).
 _NO_PROBLEM = ("pass", "notApplicable", "informational")
+
+
 # Most results hold none of these, and need not be decoded.
 _RULING_OUT = tuple(f'"{word}"'.encode() for word in (*_NO_PROBLEM, "absent"))
 
@@ -49,6 +124,8 @@ OTHER_KEY = (
     "the SECAGG_HMAC_KEY is another than before, so secrets cannot be compared by their values: "
     "those of one detector in one file count as the same, and keep their ids"
 )
+
+
 """What is said where secrets were matched without their values."""
 
 
@@ -82,7 +159,7 @@ class Comparison:
     notes: Sequence[str] = ()
 
     def count(self, state: BaselineState) -> int:
-        """How many groups of the scan (or, absent, of the baseline) are in ``state``."""
+        """Return how many groups of the scan (or, absent, of the baseline) are in ``state``."""
         if state == BaselineState.ABSENT:
             return len(self.absent)
         return sum(own == state for own in self.states.values())
@@ -103,34 +180,34 @@ def compare(
     """
     before = [group for group in map(_present, baseline_groups) if group is not None]
     left = [current_sighting(group, diff) for group in current.groups if not is_gone(group)]
-    known = [sighting for group in before for sighting in baseline_sightings(group, diff)]
+    sightings = [sighting for group in before for sighting in baseline_sightings(group, diff)]
     matches: dict[str, BaselineMatch] = {}
     for level in Level:
-        pairs = list(_pairs(left, known, level))
+        pairs = list(_pairs(left, sightings, level))
         matched, used = _assign(pairs)
         for one, other in matched:
-            mine, theirs = left[one], known[other]
+            mine, theirs = left[one], sightings[other]
             changes = updates(mine.group, theirs.group)
             if level in (Level.LINE, Level.MESSAGE) and not changes:
                 changes = ("the code around it has changed",)
             matches[mine.group.identity] = BaselineMatch(theirs.group, level, changes)
         gone = {one for one, _ in matched}
         left = [sighting for at, sighting in enumerate(left) if at not in gone]
-        known = [sighting for at, sighting in enumerate(known) if at not in used]
-    found = {id(match.before) for match in matches.values()}
+        sightings = [sighting for at, sighting in enumerate(sightings) if at not in used]
+    explained = {id(match.before) for match in matches.values()}
     return Comparison(
         states={
             group.identity: _state(group, matches.get(group.identity)) for group in current.groups
         },
         matches=matches,
-        absent=tuple(g for g in before if id(g) not in found and looked_at(g)),
+        absent=tuple(g for g in before if id(g) not in explained and looked_at(g)),
         before=tuple(before),
         notes=tuple(_notes(current.groups, before, matches)),
     )
 
 
 def is_gone(group: Group) -> bool:
-    """Whether every report of ``group`` says itself that it is no problem, or is gone."""
+    """Return whether every report of ``group`` says itself that it is no problem, or is gone."""
     return all(_ruled_out(finding) for finding in group.members)
 
 
@@ -195,7 +272,7 @@ def _pairs(left: Sequence[Sighting], known: Sequence[Sighting], level: Level) ->
 
 
 def _can_be(mine: Sighting, theirs: Sighting, level: Level) -> bool:
-    """Whether nothing speaks against two sightings being one problem."""
+    """Whether nothing rules out that two sightings being one problem."""
     if level is Level.MESSAGE and not _share_lines(mine, theirs):
         return False
     if level is Level.OTHER_KEY:
@@ -233,8 +310,8 @@ def _masked_are_known(mine: Sighting, theirs: Sighting) -> bool:
         if code is None:
             return False
         of_rule[rule] += count
-        known = {other for name, other in theirs.masked if name == rule}
-        if code and known and not known & {code, "", None}:
+        masked = {other for name, other in theirs.masked if name == rule}
+        if code and masked and not masked & {code, "", None}:
             return False
     return all(theirs.rules[rule] >= count for rule, count in of_rule.items())
 
@@ -275,9 +352,9 @@ def _notes(
             "no secret of the baseline is known here by its value: the baseline may have been "
             "made with another SECAGG_HMAC_KEY, and then every secret counts as new"
         )
-    known = {tool for group in before for tool in group.tools}
+    tools = {tool for group in before for tool in group.tools}
     new = {tool for g in groups if g.identity not in matches for tool in g.tools}
-    for tool in sorted(new - known) if known else ():
+    for tool in sorted(new - tools) if tools else ():
         yield (
             f"nothing in the baseline comes from {tool}: if it did not run there, what only "
             f"{tool} reports counts as new"

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from secagg.change.base import reader_at
-from secagg.change.patch import path_text
+from secagg.change.diff import path_text
 from secagg.errors import ConfigError, UsageError
+from secagg.system.files import MIB, read_regular
 from secagg.system.git import checked, resolve
-from secagg.system.regularfile import MIB, read_regular
 
 _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
 _NAMES_CHANGED = ("diff", "--name-only", "-z", "--ignore-submodules=dirty", *_PLAIN)
@@ -62,7 +62,7 @@ class Controls:
         return _from_disk(path, name)
 
     def base_bytes(self, name: str) -> bytes | None:
-        """A file that nobody named, by its path below the root: the base's, and no other."""
+        """Return a file that nobody named, by its path below the root: the base's, and no other."""
         return None if self._at_base is None else self._at_base(name)
 
     def base_text(self, name: str) -> str | None:
@@ -74,7 +74,7 @@ class Controls:
         return _decoded(self.read(name), name)
 
     def touched(self, path: Path | str) -> list[str]:
-        """What the change touches of the file or directory ``path``, by names from the top.
+        """Return what the change touches of the file or directory ``path``, by names from the top.
 
         That is what git knows and has otherwise than the base: the file itself, what it links to,
         links on the way, and the submodule that it is in. Empty outside of a change. Of the root
@@ -89,7 +89,7 @@ class Controls:
         return [path_text(name) for name in listed.split(b"\0") if name]
 
     def tracked(self, path: Path | str) -> list[str]:
-        """What git knows of the file or directory ``path``, by names from the root."""
+        """Return what git knows of the file or directory ``path``, by names from the root."""
         names = self._names(self._path(str(path)))
         literal = [f":(literal){name}" for name in names]
         if not literal:
@@ -106,7 +106,7 @@ class Controls:
             )
 
     def adds(self, words: Sequence[bytes]) -> bool:
-        """Whether the change adds a line with one of ``words``; case does not count."""
+        """Return whether the change adds a line with one of ``words``; case does not count."""
         if self.base is None:
             return False
         patch = checked(self._root, *_PATCH, self._commit, "--", ".").out.lower()

@@ -9,12 +9,11 @@ from typing import TypeVar
 from secagg.change.baseline import Comparison
 from secagg.change.model import Diff
 from secagg.change.owners import Owners
-from secagg.change.within import follows, has_package, in_diff, packages_of, same_entry
-from secagg.intel.intel import Intel
-from secagg.merge.groups import Group, MergedSet
-from secagg.merge.identity import known_as
+from secagg.change.sighting import follows, has_package, in_diff, packages_of, same_entry
+from secagg.intel import Intel
+from secagg.merge.groups import Group, MergedSet, known_as
 from secagg.model.finding import Finding
-from secagg.policy.facts import Facts
+from secagg.policy.decision import Facts
 
 _T = TypeVar("_T")
 
@@ -29,7 +28,7 @@ def facts_of(
     first_seen: Mapping[str, datetime] | None = None,
     exact: frozenset[str] = frozenset(),
 ) -> dict[str, Facts]:
-    """The facts on the groups of ``merged`` by identity; what is not given stays unknown.
+    """Return the facts on the groups of ``merged`` by identity; what is not given stays unknown.
 
     A group of which nothing is known is left out.
 
@@ -41,7 +40,7 @@ def facts_of(
     dates = first_seen or {}
     only_tools = not (diff or comparison or owners or intel or dates)
     equal: dict[Facts, Facts] = {}
-    found = {}
+    by_identity = {}
     in_base = packages_of(comparison.before) if comparison is not None else frozenset()
     for group in merged.groups:
         if only_tools and not any(_says_more(member) for member in group.members):
@@ -58,8 +57,8 @@ def facts_of(
             in_base=has_package(group, in_base) or (diff is not None and same_entry(group, diff)),
         )
         # Of most groups the same is known: one object says it for all of them.
-        found[group.identity] = equal.setdefault(facts, facts)
-    return found
+        by_identity[group.identity] = equal.setdefault(facts, facts)
+    return by_identity
 
 
 def _is_exact(group: Group, tools: frozenset[str]) -> bool:
@@ -96,14 +95,14 @@ def _highest_epss(group: Group, intel: Intel | None) -> float | None:
 
 def _in_kev(group: Group, intel: Intel | None) -> bool | None:
     """Whether any source says that the problem is exploited; None where none knows."""
-    said = [
+    answers = [
         f.vulnerability.kev
         for f in group.members
         if f.vulnerability is not None and f.vulnerability.kev is not None
     ]
     if intel is not None:
-        said += _each(group, intel.kev)
-    return any(said) if said else None
+        answers += _each(group, intel.kev)
+    return any(answers) if answers else None
 
 
 def _each(group: Group, look_up: Callable[[str], _T | None]) -> list[_T]:
@@ -112,5 +111,5 @@ def _each(group: Group, look_up: Callable[[str], _T | None]) -> list[_T]:
         for f in group.members
         for alias in (f.rule_id, *(f.vulnerability.aliases if f.vulnerability is not None else ()))
     }
-    found = (look_up(alias) for alias in sorted(aliases) if alias.startswith("CVE-"))
-    return [value for value in found if value is not None]
+    scores = (look_up(alias) for alias in sorted(aliases) if alias.startswith("CVE-"))
+    return [value for value in scores if value is not None]

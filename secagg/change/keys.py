@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from secagg.merge.check import checks_of
-from secagg.merge.detector import family
-from secagg.merge.license import license_key
+from secagg.merge.merging import license_key
 from secagg.merge.part import aliases_of, linking
-from secagg.merge.weakness import parents, weaknesses
+from secagg.merge.rules import checks_of, family, parents, weaknesses
 from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind, Location, Package
 from secagg.model.identity import SCHEME, place_of, resource_key
@@ -55,8 +53,8 @@ def content_keys(seen: Seen) -> Iterator[Key]:
     else:
         if finding.kind is Kind.SECRET:
             yield from _by_line(seen)
-        known = finding.misconfiguration
-        named = known is not None and bool(known.resource)
+        check = finding.misconfiguration
+        named = check is not None and bool(check.resource)
         for subject in _subjects(seen):
             if finding.kind is Kind.MISCONFIGURATION and (named or _whole_file(finding)):
                 yield subject
@@ -82,10 +80,10 @@ def message_keys(seen: Seen) -> Iterator[Key]:
     A deployment that gets another image fails the same checks as before, in the same words.
     """
     finding = seen.finding
-    said = message_context(finding.message or finding.title)
-    if finding.kind is Kind.MISCONFIGURATION and said:
+    message = message_context(finding.message or finding.title)
+    if finding.kind is Kind.MISCONFIGURATION and message:
         for subject in _subjects(seen):
-            yield *subject, "message", said
+            yield *subject, "message", message
 
 
 def other_rule_keys(seen: Seen) -> Iterator[Key]:
@@ -95,19 +93,19 @@ def other_rule_keys(seen: Seen) -> Iterator[Key]:
     """
     finding, place = seen.finding, place_of(seen.place)
     if finding.kind is Kind.MISCONFIGURATION:
-        known = finding.misconfiguration
+        misconfiguration = finding.misconfiguration
         for check in checks_of(finding):
             # Two that name their resources were told apart by them; two that name none, by the
             # lines. Only of one that does and one that does not is nothing known yet.
-            if known is not None and known.resource:
+            if misconfiguration is not None and misconfiguration.resource:
                 yield place, "check", check, seen.current
             else:
                 yield place, "check", check, not seen.current
         return
     if finding.kind is not Kind.CODE:
         return
-    found = weaknesses(finding)
-    for label in found.union(*map(parents, found)):
+    classes = weaknesses(finding)
+    for label in classes.union(*map(parents, classes)):
         if finding.line_hash:
             yield place, "hash", finding.line_hash, label
         if seen.carried and seen.place.start_line is not None:
@@ -149,8 +147,12 @@ def _subjects(seen: Seen) -> Iterator[Key]:
     """What a finding is about, without where in the file."""
     finding, place = seen.finding, place_of(seen.place)
     if finding.kind is Kind.MISCONFIGURATION:
-        known = finding.misconfiguration
-        resource = resource_key(known.resource) if known is not None and known.resource else ""
+        misconfiguration = finding.misconfiguration
+        resource = (
+            resource_key(misconfiguration.resource)
+            if misconfiguration is not None and misconfiguration.resource
+            else ""
+        )
         for check in checks_of(finding):
             yield finding.kind, place, resource, check
     else:
@@ -185,8 +187,8 @@ def _by_text(seen: Seen) -> Iterator[Key]:
     # Where the baseline knows nothing of the code, what is said has to do: but not on lines that
     # the change has touched, for there it may be said of something else.
     if not seen.touched if seen.current else not _knows_code(finding):
-        said = message_context(finding.message or finding.title)
-        yield *subject, "said", place_of(seen.place), said
+        message = message_context(finding.message or finding.title)
+        yield *subject, "said", place_of(seen.place), message
 
 
 def _knows_code(finding: Finding) -> bool:

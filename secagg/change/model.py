@@ -10,8 +10,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from secagg.model.finding import Location
-from secagg.model.place import manifest_place
-from secagg.model.writtenpath import is_legible, legible
+from secagg.model.place import is_legible, legible, manifest_place
 
 
 class FileStatus(StrEnum):
@@ -83,7 +82,7 @@ class FileChange:
         return old + self._shifts[at]
 
     def kept(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Where the lines from ``first`` to ``last`` of the file before are now, as ranges.
+        """Return where the lines from ``first`` to ``last`` of the file before are now, as ranges.
 
         Lines of a hunk that has as many as before count as changed in their places; others that
         were changed are gone.
@@ -131,7 +130,7 @@ class Diff:
     notes: Sequence[str] = ()
 
     def change_of(self, path: str) -> FileChange | None:
-        """What became of ``path``; a file in a submodule changes with its submodule."""
+        """Return what became of ``path``; a file in a submodule changes with its submodule."""
         change = self.files.get(path)
         if change is None and not is_legible(path):
             # A tool has written a name as far as it could: whichever it is may be the change's.
@@ -162,11 +161,11 @@ class Diff:
         return change.touches(place.start_line, max(place.end_line or 0, place.start_line))
 
     def now(self, path: str) -> str:
-        """The name that ``path`` has after the change."""
+        """Return the name that ``path`` has after the change."""
         return self.renames.get(path, path)
 
     def new_line(self, path: str, line: int) -> int | None:
-        """Where a line of a file before the change is after it; None if changed or gone.
+        """Return where a line of a file before the change is after it; None if changed or gone.
 
         ``path`` is the file's name before.
         """
@@ -200,12 +199,12 @@ class Diff:
     @cached_property
     def _legible(self) -> Mapping[str, FileChange]:
         """Changes by names of which bytes are lost; of several what touches most lines."""
-        found: dict[str, FileChange] = {}
+        by_name: dict[str, FileChange] = {}
         for path, change in self.files.items():
             name = legible(path)
-            if name not in found or change.whole or found[name].status is FileStatus.DELETED:
-                found[name] = change
-        return found
+            if name not in by_name or change.whole or by_name[name].status is FileStatus.DELETED:
+                by_name[name] = change
+        return by_name
 
     @cached_property
     def _submodules(self) -> frozenset[str]:

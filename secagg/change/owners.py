@@ -61,13 +61,13 @@ class Owners:
         return bool(self._entries)
 
     def of(self, path: str | None) -> tuple[str, ...]:
-        """The owners of a path as CODEOWNERS writes them; empty if it has none."""
+        """Return the owners of a path as CODEOWNERS writes them; empty if it has none."""
         return self._of(path) if path and self._entries else ()
 
     def of_group(self, group: Group) -> tuple[str, ...]:
         """The owners of the place that a group is shown at; else those of its first other one."""
         places = (group.representative.location, *(f.location for f in group.members))
-        return next((found for p in places if p.image is None and (found := self.of(p.uri))), ())
+        return next((owners for p in places if p.image is None and (owners := self.of(p.uri))), ())
 
     def _look_up(self, path: str) -> tuple[str, ...]:
         name = self._prefix + path
@@ -80,7 +80,7 @@ def load_owners(
     ref: str | None = None,
     components: Mapping[str, Sequence[str]] | None = None,
 ) -> Owners:
-    """The owners of what lies below ``root``.
+    """Return the owners of what lies below ``root``.
 
     CODEOWNERS is looked for at the top of the repository, in GitHub's three places in their
     order: in the work tree, or as the commit ``ref`` has it. ``components`` are further owners
@@ -113,7 +113,7 @@ def load_owners(
 
 
 def parse_owners(text: str, name: str, notes: list[str]) -> Iterator[OwnersEntry]:
-    """The entries of a CODEOWNERS file; what cannot be used is put into ``notes``."""
+    """Yield the entries of a CODEOWNERS file; what cannot be used is put into ``notes``."""
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#") or _SECTION.match(stripped):

@@ -1,59 +1,60 @@
-"""``secagg db``: the store's tables, backups and checks."""
+"""``secagg db``: look after the store: its tables, backups and checks."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secagg.cli.options import RootOption
+from secagg.cli.options import HistoryOption, RootOption
+from secagg.errors import ExitCode, UsageError
+from secagg.model.problem import STORE_FILE
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.pipeline.origin import ENVIRONMENT
 
-db_app = typer.Typer(help="Look after the store: its revision, backups, checks.")
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="URL|PATH",
-        help="The store: a SQLAlchemy URL or a SQLite file (also SECAGG_STORE).",
-        show_default=".secagg/secagg.db",
-    ),
-]
+if TYPE_CHECKING:
+    from secagg.history.migrate import Upkeep
+
+db_app = typer.Typer(
+    help="Look after the store: its revision, backups, checks.", no_args_is_help=True
+)
+
+
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
 
 
 @db_app.command()
 def upgrade(
     revision: Annotated[str, typer.Argument(help="The revision to bring it to.")] = "head",
-    store: StoreOption = None,
+    store: HistoryOption = None,
     root: RootOption = Path(),
     dry_run: _DryRun = False,
 ) -> None:
     """Bring the store to this version's tables: backed up before, validated after."""
-    from secagg.pipeline import dbcommands
 
-    raise typer.Exit(dbcommands.migrate(store, root, revision, up=True, dry_run=dry_run))
+    raise typer.Exit(migrate(store, root, revision, up=True, dry_run=dry_run))
 
 
 @db_app.command()
 def downgrade(
     revision: Annotated[str, typer.Argument(help="The revision to go back to.")],
-    store: StoreOption = None,
+    store: HistoryOption = None,
     root: RootOption = Path(),
     dry_run: _DryRun = False,
 ) -> None:
     """Bring the store back to an older version's tables: backed up before, validated after."""
-    from secagg.pipeline import dbcommands
 
-    raise typer.Exit(dbcommands.migrate(store, root, revision, up=False, dry_run=dry_run))
+    raise typer.Exit(migrate(store, root, revision, up=False, dry_run=dry_run))
 
 
 @db_app.command()
-def current(store: StoreOption = None, root: RootOption = Path()) -> None:
+def current(store: HistoryOption = None, root: RootOption = Path()) -> None:
     """Print the store's revision, this version's, and how much is in it."""
-    from secagg.pipeline import dbcommands
 
-    raise typer.Exit(dbcommands.current(store, root))
+    raise typer.Exit(print_current(store, root))
 
 
 @db_app.command()
@@ -61,31 +62,138 @@ def backup(
     file: Annotated[
         Path | None, typer.Argument(help="The file to write; it must not exist.")
     ] = None,
-    store: StoreOption = None,
+    store: HistoryOption = None,
     root: RootOption = Path(),
 ) -> None:
     """Write all of the store into one file, also while it is in use."""
-    from secagg.pipeline import dbcommands
 
-    raise typer.Exit(dbcommands.backup(store, root, file))
+    raise typer.Exit(back_up(store, root, file))
 
 
 @db_app.command()
 def restore(
     file: Annotated[Path, typer.Argument(help="What secagg db backup wrote.")],
-    store: StoreOption = None,
+    store: HistoryOption = None,
     root: RootOption = Path(),
     dry_run: _DryRun = False,
 ) -> None:
     """Bring the store back to a backup, bit for bit; the present state is backed up before."""
-    from secagg.pipeline import dbcommands
 
-    raise typer.Exit(dbcommands.restore(store, root, file, dry_run=dry_run))
+    raise typer.Exit(restore_backup(store, root, file, dry_run=dry_run))
 
 
 @db_app.command()
-def validate(store: StoreOption = None, root: RootOption = Path()) -> None:
+def validate(store: HistoryOption = None, root: RootOption = Path()) -> None:
     """Check the file, the references and what must hold between runs and problems."""
-    from secagg.pipeline import dbcommands
 
-    raise typer.Exit(dbcommands.validate(store, root))
+    raise typer.Exit(check_store(store, root))
+
+
+def migrate(url: str | None, root: Path, revision: str, *, up: bool, dry_run: bool) -> int:
+    """Bring the store to ``revision``, or print how. Raises :class:`StoreError`."""
+    from secagg.history.migrate import revisions, upkeep
+
+    all_revisions = revisions()
+    if revision not in {*all_revisions, "head" if up else "base"}:
+        raise UsageError(f"no revision {revision}", hint="known: " + ", ".join(all_revisions))
+    target = all_revisions[-1] if revision == "head" else revision
+    with upkeep(_where(url, root), create=up and not dry_run) as store:
+        before = store.revision()
+        if before is not None and before not in all_revisions:
+            raise UsageError(
+                f"the store is at revision {before}, which this secagg does not know",
+                hint="use the version of secagg that made it",
+            )
+        place, goal = _place(before, all_revisions), _place(target, all_revisions)
+        if place == goal:
+            _say(f"{store.where} is at revision {before} already")
+            return int(ExitCode.PASS)
+        if (goal > place) is not up:
+            other = "downgrade" if up else "upgrade"
+            raise UsageError(
+                f"the store is at revision {before or 'base'}", hint=f"use secagg db {other}"
+            )
+        if dry_run:
+            return _show_plan(store, before, target, up=up)
+        done = store.upgrade(target) if up else store.downgrade(target)
+    if done.backup is not None:
+        _say(f"backup: {done.backup}")
+    _say(f"previous revision: {done.before or 'none'}")
+    _say(f"revision: {done.after or 'none'}")
+    return int(ExitCode.PASS)
+
+
+def _show_plan(store: Upkeep, before: str | None, target: str, *, up: bool) -> int:
+    _say(f"-- {store.where} would go from revision {before or 'none'} to {target}:")
+    if before is not None:
+        _say("-- a backup is made before")
+    console.out(f"{store.planned_sql(target, up=up).rstrip()}\n")
+    _say("-- validated after: row counts, references, invariants; nothing was changed")
+    return int(ExitCode.PASS)
+
+
+def print_current(url: str | None, root: Path) -> int:
+    """Print revision and row counts."""
+    from secagg.history.migrate import revisions, upkeep
+
+    with upkeep(_where(url, root)) as store:
+        _say(f"store: {store.where}")
+        _say(f"revision: {store.revision() or 'none'}")
+        _say(f"this version's: {revisions()[-1]}")
+        for table, count in sorted(store.row_counts().items()):
+            _say(f"  {table}: {count}")
+    return int(ExitCode.PASS)
+
+
+def back_up(url: str | None, root: Path, file: Path | None) -> int:
+    """Write a backup and print where."""
+    from secagg.history.migrate import upkeep
+
+    with upkeep(_where(url, root)) as store:
+        _say(f"wrote {store.backup(file)}")
+    return int(ExitCode.PASS)
+
+
+def restore_backup(url: str | None, root: Path, file: Path, *, dry_run: bool) -> int:
+    """Go back to ``file``, after a backup of what is there."""
+    from secagg.history.migrate import upkeep
+
+    with upkeep(_where(url, root), create=not dry_run) as store:
+        before = store.revision()
+        if dry_run:
+            _say(f"would bring {store.where} (revision {before or 'none'}) back to {file}")
+            return int(ExitCode.PASS)
+        if before is not None:
+            _say(f"backup: {store.backup(None)}")
+        store.restore(file)
+        _say(f"previous revision: {before or 'none'}")
+        _say(f"revision: {store.revision() or 'none'}")
+        return _report(store.validate())
+
+
+def check_store(url: str | None, root: Path) -> int:
+    """Print what is wrong with the store; exit code 0 only if nothing is."""
+    from secagg.history.migrate import upkeep
+
+    with upkeep(_where(url, root)) as store:
+        return _report(store.validate())
+
+
+def _report(wrong: list[str]) -> int:
+    for sentence in wrong:
+        _say(f"wrong: {sentence}")
+    if not wrong:
+        _say("the store is sound")
+    return int(ExitCode.STORE_OR_UPLOAD if wrong else ExitCode.PASS)
+
+
+def _place(revision: str | None, known: list[str]) -> int:
+    return known.index(revision) if revision in known else -1
+
+
+def _where(url: str | None, root: Path) -> str | Path:
+    return url or os.environ.get(ENVIRONMENT) or root / STORE_FILE
+
+
+def _say(line: str) -> None:
+    console.out(f"{terminal(line)}\n")

@@ -1,36 +1,65 @@
-"""``secagg gate``: its options."""
+"""``secagg gate``: judge the last scan, reports or a recorded run, and print why."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import datetime
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
-from secagg.cli.gateoptions import (
+from secagg.cli.options import (
+    AllOption,
     BaselineOption,
+    ColourOption,
+    ConfigOption,
     DiffOption,
+    LastOption,
     NoStoreOption,
     OriginBranchOption,
     OriginCommitOption,
     OriginOption,
     PolicyFromOption,
-    StoreOption,
-    VexOption,
-    gate_options,
-)
-from secagg.cli.options import (
-    AllOption,
-    ColourOption,
-    ConfigOption,
-    LastOption,
     PolicyOption,
     QuietOption,
     RootOption,
+    StoreOption,
     StripPrefixOption,
+    VexOption,
+    gate_options,
 )
+from secagg.cli.report import tell_strangers
+from secagg.cli.screen import Screen, explained, reach_of, result_blocks, tell_actions
+from secagg.errors import ExitCode, UsageError
+from secagg.merge import MergedSet
+from secagg.output import console
+from secagg.output import verdict as verdict_module
+from secagg.output.decision import DecisionDocument
+from secagg.output.junit import junit_xml
+from secagg.output.listing import Listing
+from secagg.output.markdown import CodeSite, decision_annotations, decision_markdown
+from secagg.output.verdict import Block, Reach, verdict_text
+from secagg.pipeline.assemble import tool_outcome
+from secagg.pipeline.gate import Gate, GateOptions, prepare
+from secagg.pipeline.judging import decide, suppress
+from secagg.pipeline.keptbase import kept_base
+from secagg.pipeline.origin import open_store_of
+from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.record import problem_of, remember
+from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, decision_document, writing
+from secagg.report.filters import Filters, FilterWords, filters_of, predicates
+from secagg.report.findings import group_of
+from secagg.scanners.base import Status, ToolRun
+from secagg.secrets.key import load_key
+from secagg.secrets.redactor import Redactor
+from secagg.system.files import replacing
 
 
 class GateFormatName(StrEnum):
@@ -87,7 +116,7 @@ def gate(
         typer.Option(metavar="ID", help="Print why one finding counts, or why it does not."),
     ] = None,
     today: Annotated[
-        datetime | None,
+        datetime.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Judge as on this day (UTC).", metavar="DATE"),
     ] = None,
     everything: AllOption = False,
@@ -124,9 +153,10 @@ def gate(
     no_color: ColourOption = False,
 ) -> None:
     """Judge the last scan, or FILES, by a policy: pass, fail or incomplete, and why."""
-    from secagg.pipeline import commands, gatecommand
+    from secagg.cli.screen import Screen
+    from secagg.report.filters import FilterWords
 
-    request = gatecommand.GateRequest(
+    request = GateRequest(
         files=files or [],
         root=root,
         run=run,
@@ -145,10 +175,10 @@ def gate(
         ),
         explain=explain,
         config=config,
-        format=None if output_format is None else gatecommand.GateFormat(output_format),
+        format=None if output_format is None else GateFormat(output_format),
         output=output,
         strip_prefix=strip_prefix or (),
-        filters=gatecommand.FilterWords(
+        filters=FilterWords(
             severity=tuple(severity or ()),
             at_least=at_least,
             kind=tuple(kind or ()),
@@ -161,5 +191,199 @@ def gate(
             search=search,
         ),
     )
-    screen = commands.Screen(quiet=quiet, no_colour=no_color, everything=everything)
-    raise typer.Exit(gatecommand.gate(request, screen))
+    screen = Screen(quiet=quiet, no_colour=no_color, everything=everything)
+    raise typer.Exit(judge_and_print(request, screen))
+
+
+class GateFormat(StrEnum):
+    """What ``secagg gate`` prints."""
+
+    FULL = "full"
+    CONCISE = "concise"
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    ANNOTATIONS = "annotations"
+
+
+# The files that --output writes: what each holds is the same as with --format.
+_FILES: dict[str, Callable[[DecisionDocument], str]] = {
+    DECISION_NAME: lambda decision: _json(decision),
+    "decision.xml": junit_xml,
+    "decision.md": lambda decision: decision_markdown(decision, site=CodeSite.of(os.environ)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequest:
+    """What the command line asked for.
+
+    ``run`` is the key of a recorded scan. Without a ``format`` the usual listing is printed;
+    ``filters`` leave some of the rows that are shown, and change nothing of the verdict.
+    """
+
+    files: Sequence[str] = ()
+    root: Path = Path()
+    last: Path = Path("secagg-out")
+    gate: GateOptions = field(default_factory=GateOptions)
+    explain: str | None = None
+    run: str | None = None
+    config: Path | None = None
+    format: GateFormat | None = None
+    output: Path | None = None
+    strip_prefix: Sequence[str] = ()
+    filters: FilterWords = field(default_factory=FilterWords)
+
+
+def judge_and_print(request: GateRequest, screen: Screen) -> int:
+    """Run ``secagg gate`` and return its exit code.
+
+    In GitHub Actions the decision also goes into the job summary, the step's outputs and, as
+    annotations, to standard error. Raises :class:`UsageError` for what cannot be read.
+    """
+    if request.run is not None and request.files:
+        raise UsageError("--run names a recorded scan, and FILES are others", hint="name one")
+    listed_as = (None, GateFormat.FULL, GateFormat.CONCISE, GateFormat.TABLE)
+    if request.filters != FilterWords() and request.format not in listed_as:
+        raise UsageError(
+            "filters are for the listing (full, concise or table)",
+            hint="leave them out, or the format",
+        )
+    now = datetime.datetime.now(datetime.UTC)
+    filters = filters_of(request.filters, (), now)
+    prepared = prepare(request.root, request.gate, config=request.config)
+    prepared.scan_base = partial(kept_base, prepared)
+    new = bool(request.files)
+    if request.run is not None:
+        outcome = judge_run(request.run, prepared)
+    else:
+        last = request.last / SARIF_NAME
+        files = list(request.files) or [str(_last_scan(request.last))]
+        # The last scan is in the history already.
+        new = not any(Path(file).resolve() == last.resolve() for file in files)
+        outcome = parse_files(
+            files,
+            tool=None,
+            root=request.root.resolve(),
+            gate=prepared,
+            strip_prefix=request.strip_prefix,
+        )
+    if request.explain is not None:
+        console.out(explained(outcome, prepared, request.explain, screen.style()) + "\n")
+        return int(ExitCode.PASS)
+    if new:
+        outcome.warnings += remember(outcome, prepared, since=None)
+    decision = decision_document(outcome)
+    listed = decision
+    if filters != Filters():
+        listed = _listed(decision, outcome, filters, now)
+    _show(listed, decision, request, screen)
+    if request.output is not None:
+        write_decision(decision, request.output)
+    tell_actions(decision, os.environ, annotate=request.format is not GateFormat.ANNOTATIONS)
+    return decision.exit_code
+
+
+def write_decision(decision: DecisionDocument, directory: Path) -> None:
+    """Write ``decision.json``, ``decision.xml`` (JUnit) and ``decision.md`` into ``directory``."""
+    with writing(directory):
+        for name, text in _FILES.items():
+            with replacing(directory / name) as out:
+                out.write(text(decision).encode("utf-8", "replace"))
+
+
+def _listed(
+    decision: DecisionDocument, outcome: Outcome, filters: Filters, now: datetime.datetime
+) -> DecisionDocument:
+    """``decision`` with the rows that pass ``filters``; says on standard error how many do."""
+    problems = [problem_of(judgement) for judgement in outcome.decision.judgements]
+    tell_strangers(filters, problems, now)
+    wanted = predicates(filters, now.date())
+    passing = {p.identity for p in problems if all(holds(p) for holds in wanted)}
+    console.err(f"secagg: note: {len(passing)} of {len(problems)} rows pass the filters\n")
+    rows = [finding for finding in decision.findings if finding.id in passing]
+    return msgspec.structs.replace(decision, findings=rows)
+
+
+def _show(
+    listed: DecisionDocument, decision: DecisionDocument, request: GateRequest, screen: Screen
+) -> None:
+    match request.format:
+        case GateFormat.JSON:
+            console.document(decision.json_pieces(), console.Syntax.JSON)
+        case GateFormat.JUNIT:
+            console.document([junit_xml(decision).encode()], console.Syntax.XML)
+        case GateFormat.MARKDOWN:
+            console.out(decision_markdown(decision, site=CodeSite.of(os.environ)))
+        case GateFormat.ANNOTATIONS:
+            console.commands(decision_annotations(decision), on_stdout=True)
+        case _:
+            listing = None if request.format is None else Listing(request.format.value)
+            screen = replace(screen, listing=listing)
+            style = screen.style()
+            verdict = Block(text=verdict_text(decision, style, _reach(request)))
+            verdict_module.show([*result_blocks(listed, screen, tools=False), verdict], style)
+
+
+def _reach(request: GateRequest) -> Reach:
+    """How further commands name what was judged; reports that no history has are judged again."""
+    policy, store = request.gate.policy, request.gate.store
+    reach = reach_of(request.root, request.last, config=request.config, policy=policy)
+    if request.run is not None or request.files:
+        kept = [*reach.show, *([] if store in (None, "") else ["--store", str(store)])]
+        unkept = [*request.files, *reach.show] if store == "" and request.run is None else []
+        return replace(reach, show=kept, reports=unkept)
+    return reach
+
+
+def _json(decision: DecisionDocument) -> str:
+    return b"".join(decision.json_pieces()).decode()
+
+
+def _last_scan(directory: Path) -> Path:
+    file = directory / SARIF_NAME
+    if not file.is_file():
+        raise UsageError(
+            f"there is no scan to judge in {directory}",
+            hint="run secagg scan first, or name reports: secagg gate findings.sarif",
+        )
+    return file
+
+
+def judge_run(key: str, gate: Gate) -> Outcome:
+    """Judge the run whose key begins with ``key`` by today's policy, exceptions and decisions.
+
+    Raises :class:`secagg.errors.StoreError` for a run that is not there.
+    """
+    with open_store_of(gate.options.store or None, gate.root, create=False) as store:
+        run, problems = store.run(store.run_key(key))
+    results = [
+        ToolResult(
+            run=ToolRun(
+                tool=tool.tool,
+                status=Status(tool.status),
+                component=tool.component,
+                mode=tool.mode,
+                version=tool.version,
+                seconds=tool.seconds,
+                reason=tool.reason,
+            )
+        )
+        for tool in run.tools
+    ]
+    merged = MergedSet(groups=[group_of(problem) for problem in problems])
+    judged = decide(
+        gate, merged, [tool_outcome(result) for result in results], redactor=Redactor(load_key())
+    )
+    suppress(judged.decision.judgements)
+    return Outcome(
+        results=results,
+        merged=merged,
+        decision=judged.decision,
+        components=sorted({problem.component or "." for problem in problems}),
+        root_name=gate.root.name,
+        started_at=run.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        change=judged.change,
+        comparison=judged.comparison,
+    )

@@ -105,7 +105,7 @@ class Commands(TyperGroup):
     """A group of commands whose help shows them in :data:`GROUPS`, none of their summaries cut."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command, with the examples of its help."""
+        """Return the command, with the examples of its help."""
         command = super().get_command(ctx, cmd_name)
         words = [*ctx.command_path.split()[1:], cmd_name]
         examples = EXAMPLES.get(" ".join(words[-2:] if len(words) > 1 else words))
@@ -115,7 +115,7 @@ class Commands(TyperGroup):
         return command
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """All commands, in the order of the groups; those of no group come last."""
+        """Return all commands, in the order of the groups; those of no group come last."""
         order = [name for names in GROUPS.values() for name in names]
         known = super().list_commands(ctx)
         if ctx.parent is not None:

@@ -1,10 +1,34 @@
-"""``secagg intel``: EPSS and KEV, which rules of a policy can ask for."""
+"""``secagg intel``: fetch the EPSS scores and the KEV catalog, and show their age."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from secagg.errors import UsageError
+from secagg.github.download import download
+from secagg.intel import (
+    EPSS_NAME,
+    KEV_NAME,
+    LARGEST,
+    FileRecord,
+    Intel,
+    Record,
+    checksum,
+    intel_directory,
+    read_epss,
+    read_kev,
+    read_record,
+    write_record,
+)
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.system.files import replace_file
 
 intel_app = typer.Typer(
     help="Fetch the EPSS scores and the KEV catalog, which policies can ask for.",
@@ -22,14 +46,96 @@ def update(
     ] = None,
 ) -> None:
     """Download both files, check them, and put them in place."""
-    from secagg.pipeline import intelcommands
 
-    raise typer.Exit(intelcommands.update(epss_url=epss_url, kev_url=kev_url))
+    raise typer.Exit(update_files(epss_url=epss_url, kev_url=kev_url))
 
 
 @intel_app.command()
 def status() -> None:
     """Say which files are there and how old they are; exit code 1 if something is wrong."""
-    from secagg.pipeline import intelcommands
 
-    raise typer.Exit(intelcommands.status())
+    raise typer.Exit(print_status())
+
+
+EPSS_URL = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
+
+
+KEV_URL = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+
+
+def update_files(*, epss_url: str | None = None, kev_url: str | None = None) -> int:
+    """Fetch both files, from addresses or local paths; 0 if both are in place.
+
+    A file is looked through before it replaces the one that is there. Both are fetched before
+    either is replaced, so that a failure leaves everything as it was.
+    """
+    directory = intel_directory(os.environ)
+    files = [
+        _fetch(EPSS_NAME, epss_url or EPSS_URL, _about_epss),
+        _fetch(KEV_NAME, kev_url or KEV_URL, _about_kev),
+    ]
+    record = read_record(directory) or Record()
+    for name, data, file_record in files:
+        replace_file(directory / name, data)
+        record.files[name] = file_record
+    write_record(directory, record)
+    for name, _, file_record in files:
+        console.out(f"{name}: {file_record.entries} entries, dated {file_record.dated}\n")
+    console.out(f"written to {terminal(str(directory))}\n")
+    return 0
+
+
+def print_status() -> int:
+    """Say what is there; 1 if something is missing, old or not used."""
+    directory = intel_directory(os.environ)
+    intel = Intel.load(directory, datetime.now(UTC).date())
+    record = read_record(directory) or Record()
+    if intel.epss_file is not None:
+        file = intel.epss_file
+        _line("EPSS", f"{len(file.scores)} scores of {file.dated}, model {file.model}", record)
+    if intel.kev_file is not None:
+        kev = intel.kev_file
+        _line("KEV", f"{len(kev.entries)} entries of {kev.dated}", record)
+    for note in intel.notes:
+        console.out(f"note: {terminal(note)}\n")
+    console.out(f"directory: {terminal(str(directory))}\n")
+    return 1 if intel.notes else 0
+
+
+def _line(what: str, text: str, record: Record) -> None:
+    file_record = record.files.get(EPSS_NAME if what == "EPSS" else KEV_NAME)
+    when = (
+        f", fetched {file_record.fetched_at:%Y-%m-%d %H:%M} UTC" if file_record is not None else ""
+    )
+    console.out(f"{what}: {terminal(text)}{when}\n")
+
+
+def _fetch(
+    name: str, source: str, about: Callable[[bytes], tuple[str, int]]
+) -> tuple[str, bytes, FileRecord]:
+    if "://" in source:
+        data = download(source, limit=LARGEST)
+    else:
+        try:
+            data = Path(source).read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {source}: {error.strerror}") from error
+    dated, entries = about(data)
+    file_record = FileRecord(
+        url=source,
+        sha256=checksum(data),
+        dated=dated,
+        fetched_at=datetime.now(UTC).replace(microsecond=0),
+        entries=entries,
+    )
+    return name, data, file_record
+
+
+def _about_epss(data: bytes) -> tuple[str, int]:
+    read = read_epss(data)
+    return read.dated.isoformat(), len(read.scores)
+
+
+def _about_kev(data: bytes) -> tuple[str, int]:
+    read = read_kev(data)
+    return read.dated.isoformat(), len(read.entries)

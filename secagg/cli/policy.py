@@ -1,8 +1,9 @@
-"""``secagg policy``: what a gate will do, and whether it does what was meant."""
+"""``secagg policy``: show policies, test them, and check them for mistakes."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import datetime
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,36 @@ from typing import Annotated
 import typer
 
 from secagg.cli.options import ColourOption, FormatOption, OutputFormat
+from secagg.cli.screen import Screen
+from secagg.config import load_config
+from secagg.errors import ConfigError, ExitCode, UsageError
+from secagg.output import console
+from secagg.output.policy import (
+    Named,
+    messages_json,
+    messages_text,
+    policies_json,
+    policies_table,
+    policy_table,
+    results_junit,
+    results_text,
+    yaml_text,
+)
+from secagg.policy.load import (
+    Layer,
+    built_in,
+    effective,
+    installed_policies,
+    layers,
+    policy_names,
+    written_policy,
+)
+from secagg.policy.model import Policy
+from secagg.policycheck.check import check_policy
+from secagg.policycheck.names import CheckMessage, Tree
+from secagg.policytest.model import load_tests
+from secagg.policytest.run import run_test_file
+from secagg.secrets.lastfilter import run_redactor
 
 policy_app = typer.Typer(
     help="Look at policies, test them, and check them for mistakes.",
@@ -36,10 +67,10 @@ def list_all(
     output_format: FormatOption = OutputFormat.TABLE, no_color: ColourOption = False
 ) -> None:
     """List the policies that have a name, built in or of a package."""
-    from secagg.pipeline import commands, policycommands
+    from secagg.cli.screen import Screen
 
-    screen = commands.Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
-    raise typer.Exit(policycommands.list_all(screen))
+    screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
+    raise typer.Exit(print_policies(screen))
 
 
 @policy_app.command()
@@ -60,11 +91,11 @@ def show(
     no_color: ColourOption = False,
 ) -> None:
     """Show what a gate by this policy does, with all that it extends."""
-    from secagg.pipeline import commands, policycommands
+    from secagg.cli.screen import Screen
 
-    screen = commands.Screen(no_colour=no_color)
+    screen = Screen(no_colour=no_color)
     as_yaml = output_format is PolicyFormat.YAML
-    raise typer.Exit(policycommands.show(policy, as_yaml=as_yaml, screen=screen))
+    raise typer.Exit(print_policy(policy, as_yaml=as_yaml, screen=screen))
 
 
 @policy_app.command("test")
@@ -79,11 +110,11 @@ def run_tests(
     no_color: ColourOption = False,
 ) -> None:
     """Test policies: findings in, expected verdict out."""
-    from secagg.pipeline import commands, policycommands
+    from secagg.cli.screen import Screen
 
-    screen = commands.Screen(quiet=quiet, no_colour=no_color)
+    screen = Screen(quiet=quiet, no_colour=no_color)
     junit = output_format is ResultFormat.JUNIT
-    raise typer.Exit(policycommands.run_test_files(paths, junit=junit, screen=screen))
+    raise typer.Exit(run_test_files(paths, junit=junit, screen=screen))
 
 
 @policy_app.command()
@@ -96,15 +127,126 @@ def check(
         typer.Option(metavar="DIR", help="The repository that they are for, with its exceptions."),
     ] = Path(),
     today: Annotated[
-        datetime | None,
+        datetime.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Check as on this day (UTC).", metavar="DATE"),
     ] = None,
     output_format: FormatOption = OutputFormat.TABLE,
     no_color: ColourOption = False,
 ) -> None:
     """Look for rules that do nothing, globs that match nothing, exceptions that are over."""
-    from secagg.pipeline import commands, policycommands
+    from secagg.cli.screen import Screen
 
-    screen = commands.Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
+    screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
     day = today.date() if today is not None else None
-    raise typer.Exit(policycommands.check_files(policies, root=root, today=day, screen=screen))
+    raise typer.Exit(check_files(policies, root=root, today=day, screen=screen))
+
+
+_TESTS_HINT = "name a directory with test files; docs/policies.md has one to copy"
+
+
+def print_policies(screen: Screen) -> int:
+    """Run ``secagg policy list``."""
+    policies = [_policy_entry(name) for name in policy_names()]
+    if screen.json:
+        console.json(policies_json(policies))
+    else:
+        console.out(policies_table(policies, screen.style()) + "\n")
+    return int(ExitCode.PASS)
+
+
+def print_policy(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
+    """Run ``secagg policy show``; no name is the policy that ``secagg.yaml`` names."""
+    chain = layers(name if name is not None else load_config(Path()).policy)
+    policy = effective(chain)
+    if as_yaml:
+        console.out(yaml_text(written_policy(policy)))
+    else:
+        names = [layer.name for layer in chain]
+        table = policy_table(policy, names, _origins(policy, chain), screen.style())
+        console.out(table + "\n")
+    return int(ExitCode.PASS)
+
+
+def run_test_files(paths: Sequence[Path], *, junit: bool, screen: Screen) -> int:
+    """Run ``secagg policy test``: 0 if every case passes, 1 if one does not.
+
+    Raises :class:`ConfigError` for a file that cannot be used, and :class:`UsageError` where
+    there is none: nothing that was not tested passes.
+    """
+    loaded = [load_tests(file) for path in paths for file in _test_files(path)]
+    results = [run_test_file(tests) for tests in loaded]
+    if junit:
+        console.document([results_junit(results).encode()], console.Syntax.XML)
+    else:
+        console.out(results_text(results, screen.style(), quiet=screen.quiet) + "\n")
+    passed = all(case.passed for result in results for case in result.cases)
+    return int(ExitCode.PASS if passed else ExitCode.GATE_FAILED)
+
+
+def check_files(
+    names: Sequence[str], *, root: Path, today: datetime.date | None, screen: Screen
+) -> int:
+    """Run ``secagg policy check``: 0 if there is nothing to say, 1 if there is, 2 for what
+    cannot be used, which stands among the messages on the rest."""
+    if not root.is_dir():
+        raise UsageError(f"{root} is no directory")
+    day = today or datetime.datetime.now(datetime.UTC).date()
+    tree, mask = Tree(root), run_redactor().mask
+    results: dict[CheckMessage, None] = {}
+    broken = False
+    for name in names:
+        try:
+            results |= dict.fromkeys(check_policy(name, root, tree, day, mask))
+        except ConfigError as error:
+            broken = True
+            results[_unusable(name, error)] = None
+    messages = list(results)
+    if screen.json:
+        console.json(messages_json(messages))
+    else:
+        console.out(messages_text(messages, len(names), screen.style()) + "\n")
+    if broken:
+        return int(ExitCode.USAGE)
+    return int(ExitCode.GATE_FAILED if messages else ExitCode.PASS)
+
+
+def _unusable(name: str, error: ConfigError) -> CheckMessage:
+    where = error.where or name
+    text = error.message.removeprefix(f"{where}: ")
+    return CheckMessage(where=where, code="unusable", text=text, advice=error.hint or "correct it")
+
+
+def _test_files(path: Path) -> list[Path]:
+    """The test files in a directory and those below it, hidden ones left out; or the one named."""
+    if not path.is_dir():
+        if not path.exists():
+            raise UsageError(f"there is no {path}", hint=_TESTS_HINT)
+        return [path]
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix in (".yaml", ".yml")
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not files:
+        raise UsageError(f"there are no tests in {path}: no file ends in .yaml", hint=_TESTS_HINT)
+    return files
+
+
+def _policy_entry(name: str) -> Named:
+    package = None
+    if name not in built_in():
+        found = installed_policies()[name].dist
+        package = "a package" if found is None else found.name
+    try:
+        description = layers(name)[0].written.value.description
+    except ConfigError as error:
+        description = f"cannot be used: {error.message}"
+    return Named(name=name, source=package or "built in", description=description)
+
+
+def _origins(policy: Policy, chain: list[Layer]) -> list[str]:
+    """For each rule the name of the policy that it stands in."""
+    by_rule = {id(rule): layer.name for layer in chain for rule in layer.written.value.rules}
+    return [by_rule[id(rule)] for rule in policy.rules]

@@ -1,15 +1,43 @@
-"""``secagg report``: its options."""
+"""``secagg report``: show problems of the history in one of many formats.
+
+Nothing of a scan is loaded here: people run this many times a day and wait for it.
+"""
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from secagg.cli.gateoptions import StoreOption
-from secagg.cli.options import ColourOption, RootOption
+from secagg.cli.options import ColourOption, RootOption, StoreOption
+from secagg.errors import ExitCode, UsageError
+from secagg.model.finding import Severity
+from secagg.model.problem import Problem
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.grid import Style
+from secagg.output.listing import Listing
+from secagg.report.columns import chosen
+from secagg.report.filters import Filters, FilterWords, choice, filters_of, strangers
+from secagg.report.formats import (
+    DEFAULT_LIMITS,
+    GITLAB_FILES,
+    LISTS,
+    SCREENS,
+    Format,
+    Report,
+    compose,
+    written,
+)
+from secagg.report.query import GroupBy, Query
+from secagg.report.source import ProblemSource
+from secagg.report.standing import ACTIVE, newest_runs, severity_rank, standing
+from secagg.system.files import replacing
 
 _Words = list[str] | None
 
@@ -33,11 +61,6 @@ class ReportFormat(StrEnum):
     GITLAB_DEPENDENCIES = "gitlab-dependency-scanning"
     GITLAB_SECRETS = "gitlab-secret-detection"
     HTML = "html"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(report)
 
 
 def report(
@@ -138,9 +161,10 @@ def report(
     no_color: ColourOption = False,
 ) -> None:
     """Show what the recorded scans found: what is new, worst, overdue, and what mends most."""
-    from secagg.pipeline import reportcommands, reportsource, storesource
+    from secagg.pipeline import storesource
+    from secagg.pipeline.storesource import open_source
 
-    request = reportcommands.ReportRequest(
+    request = ReportRequest(
         severity=severity or (),
         at_least=at_least,
         kind=kind or (),
@@ -169,11 +193,155 @@ def report(
     whose = storesource.Whose(
         root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
     )
-    code = reportcommands.report(
-        request, lambda: reportsource.open_source(from_file, whose, details=request.details)
-    )
+    code = write_report(request, lambda: open_source(from_file, whose, details=request.details))
     raise typer.Exit(code)
 
 
 def _split(text: str) -> list[str]:
     return [word.strip().lower() for word in text.split(",") if word.strip()]
+
+
+# All others are JSON.
+_SYNTAX = {
+    Format.CSV: console.Syntax.TEXT,
+    Format.MARKDOWN: console.Syntax.TEXT,
+    Format.JUNIT: console.Syntax.XML,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest(FilterWords):
+    """The options as they were given, in the user's words.
+
+    Without an ``output_format`` a screen has the usual listing, and a table if columns are named.
+    """
+
+    sort: Sequence[str] = ()
+    group_by: str | None = None
+    columns: Sequence[str] = ()
+    limit: int | None = None
+    output_format: str | None = None
+    output_file: Path | None = None
+    summary: bool = True
+    fail_on: str | None = None
+    no_colour: bool = False
+    now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+
+    @property
+    def details(self) -> bool:
+        """Whether the format shows more of a problem than a list does."""
+        return self.output_format is not None and self.output_format not in LISTS
+
+
+def write_report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> int:
+    """Write the report that ``request`` asks of the source, and return the exit code.
+
+    Raises :class:`UsageError` for words that mean nothing here.
+    """
+    output_format = _format(request)
+    group_by = None if request.group_by is None else choice(GroupBy, request.group_by, "--group-by")
+    columns = chosen(request.columns)
+    threshold = None if request.fail_on is None else choice(Severity, request.fail_on, "--fail-on")
+    # Wrong words are refused before the history is opened, which may take its time.
+    filters_of(request, None, request.now)
+    source = open_source()
+    runs = source.runs()
+    filters = filters_of(request, runs, request.now)
+    tell_strangers(filters, source.problems(), request.now)
+    limit = DEFAULT_LIMITS.get(output_format) if request.limit is None else request.limit or None
+    style = _style(request, output_format)
+    if request.limit is None and output_format in SCREENS and style.width is None:
+        # A pipe's reader counts and searches: what is cut off would be missed in silence.
+        limit = None
+    query = Query(filters=filters, sort=tuple(request.sort), limit=limit)
+    made = compose(
+        source,
+        query,
+        request.now,
+        runs=runs,
+        style=style,
+        columns=columns,
+        group_by=group_by,
+        summary=request.summary,
+        listing=Listing(output_format) if output_format in SCREENS else Listing.TABLE,
+    )
+    _write_all(made, output_format, request.output_file)
+    return ExitCode.PASS if threshold is None else judge_report(made, threshold)
+
+
+def tell_strangers(filters: Filters, problems: Iterable[Problem], now: datetime.datetime) -> None:
+    """Say on standard error which words of ``filters`` no problem answers to."""
+    if filters == Filters():
+        return
+    for sentence in strangers(filters, list(problems), now.date()):
+        console.err(f"secagg: note: {terminal(sentence)}\n")
+
+
+def judge_report(made: Report, threshold: Severity) -> int:
+    """1 if an open problem is as bad as ``threshold``, 3 if the last scans are not complete.
+
+    A problem of unknown severity counts: nobody has said that it is less.
+    """
+    failing = [
+        problem
+        for problem in made.answer.matching
+        if (severity_rank(problem) >= threshold.rank or not problem.severity_known)
+        and standing(problem, made.today) in ACTIVE
+    ]
+    if failing:
+        console.err(f"secagg: {len(failing)} open problems are {threshold} or worse\n")
+        return ExitCode.GATE_FAILED
+    incomplete = [run for run in newest_runs(made.runs) if run.verdict == "incomplete"]
+    if not made.runs or incomplete:
+        why = "the last scan was incomplete" if incomplete else "no scan is recorded"
+        console.err(f"secagg: {why}: nothing vouches for a clean result\n")
+        return ExitCode.INCOMPLETE
+    return ExitCode.PASS
+
+
+def _format(request: ReportRequest) -> Format:
+    if request.output_format is not None:
+        return choice(Format, request.output_format, "--format")
+    if request.columns:
+        return Format.TABLE
+    style = Style() if request.output_file is not None else Style.of_output()
+    return Format(Listing.usual(style).value)
+
+
+def _style(request: ReportRequest, output_format: Format) -> Style:
+    if output_format not in SCREENS or request.output_file is not None:
+        return Style()
+    return Style.of_output(no_colour=request.no_colour)
+
+
+def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
+    if output_format is not Format.GITLAB:
+        _write(written(made, output_format), output_format, path)
+        return
+    if path is None:
+        raise UsageError(
+            "--format gitlab writes three files",
+            hint="name a directory with --output, or one of them with --format gitlab-sast",
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {path}: {error.strerror}") from None
+    for name, one in GITLAB_FILES.items():
+        _write(written(made, one), one, path / name)
+
+
+def _write(pieces: Iterable[bytes], output_format: Format, path: Path | None) -> None:
+    if path is None and output_format in SCREENS:
+        console.paged(b"".join(pieces).decode("utf-8", "replace"))
+        return
+    if path is None:
+        console.document(pieces, _SYNTAX.get(output_format, console.Syntax.JSON))
+        return
+    try:
+        with replacing(path) as file:
+            file.writelines(pieces)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", hint="name a file in a directory that exists"
+        ) from None

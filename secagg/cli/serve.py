@@ -1,20 +1,19 @@
-"""``secagg serve``: its options."""
+"""``secagg serve``: show the report's page live, and triage from it."""
 
 from __future__ import annotations
 
 import gc
+import getpass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from secagg.cli.gateoptions import StoreOption
-from secagg.cli.options import RootOption
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(serve)
+from secagg.cli.options import RootOption, StoreOption
+from secagg.errors import ExitCode, UsageError
+from secagg.output import console
+from secagg.report.source import ProblemSource, TriageSink
 
 
 def serve(
@@ -51,7 +50,8 @@ def serve(
     ] = None,
 ) -> None:
     """Show the report's page live on this machine, and triage from it."""
-    from secagg.pipeline import reportsource, servecommands, storesource
+    from secagg.pipeline import storesource
+    from secagg.pipeline.storesource import open_source, open_triage
 
     whose = storesource.Whose(
         root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
@@ -59,9 +59,9 @@ def serve(
 
     # This command may run for days.
     gc.enable()
-    code = servecommands.serve(
-        lambda: reportsource.open_source(from_file, whose),
-        reportsource.open_triage(from_file, whose),
+    code = run_server(
+        lambda: open_source(from_file, whose),
+        open_triage(from_file, whose),
         host=host,
         port=port,
         write=write,
@@ -69,3 +69,40 @@ def serve(
         allow_hosts=allow_host or (),
     )
     raise typer.Exit(code)
+
+
+def run_server(
+    open_source: Callable[[], ProblemSource],
+    triage: TriageSink | None,
+    *,
+    host: str,
+    port: int,
+    write: bool,
+    by: str | None,
+    allow_hosts: Sequence[str],
+) -> int:
+    """Serve the page until interrupted. What is wrong with the source is said before."""
+    try:
+        from secagg.serve import server
+    except ImportError:
+        raise UsageError(
+            "secagg serve needs FastAPI and uvicorn", hint="pip install 'secagg[serve]'"
+        ) from None
+    open_source().runs()
+    with server.bind(host, port) as listening:
+        server.serve(
+            listening,
+            host,
+            open_source,
+            triage=triage,
+            write=write,
+            by=by or getpass.getuser(),
+            also_hosts=allow_hosts,
+            announce=_announce,
+        )
+    return ExitCode.PASS
+
+
+def _announce(address: str, read_only: bool) -> None:
+    note = " (read-only)" if read_only else ""
+    console.out(f"Open {address}{note}\nIt works once; Ctrl-C ends the server.\n")

@@ -40,19 +40,19 @@ def install(
     catalogue: _Catalogue = None,
 ) -> None:
     """Install scanners; a file whose SHA-256 is not the pinned one is refused."""
-    from secagg.pipeline import toolscommands
+    from secagg.pipeline import tools
 
     raise typer.Exit(
-        toolscommands.install(names or [], directory=directory, kind=source, catalogue=catalogue)
+        tools.install(names or [], directory=directory, kind=source, catalogue=catalogue)
     )
 
 
 @tools_app.command("list")
 def show(directory: _Directory = None, catalogue: _Catalogue = None) -> None:
     """List the pinned versions, where they come from, and what is installed."""
-    from secagg.pipeline import toolscommands
+    from secagg.pipeline import tools
 
-    raise typer.Exit(toolscommands.show(directory=directory, catalogue=catalogue))
+    raise typer.Exit(tools.show(directory=directory, catalogue=catalogue))
 
 
 @tools_app.command()
@@ -60,9 +60,9 @@ def verify(
     names: _Names = None, directory: _Directory = None, catalogue: _Catalogue = None
 ) -> None:
     """Check that what is installed is what was pinned, and no version that must not run."""
-    from secagg.pipeline import toolscommands
+    from secagg.pipeline import tools
 
-    raise typer.Exit(toolscommands.verify(names or [], directory=directory, catalogue=catalogue))
+    raise typer.Exit(tools.verify(names or [], directory=directory, catalogue=catalogue))
 
 
 @tools_app.command()
@@ -76,6 +76,6 @@ def database(
     ] = None,
 ) -> None:
     """Renew Trivy's vulnerability database, and say how old it is."""
-    from secagg.pipeline import toolscommands
+    from secagg.pipeline import tools
 
-    raise typer.Exit(toolscommands.database(db_repository or [], cache=cache_dir))
+    raise typer.Exit(tools.database(db_repository or [], cache=cache_dir))

@@ -38,7 +38,7 @@ def is_csaf(document: Any) -> bool:
 
 
 def read_csaf(document: Mapping[str, Any], name: str) -> list[Statement]:
-    """The statements of ``document``, the file ``name``.
+    """Return the statements of ``document``, the file ``name``.
 
     Raises :class:`ConfigError` where its vulnerabilities are no list of objects with an id.
     """

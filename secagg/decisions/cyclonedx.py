@@ -24,7 +24,7 @@ def is_cyclonedx(document: Any) -> bool:
 
 
 def read_cyclonedx(document: Mapping[str, Any], name: str) -> list[Statement]:
-    """The statements of ``document``, the file ``name``.
+    """Return the statements of ``document``, the file ``name``.
 
     Raises :class:`ConfigError` where its vulnerabilities are no list of objects with an id.
     """
@@ -90,7 +90,7 @@ def _names(value: Mapping[str, Any]) -> tuple[str, ...]:
 def _purls(
     affects: Any, known: Mapping[str, str], *, silent: bool
 ) -> tuple[tuple[PurlPattern, ...], str | None]:
-    found: dict[PurlPattern, None] = {}
+    patterns: dict[PurlPattern, None] = {}
     problem = None
     for affected in affects if isinstance(affects, list) else ():
         ref = _text(affected.get("ref")) if isinstance(affected, dict) else None
@@ -98,12 +98,12 @@ def _purls(
         try:
             if purl is None:
                 raise ValueError("refers to a component that has no purl here")
-            found |= dict.fromkeys(_versions(purl, affected, silent=silent))
+            patterns |= dict.fromkeys(_versions(purl, affected, silent=silent))
         except ValueError as error:
             problem = problem or str(error)
-    if silent and found:
+    if silent and patterns:
         problem = None
-    return tuple(found), problem
+    return tuple(patterns), problem
 
 
 def _versions(purl: str, affected: Mapping[str, Any], *, silent: bool) -> Iterator[PurlPattern]:

@@ -1,13 +1,20 @@
-"""An exception with what it covers."""
+"""An exception with its scope, gaps that a policy accepts, and where exception files are read."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import stat
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from secagg.decisions.gapscope import GapScope
-from secagg.decisions.scope import Scope
+from secagg.decisions.scope import GapScope, Scope
 from secagg.decisions.toolscope import ToolScope
-from secagg.policy.exception import PolicyException
+from secagg.errors import ConfigError
+from secagg.policy.decision import DecisionSource, PolicyException
+from secagg.policy.model import AcceptedGap
+from secagg.system.dates import Ceiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +37,109 @@ def shortened(text: object) -> str | None:
         return None
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
+
+
+Read = Callable[[str], bytes | None]
+
+
+"""The bytes of the file at a path relative to the root; None where there is none."""
+
+
+LARGEST = 1 << 20
+
+
+LARGEST_JSON = 16 << 20
+
+
+def work_tree(root: Path) -> Read:
+    """Read from the work tree at ``root``: regular files that lie inside of it.
+
+    The function raises :class:`ConfigError` for a link that leads out of the tree, for what is
+    no file, and for what cannot be read: an exception file that is there is never passed over.
+    """
+    base = Path(os.path.realpath(root))
+
+    def read(name: str) -> bytes | None:
+        path = base / name
+        try:
+            if not os.path.lexists(path):
+                return None
+            real = Path(os.path.realpath(path, strict=True))
+            if not real.is_relative_to(base):
+                raise ConfigError("is a link that leads out of the repository", where=name)
+            handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            with os.fdopen(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    raise ConfigError("is no regular file", where=name)
+                return file.read(LARGEST_JSON + 1)
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", where=name) from None
+
+    return read
+
+
+def text_of(name: str, data: bytes) -> str:
+    """``data`` as text. Raises :class:`ConfigError` naming the line where it is none."""
+    if len(data) > LARGEST:
+        raise ConfigError("larger than 1 MiB", where=name)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError("not UTF-8 text", where=f"{name}:{line}") from None
+
+
+def policy_gaps(gaps: Iterable[AcceptedGap], ceiling: Ceiling) -> list[ScopedException]:
+    """The exceptions that ``gaps`` come to; those that the ceiling does not allow are refused."""
+    return [
+        ScopedException(
+            PolicyException(
+                source=gap.source,
+                target=shortened(f"the gap {' or '.join(gap.gap)}") or "",
+                reason=shortened(gap.reason),
+                owner=gap.owner,
+                created=gap.created,
+                expires=gap.expires,
+                refusal=ceiling.refusal(gap.created, gap.expires),
+            ),
+            GapScope.of(gap.gap),
+        )
+        for gap in gaps
+    ]
+
+
+_WORDS = {
+    DecisionSource.FILES: "files of decisions",
+    DecisionSource.STORE: "the store",
+    DecisionSource.GITHUB: "dismissals at GitHub",
+    DecisionSource.VEX: "VEX documents",
+    DecisionSource.SCANNERS: "scanners' ignore files",
+    DecisionSource.REPORTS: "suppressions in reports",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trust:
+    """The places that a policy trusts; ``policy`` is its name, for the sentence."""
+
+    policy: str = "default"
+    origins: Collection[DecisionSource] = frozenset(DecisionSource)
+
+    def refusal(self, origin: DecisionSource) -> str | None:
+        """Return the sentence that refuses what was decided in ``origin``; None where it counts."""
+        if origin in self.origins:
+            return None
+        return f"the policy {self.policy} does not trust {_WORDS[origin]}"
+
+    def applied(self, exception: PolicyException) -> PolicyException:
+        """``exception``, refused if its origin is not trusted."""
+        refusal = self.refusal(exception.origin)
+        if refusal is None or exception.refusal is not None:
+            return exception
+        return dataclasses.replace(exception, refusal=refusal)
+
+
+EVERYTHING = Trust()
+
+
+"""What counts where no policy is asked."""

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import re
 
-from secagg.decisions.dates import Ceiling
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.toolscope import Mark, ToolScope
 from secagg.model.finding import Kind
-from secagg.policy.exception import DecisionSource, PolicyException
+from secagg.policy.decision import DecisionSource, PolicyException
+from secagg.system.dates import Ceiling
 
 NAME = ".gitleaksignore"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def read_gitleaksignore(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedException]:
-    """The exceptions in ``text``; comment lines right above a fingerprint are its reason."""
+    """Return the exceptions in ``text``; comment lines right above a fingerprint are its reason."""
     entries: list[ScopedException] = []
-    said: list[str] = []
+    comment: list[str] = []
     for number, line in enumerate(text.split("\n"), start=1):
         written = line.strip()
         if not written:
-            said = []
+            comment = []
         elif written.startswith("#"):
-            said.append(written.lstrip("# "))
+            comment.append(written.lstrip("# "))
         else:
-            entries.append(_entry(written, " ".join(said), ceiling, f"{name}:{number}"))
-            said = []
+            entries.append(_entry(written, " ".join(comment), ceiling, f"{name}:{number}"))
+            comment = []
     return entries
 
 

@@ -1,4 +1,4 @@
-"""All exceptions of a decision, found by what they cover.
+"""All exceptions of a decision, indexed by what they cover.
 
 A hundred thousand groups meet hundreds of exceptions: each entry is filed under one key that
 must hold, so that a group is compared only with entries that name its identity, its advisory,
@@ -12,19 +12,93 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
-from secagg.decisions.advisories import ids_of, plain
 from secagg.decisions.entry import ScopedException
-from secagg.decisions.gapscope import GapScope
-from secagg.decisions.resolve import covered_by
 from secagg.decisions.sarif import SarifSuppressions
-from secagg.decisions.scope import Scope
-from secagg.decisions.toolscope import ToolScope
-from secagg.merge.check import own_checks, plain_check
-from secagg.merge.groups import Group
-from secagg.merge.identity import known_as
-from secagg.model.finding import Kind
+from secagg.decisions.scope import GapScope, Scope, ids_of, plain
+from secagg.decisions.toolscope import Atom, ToolScope, width
+from secagg.merge.groups import Group, known_as
+from secagg.merge.rules import own_checks, plain_check
+from secagg.model.finding import Finding, Kind
 from secagg.packages.keys import package_key
-from secagg.policy.exception import ExceptionState, PolicyException
+from secagg.policy.decision import ExceptionState, PolicyException
+
+_SHOWN = 3
+
+
+def covered_by(
+    entries: Sequence[ScopedException],
+    group: Group,
+    sarif: SarifSuppressions,
+    today: datetime.date,
+    partly: dict[PolicyException, str] | None = None,
+) -> list[PolicyException]:
+    """Return the exceptions of ``entries`` that name ``group``, in their order, then suppressions.
+
+    What tools' own files and suppressions say of single members counts only if together they
+    cover every member. Those in force are given if they alone do; if it takes expired or refused
+    ones as well, only these are given: the row counts, and they are why. Those in force that
+    cover a part of the row only go into ``partly``, with a sentence on the rest of it.
+    """
+    parts: list[tuple[int, PolicyException, frozenset[Atom]]] = []
+    exceptions: dict[int, PolicyException] = {}
+    for number, entry in enumerate(entries):
+        if isinstance(entry.scope, Scope):
+            if entry.scope.covers(group):
+                exceptions[number] = entry.exception
+        elif isinstance(entry.scope, ToolScope):
+            atoms = entry.scope.atoms(group.members)
+            if atoms:
+                parts.append((number, entry.exception, atoms))
+    for offset, (exception, atoms) in enumerate(sarif.parts(group.members)):
+        parts.append((len(entries) + offset, exception, atoms))
+    if parts:
+        covering = _together(parts, group, today)
+        exceptions |= covering
+        if not exceptions and partly is not None:
+            for _, exception, atoms in parts:
+                if exception.standing(today) is ExceptionState.IN_FORCE:
+                    partly.setdefault(exception, _rest(exception, group, atoms))
+    return [exceptions[number] for number in sorted(exceptions)]
+
+
+def _rest(exception: PolicyException, group: Group, atoms: frozenset[Atom]) -> str:
+    """Say which sightings of a row an exception leaves, and that these still count."""
+    covered = {index for index, _ in atoms}
+    left = [f for index, f in enumerate(group.members) if index not in covered]
+    if not left:
+        return f"{exception.source} covers some of the dependency paths only: the row still counts"
+    places = dict.fromkeys(map(_place, left))
+    shown = ", ".join(list(places)[:_SHOWN]) + (", ..." if len(places) > _SHOWN else "")
+    return (
+        f"{exception.source} ({exception.target}) covers {len(covered)} of {len(group.members)} "
+        f"sightings; the row still counts for what it does not name: {shown}"
+    )
+
+
+def _place(finding: Finding) -> str:
+    place = finding.location
+    line = f":{place.start_line}" if place.start_line else ""
+    where = f"commit {place.commit[:12]}" if place.commit else "the work tree"
+    return f"{finding.tool} at {place.uri or place.image or place.logical}{line} in {where}"
+
+
+def _together(
+    parts: Sequence[tuple[int, PolicyException, frozenset[Atom]]],
+    group: Group,
+    today: datetime.date,
+) -> dict[int, PolicyException]:
+    wanted = {(i, path) for i, f in enumerate(group.members) for path in range(width(f))}
+    live = [part for part in parts if part[1].standing(today) is ExceptionState.IN_FORCE]
+    if wanted <= frozenset().union(*(atoms for _, _, atoms in live)):
+        return {number: exception for number, exception, _ in parts}
+    if wanted <= frozenset().union(*(atoms for _, _, atoms in parts)):
+        return {
+            number: exception
+            for number, exception, _ in parts
+            if exception.standing(today) is not ExceptionState.IN_FORCE
+        }
+    return {}
+
 
 _NOTHING: frozenset[int] = frozenset()
 
@@ -58,21 +132,21 @@ class _Shelf:
         return bool(self._exact or self._globs)
 
     def __getitem__(self, value: str) -> frozenset[int]:
-        found = self._seen.get(value)
-        if found is None:
+        entries = self._seen.get(value)
+        if entries is None:
             exact = self._exact.get(self._key(value))
-            found = frozenset(exact) if exact else _NOTHING
+            entries = frozenset(exact) if exact else _NOTHING
             if self._any is not None and self._any.match(value):
-                found |= {number for glob, number in self._globs if glob.match(value)}
-            self._seen[value] = found
-        return found
+                entries |= {number for glob, number in self._globs if glob.match(value)}
+            self._seen[value] = entries
+        return entries
 
     def _key(self, value: str) -> str:
         return value.casefold() if self._fold else value
 
 
 class AllExceptions:
-    """Every exception of a decision (see :class:`secagg.policy.exception.Exceptions`).
+    """Every exception of a decision (see :class:`secagg.policy.decision.Exceptions`).
 
     ``today`` is the day in UTC: entries of scanners' own files act together, and only those in
     force do. ``sarif`` answers for suppressions that came with the findings.
@@ -112,7 +186,7 @@ class AllExceptions:
         return covered_by(entries, group, self.sarif, self.today, self._partly)
 
     def covering_gap(self, sentence: str) -> list[PolicyException]:
-        """Every exception for the gap that ``sentence`` states, whatever its standing."""
+        """Return every exception for the gap that ``sentence`` states, whatever its standing."""
         return [
             entry.exception
             for entry in self.entries
@@ -120,7 +194,7 @@ class AllExceptions:
         ]
 
     def all(self) -> list[PolicyException]:
-        """Every exception in the files' order, then the suppressions met so far."""
+        """Return every exception in the files' order, then the suppressions met so far."""
         return [entry.exception for entry in self.entries] + self.sarif.met()
 
     def partial(self) -> Mapping[PolicyException, str]:
@@ -172,31 +246,31 @@ class AllExceptions:
             self._anywhere.append(number)
 
     def _candidates(self, group: Group) -> Set[int]:
-        found = set(self._anywhere)
+        candidates = set(self._anywhere)
         if self._identities:
             for identity in known_as(group):
-                found |= self._identities[identity]
+                candidates |= self._identities[identity]
         advisories, packages = self._advisories, self._packages
         rules, paths, leaks = self._rules, self._paths, self._leaks
         for finding in group.members:
             if advisories:
                 for name in ids_of(finding):
-                    found |= advisories[name]
+                    candidates |= advisories[name]
             if packages and finding.package is not None:
-                found |= packages[package_key(finding.package)]
+                candidates |= packages[package_key(finding.package)]
             if rules:
-                found |= rules[finding.rule_id]
+                candidates |= rules[finding.rule_id]
                 if finding.kind is Kind.MISCONFIGURATION:
                     for check in own_checks(finding):
-                        found |= rules[check]
+                        candidates |= rules[check]
                 elif finding.license is not None:
-                    found |= rules[finding.license]
+                    candidates |= rules[finding.license]
             place = finding.location
             if paths and place.uri is not None:
-                found |= paths[place.uri]
+                candidates |= paths[place.uri]
             if leaks and finding.kind is Kind.SECRET:
-                found |= leaks.get((place.uri, place.start_line), _NOTHING)
-        return found
+                candidates |= leaks.get((place.uri, place.start_line), _NOTHING)
+        return candidates
 
 
 def _sentences(exceptions: Iterable[PolicyException], today: datetime.date) -> list[str]:
@@ -207,10 +281,10 @@ def _sentences(exceptions: Iterable[PolicyException], today: datetime.date) -> l
     sentences = []
     for file, standings in counted.items():
         honoured = standings[ExceptionState.IN_FORCE]
-        said = f"{file}: {honoured} exception{'s' * (honoured != 1)} honoured"
+        sentence = f"{file}: {honoured} exception{'s' * (honoured != 1)} honoured"
         if standings[ExceptionState.EXPIRED]:
-            said += f", {standings[ExceptionState.EXPIRED]} expired"
+            sentence += f", {standings[ExceptionState.EXPIRED]} expired"
         if standings[ExceptionState.REFUSED]:
-            said += f", {standings[ExceptionState.REFUSED]} refused"
-        sentences.append(said)
+            sentence += f", {standings[ExceptionState.REFUSED]} refused"
+        sentences.append(sentence)
     return sentences

@@ -8,27 +8,32 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from secagg.decisions import gitleaksignore, ownfile, snykfile, trivyignore, trivyignore_yaml
+from secagg.decisions import gitleaksignore, ownfile, snykfile, trivyignore
 from secagg.decisions.csaf import is_csaf, read_csaf
 from secagg.decisions.cyclonedx import is_cyclonedx, read_cyclonedx
-from secagg.decisions.dates import DEFAULT_MAX_DAYS, Ceiling
-from secagg.decisions.entry import ScopedException
+from secagg.decisions.entry import (
+    EVERYTHING,
+    LARGEST_JSON,
+    Read,
+    ScopedException,
+    Trust,
+    policy_gaps,
+    text_of,
+    work_tree,
+)
 from secagg.decisions.index import AllExceptions
-from secagg.decisions.openvex import is_openvex, read_openvex
-from secagg.decisions.policygaps import policy_gaps
 from secagg.decisions.sarif import SarifSuppressions
-from secagg.decisions.source import LARGEST_JSON, Read, text_of, work_tree
-from secagg.decisions.trust import EVERYTHING, Trust
-from secagg.decisions.vex import Statement, entries_of
+from secagg.decisions.vex import Statement, entries_of, is_openvex, read_openvex
 from secagg.errors import ConfigError, ReportError
-from secagg.jsonio.text import loads
-from secagg.policy.exception import PolicyException
+from secagg.jsonio.reading import loads
+from secagg.policy.decision import PolicyException
 from secagg.policy.model import AcceptedGap
+from secagg.system.dates import DEFAULT_MAX_DAYS, Ceiling
 
 READERS: dict[str, Callable[[str, Ceiling], list[ScopedException]]] = {
     ownfile.NAME: ownfile.read_own,
     trivyignore.NAME: trivyignore.read_trivyignore,
-    trivyignore_yaml.NAME: trivyignore_yaml.read_trivyignore_yaml,
+    trivyignore.YAML_NAME: trivyignore.read_trivyignore_yaml,
     gitleaksignore.NAME: gitleaksignore.read_gitleaksignore,
     snykfile.NAME: snykfile.read_snyk,
 }
@@ -47,7 +52,7 @@ def load_exceptions(
     trust: Trust = EVERYTHING,
     mask: Callable[[str], str] | None = None,
 ) -> AllExceptions:
-    """Every exception of the repository at ``root``, on ``today`` (UTC).
+    """Return every exception of the repository at ``root``, on ``today`` (UTC).
 
     ``read`` gives the bytes of a path relative to the root, or None; by default it reads the
     work tree, and a gate gives one that reads a base commit. ``vex_files`` are OpenVEX,

@@ -1,4 +1,4 @@
-"""``secagg-exceptions.yaml``: decisions with an owner, a reason and an end.
+"""``secagg-exceptions.yaml``: read it, and change it without losing its comments.
 
 ::
 
@@ -15,12 +15,16 @@
 All keys given must hold. ``id`` is the row's whole identity (32 digits): a beginning could come
 to fit another row. ``gap`` stands alone: it accepts that a tool has not looked at something, by a
 path or other words of the sentence that says so.
+
+What comes out is read back and compared before anybody writes it: an edit that says something
+else than was asked is refused.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -34,20 +38,22 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from secagg.decisions.advisories import plain
-from secagg.decisions.dates import Ceiling
 from secagg.decisions.entry import ScopedException, shortened
-from secagg.decisions.gapscope import GapScope
-from secagg.decisions.scope import Scope
+from secagg.decisions.scope import GapScope, Scope, plain
+from secagg.errors import ConfigError
 from secagg.packages.purl import purl_pattern
-from secagg.policy.exception import PolicyException
+from secagg.policy.decision import PolicyException
 from secagg.policy.notation import Day, Owner, Reason, gap_words
+from secagg.system.dates import Ceiling
 from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
 
 NAME = "secagg-exceptions.yaml"
+
+
 KEYS = ("id", "cve", "ghsa", "advisory", "purl", "rule", "path", "gap")
 
 
@@ -92,12 +98,26 @@ def _published(pattern: str) -> WithJsonSchema:
 
 
 _ID, _CVE, _GHSA = "[0-9a-f]{32}", "(CVE|cve)-[0-9]{4}-[0-9]{4,19}", "(GHSA|ghsa)(-[0-9a-z]{4}){3}"
+
+
 _ADVISORY, _TOOL = "[A-Za-z][A-Za-z0-9._:-]{3,199}", "[a-z0-9][a-z0-9._-]{0,99}"
+
+
 _WHOLE = "a row's whole identity (32 digits, as secagg explain shows them)"
+
+
 Identity = Annotated[str, _shape(_ID, _WHOLE), _published(_ID)]
+
+
 Cve = Annotated[str, _shape(_CVE, "a CVE id such as CVE-2021-44228"), _published(_CVE)]
+
+
 Ghsa = Annotated[str, _shape(_GHSA, "an id such as GHSA-jfh8-c2jp-5v3q"), _published(_GHSA)]
+
+
 Advisory = Annotated[str, _shape(_ADVISORY, "an advisory's id"), _published(_ADVISORY)]
+
+
 Tool = Annotated[str, _shape(_TOOL, "a scanner's name in lower case"), _published(_TOOL)]
 
 
@@ -169,7 +189,7 @@ class ExceptionEntry(BaseModel):
         return self._line
 
     def scope(self) -> Scope | GapScope:
-        """What it covers."""
+        """Return what it covers."""
         if self.gap is not None:
             return GapScope.of(listed(self.gap))
         names = [plain(name) for name in (self.cve, self.ghsa, self.advisory) if name is not None]
@@ -183,16 +203,16 @@ class ExceptionEntry(BaseModel):
         )
 
     def target(self) -> str:
-        """What it covers, in words."""
+        """Return what it covers, in words."""
         names = [n for n in (self.cve, self.ghsa, self.advisory) if n is not None]
-        said = [f"row {self.id}"] if self.id is not None else []
-        said += [" and ".join(names)] if names else []
-        said += [f"rule {' or '.join(listed(self.rule))}"] if self.rule is not None else []
-        said += [f"of {self.tool}"] if self.tool is not None else []
-        said += [f"in {' or '.join(listed(self.purl))}"] if self.purl is not None else []
-        said += [f"at {' or '.join(listed(self.path))}"] if self.path is not None else []
-        said += [f"the gap {' or '.join(listed(self.gap))}"] if self.gap is not None else []
-        return " ".join(said)
+        parts = [f"row {self.id}"] if self.id is not None else []
+        parts += [" and ".join(names)] if names else []
+        parts += [f"rule {' or '.join(listed(self.rule))}"] if self.rule is not None else []
+        parts += [f"of {self.tool}"] if self.tool is not None else []
+        parts += [f"in {' or '.join(listed(self.purl))}"] if self.purl is not None else []
+        parts += [f"at {' or '.join(listed(self.path))}"] if self.path is not None else []
+        parts += [f"the gap {' or '.join(listed(self.gap))}"] if self.gap is not None else []
+        return " ".join(parts)
 
 
 class ExceptionFile(BaseModel):
@@ -207,7 +227,7 @@ class ExceptionFile(BaseModel):
 
 
 def parse_file(text: str, *, name: str = NAME) -> ExceptionFile:
-    """The file's ``text`` as its model; an empty file has no exceptions.
+    """Return the file's ``text`` as its model; an empty file has no exceptions.
 
     Raises :class:`secagg.errors.ConfigError` with file, line and column.
     """
@@ -235,3 +255,116 @@ def _entry(entry: ExceptionEntry, ceiling: Ceiling, name: str) -> ScopedExceptio
         refusal=ceiling.refusal(entry.created, entry.expires),
     )
     return ScopedException(exception, entry.scope())
+
+
+_DASH = re.compile(r"^( *)-(?: |$)")
+
+
+_HEAD = "# Exceptions of secagg: each needs an owner, a reason and an end.\n"
+
+
+_EMPTY = "version: 1\nexceptions:\n"
+
+
+def added(text: str, values: Mapping[str, Any]) -> tuple[str, ExceptionEntry]:
+    """``text`` with one more exception at its end, and that exception as it was read back.
+
+    ``values`` are the entry's keys in the order to write them. Raises :class:`ConfigError`
+    where ``text`` or the entry is wrong, or where the result cannot be read back.
+    """
+    before = parse_file(text).exceptions
+    yaml = _yaml(text)
+    data = yaml.load(text)
+    if data is None:
+        text = (text or _HEAD) + _EMPTY
+        data = yaml.load(text)
+    listed = data.get("exceptions")
+    if not listed:
+        listed = data["exceptions"] = CommentedSeq()
+    listed.append(dict(values))
+    after = _dumped(yaml, data)
+    entries = _read_back(after)
+    if _entry_values(entries[:-1]) != _entry_values(before) or len(entries) != len(before) + 1:
+        raise ConfigError("cannot be edited without changing what else it says", where=NAME)
+    return after, entries[-1]
+
+
+def removed(text: str, numbers: Collection[int]) -> str:
+    """``text`` without the exceptions ``numbers`` (from 0), and without the comments on them.
+
+    An entry's comments are those within it and those right above it, with no blank line
+    between. Raises :class:`ConfigError` as :func:`added` does.
+    """
+    before = parse_file(text).exceptions
+    wanted = _entry_values([entry for index, entry in enumerate(before) if index not in numbers])
+    for edit in (_cut, _deleted):
+        after = edit(text, numbers)
+        if after is not None and _entry_values(_read_back(after)) == wanted:
+            return after
+    raise ConfigError("cannot be edited without changing what else it says", where=NAME)
+
+
+def _cut(text: str, numbers: Collection[int]) -> str | None:
+    """Whole lines taken out: nothing else of the file changes. None where it has no such lines."""
+    starts = [entry.line - 1 for entry in parse_file(text).exceptions]
+    lines = text.splitlines(keepends=True)
+    gone: set[int] = set()
+    for number in numbers:
+        first = starts[number]
+        while first > 0 and not _DASH.match(lines[first]):
+            first -= 1
+        dash = _DASH.match(lines[first])
+        if dash is None or starts.count(starts[number]) > 1:
+            return None
+        last = _last_line(lines, first, len(dash[1]))
+        while first > 0 and lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        gone.update(range(first, last + 1))
+    return "".join(line for index, line in enumerate(lines) if index not in gone)
+
+
+def _last_line(lines: Sequence[str], first: int, indent: int) -> int:
+    """The last line of the item that begins on line ``first``: comments after it are others'."""
+    last = first
+    for index in range(first + 1, len(lines)):
+        line = lines[index]
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if len(line) - len(line.lstrip(" ")) <= indent:
+            break
+        last = index
+    return last
+
+
+def _deleted(text: str, numbers: Collection[int]) -> str | None:
+    """Items deleted from the parsed file: for layouts that have no line of their own."""
+    yaml = _yaml(text)
+    data = yaml.load(text)
+    for number in sorted(numbers, reverse=True):
+        del data["exceptions"][number]
+    return _dumped(yaml, data)
+
+
+def _read_back(text: str) -> list[ExceptionEntry]:
+    return parse_file(text).exceptions
+
+
+def _entry_values(entries: Sequence[ExceptionEntry]) -> list[dict[str, Any]]:
+    return [entry.model_dump() for entry in entries]
+
+
+def _yaml(text: str) -> YAML:
+    """A round trip that keeps quotes, line lengths and the file's own indentation."""
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    dashes = [len(m[1]) for line in text.splitlines() if (m := _DASH.match(line))]
+    offset = min(dashes, default=2)
+    yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
+    return yaml
+
+
+def _dumped(yaml: YAML, data: Any) -> str:
+    out = io.StringIO()
+    yaml.dump(data, out)
+    return out.getvalue()

@@ -1,6 +1,6 @@
-"""Suppressions that came with the findings: SARIF's, and those that a tool's parser kept.
+"""Suppressions in SARIF: those that came with findings, and those that secagg writes.
 
-Each speaks for its own finding. A row with one suppressed source and one that is not stays. What
+Each covers its own finding. A row with one suppressed source and one that is not stays. What
 secagg wrote for an exception is passed over: the exception answers for itself, while it lasts.
 """
 
@@ -9,17 +9,71 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote
 
-from secagg.decisions.entry import shortened
-from secagg.decisions.suppression import not_ours
+from secagg.decisions.entry import EVERYTHING, Trust, shortened
 from secagg.decisions.toolscope import Atom, width
-from secagg.decisions.trust import EVERYTHING, Trust
 from secagg.model.finding import Finding, Suppression
-from secagg.policy.exception import DecisionSource, PolicyException
+from secagg.model.problem import State
+from secagg.policy.decision import DecisionSource, PolicyException
+
+# What is read back from our own SARIF is known by this, and asked for anew: an exception that has
+# expired since must not live on as a suppression.
+WRITTEN_BY_US = "exception: "
+
+
+def suppression_of(exception: PolicyException) -> Suppression:
+    """Return the suppression (SARIF 2.1.0, 3.35) of a result that an exception in force covers.
+
+    Its justification is the reason, and who decided it until when, for that is all that SARIF,
+    and a dismissal on GitHub, have room for.
+    """
+    justification = exception.reason or "no reason given"
+    if exception.state is State.FALSE_POSITIVE:
+        # GitHub has a reason of its own for these.
+        justification = f"false positive: {justification}"
+    notes = [exception.source]
+    if exception.owner is not None:
+        notes.append(f"by {exception.owner}")
+    if exception.expires is not None:
+        notes.append(f"until {exception.expires}")
+    return Suppression(
+        source=WRITTEN_BY_US + exception.source,
+        kind="external",
+        status="accepted",
+        justification=f"{justification} ({', '.join(notes)})",
+    )
+
+
+def rejection_of(exceptions: Sequence[PolicyException]) -> Suppression | None:
+    """What rejects the suppressions that came with a result, if one of ``exceptions`` is refused.
+
+    A result is suppressed if all of its suppressions are accepted (3.27.23): those that came with
+    it stay, and hold again once nothing stands against them.
+    """
+    for exception in exceptions:
+        if exception.origin is DecisionSource.REPORTS and exception.refusal is not None:
+            return Suppression(
+                source=WRITTEN_BY_US + exception.source,
+                kind="external",
+                status="rejected",
+                justification=exception.refusal,
+            )
+    return None
+
+
+def not_ours(suppressions: Sequence[Suppression]) -> tuple[Suppression, ...]:
+    """``suppressions`` without those that :func:`suppression_of` made in an earlier run."""
+    return tuple(s for s in suppressions if not s.source.startswith(WRITTEN_BY_US))
+
 
 _NO_EXPIRY = "has no expiry date, and the policy wants one of every exception"
 
+
 _IN_CHANGE = "is a comment in the source, which decides nothing in a change that could bring it"
+
+
 _BROUGHT = "is written in {}, which this change touches: it holds once that is merged"
+
+
 # More files than this are not asked about.
 _MOST_FILES = 100
 
@@ -46,12 +100,12 @@ class SarifSuppressions:
         self._met: dict[PolicyException, None] = {}
 
     def met(self) -> list[PolicyException]:
-        """Every suppression asked about so far, each once."""
+        """Return every suppression asked about so far, each once."""
         return list(self._met)
 
     def parts(self, members: Sequence[Finding]) -> list[tuple[PolicyException, frozenset[Atom]]]:
         """The suppressions in force (3.27.23: all accepted) of ``members``, and their atoms."""
-        held: dict[PolicyException, set[Atom]] = {}
+        atoms_of: dict[PolicyException, set[Atom]] = {}
         for index, finding in enumerate(members):
             given = not_ours(finding.suppressions)
             if not given or any(s.status != "accepted" for s in given):
@@ -59,8 +113,8 @@ class SarifSuppressions:
             exception = self._exception(finding, given)
             self._met.setdefault(exception)
             atoms = {(index, path) for path in range(width(finding))}
-            held.setdefault(exception, set()).update(atoms)
-        return [(exception, frozenset(atoms)) for exception, atoms in held.items()]
+            atoms_of.setdefault(exception, set()).update(atoms)
+        return [(exception, frozenset(atoms)) for exception, atoms in atoms_of.items()]
 
     def _exception(self, finding: Finding, given: Sequence[Suppression]) -> PolicyException:
         in_source = any(s.kind.lower() != "external" for s in given)

@@ -25,13 +25,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from secagg.decisions.chains import Chain, chain
-from secagg.decisions.dates import Ceiling, last_day
 from secagg.decisions.entry import ScopedException, shortened
-from secagg.decisions.toolscope import ToolScope, checked_id
+from secagg.decisions.toolscope import Chain, ToolScope, chain, checked_id
 from secagg.model.finding import Kind
-from secagg.policy.exception import DecisionSource, PolicyException
-from secagg.system.durations import day_of
+from secagg.policy.decision import DecisionSource, PolicyException
+from secagg.system.dates import Ceiling, day_of, last_day
 from secagg.system.yamlfile import load_model
 
 NAME = ".snyk"
@@ -78,8 +76,8 @@ def _ignored(ignore: Any, name: str) -> Iterator[tuple[str, str, str, Any]]:
         for index, item in enumerate(paths):
             source = f"{name}:{paths.lc.item(index)[0] + 1}"
             if isinstance(item, CommentedMap) and item:
-                for path, said in item.items():
-                    yield source, _word(key), _word(path), said
+                for path, settings in item.items():
+                    yield source, _word(key), _word(path), settings
             else:
                 # "- a > b" alone names a path and says nothing of it.
                 yield source, _word(key), item if isinstance(item, str) else "", {}
@@ -90,25 +88,25 @@ def _word(key: object) -> str:
     return str(key) if isinstance(key, str | int) else ""
 
 
-def _entry(source: str, name: str, path: str, said: Any, ceiling: Ceiling) -> ScopedException:
+def _entry(source: str, name: str, path: str, settings: Any, ceiling: Ceiling) -> ScopedException:
     expires: datetime.date | None = None
     created: datetime.date | None = None
     steps: Chain | None = None
     refusal: str | None = None
-    said = {} if said is None and path else said
+    settings = {} if settings is None and path else settings
     try:
-        if not name or not path or not isinstance(said, dict):
+        if not name or not path or not isinstance(settings, dict):
             raise ValueError("an id with a list of paths is expected")
         checked_id(name)
-        unknown = [_word(key) for key in said if key not in _KNOWN]
+        unknown = [_word(key) for key in settings if key not in _KNOWN]
         if unknown:
             raise ValueError("it has keys that are not known: " + ", ".join(unknown))
-        expires = None if said.get("expires") is None else last_day(said["expires"])
-        created = None if said.get("created") is None else day_of(said["created"])
+        expires = None if settings.get("expires") is None else last_day(settings["expires"])
+        created = None if settings.get("created") is None else day_of(settings["created"])
         steps = None if path.strip() == "*" else chain(path)
     except ValueError as error:
         refusal = shortened(f"cannot be understood: {error}")
-    described = said if isinstance(said, dict) else {}
+    described = settings if isinstance(settings, dict) else {}
     owner = described.get("ignoredBy")
     exception = PolicyException(
         origin=DecisionSource.SCANNERS,

@@ -1,6 +1,6 @@
-"""What a scanner's own ignore file covers: that scanner's findings, and by their ids a row.
+"""What a scanner's own ignore file covers: findings of that scanner, and rows by their ids.
 
-The file speaks for its tool only. A row that other tools report too is covered as far as they
+The file covers its tool only. A row that other tools report too is covered as far as they
 report the same advisory or the same check; a secret that TruffleHog found as well stays,
 whatever ``.gitleaksignore`` says. Entries of such files act together: a row is covered once
 each of its members is.
@@ -8,16 +8,74 @@ each of its members is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secagg.decisions.advisories import plain, spoken_for
-from secagg.decisions.chains import Chain
-from secagg.decisions.scope import same_check
-from secagg.merge.check import own_checks, plain_check
+from secagg.decisions.scope import plain, same_check, spoken_for
+from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
 from secagg.packages.purl import PurlPattern, fits_any
 from secagg.system.globs import Glob, is_catch_all, is_wild
+
+_RANGE = re.compile(r"[\^~<>=|*\s]|(?:^|\.)[xX](?:\.|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The packages from a direct dependency on, by name and perhaps version.
+
+    ``*`` stands for any packages, none among them. Unlike Snyk's own reading a chain covers a
+    path to its end: ``a`` does not cover ``a > b``, unless it says ``a > *``.
+    """
+
+    steps: tuple[str, ...]
+
+    def matches(self, path: Sequence[str]) -> bool:
+        """``path`` leads from a direct dependency (``name@version``) to the package."""
+        # Which of the steps' beginnings match what was seen of the path so far.
+        reached = self._skipped({0})
+        for package in path:
+            after = set()
+            for at in reached:
+                if at == len(self.steps):
+                    continue
+                if self.steps[at] == "*":
+                    after.add(at)
+                elif _is(self.steps[at], package):
+                    after.add(at + 1)
+            reached = self._skipped(after)
+        return len(self.steps) in reached
+
+    def _skipped(self, reached: set[int]) -> set[int]:
+        """``reached``, and what is reached where a star stands for nothing."""
+        for at in sorted(reached):
+            while at < len(self.steps) and self.steps[at] == "*":
+                at += 1
+                reached.add(at)
+        return reached
+
+
+def chain(text: str) -> Chain:
+    """Read a chain. Raises ``ValueError`` for a version range, which is not understood."""
+    steps = tuple(step.strip() for step in text.split(" > "))
+    if not all(steps) or len(steps) > 64:
+        raise ValueError("its path has empty steps, or more than 64")
+    for step in steps:
+        if step != "*" and _RANGE.search(step.rpartition("@")[2] if "@" in step[1:] else ""):
+            raise ValueError("its path has a version range, of which only exact ones are read")
+        if step != "*" and "*" in step:
+            raise ValueError("its path has a wildcard within a name")
+    return Chain(steps)
+
+
+def _is(step: str, package: str) -> bool:
+    if step == package:
+        return True
+    name, at, _ = package.rpartition("@")
+    # A scope's own @ parts no version.
+    return bool(at and name) and step == name
+
 
 # One member of a row on one dependency path: (its index, the path's).
 Atom = tuple[int, int]
@@ -61,18 +119,18 @@ class ToolScope:
     unless_fixable: bool = False
 
     def atoms(self, members: Sequence[Finding]) -> frozenset[Atom]:
-        """What of a row's ``members`` is covered."""
-        found: set[Atom] = set()
+        """Return what of a row's ``members`` is covered."""
+        collected: set[Atom] = set()
         whole = [False] * len(members)
         for index, finding in enumerate(members):
             if finding.tool == self.tool and self._is_meant(finding):
                 taken = self._paths_of(finding)
-                found.update((index, path) for path in taken)
+                collected.update((index, path) for path in taken)
                 whole[index] = taken == set(range(width(finding)))
         if any(whole):
             for index in self._others(members, whole):
-                found.update((index, path) for path in range(width(members[index])))
-        return frozenset(found)
+                collected.update((index, path) for path in range(width(members[index])))
+        return frozenset(collected)
 
     def _is_meant(self, finding: Finding) -> bool:
         if finding.kind not in self.kinds:
@@ -90,8 +148,8 @@ class ToolScope:
     def _paths_of(self, finding: Finding) -> set[int]:
         if self.chain is None:
             return set(range(width(finding)))
-        known = finding.vulnerability
-        paths = known.dependency_paths if known is not None else ()
+        vulnerability = finding.vulnerability
+        paths = vulnerability.dependency_paths if vulnerability is not None else ()
         return {index for index, path in enumerate(paths) if self.chain.matches(path[1:])}
 
     def _others(self, members: Sequence[Finding], whole: Sequence[bool]) -> set[int]:
@@ -110,13 +168,13 @@ class ToolScope:
 
 
 def width(finding: Finding) -> int:
-    """The number of a finding's dependency paths, at least 1."""
-    known = finding.vulnerability
-    return max(1, len(known.dependency_paths)) if known is not None else 1
+    """Return the number of a finding's dependency paths, at least 1."""
+    vulnerability = finding.vulnerability
+    return max(1, len(vulnerability.dependency_paths)) if vulnerability is not None else 1
 
 
 def has_id(finding: Finding, name: str) -> bool:
-    """Whether ``name`` is the tool's own id of what it found."""
+    """Return whether ``name`` is the tool's own id of what it found."""
     if finding.rule_id == name:
         return True
     if finding.kind is Kind.VULNERABILITY:
@@ -134,6 +192,6 @@ def checked_id(name: str) -> str:
 
 
 def is_fixable(finding: Finding) -> bool:
-    """Whether a fix is known."""
-    known = finding.vulnerability
-    return bool(finding.fix or (known is not None and known.fixed_versions))
+    """Return whether a fix is known."""
+    vulnerability = finding.vulnerability
+    return bool(finding.fix or (vulnerability is not None and vulnerability.fixed_versions))

@@ -56,11 +56,11 @@ def read_triage(root: Path) -> dict[str, Triage]:
 
 
 def triage_in(source: Path | str) -> dict[str, Triage]:
-    """The newest decision on each problem in ``source``, a path or the text of the file.
+    """Return the newest decision on each problem in ``source``, a path or the text of the file.
 
     Raises as :func:`read_triage` does.
     """
-    found: dict[str, Triage] = {}
+    decisions: dict[str, Triage] = {}
     for entry in load_model(source, TriageFile, name=TRIAGE_FILE).decisions:
         at = entry.at if entry.at.tzinfo else entry.at.replace(tzinfo=datetime.UTC)
         made = Triage(
@@ -71,10 +71,10 @@ def triage_in(source: Path | str) -> dict[str, Triage]:
             at=at.astimezone(datetime.UTC),
             expires=entry.expires,
         )
-        known = found.get(entry.id)
-        if known is None or known.at is None or known.at <= at:
-            found[entry.id] = made
-    return found
+        before = decisions.get(entry.id)
+        if before is None or before.at is None or before.at <= at:
+            decisions[entry.id] = made
+    return decisions
 
 
 def write_triage(root: Path, decisions: Mapping[str, Triage], titles: Mapping[str, str]) -> Path:
@@ -104,21 +104,21 @@ def write_triage(root: Path, decisions: Mapping[str, Triage], titles: Mapping[st
 
 def remove_triage(root: Path, identities: set[str]) -> set[str]:
     """Take the decisions on ``identities`` out of the file; answers those that were there."""
-    known = read_triage(root)
-    found = identities & known.keys()
-    if found:
+    decisions = read_triage(root)
+    removed = identities & decisions.keys()
+    if removed:
         yaml = YAML(typ="rt")
         yaml.width = 100
         path = root / TRIAGE_FILE
         document = yaml.load(path.read_text("utf-8"))
         entries = document["decisions"]
         for position in range(len(entries) - 1, -1, -1):
-            if entries[position]["id"] in found:
+            if entries[position]["id"] in removed:
                 del entries[position]
         out = io.StringIO()
         yaml.dump(document, out)
         replace_file(path, out.getvalue().encode())
-    return found
+    return removed
 
 
 def _entry(identity: str, made: Triage, titles: Mapping[str, str]) -> dict[str, Any]:

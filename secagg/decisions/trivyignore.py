@@ -1,4 +1,4 @@
-"""``.trivyignore``: an id a line, of any kind, perhaps ``exp:2026-12-01`` behind it.
+"""``.trivyignore`` and ``.trivyignore.yaml``: the exceptions of Trivy.
 
 Trivy 0.76 reads it so: blank lines and lines that begin with ``#`` say nothing, the first word
 is the id, and a line with a bad date is left out.
@@ -7,32 +7,42 @@ is the id, and a line with a bad date is left out.
 from __future__ import annotations
 
 import datetime
+from typing import Any, Self
 
-from secagg.decisions.dates import Ceiling, last_day
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from ruamel.yaml.comments import CommentedMap
+
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.toolscope import ToolScope, checked_id
-from secagg.policy.exception import DecisionSource, PolicyException
+from secagg.model.finding import Kind
+from secagg.packages.purl import PurlPattern, exact_purl
+from secagg.policy.decision import DecisionSource, PolicyException
+from secagg.system.dates import Ceiling, last_day
+from secagg.system.globs import Glob
+from secagg.system.yamlfile import load_model
 
 NAME = ".trivyignore"
+
+
 _PREFIX = "exp:"
 
 
 def read_trivyignore(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedException]:
-    """The exceptions in ``text``; comment lines right above an id are its reason."""
+    """Return the exceptions in ``text``; comment lines right above an id are its reason."""
     entries: list[ScopedException] = []
-    said: list[str] = []
+    comment: list[str] = []
     after_id = False
     for number, line in enumerate(text.split("\n"), start=1):
         written = line.strip()
         if not written:
-            said, after_id = [], False
+            comment, after_id = [], False
         elif written.startswith("#"):
-            said = [] if after_id else said
-            said.append(written.lstrip("# "))
+            comment = [] if after_id else comment
+            comment.append(written.lstrip("# "))
             after_id = False
         else:
             after_id = True
-            entries.append(_entry(written, said, ceiling, f"{name}:{number}"))
+            entries.append(_entry(written, comment, ceiling, f"{name}:{number}"))
     return entries
 
 
@@ -60,3 +70,93 @@ def _entry(written: str, said: list[str], ceiling: Ceiling, source: str) -> Scop
         refusal=refusal or ceiling.foreign_refusal(None, expires),
     )
     return ScopedException(exception, ToolScope(tool="trivy", name=fields[0]))
+
+
+YAML_NAME = ".trivyignore.yaml"
+
+
+_KINDS = {
+    "vulnerabilities": Kind.VULNERABILITY,
+    "misconfigurations": Kind.MISCONFIGURATION,
+    "secrets": Kind.SECRET,
+    "licenses": Kind.LICENSE,
+}
+
+
+class _Ignored(BaseModel):
+    # A key that is not known may narrow what is known: such an entry is refused, not widened.
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    paths: list[str] | None = None
+    purls: list[str] | None = None
+    expired_at: Any = None
+    statement: str | None = None
+    _line: int = PrivateAttr(default=1)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _placed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        entry = handler(value)
+        if isinstance(value, CommentedMap):
+            entry._line = value.lc.line + 1
+        return entry
+
+
+class _TrivyIgnoreFile(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    vulnerabilities: list[_Ignored] | None = None
+    misconfigurations: list[_Ignored] | None = None
+    secrets: list[_Ignored] | None = None
+    licenses: list[_Ignored] | None = None
+
+
+def read_trivyignore_yaml(
+    text: str, ceiling: Ceiling, *, name: str = YAML_NAME
+) -> list[ScopedException]:
+    """Return the exceptions in ``text``, by their lines.
+
+    Raises :class:`secagg.errors.ConfigError` with file, line and column.
+    """
+    file = load_model(text, _TrivyIgnoreFile, name=name)
+    exceptions: list[tuple[int, ScopedException]] = []
+    for section, kind in _KINDS.items():
+        for ignored in getattr(file, section) or ():
+            exceptions.append((ignored._line, _yaml_entry(ignored, kind, ceiling, name)))
+    return [entry for _, entry in sorted(exceptions, key=lambda pair: pair[0])]
+
+
+def _yaml_entry(ignored: _Ignored, kind: Kind, ceiling: Ceiling, name: str) -> ScopedException:
+    refusal: str | None = None
+    expires: datetime.date | None = None
+    paths: tuple[Glob, ...] = ()
+    purls: tuple[PurlPattern, ...] = ()
+    try:
+        checked_id(ignored.id)
+        if ignored.model_extra:
+            raise ValueError("has keys that are not known: " + ", ".join(ignored.model_extra))
+        if ignored.expired_at is not None:
+            expires = last_day(ignored.expired_at)
+        paths = tuple(Glob(path, cased=True) for path in ignored.paths or ())
+        purls = tuple(exact_purl(purl) for purl in ignored.purls or ())
+    except ValueError as error:
+        refusal = shortened(f"cannot be understood: {error}")
+    exception = PolicyException(
+        origin=DecisionSource.SCANNERS,
+        source=f"{name}:{ignored._line}",
+        target=shortened(_target(ignored, kind)) or "",
+        reason=shortened(ignored.statement),
+        expires=expires,
+        refusal=refusal or ceiling.foreign_refusal(None, expires),
+    )
+    scope = ToolScope(
+        tool="trivy", kinds=frozenset({kind}), name=ignored.id, paths=paths, purls=purls
+    )
+    return ScopedException(exception, scope)
+
+
+def _target(ignored: _Ignored, kind: Kind) -> str:
+    text = f"{kind} {ignored.id} of trivy"
+    text += f" in {' or '.join(ignored.purls)}" if ignored.purls else ""
+    return text + (f" at {' or '.join(ignored.paths)}" if ignored.paths else "")

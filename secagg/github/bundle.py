@@ -3,7 +3,7 @@
 A pull request from a fork runs without a token that may upload. Its job writes a bundle; a
 ``workflow_run`` job with the base's rights publishes it. All that is in the bundle may have been
 written by the fork: only its results are used, as data, after they were read, checked and
-written anew; where they go is what GitHub's own event says.
+written again; where they go is what GitHub's own event says.
 
 Source: GitHub Docs, "Events that trigger workflows" (workflow_run).
 """
@@ -20,12 +20,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from secagg.errors import UsageError
-from secagg.github.checkout import COMMIT
 from secagg.github.client import Client
-from secagg.github.event import Event, mapping, text_at
+from secagg.github.event import COMMIT, Event, mapping, text_at
 from secagg.github.payload import compressed
 from secagg.github.target import Target
-from secagg.jsonio.text import loads
+from secagg.jsonio.reading import loads
 from secagg.secrets.lastfilter import filtered_json
 
 MIB = 1024 * 1024
@@ -57,7 +56,7 @@ class UntrustedBundle(UsageError):
 
 
 def pack(bundle: Bundle) -> bytes:
-    """The file of a bundle: JSON as gzip."""
+    """Return the file of a bundle: JSON as gzip."""
     return compressed(filtered_json(bundle.model_dump_json().encode()))
 
 
@@ -129,7 +128,7 @@ def origin_of(event: Event | None, environ: Mapping[str, str]) -> BundleOrigin:
 
 
 def target_of(bundle: Bundle, origin: BundleOrigin, client: Client, api_url: str) -> Target:
-    """Where the bundle's results go: the head of a pull request that GitHub vouches for.
+    """Return where the bundle's results go: the head of a pull request that GitHub itself names.
 
     The event does not name a fork's pull request, so the bundle's number is taken, and believed
     only if GitHub says that this pull request of this repository has the event's commit as its

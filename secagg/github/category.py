@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from secagg.github.tally import Tally
+from secagg.github.limits import Tally
 
 # What categories begin with that secagg gives.
 OURS = "secagg/"
@@ -24,24 +24,24 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def tool_of(run: Mapping[str, Any]) -> str:
-    """The name of the run's tool."""
+    """Return the name of the run's tool."""
     return str(run["tool"]["driver"]["name"])
 
 
 def category_of(run: Mapping[str, Any]) -> str:
-    """The run's category as GitHub reads it; empty where it has none."""
+    """Return the run's category as GitHub reads it; empty where it has none."""
     details = run.get("automationDetails")
     given = details.get("id") if isinstance(details, Mapping) else None
     return given[: given.rfind("/") + 1] if isinstance(given, str) else ""
 
 
 def part_category(category: str, number: int) -> str:
-    """The category of one part of a run that had to be split; the first keeps its own."""
+    """Return the category of one part of a run that had to be split; the first keeps its own."""
     return category if number == 1 else f"{category}part-{number}/"
 
 
 def is_part_of(category: str, of: str) -> bool:
-    """Whether ``category`` is that of a further part of the run with the category ``of``."""
+    """Return whether ``category`` is that of a further part of the run with the category ``of``."""
     return re.fullmatch(r"part-\d+/", category.removeprefix(of)) is not None and (
         category.startswith(of)
     )

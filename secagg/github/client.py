@@ -8,32 +8,119 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from secagg import __version__
-from secagg.github.clock import Clock, SystemClock
+from secagg.errors import UsageError
 from secagg.github.failures import FLEETING, LIMITED, Failure, GitHubError, of_status
-from secagg.github.token import Token
 from secagg.secrets.lastfilter import filtered
+
+
+class Clock(Protocol):
+    """``now`` is seconds since 1970; ``sleep`` takes seconds."""
+
+    def now(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's own."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+VARIABLES = ("SECAGG_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
+
+
+_HIDDEN = "***"
+
+
+class Token:
+    """A GitHub token that cannot be printed.
+
+    Raises :class:`UsageError`, without the value, for one that no header could hold.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        value = value.strip()
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise UsageError(
+                "the GitHub token is empty or holds characters that no token has",
+                hint="check the secret that it comes from",
+            )
+        self._value = value
+
+    def __repr__(self) -> str:
+        return f"Token({_HIDDEN})"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a Token cannot be serialized")
+
+    def header(self) -> dict[str, str]:
+        """Return the one header that holds it."""
+        return {"Authorization": f"Bearer {self._value}"}
+
+    def mask(self, text: str) -> str:
+        """``text`` without the token."""
+        return text.replace(self._value, _HIDDEN)
+
+
+def find_token(environ: Mapping[str, str]) -> Token:
+    """Return the token of the environment. Raises :class:`UsageError` where there is none."""
+    for name in VARIABLES:
+        if environ.get(name):
+            return Token(environ[name])
+    raise UsageError(
+        "there is no GitHub token",
+        hint="in a workflow: env: GITHUB_TOKEN: ${{ github.token }}, with the permission "
+        "security-events: write; elsewhere a token with the scope security_events",
+    )
+
 
 _log = logging.getLogger(__name__)
 
+
 API_VERSION = "2022-11-28"
+
+
 ATTEMPTS = 6
+
+
 # Seconds that one request may wait in all before it is given up.
 PATIENCE = 900.0
+
+
 _TIMEOUT = httpx.Timeout(60.0, connect=15.0)
+
+
 _AGAIN = frozenset({429, 500, 502, 503, 504})
+
+
 _MOST_REDIRECTS = 5
+
+
 _LONGEST_TEXT = 500
+
+
 _LONGEST_PAUSE = 60.0
+
 
 _TEXTS = frozenset({"body", "dismissed_comment"})
 
@@ -54,7 +141,7 @@ class _Refusals:
         self._pauses = iter((1.0, 4.0, 9.0) if insist else ())
 
     def pause(self) -> float | None:
-        """The next pause; None where the refusal is final."""
+        """Return the next pause; None where the refusal is final."""
         return next(self._pauses, None)
 
 
@@ -106,19 +193,19 @@ class Client:
         self._http.close()
 
     def get(self, path: str, **params: Any) -> Any:
-        """The JSON value at ``path``."""
+        """Return the JSON value at ``path``."""
         return self._json(self.request("GET", path, params=params))
 
     def post(self, path: str, body: Mapping[str, Any], *, insist: bool = False) -> Any:
-        """The JSON answer to ``body``; see :meth:`request` for ``insist``."""
+        """Return the JSON answer to ``body``; see :meth:`request` for ``insist``."""
         return self._json(self.request("POST", path, body=body, insist=insist))
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON answer to a change."""
+        """Return the JSON answer to a change."""
         return self._json(self.request("PATCH", path, body=body))
 
     def pages(self, path: str, **params: Any) -> Iterator[Any]:
-        """Every item of a list that GitHub gives in pages, in its order."""
+        """Yield every item of a list that GitHub gives in pages, in its order."""
         response = self.request("GET", path, params={"per_page": 100, **params})
         while True:
             items = self._json(response)
@@ -214,10 +301,10 @@ class Client:
         return Transient(failure)
 
     def _refused(self, response: httpx.Response, refusals: _Refusals) -> Exception:
-        said = self._said(response)
+        message = self._said(response)
         wait, limited = self._asked_to_wait(response)
-        failure = of_status(response.status_code, said, limited=limited)
-        error = GitHubError(failure, said, status=response.status_code)
+        failure = of_status(response.status_code, message, limited=limited)
+        error = GitHubError(failure, message, status=response.status_code)
         if response.status_code in _AGAIN or failure in LIMITED:
             if failure is Failure.SECONDARY_LIMIT and wait is None:
                 wait = 60.0
@@ -226,7 +313,7 @@ class Client:
         return error if pause is None else Transient(error, pause)
 
     def _asked_to_wait(self, response: httpx.Response) -> tuple[float | None, bool]:
-        """Seconds to wait by the headers, and whether they speak of a limit."""
+        """Seconds to wait by the headers, and whether they name a limit."""
         after = response.headers.get("retry-after", "").strip()
         if after.isdecimal():
             return float(after), True
@@ -251,8 +338,8 @@ class Client:
             return ""
         parts = [answer.get("message"), *(answer.get("errors") or ())]
         texts = (p.get("message") if isinstance(p, Mapping) else p for p in parts)
-        said = "; ".join(" ".join(text.split()) for text in texts if isinstance(text, str))
-        return self.mask(said)[:_LONGEST_TEXT]
+        message = "; ".join(" ".join(text.split()) for text in texts if isinstance(text, str))
+        return self.mask(message)[:_LONGEST_TEXT]
 
     def _json(self, response: httpx.Response) -> Any:
         if not response.content:

@@ -1,4 +1,4 @@
-"""The endpoints of code scanning that take and tell of analyses.
+"""The endpoints of code scanning, and the one comment on a pull request.
 
 Source: GitHub Docs, "REST API endpoints for code scanning", API version 2022-11-28.
 """
@@ -6,7 +6,7 @@ Source: GitHub Docs, "REST API endpoints for code scanning", API version 2022-11
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,6 +15,7 @@ from typing import Any
 from secagg.github.client import Client
 from secagg.github.event import mapping, text_at
 from secagg.github.failures import Failure, GitHubError
+from secagg.github.limits import LONGEST_COMMENT
 from secagg.github.target import Target
 
 _LISTED = 1_000
@@ -65,7 +66,7 @@ class CodeScanning:
         return sarif_id
 
     def processing(self, sarif_id: str) -> Processing:
-        """How far GitHub is with an upload."""
+        """Return how far GitHub is with an upload."""
         answer = mapping(self._client.get(f"{self._base}/sarifs/{sarif_id}"))
         errors = answer.get("errors")
         return Processing(
@@ -78,7 +79,7 @@ class CodeScanning:
         )
 
     def analyses(self, tool: str) -> Iterator[Analysis]:
-        """The analyses of ``tool`` on the target's ref, newest first."""
+        """Yield the analyses of ``tool`` on the target's ref, newest first."""
         listed = self._client.pages(f"{self._base}/analyses", ref=self._target.ref, tool_name=tool)
         for item in listed:
             if isinstance(item, dict) and text_at(item, "tool", "name") == tool:
@@ -87,7 +88,7 @@ class CodeScanning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fed:
-    """The newest analysis of one tool and category; ``error`` is GitHub's own word on it."""
+    """The newest analysis of one tool and category; ``error`` is GitHub's own message about it."""
 
     analysis: Analysis
     error: str = ""
@@ -103,9 +104,9 @@ def last_fed(client: Client, repository: str, ref: str) -> list[Fed]:
     newest: dict[tuple[str, str], Fed] = {}
     for item in islice(client.pages(path, ref=ref), _LISTED):
         if isinstance(item, dict):
-            found = _analysis(item, text_at(item, "tool", "name") or "")
-            fed = Fed(analysis=found, error=client.mask(text_at(item, "error") or ""))
-            newest.setdefault((found.tool, found.category), fed)
+            analysis = _analysis(item, text_at(item, "tool", "name") or "")
+            fed = Fed(analysis=analysis, error=client.mask(text_at(item, "error") or ""))
+            newest.setdefault((analysis.tool, analysis.category), fed)
     return sorted(newest.values(), key=lambda fed: fed.analysis.at)
 
 
@@ -126,3 +127,46 @@ def _seconds(text: str | None) -> float:
     except ValueError:
         return 0.0
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
+MARK = "<!-- secagg -->"
+
+
+_CUT_COMMENT = "\n\nThe rest does not fit into a comment.\n"
+
+
+def put_comment(client: Client, repository: str, number: int, body: str) -> None:
+    """Write ``body`` into our comment on pull request ``number``, or make one.
+
+    A comment is ours if it begins with our mark and this token's user, or a bot where that is
+    not known, wrote it: anybody can write the mark. Raises
+    :class:`secagg.github.failures.GitHubError`.
+    """
+    text = f"{MARK}\n{body}"
+    if len(text) > LONGEST_COMMENT:
+        kept = text[: LONGEST_COMMENT - len(_CUT_COMMENT)]
+        text = kept[: kept.rfind("\n") + 1] + _CUT_COMMENT
+    issues = f"/repos/{repository}/issues"
+    login = _login(client)
+    for comment in client.pages(f"{issues}/{number}/comments"):
+        if isinstance(comment, Mapping) and _is_written_by(comment, login):
+            if comment.get("body") != text:
+                client.patch(f"{issues}/comments/{comment['id']}", {"body": text})
+            return
+    client.post(f"{issues}/{number}/comments", {"body": text})
+
+
+def _is_written_by(comment: Mapping[str, Any], login: str | None) -> bool:
+    if not (text_at(comment, "body") or "").startswith(MARK):
+        return False
+    if login is None:
+        return text_at(comment, "user", "type") == "Bot"
+    return text_at(comment, "user", "login") == login
+
+
+def _login(client: Client) -> str | None:
+    """Who this token writes as; None for the token of a workflow or an app, which is a bot."""
+    try:
+        return text_at(client.get("/user") or {}, "login")
+    except GitHubError:
+        return None

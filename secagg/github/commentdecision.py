@@ -46,7 +46,7 @@ class CommentDecision:
 
 
 def decision_of(event: Event | None) -> CommentDecision | None:
-    """What the comment of ``event`` decides; None where it is no command of ours.
+    """Return what the comment of ``event`` decides; None where it is no command of ours.
 
     Raises :class:`UsageError` where the event is no new comment on a pull request, and for a
     command that cannot be understood.

@@ -14,9 +14,8 @@ from secagg.github.codescanning import CodeScanning, Processing
 from secagg.github.failures import OF_ONE, SHARED, Failure, GitHubError, of_processing
 from secagg.github.journal import Journal, JournalEntry, UploadState
 from secagg.github.limits import Limits
-from secagg.github.payload import compressed, encode_run, sarif_log
+from secagg.github.payload import compressed, encode_run, sarif_log, set_category
 from secagg.github.preflight import Part, Plan, Withheld, deliveries
-from secagg.github.split import set_category
 from secagg.github.target import Target
 
 # Seconds between looks at an upload that is being processed, as codeql-action takes them.
@@ -181,7 +180,7 @@ class Delivery:
             return of_processing(processing.errors)
         self._write(parts, UploadState.COMPLETE, sarif_id)
         self._put(parts, Fate.UPLOADED)
-        self._done.warnings += [f"GitHub says: {said}" for said in processing.errors]
+        self._done.warnings += [f"GitHub says: {problem}" for problem in processing.errors]
         return None
 
     def _processed(self, sarif_id: str, *, new: bool = False) -> Processing | None:
@@ -191,7 +190,7 @@ class Delivery:
         """
         if sarif_id in self._asked:
             return self._asked[sarif_id]
-        found = None
+        answer = None
         for wait in (0.0, *LOOKS):
             self._clock.sleep(wait)
             try:
@@ -201,10 +200,10 @@ class Delivery:
                     continue
                 raise
             if processing.status in ("complete", "failed"):
-                found = processing
+                answer = processing
                 break
-        self._asked[sarif_id] = found
-        return found
+        self._asked[sarif_id] = answer
+        return answer
 
     def _known(self, part: Part) -> bool:
         """True if GitHub has, or is getting, exactly this; its fate is then set."""
@@ -341,11 +340,13 @@ class Delivery:
 
 
 def _failed_run(withheld: Withheld) -> dict[str, Any]:
-    said = {"level": "error", "message": {"text": withheld.reason}}
+    notification = {"level": "error", "message": {"text": withheld.reason}}
     return {
         "tool": {"driver": {"name": withheld.tool, "rules": []}},
         "automationDetails": {"id": withheld.category},
-        "invocations": [{"executionSuccessful": False, "toolExecutionNotifications": [said]}],
+        "invocations": [
+            {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
+        ],
         "results": [],
     }
 

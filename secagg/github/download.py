@@ -19,7 +19,7 @@ class DownloadError(SecaggError):
 
 
 def download(url: str, *, limit: int) -> bytes:
-    """The bytes at ``url``, at most ``limit`` of them.
+    """Return the bytes at ``url``, at most ``limit`` of them.
 
     Only ``https`` is spoken, also after a redirect; ``http`` only with this machine. Raises
     :class:`DownloadError` with the reason.

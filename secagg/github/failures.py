@@ -174,7 +174,7 @@ _UNKNOWN_COMMIT = re.compile(
 
 
 def of_status(status: int, said: str, *, limited: bool) -> Failure:
-    """The failure behind an answer. ``limited`` where its headers speak of a rate limit."""
+    """Return the failure behind an answer. ``limited`` where its headers name a rate limit."""
     text = said.lower()
     if status in (403, 429):
         if "secondary rate limit" in text or "abuse" in text:
@@ -200,11 +200,11 @@ def of_status(status: int, said: str, *, limited: bool) -> Failure:
 
 
 def of_processing(errors: Sequence[str]) -> GitHubError:
-    """The failure that the sentences of a processed upload speak of."""
-    said = "; ".join(errors) or "without a reason"
-    text = said.lower()
+    """Return the failure that the sentences of a processed upload name."""
+    message = "; ".join(errors) or "without a reason"
+    text = message.lower()
     if "default setup" in text:
-        return GitHubError(Failure.DEFAULT_SETUP, said)
+        return GitHubError(Failure.DEFAULT_SETUP, message)
     if "too many" in text and "alerts" in text:
-        return GitHubError(Failure.TOO_MANY_ALERTS, said)
-    return GitHubError(Failure.REJECTED, said)
+        return GitHubError(Failure.TOO_MANY_ALERTS, message)
+    return GitHubError(Failure.REJECTED, message)

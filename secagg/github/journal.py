@@ -64,7 +64,7 @@ class Journal:
         self._memory: dict[str, JournalEntry] = {}
 
     def find(self, ref: str, tool: str, category: str) -> JournalEntry | None:
-        """The last upload of that kind, or None."""
+        """Return the last upload of that kind, or None."""
         return self._read().get("\0".join((ref, tool, category)))
 
     def uploads_since(self, moment: float) -> int:
@@ -75,10 +75,10 @@ class Journal:
     def write(self, *entries: JournalEntry) -> None:
         """Remember ``entries`` on disk before this returns."""
         with self._locked():
-            known = self._read()
+            by_key = self._read()
             for entry in entries:
-                known[entry.key] = entry
-            newest = sorted(known.values(), key=lambda e: e.at)[-_MOST_ENTRIES:]
+                by_key[entry.key] = entry
+            newest = sorted(by_key.values(), key=lambda e: e.at)[-_MOST_ENTRIES:]
             self._memory = {entry.key: entry for entry in newest}
             if self._path is not None and self.broken is None:
                 with self._noting():

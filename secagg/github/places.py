@@ -1,28 +1,193 @@
-"""Locations as code scanning needs them: relative to the checkout, with a line, and stable."""
+"""Locations as code scanning needs them: relative to the checkout, with a line, and stable.
+
+Scanners write names of files as URIs, or raw where a URI is due. What is sent to GitHub is a
+relative reference that every reader of RFC 3986 takes for the file's name; a name is any bytes
+that git can hold, which stand in a ``str`` as Python's file system encoding has them.
+
+Source: RFC 3986, sections 2.1, 3.3 and 4.2.
+"""
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 
-from secagg.github.paths import below, decode, encode, is_reference, meant, module_path
-from secagg.github.tally import Tally
-from secagg.github.worktree import TreePath, WorkTree
+from secagg.github.limits import Tally
 from secagg.model.place import image_key
 from secagg.sarif.uris import ROOT_BASE, UriResolver, is_absolute
 
+
+@dataclass(frozen=True, slots=True)
+class TreePath:
+    """A path from the top of the repository. ``linked``: a symbolic link led there."""
+
+    name: str
+    linked: bool
+
+
+class WorkTree:
+    """The tree below a directory of a repository; what it holds is untrusted.
+
+    ``prefix`` is where the directory is in the repository (``service/``, or empty at its top).
+    """
+
+    def __init__(self, root: Path, prefix: str = "") -> None:
+        self._roots = tuple(dict.fromkeys((os.path.abspath(root), os.path.realpath(root))))
+        self._top = self._roots[-1]
+        for _ in filter(None, prefix.split("/")):
+            self._top = os.path.dirname(self._top)
+
+    def find(self, path: str) -> TreePath | None:
+        """Find what ``path`` names: below the directory, or absolute and in the repository.
+
+        Git has nothing behind a link, so a link is followed as long as it stays in the
+        repository. A path that begins with a slash may be meant from the directory, too.
+        """
+        for candidate in self._candidates(path):
+            try:
+                if not os.path.lexists(candidate):
+                    continue
+                real = os.path.realpath(candidate)
+            except (OSError, ValueError):
+                continue
+            plain = os.path.normpath(candidate)
+            for name, linked in ((real, real != plain), (plain, False)):
+                inside = self._inside(name)
+                if inside is not None:
+                    return TreePath(inside, linked)
+        return None
+
+    def _candidates(self, path: str) -> list[str]:
+        root = self._roots[-1]
+        if not path.startswith("/"):
+            return [f"{root}/{path}"] if path else []
+        below = [f"{root}{path[len(r) :]}" for r in self._roots if path.startswith(f"{r}/")]
+        own = [path] if path.startswith(f"{self._top}/") else []
+        return [*below, *own, f"{root}{path}"]
+
+    def _inside(self, path: str) -> str | None:
+        top = self._top.rstrip("/")
+        return path[len(top) + 1 :] if path.startswith(f"{top}/") and path != f"{top}/" else None
+
+
+_CHARACTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})"
+
+
+# A path without a scheme (path-noscheme): no colon in its first segment.
+_REFERENCE = re.compile(rf"{_CHARACTER}+(?:/(?:{_CHARACTER}|:)*)*")
+
+
+_SAFE = "/-._~!$&'()*+,;=@:"
+
+
+# What a fetched module is called: git::https://host/owner/name.git//sub?ref=v1/main.tf
+_GETTER = re.compile(r"(?:git|hg|s3|gcs|http|https|file)::", re.IGNORECASE)
+
+
+_TRANSPORT = re.compile(r"(?:git\+)?[A-Za-z][A-Za-z0-9.+-]*:/+", re.IGNORECASE)
+
+
+_USER = re.compile(r"^[^/@:]+@")
+
+
+_QUERY = re.compile(r"\?[^/]*")
+
+
+_MODULE_QUERY = re.compile(r"\?(?:ref|version|depth|archive|checksum|rev)=")
+
+
+_SCP = re.compile(r"^([\w.-]+\.[A-Za-z]+):(?!\d+/)")
+
+
+def encode(path: str) -> str:
+    """Encode ``path`` as a relative reference; what is no text stays the bytes that it is."""
+    try:
+        data = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        data = path.encode("utf-8", "replace")
+    reference = quote(data.replace(b"\0", b""), safe=_SAFE)
+    first, slash, rest = reference.partition("/")
+    return f"{first.replace(':', '%3A')}{slash}{rest}"
+
+
+def decode(reference: str) -> str:
+    """Decode the path that ``reference`` is; the inverse of :func:`encode`."""
+    data = reference.encode("utf-8", "surrogatepass")
+    return unquote_to_bytes(data).decode("utf-8", "surrogateescape")
+
+
+def is_reference(text: str) -> bool:
+    """Tell whether ``text`` is a path that RFC 3986 allows as a relative reference."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
+def meant(uri: str) -> list[str]:
+    """Return the paths that ``uri`` may mean, the likelier first: decoded, or raw.
+
+    A text that is no URI is a raw name. One that is may still be a raw name that looks like one.
+    """
+    decoded = decode(uri)
+    if decoded == uri:
+        return [uri]
+    # A colon is no fault of a name: only in the first segment it would be a scheme.
+    likely = is_reference(f"./{uri.lstrip('/')}")
+    return [decoded, uri] if likely else [uri, decoded]
+
+
+def module_path(uri: str) -> str | None:
+    """Return the path of a file in a fetched module, by its source; None for any other URI.
+
+    The version is left out, else each new one would close all alerts and open them again.
+    """
+    getter = _GETTER.match(uri)
+    rest = uri[getter.end() :] if getter else uri
+    transport = _TRANSPORT.match(rest)
+    if getter is None and not _MODULE_QUERY.search(uri):
+        return None
+    rest = rest[transport.end() :] if transport else rest
+    rest = _QUERY.sub("", _USER.sub("", rest))
+    rest = re.sub(r"\.git(?=/|$)", "", _SCP.sub(r"\1/", rest))
+    return posixpath.normpath(rest.strip("/")) or None
+
+
+def below(path: str) -> tuple[str, bool]:
+    """``path`` without ``.``, ``..`` and doubled slashes, and whether it left its directory."""
+    tidy = posixpath.normpath(path).lstrip("/")
+    kept = re.sub(r"^(?:\.\./)+|^\.\.$", "", tidy)
+    return kept, kept != tidy
+
+
 _SCHEME = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:(?://|(?=[^\d/]))", re.IGNORECASE)
+
+
 _DIGEST = re.compile(r"@sha(?:256|512):[0-9a-f]{16,128}")
+
+
 # image:tag as the last part of a path; a port would stand before a slash.
 _TAGGED = re.compile(r"(?P<name>[a-z0-9]+(?:[._-][a-z0-9]+)*):(?P<tag>[A-Za-z0-9_][\w.-]{0,127})")
+
+
 _SYSTEM = re.compile(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
+
+
 _RUNNER = re.compile(r"^/(?:github/workspace|home/runner/work/[^/]+/[^/]+|__w/[^/]+/[^/]+)/")
+
+
 _FILE = re.compile(r"^file:(?://(?:localhost)?(?=/))?", re.IGNORECASE)
+
+
 _LINE_FRAGMENT = re.compile(r"#L\d+(?:[-,:]L?\d+)?$")
+
+
 _CHANGED = "path that is no URI of a file of the repository"
+
+
 _SCHEMES = frozenset({"http", "https", "git", "ssh", "ftp", "docker", "oci", "data", "urn", "pkg"})
 
 
@@ -43,7 +208,7 @@ class UploadPlaces:
         self._seen: dict[str, tuple[str, str | None]] = {}
 
     def mend(self, result: dict[str, Any]) -> bool:
-        """Mend every location in ``result``; False if it has none that GitHub could show."""
+        """Repair every location in ``result``; False if it has none that GitHub could show."""
         image = _image_of(result)
         locations = result.get("locations")
         if not isinstance(locations, list):
@@ -61,7 +226,7 @@ class UploadPlaces:
         return bool(kept)
 
     def mend_artifacts(self, artifacts: Any) -> None:
-        """Mend the list of files of the run, to which results may refer by index."""
+        """Repair the list of files of the run, to which results may refer by index."""
         for artifact in artifacts if isinstance(artifacts, list) else ():
             location = artifact.get("location") if isinstance(artifact, dict) else None
             if isinstance(location, dict) and not self._mend_artifact(location, None):
@@ -100,10 +265,10 @@ class UploadPlaces:
             mended, what = encode(image_key(image)), "image tag or digest in a path"
         else:
             key = f"{base}\0{uri}"
-            found = self._seen.get(key)
-            if found is None:
-                found = self._seen[key] = self._relative(uri, base)
-            mended, what = found
+            relative = self._seen.get(key)
+            if relative is None:
+                relative = self._seen[key] = self._relative(uri, base)
+            mended, what = relative
         if not is_reference(mended):
             return False
         artifact["uri"] = mended
@@ -121,9 +286,9 @@ class UploadPlaces:
             what = _CHANGED
         if path is None:
             name, said = self._by_text(uri, base if based else None)
-            found = None if self._tree is None else self._tree.find(name)
-            if found is not None:
-                path, what = found, said or _CHANGED
+            tracked = None if self._tree is None else self._tree.find(name)
+            if tracked is not None:
+                path, what = tracked, said or _CHANGED
             else:
                 tidy, left = below(f"{self._prefix}{name}")
                 what = "path outside of the checkout" if left else said or _CHANGED
@@ -144,9 +309,9 @@ class UploadPlaces:
         bare = _FILE.sub("", uri)
         for text in dict.fromkeys((uri, bare, bare.partition("#")[0])):
             for path in meant(text) if text else ():
-                found = self._tree.find(path)
-                if found is not None:
-                    return found
+                path_on_disk = self._tree.find(path)
+                if path_on_disk is not None:
+                    return path_on_disk
         return None
 
     def _by_text(self, uri: str, base: Any) -> tuple[str, str | None]:
@@ -193,13 +358,13 @@ class UploadPlaces:
 
 
 def path_of(result: Mapping[str, Any]) -> str:
-    """The path of the first location of a mended result."""
+    """Return the path of the first location of a mended result."""
     uri: str = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     return uri
 
 
 def line_of(result: Mapping[str, Any]) -> int:
-    """The line of the first location of a mended result."""
+    """Return the line of the first location of a mended result."""
     line: int = result["locations"][0]["physicalLocation"]["region"]["startLine"]
     return line
 

@@ -1,20 +1,28 @@
-"""Before the upload: mend, split, count, and say what GitHub will show."""
+"""Before an upload: repair, split and count runs, and say what GitHub will show."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from secagg.errors import UploadError
+from secagg.errors import ReportError, UploadError
 from secagg.github.category import categorize, category_of, part_category, tool_of
-from secagg.github.limits import GITHUB, Limits
-from secagg.github.payload import EncodedRun, compressed, encode_run, sarif_log
+from secagg.github.limits import GITHUB, Limits, Tally
+from secagg.github.payload import (
+    EncodedRun,
+    compressed,
+    encode_run,
+    halves,
+    sarif_log,
+    set_category,
+    split,
+)
 from secagg.github.results import is_suppressed, mend_results
 from secagg.github.rules import mend_rules
-from secagg.github.split import halves, set_category, split
-from secagg.github.tally import Tally
+from secagg.jsonio.reading import loads
+from secagg.sarif.gaps import of_run
 
 # Less than GitHub's limit: the sum of parts compressed alone only comes close to the whole.
 _FILLED = 0.9
@@ -103,7 +111,7 @@ def preflight(
     keep_suppressed: bool = True,
     limits: Limits = GITHUB,
 ) -> Plan:
-    """Mend and split ``given`` so that GitHub takes it, and account for every result.
+    """Repair and split ``given`` so that GitHub takes it, and account for every result.
 
     ``root`` is the directory that was scanned, below which absolute paths are made relative,
     and ``prefix`` where it is in the repository (``service/``, empty at the top). ``category``
@@ -208,3 +216,31 @@ def _fitting(runs: Sequence[dict[str, Any]], of: str, plan: Plan) -> list[Part]:
             )
         )
     return parts
+
+
+def given_runs(data: bytes, source: str) -> list[GivenRun]:
+    """Return the runs of a SARIF log that :func:`secagg.sarif.write` wrote (so it holds no secret).
+
+    A run whose tool says that it failed or missed something is marked as incomplete, unless it
+    says that it completed and names the files that it could not read. Raises
+    :class:`ReportError` for what is no SARIF log.
+    """
+    document = loads(data, report=source)
+    runs = document.get("runs") if isinstance(document, Mapping) else None
+    if not isinstance(runs, list):
+        raise ReportError("this is no SARIF log", report=source)
+    return [
+        _given_run(run, index, source) for index, run in enumerate(runs) if isinstance(run, dict)
+    ]
+
+
+def _given_run(run: dict[str, Any], index: int, source: str) -> GivenRun:
+    frame = {key: value for key, value in run.items() if key != "results"}
+    fatal = [gap for gap in of_run(frame, run, index) if gap.fatal]
+    reasons = [gap.message for gap in fatal if not gap.files]
+    return GivenRun(
+        run=run,
+        source=source,
+        incomplete=reasons[0] if reasons else None,
+        unread=tuple(gap.message for gap in fatal if gap.files),
+    )

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from secagg.github.limits import Limits
+from secagg.github.limits import Limits, Tally
 from secagg.github.places import UploadPlaces, line_of, path_of
-from secagg.github.tally import Tally
 from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.sarif.rules import RuleTable
 from secagg.sarif.text import message_text
 
 _NO_PROBLEM = frozenset({"pass", "notApplicable", "informational"})
+
+
 _IDENTITY = "secagg/v1"
 
 
@@ -30,7 +31,7 @@ def mend_results(
     limits: Limits,
     keep_suppressed: bool,
 ) -> None:
-    """Mend the results of ``run`` in place; what cannot be shown is left out, and counted."""
+    """Repair the results of ``run`` in place; what cannot be shown is left out, and counted."""
     places = UploadPlaces(run, root, tally, prefix)
     kept = []
     for result in run["results"]:
@@ -38,12 +39,12 @@ def mend_results(
         if why is None and not places.mend(result):
             why = "it has no location in a file"
         if why is not None:
-            tally.leave_out(why, _named(result))
+            tally.leave_out(why, _example(result))
             continue
         _mend_message(result, rules, tally)
         _cut(result, limits, tally)
         if "secagg/moved" in (result.get("properties") or {}):
-            tally.mend("result against the schema, moved aside what it forbids", _named(result))
+            tally.mend("result against the schema, moved aside what it forbids", _example(result))
         kept.append(result)
     run["results"] = kept
     # Not counted: what is wrong with them was counted with the results.
@@ -52,7 +53,7 @@ def mend_results(
 
 
 def is_suppressed(result: Mapping[str, Any]) -> bool:
-    """Whether suppressions are in force: there are some, and all are accepted (3.27.23)."""
+    """Return whether suppressions are in force: there are some, and all are accepted (3.27.23)."""
     given = result.get("suppressions")
     return bool(given) and all(
         isinstance(s, Mapping) and s.get("status", "accepted") == "accepted" for s in given or ()
@@ -70,7 +71,7 @@ def _not_to_be_sent(result: Mapping[str, Any], *, keep_suppressed: bool) -> str 
     return None
 
 
-def _named(result: Mapping[str, Any]) -> str:
+def _example(result: Mapping[str, Any]) -> str:
     rule = result.get("ruleId")
     try:
         return f"{rule} in {path_of(result)}"
@@ -87,7 +88,7 @@ def _mend_message(result: dict[str, Any], rules: RuleTable, tally: Tally) -> Non
     if view is not None:
         text = message_text(message, view.strings, view.shared) or view.title or view.rule.id
     result["message"] = {"text": text or str(result.get("ruleId"))}
-    tally.mend("message without a text", _named(result))
+    tally.mend("message without a text", _example(result))
 
 
 def _cut(result: dict[str, Any], limits: Limits, tally: Tally) -> None:
@@ -95,18 +96,18 @@ def _cut(result: dict[str, Any], limits: Limits, tally: Tally) -> None:
         listed = result.get(key)
         if not isinstance(listed, list) or len(listed) <= limits.locations_shown:
             continue
-        tally.truncate("result of which GitHub shows some locations only", _named(result))
+        tally.truncate("result of which GitHub shows some locations only", _example(result))
         if len(listed) > limits.locations:
             result[key] = listed[: limits.locations]
-            tally.cut("result with more locations than GitHub takes", _named(result))
+            tally.cut("result with more locations than GitHub takes", _example(result))
     flows = result.get("codeFlows")
     if isinstance(flows, list) and flows:
         total = sum(len(thread) for thread in _threads(flows))
         if total > limits.flow_locations_shown:
-            tally.truncate("result of which GitHub shows some steps of its flows", _named(result))
+            tally.truncate("result of which GitHub shows some steps of its flows", _example(result))
         if total > limits.flow_locations:
             result["codeFlows"] = _shortened(flows, limits.flow_locations)
-            tally.cut("result with more steps in its flows than GitHub takes", _named(result))
+            tally.cut("result with more steps in its flows than GitHub takes", _example(result))
 
 
 def _threads(flows: list[Any]) -> list[list[Any]]:
@@ -149,15 +150,15 @@ def _add_fingerprints(results: list[dict[str, Any]], tally: Tally) -> None:
         given = dict(given) if isinstance(given, Mapping) else {}
         basis = given.get(_IDENTITY)
         if not isinstance(basis, str) or not basis:
-            said = re.sub(r"\d+", "0", str(result["message"].get("text")))
-            text = "\0".join((str(result.get("ruleId")), path_of(result), said))
+            message = re.sub(r"\d+", "0", str(result["message"].get("text")))
+            text = "\0".join((str(result.get("ruleId")), path_of(result), message))
             basis = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         key = f"{result.get('ruleId')}\0{path_of(result)}\0{basis}"
         alike[key] += 1
         what = "fingerprint that several lines share" if _line_hash(result) else None
         given[PRIMARY_LOCATION_LINE_HASH] = f"{basis[:32]}:{alike[key]}"
         result["partialFingerprints"] = given
-        tally.mend(what or "fingerprint that was missing", _named(result))
+        tally.mend(what or "fingerprint that was missing", _example(result))
 
 
 def _shared_hashes(results: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
@@ -168,7 +169,7 @@ def _shared_hashes(results: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
     lines: dict[tuple[str, str, str], set[int]] = {}
     for result in results:
         lines.setdefault(_hash_key(result), set()).add(line_of(result))
-    return {key for key, found in lines.items() if len(found) > 1 and key[2]}
+    return {key for key, results_of_line in lines.items() if len(results_of_line) > 1 and key[2]}
 
 
 def _hash_key(result: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from secagg.github.limits import Limits
-from secagg.github.tally import Tally
+from secagg.github.limits import Limits, Tally
+from secagg.model.severity import number_of
 from secagg.sarif.rules import RuleTable, RuleView
-from secagg.sarif.severity import number_of
 
 SEVERITY = "security-severity"
 # Kept first where a rule has more tags than GitHub takes.
@@ -24,7 +23,7 @@ _LINK = re.compile(
 
 
 def mend_rules(run: dict[str, Any], tally: Tally, limits: Limits) -> RuleTable:
-    """Mend the rules of ``run`` in place, and the references of its results to them.
+    """Repair the rules of ``run`` in place, and the references of its results to them.
 
     Afterwards every result has a ``ruleId`` that a rule of the run has, and every rule's
     ``security-severity`` is a number from 0.0 to 10.0 written as text, or is not there.
@@ -162,16 +161,16 @@ def _raise_severities(run: dict[str, Any], table: RuleTable, tally: Tally) -> No
         given = properties.get(SEVERITY) if isinstance(properties, Mapping) else None
         if given is None:
             continue
-        said = _as_severity(given)
+        severity = _as_severity(given)
         view = table.find(result)
-        if said is None or view is None or not isinstance(view.raw, dict):
+        if severity is None or view is None or not isinstance(view.raw, dict):
             continue
         rule = view.raw
         of_rule = rule.get("properties")
         if isinstance(of_rule, Mapping) and SEVERITY in of_rule:
             continue
         before = highest.get(id(rule), (rule, 0.0))[1]
-        highest[id(rule)] = rule, max(before, float(said))
+        highest[id(rule)] = rule, max(before, float(severity))
     for rule, score in highest.values():
         rule.setdefault("properties", {})[SEVERITY] = f"{score:.1f}"
         tally.mend("security-severity that only results had", str(rule.get("id")))

@@ -136,9 +136,9 @@ def _places(parts: Sequence[Part]) -> tuple[dict[_Place, str], set[_Place]]:
 
 
 def _justification(result: Mapping[str, Any]) -> str:
-    said = [
+    reasons = [
         " ".join(s["justification"].split())
         for s in result["suppressions"]
         if isinstance(s.get("justification"), str) and s["justification"].strip()
     ]
-    return "; ".join(said) or "suppressed without a reason"
+    return "; ".join(reasons) or "suppressed without a reason"

@@ -9,15 +9,28 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from secagg.errors import UsageError
-from secagg.github.checkout import COMMIT, Checkout, read_checkout
-from secagg.github.event import Event, read_event
-from secagg.github.head import PULL_REF, Head, head_of
+from secagg.github.event import (
+    COMMIT,
+    PULL_REF,
+    Checkout,
+    Event,
+    Head,
+    head_of,
+    read_checkout,
+    read_event,
+)
 
 PUBLIC_API = "https://api.github.com"
+
+
 _REPOSITORY = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:_[A-Za-z0-9]+)?/[A-Za-z0-9._-]{1,100}"
 )
+
+
 _REF = re.compile(r"refs/(?:heads/\S+|tags/\S+|pull/\d+/(?:merge|head))")
+
+
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -71,7 +84,7 @@ def find_target(asked: Asked, environ: Mapping[str, str], directory: Path) -> Ta
     """
     event = read_event(environ)
     checkout = read_checkout(directory)
-    here = _here(event, environ, checkout, asked)
+    here = _checked_out(event, environ, checkout, asked)
     ref, commit = asked.ref or here.ref, asked.commit or here.commit
     if event is not None and ref is None:
         raise _another_checkout(event, here)
@@ -90,7 +103,7 @@ def find_target(asked: Asked, environ: Mapping[str, str], directory: Path) -> Ta
 
 
 def find_repository(asked: Asked, environ: Mapping[str, str], directory: Path) -> tuple[str, str]:
-    """The repository and the API's address, for what is about no commit.
+    """Return the repository and the API's address, for what is about no commit.
 
     Raises :class:`UsageError` as :func:`find_target` does.
     """
@@ -115,7 +128,7 @@ def api_url(
     environ: Mapping[str, str] | None = None,
     checkout: Checkout | None = None,
 ) -> str:
-    """The address of the API, checked. Without one it is that of github.com.
+    """Return the address of the API, checked. Without one it is that of github.com.
 
     Raises :class:`UsageError` where a token would travel unencrypted, and where only the
     remote of a checkout names another host: a cloned repository does not say who gets a token.
@@ -139,7 +152,7 @@ def api_url(
     return given.strip().rstrip("/")
 
 
-def _here(
+def _checked_out(
     event: Event | None, environ: Mapping[str, str], checkout: Checkout | None, asked: Asked
 ) -> Head:
     """What is checked out, as the workflow's event and git together know it."""

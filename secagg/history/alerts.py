@@ -23,8 +23,8 @@ class KeptAlert:
     written: str | None = None
 
 
-def kept(connection: Connection, repository: str) -> dict[int, KeptAlert]:
-    """The alerts of ``repository`` by number."""
+def kept_alerts(connection: Connection, repository: str) -> dict[int, KeptAlert]:
+    """Return the alerts of ``repository`` by number."""
     rows = connection.execute(
         text(
             "SELECT a.number, a.updated_at, a.document, a.written FROM alert a "

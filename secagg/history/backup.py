@@ -13,17 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, inspect, text
 
 from secagg.errors import StoreError
-from secagg.history.engine import shown, transaction
-from secagg.history.revision import VERSION_TABLE, revision_of
+from secagg.history.engine import VERSION_TABLE, now, revision_of, shown, transaction
 from secagg.history.tables import KEYS, TABLES
-from secagg.history.times import now
 from secagg.system.files import part_of
 
 _MARK = b"secagg store backup 1\n"
 
 
 def backup_beside(engine: Engine) -> Path:
-    """A backup beside the store's file (in the working directory for a server)."""
+    """Return a backup beside the store's file (in the working directory for a server)."""
     stamp = now().strftime("%Y%m%dT%H%M%S%f")
     database = engine.url.database or "store"
     if engine.dialect.name == "sqlite":

@@ -1,18 +1,79 @@
-"""Triage decisions: made, taken back, and found again under another identity."""
+"""Triage decisions in the store, and the audit log of who changed what."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from secagg import ids
 from secagg.errors import StoreError
-from secagg.history import audit
-from secagg.history.times import now, read, written
+from secagg.history.engine import now, read, written
 from secagg.model.problem import State, Triage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One change. ``subject`` is an identity or a revision; ``at`` is in UTC."""
+
+    at: datetime.datetime
+    who: str
+    what: str
+    subject: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+def add(connection: Connection, entries: list[AuditEntry]) -> None:
+    """Add ``entries`` in the caller's transaction, so that no change goes without its entry."""
+    rows = [
+        {
+            "at": written(entry.at),
+            "who": entry.who,
+            "what": entry.what,
+            "subject": entry.subject,
+            "before": None if entry.before is None else json.dumps(entry.before),
+            "after": None if entry.after is None else json.dumps(entry.after),
+        }
+        for entry in entries
+    ]
+    if rows:
+        connection.execute(
+            text(
+                'INSERT INTO audit (at, who, what, subject, "before", "after") '
+                "VALUES (:at, :who, :what, :subject, :before, :after)"
+            ),
+            rows,
+        )
+
+
+def entries(connection: Connection, limit: int | None) -> list[AuditEntry]:
+    """Return the newest ``limit`` entries (all for None), newest first."""
+    statement = 'SELECT at, who, what, subject, "before", "after" FROM audit ORDER BY id DESC'
+    if limit is not None:
+        statement += " LIMIT :limit"
+    values = {} if limit is None else {"limit": limit}
+    return [
+        AuditEntry(
+            at=read(at),
+            who=who,
+            what=what,
+            subject=subject,
+            before=None if before is None else json.loads(before),
+            after=None if after is None else json.loads(after),
+        )
+        for at, who, what, subject, before, after in connection.execute(text(statement), values)
+    ]
+
+
+def change(who: str, what: str, subject: str, **sides: Mapping[str, Any] | None) -> AuditEntry:
+    """Return an entry of this moment; ``sides`` are ``before`` and ``after``."""
+    return AuditEntry(at=now(), who=who, what=what, subject=subject, **sides)
+
 
 _COLUMNS = "state, reason, by, owner, at, expires, alert"
 
@@ -50,10 +111,10 @@ def decide(
     )
     after = {name: row[name] for name in _COLUMNS.split(", ")}
     who = decision.by or "unknown"
-    audit.add(
+    add(
         connection,
         [
-            audit.change(who, "triage", identity, before=_said(before.get(identity)), after=after)
+            change(who, "triage", identity, before=_document(before.get(identity)), after=after)
             for identity in full
         ],
     )
@@ -86,15 +147,15 @@ def undo(
         ],
     )
     after = in_force(connection, repository)
-    audit.add(
+    add(
         connection,
         [
-            audit.change(
+            change(
                 who,
                 "undo",
                 identity,
-                before=_said(before[identity]),
-                after=_said(after.get(identity)),
+                before=_document(before[identity]),
+                after=_document(after.get(identity)),
             )
             for identity in undone
         ],
@@ -119,11 +180,11 @@ def take_back(connection: Connection, repository: str, alert: str, who: str) -> 
         {"now": written(now()), "alert": alert, "name": repository},
     )
     after = in_force(connection, repository)
-    audit.add(
+    add(
         connection,
         [
-            audit.change(
-                who, "undo", identity, before=_said(made), after=_said(after.get(identity))
+            change(
+                who, "undo", identity, before=_document(made), after=_document(after.get(identity))
             )
             for identity, made in before.items()
         ],
@@ -132,11 +193,11 @@ def take_back(connection: Connection, repository: str, alert: str, who: str) -> 
 
 
 def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
-    """The newest decision that is not undone, by the identity it was made on."""
+    """Return the newest decision that is not undone, by the identity it was made on."""
     return dict(_standing(connection, repository))
 
 
-def said(connection: Connection, repository: str) -> dict[str, list[Triage]]:
+def newest_decisions(connection: Connection, repository: str) -> dict[str, list[Triage]]:
     """As :func:`in_force`, with the newest of those made here and of those made at GitHub."""
     found: dict[str, dict[bool, Triage]] = {}
     for identity, made in _standing(connection, repository):
@@ -170,7 +231,7 @@ def _standing(connection: Connection, repository: str) -> Iterator[tuple[str, Tr
 
 
 def newest(decisions: Iterable[Triage | None]) -> Triage | None:
-    """The decision made last, of those that there are."""
+    """Return the decision made last, of those that there are."""
     made = [decision for decision in decisions if decision is not None]
     first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
     return max(made, key=lambda d: d.at or first, default=None)
@@ -191,14 +252,16 @@ def _resolve(
 
 
 def _full(connection: Connection, repository_id: int, given: str) -> str:
-    """The id of the problem that goes by ``given``. Raises :class:`UsageError`."""
+    """The id of the problem with the id ``given``. Raises :class:`UsageError`."""
     start = ids.read_id(given)
-    rows = _named(connection, repository_id, start)
-    rows = rows or _named(connection, repository_id, start[: ids.NEAR])
+    rows = _ids_that_begin(connection, repository_id, start)
+    rows = rows or _ids_that_begin(connection, repository_id, start[: ids.NEAR])
     return ids.resolve(start, [(row, (name,)) for row, name in rows], source="the store")
 
 
-def _named(connection: Connection, repository_id: int, start: str) -> list[tuple[str, str]]:
+def _ids_that_begin(
+    connection: Connection, repository_id: int, start: str
+) -> list[tuple[str, str]]:
     """Problems with an id of theirs that begins with ``start``: their own id, and that one.
 
     What was seen under another id since goes by its own only.
@@ -215,7 +278,7 @@ def _named(connection: Connection, repository_id: int, start: str) -> list[tuple
     return [(row, name) for row, name in connection.execute(statement, values)]
 
 
-def _said(decision: Triage | None) -> dict[str, Any] | None:
+def _document(decision: Triage | None) -> dict[str, Any] | None:
     if decision is None:
         return None
     return {

@@ -54,19 +54,19 @@ DETAILS = (
 
 
 def encode(problem: Problem) -> str:
-    """The JSON of ``problem``, the same for equal problems."""
-    said = {
+    """Return the JSON of ``problem``, the same for equal problems."""
+    values = {
         name: value
         for name, value in zip(_NAMES, _VALUES(problem), strict=True)
         if value is not None and value != () and value != ""
     }
-    if said.get("severity_known"):
-        del said["severity_known"]
+    if values.get("severity_known"):
+        del values["severity_known"]
     try:
-        return orjson.dumps(said).decode()
+        return orjson.dumps(values).decode()
     except TypeError:
         # A lone surrogate, from the name of a file that is not UTF-8.
-        return json.dumps(said, default=_plain, separators=(",", ":"))
+        return json.dumps(values, default=_plain, separators=(",", ":"))
 
 
 def digest(document: str) -> str:
@@ -83,20 +83,20 @@ def decode(document: str, *, details: bool = True) -> Problem:
     decoder = _decoder(details)
     try:
         try:
-            said = decoder.decode(document)
+            values = decoder.decode(document)
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
             # A lone surrogate, from the name of a file that is not UTF-8.
-            said = msgspec.convert(json.loads(document), decoder.type)
+            values = msgspec.convert(json.loads(document), decoder.type)
     except (ValueError, TypeError, RecursionError):
         raise StoreError(
             "a finding in the store cannot be read: its row is broken", hint=BROKEN_HINT
         ) from None
     for name in ("title", "rule_id"):
-        said.setdefault(name, "")
-    said.setdefault("tools", ())
-    return Problem(**said)
+        values.setdefault(name, "")
+    values.setdefault("tools", ())
+    return Problem(**values)
 
 
 @cache

@@ -1,7 +1,8 @@
-"""Connections: which database, made safely, with the settings that the store rests on."""
+"""Connect to the store's database, read its revision, and write times as text."""
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import sqlite3
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
@@ -20,14 +21,52 @@ from sqlalchemy.pool import NullPool
 from secagg.errors import StoreError
 from secagg.model.problem import STORE_FILE
 
+HEAD = "0004"
+
+
+VERSION_TABLE = "alembic_version"
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision of the tables; None where there are none."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+    return None if revision is None else str(revision)
+
+
+def written(moment: datetime.datetime) -> str:
+    """``moment`` as text; one without a zone is in UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return (
+        moment.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+        + "Z"
+    )
+
+
+def read(text: str) -> datetime.datetime:
+    """Return the moment that :func:`written` wrote."""
+    return datetime.datetime.fromisoformat(text)
+
+
+def now() -> datetime.datetime:
+    """This moment, in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
 DEFAULT = Path(STORE_FILE)
+
+
 BUSY_SECONDS = 30.0
+
+
 # The history stays out of git, the decisions may go in.
 _IGNORE = "*\n!.gitignore\n!triage.yaml\n"
 
 
 def url_of(where: str | Path) -> URL:
-    """The database that ``where`` names: a SQLAlchemy URL, or the path of a SQLite file.
+    """Return the database that ``where`` names: a SQLAlchemy URL, or the path of a SQLite file.
 
     ``postgresql://`` means psycopg 3. Raises :class:`StoreError` for what is neither.
     """
@@ -56,7 +95,7 @@ _LIKE_A_URL = re.compile(r"\bpass(?:word|file)\s*=|^[a-z+]{3,}:/?[^/\\].*@", re.
 
 
 def shown(url: URL) -> str:
-    """The URL or path for people, without the password and without parameters."""
+    """Return the URL or path for people, without the password and without parameters."""
     if url.get_backend_name() == "sqlite":
         return (url.database or ":memory:").removeprefix("file:")
     return url.set(query={}).render_as_string(hide_password=True)
@@ -173,7 +212,7 @@ def _make(path: Path) -> None:
 
 @contextmanager
 def transaction(engine: Engine, *, reads: bool = False) -> Iterator[Connection]:
-    """A transaction: all of it is kept, or nothing. What the driver says becomes a StoreError.
+    """Give a transaction: all of it is kept, or nothing. What the driver says becomes a StoreError.
 
     The driver's own words are left out: they quote values and, at times, the URL.
     """

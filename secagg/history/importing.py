@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from secagg.errors import StoreError
 from secagg.history import standing
 from secagg.history.document import digest, encode
-from secagg.history.times import now, written
+from secagg.history.engine import now, written
 from secagg.model.problem import Problem, RunRecord
 
 # Tools are bits of a signed 64-bit number.
@@ -49,8 +49,8 @@ def record(
     """
     repository = _id(connection, "repository", name=run.repository)
     _lock(connection, repository)
-    known = text("SELECT id FROM run WHERE key = :key")
-    if connection.execute(known, {"key": run.key}).first() is not None:
+    query = text("SELECT id FROM run WHERE key = :key")
+    if connection.execute(query, {"key": run.key}).first() is not None:
         return ImportedRun(again=True)
     branch = _id(connection, "branch", repository_id=repository, name=run.branch)
     names = {tool for problem in problems for tool in problem.tools}
@@ -74,14 +74,14 @@ def _id(connection: Connection, table: str, **values: Any) -> int:
     marks = ", ".join(f":{name}" for name in values)
     where = " AND ".join(f"{name} = :{name}" for name in values)
     select = text(f"SELECT id FROM {table} WHERE {where}")  # noqa: S608
-    found = connection.execute(select, values).scalar()
-    if found is None:
+    row_id = connection.execute(select, values).scalar()
+    if row_id is None:
         connection.execute(
             text(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"),  # noqa: S608
             values,
         )
-        found = connection.execute(select, values).scalar_one()
-    return int(found)
+        row_id = connection.execute(select, values).scalar_one()
+    return int(row_id)
 
 
 def _lock(connection: Connection, repository: int) -> None:
@@ -156,12 +156,12 @@ def _insert_tool_runs(
 
 def _distinct(problems: Sequence[Problem]) -> list[Problem]:
     """Each identity once; the caller has merged, so that a second one is a mistake."""
-    found = {problem.identity: problem for problem in problems}
-    if len(found) != len(problems):
+    by_identity = {problem.identity: problem for problem in problems}
+    if len(by_identity) != len(problems):
         raise StoreError(
             "two problems of one run share an identity", hint="please report this: it is a bug"
         )
-    return list(found.values())
+    return list(by_identity.values())
 
 
 def _stage(connection: Connection, problems: list[Problem], bits: dict[str, int]) -> None:
@@ -276,10 +276,10 @@ def _applied(connection: Connection, repository: int, run_id: int, problems: lis
 
 
 def changes(connection: Connection, keys: Sequence[str]) -> dict[str, ImportedRun]:
-    """What each run changed on its branch; unknown keys are left out."""
+    """Return what each run changed on its branch; unknown keys are left out."""
     rows = text("SELECT key, branch_id, id FROM run WHERE key = :key")
-    found = (connection.execute(rows, {"key": key}).first() for key in keys)
-    return {row[0]: _counts(connection, row[1], row[2]) for row in found if row is not None}
+    change_rows = (connection.execute(rows, {"key": key}).first() for key in keys)
+    return {row[0]: _counts(connection, row[1], row[2]) for row in change_rows if row is not None}
 
 
 def _counts(connection: Connection, branch: int, run_id: int) -> ImportedRun:

@@ -18,13 +18,21 @@ from secagg.model.finding import Severity
 from secagg.model.problem import Problem
 
 Waiting = Mapping[int, tuple[str, int]]
+
+
 """By finding: its component, and the bits of the tools that knew it and did not see it last."""
 
+
 Word = tuple[int, int]
+
+
 """The content of an earlier sighting, and the bits of the tools whose word in it holds on."""
+
 
 # None where no tool says whether it is so.
 _FACTS = ("verified", "kev")
+
+
 # What the newest sighting knows best: the place moves, and decisions are found by the names.
 _OF_NEWEST = (
     *sorted(ELSEWHERE),
@@ -32,23 +40,38 @@ _OF_NEWEST = (
     *("snippet", "steps", *_FACTS),
     *("exception", "exception_state", "exception_reason", "exception_expires"),
 )
+
+
 # The policy's word, which an exception changes from one day to the next.
 _JUDGED = ("action", "rule", "why")
+
+
 _BATCH = 500
+
+
 # Up to so many findings are looked up one by one; for more, all that a run saw is gone through.
 _FEW = 1000
+
+
 # A tool that fails may have seen a part. So many runs back that is looked for.
 _RECENT = 10
+
 
 _LOOKED = """
 SELECT c.run_id, c.component, c.tool_id FROM covered c JOIN run r ON r.id = c.run_id
 WHERE r.branch_id = :branch
 """
+
+
 _TOOK_PART = """
 SELECT DISTINCT u.run_id, t.id FROM tool_run u JOIN tool t ON t.name = u.tool
 JOIN run r ON r.id = u.run_id WHERE r.branch_id = :branch
 """
+
+
 _TOOLS = "SELECT id, name FROM tool"
+
+
 _SAID = """
 SELECT s.finding_id, c.tools, c.id, c.severity FROM sighting s
 JOIN content c ON c.id = s.content_id
@@ -73,7 +96,7 @@ def still_said(
     looked = _looked(connection, branch, runs)
     worth = _worth_asking(connection, branch, runs, looked)
     left = dict(waiting)
-    found: dict[int, tuple[int, int, int]] = {}
+    by_finding: dict[int, tuple[int, int, int]] = {}
     for place in sorted(worth, reverse=True):
         left = _not_taken_back(left, looked, place)
         missing = 0
@@ -83,18 +106,18 @@ def still_said(
         if not missing:
             continue
         asked = {"branch": branch, "run": runs[place], "missing": missing}
-        for finding, tools, content, severity in _said(connection, table, asked, left):
+        for finding, tools, content, severity in _reports(connection, table, asked, left):
             component, mask = left.get(finding, ("", 0))
             if tools & mask:
                 left[finding] = component, mask & ~tools
                 rank = Severity(severity).rank
                 # The newest of the worst.
-                if finding not in found or rank > found[finding][0]:
-                    found[finding] = rank, content, tools & mask
-    return {finding: (content, held) for finding, (_, content, held) in found.items()}
+                if finding not in by_finding or rank > by_finding[finding][0]:
+                    by_finding[finding] = rank, content, tools & mask
+    return {finding: (content, held) for finding, (_, content, held) in by_finding.items()}
 
 
-def _said(
+def _reports(
     connection: Connection, table: str, asked: Mapping[str, int], left: Waiting
 ) -> Iterable[Any]:
     """What the run said by the tools asked for of findings of which it was not the last one."""
@@ -108,12 +131,12 @@ def _said(
 def _looked(connection: Connection, branch: int, runs: Sequence[int]) -> dict[str, dict[int, int]]:
     """By component and tool (as a bit): the place of the last run in which it saw everything."""
     places = {run: place for place, run in enumerate(runs)}
-    found: dict[str, dict[int, int]] = {}
+    by_component: dict[str, dict[int, int]] = {}
     for run, component, tool in connection.execute(text(_LOOKED), {"branch": branch}):
         if run in places:
-            last = found.setdefault(component, {})
+            last = by_component.setdefault(component, {})
             last[1 << tool] = max(places[run], last.get(1 << tool, 0))
-    return found
+    return by_component
 
 
 def _worth_asking(
@@ -123,16 +146,16 @@ def _worth_asking(
     looked: Mapping[str, Mapping[int, int]],
 ) -> dict[int, int]:
     """By place of a run: the tools (as bits) whose last sighting may be in it."""
-    found: dict[int, int] = {}
+    tools_of_run: dict[int, int] = {}
     for last in looked.values():
         for tool, place in last.items():
-            found[place] = found.get(place, 0) | tool
+            tools_of_run[place] = tools_of_run.get(place, 0) | tool
     # A tool that nobody runs any more is in none of them.
     recent = {run: place for place, run in enumerate(runs) if place >= len(runs) - _RECENT}
     for run, number in connection.execute(text(_TOOK_PART), {"branch": branch}):
         if run in recent:
-            found[recent[run]] = found.get(recent[run], 0) | 1 << number
-    return found
+            tools_of_run[recent[run]] = tools_of_run.get(recent[run], 0) | 1 << number
+    return tools_of_run
 
 
 def _not_taken_back(

@@ -1,8 +1,10 @@
-"""Revisions up and down: backed up before, validated after, and taken back if either fails."""
+"""Bring the store to another revision: backed up before, validated after."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +14,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from secagg.errors import StoreError
+from secagg.history import backup as backups
 from secagg.history.backup import backup_beside
-from secagg.history.engine import shown, transaction
-from secagg.history.revision import HEAD, revision_of
+from secagg.history.engine import HEAD, connect, revision_of, shown, transaction, url_of
+from secagg.history.rows import broken_rows
 from secagg.history.validate import row_counts, validate
+from secagg.history.validate import validate as check
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -60,7 +64,7 @@ def planned_sql(engine: Engine, to: str, *, up: bool) -> str:
 
 
 def revisions() -> list[str]:
-    """All revisions, oldest first."""
+    """Return all revisions, oldest first."""
     script = ScriptDirectory.from_config(_config(_SCRIPTS))
     return [revision.revision for revision in script.walk_revisions()][::-1]
 
@@ -116,3 +120,63 @@ def _config(scripts: Path, out: io.StringIO | None = None) -> Config:
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+class Upkeep:
+    """One store, opened without asking for its revision. All raise :class:`StoreError`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def where(self) -> str:
+        """The path or URL, without the password."""
+        return shown(self._engine.url)
+
+    def revision(self) -> str | None:
+        """Return the revision of its tables, None where there are none."""
+        with transaction(self._engine, reads=True) as connection:
+            return revision_of(connection)
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows by table."""
+        with transaction(self._engine, reads=True) as connection:
+            return row_counts(connection)
+
+    def validate(self) -> list[str]:
+        """Sentences on what is wrong; empty where all is well."""
+        with transaction(self._engine, reads=True) as connection:
+            return check(connection) or broken_rows(connection)
+
+    def upgrade(self, to: str) -> Migrated:
+        """Up to ``to`` (``head``: the newest), with a backup before."""
+        return upgrade(self._engine, HEAD if to == "head" else to)
+
+    def downgrade(self, to: str) -> Migrated:
+        """Down to ``to`` (``base``: no tables), with a backup before."""
+        return downgrade(self._engine, to)
+
+    def planned_sql(self, to: str, *, up: bool) -> str:
+        """Return the SQL that :meth:`upgrade` or :meth:`downgrade` would begin with."""
+        return planned_sql(self._engine, to, up=up)
+
+    def backup(self, target: Path | None) -> Path:
+        """Return a backup in ``target``, or beside the store; answers where."""
+        if target is None:
+            return backups.backup_beside(self._engine)
+        backups.backup(self._engine, target)
+        return target
+
+    def restore(self, source: Path) -> None:
+        """Back to what ``source`` holds."""
+        backups.restore(self._engine, source)
+
+
+@contextmanager
+def upkeep(where: str | Path, *, create: bool = False) -> Iterator[Upkeep]:
+    """Give the store at ``where`` (as for :func:`secagg.history.open_store`), closed afterwards."""
+    engine = connect(url_of(where), create=create)
+    try:
+        yield Upkeep(engine)
+    finally:
+        engine.dispose()

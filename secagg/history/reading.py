@@ -12,10 +12,11 @@ from sqlalchemy import Connection, text
 from secagg.errors import StoreError, UsageError
 from secagg.history import deciding, lastword, standing
 from secagg.history.document import decode
-from secagg.history.times import now, read
+from secagg.history.engine import now, read
 from secagg.model.problem import Problem, RunRecord, State, ToolRunRecord, Triage
 
 RUNS_HINT = "secagg runs lists them"
+
 
 _PROBLEMS = """
 SELECT t.branch_id, c.document, s.epss, s.baseline,
@@ -26,6 +27,8 @@ JOIN sighting s ON s.run_id = t.last_run_id AND s.finding_id = t.finding_id
 JOIN content c ON c.id = s.content_id
 WHERE t.superseded_run_id IS NULL AND t.branch_id IN (SELECT b.id FROM {branches})
 """
+
+
 _BRANCHES = """branch b JOIN repository r ON r.id = b.repository_id
 WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
   AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"""
@@ -44,10 +47,10 @@ def problems(
     table, until = "standing", None
     if as_of is not None:
         table = "standing_then"
-        until = _stand(connection, as_of, table)
+        until = _standing_after(connection, as_of, table)
     # An identity says nothing of the repository.
     elsewhere = (filed or {}) if repository is not None else {}
-    found: list[Problem] = []
+    rows: list[Problem] = []
     unheard: dict[int, dict[int, tuple[str, int]]] = {}
     places: dict[tuple[int, int], int] = {}
     for problem, where, finding, component, missing in _problems(
@@ -55,17 +58,20 @@ def problems(
     ):
         if missing:
             unheard.setdefault(where, {})[finding] = component, missing
-            places[where, finding] = len(found)
-        found.append(problem)
+            places[where, finding] = len(rows)
+        rows.append(problem)
     for where, waiting in unheard.items():
-        said = lastword.still_said(connection, where, waiting, until=until, table=table)
-        earlier = {content: (places[where, f], held) for f, (content, held) in said.items()}
-        lastword.hold(connection, found, earlier, details=details)
-    found.sort(key=lambda p: (-p.severity.rank, p.repository, p.branch, p.identity))
-    return found
+        last_reports = lastword.still_said(connection, where, waiting, until=until, table=table)
+        earlier = {
+            content: (places[where, f], tool_mask)
+            for f, (content, tool_mask) in last_reports.items()
+        }
+        lastword.hold(connection, rows, earlier, details=details)
+    rows.sort(key=lambda p: (-p.severity.rank, p.repository, p.branch, p.identity))
+    return rows
 
 
-def _stand(connection: Connection, as_of: str, table: str) -> int:
+def _standing_after(connection: Connection, as_of: str, table: str) -> int:
     """The standing of the branch after the run ``as_of``, in a temporary table; that run's id."""
     row = connection.execute(
         text("SELECT id, branch_id FROM run WHERE key = :key"), {"key": as_of}
@@ -125,10 +131,12 @@ def _problems(
         problem.fixed_at, problem.reopened_at = times.get(fixed), times.get(reopened)
         made = decided[name]
         if made or filed:
-            known = {problem.identity, *problem.known_as}
-            known.update(linked.get((name, problem.identity), ()))
-            said = [decisions.get(one) for one in known for decisions in (made, filed)]
-            problem.triage = _holding(deciding.newest(said), problem, today)
+            identities = {problem.identity, *problem.known_as}
+            identities.update(linked.get((name, problem.identity), ()))
+            decisions_of_row = [
+                decisions.get(one) for one in identities for decisions in (made, filed)
+            ]
+            problem.triage = _holding(deciding.newest(decisions_of_row), problem, today)
         finding, component, knew, tools = row[8:]
         yield problem, where, finding, component, 0 if fixed is not None else knew & ~tools
 
@@ -155,16 +163,16 @@ def _links(connection: Connection) -> dict[tuple[str, str], set[str]]:
             "JOIN alias a ON a.finding_id = f.id WHERE d.undone_at IS NULL"
         )
     )
-    found: dict[tuple[str, str], set[str]] = {}
+    links: dict[tuple[str, str], set[str]] = {}
     for name, identity, whole in rows:
-        found.setdefault((name, identity), set()).add(whole)
-    return found
+        links.setdefault((name, identity), set()).add(whole)
+    return links
 
 
 def first_seen(
     connection: Connection, repository: str, branch: str, identities: set[str]
 ) -> dict[str, datetime.datetime]:
-    """The earliest time on the branch, or else on any branch of the repository."""
+    """Return the earliest time on the branch, or else on any branch of the repository."""
     rows = connection.execute(
         text(
             "SELECT f.identity, b.name, run.started_at FROM standing t "
@@ -178,8 +186,8 @@ def first_seen(
     elsewhere: dict[str, str] = {}
     for identity, name, at in rows:
         if identity in identities:
-            found = here if name == branch else elsewhere
-            found[identity] = min(at, found.get(identity, at))
+            dates = here if name == branch else elsewhere
+            dates[identity] = min(at, dates.get(identity, at))
     return {identity: read(at) for identity, at in (elsewhere | here).items()}
 
 
@@ -211,13 +219,13 @@ ORDER BY x.started_at DESC, x.key DESC LIMIT 1)"""
 
 
 def newest_runs(connection: Connection) -> list[RunRecord]:
-    """The newest run of every branch, newest first."""
+    """Return the newest run of every branch, newest first."""
     rows = connection.execute(text(_RUNS.format(where=_NEWEST, limit=""))).all()
     return [_run(connection, row) for row in rows]
 
 
 def branches(connection: Connection, repository: str | None) -> list[tuple[str, str]]:
-    """Every repository and branch that has a run."""
+    """Return every repository and branch that has a run."""
     rows = connection.execute(
         text(
             "SELECT DISTINCT r.name, b.name FROM run JOIN branch b ON b.id = run.branch_id "
@@ -230,7 +238,7 @@ def branches(connection: Connection, repository: str | None) -> list[tuple[str, 
 
 
 def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
-    """A run and its problems as they were then."""
+    """Return a run and its problems as they were then."""
     statement = text(_RUNS.format(where="run.key = :key", limit=""))
     row = connection.execute(statement, {"key": key}).first()
     if row is None:
@@ -242,18 +250,18 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
         ),
         {"run": row[0]},
     )
-    record, found = _run(connection, row), []
+    record, rows = _run(connection, row), []
     for document, epss, baseline in sightings:
         problem = decode(document)
         problem.epss, problem.baseline = epss, baseline
         problem.repository, problem.branch = record.repository, record.branch
-        found.append(problem)
-    found.sort(key=lambda p: (-p.severity.rank, p.identity))
-    return record, found
+        rows.append(problem)
+    rows.sort(key=lambda p: (-p.severity.rank, p.identity))
+    return record, rows
 
 
 def run_key(connection: Connection, beginning: str) -> str:
-    """The key of the only run whose key begins so."""
+    """Return the key of the only run whose key begins so."""
     start = beginning.strip().lower()
     if not start or not start.isalnum():
         raise StoreError("no such run in the store", hint=RUNS_HINT)
@@ -267,7 +275,7 @@ def run_key(connection: Connection, beginning: str) -> str:
 
 
 def run_of_commit(connection: Connection, repository: str, commit: str) -> RunRecord | None:
-    """The newest run of a commit."""
+    """Return the newest run of a commit."""
     if len(commit) < 7 or not commit.isalnum():
         return None
     statement = _RUNS.format(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from secagg.errors import StoreError
-from secagg.history import times
+from secagg.history import engine
 from secagg.history.document import decode
 from secagg.model.problem import State
 
@@ -38,13 +38,13 @@ _READERS: dict[str, dict[str, Callable[[Any], object]]] = {
     "repository": {"name": _text},
     "branch": {"name": _text},
     "tool": {"name": _text},
-    "run": {"started_at": times.read, "by_severity": _counts, "verdict": _text, "policy": _text},
+    "run": {"started_at": engine.read, "by_severity": _counts, "verdict": _text, "policy": _text},
     "tool_run": {"tool": _text, "component": _text, "status": _text, "seconds": float},
     "finding": {"identity": _text},
     "content": {"document": decode},
-    "decision": {"state": State, "at": times.read, "expires": datetime.date.fromisoformat},
-    "upload": {"at": times.read, "summary": _object},
-    "audit": {"at": times.read, "before": _object, "after": _object},
+    "decision": {"state": State, "at": engine.read, "expires": datetime.date.fromisoformat},
+    "upload": {"at": engine.read, "summary": _object},
+    "audit": {"at": engine.read, "before": _object, "after": _object},
 }
 
 

@@ -69,7 +69,7 @@ WHERE branch_id = :branch AND last_run_id <> :run AND component = :component AND
 
 
 def runs_of(connection: Connection, branch: int) -> Sequence[int]:
-    """The ids of the branch's runs in the order of the scans."""
+    """Return the ids of the branch's runs in the order of the scans."""
     statement = text("SELECT id FROM run WHERE branch_id = :branch ORDER BY started_at, key")
     return connection.execute(statement, {"branch": branch}).scalars().all()
 
@@ -114,7 +114,7 @@ def step(connection: Connection, branch: int, run: int, *, table: str = "standin
 
 
 def covering(covered: Mapping[str, int], component: str) -> int:
-    """The tools (as bits) that looked at all of ``component``.
+    """Return the tools (as bits) that looked at all of ``component``.
 
     What looked at the whole tree (``.``) did so, unless it is an image.
     """
@@ -124,13 +124,13 @@ def covering(covered: Mapping[str, int], component: str) -> int:
 
 def _covered(connection: Connection, run: int) -> dict[str, int]:
     """Which tools looked at everything, as bits, by component."""
-    found: dict[str, int] = {}
+    tools_of_component: dict[str, int] = {}
     rows = connection.execute(
         text("SELECT component, tool_id FROM covered WHERE run_id = :run"), {"run": run}
     )
     for component, tool in rows:
-        found[component] = found.get(component, 0) | 1 << tool
-    return found
+        tools_of_component[component] = tools_of_component.get(component, 0) | 1 << tool
+    return tools_of_component
 
 
 def _pass_on(connection: Connection, branch: int, run: int, table: str) -> None:
@@ -147,7 +147,8 @@ def _pass_on(connection: Connection, branch: int, run: int, table: str) -> None:
     for seen_id, _, first, fixed, reopened, knew in pairs:
         heirs.setdefault(seen_id, []).append((first, fixed, reopened, knew))
     updates = [
-        _heir(connection, values, table, finding, known, order) for finding, known in heirs.items()
+        _heir(connection, values, table, finding, identities, order)
+        for finding, identities in heirs.items()
     ]
     connection.execute(text(_INHERIT.format(table=table)), updates)
     connection.execute(

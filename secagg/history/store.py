@@ -1,26 +1,72 @@
-"""The store: what was seen when, what was decided, and who changed what."""
+"""The store: what was seen when, what was decided, and who changed what.
+
+Alembic takes longer to load than a small report takes to read. ``migrations/head.sql`` is what
+SQLite itself says of a store that the revisions have made; a test holds the two against each other.
+"""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from importlib import resources
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from secagg.errors import StoreError
 from secagg.history import alerts as at_github
-from secagg.history import audit, deciding, importing, reading, uploads
+from secagg.history import deciding, importing, reading
 from secagg.history.alerts import KeptAlert
 from secagg.history.document import BROKEN_HINT
-from secagg.history.engine import DEFAULT, connect, shown, transaction, url_of
-from secagg.history.fresh import make_tables
+from secagg.history.engine import (
+    DEFAULT,
+    HEAD,
+    VERSION_TABLE,
+    connect,
+    now,
+    revision_of,
+    shown,
+    transaction,
+    url_of,
+    written,
+)
 from secagg.history.importing import ImportedRun
-from secagg.history.revision import HEAD, revision_of
 from secagg.history.rows import broken_rows
 from secagg.history.validate import planted
 from secagg.model.problem import Problem, RunRecord, State, Triage
+
+
+def note(connection: Connection, run: str, summary: str) -> None:
+    """Note an upload. Raises :class:`StoreError` where no such run is recorded."""
+    done = connection.execute(
+        text(
+            "INSERT INTO upload (run_id, at, summary) "
+            "SELECT id, :at, :summary FROM run WHERE key = :run"
+        ),
+        {"run": run, "at": written(now()), "summary": summary},
+    )
+    if not done.rowcount:
+        raise StoreError("no such run in the store")
+
+
+SCRIPT = "head.sql"
+
+
+# Statements hold semicolons of their own.
+BETWEEN = "\n;\n"
+
+
+def make_tables(engine: Engine) -> None:
+    """Make the tables of :data:`HEAD` in an empty SQLite file; nothing if another was first."""
+    script = (resources.files("secagg.history.migrations") / SCRIPT).read_text("utf-8")
+    with transaction(engine) as connection:
+        if revision_of(connection) is not None:
+            return
+        for statement in script.split(BETWEEN):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES (?)", (HEAD,))  # noqa: S608
 
 
 class Store:
@@ -87,9 +133,9 @@ class Store:
         """
         wanted = set(states)
         with self._read() as connection:
-            found = reading.problems(connection, repository, branch, as_of, filed, details=details)
+            rows = reading.problems(connection, repository, branch, as_of, filed, details=details)
             # A generator would keep the transaction open for as long as its reader likes.
-            kept = [p for p in found if not wanted or p.state in wanted]
+            kept = [p for p in rows if not wanted or p.state in wanted]
         return iter(kept)
 
     def runs(
@@ -100,22 +146,22 @@ class Store:
             return reading.runs(connection, repository, branch, limit)
 
     def newest_runs(self) -> list[RunRecord]:
-        """The newest run of every branch of every repository, newest first."""
+        """Return the newest run of every branch of every repository, newest first."""
         with self._read() as connection:
             return reading.newest_runs(connection)
 
     def branches(self, repository: str | None = None) -> list[tuple[str, str]]:
-        """Every (repository, branch) with a run, by name."""
+        """Return every (repository, branch) with a run, by name."""
         with self._read() as connection:
             return reading.branches(connection, repository)
 
     def run(self, key: str) -> tuple[RunRecord, list[Problem]]:
-        """A run and what it saw. Raises :class:`StoreError` for an unknown key."""
+        """Return a run and what it saw. Raises :class:`StoreError` for an unknown key."""
         with self._read() as connection:
             return reading.run(connection, key)
 
     def run_key(self, beginning: str) -> str:
-        """The key of the only run whose key begins so.
+        """Return the key of the only run whose key begins so.
 
         Raises :class:`StoreError` where there is none, and :class:`UsageError` for several.
         """
@@ -123,7 +169,7 @@ class Store:
             return reading.run_key(connection, beginning)
 
     def changes(self, keys: Iterable[str]) -> Mapping[str, ImportedRun]:
-        """What each run changed on its branch, as the history has it now."""
+        """Return what each run changed on its branch, as the history has it now."""
         with self._read() as connection:
             return importing.changes(connection, list(keys))
 
@@ -156,19 +202,19 @@ class Store:
             return deciding.take_back(connection, repository, alert, who)
 
     def decisions(self, repository: str) -> dict[str, Triage]:
-        """The decision in force on each identity that has one."""
+        """Return the decision in force on each identity that has one."""
         with self._read() as connection:
             return deciding.in_force(connection, repository)
 
     def said(self, repository: str) -> dict[str, list[Triage]]:
         """As :meth:`decisions`, with the newest of those made here and of those at GitHub."""
         with self._read() as connection:
-            return deciding.said(connection, repository)
+            return deciding.newest_decisions(connection, repository)
 
     def alerts(self, repository: str) -> dict[int, KeptAlert]:
-        """The alerts that were read from GitHub last, by number."""
+        """Return the alerts that were read from GitHub last, by number."""
         with self._read() as connection:
-            return at_github.kept(connection, repository)
+            return at_github.kept_alerts(connection, repository)
 
     def keep_alerts(self, repository: str, changed: Iterable[KeptAlert]) -> None:
         """Put ``changed`` in the place of the alerts of the same numbers."""
@@ -178,12 +224,12 @@ class Store:
     def uploaded(self, run: str, summary: str) -> None:
         """Note an upload of the run with the key ``run``; ``summary`` is JSON."""
         with self._write() as connection:
-            uploads.note(connection, run, summary)
+            note(connection, run, summary)
 
-    def audit(self, *, limit: int | None = None) -> list[audit.AuditEntry]:
-        """The audit log, newest first."""
+    def audit(self, *, limit: int | None = None) -> list[deciding.AuditEntry]:
+        """Return the audit log, newest first."""
         with self._read() as connection:
-            return audit.entries(connection, limit)
+            return deciding.entries(connection, limit)
 
     def _write(self) -> AbstractContextManager[Connection]:
         return self._open(reads=False)

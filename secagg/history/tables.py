@@ -142,7 +142,7 @@ class Standing(SQLModel, table=True):
 
 
 class Decision(SQLModel, table=True):
-    """A person's word on a problem, for all branches; the newest that is not undone holds.
+    """A person's decision on a problem, for all branches; the newest that is not undone holds.
 
     ``alert`` is the address of the GitHub alert by whose dismissal it was said.
     """

@@ -6,7 +6,7 @@ import re
 
 from sqlalchemy import Connection, inspect, text
 
-from secagg.history.revision import HEAD, revision_of
+from secagg.history.engine import HEAD, revision_of
 
 _OLDER = ("0001", "0002", "0003")
 _GUARDS = {

@@ -42,7 +42,7 @@ class Placed:
     state: State
 
     def diff(self) -> str:
-        """What would change, as a unified diff."""
+        """Return what would change, as a unified diff."""
         return "".join(
             difflib.unified_diff(
                 (self.present or "").splitlines(keepends=True),
@@ -54,7 +54,7 @@ class Placed:
 
 
 def compare(root: Path, plan: Mapping[str, str]) -> list[Placed]:
-    """Each file of a plan with what stands at its path.
+    """Return each file of a plan with what stands at its path.
 
     Raises :class:`UsageError` where a path leads out of the repository, or is no text file.
     """
@@ -67,7 +67,7 @@ def write(root: Path, placed: Placed) -> None:
 
 
 def with_digest(body: str) -> str:
-    """A generated file: its first line, and the text."""
+    """Return a generated file: its first line, and the text."""
     return f"# Written by secagg init; sha256:{_digest(body)}\n{body}"
 
 

@@ -1,25 +1,102 @@
-"""Which files a repository gets, and what is in them."""
+"""The files that ``secagg init`` writes, rendered from templates."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from secagg import __version__
 from secagg.errors import SecaggError
-from secagg.init.answers import NAME, Answers
-from secagg.init.render import render
-from secagg.init.survey import Survey, Update
+from secagg.init.survey import NAME, Answers, Survey, Update
+
+_EXPRESSION = "${{"
+
+
+_PLAIN = re.compile(r"[A-Za-z][\w.-]*")
+
+
+_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Return the text of a template. ``use`` in it names an action by its pinned commit."""
+    return _environment().get_template(f"{template}.j2").render(use=use, **values)
+
+
+def use(action: str) -> str:
+    """Return an action as a workflow names it: by commit, with the version in a comment.
+
+    Raises :class:`SecaggError` for an action that is not in ``actions.toml``.
+    """
+    repository = "/".join(action.split("/")[:2])
+    pin = pins().get(repository)
+    if pin is None:
+        raise SecaggError(f"{repository} is not in actions.toml")
+    return f"{action}@{pin['commit']} # {pin['version']}"
+
+
+@cache
+def pins() -> dict[str, dict[str, str]]:
+    """Version and commit of each action, by its repository."""
+    text = resources.files("secagg.init").joinpath("actions.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def quoted(value: Any) -> str:
+    """A value from the repository as YAML that can be nothing else, an expression least of all."""
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+            return value
+        written = "".join(
+            c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in value
+        )
+        return f'"{written}"'.replace(_EXPRESSION, "${{ '${{' }}")
+    return f"[{', '.join(quoted(item) for item in value)}]"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("secagg.init"),
+        # YAML, of which every value is quoted; GitHub's expressions have the usual braces.
+        autoescape=False,  # noqa: S701
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    filters: dict[str, Callable[[Any], str]] = {"q": quoted}
+    made.filters.update(filters)
+    return made
+
 
 _COPY = ".github/actions/secagg"
+
+
 _WORKFLOWS = ".github/workflows"
+
+
 # The tag's digest of 2026-09, for all platforms at once.
 _IMAGE = "python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b"
+
+
 _DATABASE_IMAGE = (
     "postgres:17-alpine@sha256:742f40ea20b9ff2ff31db5458d127452988a2164df9e17441e191f3b72252193"
 )
+
+
 # What a job of dependency-update.yml does, by the manifests of a component.
 _LOCKS = {
     "Cargo.lock": "cargo",
@@ -29,11 +106,13 @@ _LOCKS = {
     "package-lock.json": "npm",
     "go.mod": "go",
 }
+
+
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
 
 
 def planned(survey: Survey, answers: Answers) -> dict[str, str]:
-    """The files by their paths. The answers are one of them."""
+    """Return the files by their paths. The answers are one of them."""
     files = {
         NAME: answers.text(),
         "secagg.yaml": render("secagg.yaml", {}),
@@ -84,7 +163,7 @@ def _values(survey: Survey, answers: Answers) -> dict[str, Any]:
     return {
         "survey": survey,
         "locks": _locks(survey),
-        "images": _named(survey.places("docker"), "image"),
+        "images": _with_names(survey.places("docker"), "image"),
         "database_image": _DATABASE_IMAGE,
         "rust_docs": rust,
         "python_docs": python,
@@ -110,7 +189,7 @@ def _snyk(components: Sequence[str]) -> list[dict[str, str]]:
     """A run of Snyk a component, each with an artifact of its own."""
     return [
         {"component": item["directory"], "artifact": f"report-snyk-{item['name']}"}
-        for item in _named(components, "root")
+        for item in _with_names(components, "root")
     ]
 
 
@@ -124,13 +203,13 @@ def _locks(survey: Survey) -> list[dict[str, str]]:
     made = []
     for kind in dict.fromkeys(kind for kind, _ in kinds):
         places = [path for other, path in kinds if other == kind]
-        for item in _named(places, kind):
+        for item in _with_names(places, kind):
             name = item["name"] if item["name"] == kind else f"{kind}-{item['name']}"
             made.append({**item, "kind": kind, "name": name})
     return made
 
 
-def _named(directories: Sequence[str], root: str) -> list[dict[str, str]]:
+def _with_names(directories: Sequence[str], root: str) -> list[dict[str, str]]:
     """A name each that an artifact, a branch or an image may have; that of ``.`` is ``root``."""
     made: list[dict[str, str]] = []
     for directory in directories:
@@ -142,7 +221,7 @@ def _named(directories: Sequence[str], root: str) -> list[dict[str, str]]:
 
 
 def own_files() -> tuple[str, str]:
-    """The action and the lock of what it installs: of the wheel, else of the checkout.
+    """Return the action and the lock of what it installs: of the wheel, else of the checkout.
 
     Raises :class:`SecaggError` where an installation has neither.
     """

@@ -1,16 +1,72 @@
-"""What a repository consists of, as far as the generated files depend on it."""
+"""Survey a repository, and take the answers of the person who sets it up."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
+import msgspec
+
+from secagg.errors import ConfigError
 from secagg.packages.components import ROOT, Component, find_components
 from secagg.scanners.snyk import wanted_manifests
+from secagg.system.files import walk
 from secagg.system.git import git
-from secagg.system.sourcetree import walk
+from secagg.system.tomltext import loads_toml
+from secagg.system.yamlfile import read_text
+
+NAME = ".secagg-init.toml"
+
+
+FEATURES = (
+    "dependency-update",
+    "performance-test",
+    "db-migration",
+    "docs-generation",
+    "release",
+)
+
+
+class Answers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The options of ``secagg init``: a second run without any writes the same files.
+
+    ``branches``: the default branch first. ``minute`` is when the daily scan runs. ``action`` is
+    ``OWNER/NAME@COMMIT``, or empty where the repository has a copy of the action.
+    """
+
+    branches: list[str]
+    minute: int
+    ci: Literal["github", "gitlab"] = "github"
+    features: list[str] = []
+    snyk: bool = True
+    codeql: bool = True
+    runner: str = "ubuntu-latest"
+    action: str = ""
+
+    def text(self) -> str:
+        """Return the file."""
+        lines = [
+            f"{name} = {json.dumps(value)}" for name, value in msgspec.to_builtins(self).items()
+        ]
+        return "# What secagg init was told. Options of its next run change this file.\n" + (
+            "\n".join(lines) + "\n"
+        )
+
+
+def read_answers(root: Path) -> Answers | None:
+    """Return what was decided before; None where nothing was. Raises :class:`ConfigError`."""
+    path = root / NAME
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.convert(loads_toml(read_text(path)), Answers)
+    except ValueError as error:
+        raise ConfigError(str(error), where=NAME, hint=f"mend {NAME}, or remove it") from error
+
 
 # CodeQL's languages by file suffix, each with its build mode (its documentation, "build modes":
 # Go has none but a build).
@@ -24,7 +80,11 @@ _LANGUAGES = {
     "ruby": (".rb", "none"),
     "c-cpp": (".c .cc .cpp .cxx", "none"),
 }
+
+
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:\.[\w.-]+)?\.ya?ml")
+
+
 _BRANCH = re.compile(r"[A-Za-z0-9][\w./-]{0,99}")
 
 
@@ -52,7 +112,7 @@ class Survey:
     snyk: tuple[str, ...]
 
     def places(self, ecosystem: str) -> list[str]:
-        """The directories with a manifest of an ecosystem."""
+        """Return the directories with a manifest of an ecosystem."""
         return [c.path for c in self.components if ecosystem in c.ecosystems]
 
     @property

@@ -1,6 +1,6 @@
 """JSON values of our own, kept as bytes: what was encoded here is decoded here.
 
-Reports from elsewhere are decoded by :mod:`secagg.jsonio.text`, which is strict.
+Reports from elsewhere are decoded by :mod:`secagg.jsonio.reading`, which is strict.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def compact(data: bytes) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """The value that :func:`encode` made ``data`` of."""
+    """Return the value that :func:`encode` made ``data`` of."""
     import orjson
 
     try:

@@ -1,8 +1,7 @@
 """Merging: findings in, groups out, with no input or output of its own."""
 
 from secagg.merge.explain import Explanation, Link, explain
-from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
-from secagg.merge.identity import known_as
+from secagg.merge.groups import Group, MergedSet, NearMiss, Reason, known_as
 from secagg.merge.merging import merge
 from secagg.merge.overrule import Join, Overrule, Split
 from secagg.merge.representative import Prefer, Preference

@@ -6,31 +6,35 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
-from secagg.merge.collect import MergeOutcome, by_place, in_order
-from secagg.merge.groups import Reason, joined
-from secagg.merge.identity import PREFIX, Ordinals, hashed
+from secagg.merge.groups import (
+    PREFIX,
+    MergeOutcome,
+    Ordinals,
+    Reason,
+    by_place,
+    hashed,
+    in_order,
+    joined,
+)
 from secagg.merge.matching import Matching, runs
-from secagg.merge.neighbours import Placed, link_neighbours
-from secagg.merge.nested import nested
+from secagg.merge.neighbours import Placed, link_neighbours, nested
+from secagg.merge.rules import curated, main_weakness, one_at_a_place, parents, weaknesses
 from secagg.merge.sameplace import (
     Problem,
+    Spot,
+    islands,
     match_places,
     match_two,
+    order_of,
     own_reasons,
     problems_of,
+    region,
     shared_by_two,
-)
-from secagg.merge.spot import Spot, islands, order_of, region, told_apart
-from secagg.merge.weakness import (
-    curated,
-    main_weakness,
-    one_at_a_place,
-    parents,
-    weaknesses,
+    told_apart,
 )
 from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind
-from secagg.packages.bucket import SEPARATOR
+from secagg.packages.keys import SEPARATOR
 
 PARENT = "parent-weakness"
 _PREFIX = PREFIX[Kind.CODE]
@@ -38,16 +42,16 @@ _PREFIX = PREFIX[Kind.CODE]
 
 def join_code(findings: Iterable[Finding], out: MergeOutcome) -> None:
     """Put groups of ``findings`` (all of them in code) into ``out``."""
-    for place, held in by_place(findings).items():
-        if len(held) == 1:
-            finding = held[0]
+    for place, in_place in by_place(findings).items():
+        if len(in_place) == 1:
+            finding = in_place[0]
             name = main_weakness(weaknesses(finding)) or _rule_name(finding)
             out.group(
                 hashed(f"{_PREFIX}{name}{SEPARATOR}{place}{SEPARATOR}{_context(finding)}"),
                 (finding,),
             )
         else:
-            _join_file(place, held, out)
+            _join_file(place, in_place, out)
 
 
 def _join_file(place: str, held: list[Finding], out: MergeOutcome) -> None:

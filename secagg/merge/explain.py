@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
-from secagg.merge.identity import find_group, known_as
+from secagg.merge.groups import Group, MergedSet, NearMiss, Reason, find_group, known_as
 from secagg.merge.overrule import OVERRULED
 from secagg.merge.part import aliases_of
 from secagg.merge.secret import still_in_head
@@ -45,7 +44,7 @@ class Explanation:
 
 
 def explain(merged: MergedSet, identity: str) -> Explanation:
-    """Explain the group that goes by the id ``identity``, or by an id that begins so.
+    """Explain the group with the id ``identity``, or by an id that begins so.
 
     Raises :class:`secagg.errors.UsageError` if there is none or more than one.
     """
@@ -92,12 +91,12 @@ def _elsewhere(group: Group, groups: Sequence[Group], most: int = 20) -> list[Li
 
     own = named(group)
     apart = {miss.identity for miss in group.near_misses} | {group.identity}
-    found = (
+    candidates = (
         other
         for other in groups
         if other.members[0].kind is Kind.VULNERABILITY and other.identity not in apart
     )
-    same = [other for other in found if named(other) == own]
+    same = [other for other in candidates if named(other) == own]
     return [Link(group=other, why="the same advisory at another place") for other in same[:most]]
 
 

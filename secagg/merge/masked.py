@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from secagg.merge.detector import families_agree, family
-from secagg.merge.spot import region
+from secagg.merge.rules import families_agree, family
+from secagg.merge.sameplace import region
 from secagg.model.finding import Finding
 
 # A key in PEM form has some 50 lines; a longer region says nothing of where the secret is.
@@ -56,15 +56,15 @@ def masked_sightings(findings: Sequence[Finding]) -> list[Masked]:
         place = finding.location
         key = (finding.tool, finding.rule_id, place.start_line, place.end_line or place.start_line)
         at.setdefault(key, {}).setdefault(region(place), []).append(finding)
-    found: list[Masked] = []
+    sightings: list[Masked] = []
     for regions in at.values():
         # One report of a tool has the columns that another of the same scan lacks.
-        known = [where for where in regions if where[3] is not None]
-        if len(known) == 1:
-            found.append(Masked.of([f for held in regions.values() for f in held]))
+        regions_with_end = [where for where in regions if where[3] is not None]
+        if len(regions_with_end) == 1:
+            sightings.append(Masked.of([f for held in regions.values() for f in held]))
         else:
-            found += [Masked.of(held) for held in regions.values()]
-    return sorted(found, key=lambda m: (m.first, m.last, m.tool, m.detector))
+            sightings += [Masked.of(held) for held in regions.values()]
+    return sorted(sightings, key=lambda m: (m.first, m.last, m.tool, m.detector))
 
 
 def could_be(sighting: Masked, findings: Iterable[Finding]) -> bool:
@@ -169,13 +169,13 @@ class _Facts(Generic[K]):
         self._here: dict[K, bool] = {}
 
     def sorts(self, key: K) -> frozenset[str | None]:
-        """What its detectors look for."""
+        """Return what its detectors look for."""
         if key not in self._sorts:
             self._sorts[key] = _sorts(self.known[key])
         return self._sorts[key]
 
     def here(self, key: K) -> bool:
-        """Whether it is in the work tree."""
+        """Return whether it is in the work tree."""
         if key not in self._here:
             self._here[key] = any(map(_in_work_tree, self.known[key]))
         return self._here[key]

@@ -1,4 +1,4 @@
-"""Joining what several tools say of one place, when each tool may say several things there.
+"""Join what several tools report at one place, and the sets of what is joined.
 
 Two results of one tool at one place are two problems to that tool, so a group never holds
 both. Joining goes through classes of entries that could be one problem, the surest first;
@@ -7,10 +7,53 @@ within a class only what is unambiguous joins. The work is linear in the size of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from secagg.merge.sets import join, root
+
+def components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
+    """Indices of items that share keys, directly or through others, in near-linear time.
+
+    ``keys[i]`` are the keys of item ``i``. The components, and the indices in each, are in
+    the order of the items.
+    """
+    if len(keys) == 2:
+        return [[0], [1]] if set(keys[0]).isdisjoint(keys[1]) else [[0, 1]]
+    if len(keys) == 1:
+        return [[0]]
+    parent = list(range(len(keys)))
+    owner: dict[Hashable, int] = {}
+    for item, own in enumerate(keys):
+        for key in own:
+            other = owner.setdefault(key, item)
+            # Most have been joined by the key before.
+            if other != item and parent[item] != other:
+                join(parent, item, other)
+    members: dict[int, list[int]] = {}
+    for item, above in enumerate(parent):
+        top = above if parent[above] == above else root(parent, item)
+        if top == item:
+            members[item] = [item]
+        else:
+            members[top].append(item)
+    return list(members.values())
+
+
+def root(parent: list[int], item: int) -> int:
+    """Return the root of ``item`` in a forest of disjoint sets; halves the path to it."""
+    while parent[item] != item:
+        parent[item] = parent[parent[item]]
+        item = parent[item]
+    return item
+
+
+def join(parent: list[int], one: int, other: int) -> int:
+    """Make one set of two; the lower root stays. Returns it."""
+    low, high = root(parent, one), root(parent, other)
+    if high < low:
+        low, high = high, low
+    parent[high] = low
+    return low
 
 
 @dataclass(slots=True)
@@ -36,11 +79,11 @@ class Matching:
         self._steps: dict[int, list[MatchStep]] = {}
 
     def root(self, node: int) -> int:
-        """The entry that stands for the set of ``node``."""
+        """Return the entry that stands for the set of ``node``."""
         return root(self._parent, node)
 
     def labels(self, node: int) -> frozenset[str]:
-        """What the set of ``node`` can be about."""
+        """Return what the set of ``node`` can be about."""
         return self._labels[self.root(node)]
 
     def classes(
@@ -108,15 +151,15 @@ class Matching:
         self._steps[kept] = [*steps, MatchStep(rule, key, tuple(roots))]
 
     def steps_of(self, node: int) -> Sequence[MatchStep]:
-        """How the set of ``node`` came to be."""
+        """Return how the set of ``node`` came to be."""
         return self._steps.get(self.root(node), ())
 
     def sets(self) -> list[list[int]]:
-        """The sets of entries, in the order of their first ones."""
-        found: dict[int, list[int]] = {}
+        """Return the sets of entries, in the order of their first ones."""
+        members: dict[int, list[int]] = {}
         for node in range(len(self._parent)):
-            found.setdefault(self.root(node), []).append(node)
-        return list(found.values())
+            members.setdefault(self.root(node), []).append(node)
+        return list(members.values())
 
 
 def runs(intervals: Sequence[tuple[int, int, int]]) -> list[list[int]]:
@@ -124,13 +167,13 @@ def runs(intervals: Sequence[tuple[int, int, int]]) -> list[list[int]]:
 
     ``intervals`` are (first, last, node), both ends included.
     """
-    found: list[list[int]] = []
+    stretches: list[list[int]] = []
     end = -1
     for first, last, node in sorted(intervals):
-        if found and first <= end:
-            found[-1].append(node)
+        if stretches and first <= end:
+            stretches[-1].append(node)
             end = max(end, last)
         else:
-            found.append([node])
+            stretches.append([node])
             end = last
-    return found
+    return stretches

@@ -1,4 +1,4 @@
-"""The merge: findings of all tools in, one group for each real problem out."""
+"""Merge the findings of all tools into one group for each problem."""
 
 from __future__ import annotations
 
@@ -7,15 +7,37 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 from secagg.merge.code import join_code
-from secagg.merge.collect import MergeOutcome
-from secagg.merge.groups import MergedSet
-from secagg.merge.license import join_licenses
+from secagg.merge.groups import MergedSet, MergeOutcome, Reason, identity_of, in_order
 from secagg.merge.misconfiguration import join_misconfigurations
 from secagg.merge.overrule import Overrule, apply_overrules
 from secagg.merge.representative import Preference
 from secagg.merge.secret import join_secrets
 from secagg.merge.vulnerability import join_vulnerabilities
 from secagg.model.finding import Finding, Kind
+from secagg.model.place import package_place
+from secagg.packages.keys import package_key
+
+
+def join_licenses(findings: Iterable[Finding], out: MergeOutcome) -> None:
+    """Put groups of ``findings`` (all of them about licences) into ``out``."""
+    by_key: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        package = finding.package
+        place = package_place(finding.location, "" if package is None else package.type)
+        name = license_key(finding.license or finding.rule_id)
+        by_key.setdefault((name, package_key(package), place), []).append(finding)
+    for key, licences in by_key.items():
+        reasons = []
+        if len(licences) > 1:
+            members = tuple(range(len(licences)))
+            reasons.append(Reason(rule="license", key=f"{key[0]} of {key[1]}", members=members))
+        out.group(identity_of(Kind.LICENSE, *key), in_order(licences), reasons)
+
+
+def license_key(name: str) -> str:
+    """Return an SPDX id in one spelling: ``GPL-3.0`` is the old name of ``GPL-3.0-only``."""
+    return name.strip().lower().removesuffix("-only")
+
 
 _JOIN: dict[Kind, Callable[[Iterable[Finding], MergeOutcome], None]] = {
     Kind.VULNERABILITY: join_vulnerabilities,
@@ -46,9 +68,9 @@ def merge(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for kind, found in by_kind.items():
-            if found:
-                _JOIN[kind](found, outcome)
+        for kind, of_kind in by_kind.items():
+            if of_kind:
+                _JOIN[kind](of_kind, outcome)
     finally:
         if collecting:
             gc.enable()

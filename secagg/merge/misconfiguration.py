@@ -6,24 +6,26 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from secagg.merge.check import (
-    checks_of,
-    main_check,
-    one_setting,
-    own_checks,
-    whole_file_checks,
-)
-from secagg.merge.collect import MergeOutcome, by_place, in_order
-from secagg.merge.identity import PREFIX, Ordinals, hashed
+from secagg.merge.groups import PREFIX, MergeOutcome, Ordinals, by_place, hashed, in_order
 from secagg.merge.matching import Matching
-from secagg.merge.neighbours import Placed, link_neighbours, link_whole_file
-from secagg.merge.nested import nested
-from secagg.merge.sameplace import Problem, match_places, own_reasons, problems_of
-from secagg.merge.spot import WHOLE_FILE, Order, Spot, order_of, region, told_apart
+from secagg.merge.neighbours import Placed, link_neighbours, link_whole_file, nested
+from secagg.merge.rules import checks_of, main_check, one_setting, own_checks, whole_file_checks
+from secagg.merge.sameplace import (
+    WHOLE_FILE,
+    Order,
+    Problem,
+    Spot,
+    match_places,
+    order_of,
+    own_reasons,
+    problems_of,
+    region,
+    told_apart,
+)
 from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind
 from secagg.model.identity import resource_key
-from secagg.packages.bucket import SEPARATOR
+from secagg.packages.keys import SEPARATOR
 
 RESOURCE = "same-check-same-resource"
 FILE = "same-check-whole-file"
@@ -34,12 +36,14 @@ _PREFIX = PREFIX[Kind.MISCONFIGURATION]
 
 def join_misconfigurations(findings: Iterable[Finding], out: MergeOutcome) -> None:
     """Put groups of ``findings`` (all of them misconfigurations) into ``out``."""
-    for place, held in by_place(findings).items():
-        if len(held) == 1:
-            first = held[0].location.start_line or 0
-            out.group(hashed(_text(place, held, checks_of(held[0]), first)), tuple(held))
+    for place, in_place in by_place(findings).items():
+        if len(in_place) == 1:
+            first = in_place[0].location.start_line or 0
+            out.group(
+                hashed(_text(place, in_place, checks_of(in_place[0]), first)), tuple(in_place)
+            )
         else:
-            _join_file(place, held, out)
+            _join_file(place, in_place, out)
 
 
 def _join_file(place: str, held: list[Finding], out: MergeOutcome) -> None:
@@ -86,13 +90,13 @@ def _problems(spots: Sequence[Spot]) -> list[Problem]:
 
 def _of_whole_file(spots: Sequence[Spot]) -> Sequence[Spot]:
     """Make one spot of what different rules of one tool say of the file as a whole."""
-    held: dict[tuple[str, str], list[Spot]] = {}
+    spots_of_file: dict[tuple[str, str], list[Spot]] = {}
     for spot in spots:
         for check in spot.labels & whole_file_checks():
-            held.setdefault((spot.tool, check), []).append(spot)
+            spots_of_file.setdefault((spot.tool, check), []).append(spot)
     taken: set[int] = set()
     made: list[Spot] = []
-    for (_, check), parts in sorted(held.items(), key=lambda item: item[0]):
+    for (_, check), parts in sorted(spots_of_file.items(), key=lambda item: item[0]):
         rules = [own_checks(part.finding) for part in parts]
         named = {resource for part in parts if (resource := _resource(part.finding))}
         apart = len(frozenset().union(*rules)) == sum(map(len, rules))
@@ -166,5 +170,5 @@ def _container(finding: Finding) -> str:
 
 def _resource(finding: Finding) -> str:
     """The resource's name with generated parts made equal; empty where none is named."""
-    known = finding.misconfiguration
-    return resource_key(known.resource) if known is not None and known.resource else ""
+    check = finding.misconfiguration
+    return resource_key(check.resource) if check is not None and check.resource else ""

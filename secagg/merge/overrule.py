@@ -1,18 +1,43 @@
-"""Overrules: a person's word on what is one problem and what is not.
+"""Overrules: a person's decision on what is one problem, and the file that holds them.
 
 An overrule outranks the rules. It is kept, with its reason, where it can be reviewed; see
-:mod:`secagg.merge.overrule_file` for the file that holds them.
+:mod:`secagg.merge.overrule` for the file that holds them.
+
+::
+
+    version: 1
+    overrules:
+      - split: 5c2f0f4a4d5b7c7e8f90a1b2c3d4e5f6
+        apart: [snyk]                # optional: only these tools' findings
+        reason: Snyk means the server, Trivy the client
+        by: ana
+        date: 2026-11-20
+      - join: [1a..., 2b...]         # the first identity is kept
+        reason: one key, written with and without its prefix
 """
 
 from __future__ import annotations
 
+import datetime
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, Self
 
-from secagg.merge.collect import MergeOutcome
-from secagg.merge.groups import Group, MergedSet, NearMiss, Reason
-from secagg.merge.identity import identity_of, known_as
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from ruamel.yaml import YAML
+
+from secagg.merge.groups import (
+    Group,
+    MergedSet,
+    MergeOutcome,
+    NearMiss,
+    Reason,
+    identity_of,
+    known_as,
+)
 from secagg.model.finding import Finding
+from secagg.system.yamlfile import load_model
 
 OVERRULED = "overrule"
 
@@ -33,7 +58,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """The groups ``identities`` are one problem, which goes by the first of them."""
+    """The groups ``identities`` are one problem, whose id is the first of them."""
 
     identities: tuple[str, ...]
     reason: str
@@ -68,7 +93,7 @@ def _split(
     renamed: dict[str, str | None],
     out: MergeOutcome,
 ) -> None:
-    group = _named(groups, overrule.identity, renamed)
+    group = _group_of(groups, overrule.identity, renamed)
     if group is None:
         merged.unused_overrules.append(f"split {overrule.identity}: no such group in this scan")
         return
@@ -116,36 +141,36 @@ def _join(
     renamed: dict[str, str | None],
     out: MergeOutcome,
 ) -> None:
-    named_groups = {i: _named(groups, i, renamed) for i in overrule.identities}
+    named_groups = {i: _group_of(groups, i, renamed) for i in overrule.identities}
     wanted = list(dict.fromkeys(g.identity if g else i for i, g in named_groups.items()))
     named = f"join {' '.join(overrule.identities)}"
     missing = [identity for identity in wanted if identity not in groups]
     if missing:
         merged.unused_overrules.append(f"{named}: no group {' '.join(missing)} in this scan")
-    found = [groups[identity] for identity in wanted if identity in groups]
-    if len(found) < 2:
+    existing = [groups[identity] for identity in wanted if identity in groups]
+    if len(existing) < 2:
         return
-    if len({group.members[0].kind for group in found}) > 1:
+    if len({group.members[0].kind for group in existing}) > 1:
         merged.warnings.append(f"{named}: groups of different kinds cannot be joined")
         return
-    members = [finding for group in found for finding in group.members]
-    reasons = _shifted(found)
-    starts = tuple(sum(len(g.members) for g in found[:at]) for at in range(len(found)))
+    members = [finding for group in existing for finding in group.members]
+    reasons = _shifted(existing)
+    starts = tuple(sum(len(g.members) for g in existing[:at]) for at in range(len(existing)))
     reasons.append(Reason(rule=OVERRULED, key=f"joined: {overrule.reason}", members=starts))
     # The first identity named lasts, even while its own group is not in this scan.
     joined = out.group(overrule.identities[0], members, reasons)
-    joined.related = tuple(dict.fromkeys(i for group in found for i in group.related))
-    joined.near_misses = [miss for group in found for miss in group.near_misses]
-    for group in found:
+    joined.related = tuple(dict.fromkeys(i for group in existing for i in group.related))
+    joined.near_misses = [miss for group in existing for miss in group.near_misses]
+    for group in existing:
         del groups[group.identity]
         renamed[group.identity] = joined.identity
     groups[joined.identity] = joined
 
 
-def _named(
+def _group_of(
     groups: Mapping[str, Group], identity: str, renamed: Mapping[str, str | None]
 ) -> Group | None:
-    """The group with ``identity``, else the only one with a member that goes by it.
+    """The group with ``identity``, else the only one with a member of that id.
 
     ``renamed`` has what became of groups by earlier overrules: what was split is gone, although
     one of its members may go by its identity.
@@ -187,3 +212,78 @@ def _relink(group: Group, renamed: Mapping[str, str | None]) -> None:
             if (new := renamed.get(miss.identity, miss.identity)) is not None
             if new != group.identity
         ]
+
+
+Identity = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
+
+
+class OverruleEntry(BaseModel):
+    """One decision: ``split: ID`` (not one problem) or ``join: [ID, ID]`` (one problem)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    split: Identity | None = None
+    apart: list[str] = Field(default_factory=list)
+    join: Annotated[list[Identity], Field(min_length=2)] | None = None
+    reason: Text
+    by: str | None = None
+    date: datetime.date | None = None
+
+    @model_validator(mode="after")
+    def _one_decision(self) -> Self:
+        if (self.split is None) == (self.join is None):
+            raise ValueError("give either split: ID, or join: [ID, ID]")
+        if self.apart and self.split is None:
+            raise ValueError("apart goes with split only")
+        return self
+
+    def overrule(self) -> Overrule:
+        """Return the decision as merging takes it."""
+        if self.split is not None:
+            return Split(
+                identity=self.split, reason=self.reason, apart=tuple(self.apart), by=self.by
+            )
+        return Join(identities=tuple(self.join or ()), reason=self.reason, by=self.by)
+
+
+class OverruleFile(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    overrules: list[OverruleEntry] = Field(default_factory=list)
+
+
+def read_overrules(text: str, *, name: str) -> list[Overrule]:
+    """Return the overrules in ``text``, the contents of the file ``name``; an empty file has none.
+
+    Raises :class:`secagg.errors.ConfigError` that says where ``text`` is wrong.
+    """
+    read = load_model(text, OverruleFile, name=name)
+    return [entry.overrule() for entry in read.overrules]
+
+
+def write_overrules(text: str, overrule: Overrule, *, date: datetime.date) -> str:
+    """``text`` of an overrule file (possibly empty) with ``overrule`` added; comments stay."""
+    yaml = YAML(typ="rt")
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    data = yaml.load(io.StringIO(text)) or {"version": 1, "overrules": []}
+    entry: dict[str, Any] = {}
+    if isinstance(overrule, Split):
+        entry["split"] = overrule.identity
+        if overrule.apart:
+            entry["apart"] = list(overrule.apart)
+    else:
+        entry["join"] = list(overrule.identities)
+    entry["reason"] = overrule.reason
+    if overrule.by is not None:
+        entry["by"] = overrule.by
+    entry["date"] = date
+    data.setdefault("overrules", []).append(entry)
+    out = io.StringIO()
+    yaml.dump(data, out)
+    return out.getvalue()

@@ -22,7 +22,7 @@ from secagg.model.finding import (
 
 
 class Prefer(StrEnum):
-    """Whose word on severity counts where sources disagree."""
+    """Whose severity counts where sources disagree."""
 
     HIGHEST = "highest"
     VENDOR = "vendor"
@@ -51,7 +51,7 @@ _RANK = {severity: severity.rank for severity in Severity}
 
 
 def represent(members: Sequence[Finding], preference: Preference) -> Finding:
-    """The representative of ``members`` (of one kind, in a fixed order).
+    """Return the representative of ``members`` (of one kind, in a fixed order).
 
     It is a member itself where that member says all there is to say, else a copy.
     """
@@ -68,9 +68,9 @@ def represent(members: Sequence[Finding], preference: Preference) -> Finding:
 def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -> dict[str, object]:
     """What a representative has other than ``base``, by field."""
     changed: dict[str, object] = {}
-    severity, score, known = _severity(members, preference)
-    if severity is not base.severity or score != base.score or known != base.severity_known:
-        changed = {"severity": severity, "score": score, "severity_known": known}
+    severity, score, is_known = _severity(members, preference)
+    if severity is not base.severity or score != base.score or is_known != base.severity_known:
+        changed = {"severity": severity, "score": score, "severity_known": is_known}
     cwes, ratings = base.cwes, base.ratings
     other_fix = other_cwes = other_ratings = False
     for finding in members:
@@ -123,24 +123,24 @@ def _order(finding: Finding, order: tuple[str, ...]) -> tuple[bool, int, str]:
 
 
 def _union(own: tuple[_T, ...], others: Iterable[tuple[_T, ...]]) -> tuple[_T, ...]:
-    found = dict.fromkeys(own)
+    union = dict.fromkeys(own)
     for other in others:
         if other is not own:
             for item in other:
-                found[item] = None
-    return tuple(found)
+                union[item] = None
+    return tuple(union)
 
 
 def _distinct(own: tuple[Rating, ...], others: Iterable[tuple[Rating, ...]]) -> tuple[Rating, ...]:
-    found = {(r.source, r.vector, r.severity, r.score): r for r in own}
+    ratings = {(r.source, r.vector, r.severity, r.score): r for r in own}
     last = own
     for other in others:
         if other is not last and other is not own:
             for rating in other:
                 key = (rating.source, rating.vector, rating.severity, rating.score)
-                found.setdefault(key, rating)
+                ratings.setdefault(key, rating)
             last = other
-    return tuple(found.values())
+    return tuple(ratings.values())
 
 
 def _severity(
@@ -169,13 +169,13 @@ def _how_bad(finding: Finding) -> tuple[bool, int, float]:
 
 
 def _vulnerability(members: Sequence[Finding], preference: Preference) -> Vulnerability | None:
-    known = [f.vulnerability for f in members if f.vulnerability is not None]
-    if len(known) <= 1:
-        return known[0] if known else None
-    first = _preferred(members, preference.fix).vulnerability or known[0]
+    vulnerabilities = [f.vulnerability for f in members if f.vulnerability is not None]
+    if len(vulnerabilities) <= 1:
+        return vulnerabilities[0] if vulnerabilities else None
+    first = _preferred(members, preference.fix).vulnerability or vulnerabilities[0]
     fixed, scope, status = first.fixed_versions, first.scope, first.status
     direct, epss, kev, published = first.direct, first.epss, first.kev, first.published
-    for other in known:
+    for other in vulnerabilities:
         if other is first:
             continue
         fixed = fixed or other.fixed_versions
@@ -189,9 +189,9 @@ def _vulnerability(members: Sequence[Finding], preference: Preference) -> Vulner
             epss = other.epss
         if other.published and (not published or other.published < published):
             published = other.published
-    paths = [v.dependency_paths for v in known if v.dependency_paths]
+    paths = [v.dependency_paths for v in vulnerabilities if v.dependency_paths]
     return Vulnerability(
-        aliases=_union(first.aliases, [v.aliases for v in known]),
+        aliases=_union(first.aliases, [v.aliases for v in vulnerabilities]),
         fixed_versions=fixed,
         dependency_paths=_union((), paths) if len(paths) > 1 else paths[0] if paths else (),
         direct=direct,

@@ -1,22 +1,133 @@
-"""Which results of different tools lie at the same place: the surest signs first."""
+"""Which results of different tools lie at the same place of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from secagg.merge.groups import Reason, Reasons
 from secagg.merge.matching import Matching, runs
-from secagg.merge.spot import WHOLE_FILE, Spot
+from secagg.model.finding import Finding, Location
+
+WHOLE_FILE = 1 << 30
+
+
+Order = tuple[int, int, int, str, str]
+
+
+def order_of(finding: Finding) -> Order:
+    """Where the spot of ``finding`` comes in its file: first line, column, last line, rule."""
+    place = finding.location
+    first = place.start_line or 0
+    last = place.end_line or first
+    column = place.start_column or 0
+    return first, column, max(first, last), finding.tool, finding.rule_id
+
+
+def told_apart(orders: Collection[Order]) -> bool:
+    """Return whether different orders are different regions.
+
+    They may not be where one has no column and another the first: they are the same (3.30.6).
+    """
+    columns = {order[1] for order in orders}
+    return not (0 in columns and 1 in columns)
+
+
+class Spot:
+    """Findings that say the same of the same place: one of them, unless a tool ran twice.
+
+    ``order`` is that of its first finding (see :func:`order_of`).
+    """
+
+    __slots__ = ("column", "first", "labels", "last", "members", "order", "parts", "tool")
+
+    def __init__(self, finding: Finding, labels: frozenset[str], order: Order) -> None:
+        self.members = [finding]
+        self.labels = labels
+        self.order = order
+        self.first, self.column, self.last, self.tool, _ = order
+        # What rules of the tool said of the same place, if several did.
+        self.parts: Sequence[Spot] = ()
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[Spot], labels: frozenset[str]) -> Spot:
+        """Make one spot of several of one tool, the first of which holds all the others."""
+        outer = parts[0]
+        spot = cls(outer.finding, labels, outer.order)
+        spot.members = [finding for part in parts for finding in part.members]
+        spot.parts = parts
+        return spot
+
+    @property
+    def region(self) -> tuple[int | None, ...]:
+        """Its region with what SARIF leaves out filled in."""
+        return region(self.finding.location)
+
+    @property
+    def finding(self) -> Finding:
+        return self.members[0]
+
+    @property
+    def end_column(self) -> int:
+        """The column behind it, without limit where it ends on another line; 0 if not known."""
+        if self.last > self.first:
+            return WHOLE_FILE
+        behind = self.finding.location.end_column or 0
+        # An empty region says no more than where something begins.
+        return behind if behind > self.column else 0
+
+
+def region(place: Location) -> tuple[int | None, ...]:
+    """Return the region of a place with what SARIF leaves out filled in (3.30.6 to 3.30.8)."""
+    first, column, behind = place.start_line, place.start_column or 1, place.end_column
+    last = place.end_line or first
+    if first == last and behind is not None and behind <= column:
+        # Tools that know no columns write an empty region: 1 to 1.
+        behind = None
+    return first, column, last, behind
+
+
+def islands(spots: Sequence[Spot]) -> Iterator[Sequence[Spot]]:
+    """``spots`` (in order) of which the lines overlap, directly or through others, together.
+
+    What has no line stands alone.
+    """
+    island: list[Spot] = []
+    end = 0
+    for spot in spots:
+        if island and 0 < spot.first <= end:
+            island.append(spot)
+            end = max(end, spot.last)
+            continue
+        if island:
+            yield island
+        island = [spot]
+        end = spot.last if spot.first else 0
+    if island:
+        yield island
+
 
 SAME_REGION = "same-region"
+
+
 SAME_START = "same-start"
+
+
 SAME_COLUMNS = "overlapping-columns"
+
+
 SAME_LINE = "same-line"
+
+
 SAME_LINES = "overlapping-lines"
+
+
 OVERLAPPING_RULES = "overlapping-rules-of-one-tool"
+
 
 # Small regions are matched before the large ones that would run several together.
 _HEIGHTS = (3, 10, 40, WHOLE_FILE)
+
+
 _NO_LABELS: frozenset[str] = frozenset()
 
 
@@ -35,7 +146,7 @@ def shared_by_two(one: Spot, other: Spot) -> frozenset[str]:
 
 
 def match_two(one: Spot, other: Spot) -> tuple[str, str] | None:
-    """The rule and key by which two spots, in the order of their places, are one problem."""
+    """Return the rule and key by which two spots, in the order of their places, are one problem."""
     shared = shared_by_two(one, other)
     if not shared:
         return None
@@ -133,14 +244,14 @@ def _apart(matching: Matching, several: Mapping[str, list[int]]) -> dict[str, li
 
 
 def _by_line(spots: Sequence[Spot], nodes: Iterable[int]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
+    spots_of_line: dict[int, list[int]] = {}
     for node in nodes:
-        found.setdefault(spots[node].first, []).append(node)
-    return found
+        spots_of_line.setdefault(spots[node].first, []).append(node)
+    return spots_of_line
 
 
 def problems_of(spots: Sequence[Spot], matching: Matching) -> list[Problem]:
-    """What ``spots`` come down to, once they are matched."""
+    """Return what ``spots`` come down to, once they are matched."""
     return [
         (
             [spots[node] for node in nodes],
@@ -152,24 +263,24 @@ def problems_of(spots: Sequence[Spot], matching: Matching) -> list[Problem]:
 
 
 def reasons_of(spots: Sequence[Spot], nodes: Sequence[int], matching: Matching) -> list[Reason]:
-    """Why the spots ``nodes`` of one set and their members are one group."""
+    """Return why the spots ``nodes`` of one set and their members are one group."""
     at: dict[int, int] = {}
-    found = []
+    reasons = []
     start = 0
     for node in nodes:
         spot = spots[node]
         at[node] = start
-        found += own_reasons(spot, start)
+        reasons += own_reasons(spot, start)
         start += len(spot.members)
     if len(nodes) > 1:
         for step in matching.steps_of(nodes[0]):
             members = tuple(sorted(at[node] for node in step.nodes))
-            found.append(Reason(rule=step.rule, key=step.key, members=members))
-    return found
+            reasons.append(Reason(rule=step.rule, key=step.key, members=members))
+    return reasons
 
 
 def own_reasons(spot: Spot, start: int = 0) -> list[Reason]:
-    """Why the members of one spot, the first of them member ``start``, are one."""
+    """Return why the members of one spot, the first of them member ``start``, are one."""
     if len(spot.members) == 1:
         return []
     if spot.parts:
@@ -181,11 +292,11 @@ def own_reasons(spot: Spot, start: int = 0) -> list[Reason]:
 
 def _reasons_of_parts(spot: Spot, start: int) -> list[Reason]:
     """Why what several rules of one tool say is one: their regions contain each other."""
-    found, firsts = [], []
+    reasons, firsts = [], []
     at = start
     for part in spot.parts:
         firsts.append(at)
-        found += own_reasons(part, at)
+        reasons += own_reasons(part, at)
         at += len(part.members)
     key = f"{min(spot.labels)} at {spot.first}"
-    return [*found, Reason(rule=OVERLAPPING_RULES, key=key, members=tuple(firsts))]
+    return [*reasons, Reason(rule=OVERLAPPING_RULES, key=key, members=tuple(firsts))]

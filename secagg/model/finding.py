@@ -53,7 +53,7 @@ class Severity(StrEnum):
 
     @classmethod
     def of_score(cls, score: float) -> Severity:
-        """The band of a CVSS score (0.0 to 10.0) by the qualitative scale of CVSS 3.1, 5."""
+        """Return the band of a CVSS score (0.0 to 10.0) by the qualitative scale of CVSS 3.1, 5."""
         if score >= 9.0:
             return cls.CRITICAL
         if score >= 7.0:
@@ -69,7 +69,7 @@ for _rank, _severity in enumerate(reversed(Severity)):
 
 
 class Rating(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
-    """One source's word on how bad a finding is.
+    """One source's rating of a finding.
 
     ``source`` names who rates (``nvd``, ``ghsa``, ``snyk``, ``redhat``, the tool
     itself); ``score`` is 0.0 to 10.0; ``vector`` is the CVSS vector as given.
@@ -233,7 +233,7 @@ class Finding(Struct, kw_only=True, gc=False):
     :mod:`secagg.model.fingerprint`, ``component`` by the pipeline.
 
     ``bucket`` and ``advisory`` are cached keys by which a vulnerability is merged: its package and
-    place (:mod:`secagg.packages.bucket`), and the one id that plainly names it.
+    place (:mod:`secagg.packages.keys`), and the one id that plainly names it.
     :mod:`secagg.model.identity` sets them from the other fields, and :func:`replace` resets them.
     """
 

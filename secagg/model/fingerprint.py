@@ -22,7 +22,7 @@ from operator import mul
 from pathlib import Path
 
 from secagg.model.finding import Finding
-from secagg.system.regularfile import read_regular
+from secagg.system.files import read_regular
 
 PRIMARY_LOCATION_LINE_HASH = "primaryLocationLineHash"
 
@@ -41,7 +41,7 @@ _DROPPED = str.maketrans({" ": None, "\t": None, "\r": "\n"})
 
 
 def line_hashes(data: bytes) -> list[str]:
-    """The hash of every line of a file's ``data``, in order (``fb7c023a8b9ccb3f:1``).
+    """Return the hash of every line of a file's ``data``, in order (``fb7c023a8b9ccb3f:1``).
 
     There is one more line than there are line endings (LF, CR or CRLF), so empty data has
     one. Data that is no UTF-8 is read with U+FFFD in the place of what is not.
@@ -78,17 +78,17 @@ def fingerprint_findings(findings: Iterable[Finding], root: Path) -> None:
         ):
             by_file[place.uri].append(finding)
     base = Path(os.path.realpath(root))
-    for uri, found in by_file.items():
+    for uri, in_file in by_file.items():
         data = read_source(base, uri)
         if data is None:
             continue
-        hashes = line_hashes_for(data, {f.location.start_line or 0 for f in found})
-        for finding in found:
+        hashes = line_hashes_for(data, {f.location.start_line or 0 for f in in_file})
+        for finding in in_file:
             finding.line_hash = hashes.get(finding.location.start_line or 0)
 
 
 def read_source(base: Path, uri: str, *, limit: int = LARGEST_FILE) -> bytes | None:
-    """The content of the regular file ``uri`` below ``base`` (a real path), or ``None``.
+    """Return the content of the regular file ``uri`` below ``base`` (a real path), or ``None``.
 
     Nothing outside ``base`` is read: neither by ``..``, nor by an absolute path, nor through
     a symbolic link.

@@ -35,9 +35,8 @@ from secagg.model.finding import Finding, Kind, Location, Package
 from secagg.model.fingerprint import line_hashes_for, read_source
 from secagg.model.place import image_key
 from secagg.packages.advisories import plain_name
-from secagg.packages.bucket import Buckets
-from secagg.secrets.lines import SecretLines
-from secagg.secrets.redactor import Redactor
+from secagg.packages.keys import Buckets
+from secagg.secrets.redactor import Redactor, SecretLines
 
 SCHEME = "secagg/v1"
 
@@ -58,7 +57,7 @@ _GENERATED = re.compile(
 
 
 def identity(finding: Finding, context: str | None = None) -> str:
-    """The identity of one finding: 32 hexadecimal digits.
+    """Return the identity of one finding: 32 hexadecimal digits.
 
     ``context`` is the normalized code at its place (:func:`secagg.model.context.code_context`);
     without it the snippet of the report stands in, then the message. It counts for code,
@@ -68,12 +67,12 @@ def identity(finding: Finding, context: str | None = None) -> str:
 
 
 def secret_identity(secret_id: str, place: str) -> str:
-    """The identity of the secret with a keyed hash in the file ``place``."""
+    """Return the identity of the secret with a keyed hash in the file ``place``."""
     return _hashed(Kind.SECRET, secret_id, place)
 
 
 def code_identity(rule: str, place: str, context: str) -> str:
-    """The identity of what ``rule`` found at ``place`` in code that reads ``context``."""
+    """Return the identity of what ``rule`` found at ``place`` in code that reads ``context``."""
     return _hashed(Kind.CODE, rule, place, context)
 
 
@@ -96,7 +95,7 @@ def mark_findings(
     it rests on is being read. ``root`` is the checkout, if there is one. Findings of one tool that
     would share an identity without being the same (two equal lines of code with one flaw, two
     versions of a package) are numbered in the order of their places; secrets are not. What rests on
-    a line with a secret is keyed (:mod:`secagg.secrets.lines`) by ``redactor``, which all that
+    a line with a secret is keyed (:mod:`secagg.secrets.redactor`) by ``redactor``, which all that
     leaves must have.
     """
     secrets = None if redactor is None else SecretLines(findings, redactor)
@@ -108,20 +107,20 @@ def mark_findings(
         here = place.start_line is not None and place.commit is None and place.image is None
         by_file[place.uri if here else None].append(finding)
     marker = _Marker()
-    for uri, found in by_file.items():
+    for uri, in_file in by_file.items():
         data = read_source(base, uri) if base is not None and uri else None
         if data is None:
-            for finding in found:
+            for finding in in_file:
                 if secrets is not None and secrets.holds(finding, None):
                     secrets.key_hashes(finding)
                 marker.mark(finding)
             continue
-        _mark(found, data, marker, secrets)
+        _mark(in_file, data, marker, secrets)
     _number(findings)
 
 
 def canonical_alias(aliases: Iterable[str]) -> str:
-    """The one id that stands for a set of aliases, whichever tools contributed them.
+    """Return the one id that stands for a set of aliases, whichever tools contributed them.
 
     A CVE before a GHSA before others; of several CVEs the oldest.
     """
@@ -137,7 +136,7 @@ def canonical_check(checks: Iterable[str]) -> str:
 
 
 def package_part(package: Package | None) -> str:
-    """The part of an identity that tells of a package: its type and name, without a version.
+    """Return the part of an identity that tells of a package: its type and name, without a version.
 
     It belongs to the scheme and stays as it is, whatever is learned of ecosystems. To tell whether
     two packages are one, take :func:`secagg.packages.keys.package_key`.
@@ -154,12 +153,12 @@ def package_part(package: Package | None) -> str:
 
 @lru_cache(maxsize=8192)
 def resource_key(resource: str) -> str:
-    """A resource's name with generated parts (pod hashes, UUIDs, times) made equal."""
+    """Return a resource's name with generated parts (pod hashes, UUIDs, times) made equal."""
     return _GENERATED.sub("*", resource.strip())
 
 
 def place_of(place: Location) -> str:
-    """What of a location belongs to an identity: the file, and the image it is in."""
+    """Return what of a location belongs to an identity: the file, and the image it is in."""
     if place.image is None:
         return place.uri or place.logical or ""
     image = image_key(place.image)
@@ -172,8 +171,10 @@ def place_of(place: Location) -> str:
 def _vulnerability(finding: Finding, context: str | None) -> str:
     alias, place = finding.advisory, place_of(finding.location)
     if alias is None:
-        known = finding.vulnerability
-        alias = canonical_alias((known.aliases if known is not None else ()) or (finding.rule_id,))
+        vulnerability = finding.vulnerability
+        alias = canonical_alias(
+            (vulnerability.aliases if vulnerability is not None else ()) or (finding.rule_id,)
+        )
     if finding.package is None:
         # Two places of one advisory in a file are told apart by what is said of them.
         return _hashed(Kind.VULNERABILITY, alias, "", place, message_context(finding.message))
@@ -199,9 +200,9 @@ def _code(finding: Finding, context: str | None) -> str:
 
 
 def _misconfiguration(finding: Finding, context: str | None) -> str:
-    known = finding.misconfiguration
-    checks = (known.checks if known is not None else ()) or (finding.rule_id,)
-    resource = None if known is None else known.resource
+    check = finding.misconfiguration
+    checks = (check.checks if check is not None else ()) or (finding.rule_id,)
+    resource = None if check is None else check.resource
     if resource is None and not context:
         context = snippet_context(finding) or message_context(finding.message)
     return misconfiguration_identity(checks, place_of(finding.location), resource, context)
@@ -230,11 +231,11 @@ class _Marker:
         self._identities: dict[str, str] = {}
 
     def mark(self, finding: Finding, context: str | None = None) -> None:
-        """Set what ``finding`` goes by, in merging and over time (see :func:`identity`)."""
-        known = finding.vulnerability
-        if known is not None:
+        """Set the ids of ``finding``, in merging and over time (see :func:`identity`)."""
+        vulnerability = finding.vulnerability
+        if vulnerability is not None:
             finding.bucket = self._buckets.of(finding)
-            finding.advisory = plain_name(known.aliases)
+            finding.advisory = plain_name(vulnerability.aliases)
         made = identity(finding, context)
         finding.identity = self._identities.setdefault(made, made)
 
@@ -294,7 +295,7 @@ def _order(finding: Finding) -> tuple[str, int, int, str]:
 
 
 def upstream_version(version: str) -> str:
-    """A version without its distribution's revision (``1.2.3-4+deb11u1`` is ``1.2.3``)."""
+    """Return a version without its distribution's revision (``1.2.3-4+deb11u1`` is ``1.2.3``)."""
     return re.sub(r"(?<=\d)[-+~](?:\d[\w.+~]*(?:ubuntu|deb|el|fc|r)?[\w.+~]*|r\d+)$", "", version)
 
 

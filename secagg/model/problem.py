@@ -80,7 +80,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """A person's word on a problem. ``at`` is in UTC; it holds through the day ``expires``.
+    """A person's decision on a problem. ``at`` is in UTC; it holds through the day ``expires``.
 
     ``alert`` is the address of the GitHub alert by whose dismissal it was said, None for a word
     that was said here.

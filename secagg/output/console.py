@@ -109,7 +109,7 @@ def discard() -> None:
 
 
 def on_terminal() -> bool:
-    """Whether standard error is a terminal."""
+    """Return whether standard error is a terminal."""
     return sys.stderr.isatty()
 
 

@@ -37,7 +37,7 @@ class DecidedException(Document, kw_only=True):
 
 
 class DecidedFinding(FindingSummary, kw_only=True):
-    """One row, with the policy's word on it. ``action``, ``why``: as in ``summary.json``."""
+    """One row, with the policy's judgement of it. ``action``, ``why``: as in ``summary.json``."""
 
     where: Annotated[str, Meta(description="path:line, an image, or a name")]
     problem: Annotated[str, Meta(description="the finding in a few words")]
@@ -120,19 +120,19 @@ class DecisionDocument(Document, kw_only=True):
     unused: list[DecidedException] = field(default_factory=list)
 
     def failing(self) -> Sequence[DecidedFinding]:
-        """The findings that fail the gate, worst first."""
+        """Return the findings that fail the gate, worst first."""
         return [finding for finding in self.counting() if finding.action == "fail"]
 
     def warning(self) -> Sequence[DecidedFinding]:
-        """The findings that warn, worst first."""
+        """Return the findings that warn, worst first."""
         return [finding for finding in self.counting() if finding.action == "warn"]
 
     def counting(self) -> Sequence[DecidedFinding]:
-        """The findings that fail or warn, of those that a filter has left."""
+        """Return the findings that fail or warn, of those that a filter has left."""
         return [*takewhile(lambda finding: finding.action != "ignore", self.findings)]
 
     def json_pieces(self) -> Iterator[bytes]:
-        """The document as JSON with a line for each of its values and for each finding."""
+        """Yield the document as JSON with a line for each of its values and for each finding."""
         joint = b"{\n"
         for name in self.__struct_fields__:
             yield joint + encoded(name) + b":"

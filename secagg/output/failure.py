@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from secagg.errors import Interrupted, SecaggError, StoreError, UploadError
-from secagg.exitcodes import ExitCode
+from secagg.errors import ExitCode, Interrupted, SecaggError, StoreError, UploadError
 from secagg.output import console
 from secagg.output.escape import LONGEST_SENTENCE, cell
 from secagg.output.grid import Style

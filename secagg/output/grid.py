@@ -41,7 +41,7 @@ class Log(StrEnum):
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Log | None:
-        """The service that this runs in; None on a person's machine."""
+        """Return the service that this runs in; None on a person's machine."""
         if environ.get("GITHUB_ACTIONS") == "true":
             return cls.GITHUB
         if environ.get("GITLAB_CI") == "true":
@@ -64,7 +64,7 @@ class Style:
 
     @classmethod
     def of_output(cls, *, no_colour: bool = False) -> Style:
-        """What standard output takes: wrapping and links only on a terminal.
+        """Return what standard output takes: wrapping and links only on a terminal.
 
         ``COLUMNS`` sets the width anywhere; of colours see :func:`secagg.output.console.colours`.
         """

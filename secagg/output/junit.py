@@ -1,16 +1,76 @@
-"""A decision as JUnit XML: a suite of gaps, and a suite for each kind of finding."""
+"""JUnit XML: escaping, and the decision as test results.
+
+Source: the schema that the Jenkins xUnit plug-in publishes (``testsuites``, ``testsuite``,
+``testcase`` with ``failure``, ``error`` or ``skipped``, and ``system-out``).
+"""
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree as ET
 
 from secagg import ids
 from secagg.output.decision import DecidedFinding, DecisionDocument
-from secagg.output.junitxml import add_case, add_result, add_suite, junit_document, xml_text
+
+# What XML 1.0 (2.2) cannot hold, not even as a reference.
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+_KINDS = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+
+
+def xml_text(text: str) -> str:
+    """``text`` with what XML cannot hold replaced."""
+    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def add_suite(root: ET.Element, name: str) -> ET.Element:
+    """Return a ``testsuite`` in ``root``."""
+    return ET.SubElement(root, "testsuite", name=xml_text(name))
+
+
+def add_case(
+    suite: ET.Element,
+    classname: str,
+    name: str,
+    *,
+    path: str | None = None,
+    line: int | None = None,
+) -> ET.Element:
+    """Return a ``testcase`` in ``suite``; ``path`` and ``line`` are where its finding is."""
+    case = ET.SubElement(suite, "testcase", classname=xml_text(classname), name=xml_text(name))
+    if path is not None:
+        case.set("file", xml_text(path))
+    if line is not None:
+        case.set("line", str(line))
+    return case
+
+
+def add_result(case: ET.Element, tag: str, message: str, *, kind: str = "", text: str = "") -> None:
+    """A ``failure``, ``error`` or ``skipped`` in ``case``."""
+    result = ET.SubElement(case, tag, message=xml_text(message))
+    if kind:
+        result.set("type", kind)
+    if text:
+        result.text = xml_text(text)
+
+
+def junit_document(root: ET.Element) -> bytes:
+    """``root`` (a ``testsuites``) as a document, its suites and itself with their counts."""
+    for suite in root:
+        suite.set("tests", str(len(suite)))
+        for name, tag in _KINDS:
+            suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
+    for name in ("tests", *(name for name, _ in _KINDS)):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    ET.indent(root)
+    head = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    body: bytes = ET.tostring(root, encoding="utf-8")
+    return head + body + b"\n"
 
 
 def junit_xml(decision: DecisionDocument) -> str:
-    """The document as text, with its declaration.
+    """Return the document as text, with its declaration.
 
     A finding that fails the gate is a failed test, one that warns a passed test with its words
     beside it; a gap is an error. A gate without any has one passed test, for a report without

@@ -10,8 +10,7 @@ from enum import Enum
 
 from secagg.output import console
 from secagg.output.escape import cell, terminal
-from secagg.scanners.base import Status, ToolRun
-from secagg.scanners.execute import JobEvent
+from secagg.scanners.base import JobEvent, Status, ToolRun
 from secagg.secrets.lastfilter import filtered
 
 RunName = tuple[str, str, str | None]

@@ -1,15 +1,19 @@
-"""The words in which one group is shown: the same in the table, in Markdown and in a sentence."""
+"""A row's words, and the explanation of why it is one row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from secagg import ids
+from secagg.merge import Explanation, Link, Reason
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding, Kind, Severity
 from secagg.output import words
+from secagg.output.escape import terminal
+from secagg.output.grid import Style
 
 _T = TypeVar("_T")
 
@@ -30,12 +34,12 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def row(group: Group) -> Row:
-    """The words for ``group``."""
+    """Return the words for ``group``."""
     finding = group.representative
     return Row(
         severity=finding.severity,
         kind=finding.kind,
-        what=_what(finding),
+        what=_title(finding),
         detail=_detail(group),
         where=place(finding),
         fix=_fix(finding),
@@ -78,12 +82,12 @@ def reading_order(finding: Finding) -> tuple[Any, ...]:
 _KINDS = {kind: number for number, kind in enumerate(Kind)}
 
 
-def _what(finding: Finding) -> str:
+def _title(finding: Finding) -> str:
     package = finding.package
     if package is None:
         return finding.rule_id
     name = finding.license if finding.kind is Kind.LICENSE and finding.license else finding.rule_id
-    return words.what(name, package.name, package.version)
+    return words.title(name, package.name, package.version)
 
 
 def _detail(group: Group) -> str:
@@ -102,3 +106,63 @@ def _fix(finding: Finding) -> str | None:
     vulnerability = finding.vulnerability
     fixed = vulnerability.fixed_versions if vulnerability is not None else ()
     return words.remedy(finding.kind, fixed, finding.fix)
+
+
+_RULES = {
+    "advisory-alias": "the same advisory",
+    "secret-value": "the same secret value in the same file",
+    "overlapping-secret": "another cut of the same secret, on the same columns",
+    "masked-secret-on-its-lines": "masked by its tool, on the lines of the only secret there",
+    "masked-secrets-on-one-line": "masked by their tools, on one line",
+}
+
+
+def explanation_lines(explanation: Explanation, style: Style) -> str:
+    """Return the whole explanation; one fact a line."""
+    return "\n".join(_lines(explanation, style))
+
+
+def _lines(explanation: Explanation, style: Style) -> Iterator[str]:
+    group = explanation.group
+    shown = row(group)
+    yield style.paint(terminal(f"{shown.severity} {shown.what}"), "1")
+    yield f"  {terminal(shown.detail)}"
+    yield f"  at {terminal(shown.where)}"
+    yield f"  id {group.identity}"
+    others = [name for name in explanation.known_as if name != group.identity]
+    if others:
+        yield f"  also known as {terminal(', '.join(others))}"
+    if explanation.in_head is not None:
+        yield "  still in the work tree" if explanation.in_head else "  only in history"
+    yield ""
+    yield f"members ({len(explanation.members)})"
+    for number, member in enumerate(explanation.members):
+        yield f"  [{number}] {_member(member)}"
+    yield from _section("joined by", [_reason(reason) for reason in explanation.reasons])
+    yield from _section("overruled by", [_reason(reason) for reason in explanation.overrules])
+    yield from _section("kept apart", [_link(link) for link in explanation.kept_apart])
+    yield from _section("related", [_link(link) for link in explanation.related])
+    yield from _section("warnings", [terminal(warning) for warning in explanation.warnings])
+
+
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield ""
+        yield title
+        yield from (f"  {line}" for line in lines)
+
+
+def _member(member: Finding) -> str:
+    return terminal(f"{member.tool}: {member.rule_id} ({member.severity}) at {place(member)}")
+
+
+def _reason(reason: Reason) -> str:
+    members = ", ".join(f"[{number}]" for number in reason.members)
+    rule = _RULES.get(reason.rule, reason.rule.replace("-", " "))
+    return terminal(f"{members}: {rule} ({reason.key})")
+
+
+def _link(link: Link) -> str:
+    other, shown = link.group.representative, row(link.group)
+    name = shown.what if other.package is not None else f"{shown.what} {other.title}"
+    return terminal(f"{ids.short(link.group.identity)} {name} at {shown.where}: {link.why}")

@@ -1,4 +1,7 @@
-"""The verdict: the last thing on a screen, with its reasons and what to do next."""
+"""The verdict: the last thing on a screen, with its reasons and what to do next.
+
+The parts of a screen, one after the other; a CI log folds those that are details.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,50 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from secagg import ids
+from secagg.output import console
 from secagg.output.decision import DecisionDocument
-from secagg.output.escape import LONGEST_SENTENCE, cell, terminal
-from secagg.output.gatetable import severities_text
-from secagg.output.grid import Style
+from secagg.output.escape import LONGEST_SENTENCE, cell, terminal, workflow_data
+from secagg.output.grid import Log, Style
+from secagg.output.tables import severities_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A part of a screen. ``fold`` is its title where a log may fold it away."""
+
+    text: str
+    fold: str | None = None
+
+
+def show(blocks: Sequence[Block], style: Style) -> None:
+    """Print ``blocks``; those without text are left out.
+
+    An empty line stands between them, but not in a CI log, where folds and colours tell them
+    apart. Source: GitHub Docs, "Workflow commands for GitHub Actions", "Grouping log lines".
+    """
+    filled = [block for block in blocks if block.text]
+    for number, block in enumerate(filled):
+        if block.fold is not None and style.log is Log.GITHUB:
+            title = workflow_data(terminal(block.fold))
+            console.commands([f"::group::{title}"], on_stdout=True)
+            console.out(block.text + "\n")
+            console.commands(["::endgroup::"], on_stdout=True)
+        elif block.fold is not None and style.log is Log.GITLAB:
+            name = f"secagg_{number}"
+            console.gitlab_section(name, block.fold)
+            console.out(block.text + "\n")
+            console.gitlab_section(name, None)
+        else:
+            last = number == len(filled) - 1
+            console.out(block.text + ("\n" if last or style.log is not None else "\n\n"))
+
 
 _COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
+
+
 _NOTES = 20
+
+
 _COMMENT_COLUMN = 46
 
 
@@ -66,7 +106,7 @@ def verdict_text(decision: DecisionDocument, style: Style, reach: Reach | None =
 
 
 def counts_text(decision: DecisionDocument) -> str:
-    """All findings in one line: by severity, and by what the policy made of them."""
+    """Return all findings in one line: by severity, and by what the policy made of them."""
     split = severities_text(decision)
     counts = f"{decision.total} finding" + ("" if decision.total == 1 else "s")
     counts += f": {split}" if split else ""

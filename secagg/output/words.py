@@ -14,7 +14,7 @@ from secagg.model.finding import Kind
 _COMMIT_SHOWN = 10
 
 
-def what(name: str, package: str | None, version: str | None) -> str:
+def title(name: str, package: str | None, version: str | None) -> str:
     """Name a problem in a few words: the advisory, licence or rule ``name``, and the package."""
     if package is None:
         return name

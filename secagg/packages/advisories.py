@@ -47,7 +47,7 @@ class Advisories(dict[str, Advisory]):
         return found
 
     def canonical(self, aliases: Iterable[str]) -> Advisory:
-        """The one id that stands for a set of aliases, whichever tools contributed them."""
+        """Return the one id that stands for a set of aliases, whichever tools contributed them."""
         return min(map(self.__getitem__, aliases))
 
 

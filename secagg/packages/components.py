@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from secagg.packages.manifests import component_kind
-from secagg.system.sourcetree import walk
+from secagg.system.files import walk
 
 ROOT = "."
 
@@ -28,23 +28,23 @@ class Component:
 
 def find_components(root: Path) -> list[Component]:
     """The components below ``root`` in the order of their paths, the root among them always."""
-    found = [_component(root, directory, files) for directory, files in walk(root)]
-    return [c for c in found if c.manifests or c.path == ROOT]
+    components = [_component(root, directory, files) for directory, files in walk(root)]
+    return [c for c in components if c.manifests or c.path == ROOT]
 
 
 def component_of(components: Iterable[Component]) -> Callable[[str | None], str]:
     """What gives the path of the innermost of ``components`` that holds a URI (``.`` if none)."""
-    known = {component.path for component in components}
+    paths = {component.path for component in components}
 
     @cache
     def of_directory(directory: str) -> str:
         if "//" in directory or "./" in directory:
             directory = str(PurePosixPath(directory))
-        while directory and directory not in known:
+        while directory and directory not in paths:
             directory = directory.rpartition("/")[0]
         return directory or ROOT
 
-    if known <= {ROOT}:
+    if paths <= {ROOT}:
         return lambda uri: ROOT
 
     @cache

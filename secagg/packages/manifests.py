@@ -291,7 +291,7 @@ def name_beside(name: str) -> str | None:
 
 
 def covers_member(lock: str, text: str, member: str, manifest: str) -> bool:
-    """Whether a lock file of a directory above locks a member of its workspace too.
+    """Return whether a lock file of a directory above locks a member of its workspace too.
 
     ``lock`` is its name and ``text`` its content, ``member`` the way from there to the
     directory of the member, ``manifest`` the member's own manifest. An unrelated lock file that
@@ -317,7 +317,7 @@ def covers_member(lock: str, text: str, member: str, manifest: str) -> bool:
 
 
 def is_workspace_member(workspace: str, member: str) -> bool:
-    """Whether the package.json ``workspace`` names ``member`` (a way from its directory)."""
+    """Return whether the package.json ``workspace`` names ``member`` (a way from its directory)."""
     declared = mapping(json.loads(workspace)).get("workspaces")
     if isinstance(declared, Mapping):
         declared = declared.get("packages")
@@ -343,7 +343,7 @@ _INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(?P<path>\S+)")
 
 
 def is_requirements(path: str) -> bool:
-    """Whether ``path`` is a set of requirements of pip by its name or directory."""
+    """Return whether ``path`` is a set of requirements of pip by its name or directory."""
     directory, _, name = path.rpartition("/")
     if not name.endswith(".txt"):
         return False
@@ -351,13 +351,13 @@ def is_requirements(path: str) -> bool:
 
 
 def included(text: str) -> list[str]:
-    """The files that a set of requirements includes, as they are written there."""
+    """Return the files that a set of requirements includes, as they are written there."""
     lines = (line.strip() for line in text.splitlines())
     return [m["path"] for line in lines if (m := _INCLUDE.match(line)) is not None]
 
 
 def locks_of(names: Collection[str]) -> list[str]:
-    """Those of ``names`` that are lock files, or list exact versions themselves."""
+    """Return those of ``names`` that are lock files, or list exact versions themselves."""
     return sorted(name for name in names if name in _LOCKS)
 
 

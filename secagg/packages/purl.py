@@ -1,4 +1,4 @@
-"""Package URLs as people write them: with or without a version, and with wildcards.
+"""Package URLs as people write them, and whether a purl names a container image.
 
 Policies, exceptions and the report's filters read them here, so that one purl means one set of
 packages everywhere.
@@ -14,7 +14,8 @@ from urllib.parse import unquote
 
 from packageurl import PackageURL
 
-from secagg.model.finding import DISTRIBUTION_TYPES, Package
+from secagg.model.finding import DISTRIBUTION_TYPES, Location, Package
+from secagg.model.place import image_repository
 from secagg.packages.keys import package_key, version_key
 from secagg.system.globs import Glob, checked, is_catch_all, is_wild
 
@@ -53,8 +54,8 @@ class PurlPattern:
             return False
         if self.version is None and self.namespace is None and not self.qualifiers:
             return True
-        known = _parsed(package.purl) if package.purl else None
-        answers = (self._namespace(known), self._version(package, known), self._qualifiers(known))
+        purl = _parsed(package.purl) if package.purl else None
+        answers = (self._namespace(purl), self._version(package, purl), self._qualifiers(purl))
         if False in answers:
             return False
         return None if None in answers else True
@@ -140,13 +141,13 @@ def _key(kind: str, namespace: str | None, name: str) -> str:
 
 
 def _qualifiers(query: str) -> tuple[tuple[str, str], ...]:
-    found = []
+    pairs = []
     for part in filter(None, query.split("&")):
         key, equals, value = part.partition("=")
         if not equals or not key or is_wild(value):
             raise ValueError("what follows ? in a purl is key=value, without wildcards")
-        found.append((key.lower(), unquote(value)))
-    return tuple(sorted(found))
+        pairs.append((key.lower(), unquote(value)))
+    return tuple(sorted(pairs))
 
 
 @lru_cache(maxsize=65536)
@@ -218,8 +219,8 @@ def fits_any(package: Package | None, purls: Sequence[PurlPattern]) -> bool | No
 
 def agreed(answers: Iterable[bool | None]) -> bool:
     """Tell whether somebody says yes and nobody no."""
-    said = set(answers)
-    return True in said and False not in said
+    distinct = set(answers)
+    return True in distinct and False not in distinct
 
 
 def _without_version(purl: str) -> str:
@@ -229,3 +230,32 @@ def _without_version(purl: str) -> str:
     # A scope may start with an unencoded @ (pkg:npm/@types/node): it is no version.
     name = last[:1] + last[1:].partition("@")[0]
     return f"{head}{slash}{name}" if slash or not is_wild(name) else f"{name}/**"
+
+
+def fits_image(place: Location, images: Iterable[PurlPattern]) -> bool | None:
+    """Return whether ``place`` is in one of ``images`` (purls of the type oci); None if unknown.
+
+    A digest decides where the purl and the report both give one; without one in the purl the
+    repository and the tag do (purl specification, "oci": the version is the digest, the
+    qualifiers ``repository_url`` and ``tag`` are where it came from).
+    """
+    answers = {_fits(place, image) for image in images}
+    return True if True in answers else None if None in answers else False
+
+
+def _fits(place: Location, image: PurlPattern) -> bool | None:
+    if place.image is None:
+        return None
+    name, _, own = place.image.partition("@")
+    asked = dict(image.qualifiers)
+    if image.version is not None:
+        given = {*place.digests, *([own] if own else [])}
+        return image.version in {digest.lower() for digest in given} if given else None
+    repository = image_repository(name).lower()
+    wanted = asked.get("repository_url")
+    if wanted is not None and image_repository(wanted).lower() != repository:
+        return False
+    if repository.rpartition("/")[2] != image.name.text.partition("/")[2]:
+        return False
+    tag = name.rpartition("/")[2].partition(":")[2]
+    return "tag" not in asked or asked["tag"] == (tag or "latest")

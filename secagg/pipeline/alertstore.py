@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from secagg.github.alerts import MARK, REASONS, Alert
-from secagg.github.sync import AlertDecision
+from secagg.github.alerts import MARK, REASONS, Alert, AlertDecision
 from secagg.history import Store
 from secagg.history.alerts import KeptAlert
 from secagg.model.problem import Problem, State, Triage
@@ -22,12 +21,16 @@ from secagg.pipeline.sarifruns import driver
 from secagg.secrets.lastfilter import run_redactor
 
 _FALSE_POSITIVE, _WONT_FIX, _IN_TESTS = REASONS
+
+
 _SETTLED = {State.FALSE_POSITIVE: _FALSE_POSITIVE, State.ACCEPTED: _WONT_FIX}
+
+
 _Place = tuple[str, str, str, int]
 
 
 class StoreAlerts:
-    """An :class:`secagg.github.sync.AlertStore` in the store, of one repository in it.
+    """An :class:`secagg.github.alerts.AlertStore` in the store, of one repository in it.
 
     ``branch`` is asked first what an alert is about; ``prefix`` is where the scanned directory is
     in the repository; ``filed`` are the decisions in git, which are this side's too.
@@ -81,7 +84,9 @@ class StoreAlerts:
         self, alerts: Sequence[Alert], cursor: str | None, written: Sequence[AlertDecision]
     ) -> None:
         last = {decision.number: json.dumps(asdict(decision)) for decision in written}
-        changed = {alert.number: _kept(alert, self._kept.get(alert.number)) for alert in alerts}
+        changed = {
+            alert.number: _kept_alert(alert, self._kept.get(alert.number)) for alert in alerts
+        }
         for number, said in last.items():
             before = changed.get(number) or self._kept[number]
             changed[number] = KeptAlert(
@@ -119,7 +124,7 @@ class StoreAlerts:
         return taken
 
     def problem_of(self, alert: Alert) -> str | None:
-        """The identity of the problem that ``alert`` is about, None if the store has none.
+        """Return the identity of the problem that ``alert`` is about, None if the store has none.
 
         A line may have moved since the upload: then the only problem of the rule in the file.
         """
@@ -177,7 +182,7 @@ def _name(alert: Alert) -> str:
     return alert.url or f"alert {alert.number}"
 
 
-def _kept(alert: Alert, before: KeptAlert | None) -> KeptAlert:
+def _kept_alert(alert: Alert, before: KeptAlert | None) -> KeptAlert:
     data: dict[str, Any] = asdict(alert)
     return KeptAlert(
         number=alert.number,

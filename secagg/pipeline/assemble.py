@@ -1,14 +1,20 @@
-"""From parsed reports to an outcome: place, fingerprint, merge, judge."""
+"""From parsed reports to an outcome: component, identity, merge, judge, mask names.
+
+Until here every path is the real one, by which rules, owners, identities, baselines and merging go.
+What comes after writes, prints or sends.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from secagg.merge import Group, merge
+from secagg.model.finding import Finding
 from secagg.model.identity import mark_findings
 from secagg.packages.components import Component, component_of
 from secagg.pipeline.gate import Gate
@@ -16,12 +22,89 @@ from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.recognize import recognize
-from secagg.pipeline.shown import Shown
-from secagg.policy import Decision, ToolOutcome
+from secagg.policy import Decision, Judgement, PolicyException, ToolOutcome
 from secagg.policy.gaps import RunGap, gap_key
 from secagg.scanners.base import Status
 from secagg.secrets.lastfilter import keep_paths
 from secagg.secrets.redactor import Redactor
+
+
+class Shown:
+    """Real paths and how they are shown, for what is about to leave."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._shown: dict[str, str] = {}
+        # Those that are not shown as they are.
+        self._hidden: dict[str, str] = {}
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Show the paths of ``findings``, in place."""
+        for finding in findings:
+            hidden = False
+            for place in (finding.location, *finding.related):
+                uri = place.uri
+                if uri is not None and (shown := self.path(uri)) != uri:
+                    place.uri = shown
+                    hidden = True
+            if finding.component is not None:
+                finding.component = self.path(finding.component)
+            if hidden:
+                finding.fingerprints = {
+                    name: self.text(value) for name, value in finding.fingerprints.items()
+                }
+                finding.references = tuple(map(self.text, finding.references))
+
+    def groups(self, groups: Iterable[Group]) -> None:
+        """Show the paths of the findings in ``groups``, in place."""
+        for group in groups:
+            self.findings((group.representative, *group.members))
+
+    def names(self) -> Iterator[str]:
+        """Yield what may leave as it is: paths as they are shown, and words that are no secrets."""
+        yield from self._shown.values()
+        yield from self._redactor.public_words()
+
+    def path(self, path: str) -> str:
+        """One path."""
+        shown = self._shown.get(path)
+        if shown is None:
+            shown = self._shown[path] = self._redactor.shown_path(path)
+            if shown != path:
+                self._hidden[path] = shown
+        return shown
+
+    def text(self, text: str) -> str:
+        """Return a text that may name a path that is not shown as it is."""
+        for path, shown in self._hidden.items():
+            text = text.replace(path, shown)
+        return text
+
+    def texts(self, texts: Sequence[str]) -> list[str]:
+        """Several texts."""
+        return [self.text(text) for text in texts] if self._hidden else list(texts)
+
+    def decision(self, decision: Decision) -> None:
+        """Show the paths in what a decision says, in place."""
+        if not self._hidden:
+            return
+        for name in ("reasons", "gaps", "failures", "notes", "not_analysed"):
+            setattr(decision, name, self.texts(getattr(decision, name)))
+        decision.lapsed = [self._exception(one) for one in decision.lapsed]
+        decision.unused = [self._exception(one) for one in decision.unused]
+        decision.judgements = [self._judgement(one) for one in decision.judgements]
+
+    def _judgement(self, judgement: Judgement) -> Judgement:
+        given = judgement.exception
+        return dataclasses.replace(
+            judgement,
+            exception=None if given is None else self._exception(given),
+            lapsed=[self._exception(one) for one in judgement.lapsed] if judgement.lapsed else (),
+        )
+
+    def _exception(self, exception: PolicyException) -> PolicyException:
+        return dataclasses.replace(exception, target=self.text(exception.target))
+
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +204,7 @@ def _accept(
 
 
 def tool_outcome(result: ToolResult) -> ToolOutcome:
-    """What a policy is told about a tool run."""
+    """Return what a policy is told about a tool run."""
     run = result.run
     return ToolOutcome(
         tool=run.tool if run.mode is None else f"{run.tool} ({run.mode})",

@@ -32,7 +32,7 @@ class BaselineReport:
     name: str | None = None
 
     def gaps_after(self, diff: Diff | None) -> frozenset[str]:
-        """The keys of the gaps, also as they are called after the renames of ``diff``."""
+        """Return the keys of the gaps, also as they are called after the renames of ``diff``."""
         keys = set(self.gaps)
         for old, new in diff.renames.items() if diff is not None else ():
             name = re.compile(rf"(?<![\w./-]){re.escape(old)}(?![\w/-])")
@@ -42,7 +42,7 @@ class BaselineReport:
         return frozenset(keys)
 
     def doubts(self, gaps: Container[str]) -> Iterator[str]:
-        """What makes the comparison doubtful where the scan itself has only ``gaps``."""
+        """Yield what makes the comparison doubtful where the scan itself has only ``gaps``."""
         for key, sentence in self.gaps.items():
             if key not in gaps:
                 yield f"the baseline is incomplete, so old problems may be called new: {sentence}"
@@ -51,7 +51,7 @@ class BaselineReport:
 def read_baseline(
     reports: Sequence[tuple[str, bytes]], *, root: Path, overrules: Sequence[Overrule] = ()
 ) -> BaselineReport:
-    """The groups of ``reports`` (name and bytes of each; SARIF, or what a tool wrote).
+    """Return the groups of ``reports`` (name and bytes of each; SARIF, or what a tool wrote).
 
     ``root`` is the checkout, to which absolute paths in the reports are made relative. Its files
     are not looked at: they are no longer as the baseline saw them. Raises

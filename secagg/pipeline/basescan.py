@@ -31,13 +31,12 @@ from secagg.pipeline.keptbase import (
 from secagg.pipeline.outcome import gaps_of
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.policy.gaps import gap_key
-from secagg.scanners.base import Status
-from secagg.scanners.execute import JobEvent
+from secagg.scanners.base import JobEvent, Status
 from secagg.scanners.options import OPTIONS, path_fields
 from secagg.secrets.key import load_key
+from secagg.system.files import has_files
 from secagg.system.git import checked, git
 from secagg.system.process import private_directory
-from secagg.system.sourcetree import has_files
 
 # Of what is not in the repository nobody can tell whether the change has made it.
 _NOT_OF_THE_BASE = ("images",)
@@ -143,7 +142,7 @@ def _cache(gate: Gate, options: ScanOptions, commit: str, ran_with: Sequence[str
     place = directory()
     if place is None:
         return None
-    said = [
+    parts = [
         __version__,
         commit,
         str(options.since is None),
@@ -154,5 +153,5 @@ def _cache(gate: Gate, options: ScanOptions, commit: str, ran_with: Sequence[str
         _FORM,
         gate.config.model_dump_json(),
     ]
-    digest = hmac.new(load_key(), "\0".join(said).encode(), hashlib.sha256).hexdigest()
+    digest = hmac.new(load_key(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()
     return file_of(place, commit, digest)

@@ -11,15 +11,14 @@ import dataclasses
 import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from secagg.decisions.entry import Trust, text_of
 from secagg.decisions.index import AllExceptions
-from secagg.decisions.source import text_of
-from secagg.decisions.trust import Trust
 from secagg.merge import MergedSet, known_as
 from secagg.merge.groups import Group
 from secagg.model.problem import TRIAGE_FILE, State, Triage
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import has_store, open_store_of
-from secagg.policy.exception import DecisionSource, PolicyException
+from secagg.policy.decision import DecisionSource, PolicyException
 
 STORE = "store"
 """What a decision that is in the store has as its source."""
@@ -40,7 +39,7 @@ class _Said:
 
 
 class Decisions:
-    """Exceptions and triage together (see :class:`secagg.policy.exception.Exceptions`).
+    """Exceptions and triage together (see :class:`secagg.policy.decision.Exceptions`).
 
     ``decided`` has the decisions on each problem by the identity that they were made on. The
     newest trusted one counts. One that calls a problem open or confirmed takes back exceptions
@@ -61,7 +60,7 @@ class Decisions:
         self._met: dict[tuple[str, str], PolicyException] = {}
 
     def covering(self, group: Group) -> list[PolicyException]:
-        """Every exception and decision that names ``group``, decisions first."""
+        """Return every exception and decision that names ``group``, decisions first."""
         covering = self._exceptions.covering(group)
         if not self._decided:
             return covering
@@ -72,19 +71,19 @@ class Decisions:
             for one in sorted(every - trusted, key=lambda one: one.source)
             if one.decision.state in _SETTLED
         ]
-        said = _newest(trusted)
-        if said is not None and said.decision.state in _SETTLED:
-            return [self._exception(group, said), *covering, *others]
-        if said is not None and said.decision.state in _REOPENED:
-            covering = [_taken_back(exception, said) for exception in covering]
+        newest = _newest(trusted)
+        if newest is not None and newest.decision.state in _SETTLED:
+            return [self._exception(group, newest), *covering, *others]
+        if newest is not None and newest.decision.state in _REOPENED:
+            covering = [_taken_back(exception, newest) for exception in covering]
         return [*covering, *others]
 
     def all(self) -> list[PolicyException]:
-        """The decisions met so far, then every exception."""
+        """Return the decisions met so far, then every exception."""
         return [*self._met.values(), *self._exceptions.all()]
 
     def covering_gap(self, sentence: str) -> list[PolicyException]:
-        """Every exception for the gap that ``sentence`` states: triage is about problems."""
+        """Return every exception for the gap that ``sentence`` states: triage is about problems."""
         return self._exceptions.covering_gap(sentence)
 
     def partial(self) -> Mapping[PolicyException, str]:
@@ -151,7 +150,7 @@ def with_triage(
 
 
 def of_triage(exception: PolicyException | None) -> bool:
-    """Whether an exception is a decision of triage, which the store keeps by itself."""
+    """Return whether an exception is a decision of triage, which the store keeps by itself."""
     return exception is not None and exception.source in (STORE, TRIAGE_FILE, GITHUB)
 
 

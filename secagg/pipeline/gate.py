@@ -29,19 +29,128 @@ from secagg.config import (
     read_config,
     read_project,
 )
-from secagg.errors import ConfigError
-from secagg.merge import Overrule
+from secagg.errors import ConfigError, UsageError
+from secagg.merge import Join, Overrule, Split
+from secagg.merge.overrule import read_overrules, write_overrules
+from secagg.model.problem import TRIAGE_FILE
 from secagg.pipeline.baseline import BaselineReport
-from secagg.pipeline.ofchange import refuse_a_store_of_the_change
-from secagg.pipeline.origin import Origin, origin_of
-from secagg.pipeline.overrules import NAME as OVERRULES_NAME
-from secagg.pipeline.overrules import load_overrules, read_text_overrules
+from secagg.pipeline.origin import ENVIRONMENT, Origin, origin_of
 from secagg.policy import Policy
+from secagg.secrets.lastfilter import run_redactor
+from secagg.system.files import replace_file
 from secagg.system.process import distrust
 from secagg.system.yamlfile import read_text
 
+NAME = "secagg-merge.yaml"
+
+
+def read_text_overrules(text: str | None) -> list[Overrule]:
+    """Return the overrules in the ``text`` of a ``secagg-merge.yaml``; none where it is None."""
+    return [] if text is None else read_overrules(text, name=NAME)
+
+
+def load_overrules(root: Path) -> list[Overrule]:
+    """Return the overrules in ``secagg-merge.yaml`` of ``root``; none where there is no such file.
+
+    Raises :class:`ConfigError` naming file, line and key.
+    """
+    file = root / NAME
+    return read_overrules(_read(file), name=NAME) if file.is_file() else []
+
+
+def split(root: Path, identity: str, *, reason: str, apart: tuple[str, ...] = ()) -> Path:
+    """Write down that a group is not one problem; returns the file."""
+    return _add(root, Split(identity=identity, reason=_masked(reason), apart=apart))
+
+
+def join(root: Path, identities: tuple[str, ...], *, reason: str) -> Path:
+    """Write down that several groups are one problem; returns the file."""
+    return _add(root, Join(identities=identities, reason=_masked(reason)))
+
+
+def _masked(reason: str) -> str:
+    """``reason`` without the secret that it may quote."""
+    return run_redactor().mask(reason)
+
+
+def _add(root: Path, overrule: Overrule) -> Path:
+    file = root / NAME
+    before = _read(file) if file.is_file() else ""
+    after = write_overrules(before, overrule, date=datetime.datetime.now(datetime.UTC).date())
+    # What was written must be readable, or the next scan would end with a usage error.
+    read_overrules(after, name=NAME)
+    try:
+        # A link stays one.
+        replace_file(Path(os.path.realpath(file)), after.encode())
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
+    return file
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read ({type(error).__name__})", where=NAME) from None
+
+
+_DEFAULT_STORE = ".secagg"
+
+
+_NO_HISTORY = frozenset({TRIAGE_FILE, f"{_DEFAULT_STORE}/.gitignore"})
+
+
+def controls_of(
+    root: Path, store: str | None = None, environ: Mapping[str, str] = os.environ
+) -> Controls:
+    """Return the reader of files that decide over ``root``: in a pull request it reads the base's.
+
+    Raises :class:`UsageError` where the base is not at hand, and where ``store`` (a path or URL;
+    None for the default, empty for none) could hold a history that the change brings.
+    """
+    root = root.resolve()
+    controls = Controls(root, default_base(root, environ))
+    refuse_a_store_of_the_change(controls, root, store, environ)
+    return controls
+
+
+def refuse_a_store_of_the_change(
+    controls: Controls, root: Path, store: str | None, environ: Mapping[str, str]
+) -> None:
+    """Raise :class:`UsageError` for a history in the repository: the change could write it."""
+    if controls.base is None or store == "":
+        return
+    named = store or environ.get(ENVIRONMENT)
+    if named and "://" in named and not named.startswith("sqlite:"):
+        return
+    if named:
+        file = Path(_file_of(named)).absolute()
+        # SQLite plays a log that lies beside its file (sqlite.org, "Write-Ahead Logging").
+        places = [file, *(Path(f"{file}{suffix}") for suffix in ("-wal", "-shm", "-journal"))]
+    else:
+        places = [root / _DEFAULT_STORE]
+    for name in (name for place in places for name in controls.tracked(place)):
+        if name not in _NO_HISTORY:
+            raise UsageError(
+                f"{name} is part of the repository: a change could bring a history of its own",
+                hint="take it out of git, or name another store with --store",
+            )
+
+
+def _file_of(store: str) -> str:
+    """The path in ``sqlite:///path``, with more slashes or fewer, or the path itself."""
+    if not store.startswith("sqlite:"):
+        return store
+    path = store.partition("://")[2].partition("?")[0]
+    return path.removeprefix("/") or "."
+
+
 _SHOWN = 12
+
+
 AUTO, SCAN, NONE = "auto", "scan", "none"
+
+
 _log = logging.getLogger(__name__)
 
 
@@ -110,7 +219,7 @@ def prepare(
     config: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Gate:
-    """The gate for ``root``.
+    """Return the gate for ``root``.
 
     Raises :class:`ConfigError` for a file that cannot be used, and :class:`UsageError` for a
     commit that this clone does not hold: nothing falls back to the change's own files.
@@ -149,9 +258,7 @@ def prepare(
         policy=policy,
         controls=controls,
         overrules=(
-            load_overrules(root)
-            if base is None
-            else read_text_overrules(controls.base_text(OVERRULES_NAME))
+            load_overrules(root) if base is None else read_text_overrules(controls.base_text(NAME))
         ),
         today=options.today or datetime.datetime.now(datetime.UTC).date(),
         changed=_changed(controls, root, base, [n for n in named if n]),
@@ -176,7 +283,7 @@ def plain_gate(root: Path, config: Config) -> Gate:
 
 
 def policy_of(root: Path, config: Config | None = None) -> Policy:
-    """The policy that ``config``, by default the one of ``root``, names.
+    """Return the policy that ``config``, by default the one of ``root``, names.
 
     Raises :class:`ConfigError`.
     """
@@ -185,7 +292,7 @@ def policy_of(root: Path, config: Config | None = None) -> Policy:
 
 
 def shown_commit(commit: str | None) -> str | None:
-    """A commit as it is shown: its first digits, or the name that was given."""
+    """Return a commit as it is shown: its first digits, or the name that was given."""
     return commit[:_SHOWN] if commit is not None and len(commit) == 40 else commit
 
 

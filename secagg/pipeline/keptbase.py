@@ -42,13 +42,13 @@ class _Beside(msgspec.Struct):
     mac: str = ""
 
     def signed(self, sarif: bytes) -> str:
-        """The HMAC under this machine's key, or that of ``SECAGG_HMAC_KEY``."""
+        """Return the HMAC under this machine's key, or that of ``SECAGG_HMAC_KEY``."""
         said = msgspec.json.encode(msgspec.structs.replace(self, mac=""))
         return hmac.new(load_key(), said + b"\0" + sarif, hashlib.sha256).hexdigest()
 
 
 def directory() -> Path | None:
-    """Where scans of bases are kept; None without a place for them."""
+    """Return where scans of bases are kept; None without a place for them."""
     cache = os.environ.get("XDG_CACHE_HOME") or (
         f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else None
     )
@@ -64,12 +64,12 @@ def base_of(gate: Gate) -> str:
 
 
 def file_of(place: Path, commit: str, digest: str) -> Path:
-    """The file for the scan of ``commit``; ``digest`` stands for what else it depends on."""
+    """Return the file for the scan of ``commit``; ``digest`` stands for what else it depends on."""
     return place / f"{commit[:_SHOWN]}-{digest[:20]}.sarif"
 
 
 def name_of(commit: str) -> str:
-    """How a scan of ``commit`` is called where something was compared with it."""
+    """Return how a scan of ``commit`` is called where something was compared with it."""
     return f"a scan of its base {commit[:_SHOWN]}"
 
 
@@ -95,7 +95,7 @@ def keep(path: Path, outcome: Outcome, report: BaselineReport, database: str) ->
 
 
 def read_kept(path: Path, gate: Gate) -> BaselineReport | None:
-    """What :func:`keep` wrote; None where it is not there or not whole."""
+    """Return what :func:`keep` wrote; None where it is not there or not whole."""
     beside = _beside(path)
     if beside is None or gate.controls.tracked(path):
         # A file that git knows is of the repository, and may be of the change.
@@ -111,7 +111,7 @@ def read_kept(path: Path, gate: Gate) -> BaselineReport | None:
 
 
 def kept_base(gate: Gate, ran_with: Sequence[str]) -> BaselineReport | None:
-    """The newest scan of the base that is kept and that had the tools of ``ran_with``.
+    """Return the newest scan of the base that is kept and that had the tools of ``ran_with``.
 
     For a gate that runs no scanner. It is exact for tools that ran with the same version, and for
     Trivy with the database that is there now. None where there is none.
@@ -144,7 +144,7 @@ def _beside(path: Path) -> _Beside | None:
 
 
 def database_of(gate: Gate) -> str:
-    """When Trivy's database was made, as a text."""
+    """Return when Trivy's database was made, as a text."""
     # A gate loads none of the scanners where there is nothing to compare.
     from secagg.scanners.options import TrivyOptions, read_options
     from secagg.scanners.trivydb import cache_of, database_made

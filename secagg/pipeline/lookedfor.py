@@ -3,6 +3,8 @@
 Without a word of the configuration or the command line a scan runs what is there. A scanner that is
 not installed is named and left out, unless nobody else looks for what every repository needs:
 secrets, and vulnerable dependencies where there are manifests.
+
+Which kinds of problems the runs of a scanner look for, by its mode and settings.
 """
 
 from __future__ import annotations
@@ -16,7 +18,41 @@ from secagg.packages.components import Component
 from secagg.pipeline.outcome import ToolResult
 from secagg.sarif.producers import driver_tool, only_kind
 from secagg.scanners.base import Status
-from secagg.scanners.kinds import kinds_of_run, kinds_of_tool
+
+_NONE: frozenset[Kind] = frozenset()
+
+
+_TRIVY = {
+    "vuln": Kind.VULNERABILITY,
+    "misconfig": Kind.MISCONFIGURATION,
+    "secret": Kind.SECRET,
+    "license": Kind.LICENSE,
+}
+
+
+_SNYK = {"test": Kind.VULNERABILITY, "code": Kind.CODE, "iac": Kind.MISCONFIGURATION}
+
+
+_ONE = {"codeql": Kind.CODE, "gitleaks": Kind.SECRET, "trufflehog": Kind.SECRET}
+
+
+def kinds_of_tool(tool: str, options: Mapping[str, Any]) -> frozenset[Kind]:
+    """What ``tool`` looks for in a source tree with these settings, if all of its runs complete."""
+    if tool == "trivy":
+        return frozenset(_TRIVY[name] for name in options.get("scanners", ()) if name in _TRIVY)
+    if tool == "snyk":
+        return frozenset(_SNYK[mode] for mode in options.get("modes", ()) if mode in _SNYK)
+    return frozenset({_ONE[tool]}) if tool in _ONE else _NONE
+
+
+def kinds_of_run(tool: str, mode: str | None, options: Mapping[str, Any]) -> frozenset[Kind]:
+    """Return what one run looks for in the source tree: an image or an SBOM is none."""
+    if tool == "trivy":
+        return kinds_of_tool(tool, options) if mode == "fs" else _NONE
+    if tool == "snyk":
+        return frozenset({_SNYK[mode]}) if mode in _SNYK else _NONE
+    return kinds_of_tool(tool, options)
+
 
 # Who is asked for first where nobody looked for a kind.
 _FIRST = {
@@ -80,7 +116,7 @@ def left_out(
     options: Mapping[str, Mapping[str, Any]],
     components: Sequence[Component],
 ) -> set[str]:
-    """The ``missing`` tools that a scan leaves out if those that are ``ready`` complete."""
+    """Return the ``missing`` tools that a scan leaves out if those that are ``ready`` complete."""
     complete = {kind for tool in ready for kind in kinds_of_tool(tool, options.get(tool, {}))}
     uncovered = [kind for kind in needed_kinds(components) if kind not in complete]
     return set(missing) - {_who_looks(kind, options, [missing]) for kind in uncovered}
@@ -95,13 +131,13 @@ def _who_looks(
 
 
 def needed_kinds(components: Sequence[Component]) -> list[Kind]:
-    """The kinds that somebody has to look for in every repository."""
+    """Return the kinds that somebody has to look for in every repository."""
     manifests = any(set(component.ecosystems) - {"docker"} for component in components)
     return [*([Kind.VULNERABILITY] if manifests else []), Kind.SECRET]
 
 
 def kinds_seen(result: ToolResult) -> frozenset[Kind]:
-    """What a tool run, or a report from elsewhere, has looked for to the end."""
+    """Return what a tool run, or a report from elsewhere, has looked for to the end."""
     if result.looked_for is not None:
         return result.looked_for if result.run.status is Status.COMPLETE else frozenset()
     found = set(_of_frames(result))

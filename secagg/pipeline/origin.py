@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from secagg.model.problem import STORE_FILE
 
 if TYPE_CHECKING:
-    from secagg.github.checkout import Checkout
+    from secagg.github.event import Checkout
     from secagg.history import Store
 
 ENVIRONMENT = "SECAGG_STORE"
@@ -30,14 +30,14 @@ class Origin:
 
 
 def origin_of(root: Path, *, repository: str | None = None, branch: str | None = None) -> Origin:
-    """What git says of ``root``, where the arguments do not say it.
+    """Return what git says of ``root``, where the arguments do not say it.
 
     Without a remote the repository is called by its directory's name. In a workflow the branch is
     the one that is checked out, whatever the event's is; without a workflow a detached HEAD takes
     it from GITHUB_REF_NAME. A pull request has a name of its own that no branch can have: one from
     a fork's ``main`` must not be taken for ours.
     """
-    from secagg.github.checkout import read_checkout
+    from secagg.github.event import read_checkout
 
     checkout = read_checkout(root)
     top = checkout.top if checkout is not None else root.resolve()
@@ -51,8 +51,7 @@ def origin_of(root: Path, *, repository: str | None = None, branch: str | None =
 
 
 def _branch(checkout: Checkout | None) -> str:
-    from secagg.github.event import read_event
-    from secagg.github.head import PULL_REF, head_of
+    from secagg.github.event import PULL_REF, head_of, read_event
 
     head = os.environ.get("GITHUB_HEAD_REF")
     pull = f"pull request: {head}" if head else None
@@ -72,7 +71,7 @@ def _branch(checkout: Checkout | None) -> str:
 
 
 def has_store(url: str | None, root: Path) -> bool:
-    """Whether there is a history to ask: one that is named, or the one under ``root``.
+    """Return whether there is a history to ask: one that is named, or the one under ``root``.
 
     ``url`` is as in :func:`open_store_of`; an empty one means none.
     """

@@ -18,7 +18,7 @@ from secagg.scanners.base import ToolRun
 
 @dataclass(slots=True, kw_only=True)
 class ToolResult:
-    """A tool run and its reports understood. ``optional`` is the configuration's word on it.
+    """A tool run and its reports understood. ``optional`` is what the configuration says of it.
 
     ``broken`` is True where the run failed for another reason than the gaps that it names.
     ``looked_for`` are the kinds that the run looks for; None where a report has to say it.
@@ -35,7 +35,7 @@ class ToolResult:
 
 
 def gaps_of(result: ToolResult) -> list[Gap]:
-    """What a tool run and its reports say was not looked at."""
+    """Return what a tool run and its reports say was not looked at."""
     return [*result.run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)]
 
 

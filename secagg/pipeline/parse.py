@@ -11,21 +11,20 @@ from functools import partial
 from pathlib import Path
 
 from secagg.errors import ReportError, UsageError
-from secagg.jsonio.text import LARGEST
+from secagg.jsonio.reading import LARGEST
 from secagg.merge import Group
 from secagg.merge.secret import still_in_head
-from secagg.model.pathmap import PathMap
+from secagg.model.place import PathMap
 from secagg.packages.components import find_components
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
-from secagg.pipeline.provenance import IMAGE, Provenance, provenance_of
-from secagg.pipeline.understand import understand
+from secagg.pipeline.understand import IMAGE, Provenance, provenance_of, understand
 from secagg.scanners.base import PART_OF_HISTORY, Status, ToolRun
 from secagg.secrets.lastfilter import run_redactor
 from secagg.secrets.redactor import Redactor
-from secagg.system.regularfile import read_given, read_stream
+from secagg.system.files import read_given, read_stream
 
 _log = logging.getLogger(__name__)
 
@@ -61,12 +60,12 @@ def parse_files(
     redactor = redactor or run_redactor(root)
     moved = PathMap(gate.config.path_map, strip_prefix)
     context = ParseContext(redactor=redactor, root=root, path_map=moved)
-    runs, said = [], []
+    runs, provenances = [], []
     for file in files:
         run, provenance = _as_run(file, tool, parsers, redactor)
         runs.append(run)
-        said.append(provenance)
-    _take_commit(gate, said)
+        provenances.append(provenance)
+    _take_commit(gate, provenances)
     results = understand(
         runs, parsers=parsers, context=context, optional=gate.config.optional_tools()
     )
@@ -107,12 +106,12 @@ def _as_run(
         return run, Provenance()
     run.tool = report.tool
     _log.debug("%s is a report of %s", report.name, report.tool)
-    said = provenance_of(report)
-    if said.image is not None:
+    provenance = provenance_of(report)
+    if provenance.image is not None:
         # What is in an image says nothing of the source tree.
-        run.component = IMAGE + redactor.mask(said.image)
+        run.component = IMAGE + redactor.mask(provenance.image)
     run.reports.append(report)
-    return run, said
+    return run, provenance
 
 
 def _name(file: str) -> str:

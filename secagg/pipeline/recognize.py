@@ -1,21 +1,30 @@
-"""What the history knows of a scan's problems: they keep the ids that they had."""
+"""Recognize problems of the history in this scan, so that ids and decisions carry over.
+
+An id is worked out of what a problem is and where it lies (``secagg/v1``). Where a file is
+renamed, an advisory gets a CVE, one of two versions of a package goes, or the key for secrets
+is another, the id that is worked out is another too, or is that of another problem. So a scan
+that has a history takes over the ids of the problems that it knows again, and a decision, an age
+or an alert stays with its problem.
+"""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.change.baseline import OTHER_KEY, BaselineMatch, Comparison, compare
-from secagg.change.carry import carry_identities, differ
 from secagg.change.diff import read_diff
 from secagg.change.model import Diff
 from secagg.change.sighting import Level
 from secagg.errors import UsageError
-from secagg.merge.groups import Group, MergedSet
+from secagg.merge import known_as
+from secagg.merge.groups import Group, MergedSet, identity_of
+from secagg.model.finding import Kind
 from secagg.model.problem import Problem, RunRecord
+from secagg.packages.keys import version_key
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import Origin, has_store, open_store_of
 from secagg.report.findings import group_of
@@ -26,8 +35,12 @@ if TYPE_CHECKING:
 
 # So many earlier runs are looked through for the commits at which problems were seen last.
 _RUNS = 200
+
+
 # Renames are followed from so many of these commits; older sightings are compared by name.
 _DIFFS = 6
+
+
 _ANCESTORS = 20
 
 
@@ -53,25 +66,25 @@ def recognize(
     if not merged.groups or not has_store(options.store, gate.root):
         return []
     with open_store_of(options.store, gate.root) as store:
-        known = list(_history(store, gate.root, origin, before))
-    if not known:
+        history = list(_history(store, gate.root, origin, before))
+    if not history:
         return []
     matches: dict[str, BaselineMatch] = {}
-    for part in known:
+    for part in history:
         left = [group for group in merged.groups if group.identity not in matches]
         if not left:
             break
-        found = compare(MergedSet(groups=left), part.groups, part.diff).matches
+        recognized = compare(MergedSet(groups=left), part.groups, part.diff).matches
         if part.gone:
             # What was fixed in one version says nothing of another.
             by_identity = {group.identity: group for group in left}
-            found = {
+            recognized = {
                 identity: match
-                for identity, match in found.items()
+                for identity, match in recognized.items()
                 if not differ(by_identity[identity], match.before)
             }
-        matches |= found
-    kept = [group for part in known for group in part.groups]
+        matches |= recognized
+    kept = [group for part in history for group in part.groups]
     carry_identities(merged.groups, Comparison(states={}, matches=matches), kept)
     if any(match.level is Level.OTHER_KEY for match in matches.values()):
         return [OTHER_KEY]
@@ -132,3 +145,110 @@ def _since(root: Path, commit: str) -> Diff | None:
         return read_diff(root, commit if ancestor else f"{commit}..HEAD")
     except UsageError:
         return None
+
+
+def carry_identities(groups: Sequence[Group], comparison: Comparison, kept: Iterable[Group]) -> int:
+    """Give each of ``groups`` the id of the group that ``comparison`` knows it as.
+
+    ``kept`` are all groups of the history, gone ones too: no other problem takes an id of theirs.
+    Sets ``identity`` and ``names``, and what ``related`` and ``near_misses`` call them by; answers
+    how many ids are others than those worked out.
+    """
+    before = {identity: match.before for identity, match in comparison.matches.items()}
+    owners = {group.identity: group for group in kept}
+    taken = {match.identity for match in before.values()}
+    renamed: dict[str, str] = {}
+    for group in groups:
+        earlier = before.get(group.identity)
+        if earlier is not None:
+            renamed[group.identity] = earlier.identity
+    for group in groups:
+        if group.identity not in renamed and not _is_free(group, taken, owners):
+            renamed[group.identity] = _another(group, taken | owners.keys())
+            taken.add(renamed[group.identity])
+    given = {renamed.get(group.identity, group.identity) for group in groups}
+    changed = 0
+    for group in groups:
+        earlier, worked_out = before.get(group.identity), group.identity
+        identity = renamed.get(worked_out, worked_out)
+        names = dict.fromkeys((identity, *known_as(group)))
+        own = [name for name in names if name != identity]
+        own = [name for name in own if _may_go_by(group, name, earlier, given, owners)]
+        group.names = (identity, *own)
+        changed += identity != worked_out
+        group.identity = identity
+    _relink(groups, renamed)
+    return changed
+
+
+def _is_free(group: Group, taken: Set[str], owners: Mapping[str, Group]) -> bool:
+    """Whether a new problem may have the id that was worked out for it.
+
+    That of a problem that is gone is its own if it is back.
+    """
+    owner = owners.get(group.identity)
+    return group.identity not in taken and (owner is None or not differ(group, owner))
+
+
+def _another(group: Group, taken: Set[str]) -> str:
+    """An id for a problem whose own was given to another one."""
+    number = 2
+    while True:
+        made = identity_of(group.representative.kind, group.identity, str(number))
+        if made not in taken:
+            return made
+        number += 1
+
+
+def _may_go_by(
+    group: Group,
+    name: str,
+    known: Group | None,
+    given: Set[str],
+    owners: Mapping[str, Group],
+) -> bool:
+    """Whether ``name`` is no other problem's: neither one of this scan's nor one of before."""
+    if name in given:
+        return False
+    owner = owners.get(name)
+    return owner is None or owner is known or not differ(group, owner)
+
+
+def differ(one: Group, other: Group) -> bool:
+    """Return whether two groups cannot be one problem: other versions, values or resources."""
+    if one.representative.kind is not other.representative.kind:
+        return True
+    mine, theirs = _versions(one), _versions(other)
+    if mine and theirs and not mine & theirs:
+        return True
+    # Hashes of two keys say nothing of each other.
+    keys = {key for key, _ in _values(one)} & {key for key, _ in _values(other)}
+    mine, theirs = ({v for key, v in _values(group) if key in keys} for group in (one, other))
+    return bool(mine and theirs) and not mine & theirs
+
+
+def _versions(group: Group) -> set[str]:
+    return {
+        version_key(f.package.type, f.package.version)
+        for f in group.members
+        if f.package is not None and f.package.version
+    }
+
+
+def _values(group: Group) -> set[tuple[str | None, str]]:
+    """The hashes of a secret's value, each with the name of its key."""
+    if group.representative.kind is not Kind.SECRET:
+        return set()
+    return {
+        (f.secret.key, f.secret.id)
+        for f in group.members
+        if f.secret is not None and f.secret.id is not None
+    }
+
+
+def _relink(groups: Sequence[Group], renamed: Mapping[str, str]) -> None:
+    for group in groups:
+        if group.related:
+            group.related = [renamed.get(name, name) for name in group.related]
+        for near in group.near_misses:
+            near.identity = renamed.get(near.identity, near.identity)

@@ -13,7 +13,7 @@ from secagg.model.finding import Finding
 from secagg.packages.components import ROOT
 from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.policy.facts import BaselineState
+from secagg.policy.decision import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun
 from secagg.sarif.model import GroupedFindings
 from secagg.scanners.base import Status
@@ -46,14 +46,14 @@ def category(tool: str, component: str) -> str:
 
 
 def driver(tool: str) -> str:
-    """The name of a tool's driver in SARIF."""
+    """Return the name of a tool's driver in SARIF."""
     return _DRIVERS.get(tool, tool)
 
 
 def sarif_runs(
     outcome: Outcome, view: View = View.PER_TOOL, comparison: Comparison | None = None
 ) -> Iterator[SarifRun]:
-    """The runs of a view. Results of one group carry one ``correlationGuid`` in both of them.
+    """Yield the runs of a view. Results of one group carry one ``correlationGuid`` in both of them.
 
     With ``comparison`` each result has its group's ``baselineState``, and the merged view also
     has what is absent. (A tool's own runs only hold what that tool has reported.)

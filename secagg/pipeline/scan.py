@@ -28,12 +28,11 @@ from secagg.pipeline.lookedfor import settle
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.understand import understand
 from secagg.scanners import SCANNERS, make_scanners
-from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
-from secagg.scanners.execute import JobEvent, run_jobs
+from secagg.scanners.base import JobEvent, RunContext, ScanRequest, Status, ToolRun, run_jobs
 from secagg.scanners.trivydb import MAX_DAYS
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.files import has_files, is_bare
 from secagg.system.process import Cancellation
-from secagg.system.sourcetree import has_files, is_bare
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +84,7 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
     runs += _switched_off(options, config)
     order = list(SCANNERS)
     for run in runs:
-        _log.debug("%s in %s: %s%s", *_told(run))
+        _log.debug("%s in %s: %s%s", *_log_fields(run))
     runs.sort(key=lambda run: (order.index(run.tool), run.component, run.mode or ""))
     results = understand(
         runs,
@@ -108,7 +107,7 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
     )
 
 
-def _told(run: ToolRun) -> tuple[str, str, str, str]:
+def _log_fields(run: ToolRun) -> tuple[str, str, str, str]:
     return run.tool, run.component, run.status, f", because {run.reason}" if run.reason else ""
 
 
@@ -131,7 +130,7 @@ def _parallel() -> int:
 
 
 def components_of(options: ScanOptions, config: Config) -> list[Component]:
-    """All components below the root.
+    """Return all components below the root.
 
     Raises :class:`UsageError` where there is no such root, or nothing in it to scan: a checkout
     that failed must not come out as clean.
@@ -155,7 +154,7 @@ def components_of(options: ScanOptions, config: Config) -> list[Component]:
 def scan_request(
     options: ScanOptions, config: Config, everything: Sequence[Component]
 ) -> ScanRequest:
-    """What the scanners are told. Raises :class:`UsageError` for an unknown component."""
+    """Return what the scanners are told. Raises :class:`UsageError` for an unknown component."""
     components = _chosen_components(options.components, everything)
     return ScanRequest(
         root=options.root.resolve(),
@@ -193,8 +192,8 @@ def _chosen_components(named: Sequence[str], everything: Sequence[Component]) ->
     chosen = [component for component in everything if component.path in wanted]
     missing = wanted - {component.path for component in chosen}
     if missing:
-        known = ", ".join(component.path for component in everything)
-        raise UsageError(f"no such component: {min(missing)}", hint=f"found: {known}")
+        paths = ", ".join(component.path for component in everything)
+        raise UsageError(f"no such component: {min(missing)}", hint=f"found: {paths}")
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""The store as the source of a report."""
+"""Where reports read problems from: the store or a report in JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from secagg.errors import UsageError
 from secagg.model.problem import TRIAGE_FILE, State, Triage
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.report.source import Recorded
+from secagg.report.source import ProblemSource, Recorded, TriageSink
+from secagg.secrets.lastfilter import run_redactor
 
 if TYPE_CHECKING:
     from secagg.change.controls import Controls
@@ -38,7 +39,7 @@ class Whose:
 
 @dataclass(frozen=True, slots=True)
 class StoreTriage:
-    """The store as the place where decisions go (:class:`secagg.serve.triage.TriageSink`)."""
+    """The store as the place where decisions go (:class:`secagg.report.source.TriageSink`)."""
 
     whose: Whose
 
@@ -53,7 +54,6 @@ class StoreTriage:
         expires: datetime.date | None = None,
     ) -> None:
         """Record one decision on every problem named; raises :class:`StoreError` if one is not."""
-        from secagg.pipeline.triagecommands import decision
 
         made = decision(state, reason, by=by, owner=owner, expires=expires)
         origin = origin_of(self.whose.root, repository=self.whose.repository)
@@ -72,11 +72,15 @@ def stored(whose: Whose, *, details: bool = True) -> Recorded:
         return _all_stored(whose, details)
     origin = origin_of(whose.root, repository=whose.repository, branch=whose.branch)
     with open_store_of(whose.store, whose.root, create=False) as store:
-        known = store.branches()
-        branches = [branch for repository, branch in known if repository == origin.repository]
+        branches_of_store = store.branches()
+        branches = [
+            branch for repository, branch in branches_of_store if repository == origin.repository
+        ]
         if origin.branch not in branches:
             what = f"branch {origin.branch} of {origin.repository}"
-            others = ", ".join(branches) or ", ".join(sorted({name for name, _ in known}))
+            others = ", ".join(branches) or ", ".join(
+                sorted({name for name, _ in branches_of_store})
+            )
             option = "--branch" if branches else "--repo"
             raise UsageError(
                 f"no scan of {what} is recorded",
@@ -104,25 +108,25 @@ def _all_stored(whose: Whose, details: bool) -> Recorded:
                 hint="without --branch all branches are asked for",
             )
         # A branch that was not scanned for long is still vouched for by its own newest run.
-        found = (*store.runs(None, branch, limit=_RUNS), *store.newest_runs())
-        runs = {run.key: run for run in found if branch in (None, run.branch)}
+        all_runs = (*store.runs(None, branch, limit=_RUNS), *store.newest_runs())
+        runs = {run.key: run for run in all_runs if branch in (None, run.branch)}
         return Recorded(list(store.problems(None, branch, details=details)), list(runs.values()))
 
 
 def controls_of_event(root: Path, store: str | None = None) -> Controls | None:
-    """What reads deciding files in a workflow; None outside of one, where nothing is loaded.
+    """Return what reads deciding files in a workflow; None outside of one, where nothing is loaded.
 
-    Raises as :func:`secagg.pipeline.ofchange.controls_of` does.
+    Raises as :func:`secagg.pipeline.gate.controls_of` does.
     """
     if not os.environ.get("GITHUB_EVENT_NAME"):
         return None
-    from secagg.pipeline.ofchange import controls_of
+    from secagg.pipeline.gate import controls_of
 
     return controls_of(root, store)
 
 
 def filed_decisions(root: Path, store: str | None = None) -> Mapping[str, Triage]:
-    """The decisions in git that count at ``root``: in a pull request those of its base."""
+    """Return the decisions in git that count at ``root``: in a pull request those of its base."""
     return _filed(root, controls_of_event(root, store))
 
 
@@ -143,3 +147,52 @@ def _filed(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
     from secagg.decisions.triagefile import read_triage
 
     return read_triage(root)
+
+
+def open_source(
+    from_file: Path | None, whose: Whose | None = None, *, details: bool = True
+) -> ProblemSource:
+    """Return the report in ``from_file``, else what the store has of ``whose``.
+
+    Without ``details`` the store's problems lack :data:`secagg.history.document.DETAILS`.
+
+    Raises :class:`ReportError` where the file cannot be read, :class:`StoreError` where there
+    is no store, and :class:`UsageError` for a file or store that a pull request itself brings.
+    """
+    if from_file is not None:
+        from secagg.report.document import load_report
+
+        controls = controls_of_event((whose or Whose()).root)
+        if controls is not None:
+            controls.untouched(from_file.absolute(), "--from")
+        return load_report(from_file)
+    return stored(whose or Whose(), details=details)
+
+
+def open_triage(from_file: Path | None, whose: Whose | None = None) -> TriageSink | None:
+    """Return where decisions go: into the store.
+
+    Nowhere for a report in a file, which nobody else would see changed, and for several
+    repositories at once, in which one identity may stand for several problems.
+    """
+    if from_file is not None or (whose is not None and whose.all_repositories):
+        return None
+    return StoreTriage(whose or Whose())
+
+
+def decision(
+    state: State, reason: str, *, by: str, owner: str | None, expires: datetime.date | None
+) -> Triage:
+    """A decision made at this moment. ``reason`` is masked: it may quote the leak it explains."""
+    return Triage(
+        state=state,
+        reason=run_redactor().mask(reason),
+        by=by,
+        owner=owner,
+        at=now_in_utc(),
+        expires=expires,
+    )
+
+
+def now_in_utc() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,32 +1,101 @@
-"""Uploading runs: preflight, delivery, suppressions, and what is told about it."""
+"""Upload runs to GitHub, and say what GitHub will not show of them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from secagg.change.base import default_base
+from secagg.change.diff import read_diff
 from secagg.change.model import Diff
-from secagg.errors import UsageError
-from secagg.exitcodes import ExitCode
-from secagg.github.actions import result_annotations, write_outputs, write_step_summary
-from secagg.github.client import PATIENCE, Client
-from secagg.github.clock import Clock
-from secagg.github.comment import put_comment
+from secagg.errors import ExitCode, UsageError
+from secagg.github.client import PATIENCE, Client, Clock, Token
+from secagg.github.codescanning import put_comment
 from secagg.github.deliver import Delivered, Delivery, Fate
+from secagg.github.event import read_checkout
 from secagg.github.failures import Failure, GitHubError
-from secagg.github.findings import worst
 from secagg.github.journal import Journal
-from secagg.github.markdown import findings_markdown, upload_markdown
+from secagg.github.markdown import (
+    ShownResult,
+    findings_markdown,
+    result_annotations,
+    upload_markdown,
+    worst,
+    write_action_outputs,
+    write_step_summary,
+)
 from secagg.github.payload import compressed, sarif_log
 from secagg.github.preflight import GivenRun, Part, Plan, deliveries, preflight
 from secagg.github.suppressed import dismiss_suppressed, is_on_ref, with_default_branch
 from secagg.github.target import Target
-from secagg.github.token import Token
 from secagg.jsonio.output import indented
-from secagg.output.summary import AnalysisSummary, UploadSummary, WithheldSummary
-from secagg.pipeline.uploadhidden import diff_of_pull_request, hidden
+from secagg.output.summary import AnalysisSummary, HiddenSummary, UploadSummary, WithheldSummary
+
+_EXAMPLES = 10
+
+
+def hidden(plan: Plan, diff: Diff | None) -> list[HiddenSummary]:
+    """List what GitHub will not show, with the reasons and the first few places of each.
+
+    ``diff`` is the pull request's, None outside of one or where this clone does not hold it.
+    """
+    tally = plan.tally
+    summaries = [
+        HiddenSummary(
+            why=f"withheld, because {run.reason}",
+            count=run.results,
+            examples=[f"{run.tool} {run.category}"],
+        )
+        for run in plan.withheld
+    ]
+    summaries += [
+        HiddenSummary(why=f"left out, because {why}", count=c.count, examples=c.examples)
+        for why, c in tally.left_out.items()
+    ]
+    summaries += [
+        HiddenSummary(why=why, count=c.count, examples=c.examples)
+        for why, c in (*tally.truncated.items(), *tally.cuts.items())
+    ]
+    outside = _outside(plan.parts, diff) if diff is not None else []
+    if outside:
+        summaries.append(
+            HiddenSummary(
+                why="outside of the lines that the pull request changes: GitHub shows it on the "
+                "Security tab only, and no merge protection counts it",
+                count=len(outside),
+                examples=[f"{r.severity} {r.rule} in {r.path}:{r.line}" for r in outside][
+                    :_EXAMPLES
+                ],
+            )
+        )
+    return summaries
+
+
+def diff_of_pull_request(
+    target: Target, root: Path | None, environ: Mapping[str, str] = os.environ
+) -> Diff | None:
+    """Read what a pull request changes, from the top of the repository; None if it is not here."""
+    checkout = read_checkout(root) if root is not None and target.pull_number is not None else None
+    if checkout is None or checkout.commit != target.commit:
+        return None
+    try:
+        base = default_base(checkout.top, environ)
+        return None if base is None else read_diff(checkout.top, f"{base}...HEAD")
+    except UsageError:
+        return None
+
+
+def _outside(parts: Sequence[Part], diff: Diff) -> list[ShownResult]:
+    """The results that are not in changed lines, most severe first."""
+    outside = []
+    for result in worst(parts):
+        change = diff.change_of(result.path)
+        if change is None or not change.touches(result.line, result.line):
+            outside.append(result)
+    return outside
 
 
 class Suppressed(StrEnum):
@@ -84,7 +153,7 @@ class Uploaded:
         return ExitCode.PASS
 
 
-def upload(
+def upload_run(
     given: Sequence[GivenRun],
     target: Target,
     options: UploadOptions,
@@ -118,7 +187,7 @@ def upload(
         summary = _summary(plan, target, delivered, diff)
         if options.suppressed is Suppressed.DISMISS and target.on_default_branch:
             _dismiss(client, target, _arrived(plan, delivered), summary)
-        return _told(client, target, options, plan, summary, environ)
+        return _tell(client, target, options, plan, summary, environ)
 
 
 def _plan(
@@ -240,7 +309,7 @@ def _is_expected(error: GitHubError, target: Target) -> bool:
     return target.read_only and error.failure is Failure.NOT_PERMITTED and of_the_run
 
 
-def _told(
+def _tell(
     client: Client,
     target: Target,
     options: UploadOptions,
@@ -269,7 +338,7 @@ def _told(
     }
     try:
         write_step_summary(body, environ)
-        write_outputs(outputs, environ)
+        write_action_outputs(outputs, environ)
     except OSError as error:
         summary.warnings.append(f"no job summary or outputs: {error.strerror}")
     shown = (

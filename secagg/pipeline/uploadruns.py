@@ -1,29 +1,48 @@
-"""From files or a scan's outcome to runs that may be uploaded, without secrets."""
+"""Make runs that may be uploaded from files or a scan, and bundles for forks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import orjson
+
 from secagg.config import Config
-from secagg.errors import ReportError
-from secagg.github.category import category_of, tool_of
-from secagg.github.given import given_runs
-from secagg.github.preflight import GivenRun
-from secagg.github.split import set_category
+from secagg.errors import ReportError, UsageError
+from secagg.github.bundle import (
+    LARGEST_PACKED,
+    Bundle,
+    UntrustedBundle,
+    origin_of,
+    pack,
+    target_of,
+    unpack,
+)
+from secagg.github.category import categorize, category_of, tool_of
+from secagg.github.client import Client, Clock, Token
+from secagg.github.event import read_event, text_at
+from secagg.github.limits import Tally
+from secagg.github.payload import set_category
+from secagg.github.preflight import GivenRun, given_runs
+from secagg.github.target import Asked as AskedTarget
+from secagg.github.target import api_url, find_target
 from secagg.model.finding import Finding
 from secagg.model.identity import mark_findings
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers, learn
+from secagg.pipeline.assemble import Shown
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.sarifruns import View, category, driver, sarif_runs
-from secagg.pipeline.shown import Shown
+from secagg.pipeline.upload import Suppressed, Uploaded, UploadOptions, upload_run
 from secagg.sarif import SarifRun, write
 from secagg.sarif.bag import component_of
 from secagg.scanners.base import Status
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.files import replacing
 
 
 def runs_of_scan(
@@ -64,9 +83,9 @@ def _silent(outcome: Outcome, known: set[str], view: View) -> Iterator[GivenRun]
 
 
 def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[GivenRun]:
-    """The runs in ``files``: SARIF of any producer, or the native report of a known tool.
+    """Return the runs in ``files``: SARIF of any producer, or the native report of a known tool.
 
-    Everything is read and written anew on the way, so that secrets are masked, paths relative
+    Everything is read and written again on the way, so that secrets are masked, paths relative
     and fingerprints there, whoever wrote the file; SARIF runs keep their own categories, and
     those of native reports have none yet. Raises
     :class:`UsageError` for a file that cannot be read and :class:`ReportError` for one that
@@ -105,7 +124,7 @@ def _unnamed(given: GivenRun) -> GivenRun:
 
 
 def read_report_runs(data: bytes, name: str) -> list[GivenRun]:
-    """The runs of one SARIF log from untrusted hands, without a checkout beside it."""
+    """Return the runs of one SARIF log from untrusted hands, without a checkout beside it."""
     report = RawReport(name=name, data=data, tool="sarif")
     context = ParseContext(redactor=run_redactor(), root=None)
     parsers = installed_parsers()
@@ -118,17 +137,17 @@ def read_report_runs(data: bytes, name: str) -> list[GivenRun]:
 
 def _adopted(parsed: ParsedReport, file: str) -> list[GivenRun]:
     """The runs of a SARIF report as they were, with what secagg adds."""
-    found: dict[int, list[Finding]] = {id(frame): [] for frame in parsed.runs}
+    findings_of_run: dict[int, list[Finding]] = {id(frame): [] for frame in parsed.runs}
     for finding in parsed.findings:
         assert finding.sarif is not None
-        found[id(finding.sarif.run)].append(finding)
+        findings_of_run[id(finding.sarif.run)].append(finding)
     given = given_runs(
         _written(
             SarifRun(
                 tool=parsed.tool,
                 component=component_of(frame),
                 frame=frame,
-                findings=found[id(frame)],
+                findings=findings_of_run[id(frame)],
             )
             for frame in parsed.runs
         ),
@@ -148,3 +167,107 @@ def _written(runs: Iterable[SarifRun]) -> bytes:
     out = BytesIO()
     write(out, runs)
     return out.getvalue()
+
+
+# Runs of a bundle may take the place of those that secagg uploads for the pull request, by which
+# GitHub compares it with its base, and of nobody else's.
+_OURS = "secagg/"
+
+
+_FOREIGN = "secagg-bundle/"
+
+
+def make_bundle(
+    files: Sequence[str],
+    out: Path,
+    asked: AskedTarget,
+    *,
+    root: Path,
+    config: Config,
+    environ: Mapping[str, str],
+) -> Bundle:
+    """Write ``files`` into one bundle at ``out``; needs no token.
+
+    The commit is the pull request's head, by which the publishing job can check it. Runs of
+    tools that did not complete go along with their mark, so that they are withheld there.
+    """
+    event = read_event(environ)
+    head = None if event is None else text_at(event.pull_request, "head", "sha")
+    target = find_target(replace(asked, commit=asked.commit or head), environ, root)
+    if target.pull_number is None:
+        raise UsageError(
+            "a bundle is for a pull request, and this is none",
+            hint="elsewhere use secagg upload; or give --ref refs/pull/N/head",
+        )
+    given = runs_of_files(files, root=root.resolve(), config=config)
+    # While the names of the files are known: the other stage has only one.
+    categorize([g.run for g in given], [g.source for g in given], None, Tally())
+    bundle = Bundle(
+        repository=target.repository,
+        commit=target.commit,
+        pull_number=target.pull_number,
+        sarif={"version": "2.1.0", "runs": [_marked(entry) for entry in given]},
+    )
+    try:
+        with replacing(out, packed=True) as file:
+            file.write(pack(bundle))
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}") from error
+    return bundle
+
+
+def publish_fork(
+    path: Path,
+    options: UploadOptions,
+    *,
+    token: Token,
+    environ: Mapping[str, str],
+    given_api_url: str | None = None,
+    clock: Clock | None = None,
+) -> Uploaded:
+    """Upload the bundle at ``path`` for the pull request that GitHub says it belongs to.
+
+    Nothing of the bundle is believed: its results are read as those of a foreign file, and
+    nothing is dismissed on its word. Raises :class:`UntrustedBundle` for a bundle that does not
+    fit to the event, before anything is sent.
+    """
+    origin = origin_of(read_event(environ), environ)
+    bundle = unpack(_read(path))
+    address = api_url(given_api_url or environ.get("GITHUB_API_URL"), None, environ)
+    with Client(address, token, clock=clock, patience=options.patience) as client:
+        target = target_of(bundle, origin, client, address)
+    given = read_report_runs(orjson.dumps(bundle.sarif), "the bundle")
+    for entry in given:
+        category = category_of(entry.run)
+        if not category.startswith(_OURS):
+            set_category(entry.run, f"{_FOREIGN}{category.lstrip('/')}")
+    if origin.conclusion != "success":
+        note = f"the workflow that made the bundle ended with {origin.conclusion}"
+        target = replace(target, notes=(note,))
+    return upload_run(
+        given,
+        target,
+        replace(options, suppressed=Suppressed.OMIT),
+        token=token,
+        root=None,
+        environ=environ,
+        clock=clock,
+    )
+
+
+def _marked(entry: GivenRun) -> dict[str, object]:
+    if entry.incomplete is None:
+        return entry.run
+    notification = {"level": "error", "message": {"text": entry.incomplete}}
+    failed = {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
+    return {**entry.run, "invocations": [*(entry.run.get("invocations") or ()), failed]}
+
+
+def _read(path: Path) -> bytes:
+    """A regular file of a size that can be a bundle's."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(LARGEST_PACKED + 1)
+    except OSError as error:
+        raise UntrustedBundle(f"the bundle cannot be read: {error.strerror}") from None

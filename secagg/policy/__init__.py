@@ -1,8 +1,18 @@
 """Judging: groups in, a decision out."""
 
-from secagg.policy.decision import Action, Decision, Judgement, Verdict
-from secagg.policy.exception import Exceptions, ExceptionState, NoExceptions, PolicyException
-from secagg.policy.facts import NO_FACTS, BaselineState, Facts
+from secagg.policy.decision import (
+    NO_FACTS,
+    Action,
+    BaselineState,
+    Decision,
+    Exceptions,
+    ExceptionState,
+    Facts,
+    Judgement,
+    NoExceptions,
+    PolicyException,
+    Verdict,
+)
 from secagg.policy.gaps import ToolOutcome
 from secagg.policy.judge import judge
 from secagg.policy.load import built_in, load

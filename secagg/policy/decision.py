@@ -1,16 +1,185 @@
-"""What a policy decided: a verdict on the whole, and one on each group."""
+"""The decision of a policy: verdict, judgements, and the facts and exceptions they rest on."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from secagg.merge.groups import Group
 from secagg.model.finding import Severity
-from secagg.policy.exception import PolicyException
-from secagg.policy.facts import NO_FACTS, Facts
+from secagg.model.problem import State
+
+
+class BaselineState(StrEnum):
+    """How a finding stands to the baseline (SARIF 2.1.0, 3.27.24)."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    UPDATED = "updated"
+    ABSENT = "absent"
+
+
+class Cause(StrEnum):
+    """What has brought a finding to a change's gate."""
+
+    CHANGE = "change"
+    WORLD = "world"
+    EXISTING = "existing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Facts on one group that no scanner gives; ``None`` where nobody knows.
+
+    ``in_diff`` is whether the change touches its lines or its manifest; ``owners`` are as
+    CODEOWNERS writes them (``@org/team``); ``first_seen`` is in UTC; ``epss`` is a probability
+    0.0 to 1.0.
+
+    ``exact`` is True where the baseline is a scan of the base with the same tools and databases;
+    ``follows`` where the finding may follow from another place that the change touches (a step
+    of its data flow, the values of a chart); ``in_base`` where the base is known to have the same
+    package in the same version.
+    """
+
+    baseline: BaselineState | None = None
+    in_diff: bool | None = None
+    owners: tuple[str, ...] = ()
+    first_seen: datetime.datetime | None = None
+    epss: float | None = None
+    kev: bool | None = None
+    exact: bool = False
+    follows: bool = False
+    in_base: bool = False
+
+    @property
+    def cause(self) -> Cause | None:
+        """What has brought the finding; None where nobody knows."""
+        if self.baseline is not None and self.baseline is not BaselineState.NEW:
+            return Cause.EXISTING
+        if self.baseline is not None and self.exact:
+            return Cause.CHANGE
+        if self.in_base or (self.in_diff is False and not self.follows):
+            return Cause.WORLD
+        if self.baseline is not None and self.in_diff:
+            return Cause.CHANGE
+        return None
+
+    @property
+    def cause_words(self) -> str | None:
+        """Why :attr:`cause` is what it is, as a sentence; None outside of a change."""
+        if self.baseline is None and self.in_diff is None and not self.in_base:
+            return None
+        match self.cause:
+            case Cause.EXISTING:
+                return "The baseline has it."
+            case Cause.CHANGE if self.exact:
+                return "The base, scanned with the same tools and databases, does not have it."
+            case Cause.CHANGE:
+                return "It is not in the baseline, and the change touches its place."
+            case Cause.WORLD if self.in_base:
+                return "The base has the same package in the same version: its advisory is newer."
+            case Cause.WORLD if self.baseline is not None:
+                return "The change does not touch it: its advisory or rule is newer."
+            case Cause.WORLD:
+                return "The change does not touch it."
+            case _ if self.baseline is not None:
+                return (
+                    "It is not in the baseline, and nobody can tell whether the change brings it."
+                )
+            case _ if self.in_diff is not None:
+                return "Without a baseline nobody knows whether it was there before."
+        return None
+
+
+NO_FACTS = Facts()
+
+
+class DecisionSource(StrEnum):
+    """Where a decision was made, as a policy names what it trusts."""
+
+    FILES = "files"
+    STORE = "store"
+    GITHUB = "github"
+    VEX = "vex"
+    SCANNERS = "scanners"
+    REPORTS = "reports"
+
+
+class ExceptionState(StrEnum):
+    """What an exception is worth on a given day."""
+
+    IN_FORCE = "in force"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyException:
+    """One decision as it was written down, wherever that was.
+
+    ``source`` names file and line (``secagg-exceptions.yaml:12``, ``.trivyignore:3``,
+    ``openvex.json``, ``SARIF``) or ``store``; ``origin`` is the kind of place. ``target`` says in
+    words what it covers (``CVE-2021-44228 in pkg:maven/...``). ``state`` is what it calls the
+    problem: accepted or a false positive. It holds through the whole day ``expires``, in UTC.
+    ``refusal`` is a sentence where it cannot be honoured (no reason, beyond the ceiling).
+    """
+
+    source: str
+    target: str
+    reason: str | None = None
+    owner: str | None = None
+    created: datetime.date | None = None
+    expires: datetime.date | None = None
+    refusal: str | None = None
+    state: State = State.ACCEPTED
+    origin: DecisionSource = DecisionSource.FILES
+
+    def standing(self, today: datetime.date) -> ExceptionState:
+        """Return what it is worth on ``today`` (UTC)."""
+        if self.refusal is not None:
+            return ExceptionState.REFUSED
+        if self.expires is not None and today > self.expires:
+            return ExceptionState.EXPIRED
+        return ExceptionState.IN_FORCE
+
+
+class Exceptions(Protocol):
+    """All exceptions of a decision, found by what they cover."""
+
+    def covering(self, group: Group) -> list[PolicyException]:
+        """Every exception that names ``group``, whatever its standing, in the files' order."""
+        ...
+
+    def covering_gap(self, sentence: str) -> list[PolicyException]:
+        """Return every exception for the gap that ``sentence`` states, whatever its standing."""
+        ...
+
+    def partial(self) -> Mapping[PolicyException, str]:
+        """What covers a part of a row only, of those asked for so far: a sentence for each."""
+        ...
+
+    def all(self) -> list[PolicyException]:
+        """Return every exception, in the files' order."""
+        ...
+
+
+class NoExceptions:
+    """A decision without exceptions."""
+
+    def covering(self, group: Group) -> list[PolicyException]:
+        return []
+
+    def covering_gap(self, sentence: str) -> list[PolicyException]:
+        return []
+
+    def partial(self) -> Mapping[PolicyException, str]:
+        return {}
+
+    def all(self) -> list[PolicyException]:
+        return []
 
 
 class Verdict(StrEnum):

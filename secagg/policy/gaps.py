@@ -1,4 +1,4 @@
-"""What a scan cannot vouch for: a tool that failed, what it did not look at, or no tool at all."""
+"""What a scan did not cover: a tool that failed, what it did not look at, or no tool at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from secagg.model.finding import KIND_WORDS, Kind
-from secagg.policy.exception import Exceptions, ExceptionState, PolicyException
+from secagg.policy.decision import Exceptions, ExceptionState, PolicyException
 
 _DIGITS = re.compile(r"\d+")
 # Of a place such as app/old.py:7:12, and what may stand around a word.
@@ -75,7 +75,7 @@ class ToolOutcome:
 
 @dataclass(slots=True, kw_only=True)
 class Coverage:
-    """What a scan vouches for.
+    """What a scan covered.
 
     ``sentences`` are the reasons for which it is incomplete, ``notes`` what is accepted.
     ``accepted`` are the keys of accepted gaps and ``used`` the exceptions that accept them.
@@ -106,7 +106,7 @@ def coverage(
     (``in_base`` holds the keys of its gaps): then it names a file or package, and is not the
     change's. Where nothing completed and nothing is said, that is the reason.
     """
-    found = Coverage()
+    result = Coverage()
     complete = False
     for run in runs:
         complete = complete or run.status == "complete"
@@ -114,37 +114,37 @@ def coverage(
             continue
         optional = run.optional or run.tool.partition(" (")[0] in optional_tools
         if optional and not run.needed:
-            found.notes += [
+            result.notes += [
                 f"{sentence}; it is optional, so the rest is judged without it"
                 for sentence in _sentences(run, run.gaps)
             ]
             continue
         left = []
         for gap in run.gaps:
-            why = _accepted(gap, found, exceptions, in_base, today)
+            why = _accepted(gap, result, exceptions, in_base, today)
             if why is None:
                 left.append(gap)
             else:
-                found.accepted.add(gap.key)
-                found.notes.append(f"{_sentence(run, gap.message, None)}; {why}")
+                result.accepted.add(gap.key)
+                result.notes.append(f"{_sentence(run, gap.message, None)}; {why}")
         if left or run.broken:
-            found.sentences += _sentences(run, left)
+            result.sentences += _sentences(run, left)
         else:
             complete = True
     kinds = {kind for run in runs for kind in run.kinds}
     for kind in dict.fromkeys(required):
         if kind not in kinds:
-            found.sentences.append(
+            result.sentences.append(
                 f"no tool that completed looked for {KIND_WORDS[kind]}, which is required "
                 f"({_LOOKERS[kind]}; or take {kind} out of require)"
             )
     if Kind.CODE not in kinds:
-        found.not_analysed.append(f"code was not analysed: {_no_code_tool(runs)}")
-    if not complete and not found.sentences:
-        found.sentences.append("no tool completed: nothing vouches for this repository")
-    found.sentences = list(dict.fromkeys(found.sentences))
-    found.notes = list(dict.fromkeys(found.notes))
-    return found
+        result.not_analysed.append(f"code was not analysed: {_no_code_tool(runs)}")
+    if not complete and not result.sentences:
+        result.sentences.append("no tool completed: nothing vouches for this repository")
+    result.sentences = list(dict.fromkeys(result.sentences))
+    result.notes = list(dict.fromkeys(result.notes))
+    return result
 
 
 def _accepted(

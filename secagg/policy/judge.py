@@ -1,24 +1,61 @@
-"""Judging: each group by the first rule that matches it, the whole by the worst of all."""
+"""Judge each group by the first rule that matches it, and the whole by the worst of all."""
 
 from __future__ import annotations
 
 import datetime
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from secagg.merge.groups import MergedSet
 from secagg.model.finding import Kind
 from secagg.policy import reasons
-from secagg.policy.ages import age_failures, age_notes, apply_ages
-from secagg.policy.decision import Action, Decision, Judgement, Verdict
-from secagg.policy.exception import Exceptions, ExceptionState, NoExceptions, PolicyException
-from secagg.policy.facts import NO_FACTS, Facts
+from secagg.policy.decision import (
+    NO_FACTS,
+    Action,
+    Decision,
+    Exceptions,
+    ExceptionState,
+    Facts,
+    Judgement,
+    NoExceptions,
+    PolicyException,
+    Verdict,
+)
 from secagg.policy.gaps import ToolOutcome, coverage
-from secagg.policy.limits import apply_limits
 from secagg.policy.match import CompiledRule, compile_rules
-from secagg.policy.model import Policy
+from secagg.policy.model import Policy, PolicyRule
+from secagg.policy.reasons import age_failures, age_notes, apply_ages
 from secagg.policy.subject import Subject, counted_severity, known_tools
 
+
+def apply_limits(rules: Sequence[PolicyRule], judgements: Sequence[Judgement]) -> dict[str, int]:
+    """Settle what rules with a limit took: up to it a ``fail`` only warns, beyond it all fail.
+
+    Returns the number found for each rule that is beyond its limit.
+    """
+    limits = {rule.name: rule for rule in rules if rule.limit is not None}
+    taken: defaultdict[str, list[Judgement]] = defaultdict(list)
+    for judgement in judgements:
+        if judgement.rule in limits and judgement.exception is None:
+            taken[judgement.rule].append(judgement)
+    beyond = {}
+    for name, counted in taken.items():
+        limit = limits[name].limit
+        if limit is not None and len(counted) > limit:
+            beyond[name] = len(counted)
+            action = Action.FAIL
+        elif limits[name].action is Action.FAIL:
+            action = Action.WARN
+        else:
+            continue
+        for judgement in counted:
+            judgement.action = action
+    return beyond
+
+
 _RANK = {Action.FAIL: 2, Action.WARN: 1, Action.IGNORE: 0}
+
+
 # Less strict than any rule.
 _NOTHING_YET = (-1, False)
 
@@ -40,13 +77,13 @@ def judge(
     ``facts`` are by the groups' identities; ``today`` is the day in UTC, by default this one.
 
     A tool run that failed and is not optional makes the verdict INCOMPLETE, as does a scan in
-    which nothing completed: neither can vouch for what was not found. ``gaps_in_base`` are the keys
+    which nothing completed: neither proves that nothing is there. ``gaps_in_base`` are the keys
     of gaps that the base of the change has too (:func:`secagg.policy.gaps.gap_key`). ``required``
     are kinds that somebody must have looked for, besides those of the policy. ``narrowed`` says
     that the scan was asked to look at a part: then no note calls an exception unused.
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
-    known = facts or {}
+    facts_of = facts or {}
     rules, tools = compile_rules(policy.rules), known_tools(policy)
     chooser = _Chooser(rules)
     judgements = [
@@ -54,7 +91,7 @@ def judge(
             Subject(
                 group,
                 counted_severity(policy, group, tools),
-                known.get(group.identity, NO_FACTS),
+                facts_of.get(group.identity, NO_FACTS),
                 today,
             )
         )
@@ -132,7 +169,7 @@ _CACHED_KEYS = frozenset({"kind", "severity", "severity_known"})
 
 
 def take(rules: Sequence[CompiledRule], subject: Subject) -> Judgement:
-    """The judgement of the rule that is chosen; of none, nothing is wanted."""
+    """Return the judgement of the rule that is chosen; of none, nothing is wanted."""
     return _judgement(choose(rules, subject), subject)
 
 
@@ -153,7 +190,7 @@ def _judgement(best: tuple[CompiledRule, bool] | None, subject: Subject) -> Judg
 
 
 def choose(rules: Sequence[CompiledRule], subject: Subject) -> tuple[CompiledRule, bool] | None:
-    """The first rule that matches, and whether it is not known that it does.
+    """Return the first rule that matches, and whether it is not known that it does.
 
     Where a rule's answer is not known both answers are tried, and the stricter holds: the
     rule's own action, or what the rules after it say.

@@ -14,14 +14,18 @@ from typing import Any
 from secagg.model.finding import Kind, Severity, Vulnerability
 from secagg.packages.components import ROOT
 from secagg.packages.purl import package_test
-from secagg.policy.facts import BaselineState, Cause
+from secagg.policy.decision import BaselineState, Cause
 from secagg.policy.model import Baseline, Dependency, Match, PolicyScope
 from secagg.policy.notation import ScoreRange
 from secagg.policy.subject import Subject, days_known
 from secagg.system.globs import names, paths
 
 Answer = bool | None
+
+
 Ask = Callable[[Subject], Answer]
+
+
 BANDS = {
     Severity.CRITICAL: (9.0, 10.0),
     Severity.HIGH: (7.0, 8.9),
@@ -42,7 +46,7 @@ class Question:
 
 
 def questions(match: Match) -> list[Question]:
-    """The questions of ``match``, in the order in which its keys are documented."""
+    """Return the questions of ``match``, in the order in which its keys are documented."""
     return [
         Question(key, _words(getattr(match, key)), make(getattr(match, key)), _ACTUAL[key])
         for key, make in _MAKERS.items()
@@ -62,8 +66,8 @@ def _words(value: Any) -> str:
 
 def _of_all(answers: Iterable[bool]) -> Answer:
     """Yes if all say so, no if none does, ``None`` where they differ or nobody speaks."""
-    said = set(answers)
-    return said.pop() if len(said) == 1 else None
+    distinct = set(answers)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 def _is(value: bool | None, wanted: bool) -> Answer:
@@ -87,7 +91,7 @@ def _score(wanted: ScoreRange) -> Ask:
 
 
 def score_bounds(s: Subject) -> tuple[float, float]:
-    """The score, twice; without one, the lowest and highest of the severity's band."""
+    """Return the score, twice; without one, the lowest and highest of the severity's band."""
     score = s.finding.score
     return BANDS[s.severity] if score is None else (score, score)
 
@@ -108,11 +112,11 @@ def _advisory(wanted: list[str]) -> Ask:
 
 
 def advisories(s: Subject) -> tuple[str, ...]:
-    """Every advisory id of a vulnerability; of anything else none."""
-    known = s.finding.vulnerability
-    if known is None:
+    """Return every advisory id of a vulnerability; of anything else none."""
+    vulnerability = s.finding.vulnerability
+    if vulnerability is None:
         return (s.finding.rule_id,) if s.finding.kind is Kind.VULNERABILITY else ()
-    return known.aliases or (s.finding.rule_id,)
+    return vulnerability.aliases or (s.finding.rule_id,)
 
 
 def _cwe(wanted: list[str]) -> Ask:
@@ -124,8 +128,8 @@ def _package(wanted: list[str]) -> Ask:
 
     def ask(s: Subject) -> Answer:
         # Who names no package contradicts nobody, as with an exception.
-        said = {test(member.package) for member in s.group.members if member.package is not None}
-        return None if said >= {True, False} else True in said
+        answers = {test(member.package) for member in s.group.members if member.package is not None}
+        return None if answers >= {True, False} else True in answers
 
     return ask
 
@@ -190,7 +194,7 @@ def _epss_at_least(wanted: float) -> Ask:
 
 
 def epss_of(s: Subject, v: Vulnerability) -> float | None:
-    """The probability by the list that was read, else by the scanner."""
+    """Return the probability by the list that was read, else by the scanner."""
     return s.facts.epss if s.facts.epss is not None else v.epss
 
 
@@ -262,7 +266,7 @@ _MAKERS: Mapping[str, Callable[[Any], Ask]] = {
 }
 
 
-def _said(value: object) -> str:
+def _text_of(value: object) -> str:
     if value is None:
         return "not known"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -276,7 +280,7 @@ def _vulnerable(say: Callable[[Subject, Vulnerability], object]) -> Callable[[Su
     def actual(s: Subject) -> str:
         if s.finding.kind is not Kind.VULNERABILITY:
             return "nothing that a finding of this kind has"
-        return _said(say(s, s.finding.vulnerability or Vulnerability()))
+        return _text_of(say(s, s.finding.vulnerability or Vulnerability()))
 
     return actual
 
@@ -285,7 +289,7 @@ def _secret(say: Callable[[Any], object]) -> Callable[[Subject], str]:
     return lambda s: (
         "nothing that a finding of this kind has"
         if s.finding.secret is None
-        else _said(say(s.finding.secret))
+        else _text_of(say(s.finding.secret))
     )
 
 
@@ -302,13 +306,13 @@ def _age_words(s: Subject) -> str:
 _ACTUAL: Mapping[str, Callable[[Subject], str]] = {
     "kind": lambda s: s.finding.kind.value,
     "severity": lambda s: s.severity.value,
-    "severity_known": lambda s: _said(s.finding.severity_known),
+    "severity_known": lambda s: _text_of(s.finding.severity_known),
     "score": _score_words,
     "tool": lambda s: _each(s.group.tools),
     "rule": lambda s: _each(m.rule_id for m in s.group.members),
     "advisory": lambda s: _each(advisories(s)),
     "cwe": lambda s: _each(s.finding.cwes),
-    "package": lambda s: _said(s.finding.package.name) if s.finding.package else "none",
+    "package": lambda s: _text_of(s.finding.package.name) if s.finding.package else "none",
     "path": lambda s: _each(m.location.uri for m in s.group.members),
     "component": lambda s: s.finding.component or ROOT,
     "fix_available": _vulnerable(lambda s, v: bool(v.fixed_versions)),
@@ -322,8 +326,8 @@ _ACTUAL: Mapping[str, Callable[[Subject], str]] = {
     "epss_at_least": _vulnerable(epss_of),
     "in_kev": _vulnerable(kev_of),
     "age_at_least": _age_words,
-    "baseline": lambda s: _said(s.facts.baseline),
-    "in_diff": lambda s: _said(s.facts.in_diff),
-    "cause": lambda s: _said(s.facts.cause),
+    "baseline": lambda s: _text_of(s.facts.baseline),
+    "in_diff": lambda s: _text_of(s.facts.in_diff),
+    "cause": lambda s: _text_of(s.facts.cause),
     "owner": lambda s: _each(s.facts.owners),
 }

@@ -1,4 +1,8 @@
-"""Policies by name or path, with what they extend."""
+"""Read policies by name or path with what they extend, and write them back as YAML.
+
+An entry point of the group ``secagg.policies`` names a package in which a file ``NAME.yaml``
+lies, ``NAME`` being that of the entry point. A built-in policy cannot be replaced this way.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,49 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 from secagg.errors import ConfigError
-from secagg.policy.installed import installed_policies, installed_text
-from secagg.policy.model import Policy, PolicyRule
+from secagg.model.finding import Severity
+from secagg.policy.decision import DecisionSource
+from secagg.policy.model import AcceptedGap, Match, Policy, PolicyRule
+from secagg.policy.notation import ScoreRange
 from secagg.system.yamlfile import Placed, load_placed
+
+ENTRY_POINTS = "secagg.policies"
+
+
+_FILES = (".yaml", ".yml")
+
+
+def installed_policies() -> dict[str, metadata.EntryPoint]:
+    """Return the entry points by name, in the order of the names."""
+    entry_points = metadata.entry_points(group=ENTRY_POINTS)
+    return {entry.name: entry for entry in sorted(entry_points, key=lambda entry: entry.name)}
+
+
+def installed_text(name: str) -> str | None:
+    """Return the YAML text of a package's policy ``name``, or None where no package has it.
+
+    Raises :class:`ConfigError` where a package names a policy that it does not hold.
+    """
+    # What looks like a file is one: no package is asked about it.
+    if "/" in name or name.endswith(_FILES):
+        return None
+    entry = installed_policies().get(name)
+    if entry is None:
+        return None
+    try:
+        return (resources.files(entry.module) / f"{name}.yaml").read_text("utf-8")
+    except (ImportError, OSError, TypeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot be read: {type(error).__name__}",
+            where=f"policy {name}",
+            hint=f"mend or remove the package that brings it ({entry.value})",
+        ) from None
+
 
 # What a policy that extends another may say itself; what it does not say is the other's.
 _OWN = (
@@ -25,20 +65,25 @@ _OWN = (
     "exceptions",
     "decisions",
 )
+
+
 _NO_RULES = "a policy without rules would let everything pass"
+
+
 _NO_RULES_HINT = "give it rules, extend another policy, or remove fewer of that one's"
+
 
 Read = Callable[[str], str | None]
 
 
 def built_in() -> list[str]:
-    """The names of the built-in policies."""
+    """Return the names of the built-in policies."""
     files = resources.files("secagg_policies").iterdir()
     return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
 
 
 def load(name_or_path: str, *, read: Read | None = None) -> Policy:
-    """A policy by name (built in, or of an installed package), else the file at that path.
+    """Return a policy by name (built in, or of an installed package), else the file at that path.
 
     It comes with all that it extends. ``read`` gives the text of a file, or ``None`` where there
     is none; it stands in for the file system where a policy comes from a commit. Raises
@@ -56,11 +101,11 @@ class Layer:
 
 
 def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
-    """The policy as written, then the one that it extends, and so on to the last.
+    """Return the policy as written, then the one that it extends, and so on to the last.
 
     Raises :class:`ConfigError` as :func:`load` does.
     """
-    found: list[Layer] = []
+    result: list[Layer] = []
     chain: list[str] = []
     name: str | None = name_or_path
     while name is not None:
@@ -81,14 +126,14 @@ def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
         )
         for number, gap in enumerate(own.value.gaps):
             gap.stands_at(own.where("gaps", number).rpartition(":")[0])
-        found.append(Layer(name, own))
+        result.append(Layer(name, own))
         chain.append(key)
         name = _base_of(own.value, name, is_file=text is None)
-    return found
+    return result
 
 
 def effective(chain: Sequence[Layer]) -> Policy:
-    """What a chain of policies, own one first, comes to.
+    """Return what a chain of policies, own one first, comes to.
 
     Its rules are the very objects of the layers. Raises :class:`ConfigError` where a ``remove``
     names no rule, and where no rule is there or left.
@@ -104,7 +149,7 @@ def effective(chain: Sequence[Layer]) -> Policy:
 
 
 def builtin_text(name: str) -> str:
-    """The YAML text of the built-in policy ``name``."""
+    """Return the YAML text of the built-in policy ``name``."""
     return (resources.files("secagg_policies") / f"{name}.yaml").read_text("utf-8")
 
 
@@ -140,7 +185,7 @@ def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
 
 
 def no_policy(name: str, *, where: str | None = None) -> ConfigError:
-    """The error for a ``name`` that is neither a policy's nor a file's."""
+    """Return the error for a ``name`` that is neither a policy's nor a file's."""
     near = difflib.get_close_matches(name, policy_names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return ConfigError(
@@ -172,10 +217,10 @@ def extend(own: Policy, base: Policy, *, where: str) -> Policy:
     replaced = {rule.name: rule for rule in own.rules if rule.name in kept}
     rules: list[PolicyRule] = [rule for rule in own.rules if rule.name not in replaced]
     rules += [replaced.get(r.name, r) for r in base.rules if r.name in kept]
-    said = {key: getattr(own, key) for key in _OWN if key in own.model_fields_set}
+    own_settings = {key: getattr(own, key) for key in _OWN if key in own.model_fields_set}
     return base.model_copy(
         update={
-            **said,
+            **own_settings,
             "name": own.name,
             "description": own.description,
             "extends": None,
@@ -187,3 +232,105 @@ def extend(own: Policy, base: Policy, *, where: str) -> Policy:
             "rules": rules,
         }
     )
+
+
+_LADDER = list(Severity)
+
+
+def written_policy(policy: Policy) -> dict[str, Any]:
+    """Return the whole of an effective policy, what it does not change included.
+
+    Read again it is the same policy.
+    """
+    document: dict[str, Any] = {"name": policy.name}
+    if policy.description:
+        document["description"] = policy.description
+    if policy.unknown_severity is not None:
+        document["unknown_severity"] = policy.unknown_severity.value
+    document["unknown_tool"] = policy.unknown_tool.value
+    for key in ("known_tools", "optional_tools"):
+        if getattr(policy, key):
+            document[key] = list(getattr(policy, key))
+    if policy.require:
+        document["require"] = [kind.value for kind in policy.require]
+    if policy.max_age:
+        document["max_age"] = {s.value: f"{days}d" for s, days in policy.max_age.items()}
+    document["due_soon"] = f"{policy.due_soon}d"
+    if policy.baseline is not None:
+        document["baseline"] = policy.baseline.value
+    if policy.max_database_age is not None:
+        document["max_database_age"] = f"{policy.max_database_age}d"
+    document["exceptions"] = {"max_days": f"{policy.exceptions.max_days}d"}
+    if policy.gaps:
+        document["gaps"] = [_gap(gap) for gap in policy.gaps]
+    if set(policy.decisions.trust) != set(DecisionSource):
+        document["decisions"] = {"trust": [source.value for source in policy.decisions.trust]}
+    document["rules"] = [written_rule(rule) for rule in policy.rules]
+    return document
+
+
+def _gap(gap: AcceptedGap) -> dict[str, Any]:
+    return {
+        "gap": gap.gap[0] if len(gap.gap) == 1 else list(gap.gap),
+        "reason": gap.reason,
+        "owner": gap.owner,
+        "created": gap.created.isoformat(),
+        "expires": gap.expires.isoformat(),
+    }
+
+
+def written_rule(rule: PolicyRule) -> dict[str, Any]:
+    """One rule; what it does not say is left out."""
+    document: dict[str, Any] = {"name": rule.name}
+    match = written_match(rule.match)
+    if match:
+        document["match"] = match
+    document["action"] = rule.action.value
+    if rule.limit is not None:
+        document["limit"] = rule.limit
+    if rule.why is not None:
+        document["why"] = rule.why
+    return document
+
+
+def written_match(match: Match) -> dict[str, Any]:
+    """Return the keys of a match that are given, in the order in which they are documented."""
+    document: dict[str, Any] = {}
+    for key in Match.model_fields:
+        value = getattr(match, key)
+        if value is not None:
+            document["not" if key == "not_" else key] = _value(key, value)
+    return document
+
+
+def band(severities: Sequence[Severity]) -> str | list[str]:
+    """``high``, ``high..``, ``low..medium`` where they are next to each other, else a list."""
+    places = sorted(_LADDER.index(severity) for severity in set(severities))
+    if places != list(range(places[0], places[-1] + 1)):
+        return [_LADDER[place].value for place in places]
+    most, least = _LADDER[places[0]].value, _LADDER[places[-1]].value
+    if len(places) == 1:
+        return most
+    return f"{least}.." if places[0] == 0 else f"{least}..{most}"
+
+
+def _range(wanted: ScoreRange) -> str:
+    most = "" if wanted.most == 10.0 and wanted.least else f"{wanted.most}"
+    return f"{wanted.least}..{most}"
+
+
+def _value(key: str, value: Any) -> Any:
+    if key == "severity":
+        return band(value)
+    if key == "age_at_least":
+        return f"{value}d"
+    if key == "any":
+        return [written_match(inner) for inner in value]
+    if key == "not_":
+        return written_match(value)
+    if key == "score":
+        return _range(value)
+    if isinstance(value, list):
+        words = [str(item) for item in value]
+        return words[0] if len(words) == 1 else words
+    return value if isinstance(value, bool | float) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -17,9 +18,7 @@ from pydantic import (
 )
 
 from secagg.model.finding import Kind, Severity
-from secagg.policy.decision import Action
-from secagg.policy.exception import DecisionSource
-from secagg.policy.facts import Cause
+from secagg.policy.decision import Action, Cause, DecisionSource
 from secagg.policy.notation import (
     Day,
     Days,
@@ -259,3 +258,23 @@ class Policy(BaseModel):
     )
     decisions: DecisionRules = Field(default_factory=DecisionRules)
     rules: list[PolicyRule] = Field(default_factory=list)
+
+
+def asks_for_intel(policy: Policy) -> bool:
+    """Return whether any rule looks at EPSS scores or the KEV catalog."""
+    return any(m.epss_at_least is not None or m.in_kev is not None for m in _matches(policy))
+
+
+def asks_for_age(policy: Policy) -> bool:
+    """Return whether anything depends on when a problem was first seen."""
+    return bool(policy.max_age) or any(m.age_at_least is not None for m in _matches(policy))
+
+
+def _matches(policy: Policy) -> Iterator[Match]:
+    waiting = [rule.match for rule in policy.rules]
+    while waiting:
+        match = waiting.pop()
+        yield match
+        waiting += match.any or []
+        if match.not_ is not None:
+            waiting.append(match.not_)

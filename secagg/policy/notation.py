@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from secagg.model.finding import Severity
-from secagg.system.durations import day_of, days
+from secagg.system.dates import day_of, days
 
 _Item = TypeVar("_Item")
 
@@ -32,7 +32,7 @@ OneOrMany = Annotated[
 
 
 def severities(value: object) -> list[Severity]:
-    """The severities of ``high``, ``[critical, high]``, ``high..critical``, ``high..``.
+    """Return the severities of ``high``, ``[critical, high]``, ``high..critical``, ``high..``.
 
     A band goes from the lower end to the higher one and holds both; either may be left out.
     Raises ``ValueError`` for a word that is no severity and for a band that holds nothing.
@@ -54,8 +54,8 @@ def _severity(word: str) -> Severity:
     try:
         return Severity(word.strip())
     except ValueError:
-        known = ", ".join(Severity)
-        raise ValueError(f"a severity ({known}) or a band such as high.. is expected") from None
+        words = ", ".join(Severity)
+        raise ValueError(f"a severity ({words}) or a band such as high.. is expected") from None
 
 
 SeverityBand = Annotated[

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding, Severity
-from secagg.model.scales import LINTERS, RATING_TOOLS, is_linter
-from secagg.policy.facts import NO_FACTS, Facts
+from secagg.model.severity import LINTERS, RATING_TOOLS, is_linter
+from secagg.policy.decision import NO_FACTS, Facts
 from secagg.policy.model import Policy
 
 # The scanners that secagg itself runs and reads.
@@ -38,7 +38,7 @@ def subject(
 
 
 def known_tools(policy: Policy) -> frozenset[str]:
-    """The tools whose word on a severity is taken."""
+    """Return the tools whose own severity is taken."""
     return OWN_TOOLS.union(RATING_TOOLS, LINTERS, policy.known_tools)
 
 
@@ -70,7 +70,7 @@ def days_known(facts: Facts, today: datetime.date) -> int | None:
 
 
 def utc_day(moment: datetime.datetime) -> datetime.date:
-    """The day of ``moment`` in UTC; a moment without a zone is in UTC already."""
+    """Return the day of ``moment`` in UTC; a moment without a zone is in UTC already."""
     if moment.tzinfo is None:
         return moment.date()
     return moment.astimezone(datetime.UTC).date()

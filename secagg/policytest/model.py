@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
+from packageurl import PackageURL
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from secagg.decisions.ownfile import ExceptionEntry, Identity
-from secagg.model.finding import Kind, Severity
+from secagg.decisions.ownfile import ExceptionEntry, ExceptionFile, Identity
+from secagg.errors import ConfigError
+from secagg.model.finding import DISTRIBUTION_TYPES, Kind, Package, Severity
 from secagg.policy.decision import Action, Verdict
-from secagg.policy.model import Cwe, Dependency, PolicyScope
+from secagg.policy.load import load, named_text, no_policy
+from secagg.policy.model import Cwe, Dependency, Policy, PolicyScope
 from secagg.policy.notation import Day, Days, OneOrMany
-from secagg.policytest.package import package_of
+from secagg.system.yamlfile import Placed, load_model, load_placed
+
+
+def package_of(purl: str) -> Package:
+    """Return the package of ``purl``. Raises ``ValueError`` where it is none."""
+    try:
+        parsed = PackageURL.from_string(purl)
+    except ValueError:
+        raise ValueError("a purl such as pkg:npm/lodash@4.17.4 is expected") from None
+    name = parsed.name
+    if parsed.namespace and parsed.type not in DISTRIBUTION_TYPES:
+        name = f"{parsed.namespace}{':' if parsed.type == 'maven' else '/'}{name}"
+    return Package(type=parsed.type, name=name, version=parsed.version, purl=parsed.to_string())
+
 
 # What only findings of one kind have.
 _ONLY = {
@@ -167,5 +186,55 @@ class PolicyTests(BaseModel):
     cases: list[Case] = Field(min_length=1)
 
     def day(self, case: Case) -> datetime.date:
-        """The day (UTC) on which ``case`` is judged."""
+        """Return the day (UTC) on which ``case`` is judged."""
         return case.today or self.today or datetime.datetime.now(datetime.UTC).date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A test file with its policy and exceptions, ready to run."""
+
+    placed: Placed[PolicyTests]
+    policy: Policy
+    exceptions: Sequence[tuple[ExceptionFile, str]]
+
+
+def load_tests(path: Path) -> Loaded:
+    """Return the test file at ``path``.
+
+    Raises :class:`ConfigError` where it, its policy or its exceptions cannot be used.
+    """
+    try:
+        placed = load_placed(path, PolicyTests, name=str(path))
+    except ConfigError as error:
+        raise _if_a_policy(path, error) from None
+    tests = placed.value
+    placed.refuse_two_of_a_name(
+        "cases",
+        (case.name for case in tests.cases),
+        hint="say in the name what is special about each",
+    )
+    name = tests.policy
+    if named_text(name) is None:
+        if not (path.parent / name).is_file():
+            raise no_policy(name, where=placed.where("policy"))
+        name = str(path.parent / name)
+    policy = load(name)
+    exceptions = [(ExceptionFile(exceptions=tests.exceptions), placed.name)]
+    if tests.exceptions_file is not None:
+        file = path.parent / tests.exceptions_file
+        exceptions.insert(0, (load_model(file, ExceptionFile, name=str(file)), str(file)))
+    return Loaded(placed=placed, policy=policy, exceptions=exceptions)
+
+
+def _if_a_policy(path: Path, error: ConfigError) -> ConfigError:
+    """``error`` with another hint where the file is a policy rather than tests of one."""
+    try:
+        load_model(path, Policy, name=str(path))
+    except ConfigError:
+        return error
+    return ConfigError(
+        "this is a policy, not a file with tests of one",
+        where=str(path),
+        hint="keep tests in a directory of their own",
+    )

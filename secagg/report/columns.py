@@ -1,21 +1,23 @@
-"""The columns that a table or a CSV file can have: each a name and the text of a problem."""
+"""The columns of a report's table, and CSV, which spreadsheets read.
+
+Source: OWASP, "CSV Injection": a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a
+carriage return is a formula to some program. Such a cell gets an apostrophe in front, and every
+cell stands in quotes.
+"""
 
 from __future__ import annotations
 
+import csv
 import datetime
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
 
 from secagg.errors import UsageError
 from secagg.model.problem import Problem
+from secagg.output.escape import terminal
 from secagg.report import words
-from secagg.report.standing import (
-    age_days,
-    overdue,
-    owners_of,
-    reason_of,
-    severity_label,
-    standing,
-)
+from secagg.report.formats import Report
+from secagg.report.standing import age_days, overdue, owners_of, reason_of, severity_label, standing
 
 Text = Callable[[Problem, datetime.date], str]
 
@@ -50,7 +52,7 @@ COLUMNS: dict[str, Text] = {
     "id": lambda p, _: words.short_id(p),
     "identity": lambda p, _: p.identity,
     "kind": lambda p, _: str(p.kind),
-    "problem": lambda p, _: words.what(p),
+    "problem": lambda p, _: words.title(p),
     "title": lambda p, _: words.detail(p),
     "rule": lambda p, _: p.rule_id,
     "where": lambda p, _: words.place(p),
@@ -81,6 +83,7 @@ COLUMNS: dict[str, Text] = {
     "sources": lambda p, _: ", ".join(p.tools),
 }
 
+
 # All that a spreadsheet may want; a table shows fewer, by its width.
 FOR_FILES = tuple(name for name in COLUMNS if name != "id")
 
@@ -91,3 +94,33 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
         if name not in COLUMNS:
             raise UsageError(f"no column {name!r}", hint="one of " + ", ".join(COLUMNS))
     return tuple(dict.fromkeys(names))
+
+
+# The wide forms are folded to the plain ones by some programs.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+_BATCH = 500
+
+
+def pieces(report: Report) -> Iterator[bytes]:
+    """Yield a header line and a line a problem, with CRLF between them, as UTF-8."""
+    names = tuple(report.columns) or FOR_FILES
+    texts = [COLUMNS[name] for name in names]
+    yield _lines([names])
+    for batch in range(0, len(report.answer.rows), _BATCH):
+        problems = report.answer.rows[batch : batch + _BATCH]
+        yield _lines([[text(p, report.today) for text in texts] for p in problems])
+
+
+def cell(text: str) -> str:
+    """``text`` on one line, and never a formula."""
+    risky = text.startswith(_FORMULA) or text.strip().startswith(_FORMULA)
+    return ("'" if risky else "") + terminal(text)
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerows([cell(text) for text in row] for row in rows)
+    return out.getvalue().encode("utf-8", "replace")

@@ -101,7 +101,7 @@ class _Read(BaseModel):
 
 
 def load_report(path: Path) -> Recorded:
-    """The problems in a report that was written as JSON before.
+    """Return the problems in a report that was written as JSON before.
 
     Raises :class:`ReportError` where the file is no such report.
     """

@@ -1,17 +1,20 @@
-"""Which problems to show: every filter given must let a problem through, in whatever order."""
+"""Filters of the report and of triage: which problems to show."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
+from typing import TypeVar
 
 from secagg.errors import UsageError
 from secagg.ids import begins
 from secagg.model.finding import Kind, Package, Severity
-from secagg.model.problem import Problem, package_of
+from secagg.model.problem import Problem, RunRecord, package_of
 from secagg.report.standing import (
+    SEVERITY_LABELS,
     ShownState,
     age_days,
     has_fix,
@@ -21,9 +24,59 @@ from secagg.report.standing import (
     severity_rank,
     standing,
 )
+from secagg.system.dates import days, is_days
 from secagg.system.globs import means_nothing, paths
 
+
+def age(text: str) -> datetime.timedelta:
+    """Read an age: ``30``, ``30d``, ``2w``, ``3m``, ``1y``. Raises :class:`UsageError`."""
+    try:
+        return datetime.timedelta(days=days(text))
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is no age", hint="a number with d, w, m or y, such as 30d"
+        ) from None
+
+
+def moment(text: str, runs: Sequence[RunRecord], now: datetime.datetime) -> datetime.datetime:
+    """The moment (UTC) that ``text`` names: a date, a date and time, an age, ``last``, or a run.
+
+    A run is named by its key or its commit, or the beginning of either (7 characters or more).
+    Raises :class:`UsageError` where nothing, or more than one run, is meant.
+    """
+    text = text.strip()
+    if text == "last":
+        if not runs:
+            raise UsageError("no run is recorded yet", hint="name a date instead")
+        return max(run.started_at for run in runs)
+    if is_days(text):
+        return now - age(text)
+    try:
+        at = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return _run(text, runs)
+    return at.replace(tzinfo=datetime.UTC) if at.tzinfo is None else at.astimezone(datetime.UTC)
+
+
+def _run(text: str, runs: Sequence[RunRecord]) -> datetime.datetime:
+    starts = {run.started_at for run in runs if text in (run.key, run.commit)}
+    if not starts and len(text) >= 7:
+        starts = {
+            run.started_at
+            for run in runs
+            if run.key.startswith(text) or (run.commit or "").startswith(text)
+        }
+    if len(starts) == 1:
+        return starts.pop()
+    what = "is no date, age or recorded run" if not starts else "names more than one run"
+    raise UsageError(
+        f"{text!r} {what}", hint="such as 2026-01-31, 7d, last, or the commit of a recorded scan"
+    )
+
+
 _NAMED = 8
+
+
 Predicate = Callable[[Problem], bool]
 
 
@@ -57,48 +110,48 @@ class Filters:
 
 def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
     """One predicate for each filter that is set; a problem is shown if all of them hold."""
-    found: list[Predicate] = []
+    checks: list[Predicate] = []
     if filters.severities:
-        found.append(lambda p: severity_label(p) in filters.severities)
+        checks.append(lambda p: severity_label(p) in filters.severities)
     if filters.at_least is not None:
-        found.append(partial(_at_least, filters.at_least.rank))
+        checks.append(partial(_at_least, filters.at_least.rank))
     if filters.kinds:
-        found.append(lambda p: p.kind in filters.kinds)
+        checks.append(lambda p: p.kind in filters.kinds)
     if filters.tools:
-        found.append(lambda p: not filters.tools.isdisjoint(p.tools))
+        checks.append(lambda p: not filters.tools.isdisjoint(p.tools))
     if filters.components:
-        found.append(partial(_in_component, filters.components))
+        checks.append(partial(_in_component, filters.components))
     if filters.paths:
         for pattern in filters.paths:
             if means_nothing(pattern):
                 raise UsageError(
                     f"--path: {pattern!r} is no pattern", hint="patterns are those of .gitignore"
                 )
-        found.append(partial(_on_path, paths(filters.paths)))
+        checks.append(partial(_on_path, paths(filters.paths)))
     if filters.states:
-        found.append(lambda p: standing(p, today) in filters.states)
+        checks.append(lambda p: standing(p, today) in filters.states)
     if filters.owners:
-        found.append(partial(_owned, frozenset(o.lower().lstrip("@") for o in filters.owners)))
+        checks.append(partial(_owned, frozenset(o.lower().lstrip("@") for o in filters.owners)))
     if filters.packages:
         from secagg.packages.purl import package_test
 
-        found.append(partial(_of_package, package_test(filters.packages, versions=True)))
+        checks.append(partial(_of_package, package_test(filters.packages, versions=True)))
     if filters.ids:
-        found.append(partial(_has_id, tuple(sorted(i.lower() for i in filters.ids))))
+        checks.append(partial(_has_id, tuple(sorted(i.lower() for i in filters.ids))))
     if filters.older_than is not None:
-        found.append(partial(_older, filters.older_than.days, today))
+        checks.append(partial(_older, filters.older_than.days, today))
     if filters.new_since is not None:
-        found.append(partial(_new_since, filters.new_since))
+        checks.append(partial(_new_since, filters.new_since))
     if filters.fix_available is not None:
-        found.append(lambda p: has_fix(p) is filters.fix_available)
+        checks.append(lambda p: has_fix(p) is filters.fix_available)
     if filters.overdue:
-        found.append(lambda p: overdue(p, today))
-    found += [partial(_says, word) for word in filters.text.casefold().split()]
-    return found
+        checks.append(lambda p: overdue(p, today))
+    checks += [partial(_says, word) for word in filters.text.casefold().split()]
+    return checks
 
 
 def strangers(filters: Filters, problems: Sequence[Problem], today: datetime.date) -> list[str]:
-    """A sentence for each word of ``filters`` that no problem answers to, in whatever state.
+    """Return a sentence for each word of ``filters`` that no problem answers to, in whatever state.
 
     "0 problems" would read as if there were nothing to do, where a name is misspelt.
     """
@@ -137,7 +190,7 @@ def _nothing(problem: Problem) -> Sequence[str]:
 
 
 def select(problems: Iterable[Problem], wanted: Iterable[Predicate]) -> list[Problem]:
-    """The problems that every predicate lets through, in the order given."""
+    """Return the problems that every predicate lets through, in the order given."""
     chosen = list(wanted)
     return [problem for problem in problems if all(holds(problem) for holds in chosen)]
 
@@ -217,3 +270,75 @@ def _new_since(at: datetime.datetime, problem: Problem) -> bool:
 
 def _says(word: str, problem: Problem) -> bool:
     return word in searchable(problem)
+
+
+_ALL = "all"
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterWords:
+    """Options as they were given; see :class:`secagg.report.filters.Filters`."""
+
+    severity: Sequence[str] = ()
+    at_least: str | None = None
+    kind: Sequence[str] = ()
+    tool: Sequence[str] = ()
+    component: Sequence[str] = ()
+    path: Sequence[str] = ()
+    state: Sequence[str] = ()
+    owner: Sequence[str] = ()
+    package: Sequence[str] = ()
+    id: Sequence[str] = ()
+    older_than: str | None = None
+    new_since: str | None = None
+    fix: bool | None = None
+    overdue: bool = False
+    search: str = ""
+
+
+def filters_of(
+    request: FilterWords, runs: Sequence[RunRecord] | None, now: datetime.datetime
+) -> Filters:
+    """Read the filters in ``request`` at the time ``now`` (UTC).
+
+    Without ``runs`` they are checked, and no run is looked up. Raises :class:`UsageError` for words
+    that mean nothing here.
+    """
+    since = None
+    if request.new_since is not None and runs is not None:
+        since = moment(request.new_since, runs, now)
+    states = frozenset(ShownState) if _ALL in request.state else None
+    for label in request.severity:
+        if label not in SEVERITY_LABELS:
+            raise UsageError(f"no severity {label!r}", hint="one of " + ", ".join(SEVERITY_LABELS))
+    return Filters(
+        severities=frozenset(request.severity),
+        at_least=(
+            None if request.at_least is None else choice(Severity, request.at_least, "--at-least")
+        ),
+        kinds=frozenset(choice(Kind, word, "--kind") for word in request.kind),
+        tools=frozenset(request.tool),
+        components=frozenset(request.component),
+        paths=tuple(request.path),
+        states=states or frozenset(choice(ShownState, word, "--state") for word in request.state),
+        owners=frozenset(request.owner),
+        packages=frozenset(request.package),
+        ids=frozenset(request.id),
+        older_than=None if request.older_than is None else age(request.older_than),
+        new_since=since,
+        fix_available=request.fix,
+        overdue=request.overdue,
+        text=request.search,
+    )
+
+
+def choice(kind: type[_Word], word: str, option: str) -> _Word:
+    """Read one word of several. Raises :class:`UsageError` that names them and the option."""
+    try:
+        return kind(word)
+    except ValueError:
+        words = ", ".join(str(member) for member in kind)
+        raise UsageError(f"{option}: no {word!r}", hint=f"one of {words}") from None

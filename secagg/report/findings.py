@@ -1,7 +1,11 @@
-"""Findings made again of what the history has kept of a problem."""
+"""Findings rebuilt from the history, and their SARIF."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+
+from secagg import __version__, sarif
 from secagg.merge import Group
 from secagg.model.finding import (
     Finding,
@@ -14,10 +18,13 @@ from secagg.model.finding import (
     Vulnerability,
 )
 from secagg.model.problem import MemberKeys, Problem, Source, package_of
+from secagg.report.formats import Report
+from secagg.report.standing import ACTIVE, ShownState, reason_of, standing
+from secagg.sarif import GroupedResult, Invocation, SarifRun
 
 
 def group_of(problem: Problem) -> Group:
-    """The group that ``problem`` was, for comparing scans with it."""
+    """Return the group that ``problem`` was, for comparing scans with it."""
     finding = finding_of(problem)
     sources = [source_of(source, problem) for source in problem.sources]
     if problem.member_keys:
@@ -26,8 +33,8 @@ def group_of(problem: Problem) -> Group:
         group = Group(identity=problem.identity, representative=finding, members=sources)
     else:
         # A run of before, or a report: the names are all that there is.
-        for member, known in zip(sources, problem.known_as[1:], strict=False):
-            member.identity = known
+        for member, identity in zip(sources, problem.known_as[1:], strict=False):
+            member.identity = identity
         members = [finding, *sources]
         group = Group(identity=problem.identity, representative=finding, members=members)
     group.names = (problem.identity, *(n for n in problem.known_as if n != problem.identity))
@@ -59,7 +66,7 @@ def _recognizable(member: Finding, keys: MemberKeys, problem: Problem) -> None:
 
 
 def finding_of(problem: Problem, suppressions: tuple[Suppression, ...] = ()) -> Finding:
-    """The representative of ``problem``."""
+    """Return the representative of ``problem``."""
     return Finding(
         tool=next(iter(problem.tools), "secagg"),
         kind=problem.kind,
@@ -97,7 +104,7 @@ def finding_of(problem: Problem, suppressions: tuple[Suppression, ...] = ()) -> 
 
 
 def source_of(source: Source, problem: Problem) -> Finding:
-    """What one tool said of ``problem``, as far as it was kept."""
+    """Return what one tool said of ``problem``, as far as it was kept."""
     return Finding(
         tool=source.tool,
         kind=problem.kind,
@@ -141,3 +148,33 @@ def _secret(problem: Problem) -> SecretSighting | None:
         verified=problem.verified,
         in_history=bool(problem.in_history_only),
     )
+
+
+def pieces(report: Report) -> Iterator[bytes]:
+    """One run of secagg, a result a problem. What is fixed is no result any more."""
+    run = report.overview.last_run
+    results = [
+        GroupedResult(
+            finding=finding_of(p, _suppressions(p, report)),
+            sources=[source_of(s, p) for s in p.sources],
+        )
+        for p in report.answer.rows
+        if standing(p, report.today) is not ShownState.FIXED
+    ]
+    out = io.BytesIO()
+    written = SarifRun(
+        tool="secagg",
+        version=__version__,
+        category="report/",
+        findings=results,
+        invocation=Invocation(successful=run is not None and run.verdict != "incomplete"),
+    )
+    sarif.write(out, [written])
+    yield out.getvalue()
+
+
+def _suppressions(problem: Problem, report: Report) -> tuple[Suppression, ...]:
+    if standing(problem, report.today) in ACTIVE:
+        return ()
+    reason = reason_of(problem, report.today)
+    return (Suppression(source="secagg triage", justification=reason),)

@@ -1,4 +1,4 @@
-"""Every format of the report by its name; what a format needs is loaded when it is asked for."""
+"""The formats of the report by name, each loaded when it is asked for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from importlib import import_module
 from secagg.model.problem import RunRecord
 from secagg.output.grid import Style
 from secagg.output.listing import Listing
-from secagg.report.grouping import GroupBy
-from secagg.report.overview import Overview
-from secagg.report.query import Answer
+from secagg.report.overview import Overview, overview
+from secagg.report.query import Answer, GroupBy, Query, answer
+from secagg.report.source import ProblemSource
 from secagg.report.standing import LastRuns
 
 
@@ -71,28 +71,32 @@ DEFAULT_LIMITS = {
     Format.MARKDOWN: 100,
 }
 
+
 # What a person reads on a screen.
 SCREENS = frozenset({Format.FULL, Format.CONCISE, Format.TABLE})
+
 
 # They show the columns of secagg.report.columns and nothing else of a problem.
 LISTS = SCREENS | {Format.CSV, Format.MARKDOWN}
 
-_MODULES = {
-    Format.FULL: "textformat",
-    Format.CONCISE: "textformat",
-    Format.TABLE: "textformat",
-    Format.JSON: "jsonformat",
-    Format.JSONL: "jsonlines",
-    Format.CSV: "csvformat",
-    Format.MARKDOWN: "markdown",
-    Format.SARIF: "sarif",
-    Format.JUNIT: "junit",
-    Format.OPENVEX: "openvex",
-    Format.CYCLONEDX: "cyclonedx",
-    Format.GITLAB_SAST: "gitlab.sast",
-    Format.GITLAB_DEPENDENCIES: "gitlab.dependencies",
-    Format.GITLAB_SECRETS: "gitlab.secrets",
-    Format.HTML: "page",
+
+# The module of secagg.report and its function from a report to pieces of text.
+_WRITERS = {
+    Format.FULL: "table:pieces",
+    Format.CONCISE: "table:pieces",
+    Format.TABLE: "table:pieces",
+    Format.JSON: "jsonformat:pieces",
+    Format.JSONL: "jsonformat:line_pieces",
+    Format.CSV: "columns:pieces",
+    Format.MARKDOWN: "markdown:pieces",
+    Format.SARIF: "findings:pieces",
+    Format.JUNIT: "junit:pieces",
+    Format.OPENVEX: "vex:openvex_pieces",
+    Format.CYCLONEDX: "vex:cyclonedx_pieces",
+    Format.GITLAB_SAST: "gitlab:sast_pieces",
+    Format.GITLAB_DEPENDENCIES: "gitlab:dependency_pieces",
+    Format.GITLAB_SECRETS: "gitlab:secret_pieces",
+    Format.HTML: "page:pieces",
 }
 
 
@@ -109,6 +113,37 @@ def written(report: Report, output_format: Format) -> Iterable[bytes]:
 
     ``gitlab`` is not one document: see :data:`GITLAB_FILES`.
     """
-    module = import_module(f"secagg.report.{_MODULES[output_format]}")
-    pieces: Iterable[bytes] = module.pieces(report)
+    module, _, name = _WRITERS[output_format].partition(":")
+    pieces: Iterable[bytes] = getattr(import_module(f"secagg.report.{module}"), name)(report)
     return pieces
+
+
+def compose(
+    source: ProblemSource,
+    query: Query,
+    now: datetime.datetime,
+    *,
+    runs: Sequence[RunRecord] | None = None,
+    style: Style | None = None,
+    columns: Sequence[str] = (),
+    group_by: GroupBy | None = None,
+    summary: bool = True,
+    listing: Listing = Listing.TABLE,
+) -> Report:
+    """Ask ``source`` at ``now`` (UTC). ``runs`` are its runs, where the caller has them already."""
+    recorded = source.runs() if runs is None else runs
+    answered = answer(query, source.problems(), now.date())
+    return Report(
+        answer=answered,
+        overview=overview(answered, recorded, now.date()),
+        now=now,
+        runs=recorded,
+        last=LastRuns.of(recorded),
+        style=style or Style(),
+        columns=columns,
+        group_by=group_by,
+        summary=summary,
+        every_state=not query.filters.states,
+        limit=query.limit,
+        listing=listing,
+    )

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from secagg.model.problem import Problem, RunRecord
-from secagg.output.junitxml import add_case, add_result, add_suite, junit_document
+from secagg.output.junit import add_case, add_result, add_suite, junit_document
 from secagg.report import words
 from secagg.report.formats import Report
-from secagg.report.grouping import GroupBy, sections
+from secagg.report.query import GroupBy, sections
 from secagg.report.standing import ACTIVE, severity_label, standing
 
 
 def pieces(report: Report) -> Iterator[bytes]:
-    """The document."""
+    """Yield the document."""
     root = ET.Element("testsuites", name="secagg")
     _scan(root, report)
     for section in sections(report.answer.rows, GroupBy.COMPONENT, of=report.answer.rows):
@@ -51,7 +51,7 @@ def _scan(root: ET.Element, report: Report) -> None:
 
 
 def _problem(suite: ET.Element, problem: Problem, report: Report) -> None:
-    name = f"{words.what(problem)} ({words.place(problem)}) [{words.short_id(problem)}]"
+    name = f"{words.title(problem)} ({words.place(problem)}) [{words.short_id(problem)}]"
     classname = f"{problem.kind}.{problem.component or '.'}"
     case = add_case(suite, classname, name, path=problem.uri, line=problem.line)
     state = standing(problem, report.today)

@@ -9,8 +9,8 @@ from secagg.output.escape import markdown
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.formats import Report
-from secagg.report.grouping import sections
 from secagg.report.overview import INCOMPLETE_NAMED, Overview
+from secagg.report.query import sections
 
 # A comment on GitHub holds 65,536 characters.
 _LONGEST = 60_000
@@ -19,7 +19,7 @@ _COLUMNS = ("severity", "problem", "where", "owner", "state", "due", "sources")
 
 
 def pieces(report: Report) -> Iterator[bytes]:
-    """The whole text. Rows that do not fit are counted at its end."""
+    """Yield the whole text. Rows that do not fit are counted at its end."""
     text = "\n".join(_lines(report))
     yield (text + "\n").encode("utf-8", "replace")
 
@@ -112,7 +112,7 @@ def _row(problem: Problem, names: Sequence[str], report: Report) -> str:
 
 def _problem(problem: Problem) -> str:
     """Name, sentence and remedy, with a line break between them: the only markup in a cell."""
-    parts = [f"**{_cell(words.what(problem))}**", _cell(words.detail(problem))]
+    parts = [f"**{_cell(words.title(problem))}**", _cell(words.detail(problem))]
     remedy = words.remedy(problem)
     return "<br>".join([*parts, _cell(remedy)] if remedy else parts)
 

@@ -54,7 +54,7 @@ class ComponentCount:
     branch: str | None = None
 
     def where(self, *, several: bool) -> str:
-        """The component, after its repository and branch where there are ``several``."""
+        """Return the component, after its repository and branch where there are ``several``."""
         whose = " ".join(part for part in (self.repository, self.branch) if part)
         return f"{whose}: {self.component}" if several and whose else self.component
 
@@ -89,30 +89,30 @@ def overview(
 ) -> Overview:
     """Sum up ``answer`` on ``today`` (UTC)."""
     matching = answer.matching
-    found = Overview(
+    result = Overview(
         total=len(matching),
         several=len({(p.repository, p.branch) for p in matching}) > 1,
         by_severity={label: Change() for label in SEVERITY_LABELS},
         runs=len(runs),
     )
     newest = newest_runs(runs)
-    found.last_run = newest[0] if newest else None
-    found.incomplete = [run for run in newest[1:] if run.verdict == "incomplete"]
+    result.last_run = newest[0] if newest else None
+    result.incomplete = [run for run in newest[1:] if run.verdict == "incomplete"]
     last = LastRuns.of(runs)
-    found.by_state = dict.fromkeys(map(str, ShownState), 0)
+    result.by_state = dict.fromkeys(map(str, ShownState), 0)
     for problem in answer.related:
         state = standing(problem, today)
-        found.by_state[state] += 1
-        _news(found, problem, state, last.since(problem))
+        result.by_state[state] += 1
+        _news(result, problem, state, last.since(problem))
     counted = Counter(
         ((p.component or ".", p.repository, p.branch), severity_label(p)) for p in matching
     )
     by_component: dict[_Where, Counter[str]] = defaultdict(Counter)
     for (where, label), count in counted.items():
         by_component[where][label] = count
-        found.by_severity[label].count += count
-    found.overdue = sum(overdue(problem, today) for problem in matching)
-    found.components = [
+        result.by_severity[label].count += count
+    result.overdue = sum(overdue(problem, today) for problem in matching)
+    result.components = [
         ComponentCount(
             component=name,
             total=counts.total(),
@@ -123,8 +123,8 @@ def overview(
         for (name, repository, branch), counts in sorted(by_component.items(), key=_heaviest)[:top]
     ]
     active = [p for p in matching if standing(p, today) in ACTIVE]
-    found.upgrades = upgrades(active, top)
-    return found
+    result.upgrades = upgrades(active, top)
+    return result
 
 
 def _news(

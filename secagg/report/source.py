@@ -1,12 +1,13 @@
-"""Where a report's problems come from."""
+"""Where a report's problems come from, and where decisions from its page go."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from secagg.model.problem import Problem, RunRecord
+from secagg.model.problem import Problem, RunRecord, State
 
 
 class ProblemSource(Protocol):
@@ -16,11 +17,11 @@ class ProblemSource(Protocol):
     """
 
     def problems(self) -> Iterable[Problem]:
-        """Every problem that the history knows, in any order and state."""
+        """Return every problem that the history knows, in any order and state."""
         ...
 
     def runs(self) -> Sequence[RunRecord]:
-        """The recorded scans; as many of the latest as a chart can show are enough."""
+        """Return the recorded scans; as many of the latest as a chart can show are enough."""
         ...
 
 
@@ -36,3 +37,24 @@ class Recorded:
 
     def runs(self) -> Sequence[RunRecord]:
         return self.given_runs
+
+
+class TriageSink(Protocol):
+    """The store, as far as the page may change it."""
+
+    def decide(
+        self,
+        identities: Sequence[str],
+        *,
+        state: State,
+        reason: str,
+        by: str,
+        owner: str | None = None,
+        expires: datetime.date | None = None,
+    ) -> None:
+        """Record one decision on every problem named, all or none.
+
+        Raises :class:`secagg.errors.SecaggError` where one of them is not known or the store
+        cannot be written.
+        """
+        ...

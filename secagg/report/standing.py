@@ -32,7 +32,7 @@ _UNSAID = frozenset({State.OPEN, State.FIXED})
 
 
 def standing(problem: Problem, today: datetime.date) -> ShownState:
-    """The state on ``today`` (UTC). A decision that has expired counts no more."""
+    """Return the state on ``today`` (UTC). A decision that has expired counts no more."""
     if problem.fixed_at is not None:
         return ShownState.FIXED
     triage = problem.triage
@@ -52,7 +52,7 @@ def excepted(problem: Problem, today: datetime.date) -> bool:
 
 
 def reason_of(problem: Problem, today: datetime.date) -> str | None:
-    """Why it stands as it does: the reason of the decision that holds on ``today`` (UTC)."""
+    """Return why it stands as it does: the reason of the decision that holds on ``today`` (UTC)."""
     if problem.triage is not None and not expired(problem, today):
         return problem.triage.reason
     if not excepted(problem, today):
@@ -63,13 +63,13 @@ def reason_of(problem: Problem, today: datetime.date) -> str | None:
 
 
 def expired(problem: Problem, today: datetime.date) -> bool:
-    """Whether its triage held through a day that is past."""
+    """Return whether its triage held through a day that is past."""
     triage = problem.triage
     return triage is not None and triage.expires is not None and today > triage.expires
 
 
 def overdue(problem: Problem, today: datetime.date) -> bool:
-    """Whether it still stands after the day by which the policy wants it fixed."""
+    """Return whether it still stands after the day by which the policy wants it fixed."""
     if problem.due is None or today <= problem.due:
         return False
     return standing(problem, today) in ACTIVE
@@ -84,7 +84,7 @@ def age_days(problem: Problem, today: datetime.date) -> int | None:
 
 
 def severity_label(problem: Problem) -> str:
-    """The severity's word, ``unknown`` where no tool gave one."""
+    """Return the severity's word, ``unknown`` where no tool gave one."""
     return str(problem.severity) if problem.severity_known else UNKNOWN
 
 
@@ -94,19 +94,19 @@ def severity_rank(problem: Problem) -> int:
 
 
 def has_fix(problem: Problem) -> bool:
-    """Whether a fixed version or the tool's own advice on a fix is known."""
+    """Return whether a fixed version or the tool's own advice on a fix is known."""
     return bool(problem.fixed_versions or problem.fix)
 
 
 def owners_of(problem: Problem) -> tuple[str, ...]:
-    """Who looks after it: the owner that triage named, else those of the file."""
+    """Return who looks after it: the owner that triage named, else those of the file."""
     if problem.triage is not None and problem.triage.owner:
         return (problem.triage.owner,)
     return problem.owners
 
 
 def newest_runs(runs: Iterable[RunRecord]) -> list[RunRecord]:
-    """The newest of ``runs`` of each repository's branch, newest first."""
+    """Return the newest of ``runs`` of each repository's branch, newest first."""
     newest: dict[tuple[str, str], RunRecord] = {}
     for run in runs:
         key = (run.repository, run.branch)
@@ -128,9 +128,9 @@ class LastRuns:
     def since(self, problem: Problem) -> datetime.datetime | None:
         """From when on something about ``problem`` is the last run's news."""
         if problem.repository is not None and problem.branch is not None:
-            found = self.started.get((problem.repository, problem.branch))
-            if found is not None:
-                return found
+            started = self.started.get((problem.repository, problem.branch))
+            if started is not None:
+                return started
         same = [
             at
             for (repository, branch), at in self.started.items()

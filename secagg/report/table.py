@@ -12,30 +12,33 @@ from secagg.output.grid import SEVERITY_COLOURS, Style, draw
 from secagg.output.listing import Entry, Listing, listed
 from secagg.report import words
 from secagg.report.columns import COLUMNS
-from secagg.report.grouping import GroupBy, sections
+from secagg.report.formats import Report
 from secagg.report.overview import INCOMPLETE_NAMED, Overview
-from secagg.report.query import Answer
-from secagg.report.standing import (
-    ACTIVE,
-    LastRuns,
-    overdue,
-    owners_of,
-    severity_label,
-    standing,
-)
+from secagg.report.query import Answer, GroupBy, sections
+from secagg.report.standing import ACTIVE, LastRuns, overdue, owners_of, severity_label, standing
 
 _COLOURS = {**SEVERITY_COLOURS, "unknown": "1"}
+
+
 _ALARM = "1;31"
+
+
 _WIDE, _MIDDLE = 150, 110
+
+
 _COLUMNS_BY_WIDTH = {
     _WIDE: ("severity", "id", "problem", "where", "component", "owner", "age", "due", "sources"),
     _MIDDLE: ("severity", "id", "problem", "where", "owner", "sources"),
     0: ("severity", "problem", "where", "sources"),
 }
+
+
 _COLUMNS_IN_PIPES = (
     *("severity", "id", "state", "problem", "where"),
     *("component", "owner", "age", "due", "sources"),
 )
+
+
 # Columns whose text may be long, and the share of the width that each of them gets.
 _SHARES = {
     "problem": 5,
@@ -54,6 +57,8 @@ _SHARES = {
     "package": 2,
     "sources": 2,
 }
+
+
 _STRETCHED = 5
 
 
@@ -170,7 +175,7 @@ def summary_lines(found: Overview, answer: Answer, style: Style) -> str:
 
 
 def footer(answer: Answer) -> str:
-    """How many rows are not shown, and how to see them. Empty if all are."""
+    """Return how many rows are not shown, and how to see them. Empty if all are."""
     left = len(answer.matching) - len(answer.rows)
     if not left:
         return ""
@@ -270,7 +275,7 @@ def _problem(
     notes = _notes(problem, last, today, names)
     title = words.detail(problem) if "title" not in names else ""
     remedy = words.remedy(problem) if "fix" not in names else None
-    parts = [words.what(problem), title, ", ".join(notes), remedy or ""]
+    parts = [words.title(problem), title, ", ".join(notes), remedy or ""]
     return style.block(parts)
 
 
@@ -291,3 +296,30 @@ def _notes(
     if "due" not in columns and overdue(problem, today):
         notes.append("overdue by " + COLUMNS["due"](problem, today).split("d")[0] + "d")
     return notes
+
+
+_NO_RUN = "no scan is recorded yet, so nothing vouches for this repository"
+
+
+def pieces(report: Report) -> Iterator[bytes]:
+    """Summary, rows, and how many rows are left out."""
+    blocks = []
+    if not report.runs:
+        blocks.append(_NO_RUN)
+    if report.summary:
+        blocks.append(summary_lines(report.overview, report.answer, report.style))
+    blocks.append(
+        report_table(
+            report.answer,
+            report.last,
+            report.today,
+            report.style,
+            columns=report.columns,
+            group_by=report.group_by,
+            several=report.overview.several,
+            listing=report.listing,
+        )
+    )
+    blocks.append(footer(report.answer))
+    text = "\n\n".join(block for block in blocks if block)
+    yield (text + "\n").encode("utf-8", "replace") if text else b""

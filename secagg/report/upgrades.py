@@ -1,10 +1,14 @@
-"""The upgrades that close the most problems: one for each package in each manifest.
+"""The upgrades that close the most problems, and which of two versions is newer.
 
 The same path in another repository or on another branch is another manifest.
+
+PyPI by PEP 440 (the ``packaging`` library); npm, Cargo and Go by Semantic Versioning 2.0.0, 11.
+For other ecosystems (Maven, Debian, RPM, ...) there is no answer rather than a guess.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +17,51 @@ from typing import Any
 from secagg.model.finding import Kind
 from secagg.model.problem import Problem
 from secagg.report.standing import severity_label, severity_rank
-from secagg.report.versions import version_key
+
+_SEMVER = re.compile(
+    r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?"
+)
+
+
+_SEMANTIC = frozenset({"npm", "cargo", "golang"})
+
+
+def version_key(package_type: str | None, version: str | None) -> tuple[Any, ...] | None:
+    """A key that orders versions of one ecosystem, ``None`` where they cannot be ordered safely.
+
+    ``key[0]`` is the release line (major and minor, behind PyPI's epoch).
+    """
+    if version is None or len(version) > 100:
+        return None
+    if package_type in _SEMANTIC:
+        return _semantic(version)
+    return _pep440(version) if package_type == "pypi" else None
+
+
+def _semantic(version: str) -> tuple[Any, ...] | None:
+    match = _SEMVER.fullmatch(version)
+    if match is None:
+        return None
+    major, minor, patch, pre = int(match[1]), int(match[2]), int(match[3]), match[4]
+    # A pre-release comes before its release; numbers come before words (11.4.3).
+    parts = (
+        ()
+        if pre is None
+        else tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in pre.split("."))
+    )
+    return (major, minor), patch, pre is None, parts
+
+
+def _pep440(version: str) -> tuple[Any, ...] | None:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        parsed = Version(version)
+    except InvalidVersion:
+        return None
+    return (parsed.epoch, parsed.major, parsed.minor), parsed
+
 
 # The package's type and name, and where it is: repository, branch, manifest.
 _Key = tuple[str, str, str, str, str]
@@ -42,7 +90,7 @@ class Upgrade:
     branch: str | None = None
 
     def where(self, *, several: bool) -> str:
-        """The place, after its repository and branch where there are ``several``."""
+        """Return the place, after its repository and branch where there are ``several``."""
         whose = " ".join(part for part in (self.repository, self.branch) if part)
         return f"{whose}: {self.place}" if several and whose else self.place
 
@@ -54,7 +102,7 @@ class Upgrade:
 
 
 def upgrades(problems: Iterable[Problem], limit: int | None = None) -> list[Upgrade]:
-    """The best upgrade for each package and manifest, those that close the most first.
+    """Return the best upgrade for each package and manifest, those that close the most first.
 
     With a ``limit``, groups that cannot come among the first so many are not looked into.
     """

@@ -7,9 +7,9 @@ from secagg.model.problem import Problem, RunRecord
 from secagg.output import words
 
 
-def what(problem: Problem) -> str:
+def title(problem: Problem) -> str:
     """Name the problem in a few words: the advisory and the package, else the rule."""
-    return words.what(problem.rule_id, problem.package, problem.version)
+    return words.title(problem.rule_id, problem.package, problem.version)
 
 
 def scanned_at(run: RunRecord) -> str:

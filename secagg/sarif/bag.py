@@ -159,7 +159,7 @@ def _without_none(name: str, part: _S) -> _S | Mapping[str, Any]:
 def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
     """Give ``finding`` what a bag of version 1 says, as far as it is well-formed.
 
-    Identities are not taken over: they are worked out anew.
+    Identities are not taken over: they are computed again.
     """
     if bag.get("version") != VERSION:
         return
@@ -181,7 +181,7 @@ def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
     finding.ratings = tuple(_read_ratings(bag.get("ratings")))
     finding.package = finding.vulnerability = None
     finding.secret = finding.misconfiguration = None
-    package, known = bag.get("package"), bag.get("vulnerability")
+    package, vulnerability = bag.get("package"), bag.get("vulnerability")
     if isinstance(package, Mapping) and isinstance(package.get("name"), str):
         finding.package = Package(
             type=_text(package, "type") or "generic",
@@ -189,8 +189,8 @@ def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
             version=_text(package, "version"),
             purl=_text(package, "purl"),
         )
-    if isinstance(known, Mapping):
-        finding.vulnerability = _read_vulnerability(known)
+    if isinstance(vulnerability, Mapping):
+        finding.vulnerability = _read_vulnerability(vulnerability)
     sighting, failed = bag.get("secret"), bag.get("misconfiguration")
     if isinstance(sighting, Mapping):
         finding.secret = SecretSighting(

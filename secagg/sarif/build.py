@@ -13,11 +13,10 @@ import msgspec
 from secagg.model.finding import Finding, SarifOrigin, Suppression
 from secagg.model.finding import Location as Place
 from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
+from secagg.model.severity import LEVEL
 from secagg.sarif.bag import Bag, SourceBag
 from secagg.sarif.conform import conform_result, fits
-from secagg.sarif.descriptors import RuleIndex
-from secagg.sarif.model import GroupedResult
-from secagg.sarif.objects import (
+from secagg.sarif.descriptors import (
     ArtifactLocation,
     Location,
     LogicalLocation,
@@ -26,19 +25,23 @@ from secagg.sarif.objects import (
     Region,
     Result,
     ResultProperties,
+    RuleIndex,
 )
-from secagg.sarif.severity import LEVEL
+from secagg.sarif.model import GroupedResult
 from secagg.sarif.uris import ROOT_BASE, UriResolver, encode_path, is_absolute
 
 IDENTITY = "secagg/v1"
 
+
 _NAMESPACE = uuid.UUID("6f0f0f6e-5a0b-5c0e-9d52-0d6f5e0f3c11").bytes
+
+
 # The digit whose two upper bits are those of RFC 9562's variant.
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def correlation_guid(identity: str) -> str:
-    """The GUID by which results of one group know each other, made from its identity."""
+    """Return the GUID by which results of one group know each other, made from its identity."""
     # uuid.uuid5 written out: there is one for every result, and its objects take ten times as long.
     h = hashlib.sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).hexdigest()
     return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
@@ -97,7 +100,7 @@ def _adopt(
 ) -> None:
     added = _fingerprints(finding)
     if added:
-        result["partialFingerprints"] = {**added, **given, **_own(added)} if given else added
+        result["partialFingerprints"] = {**added, **given, **_identities(added)} if given else added
     result["properties"] = {**properties, "secagg": bag} if properties else {"secagg": bag}
 
 
@@ -254,7 +257,7 @@ def _fingerprints(finding: Finding) -> dict[str, str]:
     return added
 
 
-def _own(added: dict[str, str]) -> dict[str, str]:
+def _identities(added: dict[str, str]) -> dict[str, str]:
     """Ours wins over what a file says is ours; a producer's line hash wins over ours."""
     return {key: value for key, value in added.items() if key == IDENTITY}
 

@@ -34,7 +34,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of SARIF 2.1.0 that this package carries."""
+    """Return the JSON Schema of SARIF 2.1.0 that this package carries."""
     file = resources.files("secagg") / "schemas" / "sarif-2.1.0.schema.json"
     loaded: dict[str, Any] = orjson.loads(file.read_bytes())
     return loaded
@@ -46,7 +46,7 @@ def conform_result(result: dict[str, Any], message: str) -> dict[str, Any]:
 
 
 def conform_run(frame: dict[str, Any], tool: str) -> dict[str, Any]:
-    """A run's frame as the schema allows it; itself if it is."""
+    """Return a run's frame as the schema allows it; itself if it is."""
     return _conform("run", frame, {"tool": {"driver": {"name": tool}}})
 
 

@@ -17,7 +17,7 @@ def of_run(
     index: int,
     mask: Callable[[str], str] | None = None,
 ) -> Iterator[Gap]:
-    """The gaps of a run: ``frame`` is the run without results, masked.
+    """Yield the gaps of a run: ``frame`` is the run without results, masked.
 
     ``mask`` masks the secrets in a message, which may be put together of parts that hold none.
 

@@ -36,7 +36,7 @@ class Revision:
 
 
 class GroupedResult(Struct, kw_only=True, frozen=True):
-    """One row of the merged view: ``finding`` speaks for all ``sources``.
+    """One row of the merged view: ``finding`` represents all ``sources``.
 
     ``group`` is the identity that this result shares with those of its sources in their own tools'
     runs, which becomes their ``correlationGuid`` (3.27.4).

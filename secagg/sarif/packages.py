@@ -108,9 +108,9 @@ def package_of(
     """
     properties = _mapping(result.get("properties"))
     for bag in (properties, _mapping(view.raw.get("properties"))):
-        found = _by_purl(bag, message)
-        if found is not None:
-            return found
+        package = _by_purl(bag, message)
+        if package is not None:
+            return package
     kind = _kind(tool, view, uri)
     fields = dict(_FIELD.findall(message))
     if "Package" in fields or "PkgName" in fields:
@@ -127,8 +127,8 @@ def package_of(
         # Black Duck: the registry that it came from stands beside it.
         origin = str(properties.get("componentOrigin") or "").lower()
         version = properties.get("componentVersion")
-        known = _ECOSYSTEMS.get(origin, kind)
-        return _package(known, component, version if isinstance(version, str) else None)
+        ecosystem = _ECOSYSTEMS.get(origin, kind)
+        return _package(ecosystem, component, version if isinstance(version, str) else None)
     if tool == "checkov" and (match := _OF_PACKAGE.fullmatch(view.rule.id)):
         return _package(kind, match["name"], match["version"])
     for text in (
@@ -156,34 +156,34 @@ def license_of(tool: str, view: RuleView) -> str:
 
 
 def aliases_of(view: RuleView, rule_id: str, message: str) -> tuple[str, ...]:
-    """Every advisory id that stands for this one problem: in the id, tags, name and title.
+    """Return every advisory id that stands for this one problem: in the id, tags, name and title.
 
-    Help texts and long descriptions are left alone: they speak of other advisories too.
+    Help texts and long descriptions are left alone: they name other advisories too.
     """
-    found = dict.fromkeys(ADVISORY.findall(rule_id))
+    aliases = dict.fromkeys(ADVISORY.findall(rule_id))
     rule = view.rule
     for text in (*rule.tags, rule.name, rule.short_description):
         if text:
-            found.update(dict.fromkeys(ADVISORY.findall(text)))
+            aliases.update(dict.fromkeys(ADVISORY.findall(text)))
     deprecated = view.raw.get("deprecatedIds")
     for text in deprecated if isinstance(deprecated, list) else ():
         # OSV-Scanner: the ids of the same vulnerability in other databases.
         if isinstance(text, str) and ADVISORY.fullmatch(text):
-            found[text] = None
+            aliases[text] = None
     for value in _identifiers(view.raw.get("properties")):
-        found.update(dict.fromkeys(ADVISORY.findall(value)))
+        aliases.update(dict.fromkeys(ADVISORY.findall(value)))
     if rule.full_description and rule.full_description.startswith("("):
         # Snyk: "(CVE-2020-8203) lodash@4.17.4".
         head = rule.full_description[1:].partition(")")[0]
-        found.update(dict.fromkeys(ADVISORY.findall(head)))
+        aliases.update(dict.fromkeys(ADVISORY.findall(head)))
     known_as = re.search(r"also known as ([^)]*)\)", message)
     if known_as:
-        found.update(dict.fromkeys(ADVISORY.findall(known_as[1])))
-    return tuple(found) or (rule_id,)
+        aliases.update(dict.fromkeys(ADVISORY.findall(known_as[1])))
+    return tuple(aliases) or (rule_id,)
 
 
 def vulnerability_of(view: RuleView, rule_id: str, message: str) -> Vulnerability:
-    """The advisory behind a result, as far as its SARIF says."""
+    """Return the advisory behind a result, as far as its SARIF says."""
     fixed = dict(_FIELD.findall(message)).get("Fixed Version", "")
     return Vulnerability(
         aliases=aliases_of(view, rule_id, message),
@@ -224,14 +224,14 @@ class Images:
 
 def _kind(tool: str, view: RuleView, uri: str | None) -> str:
     for tag in view.rule.tags:
-        known = _ECOSYSTEMS.get(tag.lower())
-        if known is not None:
-            return known
+        ecosystem = _ECOSYSTEMS.get(tag.lower())
+        if ecosystem is not None:
+            return ecosystem
     return _OF_TOOL.get(tool) or (uri and ecosystem_of(uri)) or "generic"
 
 
 def _by_purl(bag: Mapping[str, Any], message: str) -> Package | None:
-    """The package of a property that holds purls; of several, the one that is spoken of."""
+    """The package of a property that holds purls; of several, the one that the text names."""
     for key in ("purl", "purls", "packageUrl", "package_url"):
         value = bag.get(key)
         listed = value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""What is known of the tools that write SARIF: their names, and what sort of problem they find."""
+"""Facts about the tools that write SARIF: their names, and what sort of problem they find."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ _CONFIGURATION = frozenset(
 
 
 def tool_name(driver: str) -> str:
-    """A driver's name as secagg writes it: lower case, dashes, one name per tool."""
+    """Return a driver's name as secagg writes it: lower case, dashes, one name per tool."""
     name = _slug(driver)
     return _SAME_TOOL.get(name, name) or "sarif"
 
 
 def driver_tool(run: Mapping[str, Any]) -> str:
-    """A run's tool by the name of its driver, as secagg writes it."""
+    """Return a run's tool by the name of its driver, as secagg writes it."""
     tool = run.get("tool")
     driver = tool.get("driver") if isinstance(tool, Mapping) else None
     if not isinstance(driver, Mapping):
@@ -99,7 +99,7 @@ def driver_tool(run: Mapping[str, Any]) -> str:
 
 
 def only_kind(tool: str) -> Kind | None:
-    """The kind of problem that a tool looks for if it looks for one kind only."""
+    """Return the kind of problem that a tool looks for if it looks for one kind only."""
     return next((kind for prefix, kind in _ONE_KIND if tool.startswith(prefix)), None)
 
 
@@ -134,8 +134,8 @@ def _of_checkov(view: RuleView, rule_id: str) -> Kind:
         return Kind.SECRET
     if rule_id.startswith(("CKV", "BC_")) or "@" not in rule_id:
         return Kind.MISCONFIGURATION
-    said = f"{view.rule.name} {view.rule.full_description}".lower()
-    return Kind.LICENSE if "license" in said and not ADVISORY.match(rule_id) else Kind.VULNERABILITY
+    text = f"{view.rule.name} {view.rule.full_description}".lower()
+    return Kind.LICENSE if "license" in text and not ADVISORY.match(rule_id) else Kind.VULNERABILITY
 
 
 def _looked_at(rule_id: str) -> Kind | None:

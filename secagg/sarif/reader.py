@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg.sarif import gaps, producers, secrets
 from secagg.sarif.rules import RuleTable
 from secagg.sarif.run_reader import RunReader
 from secagg.sarif.upgrade import upgraded
-from secagg.secrets.identity import identify
-from secagg.secrets.redactor import Redactor
+from secagg.secrets.redactor import Redactor, identify
 
 VERSION = "2.1.0"
 # What else stands there is not quoted: cut off, a secret in it would not be known again.
@@ -73,7 +72,7 @@ def read_report(
     context: ParseContext,
     tool: str | None,
 ) -> ParsedReport:
-    """The findings of all runs of a SARIF ``document``, and the runs' frames.
+    """Return the findings of all runs of a SARIF ``document``, and the runs' frames.
 
     ``tool`` overrides the name of the driver. Raises :class:`ReportError` for another
     version, a document that is no log, or results that are in other files; an odd result
@@ -149,11 +148,11 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
     if version != VERSION and (made := upgraded(document)) is not None:
         document, version = made, VERSION
     if version != VERSION:
-        said = "no version" if version is None else "another version"
+        version_text = "no version" if version is None else "another version"
         if _PLAIN_VERSION.fullmatch(str(version)):
-            said = f"version {str(version)!r}"
+            version_text = f"version {str(version)!r}"
         raise ReportError(
-            f"no SARIF {VERSION}: the report has {said}",
+            f"no SARIF {VERSION}: the report has {version_text}",
             report=report_name,
             hint="let the tool write SARIF 2.1.0 (compilers: /errorlog:FILE,version=2.1), "
             "or convert the file first",

@@ -1,4 +1,4 @@
-"""The rules of one SARIF run, and which of them a result means (3.27.5 to 3.27.7, 3.52)."""
+"""The rules of a SARIF run, the rule that a result means, and the severity of a result."""
 
 from __future__ import annotations
 
@@ -10,17 +10,27 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from secagg.model.finding import Rule
-from secagg.sarif.severity import number_of
+from secagg.model.finding import Kind, Rule, Severity
+from secagg.model.severity import number_of, rates_by_level
 from secagg.sarif.text import LONGEST_ID, LONGEST_NAME, first_sentence, multiformat, shortened
 
 LEVELS = frozenset({"none", "note", "warning", "error"})
+
+
 _EMPTY: Mapping[str, Any] = {}
+
+
 # Tags, and weaknesses, of one rule: each of its findings has them.
 _MOST_TAGS = 100
+
+
 # A longer address opens in few browsers, and each finding of the rule has it.
 _LONGEST_ADDRESS = 2_000
+
+
 _CWE = re.compile(r"\bCWE[-_/: ]?0*(\d{1,5})\b", re.IGNORECASE)
+
+
 _CWE_PAGE = re.compile(r"cwe\.mitre\.org/data/definitions/(\d+)")
 
 
@@ -81,7 +91,7 @@ class RuleTable:
         return rule_id in self._by_id
 
     def find(self, result: Mapping[str, Any]) -> RuleView | None:
-        """The rule that ``result`` refers to; ``None`` where it names none at all.
+        """Return the rule that ``result`` refers to; ``None`` where it names none at all.
 
         An id that no rule has gets a view with nothing but the id. An index is believed
         unless the id that stands beside it belongs to another rule.
@@ -94,20 +104,20 @@ class RuleTable:
             rule_id = rule_id if isinstance(rule_id, str) and rule_id else None
         if rule_id is not None:
             rule_id = shortened(rule_id, LONGEST_ID, self._keyed)
-        found = self._indexed(result, reference)
-        if rule_id is not None and (found is None or not _names(rule_id, found[1])):
-            found = self._named(rule_id) or found
-        elif found is None:
-            found = self._by_guid.get(str(reference.get("guid")))
-        if found is None:
+        rule = self._indexed(result, reference)
+        if rule_id is not None and (rule is None or not _names(rule_id, rule[1])):
+            rule = self._named(rule_id) or rule
+        elif rule is None:
+            rule = self._by_guid.get(str(reference.get("guid")))
+        if rule is None:
             return None if rule_id is None else self._view_of_unknown(rule_id)
-        own = found[1].get("id")
+        own = rule[1].get("id")
         if rule_id is None and isinstance(own, str):
             rule_id = shortened(own, LONGEST_ID, self._keyed)
-        return self._view(found, rule_id) if rule_id else None
+        return self._view(rule, rule_id) if rule_id else None
 
     def cwes_of(self, references: Any) -> Iterator[str]:
-        """The CWE ids among ``taxa`` or relationship targets."""
+        """Yield the CWE ids among ``taxa`` or relationship targets."""
         for reference in _sequence(references):
             if not isinstance(reference, Mapping):
                 continue
@@ -242,7 +252,7 @@ class RuleTable:
 
 
 def cwes_in(properties: Mapping[str, Any]) -> Iterator[str]:
-    """The CWE entries that a bag of properties names, as texts or numbers."""
+    """Yield the CWE entries that a bag of properties names, as texts or numbers."""
     for key in ("cwe", "cwes", "cwe_ids", "CWE"):
         value = properties.get(key)
         for item in value if isinstance(value, list) else [value]:
@@ -287,3 +297,112 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _sequence(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
+
+
+_SEVERITY_OF_LEVEL = {
+    "error": Severity.HIGH,
+    "warning": Severity.MEDIUM,
+    "note": Severity.LOW,
+    "none": Severity.NONE,
+}
+
+
+_SEVERITY_OF_WORD = {
+    "critical": Severity.CRITICAL,
+    "high": Severity.HIGH,
+    "medium": Severity.MEDIUM,
+    "moderate": Severity.MEDIUM,
+    "low": Severity.LOW,
+}
+
+
+# Properties of results in which tools write one of those words.
+_WORDED = (
+    "issue_severity",
+    "severity",
+    "zizmor/severity",
+    "cvssv3_baseSeverity",
+    "cvssv2_severity",
+)
+
+
+class Overrides:
+    """Levels that invocations of a run set for rules (3.20.5).
+
+    A run's only invocation holds for results that do not say theirs as well.
+    """
+
+    def __init__(self, run: Mapping[str, Any], rules: RuleTable) -> None:
+        self._levels: dict[tuple[int, str], str] = {}
+        invocations = run.get("invocations")
+        invocations = invocations if isinstance(invocations, list) else []
+        for index, invocation in enumerate(invocations):
+            overrides = _mapping(invocation).get("ruleConfigurationOverrides")
+            for override in overrides if isinstance(overrides, list) else ():
+                level = _mapping(_mapping(override).get("configuration")).get("level")
+                view = rules.find({"rule": _mapping(_mapping(override).get("descriptor"))})
+                if level in LEVELS and view is not None:
+                    self._levels[index, view.rule.id] = level
+                    if len(invocations) == 1:
+                        self._levels[-1, view.rule.id] = level
+
+    def level(self, result: Mapping[str, Any], view: RuleView) -> str | None:
+        """Return the level set for the rule of ``result`` in its invocation, if any."""
+        if not self._levels:
+            return None
+        invocation = _mapping(result.get("provenance")).get("invocationIndex", -1)
+        for rule_id in (view.rule.id, str(view.raw.get("id"))):
+            if (invocation, rule_id) in self._levels:
+                return self._levels[invocation, rule_id]
+        return None
+
+
+def severity_of(
+    result: Mapping[str, Any],
+    properties: Mapping[str, Any],
+    view: RuleView,
+    kind: Kind,
+    overrides: Overrides,
+    tool: str,
+) -> tuple[Severity, bool, float | None]:
+    """Return the severity of a result, whether its tool chose it, and the score if there is one.
+
+    ``security-severity`` of the result comes first, then that of the rule, a word in the
+    result's properties, the level where ``tool`` puts its severity there. A secret whose scanner
+    rates nothing is high.
+    """
+    score = security_severity(properties) if properties else None
+    if score is None:
+        score = view.score
+    if score is not None:
+        return Severity.of_score(score), True, score
+    for key in _WORDED:
+        word = properties.get(key)
+        if isinstance(word, str) and word.lower() in _SEVERITY_OF_WORD:
+            return _SEVERITY_OF_WORD[word.lower()], True, _cvss(properties)
+    level, is_known = _level(result, view, overrides)
+    if kind is Kind.SECRET and not is_known:
+        return Severity.HIGH, True, None
+    if is_known and result.get("kind", "fail") == "fail" and not rates_by_level(tool, level):
+        return _SEVERITY_OF_LEVEL["warning"], False, None
+    return _SEVERITY_OF_LEVEL[level], is_known, None
+
+
+def _level(result: Mapping[str, Any], view: RuleView, overrides: Overrides) -> tuple[str, bool]:
+    """The level of a result, and whether anyone chose it."""
+    kind = result.get("kind")
+    if kind is not None and kind != "fail":
+        return "none", True
+    level = result.get("level")
+    if level in LEVELS:
+        return str(level), True
+    level = overrides.level(result, view) or view.level
+    return ("warning", False) if level is None else (level, True)
+
+
+def _cvss(properties: Mapping[str, Any]) -> float | None:
+    for key in ("cvssv3_baseScore", "cvssv2_score"):
+        value = properties.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 10:
+            return float(value)
+    return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from secagg.jsonio.entries import encoded, is_list
+from secagg.jsonio.reading import encoded, is_list
 from secagg.jsonio.value import encode
+from secagg.model.context import workload_in
 from secagg.model.finding import (
     Finding,
     Kind,
@@ -20,14 +21,11 @@ from secagg.model.finding import (
     Suppression,
 )
 from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
-from secagg.model.workload import workload_in
 from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport
 from secagg.sarif import packages, producers, secrets
-from secagg.sarif.addresses import with_web_addresses
 from secagg.sarif.bag import from_bag
 from secagg.sarif.charts import Charts, without_lines, without_regions
-from secagg.sarif.result_severity import Overrides, severity_of
-from secagg.sarif.rules import RuleTable, RuleView, cwes_in
+from secagg.sarif.rules import Overrides, RuleTable, RuleView, cwes_in, severity_of
 from secagg.sarif.text import (
     LONGEST_ID,
     LONGEST_NAME,
@@ -35,8 +33,8 @@ from secagg.sarif.text import (
     message_text,
     shortened,
 )
-from secagg.sarif.uris import LONGEST_PATH, UriResolver, is_absolute
-from secagg.secrets.identity import identify
+from secagg.sarif.uris import LONGEST_PATH, UriResolver, is_absolute, with_web_addresses
+from secagg.secrets.redactor import identify
 
 _EMPTY: Mapping[str, Any] = {}
 _NO_RULE = RuleView(rule=Rule(id=""), title="")
@@ -135,7 +133,7 @@ class RunReader:
         properties = result.get("properties")
         if not isinstance(properties, dict):
             properties = _EMPTY
-        severity, known, score = severity_of(
+        severity, is_known, score = severity_of(
             result, properties, view, kind, self.overrides, self.tool
         )
         locations = result.get("locations")
@@ -159,7 +157,7 @@ class RunReader:
             severity=severity,
             title=view.title or first_sentence(message) or rule.name or rule.id,
             message=message,
-            severity_known=known,
+            severity_known=is_known,
             score=score,
             location=places[0] if places else self._target(result),
             rule=rule,

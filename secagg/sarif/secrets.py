@@ -16,10 +16,11 @@ from typing import Any
 import ahocorasick_rs
 import msgspec
 
-from secagg.jsonio.entries import Entries
+from secagg.jsonio.reading import Entries
 from secagg.sarif.rules import RuleTable, RuleView
 from secagg.sarif.text import fill, is_cut, looked_up, message_text
-from secagg.secrets.redactor import MASK, Redactor, Secret
+from secagg.secrets.patterns import MASK
+from secagg.secrets.redactor import Redactor, Secret
 
 # People, and texts that people wrote, in results of secret scanners.
 PERSONAL = frozenset({"author", "email", "date", "commitMessage"})
@@ -61,7 +62,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def commit_of(result: Mapping[str, Any]) -> str | None:
-    """The commit that a secret was found in, as Gitleaks gives it."""
+    """Return the commit that a secret was found in, as Gitleaks gives it."""
     for bag in ("partialFingerprints", "properties"):
         values = result.get(bag)
         if isinstance(values, Mapping):
@@ -72,7 +73,7 @@ def commit_of(result: Mapping[str, Any]) -> str | None:
 
 
 def value_of(tool: str, result: Mapping[str, Any]) -> Secret | None:
-    """The secret that a result holds in full, where its tool is known to write it."""
+    """Return the secret that a result holds in full, where its tool is known to write it."""
     if tool != "gitleaks":
         return None
     properties = result.get("properties")
@@ -85,7 +86,7 @@ def value_of(tool: str, result: Mapping[str, Any]) -> Secret | None:
 
 
 def without_secret(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A secret scanner's result without snippets of the place and without persons."""
+    """Return a secret scanner's result without snippets of the place and without persons."""
     kept = dict(result)
     for bag in ("partialFingerprints", "fingerprints", "properties"):
         values = kept.get(bag)
@@ -227,7 +228,7 @@ def without_literals(value: Any, redactor: Redactor) -> Any:
 
 
 def without_machine(frame: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's frame without what tells of the machine, the account and the environment."""
+    """Return a run's frame without what tells of the machine, the account and the environment."""
     kept = dict(frame)
     for key in ("invocations",):
         if isinstance(kept.get(key), list):

@@ -30,7 +30,7 @@ def message_text(
     shared: Mapping[str, Any],
     mask: Callable[[str], str] | None = None,
 ) -> str:
-    """The plain text of a ``message`` object.
+    """Return the plain text of a ``message`` object.
 
     ``strings`` are the rule's ``messageStrings`` and ``shared`` the component's
     ``globalMessageStrings``, in which an ``id`` is looked up (3.11.7). Placeholders are
@@ -136,7 +136,7 @@ def multiformat(value: Any) -> tuple[str | None, str | None]:
 
 
 def first_sentence(text: str, *, longest: int = 120) -> str:
-    """The first line of ``text``, cut at a word if it is longer than ``longest``."""
+    """Return the first line of ``text``, cut at a word if it is longer than ``longest``."""
     line = text.strip().partition("\n")[0].strip()
     if len(line) <= longest:
         return line

@@ -1,4 +1,4 @@
-"""Artifact URIs of SARIF (3.4, 3.14.14) made paths relative to the checkout."""
+"""URIs in SARIF: artifacts as paths of the checkout, and links that may be kept."""
 
 from __future__ import annotations
 
@@ -10,25 +10,34 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from secagg.model.foreignpaths import in_checkout, is_file, is_foreign
-from secagg.model.pathmap import NO_MAP, PathMap
-from secagg.model.writtenpath import is_written_so
+from secagg.model.place import NO_MAP, PathMap, in_checkout, is_file, is_foreign, is_written_so
 from secagg.sarif.text import shortened
 from secagg.secrets.redactor import Redactor
 
 # The base id that code scanning tools use for the root of the checkout.
 ROOT_BASE = "%SRCROOT%"
 
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
 _DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
+
+
 # uriBaseIds may refer to each other; a longer chain than this is a circle.
 _LONGEST_CHAIN = 16
+
+
 # The longest path that Linux opens, and what it may be in a URI.
 LONGEST_PATH = 4_096
+
+
 _LONGEST_URI = 3 * LONGEST_PATH + 100
 
 
 _ABSOLUTE = re.compile(r"\s*(?:file:|/|[A-Za-z]:[\\/])", re.IGNORECASE)
+
+
 _LOCATIONS = frozenset({"artifactLocation", "analysisTarget", "location"})
 
 
@@ -39,7 +48,7 @@ def is_absolute(uri: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def encode_path(path: str) -> str:
-    """A path as Finding holds it, written as a URI reference (RFC 3986): percent-encoded."""
+    """Return a path as Finding holds it, written as a URI reference (RFC 3986): percent-encoded."""
     if _SCHEME.match(path) and not _DRIVE.match(path):
         return path
     return quote(path, safe="/-._~!$&'()*+,;=@", errors="surrogateescape")
@@ -78,7 +87,7 @@ class UriResolver:
         self.moves = bool(path_map) or self._have_own_folders()
 
     def path(self, location: Mapping[str, Any]) -> str | None:
-        """The path of an ``artifactLocation`` object, ``None`` if it names no file."""
+        """Return the path of an ``artifactLocation`` object, ``None`` if it names no file."""
         uri, base, index = location.get("uri"), location.get("uriBaseId"), location.get("index")
         key = (uri, base, index)
         try:
@@ -167,8 +176,8 @@ class UriResolver:
 
         It is not written, so what is uploaded, or read again, knows paths from the root alone.
         """
-        found = (_local(self._join("x", base)[0]) for base in self._bases)
-        return any(self._below(path, self._root_prefixes) not in (None, "x") for path in found)
+        paths = (_local(self._join("x", base)[0]) for base in self._bases)
+        return any(self._below(path, self._root_prefixes) not in (None, "x") for path in paths)
 
     def _artifact(self, index: Any) -> Mapping[str, Any] | None:
         if isinstance(index, int) and 0 <= index < len(self._artifacts):
@@ -239,17 +248,17 @@ class UriResolver:
 
     def _absolute_bases(self, run: Mapping[str, Any]) -> list[str]:
         """Directories that the run itself calls its roots, longest first."""
-        found = []
+        bases = []
         for entry in self._bases.values():
             if isinstance(entry, Mapping) and isinstance(entry.get("uri"), str):
-                found.append(entry["uri"])
+                bases.append(entry["uri"])
         invocations = run.get("invocations")
         for invocation in invocations if isinstance(invocations, list) else ():
             if isinstance(invocation, Mapping):
                 directory = invocation.get("workingDirectory")
                 if isinstance(directory, Mapping) and isinstance(directory.get("uri"), str):
-                    found.append(directory["uri"])
-        local = [_local(uri) for uri in found if uri[:5].lower() == "file:" or uri[:1] == "/"]
+                    bases.append(directory["uri"])
+        local = [_local(uri) for uri in bases if uri[:5].lower() == "file:" or uri[:1] == "/"]
         directories = {f"{path.rstrip('/')}/" for path in local if path.strip("/")}
         return sorted(directories, key=len, reverse=True)
 
@@ -280,3 +289,49 @@ def _tidy(path: str) -> str:
         return ""
     path = posixpath.normpath(path)
     return f"/{path.lstrip('/')}" if path.startswith("/") else path
+
+
+_WEB = re.compile(r"https?://[^\s]", re.IGNORECASE)
+
+
+# Of tool components (3.19) and of rules (3.49): what a viewer links to.
+_ADDRESSES = ("informationUri", "downloadUri", "helpUri")
+
+
+_LISTS = ("rules", "notifications", "taxa")
+
+
+def is_web(address: Any) -> bool:
+    """Tell whether ``address`` is one of ``http`` or ``https``."""
+    return isinstance(address, str) and _WEB.match(address) is not None
+
+
+def with_web_addresses(frame: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out of a run's ``tool`` every address of another scheme; itself where there is none."""
+    tool = frame.get("tool")
+    if not isinstance(tool, dict):
+        return frame
+    kept = {key: _component(value) for key, value in tool.items()}
+    return frame if all(kept[key] is tool[key] for key in tool) else {**frame, "tool": kept}
+
+
+def _component(value: Any) -> Any:
+    if isinstance(value, list):
+        items = [_component(item) for item in value]
+        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
+    if not isinstance(value, dict):
+        return value
+    made = _stripped(value)
+    for name in _LISTS:
+        listed = made.get(name)
+        if isinstance(listed, list):
+            items = [_stripped(item) if isinstance(item, dict) else item for item in listed]
+            if any(a is not b for a, b in zip(items, listed, strict=True)):
+                made = {**made, name: items}
+    return made
+
+
+def _stripped(value: dict[str, Any]) -> dict[str, Any]:
+    if all(key not in value or is_web(value[key]) for key in _ADDRESSES):
+        return value
+    return {key: item for key, item in value.items() if key not in _ADDRESSES or is_web(item)}

@@ -19,7 +19,7 @@ SCANNERS = {
 
 
 def make_scanners(context: RunContext, names: Iterable[str] | None = None) -> list[Scanner]:
-    """The scanners named, or all, in the order of ``SCANNERS``.
+    """Return the scanners named, or all, in the order of ``SCANNERS``.
 
     Raises :class:`UsageError` for a name that is not among them.
     """

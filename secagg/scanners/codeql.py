@@ -7,19 +7,55 @@ CLI manual", "exit codes"), 2.15 and newer.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
+from secagg.scanners.base import HEAVY, Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable, require_untouched
-from secagg.scanners.execute import HEAVY
 from secagg.scanners.job import ProgramJob, fail, prepare, read_report, remark, scopes, skipped
-from secagg.scanners.machine import spare_megabytes, spare_threads
 from secagg.scanners.options import CodeqlOptions, read_options
 from secagg.scanners.program import Make, Program, explain
+from secagg.system.files import files_by_suffix
 from secagg.system.process import is_inside, private_directory, run
-from secagg.system.sourcetree import files_by_suffix
+
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+_MIB = 1024 * 1024
+
+
+def cpus() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_megabytes() -> int:
+    """Megabytes of memory: the machine's, or the container's if that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in _CGROUP_LIMITS:
+        try:
+            total = min(total, int(path.read_text()))
+        except (OSError, ValueError):  # "max" means no limit
+            continue
+    return total // _MIB
+
+
+def spare_threads() -> int:
+    """Threads for a heavy job that leave one processor to the others."""
+    return max(1, cpus() - 1)
+
+
+def spare_megabytes() -> int:
+    """Memory for a heavy job that leaves a good third to the others; at least 2048."""
+    return max(2048, memory_megabytes() * 6 // 10)
+
 
 MAKE = Make(
     name="codeql",
@@ -40,6 +76,7 @@ MAKE = Make(
     builds=True,
 )
 
+
 # File endings by CodeQL's name of the extractor.
 _ENDINGS = {
     "cpp": (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp"),
@@ -52,6 +89,8 @@ _ENDINGS = {
     "rust": (".rs",),
     "swift": (".swift",),
 }
+
+
 _ALIASES = {
     "c": "cpp",
     "c-cpp": "cpp",
@@ -61,6 +100,8 @@ _ALIASES = {
     "javascript-typescript": "javascript",
     "typescript": "javascript",
 }
+
+
 _BUILD_MODES = {
     "cpp": "none",
     "csharp": "none",
@@ -69,12 +110,21 @@ _BUILD_MODES = {
     "rust": "none",
     "swift": "autobuild",
 }
+
+
 # Their extractors run the project's code: the build, or Cargo's build scripts.
 _EXECUTES = frozenset({"go", "rust", "swift"})
 
+
 _QUERIES = (".ql", ".qll", ".qls", "qlpack.yml", "codeql-pack.yml", "codeql-workspace.yml")
+
+
 _NO_CODE = 32
+
+
 _QUERY_TIMEOUT = 33
+
+
 _EXIT = {
     3: ("CodeQL does not find its own installation", "install the whole CodeQL bundle"),
     98: ("CodeQL was cancelled", None),
@@ -107,13 +157,13 @@ class CodeqlScanner:
         if isinstance(program, ToolRun):
             return [program]
         try:
-            known = _extractors(program)
+            extractors = _extractors(program)
         except Unusable as problem:
             tool_run = ToolRun(tool=self.name, status=Status.COMPLETE, version=program.version)
             fail(tool_run, problem.reason, problem.hint, self._context)
             return [tool_run]
         return [
-            self._planned(program, request, options, scope, language, known)
+            self._planned(program, request, options, scope, language, extractors)
             for scope, language in work
         ]
 
@@ -272,11 +322,11 @@ def _languages(target: Path, options: CodeqlOptions) -> list[str]:
     if options.languages:
         return list(dict.fromkeys(_ALIASES.get(name, name) for name in options.languages))
     suffixes = {suffix.lower() for suffix in files_by_suffix(target)}
-    found = {language for language, endings in _ENDINGS.items() if suffixes & set(endings)}
+    languages = {language for language, endings in _ENDINGS.items() if suffixes & set(endings)}
     workflows = target / ".github" / "workflows"
     if any(workflows.glob("*.yml")) or any(workflows.glob("*.yaml")):
-        found.add("actions")
-    return sorted(found)
+        languages.add("actions")
+    return sorted(languages)
 
 
 def _extractors(program: Program) -> set[str]:

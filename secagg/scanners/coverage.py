@@ -1,4 +1,4 @@
-"""What a dependency scanner has not spoken about: manifests found here, compared with reports.
+"""What a dependency scanner did not report on: manifests found here, compared with reports.
 
 Trivy and Snyk both leave out, without a word, a manifest that they cannot read.
 """
@@ -22,8 +22,7 @@ from secagg.packages.manifests import (
     locks_of,
     mapping,
 )
-from secagg.system.regularfile import MIB, read_regular
-from secagg.system.sourcetree import walk
+from secagg.system.files import MIB, read_regular, walk
 from secagg.system.tomltext import loads_toml
 
 _LARGEST = 64 * MIB
@@ -34,7 +33,7 @@ _OLD_GO = re.compile(r"^go 1\.(?:\d|1[0-6])(?:\.\d+)?\s*$", re.MULTILINE)
 def unread_manifests(
     root: Path, components: Sequence[Component], spoken_of: Collection[str]
 ) -> Iterator[str]:
-    """A sentence for each manifest with dependencies that is not among ``spoken_of``.
+    """Yield a sentence for each manifest with dependencies that is not among ``spoken_of``.
 
     ``spoken_of`` holds paths relative to ``root``. A manifest without a lock file that covers it
     is told as such; one that declares no dependency is left out.
@@ -71,7 +70,7 @@ def requirements_files(root: Path, components: Sequence[Component]) -> Iterator[
         for path in (_join(directory, name) for name in names)
         if is_requirements(path)
     ]
-    known = set(waiting)
+    queued = set(waiting)
     while waiting:
         path = waiting.pop()
         yield path
@@ -81,8 +80,8 @@ def requirements_files(root: Path, components: Sequence[Component]) -> Iterator[
             continue
         for name in included(text):
             other = os.path.normpath(_join(_parent(path), name))
-            if other not in known and not other.startswith((".." + os.sep, os.sep)):
-                known.add(other)
+            if other not in queued and not other.startswith((".." + os.sep, os.sep)):
+                queued.add(other)
                 if (root / other).is_file():
                     waiting.append(other)
 
@@ -219,7 +218,7 @@ def _locks(name: str, text: str) -> bool:
 
 
 def unpinned(root: Path, components: Sequence[Component]) -> Iterator[str]:
-    """A sentence for each requirements file of which some lines name no exact version."""
+    """Yield a sentence for each requirements file of which some lines name no exact version."""
     for path in sorted(requirements_files(root, components)):
         try:
             needs = _needs(_text(root, path))

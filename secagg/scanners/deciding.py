@@ -48,12 +48,12 @@ class Deciding(Protocol):
 
 
 def in_change(controls: Deciding | None) -> bool:
-    """Whether what is scanned is a change whose own files must not decide on it."""
+    """Return whether what is scanned is a change whose own files must not decide on it."""
     return controls is not None and controls.base is not None
 
 
 def copied(controls: Deciding | None, path: Path, directory: Path, what: str) -> Path:
-    """A copy in ``directory`` of the file ``path``, which the setting ``what`` names.
+    """Return a copy in ``directory`` of the file ``path``, which the setting ``what`` names.
 
     In a change it is the base's. Raises :class:`Unusable` where there is no such file or it must
     not be used.

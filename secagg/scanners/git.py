@@ -13,6 +13,7 @@ from secagg.packages.components import ROOT
 from secagg.scanners.base import PART_OF_HISTORY, RunContext, ToolRun
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.job import remark
+from secagg.system.files import read_regular, walk
 from secagg.system.git import quiet_environment
 from secagg.system.process import (
     Command,
@@ -22,8 +23,6 @@ from secagg.system.process import (
     run,
     search_path_outside,
 )
-from secagg.system.regularfile import read_regular
-from secagg.system.sourcetree import walk
 
 # Where git is tried if PATH has none, so that its absence is an error and no empty history.
 FALLBACK = "/usr/bin/git"
@@ -42,7 +41,7 @@ class GitRepository:
     context: RunContext
 
     def commit(self, name: str) -> str:
-        """The hash of the commit that ``name`` means. Raises Unusable if there is none."""
+        """Return the hash of the commit that ``name`` means. Raises Unusable if there is none."""
         result, out = _git(
             ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"],
             self.git_dir,
@@ -62,7 +61,7 @@ class GitRepository:
         return [f"{self.commit(since)}..HEAD"]
 
     def cut_off(self, since: str) -> bool:
-        """Whether commits of ``since..HEAD`` are missing, as the clone is shallow there."""
+        """Return whether commits of ``since..HEAD`` are missing, as the clone is shallow there."""
         if not self.shallow:
             return False
         _, at = _git(["rev-parse", "--git-path", "shallow"], self.git_dir, self.context)
@@ -106,7 +105,7 @@ class GitRepository:
 
 
 def find_repository(root: Path, context: RunContext) -> GitRepository | None:
-    """The repository that ``root`` is in, or None.
+    """Return the repository that ``root`` is in, or None.
 
     Without git on PATH a ``.git`` directory is still believed, so that the scanner itself
     fails visibly instead of being skipped.
@@ -145,7 +144,7 @@ def say_what_part(
 def count_lines(
     target: Path, repository: GitRepository | None, text: str, context: RunContext
 ) -> int:
-    """How many lines of the text files in ``target`` contain ``text``."""
+    """Return how many lines of the text files in ``target`` contain ``text``."""
     if repository is not None:
         result, out = _git(
             ["grep", "--untracked", "-I", "-h", "-c", "--fixed-strings", "-e", text, "--", "."],

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.deciding import Unusable, copied, require_base_only
 from secagg.scanners.git import GitRepository, find_repository, say_what_part
@@ -146,8 +146,8 @@ class _GitleaksJob(ProgramJob):
         log = result.stderr.read_text("utf-8", "replace")
         if wrong := _WRONG.findall(log):
             self._keep(report, tool_run)
-            said = self.program.context.redactor.mask("; ".join(wrong[:3]))
-            raise Unusable("Gitleaks reported errors, more may be there than it found", said)
+            message = self.program.context.redactor.mask("; ".join(wrong[:3]))
+            raise Unusable("Gitleaks reported errors, more may be there than it found", message)
         tool_run.reports.append(self.report(read_report(report, "Gitleaks"), rooted=True))
         self._shape(tool_run)
         return result
@@ -227,13 +227,13 @@ class GitleaksGitJob(_GitleaksJob):
         self.say_what_was_not_used(tool_run)
 
     def _prove(self, result: ProcessResult, arguments: Sequence[str]) -> None:
-        found = _SCANNED.search(result.stderr.read_text("utf-8", "replace"))
-        if found is None:
+        match = _SCANNED.search(result.stderr.read_text("utf-8", "replace"))
+        if match is None:
             raise Unusable(
                 "Gitleaks did not say how many commits it scanned",
                 f"it said: {last_lines(result.stderr, self.program.context.redactor)}",
             )
-        if int(found.group(1)) == 0 and self.repository.has_additions(arguments):
+        if int(match.group(1)) == 0 and self.repository.has_additions(arguments):
             raise Unusable("Gitleaks scanned no commit although there are some")
 
 

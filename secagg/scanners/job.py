@@ -119,7 +119,7 @@ class ProgramJob(ABC):
         return in_change(self.program.context.controls)
 
     def touched(self, name: str) -> bool:
-        """Whether the change touches the target's file ``name``."""
+        """Return whether the change touches the target's file ``name``."""
         controls = self.program.context.controls
         return controls is not None and bool(controls.touched(self.target / name))
 
@@ -157,7 +157,7 @@ def fail(tool_run: ToolRun, reason: str, hint: str | None, context: RunContext) 
 
 
 def prepare(make: Make, options: ToolOptions, context: RunContext) -> Program | ToolRun:
-    """The program, or the failed tool run that says why there is none."""
+    """Return the program, or the failed tool run that says why there is none."""
     try:
         return find_program(make, options, context)
     except Unusable as problem:
@@ -168,12 +168,12 @@ def prepare(make: Make, options: ToolOptions, context: RunContext) -> Program | 
 
 
 def skipped(make: Make, reason: str, *, mode: str | None = None) -> ToolRun:
-    """A tool run that does not apply."""
+    """Return a tool run that does not apply."""
     return ToolRun(tool=make.name, status=Status.SKIPPED, mode=mode, reason=reason)
 
 
 def scopes(request: ScanRequest) -> list[str]:
-    """The paths to scan one by one: the root alone if all is wanted, else the components.
+    """Return the paths to scan one by one: the root alone if all is wanted, else the components.
 
     A component inside another chosen one is left out, for it is scanned with that one.
     """
@@ -188,7 +188,7 @@ def scopes(request: ScanRequest) -> list[str]:
 
 
 def components_in(request: ScanRequest, scope: str) -> list[Component]:
-    """The chosen components that are scanned with ``scope``."""
+    """Return the chosen components that are scanned with ``scope``."""
     return [
         component
         for component in request.components
@@ -199,7 +199,7 @@ def components_in(request: ScanRequest, scope: str) -> list[Component]:
 
 
 def read_report(path: Path, title: str) -> bytes:
-    """The bytes of a report file, which is gone then: it may hold raw secrets.
+    """Return the bytes of a report file, which is gone then: it may hold raw secrets.
 
     Raises Unusable if it is missing or empty.
     """

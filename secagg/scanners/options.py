@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from secagg.errors import ConfigError
-from secagg.system.durations import seconds
+from secagg.system.dates import seconds
 from secagg.system.mistakes import in_words
 
 Sha256 = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
@@ -126,7 +126,7 @@ _Options = TypeVar("_Options", bound=ToolOptions)
 
 
 def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any], root: Path) -> _Options:
-    """The settings of ``tool``, checked, paths in them made absolute (relative to ``root``).
+    """Return the settings of ``tool``, checked, paths in them made absolute (relative to ``root``).
 
     Raises :class:`ConfigError` naming the first wrong key.
     """
@@ -142,7 +142,7 @@ def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any], root
 
 
 def path_fields(kind: type[ToolOptions]) -> set[str]:
-    """The names of the settings that are paths."""
+    """Return the names of the settings that are paths."""
     return _paths(kind)
 
 

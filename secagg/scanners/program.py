@@ -1,4 +1,4 @@
-"""A scanner's program: found, pinned, its version read and compared with what is known."""
+"""The program of a scanner: find it, ask its version, run it, explain its exit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from packaging.version import InvalidVersion, Version
 from secagg.scanners.base import RunContext
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.options import ToolOptions
-from secagg.scanners.toolsdirectory import tools_directory
 from secagg.system.process import (
     DEFAULT_GRACE,
     DEFAULT_OUTPUT_LIMIT,
@@ -32,6 +31,8 @@ from secagg.system.process import (
 )
 
 _VERSION_TIMEOUT = 60.0
+
+
 _VERSION_OUTPUT = 1024 * 1024
 
 
@@ -91,7 +92,7 @@ class Program:
         watched: Sequence[Path] = (),
         extra: Mapping[str, str] | None = None,
     ) -> Command:
-        """The command for one run of the program with its own environment."""
+        """Return the command for one run of the program with its own environment."""
         megabytes = self.options.memory_megabytes
         env = environment(self.context.environ, self.make.own, {**self.make.extra, **(extra or {})})
         if not self.make.builds:
@@ -113,7 +114,7 @@ class NotInstalled(Unusable):
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of the file that ``path`` leads to, in hexadecimal digits.
+    """Return the SHA-256 of the file that ``path`` leads to, in hexadecimal digits.
 
     Raises :class:`Unusable` if it cannot be read. Where a wrapper script stands in front of
     the real program, it is the script that is hashed: name the program itself by ``path``.
@@ -126,7 +127,7 @@ def digest(path: Path) -> str:
 
 
 def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
-    """Where the program is. Raises :class:`Unusable` if it is nowhere.
+    """Return where the program is. Raises :class:`Unusable` if it is nowhere.
 
     A program in the scanned tree could be the work of whoever wrote what is scanned: it is refused
     unless the configuration pins it, and on PATH one outside of the tree is preferred.
@@ -141,16 +142,16 @@ def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
         return path
     everywhere = environment(context.environ)["PATH"]
     outside = search_path_outside(everywhere, context.root)
-    found = shutil.which(make.name, path=everywhere if options.sha256 else outside)
-    found = found or shutil.which(make.name, path=str(tools_directory(context.environ)))
-    found = found or shutil.which(make.name, path=everywhere)
-    if found is None:
+    program = shutil.which(make.name, path=everywhere if options.sha256 else outside)
+    program = program or shutil.which(make.name, path=str(tools_directory(context.environ)))
+    program = program or shutil.which(make.name, path=everywhere)
+    if program is None:
         raise NotInstalled(
             f"{make.title} is not installed: no {make.name} on PATH",
             f"{make.install}; or disable it: tools: {{{make.name}: {{enabled: false}}}} in "
             "secagg.yaml",
         )
-    path = Path(found).absolute()
+    path = Path(program).absolute()
     _require_pin(make, options, path, context.root)
     return path
 
@@ -165,7 +166,7 @@ def _require_pin(make: Make, options: ToolOptions, path: Path, root: Path | None
 
 
 def find_program(make: Make, options: ToolOptions, context: RunContext) -> Program:
-    """The program, located, its pin and version checked. Raises :class:`Unusable`.
+    """Return the program, located, its pin and version checked. Raises :class:`Unusable`.
 
     Before anything is known about it, it is not started; to say its version it gets neither
     a token nor the user's home directory.
@@ -188,8 +189,8 @@ def find_program(make: Make, options: ToolOptions, context: RunContext) -> Progr
 def explain(result: ProcessResult, program: Program) -> Unusable:
     """Why a run that should have gone well did not, in words, with its last words (masked)."""
     title = program.make.title
-    said = last_lines(result.stderr, program.context.redactor)
-    hint = f"it said: {said}" if said else "it said nothing on standard error"
+    message = last_lines(result.stderr, program.context.redactor)
+    hint = f"it said: {message}" if message else "it said nothing on standard error"
     match result.ended:
         case Ended.NOT_STARTED:
             return Unusable(f"{title} could not be started: {result.error}", program.make.install)
@@ -226,10 +227,10 @@ def _ask_version(program: Program) -> str:
         if not result.exited(0):
             failure = explain(result, program)
             raise Unusable(f"its version cannot be read: {failure.reason}", failure.hint)
-        said = "\n".join(  # TruffleHog says it on standard error
+        printed = "\n".join(  # TruffleHog says it on standard error
             stream.read_text("utf-8", "replace") for stream in (result.stdout, result.stderr)
         )
-    match = re.search(make.version_pattern, said)
+    match = re.search(make.version_pattern, printed)
     if match is None:
         raise Unusable(
             f"{program.path} does not answer like {make.title} when asked for its version",
@@ -250,3 +251,12 @@ def _parsed(version: str) -> Version:
         return Version(version)
     except InvalidVersion:
         return Version("0")
+
+
+def tools_directory(environ: Mapping[str, str]) -> Path:
+    """``SECAGG_TOOLS``, else ``secagg/tools`` in the user's data directory (XDG)."""
+    if named := environ.get("SECAGG_TOOLS"):
+        return Path(named).absolute()
+    data = environ.get("XDG_DATA_HOME")
+    home = Path(data) if data else Path(environ.get("HOME", "/")) / ".local" / "share"
+    return home / "secagg" / "tools"

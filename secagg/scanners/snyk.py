@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.packages.components import ROOT, Component
 from secagg.packages.manifests import name_beside, snyk_files
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
@@ -229,13 +229,13 @@ class SnykJob(ProgramJob):
 
     def _failure(self, result: ProcessResult) -> Unusable:
         stderr = result.stderr.read_text("utf-8", "replace")[-20_000:]
-        said = _error_in(result.stdout, self.program.context.redactor.mask)
-        if re.search(r"MissingApiToken|authenticated account", f"{said} {stderr}"):
+        message = _error_in(result.stdout, self.program.context.redactor.mask)
+        if re.search(r"MissingApiToken|authenticated account", f"{message} {stderr}"):
             return Unusable(NO_TOKEN, TOKEN_HINT)
         if result.code in _EXIT:
-            return Unusable(_EXIT[result.code], said)
+            return Unusable(_EXIT[result.code], message)
         failure = explain(result, self.program)
-        return Unusable(f"{failure.reason}: {said}" if said else failure.reason, failure.hint)
+        return Unusable(f"{failure.reason}: {message}" if message else failure.reason, failure.hint)
 
     def _say_what_acts(self, tool_run: ToolRun) -> None:
         trusted = self.options.trust_target_config
@@ -251,7 +251,7 @@ class SnykJob(ProgramJob):
                 remark(tool_run, text, self.program.context, fatal=fatal)
 
     def touched_place(self, place: str) -> bool:
-        """Whether the change touches the file ``place`` below the root."""
+        """Return whether the change touches the file ``place`` below the root."""
         controls = self.program.context.controls
         return controls is not None and bool(controls.touched(self.request.root / place))
 
@@ -344,7 +344,7 @@ def _error_in(stdout: Path, mask: Callable[[str], str]) -> str | None:
 
 
 def wanted_manifests(components: Sequence[Component]) -> list[str]:
-    """The manifests, relative to the root, that Snyk should report on."""
+    """Return the manifests, relative to the root, that Snyk should report on."""
     wanted: list[str] = []
     for component in components:
         names = [name for e in component.ecosystems for name in snyk_files(e, component.manifests)]

@@ -48,8 +48,8 @@ def _embedded_version(path: Path) -> str | None:
     """The version that the Go linker wrote into the file, read without running it."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            found = _APP_VERSION.search(data)
-            return found.group(1).decode() if found else None
+            match = _APP_VERSION.search(data)
+            return match.group(1).decode() if match else None
     except (OSError, ValueError):
         return None
 
@@ -319,9 +319,9 @@ class TrivyJob(ProgramJob):
 def _complaints(log: str) -> Iterator[str]:
     """What Trivy could not read or do, by its log: it exits with 0 all the same."""
     for match in _COMPLAINT.finditer(log):
-        said = (match["error"] or match["warning"]).strip()
-        if not _HARMLESS.search(said):
-            yield f"{said}: {match['file']}" if match["file"] else said
+        message = (match["error"] or match["warning"]).strip()
+        if not _HARMLESS.search(message):
+            yield f"{message}: {match['file']}" if match["file"] else message
 
 
 def _without_version(document: Any, component: str) -> Iterator[str]:

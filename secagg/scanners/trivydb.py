@@ -1,4 +1,4 @@
-"""Trivy's vulnerability database: when it was made, and when it is too old to vouch for anything.
+"""Trivy's vulnerability database: when it was made, and when it is too old to rely on.
 
 It is in the cache directory as ``db/trivy.db`` with ``metadata.json`` beside it (Trivy's
 documentation, "Database"): ``UpdatedAt`` is when it was built, ``NextUpdate`` when its makers have
@@ -34,7 +34,7 @@ _DATABASE = re.compile(
 
 
 def cache_of(options: TrivyOptions, environ: Mapping[str, str]) -> Path:
-    """The cache directory that Trivy will use (its documentation, "Cache")."""
+    """Return the cache directory that Trivy will use (its documentation, "Cache")."""
     if options.cache_dir is not None:
         return options.cache_dir
     if named := environ.get("TRIVY_CACHE_DIR"):
@@ -44,7 +44,7 @@ def cache_of(options: TrivyOptions, environ: Mapping[str, str]) -> Path:
 
 
 def database_made(cache: Path) -> datetime | None:
-    """When the database was built, in UTC; None where there is none or it does not say."""
+    """Return when the database was built, in UTC; None where there is none or it does not say."""
     return _moment(cache, "UpdatedAt")
 
 
@@ -63,7 +63,7 @@ def too_old(cache: Path, now: datetime, max_days: int) -> str | None:
 
 
 def lacks_database(log: str) -> bool:
-    """Whether Trivy says in its log that it has no database and cannot get one."""
+    """Return whether Trivy says in its log that it has no database and cannot get one."""
     return _NO_DATABASE.search(log) is not None and _DATABASE.search(log) is not None
 
 

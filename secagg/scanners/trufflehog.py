@@ -156,8 +156,8 @@ class TrufflehogJob(ProgramJob):
                 finished = finished or _FINISHED in line.replace('": "', '":"')
                 errors = errors or _ERRORS in line
         context = self.program.context
-        said = last_lines(result.stderr, context.redactor)
-        hint = f"it said: {said}" if said else "it said nothing on standard error"
+        message = last_lines(result.stderr, context.redactor)
+        hint = f"it said: {message}" if message else "it said nothing on standard error"
         data = tool_run.reports[-1].data
         if errors:
             fail(tool_run, "TruffleHog met errors and did not scan everything", hint, context)

@@ -21,7 +21,7 @@ _HINT = (
 
 
 def load_key(environment: Mapping[str, str] | None = None) -> bytes:
-    """The key: ``SECAGG_HMAC_KEY`` if it is set, else that of this installation.
+    """Return the key: ``SECAGG_HMAC_KEY`` if it is set, else that of this installation.
 
     The variable may hold any text of at least 16 bytes, and is used as it is, whatever it
     encodes. The installation's key is in ``secagg/hmac.key`` below ``XDG_STATE_HOME``
@@ -40,7 +40,7 @@ def load_key(environment: Mapping[str, str] | None = None) -> bytes:
 
 
 def is_shared(environment: Mapping[str, str] | None = None) -> bool:
-    """Whether the key is one that was given, and not this installation's own."""
+    """Return whether the key is one that was given, and not this installation's own."""
     return VARIABLE in (os.environ if environment is None else environment)
 
 

@@ -8,6 +8,8 @@ values, in each of their forms, and not for shapes: what secagg writes itself is
 people look for it.
 
 The command line switches it on (:func:`switch_on`). Nothing is loaded before a value is known.
+
+A scanner that fails may quote the token that it was given, and a database's driver its address.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from urllib.parse import quote
+
+from secagg.secrets.encodings import is_telling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +61,7 @@ def run_redactor(tree: Path | None = None) -> Redactor:
 
 def keep_paths(paths: Iterable[str]) -> None:
     """Let the ``paths`` of findings leave as they are, though a secret has the same name."""
-    redactors = _known()
+    redactors = _redactors()
     if not redactors:
         return
     distinct = set(paths)
@@ -70,7 +74,7 @@ def keep_paths(paths: Iterable[str]) -> None:
 
 def filtered(text: str) -> str:
     """Mask the known values in a text that leaves."""
-    for redactor in _known():
+    for redactor in _redactors():
         text = redactor.mask_known(text)
     return text
 
@@ -86,14 +90,14 @@ def filtered_error(text: str) -> str:
 
 def filtered_json(data: bytes) -> bytes:
     """Mask the known values in JSON, or in a part of a JSON text that cuts no string in two."""
-    for redactor in _known():
+    for redactor in _redactors():
         data = redactor.mask_known_json(data, _Run.paths)
     return data
 
 
 def filtered_bytes(data: bytes) -> bytes:
     """Mask the known values in a text of any other format."""
-    if not _known():
+    if not _redactors():
         return data
     text = data.decode("utf-8", "surrogateescape")
     masked = filtered(text)
@@ -144,7 +148,7 @@ def _undecided(data: bytes) -> bytes:
     return data
 
 
-def _known() -> list[Redactor]:
+def _redactors() -> list[Redactor]:
     """The redactors of this run; one of the environment alone where there is none yet."""
     if _Run.redactors is None:
         return []
@@ -165,8 +169,52 @@ def _may_hold_secrets() -> bool:
 
 
 def _know_own(redactor: Redactor) -> None:
-    from secagg.secrets.own import own_secrets
     from secagg.secrets.redactor import Secret
 
     for value in own_secrets(os.environ, sys.argv[1:]):
         redactor.know(Secret(value))
+
+
+_SHORTEST = 6
+
+
+# Of nothing but small letters, or nothing but digits, what is shorter is a word or a number.
+_SHORTEST_PLAIN = 16
+
+
+# SNYK_TOKEN, TRIVY_PASSWORD, SECAGG_HMAC_KEY, AWS_ACCESS_KEY_ID; no name of a file or a header.
+_NAMED_SO = re.compile(
+    r"(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|KEY|KEY_ID|_PAT|_PWD|_AUTH)\d{0,2}$",
+    re.IGNORECASE,
+)
+
+
+_CREDENTIALS = re.compile(
+    r"://(?P<user>[^\s/:@?#]{0,256}):(?P<password>[^\s/@]{1,512})@"
+    r"|\bpass(?:word|wd)=(?P<assigned>[^\s&;\"']{1,512})",
+    re.IGNORECASE,
+)
+
+
+def own_secrets(environ: Mapping[str, str], arguments: Iterable[str] = ()) -> Iterator[str]:
+    """Yield the secrets in an environment and a command line.
+
+    They are the values of variables that are named as secrets are, and the passwords in addresses
+    of any variable or argument. A word is left out: masked, it would be gone from every text.
+    """
+    for name, value in environ.items():
+        if _NAMED_SO.search(name) and _is_value(value):
+            yield value.strip()
+    for text in (*environ.values(), *arguments):
+        for match in _CREDENTIALS.finditer(text):
+            password = match["password"] or match["assigned"]
+            if password != match["user"] and _is_value(password):
+                yield password
+
+
+def _is_value(text: str) -> bool:
+    text = text.strip()
+    if len(text) < _SHORTEST or text.startswith("/"):
+        return False
+    plain = text.isdigit() or (text.isalpha() and text.islower())
+    return len(text) >= _SHORTEST_PLAIN or (not plain and is_telling(text))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
-from secagg.secrets.shapes import MASK
+from secagg.secrets.patterns import MASK
 from secagg.secrets.values import KnownValues
 
 # Fields of reports that hold a path: SARIF's, Gitleaks', Trivy's, Snyk's.
@@ -47,7 +47,7 @@ _MOST_LISTED = 20_000
 
 
 def is_name(text: str) -> bool:
-    """Whether ``text`` is made of words: ``left-pad``, ``B105``, ``services/payments``."""
+    """Return whether ``text`` is made of words: ``left-pad``, ``B105``, ``services/payments``."""
     return (
         len(text) <= _LONGEST_NAME
         and _PLAIN.fullmatch(text) is not None
@@ -67,7 +67,7 @@ class ShownNames:
         self.public: set[str] = set()
 
     def word(self, text: str) -> str:
-        """A rule's id, a package's name or a word of a vocabulary, as it is shown."""
+        """Return a rule's id, a package's name or a word of a vocabulary, as it is shown."""
         masked = self._mask(text)
         if masked == text:
             return text
@@ -77,7 +77,7 @@ class ShownNames:
         return self._marked(masked, text)
 
     def path(self, path: str) -> str:
-        """A path, or the URI of one, as it is shown.
+        """Return a path, or the URI of one, as it is shown.
 
         What is in the tree is known to everybody who has it: only what has the form of a secret,
         or is a file named by one, is masked there.
@@ -96,8 +96,8 @@ class ShownNames:
         for at, part in enumerate(parts):
             covered = self._mask(part)
             hits += covered != part
-            known = public and self._is_there("/".join(parts[: at + 1]))
-            if covered == part or (known and (at < last or is_name(part))):
+            exists = public and self._is_there("/".join(parts[: at + 1]))
+            if covered == part or (exists and (at < last or is_name(part))):
                 shown.append(part)
             else:
                 shown.append(self._marked(covered, unquote(part)))
@@ -107,7 +107,7 @@ class ShownNames:
         return self._marked(masked, unquote(path))
 
     def real(self, path: str) -> str:
-        """The path that is shown as ``path``; itself where that is not known.
+        """Return the path that is shown as ``path``; itself where that is not known.
 
         Without having shown it, the name is looked for in the tree.
         """

@@ -1,16 +1,19 @@
-"""One search for everything that may be a secret: shapes, known values, and their encodings.
+"""One search for everything that may be a secret: patterns, known values, their encodings.
 
 One Aho-Corasick automaton passes over a text or over the JSON of a whole entry. It has the literals
 of all shapes, the beginnings of all forms of the known values, and both in base64 and hexadecimal.
 What it finds only says where a closer look is needed: nothing that the closer look would mask is
 passed over, and little else is stopped.
+
+A secret that is found in a view of a text is covered in the text itself: a view knows where each of
+its characters comes from.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property
 from itertools import product
 from typing import NamedTuple
@@ -18,22 +21,142 @@ from typing import NamedTuple
 import ahocorasick_rs
 
 from secagg.secrets.encodings import (
+    PART,
     base64_within,
+    changed_forms,
     encoded_anchors,
+    forms_of,
     is_wrapped,
     nested_within,
+    parts_of,
     squeezed,
 )
-from secagg.secrets.forms import PART, changed_forms, forms_of, parts_of
-from secagg.secrets.shapes import ASSIGNMENTS, SHAPES
-from secagg.secrets.views import ESCAPES, JOINTS, joined, unescaped
+from secagg.secrets.patterns import ASSIGNMENTS, SHAPES
+
+# What only an encoder that spares nothing writes: letters and digits as escapes. A text without
+# any of these has no view of its own.
+ESCAPES: tuple[bytes, ...] = (
+    *(f"%{code:02x}".encode() for code in range(0x30, 0x7B) if chr(code).isalnum()),
+    *(f"%{code:02X}".encode() for code in range(0x30, 0x7B) if chr(code).isalnum()),
+    *(f"%25{digit}".encode() for digit in "234567"),
+    *(f"\\u00{digit}".encode() for digit in "234567"),
+    *(f"\\x{digit}".encode() for digit in "234567"),
+    b"\\u0000",
+    b"\0",
+    b"\\u{",
+    b"&#",
+    b", 0x",
+    b",0x",
+)
+
+
+# What stands between the pieces of a literal, as it is and in JSON.
+JOINTS: tuple[bytes, ...] = tuple(
+    f"{quote}{sign}{quote}".encode()
+    for quote in ('"', '\\"', "'", "`")
+    for sign in ("+", " + ", " ", " . ", " & ", " || ", " .. ", " ~ ", " <> ")
+)
+
+
+_ROUNDS = 3
+
+
+@cache
+def _escape() -> re.Pattern[str]:
+    return re.compile(
+        r"%([0-9A-Fa-f]{2})|\\{1,8}u00([0-9A-Fa-f]{2})|\\{1,8}u\{0{0,6}([0-9A-Fa-f]{1,2})\}"
+        r"|\\{1,8}x([0-9A-Fa-f]{2})|&#[xX]0{0,6}([0-9A-Fa-f]{1,2});|&#0{0,6}([0-9]{1,3});"
+        r"|(?<![A-Za-z0-9])0x([0-9A-Fa-f]{2})\b(?:,? ?(?=0x))?|\0"
+    )
+
+
+@cache
+def _joint() -> re.Pattern[str]:
+    return re.compile(r"""\\{0,3}(["'`])[ \t]{0,8}(?:[+.&~]|\|\||\.\.|<>)?[ \t]{0,8}\\{0,3}\1""")
+
+
+def unescaped(text: str) -> str:
+    """Undo the escapes of single characters in ``text``, also where they were escaped again."""
+    for _ in range(_ROUNDS):
+        before, text = text, _escape().sub(_character, text)
+        if text == before:
+            break
+    return text
+
+
+def joined(text: str) -> str:
+    """Put the pieces of literals in ``text`` together."""
+    return _joint().sub("", text)
+
+
+def _character(match: re.Match[str]) -> str:
+    number = match.lastindex
+    if number is None:
+        return ""
+    digits = match[number]
+    code = int(digits, 10 if number == 6 else 16)
+    return chr(code) if 0x20 <= code < 0x100 else ""
+
+
+class TextView:
+    """A text and, for each of its characters, where in the source it begins and ends."""
+
+    def __init__(self, text: str, spans: list[tuple[int, int]]) -> None:
+        self.text = text
+        self._spans = spans
+
+    @classmethod
+    def of(cls, text: str) -> TextView:
+        """Return the view that is the source itself."""
+        return cls(text, [(at, at + 1) for at in range(len(text))])
+
+    def unescaped(self) -> TextView:
+        """Return the view with the escapes of single characters undone."""
+        view = self
+        for _ in range(_ROUNDS):
+            changed = view._replaced(_escape().finditer(view.text), _character)
+            if changed.text == view.text:
+                break
+            view = changed
+        return view
+
+    def joined(self) -> TextView:
+        """Return the view with the pieces of literals put together."""
+        return self._replaced(_joint().finditer(self.text), lambda match: "")
+
+    def spans(self, places: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Yield where in the source the characters at ``places`` come from."""
+        return (self._spans[place] for place in places)
+
+    def _replaced(
+        self, matches: Iterable[re.Match[str]], by: Callable[[re.Match[str]], str]
+    ) -> TextView:
+        pieces: list[str] = []
+        spans: list[tuple[int, int]] = []
+        done = 0
+        for match in matches:
+            start, end = match.span()
+            pieces += (self.text[done:start], by(match))
+            spans += self._spans[done:start]
+            spans += [(self._spans[start][0], self._spans[end - 1][1])] * len(pieces[-1])
+            done = end
+        pieces.append(self.text[done:])
+        spans += self._spans[done:]
+        return TextView("".join(pieces), spans)
+
 
 # The first bytes of each form of a value are its anchor: an anchor that is found is compared in
 # full. The automaton has only the beginnings of anchors, and stays small for many values.
 ANCHOR = 12
+
+
 _PREFIX = 6
+
+
 # What a search may come upon besides secrets: base64 or hexadecimal, and what makes a view.
 _ENCODED, _ESCAPED, _JOINED = 1, 2, 4
+
+
 _VIEWED = _ESCAPED | _JOINED
 
 
@@ -43,7 +166,7 @@ class SearchResult(NamedTuple):
     ``shapes`` are the numbers of the shapes to be tried, ``forms`` the forms of known values of
     which an anchor is there, and ``parts`` the values of which a part is. ``encoded`` says that
     base64 or hexadecimal is to be decoded, ``viewed`` that all this holds for a view of the text
-    (:mod:`secagg.secrets.views`) as well.
+    (:mod:`secagg.secrets.search`) as well.
     """
 
     shapes: tuple[int, ...] = ()
@@ -159,12 +282,12 @@ class SecretSearch:
     def places(self, data: bytes) -> list[int]:
         """Return where in ``data`` a value may begin, encoded or in a view as well; no shapes."""
         find, views = self._finder
-        found = []
+        spans = []
         for number, start, _ in find(data, overlapping=True):
             anchors: dict[bytes, None] = {}
             if number < views or self._anchors_at(data, start, anchors) or anchors:
-                found.append(start)
-        return found
+                spans.append(start)
+        return spans
 
     @cached_property
     def _finder(self) -> tuple[Callable[..., list[tuple[int, int, int]]], int]:
@@ -189,10 +312,10 @@ class SecretSearch:
             view = joined(view)
         seen = view.encode("utf-8", "surrogatepass")
         there = set(shapes)
-        known = len(anchors)
+        count = len(anchors)
         matches = self._find(seen, overlapping=True)
         marks = self._collect(seen, matches, shapes, anchors) if matches else 0
-        return bool(marks & _ENCODED) or len(anchors) > known or shapes != there
+        return bool(marks & _ENCODED) or len(anchors) > count or shapes != there
 
     def _collect(
         self,
@@ -261,6 +384,8 @@ def _add(found: dict[bytes, list[str]], beginning: str, text: str) -> None:
 
 
 _MOST_FOR_DFA = 12_000
+
+
 _WORTH_A_PATTERN = 2000
 
 

@@ -8,11 +8,17 @@ from functools import cache
 from itertools import takewhile
 from threading import Lock
 
-from secagg.secrets.encodings import breaks, decodings, runs_in
-from secagg.secrets.forms import PART, SHORTEST_WITHIN_A_WORD, is_telling, parts_of
-from secagg.secrets.search import ANCHOR, SearchResult, SecretSearch
-from secagg.secrets.shapes import MASK, secret_spans
-from secagg.secrets.views import TextView
+from secagg.secrets.encodings import (
+    PART,
+    SHORTEST_WITHIN_A_WORD,
+    breaks,
+    decodings,
+    is_telling,
+    parts_of,
+    runs_in,
+)
+from secagg.secrets.patterns import MASK, secret_spans
+from secagg.secrets.search import ANCHOR, SearchResult, SecretSearch, TextView
 
 # A value shorter than this is not looked for in other texts: it would blot out half of them.
 _SHORTEST = 6
@@ -92,8 +98,8 @@ class KnownValues:
 
     def places(self, data: bytes) -> list[int]:
         """Return where in ``data`` a known value may begin, or what it may be written in."""
-        found = (search.places(data) for search, _ in self._current())
-        return sorted({place for places in found for place in places})
+        spans = (search.places(data) for search, _ in self._current())
+        return sorted({place for places in spans for place in places})
 
     def mask(self, text: str, *, shapes: bool = True) -> str:
         """Mask every known value and every shape of a secret in ``text``; itself if none.
@@ -106,16 +112,16 @@ class KnownValues:
 
     def lines(self, text: str) -> set[int]:
         """Return the lines of ``text``, counted from 1, on which a secret stands or goes on."""
-        found: set[int] = set()
+        numbers: set[int] = set()
         line = 1
         done = 0
         for match in _covers().finditer(self._covered(text, 0)):
             start, end = match.span()
             line += text.count("\n", done, start)
             last = line + text.count("\n", start, end)
-            found.update(range(line, last + 1))
+            numbers.update(range(line, last + 1))
             line, done = last, end
-        return found
+        return numbers
 
     def _covered(self, text: str, depth: int, *, shapes: bool = True) -> str:
         """Cover every secret in ``text``, itself decoded from base64 in base64 ``depth`` times."""

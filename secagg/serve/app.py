@@ -1,32 +1,230 @@
-"""The routes: the page, its data, and triage."""
+"""The server of ``secagg serve``: routes, and who may speak to it.
+
+Three things are checked. The Host header, since a page elsewhere can make a name of its own point
+to this machine (DNS rebinding). A session cookie, given once in exchange for the token in the
+address that ``secagg serve`` prints. And, for whatever changes something, a token in a header that
+no other site can send or read (cross-site request forgery), with the Origin beside it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import datetime
-from collections.abc import Callable
-from dataclasses import dataclass
+import hmac
+import ipaddress
+import secrets
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from secagg import __version__
 from secagg.errors import SecaggError
 from secagg.model.problem import State
-from secagg.report.compose import compose
+from secagg.output.escape import cell
 from secagg.report.filters import Filters
-from secagg.report.formats import Report
+from secagg.report.formats import Report, compose
 from secagg.report.jsonformat import dumps, pieces
-from secagg.report.page.data import page_data, problem_data
-from secagg.report.page.html import page
+from secagg.report.page import page, page_data, problem_data
 from secagg.report.query import Query
-from secagg.report.source import ProblemSource
+from secagg.report.source import ProblemSource, TriageSink
 from secagg.report.standing import ShownState
-from secagg.serve.access import Access
-from secagg.serve.guard import Guard
-from secagg.serve.triage import TriageSink
+
+CSRF_HEADER = "x-secagg-token"
+
+
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+@dataclass(slots=True, kw_only=True)
+class Access:
+    """The secrets of one server process: none is written anywhere, all end with it.
+
+    ``hosts`` are what a Host header may be, with the port, in lower case.
+    """
+
+    hosts: frozenset[str]
+    cookie_name: str = "secagg"
+    once: str = field(default_factory=_token)
+    session: str = field(default_factory=_token)
+    csrf: str = field(default_factory=_token)
+    _used: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def exchange(self, token: str) -> bool:
+        """Return whether ``token`` is the one-time token, which then is worth nothing any more."""
+        with self._lock:
+            if self._used or not _same(token, self.once):
+                return False
+            self._used = True
+            return True
+
+    def known(self, cookie: str | None) -> bool:
+        """Return whether ``cookie`` is the session's."""
+        return cookie is not None and _same(cookie, self.session)
+
+    def own_host(self, host: str | None) -> bool:
+        """Return whether a Host header names this server."""
+        return host is not None and host.lower() in self.hosts
+
+    def may_change(self, token: str | None, origin: str | None) -> bool:
+        """Return whether a request that changes something comes from the page itself."""
+        if token is None or not _same(token, self.csrf):
+            return False
+        if origin is None:
+            return True
+        parts = urlsplit(origin)
+        return parts.scheme in ("http", "https") and parts.netloc.lower() in self.hosts
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach ``host`` (a name or an address)."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def hosts_for(host: str, port: int, also: Iterable[str] = ()) -> frozenset[str]:
+    """Return the Host headers of a server bound to ``host`` and ``port``; ``also`` names more."""
+    names = list(also)
+    if is_loopback(host):
+        names += _LOCAL_NAMES
+    elif host not in ("0.0.0.0", "::"):  # noqa: S104
+        names.append(f"[{host}]" if ":" in host else host)
+    hosts = {f"{name.lower()}:{port}" for name in names}
+    # A browser leaves out the port that belongs to the scheme.
+    return frozenset(hosts | ({name.lower() for name in names} if port == 80 else set()))
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+
+
+_LARGEST_BODY = 1_000_000
+
+
+_SECONDS_FOR_A_BODY = 10.0
+
+
+_READING = frozenset({"GET", "HEAD"})
+
+
+# It says which routes there are, and nothing of what is behind them.
+_OPEN_PATHS = frozenset({"/openapi.json"})
+
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+}
+
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+class Guard:
+    """A middleware over all routes."""
+
+    def __init__(self, access: Access, log: Callable[[str], None] | None = None) -> None:
+        self._access = access
+        self._log = log
+
+    async def __call__(self, request: Request, call_next: Next) -> Response:
+        started = time.monotonic()
+        refused = self._refusal(request)
+        if refused is None and request.method not in _READING:
+            refused = await self._slow(request)
+        response = await self._answer(request, call_next) if refused is None else refused
+        for name, value in _HEADERS.items():
+            response.headers[name] = value
+        if self._log is not None:
+            # Without what stands behind the path: the one-time token is there.
+            took = 1000 * (time.monotonic() - started)
+            path = cell(request.url.path)
+            self._log(f"{request.method} {path} {response.status_code} {took:.0f} ms")
+        return response
+
+    async def _answer(self, request: Request, call_next: Next) -> Response:
+        """The route's answer; where it fails, no word of why, which may quote what is served."""
+        try:
+            return await call_next(request)
+        except Exception as error:
+            if self._log is not None:
+                self._log(f"internal error: {type(error).__name__}")
+            return PlainTextResponse("internal error\n", 500)
+
+    @staticmethod
+    async def _slow(request: Request) -> Response | None:
+        """Wait for the body; an answer if it does not come."""
+        try:
+            async with asyncio.timeout(_SECONDS_FOR_A_BODY):
+                await request.body()
+        except TimeoutError:
+            return PlainTextResponse("too slow\n", 408)
+        return None
+
+    def _refusal(self, request: Request) -> Response | None:
+        """What is answered instead of the route's answer, if anything."""
+        access = self._access
+        if not access.own_host(request.headers.get("host")):
+            return PlainTextResponse("this host name is not served here\n", 421)
+        if "transfer-encoding" in request.headers:
+            # Its length is known when it has arrived only.
+            return PlainTextResponse("say how long it is\n", 411)
+        length = request.headers.get("content-length", "0")
+        if request.method not in _READING and (
+            not length.isdecimal() or int(length) > _LARGEST_BODY
+        ):
+            return PlainTextResponse("too long\n", 413)
+        if request.url.path in _OPEN_PATHS and request.method in _READING:
+            return None
+        has_session = access.known(request.cookies.get(access.cookie_name))
+        token = request.query_params.get("token")
+        if request.url.path == "/" and request.method == "GET" and token is not None:
+            return self._enter(token, known=has_session)
+        if not has_session:
+            return PlainTextResponse(
+                "Open the address that secagg serve has printed; it works once.\n", 401
+            )
+        if request.method not in _READING and not access.may_change(
+            request.headers.get(CSRF_HEADER), request.headers.get("origin")
+        ):
+            return JSONResponse({"detail": "the page's token is missing or wrong"}, 403)
+        return None
+
+    def _enter(self, token: str, *, known: bool) -> Response:
+        """The token for a cookie, and away from the address that has the token in it."""
+        access = self._access
+        response: Response = RedirectResponse("/", 303)
+        if access.exchange(token):
+            response.set_cookie(
+                access.cookie_name, access.session, httponly=True, samesite="strict", path="/"
+            )
+        elif not known:
+            return PlainTextResponse(
+                "This address has been used already, or is none. Start secagg serve again.\n", 403
+            )
+        return response
+
 
 _MOST_ERRORS = 10
 
@@ -89,10 +287,10 @@ def make_app(served: Served) -> FastAPI:
 
     @app.get("/api/problems/{identity}", summary="One problem")
     def one(identity: str) -> Response:
-        found = _named(_report(served), [identity])
-        if not found:
+        matches = _problems_named(_report(served), [identity])
+        if not matches:
             raise HTTPException(404, "no such problem")
-        return Response(dumps(found[0]), media_type="application/json")
+        return Response(dumps(matches[0]), media_type="application/json")
 
     @app.post("/api/triage", summary="Decide on problems")
     def decide(request: TriageRequest) -> TriageResponse:
@@ -107,7 +305,7 @@ def make_app(served: Served) -> FastAPI:
             expires=request.expires,
         )
         return Response(  # type: ignore[return-value]
-            dumps({"problems": _named(_report(served), request.identities)}),
+            dumps({"problems": _problems_named(_report(served), request.identities)}),
             media_type="application/json",
         )
 
@@ -119,8 +317,8 @@ def make_app(served: Served) -> FastAPI:
     def misunderstood(_: Request, error: Exception) -> Response:
         # Without what was sent: it may be long, and no text at all (a lone surrogate).
         assert isinstance(error, RequestValidationError)
-        said = [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()[:_MOST_ERRORS]]
-        return Response(dumps({"detail": said}), 422, media_type="application/json")
+        errors = [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()[:_MOST_ERRORS]]
+        return Response(dumps({"detail": errors}), 422, media_type="application/json")
 
     return app
 
@@ -130,7 +328,7 @@ def _report(served: Served) -> Report:
     return compose(served.open_source(), Query(), datetime.datetime.now(datetime.UTC))
 
 
-def _named(report: Report, identities: list[str]) -> list[dict[str, Any]]:
+def _problems_named(report: Report, identities: list[str]) -> list[dict[str, Any]]:
     wanted = set(identities)
     return [
         problem_data(p, report.last, report.today)

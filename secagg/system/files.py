@@ -1,8 +1,14 @@
-"""Files written in one step: whoever reads has the old one or the new one, whole."""
+"""Files: written in one step, read with limits, and walked without following links.
+
+A repository may hold a link to ``/dev/zero`` where a manifest is expected, or to a file outside of
+it, and a directory that is shared may hold a pipe that never says anything.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +18,14 @@ from typing import BinaryIO, cast
 from secagg.secrets.lastfilter import FilteredFile
 
 PUBLIC = 0o644
+
+
 """For everybody to read, as far as the umask allows."""
+
+
 PRIVATE = 0o600
+
+
 """For the owner alone."""
 
 
@@ -86,3 +98,112 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+MIB = 1 << 20
+
+
+def read_regular(path: Path, *, limit: int, within: Path | None = None) -> bytes:
+    """Read the regular file ``path``, of ``limit`` bytes at most.
+
+    Links are followed as long as they stay ``within`` that directory, if it is given. Raises
+    :class:`OSError`, whose ``strerror`` says what is wrong: no such file, no regular file, a link
+    that leads out of the repository, or larger than allowed.
+    """
+    try:
+        real = os.path.realpath(path, strict=True)
+        if within is not None and not Path(real).is_relative_to(os.path.realpath(within)):
+            raise OSError(errno.ELOOP, "it is a link that leads out of the repository")
+        # A pipe without a writer would be waited for; a link put there meanwhile is not followed.
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except ValueError:
+        raise OSError(errno.EINVAL, "no file can have this name") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if status.st_size > limit:
+            raise _too_large(limit)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return read_stream(file, limit=limit)
+    finally:
+        os.close(descriptor)
+
+
+def read_given(path: Path, *, limit: int) -> bytes:
+    """Read a file that the user named, of ``limit`` bytes at most.
+
+    It may be a pipe (``<(command)`` of a shell), and no device. Raises :class:`OSError` like
+    :func:`read_regular`.
+    """
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not file.isatty()):
+            raise OSError(errno.EINVAL, "it is a device")
+        return read_stream(file, limit=limit)
+
+
+def read_stream(stream: BinaryIO, *, limit: int) -> bytes:
+    """Read ``stream`` to its end. Raises :class:`OSError` if it has more than ``limit`` bytes."""
+    pieces: list[bytes] = []
+    length = 0
+    # To read as much as is allowed at once would take as much memory in any case.
+    while piece := stream.read(MIB):
+        pieces.append(piece)
+        length += len(piece)
+        if length > limit:
+            raise _too_large(limit)
+    return b"".join(pieces)
+
+
+def _too_large(limit: int) -> OSError:
+    size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit // 1024} KiB"
+    return OSError(errno.EFBIG, f"it is larger than {size}")
+
+
+# Directories that hold other people's code or what a build has made.
+NOT_OURS = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        "node_modules",
+        "vendor",
+        "target",
+        "__pycache__",
+        ".mypy_cache",
+        ".secagg",
+        "secagg-out",
+    }
+)
+
+
+def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each directory below ``root`` (itself first) with its file names; links not followed."""
+    for directory, subdirectories, files in os.walk(root, followlinks=False):
+        subdirectories[:] = sorted(d for d in subdirectories if d not in NOT_OURS)
+        yield Path(directory), sorted(files)
+
+
+def files_by_suffix(root: Path) -> set[str]:
+    """Return the suffixes (``.py``) of all files below ``root``."""
+    return {Path(name).suffix for _, names in walk(root) for name in names}
+
+
+def has_files(root: Path) -> bool:
+    """Return whether there is any file below ``root`` but those of git itself."""
+    for directory, subdirectories, files in os.walk(root, followlinks=False):
+        if files and not (Path(directory) == root and files == [".git"]):
+            return True
+        subdirectories[:] = [name for name in subdirectories if name != ".git"]
+    return False
+
+
+def is_bare(root: Path) -> bool:
+    """Return whether ``root`` is a git directory itself, without a work tree."""
+    parts = (root / "HEAD", root / "objects", root / "refs")
+    return parts[0].is_file() and all(part.is_dir() for part in parts[1:])

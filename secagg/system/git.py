@@ -1,17 +1,24 @@
-"""Git, run quietly: no prompts, no pager, none of the user's settings that change its output."""
+"""Run git quietly, with every setting that could run a program disarmed.
+
+An archive or a shared workspace brings a ``.git`` of its own, and git runs many a program that its
+configuration names: to compare, to filter, to fetch what is missing. Variables outrank every file
+(git-config(1), "ENVIRONMENT"), so what would run is set to nothing by them: for secagg's own calls
+and for those of the scanners. What the user's or the system's configuration names stays.
+"""
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from secagg.errors import UsageError
-from secagg.system.gitconfig import LISTING, TooManyPrograms, environment_of, read_settings
 from secagg.system.process import (
     Cancellation,
     Command,
@@ -21,11 +28,192 @@ from secagg.system.process import (
     search_path_outside,
 )
 
+# A user's own git settings that change what `git log -p` and `git diff` print, set back to their
+# defaults: what reads that text misreads it with some of them.
+_PLAIN = {
+    "color.ui": "false",
+    "core.quotePath": "true",
+    "diff.ignoreSubmodules": "none",
+    "diff.interHunkContext": "0",
+    "diff.mnemonicPrefix": "false",
+    "diff.noprefix": "false",
+    # Leaves out what is not below the directory.
+    "diff.relative": "false",
+    "diff.renames": "true",
+    "diff.srcPrefix": "a/",
+    "diff.dstPrefix": "b/",
+    "diff.submodule": "short",
+    "format.pretty": "medium",
+    "grep.patternType": "default",
+    "log.abbrevCommit": "false",
+    "log.date": "default",
+    "log.follow": "false",
+    # Otherwise nobody reads what the first commit holds.
+    "log.showRoot": "true",
+}
+
+
+# Whatever any configuration says. Nothing is fetched, signed, watched or cleaned up.
+_NEVER = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": "/dev/null",
+    "core.editor": "false",
+    "core.pager": "cat",
+    "fetch.recurseSubmodules": "false",
+    "gc.auto": "0",
+    "log.showSignature": "false",
+    "maintenance.auto": "false",
+    "submodule.recurse": "false",
+}
+
+
+# Where nothing may be fetched at all.
+_OFFLINE = {
+    "core.askPass": "",
+    "core.gitProxy": "",
+    "core.sshCommand": "false",
+    "credential.helper": "",
+    "protocol.allow": "never",
+}
+
+
+# Keys that name a program, as patterns, and the value that runs none. The first one that fits
+# holds. Sources: git-config(1), gitattributes(5), gitsubmodules(7).
+_PROGRAMS = (
+    ("filter.*.required", "false"),
+    # Shows the file as it is. An empty one is an error to git.
+    ("diff.*.textconv", "cat"),
+    ("submodule.*.update", "none"),
+    ("remote.*.uploadpack", "git-upload-pack"),
+    ("remote.*.receivepack", "git-receive-pack"),
+    ("remote.*.promisor", "false"),
+    ("alias.*", "version"),
+    ("pager.*", "false"),
+    ("filter.*.clean", ""),
+    ("filter.*.smudge", ""),
+    ("filter.*.process", ""),
+    ("merge.*.driver", "false"),
+    ("protocol.*.allow", "never"),
+    ("*.helper", ""),
+    ("*.*program", "false"),
+    ("*.*command", "false"),
+    ("*.*cmd", "false"),
+    ("*.*editor", "false"),
+    ("*.*hook", ""),
+    ("*.askpass", ""),
+    ("*.gitproxy", ""),
+    ("interactive.difffilter", ""),
+    ("diff.external", ""),
+)
+
+
+# The scopes of `git config --show-scope` that come with the repository.
+_OF_THE_REPOSITORY = frozenset({"local", "worktree", "submodule"})
+
+
+# Their variables have to fit into what a program may be given.
+_MOST = 500
+
+
+_LONGEST = 1_000
+
+
+LISTING = ("config", "--list", "--show-scope", "-z")
+
+
+"""Arguments of git that list its configuration for :func:`read_settings`; this runs nothing."""
+
+
+class Setting(NamedTuple):
+    """One setting as git has it: where it comes from, its key and value."""
+
+    scope: str
+    key: str
+    value: str
+
+
+class TooManyPrograms(ValueError):
+    """A repository's configuration names more programs than can be set to nothing."""
+
+
+def read_settings(listed: str) -> list[Setting]:
+    """Read what git printed for :data:`LISTING`, in its order: later settings outrank others."""
+    words = listed.split("\0")
+    pairs = zip(words[::2], words[1::2], strict=False)
+    return [Setting(scope, *_pair(entry)) for scope, entry in pairs]
+
+
+def environment_of(settings: Iterable[Setting], *, protocols: Sequence[str] = ()) -> dict[str, str]:
+    """Make the variables under which git runs none of the programs that the repository names.
+
+    ``protocols`` may be used all the same (``file``). Raises :class:`TooManyPrograms`.
+    """
+    offline = {} if protocols else _OFFLINE
+    chosen = _PLAIN | _NEVER | offline | _disarmed(settings)
+    extra = {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        # Commits and files as they are, not others that the repository puts in their place.
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_GRAFT_FILE": "/dev/null/none",
+        "GIT_PAGER": "cat",
+        # Outranks what any configuration says of a protocol. There is none that is called none.
+        "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none",
+        "GIT_CONFIG_COUNT": str(len(chosen)),
+    }
+    for number, (key, value) in enumerate(chosen.items()):
+        extra[f"GIT_CONFIG_KEY_{number}"] = key
+        extra[f"GIT_CONFIG_VALUE_{number}"] = value
+    return extra
+
+
+def _disarmed(settings: Iterable[Setting]) -> dict[str, str]:
+    """For each program that the repository names: the user's own one, or none."""
+    own: dict[str, str] = {}
+    named: dict[str, str] = {}
+    for setting in settings:
+        harmless = _harmless(setting.key)
+        if harmless is None:
+            continue
+        if setting.scope in _OF_THE_REPOSITORY:
+            named[setting.key] = harmless
+        else:
+            own[setting.key] = setting.value
+    if len(named) > _MOST or any(len(key) > _LONGEST for key in named):
+        raise TooManyPrograms("the repository's git configuration names too many programs")
+    return {key: own.get(key, harmless) for key, harmless in named.items()}
+
+
+def _harmless(key: str) -> str | None:
+    folded = _folded(key)
+    for pattern, value in _PROGRAMS:
+        if fnmatch.fnmatchcase(folded, pattern):
+            return value
+    return None
+
+
+def _folded(key: str) -> str:
+    """``key`` with its section and name in lower case; what stands between them keeps its case."""
+    section, _, rest = key.partition(".")
+    middle, _, name = rest.rpartition(".")
+    return ".".join(part for part in (section.lower(), middle, name.lower()) if part)
+
+
+def _pair(entry: str) -> tuple[str, str]:
+    key, _, value = entry.partition("\n")
+    return key, value
+
+
 TIMEOUT = 120.0
+
+
 FETCH_HINT = (
     "fetch the history that the change is compared with: `fetch-depth: 0` of actions/checkout, "
     "or `git fetch --unshallow`"
 )
+
+
 _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -90,7 +278,7 @@ def git(
     """Run git in ``directory``. A failure, or having no git, is a code other than 0.
 
     No program that the repository's own configuration names is run
-    (:mod:`secagg.system.gitconfig`).
+    (:mod:`secagg.system.git`).
     """
     source = os.environ if environ is None else environ
     try:
@@ -132,7 +320,7 @@ def checked(directory: Path, *arguments: str) -> Output:
 
 
 def find_commit(directory: Path, name: str) -> str | None:
-    """The hash of the commit that ``name`` means, or None if there is none in this clone."""
+    """Return the hash of the commit that ``name`` means, or None if there is none in this clone."""
     done = git(
         directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
     )
@@ -140,7 +328,7 @@ def find_commit(directory: Path, name: str) -> str | None:
 
 
 def resolve(directory: Path, name: str) -> str:
-    """The hash of the commit that ``name`` means: here, or of the remote ``origin``.
+    """Return the hash of the commit that ``name`` means: here, or of the remote ``origin``.
 
     Raises :class:`UsageError` that tells the fetch depth to use if this clone does not hold it.
     """

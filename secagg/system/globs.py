@@ -20,9 +20,17 @@ from functools import cache
 
 # The longest path that Linux opens.
 _LONGEST = 4096
+
+
 _CLASS = re.compile(r"\[[!^]?\]?[^\]/]*\]")
+
+
 _TOKEN = re.compile(rf"\*\*+|\*|\?|{_CLASS.pattern}|.", re.DOTALL)
+
+
 _SIGNS = "*?["
+
+
 # Directories, none among them, of which none is looked into twice.
 _DIRECTORIES = "(?:[^/]++/)*"
 
@@ -118,7 +126,7 @@ def paths(patterns: Sequence[str]) -> Callable[[str], bool]:
     passed over.
     """
     # The group is set where a directory is matched.
-    found = [
+    rules = [
         (expression, not pattern.startswith("!"))
         for pattern in reversed(patterns)
         if (expression := _path(pattern.removeprefix("!"), r"(?:(/)|\Z)", "(/)")) is not None
@@ -126,7 +134,7 @@ def paths(patterns: Sequence[str]) -> Callable[[str], bool]:
 
     def matches(path: str) -> bool:
         above: bool | None = None
-        for expression, included in found:
+        for expression, included in rules:
             match = expression.match(path)
             if match is None:
                 continue
@@ -163,7 +171,7 @@ def _name(text: str, flat: bool) -> str:
         elif token[0] == "*":
             runs[-1].append("")
         else:
-            runs[-1][-1] += _one(token[0], inside)
+            runs[-1][-1] += _one_character(token[0], inside)
     last = len(runs) - 1
     return "".join(
         f"{way}{_stars(run, inside)}"
@@ -180,8 +188,8 @@ def _stars(pieces: Sequence[str], inside: str, *, closed: bool = True) -> str:
     if not rest:
         return first
     *middle, last = rest
-    found = first + "".join(f"(?>{inside}*?{piece})" for piece in middle)
-    return found + (f"{inside}*{last}" if closed else f"(?>{inside}*?{last})")
+    expression = first + "".join(f"(?>{inside}*?{piece})" for piece in middle)
+    return expression + (f"{inside}*{last}" if closed else f"(?>{inside}*?{last})")
 
 
 def _path(pattern: str, end: str, directory: str) -> re.Pattern[str] | None:
@@ -233,17 +241,17 @@ def _joined(runs: Sequence[Sequence[str]], end: str, within: str) -> str:
     open_end = not others[-1]
     if open_end:
         others.pop()
-    found = ""
+    expression = ""
     if anchored:
-        found = "/".join(anchored) + ("/" if others else within)
+        expression = "/".join(anchored) + ("/" if others else within)
     for number, run in enumerate(others):
         parts = "/".join(run)
         if number < len(others) - 1:
-            found += f"(?>{_DIRECTORIES}?{parts}/)"
+            expression += f"(?>{_DIRECTORIES}?{parts}/)"
         else:
             # The deepest place, so that a file outranks a directory of its name.
-            found += f"(?>{_DIRECTORIES}{parts}{within if open_end else end})"
-    return found
+            expression += f"(?>{_DIRECTORIES}{parts}{within if open_end else end})"
+    return expression
 
 
 def _part(part: str) -> str:
@@ -261,21 +269,21 @@ def _part(part: str) -> str:
             at += 2
             continue
         if char == "[":
-            found = _CLASS.match(part, at)
-            if found is None:
+            match = _CLASS.match(part, at)
+            if match is None:
                 raise ValueError("a [ that is not closed")
-            pieces[-1] += _one(found[0], "[^/]")
-            at = found.end()
+            pieces[-1] += _one_character(match[0], "[^/]")
+            at = match.end()
             continue
         if char == "*":
             pieces.append("")
         else:
-            pieces[-1] += _one(char, "[^/]")
+            pieces[-1] += _one_character(char, "[^/]")
         at += 1
     return _stars(pieces, "[^/]")
 
 
-def _one(token: str, inside: str) -> str:
+def _one_character(token: str, inside: str) -> str:
     """An expression for one character."""
     if token == "?":
         return inside

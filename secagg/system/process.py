@@ -143,7 +143,7 @@ class ProcessResult:
 
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
-    """A directory that only this user can read, gone with all in it at the end.
+    """Give a directory that only this user can read, gone with all in it at the end.
 
     Reports with raw secrets are in it. A process that is killed leaves it behind: it is locked
     while it is in use, and the next process that makes one removes those that nobody locks.
@@ -202,7 +202,7 @@ def _is_left_behind(entry: os.DirEntry[str]) -> bool:
 def environment(
     source: Mapping[str, str], own: Sequence[str] = (), extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment for a program: the allowed part of ``source``, and what is its own.
+    """Return the environment for a program: the allowed part of ``source``, and what is its own.
 
     ``own`` names further variables to copy (its token), ``extra`` holds variables to set.
     Relative entries of PATH are dropped: they would be looked up in the scanned tree.
@@ -215,7 +215,7 @@ def environment(
 
 
 def is_inside(path: Path, root: Path | None) -> bool:
-    """Whether ``path`` is in the directory ``root``, by its name or by where it leads."""
+    """Return whether ``path`` is in the directory ``root``, by its name or by where it leads."""
     if root is None:
         return False
     roots = {Path(os.path.abspath(root)), Path(os.path.realpath(root))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from secagg.system.regularfile import read_given
+from secagg.system.files import read_given
 
 # What makes a directory a root, besides git. To read them is the work of secagg.config, which most
 # commands need not load.

@@ -16,8 +16,8 @@ from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from secagg.errors import ConfigError
+from secagg.system.files import read_given
 from secagg.system.mistakes import in_words
-from secagg.system.regularfile import read_given
 
 _Model = TypeVar("_Model", bound=BaseModel)
 # Bytes of a YAML file, and lines and entries in it: ruamel.yaml reads some 7,000 in a second.
@@ -109,11 +109,11 @@ def _problem(error: MarkedYAMLError) -> str:
 
     A character or two stay, and what it calls its own tokens.
     """
-    said = _QUOTED.sub(
+    message = _QUOTED.sub(
         lambda match: match[0] if match[1] and re.match(r".(<|.{0,2}.$)", match[1]) else "",
         error.problem or "",
     )
-    return said.strip() or "syntax"
+    return message.strip() or "syntax"
 
 
 def _refuse_too_much(text: str, name: str) -> None:
@@ -131,12 +131,12 @@ def _size(node: Any, sizes: dict[int, int]) -> int:
     """The entries of a document with every alias written out; what holds itself is endless."""
     if not isinstance(node, CommentedMap | CommentedSeq):
         return 1
-    known = sizes.get(id(node))
-    if known is None:
+    size = sizes.get(id(node))
+    if size is None:
         sizes[id(node)] = MOST_ENTRIES + 1
         inner = node.values() if isinstance(node, CommentedMap) else node
-        known = sizes[id(node)] = 1 + sum(_size(one, sizes) for one in inner)
-    return known
+        size = sizes[id(node)] = 1 + sum(_size(one, sizes) for one in inner)
+    return size
 
 
 class _Constructor(RoundTripConstructor):
@@ -153,7 +153,7 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.constru
 
 
 def read_text(path: Path, name: str | None = None, *, errors: str = "strict") -> str:
-    """The text of a file that people write, which messages call ``name``.
+    """Return the text of a file that people write, which messages call ``name``.
 
     Raises :class:`ConfigError` where it cannot be read, or is no UTF-8 and ``errors`` is strict.
     """
@@ -180,9 +180,9 @@ def _explain(
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return ConfigError(f"{key}: {in_words(first)}", where=where)
-    known = _known_keys(model, first["loc"][:-1])
-    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(sorted(known))
+    keys = _known_keys(model, first["loc"][:-1])
+    near = difflib.get_close_matches(str(first["loc"][-1]), keys, n=1)
+    hint = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(sorted(keys))
     return ConfigError(f"unknown key {key}", where=where, hint=hint)
 
 

@@ -60,12 +60,12 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     elsewhere: str | None = None
 
     def source(self, kind: Kind) -> Source | None:
-        """The source of that kind, if the catalogue has it."""
+        """Return the source of that kind, if the catalogue has it."""
         source: Source | None = getattr(self, kind)
         return source
 
     def offers(self, platform_name: str) -> list[Kind]:
-        """The kinds of source that have the platform, the preferred one first."""
+        """Return the kinds of source that have the platform, the preferred one first."""
         return [
             kind
             for kind in self.sources
@@ -84,7 +84,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     codeql: Entry
 
     def entry(self, tool: str) -> Entry:
-        """The scanner of that name. Raises :class:`ToolsError` if there is none."""
+        """Return the scanner of that name. Raises :class:`ToolsError` if there is none."""
         if tool not in self.__struct_fields__:
             names = ", ".join(self.__struct_fields__)
             raise ToolsError(f"unknown tool {tool!r}", hint=f"known tools: {names}")
@@ -93,7 +93,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
-    """The catalogue at ``path``, else secagg's own. Raises :class:`ConfigError`."""
+    """Return the catalogue at ``path``, else secagg's own. Raises :class:`ConfigError`."""
     file = path or _OWN
     try:
         return msgspec.convert(loads_toml(file.read_text("utf-8")), Catalogue)
@@ -106,7 +106,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
 
 
 def lock_directory(source: Source, catalogue: Path | None = None) -> Path:
-    """The directory with the package-lock.json of an npm source."""
+    """Return the directory with the package-lock.json of an npm source."""
     return (catalogue or _OWN).parent / str(source.lock)
 
 

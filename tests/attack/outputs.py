@@ -13,18 +13,15 @@ from typing import Any
 from secagg.config import Config
 from secagg.errors import ReportError, UsageError
 from secagg.github.bundle import Bundle, pack, unpack
-from secagg.github.findings import worst
-from secagg.github.markdown import findings_markdown
+from secagg.github.markdown import findings_markdown, worst
 from secagg.github.payload import sarif_log
 from secagg.github.preflight import preflight
-from secagg.output.annotations import decision_annotations
-from secagg.output.gatemarkdown import decision_markdown
-from secagg.output.gatetable import findings_text, listing_text
 from secagg.output.grid import Style
 from secagg.output.junit import junit_xml
 from secagg.output.listing import Listing
+from secagg.output.markdown import decision_annotations, decision_markdown
+from secagg.output.tables import findings_text, listing_text
 from secagg.output.verdict import Reach, notes_text, verdict_text
-from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.origin import Origin
 from secagg.pipeline.outcome import Outcome
@@ -32,10 +29,9 @@ from secagg.pipeline.parse import parse_files
 from secagg.pipeline.record import record_outcome
 from secagg.pipeline.storesource import Whose, stored
 from secagg.pipeline.uploadruns import runs_of_files
-from secagg.pipeline.write import write_outputs
-from secagg.report.compose import compose
+from secagg.pipeline.write import decision_document, write_outputs
 from secagg.report.filters import Filters
-from secagg.report.formats import Format, written
+from secagg.report.formats import Format, compose, written
 from secagg.report.query import Query
 from secagg.secrets import lastfilter
 

@@ -29,7 +29,7 @@ from typing import Any
 import secagg_parsers
 
 import secagg
-from secagg.secrets.shapes import SHAPES
+from secagg.secrets.patterns import SHAPES
 from tests.attack.counts import Counts
 
 _PACKAGES = (secagg, secagg_parsers)

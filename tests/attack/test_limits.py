@@ -15,7 +15,7 @@ from secagg.sarif.reader import MOST_RUNS, read
 from secagg.sarif.text import LONGEST_FILLED, fill, message_text, plain_links, shortened
 from secagg.sarif.uris import LONGEST_PATH
 from secagg.secrets.redactor import Redactor
-from secagg.system.regularfile import read_given, read_regular
+from secagg.system.files import read_given, read_regular
 from secagg.system.yamlfile import MOST_ENTRIES
 from tests.attack import limits
 from tests.attack.limitrun import run_input
@@ -149,9 +149,7 @@ def test_special_files_are_not_read(tmp_path: Path) -> None:
 
 def test_a_named_pipe_that_the_user_gives_is_read() -> None:
     # As of a shell's <(command).
-    code = (
-        "import sys; from pathlib import Path; from secagg.system.regularfile import read_given; "
-    )
+    code = "import sys; from pathlib import Path; from secagg.system.files import read_given; "
     code += "sys.stdout.buffer.write(read_given(Path('/dev/stdin'), limit=10))"
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -15,7 +15,7 @@ from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.merge import merge
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding, Location, SarifOrigin, Severity, Suppression, replace
-from secagg.policy.facts import BaselineState
+from secagg.policy.decision import BaselineState
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
 from tests.merge.strategies import findings
 

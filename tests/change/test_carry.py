@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from secagg.change.baseline import compare
-from secagg.change.carry import carry_identities
 from secagg.change.model import Diff, FileChange, FileStatus
 from secagg.merge import known_as, merge
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding, SecretSighting
+from secagg.pipeline.recognize import carry_identities
 from tests.merge.make import code, misconfiguration, secret, vulnerability
 
 

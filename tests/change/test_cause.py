@@ -9,7 +9,7 @@ from secagg.change.facts import facts_of
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.merge import merge
 from secagg.model.finding import Finding, Location, SarifOrigin, replace
-from secagg.policy.facts import BaselineState, Cause, Facts
+from secagg.policy.decision import BaselineState, Cause, Facts
 from tests.merge.make import code, misconfiguration, vulnerability
 
 NEW, UNCHANGED = BaselineState.NEW, BaselineState.UNCHANGED

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from secagg.change.diff import read_diff
 from secagg.change.model import FileStatus
-from secagg.change.within import in_diff
+from secagg.change.sighting import in_diff
 from secagg.errors import UsageError
 from secagg.merge import merge
 from secagg.model.finding import Location

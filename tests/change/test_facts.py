@@ -12,7 +12,7 @@ from secagg.change.owners import load_owners
 from secagg.intel import Intel
 from secagg.merge import merge
 from secagg.model.finding import replace
-from secagg.policy.facts import BaselineState
+from secagg.policy.decision import BaselineState
 from tests.intel.samples import put
 from tests.merge.make import code, vulnerability
 

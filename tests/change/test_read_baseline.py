@@ -14,7 +14,7 @@ from secagg.errors import ReportError, UsageError
 from secagg.merge import merge
 from secagg.model.identity import mark_findings
 from secagg.pipeline.baseline import BaselineReport, read_baseline
-from secagg.policy.facts import BaselineState
+from secagg.policy.decision import BaselineState
 from secagg.policy.gaps import gap_key
 from tests.merge.make import code
 

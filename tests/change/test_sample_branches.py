@@ -31,7 +31,7 @@ from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.pipeline.write import write_outputs
 from secagg.policy import Action, ToolOutcome, Verdict, judge, load
-from secagg.policy.facts import BaselineState
+from secagg.policy.decision import BaselineState
 from secagg.sarif.conform import schema
 from secagg.scanners.base import Status
 from tests.cli.running import KEY

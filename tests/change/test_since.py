@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from secagg.change.since import since_event
+from secagg.change.base import since_event
 from secagg.errors import UsageError
 from tests.change.repos import Repo
 

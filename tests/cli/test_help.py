@@ -11,9 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from secagg.cli.app import app
+from secagg.cli.commands import COMMANDS, load
 from secagg.cli.help import EXAMPLES, GROUPS
 
 ROOT: Any = typer.main.get_command(app)
+ROOT.commands.update({name: load(name) for name in COMMANDS})
 
 
 def commands(group: Any = ROOT, *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from secagg.decisions import AllExceptions, load_exceptions
-from secagg.merge.groups import Group
-from secagg.merge.identity import identity_of
+from secagg.merge.groups import Group, identity_of
 from secagg.model.finding import Finding
 
 TODAY = datetime.date(2026, 11, 23)

@@ -10,8 +10,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from secagg.decisions.editing import added, removed
-from secagg.decisions.ownfile import parse_file
+from secagg.decisions.ownfile import added, parse_file, removed
 from secagg.errors import ConfigError
 
 TEXT = """# Reviewed by @org/security

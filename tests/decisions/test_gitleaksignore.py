@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from secagg.model.finding import Finding
-from secagg.policy.exception import ExceptionState
+from secagg.policy.decision import ExceptionState
 from tests.decisions.make import TODAY, loaded, row, sources
 from tests.merge.make import secret
 

@@ -7,7 +7,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from secagg.decisions.resolve import covered_by
+from secagg.decisions.index import covered_by
 from secagg.merge import merge
 from secagg.model.finding import Finding, Suppression
 from tests.decisions.make import TODAY, loaded, row

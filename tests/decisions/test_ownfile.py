@@ -8,7 +8,7 @@ import pytest
 
 from secagg.decisions.ownfile import parse_file
 from secagg.errors import ConfigError
-from secagg.policy.exception import ExceptionState
+from secagg.policy.decision import ExceptionState
 from tests.decisions.make import TODAY, loaded, own, row
 from tests.merge.make import vulnerability
 

@@ -10,7 +10,7 @@ import pytest
 from secagg.decisions import not_ours, suppression_of
 from secagg.model.finding import Finding, SarifOrigin, Suppression
 from secagg.parsing import ParseContext, RawReport, installed_parsers, parse
-from secagg.policy.exception import ExceptionState, PolicyException
+from secagg.policy.decision import ExceptionState, PolicyException
 from secagg.sarif import SarifRun, write
 from secagg.secrets.redactor import Redactor
 from tests.decisions.make import TODAY, loaded, row, sources

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secagg.decisions import AllExceptions
-from secagg.policy.exception import PolicyException
+from secagg.policy.decision import PolicyException
 from tests.decisions.make import TODAY, loaded, row
 from tests.decisions.test_vex import LODASH, analysed, cyclonedx, openvex, read, statement
 from tests.merge.make import secret

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from secagg.decisions.chains import chain
+from secagg.decisions.toolscope import chain
 from secagg.errors import ConfigError
 from secagg.model.finding import Finding
-from secagg.policy.exception import ExceptionState
+from secagg.policy.decision import ExceptionState
 from tests.decisions.make import TODAY, loaded, row, sources
 from tests.merge.make import misconfiguration, secret, vulnerability
 

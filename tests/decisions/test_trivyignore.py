@@ -9,7 +9,7 @@ import pytest
 
 from secagg.errors import ConfigError
 from secagg.model.finding import Finding, Kind
-from secagg.policy.exception import ExceptionState
+from secagg.policy.decision import ExceptionState
 from tests.decisions.make import TODAY, loaded, row, sources
 from tests.merge.make import license_finding, misconfiguration, secret, vulnerability
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from secagg.decisions.trust import Trust
+from secagg.decisions.entry import Trust
 from secagg.model.finding import Suppression
 from secagg.policy import load
-from secagg.policy.exception import DecisionSource, ExceptionState
+from secagg.policy.decision import DecisionSource, ExceptionState
+from secagg.policy.load import written_policy
 from secagg.policy.model import Policy
-from secagg.policy.written import written_policy
 from tests.decisions.make import TODAY, loaded, row
 from tests.merge.make import vulnerability
 

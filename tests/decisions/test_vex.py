@@ -9,7 +9,7 @@ import pytest
 from secagg.decisions import AllExceptions
 from secagg.errors import ConfigError
 from secagg.model.finding import Location, replace
-from secagg.policy.exception import ExceptionState
+from secagg.policy.decision import ExceptionState
 from tests.decisions.make import TODAY, loaded, row, sources
 from tests.merge.make import vulnerability
 

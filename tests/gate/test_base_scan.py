@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from secagg.cli.gate import GateRequest, judge_and_print
+from secagg.cli.scan import scan_path
+from secagg.cli.screen import Screen
 from secagg.errors import UsageError
 from secagg.pipeline.baseline import BaselineReport
 from secagg.pipeline.basescan import scan_base
-from secagg.pipeline.commands import Screen, scan
 from secagg.pipeline.gate import Gate, GateOptions, prepare
-from secagg.pipeline.gatecommand import GateRequest, gate
 from secagg.pipeline.keptbase import kept_base
 from secagg.pipeline.scan import ScanOptions
 from tests.change.repos import Repo
@@ -322,10 +323,10 @@ def test_the_last_scan_is_judged_again_as_the_scan_has_judged_it(
     screen = Screen(quiet=True)
     out = tmp_path / "out"
     wanted |= {"tools": ["gitleaks"], "components": [], "output": out, "screen": screen}
-    scan(change.repo.root, gate=given, **wanted)
+    scan_path(change.repo.root, gate=given, **wanted)
     said = json.loads((out / "decision.json").read_bytes())
     request = GateRequest(root=change.repo.root, last=out, gate=given, output=tmp_path / "again")
-    gate(request, screen)
+    judge_and_print(request, screen)
     again = json.loads((tmp_path / "again" / "decision.json").read_bytes())
     causes = {f["path"]: (f["cause"], f["action"]) for f in said["findings"]}
     assert causes == {"app/old.py": ("before", "ignore"), "new.py": ("this change", "fail")}

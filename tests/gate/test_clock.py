@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from secagg.pipeline.decide import decision_document
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
+from secagg.pipeline.write import decision_document
 from tests.change.repos import Repo
 
 LOCK = "package-lock.json"

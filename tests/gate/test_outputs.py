@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg.output.annotations import decision_annotations
 from secagg.output.decision import DecidedChange, DecidedException
-from secagg.output.gatemarkdown import LONGEST, decision_markdown
-from secagg.output.gatetable import findings_text
 from secagg.output.grid import Style
 from secagg.output.junit import junit_xml
+from secagg.output.markdown import LONGEST, decision_annotations, decision_markdown
+from secagg.output.tables import findings_text
 from secagg.output.verdict import notes_text, verdict_text
 from tests.gate.make import TODAY, decided, decision
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import httpx
 
-from secagg.github.client import Client
+from secagg.github.client import Client, Token
 from secagg.github.deliver import Delivery
 from secagg.github.journal import Journal
 from secagg.github.target import Target
-from secagg.github.token import Token
 from tests.standins.github_server import REPOSITORY, TOKEN, GitHubServer
 
 COMMIT = "c" * 40

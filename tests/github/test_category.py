@@ -12,8 +12,8 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from secagg.github.category import categorize, category_of
+from secagg.github.limits import Tally
 from secagg.github.preflight import GivenRun, preflight
-from secagg.github.tally import Tally
 from tests.github.fakes import delivery
 from tests.github.make import given, place, result, run
 from tests.standins.github_server import GitHubServer

@@ -6,9 +6,8 @@ import httpx
 import pytest
 import respx
 
-from secagg.github.client import Client
+from secagg.github.client import Client, Token
 from secagg.github.failures import Failure, GitHubError
-from secagg.github.token import Token
 from tests.github.fakes import FakeClock
 
 API = "https://api.github.com"

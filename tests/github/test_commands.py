@@ -23,7 +23,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    monkeypatch.setattr("secagg.github.clock.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("secagg.github.client.time.sleep", lambda seconds: None)
     monkeypatch.chdir(tmp_path)
 
     def ran(*arguments: str) -> tuple[int, str, str]:

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from secagg.github.client import Token
 from secagg.github.deliver import Fate
 from secagg.github.failures import Failure, GitHubError
 from secagg.github.journal import Journal
 from secagg.github.limits import GITHUB
 from secagg.github.preflight import Plan, preflight
-from secagg.github.token import Token
 from tests.github.fakes import FakeClock, client, delivery, target
 from tests.github.make import given, place, result, rule, run
 from tests.standins.github_server import TOKEN, GitHubServer
@@ -313,7 +313,7 @@ from secagg.github.codescanning import CodeScanning
 from secagg.github.deliver import Delivery
 from secagg.github.journal import Journal
 from secagg.github.target import Target
-from secagg.github.token import Token
+from secagg.github.client import Token
 from tests.github.fakes import COMMIT
 from tests.github.test_delivery import plan
 

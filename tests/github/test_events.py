@@ -457,7 +457,7 @@ def cli(
         monkeypatch.delenv(name)
     monkeypatch.setenv("SECAGG_HMAC_KEY", "a key that is only for tests")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr("secagg.github.clock.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("secagg.github.client.time.sleep", lambda seconds: None)
 
     def ran(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["secagg", *arguments])

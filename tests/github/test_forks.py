@@ -13,10 +13,10 @@ from secagg.config import Config
 from secagg.errors import SecaggError, UsageError
 from secagg.github import bundle as bundles
 from secagg.github.bundle import Bundle, UntrustedBundle, pack, unpack
+from secagg.github.client import Token
 from secagg.github.target import Asked
-from secagg.github.token import Token
-from secagg.pipeline.forks import make_bundle, publish
 from secagg.pipeline.upload import Uploaded, UploadOptions
+from secagg.pipeline.uploadruns import make_bundle, publish_fork
 from tests.github.fakes import COMMIT, FakeClock
 from tests.github.make import result, run
 from tests.standins.github_server import REPOSITORY, TOKEN, GitHubServer
@@ -60,7 +60,7 @@ def published(
     server.pulls.setdefault(7, pull)
     path = tmp_path / "bundle.json.gz"
     path.write_bytes(pack(data) if isinstance(data, Bundle) else data)
-    return publish(
+    return publish_fork(
         path,
         UploadOptions(comment=True),
         token=Token(TOKEN),
@@ -246,4 +246,6 @@ def test_link_in_place_of_a_bundle_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(pack(bundle()))
     (tmp_path / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(UntrustedBundle, match="cannot be read"):
-        publish(tmp_path / "link", UploadOptions(), token=Token(TOKEN), environ=event(tmp_path))
+        publish_fork(
+            tmp_path / "link", UploadOptions(), token=Token(TOKEN), environ=event(tmp_path)
+        )

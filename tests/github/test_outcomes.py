@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from secagg.cli.upload import worse
 from secagg.config import Config
-from secagg.exitcodes import ExitCode
+from secagg.errors import ExitCode
 from secagg.github.preflight import GivenRun
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.sarifruns import View
-from secagg.pipeline.uploadcommands import worse
 from secagg.pipeline.uploadruns import runs_of_scan
 from secagg.pipeline.write import write_outputs
 from tests.github.make import result, run

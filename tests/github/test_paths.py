@@ -15,8 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from secagg.github.deliver import Fate
-from secagg.github.paths import decode, encode, is_reference
 from secagg.github.payload import encode_run
+from secagg.github.places import decode, encode, is_reference
 from secagg.github.preflight import preflight
 from tests.github.fakes import delivery
 from tests.github.make import given, place, result, run

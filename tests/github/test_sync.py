@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from secagg.github.alerts import Alert
-from secagg.github.sync import AlertDecision, Synced, Winner, sync
-from secagg.github.token import Token
-from secagg.pipeline.upload import UploadOptions, upload
+from secagg.github.alerts import Alert, AlertDecision, Synced, Winner, synchronize
+from secagg.github.client import Token
+from secagg.pipeline.upload import UploadOptions, upload_run
 from tests.github.fakes import FakeClock, client, target
 from tests.github.make import given, result, run
 from tests.standins.github_server import REPOSITORY, TOKEN, GitHubServer
@@ -22,7 +21,9 @@ EARLY, LATE = "2020-01-01T00:00:00Z", "2040-01-01T00:00:00Z"
 def alerts(server: GitHubServer, count: int) -> None:
     runs = given(run([result(n) for n in range(1, count + 1)]))
     options = UploadOptions()
-    upload(runs, target(server), options, token=Token(TOKEN), root=None, environ={}, clock=CLOCK)
+    upload_run(
+        runs, target(server), options, token=Token(TOKEN), root=None, environ={}, clock=CLOCK
+    )
 
 
 class Side:
@@ -73,7 +74,7 @@ def dismissed(number: int, at: str = LATE, reason: str = "won't fix") -> dict[st
 
 
 def synced(server: GitHubServer, kept: Side, **options: bool) -> Synced:
-    return sync(client(server, CLOCK), REPOSITORY, kept, **options)
+    return synchronize(client(server, CLOCK), REPOSITORY, kept, **options)
 
 
 def by_person(server: GitHubServer, number: int, reason: str) -> None:

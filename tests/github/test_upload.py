@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from secagg.cli.app import run as run_cli
-from secagg.github.token import Token
-from secagg.pipeline.upload import Uploaded, UploadOptions, upload
+from secagg.github.client import Token
+from secagg.pipeline.upload import Uploaded, UploadOptions, upload_run
 from secagg.sarif.conform import schema
 from tests.github.fakes import COMMIT, FakeClock, target
 from tests.github.make import given, place, result, rule, run
@@ -39,7 +39,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.setenv("SECAGG_HMAC_KEY", "a key that is only for tests")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    monkeypatch.setattr("secagg.github.clock.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("secagg.github.client.time.sleep", lambda seconds: None)
     monkeypatch.chdir(tmp_path)
 
     def ran(server: GitHubServer | None, *arguments: str) -> Ran:
@@ -70,7 +70,7 @@ def sent(
     **changes: Any,
 ) -> Uploaded:
     where = replace(target(server), **changes)
-    return upload(
+    return upload_run(
         given(*runs),
         where,
         options or UploadOptions(),
@@ -322,7 +322,7 @@ def test_dismissals_are_paced() -> None:
     clock = FakeClock()
     with GitHubServer(looks=0) as server:
         runs = given(run([result(n, **HUSHED) for n in range(1, 4)]))
-        upload(
+        upload_run(
             runs,
             target(server),
             UploadOptions(),
@@ -425,7 +425,7 @@ def test_failed_tool_is_told_without_closing_its_alerts(tmp_path: Path) -> None:
         sent(server, run([result(1)]), run([result(2)], tool="B"))
         runs = given(run([result(1)]), run([], tool="B"))
         runs[1].incomplete = "B was killed"
-        done = upload(
+        done = upload_run(
             runs,
             target(server),
             UploadOptions(),
@@ -448,7 +448,7 @@ def test_tool_status_page_that_cannot_be_told_is_a_warning() -> None:
         server.fail("POST", SARIFS, times=4, status=403)
         runs = given(run([], tool="B"))
         runs[0].incomplete = "B was killed"
-        done = upload(
+        done = upload_run(
             runs,
             target(server),
             UploadOptions(),

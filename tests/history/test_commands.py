@@ -346,8 +346,8 @@ def test_a_store_on_a_disk_that_cannot_be_written_is_read(
 def test_a_scan_without_a_store_loads_no_database_library() -> None:
     code = (
         "import sys, json\n"
-        "import secagg.pipeline.commands, secagg.pipeline.record, secagg.pipeline.triagecommands\n"
-        "import secagg.pipeline.dbcommands, secagg.cli.app\n"
+        "import secagg.cli.screen, secagg.pipeline.record, secagg.cli.triage\n"
+        "import secagg.cli.db, secagg.cli.app\n"
         "print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules})))"
     )
     done = subprocess.run(

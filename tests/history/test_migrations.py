@@ -17,9 +17,8 @@ from sqlmodel import SQLModel
 from secagg.errors import StoreError
 from secagg.history import migrate, open_store
 from secagg.history.backup import backup, backup_beside, restore
-from secagg.history.engine import connect, transaction, url_of
-from secagg.history.fresh import make_tables
-from secagg.history.revision import HEAD, revision_of
+from secagg.history.engine import HEAD, connect, revision_of, transaction, url_of
+from secagg.history.store import make_tables
 from secagg.history.validate import validate
 from secagg.model.finding import Severity
 from secagg.model.problem import State, Triage

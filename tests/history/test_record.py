@@ -13,13 +13,18 @@ from secagg.merge import MergedSet
 from secagg.model.problem import TimelineStep
 from secagg.parsing import EntryProblem, Gap, ParsedReport
 from secagg.pipeline.baseline import BaselineReport
-from secagg.pipeline.baselinesource import baseline_groups
 from secagg.pipeline.gate import GateOptions, plain_gate, prepare
+from secagg.pipeline.judging import baseline_groups
 from secagg.pipeline.origin import Origin, open_store_of, origin_of
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.problems import problem_of
-from secagg.pipeline.record import complete_tools, first_seen, record_outcome, run_record
+from secagg.pipeline.record import (
+    complete_tools,
+    first_seen,
+    problem_of,
+    record_outcome,
+    run_record,
+)
 from secagg.policy import Decision, Verdict
 from secagg.policy.gaps import gap_key
 from secagg.scanners.base import Status, ToolRun

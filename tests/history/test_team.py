@@ -22,7 +22,7 @@ from secagg.history import open_store
 from secagg.model.problem import State, Triage
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.remember import remember
+from secagg.pipeline.record import remember
 
 SEED = int(os.environ.get("SECAGG_TEAM_SEED", "7"))
 DAYS = 30

@@ -13,11 +13,9 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner, Result
 
 from secagg.cli.app import app
-from secagg.init.answers import FEATURES, Answers, read_answers
 from secagg.init.files import compare, with_digest, write
-from secagg.init.plan import planned
-from secagg.init.render import pins, quoted
-from secagg.init.survey import survey
+from secagg.init.plan import pins, planned, quoted
+from secagg.init.survey import FEATURES, Answers, read_answers, survey
 from tests.init.shapes import SHAPES, make_shape
 from tests.workflows.act import BIN
 

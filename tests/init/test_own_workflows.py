@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from secagg.init.render import pins
+from secagg.init.plan import pins
 from tests.init.test_init import linted
 
 ROOT = Path(__file__).parents[2]

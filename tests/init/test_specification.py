@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from secagg.init.answers import FEATURES, Answers
 from secagg.init.plan import planned
-from secagg.init.survey import survey
+from secagg.init.survey import FEATURES, Answers, survey
 from tests.init.shapes import make_shape
 
 ROOT = Path(__file__).parents[2]

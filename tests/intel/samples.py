@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from secagg.intel.files import EPSS_NAME, KEV_NAME
-from secagg.intel.record import FileRecord, Record, checksum, write_record
+from secagg.intel import EPSS_NAME, KEV_NAME, FileRecord, Record, checksum, write_record
 
 EPSS = (
     b"#model_version:v2025.03.14,score_date:2026-11-20T12:55:00Z\n"

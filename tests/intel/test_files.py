@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 
 from secagg.errors import ConfigError, ReportError
-from secagg.intel.files import EPSS_NAME, KEV_NAME, IntelEntry, read_epss, read_kev
-from secagg.intel.intel import Intel
-from secagg.intel.record import intel_directory
+from secagg.intel import (
+    EPSS_NAME,
+    KEV_NAME,
+    Intel,
+    IntelEntry,
+    intel_directory,
+    read_epss,
+    read_kev,
+)
 from tests.intel.samples import EPSS, KEV, kev_json, put
 
 TODAY = date(2026, 11, 23)

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from secagg.cli import intel
 from secagg.cli.app import app
 from secagg.errors import SecaggError
 from secagg.github.download import DownloadError, download
-from secagg.intel.files import EPSS_NAME, KEV_NAME
-from secagg.intel.record import Record, checksum
-from secagg.pipeline import intelcommands
+from secagg.intel import EPSS_NAME, KEV_NAME, Record, checksum
 from tests.intel.samples import EPSS, KEV
 
 LIMIT = 1 << 20
@@ -79,7 +78,7 @@ def test_both_files_come_with_their_checksums(
     server: Files, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.files["/moved"] = server.url("/kev")
-    assert intelcommands.update(epss_url=server.url("/epss"), kev_url=server.url("/moved")) == 0
+    assert intel.update_files(epss_url=server.url("/epss"), kev_url=server.url("/moved")) == 0
     record = Record.model_validate_json((directory / "intel.json").read_bytes())
     for name, entries in {EPSS_NAME: 2, KEV_NAME: 2}.items():
         assert record.files[name].sha256 == checksum((directory / name).read_bytes())
@@ -91,7 +90,7 @@ def test_both_files_come_with_their_checksums(
     ]
     assert all("Authorization" not in headers for headers in server.asked)
     capsys.readouterr()
-    intelcommands.status()
+    intel.print_status()
     said = capsys.readouterr().out
     assert "EPSS: 2 scores of 2026-11-20, model v2025.03.14, fetched " in said
     assert "KEV: 2 entries of 2026-11-20, fetched " in said
@@ -102,7 +101,7 @@ def test_a_bad_file_leaves_everything_as_it_was(
     server: Files, directory: Path, bad: bytes | None
 ) -> None:
     urls = {"epss_url": server.url("/epss"), "kev_url": server.url("/kev")}
-    intelcommands.update(**urls)
+    intel.update_files(**urls)
     before = {path.name: path.read_bytes() for path in directory.iterdir()}
     server.files["/epss"] = EPSS.replace(b"0.94358", b"0.1")
     if bad is None:
@@ -110,7 +109,7 @@ def test_a_bad_file_leaves_everything_as_it_was(
     else:
         server.files["/kev"] = bad
     with pytest.raises(SecaggError):
-        intelcommands.update(**urls)
+        intel.update_files(**urls)
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
 
 
@@ -118,13 +117,13 @@ def test_files_that_were_brought_along(tmp_path: Path, directory: Path) -> None:
     (tmp_path / "e.gz").write_bytes(gzip.compress(EPSS))
     (tmp_path / "k.json").write_bytes(KEV)
     sources = {"epss_url": str(tmp_path / "e.gz"), "kev_url": str(tmp_path / "k.json")}
-    assert intelcommands.update(**sources) == 0
+    assert intel.update_files(**sources) == 0
     with pytest.raises(SecaggError, match="cannot read"):
-        intelcommands.update(epss_url=str(tmp_path / "none"), kev_url=sources["kev_url"])
+        intel.update_files(epss_url=str(tmp_path / "none"), kev_url=sources["kev_url"])
 
 
 def test_nothing_there_is_said(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert intelcommands.status() == 1
+    assert intel.print_status() == 1
     assert capsys.readouterr().out.count("note: ") == 2
 
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from secagg import parsing
 from secagg.errors import ReportError
-from secagg.jsonio import entries as jsonentries
-from secagg.jsonio.entries import Entries, NotStrict, encoded, is_list, split
-from secagg.jsonio.text import loads
+from secagg.jsonio import reading as jsonentries
+from secagg.jsonio.reading import Entries, NotStrict, encoded, is_list, loads, split
 from secagg.parsing import RawReport
 
 _VALUES = st.recursive(

@@ -10,10 +10,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 from ruamel.yaml import YAML
 
-from secagg.pipeline.reportsource import open_source, open_triage
-from secagg.pipeline.storesource import Whose
-from secagg.serve.access import CSRF_HEADER, Access, hosts_for
-from secagg.serve.app import Served, make_app
+from secagg.pipeline.storesource import Whose, open_source, open_triage
+from secagg.serve.app import CSRF_HEADER, Access, Served, hosts_for, make_app
 from tests.matrix.rows import Fate, Reporter, Row
 from tests.matrix.shop import LONG_AGO, NEXT_MONTH, TODAY, YESTERDAY, Shop
 

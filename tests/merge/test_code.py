@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from secagg.merge import merge
-from secagg.merge.weakness import base
+from secagg.merge.rules import base
 from tests.merge.make import code, names
 
 SQL = "py/sql-injection"

@@ -8,7 +8,7 @@ import pytest
 
 from secagg.errors import ConfigError, UsageError
 from secagg.merge import Join, Split, explain, merge
-from secagg.merge.overrule_file import read_overrules, write_overrules
+from secagg.merge.overrule import read_overrules, write_overrules
 from secagg.model.identity import mark_findings
 from tests.merge.make import code, names, secret, vulnerability
 

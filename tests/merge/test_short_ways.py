@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secagg.merge import code, merge, plain, secret
-from secagg.merge.spot import Spot
+from secagg.merge import code, merge, part, secret
+from secagg.merge.sameplace import Spot
 from secagg.model.finding import Finding, Location, Vulnerability, replace
 from secagg.model.identity import canonical_alias, mark_findings
 from secagg.packages.advisories import Advisories, plain_name
-from secagg.packages.bucket import Buckets
+from secagg.packages.keys import Buckets
 from tests.merge import make as made
 from tests.merge import strategies
 from tests.merge.make import vulnerability
@@ -35,7 +35,7 @@ def _groups(findings: list[Finding]) -> list[tuple[object, ...]]:
 def test_plain_vulnerabilities_are_grouped_as_by_all_their_ids(findings: list[Finding]) -> None:
     short = _groups(findings)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plain, "plain_name", lambda aliases: None)
+        patch.setattr(part, "plain_name", lambda aliases: None)
         assert _groups(findings) == short
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from secagg.model.pathmap import PathMap
+from secagg.model.place import PathMap
 from secagg.parsing import ParseContext
 from secagg.secrets.redactor import Redactor
 from tests.parsers import samples

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from secagg.model.context import without_image_tags
-from secagg.model.workload import workload_in
+from secagg.model.context import without_image_tags, workload_in
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from secagg.pipeline.initcommand import Asked, init
-from secagg.scanners.toolsdirectory import tools_directory
+from secagg.cli.init import Asked, write_files
+from secagg.scanners.program import tools_directory
 from secagg.tools.catalogue import load_catalogue, this_platform
 from secagg.tools.installed import Receipt, _write
 from tests.canaries import canaries
@@ -91,7 +91,7 @@ class World:
         self.write("service/requirements.txt", "flask==3.0.0\nyaml==5.3\n")
         git(self.tree, "init", "-q", "-b", "main")
         asked = Asked(snyk=False, codeql=False)
-        assert init(self.tree, asked) == 0
+        assert write_files(self.tree, asked) == 0
         self.commit("first")
         self.runner = Runner(self.home / "runner", self.tree, [bin_dir], self.server.url)
 

@@ -8,8 +8,8 @@ from secagg.errors import UsageError
 from secagg.merge import explain, merge
 from secagg.model.finding import Finding
 from secagg.model.identity import mark_findings
-from secagg.output.explanation import explanation_lines
 from secagg.output.grid import Style
+from secagg.output.rows import explanation_lines
 from tests.merge.make import misconfiguration, secret, vulnerability
 
 

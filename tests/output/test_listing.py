@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.output import console, escape
-from secagg.output.blocks import Block, show
 from secagg.output.grid import Log, Style
-from secagg.output.links import page_of
-from secagg.output.listing import Entry, Listing, listed
+from secagg.output.listing import Entry, Listing, listed, page_of
+from secagg.output.verdict import Block, show
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=400)
 ENTRIES = st.builds(

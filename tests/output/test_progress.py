@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 from secagg.output.progress import Progress, show_progress
-from secagg.scanners.base import Status, ToolRun
-from secagg.scanners.execute import JobEvent, Moment
+from secagg.scanners.base import JobEvent, Moment, Status, ToolRun
 from secagg.secrets import lastfilter
 
 TOKEN = "3f2b1c9e-7a64-4d0b-9c11-8e5f6a7b2d43"

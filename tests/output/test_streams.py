@@ -15,7 +15,8 @@ import pytest
 from secagg.output import console
 from secagg.output.console import Syntax
 from secagg.secrets import lastfilter
-from secagg.secrets.redactor import MASK, Secret
+from secagg.secrets.patterns import MASK
+from secagg.secrets.redactor import Secret
 
 VALUE = "Zk3fW9qLx0TnB7vRp2YsQ8uH"
 

@@ -8,7 +8,7 @@ import pytest
 
 from secagg.model.finding import Finding, Location
 from secagg.output.rows import row
-from secagg.pipeline.problems import problem_of
+from secagg.pipeline.record import problem_of
 from secagg.report import words
 from tests.decisions.make import row as group_of
 from tests.merge.make import code, misconfiguration, secret, vulnerability
@@ -42,7 +42,7 @@ def test_a_row_of_the_scan_and_one_of_the_history_say_the_same(
     group = group_of(*members)
     shown, problem = row(group), problem_of(group)
     said = [shown.what, shown.where, str(shown.fix), shown.detail]
-    kept = [words.what(problem), words.place(problem), str(words.remedy(problem))]
+    kept = [words.title(problem), words.place(problem), str(words.remedy(problem))]
     assert [*kept, words.detail(problem)] == said
     for part, whole in zip(expected.split("|"), said, strict=False):
         assert part in whole

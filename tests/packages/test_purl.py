@@ -9,7 +9,7 @@ import pytest
 from secagg.model.finding import Finding, Package
 from secagg.packages.keys import package_key
 from secagg.packages.purl import package_test, purl_pattern
-from secagg.pipeline.problems import problem_of
+from secagg.pipeline.record import problem_of
 from secagg.policy import Verdict
 from secagg.report.filters import Filters, predicates
 from tests.decisions.make import own, row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from secagg_parsers.cvss import base_score
+from secagg_parsers.dependency import base_score
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.errors import ReportError
-from secagg.jsonio import text as jsontext
-from secagg.jsonio.text import loads
+from secagg.jsonio import reading as jsontext
+from secagg.jsonio.reading import loads
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()

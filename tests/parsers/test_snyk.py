@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from secagg_parsers.masking import Masker
+from secagg_parsers.fields import Masker
 from secagg_parsers.places import Places
 from secagg_parsers.snyk.issues import USED, Issues
 from secagg_parsers.snyk.project import Project

@@ -8,7 +8,7 @@ from secagg_parsers.trivy.misconfigurations import forms_of
 
 from secagg.errors import ReportError
 from secagg.model.finding import Finding, Kind, Severity
-from secagg.pipeline.shown import Shown
+from secagg.pipeline.assemble import Shown
 from secagg.secrets.redactor import Redactor
 from tests.parsers import samples
 from tests.parsers.reading import context_for, read

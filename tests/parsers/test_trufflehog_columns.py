@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
-from secagg_parsers.trufflehog.columns import Columns
+from secagg_parsers.trufflehog.detections import Columns
 
 from secagg.model.finding import Location
 

@@ -18,8 +18,7 @@ from secagg.model.finding import (
     Vulnerability,
 )
 from secagg.policy import Facts, Judgement, Policy, ToolOutcome, judge
-from secagg.policy.decision import Decision
-from secagg.policy.exception import Exceptions, PolicyException
+from secagg.policy.decision import Decision, Exceptions, PolicyException
 
 TODAY = datetime.date(2026, 11, 23)
 COMPLETE = ToolOutcome(tool="trivy", component=".", status="complete")

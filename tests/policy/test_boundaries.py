@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from secagg.merge.groups import Group, MergedSet
 from secagg.model.finding import Finding, Kind, Location, Package, Severity
 from secagg.policy import Action, BaselineState, Facts, Policy, ToolOutcome, Verdict, judge
-from secagg.policy.exception import PolicyException
+from secagg.policy.decision import PolicyException
 from secagg.policy.keys import questions, score_bounds
 from secagg.policy.load import extend
 from secagg.policy.model import Match
 from secagg.policy.notation import ScoreRange, severities
-from secagg.policy.sentences import worst_judgements
+from secagg.policy.reasons import worst_judgements
 from secagg.policy.subject import subject, utc_day
-from secagg.system.durations import days
+from secagg.system.dates import days
 from tests.policy.subjects import COMPLETE, TODAY, Given, decide, group, only, policy, vulnerable
 from tests.policy.subjects import secret as token
 

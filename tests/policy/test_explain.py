@@ -9,7 +9,7 @@ import pytest
 
 from secagg.model.finding import Finding, Kind, Package, Severity
 from secagg.policy import BaselineState, Facts, PolicyException
-from secagg.policy.explain import RuleStep, chain
+from secagg.policy.match import RuleStep, chain
 from tests.policy.subjects import TODAY, Given, decide, group, only, policy, secret, vulnerable
 
 NIGHT = datetime.datetime(

@@ -6,14 +6,14 @@ import datetime
 
 import pytest
 
-from secagg.decisions.dates import Ceiling
+from secagg.decisions.entry import policy_gaps
 from secagg.decisions.index import AllExceptions
 from secagg.decisions.ownfile import read_own
-from secagg.decisions.policygaps import policy_gaps
 from secagg.errors import ConfigError
 from secagg.merge.groups import MergedSet
 from secagg.policy import Decision, ToolOutcome, Verdict, judge, load
 from secagg.policy.gaps import RunGap, gap_key
+from secagg.system.dates import Ceiling
 
 TODAY = datetime.date(2026, 11, 23)
 UNLOCKED = "ui/package.json has dependencies but no lock file: they were not checked"

@@ -10,8 +10,7 @@ import pytest
 
 from secagg.errors import ConfigError
 from secagg.policy import built_in, load
-from secagg.policy.installed import installed_policies, installed_text
-from secagg.policy.load import policy_names
+from secagg.policy.load import installed_policies, installed_text, policy_names
 
 NAMES = ["acme-gate", "gone", "lost", "strict"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from secagg.model.finding import Location, Package, Severity
 from secagg.policy import BaselineState, Facts, PolicyException, ToolOutcome, Verdict
-from secagg.policy.needs import asks_for_age, asks_for_intel
-from secagg.policy.sentences import named
+from secagg.policy.model import asks_for_age, asks_for_intel
+from secagg.policy.reasons import short_title
 from secagg.policy.subject import subject
 from tests.policy.subjects import (
     COMPLETE,
@@ -271,7 +271,7 @@ def test_tools_that_failed_are_told() -> None:
     ],
 )
 def test_a_finding_in_a_few_words(location: Location, package: Package | None, name: str) -> None:
-    assert named(group(vulnerable(location=location, package=package))) == name
+    assert short_title(group(vulnerable(location=location, package=package))) == name
 
 
 @pytest.mark.parametrize(

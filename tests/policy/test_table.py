@@ -30,7 +30,7 @@ from secagg.policy import (
     judge,
     load,
 )
-from secagg.policy.explain import chain
+from secagg.policy.match import chain
 
 TODAY = datetime.date(2026, 11, 23)
 RAN = ToolOutcome(tool="trivy", component=".", status="complete")

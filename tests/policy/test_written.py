@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.model.finding import Severity
-from secagg.output.yamldump import yaml_text
+from secagg.output.policy import yaml_text
 from secagg.policy import Policy, built_in, load
-from secagg.policy.written import band, written_policy
+from secagg.policy.load import band, written_policy
 from secagg.system.yamlfile import load_model
 from tests.policy.strategies import policies
 from tests.policy.subjects import policy

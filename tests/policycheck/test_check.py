@@ -11,9 +11,8 @@ import pytest
 from secagg.errors import ConfigError
 from secagg.model.finding import Kind
 from secagg.policy import built_in
-from secagg.policycheck.check import check
-from secagg.policycheck.message import CheckMessage
-from secagg.policycheck.tree import Tree
+from secagg.policycheck.check import check_policy
+from secagg.policycheck.names import CheckMessage, Tree
 
 TODAY = datetime.date(2026, 11, 24)
 
@@ -47,7 +46,7 @@ def messages(root: Path, text: str, *, name: str = "gate.yaml") -> list[CheckMes
         CheckMessage(
             where=m.where.removeprefix(f"{root}/"), code=m.code, text=m.text, advice=m.advice
         )
-        for m in check(str(root / name), root, Tree(root), TODAY, str)
+        for m in check_policy(str(root / name), root, Tree(root), TODAY, str)
     ]
 
 
@@ -61,7 +60,7 @@ def told(root: Path, *lines: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", built_in())
 def test_the_built_in_policies_are_clean(name: str, root: Path) -> None:
-    assert check(name, root, Tree(root), TODAY, str) == []
+    assert check_policy(name, root, Tree(root), TODAY, str) == []
 
 
 def test_a_policy_as_people_write_them_is_clean(root: Path) -> None:
@@ -215,7 +214,7 @@ def test_nothing_is_said_of_globs_where_there_is_nothing_to_compare_with(tmp_pat
     file = tmp_path / "gate.yaml"
     file.write_text(rules("{name: a, match: {path: srv/, component: x}, action: fail}"))
     empty = tmp_path / "empty"
-    assert check(str(file), empty, Tree(empty), TODAY, str) == []
+    assert check_policy(str(file), empty, Tree(empty), TODAY, str) == []
 
 
 def test_unreachable_rules(root: Path) -> None:

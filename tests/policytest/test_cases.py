@@ -10,11 +10,9 @@ import pytest
 
 from secagg.errors import ConfigError
 from secagg.output.grid import Style
-from secagg.output.policytests import results_junit, results_text
-from secagg.output.yamldump import yaml_text
-from secagg.policytest.compare import Mismatch
-from secagg.policytest.load import load_tests
-from secagg.policytest.run import FileResult, run_tests
+from secagg.output.policy import results_junit, results_text, yaml_text
+from secagg.policytest.model import load_tests
+from secagg.policytest.run import FileResult, Mismatch, run_test_file
 
 DOCS = Path(__file__).parents[2] / "docs" / "policies.md"
 
@@ -26,7 +24,7 @@ def ran(tmp_path: Path, match: dict[str, Any], finding: dict[str, Any], **case: 
     given = {"name": "one", "verdict": "fail", "findings": [finding]} | case
     document = {"policy": "p.yaml", "today": "2026-11-24", "cases": [given]}
     (tmp_path / "t.yaml").write_text(yaml_text(document))
-    return run_tests(load_tests(tmp_path / "t.yaml"))
+    return run_test_file(load_tests(tmp_path / "t.yaml"))
 
 
 def passed(result: FileResult) -> bool:
@@ -169,7 +167,7 @@ def test_exceptions_hold_through_their_last_day(tmp_path: Path, where: str) -> N
         document["exceptions_file"] = "e.yaml"
         (tmp_path / "e.yaml").write_text(yaml_text({"exceptions": [entry]}))
     (tmp_path / "t.yaml").write_text(yaml_text(document))
-    result = run_tests(load_tests(tmp_path / "t.yaml"))
+    result = run_test_file(load_tests(tmp_path / "t.yaml"))
     assert passed(result), results_text([result], Style())
 
 
@@ -184,7 +182,7 @@ def test_the_ceiling_is_the_policys(tmp_path: Path) -> None:
         "    exceptions: [{path: a.py, reason: why not, owner: a, created: 2026-11-24,"
         " expires: 2026-12-24}]\n"
     )
-    assert passed(run_tests(load_tests(tmp_path / "t.yaml")))
+    assert passed(run_test_file(load_tests(tmp_path / "t.yaml")))
 
 
 def test_tools_that_fail_make_it_incomplete(tmp_path: Path) -> None:
@@ -196,7 +194,7 @@ def test_tools_that_fail_make_it_incomplete(tmp_path: Path) -> None:
         "  - {name: b, failed_tools: [snyk], verdict: pass, says: it is optional}\n"
         "  - {name: c, verdict: pass}\n"
     )
-    result = run_tests(load_tests(tmp_path / "t.yaml"))
+    result = run_test_file(load_tests(tmp_path / "t.yaml"))
     assert passed(result), results_text([result], Style())
     assert result.untested == ["it"]
 
@@ -212,7 +210,7 @@ def test_gaps_make_it_incomplete_unless_the_policy_accepts_them(tmp_path: Path) 
         "  - {name: b, gaps: [old.py, new.py], verdict: incomplete, says: 'complete: new.py'}\n"
         "  - {name: c, gaps: old.py, today: 2026-12-02, verdict: incomplete}\n"
     )
-    result = run_tests(load_tests(tmp_path / "t.yaml"))
+    result = run_test_file(load_tests(tmp_path / "t.yaml"))
     assert passed(result), results_text([result], Style())
 
 
@@ -294,6 +292,6 @@ def test_the_example_of_the_documentation_passes(tmp_path: Path) -> None:
     (gaps,) = [block for block in blocks if block.startswith("gaps:")]
     (tmp_path / "our-gate.yaml").write_text(blocks[0] + gaps)
     file.write_text(tests)
-    result = run_tests(load_tests(file))
+    result = run_test_file(load_tests(file))
     assert passed(result), results_text([result], Style())
     assert result.untested == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from secagg.pipeline.reportcommands import ReportRequest, report
+from secagg.cli.report import ReportRequest, write_report
 from secagg.report.source import ProblemSource
 from tests.report.make import NOW
 
@@ -43,7 +43,7 @@ def write_page(source: ProblemSource, directory: Path, **options: object) -> str
     """The page of ``source`` as a file; its address."""
     file = directory / "report.html"
     request = ReportRequest(output_format="html", output_file=file, now=NOW, **options)  # type: ignore[arg-type]
-    assert report(request, lambda: source) == 0
+    assert write_report(request, lambda: source) == 0
     return file.as_uri()
 
 

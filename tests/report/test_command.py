@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from secagg.cli.report import ReportFormat
-from secagg.pipeline.reportcommands import ReportRequest, report
+from secagg.cli.report import ReportFormat, ReportRequest, write_report
 from secagg.report.formats import Format
 from tests.cli.running import Ran
 from tests.report.make import NOW, history
@@ -34,7 +33,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report in JSON."""
     path = tmp_path_factory.mktemp("command") / "report.json"
     request = ReportRequest(output_format="json", output_file=path, now=NOW, state=["all"])
-    report(request, lambda: history(40))
+    write_report(request, lambda: history(40))
     return path
 
 
@@ -95,14 +94,14 @@ def test_the_command_loads_no_configuration() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
-    assert "secagg.pipeline.reportcommands" in loaded
+    assert "secagg.cli.report" in loaded
     assert not {"secagg.config", "secagg.scanners.options", "ruamel.yaml"} & loaded
 
 
 def test_a_table_loads_nothing_that_it_does_not_need() -> None:
     code = (
         "import sys\n"
-        "from secagg.pipeline.reportcommands import ReportRequest, report\n"
+        "from secagg.cli.report import ReportRequest, write_report as report\n"
         "from secagg.report.source import Recorded\n"
         "report(ReportRequest(), Recorded)\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft202012Validator
 
+from secagg.cli.report import ReportRequest, write_report
 from secagg.errors import UsageError
 from secagg.model.finding import Kind
 from secagg.model.problem import Problem, State, ToolRunRecord, Triage
-from secagg.pipeline.reportcommands import ReportRequest, report
-from secagg.report.csvformat import cell
+from secagg.report.columns import cell
 from secagg.report.source import Recorded
 from secagg.report.vex import statements
 from secagg.sarif.conform import schema as sarif_schema
@@ -53,13 +53,13 @@ def test_gitlabs_three_reports_hold_every_problem_but_licenses(tmp_path: Path) -
     request = ReportRequest(
         output_format="gitlab", output_file=tmp_path / "reports", now=NOW, state=["all"]
     )
-    assert report(request, lambda: WITH_ATTACKS) == 0
+    assert write_report(request, lambda: WITH_ATTACKS) == 0
     found = [json.loads(p.read_text())["vulnerabilities"] for p in (tmp_path / "reports").iterdir()]
     assert len(found) == 3
     wanted = [p for p in WITH_ATTACKS.given_problems if p.kind is not Kind.LICENSE]
     assert sum(map(len, found)) == len(wanted)
     with pytest.raises(UsageError):
-        report(ReportRequest(output_format="gitlab", now=NOW), lambda: WITH_ATTACKS)
+        write_report(ReportRequest(output_format="gitlab", now=NOW), lambda: WITH_ATTACKS)
 
 
 def test_gitlab_is_not_told_that_a_broken_scan_was_a_success(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_formula_gets_an_apostrophe(start: str) -> None:
 def test_csv(tmp_path: Path) -> None:
     file = tmp_path / "out"
     request = ReportRequest(output_format="csv", output_file=file, now=NOW, state=["all"])
-    report(request, lambda: WITH_ATTACKS)
+    write_report(request, lambda: WITH_ATTACKS)
     data = file.read_bytes()
     assert data.count(b"\r\n") == data.count(b"\n") == len(WITH_ATTACKS.given_problems) + 1
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Dialog
 
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
-from secagg.report.page.html import page as page_of
-from secagg.report.page.html import script_json
+from secagg.report.page import page as page_of
+from secagg.report.page import script_json
 from secagg.report.source import Recorded
 from tests.report.browser import ready, write_page
 from tests.report.make import NOW, history, problem, run

@@ -13,15 +13,11 @@ from secagg.errors import UsageError
 from secagg.history.document import ELSEWHERE, decode, encode
 from secagg.model.finding import Kind, Severity
 from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
-from secagg.report.compose import compose
-from secagg.report.filters import Filters, predicates, select
-from secagg.report.formats import LISTS, Format, written
-from secagg.report.grouping import GroupBy, sections
-from secagg.report.order import KEYS, ordered
-from secagg.report.query import Query, answer
+from secagg.report.filters import Filters, age, moment, predicates, select
+from secagg.report.formats import LISTS, Format, compose, written
+from secagg.report.query import KEYS, GroupBy, Query, answer, ordered, sections
 from secagg.report.source import Recorded
 from secagg.report.standing import ACTIVE, ShownState, overdue, standing
-from secagg.report.when import age, moment
 from tests.report.make import NOW, TODAY, problem, run, vulnerability
 from tests.report.strategies import made, problems, single_filters
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
-from secagg.exitcodes import ExitCode
+from secagg.cli.report import ReportRequest, write_report
+from secagg.errors import ExitCode
 from secagg.model.finding import Severity
 from secagg.model.problem import ToolRunRecord
-from secagg.pipeline.reportcommands import ReportRequest, report
 from secagg.report.source import Recorded
 from tests.report.browser import ready, serious, write_page
 from tests.report.make import NOW, problem, run, vulnerability
@@ -41,7 +41,7 @@ SOURCE = Recorded(
 
 def made(output_format: str, capfdbinary: Any, **fields: Any) -> str:
     request = ReportRequest(output_format=output_format, now=NOW, no_colour=True, **fields)
-    assert report(request, lambda: SOURCE) == ExitCode.PASS
+    assert write_report(request, lambda: SOURCE) == ExitCode.PASS
     return str(capfdbinary.readouterr().out.decode())
 
 
@@ -76,12 +76,12 @@ def test_markdown_and_json_name_incomplete_runs(capfdbinary: Any) -> None:
 def test_many_incomplete_branches_are_counted(capfdbinary: Any) -> None:
     runs = [run(n, "incomplete", key=str(n), branch=f"b{n}") for n in range(9)]
     request = ReportRequest(output_format="table", now=NOW, no_colour=True)
-    report(request, lambda: Recorded([problem("a")], runs))
+    write_report(request, lambda: Recorded([problem("a")], runs))
     out = capfdbinary.readouterr().out.decode()
     assert out.count("last run incomplete: ") == 5
     assert "last run incomplete of 3 more branches" in out
     request = ReportRequest(output_format="markdown", now=NOW)
-    report(request, lambda: Recorded([problem("a")], runs))
+    write_report(request, lambda: Recorded([problem("a")], runs))
     out = capfdbinary.readouterr().out.decode()
     assert (out.count("Last run **incomplete**"), "- and of 3 more branches" in out) == (5, True)
 
@@ -89,8 +89,8 @@ def test_many_incomplete_branches_are_counted(capfdbinary: Any) -> None:
 def test_an_old_incomplete_run_of_another_branch_vouches_for_nothing(capfdbinary: Any) -> None:
     request = ReportRequest(output_format="table", now=NOW, fail_on="critical", no_colour=True)
     runs = SOURCE.given_runs
-    assert report(request, lambda: Recorded([], runs)) == ExitCode.INCOMPLETE
-    assert report(request, lambda: Recorded([], [runs[0], runs[3], runs[4]])) == ExitCode.PASS
+    assert write_report(request, lambda: Recorded([], runs)) == ExitCode.INCOMPLETE
+    assert write_report(request, lambda: Recorded([], [runs[0], runs[3], runs[4]])) == ExitCode.PASS
 
 
 def test_the_page_filters_by_repository_and_branch(browser: Browser, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from secagg.cli.report import ReportRequest, write_report
 from secagg.errors import ReportError, UsageError
 from secagg.model.problem import Problem
-from secagg.pipeline.reportcommands import ReportRequest, report
 from secagg.report.document import load_report
 from secagg.report.source import Recorded
 from tests.report.make import NOW, history, problem, run, vulnerability
@@ -29,7 +29,7 @@ def written(tmp_path: Path, source: Recorded, code: int = 0, **options: Any) -> 
     """What ``secagg report`` writes into a file."""
     file = tmp_path / "out"
     request = ReportRequest(output_file=file, now=NOW, **options)
-    assert report(request, lambda: source) == code
+    assert write_report(request, lambda: source) == code
     return file.read_text("utf-8")
 
 
@@ -40,7 +40,7 @@ def test_no_line_is_wider_than_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     request = ReportRequest(now=NOW, limit=40, group_by=group_by, output_format="table")
-    report(request, lambda: history(60))
+    write_report(request, lambda: history(60))
     lines = capfdbinary.readouterr().out.decode().splitlines()
     table = lines[next(i for i, line in enumerate(lines) if line.startswith("SEVERITY")) :]
     assert max(map(len, table)) <= width
@@ -51,11 +51,11 @@ def test_a_pipe_gets_one_line_a_problem(capfdbinary: Any, monkeypatch: pytest.Mo
     monkeypatch.delenv("COLUMNS", raising=False)
     source = Recorded([problem(str(n), message="a\nb") for n in range(150)], [run()])
     identities = {p.identity[:10] for p in source.problems()}
-    report(ReportRequest(now=NOW, summary=False), lambda: source)
+    write_report(ReportRequest(now=NOW, summary=False), lambda: source)
     lines = capfdbinary.readouterr().out.decode().splitlines()
     assert len(lines) == 150
     assert {line.split()[-1] for line in lines} == {f"[{identity}]" for identity in identities}
-    report(ReportRequest(now=NOW, summary=False, output_format="table"), lambda: source)
+    write_report(ReportRequest(now=NOW, summary=False, output_format="table"), lambda: source)
     lines = capfdbinary.readouterr().out.decode().splitlines()
     assert len(lines) == 151
     assert {line.split()[1] for line in lines[1:]} == identities
@@ -66,7 +66,7 @@ def test_rows_that_are_left_out_are_counted(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     source = Recorded([problem(str(n)) for n in range(150)], [run()])
-    report(ReportRequest(now=NOW), lambda: source)
+    write_report(ReportRequest(now=NOW), lambda: source)
     text = capfdbinary.readouterr().out.decode()
     assert "100 of 150 shown; --limit 0 shows all" in text
     assert "150 problems: 150 high" in text
@@ -151,7 +151,7 @@ def test_json_brings_every_problem_back(given_problems: list[Problem]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "report.json"
         request = ReportRequest(output_file=file, now=NOW, output_format="json", state=["all"])
-        report(request, lambda: Recorded(given_problems, [run()]))
+        write_report(request, lambda: Recorded(given_problems, [run()]))
         back = load_report(file)
     key = operator.attrgetter("identity", "title", "severity")
     assert sorted(back.problems(), key=key) == sorted(given_problems, key=key)
@@ -178,7 +178,7 @@ def test_rows_of_several_repositories_say_of_which(
     monkeypatch.setenv("COLUMNS", width)
     other = problem("b", repository="acme/else", branch="release")
     source = Recorded([problem("a"), *([other] if several else [])], [run()])
-    report(ReportRequest(now=NOW, output_format=output_format), lambda: source)
+    write_report(ReportRequest(now=NOW, output_format=output_format), lambda: source)
     out = capfdbinary.readouterr().out.decode()
     assert ("REPOSITORY" in out) is (several and output_format == "table")
     assert ("acme/else" in out and "release" in out) is several

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secagg.report.page.data import trend
+from secagg.report.page import trend
 from tests.report.make import run
 
 

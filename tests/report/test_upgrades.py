@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem
-from secagg.report.upgrades import Upgrade, upgrades
-from secagg.report.versions import version_key
+from secagg.report.upgrades import Upgrade, upgrades, version_key
 from tests.report.make import vulnerability
 
 

@@ -19,11 +19,11 @@ from typing import Any
 import jsonschema
 
 from secagg.errors import ReportError
-from secagg.jsonio.text import loads
+from secagg.jsonio.reading import loads
 from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.sarif import SarifRun, read, write
 from secagg.sarif.conform import MOVED, schema
-from secagg.secrets.redactor import MASK
+from secagg.secrets.patterns import MASK
 
 _ADDED_FINGERPRINTS = {PRIMARY_LOCATION_LINE_HASH, "secagg/v1"}
 _OF_THE_MACHINE = {"environmentVariables", "account", "machine", "processId"}

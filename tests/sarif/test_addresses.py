@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from secagg.sarif.addresses import is_web, with_web_addresses
+from secagg.sarif.uris import is_web, with_web_addresses
 
 EVIL = [
     "javascript:alert(1)",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
-from secagg.change.within import touched
+from secagg.change.sighting import touched
 from secagg.parsing import ParseContext, ParsedReport
 from secagg.sarif import read_report
 from secagg.secrets.redactor import Redactor

@@ -14,7 +14,8 @@ from secagg.errors import ReportError
 from secagg.model.finding import Finding, Kind, Location, Severity
 from secagg.parsing import ParseContext, ParsedReport, RawReport
 from secagg.sarif import learn_report, read, read_report
-from secagg.secrets.redactor import MASK, Redactor, Secret
+from secagg.secrets.patterns import MASK
+from secagg.secrets.redactor import Redactor, Secret
 from tests.canaries import canaries, gitleaks_sarif, survivors
 
 

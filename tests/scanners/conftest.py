@@ -15,8 +15,7 @@ import pytest
 
 from secagg.packages.components import find_components
 from secagg.scanners import make_scanners
-from secagg.scanners.base import RunContext, ScanRequest, ToolRun
-from secagg.scanners.execute import run_jobs
+from secagg.scanners.base import RunContext, ScanRequest, ToolRun, run_jobs
 from secagg.secrets.redactor import Redactor
 from secagg.system.process import Cancellation
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secagg.scanners.base import Status, ToolRun
-from secagg.scanners.machine import cpus, memory_megabytes, spare_megabytes, spare_threads
+from secagg.scanners.codeql import cpus, memory_megabytes, spare_megabytes, spare_threads
 from tests.scanners.conftest import Bench, Repo
 
 PYTHON = {"service/app.py": "import pickle\npickle.loads(x)\n"}

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg.scanners.base import Status, ToolRun
-from secagg.scanners.execute import HEAVY, JobEvent, Moment, run_jobs
+from secagg.scanners.base import HEAVY, JobEvent, Moment, Status, ToolRun, run_jobs
 from secagg.system.process import Cancellation
 
 

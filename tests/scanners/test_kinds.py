@@ -13,7 +13,7 @@ from secagg.parsing import ParsedReport
 from secagg.pipeline.assemble import tool_outcome
 from secagg.pipeline.lookedfor import kinds_seen, left_out, settle
 from secagg.pipeline.outcome import ToolResult
-from secagg.policy.exception import NoExceptions
+from secagg.policy.decision import NoExceptions
 from secagg.policy.gaps import coverage
 from secagg.scanners.base import Status, ToolRun
 from tests.policy.subjects import TODAY

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from secagg.secrets.identity import identify, is_masked
-from secagg.secrets.redactor import MASK, Redactor, Secret
+from secagg.secrets.patterns import MASK
+from secagg.secrets.redactor import Redactor, Secret, identify, is_masked
 
 BODY = ("MIIBVgIBADANBgkqhkiG9w0BAQEFAASCAUAwggE8AgEAAkEAq7BFUpkGp3+LQmlQ", "Yx2eqzDV+xeG8kx/")
 KEY = "\n".join(("-----BEGIN PRIVATE KEY-----", *BODY, "-----END PRIVATE KEY-----"))

@@ -10,8 +10,9 @@ import pytest
 
 from secagg.jsonio.value import encode
 from secagg.secrets import lastfilter
-from secagg.secrets.own import own_secrets
-from secagg.secrets.redactor import MASK, Redactor, Secret
+from secagg.secrets.lastfilter import own_secrets
+from secagg.secrets.patterns import MASK
+from secagg.secrets.redactor import Redactor, Secret
 from secagg.system.files import replacing
 from tests.attack.writings import WRITINGS, left_of
 

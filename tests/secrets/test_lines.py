@@ -7,8 +7,8 @@ from pathlib import Path
 from secagg.model.finding import Finding, Kind, Location, SarifOrigin, SecretSighting, Severity
 from secagg.model.fingerprint import line_hashes
 from secagg.model.identity import mark_findings
-from secagg.secrets.lines import KEYED
-from secagg.secrets.redactor import MASK, Redactor, Secret
+from secagg.secrets.patterns import MASK
+from secagg.secrets.redactor import KEYED, Redactor, Secret
 
 FILE = "import db\n\npassword = '{}'\nquery = 1\n\n\n{}def run():\n    eval(query)\n"
 FAR = (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.model.finding import Finding, Kind, Location, Severity
-from secagg.pipeline.shown import Shown
+from secagg.pipeline.assemble import Shown
 from secagg.secrets.names import is_name
 from secagg.secrets.redactor import Redactor, Secret
 

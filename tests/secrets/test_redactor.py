@@ -21,7 +21,8 @@ from secagg.errors import ConfigError
 from secagg.jsonio.value import encode, unescaped
 from secagg.model.finding import Finding, Kind, Severity
 from secagg.secrets.key import VARIABLE, load_key
-from secagg.secrets.redactor import MASK, Redactor, Secret
+from secagg.secrets.patterns import MASK
+from secagg.secrets.redactor import Redactor, Secret
 from tests.canaries import Canary, canaries, survivors
 
 HARMLESS = Path(__file__).parent.parent / "data" / "harmless.txt"

@@ -11,9 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from secagg.model.problem import State
-from secagg.serve import guard
-from secagg.serve.access import CSRF_HEADER, Access, hosts_for, is_loopback
-from secagg.serve.app import Served, make_app
+from secagg.serve import app
+from secagg.serve.app import CSRF_HEADER, Access, Served, hosts_for, is_loopback, make_app
 from tests.report.make import problem, run
 from tests.serve.memory import Memory
 
@@ -199,10 +198,10 @@ def test_slow_bodies_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
             await asyncio.sleep(60)
             return b""
 
-    monkeypatch.setattr(guard, "_SECONDS_FOR_A_BODY", 0.01)
+    monkeypatch.setattr(app, "_SECONDS_FOR_A_BODY", 0.01)
     # A browser of another test may have left its loop running in this thread.
     with ThreadPoolExecutor(1) as thread:
-        answer = thread.submit(asyncio.run, guard.Guard._slow(cast("Any", Slow()))).result()
+        answer = thread.submit(asyncio.run, app.Guard._slow(cast("Any", Slow()))).result()
     assert answer is not None and answer.status_code == 408
 
 

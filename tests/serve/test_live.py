@@ -17,10 +17,9 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, expect
 
-from secagg.pipeline.reportcommands import ReportRequest, report
+from secagg.cli.report import ReportRequest, write_report
 from secagg.serve import server
-from secagg.serve.access import Access, hosts_for
-from secagg.serve.app import Served, make_app
+from secagg.serve.app import Access, Served, hosts_for, make_app
 from tests.report.browser import ready, serious
 from tests.report.make import NOW, history, problem, run
 from tests.report.test_page_canaries import hostile
@@ -91,7 +90,9 @@ def test_an_answer_that_refuses_is_shown(browser: Browser, live: tuple[Memory, s
 
 def test_the_command(tmp_path: Path, browser: Browser) -> None:
     file = tmp_path / "report.json"
-    report(ReportRequest(output_format="json", output_file=file, now=NOW), lambda: history(30))
+    write_report(
+        ReportRequest(output_format="json", output_file=file, now=NOW), lambda: history(30)
+    )
     command = [sys.executable, "-m", "secagg", "serve", "--from", str(file)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -117,7 +118,7 @@ def test_the_command(tmp_path: Path, browser: Browser) -> None:
 
 def test_a_port_in_use_is_an_error_with_a_hint(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
-    report(ReportRequest(output_format="json", output_file=file, now=NOW), lambda: history(3))
+    write_report(ReportRequest(output_format="json", output_file=file, now=NOW), lambda: history(3))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "secagg", "serve", "--from", str(file), "--port", port]

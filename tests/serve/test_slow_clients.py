@@ -14,10 +14,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-from secagg.serve import protocol, server
-from secagg.serve.access import Access
-from secagg.serve.guard import Guard
-from secagg.serve.protocol import BoundedProtocol
+from secagg.serve import server
+from secagg.serve.app import Access, Guard
+from secagg.serve.server import BoundedProtocol
 
 LARGE = 30_000_000
 
@@ -25,7 +24,7 @@ LARGE = 30_000_000
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A server with little patience, and its port."""
-    monkeypatch.setattr(protocol, "SECONDS_FOR_A_HEAD", 0.3)
+    monkeypatch.setattr(server, "SECONDS_FOR_A_HEAD", 0.3)
     app = FastAPI()
     app.get("/small")(lambda: Response(b"small"))
     app.get("/large")(lambda: Response(b"x" * LARGE))

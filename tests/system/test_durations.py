@@ -6,10 +6,9 @@ import datetime
 
 import pytest
 
-from secagg.decisions.dates import until
 from secagg.policy.model import Match
-from secagg.report.when import age
-from secagg.system.durations import days, is_days, seconds
+from secagg.report.filters import age
+from secagg.system.dates import days, is_days, seconds, until
 
 TODAY = datetime.date(2026, 11, 23)
 

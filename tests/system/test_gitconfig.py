@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from secagg.errors import UsageError
-from secagg.system.git import checked, git, quiet_environment
-from secagg.system.gitconfig import Setting, TooManyPrograms, environment_of, read_settings
+from secagg.system.git import (
+    Setting,
+    TooManyPrograms,
+    checked,
+    environment_of,
+    git,
+    quiet_environment,
+    read_settings,
+)
 from tests.change.repos import Repo
 
 # Keys under which git, or a command of it, runs a program: with a driver "evil" where one is meant.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from secagg.github.clock import SystemClock
+from secagg.github.client import SystemClock
 from tests.standins.github_server import TOKEN, GitHubServer
 from tests.workflows.act import git
 from tests.workflows.composite import Composite, event_file

@@ -8,7 +8,7 @@ with all its paths, and count as merged.
 from __future__ import annotations
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.parsing import ParseContext, ParsedReport, RawReport
 from secagg_parsers.shapes import SURE, check_shape, is_sarif, sarif_drivers, shape_of
 from secagg_parsers.snyk.report import SnykReport

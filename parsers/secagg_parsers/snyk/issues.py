@@ -1,14 +1,22 @@
-"""Vulnerabilities and licence issues in a report of Snyk."""
+"""Vulnerabilities, licences and IaC issues in a report of Snyk."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secagg.model.finding import Finding, Kind, Package, Rating, Rule, Vulnerability
+from secagg.model.finding import (
+    Finding,
+    Kind,
+    Misconfiguration,
+    Package,
+    Rating,
+    Rule,
+    Vulnerability,
+)
 from secagg.model.severity import of_cvss, of_word, score_within
-from secagg_parsers.advisories import aliases
 from secagg_parsers.fields import (
     Entry,
+    Masker,
     OddEntry,
     any_mapping,
     any_number,
@@ -16,11 +24,11 @@ from secagg_parsers.fields import (
     any_text,
     any_texts,
     needed,
+    position,
     text,
     texts,
 )
-from secagg_parsers.masking import Masker
-from secagg_parsers.purls import build, is_system, type_of
+from secagg_parsers.purls import aliases, build, is_system, type_of
 from secagg_parsers.snyk.project import Project
 
 # All that is read of a row. A report may have very many rows: the rest of each is let go of.
@@ -54,6 +62,8 @@ USED = (
     "upgradePath",
     "version",
 )
+
+
 _SOURCES = {"red hat": "redhat", "redhat": "redhat"}
 
 
@@ -82,16 +92,16 @@ class Issues:
         self._packages: dict[tuple[str, str, str | None], Package] = {}
 
     def key(self, row: Entry) -> tuple[str, str, str | None]:
-        """What makes two rows of a project one issue: id, package and version."""
+        """Return what makes two rows of a project one issue: id, package and version."""
         return needed(row, "id"), _package_name(row), text(row, "version")
 
     def finding(self, project: Project, rows: list[Entry]) -> Finding:
-        """The finding of all rows of an issue in a package. Raises OddEntry."""
+        """Return the finding of all rows of an issue in a package. Raises OddEntry."""
         row = rows[0]
         rule_id = needed(row, "id")
         issue = self._understand(rule_id, row)
         # Old versions say high in ``severity`` where ``severityWithCritical`` says critical.
-        severity, known = of_word(text(row, "severityWithCritical") or text(row, "severity"))
+        severity, is_known = of_word(text(row, "severityWithCritical") or text(row, "severity"))
         package = self._package(project, row)
         nearest = any_text(row, "nearestFixedInVersion")
         fixed = any_texts(row, "fixedIn") or ((nearest,) if nearest else ())
@@ -111,7 +121,7 @@ class Issues:
             kind=issue.kind,
             rule_id=rule_id,
             severity=severity,
-            severity_known=known,
+            severity_known=is_known,
             score=score_within(severity, issue.ratings, "snyk"),
             title=issue.title,
             message=f"{shown}: {issue.title}",
@@ -131,9 +141,9 @@ class Issues:
         manager = text(row, "packageManager") or project.manager
         package = self._packages.get((manager, name, version))
         if package is None:
-            known = type_of(manager if is_system(manager) else project.manager or manager)
+            kind = type_of(manager if is_system(manager) else project.manager or manager)
             package = self._packages[manager, name, version] = Package(
-                type=known,
+                type=kind,
                 name=name,
                 version=version,
                 purl=self._mask.optional(build(manager, name, version)),
@@ -231,8 +241,8 @@ def _ratings(row: Entry) -> tuple[Rating, ...]:
             vector = any_text(detail, f"{named}Vector" if named else "vector")
             word = any_text(detail, "severity")
             _rate(ratings, any_text(detail, "assigner"), word, score, vector)
-    severity, known = of_word(any_text(row, "nvdSeverity"))
-    if known and not any(rating.source == "nvd" for rating in ratings):
+    severity, is_known = of_word(any_text(row, "nvdSeverity"))
+    if is_known and not any(rating.source == "nvd" for rating in ratings):
         ratings.append(Rating(source="nvd", severity=severity))
     return tuple(ratings)
 
@@ -247,10 +257,10 @@ def _rate(
     if assigner is None or score is None or not 0.0 <= score <= 10.0:
         return
     source = _SOURCES.get(assigner.lower(), assigner.lower())
-    severity, known = of_word(word)
+    severity, is_known = of_word(word)
     rating = Rating(
         source=source,
-        severity=severity if known else of_cvss(score, vector),
+        severity=severity if is_known else of_cvss(score, vector),
         score=score,
         vector=vector,
     )
@@ -277,3 +287,43 @@ def _urls(row: Entry) -> tuple[str, ...]:
         if isinstance(url, str) and url:
             urls.append(url)
     return tuple(dict.fromkeys(urls))
+
+
+def iac_finding(project: Project, issue: Entry) -> Finding:
+    """One issue in a configuration file. Raises OddEntry."""
+    public, own = text(issue, "publicId"), text(issue, "id")
+    rule_id = public or own or needed(issue, "id")
+    title = any_text(issue, "title") or rule_id
+    severity, is_known = of_word(text(issue, "severity"))
+    described = any_mapping(issue, "iacDescription")
+    message = any_text(described, "issue") or any_text(issue, "issue")
+    impact = any_text(described, "impact") or any_text(issue, "impact")
+    steps = issue.get("path")
+    path = ".".join(map(str, steps)) if isinstance(steps, list) else None
+    page = any_text(issue, "documentation")
+    if page is None and rule_id.startswith("SNYK-CC-"):
+        page = f"https://security.snyk.io/rules/cloud/{rule_id}"
+    return Finding(
+        tool="snyk",
+        kind=Kind.MISCONFIGURATION,
+        rule_id=rule_id,
+        severity=severity,
+        severity_known=is_known,
+        title=title,
+        message=message or title,
+        location=project.place(position(issue, "lineNumber")),
+        rule=Rule(
+            id=rule_id,
+            short_description=title,
+            full_description=impact,
+            help_uri=page,
+            tags=("security", "misconfiguration"),
+        ),
+        misconfiguration=Misconfiguration(
+            checks=tuple(dict.fromkeys(name for name in (public, own) if name)),
+            resource=any_text(issue, "msg") or path or None,
+            provider=any_text(issue, "type"),
+        ),
+        fix=any_text(described, "resolve") or any_text(issue, "resolve"),
+        references=any_texts(issue, "references"),
+    )

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 
 from secagg.model.finding import Location
 from secagg.parsing import ParseContext
-from secagg_parsers.fields import Entry, text
-from secagg_parsers.masking import Masker
+from secagg_parsers.fields import Entry, Masker, text
 from secagg_parsers.places import Places
 
 # Programs that a container test finds outside of any package manager.
@@ -61,18 +60,18 @@ class Project:
         )
 
     def of_binaries(self) -> Project:
-        """The same image, for programs in it that no package manager knows."""
+        """Return the same image, for programs in it that no package manager knows."""
         other = copy.copy(self)
         other.binary = True
         return other
 
     def binaries(self, entry: Entry, where: str) -> Iterator[tuple[str, Entry]]:
-        """The issues of such programs, in the form of rows."""
+        """Yield the issues of such programs, in the form of rows."""
         docker = entry.get("docker")
-        found = docker.get("binariesVulns") if isinstance(docker, dict) else None
-        if not isinstance(found, dict):
+        vulnerabilities = docker.get("binariesVulns") if isinstance(docker, dict) else None
+        if not isinstance(vulnerabilities, dict):
             return
-        issues, packages = found.get("issuesData"), found.get("affectedPkgs")
+        issues, packages = vulnerabilities.get("issuesData"), vulnerabilities.get("affectedPkgs")
         if not isinstance(issues, dict) or not isinstance(packages, dict):
             return
         for index, affected in enumerate(packages.values()):

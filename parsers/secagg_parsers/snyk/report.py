@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding
 from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport, RawReport
 from secagg.secrets.redactor import Redactor
 from secagg_parsers.fields import (
     Entry,
+    Masker,
     OddEntry,
     kind_of,
     mapping,
     objects,
     odd,
+    reason,
     with_redactor,
 )
-from secagg_parsers.masking import Masker, reason
 from secagg_parsers.places import Places, base_of
-from secagg_parsers.snyk.iac import iac_finding
-from secagg_parsers.snyk.issues import USED, Issues
+from secagg_parsers.snyk.issues import USED, Issues, iac_finding
 from secagg_parsers.snyk.project import Project
 
 _ISSUES = ("vulnerabilities", "infrastructureAsCodeIssues", "cloudConfigResults")
@@ -98,18 +98,18 @@ class SnykReport:
         """What went wrong, where Snyk prints its failure in the place of a project."""
         if any(is_list(entry.get(key)) for key in _ISSUES):
             return None
-        said = entry.get("error") or entry.get("errors") or entry.get("message")
-        if isinstance(said, list) and said:
-            said = said[0]
-        if isinstance(said, dict):
-            said = said.get("detail") or said.get("message") or said.get("title")
-        if not isinstance(said, str):
+        message = entry.get("error") or entry.get("errors") or entry.get("message")
+        if isinstance(message, list) and message:
+            message = message[0]
+        if isinstance(message, dict):
+            message = message.get("detail") or message.get("message") or message.get("title")
+        if not isinstance(message, str):
             if entry.get("ok") is not False:
                 return None
-            said = "no reason given"
+            message = "no reason given"
         path = entry.get("path")
         place = f" in {path}" if isinstance(path, str) and path not in ("", ".") else ""
-        return f"Snyk failed{self._mask[place]}: {reason(self._context.redactor, said)}"
+        return f"Snyk failed{self._mask[place]}: {reason(self._context.redactor, message)}"
 
     def _project(
         self, entry: Entry, where: str, image: str | None, redactor: Redactor | None

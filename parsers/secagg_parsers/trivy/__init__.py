@@ -7,7 +7,7 @@ configuration and layers' commands may hold raw secrets and are not taken over.
 from __future__ import annotations
 
 from secagg.errors import ReportError
-from secagg.jsonio.entries import is_list
+from secagg.jsonio.reading import is_list
 from secagg.parsing import ParseContext, ParsedReport, RawReport
 from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 from secagg_parsers.trivy.report import TrivyReport

@@ -1,28 +1,50 @@
-"""What Trivy looked at, and where in it a finding lies."""
+"""What Trivy scanned: the artifact, its package list, and where a finding lies."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Location
-from secagg_parsers.fields import Entry, any_mapping, any_text, any_texts, text
+from secagg_parsers.fields import (
+    Entry,
+    Masker,
+    any_mapping,
+    any_text,
+    any_texts,
+    listed,
+    position,
+    text,
+)
 from secagg_parsers.places import Places, base_of
 from secagg_parsers.purls import is_system
 
 _DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{64,128}")
+
+
 _IMAGES = frozenset({"container_image", "image", "vm"})
+
+
 _TREES = frozenset({"filesystem", "repository"})
+
+
 _BILLS = frozenset({"cyclonedx", "spdx", "sbom"})
+
+
 # ``redis:6 (debian 10.4)``: Trivy appends the operating system to what it found it in.
 _SYSTEM = re.compile(r" \([^()]*\)$")
+
+
 # Types whose packages Trivy gathers under the name of a language rather than a file.
 _GATHERED = frozenset({"jar", "node-pkg", "python-pkg", "gemspec", "conda-pkg"})
 
 
 def digests_of(metadata: Entry) -> tuple[str, ...]:
-    """The digests (``sha256:...``) by which a report's ``Metadata`` names its image."""
+    """Return the digests (``sha256:...``) by which a report's ``Metadata`` names its image."""
     given = [name.rpartition("@")[2] for name in any_texts(metadata, "RepoDigests")]
     return tuple(dict.fromkeys(filter(_DIGEST.fullmatch, [*given, str(metadata.get("ImageID"))])))
 
@@ -87,7 +109,7 @@ class TrivyTarget:
         start: int | None = None,
         end: int | None = None,
     ) -> Location:
-        """Where ``entry`` lies: at ``path`` if it names one, else at the target."""
+        """Return where ``entry`` lies: at ``path`` if it names one, else at the target."""
         layer = entry.get("Layer")
         if layer:
             layer = any_mapping(entry, "Layer")
@@ -106,3 +128,102 @@ class TrivyTarget:
             layer=layer or None,
             logical=logical,
         )
+
+
+_EMPTY: Entry = {}
+
+
+class PackageList:
+    """``Packages`` of one result, by the ids that its vulnerabilities refer to.
+
+    An entry of the list that is odd is as good as none: it only adds to what vulnerabilities
+    say themselves.
+    """
+
+    def __init__(self, result: Entry, mask: Masker) -> None:
+        packages = result.get("Packages")
+        self._entries: Sequence[Any] = packages if is_list(packages) else ()
+        self._mask = mask
+        self._known: dict[str, Entry] | None = None
+        self._above: dict[str, str] | None = None
+
+    def of(self, uid: object, package_id: object, name: str, version: str | None) -> Entry:
+        """Return the list's entry for a vulnerability's package; empty if there is none."""
+        if not self._entries:
+            return _EMPTY
+        entries = self._known
+        if entries is None:
+            entries = self._known = self._index()
+        for key in (uid, package_id, f"{name}@{version}"):
+            if isinstance(key, str) and key in entries:
+                return entries[key]
+        return _EMPTY
+
+    def lines(self, package: Entry) -> tuple[int | None, int | None]:
+        """Return the first place at which the lock file names a package: first and last line."""
+        if not package:
+            return None, None
+        for place in listed(package, "Locations"):
+            if isinstance(place, dict):
+                return position(place, "StartLine"), position(place, "EndLine")
+        return None, None
+
+    def path(self, package: Entry) -> tuple[str, ...]:
+        """The shortest way to a package, from a direct dependency; empty if it is not known."""
+        here = package.get("ID")
+        if not isinstance(here, str) or not here:
+            return ()
+        if self._above is None:
+            self._above = self._walk()
+        if here not in self._above:
+            return ()
+        steps = [here]
+        while (here := self._above[here]) and len(steps) < 100:
+            steps.append(here)
+        return tuple([self._mask[step] for step in reversed(steps)])
+
+    def _index(self) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        for package in self._entries:
+            if not isinstance(package, dict):
+                continue
+            identifier = package.get("Identifier")
+            if isinstance(identifier, dict) and isinstance(identifier.get("UID"), str):
+                entries.setdefault(identifier["UID"], package)
+            if isinstance(package.get("ID"), str):
+                entries.setdefault(package["ID"], package)
+            entries.setdefault(f"{package.get('Name')}@{package.get('Version')}", package)
+        return entries
+
+    def _walk(self) -> dict[str, str]:
+        """For each package the one that brought it in, nearest first (empty: the project)."""
+        needs: dict[str, list[str]] = {}
+        starts: list[str] = []
+        for package in self._entries:
+            if not isinstance(package, dict) or not isinstance(package.get("ID"), str):
+                continue
+            below = package.get("DependsOn")
+            needs[package["ID"]] = (
+                [item for item in below if isinstance(item, str)] if isinstance(below, list) else []
+            )
+            if is_direct(package):
+                starts.append(package["ID"])
+        above = dict.fromkeys(starts, "")
+        queue = deque(starts)
+        while queue:
+            here = queue.popleft()
+            for item in needs.get(here, ()):
+                if item not in above:
+                    above[item] = here
+                    queue.append(item)
+        return above
+
+
+def is_direct(package: Entry) -> bool | None:
+    """True for a direct dependency, False for an indirect one, None where Trivy does not say."""
+    relationship = package.get("Relationship")
+    if relationship in ("root", "workspace", "direct"):
+        return True
+    if relationship == "indirect" or package.get("Indirect") is True:
+        return False
+    return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from secagg.model.context import workload_in
 from secagg.model.finding import Finding, Kind, Location, Misconfiguration, Rule
 from secagg.model.severity import of_word
-from secagg.model.workload import workload_in
 from secagg_parsers.fields import (
     Entry,
     OddEntry,
@@ -43,7 +43,7 @@ class Misconfigurations:
         if checks is None:
             checks = self._checks[written, avd] = forms_of(written, avd)
         cause = mapping(entry, "CauseMetadata")
-        severity, known = of_word(text(entry, "Severity"))
+        severity, is_known = of_word(text(entry, "Severity"))
         title, description = any_text(entry, "Title"), any_text(entry, "Description")
         shown = title or description or written
         resolution = any_text(entry, "Resolution")
@@ -65,7 +65,7 @@ class Misconfigurations:
             kind=Kind.MISCONFIGURATION,
             rule_id=checks[0],
             severity=severity,
-            severity_known=known,
+            severity_known=is_known,
             title=shown,
             message=message,
             location=target.place(entry, start=start, end=end),
@@ -121,7 +121,7 @@ def _line(lines: Entry, key: str) -> int | None:
 
 
 def forms_of(written: str, avd: str | None = None) -> tuple[str, ...]:
-    """All ids of a check, first the one form by which it is known whatever Trivy's version.
+    """Return all ids of a check, first the one form by which it is known whatever Trivy's version.
 
     ``DS-0001`` for ``DS001``, ``DS-0001`` and ``AVD-DS-0001`` alike.
     """

@@ -1,38 +1,81 @@
-"""A report of Trivy as a whole: its artifacts, their results, and what it did not look at."""
+"""A report of Trivy as a whole: its artifacts, results, licences and gaps."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from secagg.jsonio.entries import Entries, is_list
-from secagg.model.finding import Finding
-from secagg.parsing import (
-    NO_RESULTS,
-    EntryProblem,
-    Gap,
-    ParseContext,
-    ParsedReport,
-    RawReport,
-)
+from secagg.jsonio.reading import Entries, is_list
+from secagg.model.finding import Finding, Kind, Package, Rule
+from secagg.model.place import ecosystem_of
+from secagg.model.severity import of_word
+from secagg.parsing import NO_RESULTS, EntryProblem, Gap, ParseContext, ParsedReport, RawReport
 from secagg.secrets.redactor import Redactor
 from secagg_parsers.fields import (
     Entry,
+    Masker,
     OddEntry,
     any_mapping,
+    any_text,
     framed,
     mapping,
     objects,
     odd,
+    reason,
     text,
     whole,
 )
-from secagg_parsers.masking import Masker, reason
-from secagg_parsers.trivy.artifact import Artifact, TrivyTarget, digests_of
-from secagg_parsers.trivy.licenses import license_finding
+from secagg_parsers.purls import type_of
+from secagg_parsers.trivy.artifact import Artifact, PackageList, TrivyTarget, digests_of
 from secagg_parsers.trivy.misconfigurations import Misconfigurations
-from secagg_parsers.trivy.packages import PackageList
 from secagg_parsers.trivy.secrets import Secrets
 from secagg_parsers.trivy.vulnerabilities import Vulnerabilities
+
+_WHY = {
+    "forbidden": "must not be used",
+    "restricted": "requires derived work to be published under it",
+    "reciprocal": "requires changes to be published under it",
+}
+
+
+def license_finding(target: TrivyTarget, entry: Entry) -> Finding:
+    """One licence of a package or a file. Raises OddEntry."""
+    # A licence that is not known by name is given with its text.
+    name = text(entry, "Name") or text(entry, "Text")
+    if name is None:
+        raise OddEntry("Name is missing")
+    name = name.strip().partition("\n")[0][:200] or "unnamed license"
+    category = any_text(entry, "Category") or "unknown"
+    severity, is_known = of_word(text(entry, "Severity"))
+    package, path = text(entry, "PkgName"), text(entry, "FilePath")
+    title = f"License {name} ({category})"
+    whose = package or path or target.name or "the artifact"
+    why = _WHY.get(category)
+    return Finding(
+        tool="trivy",
+        kind=Kind.LICENSE,
+        rule_id=name,
+        severity=severity,
+        severity_known=is_known,
+        title=title,
+        message=f"{whose} is under {name}" + (f", which {why}" if why else "") + ".",
+        location=target.place(entry, path=path),
+        rule=Rule(
+            id=name,
+            short_description=title,
+            help_uri=any_text(entry, "Link"),
+            tags=("license",),
+        ),
+        package=Package(type=_type(target, path), name=package) if package else None,
+        license=name,
+    )
+
+
+def _type(target: TrivyTarget, path: str | None) -> str:
+    """The purl type: licences have a class of their own, so that the lock file must tell it."""
+    kind = type_of(target.type)
+    file = path or target.name
+    return (ecosystem_of(file) if kind == "generic" and file else None) or kind
+
 
 # ``trivy k8s`` names its list of resources by version and by --report.
 _RESOURCES = ("Resources", "Findings", "Vulnerabilities", "Misconfigurations")
@@ -77,8 +120,10 @@ class TrivyReport:
             name = kind = None
         error = document.get("Error")
         if error:
-            said = reason(self._context.redactor, str(error))
-            parsed.gaps.append(Gap(message=f"{resource or 'the scan'} failed: {said}", fatal=True))
+            sentence = reason(self._context.redactor, str(error))
+            parsed.gaps.append(
+                Gap(message=f"{resource or 'the scan'} failed: {sentence}", fatal=True)
+            )
         artifact = self._artifact_of(
             name, kind, resource, digests_of(any_mapping(document, "Metadata"))
         )

@@ -12,9 +12,18 @@ from dataclasses import dataclass
 from secagg.model.finding import Finding, Kind, Rule, SecretSighting
 from secagg.model.severity import of_word
 from secagg.parsing import ParseContext
-from secagg.secrets.identity import identify
-from secagg_parsers.fields import Entry, OddEntry, any_text, needed, position, text, whole
-from secagg_parsers.masking import REVOKE, Masker
+from secagg.secrets.redactor import identify
+from secagg_parsers.fields import (
+    REVOKE,
+    Entry,
+    Masker,
+    OddEntry,
+    any_text,
+    needed,
+    position,
+    text,
+    whole,
+)
 from secagg_parsers.places import Lines
 from secagg_parsers.trivy.artifact import TrivyTarget
 
@@ -57,7 +66,7 @@ class Secrets:
         seen = self.sighting(target, entry)
         entry = self._redactor.mask_json({key: entry[key] for key in _KEPT if key in entry})
         rule_id = needed(entry, "RuleID")
-        severity, known = of_word(text(entry, "Severity"))
+        severity, is_known = of_word(text(entry, "Severity"))
         title = any_text(entry, "Title") or rule_id
         place = target.place(
             entry, start=position(entry, "StartLine"), end=position(entry, "EndLine")
@@ -69,7 +78,7 @@ class Secrets:
             kind=Kind.SECRET,
             rule_id=rule_id,
             severity=severity,
-            severity_known=known,
+            severity_known=is_known,
             title=title,
             message=f"{title} in {self._mask[place.uri or target.name or 'the artifact']}.",
             location=place,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from secagg.jsonio.value import encode
 from secagg.model.finding import Finding, Kind, Package, Rating, Rule, Severity, Vulnerability
 from secagg.model.severity import foremost, of_cvss, of_word, score_within
-from secagg_parsers.advisories import aliases
 from secagg_parsers.fields import (
     Entry,
+    Masker,
     any_mapping,
     any_number,
     any_text,
@@ -16,10 +16,8 @@ from secagg_parsers.fields import (
     needed,
     text,
 )
-from secagg_parsers.masking import Masker
-from secagg_parsers.purls import build, type_in, type_of
-from secagg_parsers.trivy.artifact import TrivyTarget
-from secagg_parsers.trivy.packages import PackageList, is_direct
+from secagg_parsers.purls import aliases, build, type_in, type_of
+from secagg_parsers.trivy.artifact import PackageList, TrivyTarget, is_direct
 
 # Reports have held vulnerabilities of a package without an id; they are vulnerabilities still.
 UNNAMED = "unnamed-advisory"
@@ -54,12 +52,12 @@ class Vulnerabilities:
         references, vendor_ids = any_texts(entry, "References"), any_texts(entry, "VendorIDs")
         shown_title = title or _first_sentence(description) or rule_id
         ratings = self._ratings(any_mapping(entry, "CVSS"), any_mapping(entry, "VendorSeverity"))
-        severity, known = of_word(text(entry, "Severity"))
+        severity, is_known = of_word(text(entry, "Severity"))
         source = text(entry, "SeveritySource")
-        if not known and ratings:
+        if not is_known and ratings:
             # Trivy's own word is UNKNOWN where its source has none, whatever others rate.
-            severity, known = foremost(ratings).severity, True
-        if not known and title is None and description is None:
+            severity, is_known = foremost(ratings).severity, True
+        if not is_known and title is None and description is None:
             self.without_details += 1
         package = self._package(target.type, name, version, purl)
         fixed = text(entry, "FixedVersion")
@@ -77,8 +75,8 @@ class Vulnerabilities:
             kind=Kind.VULNERABILITY,
             rule_id=rule_id,
             severity=severity,
-            severity_known=known,
-            score=score_within(severity, ratings, source) if known else None,
+            severity_known=is_known,
+            score=score_within(severity, ratings, source) if is_known else None,
             title=shown_title,
             message=f"{shown}: {shown_title}",
             ratings=ratings,

@@ -3,16 +3,29 @@
 Fields as TruffleHog's ``pkg/output/json.go`` and ``legacy_json.go`` write them. Raw, RawV2 and
 SecretParts hold the secret, ExtraData sometimes does, Redacted may: none of them is taken
 over. The same secret comes once for each decoder that saw it.
+
+The output of TruffleHog, line by line: findings, log lines, and what was cut off.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from secagg.errors import ReportError
+from secagg.jsonio.reading import is_list, loads, offset_in, to_utf8
 from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport, RawReport
-from secagg_parsers.fields import OddEntry
-from secagg_parsers.shapes import SURE, check_shape, is_sarif, sarif_drivers, shape_of
-from secagg_parsers.trufflehog.detections import Detections
-from secagg_parsers.trufflehog.lines import entries_of
-from secagg_parsers.trufflehog.values import learn
+from secagg_parsers.fields import Entry, OddEntry, kind_of, odd, reason
+from secagg_parsers.shapes import (
+    SURE,
+    check_shape,
+    is_log_line,
+    is_sarif,
+    is_trufflehog,
+    sarif_drivers,
+    shape_of,
+)
+from secagg_parsers.trufflehog.detections import Detections, learn
 
 __all__ = ["TrufflehogParser"]
 
@@ -64,3 +77,114 @@ class TrufflehogParser:
             return
         for _, entry in entries_of(report, context, ParsedReport(tool=self.tool)):
             learn(entry, context.redactor)
+
+
+# Logged where parts of the source could not be read: what was not read was not scanned.
+_UNREAD = "encountered errors"
+
+
+_BAD = ("error", "fatal", "panic", "dpanic")
+
+
+def entries_of(
+    report: RawReport, context: ParseContext, parsed: ParsedReport
+) -> list[tuple[str, Entry]]:
+    """Return the findings with their places; odd lines and logged errors are noted in ``parsed``.
+
+    Raises :class:`ReportError` if there is neither a finding nor a log line.
+    """
+    entries: list[tuple[str, Entry]] = []
+    if report.error is None:
+        document = report.document
+        items = document if is_list(document) else [document]
+        for index, item in enumerate(items):
+            _sort(f"[{index}]" if items is document else "line 1", item, entries, context, parsed)
+        if not items or entries or parsed.reported or is_log_line(document):
+            return entries
+        raise _refused(report, None)
+    lines = 0
+    data = to_utf8(report.data, report=report.name)
+    for where, at, line, ended in _lines(data):
+        if not line.startswith(b"{"):
+            # Older versions print their banner and their log as plain text in between.
+            continue
+        lines += 1
+        try:
+            item = loads(line, report=report.name)
+        except ReportError as error:
+            if not ended:
+                end = offset_in(report.data, data, at + len(line))
+                _cut_off(report, where, end, entries, parsed)
+            else:
+                odd(parsed, where, _why(error, offset_in(report.data, data, at)))
+        else:
+            _sort(where, item, entries, context, parsed)
+    if not lines:
+        raise _refused(report, 0)
+    return entries
+
+
+def _sort(
+    where: str,
+    item: Any,
+    entries: list[tuple[str, Entry]],
+    context: ParseContext,
+    parsed: ParsedReport,
+) -> None:
+    """Put a line where it belongs: findings, log, or odd."""
+    if is_trufflehog(item):
+        entries.append((where, item))
+    elif is_log_line(item):
+        level, sentence = str(item.get("level")).lower(), str(item.get("msg"))
+        if level.startswith(_BAD):
+            fatal = not level.startswith("error") or sentence.startswith(_UNREAD)
+            message = f"TruffleHog logged: {reason(context.redactor, sentence)}"
+            parsed.gaps.append(Gap(message=message, fatal=fatal))
+    elif isinstance(item, dict):
+        odd(parsed, where, "it is neither a finding nor a log line")
+    else:
+        odd(parsed, where, f"it is {kind_of(item)}, not an object")
+
+
+def _cut_off(
+    report: RawReport,
+    where: str,
+    offset: int,
+    entries: list[tuple[str, Entry]],
+    parsed: ParsedReport,
+) -> None:
+    """The last line has no end: keep what came before it, and let nobody call it complete."""
+    if not entries:
+        raise ReportError(f"{where} ends in the middle", report=report.name, offset=offset)
+    parsed.gaps.append(
+        Gap(message=f"the output was cut off: {where} ends at byte {offset}", fatal=True)
+    )
+
+
+def _why(error: ReportError, start: int) -> str:
+    """What is wrong with a line that begins at byte ``start``, without the report's name."""
+    message = error.message.removeprefix(f"{error.report}: ").partition(" at byte ")[0]
+    message = message.replace("the report ends", "the line ends").partition(": it was")[0]
+    return f"{message} (the line begins at byte {start})"
+
+
+def _lines(data: bytes) -> Iterator[tuple[str, int, bytes, bool]]:
+    """Each line with its name, its first byte, and whether it has an end."""
+    start, number = 0, 0
+    while start < len(data):
+        number += 1
+        end = data.find(b"\n", start)
+        line = data[start : end if end >= 0 else len(data)]
+        stripped = line.lstrip()
+        if stripped:
+            yield f"line {number}", start + len(line) - len(stripped), stripped.rstrip(), end >= 0
+        start = end + 1 if end >= 0 else len(data)
+
+
+def _refused(report: RawReport, offset: int | None) -> ReportError:
+    return ReportError(
+        "this is no output of trufflehog: it holds neither a finding nor a log line",
+        report=report.name,
+        offset=offset,
+        hint="write it with trufflehog --json",
+    )

@@ -1,14 +1,299 @@
-"""Findings from entries of TruffleHog, 3 and 2."""
+"""Findings from entries of TruffleHog, 3 and 2: value, source, line and column.
+
+The kinds and their fields are those of TruffleHog's ``proto/source_metadata.proto``. E-mail
+addresses and people's names in them are not taken over.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
+import string
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
 from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import ParseContext, RawReport
-from secagg_parsers.fields import Entry, any_text, flag, needed, text
-from secagg_parsers.masking import REVOKE
-from secagg_parsers.trufflehog.columns import Columns
-from secagg_parsers.trufflehog.sources import Sources, source_of
-from secagg_parsers.trufflehog.values import learn
+from secagg.secrets.redactor import Redactor, identify
+from secagg_parsers.fields import (
+    REVOKE,
+    Entry,
+    OddEntry,
+    any_text,
+    flag,
+    kind_of,
+    mapping,
+    needed,
+    position,
+    text,
+)
+from secagg_parsers.places import Lines, Places
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+class Columns:
+    """Looks secrets up in the lines of the work tree."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._lines = Lines(root)
+
+    def set(self, place: Location, value: str) -> None:
+        """Set the columns of ``place`` to where ``value`` stands on its line, if it does once.
+
+        A value that TruffleHog decoded stands there in base64. Nothing is set for places in
+        history or in an image, which the work tree does not show.
+        """
+        if not value or place.uri is None or place.start_line is None:
+            return
+        if place.commit is not None or place.image is not None:
+            return
+        data = self._lines.one(place.uri, place.start_line)
+        if data is None:
+            return
+        line = data.decode("utf-8", "replace")
+        first, *others = value.splitlines() or [""]
+        span = _only(line, first) or _encoded(line, value)
+        if span is None:
+            return
+        place.start_column, place.end_column = span[0] + 1, span[1] + 1
+        if others:
+            place.end_line = place.start_line + len(others)
+            place.end_column = len(others[-1]) + 1
+
+
+def _only(line: str, text: str) -> tuple[int, int] | None:
+    at = line.find(text) if text else -1
+    if at < 0 or line.find(text, at + 1) >= 0:
+        return None
+    return at, at + len(text)
+
+
+def _encoded(line: str, value: str) -> tuple[int, int] | None:
+    spans = [match.span() for match in _BASE64.finditer(line) if value in _decoded(match[0])]
+    return spans[0] if len(spans) == 1 else None
+
+
+def _decoded(token: str) -> str:
+    text = token.rstrip("=").translate(_URL_SAFE)
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4)).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+# Parts of a credential that are no secret; scrubbed from all texts they would only hide words.
+_PUBLIC_PARTS = frozenset(
+    {"user", "username", "host", "hostname", "port", "region", "scheme", "domain", "database"}
+)
+
+
+_SECRET_WORDS = ("secret", "password", "passwd", "token", "key", "credential")
+
+
+_PUBLIC_EXTRAS = ("guide", "_id", "name", "type", "fingerprint", "expir", "scope", "url")
+
+
+_SHORTEST_REST = 8
+
+
+def learn(entry: Entry, redactor: Redactor) -> str | None:
+    """Return the id of an entry's secret; all its values are known to ``redactor`` afterwards.
+
+    The identity is ``Raw``: of credentials in two parts (AWS) that is the key's id, which is
+    what Gitleaks and Trivy report too, where ``RawV2`` adds the other part.
+    """
+    raw, both = _text(entry, "Raw"), _text(entry, "RawV2")
+    if raw is None and both is None:
+        return _learn_legacy(entry, redactor)
+    if raw is not None and "DecoderName" not in entry and "RawV2" not in entry:
+        raw = _decoded_value(raw)
+    for value in dict.fromkeys(_others(entry, raw, both)):
+        if value != raw:
+            identify(redactor, value)
+    return identify(redactor, raw or both)
+
+
+def _others(entry: Entry, raw: str | None, both: str | None) -> Iterator[str]:
+    if both is not None:
+        rest = ""
+        if raw is not None and both.startswith(raw):
+            rest = both[len(raw) :].lstrip(":;|,& \n")
+        # Where both halves are known, so is the whole.
+        yield rest if len(rest) >= _SHORTEST_REST else both
+    parts = entry.get("SecretParts")
+    for name, value in parts.items() if isinstance(parts, dict) else ():
+        if isinstance(value, str) and value and name.lower() not in _PUBLIC_PARTS:
+            yield value
+    extras = entry.get("ExtraData")
+    for name, value in extras.items() if isinstance(extras, dict) else ():
+        word = name.lower()
+        if (
+            isinstance(value, str)
+            and any(known_word in word for known_word in _SECRET_WORDS)
+            and not any(known_word in word for known_word in _PUBLIC_EXTRAS)
+        ):
+            yield value
+
+
+def _learn_legacy(entry: Entry, redactor: Redactor) -> str | None:
+    strings = entry.get("stringsFound")
+    texts = [text for text in strings if isinstance(text, str)] if isinstance(strings, list) else []
+    ids = [identify(redactor, text) for text in texts]
+    return ids[0] if ids else None
+
+
+def _decoded_value(raw: str) -> str:
+    """The first versions of TruffleHog 3 wrote ``Raw`` in base64."""
+    try:
+        decoded = base64.b64decode(raw, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return raw
+    return decoded if all(c.isprintable() or c in "\r\n\t" for c in decoded) else raw
+
+
+def _text(entry: Entry, key: str) -> str | None:
+    value = entry.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+_IMAGES = frozenset({"Docker", "ECR"})
+
+
+# Sources that wrap another: what is in them says where.
+_WRAPPERS = frozenset({"Forager", "Webhook"})
+
+
+# Fields that together name a place, outermost first; and those that stand for one alone.
+_NAMES = (
+    "org",
+    "organization",
+    "organization_slug",
+    "team_name",
+    "workspace",
+    "workspace_name",
+    "project",
+    "project_name",
+    "project_slug",
+    "space",
+    "channel_name",
+    "registry",
+    "bucket",
+    "container",
+    "repository",
+    "repo",
+    "package",
+    "release",
+    "pipeline",
+    "collection_name",
+    "environment_name",
+    "request_name",
+    "folder_name",
+    "index",
+    "hostname",
+    "appname",
+    "page",
+    "title",
+    "issue",
+    "snippet_id",
+    "build_number",
+    "build_step",
+    "document_id",
+    "event_id",
+    "path",
+    "file",
+    "filename",
+    "field_type",
+)
+
+
+_HEX = frozenset(string.hexdigits)
+
+
+@dataclass(slots=True)
+class SourceMetadata:
+    """A place, and the address under which a browser shows it."""
+
+    location: Location
+    link: str | None = None
+
+
+class Sources:
+    """Reads ``SourceMetadata.Data``."""
+
+    def __init__(self, root: Path | None, base: str | None, mask: Callable[[str], str]) -> None:
+        self._files = Places(root, base, mask)
+        # A repository's paths begin at its top, whichever component was asked for.
+        self._repository = Places(root, None, mask)
+
+    def source(self, data: Entry) -> SourceMetadata:
+        """The place that ``data`` names; an empty one where it names none. Raises OddEntry."""
+        for kind, fields in data.items():
+            if kind in _WRAPPERS and isinstance(fields, dict):
+                inner = fields.get("Metadata") or fields.get("Data") or fields
+                if isinstance(inner, dict) and any(isinstance(v, dict) for v in inner.values()):
+                    return self.source(inner)
+            if fields is None:
+                continue
+            if not isinstance(fields, dict):
+                raise OddEntry(f"SourceMetadata holds {kind_of(fields)}, not an object")
+            return SourceMetadata(self._place(kind, fields), any_text(fields, "link"))
+        return SourceMetadata(Location())
+
+    def legacy(self, entry: Entry) -> Location:
+        """Return the place of an entry of TruffleHog 2."""
+        return Location(
+            uri=self._repository.optional(text(entry, "path")),
+            commit=_commit(text(entry, "commitHash")),
+        )
+
+    def _place(self, kind: str, found: Entry) -> Location:
+        line = position(found, "line")
+        file = text(found, "file")
+        if kind == "Filesystem":
+            return Location(uri=self._files.optional(file), start_line=line)
+        if kind in _IMAGES:
+            image, tag = text(found, "image"), text(found, "tag")
+            registry = text(found, "registry")
+            name = "/".join(part for part in (registry, image) if part)
+            return Location(
+                uri=file.lstrip("/") if file else None,
+                start_line=line,
+                image=(f"{name}:{tag}" if tag else name) if name else None,
+                layer=any_text(found, "layer"),
+            )
+        if "commit" in found:
+            return Location(
+                uri=self._repository.optional(file),
+                start_line=line,
+                commit=_commit(text(found, "commit")),
+                logical=None if file else self._name(kind, found),
+            )
+        return Location(logical=self._name(kind, found), start_line=line)
+
+    def _name(self, kind: str, found: Entry) -> str:
+        parts = [kind.lower()]
+        for name in _NAMES:
+            value = found.get(name)
+            if isinstance(value, str | int) and value != "" and not isinstance(value, bool):
+                parts.append(str(value).strip("/"))
+        return "/".join(parts)
+
+
+def source_of(entry: Entry) -> Entry:
+    """``SourceMetadata.Data`` of an entry. Raises OddEntry."""
+    return mapping(mapping(entry, "SourceMetadata"), "Data")
+
+
+def _commit(written: str | None) -> str | None:
+    """A commit's hash; what is staged or not yet committed has none."""
+    return written if written and len(written) >= 7 and _HEX.issuperset(written) else None
+
 
 # What holds the secret.
 _VALUES = frozenset({"Raw", "RawV2", "SecretParts", "Redacted", "stringsFound"})
@@ -62,16 +347,16 @@ class Detections:
         return finding
 
     def _rule(
-        self, detector: str, said: str | None, name: str | None, guide: str | None = None
+        self, detector: str, description: str | None, name: str | None, guide: str | None = None
     ) -> Rule:
-        rule = self._rules.get((detector, name, said))
+        rule = self._rules.get((detector, name, description))
         if rule is None:
             shown = name or detector
-            rule = self._rules[detector, name, said] = Rule(
+            rule = self._rules[detector, name, description] = Rule(
                 id=detector,
                 name=shown,
                 short_description=f"{shown} secret",
-                full_description=said,
+                full_description=description,
                 help_uri=guide,
                 tags=("security", "secret"),
             )

@@ -2,13 +2,211 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import datetime
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
 
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from secagg.model.problem import Problem, RunRecord
+from secagg.report import words
 from secagg.report.formats import Report
-from secagg.report.page.data import page_data
-from secagg.report.page.html import page
+from secagg.report.jsonformat import dumps, record, rfc3339, summary_record
+from secagg.report.query import ordered
+from secagg.report.standing import LastRuns, owners_of, severity_label
 
 
 def pieces(report: Report) -> Iterator[bytes]:
     """The page. Where no state was asked for, all are in it and the page filters them itself."""
     yield page(page_data(report)).encode("utf-8", "replace")
+
+
+# The page does without these.
+_LEFT_OUT = ("known_as", "secret", "owners", "owner")
+
+
+# Where "no" or 0 says more than nothing.
+_SAID_NO = frozenset({"direct", "kev", "verified", "age_days"})
+
+
+_RUNS_SHOWN = 120
+
+
+# A tool that has not run for so long is no longer in use, and its problems no longer counted.
+_IN_USE = datetime.timedelta(days=30)
+
+
+def page_data(report: Report) -> dict[str, Any]:
+    """Plain values for :func:`secagg.report.page.page`. Problems come worst first."""
+    chosen = report.answer.related if report.every_state else report.answer.matching
+    problems = ordered(chosen, (), report.today, limit=report.limit)
+    return {
+        "generated_at": rfc3339(report.now),
+        "today": report.today.isoformat(),
+        "every_state": report.every_state,
+        "left_out": len(chosen) - len(problems),
+        "several": len({(p.repository, p.branch) for p in problems}) > 1,
+        "summary": summary_record(report.overview),
+        "trend": trend(report.runs),
+        "trend_of": _place_of_trend(report.runs),
+        "problems": [problem_data(p, report.last, report.today) for p in problems],
+    }
+
+
+def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict[str, Any]:
+    """One problem: what is set of its record, and the words in which it is shown."""
+    made = record(problem, today)
+    for name in _LEFT_OUT:
+        del made[name]
+    made |= {
+        "label": severity_label(problem),
+        "what": words.title(problem),
+        "detail": words.detail(problem),
+        "where": words.place(problem),
+        "remedy": words.remedy(problem),
+        "owners": owners_of(problem),
+        "news": _news(problem, last),
+    }
+    if problem.snippet is not None:
+        # Empty lines of code are lines, too.
+        made["snippet"] = {
+            "start_line": problem.snippet.start_line,
+            "lines": problem.snippet.lines,
+        }
+    return {
+        key: value
+        for key, value in made.items()
+        if value or (key in _SAID_NO and value is not None)
+    }
+
+
+def trend(runs: Iterable[RunRecord]) -> list[dict[str, Any]]:
+    """The counts of the latest run's branch over its complete runs, oldest first.
+
+    What an incomplete run did not see, or one that looked at less than those before it, would
+    look as if it had been fixed.
+    """
+    return [
+        {"at": rfc3339(run.started_at), "counts": dict(run.by_severity), "verdict": run.verdict}
+        for run in _charted(runs)
+    ]
+
+
+def _place_of_trend(runs: Iterable[RunRecord]) -> dict[str, str] | None:
+    charted = _charted(runs)
+    return {"repository": charted[0].repository, "branch": charted[0].branch} if charted else None
+
+
+def _charted(runs: Iterable[RunRecord]) -> Sequence[RunRecord]:
+    complete = (run for run in runs if run.verdict != "incomplete")
+    counted = sorted(complete, key=lambda run: run.started_at)
+    if not counted:
+        return ()
+    latest = (counted[-1].repository, counted[-1].branch)
+    own = [run for run in counted if (run.repository, run.branch) == latest]
+    return _whole(own)[-_RUNS_SHOWN:]
+
+
+def _whole(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Those of ``runs``, oldest first, that looked at no less than others shortly before."""
+    kept: list[RunRecord] = []
+    seen: dict[str, datetime.datetime] = {}
+    for run in runs:
+        # A tool counts as a whole, but for one that stops looking at the whole tree.
+        looked = {tool for tool, _ in run.covered}
+        looked |= {f"{tool} ." for tool, component in run.covered if component == "."}
+        if all(name in looked or run.started_at - at > _IN_USE for name, at in seen.items()):
+            kept.append(run)
+        seen |= dict.fromkeys(looked, run.started_at)
+    return kept
+
+
+def _news(problem: Problem, last: LastRuns) -> str | None:
+    since = last.since(problem)
+    if since is None:
+        return None
+    if problem.fixed_at is not None:
+        return "fixed" if problem.fixed_at >= since else None
+    if problem.reopened_at is not None and problem.reopened_at >= since:
+        return "reopened"
+    return "new" if problem.first_seen is not None and problem.first_seen >= since else None
+
+
+_SCRIPTS = ("base.js", "filter.js", "list.js", "details.js", "charts.js", "controls.js")
+
+
+_LIVE_SCRIPTS = ("triage.js",)
+
+
+_LAST = ("main.js",)
+
+
+# What would end the element, or a line of a script, is written as JSON's own escapes.
+_IN_SCRIPT = {c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+def page(data: Mapping[str, Any], *, live: bool = False) -> str:
+    """Return the whole document for ``data`` (see :func:`secagg.report.page.page_data`).
+
+    Its content security policy forbids everything but the style and the script in it; a
+    ``live`` page may also speak to the server that it came from.
+    """
+    style = _asset("page.css")
+    script = _script(live)
+    connect = "; connect-src 'self'" if live else ""
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+        f"{connect}; base-uri 'none'; form-action 'none'"
+    )
+    made: str = _template().render(
+        policy=policy,
+        # Both are files of ours, not anybody's data.
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        data=Markup(script_json(data)),  # noqa: S704
+        title=_title(data),
+    )
+    return made
+
+
+def script_json(value: Any) -> str:
+    """``value`` as JSON that can stand in a script element of any HTML document."""
+    text = dumps(value).decode("utf-8")
+    for character, written in _IN_SCRIPT.items():
+        text = text.replace(character, written)
+    return text
+
+
+def _title(data: Mapping[str, Any]) -> str:
+    last = data["summary"].get("last_run")
+    return f"secagg report \u2014 {last['repository']}" if last else "secagg report"
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / "assets" / name).read_text("utf-8")
+
+
+@cache
+def _script(live: bool) -> str:
+    names = [*_SCRIPTS, *(_LIVE_SCRIPTS if live else ()), *_LAST]
+    body = "\n".join(_asset(name) for name in names)
+    return f'(() => {{\n"use strict";\n{body}\n}})();\n'
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    return environment.from_string(_asset("page.html.j2"))

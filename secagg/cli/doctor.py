@@ -1,0 +1,180 @@
+"""``secagg doctor``: whether a scan would be complete, and what each tool lacks."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secagg.cli.options import (
+    ColourOption,
+    ConfigOption,
+    FormatOption,
+    OutputFormat,
+    PathArgument,
+    ToolsOption,
+)
+from secagg.cli.screen import Screen
+from secagg.config import load_config
+from secagg.doctor import Diagnosis
+from secagg.errors import ExitCode
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.grid import Style, draw
+from secagg.pipeline.gate import policy_of
+from secagg.secrets.lastfilter import run_redactor
+
+
+def doctor(
+    path: PathArgument = Path(),
+    tool: ToolsOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    config: ConfigOption = None,
+    no_color: ColourOption = False,
+    github: Annotated[
+        bool, typer.Option("--github", help="Say when the Security tab was last fed instead.")
+    ] = False,
+) -> None:
+    """Say for each tool whether a scan of PATH would be complete, and what to do if not."""
+    from secagg.cli.screen import Screen
+
+    screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
+    if github:
+        from secagg.cli.securitytab import security_tab
+
+        raise typer.Exit(security_tab(path, screen=screen))
+    raise typer.Exit(examine_and_print(path, tools=tool or [], config=config, screen=screen))
+
+
+def examine_and_print(
+    path: Path, *, tools: Sequence[str], config: Path | None, screen: Screen
+) -> int:
+    """Run ``secagg doctor``: 0 only if a scan would be complete, as far as can be told."""
+    from secagg.doctor import examine
+    from secagg.pipeline.lookedfor import left_out
+    from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
+    from secagg.scanners.base import RunContext
+    from secagg.scanners.trivydb import MAX_DAYS
+
+    settings = load_config(path, config)
+    most = policy_of(path, settings).max_database_age or MAX_DAYS
+    options = ScanOptions(root=path, tools=tools, max_database_days=most)
+    request = scan_request(options, settings, components_of(options, settings))
+    context = RunContext(redactor=run_redactor(), root=request.root)
+    diagnoses = examine(request, context, chosen_tools(options, settings))
+    optional = settings.optional_tools()
+    if not tools:
+        missing = [d.tool for d in diagnoses if d.missing and not settings.asks_for(d.tool)]
+        ready = [d.tool for d in diagnoses if d.ready and d.applies]
+        absent = left_out(ready, missing, request.options, request.components)
+        for diagnosis in diagnoses:
+            diagnosis.left_out = diagnosis.tool in absent
+    if screen.json:
+        console.json(doctor_json(diagnoses, optional))
+    else:
+        console.out(doctor_table(diagnoses, optional, screen.style()) + "\n")
+    complete = would_complete(diagnoses, optional)
+    return int(ExitCode.PASS if complete else ExitCode.INCOMPLETE)
+
+
+_HEADERS = ["TOOL", "READY", "VERSION", "SUPPORTED", "TOKEN", "DATABASE", "FOUND AT", "WHAT TO DO"]
+
+
+_COLOURS = {"yes": "32", "no": "1;31", "not needed": "2", "optional": "33", "left out": "33"}
+
+
+def doctor_table(diagnoses: Sequence[Diagnosis], optional: Collection[str], style: Style) -> str:
+    """One row a tool, and a sentence on what a scan would come to."""
+    cells = []
+    for diagnosis in diagnoses:
+        ready = _ready(diagnosis, optional)
+        program = str(diagnosis.path) if diagnosis.path else "not found"
+        cells.append(
+            [
+                diagnosis.tool,
+                style.paint(ready, _COLOURS[ready]),
+                terminal(diagnosis.version or ""),
+                terminal(diagnosis.supported) + (", pinned" if diagnosis.pinned else ""),
+                {None: "-", True: "present", False: "missing"}[diagnosis.token],
+                _age(diagnosis.database_age),
+                terminal(program),
+                terminal(_advice(diagnosis)),
+            ]
+        )
+    lacking = [d.tool for d in diagnoses if _ready(d, optional) == "no"]
+    absent = [d.tool for d in diagnoses if d.applies and d.left_out]
+    verdict = (
+        f"A scan would be incomplete: {', '.join(lacking)} would not complete."
+        if lacking
+        else "A scan would be complete."
+    )
+    if absent:
+        verdict += f" It would leave out what is not installed: {', '.join(absent)}."
+    table = draw(_HEADERS, cells, style, stretch=(6, 7), shares=(2, 3))
+    if style.width is not None:
+        verdict = textwrap.fill(verdict, style.width)
+    return f"{table}\n\n{style.paint(verdict, '1;31' if lacking else '1;32')}"
+
+
+def doctor_json(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> str:
+    """The same for machines."""
+    tools = [
+        {
+            "tool": diagnosis.tool,
+            "ready": diagnosis.ready,
+            "applies": diagnosis.applies,
+            "optional": diagnosis.tool in optional,
+            "left_out": diagnosis.left_out,
+            "path": str(diagnosis.path) if diagnosis.path else None,
+            "version": diagnosis.version,
+            "supported": diagnosis.supported,
+            "pinned": diagnosis.pinned,
+            "token": diagnosis.token,
+            "database_age_seconds": diagnosis.database_age.total_seconds()
+            if diagnosis.database_age is not None
+            else None,
+            "network": diagnosis.network,
+            "problem": diagnosis.problem,
+            "next_step": diagnosis.next_step,
+        }
+        for diagnosis in diagnoses
+    ]
+    complete = would_complete(diagnoses, optional)
+    return json.dumps({"schema_version": 1, "complete": complete, "tools": tools}, indent=2)
+
+
+def would_complete(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> bool:
+    """Tell whether a scan would be complete, as far as can be told."""
+    return all(_ready(diagnosis, optional) != "no" for diagnosis in diagnoses)
+
+
+def _ready(diagnosis: Diagnosis, optional: Collection[str]) -> str:
+    if not diagnosis.applies:
+        return "not needed"
+    if diagnosis.ready:
+        return "yes"
+    if diagnosis.left_out:
+        return "left out"
+    return "optional" if diagnosis.tool in optional else "no"
+
+
+def _advice(diagnosis: Diagnosis) -> str:
+    parts = [diagnosis.problem, diagnosis.next_step] if diagnosis.applies else []
+    if diagnosis.network and diagnosis.applies:
+        parts.append(f"network: {diagnosis.network}")
+    return "; ".join(part for part in parts if part)
+
+
+def _age(age: timedelta | None) -> str:
+    if age is None:
+        return ""
+    if age < timedelta(hours=2):
+        return f"{age.total_seconds() / 60:.0f} min old"
+    if age < timedelta(days=2):
+        return f"{age.total_seconds() / 3600:.0f} h old"
+    return f"{age.days} d old"

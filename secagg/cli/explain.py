@@ -1,0 +1,72 @@
+"""``secagg explain``: show why a row of the last scan is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secagg.cli.options import ColourOption, ConfigOption, OutputOption, RootOption
+from secagg.cli.screen import Screen
+from secagg.config import load_config
+from secagg.errors import ExitCode, UsageError
+from secagg.merge import explain as why
+from secagg.output import console
+from secagg.output.rows import explanation_lines
+from secagg.pipeline.gate import plain_gate
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.write import SARIF_NAME, is_whole_row
+
+
+def explain(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The row's id, or its beginning.")],
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="Reports to read instead.")
+    ] = None,
+    root: RootOption = Path(),
+    output: OutputOption = Path("secagg-out"),
+    config: ConfigOption = None,
+    no_color: ColourOption = False,
+) -> None:
+    """Say why a row of the last scan is one row: members, reasons, and what was kept apart."""
+    from secagg.cli.screen import Screen
+
+    screen = Screen(no_colour=no_color)
+    raise typer.Exit(
+        explain_row(identity, files or [], root=root, output=output, config=config, screen=screen)
+    )
+
+
+_WHOLE_ROW = (
+    "this was written with --view merged, which keeps no more of the sources than their names: "
+    "scan without it, or name the scanners' reports, to see what joined them"
+)
+
+
+def explain_row(
+    identity: str,
+    files: Sequence[str],
+    *,
+    root: Path,
+    output: Path,
+    config: Path | None,
+    screen: Screen,
+) -> int:
+    """Run ``secagg explain``: why a row is one row, from reports or from the last scan's file."""
+    settings = load_config(root, config)
+    last = output / SARIF_NAME
+    if not files and not last.is_file():
+        raise UsageError(
+            f"no {last} to explain from", hint="run a scan first, or name the reports to read"
+        )
+    outcome = parse_files(
+        files or [str(last)], tool=None, root=root.resolve(), gate=plain_gate(root, settings)
+    )
+    explanation = why(outcome.merged, identity)
+    if is_whole_row(explanation.group):
+        explanation = replace(explanation, warnings=[*explanation.warnings, _WHOLE_ROW])
+    console.out(explanation_lines(explanation, screen.style()) + "\n")
+    return int(ExitCode.PASS)

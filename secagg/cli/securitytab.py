@@ -1,0 +1,90 @@
+"""``secagg doctor --github``: when each category of the Security tab was last fed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from secagg.cli.screen import Screen
+from secagg.errors import ExitCode, UploadError
+from secagg.github.client import Client, SystemClock, find_token
+from secagg.github.codescanning import Fed, last_fed
+from secagg.github.event import mapping, text_at
+from secagg.github.target import Asked, find_repository
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.grid import draw
+
+# A category that nobody has fed for so long holds alerts that nobody looks after.
+_STALE = timedelta(days=14)
+
+
+_HEADERS = ["TOOL", "CATEGORY", "LAST FED", "COMMIT", "RESULTS", "WHAT TO DO"]
+
+
+def security_tab(root: Path, *, screen: Screen) -> int:
+    """Show for the default branch when each category was last fed: 0, or 4 if GitHub refuses.
+
+    Raises :class:`secagg.errors.UsageError` without a token or a repository.
+    """
+    repository, address = find_repository(Asked(), os.environ, root)
+    try:
+        with Client(address, find_token(os.environ)) as client:
+            answer = mapping(client.get(f"/repos/{repository}"))
+            branch = text_at(answer, "default_branch") or "main"
+            fed = last_fed(client, repository, f"refs/heads/{branch}")
+    except UploadError as error:
+        console.out(f"Security tab: {terminal(str(error))}\n")
+        return int(ExitCode.STORE_OR_UPLOAD)
+    if screen.json:
+        listed = [
+            {
+                "tool": one.analysis.tool,
+                "category": one.analysis.category,
+                "at": datetime.fromtimestamp(one.analysis.at, UTC).isoformat(),
+                "commit": one.analysis.commit,
+                "results": one.analysis.results,
+                "error": one.error or None,
+            }
+            for one in fed
+        ]
+        document = {"schema_version": 1, "branch": branch, "categories": listed}
+        console.json(json.dumps(document, indent=2))
+        return int(ExitCode.PASS)
+    if not fed:
+        console.out(f"Security tab: nothing was uploaded for {terminal(branch)} yet\n")
+        return int(ExitCode.PASS)
+    cells = _cells(fed, SystemClock().now())
+    table = draw(_HEADERS, cells, screen.style(), stretch=(1, 5), shares=(1, 1))
+    console.out(f"Security tab, {terminal(branch)}:\n{table}\n")
+    return int(ExitCode.PASS)
+
+
+def _cells(fed: Sequence[Fed], now: float) -> list[list[str]]:
+    return [
+        [
+            terminal(one.analysis.tool),
+            terminal(one.analysis.category or "(none)"),
+            _age(now - one.analysis.at),
+            terminal(one.analysis.commit[:12]),
+            str(one.analysis.results),
+            terminal(_advice(one, now)),
+        ]
+        for one in fed
+    ]
+
+
+def _advice(fed: Fed, now: float) -> str:
+    if fed.error:
+        return f"GitHub says: {fed.error}"
+    if now - fed.analysis.at > _STALE.total_seconds():
+        return "not fed any more: upload to it again, or delete its analyses"
+    return ""
+
+
+def _age(seconds: float) -> str:
+    hours = max(0.0, seconds) / 3_600
+    return f"{hours:.0f} h ago" if hours < 48 else f"{hours / 24:.0f} days ago"

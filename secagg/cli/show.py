@@ -1,0 +1,256 @@
+"""``secagg show ID``: everything about one problem on one screen."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secagg import ids
+from secagg.cli.options import (
+    ColourOption,
+    ConfigOption,
+    FormatOption,
+    HistoryBranchOption,
+    HistoryOption,
+    HistoryRepositoryOption,
+    LastOption,
+    OutputFormat,
+    PolicyOption,
+    RootOption,
+)
+from secagg.cli.screen import explained
+from secagg.errors import ExitCode, UsageError
+from secagg.merge import explain
+from secagg.model.problem import Problem
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.grid import Style
+from secagg.output.rows import explanation_lines
+from secagg.pipeline.gate import GateOptions, prepare
+from secagg.pipeline.origin import has_store, open_store_of, origin_of
+from secagg.pipeline.parse import parse_files
+from secagg.pipeline.storesource import filed_decisions
+from secagg.pipeline.write import SARIF_NAME
+from secagg.report import words
+from secagg.report.jsonformat import dumps, plain, record
+from secagg.report.standing import age_days, owners_of, standing
+
+if TYPE_CHECKING:
+    from secagg.history.deciding import AuditEntry
+
+
+def show_problem(
+    identity: Annotated[
+        str, typer.Argument(metavar="ID", help="The problem's id, or its beginning.")
+    ],
+    root: RootOption = Path(),
+    last: LastOption = Path("secagg-out"),
+    store: HistoryOption = None,
+    repo: HistoryRepositoryOption = None,
+    branch: HistoryBranchOption = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    no_color: ColourOption = False,
+) -> None:
+    """Show all of one problem: what, where, why it counts, its fix, its history and decisions."""
+    from secagg.pipeline.gate import GateOptions
+
+    options = GateOptions(policy=policy, store=store, repository=repo, branch=branch)
+    raise typer.Exit(
+        print_problem(
+            identity,
+            root=root,
+            last=last,
+            gate=options,
+            config=config,
+            as_json=output_format is OutputFormat.JSON,
+            no_colour=no_color,
+        )
+    )
+
+
+_LINKS = 8
+
+
+_PLACES = 10
+
+
+def print_problem(
+    identity: str,
+    *,
+    root: Path,
+    last: Path,
+    gate: GateOptions,
+    config: Path | None,
+    as_json: bool,
+    no_colour: bool,
+) -> int:
+    """Print what the history, the policy and the merge say of the problem ``identity`` names.
+
+    It is looked for in the history and in the last scan, written to the directory ``last``.
+    Raises :class:`UsageError` where neither has it, or several go by that id.
+    """
+    style = Style() if as_json else Style.of_output(no_colour=no_colour)
+    today = datetime.datetime.now(datetime.UTC).date()
+    problem, entries = _in_history(identity, root, last, gate)
+    if problem is not None:
+        identity = problem.identity
+    chain = reasons = ""
+    file = last / SARIF_NAME
+    if file.is_file():
+        prepared = prepare(root, gate, config=config)
+        outcome = parse_files([str(file)], tool=None, root=root.resolve(), gate=prepared)
+        try:
+            chain = explained(outcome, prepared, identity, style)
+        except UsageError:
+            if problem is None:
+                raise
+        else:
+            reasons = explanation_lines(explain(outcome.merged, identity), style)
+    elif problem is None:
+        raise UsageError(
+            f"no scan to look for {terminal(identity)} in",
+            hint="run secagg scan first, or name the store: --store",
+        )
+    if as_json:
+        console.json(_document(problem, today, chain, reasons, entries))
+        return int(ExitCode.PASS)
+    parts = [] if problem is None else ["\n".join(_about(problem, today))]
+    if chain:
+        parts.append(f"why it counts, or does not:\n{chain}")
+        parts.append(f"why it is one row:\n{reasons}")
+    if entries:
+        parts.append("\n".join(["decisions, newest first:", *map(_entry, entries)]))
+    console.paged("\n\n".join(parts) + "\n")
+    return int(ExitCode.PASS)
+
+
+def _document(
+    problem: Problem | None,
+    today: datetime.date,
+    chain: str,
+    reasons: str,
+    entries: Sequence[AuditEntry],
+) -> bytes:
+    """The same for machines; what the policy and the merge say are lines of text."""
+    document = {
+        "schema_version": 1,
+        "problem": None if problem is None else plain(record(problem, today)),
+        "policy": chain.splitlines(),
+        "merge": reasons.splitlines(),
+        "decisions": [plain(entry) for entry in entries],
+    }
+    return dumps(document) + b"\n"
+
+
+def _in_history(
+    identity: str, root: Path, last: Path, gate: GateOptions
+) -> tuple[Problem | None, Sequence[AuditEntry]]:
+    """The problem on the checkout's branch, else on any of the repository; and its audit log."""
+    if not has_store(gate.store, root):
+        return None, ()
+    origin = origin_of(root, repository=gate.repository, branch=gate.branch)
+    filed = filed_decisions(root, gate.store)
+    with open_store_of(gate.store, root, create=False) as store:
+        problems = list(store.problems(origin.repository, filed=filed))
+        named_by = {problem.identity: problem.known_as for problem in problems}
+        if not named_by and (last / SARIF_NAME).is_file():
+            return None, ()
+        full = ids.resolve(identity, named_by.items(), source="the history")
+        rows = [problem for problem in problems if problem.identity == full]
+        own = [problem for problem in rows if problem.branch == origin.branch]
+        names = {full, *named_by[full]}
+        return (own or rows)[0], [entry for entry in store.audit() if entry.subject in names]
+
+
+def _about(problem: Problem, today: datetime.date) -> Iterator[str]:
+    yield f"{terminal(words.title(problem))}: {terminal(problem.title)}"
+    yield from _fields(
+        ("id", problem.identity),
+        ("severity", _severity(problem)),
+        ("state", str(standing(problem, today))),
+        ("where", words.place(problem)),
+        ("also at", _also_at(problem)),
+        ("package", problem.purl or problem.package),
+        ("component", problem.component),
+        ("owner", ", ".join(owners_of(problem))),
+        ("fix", words.remedy(problem)),
+        ("exploited", _exploited(problem)),
+        ("advisories", ", ".join(problem.aliases)),
+        ("weaknesses", ", ".join(problem.cwes)),
+        ("seen", _dates(problem, today)),
+        ("due", None if problem.due is None else str(problem.due)),
+        ("sources", ", ".join(f"{s.tool} ({s.rule_id})" for s in problem.sources)),
+        ("decision", _decision(problem)),
+        ("exception", _exception(problem)),
+    )
+    for link in [*filter(None, [problem.help_uri]), *problem.references][:_LINKS]:
+        yield f"              {terminal(link)}"
+
+
+def _fields(*fields: tuple[str, str | None]) -> Iterator[str]:
+    return (f"  {name:<12}{terminal(value)}" for name, value in fields if value)
+
+
+def _also_at(problem: Problem) -> str | None:
+    """The other places of the problem; of many the first and how many more."""
+    places = [f"{place.uri}:{place.line}" for place in problem.places if place.uri]
+    shown = ", ".join(places[:_PLACES])
+    more = len(places) - _PLACES
+    return f"{shown} and {more} more" if more > 0 else shown or None
+
+
+def _severity(problem: Problem) -> str:
+    text = str(problem.severity) if problem.severity_known else "unknown"
+    return text if problem.score is None else f"{text}, CVSS {problem.score:.1f}"
+
+
+def _exploited(problem: Problem) -> str | None:
+    notes = []
+    if problem.epss is not None:
+        notes.append(f"EPSS {problem.epss:.1%}")
+    if problem.kev is not None:
+        notes.append("in CISA's KEV catalog" if problem.kev else "not in the KEV catalog")
+    return ", ".join(notes) or None
+
+
+def _dates(problem: Problem, today: datetime.date) -> str | None:
+    if problem.first_seen is None:
+        return None
+    said = f"first {problem.first_seen:%Y-%m-%d}"
+    if problem.last_seen is not None:
+        said += f", last {problem.last_seen:%Y-%m-%d}"
+    if problem.fixed_at is not None:
+        return f"{said}, fixed {problem.fixed_at:%Y-%m-%d}"
+    if problem.reopened_at is not None:
+        said += f", reopened {problem.reopened_at:%Y-%m-%d}"
+    return f"{said} ({age_days(problem, today)} days)"
+
+
+def _decision(problem: Problem) -> str | None:
+    made = problem.triage
+    if made is None:
+        return None
+    text = f"{made.state}: {made.reason}"
+    if made.by:
+        text += f", by {made.by}"
+    return text if made.expires is None else f"{text}, until {made.expires}"
+
+
+def _exception(problem: Problem) -> str | None:
+    if problem.exception is None:
+        return None
+    said = f"{problem.exception}: {problem.exception_reason or 'no reason given'}"
+    last = problem.exception_expires
+    return said if last is None else f"{said}, until {last}"
+
+
+def _entry(entry: AuditEntry) -> str:
+    after = entry.after or {}
+    text = " ".join(str(after[name]) for name in ("state", "reason") if after.get(name))
+    return terminal(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.who}  {entry.what}  {text}".rstrip())

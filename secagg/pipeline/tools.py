@@ -1,0 +1,151 @@
+"""``secagg tools``: install the scanners in pinned versions, list them, check what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from secagg.errors import UsageError
+from secagg.output import console
+from secagg.output.escape import terminal
+from secagg.output.failure import print_error
+from secagg.scanners.base import RunContext
+from secagg.scanners.deciding import Unusable
+from secagg.scanners.options import ToolOptions
+from secagg.scanners.program import NotInstalled, find_program, tools_directory
+from secagg.secrets.redactor import Redactor
+from secagg.tools.catalogue import Catalogue, Kind, ToolsError, load_catalogue, this_platform
+from secagg.tools.database import refresh_database
+from secagg.tools.installed import Receipt, difference, make_of, receipts
+from secagg.tools.installed import install as install_tool
+
+
+def install(
+    names: Sequence[str],
+    *,
+    directory: Path | None = None,
+    kind: str | None = None,
+    catalogue: Path | None = None,
+) -> int:
+    """Install the scanners named, or all that have a source here; 1 if one of them failed.
+
+    Each is tried, so that one run tells everything. Raises :class:`ConfigError` for a catalogue
+    that cannot be used and :class:`ToolsError` for a name that does not exist.
+    """
+    if kind is not None and kind not in get_args(Kind):
+        raise UsageError(
+            f"there is no source {kind!r}", hint=f"sources: {', '.join(get_args(Kind))}"
+        )
+    tools, here = load_catalogue(catalogue), this_platform()
+    wanted = list(names) or [n for n in tools.__struct_fields__ if tools.entry(n).offers(here)]
+    for name in wanted:
+        tools.entry(name)
+    into = directory or tools_directory(os.environ)
+    failed = False
+    for name in wanted:
+        try:
+            receipt, new = install_tool(
+                name,
+                tools,
+                here,
+                directory=into,
+                kind=kind,  # type: ignore[arg-type]
+                catalogue_file=catalogue,
+            )
+        except ToolsError as error:
+            failed = True
+            print_error(error)
+            continue
+        how = f"{receipt.source}, SHA-256 {receipt.digest}" if new else "is there already"
+        console.out(f"{name} {receipt.version}: {terminal(how)}\n")
+    console.out(f"directory: {terminal(str(into))}\n")
+    if directory is not None and directory.absolute() != tools_directory(os.environ):
+        console.out("put it on PATH, or name it by SECAGG_TOOLS, so that a scan finds them\n")
+    return 1 if failed else 0
+
+
+def show(*, directory: Path | None = None, catalogue: Path | None = None) -> int:
+    """List each scanner: its pinned versions and their sources here, and what is installed."""
+    tools, here = load_catalogue(catalogue), this_platform()
+    there = receipts(directory or tools_directory(os.environ))
+    for name in tools.__struct_fields__:
+        console.out(f"{name:<11} {_pinned(tools, name, here)}; {terminal(_present(name, there))}\n")
+    return 0
+
+
+def verify(
+    names: Sequence[str], *, directory: Path | None = None, catalogue: Path | None = None
+) -> int:
+    """Check what is installed against what was pinned; 1 if something differs or must not run.
+
+    A scanner that secagg did not install is looked up on PATH, and only its version is judged.
+    """
+    tools = load_catalogue(catalogue)
+    into = directory or tools_directory(os.environ)
+    there, here = receipts(into), this_platform()
+    wrong = False
+    for name in list(names) or list(tools.__struct_fields__):
+        entry = tools.entry(name)
+        receipt = there.get(name)
+        if receipt is None:
+            try:
+                problem, remark = _version_on_path(name)
+            except NotInstalled as error:
+                problem, remark = error.reason if names else None, "not installed"
+        else:
+            problem = difference(name, receipt, into)
+            remark = f"{receipt.version} from {receipt.source}, as it was installed"
+            source = entry.source(receipt.source)  # type: ignore[arg-type]
+            asset = None if source is None else source.platforms.get(here)
+            if source is None or source.version != receipt.version:
+                remark += "; another version is pinned now"
+            elif asset and asset.program and asset.program != receipt.digest:
+                problem = problem or f"its SHA-256 {receipt.digest} is not the pinned one"
+        wrong = wrong or problem is not None
+        console.out(f"{name:<11} {terminal(f'WRONG: {problem}' if problem else remark)}\n")
+    return 1 if wrong else 0
+
+
+def database(repositories: Sequence[str], *, cache: Path | None = None) -> int:
+    """Renew Trivy's vulnerability database and tell its age; the old one stays if that fails."""
+    there = refresh_database(repositories, cache=cache)
+    if there.refused is not None:
+        console.err(f"secagg: warning: not renewed: {terminal(there.refused)}\n")
+    hours = int(there.age.total_seconds() // 3600)
+    age = f"{hours} hours" if hours < 48 else f"{hours // 24} days"
+    console.out(f"Trivy's vulnerability database is {age} old ({terminal(str(there.cache))})\n")
+    return 0
+
+
+def _pinned(known: Catalogue, name: str, here: str) -> str:
+    entry = known.entry(name)
+    offers = [
+        f"{source.version} ({kind})"
+        for kind in entry.offers(here)
+        if (source := entry.source(kind)) is not None
+    ]
+    return ", ".join(offers) or f"no pinned version for {here}"
+
+
+def _present(name: str, there: dict[str, Receipt]) -> str:
+    receipt = there.get(name)
+    if receipt is not None:
+        return f"installed: {receipt.version} from {receipt.source}"
+    try:
+        problem, remark = _version_on_path(name)
+    except NotInstalled as error:
+        return error.reason
+    return problem or remark
+
+
+def _version_on_path(name: str) -> tuple[str | None, str]:
+    context = RunContext(redactor=Redactor(os.urandom(32)))
+    try:
+        program = find_program(make_of(name), ToolOptions(), context)
+    except NotInstalled:
+        raise
+    except Unusable as error:
+        return error.reason, ""
+    return None, f"{program.version} at {program.path}, not installed by secagg: not pinned"
