@@ -14,6 +14,17 @@ from typing import Annotated
 import msgspec
 import typer
 
+from secagg.cli.filteroptions import (
+    AtLeastFilter,
+    ComponentFilter,
+    IdFilter,
+    KindFilter,
+    PackageFilter,
+    PathFilter,
+    SearchFilter,
+    SeverityFilter,
+    ToolFilter,
+)
 from secagg.cli.options import (
     AllOption,
     BaselineOption,
@@ -62,8 +73,8 @@ from secagg.secrets.redactor import Redactor
 from secagg.system.files import replacing
 
 
-class GateFormatName(StrEnum):
-    """What is printed on standard output."""
+class GateFormat(StrEnum):
+    """What ``secagg gate`` prints."""
 
     FULL = "full"
     CONCISE = "concise"
@@ -72,6 +83,14 @@ class GateFormatName(StrEnum):
     JUNIT = "junit"
     MARKDOWN = "markdown"
     ANNOTATIONS = "annotations"
+
+
+# The files that --output writes: what each holds is the same as with --format.
+_FILES: dict[str, Callable[[DecisionDocument], str]] = {
+    DECISION_NAME: lambda decision: _json(decision),
+    "decision.xml": junit_xml,
+    "decision.md": lambda decision: decision_markdown(decision, site=CodeSite.of(os.environ)),
+}
 
 
 def gate(
@@ -98,7 +117,7 @@ def gate(
     strip_prefix: StripPrefixOption = None,
     last: LastOption = Path("secagg-out"),
     output_format: Annotated[
-        GateFormatName | None,
+        GateFormat | None,
         typer.Option(
             "--format",
             "-f",
@@ -120,41 +139,23 @@ def gate(
         typer.Option(formats=["%Y-%m-%d"], help="Judge as on this day (UTC).", metavar="DATE"),
     ] = None,
     everything: AllOption = False,
-    severity: Annotated[
-        list[str] | None,
-        typer.Option("--severity", "-s", help="List rows of this severity only. Repeatable."),
-    ] = None,
-    at_least: Annotated[str | None, typer.Option(help="List rows as bad as this or worse.")] = None,
-    kind: Annotated[list[str] | None, typer.Option("--kind", "-k", help="Of this kind.")] = None,
-    tool: Annotated[
-        list[str] | None, typer.Option("--tool", "-t", help="Reported by this tool.")
-    ] = None,
-    component: Annotated[
-        list[str] | None, typer.Option("--component", "-c", help="In this component or below it.")
-    ] = None,
-    path: Annotated[
-        list[str] | None,
-        typer.Option(help="In files that this pattern (.gitignore's) matches."),
-    ] = None,
+    severity: SeverityFilter = None,
+    at_least: AtLeastFilter = None,
+    kind: KindFilter = None,
+    tool: ToolFilter = None,
+    component: ComponentFilter = None,
+    path: PathFilter = None,
     owner: Annotated[
-        list[str] | None, typer.Option(help="Owned by this team or person, or none.")
+        list[str] | None, typer.Option(help="Owned by this team or person, or none. Repeatable.")
     ] = None,
-    package: Annotated[
-        list[str] | None, typer.Option(help="In this package (its name or purl).")
-    ] = None,
-    identity: Annotated[
-        list[str] | None,
-        typer.Option("--id", "--cve", help="This CVE, GHSA, CWE, rule or id of a row."),
-    ] = None,
-    search: Annotated[
-        str, typer.Option("--search", "-S", help="Every one of these words occurs.")
-    ] = "",
+    package: PackageFilter = None,
+    identity: IdFilter = None,
+    search: SearchFilter = "",
     quiet: QuietOption = False,
     no_color: ColourOption = False,
 ) -> None:
     """Judge the last scan, or FILES, by a policy: pass, fail or incomplete, and why."""
     from secagg.cli.screen import Screen
-    from secagg.report.filters import FilterWords
 
     request = GateRequest(
         files=files or [],
@@ -175,7 +176,7 @@ def gate(
         ),
         explain=explain,
         config=config,
-        format=None if output_format is None else GateFormat(output_format),
+        format=output_format,
         output=output,
         strip_prefix=strip_prefix or (),
         filters=FilterWords(
@@ -193,26 +194,6 @@ def gate(
     )
     screen = Screen(quiet=quiet, no_colour=no_color, everything=everything)
     raise typer.Exit(judge_and_print(request, screen))
-
-
-class GateFormat(StrEnum):
-    """What ``secagg gate`` prints."""
-
-    FULL = "full"
-    CONCISE = "concise"
-    TABLE = "table"
-    JSON = "json"
-    JUNIT = "junit"
-    MARKDOWN = "markdown"
-    ANNOTATIONS = "annotations"
-
-
-# The files that --output writes: what each holds is the same as with --format.
-_FILES: dict[str, Callable[[DecisionDocument], str]] = {
-    DECISION_NAME: lambda decision: _json(decision),
-    "decision.xml": junit_xml,
-    "decision.md": lambda decision: decision_markdown(decision, site=CodeSite.of(os.environ)),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,26 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from secagg.cli.filteroptions import (
+    AtLeastFilter,
+    ComponentFilter,
+    FixFilter,
+    IdFilter,
+    KindFilter,
+    NewSinceFilter,
+    OlderThanFilter,
+    OverdueFilter,
+    PackageFilter,
+    PathFilter,
+    SearchFilter,
+    SeverityFilter,
+    ToolFilter,
+)
 from secagg.cli.options import ColourOption, RootOption, StoreOption
 from secagg.errors import ExitCode, UsageError
 from secagg.model.finding import Severity
@@ -39,71 +53,31 @@ from secagg.report.source import ProblemSource
 from secagg.report.standing import ACTIVE, newest_runs, severity_rank, standing
 from secagg.system.files import replacing
 
-_Words = list[str] | None
-
-
-class ReportFormat(StrEnum):
-    """The formats of :mod:`secagg.report.formats`, which is not loaded for ``--help``."""
-
-    FULL = "full"
-    CONCISE = "concise"
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-    SARIF = "sarif"
-    JUNIT = "junit"
-    OPENVEX = "openvex"
-    CYCLONEDX = "cyclonedx-vex"
-    GITLAB = "gitlab"
-    GITLAB_SAST = "gitlab-sast"
-    GITLAB_DEPENDENCIES = "gitlab-dependency-scanning"
-    GITLAB_SECRETS = "gitlab-secret-detection"
-    HTML = "html"
-
 
 def report(
-    severity: Annotated[
-        _Words, typer.Option("--severity", "-s", help="Of this severity, or unknown.")
-    ] = None,
-    at_least: Annotated[
-        str | None, typer.Option(help="As bad as this or worse; unknown ones are shown too.")
-    ] = None,
-    kind: Annotated[_Words, typer.Option("--kind", "-k", help="Of this kind.")] = None,
-    tool: Annotated[_Words, typer.Option("--tool", "-t", help="Reported by this tool.")] = None,
-    component: Annotated[
-        _Words, typer.Option("--component", "-c", help="In this component or below it.")
-    ] = None,
-    path: Annotated[
-        _Words, typer.Option("--path", help="In files that this pattern (.gitignore's) matches.")
-    ] = None,
+    severity: SeverityFilter = None,
+    at_least: AtLeastFilter = None,
+    kind: KindFilter = None,
+    tool: ToolFilter = None,
+    component: ComponentFilter = None,
+    path: PathFilter = None,
     state: Annotated[
-        _Words,
+        list[str] | None,
         typer.Option(
             help="open, confirmed, false-positive, accepted, excepted, fixed or all; "
             "open and confirmed if nothing is said."
         ),
     ] = None,
-    owner: Annotated[_Words, typer.Option(help="Owned by this team or person, or none.")] = None,
-    package: Annotated[_Words, typer.Option(help="In this package (its name or purl).")] = None,
-    cve: Annotated[
-        _Words, typer.Option("--id", "--cve", help="This CVE, GHSA, CWE, rule or id of a row.")
+    owner: Annotated[
+        list[str] | None, typer.Option(help="Owned by this team or person, or none. Repeatable.")
     ] = None,
-    older_than: Annotated[
-        str | None, typer.Option("--older-than", "--age", help="First seen so long ago: 30d, 2w.")
-    ] = None,
-    new_since: Annotated[
-        str | None,
-        typer.Option(help="New since a date, an age (7d), a run's commit or key, or last."),
-    ] = None,
-    fix: Annotated[
-        bool | None, typer.Option("--fix-available/--no-fix-available", help="A fix is known.")
-    ] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Past its due day.")] = False,
-    search: Annotated[
-        str, typer.Option("--search", "-S", help="Every one of these words occurs.")
-    ] = "",
+    package: PackageFilter = None,
+    cve: IdFilter = None,
+    older_than: OlderThanFilter = None,
+    new_since: NewSinceFilter = None,
+    fix: FixFilter = None,
+    overdue: OverdueFilter = False,
+    search: SearchFilter = "",
     sort: Annotated[
         str, typer.Option(help="Keys with commas between; a - before one turns it around.")
     ] = "",
@@ -118,7 +92,7 @@ def report(
         int | None, typer.Option("--limit", "-n", min=0, help="Rows to show; 0 for all.")
     ] = None,
     output_format: Annotated[
-        ReportFormat | None,
+        Format | None,
         typer.Option(
             "--format",
             "-f",

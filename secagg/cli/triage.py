@@ -14,6 +14,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secagg import ids
+from secagg.cli.filteroptions import (
+    AtLeastFilter,
+    ComponentFilter,
+    FixFilter,
+    KindFilter,
+    NewSinceFilter,
+    OlderThanFilter,
+    OverdueFilter,
+    PackageFilter,
+    PathFilter,
+    SearchFilter,
+    SeverityFilter,
+    ToolFilter,
+)
 from secagg.cli.options import HistoryOption, RootOption
 from secagg.cli.report import tell_strangers
 from secagg.decisions.triagefile import read_triage, remove_triage, write_triage
@@ -63,47 +77,30 @@ def triage(
     by: Annotated[
         str | None, typer.Option(help="Who decides; by default the user of this process.")
     ] = None,
-    severity: Annotated[
-        list[str] | None, typer.Option(help="Filter: all of this severity, or unknown. Repeatable.")
-    ] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Of this kind. Repeatable.")] = None,
-    tool: Annotated[list[str] | None, typer.Option(help="Of this tool. Repeatable.")] = None,
+    severity: SeverityFilter = None,
+    at_least: AtLeastFilter = None,
+    kind: KindFilter = None,
+    tool: ToolFilter = None,
+    component: ComponentFilter = None,
+    path: PathFilter = None,
+    package: PackageFilter = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(
-            "--rule", "--id", "--cve", help="Of this rule, check, advisory or CWE. Repeatable."
+            "--rule",
+            "--id",
+            "--cve",
+            help="This CVE, GHSA, CWE, rule or id of a row. Repeatable.",
         ),
-    ] = None,
-    package: Annotated[
-        list[str] | None, typer.Option(help="In this package (its name or purl). Repeatable.")
-    ] = None,
-    path: Annotated[
-        list[str] | None,
-        typer.Option(help="In files that this pattern (.gitignore's) matches. Repeatable."),
-    ] = None,
-    component: Annotated[
-        list[str] | None, typer.Option(help="In this component or below it.")
-    ] = None,
-    at_least: Annotated[
-        str | None, typer.Option(help="As bad as this or worse, and of unknown severity.")
     ] = None,
     owned_by: Annotated[
         list[str] | None, typer.Option(metavar="OWNER", help="Owned by them, or none. Repeatable.")
     ] = None,
-    older_than: Annotated[
-        str | None, typer.Option("--older-than", "--age", help="First seen so long ago: 30d, 2w.")
-    ] = None,
-    new_since: Annotated[
-        str | None,
-        typer.Option(help="New since a date, an age (7d), a run's commit or key, or last."),
-    ] = None,
-    fix: Annotated[
-        bool | None, typer.Option("--fix-available/--no-fix-available", help="A fix is known.")
-    ] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Past its due day.")] = False,
-    search: Annotated[
-        str, typer.Option("--search", "-S", help="Every one of these words occurs.")
-    ] = "",
+    older_than: OlderThanFilter = None,
+    new_since: NewSinceFilter = None,
+    fix: FixFilter = None,
+    overdue: OverdueFilter = False,
+    search: SearchFilter = "",
     in_state: Annotated[
         list[str] | None,
         typer.Option(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from secagg.cli.report import ReportFormat, ReportRequest, write_report
+from secagg.cli.report import ReportRequest, write_report
 from secagg.report.formats import Format
 from tests.cli.running import Ran
 from tests.report.make import NOW, history
@@ -39,10 +39,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def secagg(*arguments: str) -> Ran:
     return Ran.of(["report", *arguments], env=os.environ, cwd=Path.cwd())
-
-
-def test_the_command_knows_every_format() -> None:
-    assert [f.value for f in ReportFormat] == [f.value for f in Format]
 
 
 @pytest.mark.parametrize("output_format", [f for f in Format if f is not Format.GITLAB])
