@@ -14,10 +14,9 @@ from secagg.output.decision import DecisionDocument
 from secagg.output.escape import terminal
 from secagg.output.grid import Style
 from secagg.output.listing import Listing
-from secagg.output.policy import step_line
 from secagg.output.rows import row
 from secagg.output.tables import listing_text, tools_lines, tools_table
-from secagg.output.verdict import Block, Reach, notes_text, verdict_text
+from secagg.output.verdict import Block, Reach, notes_text, step_line, verdict_text
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View

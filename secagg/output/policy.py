@@ -17,21 +17,13 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.output.junit import add_case, add_result, add_suite, junit_document
+from secagg.output.verdict import step_line
 from secagg.policy.decision import Action, DecisionSource
 from secagg.policy.load import written_match
-from secagg.policy.match import RuleStep
 from secagg.policy.model import CompareWith, Policy, PolicyRule
 from secagg.policy.reasons import counted, plural
 from secagg.policycheck.names import CheckMessage
 from secagg.policytest.run import SENTENCE, CaseResult, FileResult, Mismatch
-
-
-def step_line(step: RuleStep) -> str:
-    """One step of the way to an action, with the one that decided marked."""
-    mark = "\u2192" if step.taken else "\u00b7"
-    verdict = "matches" if step.matched else "does not match" if step.matched is False else "?"
-    why = f": {step.why}" if step.why else ""
-    return terminal(f"{mark} {step.what} {verdict}{why}")
 
 
 def messages_text(messages: Sequence[CheckMessage], files: int, style: Style) -> str:

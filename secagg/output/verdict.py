@@ -15,6 +15,7 @@ from secagg.output.decision import DecisionDocument
 from secagg.output.escape import LONGEST_SENTENCE, cell, terminal, workflow_data
 from secagg.output.grid import Log, Style
 from secagg.output.tables import severities_text
+from secagg.policy.match import RuleStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,14 @@ class Reach:
     accept: Sequence[str] = ()
     doctor: Sequence[str] = ()
     reports: Sequence[str] = ()
+
+
+def step_line(step: RuleStep) -> str:
+    """One step of the way to an action, with the one that decided marked."""
+    mark = "\u2192" if step.taken else "\u00b7"
+    verdict = "matches" if step.matched else "does not match" if step.matched is False else "?"
+    why = f": {step.why}" if step.why else ""
+    return terminal(f"{mark} {step.what} {verdict}{why}")
 
 
 def notes_text(decision: DecisionDocument, style: Style) -> str:

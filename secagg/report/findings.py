@@ -1,11 +1,7 @@
-"""Findings rebuilt from the history, and their SARIF."""
+"""Groups and findings, rebuilt from the problems of the history."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-
-from secagg import __version__, sarif
 from secagg.merge import Group
 from secagg.model.finding import (
     Finding,
@@ -18,9 +14,6 @@ from secagg.model.finding import (
     Vulnerability,
 )
 from secagg.model.problem import MemberKeys, Problem, Source, package_of
-from secagg.report.formats import Report
-from secagg.report.standing import ACTIVE, ShownState, reason_of, standing
-from secagg.sarif import GroupedResult, Invocation, SarifRun
 
 
 def group_of(problem: Problem) -> Group:
@@ -148,33 +141,3 @@ def _secret(problem: Problem) -> SecretSighting | None:
         verified=problem.verified,
         in_history=bool(problem.in_history_only),
     )
-
-
-def pieces(report: Report) -> Iterator[bytes]:
-    """One run of secagg, a result a problem. What is fixed is no result any more."""
-    run = report.overview.last_run
-    results = [
-        GroupedResult(
-            finding=finding_of(p, _suppressions(p, report)),
-            sources=[source_of(s, p) for s in p.sources],
-        )
-        for p in report.answer.rows
-        if standing(p, report.today) is not ShownState.FIXED
-    ]
-    out = io.BytesIO()
-    written = SarifRun(
-        tool="secagg",
-        version=__version__,
-        category="report/",
-        findings=results,
-        invocation=Invocation(successful=run is not None and run.verdict != "incomplete"),
-    )
-    sarif.write(out, [written])
-    yield out.getvalue()
-
-
-def _suppressions(problem: Problem, report: Report) -> tuple[Suppression, ...]:
-    if standing(problem, report.today) in ACTIVE:
-        return ()
-    reason = reason_of(problem, report.today)
-    return (Suppression(source="secagg triage", justification=reason),)

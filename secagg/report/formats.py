@@ -89,7 +89,7 @@ _WRITERS = {
     Format.JSONL: "jsonformat:line_pieces",
     Format.CSV: "columns:pieces",
     Format.MARKDOWN: "markdown:pieces",
-    Format.SARIF: "findings:pieces",
+    Format.SARIF: "sarif:pieces",
     Format.JUNIT: "junit:pieces",
     Format.OPENVEX: "vex:openvex_pieces",
     Format.CYCLONEDX: "vex:cyclonedx_pieces",
