@@ -18,7 +18,7 @@ from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.output.junit import add_case, add_result, add_suite, junit_document
 from secagg.policy.decision import Action, DecisionSource
-from secagg.policy.load import written_match
+from secagg.policy.load import match_document
 from secagg.policy.match import RuleStep
 from secagg.policy.model import CompareWith, Policy, PolicyRule
 from secagg.policy.reasons import counted, plural
@@ -28,10 +28,10 @@ from secagg.policytest.run import SENTENCE, CaseResult, FileResult, Mismatch
 
 def step_line(step: RuleStep) -> str:
     """One step of the way to an action, with the one that decided marked."""
-    mark = "\u2192" if step.taken else "\u00b7"
+    mark = "\u2192" if step.decisive else "\u00b7"
     verdict = "matches" if step.matched else "does not match" if step.matched is False else "?"
     why = f": {step.why}" if step.why else ""
-    return terminal(f"{mark} {step.what} {verdict}{why}")
+    return terminal(f"{mark} {step.name} {verdict}{why}")
 
 
 def messages_text(messages: Sequence[CheckMessage], files: int, style: Style) -> str:
@@ -114,7 +114,7 @@ def policy_table(policy: Policy, chain: Sequence[str], origins: Sequence[str], s
     for number, (rule, origin) in enumerate(zip(policy.rules, origins, strict=True), 1):
         line = [
             str(number),
-            terminal(match_words(written_match(rule.match))),
+            terminal(match_words(match_document(rule.match))),
             style.paint(action_words(rule), _COLOURS[rule.action]),
             terminal(rule.why or ""),
             terminal(rule.name),

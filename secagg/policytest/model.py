@@ -15,7 +15,7 @@ from secagg.decisions.ownfile import ExceptionEntry, ExceptionFile, Identity
 from secagg.errors import ConfigError
 from secagg.model.finding import DISTRIBUTION_TYPES, Kind, Package, Severity
 from secagg.policy.decision import Action, Verdict
-from secagg.policy.load import load, named_text, no_policy
+from secagg.policy.load import find_policy_text, load, no_policy
 from secagg.policy.model import Cwe, Dependency, Policy, PolicyScope
 from secagg.policy.notation import Day, Days, OneOrMany
 from secagg.system.yamlfile import Placed, load_model, load_placed
@@ -215,7 +215,7 @@ def load_tests(path: Path) -> Loaded:
         hint="say in the name what is special about each",
     )
     name = tests.policy
-    if named_text(name) is None:
+    if find_policy_text(name) is None:
         if not (path.parent / name).is_file():
             raise no_policy(name, where=placed.where("policy"))
         name = str(path.parent / name)

@@ -26,7 +26,7 @@ from secagg.model.identity import identity
 from secagg.policy.decision import BaselineState, Decision, Facts, Judgement
 from secagg.policy.gaps import RunGap, ToolOutcome
 from secagg.policy.judge import judge
-from secagg.policy.match import RuleStep, chain
+from secagg.policy.match import RuleStep, explain_judgement
 from secagg.policy.reasons import short_title
 from secagg.policytest.model import Case, CaseFinding, Expectation, Loaded, package_of
 from secagg.system.dates import Ceiling
@@ -276,7 +276,7 @@ def _judgement(
         ("counts_as", expect.counts_as, judgement.severity),
         ("excepted", expect.excepted, judgement.exception is not None),
     )
-    steps = chain(loaded.policy, judgement, today)
+    steps = explain_judgement(loaded.policy, judgement, today)
     name = words(tested)
     for what, expected, actual in pairs:
         if expected is not None and expected != actual:
