@@ -251,7 +251,7 @@ def _failures(mismatches: Sequence[Mismatch]) -> Iterator[str]:
     """Each mismatch with its place; how a finding was judged only once for each finding."""
     for number, mismatch in enumerate(mismatches):
         yield terminal(f"{mismatch.where}: {_sentence(mismatch)}")
-        yield from (f"  {terminal(f'said: {sentence}')}" for sentence in mismatch.said)
+        yield from (f"  {terminal(f'said: {sentence}')}" for sentence in mismatch.shown)
         after = mismatches[number + 1 :]
         last = not after or after[0].steps is not mismatch.steps
         if last:
@@ -260,7 +260,7 @@ def _failures(mismatches: Sequence[Mismatch]) -> Iterator[str]:
 
 def _sentence(mismatch: Mismatch) -> str:
     about = "" if mismatch.finding is None else f"{mismatch.finding}: "
-    what = "" if mismatch.what == SENTENCE else f"{mismatch.what} "
+    what = "" if mismatch.aspect == SENTENCE else f"{mismatch.aspect} "
     return f"{about}expected {what}{mismatch.expected}, got {mismatch.actual}"
 
 
