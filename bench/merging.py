@@ -25,7 +25,7 @@ from bench.truth import compare
 from bench.workload import Workload, make_workload
 from secagg.merge import merge
 from secagg.model.finding import Finding, Kind, Location, Severity, replace
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 
 REPEATS = 5
 
@@ -59,7 +59,7 @@ def times_ten(findings: Sequence[Finding]) -> list[Finding]:
         for n in range(10)
         for finding in findings
     ]
-    mark_findings(copied, None)
+    set_identities(copied, None)
     return copied
 
 

@@ -20,7 +20,7 @@ from secagg.decisions.index import AllExceptions
 from secagg.decisions.load import load_exceptions
 from secagg.merge import MergedSet, merge
 from secagg.model.finding import Finding
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.packages.components import Component
 from secagg.parsing import ParseContext, RawReport, installed_parsers, learn, parse
 from secagg.pipeline.outcome import Outcome, ToolResult
@@ -60,7 +60,7 @@ class Pass:
 
     def normalize(self) -> None:
         """Give every finding its identity."""
-        mark_findings(self.findings, None)
+        set_identities(self.findings, None)
 
     def merge(self) -> None:
         """Findings to groups."""

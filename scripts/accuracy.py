@@ -29,7 +29,7 @@ from scripts.label_repos import LABELS, build_tree, repositories
 from secagg.errors import ReportError
 from secagg.merge import MergedSet, merge
 from secagg.model.finding import Finding
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, learn
 from secagg.secrets.redactor import Redactor
 
@@ -105,7 +105,7 @@ def findings_in(reports: Path, root: Path | None) -> list[Finding]:
             # Snyk has nothing to say of a repository without a manifest that it can read.
             if not report.name.startswith("snyk"):
                 raise
-    mark_findings(found, root)
+    set_identities(found, root)
     return found
 
 

@@ -19,7 +19,7 @@ from secagg.model.finding import (
     Severity,
     Vulnerability,
 )
-from secagg.model.severity import foremost, of_cvss, of_word, score_within
+from secagg.model.severity import of_cvss, of_word, preferred_rating, score_within
 from secagg_parsers.purls import aliases, build, type_of
 
 _WEIGHTS = {
@@ -119,12 +119,12 @@ def vulnerable(
 ) -> Finding:
     """Make the finding of one vulnerable package.
 
-    The severity is the tool's ``word``; where it has none, that of the foremost rating. All texts
-    must be masked. ``details`` gives what else is known; aliases and fixed versions are set here.
+    The severity is the tool's ``word``; where it has none, that of the preferred rating. All
+    texts must be masked. ``details`` has all but aliases and fixed versions, which are set here.
     """
     severity, known = of_word(word)
     if not known and ratings:
-        severity, known = foremost(ratings).severity, True
+        severity, known = preferred_rating(ratings).severity, True
     shown_title = title or _first_line(description) or rule_id
     shown = f"{package.name} {package.version}" if package.version else package.name
     known_details = details or Vulnerability()

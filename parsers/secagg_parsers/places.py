@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from secagg.model.place import in_checkout, is_foreign, is_written_so
+from secagg.model.place import exists_exactly, find_in_checkout, is_foreign
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
 # What a scanner would not have read whole either: lines are looked up in smaller files only.
@@ -58,7 +58,7 @@ class Places(dict[str, str]):
         if (
             "\\" in path
             and ("/" not in path or _DRIVE.match(path.replace("\\", "/", 1)))
-            and not any(is_written_so(self._root, each) for each in (path, self._base + path))
+            and not any(exists_exactly(self._root, each) for each in (path, self._base + path))
         ):
             path = path.replace("\\", "/")
         for prefix in self._prefixes:
@@ -66,7 +66,7 @@ class Places(dict[str, str]):
                 return _tidy(path.removeprefix(prefix))
         path = _tidy(path)
         if is_foreign(path):
-            return (in_checkout(path, self._root) if self._root is not None else None) or path
+            return (find_in_checkout(path, self._root) if self._root is not None else None) or path
         if not self._base or path.startswith("../"):
             return path
         if self._root is None:

@@ -1,13 +1,15 @@
 """The base of a change: its commit, its files, and where its history begins.
 
 A change must not weaken its own gate: policy, exceptions, baseline and configuration are read
-from the commit that it is to be merged into. Where that commit is not at hand, that is an error;
-nothing here falls back to the files of the change.
+from the commit that it is to be merged into. It is an error if this clone does not hold that
+commit; nothing falls back to the files of the change.
 
-A pull request and a merge group are compared with where they left their base, a push with what
-the branch was before. What has no such commit (a first push, a force push, a tag) is compared with
-the default branch; a schedule and everything else reads all of the history. Source: GitHub Docs,
-"Webhook events and payloads": ``push`` (``before``, ``created``, ``forced``) and ``merge_group``.
+The history of a pull request or merge group begins where it left its base, that of a push at the
+branch's commit before. Without such a commit (a first push, a force push, a tag) it begins where
+it left the default branch; for a schedule and anything else it is all of the history.
+
+Source: GitHub Docs, "Webhook events and payloads": ``push`` (``before``, ``created``,
+``forced``) and ``merge_group``.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from secagg.jsonio.reading import loads
 from secagg.model.place import legible
 from secagg.system.git import FETCH_HINT, checked, find_commit, git, resolve
 
-# Files by which a repository steers what is scanned, merged, judged and left out.
+# Files that control what is scanned, merged, judged and left out.
 CONTROLS = (
     "secagg.yaml",
     "secagg-merge.yaml",
@@ -48,33 +50,28 @@ CONTROLS = (
     "*.openvex.json",
 )
 
-
-# The same wherever in the tree they lie: their tools look for them in each directory.
+# Those that their tools read in every directory.
 _ANYWHERE = frozenset({".snyk", ".trivyignore", ".gitleaksignore"})
-
-
+# The value of an option that stands for the commit of :func:`since_event`.
+EVENT = "event"
 _ORIGIN = "refs/remotes/origin/"
-
-
 _PULL_REF = re.compile(r"refs/pull/\d+/merge")
-
-
 _LARGEST_EVENT = 32 * 1024 * 1024
 
 
 def reader_at(root: Path, ref: str) -> Callable[[str], bytes | None]:
-    """A function that reads a file (by its path below ``root``) as the commit ``ref`` has it.
+    """Make a function that reads files at the commit ``ref``, by their paths below ``root``.
 
-    It answers None where the commit has no such file; a link is not followed. Raises
+    It returns None where the commit has no such file; it follows no links. Raises
     :class:`UsageError` at once if this clone does not hold the commit.
     """
     commit = resolve(root, ref)
     prefix = checked(root, "rev-parse", "--show-prefix").text
 
     def read(path: str) -> bytes | None:
-        name = _inside(prefix, path)
-        listed = checked(root, "ls-tree", "-z", "--full-tree", commit, "--", f":(literal){name}")
-        entry = listed.out.partition(b"\0")[0].partition(b"\t")[0].split(b" ")
+        name = _repository_path(prefix, path)
+        listing = checked(root, "ls-tree", "-z", "--full-tree", commit, "--", f":(literal){name}")
+        entry = listing.out.partition(b"\0")[0].partition(b"\t")[0].split(b" ")
         if len(entry) != 3 or entry[0] not in (b"100644", b"100755"):
             return None
         return checked(root, "cat-file", "blob", entry[2].decode("ascii")).out
@@ -83,34 +80,33 @@ def reader_at(root: Path, ref: str) -> Callable[[str], bytes | None]:
 
 
 def changed_controls(root: Path, base: str, also: Sequence[str] = ()) -> list[str]:
-    """Return which files that control the gate differ between ``base`` and the work tree.
+    """Return the files that control the gate and differ between ``base`` and the work tree.
 
-    ``also`` are further paths below ``root``: what options and configuration name. What git does
-    not know, such as a file that an earlier step of the workflow has made, is not of the change.
+    ``also`` are further paths below ``root`` that options and configuration name. Untracked
+    files, such as those that an earlier step of the workflow made, are not part of the change.
     """
     start = merge_base(root, resolve(root, base), resolve(root, "HEAD"))
-    listed = checked(root, "diff", "--name-only", "--no-renames", "--relative", "-z", start).out
-    names = [path_text(name) for name in listed.split(b"\0") if name]
-    wanted = {str(PurePosixPath(path)) for path in also}
-    return sorted(legible(name) for name in names if name in wanted or _is_control(name))
+    changed = checked(root, "diff", "--name-only", "--no-renames", "--relative", "-z", start).out
+    names = [path_text(name) for name in changed.split(b"\0") if name]
+    further = {str(PurePosixPath(path)) for path in also}
+    return sorted(legible(name) for name in names if name in further or _is_control(name))
 
 
 def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | None:
     """Return the commit that a pull request is to be merged into; None outside of one.
 
-    From GitHub's own merge commit where that is checked out, else from the event, else the
-    remote's branch. Raises :class:`UsageError` if the event is a pull request and this clone
-    holds none of them. Source: GitHub Docs, "Variables reference" and "Webhook events and
+    It comes from GitHub's own merge commit where that is checked out, else from the event, else
+    from the remote's branch. Raises :class:`UsageError` if the event is a pull request and this
+    clone holds none of them. Source: GitHub Docs, "Variables reference" and "Webhook events and
     payloads", ``pull_request`` and ``merge_group``.
     """
     environ = os.environ if environ is None else environ
-    name = environ.get("GITHUB_EVENT_NAME", "")
-    if not (name.startswith("pull_request") or name == "merge_group"):
-        return _base_of_another_checkout(root, environ)
+    if not is_change(environ):
+        return _event_commit(root, environ)
     head = find_commit(root, "HEAD")
-    # The event keeps the base of when it happened; the merge commit knows the one it was made on.
+    # The base in the event may be outdated; the merge commit has the base it was made on.
     if (
-        name == "pull_request"
+        environ.get("GITHUB_EVENT_NAME") == "pull_request"
         and head is not None
         and head == environ.get("GITHUB_SHA")
         and _PULL_REF.fullmatch(environ.get("GITHUB_REF", ""))
@@ -120,7 +116,7 @@ def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | 
         if parent is not None:
             return parent
     branch = environ.get("GITHUB_BASE_REF")
-    candidates = [_base_of_event(environ), f"{_ORIGIN}{branch}" if branch else None]
+    candidates = [_event_base(environ), f"{_ORIGIN}{branch}" if branch else None]
     for candidate in candidates:
         commit = None if candidate is None else find_commit(root, candidate)
         if commit is not None:
@@ -131,11 +127,11 @@ def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | 
     )
 
 
-def _base_of_another_checkout(root: Path, environ: Mapping[str, str]) -> str | None:
-    """The event's own commit, where a comment or a dispatch has something else checked out.
+def _event_commit(root: Path, environ: Mapping[str, str]) -> str | None:
+    """The event's own commit, where a comment or a dispatch checked out something else.
 
-    That may be a pull request's head, which must not bring its own gate; a branch of this
-    repository has its own. None where what is checked out is such a branch or a tag.
+    That may be the head of a pull request, which must not bring its own gate. None where a branch
+    or tag of this repository is checked out.
     """
     event = read_event(environ)
     checkout = read_checkout(root) if event is not None else None
@@ -157,7 +153,7 @@ def _base_of_another_checkout(root: Path, environ: Mapping[str, str]) -> str | N
     )
 
 
-def _base_of_event(environ: Mapping[str, str]) -> str | None:
+def _event_base(environ: Mapping[str, str]) -> str | None:
     path = environ.get("GITHUB_EVENT_PATH")
     if not path:
         return None
@@ -180,8 +176,8 @@ def _is_control(name: str) -> bool:
     return PurePosixPath(name).name in _ANYWHERE or any(fnmatchcase(name, p) for p in CONTROLS)
 
 
-def _inside(prefix: str, path: str) -> str:
-    """The path in the repository of what is ``path`` below the scanned root."""
+def _repository_path(prefix: str, path: str) -> str:
+    """The path in the repository of ``path`` below the scanned root."""
     name = os.path.normpath(f"{prefix}{path}")
     if os.path.isabs(path) or name.split("/")[0] == "..":
         raise UsageError(
@@ -190,17 +186,14 @@ def _inside(prefix: str, path: str) -> str:
     return name
 
 
-EVENT = "event"
-
-
 def is_change(environ: Mapping[str, str]) -> bool:
-    """Return whether the workflow runs for a change that is to be merged."""
+    """Tell whether the workflow runs for a change that is to be merged."""
     name = environ.get("GITHUB_EVENT_NAME", "")
     return name.startswith("pull_request") or name == "merge_group"
 
 
 def since_event(root: Path, environ: Mapping[str, str] | None = None) -> str | None:
-    """The commit after which the history of ``root`` belongs to the event; None for all of it.
+    """Return the commit after which the history belongs to the event; None for all of it.
 
     Raises :class:`UsageError` where the base of a pull request is not in this clone.
     """
@@ -214,11 +207,11 @@ def since_event(root: Path, environ: Mapping[str, str] | None = None) -> str | N
     event = read_event(environ)
     if event is None or event.name != "push":
         return None
-    return _before(root, event, head) or _left_default(root, event, environ, head)
+    return _commit_before_push(root, event, head) or _fork_point(root, event, environ, head)
 
 
-def _before(root: Path, event: Event, head: str) -> str | None:
-    """What the branch was before the push; None for a first push, a force push and a tag."""
+def _commit_before_push(root: Path, event: Event, head: str) -> str | None:
+    """The branch's commit before the push; None for a first push, a force push and a tag."""
     before = text_at(event.payload, "before")
     if before is None or event.payload.get("forced") is True or not before.strip("0"):
         return None
@@ -228,12 +221,12 @@ def _before(root: Path, event: Event, head: str) -> str | None:
     return commit
 
 
-def _left_default(root: Path, event: Event, environ: Mapping[str, str], head: str) -> str | None:
+def _fork_point(root: Path, event: Event, environ: Mapping[str, str], head: str) -> str | None:
     """Where ``head`` left the default branch; None on that branch itself, or without it."""
     branch = event.default_branch
     if branch is None or environ.get("GITHUB_REF") == f"refs/heads/{branch}":
         return None
-    default = find_commit(root, f"refs/remotes/origin/{branch}")
+    default = find_commit(root, f"{_ORIGIN}{branch}")
     if default is None:
         return None
     try:

@@ -1,7 +1,7 @@
 """Compare a scan with a baseline: which problems are new, were there before, or are gone.
 
-One problem of the baseline explains one problem of this scan: two new copies of an old flaw are
-one old flaw and a new one. What cannot be told to be the same is new.
+One problem of the baseline matches one problem of this scan: if a flaw is now there twice, one is
+old and one is new. A problem without a certain match is new.
 """
 
 from __future__ import annotations
@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from secagg.change.keys import Key
 from secagg.change.model import Diff
-from secagg.change.sighting import Level, Rule, Sighting, baseline_sightings, current_sighting
+from secagg.change.sighting import (
+    KeyedGroup,
+    MatchLevel,
+    Rule,
+    baseline_group_keys,
+    current_group_keys,
+)
 from secagg.merge.groups import Group, MergedSet
 from secagg.merge.secret import still_in_head
 from secagg.model.context import message_context
@@ -20,35 +27,64 @@ from secagg.model.finding import Finding, Kind
 from secagg.model.place import more_places
 from secagg.policy.decision import BaselineState
 
+# The distance of two groups, and their indexes.
+Pair = tuple[tuple[object, ...], int, int]
+# Where one key has more pairs than this, only those in the same order are compared.
+_MOST_PAIRS = 2_500
+# Kinds of result that report no problem (SARIF 2.1.0, 3.27.9).
+_NO_PROBLEM = ("pass", "notApplicable", "informational")
+# Most results contain none of these words, and need not be decoded.
+_RULED_OUT_WORDS = tuple(f'"{word}"'.encode() for word in (*_NO_PROBLEM, "absent"))
 
-def updates(now: Group, before: Group) -> tuple[str, ...]:
-    """Sentences (without a full stop) on what is different; empty if nothing is.
+_WHY = {
+    MatchLevel.CONTENT: "the baseline has the same problem at the same place",
+    MatchLevel.IDENTITY: "the baseline has it under the same identity",
+    MatchLevel.LINE: "the baseline has it on the same line, which the change has left as it was",
+    MatchLevel.MESSAGE: "the baseline has the same check failing on these lines, in the same words",
+    MatchLevel.OTHER_RULE: "the baseline has the same weakness in the same code under another rule",
+    MatchLevel.OTHER_KEY: (
+        "the baseline has a secret of this kind at this place; its value was hashed with another "
+        "key, so that the two cannot be compared"
+    ),
+}
 
-    That other tools see it, or that its lines moved, is no difference.
+# The note on secrets that were matched without their values.
+OTHER_KEY_NOTE = (
+    "the SECAGG_HMAC_KEY is another than before, so secrets cannot be compared by their values: "
+    "those of one detector in one file count as the same, and keep their ids"
+)
+
+
+def describe_changes(now: Group, before: Group) -> tuple[str, ...]:
+    """Describe how a group differs from before, in sentences without a full stop.
+
+    Other tools or moved lines are no difference.
     """
-    one, other = now.representative, before.representative
+    finding, old_finding = now.representative, before.representative
     changes = []
-    if one.severity is not other.severity:
-        changes.append(f"severity is {one.severity}, was {other.severity}")
-    mine, theirs = _versions(now), _versions(before)
-    if mine != theirs:
-        changes.append(f"version is {_listed(mine)}, was {_listed(theirs)}")
-    mine, theirs = _fixed(now), _fixed(before)
-    if bool(mine) != bool(theirs):
-        changes.append(f"there is a fix: {_listed(mine)}" if mine else "there is no fix any more")
-    if one.kind is Kind.SECRET:
+    if finding.severity is not old_finding.severity:
+        changes.append(f"severity is {finding.severity}, was {old_finding.severity}")
+    versions, old_versions = _versions(now), _versions(before)
+    if versions != old_versions:
+        changes.append(f"version is {_listed(versions)}, was {_listed(old_versions)}")
+    fixed, old_fixed = _fixed_versions(now), _fixed_versions(before)
+    if bool(fixed) != bool(old_fixed):
+        changes.append(f"there is a fix: {_listed(fixed)}" if fixed else "there is no fix any more")
+    if finding.kind is Kind.SECRET:
         if _verified(now) and not _verified(before):
             changes.append("the secret is now known to work")
         if still_in_head(now) != still_in_head(before):
             changes.append(
                 "it is in the work tree again" if still_in_head(now) else "it is only in history"
             )
-    if one.suppressed != other.suppressed:
-        changes.append("it is now suppressed" if one.suppressed else "it is no longer suppressed")
-    more = _places(now) - _places(before)
+    if finding.suppressed != old_finding.suppressed:
+        changes.append(
+            "it is now suppressed" if finding.suppressed else "it is no longer suppressed"
+        )
+    more = _place_count(now) - _place_count(before)
     if more > 0:
         changes.append("it is at 1 more place" if more == 1 else f"it is at {more} more places")
-    if _says_otherwise(now, before):
+    if _has_new_message(now, before):
         changes.append("the message is another")
     return tuple(changes)
 
@@ -57,14 +93,14 @@ def _versions(group: Group) -> list[str]:
     return sorted({f.package.version for f in group.members if f.package and f.package.version})
 
 
-def _fixed(group: Group) -> list[str]:
+def _fixed_versions(group: Group) -> list[str]:
     return sorted(
         {v for f in group.members if f.vulnerability for v in f.vulnerability.fixed_versions}
     )
 
 
-def _places(group: Group) -> int:
-    """How many places the results of the tool that names most of them have."""
+def _place_count(group: Group) -> int:
+    """The number of places, by the tool that reports most."""
     return 1 + len(more_places(group.members))
 
 
@@ -72,8 +108,8 @@ def _verified(group: Group) -> bool:
     return any(f.secret is not None and f.secret.verified for f in group.members)
 
 
-def _says_otherwise(now: Group, before: Group) -> bool:
-    """Whether a tool that reported it with a rule before says something else of it now."""
+def _has_new_message(now: Group, before: Group) -> bool:
+    """Whether a rule that reported the group before reports it with another message now."""
     messages: dict[tuple[str, str], set[str]] = {}
     for finding in before.members:
         key = finding.tool, finding.rule_id
@@ -86,7 +122,7 @@ def _says_otherwise(now: Group, before: Group) -> bool:
 
 
 def _message(finding: Finding) -> str:
-    """What is said, whatever the file is called by now."""
+    """The words of the message, without the name of its file."""
     text = finding.message
     return message_context(text.replace(finding.location.uri, "") if finding.location.uri else text)
 
@@ -95,61 +131,27 @@ def _listed(values: list[str]) -> str:
     return ", ".join(values) or "unknown"
 
 
-# Of more pairs than this with one key only those in the same order are looked at.
-_MOST_PAIRS = 2_500
-
-
-# Kinds of result that say that nothing is wrong (SARIF 2.1.0, 3.27.9).
-_NO_PROBLEM = ("pass", "notApplicable", "informational")
-
-
-# Most results hold none of these, and need not be decoded.
-_RULING_OUT = tuple(f'"{word}"'.encode() for word in (*_NO_PROBLEM, "absent"))
-
-
-_WHY = {
-    Level.CONTENT: "the baseline has the same problem at the same place",
-    Level.IDENTITY: "the baseline has it under the same identity",
-    Level.LINE: "the baseline has it on the same line, which the change has left as it was",
-    Level.MESSAGE: "the baseline has the same check failing on these lines, in the same words",
-    Level.OTHER_RULE: "the baseline has the same weakness in the same code under another rule",
-    Level.OTHER_KEY: (
-        "the baseline has a secret of this kind at this place; its value was hashed with another "
-        "key, so that the two cannot be compared"
-    ),
-}
-
-
-OTHER_KEY = (
-    "the SECAGG_HMAC_KEY is another than before, so secrets cannot be compared by their values: "
-    "those of one detector in one file count as the same, and keep their ids"
-)
-
-
-"""What is said where secrets were matched without their values."""
-
-
 @dataclass(frozen=True, slots=True)
 class BaselineMatch:
-    """What a group was in the baseline. ``changes`` are sentences, empty if it is unchanged."""
+    """The matching group of the baseline; ``changes`` are sentences, empty if nothing changed."""
 
     before: Group
-    level: Level
+    level: MatchLevel
     changes: tuple[str, ...] = ()
 
     @property
     def why(self) -> str:
-        """By what it was known again, as a sentence without a full stop."""
+        """What the match rests on, as a sentence without a full stop."""
         return _WHY[self.level]
 
 
 @dataclass(slots=True, kw_only=True)
 class Comparison:
-    """``states`` has every group of the scan by identity, and ``matches`` those known before.
+    """A scan compared with its baseline.
 
-    ``before`` are the groups of the baseline, and ``absent`` those that are gone. ``notes`` are
-    sentences on what
-    makes the comparison doubtful.
+    ``states`` has every group of the scan by identity, ``matches`` those that the baseline has.
+    ``before`` are the groups of the baseline, ``absent`` those that are gone. ``notes`` are
+    sentences on what makes the comparison doubtful.
     """
 
     states: Mapping[str, BaselineState]
@@ -159,10 +161,10 @@ class Comparison:
     notes: Sequence[str] = ()
 
     def count(self, state: BaselineState) -> int:
-        """Return how many groups of the scan (or, absent, of the baseline) are in ``state``."""
+        """Count the groups of the scan (for ``absent``, of the baseline) in ``state``."""
         if state == BaselineState.ABSENT:
             return len(self.absent)
-        return sum(own == state for own in self.states.values())
+        return sum(other == state for other in self.states.values())
 
 
 def compare(
@@ -174,40 +176,39 @@ def compare(
 ) -> Comparison:
     """Compare the groups of a scan with those of its baseline.
 
-    With ``diff`` (from the baseline to this scan) problems are known again in renamed files and
-    on moved lines. Groups of the baseline that were absent in it already do not count, and those
-    that this scan has not ``looked_at`` are neither there nor absent. Pure.
+    With ``diff`` (from the baseline to this scan) problems match in renamed files and on moved
+    lines. Groups that were absent in the baseline already do not count; those that this scan did
+    not look for (``looked_at``) do not count as absent.
     """
     before = [group for group in map(_present, baseline_groups) if group is not None]
-    left = [current_sighting(group, diff) for group in current.groups if not is_gone(group)]
-    sightings = [sighting for group in before for sighting in baseline_sightings(group, diff)]
+    unmatched = [current_group_keys(group, diff) for group in current.groups if not is_gone(group)]
+    candidates = [keyed for group in before for keyed in baseline_group_keys(group, diff)]
     matches: dict[str, BaselineMatch] = {}
-    for level in Level:
-        pairs = list(_pairs(left, sightings, level))
-        matched, used = _assign(pairs)
-        for one, other in matched:
-            mine, theirs = left[one], sightings[other]
-            changes = updates(mine.group, theirs.group)
-            if level in (Level.LINE, Level.MESSAGE) and not changes:
+    for level in MatchLevel:
+        matched = _nearest_pairs(_pairs(unmatched, candidates, level))
+        for index, candidate_index in matched.items():
+            keyed, candidate = unmatched[index], candidates[candidate_index]
+            changes = describe_changes(keyed.group, candidate.group)
+            if level in (MatchLevel.LINE, MatchLevel.MESSAGE) and not changes:
                 changes = ("the code around it has changed",)
-            matches[mine.group.identity] = BaselineMatch(theirs.group, level, changes)
-        gone = {one for one, _ in matched}
-        left = [sighting for at, sighting in enumerate(left) if at not in gone]
-        sightings = [sighting for at, sighting in enumerate(sightings) if at not in used]
-    explained = {id(match.before) for match in matches.values()}
+            matches[keyed.group.identity] = BaselineMatch(candidate.group, level, changes)
+        used = set(matched.values())
+        unmatched = [keyed for index, keyed in enumerate(unmatched) if index not in matched]
+        candidates = [keyed for index, keyed in enumerate(candidates) if index not in used]
+    matched_before = {id(match.before) for match in matches.values()}
     return Comparison(
         states={
             group.identity: _state(group, matches.get(group.identity)) for group in current.groups
         },
         matches=matches,
-        absent=tuple(g for g in before if id(g) not in explained and looked_at(g)),
+        absent=tuple(g for g in before if id(g) not in matched_before and looked_at(g)),
         before=tuple(before),
         notes=tuple(_notes(current.groups, before, matches)),
     )
 
 
 def is_gone(group: Group) -> bool:
-    """Return whether every report of ``group`` says itself that it is no problem, or is gone."""
+    """Tell whether every report of ``group`` says that it is no problem, or absent."""
     return all(_ruled_out(finding) for finding in group.members)
 
 
@@ -220,7 +221,7 @@ def _state(group: Group, match: BaselineMatch | None) -> BaselineState:
 
 
 def _present(group: Group) -> Group | None:
-    """``group`` without members of which the baseline says that they are no problem."""
+    """``group`` without the members that the baseline calls no problem or absent."""
     members = [finding for finding in group.members if not _ruled_out(finding)]
     if len(members) == len(group.members):
         return group
@@ -237,105 +238,104 @@ def _present(group: Group) -> Group | None:
 
 def _ruled_out(finding: Finding) -> bool:
     origin = finding.sarif
-    if origin is None or not any(word in origin.encoded for word in _RULING_OUT):
+    if origin is None or not any(word in origin.encoded for word in _RULED_OUT_WORDS):
         return False
     result = origin.result
     return result.get("baselineState") == "absent" or result.get("kind") in _NO_PROBLEM
 
 
-Pair = tuple[tuple[object, ...], int, int]
-
-
-def _pairs(left: Sequence[Sighting], known: Sequence[Sighting], level: Level) -> Iterator[Pair]:
-    """Pairs of indices that can be the same problem, with how far they are apart."""
+def _pairs(
+    current: Sequence[KeyedGroup], before: Sequence[KeyedGroup], level: MatchLevel
+) -> Iterator[Pair]:
+    """Pairs of indexes of groups that can be one problem, with their distance."""
     by_key: dict[Key, list[int]] = {}
-    for at, sighting in enumerate(known):
-        for key in sighting.keys[level]:
-            by_key.setdefault(key, []).append(at)
-    wanting: dict[Key, list[int]] = {}
-    for at, sighting in enumerate(left):
-        for key in sighting.keys[level]:
+    for index, keyed in enumerate(before):
+        for key in keyed.keys[level]:
+            by_key.setdefault(key, []).append(index)
+    current_by_key: dict[Key, list[int]] = {}
+    for index, keyed in enumerate(current):
+        for key in keyed.keys[level]:
             if key in by_key:
-                wanting.setdefault(key, []).append(at)
-    for key, ours in wanting.items():
-        theirs = by_key[key]
-        if level is Level.OTHER_RULE and (len(ours) > 1 or len(theirs) > 1):
+                current_by_key.setdefault(key, []).append(index)
+    for key, indexes in current_by_key.items():
+        before_indexes = by_key[key]
+        if level is MatchLevel.OTHER_RULE and (len(indexes) > 1 or len(before_indexes) > 1):
             continue
-        candidates: Iterable[tuple[int, int]] = ((one, other) for one in ours for other in theirs)
-        if len(ours) * len(theirs) > _MOST_PAIRS:
-            ours = sorted(ours, key=lambda at: left[at].line)
-            theirs = sorted(theirs, key=lambda at: known[at].line)
-            candidates = zip(ours, theirs, strict=False)
-        for one, other in candidates:
-            if _can_be(left[one], known[other], level):
-                yield _distance(left[one], known[other]), one, other
+        pairs: Iterable[tuple[int, int]] = product(indexes, before_indexes)
+        if len(indexes) * len(before_indexes) > _MOST_PAIRS:
+            pairs = zip(
+                sorted(indexes, key=lambda index: current[index].line),
+                sorted(before_indexes, key=lambda index: before[index].line),
+                strict=False,
+            )
+        for index, before_index in pairs:
+            if _can_match(current[index], before[before_index], level):
+                yield _distance(current[index], before[before_index]), index, before_index
 
 
-def _can_be(mine: Sighting, theirs: Sighting, level: Level) -> bool:
-    """Whether nothing rules out that two sightings being one problem."""
-    if level is Level.MESSAGE and not _share_lines(mine, theirs):
+def _can_match(now: KeyedGroup, before: KeyedGroup, level: MatchLevel) -> bool:
+    """Whether nothing rules out that two groups are one problem."""
+    if level is MatchLevel.MESSAGE and not _share_lines(now, before):
         return False
-    if level is Level.OTHER_KEY:
-        return bool(mine.hmac_keys and theirs.hmac_keys) and not mine.hmac_keys & theirs.hmac_keys
-    if mine.values and theirs.values and not mine.values & theirs.values:
+    if level is MatchLevel.OTHER_KEY:
+        return bool(now.hmac_keys and before.hmac_keys) and not now.hmac_keys & before.hmac_keys
+    if now.values and before.values and not now.values & before.values:
         return False
-    if mine.values and not _masked_are_known(mine, theirs):
+    if now.values and not _masked_were_there(now, before):
         return False
-    # A secret that had been taken out and was put in again by the change is a new problem.
-    return not (mine.added and mine.in_head and mine.values and not theirs.in_head)
+    # A secret that was removed before and that the change adds again is a new problem.
+    return not (now.added and now.in_head and now.values and not before.in_head)
 
 
-def _share_lines(mine: Sighting, theirs: Sighting) -> bool:
-    """Whether lines of the baseline's failed check are lines of this one, as far as is known.
+def _share_lines(now: KeyedGroup, before: KeyedGroup) -> bool:
+    """Whether the failed checks share a line, or their lines are not known.
 
-    Else the change has mended the one and brought the other, which fails in the same words.
+    Otherwise the change fixed one and brought the other, which fails in the same words.
     """
-    if mine.spans is None or theirs.spans is None:
+    if now.spans is None or before.spans is None:
         return True
     return any(
         place == other and first <= end and start <= last
-        for place, first, last in mine.spans
-        for other, start, end in theirs.spans
+        for place, first, last in now.spans
+        for other, start, end in before.spans
     )
 
 
-def _masked_are_known(mine: Sighting, theirs: Sighting) -> bool:
-    """Whether every masked secret that is joined with a known one was there before.
+def _masked_were_there(now: KeyedGroup, before: KeyedGroup) -> bool:
+    """Whether the baseline has every masked secret that is joined with one of known value.
 
-    A tool that masks says nothing of the value: only its own rule, at a line that is the same as
-    far as anybody knows, speaks for the secret of the baseline.
+    A tool that masks gives no value: only the same rule, on a line that is not known to differ,
+    matches the secret of the baseline.
     """
-    of_rule: Counter[Rule] = Counter()
-    for (rule, code), count in mine.masked.items():
-        if code is None:
+    masked_by_rule: Counter[Rule] = Counter()
+    for (rule, line_hash), count in now.masked.items():
+        if line_hash is None:
             return False
-        of_rule[rule] += count
-        masked = {other for name, other in theirs.masked if name == rule}
-        if code and masked and not masked & {code, "", None}:
+        masked_by_rule[rule] += count
+        old_hashes = {old_hash for old_rule, old_hash in before.masked if old_rule == rule}
+        if line_hash and old_hashes and not old_hashes & {line_hash, "", None}:
             return False
-    return all(theirs.rules[rule] >= count for rule, count in of_rule.items())
+    return all(before.rules[rule] >= count for rule, count in masked_by_rule.items())
 
 
-def _distance(mine: Sighting, theirs: Sighting) -> tuple[object, ...]:
+def _distance(now: KeyedGroup, before: KeyedGroup) -> tuple[object, ...]:
     return (
-        not mine.versions & theirs.versions,
-        abs(mine.line - theirs.line),
-        abs(mine.column - theirs.column),
-        mine.group.identity != theirs.group.identity,
+        not now.versions & before.versions,
+        abs(now.line - before.line),
+        abs(now.column - before.column),
+        now.group.identity != before.group.identity,
     )
 
 
-def _assign(pairs: list[Pair]) -> tuple[list[tuple[int, int]], set[int]]:
-    """One partner for each, the nearest first; and the partners that are taken."""
-    taken: set[int] = set()
+def _nearest_pairs(pairs: Iterable[Pair]) -> dict[int, int]:
+    """Match each group with at most one of the baseline, by indexes, the nearest first."""
+    matched: dict[int, int] = {}
     used: set[int] = set()
-    matched = []
-    for _, one, other in sorted(pairs):
-        if one not in taken and other not in used:
-            taken.add(one)
-            used.add(other)
-            matched.append((one, other))
-    return matched, used
+    for _, index, before_index in sorted(pairs):
+        if index not in matched and before_index not in used:
+            matched[index] = before_index
+            used.add(before_index)
+    return matched
 
 
 def _notes(
@@ -343,18 +343,18 @@ def _notes(
     before: Sequence[Group],
     matches: Mapping[str, BaselineMatch],
 ) -> Iterator[str]:
-    if any(match.level is Level.OTHER_KEY for match in matches.values()):
-        yield OTHER_KEY
-    ours, theirs = _secret_values(groups), _secret_values(before)
-    named = _hmac_keys(groups) and _hmac_keys(before)
-    if ours and theirs and not ours & theirs and not named:
+    if any(match.level is MatchLevel.OTHER_KEY for match in matches.values()):
+        yield OTHER_KEY_NOTE
+    values, old_values = _secret_values(groups), _secret_values(before)
+    keys_known = _hmac_keys(groups) and _hmac_keys(before)
+    if values and old_values and not values & old_values and not keys_known:
         yield (
             "no secret of the baseline is known here by its value: the baseline may have been "
             "made with another SECAGG_HMAC_KEY, and then every secret counts as new"
         )
     tools = {tool for group in before for tool in group.tools}
-    new = {tool for g in groups if g.identity not in matches for tool in g.tools}
-    for tool in sorted(new - tools) if tools else ():
+    new_tools = {tool for g in groups if g.identity not in matches for tool in g.tools}
+    for tool in sorted(new_tools - tools) if tools else ():
         yield (
             f"nothing in the baseline comes from {tool}: if it did not run there, what only "
             f"{tool} reports counts as new"

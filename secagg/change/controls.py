@@ -1,10 +1,9 @@
-"""Files that decide something: as the base of a change has them, never as the change has them.
+"""Read the files that control the gate from the base of a change, never from the change.
 
-That is every file that a policy, the configuration or an option names, and every program. One
-that is in the repository is read from the base commit. One that git does not know (made or
-fetched by the workflow), and one outside of the repository, is no part of the change and is read
-from the disk. One that only the change has is refused. Nothing else opens such a file: a test
-holds that.
+Those are all files that a policy, the configuration or an option names, and all programs. A file
+of the repository is read from the base commit. An untracked file (made or fetched by the
+workflow) and one outside of the repository are no part of the change and are read from the disk.
+A file that only the change has is refused. A test checks that nothing else opens such files.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _LARGEST = 512 * MIB
 
 
 class Controls:
-    """The one reader of files that decide something; ``base`` is None outside of a change.
+    """The only reader of files that control the gate; ``base`` is None outside of a change.
 
     ``root`` is the scanned directory. Raises :class:`UsageError` if this clone does not hold
     ``base``.
@@ -43,7 +42,7 @@ class Controls:
             self._top = Path(os.path.realpath(top))
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of the file ``name`` below the root or at a path; None where there is none.
+        """Read the file ``name``, below the root or at a path; None where there is none.
 
         Raises :class:`UsageError` for a file that the change itself brings, and
         :class:`ConfigError` for one that cannot be read.
@@ -59,54 +58,52 @@ class Controls:
                     f"{name} is brought by this change, and holds once it is merged",
                     hint="the gate is read from the commit that the change is to be merged into",
                 )
-        return _from_disk(path, name)
+        return _read_from_disk(path, name)
 
     def base_bytes(self, name: str) -> bytes | None:
-        """Return a file that nobody named, by its path below the root: the base's, and no other."""
+        """Read a file of the base that nothing names, by its path below the root."""
         return None if self._at_base is None else self._at_base(name)
 
     def base_text(self, name: str) -> str | None:
-        """As :meth:`base_bytes`, as text."""
-        return _decoded(self.base_bytes(name), name)
+        """Read a file as :meth:`base_bytes` does, as text."""
+        return _decode(self.base_bytes(name), name)
 
     def text(self, name: str) -> str | None:
-        """As :meth:`read`, as text."""
-        return _decoded(self.read(name), name)
+        """Read a file as :meth:`read` does, as text."""
+        return _decode(self.read(name), name)
 
     def touched(self, path: Path | str) -> list[str]:
-        """Return what the change touches of the file or directory ``path``, by names from the top.
+        """Return what the change touches of the file or directory ``path``, by paths from the top.
 
-        That is what git knows and has otherwise than the base: the file itself, what it links to,
-        links on the way, and the submodule that it is in. Empty outside of a change. Of the root
-        it is everything that the change touches.
+        That is every tracked file that differs from the base: the file itself, the target of a
+        link, links among its parents, and the submodule that it is in. Empty outside of a change.
         """
-        place = self._path(str(path))
-        names = ["."] if place == self._root else self._names(place)
+        file = self._path(str(path))
+        names = ["."] if file == self._root else self._names(file)
         if self.base is None or not names:
             return []
-        literal = [f":(literal){name}" for name in names]
-        listed = checked(self._root, *_NAMES_CHANGED, self._commit, "--", *literal).out
-        return [path_text(name) for name in listed.split(b"\0") if name]
+        patterns = [f":(literal){name}" for name in names]
+        changed = checked(self._root, *_NAMES_CHANGED, self._commit, "--", *patterns).out
+        return [path_text(name) for name in changed.split(b"\0") if name]
 
     def tracked(self, path: Path | str) -> list[str]:
-        """Return what git knows of the file or directory ``path``, by names from the root."""
-        names = self._names(self._path(str(path)))
-        literal = [f":(literal){name}" for name in names]
-        if not literal:
+        """Return the tracked files of the file or directory ``path``, by paths from the root."""
+        patterns = [f":(literal){name}" for name in self._names(self._path(str(path)))]
+        if not patterns:
             return []
-        listed = checked(self._root, "ls-files", "-z", "--", *literal).out
-        return [path_text(name) for name in listed.split(b"\0") if name]
+        tracked = checked(self._root, "ls-files", "-z", "--", *patterns).out
+        return [path_text(name) for name in tracked.split(b"\0") if name]
 
-    def untouched(self, path: Path | str, what: str) -> None:
-        """Raise :class:`UsageError` if the change touches ``path``, which ``what`` names."""
+    def refuse_touched(self, path: Path | str, setting: str) -> None:
+        """Raise :class:`UsageError` if the change touches ``path``, to which ``setting`` leads."""
         if touched := self.touched(path):
             raise UsageError(
-                f"{what} leads to {touched[0]}, which this change touches",
+                f"{setting} leads to {touched[0]}, which this change touches",
                 hint="a change must not decide on itself: merge the change of that file first",
             )
 
-    def adds(self, words: Sequence[bytes]) -> bool:
-        """Return whether the change adds a line with one of ``words``; case does not count."""
+    def adds_words(self, words: Sequence[bytes]) -> bool:
+        """Tell whether the change adds a line with one of ``words`` (in lower case)."""
         if self.base is None:
             return False
         patch = checked(self._root, *_PATCH, self._commit, "--", ".").out.lower()
@@ -114,41 +111,42 @@ class Controls:
         return any(word in line for line in lines for word in words)
 
     def _path(self, name: str) -> Path:
-        """The file below the root, else where the command line's user stands."""
-        below = Path(os.path.abspath(self._root / name))
-        here = Path(os.path.abspath(name))
-        return here if not os.path.lexists(below) and os.path.lexists(here) else below
+        """The file below the root, else the one below the working directory."""
+        in_root = Path(os.path.abspath(self._root / name))
+        in_cwd = Path(os.path.abspath(name))
+        return in_cwd if not os.path.lexists(in_root) and os.path.lexists(in_cwd) else in_root
 
     def _names(self, path: Path) -> list[str]:
-        """By what names, from the root, the repository has ``path``; its own comes first.
+        """The paths in the repository that decide what ``path`` holds, relative to the root.
 
-        The others are the links on the way to it and what it leads to: whoever brings one of
-        them decides what is read. What is in a submodule has the submodule's name.
+        Its own comes first, then its target, where it is a link, and links among its parents. A
+        file in a submodule stands for the submodule.
         """
         if self._at_base is None:
             return []
-        ways = [path, Path(os.path.realpath(path))]
-        ways += [parent for parent in path.parents if parent.is_symlink()]
-        inside = [way for way in ways if way.is_relative_to(self._top) and way != self._top]
-        return list(dict.fromkeys(os.path.relpath(self._known(way), self._root) for way in inside))
+        paths = [path, Path(os.path.realpath(path))]
+        paths += [parent for parent in path.parents if parent.is_symlink()]
+        inside = [part for part in paths if part.is_relative_to(self._top) and part != self._top]
+        tracked = (self._tracked_path(part) for part in inside)
+        return list(dict.fromkeys(os.path.relpath(part, self._root) for part in tracked))
 
-    def _known(self, path: Path) -> Path:
-        """``path``, or the outermost repository within this one that it is in."""
+    def _tracked_path(self, path: Path) -> Path:
+        """``path``, or the outermost nested repository that it is in."""
         for parent in reversed(path.parents):
-            within = parent != self._top and parent.is_relative_to(self._top)
-            if within and os.path.lexists(parent / ".git"):
+            nested = parent != self._top and parent.is_relative_to(self._top)
+            if nested and os.path.lexists(parent / ".git"):
                 return parent
         return path
 
 
-def _decoded(data: bytes | None, name: str) -> str | None:
+def _decode(data: bytes | None, name: str) -> str | None:
     try:
         return None if data is None else data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError("not UTF-8 text", where=name) from None
 
 
-def _from_disk(path: Path, name: str) -> bytes | None:
+def _read_from_disk(path: Path, name: str) -> bytes | None:
     if not os.path.lexists(path):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Read from git what a change adds (``--diff BASE...HEAD``).
+"""Read a change from git (``--diff BASE...HEAD``).
 
 Source: git-diff(1), "Raw output format" and "Generating patch text with -p".
 """
@@ -15,7 +15,6 @@ from secagg.system.git import FETCH_HINT, checked, git, resolve
 
 SUBMODULE = "160000"
 
-
 _STATUS = {
     "A": FileStatus.ADDED,
     "C": FileStatus.ADDED,
@@ -25,12 +24,8 @@ _STATUS = {
     "T": FileStatus.TYPE_CHANGED,
 }
 
-
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-
-
 _ESCAPED = re.compile(rb'\\([0-7]{3}|[abfnrtv"\\])')
-
 
 _CHARACTERS = {
     b"a": b"\a",
@@ -41,95 +36,8 @@ _CHARACTERS = {
     b"t": b"\t",
     b"v": b"\v",
 }
-
-
-@dataclass(slots=True)
-class PatchEntry:
-    """One path of a diff. ``binary`` files have no lines to compare."""
-
-    status: FileStatus
-    path: str
-    old_path: str | None = None
-    binary: bool = False
-
-
-def read_entries(data: bytes) -> list[PatchEntry]:
-    """Return the entries of ``git diff --raw --numstat -z``.
-
-    What is a submodule or a link on one side only has changed its type; what is a submodule on
-    both, or has become one, is a submodule. An unmerged path is a modified one.
-    """
-    entries: dict[str, PatchEntry] = {}
-    fields = iter(data.split(b"\0"))
-    for head in fields:
-        if head.startswith(b":"):
-            old_mode, new_mode, _, _, letter = head[1:].decode("ascii").split(" ")
-            path, old = path_text(next(fields)), None
-            if letter[0] in "RC":
-                old, path = path, path_text(next(fields))
-            status = _STATUS.get(letter[0], FileStatus.MODIFIED)
-            if status is not FileStatus.DELETED and SUBMODULE in (old_mode, new_mode):
-                status = FileStatus.SUBMODULE if new_mode == SUBMODULE else FileStatus.TYPE_CHANGED
-            entries[path] = PatchEntry(status, path, old if status is FileStatus.RENAMED else None)
-        elif head:
-            added, _, name = head.split(b"\t", 2)
-            if not name:
-                next(fields)
-                name = next(fields)
-            if added == b"-" and path_text(name) in entries:
-                entries[path_text(name)].binary = True
-    return list(entries.values())
-
-
-def read_hunks(data: bytes) -> dict[str, list[Hunk]]:
-    """Return the hunks of each path (a deleted file's last one) in a patch without context."""
-    hunks: dict[str, list[Hunk]] = {}
-    path = old = None
-    lines = iter(data.split(b"\n"))
-    for line in lines:
-        if line.startswith(b"--- "):
-            old = _name(line[4:])
-        elif line.startswith(b"+++ "):
-            path = _name(line[4:]) or old
-        elif (match := _HUNK.match(line)) is not None and path is not None:
-            old_start, old_count, new_start, new_count = (
-                int(n) if n is not None else 1 for n in match.groups()
-            )
-            hunks.setdefault(path, []).append(Hunk(old_start, old_count, new_start, new_count))
-            # The lines themselves may look like anything, also like a header.
-            left = old_count + new_count
-            while left and (content := next(lines, None)) is not None:
-                left -= not content.startswith(b"\\")
-    return hunks
-
-
-def path_text(name: bytes) -> str:
-    """Return a path as text; bytes that are no UTF-8 are kept as lone surrogates."""
-    return name.decode("utf-8", "surrogateescape")
-
-
-def _name(written: bytes) -> str | None:
-    """The path that a ``---`` or ``+++`` line names; None for ``/dev/null``."""
-    if written == b"/dev/null":
-        return None
-    if written.startswith(b'"'):
-        written = _ESCAPED.sub(_character, written[1 : written.rindex(b'"')])
-    else:
-        # Git ends a name that holds a blank with a tab.
-        written = written.removesuffix(b"\t")
-    return path_text(written[2:])
-
-
-def _character(match: re.Match[bytes]) -> bytes:
-    escaped = match[1]
-    if len(escaped) == 3:
-        return bytes([int(escaped, 8)])
-    return _CHARACTERS.get(escaped, escaped)
-
-
-# So many files are compared pairwise to find renames that are no exact copies.
+# Files that git compares pairwise, at most, to find renames that are no exact copies.
 _RENAME_LIMIT = 3000
-
 
 _OPTIONS = (
     "--no-color",
@@ -142,25 +50,112 @@ _OPTIONS = (
     "--relative",
 )
 
-
 _RANGE = re.compile(r"(?P<base>.+?)(?P<dots>\.\.\.?)(?P<head>[^.].*)?")
 
 
-def read_diff(root: Path, given: str) -> Diff:
-    """Return the change that ``given`` names, with paths relative to ``root`` in its repository.
+@dataclass(slots=True)
+class PatchEntry:
+    """One path of a diff; ``binary`` files have no lines to compare."""
+
+    status: FileStatus
+    path: str
+    old_path: str | None = None
+    binary: bool = False
+
+
+def read_entries(data: bytes) -> list[PatchEntry]:
+    """Read the entries of ``git diff --raw --numstat -z``.
+
+    A submodule or link on one side only is a change of type; a submodule on both sides, or on the
+    new one, is a submodule. An unmerged path counts as modified.
+    """
+    entries: dict[str, PatchEntry] = {}
+    fields = iter(data.split(b"\0"))
+    for head in fields:
+        if head.startswith(b":"):
+            old_mode, new_mode, _, _, letter = head[1:].decode("ascii").split(" ")
+            path, old_path = path_text(next(fields)), None
+            if letter[0] in "RC":
+                old_path, path = path, path_text(next(fields))
+            status = _STATUS.get(letter[0], FileStatus.MODIFIED)
+            if status is not FileStatus.DELETED and SUBMODULE in (old_mode, new_mode):
+                status = FileStatus.SUBMODULE if new_mode == SUBMODULE else FileStatus.TYPE_CHANGED
+            entries[path] = PatchEntry(
+                status, path, old_path if status is FileStatus.RENAMED else None
+            )
+        elif head:
+            added, _, name = head.split(b"\t", 2)
+            if not name:
+                next(fields)
+                name = next(fields)
+            if added == b"-" and path_text(name) in entries:
+                entries[path_text(name)].binary = True
+    return list(entries.values())
+
+
+def read_hunks(data: bytes) -> dict[str, list[Hunk]]:
+    """Read the hunks of each path (a deleted file's last one) from a patch without context."""
+    hunks: dict[str, list[Hunk]] = {}
+    path = old_path = None
+    lines = iter(data.split(b"\n"))
+    for line in lines:
+        if line.startswith(b"--- "):
+            old_path = _path(line[4:])
+        elif line.startswith(b"+++ "):
+            path = _path(line[4:]) or old_path
+        elif (match := _HUNK.match(line)) is not None and path is not None:
+            old_start, old_count, new_start, new_count = (
+                int(n) if n is not None else 1 for n in match.groups()
+            )
+            hunks.setdefault(path, []).append(Hunk(old_start, old_count, new_start, new_count))
+            # Skip the lines of the hunk: they may look like a header.
+            remaining = old_count + new_count
+            while remaining and (content := next(lines, None)) is not None:
+                remaining -= not content.startswith(b"\\")
+    return hunks
+
+
+def path_text(name: bytes) -> str:
+    """Decode a path; bytes that are not UTF-8 become lone surrogates."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _path(name: bytes) -> str | None:
+    """The path of a ``---`` or ``+++`` line; None for ``/dev/null``."""
+    if name == b"/dev/null":
+        return None
+    if name.startswith(b'"'):
+        name = _ESCAPED.sub(_unescape, name[1 : name.rindex(b'"')])
+    else:
+        # Git appends a tab to a name with a blank.
+        name = name.removesuffix(b"\t")
+    return path_text(name[2:])
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    escaped = match[1]
+    if len(escaped) == 3:
+        return bytes([int(escaped, 8)])
+    return _CHARACTERS.get(escaped, escaped)
+
+
+def read_diff(root: Path, revisions: str) -> Diff:
+    """Read the change that ``revisions`` names; its paths are relative to ``root``.
 
     - ``BASE...HEAD``: from the merge base of both to HEAD, as a pull request shows it;
     - ``BASE..HEAD``: from BASE itself to HEAD;
-    - ``BASE``: from the merge base of BASE and the commit that is checked out to the work tree
-      as it is: what is not committed, and files that git neither knows nor ignores, included.
+    - ``BASE``: from the merge base of BASE and the checked-out commit to the work tree, with its
+      uncommitted changes and its untracked files that git does not ignore.
 
     Raises :class:`UsageError` where a commit or the merge base is not in this clone; the hint
-    then tells the fetch depth to use.
+    then gives the fetch depth to use.
     """
-    match = _RANGE.fullmatch(given)
-    base_name, head_name = (match["base"], match["head"] or "HEAD") if match else (given, "HEAD")
+    match = _RANGE.fullmatch(revisions)
+    base_name, head_name = (
+        (match["base"], match["head"] or "HEAD") if match else (revisions, "HEAD")
+    )
     if not base_name.strip():
-        raise UsageError(f"{given!r} names no base", hint="give --diff BASE...HEAD")
+        raise UsageError(f"{revisions!r} names no base", hint="give --diff BASE...HEAD")
     base, head = resolve(root, base_name), resolve(root, head_name)
     start = base if match and match["dots"] == ".." else merge_base(root, base, head)
     commits = frozenset(checked(root, "rev-list", f"{base}..{head}").text.split())
@@ -201,7 +196,7 @@ def read_diff(root: Path, given: str) -> Diff:
 
 
 def merge_base(root: Path, base: str, head: str) -> str:
-    """Return the commit that two commits have in common, and the last such one.
+    """Return the last commit that two commits have in common.
 
     Raises :class:`UsageError` if this clone holds none.
     """
@@ -236,7 +231,7 @@ def _change(entry: PatchEntry, hunks: dict[str, list[Hunk]]) -> FileChange:
 def _untracked(root: Path) -> list[FileChange]:
     listed = checked(root, "ls-files", "--others", "--exclude-standard", "-z").out
     names = [path_text(name) for name in listed.split(b"\0") if name]
-    # A repository within, which git does not look into, is named with a slash at its end.
+    # The name of a nested repository, which git does not look into, ends with a slash.
     return [
         FileChange(path=name.rstrip("/"), status=FileStatus.ADDED, whole=True) for name in names
     ]

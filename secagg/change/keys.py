@@ -1,7 +1,7 @@
-"""By which keys a finding is known again: what it is about and what stands at its place.
+"""Keys that match a finding with the same problem in the baseline.
 
-A finding of the baseline is given its place as the change has left it, so that equal keys mean
-the same problem.
+They are made of the finding's subject and the code at its place. Findings of the baseline get
+their places after the change first, so that equal keys mean the same problem.
 """
 
 from __future__ import annotations
@@ -23,84 +23,83 @@ Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A finding and its place after the change.
+class PlacedFinding:
+    """A finding and its location after the change.
 
-    ``carried``: the change is known, and has left the lines of the place as they were.
-    ``touched``: the change is known, and has touched them. ``current`` tells a finding of this
-    scan from one of the baseline.
+    ``carried`` says that the change is known and left the lines unchanged, ``touched`` that it is
+    known and touched them. ``current`` findings are of this scan, others of the baseline.
     """
 
     finding: Finding
-    place: Location
+    location: Location
     carried: bool
     touched: bool
     current: bool
 
 
-def content_keys(seen: Seen) -> Iterator[Key]:
-    """Keys that only the same problem has, however often it occurs."""
-    finding = seen.finding
+def content_keys(placed: PlacedFinding) -> Iterator[Key]:
+    """Yield keys that only the same problem has; it may occur several times."""
+    finding = placed.finding
     if finding.kind is Kind.VULNERABILITY:
-        yield from _vulnerability(seen)
+        yield from _vulnerability_keys(placed)
     elif finding.kind is Kind.LICENSE:
         package = finding.package
-        place = package_place(seen.place, "" if package is None else package.type)
+        place = package_place(placed.location, "" if package is None else package.type)
         name = license_key(finding.license or finding.rule_id)
         yield "license", place, package_key(package), name
     elif finding.secret is not None and finding.secret.id is not None:
-        yield "secret", place_of(seen.place), finding.secret.id
+        yield "secret", place_of(placed.location), finding.secret.id
     else:
         if finding.kind is Kind.SECRET:
-            yield from _by_line(seen)
+            yield from _hidden_secret_keys(placed)
         check = finding.misconfiguration
-        named = check is not None and bool(check.resource)
-        for subject in _subjects(seen):
-            if finding.kind is Kind.MISCONFIGURATION and (named or _whole_file(finding)):
+        has_resource = check is not None and bool(check.resource)
+        for subject in _subjects(placed):
+            if finding.kind is Kind.MISCONFIGURATION and (has_resource or _is_whole_file(finding)):
                 yield subject
             if finding.line_hash:
-                # The number after the colon counts equal lines: one more above, and it is another.
+                # The number after the colon counts equal lines above: it changes with them.
                 yield *subject, "hash", finding.line_hash.partition(":")[0]
-        if finding.kind is not Kind.SECRET and not named:
-            yield from _by_text(seen)
+        if finding.kind is not Kind.SECRET and not has_resource:
+            yield from _text_keys(placed)
 
 
-def line_keys(seen: Seen) -> Iterator[Key]:
-    """Keys of what is on lines that the change has left as they were."""
-    if seen.carried and seen.place.start_line is not None:
-        secret = seen.finding.secret
+def line_keys(placed: PlacedFinding) -> Iterator[Key]:
+    """Yield keys of a finding on lines that the change left unchanged."""
+    if placed.carried and placed.location.start_line is not None:
+        secret = placed.finding.secret
         if secret is None or secret.id is None:
-            for subject in _subjects(seen):
-                yield *subject, seen.place.start_line
+            for subject in _subjects(placed):
+                yield *subject, placed.location.start_line
 
 
-def message_keys(seen: Seen) -> Iterator[Key]:
-    """Keys of a failed check by what is said of it, in a file whose lines the change has touched.
+def message_keys(placed: PlacedFinding) -> Iterator[Key]:
+    """Yield keys of a failed check by its message.
 
-    A deployment that gets another image fails the same checks as before, in the same words.
+    A deployment with another image on the same lines fails the same checks in the same words.
     """
-    finding = seen.finding
+    finding = placed.finding
     message = message_context(finding.message or finding.title)
     if finding.kind is Kind.MISCONFIGURATION and message:
-        for subject in _subjects(seen):
+        for subject in _subjects(placed):
             yield *subject, "message", message
 
 
-def other_rule_keys(seen: Seen) -> Iterator[Key]:
-    """Keys of the code at the place and the weakness, whatever rule has found it.
+def other_rule_keys(placed: PlacedFinding) -> Iterator[Key]:
+    """Yield keys of the code and its weakness, or of the check, whatever tool and rule.
 
-    A check that one tool made of a named resource and another of the file has one, too.
+    They match checks of a named resource with the same checks of the file without one.
     """
-    finding, place = seen.finding, place_of(seen.place)
+    finding, place = placed.finding, place_of(placed.location)
     if finding.kind is Kind.MISCONFIGURATION:
         misconfiguration = finding.misconfiguration
         for check in checks_of(finding):
-            # Two that name their resources were told apart by them; two that name none, by the
-            # lines. Only of one that does and one that does not is nothing known yet.
+            # Resource names already decide between two that have one, and lines between two
+            # that have none. This key matches one that has a name with one that has none.
             if misconfiguration is not None and misconfiguration.resource:
-                yield place, "check", check, seen.current
+                yield place, "check", check, placed.current
             else:
-                yield place, "check", check, not seen.current
+                yield place, "check", check, not placed.current
         return
     if finding.kind is not Kind.CODE:
         return
@@ -108,34 +107,34 @@ def other_rule_keys(seen: Seen) -> Iterator[Key]:
     for label in classes.union(*map(parents, classes)):
         if finding.line_hash:
             yield place, "hash", finding.line_hash, label
-        if seen.carried and seen.place.start_line is not None:
-            yield place, "line", seen.place.start_line, label
+        if placed.carried and placed.location.start_line is not None:
+            yield place, "line", placed.location.start_line, label
 
 
-def detector_keys(seen: Seen) -> Iterator[Key]:
-    """Keys of a secret without its value: what sort of secret it is, in which file."""
-    finding = seen.finding
+def detector_keys(placed: PlacedFinding) -> Iterator[Key]:
+    """Yield keys of a secret without its value: its detectors and its file."""
+    finding = placed.finding
     if finding.secret is not None and finding.secret.id is not None:
-        place = place_of(seen.place)
+        place = place_of(placed.location)
         for detector in {finding.secret.detector, finding.rule_id}:
             yield "detector", place, family(detector) or detector
 
 
-def _vulnerability(seen: Seen) -> Iterator[Key]:
-    finding = seen.finding
+def _vulnerability_keys(placed: PlacedFinding) -> Iterator[Key]:
+    finding = placed.finding
     package = finding.package
     name = package_key(package)
     if package is None:
         name = "?" + message_context(finding.message or finding.title)
-    place = package_place(seen.place, "" if package is None else package.type)
+    place = package_place(placed.location, "" if package is None else package.type)
     place = _unversioned(place, package)
     advisories = Advisories()
-    for one in linking([advisories[alias] for alias in aliases_of(finding)]):
-        yield "vulnerability", place, name, one.id
+    for advisory in linking([advisories[alias] for alias in aliases_of(finding)]):
+        yield "vulnerability", place, name, advisory.id
 
 
 def _unversioned(place: str, package: Package | None) -> str:
-    """``place`` without the package's own version: ``lib/log4j-core-2.14.0.jar`` names its jar."""
+    """``place`` without the package's version, as in ``lib/log4j-core-2.14.0.jar``."""
     version = None if package is None else package.version
     folder, slash, name = place.rpartition("/")
     if not version or version not in name:
@@ -143,9 +142,9 @@ def _unversioned(place: str, package: Package | None) -> str:
     return f"{folder}{slash}{name.replace(version, '*')}"
 
 
-def _subjects(seen: Seen) -> Iterator[Key]:
-    """What a finding is about, without where in the file."""
-    finding, place = seen.finding, place_of(seen.place)
+def _subjects(placed: PlacedFinding) -> Iterator[Key]:
+    """What a finding is about, down to the file; its lines do not count."""
+    finding, place = placed.finding, place_of(placed.location)
     if finding.kind is Kind.MISCONFIGURATION:
         misconfiguration = finding.misconfiguration
         resource = (
@@ -159,41 +158,41 @@ def _subjects(seen: Seen) -> Iterator[Key]:
         yield finding.kind, place, finding.tool, finding.rule_id
 
 
-def _by_line(seen: Seen) -> Iterator[Key]:
-    """Keys of a secret whose value nobody knows: its line in a commit, or in the file.
+def _hidden_secret_keys(placed: PlacedFinding) -> Iterator[Key]:
+    """Keys of a secret without a known value: its line in a commit or in the file.
 
-    A line of the file is enough only where the baseline knows nothing of what stands on it, and
-    never where the change has touched it: there may be another secret now.
+    A line of the file counts only where the baseline has no hash of its code, and never where
+    the change touches it: the line may hold another secret now.
     """
-    finding, line = seen.finding, seen.place.start_line
+    finding, line = placed.finding, placed.location.start_line
     if line is None:
         return
-    if seen.place.commit is not None:
-        for subject in _subjects(seen):
-            yield *subject, "commit", seen.place.commit, line
-    elif not seen.touched if seen.current else not _knows_code(finding):
-        for subject in _subjects(seen):
+    if placed.location.commit is not None:
+        for subject in _subjects(placed):
+            yield *subject, "commit", placed.location.commit, line
+    elif not placed.touched if placed.current else not _has_code_hash(finding):
+        for subject in _subjects(placed):
             yield *subject, "hidden", line
 
 
-def _by_text(seen: Seen) -> Iterator[Key]:
-    finding = seen.finding
+def _text_keys(placed: PlacedFinding) -> Iterator[Key]:
+    finding = placed.finding
     subject = (finding.kind, finding.tool, finding.rule_id)
-    # What was recorded rests on the file as it was; what is worked out anew may rest on another.
+    # The recorded identity was made from the file of the baseline; a new one may not be.
     recorded = finding.fingerprints.get(SCHEME)
-    identity = finding.identity if seen.current else recorded or finding.identity
+    identity = finding.identity if placed.current else recorded or finding.identity
     if identity:
         yield *subject, "identity", identity
-    # Where the baseline knows nothing of the code, what is said has to do: but not on lines that
-    # the change has touched, for there it may be said of something else.
-    if not seen.touched if seen.current else not _knows_code(finding):
+    # The message counts where the baseline has no hash of the code, but not on touched lines:
+    # there it may be about other code.
+    if not placed.touched if placed.current else not _has_code_hash(finding):
         message = message_context(finding.message or finding.title)
-        yield *subject, "said", place_of(seen.place), message
+        yield *subject, "said", place_of(placed.location), message
 
 
-def _knows_code(finding: Finding) -> bool:
+def _has_code_hash(finding: Finding) -> bool:
     return bool(finding.line_hash or finding.fingerprints.get(SCHEME))
 
 
-def _whole_file(finding: Finding) -> bool:
+def _is_whole_file(finding: Finding) -> bool:
     return (finding.location.start_line or 1) <= 1

@@ -1,4 +1,4 @@
-"""A change: which lines of which files it brought, and where the other lines went."""
+"""A change (diff): which lines of which files it touches, and where other lines are after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secagg.model.place import is_legible, legible, manifest_place
 
 
 class FileStatus(StrEnum):
-    """What became of a file."""
+    """What the change did to a file."""
 
     ADDED = "added"
     MODIFIED = "modified"
@@ -28,7 +28,7 @@ class FileStatus(StrEnum):
 class Hunk:
     """``old_count`` lines from ``old_start`` became ``new_count`` lines from ``new_start``.
 
-    Where a count is 0, the start is the line before, as git writes it; lines count from 1.
+    Lines count from 1. Where a count is 0, the start is the line before, as in git's output.
     """
 
     old_start: int
@@ -39,10 +39,10 @@ class Hunk:
 
 @dataclass(frozen=True)
 class FileChange:
-    """One changed path; of a deleted file its last one.
+    """The change of one path (of a deleted file, its last one).
 
-    ``whole`` says that every line of it counts as changed: a new file, a binary one, one that is
-    now a link, a submodule.
+    ``whole`` says that every line counts as changed: the file is new or binary, became a link,
+    or is a submodule.
     """
 
     path: str
@@ -53,12 +53,11 @@ class FileChange:
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
-        """First and last of the lines that were added or changed."""
+        """The first and last line of each range that was added or changed."""
         return [(h.new_start, h.new_start + h.new_count - 1) for h in self.hunks if h.new_count]
 
     def touches(self, first: int, last: int) -> bool:
-        """Whether the change adds or changes a line from ``first`` to ``last``, or takes one out
-        between two of them."""
+        """Tell if it adds or changes a line from ``first`` to ``last``, or removes one between."""
         if self.whole:
             return True
         for hunk in self.hunks:
@@ -70,56 +69,56 @@ class FileChange:
         return False
 
     def new_line(self, old: int) -> int | None:
-        """Where the line ``old`` of the file before is now; None if it was changed or is gone."""
+        """Return the new number of the old line ``old``; None if it was changed or removed."""
         if self.whole or self.status is FileStatus.DELETED:
             return None
-        at = bisect_right(self._starts, old) - 1
-        if at < 0:
+        index = bisect_right(self._starts, old) - 1
+        if index < 0:
             return old
-        hunk = self.hunks[at]
+        hunk = self.hunks[index]
         if hunk.old_count and old < hunk.old_start + hunk.old_count:
             return None
-        return old + self._shifts[at]
+        return old + self._shifts[index]
 
-    def kept(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Return where the lines from ``first`` to ``last`` of the file before are now, as ranges.
+    def surviving_ranges(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Return the new ranges of the old lines from ``first`` to ``last``.
 
-        Lines of a hunk that has as many as before count as changed in their places; others that
-        were changed are gone.
+        The lines of a hunk with as many new lines as old ones count as changed in place; all
+        other changed lines are gone.
         """
         if self.whole or self.status is FileStatus.DELETED:
             return []
-        found = []
+        ranges = []
         start, shift = first, 0
         for hunk in self.hunks:
             if hunk.old_count and hunk.old_count != hunk.new_count:
-                found.append((start + shift, min(last, hunk.old_start - 1) + shift))
+                ranges.append((start + shift, min(last, hunk.old_start - 1) + shift))
                 start = max(first, hunk.old_start + hunk.old_count)
             elif not hunk.old_count:
-                found.append((start + shift, min(last, hunk.old_start) + shift))
+                ranges.append((start + shift, min(last, hunk.old_start) + shift))
                 start = max(first, hunk.old_start + 1)
             shift += hunk.new_count - hunk.old_count
-        found.append((start + shift, last + shift))
-        return [(one, other) for one, other in found if one <= other]
+        ranges.append((start + shift, last + shift))
+        return [(start, end) for start, end in ranges if start <= end]
 
     @cached_property
     def _starts(self) -> list[int]:
-        """The first old line from which each hunk counts."""
+        """The first old line after the start of each hunk that the hunk affects."""
         return [h.old_start if h.old_count else h.old_start + 1 for h in self.hunks]
 
     @cached_property
     def _shifts(self) -> list[int]:
-        """How far the lines after each hunk have moved."""
+        """By how many lines the lines after each hunk moved."""
         return list(accumulate(h.new_count - h.old_count for h in self.hunks))
 
 
 @dataclass(frozen=True)
 class Diff:
-    """A change from ``base`` (a commit) to ``head``; None is the work tree as it is.
+    """A change from the commit ``base`` to the commit ``head``; None means the work tree.
 
-    ``files`` is by path on the head's side, relative to the scanned root; ``renames`` leads from
-    old paths to new ones; ``commits`` are the hashes of the commits that the change consists of.
-    ``notes`` are sentences on what the reader should know.
+    ``files`` goes by the path at the head, relative to the scanned root; ``renames`` maps old
+    paths to new ones; ``commits`` are the hashes of the commits of the change. ``notes`` are
+    sentences for the reader.
     """
 
     base: str
@@ -130,10 +129,10 @@ class Diff:
     notes: Sequence[str] = ()
 
     def change_of(self, path: str) -> FileChange | None:
-        """Return what became of ``path``; a file in a submodule changes with its submodule."""
+        """Return the change of ``path``; a file in a submodule changes with the submodule."""
         change = self.files.get(path)
         if change is None and not is_legible(path):
-            # A tool has written a name as far as it could: whichever it is may be the change's.
+            # The tool could not write every byte of the name: any file that fits may be meant.
             change = self._legible.get(legible(path))
         if change is not None:
             return change
@@ -144,10 +143,10 @@ class Diff:
         return None
 
     def touches(self, place: Location) -> bool | None:
-        """Whether the change touches a place in the work tree or one of the change's commits.
+        """Tell whether the change touches a place in the work tree or in one of its commits.
 
-        A place without lines is touched if its file is; None where no file is known, and for
-        what is in an image.
+        It touches a place without lines if it touches the file. None where no file is known, and
+        for a place in an image.
         """
         if place.commit is not None:
             return place.commit in self.commits
@@ -160,45 +159,45 @@ class Diff:
             return True
         return change.touches(place.start_line, max(place.end_line or 0, place.start_line))
 
-    def now(self, path: str) -> str:
-        """Return the name that ``path`` has after the change."""
+    def new_path(self, path: str) -> str:
+        """Return the path that the file ``path`` has after the change."""
         return self.renames.get(path, path)
 
     def new_line(self, path: str, line: int) -> int | None:
-        """Return where a line of a file before the change is after it; None if changed or gone.
+        """Return the new number of an old line; None if it was changed or removed.
 
-        ``path`` is the file's name before.
+        ``path`` is the old path of the file.
         """
-        now = self.now(path)
-        change = self.change_of(now)
+        new_path = self.new_path(path)
+        change = self.change_of(new_path)
         if change is None:
             return line
-        if now == path and change.old_path is not None:
-            # Another file bears the name now, and this one is gone.
+        if new_path == path and change.old_path is not None:
+            # Another file was renamed to this path; the old file is gone.
             return None
         return change.new_line(line)
 
-    def kept(self, path: str, first: int, last: int) -> list[tuple[int, int]]:
-        """Where the lines from ``first`` to ``last`` before the change are after it, as ranges.
+    def surviving_ranges(self, path: str, first: int, last: int) -> list[tuple[int, int]]:
+        """Return the new ranges of the old lines from ``first`` to ``last``.
 
-        ``path`` is the file's name before; see :meth:`FileChange.kept`.
+        ``path`` is the old path of the file; see :meth:`FileChange.surviving_ranges`.
         """
-        now = self.now(path)
-        change = self.change_of(now)
+        new_path = self.new_path(path)
+        change = self.change_of(new_path)
         if change is None:
             return [(first, last)]
-        if now == path and change.old_path is not None:
+        if new_path == path and change.old_path is not None:
             return []
-        return change.kept(first, last)
+        return change.surviving_ranges(first, last)
 
     @cached_property
     def manifest_places(self) -> frozenset[str]:
-        """The places of dependencies (:func:`secagg.model.place.manifest_place`) it touches."""
+        """The places of manifests (:func:`secagg.model.place.manifest_place`) that it touches."""
         return frozenset(map(manifest_place, self.files))
 
     @cached_property
     def _legible(self) -> Mapping[str, FileChange]:
-        """Changes by names of which bytes are lost; of several what touches most lines."""
+        """Changes by legible names; of several with one name, the one that touches most."""
         by_name: dict[str, FileChange] = {}
         for path, change in self.files.items():
             name = legible(path)

@@ -1,8 +1,8 @@
-"""Who owns a path: CODEOWNERS, and the owners that secagg.yaml gives to parts of the tree.
+"""Read the owners of paths from CODEOWNERS and from secagg.yaml.
 
 Source: GitHub Docs, "About code owners": the last matching pattern decides, one without owners
 takes ownership away, ``!`` and ``[ ]`` have no meaning, and a file of 3 MB or more is not used.
-Sections are GitLab's; their heads are skipped.
+GitLab's headings of sections are skipped.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from secagg.system.globs import PathGlob
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 LARGEST = 3 * 1024 * 1024
-
 _SECTION = re.compile(r"\^?\[[^\]]+\](?:\[\d+\])?(?:\s|$)")
 _BLANK = re.compile(r"(?<!\\)\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class OwnersEntry:
-    """One line: what it matches, and who owns that; nobody if ``owners`` is empty."""
+    """One line: a pattern and its owners; nobody owns what it matches if ``owners`` is empty."""
 
     pattern: str
     expression: re.Pattern[str]
@@ -36,10 +35,10 @@ class OwnersEntry:
 
 
 class Owners:
-    """Who owns a path below the scanned root.
+    """The owners of the paths below the scanned root.
 
-    ``source`` is the file that was used, ``notes`` are sentences on lines of it that GitHub would
-    not understand either. ``prefix`` is where the root is in the repository (``web/``).
+    ``source`` is the file that was used, ``notes`` are sentences on lines of it that GitHub does
+    not accept either. ``prefix`` is the path of the root in the repository (``web/``).
     """
 
     def __init__(
@@ -54,20 +53,22 @@ class Owners:
         self.notes = tuple(notes)
         self._prefix = prefix
         self._entries = tuple(reversed(entries))
-        self._of = lru_cache(maxsize=65536)(self._look_up)
+        self._cached = lru_cache(maxsize=65536)(self._look_up)
 
     def __bool__(self) -> bool:
-        """True if anybody owns anything."""
+        """Whether there are any entries."""
         return bool(self._entries)
 
     def of(self, path: str | None) -> tuple[str, ...]:
-        """Return the owners of a path as CODEOWNERS writes them; empty if it has none."""
-        return self._of(path) if path and self._entries else ()
+        """Return the owners of a path, as CODEOWNERS writes them; empty if it has none."""
+        return self._cached(path) if path and self._entries else ()
 
     def of_group(self, group: Group) -> tuple[str, ...]:
-        """The owners of the place that a group is shown at; else those of its first other one."""
-        places = (group.representative.location, *(f.location for f in group.members))
-        return next((owners for p in places if p.image is None and (owners := self.of(p.uri))), ())
+        """Return the owners of a group's shown place, else of its first place that has owners."""
+        locations = (group.representative.location, *(f.location for f in group.members))
+        return next(
+            (owners for loc in locations if loc.image is None and (owners := self.of(loc.uri))), ()
+        )
 
     def _look_up(self, path: str) -> tuple[str, ...]:
         name = self._prefix + path
@@ -80,15 +81,14 @@ def load_owners(
     ref: str | None = None,
     components: Mapping[str, Sequence[str]] | None = None,
 ) -> Owners:
-    """Return the owners of what lies below ``root``.
+    """Load the owners of the paths below ``root``.
 
-    CODEOWNERS is looked for at the top of the repository, in GitHub's three places in their
-    order: in the work tree, or as the commit ``ref`` has it. ``components`` are further owners
-    by glob, below the root; they outrank the file. Raises :class:`UsageError` if this clone does
-    not hold ``ref``.
+    CODEOWNERS is read from the first of GitHub's three places in the repository that has it, in
+    the work tree or at the commit ``ref``. ``components`` are further owners by glob below the
+    root; they outrank the file. Raises :class:`UsageError` if this clone does not hold ``ref``.
     """
     top, prefix = _top(root)
-    read = partial(_read, top) if ref is None else reader_at(top, ref)
+    read = partial(_read_file, top) if ref is None else reader_at(top, ref)
     entries: list[OwnersEntry] = []
     notes: list[str] = []
     source = None
@@ -103,7 +103,7 @@ def load_owners(
             entries = list(parse_owners(data.decode("utf-8", "replace"), place, notes))
         break
     for glob, owners in (components or {}).items():
-        # A glob of secagg.yaml starts at the scanned root.
+        # Globs of secagg.yaml are relative to the scanned root.
         expression = _compile(f"/{prefix}{glob.lstrip('/')}")
         if expression is None:
             notes.append(f"owners: {glob!r} is no pattern")
@@ -113,14 +113,14 @@ def load_owners(
 
 
 def parse_owners(text: str, name: str, notes: list[str]) -> Iterator[OwnersEntry]:
-    """Yield the entries of a CODEOWNERS file; what cannot be used is put into ``notes``."""
+    """Yield the entries of a CODEOWNERS file; add a note for each line that cannot be used."""
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#") or _SECTION.match(stripped):
             continue
-        pattern, *rest = _BLANK.split(stripped)
+        pattern, *words = _BLANK.split(stripped)
         owners: list[str] = []
-        for word in rest:
+        for word in words:
             if word.startswith("#"):
                 break
             owners.append(word)
@@ -128,34 +128,34 @@ def parse_owners(text: str, name: str, notes: list[str]) -> Iterator[OwnersEntry
         if expression is None:
             notes.append(f"{name}:{number}: {pattern!r} is no pattern of CODEOWNERS; it is skipped")
             continue
-        odd = [owner for owner in owners if "@" not in owner]
-        if odd:
-            notes.append(f"{name}:{number}: {odd[0]!r} is no owner; the line is skipped")
+        invalid = next((owner for owner in owners if "@" not in owner), None)
+        if invalid is not None:
+            notes.append(f"{name}:{number}: {invalid!r} is no owner; the line is skipped")
             continue
         yield OwnersEntry(pattern, expression, tuple(owners), number)
 
 
 def _compile(pattern: str) -> re.Pattern[str] | None:
-    """A pattern as gitignore has it, but for what CODEOWNERS lacks: ``!``, ``[ ]`` and ``\\#``."""
+    """Compile a gitignore pattern; None for what CODEOWNERS lacks: ``!``, ``[ ]`` and ``\\#``."""
     if pattern.startswith(("!", "\\#")) or "[" in pattern or "]" in pattern:
         return None
     try:
-        # docs/* is what is in the directory, and not what lies deeper.
+        # docs/* matches files of the directory itself, and none in its subdirectories.
         return PathGlob(pattern, shallow=pattern.endswith("/*")).regex
     except ValueError:
         return None
 
 
 def _top(root: Path) -> tuple[Path, str]:
-    """The top of the repository that ``root`` is in and the way from there; else ``root``."""
-    shown = git(root, "rev-parse", "--show-toplevel", "--show-prefix")
-    if shown.code != 0:
+    """The top directory of the repository and the path from there to ``root``; else ``root``."""
+    result = git(root, "rev-parse", "--show-toplevel", "--show-prefix")
+    if result.code != 0:
         return root, ""
-    top, _, prefix = shown.out.decode("utf-8", "surrogateescape").partition("\n")
+    top, _, prefix = result.out.decode("utf-8", "surrogateescape").partition("\n")
     return Path(top), prefix.removesuffix("\n")
 
 
-def _read(top: Path, place: str) -> bytes | None:
+def _read_file(top: Path, place: str) -> bytes | None:
     path = top / place
     try:
         if path.is_symlink() or not path.is_file():

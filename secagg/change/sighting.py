@@ -1,4 +1,4 @@
-"""What is compared with a baseline: a group's places, and whether a change touches them."""
+"""The keys that match groups with their baseline, and whether a change touches a group."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from secagg.change.keys import (
     Key,
-    Seen,
+    PlacedFinding,
     content_keys,
     detector_keys,
     line_keys,
@@ -28,32 +28,40 @@ from secagg.model.place import is_foreign, manifest_place, package_place
 from secagg.packages.keys import package_key, version_key
 
 _TERRAFORM = (".tf", ".tf.json", ".tfvars", ".tfvars.json")
+# A package's place, key and version.
+PackageInPlace = tuple[str, str, str]
+# A tool and the id of its rule.
+Rule = tuple[str, str]
+# A file with the first and the last line.
+Span = tuple[str, int, int]
 
 
 def in_diff(group: Group, diff: Diff) -> bool | None:
-    """Return whether ``diff`` touches ``group``; None where no place is known to tell it by.
+    """Tell whether ``diff`` touches ``group``; None where no place of it is known.
 
-    A dependency is touched with its manifest or its lock file, a secret in history by a commit
-    of the change, everything else on its lines; what has no lines, with its file.
+    It touches a dependency with its manifest or lock file, a secret in history with a commit of
+    the change, and anything else on its lines, or in its file where it has no lines.
     """
-    answers = {touched(finding, diff) for finding in group.members}
+    answers = {touches_finding(finding, diff) for finding in group.members}
     if True in answers:
         return True
     return False if False in answers else None
 
 
-def touched(finding: Finding, diff: Diff) -> bool | None:
-    """Return whether ``diff`` touches one finding, as :func:`in_diff` says."""
-    answers = {_touched_at(finding, place, diff) for place in (finding.location, *finding.places)}
+def touches_finding(finding: Finding, diff: Diff) -> bool | None:
+    """Tell whether ``diff`` touches one finding; see :func:`in_diff`."""
+    answers = {
+        _touches_place(finding, place, diff) for place in (finding.location, *finding.places)
+    }
     if True in answers:
         return True
-    # A place that is not known may be one that the change touches.
+    # The change may touch a place that is not known.
     return None if None in answers else False
 
 
-def _touched_at(finding: Finding, place: Location, diff: Diff) -> bool | None:
+def _touches_place(finding: Finding, place: Location, diff: Diff) -> bool | None:
     if place.uri is not None and place.image is None and is_foreign(place.uri):
-        # Another machine's path: which file it means is not known.
+        # A path of another machine may mean any file.
         return None
     if finding.kind not in (Kind.VULNERABILITY, Kind.LICENSE) or place.uri is None:
         return diff.touches(place)
@@ -64,16 +72,16 @@ def _touched_at(finding: Finding, place: Location, diff: Diff) -> bool | None:
     return manifest_place(place.uri) in diff.manifest_places
 
 
-def follows(group: Group, diff: Diff) -> bool:
-    """Whether ``group`` may follow from a place that ``diff`` touches and that is not its own.
+def may_follow(group: Group, diff: Diff) -> bool:
+    """Tell whether ``group`` may follow from another place, which ``diff`` touches.
 
-    Of code that is another step of its data flow or a place that it names; of a misconfiguration,
-    the values and helpers of its chart, and the variables and callers of its Terraform module.
+    For code that is a step of its data flow or a related place; for a misconfiguration, values
+    and helpers of its chart, or variables and callers of its Terraform module.
     """
-    return any(_follows(finding, diff) for finding in group.members)
+    return any(_may_follow(finding, diff) for finding in group.members)
 
 
-def _follows(finding: Finding, diff: Diff) -> bool:
+def _may_follow(finding: Finding, diff: Diff) -> bool:
     if finding.kind is Kind.MISCONFIGURATION:
         uri = finding.location.uri
         if uri is None:
@@ -88,25 +96,25 @@ def _follows(finding: Finding, diff: Diff) -> bool:
         )
     if finding.kind is not Kind.CODE:
         return False
-    places = (*finding.related, *_steps(finding))
+    places = (*finding.related, *_flow_locations(finding))
     return any(place.uri is not None and diff.touches(place) is True for place in places)
 
 
 def _chart_of(uri: str) -> PurePosixPath | None:
-    """The directory of the Helm chart whose template ``uri`` is."""
+    """The directory of the Helm chart that has the template ``uri``."""
     parents = PurePosixPath(uri).parents
     return next((place.parent for place in parents if place.name == "templates"), None)
 
 
-def _steps(finding: Finding) -> Iterator[Location]:
-    """The places of a finding's data flow, as its SARIF has them (2.1.0, 3.36)."""
+def _flow_locations(finding: Finding) -> Iterator[Location]:
+    """The locations of a finding's data flow in its SARIF (2.1.0, 3.36)."""
     flows = None if finding.sarif is None else finding.sarif.result.get("codeFlows")
     for flow in _objects(flows):
         for thread in _objects(flow.get("threadFlows")):
             for step in _objects(thread.get("locations")):
-                place = _object(_object(step.get("location")).get("physicalLocation"))
-                uri = _object(place.get("artifactLocation")).get("uri")
-                region = _object(place.get("region"))
+                location = _object(_object(step.get("location")).get("physicalLocation"))
+                uri = _object(location.get("artifactLocation")).get("uri")
+                region = _object(location.get("region"))
                 start, end = region.get("startLine"), region.get("endLine")
                 if isinstance(uri, str) and isinstance(start, int):
                     last = end if isinstance(end, int) else start
@@ -114,45 +122,46 @@ def _steps(finding: Finding) -> Iterator[Location]:
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (v for v in value if isinstance(v, Mapping)) if isinstance(value, list) else iter(())
+    return (
+        (item for item in value if isinstance(item, Mapping))
+        if isinstance(value, list)
+        else iter(())
+    )
 
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-PackageInPlace = tuple[str, str, str]
-
-
 def packages_of(groups: Iterable[Group]) -> frozenset[PackageInPlace]:
-    """Return the packages that ``groups`` are about: place, package and version of each."""
+    """Return the packages of vulnerabilities, each with its place, key and version."""
     return frozenset(
         key
         for group in groups
         for finding in group.members
-        if finding.kind is Kind.VULNERABILITY and (key := _package(finding)) is not None
+        if finding.kind is Kind.VULNERABILITY and (key := _package_in_place(finding)) is not None
     )
 
 
 def has_package(group: Group, packages: Set[PackageInPlace]) -> bool:
-    """Return whether the package of a vulnerability is among ``packages``, in the same version."""
+    """Tell whether the package of a vulnerability is in ``packages``, in the same version."""
     if not packages or group.representative.kind is not Kind.VULNERABILITY:
         return False
-    return all(_package(finding) in packages for finding in group.members)
+    return all(_package_in_place(finding) in packages for finding in group.members)
 
 
-def same_entry(group: Group, diff: Diff) -> bool:
-    """Return whether ``diff`` leaves the lines of a package in its lock file as they were.
+def has_unchanged_entry(group: Group, diff: Diff) -> bool:
+    """Tell whether ``diff`` leaves the lines of a package in its lock file unchanged.
 
-    The base then has the same package in the same version. False where no tool gives the lines.
+    The base then has the same package in the same version. False where no tool gives lines.
     """
     if group.representative.kind is not Kind.VULNERABILITY:
         return False
-    placed = [f.location for f in group.members if f.location.start_line is not None]
-    return bool(placed) and not any(diff.touches(place) is not False for place in placed)
+    places = [f.location for f in group.members if f.location.start_line is not None]
+    return bool(places) and all(diff.touches(place) is False for place in places)
 
 
-def _package(finding: Finding) -> PackageInPlace | None:
+def _package_in_place(finding: Finding) -> PackageInPlace | None:
     package = finding.package
     if package is None or not package.version:
         return None
@@ -160,16 +169,8 @@ def _package(finding: Finding) -> PackageInPlace | None:
     return place, package_key(package), version_key(package.type, package.version)
 
 
-# A tool, and its own id of a rule.
-Rule = tuple[str, str]
-
-
-# Lines of a file, the first and the last.
-Span = tuple[str, int, int]
-
-
-class Level(IntEnum):
-    """How a group was known again; the surest comes first."""
+class MatchLevel(IntEnum):
+    """How a group was matched with the baseline, the surest way first."""
 
     CONTENT = 0
     IDENTITY = 1
@@ -180,16 +181,16 @@ class Level(IntEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Sighting:
-    """A group and its keys, by level.
+class KeyedGroup:
+    """A group with its keys, by level, and what else tells it from other groups.
 
     ``line`` and ``column`` are those after the change (0 if gone or unknown). ``values`` are the
-    keyed hashes of a secret, and ``hmac_keys`` name the keys they were made with. ``in_head`` is
-    False for a secret that is only in history, and ``added`` is True where the change adds lines
-    of the work tree that it is on. ``spans`` are its lines in the file as the change leaves it: of
-    a group of the baseline what is left of them, None where that is not known. ``rules`` are the
-    tools' rules that see a secret, and ``masked`` those of them that its tool has masked, with the
-    hash of the line: such a one may be another secret than the one it is joined with.
+    keyed hashes of a secret, ``hmac_keys`` the ids of the keys they were made with. ``in_head``
+    is False for a secret that is only in history. ``added`` says that the change touches its
+    lines in the work tree. ``spans`` are its lines after the change; those of the baseline's
+    groups are the lines that the change left unchanged; None if not known. ``rules`` counts the
+    rules that report a secret, and ``masked`` those whose tool masks the value, with the hash of
+    the line: a masked secret may be another one than those it is joined with.
     """
 
     group: Group
@@ -206,68 +207,73 @@ class Sighting:
     masked: Counter[tuple[Rule, str | None]] = field(default_factory=Counter)
 
 
-def current_sighting(group: Group, diff: Diff | None) -> Sighting:
-    """Return how a group of this scan is known."""
-    seen = []
+def current_group_keys(group: Group, diff: Diff | None) -> KeyedGroup:
+    """Make the keys of a group of this scan."""
+    members = []
     added = False
     for finding in group.members:
-        hit = None if diff is None else touched(finding, diff)
-        here = finding.location.commit is None
-        carried = hit is False and here
-        seen.append(Seen(finding, finding.location, carried, hit is True, current=True))
-        added |= hit is True and here
-    made = _sighting(group, seen, current=True)
-    made.added = added
-    made.spans = None if diff is None else _spans(group.members, None)
-    return made
+        touched = None if diff is None else touches_finding(finding, diff)
+        in_tree = finding.location.commit is None
+        carried = touched is False and in_tree
+        members.append(
+            PlacedFinding(finding, finding.location, carried, touched is True, current=True)
+        )
+        added |= touched is True and in_tree
+    keyed = _keyed_group(group, members, current=True)
+    keyed.added = added
+    keyed.spans = None if diff is None else _spans(group.members, None)
+    return keyed
 
 
-def baseline_sightings(group: Group, diff: Diff | None) -> list[Sighting]:
-    """Return how a group of the baseline would be known in this scan.
+def baseline_group_keys(group: Group, diff: Diff | None) -> list[KeyedGroup]:
+    """Make the keys that a group of the baseline would have in this scan.
 
-    A secret is known in two ways: where its file is now, and in the history of where it was.
+    A secret may be found in its file as it is now, or in the history of its old place; so it
+    gets two sets of keys.
     """
-    here = [f for f in group.members if f.secret is None or not f.secret.in_history]
-    moved = [_moved(finding, diff) for finding in here or group.members]
-    sighting = _sighting(group, moved, current=False)
-    sighting.spans = None if diff is None else _spans(here or group.members, diff)
-    if not sighting.values:
-        return [sighting]
-    # Whichever member knows the value: it is that of all of them.
-    places = {place_of(seen.place) for seen in moved}
-    own = {("secret", place, value) for place in places for value in sighting.values}
-    sighting.keys = (sighting.keys[0] | own, *sighting.keys[1:])
-    past = dataclasses.replace(
-        sighting, keys=(_past(group.members), *[frozenset[Key]()] * (len(Level) - 1)), in_head=False
+    in_tree = [f for f in group.members if f.secret is None or not f.secret.in_history]
+    members = in_tree or group.members
+    moved = [_moved(finding, diff) for finding in members]
+    keyed = _keyed_group(group, moved, current=False)
+    keyed.spans = None if diff is None else _spans(members, diff)
+    if not keyed.values:
+        return [keyed]
+    # The value that one member knows is the value of all members.
+    places = {place_of(placed.location) for placed in moved}
+    value_keys = {("secret", place, value) for place in places for value in keyed.values}
+    keyed.keys = (keyed.keys[0] | value_keys, *keyed.keys[1:])
+    no_keys: list[frozenset[Key]] = [frozenset()] * (len(MatchLevel) - 1)
+    in_history = dataclasses.replace(
+        keyed, keys=(_history_keys(group.members), *no_keys), in_head=False
     )
-    return [sighting, past]
+    return [keyed, in_history]
 
 
-def _moved(finding: Finding, diff: Diff | None) -> Seen:
-    """A finding of the baseline where the change has moved it."""
+def _moved(finding: Finding, diff: Diff | None) -> PlacedFinding:
+    """A finding of the baseline at its location after the change."""
     place = finding.location
     if diff is None or place.uri is None or place.commit is not None or place.image is not None:
-        return Seen(finding, place, carried=False, touched=False, current=False)
+        return PlacedFinding(finding, place, carried=False, touched=False, current=False)
     line = None if place.start_line is None else diff.new_line(place.uri, place.start_line)
-    now = replace(place, uri=diff.now(place.uri), start_line=line)
-    return Seen(finding, now, carried=line is not None, touched=False, current=False)
+    moved = replace(place, uri=diff.new_path(place.uri), start_line=line)
+    return PlacedFinding(finding, moved, carried=line is not None, touched=False, current=False)
 
 
-def _sighting(group: Group, members: Sequence[Seen], *, current: bool) -> Sighting:
+def _keyed_group(group: Group, members: Sequence[PlacedFinding], *, current: bool) -> KeyedGroup:
     in_head = still_in_head(group)
-    content = {key for seen in members for key in content_keys(seen)}
+    content = {key for placed in members for key in content_keys(placed)}
     if current and not in_head:
-        content |= _past(group.members)
+        content |= _history_keys(group.members)
     keys = (
         frozenset(content),
-        _identity(group, members),
-        frozenset(key for seen in members for key in line_keys(seen)),
-        frozenset(key for seen in members for key in message_keys(seen)),
-        frozenset(key for seen in members for key in other_rule_keys(seen)),
-        frozenset(key for seen in members for key in detector_keys(seen)),
+        _identity_keys(group, members),
+        frozenset(key for placed in members for key in line_keys(placed)),
+        frozenset(key for placed in members for key in message_keys(placed)),
+        frozenset(key for placed in members for key in other_rule_keys(placed)),
+        frozenset(key for placed in members for key in detector_keys(placed)),
     )
-    place = next((s.place for s in members if s.place.start_line is not None), None)
-    return Sighting(
+    place = next((s.location for s in members if s.location.start_line is not None), None)
+    return KeyedGroup(
         group=group,
         keys=keys,
         line=0 if place is None else place.start_line or 0,
@@ -280,15 +286,15 @@ def _sighting(group: Group, members: Sequence[Seen], *, current: bool) -> Sighti
         in_head=in_head,
         rules=Counter(_rule(f) for f in group.members if f.kind is Kind.SECRET),
         masked=Counter(
-            (_rule(seen.finding), _line_of(seen))
-            for seen in members
-            if seen.finding.secret is not None and seen.finding.secret.id is None
+            (_rule(placed.finding), _line_hash(placed))
+            for placed in members
+            if placed.finding.secret is not None and placed.finding.secret.id is None
         ),
     )
 
 
-def _identity(group: Group, members: Sequence[Seen]) -> frozenset[Key]:
-    """The group's identity, with the code it rests on where a place alone would say too little."""
+def _identity_keys(group: Group, members: Sequence[PlacedFinding]) -> frozenset[Key]:
+    """The group's identity, with a hash of its code where the place alone is not enough."""
     finding = group.representative
     check = finding.misconfiguration
     if finding.kind in (Kind.VULNERABILITY, Kind.LICENSE) or _values(group.members):
@@ -296,15 +302,15 @@ def _identity(group: Group, members: Sequence[Seen]) -> frozenset[Key]:
     if check is not None and check.resource:
         return frozenset({(group.identity,)})
     code = min((f.line_hash for f in group.members if f.line_hash), default="")
-    if not code and any(seen.touched for seen in members):
+    if not code and any(placed.touched for placed in members):
         return frozenset()
     return frozenset({(group.identity, code)})
 
 
 def _spans(members: Sequence[Finding], diff: Diff | None) -> list[Span] | None:
-    """The lines of failed checks, of the baseline as ``diff`` has left them.
+    """The lines of failed checks; with ``diff``, those of the baseline that it left unchanged.
 
-    None for other kinds, which are known by other things, and where a member tells no lines.
+    None for other kinds, whose lines do not count, and where a member has no lines.
     """
     spans: list[Span] = []
     for finding in members:
@@ -315,8 +321,8 @@ def _spans(members: Sequence[Finding], diff: Diff | None) -> list[Span] | None:
         if diff is None:
             spans.append((place_of(place), first, last))
             continue
-        now = place_of(replace(place, uri=diff.now(place.uri)))
-        spans += [(now, *span) for span in diff.kept(place.uri, first, last)]
+        new_place = place_of(replace(place, uri=diff.new_path(place.uri)))
+        spans += [(new_place, *span) for span in diff.surviving_ranges(place.uri, first, last)]
     return spans
 
 
@@ -324,14 +330,14 @@ def _rule(finding: Finding) -> Rule:
     return finding.tool, finding.rule_id
 
 
-def _line_of(seen: Seen) -> str | None:
-    """The hash of the line of a masked secret: None where the change has touched an unknown one."""
-    if seen.finding.line_hash:
-        return seen.finding.line_hash.partition(":")[0]
-    return None if seen.touched else ""
+def _line_hash(placed: PlacedFinding) -> str | None:
+    """The hash of a masked secret's line; without one, empty, or None if the line is touched."""
+    if placed.finding.line_hash:
+        return placed.finding.line_hash.partition(":")[0]
+    return None if placed.touched else ""
 
 
-def _past(members: Sequence[Finding]) -> frozenset[Key]:
+def _history_keys(members: Sequence[Finding]) -> frozenset[Key]:
     return frozenset(
         ("past", place_of(f.location), f.secret.id)
         for f in members

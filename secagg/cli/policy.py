@@ -32,8 +32,8 @@ from secagg.policy.load import (
     effective,
     installed_policies,
     layers,
+    policy_document,
     policy_names,
-    written_policy,
 )
 from secagg.policy.model import Policy
 from secagg.policycheck.check import check_policy
@@ -159,7 +159,7 @@ def print_policy(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
     chain = layers(name if name is not None else load_config(Path()).policy)
     policy = effective(chain)
     if as_yaml:
-        console.out(yaml_text(written_policy(policy)))
+        console.out(yaml_text(policy_document(policy)))
     else:
         names = [layer.name for layer in chain]
         table = policy_table(policy, names, _origins(policy, chain), screen.style())
@@ -240,7 +240,7 @@ def _policy_entry(name: str) -> Named:
         found = installed_policies()[name].dist
         package = "a package" if found is None else found.name
     try:
-        description = layers(name)[0].written.value.description
+        description = layers(name)[0].file.value.description
     except ConfigError as error:
         description = f"cannot be used: {error.message}"
     return Named(name=name, source=package or "built in", description=description)
@@ -248,5 +248,5 @@ def _policy_entry(name: str) -> Named:
 
 def _origins(policy: Policy, chain: list[Layer]) -> list[str]:
     """For each rule the name of the policy that it stands in."""
-    by_rule = {id(rule): layer.name for layer in chain for rule in layer.written.value.rules}
+    by_rule = {id(rule): layer.name for layer in chain for rule in layer.file.value.rules}
     return [by_rule[id(rule)] for rule in policy.rules]

@@ -21,7 +21,7 @@ from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.write import DIRECTORY, decision_document, summarize, write_outputs
-from secagg.policy.match import chain
+from secagg.policy.match import explain_judgement
 from secagg.system.root import find_root
 
 # More of them are folded away in a CI log.
@@ -149,6 +149,6 @@ def explained(outcome: Outcome, gate: Gate, identity: str, style: Style) -> str:
             match = outcome.comparison.matches.get(judgement.group.identity)
         if match is not None:
             lines.append(f"            {terminal(match.why)}")
-    for step in chain(gate.policy, judgement, outcome.decision.today or gate.today):
+    for step in explain_judgement(gate.policy, judgement, outcome.decision.today or gate.today):
         lines.append(f"  {step_line(step)}")
     return "\n".join(lines)

@@ -46,7 +46,7 @@ from secagg.decisions.scope import GapScope, Scope, plain
 from secagg.errors import ConfigError
 from secagg.packages.purl import purl_pattern
 from secagg.policy.decision import PolicyException
-from secagg.policy.notation import Day, Owner, Reason, gap_words
+from secagg.policy.notation import Day, Owner, Reason, gap_pattern
 from secagg.system.dates import Ceiling
 from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
@@ -140,7 +140,7 @@ class ExceptionEntry(BaseModel):
     path: Annotated[str | list[str] | None, _each(PathGlob)] = Field(
         default=None, description="files, as .gitignore writes them"
     )
-    gap: Annotated[str | list[str] | None, _each(gap_words)] = Field(
+    gap: Annotated[str | list[str] | None, _each(gap_pattern)] = Field(
         default=None,
         description="something that no tool has looked at, by a path or other words of its "
         "sentence; * is a wildcard",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from secagg.github.limits import Limits, Tally
-from secagg.model.severity import number_of
+from secagg.model.severity import parse_security_severity
 from secagg.sarif.rules import RuleTable, RuleView
 
 SEVERITY = "security-severity"
@@ -92,7 +92,7 @@ def _mend_severity(rule: dict[str, Any], tally: Tally) -> None:
 
 
 def _as_severity(given: Any) -> str | None:
-    score = number_of(given)
+    score = parse_security_severity(given)
     if score is None:
         return None
     # What is a number from 0.0 to 10.0 already stays as it is written.

@@ -1,8 +1,7 @@
-"""The one noun of secagg: a :class:`Finding`, and the values it is made of.
+"""The model of a :class:`Finding`: what one scanner says about one place.
 
-A finding is what one scanner says about one place. It holds no secret value: a
-secret is known by a keyed hash (:mod:`secagg.secrets.redactor`), and every text in a finding
-has been masked before it was put there.
+A finding holds no secret value: it has a keyed hash instead (:mod:`secagg.secrets.redactor`),
+and every text in it was masked first.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _S = TypeVar("_S", bound=Struct)
 
 
 class Kind(StrEnum):
-    """What sort of problem a finding is."""
+    """The kind of problem that a finding is."""
 
     VULNERABILITY = "vulnerability"
     SECRET = "secret"
@@ -29,7 +28,7 @@ class Kind(StrEnum):
     LICENSE = "license"
 
 
-# What a tool looks for that reports a kind.
+# What a tool looks for that reports findings of a kind, in words.
 KIND_WORDS = {
     Kind.VULNERABILITY: "vulnerable dependencies",
     Kind.SECRET: "secrets",
@@ -40,7 +39,7 @@ KIND_WORDS = {
 
 
 class Severity(StrEnum):
-    """The one ladder of severities, worst first."""
+    """The severities of secagg, the worst first."""
 
     rank: int
     """4 for critical down to 0 for none."""
@@ -63,7 +62,7 @@ class Severity(StrEnum):
         return cls.LOW if score > 0.0 else cls.NONE
 
 
-# Read for every row, so a plain attribute and no property.
+# A plain attribute is faster than a property, and this one is read for every row.
 for _rank, _severity in enumerate(reversed(Severity)):
     _severity.rank = _rank
 
@@ -104,16 +103,16 @@ class Location(Struct, kw_only=True, gc=False):
     digests: tuple[str, ...] = ()
 
 
-# The purl types whose namespace is a distribution, and no part of the name.
+# The purl types whose namespace is a distribution rather than part of the name.
 DISTRIBUTION_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
 
 
 class Package(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
-    """A package as an ecosystem's registry knows it.
+    """A package of an ecosystem.
 
     ``type`` is the purl type (``pypi``, ``npm``, ``cargo``, ``golang``, ``maven``,
     ``deb``, ...); ``name`` is as the tool wrote it, namespace included; ``purl`` is
-    given where the tool gives one or where it can be built without guessing.
+    the tool's, or made where nothing needs to be guessed.
     """
 
     type: str
@@ -123,11 +122,11 @@ class Package(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"
 
 
 class Vulnerability(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
-    """What is known about a vulnerable dependency beyond its package.
+    """Facts about a vulnerable dependency besides its package.
 
-    ``aliases`` holds every advisory id that the source gives for this one problem (the
-    finding's own rule id among them). ``dependency_paths`` lead from the project to the
-    package. ``status`` is the vendor's word (``fixed``, ``affected``, ``will_not_fix``).
+    ``aliases`` has every advisory id that the tool gives for the problem, the finding's rule
+    id included. ``dependency_paths`` lead from the project to the package. ``status`` is the
+    vendor's (``fixed``, ``affected``, ``will_not_fix``).
     ``epss`` is a probability 0.0 to 1.0.
     """
 
@@ -143,13 +142,13 @@ class Vulnerability(Struct, kw_only=True, gc=False, omit_defaults=True, rename="
 
 
 class SecretSighting(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
-    """One sighting of a secret, without the secret.
+    """One sighting of a secret, without its value.
 
-    ``id`` is the keyed hash of the value (``None`` where the tool had masked it before
-    we could see it), and ``key`` tells which key it was made with
+    ``id`` is the keyed hash of the value (``None`` where the tool masks the value in its
+    report), and ``key`` names the key of the hash
     (:attr:`secagg.secrets.redactor.Redactor.key_name`). ``verified`` is True where the issuing
-    service accepted it, False where it did not or was not asked to say, ``None`` where the tool
-    never asks. ``in_history`` tells a commit's content from the work tree's.
+    service accepted the secret, False where it did not or was not asked, ``None`` where the tool
+    never asks. ``in_history`` says that it is in a commit rather than in the work tree.
     """
 
     id: str | None
@@ -161,7 +160,7 @@ class SecretSighting(Struct, kw_only=True, gc=False, omit_defaults=True, rename=
 
 
 class Misconfiguration(Struct, kw_only=True, gc=False, omit_defaults=True, rename="camel"):
-    """A check that a configuration file failed: all ids of the check, and the resource."""
+    """A check that a configuration file fails: all ids of the check, and the resource."""
 
     checks: tuple[str, ...] = ()
     resource: str | None = None
@@ -169,7 +168,7 @@ class Misconfiguration(Struct, kw_only=True, gc=False, omit_defaults=True, renam
 
 
 class Rule(Struct, kw_only=True, gc=False):
-    """The rule or check or advisory behind findings; shared by all findings of one rule."""
+    """A rule, check or advisory; all findings of one rule share the object."""
 
     id: str
     name: str | None = None
@@ -183,11 +182,11 @@ class Rule(Struct, kw_only=True, gc=False):
 
 
 class Suppression(Struct, kw_only=True, gc=False):
-    """Someone has decided that a finding does not count, and where that was written.
+    """A decision that a finding does not count, as a report has it.
 
     ``source`` is the file or system (``.trivyignore``, ``snyk policy``, ``SARIF``);
     ``status`` is SARIF's ``accepted``, ``underReview`` or ``rejected`` (3.35.3). ``uri`` is the
-    file that it was written in, where the tool names one (3.35.6), as the report has it.
+    file that has the decision, where the tool names one (3.35.6).
     """
 
     source: str
@@ -198,10 +197,11 @@ class Suppression(Struct, kw_only=True, gc=False):
 
 
 class SarifOrigin(Struct, kw_only=True, gc=False):
-    """The SARIF result that a finding was read from, and the run that it belongs to.
+    """The SARIF result that a finding was read from, and its run.
 
-    Both are kept, masked, so that writing loses nothing. ``run`` is the run object without its
-    ``results``; all findings of the run share it. ``encoded`` is the result as JSON.
+    Both are kept, masked, so that no property is lost when they are written again. ``run``
+    is the run object without its ``results``; all findings of the run share it. ``encoded`` is
+    the result as JSON.
     """
 
     run: Mapping[str, Any]
@@ -214,7 +214,7 @@ class SarifOrigin(Struct, kw_only=True, gc=False):
 
     @property
     def result(self) -> Mapping[str, Any]:
-        """Decode the result object for the caller alone."""
+        """The result object, decoded anew for each caller."""
         result: Mapping[str, Any] = decode(self.encoded)
         return result
 
@@ -223,17 +223,16 @@ class Finding(Struct, kw_only=True, gc=False):
     """What one scanner says about one place.
 
     ``tool`` is the lower-case name of the scanner; ``rule_id`` its own id for the rule,
-    check, detector or advisory. ``severity`` is on the one ladder; where the tool did
-    not say, ``severity_known`` is False and a policy decides how to count it.
-    ``places`` are the other places at which the problem is too, where one result of a tool has
-    several (SARIF 2.1.0, 3.27.12); ``related`` are places that explain it.
-    ``ratings`` keeps what every source said. ``fingerprints`` are those the tool gave
-    and that hold no secret. ``identity`` (``secagg/v1``) is set by
+    check, detector or advisory. Where the tool gives no severity, ``severity_known`` is False
+    and the policy decides how the finding counts. ``places`` are further places of the problem,
+    where one result of a tool has several (SARIF 2.1.0, 3.27.12); ``related`` are places that
+    explain it. ``ratings`` has the severities of all sources. ``fingerprints`` are those of the
+    tool that hold no secret. ``identity`` (``secagg/v1``) is set by
     :mod:`secagg.model.identity`, ``line_hash`` (``primaryLocationLineHash``) by
     :mod:`secagg.model.fingerprint`, ``component`` by the pipeline.
 
-    ``bucket`` and ``advisory`` are cached keys by which a vulnerability is merged: its package and
-    place (:mod:`secagg.packages.keys`), and the one id that plainly names it.
+    ``bucket`` and ``advisory`` are cached keys for merging vulnerabilities: the package with its
+    place (:mod:`secagg.packages.keys`), and the advisory id where exactly one names it.
     :mod:`secagg.model.identity` sets them from the other fields, and :func:`replace` resets them.
     """
 
@@ -269,12 +268,12 @@ class Finding(Struct, kw_only=True, gc=False):
 
     @property
     def suppressed(self) -> bool:
-        """True if a suppression is in force (SARIF 3.27.23: all accepted)."""
+        """Whether suppressions are in force (SARIF 3.27.23: all of them are accepted)."""
         return bool(self.suppressions) and all(s.status == "accepted" for s in self.suppressions)
 
 
 def replace(value: _S, **changes: Any) -> _S:
-    """Copy ``value`` with ``changes`` to some of its fields; a finding's cached keys are reset."""
+    """Copy ``value`` with ``changes`` to its fields; a finding's cached keys are reset."""
     if isinstance(value, Finding):
         changes = {"bucket": "", "advisory": None, **changes}
     return msgspec.structs.replace(value, **changes)

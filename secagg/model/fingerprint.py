@@ -1,4 +1,4 @@
-"""``primaryLocationLineHash``: the fingerprint by which GitHub knows an alert again.
+"""``primaryLocationLineHash``: the fingerprint by which GitHub matches alerts between scans.
 
 The rule is codeql-action's (``src/fingerprints.ts``): a rolling hash over the next 100
 UTF-16 units from the start of a line, without spaces and tabs, every line ending one line
@@ -25,16 +25,14 @@ from secagg.model.finding import Finding
 from secagg.system.files import read_regular
 
 PRIMARY_LOCATION_LINE_HASH = "primaryLocationLineHash"
-
-# A source file above this is data, not code; GitHub would not show it either.
+# Larger files are data, not code; GitHub does not show them either.
 LARGEST_FILE = 32 * 1024 * 1024
-
 _WINDOW = 100
 _BASE = 37
 _MODULUS_MASK = (1 << 64) - 1
 _END = 65535
 _LINE_FEED = 10
-# Units per block of prefix sums: bounds the memory, whatever the size of the file.
+# Units per block of prefix sums, which bounds the memory for files of any size.
 _BLOCK = 8192
 _UTF16 = "utf-16-le" if sys.byteorder == "little" else "utf-16-be"
 _DROPPED = str.maketrans({" ": None, "\t": None, "\r": "\n"})
@@ -44,39 +42,38 @@ def line_hashes(data: bytes) -> list[str]:
     """Return the hash of every line of a file's ``data``, in order (``fb7c023a8b9ccb3f:1``).
 
     There is one more line than there are line endings (LF, CR or CRLF), so empty data has
-    one. Data that is no UTF-8 is read with U+FFFD in the place of what is not.
+    one. Bytes that are not UTF-8 count as U+FFFD.
     """
     return list(_hashes(data, None))
 
 
 def line_hashes_for(data: bytes, lines: Collection[int]) -> dict[int, str]:
-    """The hashes of chosen ``lines`` (counted from 1); a line that ``data`` lacks is left out."""
-    wanted = {line for line in lines if line >= 1}
-    if not wanted:
+    """Return the hashes of some ``lines`` (counted from 1), without lines that ``data`` lacks."""
+    lines = {line for line in lines if line >= 1}
+    if not lines:
         return {}
-    hashes = _hashes(data, max(wanted))
-    return {line: value for line, value in enumerate(hashes, 1) if line in wanted}
+    hashes = _hashes(data, max(lines))
+    return {line: value for line, value in enumerate(hashes, 1) if line in lines}
 
 
 def fingerprint_findings(findings: Iterable[Finding], root: Path) -> None:
-    """Set ``line_hash`` of all findings that lie on a line of a file below ``root``.
+    """Set ``line_hash`` of all findings on a line of a file below ``root``; read each file once.
 
-    Every file is read once. A hash that the tool gave stays; a place in history or in an
-    image has no line in the work tree and gets none, and so do places in files that are
-    missing, not regular, reached through a link that leaves ``root``, or larger than
+    A hash that the tool gave stays. A finding in history or in an image gets none, nor does one
+    in a file that is missing, not regular, outside of ``root`` through a link, or larger than
     ``LARGEST_FILE`` bytes.
     """
     by_file: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        place = finding.location
+        location = finding.location
         if (
             finding.line_hash is None
-            and place.uri
-            and place.start_line is not None
-            and place.commit is None
-            and place.image is None
+            and location.uri
+            and location.start_line is not None
+            and location.commit is None
+            and location.image is None
         ):
-            by_file[place.uri].append(finding)
+            by_file[location.uri].append(finding)
     base = Path(os.path.realpath(root))
     for uri, in_file in by_file.items():
         data = read_source(base, uri)
@@ -88,14 +85,14 @@ def fingerprint_findings(findings: Iterable[Finding], root: Path) -> None:
 
 
 def read_source(base: Path, uri: str, *, limit: int = LARGEST_FILE) -> bytes | None:
-    """Return the content of the regular file ``uri`` below ``base`` (a real path), or ``None``.
+    """Read the regular file ``uri`` below ``base`` (a real path); ``None`` if there is none.
 
     Nothing outside ``base`` is read: neither by ``..``, nor by an absolute path, nor through
     a symbolic link.
     """
     try:
         if ".." not in uri:
-            # Most reports are read far from their files, and resolving takes long.
+            # Fail early: most reports are read without their files, and resolving is slow.
             os.stat(os.path.join(base, uri))
         return read_regular(base / uri, limit=limit, within=base)
     except (OSError, ValueError):
@@ -106,10 +103,10 @@ def _hashes(data: bytes, last_line: int | None) -> Iterator[str]:
     units = _units(data)
     starts = _line_starts(units, last_line)
     values = _direct(units, starts) if _sparse(units, starts) else _by_blocks(units, starts)
-    seen: defaultdict[int, int] = defaultdict(int)
+    counts: defaultdict[int, int] = defaultdict(int)
     for value in values:
-        seen[value] += 1
-        yield f"{value:x}:{seen[value]}"
+        counts[value] += 1
+        yield f"{value:x}:{counts[value]}"
 
 
 def _units(data: bytes) -> array[int]:
@@ -152,8 +149,8 @@ def _by_blocks(units: array[int], starts: list[int]) -> Iterator[int]:
         block = units[begin : begin + _BLOCK + _WINDOW]
         sums = list(accumulate(map(mul, block, inverse), initial=0))
         while index < len(starts) and starts[index] - begin <= _BLOCK - 1:
-            at = starts[index] - begin
-            yield (sums[at + _WINDOW] - sums[at]) * shifts[at] & _MODULUS_MASK
+            offset = starts[index] - begin
+            yield (sums[offset + _WINDOW] - sums[offset]) * shifts[offset] & _MODULUS_MASK
             index += 1
 
 

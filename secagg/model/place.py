@@ -1,18 +1,14 @@
-"""Places: what counts as the same place for two findings, and paths as tools write them.
+"""Tell which places are the same, and resolve paths as tools write them.
 
-The manifest and the lock file of one directory and ecosystem are one place, for a fix
-changes both; an image is one place under all its tags.
+The manifest and the lock file of one directory and ecosystem are one place, as a fix changes
+both; an image is one place under all its tags.
 
-A backslash is a character of a name on this system and a separator on Windows; a tool may write a
-blank at the end of a name, or leave out the bytes that are no UTF-8.
+A backslash is part of a name on this system and a separator on Windows; a tool may write a blank
+at the end of a name, or leave out bytes that are not UTF-8.
 
-A scanner in a container says ``/src/app/config.py``, one on a runner
-``/home/runner/work/x/x/app/config.py``. Which file of the checkout is meant can be told where just
-one is named so.
-
-A scanner that ran in a container or on a runner names its files from there. Most of these paths are
-resolved without help (:mod:`secagg.model.place`); where the files are not in this checkout,
-or several could be meant, ``path_map`` in ``secagg.yaml`` and ``--strip-prefix`` say what is right.
+A scanner that ran in a container or on a runner writes paths from there (``/src/app/config.py``).
+Most of them are found where exactly one file of the checkout fits. For the others, users give
+``path_map`` in ``secagg.yaml`` or ``--strip-prefix``.
 """
 
 from __future__ import annotations
@@ -27,8 +23,7 @@ from secagg.packages.manifests import FAMILIES
 
 _IMAGE_OS = re.compile(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
 
-
-# Files of one name each, by how their names end.
+# The purl types of files with one manifest or archive each, by the ends of their names.
 _ENDINGS = {
     ".csproj": "nuget",
     ".fsproj": "nuget",
@@ -43,20 +38,29 @@ _ENDINGS = {
     ".egg": "pypi",
 }
 
-
 _REQUIREMENTS = re.compile(r"(?:^|[-_./])requirements?(?:[-_./][^/]*)?\.(?:txt|in)$")
-
-
-# A jar's version is no part of its place: its next version lies there too.
+# The version in a jar's name: it is no part of the place, as the next version is there too.
 _ARCHIVE_VERSION = re.compile(r"-v?\d[\w.+-]{0,200}?(?=\.[jwe]ar(?:/|$))")
-
-
-# Registries that go without saying.
+# Registries that names of images may leave out.
 _DEFAULT_REGISTRIES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+# What tools write for one or several bytes that are not UTF-8; Python makes surrogates of them.
+_LOST = re.compile("[\ufffd\udc80-\udcff]+")
+_REPLACEMENT = "\ufffd"
+
+# Where runners check repositories out, and where the docs of tools tell users to mount them.
+_KNOWN_ROOTS = re.compile(
+    r"/github/workspace/|/(?:home|Users)/runner/work/[^/]+/[^/]+/|[A-Za-z]:/a/[^/]+/[^/]+/"
+    r"|/__w/[^/]+/[^/]+/|/home/vsts/work/\d+/s/"
+    r"|/bitbucket/pipelines/agent/build/|/home/circleci/project/|/codebuild/output/src\d+/src/"
+    r"|/(?:src|path|pwd|code|repo|workspace|scan|app|project|mnt|data|tmp/src)/"
+)
+# A path with more parts is not searched for in the checkout.
+_MOST_PARTS = 40
+_FILE_SCHEME = "file://"
 
 
 def ecosystem_of(uri: str) -> str | None:
-    """The purl type of what a manifest, a lock file or an archive holds; None if not known."""
+    """Return the purl type of a manifest, a lock file or an archive; None if not known."""
     name = uri.rpartition("/")[2]
     if name in FAMILIES:
         return FAMILIES[name]
@@ -67,16 +71,16 @@ def ecosystem_of(uri: str) -> str | None:
 
 
 def manifest_place(uri: str) -> str:
-    """Return the place of a dependency that ``uri`` declares or locks.
+    """Return the place of the dependencies that the file ``uri`` declares or locks.
 
-    ``web/package.json`` and ``web/package-lock.json`` are both ``web/ (npm)``; a file of no
-    known family (``requirements-dev.txt``, a jar) is a place of its own. A set of
-    requirements and what was compiled from it (``dev.in``, ``dev.txt``) are one place.
+    ``web/package.json`` and ``web/package-lock.json`` are both ``web/ (npm)``. A file of no known
+    family (``requirements-dev.txt``, a jar) is its own place. Requirements and the file compiled
+    from them (``dev.in``, ``dev.txt``) are one place.
     """
     directory, slash, name = uri.rpartition("/")
     family = FAMILIES.get(name)
     if family == "nuget" and name == "project.assets.json":
-        # It is written to the folder of intermediate files, beside the project.
+        # NuGet writes it to the subdirectory obj of the project.
         directory = directory.removesuffix("obj").rstrip("/")
         slash = "/" if directory else ""
     elif family is None and name.endswith((".csproj", ".fsproj", ".vbproj")):
@@ -96,14 +100,14 @@ def package_place(location: Location, ecosystem: str) -> str:
     if location.image is None:
         return manifest_place(uri) if uri is not None else location.logical or ""
     image = image_repository(location.image)
-    # An image holds each operating system package once, whatever file a tool names for it.
+    # An image has each operating system package once, in whatever file a tool reports it.
     if uri is None or ecosystem in DISTRIBUTION_TYPES or is_image_itself(uri, image):
         return image
     return f"{image}!{manifest_place(uri)}"
 
 
 def more_places(findings: Iterable[Finding]) -> tuple[Location, ...]:
-    """Give the places of one problem besides the first: those of the tool that names most.
+    """Return the further places of one problem, from the finding that has most.
 
     One result of a tool can have several places (SARIF 2.1.0, 3.27.12).
     """
@@ -111,13 +115,13 @@ def more_places(findings: Iterable[Finding]) -> tuple[Location, ...]:
 
 
 def is_image_itself(uri: str, image: str) -> bool:
-    """Return whether ``uri`` is the image's own name, which Trivy writes without the registry."""
-    named = image_repository(uri)
-    return named == image or image.endswith(f"/{named}")
+    """Tell whether ``uri`` is the name of the image, which Trivy writes without the registry."""
+    name = image_repository(uri)
+    return name == image or image.endswith(f"/{name}")
 
 
 def image_repository(image: str) -> str:
-    """Return the one name of an image under all spellings of its registry, tags and digests.
+    """Return the same name of an image for all spellings of its registry, tags and digests.
 
     ``nginx``, ``docker.io/library/nginx:1.27`` and ``index.docker.io/nginx@sha256:...`` are
     ``nginx``; another registry stays part of the name.
@@ -130,22 +134,14 @@ def image_repository(image: str) -> str:
 
 
 def image_key(image: str) -> str:
-    """Return an image's name without tag, digest and what a tool adds on its system."""
+    """Return an image's name without tag, digest and the system that a tool adds in brackets."""
     name = _IMAGE_OS.sub("", image.strip()).partition("@")[0]
     head, slash, last = name.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"
 
 
-# What tools write for bytes that are no UTF-8, one or several for a run of them; surrogates are
-# what Python makes of each.
-_LOST = re.compile("[\ufffd\udc80-\udcff]+")
-
-
-_REPLACED = "\ufffd"
-
-
-def is_written_so(root: Path | None, path: str) -> bool:
-    """Whether the tree has a file or directory of exactly this name, relative to ``root``."""
+def exists_exactly(root: Path | None, path: str) -> bool:
+    """Tell whether ``root`` has a file or directory with exactly this relative path."""
     if root is None or not path or path.startswith("/") or ".." in path.split("/"):
         return False
     try:
@@ -155,42 +151,29 @@ def is_written_so(root: Path | None, path: str) -> bool:
 
 
 def legible(path: str) -> str:
-    """``path`` with one replacement character for each run of bytes that are no UTF-8.
+    """Put one replacement character for each run of bytes that are not UTF-8.
 
-    Two names that differ only there become one: whoever asks by it must take the stricter answer.
+    Names that differ only there become equal, so the stricter answer must hold for all of them.
     """
-    return _LOST.sub(_REPLACED, path)
+    return _LOST.sub(_REPLACEMENT, path)
 
 
 def is_legible(path: str) -> bool:
-    """Return whether nothing of ``path`` is lost in :func:`legible`."""
+    """Tell whether :func:`legible` keeps all of ``path``."""
     return _LOST.search(path) is None
 
 
-# Where runners check repositories out, and where tools' own documents tell people to mount them.
-_KNOWN_ROOTS = re.compile(
-    r"/github/workspace/|/(?:home|Users)/runner/work/[^/]+/[^/]+/|[A-Za-z]:/a/[^/]+/[^/]+/"
-    r"|/__w/[^/]+/[^/]+/|/home/vsts/work/\d+/s/"
-    r"|/bitbucket/pipelines/agent/build/|/home/circleci/project/|/codebuild/output/src\d+/src/"
-    r"|/(?:src|path|pwd|code|repo|workspace|scan|app|project|mnt|data|tmp/src)/"
-)
-
-
-# A path of more parts is no path of a checkout.
-_MOST_PARTS = 40
-
-
 def is_foreign(path: str) -> bool:
-    """Return whether ``path`` (with ``/`` between its parts) is an absolute one of any system."""
+    """Tell whether ``path`` (with ``/`` between its parts) is absolute on any system."""
     return path.startswith("/") or path[1:3] == ":/"
 
 
-def in_checkout(path: str, root: Path) -> str | None:
-    """Find the file below ``root`` that the absolute ``path`` of another machine means.
+def find_in_checkout(path: str, root: Path) -> str | None:
+    """Find the file below ``root`` that an absolute ``path`` of another machine means.
 
-    It is what follows a root that runners and containers are known to have, if that is a file
-    here; else the one end of the path that is a file here. None where no end is, or several are:
-    nothing is guessed.
+    That is the rest of the path after a root that runners and containers are known to have, if
+    there is such a file; else the only end of the path that is a file. None where no end is one,
+    or several are.
     """
     parts = path.lstrip("/").split("/")
     if len(parts) > _MOST_PARTS or ".." in parts:
@@ -198,41 +181,41 @@ def in_checkout(path: str, root: Path) -> str | None:
     prefix = _KNOWN_ROOTS.match(path)
     if prefix is not None and is_file(root, path[prefix.end() :]):
         return path[prefix.end() :]
-    ends = ["/".join(parts[at:]) for at in range(1 if path[1:2] == ":" else 0, len(parts))]
+    first = 1 if path[1:2] == ":" else 0
+    ends = ["/".join(parts[index:]) for index in range(first, len(parts))]
     existing = [end for end in ends if is_file(root, end)]
     return existing[0] if len(existing) == 1 else None
 
 
 def is_file(root: Path, path: str) -> bool:
-    """Return whether ``path`` is a regular file below ``root``."""
+    """Tell whether ``path`` is a regular file below ``root``."""
     try:
         return bool(path) and os.path.isfile(os.path.join(root, path))
     except ValueError:
         return False
 
 
-_FILE = "file://"
-
-
 class PathMap:
-    """Prefixes of paths as tools write them, and what stands there in the checkout.
+    """Prefixes of tools' paths, and what replaces them in the checkout.
 
-    A prefix ends at the end of a name: ``/src`` is one of ``/src/a.py``, not of ``/srcs/a.py``. The
-    longest one counts. A backslash is read as a slash.
+    A prefix ends with a whole name: ``/src`` is one of ``/src/a.py``, not of ``/srcs/a.py``. The
+    longest prefix counts. A backslash counts as a slash.
     """
 
     def __init__(
         self, prefixes: Mapping[str, str] | None = None, stripped: Iterable[str] = ()
     ) -> None:
-        given = {**(prefixes or {}), **dict.fromkeys(stripped, "")}
-        pairs = ((_plain(old).rstrip("/"), _plain(new).strip("/.")) for old, new in given.items())
+        replaced = {**(prefixes or {}), **dict.fromkeys(stripped, "")}
+        pairs = (
+            (_plain(old).rstrip("/"), _plain(new).strip("/.")) for old, new in replaced.items()
+        )
         self._pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
 
     def __bool__(self) -> bool:
         return bool(self._pairs)
 
     def apply(self, path: str) -> str:
-        """Move ``path``; itself where no prefix fits."""
+        """Replace the prefix of ``path``; return it unchanged where no prefix fits."""
         if not self._pairs:
             return path
         plain = _plain(path)
@@ -247,7 +230,8 @@ NO_MAP = PathMap()
 
 
 def _plain(path: str) -> str:
+    """``path`` with slashes, without blanks around it, ``file://`` and ``./``."""
     path = path.strip()
-    if path.lower().startswith(_FILE):
-        path = path[len(_FILE) :]
+    if path.lower().startswith(_FILE_SCHEME):
+        path = path[len(_FILE_SCHEME) :]
     return path.replace("\\", "/").removeprefix("./")

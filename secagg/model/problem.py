@@ -1,7 +1,7 @@
-"""A problem over time: what the store keeps of a group, and what the report shows of it.
+"""A problem over time, as the store keeps it and the report shows it.
 
-A :class:`Problem` is a merged group in plain values, without the tools' own documents. It holds
-no secret value: every text in it was masked before it became part of a finding.
+A :class:`Problem` is a group in plain values, without the tools' own documents. It holds no
+secret value: every text was masked before it became part of a finding.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from enum import StrEnum
 from secagg.model.finding import Kind, Package, Severity
 
 TRIAGE_FILE = ".secagg/triage.yaml"
-"""Where decisions may live in git, relative to the root of the checkout."""
+"""The file of decisions in git, relative to the root of the checkout."""
 STORE_FILE = ".secagg/secagg.db"
-"""Where the history is if nobody says otherwise, relative to the root of the checkout."""
+"""The default file of the history, relative to the root of the checkout."""
 
 
 class State(StrEnum):
-    """Where triage stands on a problem."""
+    """The state of a problem in triage."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What one tool said: one member of the group."""
+    """One finding of the group: what one tool said."""
 
     tool: str
     rule_id: str
@@ -52,7 +52,7 @@ class ProblemPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberKeys:
-    """What a later scan knows a member of the group by: for the store, in no report."""
+    """The keys by which later scans match one finding of the group; in the store only."""
 
     identity: str | None = None
     line_hash: str | None = None
@@ -72,7 +72,7 @@ class TimelineStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
-    """Lines of the file around the problem, masked; ``start_line`` is that of the first."""
+    """Masked lines of the file around the problem; ``start_line`` is the number of the first."""
 
     start_line: int
     lines: tuple[str, ...]
@@ -80,10 +80,10 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """A person's decision on a problem. ``at`` is in UTC; it holds through the day ``expires``.
+    """A person's decision on a problem. ``at`` is in UTC; ``expires`` is its last day.
 
-    ``alert`` is the address of the GitHub alert by whose dismissal it was said, None for a word
-    that was said here.
+    ``alert`` is the address of the GitHub alert whose dismissal it is; None for decisions made
+    here.
     """
 
     state: State
@@ -99,16 +99,15 @@ class Triage:
 class Problem:
     """One row of the report. Times are in UTC.
 
-    ``identity`` is ``secagg/v1`` of the group and ``known_as`` every identity by which it may
-    have been kept before. ``uri``, ``line`` and the rest of the place are the representative's;
-    ``places`` are the others, where one result of a tool has several.
-    ``action``, ``rule`` and ``why`` are the policy's word in the last run; ``due`` is the day by
-    which its maximum age wants it fixed; ``exception`` names the exception that covers it;
-    ``exception_state``, ``exception_reason`` and ``exception_expires`` (its last day) are what it
-    says.
+    ``identity`` is the group's ``secagg/v1``, ``known_as`` all identities under which it may have
+    been stored before. ``uri``, ``line`` and the rest of the location are the representative's;
+    ``places`` are further ones, where one result of a tool has several.
+    ``action``, ``rule`` and ``why`` are the policy's judgement in the last run; ``due`` is the day
+    by which its maximum age wants it fixed. ``exception`` names the exception that covers it, with
+    ``exception_state``, ``exception_reason`` and ``exception_expires`` (its last day).
     ``member_keys`` belong to ``sources``, in their order. ``secret`` is the keyed hash of a
     secret's value, and ``secret_key`` names the key.
-    ``fixed_at`` is set once a complete run of its tools no longer sees it.
+    ``fixed_at`` is set once a complete run of its tools no longer reports it.
     """
 
     identity: str
@@ -175,7 +174,7 @@ class Problem:
 
     @property
     def state(self) -> State:
-        """Fixed once it is gone, else what triage says, else open."""
+        """Fixed if it is gone, else the state that triage gave it, else open."""
         if self.fixed_at is not None:
             return State.FIXED
         return self.triage.state if self.triage is not None else State.OPEN
@@ -186,7 +185,7 @@ UNREPORTED = frozenset({"member_keys", "secret_key"})
 
 
 def package_of(problem: Problem) -> Package | None:
-    """Make the package that ``problem`` is about, as a scanner named it; None if there is none."""
+    """Return the package of ``problem`` as a scanner named it; None without one."""
     if problem.package is None:
         return None
     return Package(
@@ -201,7 +200,7 @@ def package_of(problem: Problem) -> Package | None:
 class ToolRunRecord:
     """One tool run of a recorded scan; ``status`` as in ``summary.json``.
 
-    ``gaps`` are sentences on what it has not looked at, those that were accepted among them.
+    ``gaps`` are sentences on what it did not look at, including accepted gaps.
     """
 
     tool: str
@@ -216,10 +215,10 @@ class ToolRunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One recorded scan: where, when, and what it came to. ``started_at`` is in UTC.
+    """One recorded scan. ``started_at`` is in UTC.
 
-    ``key`` is the same for the same scan however often it is imported. ``covered`` are the tools
-    that looked at all there is in a component (``.``: in the whole tree).
+    ``key`` stays the same if a scan is imported again. ``covered`` has each tool that looked at
+    all of a component (``.``: of the whole tree).
     """
 
     key: str

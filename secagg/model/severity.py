@@ -1,4 +1,4 @@
-"""Severities: words and scores of tools, scales of linters, levels of SARIF.
+"""Convert severities: tools' words and scores, and levels of SARIF.
 
 =========== ========== ======= ======= ===== =========
 tool        critical   high    medium  low   none
@@ -11,15 +11,14 @@ Gitleaks               all
 TruffleHog  verified   others
 =========== ========== ======= ======= ===== =========
 
-CodeQL's row is its ``security-severity`` (a CVSS score), and the result's or rule's level
-where a query has none; other SARIF producers are read by the same row. A CVSS score is kept
-as the score of a finding only where it falls into the band of the finding's own severity, so
-that a score and a severity never contradict each other; what each source said stays in the
-ratings. Where a finding has no score, :func:`stand_in_score` gives the one to write.
+CodeQL's row is its ``security-severity`` (a CVSS score), and the level of the result or rule
+where a query has none. Other producers of SARIF are read in the same way. A finding keeps a CVSS
+score only in the band of its severity, so that the two never contradict each other; its ratings
+have what each source gave.
 
-A level is the tool's own severity only where the tool puts its severity there. Sources are
-the tools' own SARIF writers and documentation; ``security-severity`` and words such as
-``issue_severity`` come before a level (:mod:`secagg.sarif.rules`).
+A level is a severity only where the tool writes its severity there. ``security-severity`` and
+words such as ``issue_severity`` come before a level (:mod:`secagg.sarif.rules`). Sources are the
+tools' own SARIF writers and documentation.
 """
 
 from __future__ import annotations
@@ -42,16 +41,6 @@ _WORDS = {
     "info": Severity.NONE,
 }
 
-
-_STAND_IN = {
-    Severity.CRITICAL: 9.5,
-    Severity.HIGH: 8.0,
-    Severity.MEDIUM: 5.5,
-    Severity.LOW: 2.0,
-    Severity.NONE: 0.0,
-}
-
-
 _LEVELS = {
     "error": Severity.HIGH,
     "warning": Severity.MEDIUM,
@@ -59,79 +48,11 @@ _LEVELS = {
     "none": Severity.NONE,
 }
 
-
-# Whose score to show first where the source that decided the severity gives none.
+# Sources of scores in their order, after the source that decided the severity.
 _SOURCES = ("nvd", "ghsa", "redhat")
 
-
-def of_word(word: str | None) -> tuple[Severity, bool]:
-    """A scanner's word as a severity, and whether the scanner knew (``UNKNOWN`` is not to know)."""
-    severity = _WORDS.get(word.lower()) if word else None
-    return (Severity.NONE, False) if severity is None else (severity, True)
-
-
-def of_level(level: str) -> Severity:
-    """The severity of a SARIF level (3.27.10); a level that the standard lacks is a warning."""
-    return _LEVELS.get(level, Severity.MEDIUM)
-
-
-def of_sarif(security_severity: float | None, level: str) -> Severity:
-    """CodeQL and its kind: by ``security-severity`` where there is one, else by level."""
-    if security_severity is not None:
-        return Severity.of_score(security_severity)
-    return of_level(level)
-
-
-def of_cvss(score: float, vector: str | None) -> Severity:
-    """The band of a CVSS score. CVSS 2 (its vectors have no ``CVSS:`` prefix) ends at high."""
-    severity = Severity.of_score(score)
-    if severity is Severity.CRITICAL and vector is not None and not vector.startswith("CVSS:"):
-        return Severity.HIGH
-    return severity
-
-
-def score_within(
-    severity: Severity, ratings: Iterable[Rating], preferred: str | None = None
-) -> float | None:
-    """Return the score to show beside ``severity``: one that is in its band, or None.
-
-    ``preferred`` is the source that decided the severity; after it come NVD, GitHub, Red Hat
-    and the rest in the order given.
-    """
-    best: float | None = None
-    best_rank = len(_SOURCES) + 2
-    for rating in ratings:
-        if rating.score is None or of_cvss(rating.score, rating.vector) is not severity:
-            continue
-        if rating.source == preferred:
-            return rating.score
-        rank = _SOURCES.index(rating.source) if rating.source in _SOURCES else len(_SOURCES)
-        if rank < best_rank:
-            best, best_rank = rating.score, rank
-    return best
-
-
-def foremost(ratings: Sequence[Rating]) -> Rating:
-    """Whose word to take where the tool itself gives no severity: who has a score, NVD first.
-
-    Raises ``ValueError`` without ratings.
-    """
-    return min(
-        ratings,
-        key=lambda r: (
-            r.score is None,
-            _SOURCES.index(r.source) if r.source in _SOURCES else len(_SOURCES),
-        ),
-    )
-
-
-def stand_in_score(severity: Severity) -> float:
-    """Return the score that stands for a severity where no CVSS score is given (0.0 to 10.0)."""
-    return _STAND_IN[severity]
-
-
-# Tools that judge how code is written. What they do not rate counts for less than what a security
-# tool does not rate.
+# Tools that judge the style of code. An unknown severity of theirs counts as less than that of a
+# security tool.
 LINTERS = frozenset(
     {
         "actionlint",
@@ -159,8 +80,7 @@ LINTERS = frozenset(
     }
 )
 
-
-# Security tools whose scale is in the table: their word is taken as it is.
+# Security tools whose severities secagg can read, besides its own scanners.
 RATING_TOOLS = frozenset(
     {
         "bandit",
@@ -174,54 +94,36 @@ RATING_TOOLS = frozenset(
     }
 )
 
-
-# Levels that are no severity, by tool. Checkov writes "error" for every failed check that its
+# Levels that are no severities, by tool. Checkov writes "error" for every failed check that its
 # platform has not rated (checkov/common/output/sarif.py); Brakeman writes its confidence
 # (Brakeman::Report::SARIF, infer_level).
-_MEANINGLESS = {
+_NOT_SEVERITIES = {
     "brakeman": frozenset({"error", "warning", "note", "none"}),
     "checkov": frozenset({"error", "warning"}),
     "prisma-cloud": frozenset({"error", "warning"}),
     "bridgecrew": frozenset({"error", "warning"}),
 }
 
-
-_NOTHING: frozenset[str] = frozenset()
-
-
-def is_linter(tool: str) -> bool:
-    """Whether ``tool`` (as :func:`secagg.sarif.producers.tool_name` writes it) is a linter."""
-    return tool in LINTERS
-
-
-def rates_by_level(tool: str, level: str) -> bool:
-    """Return whether ``level`` is the tool's own rating of a result."""
-    return level not in _MEANINGLESS.get(tool, _NOTHING)
-
-
 LEVEL = {
     Severity.CRITICAL: "error",
     Severity.HIGH: "error",
     Severity.MEDIUM: "warning",
     Severity.LOW: "note",
-    # GitHub knows no level "none" for a result that is shown.
+    # GitHub shows no results of the level "none".
     Severity.NONE: "note",
 }
 
-
 PROBLEM_SEVERITY = {"error": "error", "warning": "warning", "note": "recommendation"}
 
-
-# What stands in for a score where a source gives a word only.
-_USUAL = {
+# The scores of severities whose source gives a word only.
+_SCORES = {
     Severity.CRITICAL: 9.5,
     Severity.HIGH: 8.0,
     Severity.MEDIUM: 5.5,
     Severity.LOW: 2.0,
 }
 
-
-# The bands as GitHub draws them: critical begins above 9.0.
+# GitHub's bands of scores: critical begins above 9.0.
 _BANDS = {
     Severity.CRITICAL: (9.1, 10.0),
     Severity.HIGH: (7.0, 8.9),
@@ -230,28 +132,99 @@ _BANDS = {
 }
 
 
-def number_of(given: Any) -> float | None:
-    """Read a ``security-severity``: a number up to 10.0, often as text; None if it is none.
+def of_word(word: str | None) -> tuple[Severity, bool]:
+    """Return the severity of a scanner's word, and whether it is known (``UNKNOWN`` is not)."""
+    severity = _WORDS.get(word.lower()) if word else None
+    return (Severity.NONE, False) if severity is None else (severity, True)
 
-    What is above 10.0 counts as 10.0; a word is the usual number of that severity.
+
+def of_level(level: str) -> Severity:
+    """Return the severity of a SARIF level (3.27.10); an unknown level counts as a warning."""
+    return _LEVELS.get(level, Severity.MEDIUM)
+
+
+def of_sarif(security_severity: float | None, level: str) -> Severity:
+    """Return the severity of ``security-severity`` where there is one, else of the level."""
+    if security_severity is not None:
+        return Severity.of_score(security_severity)
+    return of_level(level)
+
+
+def of_cvss(score: float, vector: str | None) -> Severity:
+    """Return the band of a CVSS score; in CVSS 2 (vectors without ``CVSS:``) high is the worst."""
+    severity = Severity.of_score(score)
+    if severity is Severity.CRITICAL and vector is not None and not vector.startswith("CVSS:"):
+        return Severity.HIGH
+    return severity
+
+
+def score_within(
+    severity: Severity, ratings: Iterable[Rating], preferred: str | None = None
+) -> float | None:
+    """Return the score to show beside ``severity``: one that is in its band, or None.
+
+    ``preferred`` is the source that decided the severity; after it come NVD, GitHub, Red Hat
+    and the rest in the order given.
     """
-    if isinstance(given, bool) or not isinstance(given, str | int | float):
+    best: float | None = None
+    best_rank = len(_SOURCES) + 2
+    for rating in ratings:
+        if rating.score is None or of_cvss(rating.score, rating.vector) is not severity:
+            continue
+        if rating.source == preferred:
+            return rating.score
+        rank = _SOURCES.index(rating.source) if rating.source in _SOURCES else len(_SOURCES)
+        if rank < best_rank:
+            best, best_rank = rating.score, rank
+    return best
+
+
+def preferred_rating(ratings: Sequence[Rating]) -> Rating:
+    """Return the rating that counts where the tool gives no severity: one with a score, NVD first.
+
+    Raises ``ValueError`` without ratings.
+    """
+    return min(
+        ratings,
+        key=lambda r: (
+            r.score is None,
+            _SOURCES.index(r.source) if r.source in _SOURCES else len(_SOURCES),
+        ),
+    )
+
+
+def is_linter(tool: str) -> bool:
+    """Tell whether ``tool`` (a name of :func:`secagg.sarif.producers.tool_name`) is a linter."""
+    return tool in LINTERS
+
+
+def rates_by_level(tool: str, level: str) -> bool:
+    """Tell whether ``level`` is the tool's severity for a result."""
+    return level not in _NOT_SEVERITIES.get(tool, ())
+
+
+def parse_security_severity(value: Any) -> float | None:
+    """Read a ``security-severity``: a number, often as text, or a word; None for anything else.
+
+    Above 10.0 it counts as 10.0; a word gives a score of that severity.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        score = float(given)
+        score = float(value)
     except ValueError:
-        severity, is_known = of_word(str(given).strip())
-        return _USUAL.get(severity) if is_known else None
+        severity, is_known = of_word(str(value).strip())
+        return _SCORES.get(severity) if is_known else None
     return min(score, 10.0) if math.isfinite(score) and score >= 0.0 else None
 
 
 def security_severity(severity: Severity, score: float | None) -> str | None:
-    """``security-severity`` for which GitHub shows the band ``severity``; none for none.
+    """Return the ``security-severity`` that GitHub shows as ``severity``; None for none.
 
-    The score itself where it is in the band, else the nearest that does.
+    It is the score where that is in the severity's band, else the nearest score in the band.
     """
     if severity is Severity.NONE:
         return None
     low, high = _BANDS[severity]
-    value = _USUAL[severity] if score is None else min(max(score, low), high)
+    value = _SCORES[severity] if score is None else min(max(score, low), high)
     return f"{value:.1f}"

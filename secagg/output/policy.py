@@ -19,7 +19,7 @@ from secagg.output.grid import Style, draw
 from secagg.output.junit import add_case, add_result, add_suite, junit_document
 from secagg.output.verdict import step_line
 from secagg.policy.decision import Action, DecisionSource
-from secagg.policy.load import written_match
+from secagg.policy.load import match_document
 from secagg.policy.model import CompareWith, Policy, PolicyRule
 from secagg.policy.reasons import counted, plural
 from secagg.policycheck.names import CheckMessage
@@ -106,7 +106,7 @@ def policy_table(policy: Policy, chain: Sequence[str], origins: Sequence[str], s
     for number, (rule, origin) in enumerate(zip(policy.rules, origins, strict=True), 1):
         line = [
             str(number),
-            terminal(match_words(written_match(rule.match))),
+            terminal(match_words(match_document(rule.match))),
             style.paint(action_words(rule), _COLOURS[rule.action]),
             terminal(rule.why or ""),
             terminal(rule.name),
@@ -243,7 +243,7 @@ def _failures(mismatches: Sequence[Mismatch]) -> Iterator[str]:
     """Each mismatch with its place; how a finding was judged only once for each finding."""
     for number, mismatch in enumerate(mismatches):
         yield terminal(f"{mismatch.where}: {_sentence(mismatch)}")
-        yield from (f"  {terminal(f'said: {sentence}')}" for sentence in mismatch.said)
+        yield from (f"  {terminal(f'said: {sentence}')}" for sentence in mismatch.shown)
         after = mismatches[number + 1 :]
         last = not after or after[0].steps is not mismatch.steps
         if last:
@@ -252,7 +252,7 @@ def _failures(mismatches: Sequence[Mismatch]) -> Iterator[str]:
 
 def _sentence(mismatch: Mismatch) -> str:
     about = "" if mismatch.finding is None else f"{mismatch.finding}: "
-    what = "" if mismatch.what == SENTENCE else f"{mismatch.what} "
+    what = "" if mismatch.aspect == SENTENCE else f"{mismatch.aspect} "
     return f"{about}expected {what}{mismatch.expected}, got {mismatch.actual}"
 
 

@@ -75,10 +75,10 @@ class Reach:
 
 def step_line(step: RuleStep) -> str:
     """One step of the way to an action, with the one that decided marked."""
-    mark = "\u2192" if step.taken else "\u00b7"
+    mark = "\u2192" if step.decisive else "\u00b7"
     verdict = "matches" if step.matched else "does not match" if step.matched is False else "?"
     why = f": {step.why}" if step.why else ""
-    return terminal(f"{mark} {step.what} {verdict}{why}")
+    return terminal(f"{mark} {step.name} {verdict}{why}")
 
 
 def notes_text(decision: DecisionDocument, style: Style) -> str:

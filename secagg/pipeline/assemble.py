@@ -15,7 +15,7 @@ from pathlib import Path
 
 from secagg.merge import Group, merge
 from secagg.model.finding import Finding
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.packages.components import Component, component_of
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
@@ -133,7 +133,7 @@ def assemble(
     innermost = component_of(components)
     for finding in findings:
         finding.component = innermost(finding.location.uri)
-    mark_findings(findings, root if sources else None, redactor)
+    set_identities(findings, root if sources else None, redactor)
     # People quote what they decide on.
     overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]
     merged = merge(findings, overrules=overrules)

@@ -10,7 +10,7 @@ from pathlib import Path
 from secagg.change.model import Diff
 from secagg.errors import UsageError
 from secagg.merge import Group, Overrule, merge
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.parsing import ParseContext, RawReport, choose, installed_parsers, learn, parse
 from secagg.policy.gaps import gap_key
 from secagg.secrets.lastfilter import run_redactor
@@ -74,6 +74,6 @@ def read_baseline(
                 hint="make the baseline again: secagg scan writes findings.sarif",
             )
     findings = [finding for each in parsed for finding in each.findings]
-    mark_findings(findings, None, context.redactor)
+    set_identities(findings, None, context.redactor)
     gaps = {gap_key(g.message): g.message for each in parsed for g in each.gaps if g.fatal}
     return BaselineReport(merge(findings, overrules=overrules).groups, gaps=gaps)

@@ -214,7 +214,7 @@ def decide(
     intel = None
     if asks_for_intel(policy):
         directory = intel_directory(os.environ)
-        gate.controls.untouched(directory.absolute(), VARIABLE)
+        gate.controls.refuse_touched(directory.absolute(), VARIABLE)
         intel = Intel.load(directory, gate.today)
         notes += intel.notes
     facts = facts_of(

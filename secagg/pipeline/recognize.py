@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from secagg.change.baseline import OTHER_KEY, BaselineMatch, Comparison, compare
+from secagg.change.baseline import OTHER_KEY_NOTE, BaselineMatch, Comparison, compare
 from secagg.change.diff import read_diff
 from secagg.change.model import Diff
-from secagg.change.sighting import Level
+from secagg.change.sighting import MatchLevel
 from secagg.errors import UsageError
 from secagg.merge import known_as
 from secagg.merge.groups import Group, MergedSet, identity_of
@@ -86,8 +86,8 @@ def recognize(
         matches |= recognized
     kept = [group for part in history for group in part.groups]
     carry_identities(merged.groups, Comparison(states={}, matches=matches), kept)
-    if any(match.level is Level.OTHER_KEY for match in matches.values()):
-        return [OTHER_KEY]
+    if any(match.level is MatchLevel.OTHER_KEY for match in matches.values()):
+        return [OTHER_KEY_NOTE]
     return []
 
 

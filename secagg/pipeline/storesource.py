@@ -164,7 +164,7 @@ def open_source(
 
         controls = controls_of_event((whose or Whose()).root)
         if controls is not None:
-            controls.untouched(from_file.absolute(), "--from")
+            controls.refuse_touched(from_file.absolute(), "--from")
         return load_report(from_file)
     return stored(whose or Whose(), details=details)
 

@@ -30,7 +30,7 @@ from secagg.github.preflight import GivenRun, given_runs
 from secagg.github.target import Asked as AskedTarget
 from secagg.github.target import api_url, find_target
 from secagg.model.finding import Finding
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers, learn
 from secagg.pipeline.assemble import Shown
 from secagg.pipeline.gate import plain_gate
@@ -102,7 +102,7 @@ def runs_of_files(files: Sequence[str], *, root: Path, config: Config) -> list[G
         read.append((file, parsed if parsed.runs else None))
     sarif = [parsed for _, parsed in read if parsed is not None]
     findings = [finding for parsed in sarif for finding in parsed.findings]
-    mark_findings(findings, root, context.redactor)
+    set_identities(findings, root, context.redactor)
     Shown(context.redactor).findings(findings)
     given: list[GivenRun] = []
     for file, report_read in read:
@@ -130,7 +130,7 @@ def read_report_runs(data: bytes, name: str) -> list[GivenRun]:
     parsers = installed_parsers()
     learn(report, parsers, context)
     parsed = choose(report, parsers).parse(report, context)
-    mark_findings(parsed.findings, None, context.redactor)
+    set_identities(parsed.findings, None, context.redactor)
     Shown(context.redactor).findings(parsed.findings)
     return _adopted(parsed, name)
 

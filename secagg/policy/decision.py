@@ -1,4 +1,4 @@
-"""The decision of a policy: verdict, judgements, and the facts and exceptions they rest on."""
+"""A policy's decision: the verdict, the judgements, the facts and exceptions behind them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secagg.model.problem import State
 
 
 class BaselineState(StrEnum):
-    """How a finding stands to the baseline (SARIF 2.1.0, 3.27.24)."""
+    """A finding compared with the baseline (``baselineState`` of SARIF 2.1.0, 3.27.24)."""
 
     NEW = "new"
     UNCHANGED = "unchanged"
@@ -23,7 +23,7 @@ class BaselineState(StrEnum):
 
 
 class Cause(StrEnum):
-    """What has brought a finding to a change's gate."""
+    """What brought a finding to the gate: the change, newer knowledge, or it was there before."""
 
     CHANGE = "change"
     WORLD = "world"
@@ -32,15 +32,15 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Facts on one group that no scanner gives; ``None`` where nobody knows.
+    """Facts about one group that no scanner gives; ``None`` where they are not known.
 
     ``in_diff`` is whether the change touches its lines or its manifest; ``owners`` are as
     CODEOWNERS writes them (``@org/team``); ``first_seen`` is in UTC; ``epss`` is a probability
     0.0 to 1.0.
 
-    ``exact`` is True where the baseline is a scan of the base with the same tools and databases;
-    ``follows`` where the finding may follow from another place that the change touches (a step
-    of its data flow, the values of a chart); ``in_base`` where the base is known to have the same
+    ``exact`` says that the baseline is a scan of the base with the same tools and databases;
+    ``follows`` that the finding may follow from another place that the change touches (a step
+    of its data flow, the values of a chart); ``in_base`` that the base is known to have the same
     package in the same version.
     """
 
@@ -56,7 +56,7 @@ class Facts:
 
     @property
     def cause(self) -> Cause | None:
-        """What has brought the finding; None where nobody knows."""
+        """What brought the finding; None where that is not known."""
         if self.baseline is not None and self.baseline is not BaselineState.NEW:
             return Cause.EXISTING
         if self.baseline is not None and self.exact:
@@ -69,7 +69,7 @@ class Facts:
 
     @property
     def cause_words(self) -> str | None:
-        """Why :attr:`cause` is what it is, as a sentence; None outside of a change."""
+        """A sentence that gives the reason for :attr:`cause`; None outside of a change."""
         if self.baseline is None and self.in_diff is None and not self.in_base:
             return None
         match self.cause:
@@ -98,7 +98,7 @@ NO_FACTS = Facts()
 
 
 class DecisionSource(StrEnum):
-    """Where a decision was made, as a policy names what it trusts."""
+    """Where a decision was made, in the words of a policy's ``decisions.trust``."""
 
     FILES = "files"
     STORE = "store"
@@ -109,7 +109,7 @@ class DecisionSource(StrEnum):
 
 
 class ExceptionState(StrEnum):
-    """What an exception is worth on a given day."""
+    """Whether an exception is in force on a given day."""
 
     IN_FORCE = "in force"
     EXPIRED = "expired"
@@ -118,13 +118,13 @@ class ExceptionState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyException:
-    """One decision as it was written down, wherever that was.
+    """One decision to except findings, as it was written down.
 
     ``source`` names file and line (``secagg-exceptions.yaml:12``, ``.trivyignore:3``,
     ``openvex.json``, ``SARIF``) or ``store``; ``origin`` is the kind of place. ``target`` says in
     words what it covers (``CVE-2021-44228 in pkg:maven/...``). ``state`` is what it calls the
-    problem: accepted or a false positive. It holds through the whole day ``expires``, in UTC.
-    ``refusal`` is a sentence where it cannot be honoured (no reason, beyond the ceiling).
+    problem: accepted or a false positive. ``expires`` is its last day, in UTC. ``refusal`` is a
+    sentence where it cannot be honoured (no reason, beyond the ceiling).
     """
 
     source: str
@@ -138,7 +138,7 @@ class PolicyException:
     origin: DecisionSource = DecisionSource.FILES
 
     def standing(self, today: datetime.date) -> ExceptionState:
-        """Return what it is worth on ``today`` (UTC)."""
+        """Return its state on ``today`` (UTC)."""
         if self.refusal is not None:
             return ExceptionState.REFUSED
         if self.expires is not None and today > self.expires:
@@ -147,18 +147,21 @@ class PolicyException:
 
 
 class Exceptions(Protocol):
-    """All exceptions of a decision, found by what they cover."""
+    """All exceptions of a decision, looked up by what they cover."""
 
     def covering(self, group: Group) -> list[PolicyException]:
-        """Every exception that names ``group``, whatever its standing, in the files' order."""
+        """Return every exception for ``group``, in force or not, in the files' order."""
         ...
 
     def covering_gap(self, sentence: str) -> list[PolicyException]:
-        """Return every exception for the gap that ``sentence`` states, whatever its standing."""
+        """Return every exception for the gap that ``sentence`` states, in force or not."""
         ...
 
     def partial(self) -> Mapping[PolicyException, str]:
-        """What covers a part of a row only, of those asked for so far: a sentence for each."""
+        """Return a sentence for each exception that covers only a part of a group.
+
+        Only groups that :meth:`covering` was asked about count.
+        """
         ...
 
     def all(self) -> list[PolicyException]:
@@ -196,13 +199,13 @@ class Action(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Judgement:
-    """The action for one group: which rule of the policy took it, and the sentence to show.
+    """The action for one group, the rule of the policy that chose it, and why, for people.
 
-    ``severity`` is what it counted as (an unknown one counts as the policy says). ``exception``
-    is the one in force that took it out of the count; ``lapsed`` are those that cover it and are
-    worth nothing any more. ``due`` is the day (UTC) by which its maximum age wants it fixed.
-    ``unknown`` are the keys of ``rule`` that nobody could answer: the stricter answer was taken.
-    ``overdue`` is set where it is past due, or where nobody knows when it was first seen.
+    ``severity`` is what it counts as (an unknown one counts as the policy says). ``exception``
+    is the one in force that covers it; ``lapsed`` are those that cover it and are not in force.
+    ``due`` is the day (UTC) by which its maximum age wants it fixed. ``unknown`` are the keys of
+    ``rule`` without an answer: the stricter answer counts. ``overdue`` is set where it is past
+    due, or where nobody knows when it was first seen.
     """
 
     group: Group
@@ -223,11 +226,10 @@ class Decision:
     """The gate's answer. ``reasons`` are sentences, most important first.
 
     An incomplete scan is never a pass: ``incomplete`` outweighs ``fail``, whose reasons are
-    still listed. ``gaps`` are the reasons for incompleteness and ``failures`` those of the gate;
-    ``notes`` say what does not decide and ought to be known (unused exceptions, a stale list).
-    ``today`` is the day (UTC) on which it was made. ``accepted_gaps`` are the keys of the gaps
-    that do not make it incomplete. ``not_analysed`` says what nobody looked for although nobody
-    asked for it.
+    still listed. ``gaps`` are the reasons for incompleteness and ``failures`` those for failing;
+    ``notes`` are worth knowing and do not decide (unused exceptions, a stale list). ``today`` is
+    the day (UTC) of the decision. ``accepted_gaps`` are the keys of gaps that do not make it
+    incomplete. ``not_analysed`` says what no tool looked for and the policy does not require.
     """
 
     policy: str

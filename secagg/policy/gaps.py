@@ -1,4 +1,4 @@
-"""What a scan did not cover: a tool that failed, what it did not look at, or no tool at all."""
+"""Gaps in a scan: a tool that failed, what it did not look at, or no tool at all."""
 
 from __future__ import annotations
 
@@ -11,27 +11,39 @@ from secagg.model.finding import KIND_WORDS, Kind
 from secagg.policy.decision import Exceptions, ExceptionState, PolicyException
 
 _DIGITS = re.compile(r"\d+")
-# Of a place such as app/old.py:7:12, and what may stand around a word.
+# The line and column of a place such as app/old.py:7:12.
 _LINE = re.compile(r":\d+(?::\d+)?$")
-_AROUND = "()[]:;,.'\""
+_PUNCTUATION = "()[]:;,.'\""
+# The tool's name that begins a sentence: "Trivy: ...".
 _DRIVER = re.compile(r"(?:[A-Z][\w-]{1,30}: )+")
+_TOOLS_FOR = {
+    Kind.VULNERABILITY: "run Trivy or Snyk",
+    Kind.SECRET: "run Gitleaks, TruffleHog or Trivy",
+    Kind.CODE: "run CodeQL or Snyk Code",
+    Kind.MISCONFIGURATION: "run Trivy or Snyk IaC",
+    Kind.LICENSE: "run Trivy with the scanner license",
+}
+_ACCEPT_HINT = (
+    "or accept it for a while: "
+    "secagg except add --gap WORDS-OF-IT --reason WHY --owner WHO --expires 30d"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunGap:
-    """One thing that a run has not looked at; ``whole`` where the run is in doubt as a whole."""
+    """One thing that a run did not look at; ``whole`` where the run as a whole is in doubt."""
 
     message: str
     whole: bool = False
 
     @property
     def key(self) -> str:
-        """What tells it from other gaps, from scan to scan and through SARIF and back."""
+        """A key that stays the same from scan to scan, and through SARIF and back."""
         return gap_key(self.message)
 
 
 def gap_key(message: str) -> str:
-    """Make the key of a gap's sentence: without counts, lines, and the tool's name before it.
+    """Make the key of a gap's sentence: it drops counts, lines, and the tool's name in front.
 
     Numbers in a name stay: the gap of ``shop2/package.json`` is not that of ``shop1/package.json``.
     """
@@ -40,7 +52,7 @@ def gap_key(message: str) -> str:
 
 
 def _without_count(word: str) -> str:
-    bare = word.strip(_AROUND)
+    bare = word.strip(_PUNCTUATION)
     if not bare.strip("0123456789.,:-%"):
         return _DIGITS.sub("#", word)
     return word.replace(bare, _LINE.sub(":#", bare), 1)
@@ -48,14 +60,14 @@ def _without_count(word: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOutcome:
-    """What a policy needs to know of a tool run: ``status`` as in ``summary.json``.
+    """A tool run, as far as a policy needs to know it; ``status`` is as in ``summary.json``.
 
-    ``tool`` may carry a mode (``trivy (fs)``). ``gaps`` are what makes it incomplete by itself;
-    ``remarks`` are the keys of what does not, such as gaps that were accepted before.
-    ``broken`` is True where the run failed for another ``reason`` than these. A run that said
-    nothing of input that it should have had has failed (:mod:`secagg.scanners.coverage`).
-    ``kinds`` are what it has looked for to the end. A ``needed`` run is not optional, whoever says
-    so: nobody else has looked for what it looks for. ``missing`` says that it is not installed.
+    ``tool`` may carry a mode (``trivy (fs)``). ``gaps`` make the run incomplete; ``remarks`` are
+    the keys of those that do not, such as gaps that were accepted before. ``broken`` is True
+    where the run failed for another ``reason``. A run that does not mention an input that it
+    should have had has failed (:mod:`secagg.scanners.coverage`). ``kinds`` are what it looked for
+    to the end. A ``needed`` run is never optional: no other tool looked for the same.
+    ``missing`` says that the tool is not installed.
     """
 
     tool: str
@@ -75,11 +87,11 @@ class ToolOutcome:
 
 @dataclass(slots=True, kw_only=True)
 class Coverage:
-    """What a scan covered.
+    """What a scan did not cover.
 
-    ``sentences`` are the reasons for which it is incomplete, ``notes`` what is accepted.
-    ``accepted`` are the keys of accepted gaps and ``used`` the exceptions that accept them.
-    ``not_analysed`` is to be said beside the verdict, whatever it is.
+    ``sentences`` are the reasons why it is incomplete, ``notes`` the gaps that are accepted.
+    ``accepted`` are the keys of accepted gaps and ``used`` the exceptions that name a gap.
+    ``not_analysed`` is shown beside any verdict.
     """
 
     sentences: list[str] = field(default_factory=list)
@@ -89,7 +101,7 @@ class Coverage:
     not_analysed: list[str] = field(default_factory=list)
 
 
-def coverage(
+def assess_coverage(
     runs: Sequence[ToolOutcome],
     *,
     optional_tools: Collection[str],
@@ -98,13 +110,11 @@ def coverage(
     today: datetime.date,
     required: Sequence[Kind] = (),
 ) -> Coverage:
-    """Say what ``runs`` have not looked at, each gap once, and what of it is accepted.
+    """Collect the gaps of ``runs``, each once, and tell which are accepted.
 
-    ``required`` are kinds that somebody must have looked for.
-
-    A gap is accepted by an exception in force, or where the base of the change has it too
-    (``in_base`` holds the keys of its gaps): then it names a file or package, and is not the
-    change's. Where nothing completed and nothing is said, that is the reason.
+    ``required`` are kinds that a tool must have looked for. An exception in force accepts a gap.
+    So does the base of the change, where ``in_base`` has the gap's key and the gap does not put
+    the whole run in doubt. Where no tool completed and there is no other reason, that is one.
     """
     result = Coverage()
     complete = False
@@ -119,16 +129,16 @@ def coverage(
                 for sentence in _sentences(run, run.gaps)
             ]
             continue
-        left = []
+        unaccepted = []
         for gap in run.gaps:
-            why = _accepted(gap, result, exceptions, in_base, today)
+            why = _why_accepted(gap, result, exceptions, in_base, today)
             if why is None:
-                left.append(gap)
+                unaccepted.append(gap)
             else:
                 result.accepted.add(gap.key)
                 result.notes.append(f"{_sentence(run, gap.message, None)}; {why}")
-        if left or run.broken:
-            result.sentences += _sentences(run, left)
+        if unaccepted or run.broken:
+            result.sentences += _sentences(run, unaccepted)
         else:
             complete = True
     kinds = {kind for run in runs for kind in run.kinds}
@@ -136,7 +146,7 @@ def coverage(
         if kind not in kinds:
             result.sentences.append(
                 f"no tool that completed looked for {KIND_WORDS[kind]}, which is required "
-                f"({_LOOKERS[kind]}; or take {kind} out of require)"
+                f"({_TOOLS_FOR[kind]}; or take {kind} out of require)"
             )
     if Kind.CODE not in kinds:
         result.not_analysed.append(f"code was not analysed: {_no_code_tool(runs)}")
@@ -147,18 +157,18 @@ def coverage(
     return result
 
 
-def _accepted(
+def _why_accepted(
     gap: RunGap,
-    found: Coverage,
+    result: Coverage,
     exceptions: Exceptions,
     in_base: Set[str],
     today: datetime.date,
 ) -> str | None:
-    """Why a gap is accepted; None where it is not."""
+    """Why a gap is accepted, None where it is not; the exceptions for it count as used."""
     if gap.key in in_base and not gap.whole:
         return "the base of the change has this gap too"
     for exception in exceptions.covering_gap(gap.message):
-        found.used.append(exception)
+        result.used.append(exception)
         if exception.standing(today) is ExceptionState.IN_FORCE:
             until = f" until {exception.expires}" if exception.expires else ""
             return f"{exception.owner or 'nobody'} accepts it{until} ({exception.source})"
@@ -169,34 +179,19 @@ def _sentences(run: ToolOutcome, gaps: Sequence[RunGap]) -> Iterator[str]:
     if run.broken or not gaps:
         yield _sentence(run, run.reason or "no reason given", run.hint)
     for gap in gaps:
-        yield _sentence(run, gap.message, None if run.broken else _WAY_OUT)
-
-
-_LOOKERS = {
-    Kind.VULNERABILITY: "run Trivy or Snyk",
-    Kind.SECRET: "run Gitleaks, TruffleHog or Trivy",
-    Kind.CODE: "run CodeQL or Snyk Code",
-    Kind.MISCONFIGURATION: "run Trivy or Snyk IaC",
-    Kind.LICENSE: "run Trivy with the scanner license",
-}
+        yield _sentence(run, gap.message, None if run.broken else _ACCEPT_HINT)
 
 
 def _no_code_tool(runs: Sequence[ToolOutcome]) -> str:
-    """Why nobody analysed code, by what became of CodeQL."""
-    own = [run for run in runs if run.tool.partition(" (")[0] == "codeql"]
-    if any(run.status == "failed" for run in own):
+    """Why no tool analysed code, by the outcome of CodeQL's runs."""
+    codeql_runs = [run for run in runs if run.tool.partition(" (")[0] == "codeql"]
+    if any(run.status == "failed" for run in codeql_runs):
         return "CodeQL did not complete"
-    reasons = [run.reason for run in own if run.reason and not run.missing]
+    reasons = [run.reason for run in codeql_runs if run.reason and not run.missing]
     return reasons[0] if reasons else "no CodeQL"
-
-
-_WAY_OUT = (
-    "or accept it for a while: "
-    "secagg except add --gap WORDS-OF-IT --reason WHY --owner WHO --expires 30d"
-)
 
 
 def _sentence(run: ToolOutcome, reason: str, hint: str | None) -> str:
     place = "" if run.component == "." else f" in {run.component}"
-    way = f" ({hint})" if hint else ""
-    return f"{run.tool}{place} did not complete: {reason}{way}"
+    advice = f" ({hint})" if hint else ""
+    return f"{run.tool}{place} did not complete: {reason}{advice}"

@@ -1,8 +1,8 @@
-"""The keys of ``match``: each compiled once to a question that a subject answers.
+"""The keys of ``match``: each becomes a question, asked of every subject.
 
-An answer is yes, no, or ``None`` where nobody knows. A key that is about something else (EPSS
-of a secret) answers no. Where the members of a group differ (two tools, a rule for one), the
-answer is ``None`` too: the whole group is neither.
+An answer is yes, no, or ``None`` where it is not known. A key that does not apply to the kind
+(EPSS of a secret) answers no. Where the members of a group differ (two tools, a rule for one),
+the answer is ``None``: the group as a whole is neither.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ from secagg.packages.purl import package_test
 from secagg.policy.decision import BaselineState, Cause
 from secagg.policy.model import Baseline, Dependency, Match, PolicyScope
 from secagg.policy.notation import ScoreRange
-from secagg.policy.subject import Subject, days_known
+from secagg.policy.subject import Subject, age_in_days
 from secagg.system.globs import names, paths
 
 Answer = bool | None
-
-
 Ask = Callable[[Subject], Answer]
-
-
+_NOT_OF_THIS_KIND = "nothing that a finding of this kind has"
+# The CVSS scores of each severity.
 BANDS = {
     Severity.CRITICAL: (9.0, 10.0),
     Severity.HIGH: (7.0, 8.9),
@@ -37,7 +35,7 @@ BANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One key of a rule: what it asks, what it wants to hear, and what the subject is."""
+    """One key of a rule: ``wanted`` and ``actual`` are its value and the subject's, for people."""
 
     key: str
     wanted: str
@@ -46,7 +44,7 @@ class Question:
 
 
 def questions(match: Match) -> list[Question]:
-    """Return the questions of ``match``, in the order in which its keys are documented."""
+    """Return the questions of the keys that ``match`` gives, in the order of the docs."""
     return [
         Question(key, _words(getattr(match, key)), make(getattr(match, key)), _ACTUAL[key])
         for key, make in _MAKERS.items()
@@ -55,7 +53,7 @@ def questions(match: Match) -> list[Question]:
 
 
 def _words(value: Any) -> str:
-    """What a rule wants, in words."""
+    """A rule's value for a key, in words."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
@@ -64,8 +62,8 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def _of_all(answers: Iterable[bool]) -> Answer:
-    """Yes if all say so, no if none does, ``None`` where they differ or nobody speaks."""
+def _unanimous(answers: Iterable[bool]) -> Answer:
+    """Yes if all answers are, no if none is, ``None`` where they differ or there is none."""
     distinct = set(answers)
     return distinct.pop() if len(distinct) == 1 else None
 
@@ -91,19 +89,19 @@ def _score(wanted: ScoreRange) -> Ask:
 
 
 def score_bounds(s: Subject) -> tuple[float, float]:
-    """Return the score, twice; without one, the lowest and highest of the severity's band."""
+    """Return the lowest and highest possible score: the severity's band where none is given."""
     score = s.finding.score
     return BANDS[s.severity] if score is None else (score, score)
 
 
 def _tool(wanted: list[str]) -> Ask:
     matches = names(wanted)
-    return lambda s: _of_all(matches(member.tool) for member in s.group.members)
+    return lambda s: _unanimous(matches(member.tool) for member in s.group.members)
 
 
 def _rule(wanted: list[str]) -> Ask:
     matches = names(wanted)
-    return lambda s: _of_all(matches(member.rule_id) for member in s.group.members)
+    return lambda s: _unanimous(matches(member.rule_id) for member in s.group.members)
 
 
 def _advisory(wanted: list[str]) -> Ask:
@@ -112,7 +110,7 @@ def _advisory(wanted: list[str]) -> Ask:
 
 
 def advisories(s: Subject) -> tuple[str, ...]:
-    """Return every advisory id of a vulnerability; of anything else none."""
+    """Return every advisory id of a vulnerability; none for other kinds."""
     vulnerability = s.finding.vulnerability
     if vulnerability is None:
         return (s.finding.rule_id,) if s.finding.kind is Kind.VULNERABILITY else ()
@@ -127,7 +125,7 @@ def _package(wanted: list[str]) -> Ask:
     test = package_test(wanted, versions=False)
 
     def ask(s: Subject) -> Answer:
-        # Who names no package contradicts nobody, as with an exception.
+        # A member without a package contradicts no other, as with exceptions.
         answers = {test(member.package) for member in s.group.members if member.package is not None}
         return None if answers >= {True, False} else True in answers
 
@@ -139,7 +137,7 @@ def _path(wanted: list[str]) -> Ask:
 
     def ask(s: Subject) -> Answer:
         uris = {m.location.uri for m in s.group.members}
-        return _of_all(uri is not None and matches(uri) for uri in uris)
+        return _unanimous(uri is not None and matches(uri) for uri in uris)
 
     return ask
 
@@ -150,7 +148,7 @@ def _component(wanted: list[str]) -> Ask:
 
 
 def _of_vulnerability(ask: Callable[[Subject, Vulnerability], Answer]) -> Ask:
-    """A question for vulnerabilities; all else answers no."""
+    """Make a question about vulnerabilities, to which other kinds answer no."""
 
     def wrapped(s: Subject) -> Answer:
         if s.finding.kind is not Kind.VULNERABILITY:
@@ -194,7 +192,7 @@ def _epss_at_least(wanted: float) -> Ask:
 
 
 def epss_of(s: Subject, v: Vulnerability) -> float | None:
-    """Return the probability by the list that was read, else by the scanner."""
+    """Return the EPSS probability of the list that was read, else of the scanner."""
     return s.facts.epss if s.facts.epss is not None else v.epss
 
 
@@ -203,7 +201,7 @@ def _in_kev(wanted: bool) -> Ask:
 
 
 def kev_of(s: Subject, v: Vulnerability) -> bool | None:
-    """True if the list or the scanner says so, None if neither says anything."""
+    """Tell whether the list or the scanner says that it is exploited; None if neither knows."""
     if s.facts.kev is None:
         return v.kev
     return bool(s.facts.kev or v.kev)
@@ -211,7 +209,7 @@ def kev_of(s: Subject, v: Vulnerability) -> bool | None:
 
 def _age_at_least(wanted: int) -> Ask:
     def ask(s: Subject) -> Answer:
-        age = days_known(s.facts, s.today)
+        age = age_in_days(s.facts, s.today)
         return None if age is None else age >= wanted
 
     return ask
@@ -266,68 +264,66 @@ _MAKERS: Mapping[str, Callable[[Any], Ask]] = {
 }
 
 
-def _text_of(value: object) -> str:
+def _text(value: object) -> str:
     if value is None:
         return "not known"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _each(values: Iterable[object]) -> str:
+def _list_text(values: Iterable[object]) -> str:
     return ", ".join(sorted({str(value) for value in values if value is not None})) or "none"
 
 
-def _vulnerable(say: Callable[[Subject, Vulnerability], object]) -> Callable[[Subject], str]:
+def _vulnerability_text(
+    get: Callable[[Subject, Vulnerability], object],
+) -> Callable[[Subject], str]:
     def actual(s: Subject) -> str:
         if s.finding.kind is not Kind.VULNERABILITY:
-            return "nothing that a finding of this kind has"
-        return _text_of(say(s, s.finding.vulnerability or Vulnerability()))
+            return _NOT_OF_THIS_KIND
+        return _text(get(s, s.finding.vulnerability or Vulnerability()))
 
     return actual
 
 
-def _secret(say: Callable[[Any], object]) -> Callable[[Subject], str]:
-    return lambda s: (
-        "nothing that a finding of this kind has"
-        if s.finding.secret is None
-        else _text_of(say(s.finding.secret))
-    )
+def _secret_text(get: Callable[[Any], object]) -> Callable[[Subject], str]:
+    return lambda s: _NOT_OF_THIS_KIND if s.finding.secret is None else _text(get(s.finding.secret))
 
 
-def _score_words(s: Subject) -> str:
+def _score_text(s: Subject) -> str:
     least, most = score_bounds(s)
     return str(least) if least == most else f"not given, within {least} to {most} by its severity"
 
 
-def _age_words(s: Subject) -> str:
-    age = days_known(s.facts, s.today)
+def _age_text(s: Subject) -> str:
+    age = age_in_days(s.facts, s.today)
     return "not known" if age is None else f"{age} day" + ("" if age == 1 else "s")
 
 
 _ACTUAL: Mapping[str, Callable[[Subject], str]] = {
     "kind": lambda s: s.finding.kind.value,
     "severity": lambda s: s.severity.value,
-    "severity_known": lambda s: _text_of(s.finding.severity_known),
-    "score": _score_words,
-    "tool": lambda s: _each(s.group.tools),
-    "rule": lambda s: _each(m.rule_id for m in s.group.members),
-    "advisory": lambda s: _each(advisories(s)),
-    "cwe": lambda s: _each(s.finding.cwes),
-    "package": lambda s: _text_of(s.finding.package.name) if s.finding.package else "none",
-    "path": lambda s: _each(m.location.uri for m in s.group.members),
+    "severity_known": lambda s: _text(s.finding.severity_known),
+    "score": _score_text,
+    "tool": lambda s: _list_text(s.group.tools),
+    "rule": lambda s: _list_text(m.rule_id for m in s.group.members),
+    "advisory": lambda s: _list_text(advisories(s)),
+    "cwe": lambda s: _list_text(s.finding.cwes),
+    "package": lambda s: _text(s.finding.package.name) if s.finding.package else "none",
+    "path": lambda s: _list_text(m.location.uri for m in s.group.members),
     "component": lambda s: s.finding.component or ROOT,
-    "fix_available": _vulnerable(lambda s, v: bool(v.fixed_versions)),
-    "status": _vulnerable(lambda s, v: v.status),
-    "dependency": _vulnerable(
+    "fix_available": _vulnerability_text(lambda s, v: bool(v.fixed_versions)),
+    "status": _vulnerability_text(lambda s, v: v.status),
+    "dependency": _vulnerability_text(
         lambda s, v: v.direct if v.direct is None else "direct" if v.direct else "transitive"
     ),
-    "scope": _vulnerable(lambda s, v: v.scope),
-    "verified": _secret(lambda secret: secret.verified),
-    "in_history_only": _secret(lambda secret: secret.in_history),
-    "epss_at_least": _vulnerable(epss_of),
-    "in_kev": _vulnerable(kev_of),
-    "age_at_least": _age_words,
-    "baseline": lambda s: _text_of(s.facts.baseline),
-    "in_diff": lambda s: _text_of(s.facts.in_diff),
-    "cause": lambda s: _text_of(s.facts.cause),
-    "owner": lambda s: _each(s.facts.owners),
+    "scope": _vulnerability_text(lambda s, v: v.scope),
+    "verified": _secret_text(lambda secret: secret.verified),
+    "in_history_only": _secret_text(lambda secret: secret.in_history),
+    "epss_at_least": _vulnerability_text(epss_of),
+    "in_kev": _vulnerability_text(kev_of),
+    "age_at_least": _age_text,
+    "baseline": lambda s: _text(s.facts.baseline),
+    "in_diff": lambda s: _text(s.facts.in_diff),
+    "cause": lambda s: _text(s.facts.cause),
+    "owner": lambda s: _list_text(s.facts.owners),
 }

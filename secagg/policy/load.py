@@ -1,7 +1,7 @@
 """Read policies by name or path with what they extend, and write them back as YAML.
 
-An entry point of the group ``secagg.policies`` names a package in which a file ``NAME.yaml``
-lies, ``NAME`` being that of the entry point. A built-in policy cannot be replaced this way.
+An entry point ``NAME`` of the group ``secagg.policies`` points to a package that holds a file
+``NAME.yaml``. It cannot replace a built-in policy.
 """
 
 from __future__ import annotations
@@ -22,9 +22,20 @@ from secagg.policy.notation import ScoreRange
 from secagg.system.yamlfile import Placed, load_placed
 
 ENTRY_POINTS = "secagg.policies"
-
-
-_FILES = (".yaml", ".yml")
+# The settings that a policy takes from the one it extends unless it gives them itself.
+_INHERITED = (
+    "unknown_severity",
+    "unknown_tool",
+    "optional_tools",
+    "due_soon",
+    "baseline",
+    "max_database_age",
+    "exceptions",
+    "decisions",
+)
+# Severities, the worst first.
+_LADDER = list(Severity)
+Read = Callable[[str], str | None]
 
 
 def installed_policies() -> dict[str, metadata.EntryPoint]:
@@ -33,13 +44,13 @@ def installed_policies() -> dict[str, metadata.EntryPoint]:
     return {entry.name: entry for entry in sorted(entry_points, key=lambda entry: entry.name)}
 
 
-def installed_text(name: str) -> str | None:
+def installed_policy_text(name: str) -> str | None:
     """Return the YAML text of a package's policy ``name``, or None where no package has it.
 
     Raises :class:`ConfigError` where a package names a policy that it does not hold.
     """
-    # What looks like a file is one: no package is asked about it.
-    if "/" in name or name.endswith(_FILES):
+    # A name that looks like a file is one.
+    if "/" in name or name.endswith((".yaml", ".yml")):
         return None
     entry = installed_policies().get(name)
     if entry is None:
@@ -54,28 +65,6 @@ def installed_text(name: str) -> str | None:
         ) from None
 
 
-# What a policy that extends another may say itself; what it does not say is the other's.
-_OWN = (
-    "unknown_severity",
-    "unknown_tool",
-    "optional_tools",
-    "due_soon",
-    "baseline",
-    "max_database_age",
-    "exceptions",
-    "decisions",
-)
-
-
-_NO_RULES = "a policy without rules would let everything pass"
-
-
-_NO_RULES_HINT = "give it rules, extend another policy, or remove fewer of that one's"
-
-
-Read = Callable[[str], str | None]
-
-
 def built_in() -> list[str]:
     """Return the names of the built-in policies."""
     files = resources.files("secagg_policies").iterdir()
@@ -83,10 +72,10 @@ def built_in() -> list[str]:
 
 
 def load(name_or_path: str, *, read: Read | None = None) -> Policy:
-    """Return a policy by name (built in, or of an installed package), else the file at that path.
+    """Load a policy by name (built in, or of an installed package), else from a file.
 
-    It comes with all that it extends. ``read`` gives the text of a file, or ``None`` where there
-    is none; it stands in for the file system where a policy comes from a commit. Raises
+    What it extends is merged in. ``read`` stands in for the file system where policies come from
+    a commit: it returns the text of a file, or ``None`` where there is none. Raises
     :class:`ConfigError` where a policy does not exist or cannot be used.
     """
     return effective(layers(name_or_path, read=read))
@@ -94,14 +83,14 @@ def load(name_or_path: str, *, read: Read | None = None) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One policy of a chain as it was written; ``name`` is the name or path it was found by."""
+    """One policy file of a chain in which each extends the next; ``name`` is a name or a path."""
 
     name: str
-    written: Placed[Policy]
+    file: Placed[Policy]
 
 
 def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
-    """Return the policy as written, then the one that it extends, and so on to the last.
+    """Read the file of a policy, then that of the policy it extends, and so on to the last.
 
     Raises :class:`ConfigError` as :func:`load` does.
     """
@@ -109,7 +98,7 @@ def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
     chain: list[str] = []
     name: str | None = name_or_path
     while name is not None:
-        text = named_text(name)
+        text = find_policy_text(name)
         key = name if text is not None or read else os.path.realpath(name)
         if key in chain:
             shown = [os.path.basename(part) for part in (*chain[chain.index(key) :], key)]
@@ -118,58 +107,62 @@ def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
                 where=chain[-1],
                 hint="let one of them stand alone",
             )
-        own = _read(name, read, text)
-        own.refuse_two_of_a_name(
+        file = _read(name, read, text)
+        file.refuse_two_of_a_name(
             "rules",
-            (rule.name for rule in own.value.rules),
+            (rule.name for rule in file.value.rules),
             hint="give each its own name: messages and tests say it",
         )
-        for number, gap in enumerate(own.value.gaps):
-            gap.stands_at(own.where("gaps", number).rpartition(":")[0])
-        result.append(Layer(name, own))
+        for number, gap in enumerate(file.value.gaps):
+            gap.set_source(file.where("gaps", number).rpartition(":")[0])
+        result.append(Layer(name, file))
         chain.append(key)
-        name = _base_of(own.value, name, is_file=text is None)
+        name = _base_name(file.value, name, is_file=text is None)
     return result
 
 
 def effective(chain: Sequence[Layer]) -> Policy:
-    """Return what a chain of policies, own one first, comes to.
+    """Merge a chain of policies, each of which extends the next, into one.
 
     Its rules are the very objects of the layers. Raises :class:`ConfigError` where a ``remove``
-    names no rule, and where no rule is there or left.
+    names no rule, and where a policy is left without rules.
     """
     policy: Policy | None = None
     for layer in reversed(chain):
-        own = layer.written.value
-        policy = own if policy is None else extend(own, policy, where=layer.name)
+        extending = layer.file.value
+        policy = extending if policy is None else extend(extending, policy, where=layer.name)
         if not policy.rules:
-            raise ConfigError(_NO_RULES, where=layer.name, hint=_NO_RULES_HINT)
+            raise ConfigError(
+                "a policy without rules would let everything pass",
+                where=layer.name,
+                hint="give it rules, extend another policy, or remove fewer of that one's",
+            )
     assert policy is not None
     return policy
 
 
-def builtin_text(name: str) -> str:
+def builtin_policy_text(name: str) -> str:
     """Return the YAML text of the built-in policy ``name``."""
     return (resources.files("secagg_policies") / f"{name}.yaml").read_text("utf-8")
 
 
-def named_text(name: str) -> str | None:
-    """The YAML text of a policy that is found by its name alone, or None if ``name`` is none."""
-    return builtin_text(name) if name in built_in() else installed_text(name)
+def find_policy_text(name: str) -> str | None:
+    """Return the YAML text of a built-in or installed policy; None if ``name`` is neither."""
+    return builtin_policy_text(name) if name in built_in() else installed_policy_text(name)
 
 
-def _base_of(own: Policy, name: str, *, is_file: bool) -> str | None:
-    """The name or path of what ``own`` extends: a file lies relative to the one that names it."""
-    if own.extends is None:
+def _base_name(policy: Policy, name: str, *, is_file: bool) -> str | None:
+    """The name of the policy that ``policy`` extends, or its path, relative to ``name``."""
+    if policy.extends is None:
         return None
-    if named_text(own.extends) is not None:
-        return own.extends
+    if find_policy_text(policy.extends) is not None:
+        return policy.extends
     if not is_file:
         raise ConfigError(
-            f"a policy that comes by its name cannot extend a file ({own.extends})",
+            f"a policy that comes by its name cannot extend a file ({policy.extends})",
             where=f"policy {name}",
         )
-    return os.path.normpath(os.path.join(os.path.dirname(name), own.extends))
+    return os.path.normpath(os.path.join(os.path.dirname(name), policy.extends))
 
 
 def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
@@ -185,7 +178,7 @@ def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
 
 
 def no_policy(name: str, *, where: str | None = None) -> ConfigError:
-    """Return the error for a ``name`` that is neither a policy's nor a file's."""
+    """Make the error for a ``name`` that is neither a policy nor a file."""
     near = difflib.get_close_matches(name, policy_names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return ConfigError(
@@ -196,52 +189,46 @@ def no_policy(name: str, *, where: str | None = None) -> ConfigError:
 
 
 def policy_names() -> list[str]:
-    """The names of all policies that are found by name: the built-in ones, then packages'."""
+    """Return the names of all policies: the built-in ones, then those of packages."""
     return [*built_in(), *(name for name in installed_policies() if name not in built_in())]
 
 
-def extend(own: Policy, base: Policy, *, where: str) -> Policy:
-    """``own`` on top of ``base``.
+def extend(policy: Policy, base: Policy, *, where: str) -> Policy:
+    """Merge a policy with the ``base`` that it extends.
 
-    Own rules come first, then those of the base; an own rule that has the name of a base's
-    takes that one's place, unless ``remove`` leaves that out: then it comes first as the others.
-    Raises :class:`ConfigError` where ``remove`` names no rule.
+    Its rules come first, then those of the base. A rule of the same name takes the place of the
+    base's, unless ``remove`` names it: then it comes first, too. Raises :class:`ConfigError`
+    where ``remove`` names no rule.
     """
     names = [rule.name for rule in base.rules]
-    for name in own.remove:
+    for name in policy.remove:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else "its rules: " + ", ".join(names)
             raise ConfigError(f"{base.name} has no rule {name} to remove", where=where, hint=hint)
-    kept = set(names).difference(own.remove)
-    replaced = {rule.name: rule for rule in own.rules if rule.name in kept}
-    rules: list[PolicyRule] = [rule for rule in own.rules if rule.name not in replaced]
-    rules += [replaced.get(r.name, r) for r in base.rules if r.name in kept]
-    own_settings = {key: getattr(own, key) for key in _OWN if key in own.model_fields_set}
+    kept_names = set(names).difference(policy.remove)
+    replaced = {rule.name: rule for rule in policy.rules if rule.name in kept_names}
+    rules: list[PolicyRule] = [rule for rule in policy.rules if rule.name not in replaced]
+    rules += [replaced.get(r.name, r) for r in base.rules if r.name in kept_names]
+    settings = {key: getattr(policy, key) for key in _INHERITED if key in policy.model_fields_set}
     return base.model_copy(
         update={
-            **own_settings,
-            "name": own.name,
-            "description": own.description,
+            **settings,
+            "name": policy.name,
+            "description": policy.description,
             "extends": None,
             "remove": [],
-            "known_tools": [*own.known_tools, *base.known_tools],
-            "require": list(dict.fromkeys([*own.require, *base.require])),
-            "max_age": {**base.max_age, **own.max_age},
-            "gaps": [*own.gaps, *base.gaps],
+            "known_tools": [*policy.known_tools, *base.known_tools],
+            "require": list(dict.fromkeys([*policy.require, *base.require])),
+            "max_age": {**base.max_age, **policy.max_age},
+            "gaps": [*policy.gaps, *base.gaps],
             "rules": rules,
         }
     )
 
 
-_LADDER = list(Severity)
-
-
-def written_policy(policy: Policy) -> dict[str, Any]:
-    """Return the whole of an effective policy, what it does not change included.
-
-    Read again it is the same policy.
-    """
+def policy_document(policy: Policy) -> dict[str, Any]:
+    """Return all of an effective policy, defaults included, so that it reads back the same."""
     document: dict[str, Any] = {"name": policy.name}
     if policy.description:
         document["description"] = policy.description
@@ -265,7 +252,7 @@ def written_policy(policy: Policy) -> dict[str, Any]:
         document["gaps"] = [_gap(gap) for gap in policy.gaps]
     if set(policy.decisions.trust) != set(DecisionSource):
         document["decisions"] = {"trust": [source.value for source in policy.decisions.trust]}
-    document["rules"] = [written_rule(rule) for rule in policy.rules]
+    document["rules"] = [rule_document(rule) for rule in policy.rules]
     return document
 
 
@@ -279,10 +266,10 @@ def _gap(gap: AcceptedGap) -> dict[str, Any]:
     }
 
 
-def written_rule(rule: PolicyRule) -> dict[str, Any]:
-    """One rule; what it does not say is left out."""
+def rule_document(rule: PolicyRule) -> dict[str, Any]:
+    """Return the keys of a rule that are given."""
     document: dict[str, Any] = {"name": rule.name}
-    match = written_match(rule.match)
+    match = match_document(rule.match)
     if match:
         document["match"] = match
     document["action"] = rule.action.value
@@ -293,7 +280,7 @@ def written_rule(rule: PolicyRule) -> dict[str, Any]:
     return document
 
 
-def written_match(match: Match) -> dict[str, Any]:
+def match_document(match: Match) -> dict[str, Any]:
     """Return the keys of a match that are given, in the order in which they are documented."""
     document: dict[str, Any] = {}
     for key in Match.model_fields:
@@ -304,19 +291,19 @@ def written_match(match: Match) -> dict[str, Any]:
 
 
 def band(severities: Sequence[Severity]) -> str | list[str]:
-    """``high``, ``high..``, ``low..medium`` where they are next to each other, else a list."""
-    places = sorted(_LADDER.index(severity) for severity in set(severities))
-    if places != list(range(places[0], places[-1] + 1)):
-        return [_LADDER[place].value for place in places]
-    most, least = _LADDER[places[0]].value, _LADDER[places[-1]].value
-    if len(places) == 1:
+    """Write neighbours as a band (``high..``, ``low..medium``), other severities as a list."""
+    indexes = sorted(_LADDER.index(severity) for severity in set(severities))
+    if indexes != list(range(indexes[0], indexes[-1] + 1)):
+        return [_LADDER[index].value for index in indexes]
+    most, least = _LADDER[indexes[0]].value, _LADDER[indexes[-1]].value
+    if len(indexes) == 1:
         return most
-    return f"{least}.." if places[0] == 0 else f"{least}..{most}"
+    return f"{least}.." if indexes[0] == 0 else f"{least}..{most}"
 
 
-def _range(wanted: ScoreRange) -> str:
-    most = "" if wanted.most == 10.0 and wanted.least else f"{wanted.most}"
-    return f"{wanted.least}..{most}"
+def _range(scores: ScoreRange) -> str:
+    most = "" if scores.most == 10.0 and scores.least else f"{scores.most}"
+    return f"{scores.least}..{most}"
 
 
 def _value(key: str, value: Any) -> Any:
@@ -325,9 +312,9 @@ def _value(key: str, value: Any) -> Any:
     if key == "age_at_least":
         return f"{value}d"
     if key == "any":
-        return [written_match(inner) for inner in value]
+        return [match_document(inner) for inner in value]
     if key == "not_":
-        return written_match(value)
+        return match_document(value)
     if key == "score":
         return _range(value)
     if isinstance(value, list):

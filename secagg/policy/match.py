@@ -1,4 +1,4 @@
-"""Match rules in logic with a third value, not known, and explain each step."""
+"""Match rules in three-valued logic (yes, no, not known), and explain each step."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from secagg.policy.decision import Judgement
 from secagg.policy.keys import Answer, Question, questions
 from secagg.policy.model import Match, Policy, PolicyRule
-from secagg.policy.reasons import RULE as AGE_RULE
+from secagg.policy.reasons import AGE_RULE
 from secagg.policy.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """A compiled ``match``: questions that must all hold, and what stands under any and not."""
+    """A compiled ``match``: questions that must all hold, and the matchers of any and not."""
 
     questions: Sequence[Question]
     any: Sequence[Matcher] | None
     negated: Matcher | None
 
     def ask(self, subject: Subject) -> Answer:
-        """Yes, no, or ``None``: no if one key refuses, else not known if one key is not."""
+        """Answer no if any key does, else ``None`` (not known) if any key does, else yes."""
         answer: Answer = True
         for question in self.questions:
             result = question.ask(subject)
@@ -46,15 +46,19 @@ class Matcher:
 
     def keys(self) -> frozenset[str]:
         """Return the keys that are asked about, also under any and not."""
-        inner = [*(self.any or ()), *([self.negated] if self.negated else [])]
-        return frozenset(q.key for q in self.questions).union(*(m.keys() for m in inner))
+        inner_keys = (matcher.keys() for matcher in self._inner())
+        return frozenset(question.key for question in self.questions).union(*inner_keys)
 
     def unknown(self, subject: Subject) -> list[str]:
         """Return the keys whose answer is not known, each once, in their order."""
-        keys = [q.key for q in self.questions if q.ask(subject) is None]
-        for inner in [*(self.any or ()), *([self.negated] if self.negated else [])]:
-            keys += inner.unknown(subject)
+        keys = [question.key for question in self.questions if question.ask(subject) is None]
+        for matcher in self._inner():
+            keys += matcher.unknown(subject)
         return list(dict.fromkeys(keys))
+
+    def _inner(self) -> list[Matcher]:
+        """The matchers under any and not."""
+        return [*(self.any or ()), *([self.negated] if self.negated else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class CompiledRule:
 
 
 def compile_match(match: Match) -> Matcher:
-    """``match`` as questions."""
+    """Compile the questions of ``match``."""
     return Matcher(
         questions=questions(match),
         any=None if match.any is None else [compile_match(inner) for inner in match.any],
@@ -75,12 +79,12 @@ def compile_match(match: Match) -> Matcher:
 
 
 def compile_rules(rules: Sequence[PolicyRule]) -> list[CompiledRule]:
-    """Return every rule, in order."""
+    """Compile every rule, in order."""
     return [CompiledRule(rule, compile_match(rule.match)) for rule in rules]
 
 
 def _any(answers: Iterable[Answer]) -> Answer:
-    """Yes if one says so, else not known if one does not know, else no."""
+    """Yes if one answer is, else not known if one is, else no."""
     result: Answer = False
     for answer in answers:
         if answer is True:
@@ -94,59 +98,64 @@ def _any(answers: Iterable[Answer]) -> Answer:
 class RuleStep:
     """One step of the way to an action.
 
-    ``what`` is ``rule NAME``, ``exception``, ``max_age`` or ``default``; ``matched`` is ``None``
-    where nobody knows; ``taken`` marks the rule that decided; ``why`` says it in words.
+    ``name`` is ``rule NAME``, ``exception``, ``max_age`` or ``default``; ``matched`` is ``None``
+    where that is not known; ``decisive`` marks the step that decided; ``why`` is for people.
     """
 
-    what: str
+    name: str
     matched: Answer
     why: str
-    taken: bool = False
+    decisive: bool = False
 
 
-def chain(policy: Policy, judgement: Judgement, today: datetime.date) -> list[RuleStep]:
+def explain_judgement(policy: Policy, judgement: Judgement, today: datetime.date) -> list[RuleStep]:
     """Return the steps that led to ``judgement`` by ``policy`` on ``today`` (UTC).
 
-    Rules are listed up to the first that certainly matches; nothing after it was asked.
+    Rules are listed up to the first that certainly matches; later ones do not count.
     """
     subject = Subject(judgement.group, judgement.severity, judgement.facts, today)
-    steps = list(_rules(policy, judgement, subject))
+    steps = list(_rule_steps(policy, judgement, subject))
     if judgement.rule is None:
-        steps.append(RuleStep("default", True, "no rule takes it, so it is ignored", taken=True))
+        steps.append(RuleStep("default", True, "no rule takes it, so it is ignored", decisive=True))
     for lapsed in judgement.lapsed:
-        ended = lapsed.refusal or f"it expired on {lapsed.expires}"
-        steps.append(RuleStep("exception", False, f"{lapsed.target} ({lapsed.source}): {ended}"))
-    if judgement.exception is not None:
-        granted = judgement.exception
-        until = f", until {granted.expires}" if granted.expires else ""
-        why = f"{granted.target} ({granted.source}){until}: {granted.reason or 'no reason given'}"
-        steps.append(RuleStep("exception", True, why, taken=True))
+        cause = lapsed.refusal or f"it expired on {lapsed.expires}"
+        steps.append(RuleStep("exception", False, f"{lapsed.target} ({lapsed.source}): {cause}"))
+    exception = judgement.exception
+    if exception is not None:
+        until = f", until {exception.expires}" if exception.expires else ""
+        reason = exception.reason or "no reason given"
+        why = f"{exception.target} ({exception.source}){until}: {reason}"
+        steps.append(RuleStep("exception", True, why, decisive=True))
     if judgement.overdue:
-        taken = judgement.rule == AGE_RULE
-        due = "nobody knows since when it is there" if judgement.due is None else None
-        steps.append(RuleStep(AGE_RULE, True, due or f"it was due on {judgement.due}", taken=taken))
+        unknown_age = judgement.due is None
+        why = (
+            "nobody knows since when it is there"
+            if unknown_age
+            else f"it was due on {judgement.due}"
+        )
+        steps.append(RuleStep(AGE_RULE, True, why, decisive=judgement.rule == AGE_RULE))
     elif judgement.due is not None:
         steps.append(RuleStep(AGE_RULE, False, f"it is due on {judgement.due}"))
     return steps
 
 
-def _rules(policy: Policy, judgement: Judgement, subject: Subject) -> Iterator[RuleStep]:
+def _rule_steps(policy: Policy, judgement: Judgement, subject: Subject) -> Iterator[RuleStep]:
     for compiled in compile_rules(policy.rules):
         answer = compiled.matcher.ask(subject)
         name, action = compiled.rule.name, compiled.rule.action
         if answer is False:
-            why = _refusal(compiled.matcher, subject)
+            why = _mismatch(compiled.matcher, subject)
         elif answer is None:
             why = f"not known: {', '.join(compiled.matcher.unknown(subject))}"
         else:
             why = f"every key matches: {action}"
-        yield RuleStep(f"rule {name}", answer, why, taken=judgement.rule == name)
+        yield RuleStep(f"rule {name}", answer, why, decisive=judgement.rule == name)
         if answer is True:
             return
 
 
-def _refusal(matcher: Matcher, subject: Subject) -> str:
-    """The first key that refuses: what it is, and what the rule wants."""
+def _mismatch(matcher: Matcher, subject: Subject) -> str:
+    """The first key that does not match: what the subject has, and what the rule wants."""
     for question in matcher.questions:
         if question.ask(subject) is False:
             key = question.key.removesuffix("_at_least")
@@ -154,5 +163,5 @@ def _refusal(matcher: Matcher, subject: Subject) -> str:
             actual = question.actual(subject)
             return f"{key} is {actual}, the rule wants {least}{question.wanted}"
     if matcher.any is not None and all(inner.ask(subject) is False for inner in matcher.any):
-        return "none of any holds: " + "; ".join(_refusal(m, subject) for m in matcher.any)
+        return "none of any holds: " + "; ".join(_mismatch(m, subject) for m in matcher.any)
     return "what stands under not holds"

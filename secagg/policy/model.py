@@ -1,4 +1,4 @@
-"""Policy files: ordered rules, of which the first that matches a finding decides."""
+"""The model of a policy file: ordered rules, of which the first that matches decides."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from secagg.policy.notation import (
     Reason,
     ScoreRange,
     SeverityBand,
-    gap_words,
+    gap_pattern,
 )
 
 _CWE = re.compile(r"(?:CWE-?)?(\d+)", re.IGNORECASE)
 
 
 class Baseline(StrEnum):
-    """How a finding stands to the baseline, as far as a rule cares."""
+    """The values of the key ``baseline``: whether the baseline lacks or has a finding."""
 
     NEW = "new"
     EXISTING = "existing"
 
 
 class Dependency(StrEnum):
-    """Whether the project names a package itself or gets it through another."""
+    """The values of ``dependency``: the project names the package, or gets it through another."""
 
     DIRECT = "direct"
     TRANSITIVE = "transitive"
 
 
 class PolicyScope(StrEnum):
-    """What a dependency is needed for."""
+    """The values of ``scope``: what a dependency is needed for."""
 
     RUNTIME = "runtime"
     DEV = "dev"
@@ -65,7 +65,7 @@ Cwe = Annotated[str, BeforeValidator(_cwe, json_schema_input_type=str | int)]
 
 
 class Match(BaseModel):
-    """What a rule looks at; all keys given must hold, and within a list any value will do."""
+    """The conditions of a rule: all given keys must hold; of a list, one value suffices."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -133,7 +133,7 @@ class Match(BaseModel):
 
 
 class PolicyRule(BaseModel):
-    """One rule. ``why`` is the sentence that the developer reads."""
+    """One rule. ``why`` is the sentence that developers read."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -147,7 +147,7 @@ class PolicyRule(BaseModel):
 
 
 class CompareWith(StrEnum):
-    """What a change is compared with where the command line names no baseline."""
+    """What a change is compared with if the command line names no baseline."""
 
     AUTO = "auto"
     SCAN = "scan"
@@ -155,7 +155,7 @@ class CompareWith(StrEnum):
 
 
 class ExceptionRules(BaseModel):
-    """What an exception must be to be honoured."""
+    """What the policy demands of exceptions."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -163,11 +163,11 @@ class ExceptionRules(BaseModel):
 
 
 class AcceptedGap(BaseModel):
-    """Something that no tool has looked at, which the policy accepts for a while."""
+    """A gap in the scan that the policy accepts until a given day."""
 
     model_config = ConfigDict(extra="forbid")
 
-    gap: OneOrMany[Annotated[str, AfterValidator(gap_words)]] = Field(
+    gap: OneOrMany[Annotated[str, AfterValidator(gap_pattern)]] = Field(
         min_length=1,
         description="a path or other words of the sentence that says so; * is a wildcard",
     )
@@ -178,23 +178,23 @@ class AcceptedGap(BaseModel):
     _source: str = PrivateAttr(default="the policy")
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_dates(self) -> Self:
         if self.expires < self.created:
             raise ValueError(f"it expires ({self.expires}) before it is created ({self.created})")
         return self
 
     @property
     def source(self) -> str:
-        """File and line where it stands."""
+        """File and line of the entry."""
         return self._source
 
-    def stands_at(self, source: str) -> None:
+    def set_source(self, source: str) -> None:
         """Set :attr:`source`."""
         self._source = source
 
 
 class DecisionRules(BaseModel):
-    """Whose decisions count."""
+    """Which sources of decisions count."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -262,19 +262,24 @@ class Policy(BaseModel):
 
 def asks_for_intel(policy: Policy) -> bool:
     """Return whether any rule looks at EPSS scores or the KEV catalog."""
-    return any(m.epss_at_least is not None or m.in_kev is not None for m in _matches(policy))
+    return any(
+        match.epss_at_least is not None or match.in_kev is not None for match in all_matches(policy)
+    )
 
 
 def asks_for_age(policy: Policy) -> bool:
-    """Return whether anything depends on when a problem was first seen."""
-    return bool(policy.max_age) or any(m.age_at_least is not None for m in _matches(policy))
+    """Return whether any rule or maximum age needs the day a problem was first seen."""
+    return bool(policy.max_age) or any(
+        match.age_at_least is not None for match in all_matches(policy)
+    )
 
 
-def _matches(policy: Policy) -> Iterator[Match]:
-    waiting = [rule.match for rule in policy.rules]
-    while waiting:
-        match = waiting.pop()
+def all_matches(policy: Policy) -> Iterator[Match]:
+    """Yield every ``match`` of the rules, those under ``any`` and ``not`` included."""
+    pending = [rule.match for rule in policy.rules]
+    while pending:
+        match = pending.pop()
         yield match
-        waiting += match.any or []
+        pending += match.any or []
         if match.not_ is not None:
-            waiting.append(match.not_)
+            pending.append(match.not_)

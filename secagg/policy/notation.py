@@ -1,4 +1,4 @@
-"""How policy files write things: one or many, bands (``high..critical``), days (``30d``), dates."""
+"""Types for the values of policy files: lists, severity bands, days, dates, score ranges."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Item = TypeVar("_Item")
 
 
 def _one_or_many(value: object) -> object:
-    """A list as it is, anything else as a list of one."""
+    """Return a list unchanged, any other value as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
@@ -32,10 +32,10 @@ OneOrMany = Annotated[
 
 
 def severities(value: object) -> list[Severity]:
-    """Return the severities of ``high``, ``[critical, high]``, ``high..critical``, ``high..``.
+    """Return the severities of ``high``, ``[critical, high]``, ``high..critical`` or ``high..``.
 
-    A band goes from the lower end to the higher one and holds both; either may be left out.
-    Raises ``ValueError`` for a word that is no severity and for a band that holds nothing.
+    A band includes both ends, the lower first; either end may be left out. Raises ``ValueError``
+    for a word that is no severity and for an empty band.
     """
     if isinstance(value, list):
         chosen = {severity for item in value for severity in severities(item)}
@@ -62,7 +62,6 @@ SeverityBand = Annotated[
     list[Severity], BeforeValidator(severities, json_schema_input_type=list[str] | str)
 ]
 
-
 Days = Annotated[int, BeforeValidator(days, json_schema_input_type=str | int)]
 
 
@@ -78,23 +77,23 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, m
 Owner = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-def gap_words(text: str) -> str:
-    """Words of a gap's sentence as they are. Raises ``ValueError`` where any gap has them."""
-    if max(len(words.strip()) for words in re.split(r"[*?]", text)) < 3:
+def gap_pattern(text: str) -> str:
+    """Return ``text``, a pattern for gaps. Raises ``ValueError`` where it would match any gap."""
+    if max(len(part.strip()) for part in re.split(r"[*?]", text)) < 3:
         raise ValueError("at least three characters in a row of the gap's sentence are expected")
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRange:
-    """Scores from ``least`` to ``most``, both included (0.0 to 10.0)."""
+    """A range of CVSS scores (0.0 to 10.0), both ends included."""
 
     least: float
     most: float
 
     @classmethod
     def parse(cls, value: object) -> ScoreRange:
-        """``7.0..8.9``, ``7.0..``, ``..3.9`` or one score. Raises ``ValueError`` otherwise."""
+        """Read ``7.0..8.9``, ``7.0..``, ``..3.9`` or one score. Raises ``ValueError`` otherwise."""
         if isinstance(value, ScoreRange):
             return value
         low, dots, high = str(value).partition("..")
@@ -110,7 +109,7 @@ class ScoreRange:
         return cls(least, most)
 
     def holds(self, least: float, most: float) -> bool | None:
-        """Whether a score from ``least`` to ``most`` lies within; ``None`` if only a part does."""
+        """Tell if scores from ``least`` to ``most`` are in range; None if only some are."""
         if self.least <= least and most <= self.most:
             return True
         return None if least <= self.most and self.least <= most else False

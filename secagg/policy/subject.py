@@ -1,4 +1,4 @@
-"""What a rule looks at: a group with its facts, on a day."""
+"""What a rule judges: a group with its facts, on a given day."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from secagg.model.severity import LINTERS, RATING_TOOLS, is_linter
 from secagg.policy.decision import NO_FACTS, Facts
 from secagg.policy.model import Policy
 
-# The scanners that secagg itself runs and reads.
+# The scanners that secagg runs itself.
 OWN_TOOLS = frozenset({"codeql", "gitleaks", "snyk", "trivy", "trufflehog"})
 
 
 class Subject(Struct, frozen=True):
-    """A group to judge. ``severity`` is what it counts as; ``today`` is the day in UTC."""
+    """A group to judge. ``severity`` is what it counts as; ``today`` is a day in UTC."""
 
     group: Group
     severity: Severity
@@ -33,37 +33,41 @@ class Subject(Struct, frozen=True):
 def subject(
     policy: Policy, group: Group, facts: Facts = NO_FACTS, *, today: datetime.date
 ) -> Subject:
-    """``group`` as ``policy`` sees it."""
+    """Make the subject of ``group``, with the severity that it has under ``policy``."""
     return Subject(group, counted_severity(policy, group, known_tools(policy)), facts, today)
 
 
 def known_tools(policy: Policy) -> frozenset[str]:
-    """Return the tools whose own severity is taken."""
+    """Return the tools whose severities are trusted."""
     return OWN_TOOLS.union(RATING_TOOLS, LINTERS, policy.known_tools)
 
 
 def counted_severity(policy: Policy, group: Group, known: Set[str]) -> Severity:
-    """The severity that a group counts as: what is unknown of it counts as the policy says."""
+    """Return the severity that a group counts as.
+
+    It is raised to the policy's ``unknown_severity`` where no tool gave one, and to its
+    ``unknown_tool`` where no tool among ``known`` reports the group.
+    """
     severity = group.representative.severity
     if not group.representative.severity_known:
-        severity = _worse(severity, policy.unknown_severity or _default(group))
+        severity = _worse(severity, policy.unknown_severity or _default_severity(group))
     if not any(member.tool in known for member in group.members):
         severity = _worse(severity, policy.unknown_tool)
     return severity
 
 
-def _default(group: Group) -> Severity:
-    """What an unknown severity counts as where the policy says nothing."""
-    linted = all(is_linter(member.tool) for member in group.members)
-    return Severity.MEDIUM if linted else Severity.HIGH
+def _default_severity(group: Group) -> Severity:
+    """What an unknown severity counts as where the policy does not say."""
+    linters_only = all(is_linter(member.tool) for member in group.members)
+    return Severity.MEDIUM if linters_only else Severity.HIGH
 
 
 def _worse(one: Severity, other: Severity) -> Severity:
     return one if one.rank >= other.rank else other
 
 
-def days_known(facts: Facts, today: datetime.date) -> int | None:
-    """Whole days (UTC) since first seen, or None where nobody knows; never below 0."""
+def age_in_days(facts: Facts, today: datetime.date) -> int | None:
+    """Return the whole days (UTC) since first seen, at least 0; None where that is not known."""
     if facts.first_seen is None:
         return None
     return max(0, (today - utc_day(facts.first_seen)).days)

@@ -1,4 +1,4 @@
-"""Check a policy with those that it extends, its exceptions and the repository it is for."""
+"""Find mistakes in a policy, in those that it extends, and in the repository's exceptions."""
 
 from __future__ import annotations
 
@@ -13,53 +13,59 @@ from secagg.decisions.entry import policy_gaps, text_of
 from secagg.decisions.load import masked
 from secagg.decisions.ownfile import NAME, ExceptionFile
 from secagg.policy.decision import Action, ExceptionState, PolicyException
-from secagg.policy.load import Layer, effective, layers, named_text
+from secagg.policy.load import Layer, effective, find_policy_text, layers
 from secagg.policy.model import Match, Policy, PolicyRule
-from secagg.policycheck.names import CheckMessage, Tree, check_names
-from secagg.policycheck.reach import Reach
+from secagg.policycheck.names import CheckMessage, Loc, Tree, check_names
+from secagg.policycheck.reach import RuleReach
 from secagg.system.dates import Ceiling
 from secagg.system.yamlfile import load_placed
+
+# Rules that a message names.
+_MOST_NAMED = 4
+# The keys of a policy that are not settings, which policies take from those that they extend.
+_NO_SETTINGS = {"name", "description", "extends", "remove", "rules"}
 
 
 def check_exceptions(
     root: Path, max_days: int, today: datetime.date, mask: Callable[[str], str]
 ) -> Iterator[CheckMessage]:
-    """Messages on the exceptions of the repository, by a policy's ``max_days``.
+    """Find expired and refused exceptions of the repository at ``root``.
 
-    Raises :class:`secagg.errors.ConfigError` for a file of them that cannot be used.
+    ``max_days`` is the policy's limit, ``today`` is in UTC. Raises
+    :class:`secagg.errors.ConfigError` for an exception file that cannot be used.
     """
-    places = _places(root)
+    places = _expiry_places(root)
     exceptions = load_exceptions(root, max_days=max_days, today=today, mask=mask)
     for exception in exceptions.all():
-        where = places.get(exception.source) or _where(exception, root)
-        yield from _message(exception, where, today)
+        where = places.get(exception.source) or _source_place(exception, root)
+        yield from _exception_message(exception, where, today)
 
 
 def check_gaps(
     chain: Sequence[Layer], max_days: int, today: datetime.date, mask: Callable[[str], str]
 ) -> Iterator[CheckMessage]:
-    """Messages on the gaps that a policy's own files accept, by the policy's ``max_days``."""
+    """Find expired and refused ``gaps`` in the files of a policy; see :func:`check_exceptions`."""
     ceiling = Ceiling(max_days=max_days, today=today)
     for layer in chain:
-        if named_text(layer.name) is not None:
+        if find_policy_text(layer.name) is not None:
             continue
-        for number, entry in enumerate(policy_gaps(layer.written.value.gaps, ceiling)):
-            where = layer.written.where("gaps", number, "expires")
-            yield from _message(masked(entry, mask).exception, where, today)
+        for number, entry in enumerate(policy_gaps(layer.file.value.gaps, ceiling)):
+            where = layer.file.where("gaps", number, "expires")
+            yield from _exception_message(masked(entry, mask).exception, where, today)
 
 
-def _message(
+def _exception_message(
     exception: PolicyException, where: str, today: datetime.date
 ) -> Iterator[CheckMessage]:
-    standing = exception.standing(today)
-    if standing is ExceptionState.EXPIRED:
+    state = exception.standing(today)
+    if state is ExceptionState.EXPIRED:
         yield CheckMessage(
             where=where,
             code="exception-expired",
             text=f"the exception {exception.target} expired on {exception.expires}",
             advice=f"take it out{_prune(exception)}, or decide anew until when it holds",
         )
-    elif standing is ExceptionState.REFUSED:
+    elif state is ExceptionState.REFUSED:
         yield CheckMessage(
             where=where,
             code="exception-refused",
@@ -68,8 +74,8 @@ def _message(
         )
 
 
-def _places(root: Path) -> dict[str, str]:
-    """For each exception of our own file, by its source, where its last day stands."""
+def _expiry_places(root: Path) -> dict[str, str]:
+    """The place of ``expires`` for each exception of secagg's own file, by its source."""
     data = work_tree(root)(NAME)
     if data is None:
         return {}
@@ -84,44 +90,34 @@ def _prune(exception: PolicyException) -> str:
     return " (secagg except prune)" if exception.source.startswith(NAME) else ""
 
 
-def _where(exception: PolicyException, root: Path) -> str:
+def _source_place(exception: PolicyException, root: Path) -> str:
     match = re.fullmatch(r"(.*?)(?::(\d+))?", exception.source)
     assert match is not None
     return f"{root / match[1]}:{match[2] or 1}:1"
 
 
-_Loc = tuple[int | str, ...]
-
-
-_NAMED = 4
-
-
-# What a policy that is extended gives besides its rules.
-_NO_SETTINGS = {"name", "description", "extends", "remove", "rules"}
-
-
 def check_rules(chain: Sequence[Layer]) -> Iterator[CheckMessage]:
-    """Messages on the rules that stand in the first policy of ``chain``."""
+    """Find rules of the first policy in ``chain`` that can do nothing."""
     policy = effective(chain)
-    reach = Reach(policy)
-    places = {id(rule): number for number, rule in enumerate(policy.rules)}
-    for number, rule in enumerate(chain[0].written.value.rules):
+    reach = RuleReach(policy)
+    positions = {id(rule): number for number, rule in enumerate(policy.rules)}
+    for number, rule in enumerate(chain[0].file.value.rules):
         loc = ("rules", number)
-        messages = list(_match(chain[0], rule, rule.match, (*loc, "match"), reach))
+        messages = list(_match_messages(chain[0], rule, rule.match, (*loc, "match"), reach))
         yield from messages
-        yield from _limit(chain[0], rule, loc)
+        yield from _limit_messages(chain[0], rule, loc)
         if not any(message.code == "impossible-match" for message in messages):
-            yield from _unreachable(chain, policy, places[id(rule)], loc, reach)
-    yield from _extends(chain, policy, reach)
+            yield from _unreachable_messages(chain, policy, positions[id(rule)], loc, reach)
+    yield from _extends_messages(chain, policy, reach)
 
 
-def _match(
-    layer: Layer, rule: PolicyRule, match: Match, loc: _Loc, reach: Reach
+def _match_messages(
+    layer: Layer, rule: PolicyRule, match: Match, loc: Loc, reach: RuleReach
 ) -> Iterator[CheckMessage]:
-    """A match that nothing fulfils, or parts of it that do nothing."""
-    where = layer.written.where(*loc)
+    """Find a match that no finding can fulfil, and parts of it without effect."""
+    where = layer.file.where(*loc)
     if not reach.can_hold(match):
-        pair = _excluding(match, reach)
+        pair = _contradiction(match, reach)
         why = f": {pair[0]} and {pair[1]} exclude each other" if pair else ""
         yield CheckMessage(
             where=where,
@@ -132,45 +128,45 @@ def _match(
         return
     rest = match.model_copy(update={"any": None})
     for number, inner in enumerate(match.any or []):
-        inside = (*loc, "any", number)
+        inner_loc = (*loc, "any", number)
         if not reach.can_hold(inner, within=rest):
             yield CheckMessage(
-                where=layer.written.where(*inside),
+                where=layer.file.where(*inner_loc),
                 code="impossible-alternative",
                 text=f"this alternative of rule {rule.name} can never hold "
                 "together with the rest of the match",
                 advice="correct it, or take it out",
             )
         else:
-            yield from _match(layer, rule, inner, inside, reach)
+            yield from _match_messages(layer, rule, inner, inner_loc, reach)
     if match.not_ is not None:
         rest = match.model_copy(update={"not_": None})
         if not reach.can_hold(match.not_, within=rest):
             yield CheckMessage(
-                where=layer.written.where(*loc, "not"),
+                where=layer.file.where(*loc, "not"),
                 code="not-without-effect",
                 text=f"what stands under not in rule {rule.name} never holds of what the rest "
                 "of the match takes, so it keeps nothing out",
                 advice="correct it, or take it out",
             )
         else:
-            yield from _match(layer, rule, match.not_, (*loc, "not"), reach)
+            yield from _match_messages(layer, rule, match.not_, (*loc, "not"), reach)
 
 
-def _excluding(match: Match, reach: Reach) -> tuple[str, str] | None:
-    """Two keys of ``match`` that cannot both hold, as they are written."""
-    given = [key for key in Match.model_fields if getattr(match, key) is not None]
-    for pair in combinations(given, 2):
+def _contradiction(match: Match, reach: RuleReach) -> tuple[str, str] | None:
+    """Two keys of ``match`` that cannot both hold."""
+    keys = [key for key in Match.model_fields if getattr(match, key) is not None]
+    for pair in combinations(keys, 2):
         both = Match.model_construct(**{key: getattr(match, key) for key in pair})
         if not reach.can_hold(both):
             return pair[0].rstrip("_"), pair[1].rstrip("_")
     return None
 
 
-def _limit(layer: Layer, rule: PolicyRule, loc: _Loc) -> Iterator[CheckMessage]:
+def _limit_messages(layer: Layer, rule: PolicyRule, loc: Loc) -> Iterator[CheckMessage]:
     if rule.limit != 0:
         return
-    where = layer.written.where(*loc, "limit")
+    where = layer.file.where(*loc, "limit")
     if rule.action is Action.FAIL:
         yield CheckMessage(
             where=where,
@@ -188,41 +184,43 @@ def _limit(layer: Layer, rule: PolicyRule, loc: _Loc) -> Iterator[CheckMessage]:
         )
 
 
-def _unreachable(
-    chain: Sequence[Layer], policy: Policy, place: int, loc: _Loc, reach: Reach
+def _unreachable_messages(
+    chain: Sequence[Layer], policy: Policy, position: int, loc: Loc, reach: RuleReach
 ) -> Iterator[CheckMessage]:
-    shadow = reach.shadow(place)
+    shadow = reach.shadow(position)
     if shadow is None:
         return
-    rule = policy.rules[place]
+    rule = policy.rules[position]
     if len(shadow) == 1:
         other = policy.rules[shadow[0]]
-        who = f"rule {other.name} before it{_from(chain, other)} decides"
+        deciding = f"rule {other.name} before it{_origin(chain, other)} decides"
         advice = f"move it before {other.name}, narrow that one, or take this one out"
     else:
         names = [policy.rules[other].name for other in shadow]
-        who = f"rules {', '.join(names[:-1])} and {names[-1]} before it together decide"
-        if len(names) > _NAMED:
-            who = "the rules before it together decide"
+        deciding = f"rules {', '.join(names[:-1])} and {names[-1]} before it together decide"
+        if len(names) > _MOST_NAMED:
+            deciding = "the rules before it together decide"
         advice = f"move it before {names[-1]}, narrow those, or take it out"
     yield CheckMessage(
-        where=chain[0].written.where(*loc, "name"),
+        where=chain[0].file.where(*loc, "name"),
         code="unreachable-rule",
-        text=f"rule {rule.name} never decides: {who} on all that it matches",
+        text=f"rule {rule.name} never decides: {deciding} on all that it matches",
         advice=advice,
     )
 
 
-def _from(chain: Sequence[Layer], rule: PolicyRule) -> str:
+def _origin(chain: Sequence[Layer], rule: PolicyRule) -> str:
     for layer in chain[1:]:
-        if any(other is rule for other in layer.written.value.rules):
+        if any(other is rule for other in layer.file.value.rules):
             return f" (of {layer.name})"
     return ""
 
 
-def _extends(chain: Sequence[Layer], policy: Policy, reach: Reach) -> Iterator[CheckMessage]:
-    """A policy that is extended in vain: all its rules are overridden, and all its settings."""
-    own = chain[0].written.value
+def _extends_messages(
+    chain: Sequence[Layer], policy: Policy, reach: RuleReach
+) -> Iterator[CheckMessage]:
+    """Find a policy that is extended without effect: all its rules and settings are overridden."""
+    own = chain[0].file.value
     if own.extends is None or not own.rules:
         return
     first = [rule.name for rule in policy.rules[: len(own.rules)]]
@@ -233,7 +231,7 @@ def _extends(chain: Sequence[Layer], policy: Policy, reach: Reach) -> Iterator[C
     if policy.model_dump(exclude=_NO_SETTINGS) != own.model_dump(exclude=_NO_SETTINGS):
         return
     yield CheckMessage(
-        where=chain[0].written.where("extends"),
+        where=chain[0].file.where("extends"),
         code="extends-without-effect",
         text=f"nothing of {own.extends} is left: its rules are removed, replaced or never reached",
         advice="leave out extends and remove, or let something of it hold",
@@ -243,32 +241,32 @@ def _extends(chain: Sequence[Layer], policy: Policy, reach: Reach) -> Iterator[C
 def check_policy(
     name: str, root: Path, tree: Tree, today: datetime.date, mask: Callable[[str], str]
 ) -> list[CheckMessage]:
-    """Messages on the policy ``name`` (or its file), and on each file that it extends.
+    """Check the policy ``name`` (or of that file), each file that it extends, and the exceptions.
 
-    ``mask`` takes secrets out of what exceptions say. Raises
-    :class:`secagg.errors.ConfigError` where one of them, or the exceptions at ``root``, cannot be
+    ``mask`` removes secrets from the words of exceptions. Raises
+    :class:`secagg.errors.ConfigError` where a policy, or the exceptions at ``root``, cannot be
     used.
     """
     chain = layers(name)
     policy = effective(chain)
-    messages = [message for part in _files(chain) for message in _layer(part, tree)]
-    most = policy.exceptions.max_days
-    messages += check_gaps(chain, most, today, mask)
-    return [*messages, *check_exceptions(root, most, today, mask)]
+    messages = [message for part in _file_chains(chain) for message in _check_layer(part, tree)]
+    max_days = policy.exceptions.max_days
+    messages += check_gaps(chain, max_days, today, mask)
+    return [*messages, *check_exceptions(root, max_days, today, mask)]
 
 
-def _files(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
-    """The chain, and the rest of it from each file on: what comes by its name is not ours."""
+def _file_chains(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
+    """The chain, and the rest of it from each file on; named policies are not the user's."""
     for number, layer in enumerate(chain):
-        if number == 0 or named_text(layer.name) is None:
+        if number == 0 or find_policy_text(layer.name) is None:
             yield chain[number:]
 
 
-def _layer(chain: Sequence[Layer], tree: Tree) -> list[CheckMessage]:
+def _check_layer(chain: Sequence[Layer], tree: Tree) -> list[CheckMessage]:
     messages = [*check_rules(chain), *check_names(chain[0], effective(chain), tree)]
-    return sorted(messages, key=_place)
+    return sorted(messages, key=_position)
 
 
-def _place(message: CheckMessage) -> tuple[int, int]:
+def _position(message: CheckMessage) -> tuple[int, int]:
     line, column = message.where.rsplit(":", 2)[1:]
     return int(line), int(column)

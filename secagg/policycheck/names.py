@@ -18,10 +18,22 @@ from secagg.policy.subject import known_tools
 from secagg.system.git import git
 from secagg.system.globs import means_nothing, names, paths
 
+Loc = tuple[int | str, ...]
+
+_ADDED_FILES = (
+    *("log", "--all", "-m", "--no-renames", "--diff-filter=A"),
+    *("--name-only", "--pretty=format:", "-z", "--relative"),
+)
+_STARS = re.compile(r"\*+|\?")
+# An unclosed bracket extends to the end, so that a pattern is searched once only.
+_WILDCARDS = re.compile(rf"{_STARS.pattern}|\[[^\]]*\]?")
+# How similar the name of a tool is to one that was meant (0 to 1).
+_SIMILAR = 0.8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckMessage:
-    """One mistake: ``where`` is ``file:line:column`` or a name, ``advice`` what to do."""
+    """One mistake in a policy: ``where`` is ``file:line:column``, ``advice`` what to do."""
 
     where: str
     code: str
@@ -29,44 +41,33 @@ class CheckMessage:
     advice: str
 
 
-_EVER_ADDED = (
-    *("log", "--all", "-m", "--no-renames", "--diff-filter=A"),
-    *("--name-only", "--pretty=format:", "-z", "--relative"),
-)
-
-
-_STARS = re.compile(r"\*+|\?")
-
-
-# A bracket that nothing closes goes to the end, so that it is looked for once only.
-_WILDCARDS = re.compile(rf"{_STARS.pattern}|\[[^\]]*\]?")
-
-
 class Tree:
-    """The checkout at ``root``; what is slow to find is looked for only where it is needed."""
+    """The files of the checkout at ``root``, present and past; each list is made when needed."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def has(self, pattern: str) -> bool:
-        """Whether ``pattern`` (gitignore's, without ``!``) means any file that is or was there.
+        """Tell whether ``pattern`` (as in .gitignore, without ``!``) matches a file, now or before.
 
-        That is a file of the checkout, tracked or not, or of the history that this clone holds.
-        What git is told to ignore counts as there: a build may make it.
+        Files are those of the checkout, tracked or not, and those of the history in this clone.
+        A pattern for what git ignores counts as a match: a build may make it.
         """
         matches = paths([pattern])
-        here = _any(matches, self._tracked) or _any(matches, self._present)
-        # A history that takes too long to read may hold anything.
-        return here or self._past is None or _any(matches, self._past) or self._is_ignored(pattern)
+        present = _any(matches, self._tracked) or _any(matches, self._present)
+        # Git may fail to read a history in time: that one may hold anything.
+        return (
+            present or self._past is None or _any(matches, self._past) or self._is_ignored(pattern)
+        )
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to compare with."""
+        """Whether the checkout has no files to compare with."""
         return not self._tracked and not self._present
 
     @cached_property
     def components(self) -> list[str]:
-        """The directories that are components, the root among them."""
+        """The directories of the components, the root included."""
         return [component.path for component in find_components(self._root)] or [ROOT]
 
     @cached_property
@@ -75,29 +76,26 @@ class Tree:
 
     @cached_property
     def _present(self) -> list[str]:
-        paths = []
-        for directory, below, files in os.walk(self._root, followlinks=False):
-            below[:] = [name for name in below if name != ".git"]
+        present = []
+        for directory, subdirectories, files in os.walk(self._root, followlinks=False):
+            subdirectories[:] = [name for name in subdirectories if name != ".git"]
             base = Path(directory).relative_to(self._root).as_posix()
-            paths += [name if base == "." else f"{base}/{name}" for name in files]
-        return paths
+            present += [name if base == "." else f"{base}/{name}" for name in files]
+        return present
 
     @cached_property
     def _past(self) -> list[str] | None:
-        done = git(self._root, *_EVER_ADDED)
-        return None if done.code is None and shutil.which("git") else _names(done.out)
+        log = git(self._root, *_ADDED_FILES)
+        return None if log.code is None and shutil.which("git") else _names(log.out)
 
     def _is_ignored(self, pattern: str) -> bool:
-        """Whether git ignores what ``pattern`` means, with some name where it has wildcards.
-
-        That may be a file or a directory: the name alone does not tell what is not there.
-        """
-        sample = _WILDCARDS.sub(_some_name, pattern).strip("/")
+        """Whether git ignores a sample of ``pattern``, as a file or as a directory."""
+        sample = _WILDCARDS.sub(_sample_name, pattern).strip("/")
         return git(self._root, "check-ignore", "--", sample, f"{sample}/x").code == 0
 
 
-def _some_name(wildcard: re.Match[str]) -> str:
-    """A name for a wildcard; a bracket that nothing closes is none, but what follows it may be."""
+def _sample_name(wildcard: re.Match[str]) -> str:
+    """A name for a wildcard. An unclosed bracket is literal; wildcards after it are not."""
     text = wildcard[0]
     if text[0] != "[" or text[-1] == "]":
         return "x"
@@ -112,54 +110,48 @@ def _any(matches: Callable[[str], bool], files: Iterable[str]) -> bool:
     return any(map(matches, files))
 
 
-_Loc = tuple[int | str, ...]
-
-
-_NEAR = 0.8
-
-
 def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessage]:
-    """Messages on the globs and names in ``layer``; ``policy`` is what it comes to."""
-    own = layer.written.value
+    """Find globs and names in ``layer`` that match nothing; ``policy`` is the effective policy."""
+    own = layer.file.value
     tools = known_tools(policy)
     for number, name in enumerate(own.optional_tools):
-        near = _near(name, tools)
-        if near is not None:
+        similar = _similar_tool(name, tools)
+        if similar is not None:
             yield CheckMessage(
-                where=_item(layer, ("optional_tools",), number),
+                where=_value_place(layer, ("optional_tools",), number),
                 code="unknown-tool",
                 text=f"no tool is called {name!r}, so none is optional by it",
-                advice=f"write {near}",
+                advice=f"write {similar}",
             )
     for number, rule in enumerate(own.rules):
-        for match, loc in _each(rule.match, ("rules", number, "match")):
+        for match, loc in _nested_matches(rule.match, ("rules", number, "match")):
             yield from _paths(layer, match, loc, tree)
             yield from _components(layer, match, loc, tree)
             yield from _tools(layer, match, loc, tools)
             yield from _packages(layer, match, loc)
 
 
-def _each(match: Match, loc: _Loc) -> Iterator[tuple[Match, _Loc]]:
+def _nested_matches(match: Match, loc: Loc) -> Iterator[tuple[Match, Loc]]:
+    """``match`` and those under its ``any`` and ``not``, each with its place in the file."""
     yield match, loc
     for number, inner in enumerate(match.any or []):
-        yield from _each(inner, (*loc, "any", number))
+        yield from _nested_matches(inner, (*loc, "any", number))
     if match.not_ is not None:
-        yield from _each(match.not_, (*loc, "not"))
+        yield from _nested_matches(match.not_, (*loc, "not"))
 
 
-def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[CheckMessage]:
+def _paths(layer: Layer, match: Match, loc: Loc, tree: Tree) -> Iterator[CheckMessage]:
     patterns = match.path or []
     if patterns and all(pattern.startswith("!") for pattern in patterns):
         yield CheckMessage(
-            where=layer.written.where(*loc, "path"),
+            where=layer.file.where(*loc, "path"),
             code="path-matches-nothing",
             text="a pattern that begins with ! takes files out again, and here none are in",
             advice="put a pattern such as * before it, or write not: {path: ...}",
         )
         return
     for number, pattern in enumerate(patterns):
-        bare = pattern.removeprefix("!")
-        where = _item(layer, (*loc, "path"), number)
+        where = _value_place(layer, (*loc, "path"), number)
         if means_nothing(pattern):
             yield CheckMessage(
                 where=where,
@@ -168,7 +160,7 @@ def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[CheckM
                 "as over a comment",
                 advice="write \\# for a name that begins with #, or take it out",
             )
-        elif not tree.is_empty and not tree.has(bare):
+        elif not tree.is_empty and not tree.has(pattern.removeprefix("!")):
             yield CheckMessage(
                 where=where,
                 code="path-matches-nothing",
@@ -178,7 +170,7 @@ def _paths(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[CheckM
             )
 
 
-def _components(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[CheckMessage]:
+def _components(layer: Layer, match: Match, loc: Loc, tree: Tree) -> Iterator[CheckMessage]:
     for number, glob in enumerate(match.component or []):
         matches = names([glob])
         if tree.is_empty or any(map(matches, tree.components)):
@@ -186,45 +178,47 @@ def _components(layer: Layer, match: Match, loc: _Loc, tree: Tree) -> Iterator[C
         near = difflib.get_close_matches(glob.strip("/"), tree.components, n=1)
         paths = ", ".join(tree.components[:8])
         yield CheckMessage(
-            where=_item(layer, (*loc, "component"), number),
+            where=_value_place(layer, (*loc, "component"), number),
             code="component-matches-nothing",
             text=f"no component is called {glob!r}",
             advice=f"did you mean {near[0]}?" if near else f"the components here: {paths}",
         )
 
 
-def _tools(layer: Layer, match: Match, loc: _Loc, tools: Collection[str]) -> Iterator[CheckMessage]:
+def _tools(layer: Layer, match: Match, loc: Loc, tools: Collection[str]) -> Iterator[CheckMessage]:
     for number, glob in enumerate(match.tool or []):
-        near = None if any(sign in glob for sign in "*?[") else _near(glob.casefold(), tools)
-        if near is not None:
+        similar = (
+            None if any(sign in glob for sign in "*?[") else _similar_tool(glob.casefold(), tools)
+        )
+        if similar is not None:
             yield CheckMessage(
-                where=_item(layer, (*loc, "tool"), number),
+                where=_value_place(layer, (*loc, "tool"), number),
                 code="unknown-tool",
                 text=f"no tool is known as {glob!r}",
-                advice=f"did you mean {near}? if it is another, name it under known_tools",
+                advice=f"did you mean {similar}? if it is another, name it under known_tools",
             )
 
 
-def _packages(layer: Layer, match: Match, loc: _Loc) -> Iterator[CheckMessage]:
+def _packages(layer: Layer, match: Match, loc: Loc) -> Iterator[CheckMessage]:
     for number, glob in enumerate(match.package or []):
-        rest = glob.removeprefix("pkg:")
-        if rest != glob and not any(sign in rest for sign in "*?[/"):
+        name = glob.removeprefix("pkg:")
+        if name != glob and not any(sign in name for sign in "*?[/"):
             yield CheckMessage(
-                where=_item(layer, (*loc, "package"), number),
+                where=_value_place(layer, (*loc, "package"), number),
                 code="package-matches-nothing",
                 text=f"{glob!r} lacks the type that every purl has",
-                advice=f"write pkg:npm/{rest} with its type, or {rest} for any type",
+                advice=f"write pkg:npm/{name} with its type, or {name} for any type",
             )
 
 
-def _near(name: str, tools: Collection[str]) -> str | None:
-    """The tool that ``name`` was meant to be, if it is none itself."""
+def _similar_tool(name: str, tools: Collection[str]) -> str | None:
+    """The known tool that ``name`` is probably meant to be; None for a known name."""
     if name in tools:
         return None
-    near = difflib.get_close_matches(name.casefold(), sorted(tools), n=1, cutoff=_NEAR)
+    near = difflib.get_close_matches(name.casefold(), sorted(tools), n=1, cutoff=_SIMILAR)
     return near[0] if near else None
 
 
-def _item(layer: Layer, loc: _Loc, number: int) -> str:
-    """The place of one value; where one stands without a list, that of its key."""
-    return layer.written.where(*loc, number)
+def _value_place(layer: Layer, loc: Loc, number: int) -> str:
+    """The place of one value of a list; of a value without a list, that of its key."""
+    return layer.file.where(*loc, number)

@@ -1,15 +1,15 @@
-"""Whether a match can hold at all, and whether a rule can ever decide.
+"""Tell whether a match can hold for any finding, and whether a rule can ever decide.
 
-The rules are asked as :mod:`secagg.policy.match` asks them and chosen as
-:mod:`secagg.policy.judge` chooses, only of sorts of findings instead of findings. Where there are
-too many sorts to look at, a rule counts as reached.
+Rules are evaluated as in :mod:`secagg.policy.match` and chosen as in :mod:`secagg.policy.judge`,
+for profiles of findings instead of findings. A rule counts as reachable where there are too many
+profiles to try.
 
-A glob is a dimension of its own, with any answer that it can give: how globs overlap is not
-looked into. Where two dimensions are taken for independent that are not, more is thought
-possible than is, so what is found impossible is so.
+Each glob is a dimension of its own, with every answer that it can give: overlaps of globs are
+ignored. Where dimensions depend on each other and are treated as independent, too much counts as
+possible; so what is reported as impossible is impossible.
 
-Findings are taken to be what parsers make of reports: a sighting of a secret comes with findings
-of that kind only, and so do advisories with vulnerabilities.
+Findings are as parsers make them: only secrets have sightings, and only vulnerabilities have
+advisories.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ from typing import Any, cast
 
 from secagg.model.finding import Kind, Severity
 from secagg.policy.decision import Cause
-from secagg.policy.judge import choose
+from secagg.policy.judge import choose_rule
 from secagg.policy.keys import BANDS, Answer, Question, questions
 from secagg.policy.match import CompiledRule, Matcher
-from secagg.policy.model import Baseline, Dependency, Match, Policy, PolicyScope
+from secagg.policy.model import Baseline, Dependency, Match, Policy, PolicyScope, all_matches
 from secagg.policy.notation import ScoreRange
 from secagg.policy.subject import Subject
 
-# A secret of which no sighting is known at all.
+# The value of a secret without any sighting.
 _NOTHING = "nothing"
-
-
 _FLAG = (True, False)
-
-
 _OPEN = (True, False, None)
+# Profiles to try at most.
+_MOST_PROFILES = 5_000
+# Of more rules, those that are not needed to shadow another are not left out.
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """Something that findings differ in, and the values that matter."""
+    """A property of findings, and the values that make a difference to the rules."""
 
     name: Hashable
     values: tuple[Any, ...]
 
 
-class Undecided(Exception):
-    """An answer depends on a dimension that has no value yet."""
+class MissingValue(Exception):
+    """An answer depends on a dimension in which the profile has no value yet."""
 
     def __init__(self, dimension: Dimension) -> None:
         super().__init__(dimension.name)
         self.dimension = dimension
 
 
-class Sort:
-    """A sort of findings: those with certain values in some dimensions."""
+class Profile:
+    """All findings that have certain values in some dimensions."""
 
     __slots__ = ("values",)
 
@@ -63,61 +63,37 @@ class Sort:
         self.values = values
 
     def __getitem__(self, dimension: Dimension) -> Any:
-        """Raises :class:`Undecided` where it has no value in that dimension."""
+        """Return the value in a dimension. Raises :class:`MissingValue` where there is none."""
         try:
             return self.values[dimension.name]
         except KeyError:
-            raise Undecided(dimension) from None
+            raise MissingValue(dimension) from None
 
-    def split(self, dimension: Dimension) -> list[Sort]:
-        """This sort, once for each value in ``dimension``."""
-        return [Sort({**self.values, dimension.name: value}) for value in dimension.values]
-
-
-Ask = Callable[[Sort], Answer]
+    def split(self, dimension: Dimension) -> list[Profile]:
+        """Make a profile for each value in ``dimension``."""
+        return [Profile({**self.values, dimension.name: value}) for value in dimension.values]
 
 
+Ask = Callable[[Profile], Answer]
 KIND = Dimension("kind", tuple(Kind))
-
-
 SEVERITY = Dimension("severity", tuple(Severity))
-
-
 KNOWN = Dimension("severity_known", _FLAG)
-
-
 _FIX = Dimension("fix_available", _FLAG)
-
-
 _DIRECT = Dimension("dependency", (*Dependency, None))
-
-
 _SCOPE = Dimension("scope", (*PolicyScope, "another", None))
-
-
 _VERIFIED = Dimension("verified", (*_OPEN, _NOTHING))
-
-
 _HISTORY = Dimension("in_history_only", (*_FLAG, _NOTHING))
-
-
 _KEV = Dimension("in_kev", _OPEN)
-
-
 _BASELINE = Dimension("baseline", (*Baseline, None))
-
-
 _DIFF = Dimension("in_diff", _OPEN)
-
-
 _CAUSE = Dimension("cause", (*Cause, None))
 
 
 class Dimensions:
-    """The dimensions of one policy: thresholds cut numbers into as many values as they need."""
+    """The dimensions of one policy; its thresholds divide numbers into the values to try."""
 
     def __init__(self, policy: Policy) -> None:
-        matches = list(_all(policy))
+        matches = list(all_matches(policy))
         scores = {m.score for m in matches if m.score is not None}
         edges = sorted({edge for score in scores for edge in (score.least, score.most)})
         between = [(a + b) / 2 for a, b in pairwise(edges)]
@@ -126,7 +102,7 @@ class Dimensions:
         self._age = _threshold("age", {m.age_at_least for m in matches})
 
     def ask(self, key: str, wanted: Any) -> Ask:
-        """Return the question of ``key``, answered of a sort of findings."""
+        """Make the question of ``key`` with the value ``wanted``, to be answered by profiles."""
         match key:
             case "kind":
                 return lambda s: s[KIND] in wanted
@@ -165,7 +141,7 @@ class Dimensions:
                 return _by_glob(key, wanted)
 
     def _by_score(self, wanted: ScoreRange) -> Ask:
-        def ask(s: Sort) -> Answer:
+        def ask(s: Profile) -> Answer:
             score = s[self._score]
             least, most = BANDS[s[SEVERITY]] if score is None else (score, score)
             return wanted.holds(least, most)
@@ -180,18 +156,18 @@ def _by_glob(key: str, wanted: list[str]) -> Ask:
     if key in ("tool", "rule", "component") and any(glob and not glob.strip("*") for glob in globs):
         return lambda s: True
     if key in ("tool", "rule"):
-        # The sources of one finding may differ, so the globs of a list do not answer one by one.
+        # The members of one group may differ, so the globs of a list are one dimension.
         return _value(Dimension((key, *globs), _OPEN))
-    each = [Dimension((key, glob), _FLAG) for glob in globs]
+    dimensions = [Dimension((key, glob), _FLAG) for glob in globs]
 
-    def any_of(s: Sort) -> Answer:
-        return any(s[dimension] for dimension in each)
+    def any_of(s: Profile) -> Answer:
+        return any(s[dimension] for dimension in dimensions)
 
     return _if_kind(Kind.VULNERABILITY, any_of) if key == "advisory" else any_of
 
 
 def _by_cause(wanted: list[Cause]) -> Ask:
-    def ask(s: Sort) -> Answer:
+    def ask(s: Profile) -> Answer:
         value = s[_CAUSE]
         return None if value is None else value in wanted
 
@@ -199,7 +175,7 @@ def _by_cause(wanted: list[Cause]) -> Ask:
 
 
 def _value(dimension: Dimension) -> Ask:
-    def ask(s: Sort) -> Answer:
+    def ask(s: Profile) -> Answer:
         answer: Answer = s[dimension]
         return answer
 
@@ -207,7 +183,7 @@ def _value(dimension: Dimension) -> Ask:
 
 
 def _equal(dimension: Dimension, wanted: object) -> Ask:
-    def ask(s: Sort) -> Answer:
+    def ask(s: Profile) -> Answer:
         value = s[dimension]
         return None if value is None else value == wanted
 
@@ -215,7 +191,7 @@ def _equal(dimension: Dimension, wanted: object) -> Ask:
 
 
 def _at_least(dimension: Dimension, wanted: float) -> Ask:
-    def ask(s: Sort) -> Answer:
+    def ask(s: Profile) -> Answer:
         value = s[dimension]
         return None if value is None else value >= wanted
 
@@ -232,23 +208,8 @@ def _threshold(name: str, wanted: set[Any]) -> Dimension:
     return Dimension(name, (None, *below, *steps))
 
 
-def _all(policy: Policy) -> list[Match]:
-    matches = [rule.match for rule in policy.rules]
-    for match in matches:
-        matches += match.any or []
-        matches += [] if match.not_ is None else [match.not_]
-    return matches
-
-
-_MOST = 5_000
-
-
-# Of more rules it is not looked into which of them are needed.
-_NAMED = 8
-
-
-class Reach:
-    """Answers for the rules of one policy, which are numbered from 0."""
+class RuleReach:
+    """What the rules of one policy can do; rules are numbered from 0."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -256,90 +217,93 @@ class Reach:
         self._rules = [CompiledRule(rule, self._matcher(rule.match)) for rule in policy.rules]
 
     def can_hold(self, match: Match, *, within: Match | None = None) -> bool:
-        """Whether there are findings of which ``match`` holds, or may hold for all one knows.
+        """Tell whether ``match`` holds, or may hold, for some finding.
 
-        With ``within``, among those of which that holds as well.
+        With ``within``, for some finding for which that holds or may hold too.
         """
         return self._may_hold([self._matcher(part) for part in (match, within) if part is not None])
 
     def decides(self, number: int, earlier: Sequence[int]) -> bool:
-        """Return whether the rule can be the one that decides, with ``earlier`` rules before it."""
-        own = self._rules[number]
-        rules = [*(self._rules[other] for other in earlier), own]
+        """Tell whether the rule can decide on a finding, with ``earlier`` rules before it."""
+        rule = self._rules[number]
+        rules = [*(self._rules[other] for other in earlier), rule]
 
-        def decides(sort: Sort) -> bool:
-            if _ask(own.matcher, sort) is False:
+        def decides(profile: Profile) -> bool:
+            if _ask(rule.matcher, profile) is False:
                 return False
-            chosen = choose(rules, cast(Subject, sort))
-            return chosen is not None and chosen[0] is own
+            choice = choose_rule(rules, cast(Subject, profile))
+            return choice is not None and choice[0] is rule
 
-        return self._found(decides)
+        return self._exists(decides)
 
     def stops(self, number: int, earlier: Sequence[int]) -> bool:
-        """Return whether the rule may keep later ones from being asked, though it does not decide.
+        """Tell whether the rule can end the search for a rule, though it does not decide itself.
 
-        It does where it certainly matches, and none of the ``earlier`` rules has.
+        It does where it certainly matches and none of the ``earlier`` rules does.
         """
-        own = self._rules[number].matcher
-        before = [self._rules[other].matcher for other in earlier]
-        return number < len(self._rules) - 1 and self._found(
-            lambda sort: _ask(own, sort) is True and all(_ask(m, sort) is not True for m in before)
+        matcher = self._rules[number].matcher
+        earlier_matchers = [self._rules[other].matcher for other in earlier]
+        return number < len(self._rules) - 1 and self._exists(
+            lambda profile: (
+                _ask(matcher, profile) is True
+                and all(_ask(other, profile) is not True for other in earlier_matchers)
+            )
         )
 
     def shadow(self, number: int) -> Sequence[int] | None:
-        """Earlier rules for which this one does nothing at all; None if it may do something.
+        """Return few earlier rules that leave this one without effect; None if it can have one.
 
-        They are few: one if one is enough. More rules before it never let it do more.
+        It is one rule if one suffices: further rules before it never give it an effect.
         """
         for other in range(number):
             if self._is_idle(number, [other]):
                 return [other]
-        everything = range(number)
-        if not self._is_idle(number, everything):
+        earlier = range(number)
+        if not self._is_idle(number, earlier):
             return None
-        needed = [other for other in everything if self._meet(number, other)]
-        if len(needed) > _NAMED:
-            return everything
+        needed = [other for other in earlier if self._overlap(number, other)]
+        if len(needed) > _MOST_NAMED:
+            return earlier
         for other in tuple(needed):
-            fewer = [kept for kept in needed if kept != other]
+            fewer = [rule for rule in needed if rule != other]
             if self._is_idle(number, fewer):
                 needed = fewer
         return needed
 
-    def _meet(self, number: int, other: int) -> bool:
-        """Whether two rules may match the same."""
+    def _overlap(self, number: int, other: int) -> bool:
+        """Whether two rules may match the same finding."""
         return self._may_hold([self._rules[number].matcher, self._rules[other].matcher])
 
     def _may_hold(self, matchers: Sequence[Matcher]) -> bool:
-        """Whether there are findings of which none of ``matchers`` is known not to hold."""
-        return self._found(lambda sort: all(_ask(m, sort) is not False for m in matchers))
+        """Whether all ``matchers`` hold, or may hold, for some finding."""
+        return self._exists(lambda profile: all(_ask(m, profile) is not False for m in matchers))
 
     def _is_idle(self, number: int, earlier: Sequence[int]) -> bool:
         return not self.decides(number, earlier) and not self.stops(number, earlier)
 
-    def _found(self, wanted: Callable[[Sort], bool]) -> bool:
-        """Whether a sort is ``wanted``, or too many would have to be looked at to tell."""
-        waiting = [Sort({})]
-        for _ in range(_MOST):
-            if not waiting:
+    def _exists(self, condition: Callable[[Profile], bool]) -> bool:
+        """Whether a profile fulfils ``condition``, or there are too many to tell."""
+        pending = [Profile({})]
+        for _ in range(_MOST_PROFILES):
+            if not pending:
                 return False
-            sort = waiting.pop()
+            profile = pending.pop()
             try:
-                if wanted(sort):
+                if condition(profile):
                     return True
-            except Undecided as open_:
-                waiting += self._possible(sort.split(open_.dimension))
+            except MissingValue as missing:
+                pending += self._possible(profile.split(missing.dimension))
         return True
 
-    def _possible(self, sorts: Sequence[Sort]) -> Iterator[Sort]:
-        """Those that there can be: what is of unknown severity counts as the policy says."""
-        # Without its word a linter's unknown severity counts as medium.
+    def _possible(self, profiles: Sequence[Profile]) -> Iterator[Profile]:
+        """The profiles that can occur: the policy raises unknown severities."""
+        # By default an unknown severity of linters counts as medium, all others as high.
         least = (self._policy.unknown_severity or Severity.MEDIUM).rank
-        for sort in sorts:
-            severity: Severity | None = sort.values.get(SEVERITY.name)
-            unknown = sort.values.get(KNOWN.name) is False
+        for profile in profiles:
+            severity: Severity | None = profile.values.get(SEVERITY.name)
+            unknown = profile.values.get(KNOWN.name) is False
             if not (unknown and severity is not None and severity.rank < least):
-                yield sort
+                yield profile
 
     def _matcher(self, match: Match) -> Matcher:
         return Matcher(
@@ -350,11 +314,14 @@ class Reach:
 
     def _question(self, question: Question, wanted: object) -> Question:
         ask = self._dimensions.ask(question.key, wanted)
-        # A matcher hands on what it is asked about and does not look into it.
+        # A matcher passes its subject on to the questions, so a profile can stand in for it.
         return Question(
-            question.key, question.wanted, lambda sort: ask(cast(Sort, sort)), question.actual
+            question.key,
+            question.wanted,
+            lambda profile: ask(cast(Profile, profile)),
+            question.actual,
         )
 
 
-def _ask(matcher: Matcher, sort: Sort) -> bool | None:
-    return matcher.ask(cast(Subject, sort))
+def _ask(matcher: Matcher, profile: Profile) -> bool | None:
+    return matcher.ask(cast(Subject, profile))

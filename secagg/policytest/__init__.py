@@ -1,1 +1,1 @@
-"""Tests of policies: findings in, expected verdict out, judged by the code of the gate."""
+"""Test policies: cases of findings with the expected verdict, judged as by the gate."""

@@ -1,4 +1,4 @@
-"""Files with tests of a policy: cases of findings, and what is expected of them."""
+"""The model of files with tests of a policy: cases of findings, and what is expected."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from secagg.decisions.ownfile import ExceptionEntry, ExceptionFile, Identity
 from secagg.errors import ConfigError
 from secagg.model.finding import DISTRIBUTION_TYPES, Kind, Package, Severity
 from secagg.policy.decision import Action, Verdict
-from secagg.policy.load import load, named_text, no_policy
+from secagg.policy.load import find_policy_text, load, no_policy
 from secagg.policy.model import Cwe, Dependency, Policy, PolicyScope
 from secagg.policy.notation import Day, Days, OneOrMany
 from secagg.system.yamlfile import Placed, load_model, load_placed
 
 
 def package_of(purl: str) -> Package:
-    """Return the package of ``purl``. Raises ``ValueError`` where it is none."""
+    """Read the package of ``purl``. Raises ``ValueError`` where it is not a purl."""
     try:
         parsed = PackageURL.from_string(purl)
     except ValueError:
@@ -33,8 +33,8 @@ def package_of(purl: str) -> Package:
     return Package(type=parsed.type, name=name, version=parsed.version, purl=parsed.to_string())
 
 
-# What only findings of one kind have.
-_ONLY = {
+# The keys that only findings of one kind have.
+_KIND_KEYS = {
     Kind.VULNERABILITY: (
         "advisory",
         "fix_available",
@@ -49,12 +49,12 @@ _ONLY = {
 
 
 def _expectation(value: object) -> object:
-    """``expect: fail`` is short for ``expect: {action: fail}``."""
+    """Read ``expect: fail`` as ``expect: {action: fail}``."""
     return {"action": value} if isinstance(value, str) else value
 
 
 class Expectation(BaseModel):
-    """What is to become of one finding."""
+    """The judgement that is expected for one finding."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -73,14 +73,14 @@ class Expectation(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _some(self) -> Expectation:
+    def _check_not_empty(self) -> Expectation:
         if not self.model_fields_set:
             raise ValueError("nothing is expected: give at least one of action, rule, says")
         return self
 
 
 class CaseFinding(BaseModel):
-    """A finding in short. What is not said of it nobody knows."""
+    """A finding in short. Facts that are not given are not known."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -121,17 +121,17 @@ class CaseFinding(BaseModel):
 
     @field_validator("package")
     @classmethod
-    def _purl(cls, value: str | None) -> str | None:
+    def _check_purl(cls, value: str | None) -> str | None:
         if value is not None:
             package_of(value)
         return value
 
     @model_validator(mode="after")
-    def _fitting(self) -> CaseFinding:
-        for kind, keys in _ONLY.items():
-            given = [key for key in keys if key in self.model_fields_set]
-            if given and self.kind is not kind:
-                raise ValueError(f"{given[0]}: only a finding of kind {kind} has it")
+    def _check_keys(self) -> CaseFinding:
+        for kind, keys in _KIND_KEYS.items():
+            key = next((key for key in keys if key in self.model_fields_set), None)
+            if key is not None and self.kind is not kind:
+                raise ValueError(f"{key}: only a finding of kind {kind} has it")
         if self.age is not None and self.first_seen is not None:
             raise ValueError("age and first_seen say the same: give one of them")
         if self.id is not None and self.times > 1:
@@ -139,17 +139,19 @@ class CaseFinding(BaseModel):
         return self
 
 
-def _none_yet(value: object) -> object:
+def _empty_if_none(value: object) -> object:
     return [] if value is None else value
 
 
 class Case(BaseModel):
-    """One test: what is found, and the gate's answer."""
+    """One test: findings, and the answer expected of the gate."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1)
-    findings: Annotated[list[CaseFinding], BeforeValidator(_none_yet)] = Field(default_factory=list)
+    findings: Annotated[list[CaseFinding], BeforeValidator(_empty_if_none)] = Field(
+        default_factory=list
+    )
     verdict: Verdict
     says: OneOrMany[str] = Field(
         default_factory=list,
@@ -169,7 +171,7 @@ class Case(BaseModel):
 
 
 class PolicyTests(BaseModel):
-    """The whole file."""
+    """A file with tests of a policy."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -191,44 +193,44 @@ class PolicyTests(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedTests:
     """A test file with its policy and exceptions, ready to run."""
 
-    placed: Placed[PolicyTests]
+    file: Placed[PolicyTests]
     policy: Policy
     exceptions: Sequence[tuple[ExceptionFile, str]]
 
 
-def load_tests(path: Path) -> Loaded:
-    """Return the test file at ``path``.
+def load_tests(path: Path) -> LoadedTests:
+    """Load the test file at ``path`` with its policy and exceptions.
 
     Raises :class:`ConfigError` where it, its policy or its exceptions cannot be used.
     """
     try:
-        placed = load_placed(path, PolicyTests, name=str(path))
+        file = load_placed(path, PolicyTests, name=str(path))
     except ConfigError as error:
-        raise _if_a_policy(path, error) from None
-    tests = placed.value
-    placed.refuse_two_of_a_name(
+        raise _explain_policy(path, error) from None
+    tests = file.value
+    file.refuse_two_of_a_name(
         "cases",
         (case.name for case in tests.cases),
         hint="say in the name what is special about each",
     )
     name = tests.policy
-    if named_text(name) is None:
+    if find_policy_text(name) is None:
         if not (path.parent / name).is_file():
-            raise no_policy(name, where=placed.where("policy"))
+            raise no_policy(name, where=file.where("policy"))
         name = str(path.parent / name)
     policy = load(name)
-    exceptions = [(ExceptionFile(exceptions=tests.exceptions), placed.name)]
+    exceptions = [(ExceptionFile(exceptions=tests.exceptions), file.name)]
     if tests.exceptions_file is not None:
-        file = path.parent / tests.exceptions_file
-        exceptions.insert(0, (load_model(file, ExceptionFile, name=str(file)), str(file)))
-    return Loaded(placed=placed, policy=policy, exceptions=exceptions)
+        other = path.parent / tests.exceptions_file
+        exceptions.insert(0, (load_model(other, ExceptionFile, name=str(other)), str(other)))
+    return LoadedTests(file=file, policy=policy, exceptions=exceptions)
 
 
-def _if_a_policy(path: Path, error: ConfigError) -> ConfigError:
-    """``error`` with another hint where the file is a policy rather than tests of one."""
+def _explain_policy(path: Path, error: ConfigError) -> ConfigError:
+    """Return ``error``, or a clearer one where the file is a policy rather than tests of one."""
     try:
         load_model(path, Policy, name=str(path))
     except ConfigError:

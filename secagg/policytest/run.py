@@ -1,4 +1,4 @@
-"""Run the cases of a test file and compare the outcome with what is expected."""
+"""Run the cases of a test file and compare the outcome with the expectations."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from secagg.model.identity import identity
 from secagg.policy.decision import BaselineState, Decision, Facts, Judgement
 from secagg.policy.gaps import RunGap, ToolOutcome
 from secagg.policy.judge import judge
-from secagg.policy.match import RuleStep, chain
+from secagg.policy.match import RuleStep, explain_judgement
 from secagg.policy.reasons import short_title
-from secagg.policytest.model import Case, CaseFinding, Expectation, Loaded, package_of
+from secagg.policytest.model import Case, CaseFinding, Expectation, LoadedTests, package_of
 from secagg.system.dates import Ceiling
 
 _TOOLS = {
@@ -39,81 +39,98 @@ _TOOLS = {
     Kind.LICENSE: "trivy",
 }
 
-
+# The value of ``rule`` in a test where no rule takes the finding.
+NO_RULE = "none"
+# The aspect of a mismatch in the sentences that are shown.
+SENTENCE = "sentence"
+# Kinds of findings that a mismatch of the verdict lists.
+_MOST_LISTED = 5
 _STATES = {"new": BaselineState.NEW, "existing": BaselineState.UNCHANGED}
 
 
-def groups_of(tested: CaseFinding, taken: set[str]) -> Iterator[Group]:
-    """Yield a group for each time; their identities are none of those ``taken``, and join them."""
-    finding = _finding(tested)
-    tools = tested.tool or [finding.tool]
-    for _ in range(tested.times):
-        base = tested.id or identity(finding)
-        number, name = 0, base
-        while name in taken:
+def make_groups(case_finding: CaseFinding, identities: set[str]) -> Iterator[Group]:
+    """Yield as many groups as the case has; add their identities, all new, to ``identities``."""
+    finding = _finding(case_finding)
+    tools = case_finding.tool or [finding.tool]
+    for _ in range(case_finding.times):
+        base = case_finding.id or identity(finding)
+        number, key = 0, base
+        while key in identities:
             number += 1
-            name = f"{int(base, 16) + number:032x}"[-32:]
-        taken.add(name)
-        members = [replace(finding, tool=tool, identity=name) for tool in tools]
-        yield Group(identity=name, members=members)
+            key = f"{int(base, 16) + number:032x}"[-32:]
+        identities.add(key)
+        members = [replace(finding, tool=tool, identity=key) for tool in tools]
+        yield Group(identity=key, members=members)
 
 
-def facts_on(tested: CaseFinding, today: datetime.date) -> Facts:
-    """Return the facts that the test gives."""
-    seen = tested.first_seen
-    if tested.age is not None:
-        seen = today - datetime.timedelta(days=tested.age)
+def make_facts(case_finding: CaseFinding, today: datetime.date) -> Facts:
+    """Make the facts that the case gives about a finding."""
+    first_seen = case_finding.first_seen
+    if case_finding.age is not None:
+        first_seen = today - datetime.timedelta(days=case_finding.age)
     return Facts(
-        baseline=None if tested.baseline is None else _STATES[tested.baseline],
-        in_diff=tested.in_diff,
-        owners=tuple(tested.owner),
+        baseline=None if case_finding.baseline is None else _STATES[case_finding.baseline],
+        in_diff=case_finding.in_diff,
+        owners=tuple(case_finding.owner),
         first_seen=(
-            None if seen is None else datetime.datetime.combine(seen, datetime.time(), datetime.UTC)
+            None
+            if first_seen is None
+            else datetime.datetime.combine(first_seen, datetime.time(), datetime.UTC)
         ),
-        epss=tested.epss,
-        kev=tested.in_kev,
+        epss=case_finding.epss,
+        kev=case_finding.in_kev,
     )
 
 
-def words(tested: CaseFinding) -> str:
-    """Return a finding in a few words, for messages."""
-    named = tested.rule or (tested.advisory[0] if tested.advisory else None)
-    parts = [str(tested.severity), str(tested.kind), named, tested.package, tested.path]
+def describe(case_finding: CaseFinding) -> str:
+    """Name a finding of a case in a few words, for messages."""
+    rule = case_finding.rule or (case_finding.advisory[0] if case_finding.advisory else None)
+    parts = [
+        str(case_finding.severity),
+        str(case_finding.kind),
+        rule,
+        case_finding.package,
+        case_finding.path,
+    ]
     return " ".join(part for part in parts if part)
 
 
-def _finding(tested: CaseFinding) -> Finding:
-    is_known = tested.severity != "unknown"
-    rule = tested.rule or (tested.advisory[0] if tested.advisory else f"any-{tested.kind}")
+def _finding(case_finding: CaseFinding) -> Finding:
+    is_known = case_finding.severity != "unknown"
+    rule = case_finding.rule or (
+        case_finding.advisory[0] if case_finding.advisory else f"any-{case_finding.kind}"
+    )
     finding = Finding(
-        tool=_TOOLS[tested.kind],
-        kind=tested.kind,
+        tool=_TOOLS[case_finding.kind],
+        kind=case_finding.kind,
         rule_id=rule,
-        severity=Severity(tested.severity) if is_known else Severity.NONE,
+        severity=Severity(case_finding.severity) if is_known else Severity.NONE,
         severity_known=is_known,
         title=rule,
-        score=tested.score,
-        location=Location(uri=tested.path, start_line=tested.line),
-        cwes=tuple(tested.cwe),
-        package=None if tested.package is None else package_of(tested.package),
-        component=tested.component,
+        score=case_finding.score,
+        location=Location(uri=case_finding.path, start_line=case_finding.line),
+        cwes=tuple(case_finding.cwe),
+        package=None if case_finding.package is None else package_of(case_finding.package),
+        component=case_finding.component,
     )
-    if tested.kind is Kind.VULNERABILITY:
+    if case_finding.kind is Kind.VULNERABILITY:
         finding.vulnerability = Vulnerability(
-            aliases=tuple(dict.fromkeys([rule, *tested.advisory])),
-            fixed_versions=("a later one",) if tested.fix_available else (),
-            direct=None if tested.dependency is None else tested.dependency.value == "direct",
-            scope=None if tested.scope is None else tested.scope.value,
-            status=tested.status,
+            aliases=tuple(dict.fromkeys([rule, *case_finding.advisory])),
+            fixed_versions=("a later one",) if case_finding.fix_available else (),
+            direct=None
+            if case_finding.dependency is None
+            else case_finding.dependency.value == "direct",
+            scope=None if case_finding.scope is None else case_finding.scope.value,
+            status=case_finding.status,
         )
-    elif tested.kind is Kind.SECRET:
+    elif case_finding.kind is Kind.SECRET:
         finding.secret = SecretSighting(
             id=None,
             detector=rule,
-            verified=tested.verified,
-            in_history=bool(tested.in_history_only),
+            verified=case_finding.verified,
+            in_history=bool(case_finding.in_history_only),
         )
-    elif tested.kind is Kind.LICENSE:
+    elif case_finding.kind is Kind.LICENSE:
         finding.license = rule
     return finding
 
@@ -127,50 +144,53 @@ class JudgedCase:
     today: datetime.date
 
 
-def judged(loaded: Loaded, case: Case) -> JudgedCase:
-    today = loaded.placed.value.day(case)
-    taken: set[str] = set()
+def judge_case(tests: LoadedTests, case: Case) -> JudgedCase:
+    today = tests.file.value.day(case)
+    identities: set[str] = set()
     groups: list[Group] = []
     facts: dict[str, Facts] = {}
     bounds = [0]
-    for tested in case.findings:
-        for group in groups_of(tested, taken):
+    for case_finding in case.findings:
+        for group in make_groups(case_finding, identities):
             groups.append(group)
-            facts[group.identity] = facts_on(tested, today)
+            facts[group.identity] = make_facts(case_finding, today)
         bounds.append(len(groups))
     decision = judge(
-        loaded.policy,
+        tests.policy,
         MergedSet(groups=groups),
         runs=_runs(case, groups),
         facts=facts,
-        exceptions=AllExceptions(_entries(loaded, case, today), today=today),
+        exceptions=AllExceptions(_entries(tests, case, today), today=today),
         today=today,
     )
-    parts = [decision.judgements[a:b] for a, b in pairwise(bounds)]
+    parts = [decision.judgements[start:end] for start, end in pairwise(bounds)]
     return JudgedCase(decision=decision, by_finding=parts, today=today)
 
 
-def _entries(loaded: Loaded, case: Case, today: datetime.date) -> list[ScopedException]:
-    ceiling = Ceiling(max_days=loaded.policy.exceptions.max_days, today=today)
-    own = (ExceptionFile(exceptions=case.exceptions), loaded.placed.name)
-    named = [
+def _entries(tests: LoadedTests, case: Case, today: datetime.date) -> list[ScopedException]:
+    ceiling = Ceiling(max_days=tests.policy.exceptions.max_days, today=today)
+    case_exceptions = (ExceptionFile(exceptions=case.exceptions), tests.file.name)
+    entries = [
         entry
-        for file, name in (*loaded.exceptions, own)
+        for file, name in (*tests.exceptions, case_exceptions)
         for entry in own_entries(file, ceiling, name=name)
     ]
-    return [*named, *policy_gaps(loaded.policy.gaps, ceiling)]
+    return [*entries, *policy_gaps(tests.policy.gaps, ceiling)]
 
 
 def _runs(case: Case, groups: Sequence[Group]) -> list[ToolOutcome]:
-    """A run of each tool that found something, or of one that found nothing; one has the gaps."""
+    """A complete run of each tool with findings (or of Trivy), the failed runs, and the gaps."""
     failed = case.failed_tools
-    ran = sorted({tool for group in groups for tool in group.tools} - set(failed)) or ["trivy"]
+    complete = sorted({tool for group in groups for tool in group.tools} - set(failed)) or ["trivy"]
     gaps = [RunGap(message=sentence) for sentence in case.gaps]
     partial = ToolOutcome(tool="trivy", component=".", status="failed", gaps=gaps, broken=False)
-    # A case is about rules: somebody has looked for all that the policy requires.
+    # Cases test rules, so the runs cover every kind that a policy may require.
     kinds = frozenset(Kind)
     return [
-        *(ToolOutcome(tool=tool, component=".", status="complete", kinds=kinds) for tool in ran),
+        *(
+            ToolOutcome(tool=tool, component=".", status="complete", kinds=kinds)
+            for tool in complete
+        ),
         *([partial] if gaps else []),
         *(
             ToolOutcome(tool=tool, component=".", status="failed", reason="as the test says")
@@ -179,65 +199,58 @@ def _runs(case: Case, groups: Sequence[Group]) -> list[ToolOutcome]:
     ]
 
 
-# What a test calls it where no rule takes a finding.
-NO_RULE = "none"
-
-
-# What a mismatch is about where it is about the words shown.
-SENTENCE = "sentence"
-
-
-_NAMED = 5
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """Something that came out otherwise than expected.
+    """An outcome that differs from an expectation.
 
-    ``where`` is the place of the expectation (``file:line:column``); ``finding`` says which
-    finding it is about, ``None`` being the verdict, and ``steps`` how the policy came to it.
-    ``said`` are the sentences that were shown.
+    ``where`` is the place of the expectation (``file:line:column``) and ``aspect`` its key.
+    ``finding`` names the finding (``None`` for the verdict), ``steps`` tell how the policy judged
+    it, and ``shown`` are the sentences that were shown.
     """
 
     where: str
-    what: str
+    aspect: str
     expected: str
     actual: str
     finding: str | None = None
     steps: Sequence[RuleStep] = ()
-    said: Sequence[str] = ()
+    shown: Sequence[str] = ()
 
 
-def mismatches(loaded: Loaded, number: int, case: Case, judged: JudgedCase) -> Iterator[Mismatch]:
-    """Yield all that went otherwise in the case ``number``, its verdict first."""
-    yield from _verdict(loaded, number, case, judged.decision)
-    for index, tested in enumerate(case.findings):
-        yield from _finding_results(loaded, (number, index), tested, judged)
+def mismatches(
+    tests: LoadedTests, number: int, case: Case, judged: JudgedCase
+) -> Iterator[Mismatch]:
+    """Yield the mismatches of the case ``number``, those of the verdict first."""
+    yield from _verdict_mismatches(tests, number, case, judged.decision)
+    for index, case_finding in enumerate(case.findings):
+        yield from _finding_mismatches(tests, (number, index), case_finding, judged)
 
 
-def _verdict(loaded: Loaded, number: int, case: Case, decision: Decision) -> Iterator[Mismatch]:
+def _verdict_mismatches(
+    tests: LoadedTests, number: int, case: Case, decision: Decision
+) -> Iterator[Mismatch]:
     sentences = [*decision.reasons, *decision.notes]
     if decision.verdict is not case.verdict:
         yield Mismatch(
-            where=loaded.placed.where("cases", number, "verdict"),
-            what="verdict",
+            where=tests.file.where("cases", number, "verdict"),
+            aspect="verdict",
             expected=case.verdict,
             actual=decision.verdict,
-            said=list(decision.reasons) or list(_actions(decision)),
+            shown=list(decision.reasons) or list(_actions(decision)),
         )
-    yield from _says(loaded, ("cases", number, "says"), case.says, sentences)
+    yield from _sentence_mismatches(tests, ("cases", number, "says"), case.says, sentences)
 
 
 def _actions(decision: Decision) -> Iterator[str]:
-    """What became of the findings, alike ones together."""
+    """How the findings were judged, equal ones together."""
     counts = Counter(
         f"{short_title(judgement.group)}: {judgement.action} by {_decider(judgement)}"
         for judgement in decision.judgements
     )
-    for sentence, number in list(counts.items())[:_NAMED]:
+    for sentence, number in list(counts.items())[:_MOST_LISTED]:
         yield sentence if number == 1 else f"{sentence} ({number:,} times)"
-    if len(counts) > _NAMED:
-        yield f"and {len(counts) - _NAMED:,} more"
+    if len(counts) > _MOST_LISTED:
+        yield f"and {len(counts) - _MOST_LISTED:,} more"
 
 
 def _decider(judgement: Judgement) -> str:
@@ -246,25 +259,27 @@ def _decider(judgement: Judgement) -> str:
     return "no rule" if judgement.rule is None else f"rule {judgement.rule}"
 
 
-def _finding_results(
-    loaded: Loaded, number: tuple[int, int], tested: CaseFinding, judged: JudgedCase
+def _finding_mismatches(
+    tests: LoadedTests, number: tuple[int, int], case_finding: CaseFinding, judged: JudgedCase
 ) -> Iterator[Mismatch]:
-    """The first of the findings that went otherwise, where it stands for several."""
-    if tested.expect is None:
+    """Those of the first group with mismatches, where the finding stands for several."""
+    if case_finding.expect is None:
         return
     for judgement in judged.by_finding[number[1]]:
         mismatches = list(
-            _judgement(loaded, number, tested, tested.expect, judgement, judged.today)
+            _judgement_mismatches(
+                tests, number, case_finding, case_finding.expect, judgement, judged.today
+            )
         )
         if mismatches:
             yield from mismatches
             return
 
 
-def _judgement(
-    loaded: Loaded,
+def _judgement_mismatches(
+    tests: LoadedTests,
     number: tuple[int, int],
-    tested: CaseFinding,
+    case_finding: CaseFinding,
     expect: Expectation,
     judgement: Judgement,
     today: datetime.date,
@@ -276,47 +291,47 @@ def _judgement(
         ("counts_as", expect.counts_as, judgement.severity),
         ("excepted", expect.excepted, judgement.exception is not None),
     )
-    steps = chain(loaded.policy, judgement, today)
-    name = words(tested)
-    for what, expected, actual in pairs:
+    steps = explain_judgement(tests.policy, judgement, today)
+    name = describe(case_finding)
+    for aspect, expected, actual in pairs:
         if expected is not None and expected != actual:
             yield Mismatch(
-                where=loaded.placed.where(*loc, what),
-                what=what,
-                expected=_word(expected),
-                actual=_word(actual),
+                where=tests.file.where(*loc, aspect),
+                aspect=aspect,
+                expected=_text(expected),
+                actual=_text(actual),
                 finding=name,
                 steps=steps,
             )
     sentences = [judgement.why] if judgement.why else []
     if judgement.exception is not None:
         sentences.append(f"{judgement.exception.target}: {judgement.exception.reason}")
-    for mismatch in _says(loaded, (*loc, "says"), expect.says, sentences):
+    for mismatch in _sentence_mismatches(tests, (*loc, "says"), expect.says, sentences):
         yield replace_fields(mismatch, finding=name, steps=steps)
 
 
-def _says(
-    loaded: Loaded, loc: tuple[int | str, ...], wanted: Sequence[str], said: Sequence[str]
+def _sentence_mismatches(
+    tests: LoadedTests, loc: tuple[int | str, ...], expected: Sequence[str], shown: Sequence[str]
 ) -> Iterator[Mismatch]:
-    whole = [sentence.casefold() for sentence in said]
-    for part in wanted:
-        if not any(part.casefold() in sentence for sentence in whole):
+    sentences = [sentence.casefold() for sentence in shown]
+    for part in expected:
+        if not any(part.casefold() in sentence for sentence in sentences):
             yield Mismatch(
-                where=loaded.placed.where(*loc),
-                what=SENTENCE,
+                where=tests.file.where(*loc),
+                aspect=SENTENCE,
                 expected=f"a sentence with {part!r}",
-                actual="others" if said else "none",
-                said=said,
+                actual="others" if shown else "none",
+                shown=shown,
             )
 
 
-def _word(value: object) -> str:
+def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
-    """How one case went: it passed if there are no mismatches."""
+    """The outcome of one case: it passed if there are no mismatches."""
 
     name: str
     where: str
@@ -329,7 +344,7 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileResult:
-    """How the cases of one file went, and the rules of its policy that took no finding."""
+    """The outcome of the cases of one file, and the rules of its policy that took no finding."""
 
     file: str
     policy: str
@@ -337,23 +352,23 @@ class FileResult:
     untested: Sequence[str]
 
 
-def run_test_file(loaded: Loaded) -> FileResult:
-    """Judge every case by the policy, and compare."""
+def run_test_file(tests: LoadedTests) -> FileResult:
+    """Judge every case by the policy and compare with what is expected."""
     used: set[str] = set()
     results = []
-    for number, case in enumerate(loaded.placed.value.cases):
-        came = judged(loaded, case)
-        used |= {judgement.rule for judgement in came.decision.judgements if judgement.rule}
+    for number, case in enumerate(tests.file.value.cases):
+        judged = judge_case(tests, case)
+        used |= {judgement.rule for judgement in judged.decision.judgements if judgement.rule}
         results.append(
             CaseResult(
                 name=case.name,
-                where=loaded.placed.where("cases", number),
-                mismatches=list(mismatches(loaded, number, case, came)),
+                where=tests.file.where("cases", number),
+                mismatches=list(mismatches(tests, number, case, judged)),
             )
         )
     return FileResult(
-        file=loaded.placed.name,
-        policy=loaded.policy.name,
+        file=tests.file.name,
+        policy=tests.policy.name,
         cases=results,
-        untested=[rule.name for rule in loaded.policy.rules if rule.name not in used],
+        untested=[rule.name for rule in tests.policy.rules if rule.name not in used],
     )

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from secagg.model.finding import Kind, Rule, Severity
-from secagg.model.severity import number_of, rates_by_level
+from secagg.model.severity import parse_security_severity, rates_by_level
 from secagg.sarif.text import LONGEST_ID, LONGEST_NAME, first_sentence, multiformat, shortened
 
 LEVELS = frozenset({"none", "note", "warning", "error"})
@@ -262,7 +262,7 @@ def cwes_in(properties: Mapping[str, Any]) -> Iterator[str]:
 
 def security_severity(properties: Mapping[str, Any]) -> float | None:
     """``security-severity``, a number from 0.0 to 10.0 often written as text."""
-    return number_of(properties.get("security-severity"))
+    return parse_security_severity(properties.get("security-severity"))
 
 
 def _names(rule_id: str, descriptor: Mapping[str, Any]) -> bool:

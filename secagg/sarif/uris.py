@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from secagg.model.place import NO_MAP, PathMap, in_checkout, is_file, is_foreign, is_written_so
+from secagg.model.place import (
+    NO_MAP,
+    PathMap,
+    exists_exactly,
+    find_in_checkout,
+    is_file,
+    is_foreign,
+)
 from secagg.sarif.text import shortened
 from secagg.secrets.redactor import Redactor
 
@@ -165,7 +172,7 @@ class UriResolver:
             return inside
         if self._root is not None and is_foreign(path) and not is_file(self._root, tail):
             # The base is a directory of another machine: perhaps one below the root there.
-            elsewhere = in_checkout(path, self._root)
+            elsewhere = find_in_checkout(path, self._root)
             if elsewhere is not None:
                 self.moves = True
                 return elsewhere
@@ -225,7 +232,7 @@ class UriResolver:
             return inside
         if is_foreign(path) and self._root is not None:
             # Some tools write "/src/a.py" for a file of the checkout, and others ran elsewhere.
-            return in_checkout(path, self._root) or path
+            return find_in_checkout(path, self._root) or path
         return path or None
 
     def _is_odd(self, uri: str) -> bool:
@@ -234,10 +241,10 @@ class UriResolver:
         A backslash or a blank at an end has no place in a URI; a name has what git allows. A
         percent sign has, so that what it encodes comes first.
         """
-        if "%" in uri and is_written_so(self._root, unquote(uri)):
+        if "%" in uri and exists_exactly(self._root, unquote(uri)):
             return False
         odd = "\\" in uri or "%" in uri or uri != uri.strip() or uri[:5].lower() == "file:"
-        return odd and is_written_so(self._root, uri)
+        return odd and exists_exactly(self._root, uri)
 
     @staticmethod
     def _below(path: str, prefixes: list[str]) -> str | None:

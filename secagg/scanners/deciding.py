@@ -42,9 +42,9 @@ class Deciding(Protocol):
 
     def touched(self, path: Path | str) -> list[str]: ...
 
-    def untouched(self, path: Path | str, what: str) -> None: ...
+    def refuse_touched(self, path: Path | str, what: str) -> None: ...
 
-    def adds(self, words: Sequence[bytes]) -> bool: ...
+    def adds_words(self, words: Sequence[bytes]) -> bool: ...
 
 
 def in_change(controls: Deciding | None) -> bool:
@@ -83,7 +83,7 @@ def require_untouched(controls: Deciding | None, path: Path, what: str) -> None:
     """Raise :class:`Unusable` if the change touches the file or directory ``path``."""
     if controls is not None:
         try:
-            controls.untouched(path, what)
+            controls.refuse_touched(path, what)
         except UsageError as error:
             raise Unusable(error.message, error.hint) from None
 

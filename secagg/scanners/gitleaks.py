@@ -126,7 +126,7 @@ class _GitleaksJob(ProgramJob):
         if self.base_decides or not self.options.trust_target_config:
             if Version(self.program.version or "0") >= _NO_ALLOW:
                 arguments.append("--ignore-gitleaks-allow")
-            elif self.base_decides and self.adds(b"gitleaks:allow"):
+            elif self.base_decides and self.adds_words(b"gitleaks:allow"):
                 raise Unusable(
                     "this change adds gitleaks:allow, which this Gitleaks obeys", MAKE.install
                 )

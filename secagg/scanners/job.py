@@ -123,10 +123,10 @@ class ProgramJob(ABC):
         controls = self.program.context.controls
         return controls is not None and bool(controls.touched(self.target / name))
 
-    def adds(self, *words: bytes) -> bool:
+    def adds_words(self, *words: bytes) -> bool:
         """Whether a change is scanned that adds a line with one of ``words`` (in lower case)."""
         controls = self.program.context.controls
-        return controls is not None and controls.adds(words)
+        return controls is not None and controls.adds_words(words)
 
     def own_files(self, names: Sequence[str], directory: Path) -> Path:
         """Where the target's own configuration acts from, if it is trusted: its files ``names``.

@@ -295,7 +295,7 @@ class TrivyJob(ProgramJob):
                 tool_run,
                 f"comments in the repository's own files hid {ignored} misconfigurations",
                 context,
-                fatal=self.adds(b"trivy:ignore", b"tfsec:ignore"),
+                fatal=self.adds_words(b"trivy:ignore", b"tfsec:ignore"),
             )
         for name in _CONFIGS:
             if (self.target / name).exists():

@@ -106,7 +106,7 @@ class TrufflehogJob(ProgramJob):
                 tool_run,
                 f"{hidden} lines of the repository carry {_COMMENT}, which hides them",
                 self.program.context,
-                fatal=self.adds(_COMMENT.encode()),
+                fatal=self.adds_words(_COMMENT.encode()),
             )
 
     def _keep(self, out: Path, tool_run: ToolRun) -> None:

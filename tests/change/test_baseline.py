@@ -514,5 +514,5 @@ def test_kept_lines_are_those_that_have_a_new_line(marks: list[str], first: int,
     each = [
         changed.get(line) or diff.new_line("a", line) for line in range(first, first + more + 1)
     ]
-    spans = diff.kept("a", first, first + more)
+    spans = diff.surviving_ranges("a", first, first + more)
     assert [n for one, last in spans for n in range(one, last + 1)] == [n for n in each if n]

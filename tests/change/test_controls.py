@@ -73,8 +73,8 @@ def test_without_a_change_the_disk_decides(repo: Repo) -> None:
     assert (plain.base_bytes("rules.toml"), plain.base_text("rules.toml")) == (None, None)
     assert plain.touched("rules.toml") == []
     assert plain.tracked("rules.toml") == []
-    assert not plain.adds([b"nosemgrep"])
-    plain.untouched("rules.toml", "tools.gitleaks.config")
+    assert not plain.adds_words([b"nosemgrep"])
+    plain.refuse_touched("rules.toml", "tools.gitleaks.config")
 
 
 def test_what_the_change_touches(repo: Repo, controls: Controls) -> None:
@@ -87,8 +87,8 @@ def test_what_the_change_touches(repo: Repo, controls: Controls) -> None:
     # A name is no pattern.
     assert controls.touched("*.toml") == []
     with pytest.raises(UsageError, match=r"^--vex leads to app/rules\.toml, which this change"):
-        controls.untouched("rules.toml", "--vex")
-    controls.untouched("same.toml", "--vex")
+        controls.refuse_touched("rules.toml", "--vex")
+    controls.refuse_touched("same.toml", "--vex")
 
 
 def test_what_git_knows(repo: Repo, controls: Controls) -> None:
@@ -139,7 +139,7 @@ def test_what_is_in_another_repository_within_has_its_name(repo: Repo) -> None:
     ],
 )
 def test_words_that_the_change_adds(controls: Controls, words: list[bytes], found: bool) -> None:
-    assert controls.adds(words) is found
+    assert controls.adds_words(words) is found
 
 
 def test_what_is_no_text_or_no_file_is_an_error(repo: Repo, tmp_path: Path) -> None:

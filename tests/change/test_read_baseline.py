@@ -12,7 +12,7 @@ from secagg.change.baseline import compare
 from secagg.change.model import Diff
 from secagg.errors import ReportError, UsageError
 from secagg.merge import merge
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.pipeline.baseline import BaselineReport, read_baseline
 from secagg.policy.decision import BaselineState
 from secagg.policy.gaps import gap_key
@@ -47,7 +47,7 @@ def test_the_checkout_is_not_asked_what_the_baseline_saw(tmp_path: Path) -> None
     old = _result(1, partialFingerprints={"primaryLocationLineHash": "0123456789abcdef:1"})
     baseline = read_baseline([("base.sarif", _sarif(old))], root=tmp_path)
     finding = code("codeql", uri="app/db.py", line=1, message="Bad query")
-    mark_findings([finding], tmp_path)
+    set_identities([finding], tmp_path)
     found = compare(merge([finding]), baseline.groups)
     assert list(found.states.values()) == [BaselineState.NEW]
 

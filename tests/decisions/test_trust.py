@@ -10,7 +10,7 @@ from secagg.decisions.entry import Trust
 from secagg.model.finding import Suppression
 from secagg.policy import load
 from secagg.policy.decision import DecisionSource, ExceptionState
-from secagg.policy.load import written_policy
+from secagg.policy.load import policy_document
 from secagg.policy.model import Policy
 from tests.decisions.make import TODAY, loaded, row
 from tests.merge.make import vulnerability
@@ -79,4 +79,4 @@ def test_a_policy_says_it_and_passes_it_on() -> None:
     }
     heir = load("heir.yaml", read=texts.get)
     assert heir.decisions.trust == [DecisionSource.STORE]
-    assert Policy.model_validate(written_policy(heir)) == heir
+    assert Policy.model_validate(policy_document(heir)) == heir

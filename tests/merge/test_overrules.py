@@ -9,7 +9,7 @@ import pytest
 from secagg.errors import ConfigError, UsageError
 from secagg.merge import Join, Split, explain, merge
 from secagg.merge.overrule import read_overrules, write_overrules
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from tests.merge.make import code, names, secret, vulnerability
 
 A, B = "a" * 32, "b" * 32
@@ -150,7 +150,7 @@ def test_an_overrule_names_a_group_by_any_id_that_it_goes_by() -> None:
         vulnerability("snyk", "GHSA-aaaa-aaaa-aaaa"),
         vulnerability("trivy", "CVE-2021-2", package="minimist"),
     ]
-    mark_findings(findings, None)
+    set_identities(findings, None)
     whole, single = merge(findings).groups
     member = findings[1].identity
     assert member != whole.identity

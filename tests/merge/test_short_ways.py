@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from secagg.merge import code, merge, part, secret
 from secagg.merge.sameplace import Spot
 from secagg.model.finding import Finding, Location, Vulnerability, replace
-from secagg.model.identity import canonical_alias, mark_findings
+from secagg.model.identity import canonical_alias, set_identities
 from secagg.packages.advisories import Advisories, plain_name
 from secagg.packages.keys import Buckets
 from tests.merge import make as made
@@ -43,7 +43,7 @@ def test_plain_vulnerabilities_are_grouped_as_by_all_their_ids(findings: list[Fi
 @settings(max_examples=200)
 def test_what_findings_know_of_themselves_changes_nothing(findings: list[Finding]) -> None:
     marked = [replace(finding) for finding in findings]
-    mark_findings(marked, None)
+    set_identities(marked, None)
     assert all(finding.bucket for finding in marked)
     assert _by_number(marked) == _by_number([replace(f, identity=f.identity) for f in marked])
 
@@ -82,7 +82,7 @@ def test_what_was_named_before_changes_no_name(findings: list[Finding]) -> None:
 
 def test_a_copy_at_another_place_is_not_taken_for_what_it_was_copied_from() -> None:
     (finding,) = marked = [vulnerability("trivy", "CVE-2021-1", uri="a/package.json")]
-    mark_findings(marked, None)
+    set_identities(marked, None)
     elsewhere = replace(finding, location=Location(uri="b/package.json"))
     renamed = replace(finding, vulnerability=Vulnerability(aliases=("CVE-2021-2",)))
     assert (elsewhere.bucket, renamed.advisory) == ("", None)
@@ -94,7 +94,7 @@ def test_a_representative_does_not_keep_what_its_members_went_by() -> None:
         vulnerability("trivy", "CVE-2021-1"),
         vulnerability("snyk", "SNYK-JS-A-1", "CVE-2021-1", "CVE-2021-2"),
     ]
-    mark_findings(marked, None)
+    set_identities(marked, None)
     (group,) = merge(marked).groups
     assert group.representative not in marked
     assert (group.representative.bucket, group.representative.advisory) == ("", None)

@@ -25,9 +25,9 @@ from secagg.model.identity import (
     canonical_alias,
     canonical_check,
     identity,
-    mark_findings,
     package_part,
     resource_key,
+    set_identities,
 )
 from secagg.model.place import image_key
 
@@ -125,7 +125,7 @@ def _in(root: Path, source: str, finding: Finding, uri: str = "app/db.py") -> st
     file = root / uri
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(source)
-    mark_findings([finding], root)
+    set_identities([finding], root)
     return finding.identity
 
 
@@ -191,7 +191,7 @@ def test_indentation_and_line_endings_change_nothing(
     file = root / "app/db.py"
     file.write_bytes(SOURCE.replace("    ", width).replace("\n", ending).encode())
     after = _code(location=place)
-    mark_findings([after], root)
+    set_identities([after], root)
     assert after.identity == before
 
 
@@ -226,10 +226,10 @@ def test_equal_lines_are_told_apart_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "app/db.py").write_text("run(a_long_enough_name)\n" * 3)
     place = [Location(uri="app/db.py", start_line=line) for line in (3, 1, 2)]
     findings = [_code(location=where) for where in place]
-    mark_findings(findings, tmp_path)
+    set_identities(findings, tmp_path)
     assert len({f.identity for f in findings}) == 3
     again = [_code(location=copy.deepcopy(place[1]))]
-    mark_findings(again, tmp_path)
+    set_identities(again, tmp_path)
     assert again[0].identity == findings[1].identity
 
 
@@ -237,15 +237,15 @@ def test_one_place_reported_twice_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app/db.py").write_text(SOURCE)
     findings = [_code(), _code(message="another path to the same place")]
-    mark_findings(findings, tmp_path)
+    set_identities(findings, tmp_path)
     assert findings[0].identity == findings[1].identity
 
 
 def test_without_the_file_the_message_stands_in_without_numbers() -> None:
     first = _code(message="Line 4 of 2026-01-31 calls eval, see 0f3a9c77e1")
     later = _code(message="Line 9 of 2026-02-01  calls eval, see 77e10f3a9c")
-    mark_findings([first], None)
-    mark_findings([later], None)
+    set_identities([first], None)
+    set_identities([later], None)
     assert first.identity == later.identity
     other = _code(message="Line 4 of 2026-01-31 calls exec, see 0f3a9c77e1")
     assert identity(other) != first.identity
@@ -306,7 +306,7 @@ def test_two_versions_in_one_lock_file_are_told_apart() -> None:
         _vulnerability(package=Package(type="npm", name="x", version=version))
         for version in versions
     ]
-    mark_findings(found, None)
+    set_identities(found, None)
     assert found[0].identity == found[2].identity != found[1].identity
 
 
@@ -317,7 +317,7 @@ def test_one_secret_in_one_file_is_one_problem_wherever_it_stands() -> None:
     history = _secret(location=Location(uri="app/settings.py", start_line=2, commit="0" * 40))
     other_rule = _secret(rule_id="another-detector")
     found = [_secret(), history, other_rule]
-    mark_findings(found, None)
+    set_identities(found, None)
     assert len({finding.identity for finding in found}) == 1
 
 
@@ -375,7 +375,7 @@ def test_without_a_resource_the_code_tells_checks_apart(tmp_path: Path) -> None:
         )
         for line in (2, 3)
     ]
-    mark_findings(found, tmp_path)
+    set_identities(found, tmp_path)
     assert found[0].identity != found[1].identity
 
 
@@ -420,5 +420,5 @@ def test_every_finding_gets_an_identity() -> None:
         )
         for finding in found
     ]
-    mark_findings([*found, *bare], None)
+    set_identities([*found, *bare], None)
     assert all(finding.identity for finding in (*found, *bare))

@@ -7,7 +7,7 @@ import pytest
 from secagg.errors import UsageError
 from secagg.merge import explain, merge
 from secagg.model.finding import Finding
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.output.grid import Style
 from secagg.output.rows import explanation_lines
 from tests.merge.make import misconfiguration, secret, vulnerability
@@ -15,7 +15,7 @@ from tests.merge.make import misconfiguration, secret, vulnerability
 
 def told(about: Finding, *others: Finding) -> str:
     findings = [about, *others]
-    mark_findings(findings, None)
+    set_identities(findings, None)
     merged = merge(findings)
     (group,) = [g for g in merged.groups if about in g.members]
     return explanation_lines(explain(merged, group.identity), Style(colour=False))

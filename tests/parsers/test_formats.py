@@ -13,7 +13,7 @@ import pytest
 from secagg.errors import ReportError
 from secagg.merge import merge
 from secagg.model.finding import Finding, Kind, Severity
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.parsing import ParsedReport, RawReport, choose
 from tests.parsers import formats, samples
 from tests.parsers.formats import (
@@ -305,7 +305,7 @@ def groups(*documents: Any, root: Path | None = None) -> list[Sequence[Finding]]
     """The groups of the findings in several reports."""
     context = context_for(root)
     found = [f for d in documents for f in read(d, context=context).findings]
-    mark_findings(found, root)
+    set_identities(found, root)
     return [group.members for group in merge(found).groups]
 
 

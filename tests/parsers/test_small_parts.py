@@ -41,11 +41,6 @@ def test_sarif_is_judged_by_score_then_by_level() -> None:
     ]  # fmt: skip
 
 
-def test_stand_in_scores_lie_in_their_bands() -> None:
-    for step in Severity:
-        assert Severity.of_score(severity.stand_in_score(step)) is step
-
-
 def test_score_of_the_source_that_decided_comes_first() -> None:
     ratings = [Rating(source=name, severity=Severity.HIGH, score=score)
                for name, score in (("other", 7.1), ("redhat", 7.2), ("nvd", 7.3), ("bad", 3.0))]  # fmt: skip

@@ -19,7 +19,7 @@ from secagg.policy.keys import questions, score_bounds
 from secagg.policy.load import extend
 from secagg.policy.model import Match
 from secagg.policy.notation import ScoreRange, severities
-from secagg.policy.reasons import worst_judgements
+from secagg.policy.reasons import sort_worst_first
 from secagg.policy.subject import subject, utc_day
 from secagg.system.dates import days
 from tests.policy.subjects import COMPLETE, TODAY, Given, decide, group, only, policy, vulnerable
@@ -281,7 +281,7 @@ def test_worst_first_then_by_place() -> None:
         at("5", 0.5, "z", 9),
     ]
     decision = decide(policy({}), *groups)
-    ranked = [j.group.identity for j in worst_judgements(decision.judgements)]
+    ranked = [j.group.identity for j in sort_worst_first(decision.judgements)]
     assert ranked == ["5", "4", "3", "9", "2", "1"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from secagg.model.finding import Finding, Kind, Package, Severity
 from secagg.policy import BaselineState, Facts, PolicyException
-from secagg.policy.match import RuleStep, chain
+from secagg.policy.match import RuleStep, explain_judgement
 from tests.policy.subjects import TODAY, Given, decide, group, only, policy, secret, vulnerable
 
 NIGHT = datetime.datetime(
@@ -24,7 +24,7 @@ def steps(
     ours = policy({"match": match, **more})
     known = {"a" * 32: facts} if facts is not None else {}
     judgement = only(decide(ours, group(finding), facts=known))
-    return chain(ours, judgement, TODAY)
+    return explain_judgement(ours, judgement, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_rule_that_refuses_says_by_which_key(
 ) -> None:
     assert steps(match, finding, facts) == [
         RuleStep("rule r1", False, why),
-        RuleStep("default", True, "no rule takes it, so it is ignored", taken=True),
+        RuleStep("default", True, "no rule takes it, so it is ignored", decisive=True),
     ]
 
 
@@ -220,15 +220,15 @@ def test_a_rule_that_matches_ends_the_chain() -> None:
         {"match": {}},
     )
     judgement = only(decide(ours, group(vulnerable())))
-    assert chain(ours, judgement, TODAY) == [
+    assert explain_judgement(ours, judgement, TODAY) == [
         RuleStep("rule r1", False, "kind is vulnerability, the rule wants secret"),
-        RuleStep("rule r2", True, "every key matches: warn", taken=True),
+        RuleStep("rule r2", True, "every key matches: warn", decisive=True),
     ]
 
 
 def test_what_is_not_known_is_named() -> None:
     found = steps({"baseline": "new", "in_diff": True}, vulnerable())
-    assert found == [RuleStep("rule r1", None, "not known: baseline, in_diff", taken=True)]
+    assert found == [RuleStep("rule r1", None, "not known: baseline, in_diff", decisive=True)]
 
 
 def test_exceptions_and_ages_come_after_the_rules() -> None:
@@ -243,34 +243,34 @@ def test_exceptions_and_ages_come_after_the_rules() -> None:
     refused = PolicyException(source=".snyk", target="web", refusal="it has no reason")
     given = Given(**{"a" * 32: [ended, held, refused]})
     judgement = only(decide(ours, group(vulnerable()), exceptions=given))
-    assert chain(ours, judgement, TODAY) == [
-        RuleStep("rule r1", True, "every key matches: fail", taken=True),
+    assert explain_judgement(ours, judgement, TODAY) == [
+        RuleStep("rule r1", True, "every key matches: fail", decisive=True),
         RuleStep("exception", False, "lodash (x.yaml:9): it expired on 2026-11-22"),
         RuleStep("exception", False, "web (.snyk): it has no reason"),
         RuleStep(
             "exception",
             True,
             "CVE-2019-10744 (x.yaml:3), until 2026-12-01: not reachable",
-            taken=True,
+            decisive=True,
         ),
     ]
     bare = Given(**{"a" * 32: [PolicyException(source="SARIF", target="it")]})
     judgement = only(decide(ours, group(vulnerable()), exceptions=bare))
-    assert chain(ours, judgement, TODAY)[-1] == RuleStep(
-        "exception", True, "it (SARIF): no reason given", taken=True
+    assert explain_judgement(ours, judgement, TODAY)[-1] == RuleStep(
+        "exception", True, "it (SARIF): no reason given", decisive=True
     )
 
 
 @pytest.mark.parametrize(
     ("day", "action", "last"),
     [
-        (1, "warn", RuleStep("max_age", True, "it was due on 2026-11-08", taken=True)),
+        (1, "warn", RuleStep("max_age", True, "it was due on 2026-11-08", decisive=True)),
         (1, "fail", RuleStep("max_age", True, "it was due on 2026-11-08")),
         (16, "warn", RuleStep("max_age", False, "it is due on 2026-11-23")),
         (
             None,
             "warn",
-            RuleStep("max_age", True, "nobody knows since when it is there", taken=True),
+            RuleStep("max_age", True, "nobody knows since when it is there", decisive=True),
         ),
     ],
 )
@@ -280,7 +280,7 @@ def test_ages_say_their_day(day: int | None, action: str, last: RuleStep) -> Non
     if day is not None:
         facts = {"a" * 32: Facts(first_seen=datetime.datetime(2026, 11, day, tzinfo=datetime.UTC))}
     judgement = only(decide(ours, group(vulnerable()), facts=facts))
-    assert chain(ours, judgement, TODAY)[-1] == last
+    assert explain_judgement(ours, judgement, TODAY)[-1] == last
 
 
 def test_kinds_without_packages_have_no_advisories_but_their_rule() -> None:

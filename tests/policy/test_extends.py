@@ -9,7 +9,7 @@ import pytest
 
 from secagg.errors import ConfigError
 from secagg.policy import built_in, load
-from secagg.policy.load import builtin_text
+from secagg.policy.load import builtin_policy_text
 
 BASE = """name: base
 description: the base
@@ -156,7 +156,7 @@ def test_the_built_in_ones() -> None:
     for name in built_in():
         assert load(name).name == name
         assert load(name, read=lambda path: None) == load(name)
-        assert f"name: {name}" in builtin_text(name)
+        assert f"name: {name}" in builtin_policy_text(name)
 
 
 def test_a_built_in_is_extended_from_a_directory_and_files_next_to_it(tmp_path: Path) -> None:

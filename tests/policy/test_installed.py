@@ -10,7 +10,7 @@ import pytest
 
 from secagg.errors import ConfigError
 from secagg.policy import built_in, load
-from secagg.policy.load import installed_policies, installed_text, policy_names
+from secagg.policy.load import installed_policies, installed_policy_text, policy_names
 
 NAMES = ["acme-gate", "gone", "lost", "strict"]
 
@@ -49,10 +49,10 @@ def test_they_are_found_by_name(acme: Path) -> None:
 
 def test_none_takes_the_place_of_a_built_in_one_or_of_a_file(acme: Path) -> None:
     assert len(load("strict").rules) > 1
-    assert installed_text("./acme-gate") is None
-    assert installed_text("acme-gate.yaml") is None
-    assert installed_text("acme-gate.yml") is None
-    assert installed_text("another") is None
+    assert installed_policy_text("./acme-gate") is None
+    assert installed_policy_text("acme-gate.yaml") is None
+    assert installed_policy_text("acme-gate.yml") is None
+    assert installed_policy_text("another") is None
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from secagg.policy import (
     judge,
     load,
 )
-from secagg.policy.match import chain
+from secagg.policy.match import explain_judgement
 
 TODAY = datetime.date(2026, 11, 23)
 RAN = ToolOutcome(tool="trivy", component=".", status="complete")
@@ -263,7 +263,7 @@ def test_a_key(
     policy.rules[0].action = rule({}, "warn").rules[0].action
     warned = decide(policy, finding, facts=facts)
     assert warned.verdict is (Verdict.PASS if ignores else Verdict.FAIL)
-    assert chain(policy, warned.judgements[0], TODAY)[-1].taken
+    assert explain_judgement(policy, warned.judgements[0], TODAY)[-1].decisive
 
 
 def test_a_rule_for_one_of_two_tools_ignores_nothing_that_the_other_says() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from secagg.model.finding import Severity
 from secagg.output.policy import yaml_text
 from secagg.policy import Policy, built_in, load
-from secagg.policy.load import band, written_policy
+from secagg.policy.load import band, policy_document
 from secagg.system.yamlfile import load_model
 from tests.policy.strategies import policies
 from tests.policy.subjects import policy
@@ -20,7 +20,7 @@ _TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
 def again(policy: Policy) -> Policy:
-    return load_model(yaml_text(written_policy(policy)), Policy, name="again.yaml")
+    return load_model(yaml_text(policy_document(policy)), Policy, name="again.yaml")
 
 
 @given(policies(texts=_TEXTS))
@@ -55,7 +55,7 @@ def test_severities_are_written_shortly(severities: list[Severity], written: obj
 
 def test_one_value_is_written_without_a_list() -> None:
     ours = policy({"match": {"tool": ["trivy"], "score": 8.95, "not": {"path": ["a/", "b/"]}}})
-    assert written_policy(ours)["rules"] == [
+    assert policy_document(ours)["rules"] == [
         {
             "name": "r1",
             "match": {"score": "8.95..8.95", "tool": "trivy", "not": {"path": ["a/", "b/"]}},

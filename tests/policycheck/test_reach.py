@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from secagg.merge import Group
 from secagg.policy import Facts, Policy
-from secagg.policy.judge import take
+from secagg.policy.judge import judge_by_rules
 from secagg.policy.match import compile_rules
 from secagg.policy.subject import subject
-from secagg.policycheck.reach import Reach
+from secagg.policycheck.reach import RuleReach
 from tests.policy.strategies import groups, policies
 from tests.policy.subjects import TODAY, policy
 
@@ -23,7 +23,7 @@ from tests.policy.subjects import TODAY, policy
 def test_a_rule_out_of_reach_is_used_for_nothing(
     policy: Policy, found: list[tuple[Group, Facts]]
 ) -> None:
-    reach = Reach(policy)
+    reach = RuleReach(policy)
     rules = compile_rules(policy.rules)
     dead, idle = set(), rules
     for number, compiled in enumerate(rules):
@@ -37,10 +37,10 @@ def test_a_rule_out_of_reach_is_used_for_nothing(
     assert empty <= dead
     for group, facts in found:
         judged = subject(policy, group, facts, today=TODAY)
-        judgement = take(rules, judged)
+        judgement = judge_by_rules(rules, judged)
         assert judgement.rule not in dead
         # What is said to do nothing can be taken out, all of it at once.
-        assert take(idle, judged).rule == judgement.rule
+        assert judge_by_rules(idle, judged).rule == judgement.rule
         for compiled in rules:
             if compiled.rule.name in empty:
                 assert compiled.matcher.ask(judged) is False
@@ -79,7 +79,7 @@ VULN = "vulnerability"
 )
 def test_matches_that_nothing_can_fulfil(match: dict[str, Any], possible: bool) -> None:
     ours = policy({"match": match})
-    assert Reach(ours).can_hold(ours.rules[0].match) is possible
+    assert RuleReach(ours).can_hold(ours.rules[0].match) is possible
 
 
 def fail(**match: Any) -> dict[str, Any]:
@@ -147,17 +147,17 @@ def ignore(**match: Any) -> dict[str, Any]:
     ],
 )
 def test_which_rules_are_reached(rules: list[dict[str, Any]], reached: bool) -> None:
-    assert Reach(policy(*rules)).decides(len(rules) - 1, range(len(rules) - 1)) is reached
+    assert RuleReach(policy(*rules)).decides(len(rules) - 1, range(len(rules) - 1)) is reached
 
 
 def test_a_rule_that_stops_others_does_something() -> None:
     # Where nobody knows of KEV, two warn, and the third keeps the fourth from failing.
     rules = [warn(in_kev=True), warn(in_kev=False), ignore(kind=VULN)]
     stopping = policy(*rules, fail(kind=VULN))
-    assert not Reach(stopping).decides(2, [0, 1])
-    assert Reach(stopping).shadow(2) is None
-    assert Reach(policy(*rules)).shadow(2) == [0, 1]
-    assert Reach(policy(fail(), warn(kind=VULN), warn())).shadow(1) == [0]
+    assert not RuleReach(stopping).decides(2, [0, 1])
+    assert RuleReach(stopping).shadow(2) is None
+    assert RuleReach(policy(*rules)).shadow(2) == [0, 1]
+    assert RuleReach(policy(fail(), warn(kind=VULN), warn())).shadow(1) == [0]
 
 
 def test_what_is_too_much_to_look_at_counts_as_reached() -> None:
@@ -166,7 +166,7 @@ def test_what_is_too_much_to_look_at_counts_as_reached() -> None:
         for n in range(8)
     ]
     ours = policy(*many, warn(kind="code"), warn(**{"not": {"kind": "code"}}), warn(), fail())
-    reach = Reach(ours)
+    reach = RuleReach(ours)
     assert reach.shadow(9) is None and reach.shadow(10) is None
     # One rule before it is enough, whatever the others are.
     assert reach.shadow(11) == [10]

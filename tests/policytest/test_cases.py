@@ -99,7 +99,7 @@ def test_each_expectation_can_fail(
     tmp_path: Path, expect: Any, what: str, expected: str, actual: str
 ) -> None:
     found = mismatch(ran(tmp_path, {}, VULN | {"expect": expect}))
-    assert (found.what, found.expected, found.actual) == (what, expected, actual)
+    assert (found.aspect, found.expected, found.actual) == (what, expected, actual)
     assert [step.why for step in found.steps] == ["every key matches: fail"]
     assert re.fullmatch(r".*t\.yaml:\d+:\d+", found.where)
 
@@ -112,11 +112,11 @@ def test_what_is_expected_rightly_passes(tmp_path: Path) -> None:
 def test_a_verdict_that_is_another_says_what_became_of_the_findings(tmp_path: Path) -> None:
     found = mismatch(ran(tmp_path, {"kind": "secret"}, VULN | {"times": 3}))
     assert (found.expected, found.actual) == ("fail", "pass")
-    assert found.said == ["any-vulnerability: ignore by no rule (3 times)"]
+    assert found.shown == ["any-vulnerability: ignore by no rule (3 times)"]
     found = mismatch(ran(tmp_path, {}, VULN, verdict="pass"))
-    assert found.said == ["1 finding by rule it: It is bad. Worst: any-vulnerability."]
+    assert found.shown == ["1 finding by rule it: It is bad. Worst: any-vulnerability."]
     (only,) = ran(tmp_path, {}, VULN, says="no such words").cases[0].mismatches
-    assert (only.what, only.expected) == ("sentence", "a sentence with 'no such words'")
+    assert (only.aspect, only.expected) == ("sentence", "a sentence with 'no such words'")
 
 
 def test_findings_of_one_case_are_different_problems(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
-from secagg.change.sighting import touched
+from secagg.change.sighting import touches_finding
 from secagg.parsing import ParseContext, ParsedReport
 from secagg.sarif import read_report
 from secagg.secrets.redactor import Redactor
@@ -66,7 +66,7 @@ def test_a_path_that_was_not_understood_may_be_in_the_diff(root: Path) -> None:
     diff = Diff(base="b", head="h", files={"src/a.py": change})
     (known,) = _read(root, "/github/workspace/src/a.py").findings
     (unknown,) = _read(root, "/x/y/gone.py").findings
-    assert (touched(known, diff), touched(unknown, diff)) == (True, None)
+    assert (touches_finding(known, diff), touches_finding(unknown, diff)) == (True, None)
 
 
 def test_each_location_of_a_result_is_where_the_problem_is(root: Path) -> None:
@@ -80,8 +80,8 @@ def test_each_location_of_a_result_is_where_the_problem_is(root: Path) -> None:
     (finding,) = read_report(log, report_name="r", context=context, tool=None).findings
     assert [(p.uri, p.start_line) for p in finding.places] == [("src/a.py", 3)]
     change = FileChange("src/a.py", FileStatus.MODIFIED, hunks=(Hunk(3, 0, 3, 1),))
-    assert touched(finding, Diff(base="b", head="h", files={"src/a.py": change})) is True
-    assert touched(finding, Diff(base="b", head="h", files={})) is False
+    assert touches_finding(finding, Diff(base="b", head="h", files={"src/a.py": change})) is True
+    assert touches_finding(finding, Diff(base="b", head="h", files={})) is False
 
 
 @pytest.mark.parametrize("base", ["{root}/terraform/", "/home/runner/work/shop/shop/terraform/"])

@@ -14,7 +14,7 @@ from secagg.pipeline.assemble import tool_outcome
 from secagg.pipeline.lookedfor import kinds_seen, left_out, settle
 from secagg.pipeline.outcome import ToolResult
 from secagg.policy.decision import NoExceptions
-from secagg.policy.gaps import coverage
+from secagg.policy.gaps import assess_coverage
 from secagg.scanners.base import Status, ToolRun
 from tests.policy.subjects import TODAY
 
@@ -47,7 +47,7 @@ def sentences(
     """Why the scan is incomplete."""
     settings = config or Config()
     settle(results, settings, settings.tool_options(), components, asked=asked)
-    seen = coverage(
+    seen = assess_coverage(
         [tool_outcome(one) for one in results],
         optional_tools=optional,
         exceptions=NoExceptions(),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from secagg.model.finding import Finding, Kind, Location, SarifOrigin, SecretSighting, Severity
 from secagg.model.fingerprint import line_hashes
-from secagg.model.identity import mark_findings
+from secagg.model.identity import set_identities
 from secagg.secrets.patterns import MASK
 from secagg.secrets.redactor import KEYED, Redactor, Secret
 
@@ -40,7 +40,7 @@ def marked(
             one.fingerprints = {"matchBasedId/v1": given, "commitSha": "0" * 40}
             result = {"message": {"text": "m"}, "partialFingerprints": dict(one.fingerprints)}
             one.sarif = SarifOrigin.of({}, result)
-    mark_findings(findings, tmp_path, redactor)
+    set_identities(findings, tmp_path, redactor)
     told = {}
     for one in findings:
         line = one.location.start_line
@@ -83,7 +83,7 @@ def test_without_the_file_the_place_of_a_secret_tells(tmp_path: Path) -> None:
     code, elsewhere, old = finding(3), finding(40), finding(3, commit="c")
     for one in (code, elsewhere, old):
         one.line_hash = PRODUCERS
-    mark_findings([secret, code, elsewhere, old], None, Redactor(b"key"))
+    set_identities([secret, code, elsewhere, old], None, Redactor(b"key"))
     assert code.line_hash is not None and code.line_hash.startswith(KEYED)
     assert code.line_hash.endswith(":1")
     assert elsewhere.line_hash == old.line_hash == PRODUCERS
@@ -93,9 +93,9 @@ def test_what_is_keyed_is_not_keyed_again() -> None:
     redactor = Redactor(b"key")
     secret = finding(3, kind=Kind.SECRET)
     secret.line_hash = PRODUCERS
-    mark_findings([secret], None, redactor)
+    set_identities([secret], None, redactor)
     once = secret.line_hash
-    mark_findings([secret], None, redactor)
+    set_identities([secret], None, redactor)
     assert secret.line_hash == once != PRODUCERS
 
 
@@ -104,7 +104,7 @@ def test_a_place_before_the_secret_or_far_behind_it_is_not_keyed() -> None:
     places = [finding(line) for line in (2, 34, 35, 40, 41)]
     for one in places:
         one.line_hash = PRODUCERS
-    mark_findings([secret, *places], None, Redactor(b"key"))
+    set_identities([secret, *places], None, Redactor(b"key"))
     # Without the file, what is hashed may reach five lines down.
     keyed = [one.location.start_line for one in places if one.line_hash != PRODUCERS]
     assert keyed == [35, 40]
@@ -116,7 +116,7 @@ def test_a_secret_of_several_lines_is_on_each_of_them() -> None:
     places = [finding(line) for line in (4, 5, 11, 12, 13)]
     for one in places:
         one.line_hash = PRODUCERS
-    mark_findings([secret, *places], None, Redactor(b"key"))
+    set_identities([secret, *places], None, Redactor(b"key"))
     keyed = [one.location.start_line for one in places if one.line_hash != PRODUCERS]
     assert keyed == [5, 11, 12]
     many = "first-Line9x\nsecond-Line9\nthird-Line9x"
@@ -131,7 +131,7 @@ def test_the_window_of_a_hash_is_counted_in_characters(tmp_path: Path) -> None:
         line = f"ab{' ' * spaces}cdefghi\n"
         (tmp_path / "app.py").write_text(line * 11 + "password = 'k9Qz4LmX7p'\n")
         places = [finding(1), finding(2), finding(3)]
-        mark_findings(places, tmp_path, Redactor(b"key"))
+        set_identities(places, tmp_path, Redactor(b"key"))
         assert [(one.line_hash or "").startswith(KEYED) for one in places] == [False, False, True]
 
 
@@ -140,7 +140,7 @@ def test_fingerprints_in_sarif_are_keyed_too() -> None:
     given = {"matchBasedId/v1": PRODUCERS, "commitSha": "0" * 40, "short": "abc", "odd": 5}
     secret.fingerprints = {"matchBasedId/v1": PRODUCERS}
     secret.sarif = SarifOrigin.of({}, {"partialFingerprints": given, "fingerprints": given})
-    mark_findings([secret], None, Redactor(b"key"))
+    set_identities([secret], None, Redactor(b"key"))
     keyed = secret.fingerprints["matchBasedId/v1"]
     assert keyed.startswith(KEYED) and keyed.endswith(":1") and len(keyed) == len(KEYED) + 32 + 2
     expected = {**given, "matchBasedId/v1": keyed}
@@ -155,7 +155,7 @@ def test_what_was_masked_in_a_result_was_on_its_line() -> None:
     quiet.message = "the password is weak"
     for one in (masked, quiet, secret):
         one.line_hash = PRODUCERS
-    mark_findings([masked, quiet, secret], None, Redactor(b"key"))
+    set_identities([masked, quiet, secret], None, Redactor(b"key"))
     assert [one.line_hash == PRODUCERS for one in (masked, quiet, secret)] == [False, True, False]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secagg.jsonio.value import encode
 from secagg.model.finding import Finding, Kind, Package, Rating, Rule, Severity, Vulnerability
-from secagg.model.severity import foremost, of_cvss, of_word, score_within
+from secagg.model.severity import of_cvss, of_word, preferred_rating, score_within
 from secagg_parsers.fields import (
     Entry,
     Masker,
@@ -56,7 +56,7 @@ class Vulnerabilities:
         source = text(entry, "SeveritySource")
         if not is_known and ratings:
             # Trivy's own word is UNKNOWN where its source has none, whatever others rate.
-            severity, is_known = foremost(ratings).severity, True
+            severity, is_known = preferred_rating(ratings).severity, True
         if not is_known and title is None and description is None:
             self.without_details += 1
         package = self._package(target.type, name, version, purl)
