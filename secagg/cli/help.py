@@ -16,6 +16,7 @@ GROUPS = {
     },
     "Judge": {
         "gate": "judge the last scan, or reports, by a policy",
+        "staged": "look for secrets in the staged files",
         "policy": "look at policies, test and check them",
         "except": "exceptions, with an owner, a reason and an end",
         "intel": "fetch EPSS scores and the KEV catalog",
@@ -27,6 +28,7 @@ GROUPS = {
         "serve": "the report as a live page on this machine",
         "explain": "why a row is one row",
         "merge": "split and join rows",
+        "triage-comment": "decide as a comment on a pull request says",
     },
     "Publish": {
         "upload": "upload reports to GitHub code scanning",
