@@ -28,8 +28,8 @@ demo: scanners ## scan the sample monorepo with the real Trivy and Gitleaks
 	@TRIVY_CACHE_DIR=$(CURDIR)/.cache/trivy $(BIN)/secagg scan .cache/sample-monorepo \
 		--tool trivy --tool gitleaks --output secagg-out || [ $$? -eq 1 ]
 
-test: setup ## all tests, with branch coverage
-	$(BIN)/pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
+test: setup ## all tests
+	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 accuracy: setup ## precision and recall of merging on the labelled reports
 	@$(BIN)/python -m scripts.accuracy
@@ -44,7 +44,7 @@ format: setup
 	$(BIN)/ruff check --fix $(PYTHON_FILES)
 	$(BIN)/ruff format $(PYTHON_FILES)
 
-coverage: setup ## all tests, with a report in htmlcov and a least coverage
+coverage: setup ## all tests with branch coverage, a least one, and a report in htmlcov
 	$(BIN)/pytest -n auto --cov --cov-report=term --cov-report=html \
 		--cov-fail-under=$(COVERAGE_MIN) $(PYTEST_ARGS)
 
