@@ -161,7 +161,7 @@ def _mismatch(matcher: Matcher, subject: Subject) -> str:
             key = question.key.removesuffix("_at_least")
             least = "at least " if key != question.key else ""
             actual = question.actual(subject)
-            return f"{key} is {actual}, the rule wants {least}{question.wanted}"
+            return f"{key} is {actual}, the rule wants {least}{question.expected}"
     if matcher.any is not None and all(inner.ask(subject) is False for inner in matcher.any):
         return "none of any holds: " + "; ".join(_mismatch(m, subject) for m in matcher.any)
     return "what stands under not holds"

@@ -220,20 +220,23 @@ def _extends_messages(
     chain: Sequence[Layer], policy: Policy, reach: RuleReach
 ) -> Iterator[CheckMessage]:
     """Find a policy that is extended without effect: all its rules and settings are overridden."""
-    own = chain[0].file.value
-    if own.extends is None or not own.rules:
+    extending = chain[0].file.value
+    if extending.extends is None or not extending.rules:
         return
-    first = [rule.name for rule in policy.rules[: len(own.rules)]]
-    if first != [rule.name for rule in own.rules]:
+    first = [rule.name for rule in policy.rules[: len(extending.rules)]]
+    if first != [rule.name for rule in extending.rules]:
         return
-    if any(reach.shadow(number) is None for number in range(len(own.rules), len(policy.rules))):
+    if any(
+        reach.shadow(number) is None for number in range(len(extending.rules), len(policy.rules))
+    ):
         return
-    if policy.model_dump(exclude=_NO_SETTINGS) != own.model_dump(exclude=_NO_SETTINGS):
+    if policy.model_dump(exclude=_NO_SETTINGS) != extending.model_dump(exclude=_NO_SETTINGS):
         return
     yield CheckMessage(
         where=chain[0].file.where("extends"),
         code="extends-without-effect",
-        text=f"nothing of {own.extends} is left: its rules are removed, replaced or never reached",
+        text=f"nothing of {extending.extends} is left: its rules are removed, replaced or never "
+        "reached",
         advice="leave out extends and remove, or let something of it hold",
     )
 

@@ -112,9 +112,9 @@ def _any(matches: Callable[[str], bool], files: Iterable[str]) -> bool:
 
 def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessage]:
     """Find globs and names in ``layer`` that match nothing; ``policy`` is the effective policy."""
-    own = layer.file.value
+    layer_policy = layer.file.value
     tools = known_tools(policy)
-    for number, name in enumerate(own.optional_tools):
+    for number, name in enumerate(layer_policy.optional_tools):
         similar = _similar_tool(name, tools)
         if similar is not None:
             yield CheckMessage(
@@ -123,7 +123,7 @@ def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessa
                 text=f"no tool is called {name!r}, so none is optional by it",
                 advice=f"write {similar}",
             )
-    for number, rule in enumerate(own.rules):
+    for number, rule in enumerate(layer_policy.rules):
         for match, loc in _nested_matches(rule.match, ("rules", number, "match")):
             yield from _paths(layer, match, loc, tree)
             yield from _components(layer, match, loc, tree)
