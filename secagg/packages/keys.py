@@ -93,35 +93,10 @@ def version_key(kind: str, version: str | None) -> str:
     return version[1:] if version[:1] == "v" and version[1:2].isdigit() else version
 
 
-def _split(kind: str, name: str) -> tuple[str | None, str]:
-    if kind in DISTRIBUTION_TYPES:
-        # Snyk writes source/binary; the binary is what is installed.
-        return None, name.rpartition("/")[2]
-    if kind == "maven":
-        group, _, artifact = name.replace("/", ":").rpartition(":")
-        return group or None, artifact
-    namespace, _, last = name.rpartition("/")
-    return namespace or None, last
-
-
-def _key(kind: str, namespace: str | None, name: str) -> str:
-    if kind == "pypi":
-        name = _PEP_503.sub("-", name)
-    if kind in DISTRIBUTION_TYPES:
-        namespace = None
-    key = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
-    return key.lower() if kind in _NO_CASE else key
-
-
 @lru_cache(maxsize=8192)
 def upstream_order(version: str) -> tuple[tuple[int, str], ...]:
     """Return a sort key for versions, in which runs of digits count as numbers."""
     return tuple(map(_run_key, filter(None, _DIGITS.split(version))))
-
-
-@lru_cache(maxsize=8192)
-def _run_key(run: str) -> tuple[int, str]:
-    return (int(run), "") if run.isdecimal() and len(run) < 19 else (-1, run)
 
 
 class Buckets:
@@ -174,3 +149,28 @@ def bucket_text(bucket: str) -> str:
     """Return a bucket in words: the package and its place."""
     package, _, place = bucket.partition(SEPARATOR)
     return f"{package} in {place}"
+
+
+def _split(kind: str, name: str) -> tuple[str | None, str]:
+    if kind in DISTRIBUTION_TYPES:
+        # Snyk writes source/binary; the binary is what is installed.
+        return None, name.rpartition("/")[2]
+    if kind == "maven":
+        group, _, artifact = name.replace("/", ":").rpartition(":")
+        return group or None, artifact
+    namespace, _, last = name.rpartition("/")
+    return namespace or None, last
+
+
+def _key(kind: str, namespace: str | None, name: str) -> str:
+    if kind == "pypi":
+        name = _PEP_503.sub("-", name)
+    if kind in DISTRIBUTION_TYPES:
+        namespace = None
+    key = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
+    return key.lower() if kind in _NO_CASE else key
+
+
+@lru_cache(maxsize=8192)
+def _run_key(run: str) -> tuple[int, str]:
+    return (int(run), "") if run.isdecimal() and len(run) < 19 else (-1, run)

@@ -332,19 +332,6 @@ def is_workspace_member(workspace: str, member: str) -> bool:
     )
 
 
-def _package_name(manifest: str) -> str | None:
-    document = loads_toml(manifest)
-    for table in ("package", "project"):
-        name = mapping(document.get(table, {})).get("name")
-        if isinstance(name, str):
-            return _normalized(name)
-    return None
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def is_requirements(path: str) -> bool:
     """Tell whether ``path`` is a requirements file of pip, by its name or directory."""
     directory, _, name = path.rpartition("/")
@@ -362,6 +349,19 @@ def included_files(text: str) -> list[str]:
 def locks_of(names: Collection[str]) -> list[str]:
     """Return the ``names`` of lock files and of manifests with exact versions, sorted."""
     return sorted(name for name in names if name in _LOCKS)
+
+
+def _package_name(manifest: str) -> str | None:
+    document = loads_toml(manifest)
+    for table in ("package", "project"):
+        name = mapping(document.get(table, {})).get("name")
+        if isinstance(name, str):
+            return _normalized(name)
+    return None
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 _LOCKS = frozenset(

@@ -123,39 +123,6 @@ def purl_pattern(text: str) -> PurlPattern:
     )
 
 
-def _key(kind: str, namespace: str | None, name: str) -> str:
-    """The package key, with its wildcards unchanged."""
-    if kind in DISTRIBUTION_TYPES:
-        return f"{kind}/{name}"
-    full_name = f"{namespace}/{name}" if namespace else name
-    if not is_wild(kind + full_name):
-        if kind == "maven" and namespace:
-            full_name = f"{namespace}:{name}"
-        return package_key(Package(type=kind, name=full_name))
-    key = f"{kind}/{full_name}"
-    if kind == "pypi":
-        key = key.replace("_", "-").replace(".", "-")
-    return key
-
-
-def _qualifiers(query: str) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for part in filter(None, query.split("&")):
-        key, equals, value = part.partition("=")
-        if not equals or not key or is_wild(value):
-            raise ValueError("what follows ? in a purl is key=value, without wildcards")
-        pairs.append((key.lower(), unquote(value)))
-    return tuple(sorted(pairs))
-
-
-@lru_cache(maxsize=65536)
-def _parsed(purl: str) -> PackageURL | None:
-    try:
-        return PackageURL.from_string(purl)
-    except ValueError:
-        return None
-
-
 def exact_purl(text: str) -> PurlPattern:
     """Read a purl of another tool's document, which has no wildcards.
 
@@ -221,15 +188,6 @@ def agreed(answers: Iterable[bool | None]) -> bool:
     return True in distinct and False not in distinct
 
 
-def _without_version(purl: str) -> str:
-    """A purl up to the package's name; a purl with a type only matches all packages of it."""
-    body = purl.partition("#")[0].partition("?")[0]
-    head, slash, last = body.rpartition("/")
-    # An unencoded @ in front begins a scope (pkg:npm/@types/node), not a version.
-    name = last[:1] + last[1:].partition("@")[0]
-    return f"{head}{slash}{name}" if slash or not is_wild(name) else f"{name}/**"
-
-
 def fits_image(location: Location, images: Iterable[PurlPattern]) -> bool | None:
     """Tell whether ``location`` is in one of ``images`` (purls of the type oci); None if unknown.
 
@@ -239,6 +197,48 @@ def fits_image(location: Location, images: Iterable[PurlPattern]) -> bool | None
     """
     answers = {_fits(location, image) for image in images}
     return True if True in answers else None if None in answers else False
+
+
+def _key(kind: str, namespace: str | None, name: str) -> str:
+    """The package key, with its wildcards unchanged."""
+    if kind in DISTRIBUTION_TYPES:
+        return f"{kind}/{name}"
+    full_name = f"{namespace}/{name}" if namespace else name
+    if not is_wild(kind + full_name):
+        if kind == "maven" and namespace:
+            full_name = f"{namespace}:{name}"
+        return package_key(Package(type=kind, name=full_name))
+    key = f"{kind}/{full_name}"
+    if kind == "pypi":
+        key = key.replace("_", "-").replace(".", "-")
+    return key
+
+
+def _qualifiers(query: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for part in filter(None, query.split("&")):
+        key, equals, value = part.partition("=")
+        if not equals or not key or is_wild(value):
+            raise ValueError("what follows ? in a purl is key=value, without wildcards")
+        pairs.append((key.lower(), unquote(value)))
+    return tuple(sorted(pairs))
+
+
+@lru_cache(maxsize=65536)
+def _parsed(purl: str) -> PackageURL | None:
+    try:
+        return PackageURL.from_string(purl)
+    except ValueError:
+        return None
+
+
+def _without_version(purl: str) -> str:
+    """A purl up to the package's name; a purl with a type only matches all packages of it."""
+    body = purl.partition("#")[0].partition("?")[0]
+    head, slash, last = body.rpartition("/")
+    # An unencoded @ in front begins a scope (pkg:npm/@types/node), not a version.
+    name = last[:1] + last[1:].partition("@")[0]
+    return f"{head}{slash}{name}" if slash or not is_wild(name) else f"{name}/**"
 
 
 def _fits(location: Location, image: PurlPattern) -> bool | None:

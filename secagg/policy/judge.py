@@ -168,22 +168,6 @@ def judge_by_rules(rules: Sequence[CompiledRule], subject: Subject) -> Judgement
     return _judgement(choose_rule(rules, subject), subject)
 
 
-def _judgement(choice: tuple[CompiledRule, bool] | None, subject: Subject) -> Judgement:
-    judgement = Judgement(
-        group=subject.group,
-        action=Action.IGNORE,
-        severity=subject.severity,
-        facts=subject.facts,
-    )
-    if choice is not None:
-        compiled, unknown = choice
-        judgement.action = compiled.rule.action
-        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
-        if unknown:
-            judgement.unknown = tuple(compiled.matcher.unknown(subject))
-    return judgement
-
-
 def choose_rule(
     rules: Sequence[CompiledRule], subject: Subject
 ) -> tuple[CompiledRule, bool] | None:
@@ -205,6 +189,22 @@ def choose_rule(
         if answer is True:
             break
     return best
+
+
+def _judgement(choice: tuple[CompiledRule, bool] | None, subject: Subject) -> Judgement:
+    judgement = Judgement(
+        group=subject.group,
+        action=Action.IGNORE,
+        severity=subject.severity,
+        facts=subject.facts,
+    )
+    if choice is not None:
+        compiled, unknown = choice
+        judgement.action = compiled.rule.action
+        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
+        if unknown:
+            judgement.unknown = tuple(compiled.matcher.unknown(subject))
+    return judgement
 
 
 def _strictness(compiled: CompiledRule) -> tuple[int, bool]:

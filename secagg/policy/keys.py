@@ -52,16 +52,6 @@ def questions(match: Match) -> list[Question]:
     ]
 
 
-def _words(value: Any) -> str:
-    """A rule's value for a key, in words."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        words = [str(item) for item in value]
-        return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
-    return str(value)
-
-
 def _unanimous(answers: Iterable[bool]) -> Answer:
     """Yes if all answers are, no if none is, ``None`` where they differ or there is none."""
     distinct = set(answers)
@@ -205,6 +195,16 @@ def kev_of(s: Subject, v: Vulnerability) -> bool | None:
     if s.facts.kev is None:
         return v.kev
     return bool(s.facts.kev or v.kev)
+
+
+def _words(value: Any) -> str:
+    """A rule's value for a key, in words."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        words = [str(item) for item in value]
+        return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+    return str(value)
 
 
 def _age_at_least(expected: int) -> Ask:

@@ -83,17 +83,6 @@ def compile_rules(rules: Sequence[PolicyRule]) -> list[CompiledRule]:
     return [CompiledRule(rule, compile_match(rule.match)) for rule in rules]
 
 
-def _any(answers: Iterable[Answer]) -> Answer:
-    """Yes if one answer is, else not known if one is, else no."""
-    result: Answer = False
-    for answer in answers:
-        if answer is True:
-            return True
-        if answer is None:
-            result = None
-    return result
-
-
 @dataclass(frozen=True, slots=True)
 class RuleStep:
     """One step of the way to an action.
@@ -137,6 +126,17 @@ def explain_judgement(policy: Policy, judgement: Judgement, today: datetime.date
     elif judgement.due is not None:
         steps.append(RuleStep(AGE_RULE, False, f"it is due on {judgement.due}"))
     return steps
+
+
+def _any(answers: Iterable[Answer]) -> Answer:
+    """Yes if one answer is, else not known if one is, else no."""
+    result: Answer = False
+    for answer in answers:
+        if answer is True:
+            return True
+        if answer is None:
+            result = None
+    return result
 
 
 def _rule_steps(policy: Policy, judgement: Judgement, subject: Subject) -> Iterator[RuleStep]:

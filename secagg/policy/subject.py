@@ -56,16 +56,6 @@ def counted_severity(policy: Policy, group: Group, rated_tools: Set[str]) -> Sev
     return severity
 
 
-def _default_severity(group: Group) -> Severity:
-    """What an unknown severity counts as where the policy does not say."""
-    linters_only = all(is_linter(member.tool) for member in group.members)
-    return Severity.MEDIUM if linters_only else Severity.HIGH
-
-
-def _worse(severity: Severity, other: Severity) -> Severity:
-    return severity if severity.rank >= other.rank else other
-
-
 def age_in_days(facts: Facts, today: datetime.date) -> int | None:
     """Return the whole days (UTC) since first seen, at least 0; None where that is not known."""
     if facts.first_seen is None:
@@ -78,3 +68,13 @@ def utc_day(moment: datetime.datetime) -> datetime.date:
     if moment.tzinfo is None:
         return moment.date()
     return moment.astimezone(datetime.UTC).date()
+
+
+def _default_severity(group: Group) -> Severity:
+    """What an unknown severity counts as where the policy does not say."""
+    linters_only = all(is_linter(member.tool) for member in group.members)
+    return Severity.MEDIUM if linters_only else Severity.HIGH
+
+
+def _worse(severity: Severity, other: Severity) -> Severity:
+    return severity if severity.rank >= other.rank else other

@@ -54,6 +54,38 @@ def check_gaps(
             yield from _exception_message(masked(entry, mask).exception, where, today)
 
 
+def check_rules(chain: Sequence[Layer]) -> Iterator[CheckMessage]:
+    """Find rules of the first policy in ``chain`` that can do nothing."""
+    policy = effective(chain)
+    reach = RuleReach(policy)
+    positions = {id(rule): number for number, rule in enumerate(policy.rules)}
+    for number, rule in enumerate(chain[0].file.value.rules):
+        loc = ("rules", number)
+        messages = list(_match_messages(chain[0], rule, rule.match, (*loc, "match"), reach))
+        yield from messages
+        yield from _limit_messages(chain[0], rule, loc)
+        if not any(message.code == "impossible-match" for message in messages):
+            yield from _unreachable_messages(chain, policy, positions[id(rule)], loc, reach)
+    yield from _extends_messages(chain, policy, reach)
+
+
+def check_policy(
+    name: str, root: Path, tree: Tree, today: datetime.date, mask: Callable[[str], str]
+) -> list[CheckMessage]:
+    """Check the policy ``name`` (or of that file), each file that it extends, and the exceptions.
+
+    ``mask`` removes secrets from the words of exceptions. Raises
+    :class:`secagg.errors.ConfigError` where a policy, or the exceptions at ``root``, cannot be
+    used.
+    """
+    chain = layers(name)
+    policy = effective(chain)
+    messages = [message for part in _file_chains(chain) for message in _check_layer(part, tree)]
+    max_days = policy.exceptions.max_days
+    messages += check_gaps(chain, max_days, today, mask)
+    return [*messages, *check_exceptions(root, max_days, today, mask)]
+
+
 def _exception_message(
     exception: PolicyException, where: str, today: datetime.date
 ) -> Iterator[CheckMessage]:
@@ -94,21 +126,6 @@ def _source_place(exception: PolicyException, root: Path) -> str:
     match = re.fullmatch(r"(.*?)(?::(\d+))?", exception.source)
     assert match is not None
     return f"{root / match[1]}:{match[2] or 1}:1"
-
-
-def check_rules(chain: Sequence[Layer]) -> Iterator[CheckMessage]:
-    """Find rules of the first policy in ``chain`` that can do nothing."""
-    policy = effective(chain)
-    reach = RuleReach(policy)
-    positions = {id(rule): number for number, rule in enumerate(policy.rules)}
-    for number, rule in enumerate(chain[0].file.value.rules):
-        loc = ("rules", number)
-        messages = list(_match_messages(chain[0], rule, rule.match, (*loc, "match"), reach))
-        yield from messages
-        yield from _limit_messages(chain[0], rule, loc)
-        if not any(message.code == "impossible-match" for message in messages):
-            yield from _unreachable_messages(chain, policy, positions[id(rule)], loc, reach)
-    yield from _extends_messages(chain, policy, reach)
 
 
 def _match_messages(
@@ -239,23 +256,6 @@ def _extends_messages(
         "reached",
         advice="leave out extends and remove, or let something of it hold",
     )
-
-
-def check_policy(
-    name: str, root: Path, tree: Tree, today: datetime.date, mask: Callable[[str], str]
-) -> list[CheckMessage]:
-    """Check the policy ``name`` (or of that file), each file that it extends, and the exceptions.
-
-    ``mask`` removes secrets from the words of exceptions. Raises
-    :class:`secagg.errors.ConfigError` where a policy, or the exceptions at ``root``, cannot be
-    used.
-    """
-    chain = layers(name)
-    policy = effective(chain)
-    messages = [message for part in _file_chains(chain) for message in _check_layer(part, tree)]
-    max_days = policy.exceptions.max_days
-    messages += check_gaps(chain, max_days, today, mask)
-    return [*messages, *check_exceptions(root, max_days, today, mask)]
 
 
 def _file_chains(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:

@@ -94,22 +94,6 @@ class Tree:
         return git(self._root, "check-ignore", "--", sample, f"{sample}/x").code == 0
 
 
-def _sample_name(wildcard: re.Match[str]) -> str:
-    """A name for a wildcard. An unclosed bracket is literal; wildcards after it are not."""
-    text = wildcard[0]
-    if text[0] != "[" or text[-1] == "]":
-        return "x"
-    return f"[{_STARS.sub('x', text[1:])}"
-
-
-def _names(out: bytes) -> list[str]:
-    return [os.fsdecode(name.strip(b"\n")) for name in out.split(b"\0") if name.strip(b"\n")]
-
-
-def _any(matches: Callable[[str], bool], files: Iterable[str]) -> bool:
-    return any(map(matches, files))
-
-
 def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessage]:
     """Find globs and names in ``layer`` that match nothing; ``policy`` is the effective policy."""
     layer_policy = layer.file.value
@@ -129,6 +113,22 @@ def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessa
             yield from _components(layer, match, loc, tree)
             yield from _tools(layer, match, loc, tools)
             yield from _packages(layer, match, loc)
+
+
+def _sample_name(wildcard: re.Match[str]) -> str:
+    """A name for a wildcard. An unclosed bracket is literal; wildcards after it are not."""
+    text = wildcard[0]
+    if text[0] != "[" or text[-1] == "]":
+        return "x"
+    return f"[{_STARS.sub('x', text[1:])}"
+
+
+def _names(out: bytes) -> list[str]:
+    return [os.fsdecode(name.strip(b"\n")) for name in out.split(b"\0") if name.strip(b"\n")]
+
+
+def _any(matches: Callable[[str], bool], files: Iterable[str]) -> bool:
+    return any(map(matches, files))
 
 
 def _nested_matches(match: Match, loc: Loc) -> Iterator[tuple[Match, Loc]]:

@@ -149,65 +149,6 @@ class Dimensions:
         return ask
 
 
-def _by_glob(key: str, expected: list[str]) -> Ask:
-    if key == "path":
-        return _value(Dimension((key, *expected), _OPEN))
-    globs = sorted({glob.casefold() for glob in expected})
-    if key in ("tool", "rule", "component") and any(glob and not glob.strip("*") for glob in globs):
-        return lambda s: True
-    if key in ("tool", "rule"):
-        # The members of one group may differ, so the globs of a list are one dimension.
-        return _value(Dimension((key, *globs), _OPEN))
-    dimensions = [Dimension((key, glob), _FLAG) for glob in globs]
-
-    def any_of(s: Profile) -> Answer:
-        return any(s[dimension] for dimension in dimensions)
-
-    return _if_kind(Kind.VULNERABILITY, any_of) if key == "advisory" else any_of
-
-
-def _by_cause(expected: list[Cause]) -> Ask:
-    def ask(s: Profile) -> Answer:
-        value = s[_CAUSE]
-        return None if value is None else value in expected
-
-    return ask
-
-
-def _value(dimension: Dimension) -> Ask:
-    def ask(s: Profile) -> Answer:
-        answer: Answer = s[dimension]
-        return answer
-
-    return ask
-
-
-def _equal(dimension: Dimension, expected: object) -> Ask:
-    def ask(s: Profile) -> Answer:
-        value = s[dimension]
-        return None if value is None else value == expected
-
-    return ask
-
-
-def _at_least(dimension: Dimension, expected: float) -> Ask:
-    def ask(s: Profile) -> Answer:
-        value = s[dimension]
-        return None if value is None else value >= expected
-
-    return ask
-
-
-def _if_kind(kind: Kind, ask: Ask) -> Ask:
-    return lambda s: ask(s) if s[KIND] is kind else False
-
-
-def _threshold(name: str, expected: set[Any]) -> Dimension:
-    steps = sorted(value for value in expected if value is not None)
-    below = [-1] if steps and steps[0] > 0 else []
-    return Dimension(name, (None, *below, *steps))
-
-
 class RuleReach:
     """What the rules of one policy can do; rules are numbered from 0."""
 
@@ -321,6 +262,65 @@ class RuleReach:
             lambda profile: ask(cast(Profile, profile)),
             question.actual,
         )
+
+
+def _by_glob(key: str, expected: list[str]) -> Ask:
+    if key == "path":
+        return _value(Dimension((key, *expected), _OPEN))
+    globs = sorted({glob.casefold() for glob in expected})
+    if key in ("tool", "rule", "component") and any(glob and not glob.strip("*") for glob in globs):
+        return lambda s: True
+    if key in ("tool", "rule"):
+        # The members of one group may differ, so the globs of a list are one dimension.
+        return _value(Dimension((key, *globs), _OPEN))
+    dimensions = [Dimension((key, glob), _FLAG) for glob in globs]
+
+    def any_of(s: Profile) -> Answer:
+        return any(s[dimension] for dimension in dimensions)
+
+    return _if_kind(Kind.VULNERABILITY, any_of) if key == "advisory" else any_of
+
+
+def _by_cause(expected: list[Cause]) -> Ask:
+    def ask(s: Profile) -> Answer:
+        value = s[_CAUSE]
+        return None if value is None else value in expected
+
+    return ask
+
+
+def _value(dimension: Dimension) -> Ask:
+    def ask(s: Profile) -> Answer:
+        answer: Answer = s[dimension]
+        return answer
+
+    return ask
+
+
+def _equal(dimension: Dimension, expected: object) -> Ask:
+    def ask(s: Profile) -> Answer:
+        value = s[dimension]
+        return None if value is None else value == expected
+
+    return ask
+
+
+def _at_least(dimension: Dimension, expected: float) -> Ask:
+    def ask(s: Profile) -> Answer:
+        value = s[dimension]
+        return None if value is None else value >= expected
+
+    return ask
+
+
+def _if_kind(kind: Kind, ask: Ask) -> Ask:
+    return lambda s: ask(s) if s[KIND] is kind else False
+
+
+def _threshold(name: str, expected: set[Any]) -> Dimension:
+    steps = sorted(value for value in expected if value is not None)
+    below = [-1] if steps and steps[0] > 0 else []
+    return Dimension(name, (None, *below, *steps))
 
 
 def _ask(matcher: Matcher, profile: Profile) -> bool | None:

@@ -88,6 +88,21 @@ def requirements_files(root: Path, components: Sequence[Component]) -> Iterator[
                     pending.append(other)
 
 
+def unpinned(root: Path, components: Sequence[Component]) -> Iterator[str]:
+    """Yield a sentence for each requirements file in which some lines have no exact version."""
+    for path in sorted(requirements_files(root, components)):
+        try:
+            requirements = _requirements(_text(root, path))
+        except (OSError, ValueError):
+            continue
+        loose = sum(not _PINNED.search(line) for line in requirements)
+        if 0 < loose < len(requirements):
+            yield (
+                f"{loose} of {len(requirements)} requirements in {path} name no exact version: "
+                "they were not checked"
+            )
+
+
 def _directories(root: Path, components: Sequence[Component]) -> Iterator[tuple[str, list[str]]]:
     """Each directory of the chosen components, relative to ``root``, with its file names."""
     chosen = {component.path for component in components}
@@ -217,21 +232,6 @@ def _has_locked(name: str, text: str) -> bool:
             return any(":" in line for line in _lines(text))
         case _:
             return any(not line.startswith("-") for line in _lines(text))
-
-
-def unpinned(root: Path, components: Sequence[Component]) -> Iterator[str]:
-    """Yield a sentence for each requirements file in which some lines have no exact version."""
-    for path in sorted(requirements_files(root, components)):
-        try:
-            requirements = _requirements(_text(root, path))
-        except (OSError, ValueError):
-            continue
-        loose = sum(not _PINNED.search(line) for line in requirements)
-        if 0 < loose < len(requirements):
-            yield (
-                f"{loose} of {len(requirements)} requirements in {path} name no exact version: "
-                "they were not checked"
-            )
 
 
 def _requirements(text: str) -> list[str]:

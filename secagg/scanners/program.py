@@ -157,15 +157,6 @@ def locate(spec: ToolSpec, options: ToolOptions, context: RunContext) -> Path:
     return path
 
 
-def _require_pin(spec: ToolSpec, options: ToolOptions, path: Path, root: Path | None) -> None:
-    if options.sha256 is None and is_untrusted(path, root):
-        raise Unusable(
-            f"{path} is in the scanned tree and is not pinned",
-            f"whoever changes the tree would choose the {spec.title} that scans it: install it "
-            f"elsewhere, or pin this one with tools.{spec.name}.sha256: {digest(path)}",
-        )
-
-
 def find_program(spec: ToolSpec, options: ToolOptions, context: RunContext) -> Program:
     """Find the program and check its pin and version. Raises :class:`Unusable`.
 
@@ -214,6 +205,31 @@ def explain(result: ProcessResult, program: Program) -> Unusable:
     return Unusable(reason, hint)
 
 
+def require_allowed(spec: ToolSpec, version: str) -> None:
+    """Raise :class:`Unusable` for a version that must not run."""
+    for versions, why in spec.refused.items():
+        if _parse_version(version) in SpecifierSet(versions, prereleases=True):
+            raise Unusable(f"{spec.title} {version} is refused: {why}", spec.install)
+
+
+def tools_directory(environ: Mapping[str, str]) -> Path:
+    """Return ``SECAGG_TOOLS``, else ``secagg/tools`` in the user's data directory (XDG)."""
+    if path := environ.get("SECAGG_TOOLS"):
+        return Path(path).absolute()
+    data = environ.get("XDG_DATA_HOME")
+    home = Path(data) if data else Path(environ.get("HOME", "/")) / ".local" / "share"
+    return home / "secagg" / "tools"
+
+
+def _require_pin(spec: ToolSpec, options: ToolOptions, path: Path, root: Path | None) -> None:
+    if options.sha256 is None and is_untrusted(path, root):
+        raise Unusable(
+            f"{path} is in the scanned tree and is not pinned",
+            f"whoever changes the tree would choose the {spec.title} that scans it: install it "
+            f"elsewhere, or pin this one with tools.{spec.name}.sha256: {digest(path)}",
+        )
+
+
 def _read_version(program: Program) -> str:
     spec = program.spec
     with private_directory() as directory:
@@ -240,24 +256,8 @@ def _read_version(program: Program) -> str:
     return match.group(1)
 
 
-def require_allowed(spec: ToolSpec, version: str) -> None:
-    """Raise :class:`Unusable` for a version that must not run."""
-    for versions, why in spec.refused.items():
-        if _parse_version(version) in SpecifierSet(versions, prereleases=True):
-            raise Unusable(f"{spec.title} {version} is refused: {why}", spec.install)
-
-
 def _parse_version(version: str) -> Version:
     try:
         return Version(version)
     except InvalidVersion:
         return Version("0")
-
-
-def tools_directory(environ: Mapping[str, str]) -> Path:
-    """Return ``SECAGG_TOOLS``, else ``secagg/tools`` in the user's data directory (XDG)."""
-    if path := environ.get("SECAGG_TOOLS"):
-        return Path(path).absolute()
-    data = environ.get("XDG_DATA_HOME")
-    home = Path(data) if data else Path(environ.get("HOME", "/")) / ".local" / "share"
-    return home / "secagg" / "tools"

@@ -323,6 +323,18 @@ class SnykTestJob(SnykJob):
         return ["--dev"] if self.options.dev else []
 
 
+def supported_manifests(components: Sequence[Component]) -> list[str]:
+    """Return the manifests that Snyk supports, relative to the root."""
+    manifests: list[str] = []
+    for component in components:
+        names = [name for e in component.ecosystems for name in snyk_files(e, component.manifests)]
+        names += [
+            n for n in component.manifests if n.startswith("requirements") and n.endswith(".txt")
+        ]
+        manifests += [str(PurePosixPath(component.path) / name) for name in names]
+    return manifests
+
+
 def _is_error(part: Mapping[str, Any]) -> bool:
     return part.get("ok") is False and "error" in part and "vulnerabilities" not in part
 
@@ -343,18 +355,6 @@ def _error_message(stdout: Path, mask: Callable[[str], str]) -> str | None:
     if isinstance(document, dict) and isinstance(document.get("error"), str):
         return mask(document["error"].strip()[:_LONGEST_MASKED])[:_LONGEST]
     return None
-
-
-def supported_manifests(components: Sequence[Component]) -> list[str]:
-    """Return the manifests that Snyk supports, relative to the root."""
-    manifests: list[str] = []
-    for component in components:
-        names = [name for e in component.ecosystems for name in snyk_files(e, component.manifests)]
-        names += [
-            n for n in component.manifests if n.startswith("requirements") and n.endswith(".txt")
-        ]
-        manifests += [str(PurePosixPath(component.path) / name) for name in names]
-    return manifests
 
 
 def _project_paths(manifest: str) -> set[str]:

