@@ -22,8 +22,8 @@ from secagg.scanners.options import (
     TrufflehogOptions,
     read_options,
 )
-from secagg.scanners.program import Make, NotInstalled, find_program, locate
-from secagg.scanners.trivydb import DATABASE_HINT, cache_of, database_made, too_old
+from secagg.scanners.program import NotInstalled, ToolSpec, find_program, locate
+from secagg.scanners.trivydb import DATABASE_HINT, cache_directory, database_time, outdated_note
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,17 +82,17 @@ def _examine(
     scanner: Scanner, request: ScanRequest, context: RunContext, now: datetime
 ) -> Diagnosis:
     name = scanner.name
-    make: Make = import_module(f"secagg.scanners.{name}").MAKE
+    spec: ToolSpec = import_module(f"secagg.scanners.{name}").SPEC
     options = read_options(OPTIONS[name], name, request.options.get(name, {}), request.root)
     diagnosis = Diagnosis(
         tool=name,
-        supported=make.supported,
+        supported=spec.supported,
         pinned=options.sha256 is not None,
         network=_network(options),
     )
     try:
-        diagnosis.path = locate(make, options, context)
-        diagnosis.version = find_program(make, options, context).version
+        diagnosis.path = locate(spec, options, context)
+        diagnosis.version = find_program(spec, options, context).version
     except Unusable as problem:
         diagnosis.missing = isinstance(problem, NotInstalled)
         mask = context.redactor.mask
@@ -142,8 +142,8 @@ def _database(
 ) -> None:
     if "vuln" not in options.scanners:
         return
-    cache = cache_of(options, context.environ)
-    updated = database_made(cache)
+    cache = cache_directory(options, context.environ)
+    updated = database_time(cache)
     if updated is not None:
         diagnosis.database_age = max(timedelta(0), now - updated)
     if not options.offline:
@@ -152,7 +152,7 @@ def _database(
         diagnosis.complain(
             f"Trivy is offline and has no vulnerability database in {cache}", DATABASE_HINT
         )
-    elif old := too_old(cache, now, options.max_database_age or request.max_database_days):
+    elif old := outdated_note(cache, now, options.max_database_age or request.max_database_days):
         diagnosis.complain(old, DATABASE_HINT)
 
 

@@ -127,6 +127,30 @@ def default_base(root: Path, environ: Mapping[str, str] | None = None) -> str | 
     )
 
 
+def is_change(environ: Mapping[str, str]) -> bool:
+    """Tell whether the workflow runs for a change that is to be merged."""
+    name = environ.get("GITHUB_EVENT_NAME", "")
+    return name.startswith("pull_request") or name == "merge_group"
+
+
+def since_event(root: Path, environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the commit after which the history belongs to the event; None for all of it.
+
+    Raises :class:`UsageError` where the base of a pull request is not in this clone.
+    """
+    environ = os.environ if environ is None else environ
+    head = find_commit(root, "HEAD")
+    if head is None:
+        return None
+    if is_change(environ):
+        base = default_base(root, environ)
+        return None if base is None else merge_base(root, base, head)
+    event = read_event(environ)
+    if event is None or event.name != "push":
+        return None
+    return _commit_before_push(root, event, head) or _fork_point(root, event, environ, head)
+
+
 def _event_commit(root: Path, environ: Mapping[str, str]) -> str | None:
     """The event's own commit, where a comment or a dispatch checked out something else.
 
@@ -184,30 +208,6 @@ def _repository_path(prefix: str, path: str) -> str:
             f"{path} lies outside of the repository", hint="give a path below the root"
         )
     return name
-
-
-def is_change(environ: Mapping[str, str]) -> bool:
-    """Tell whether the workflow runs for a change that is to be merged."""
-    name = environ.get("GITHUB_EVENT_NAME", "")
-    return name.startswith("pull_request") or name == "merge_group"
-
-
-def since_event(root: Path, environ: Mapping[str, str] | None = None) -> str | None:
-    """Return the commit after which the history belongs to the event; None for all of it.
-
-    Raises :class:`UsageError` where the base of a pull request is not in this clone.
-    """
-    environ = os.environ if environ is None else environ
-    head = find_commit(root, "HEAD")
-    if head is None:
-        return None
-    if is_change(environ):
-        base = default_base(root, environ)
-        return None if base is None else merge_base(root, base, head)
-    event = read_event(environ)
-    if event is None or event.name != "push":
-        return None
-    return _commit_before_push(root, event, head) or _fork_point(root, event, environ, head)
 
 
 def _commit_before_push(root: Path, event: Event, head: str) -> str | None:

@@ -89,48 +89,6 @@ def describe_changes(now: Group, before: Group) -> tuple[str, ...]:
     return tuple(changes)
 
 
-def _versions(group: Group) -> list[str]:
-    return sorted({f.package.version for f in group.members if f.package and f.package.version})
-
-
-def _fixed_versions(group: Group) -> list[str]:
-    return sorted(
-        {v for f in group.members if f.vulnerability for v in f.vulnerability.fixed_versions}
-    )
-
-
-def _place_count(group: Group) -> int:
-    """The number of places, by the tool that reports most."""
-    return 1 + len(more_places(group.members))
-
-
-def _verified(group: Group) -> bool:
-    return any(f.secret is not None and f.secret.verified for f in group.members)
-
-
-def _has_new_message(now: Group, before: Group) -> bool:
-    """Whether a rule that reported the group before reports it with another message now."""
-    messages: dict[tuple[str, str], set[str]] = {}
-    for finding in before.members:
-        key = finding.tool, finding.rule_id
-        messages.setdefault(key, set()).add(_message(finding))
-    for finding in now.members:
-        earlier_messages = messages.get((finding.tool, finding.rule_id))
-        if earlier_messages is not None and _message(finding) in earlier_messages:
-            return False
-    return any((f.tool, f.rule_id) in messages for f in now.members)
-
-
-def _message(finding: Finding) -> str:
-    """The words of the message, without the name of its file."""
-    text = finding.message
-    return message_context(text.replace(finding.location.uri, "") if finding.location.uri else text)
-
-
-def _listed(values: list[str]) -> str:
-    return ", ".join(values) or "unknown"
-
-
 @dataclass(frozen=True, slots=True)
 class BaselineMatch:
     """The matching group of the baseline; ``changes`` are sentences, empty if nothing changed."""
@@ -210,6 +168,48 @@ def compare(
 def is_gone(group: Group) -> bool:
     """Tell whether every report of ``group`` says that it is no problem, or absent."""
     return all(_ruled_out(finding) for finding in group.members)
+
+
+def _versions(group: Group) -> list[str]:
+    return sorted({f.package.version for f in group.members if f.package and f.package.version})
+
+
+def _fixed_versions(group: Group) -> list[str]:
+    return sorted(
+        {v for f in group.members if f.vulnerability for v in f.vulnerability.fixed_versions}
+    )
+
+
+def _place_count(group: Group) -> int:
+    """The number of places, by the tool that reports most."""
+    return 1 + len(more_places(group.members))
+
+
+def _verified(group: Group) -> bool:
+    return any(f.secret is not None and f.secret.verified for f in group.members)
+
+
+def _has_new_message(now: Group, before: Group) -> bool:
+    """Whether a rule that reported the group before reports it with another message now."""
+    messages: dict[tuple[str, str], set[str]] = {}
+    for finding in before.members:
+        key = finding.tool, finding.rule_id
+        messages.setdefault(key, set()).add(_message(finding))
+    for finding in now.members:
+        earlier_messages = messages.get((finding.tool, finding.rule_id))
+        if earlier_messages is not None and _message(finding) in earlier_messages:
+            return False
+    return any((f.tool, f.rule_id) in messages for f in now.members)
+
+
+def _message(finding: Finding) -> str:
+    """The words of the message, without the name of its file."""
+    text = finding.message
+    return message_context(text.replace(finding.location.uri, "") if finding.location.uri else text)
+
+
+def _listed(values: list[str]) -> str:
+    return ", ".join(values) or "unknown"
 
 
 def _state(group: Group, match: BaselineMatch | None) -> BaselineState:

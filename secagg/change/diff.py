@@ -120,25 +120,6 @@ def path_text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-def _path(name: bytes) -> str | None:
-    """The path of a ``---`` or ``+++`` line; None for ``/dev/null``."""
-    if name == b"/dev/null":
-        return None
-    if name.startswith(b'"'):
-        name = _ESCAPED.sub(_unescape, name[1 : name.rindex(b'"')])
-    else:
-        # Git appends a tab to a name with a blank.
-        name = name.removesuffix(b"\t")
-    return path_text(name[2:])
-
-
-def _unescape(match: re.Match[bytes]) -> bytes:
-    escaped = match[1]
-    if len(escaped) == 3:
-        return bytes([int(escaped, 8)])
-    return _CHARACTERS.get(escaped, escaped)
-
-
 def read_diff(root: Path, revisions: str) -> Diff:
     """Read the change that ``revisions`` names; its paths are relative to ``root``.
 
@@ -211,6 +192,25 @@ def merge_base(root: Path, base: str, head: str) -> str:
     raise UsageError(
         f"{names} have no commit in common", hint="compare with a branch of the same repository"
     )
+
+
+def _path(name: bytes) -> str | None:
+    """The path of a ``---`` or ``+++`` line; None for ``/dev/null``."""
+    if name == b"/dev/null":
+        return None
+    if name.startswith(b'"'):
+        name = _ESCAPED.sub(_unescape, name[1 : name.rindex(b'"')])
+    else:
+        # Git appends a tab to a name with a blank.
+        name = name.removesuffix(b"\t")
+    return path_text(name[2:])
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    escaped = match[1]
+    if len(escaped) == 3:
+        return bytes([int(escaped, 8)])
+    return _CHARACTERS.get(escaped, escaped)
 
 
 def _change(entry: PatchEntry, hunks: dict[str, list[Hunk]]) -> FileChange:

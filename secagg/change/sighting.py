@@ -59,19 +59,6 @@ def touches_finding(finding: Finding, diff: Diff) -> bool | None:
     return None if None in answers else False
 
 
-def _touches_place(finding: Finding, place: Location, diff: Diff) -> bool | None:
-    if place.uri is not None and place.image is None and is_foreign(place.uri):
-        # A path of another machine may mean any file.
-        return None
-    if finding.kind not in (Kind.VULNERABILITY, Kind.LICENSE) or place.uri is None:
-        return diff.touches(place)
-    if place.commit is not None or place.image is not None:
-        return diff.touches(place)
-    if diff.change_of(place.uri) is not None:
-        return True
-    return manifest_place(place.uri) in diff.manifest_places
-
-
 def may_follow(group: Group, diff: Diff) -> bool:
     """Tell whether ``group`` may follow from another place, which ``diff`` touches.
 
@@ -79,58 +66,6 @@ def may_follow(group: Group, diff: Diff) -> bool:
     and helpers of its chart, or variables and callers of its Terraform module.
     """
     return any(_may_follow(finding, diff) for finding in group.members)
-
-
-def _may_follow(finding: Finding, diff: Diff) -> bool:
-    if finding.kind is Kind.MISCONFIGURATION:
-        uri = finding.location.uri
-        if uri is None:
-            return False
-        if any(place.uri is not None and diff.touches(place) for place in finding.related):
-            return True
-        if uri.endswith(_TERRAFORM):
-            return any(path.endswith(_TERRAFORM) for path in diff.files)
-        chart = _chart_of(uri)
-        return chart is not None and any(
-            PurePosixPath(path).is_relative_to(chart) for path in diff.files
-        )
-    if finding.kind is not Kind.CODE:
-        return False
-    places = (*finding.related, *_flow_locations(finding))
-    return any(place.uri is not None and diff.touches(place) is True for place in places)
-
-
-def _chart_of(uri: str) -> PurePosixPath | None:
-    """The directory of the Helm chart that has the template ``uri``."""
-    parents = PurePosixPath(uri).parents
-    return next((place.parent for place in parents if place.name == "templates"), None)
-
-
-def _flow_locations(finding: Finding) -> Iterator[Location]:
-    """The locations of a finding's data flow in its SARIF (2.1.0, 3.36)."""
-    flows = None if finding.sarif is None else finding.sarif.result.get("codeFlows")
-    for flow in _objects(flows):
-        for thread in _objects(flow.get("threadFlows")):
-            for step in _objects(thread.get("locations")):
-                location = _object(_object(step.get("location")).get("physicalLocation"))
-                uri = _object(location.get("artifactLocation")).get("uri")
-                region = _object(location.get("region"))
-                start, end = region.get("startLine"), region.get("endLine")
-                if isinstance(uri, str) and isinstance(start, int):
-                    last = end if isinstance(end, int) else start
-                    yield Location(uri=uri, start_line=start, end_line=last)
-
-
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (
-        (item for item in value if isinstance(item, Mapping))
-        if isinstance(value, list)
-        else iter(())
-    )
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def packages_of(groups: Iterable[Group]) -> frozenset[PackageInPlace]:
@@ -159,14 +94,6 @@ def has_unchanged_entry(group: Group, diff: Diff) -> bool:
         return False
     places = [f.location for f in group.members if f.location.start_line is not None]
     return bool(places) and all(diff.touches(place) is False for place in places)
-
-
-def _package_in_place(finding: Finding) -> PackageInPlace | None:
-    package = finding.package
-    if package is None or not package.version:
-        return None
-    place = package_place(finding.location, package.type)
-    return place, package_key(package), version_key(package.type, package.version)
 
 
 class MatchLevel(IntEnum):
@@ -247,6 +174,79 @@ def baseline_group_keys(group: Group, diff: Diff | None) -> list[KeyedGroup]:
         keyed, keys=(_history_keys(group.members), *no_keys), in_head=False
     )
     return [keyed, in_history]
+
+
+def _touches_place(finding: Finding, place: Location, diff: Diff) -> bool | None:
+    if place.uri is not None and place.image is None and is_foreign(place.uri):
+        # A path of another machine may mean any file.
+        return None
+    if finding.kind not in (Kind.VULNERABILITY, Kind.LICENSE) or place.uri is None:
+        return diff.touches(place)
+    if place.commit is not None or place.image is not None:
+        return diff.touches(place)
+    if diff.change_of(place.uri) is not None:
+        return True
+    return manifest_place(place.uri) in diff.manifest_places
+
+
+def _may_follow(finding: Finding, diff: Diff) -> bool:
+    if finding.kind is Kind.MISCONFIGURATION:
+        uri = finding.location.uri
+        if uri is None:
+            return False
+        if any(place.uri is not None and diff.touches(place) for place in finding.related):
+            return True
+        if uri.endswith(_TERRAFORM):
+            return any(path.endswith(_TERRAFORM) for path in diff.files)
+        chart = _chart_of(uri)
+        return chart is not None and any(
+            PurePosixPath(path).is_relative_to(chart) for path in diff.files
+        )
+    if finding.kind is not Kind.CODE:
+        return False
+    places = (*finding.related, *_flow_locations(finding))
+    return any(place.uri is not None and diff.touches(place) is True for place in places)
+
+
+def _chart_of(uri: str) -> PurePosixPath | None:
+    """The directory of the Helm chart that has the template ``uri``."""
+    parents = PurePosixPath(uri).parents
+    return next((place.parent for place in parents if place.name == "templates"), None)
+
+
+def _flow_locations(finding: Finding) -> Iterator[Location]:
+    """The locations of a finding's data flow in its SARIF (2.1.0, 3.36)."""
+    flows = None if finding.sarif is None else finding.sarif.result.get("codeFlows")
+    for flow in _objects(flows):
+        for thread in _objects(flow.get("threadFlows")):
+            for step in _objects(thread.get("locations")):
+                location = _object(_object(step.get("location")).get("physicalLocation"))
+                uri = _object(location.get("artifactLocation")).get("uri")
+                region = _object(location.get("region"))
+                start, end = region.get("startLine"), region.get("endLine")
+                if isinstance(uri, str) and isinstance(start, int):
+                    last = end if isinstance(end, int) else start
+                    yield Location(uri=uri, start_line=start, end_line=last)
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (
+        (item for item in value if isinstance(item, Mapping))
+        if isinstance(value, list)
+        else iter(())
+    )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _package_in_place(finding: Finding) -> PackageInPlace | None:
+    package = finding.package
+    if package is None or not package.version:
+        return None
+    place = package_place(finding.location, package.type)
+    return place, package_key(package), version_key(package.type, package.version)
 
 
 def _moved(finding: Finding, diff: Diff | None) -> PlacedFinding:

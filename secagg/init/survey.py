@@ -13,7 +13,7 @@ import msgspec
 
 from secagg.errors import ConfigError
 from secagg.packages.components import ROOT, Component, find_components
-from secagg.scanners.snyk import wanted_manifests
+from secagg.scanners.snyk import supported_manifests
 from secagg.system.files import walk
 from secagg.system.git import git
 from secagg.system.tomltext import loads_toml
@@ -146,7 +146,7 @@ def survey(root: Path) -> Survey:
             if suffixes & set(known.split())
         ),
         updates=_updates(components, compose, terraform),
-        snyk=_outermost([c.path for c in components if wanted_manifests([c])]),
+        snyk=_outermost([c.path for c in components if supported_manifests([c])]),
     )
 
 

@@ -239,6 +239,11 @@ class _KeySetter:
         finding.identity = self._identities.setdefault(key, key)
 
 
+def upstream_version(version: str) -> str:
+    """Return a version without its distribution's revision (``1.2.3-4+deb11u1`` is ``1.2.3``)."""
+    return re.sub(r"(?<=\d)[-+~](?:\d[\w.+~]*(?:ubuntu|deb|el|fc|r)?[\w.+~]*|r\d+)$", "", version)
+
+
 def _set_in_file(
     findings: list[Finding], data: bytes, keys: _KeySetter, secrets: SecretLines | None
 ) -> None:
@@ -294,11 +299,6 @@ def _order(finding: Finding) -> tuple[str, int, int, str]:
     if finding.kind is Kind.VULNERABILITY:
         return upstream_version(version), 0, 0, ""
     return version, location.start_line or 0, location.start_column or 0, location.logical or ""
-
-
-def upstream_version(version: str) -> str:
-    """Return a version without its distribution's revision (``1.2.3-4+deb11u1`` is ``1.2.3``)."""
-    return re.sub(r"(?<=\d)[-+~](?:\d[\w.+~]*(?:ubuntu|deb|el|fc|r)?[\w.+~]*|r\d+)$", "", version)
 
 
 def _check_id(check: str) -> str:

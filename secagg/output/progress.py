@@ -94,7 +94,7 @@ def _subject(event: JobEvent) -> str:
 
 
 def _sentence(event: JobEvent) -> str:
-    text = f"{_subject(event)} {event.moment if event.run is None else _end(event.run)}"
+    text = f"{_subject(event)} {event.state if event.run is None else _end(event.run)}"
     if event.run is not None:
         text += f" after {event.run.seconds:.1f} s"
         if event.run.reason:

@@ -1,4 +1,4 @@
-"""Advisory ids: which of them name one problem, and which name a whole update."""
+"""Read advisory ids, and choose the one that names a problem."""
 
 from __future__ import annotations
 
@@ -6,32 +6,30 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-# The order in which a problem's ids are preferred as its name.
+# Databases of advisories, the preferred first.
 _PREFERRED = ("CVE", "GHSA", "RUSTSEC", "PYSEC", "GO", "MAL", "OSV", "SNYK")
-# The databases of which an id is no update's or distribution's own, best first.
+# The ranks of databases whose ids name one problem, not an update of a distribution.
 RANKS = {database: rank for rank, database in enumerate(_PREFERRED)}
-# How the ids of most databases begin; all other ids are taken apart.
-_BEGINNINGS = {
+# The ranks by the first five characters, for speed: most ids need no further reading.
+_RANKS_BY_PREFIX = {
     text: RANKS[text.partition("-")[0]]
     for text in ("CVE-1", "CVE-2", "GHSA-", "GO-20", "MAL-2", "OSV-2", "SNYK-")
 }
 _CVE = re.compile(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d+))")
 
-# A distributor's notice covers all that one update repairs: several CVEs as a rule.
+# A notice of a distributor covers all problems that an update fixes, usually several CVEs.
 _NOTICE = re.compile(
     r"(?:RHSA|RHBA|RHEA|DSA|DLA|USN|ALAS\w*|ELSA|ELBA|RLSA|RLBA|ALSA|ALBA|SUSE-\w+|OPENSUSE-\w+"
     r"|FEDORA|MGASA|GLSA|PHSA|AZL|CESA|VMSA)[-_:]"
 )
 OTHER_RANK = len(_PREFERRED)
 NOTICE_RANK = OTHER_RANK + 1
-
-
-# A named tuple's own constructor takes longer than all else here.
+# Faster than the constructor of the named tuple.
 _new = tuple.__new__
 
 
 class Advisory(NamedTuple):
-    """One id. Sorted, the best name for a problem comes first: the oldest CVE."""
+    """One advisory id. The best name for a problem sorts first: the oldest CVE."""
 
     rank: int
     year: int
@@ -40,21 +38,21 @@ class Advisory(NamedTuple):
 
 
 class Advisories(dict[str, Advisory]):
-    """``advisories[text]`` is the id that a tool wrote as ``text``, read once however often."""
+    """A cache of advisory ids by the texts that tools write."""
 
     def __missing__(self, text: str) -> Advisory:
-        found = self[text] = advisory(text)
-        return found
+        result = self[text] = advisory(text)
+        return result
 
     def canonical(self, aliases: Iterable[str]) -> Advisory:
-        """Return the one id that stands for a set of aliases, whichever tools contributed them."""
+        """Return the one id that stands for a set of aliases, whatever tools they come from."""
         return min(map(self.__getitem__, aliases))
 
 
 def advisory(text: str) -> Advisory:
-    """Read an id: case and space do not matter.
+    """Read an id; case and blanks around it do not count.
 
-    A distribution's own name for a CVE (``DEBIAN-CVE-2020-8285``) is that CVE.
+    A distribution's id of a CVE (``DEBIAN-CVE-2020-8285``) is that CVE.
     """
     name = text.strip().upper()
     database, _, rest = name.partition("-")
@@ -72,14 +70,14 @@ def advisory(text: str) -> Advisory:
 
 
 def plain_name(aliases: Sequence[str]) -> str | None:
-    """The id that stands for ``aliases`` where their databases tell: the only CVE, else GHSA, ...
+    """Return the id that stands for ``aliases`` where only one is of the best database.
 
-    None where it takes reading them: several ids of the best database, a distribution's own
-    id, a notice, an unusual spelling. It is what :meth:`Advisories.canonical` would give.
+    It equals :meth:`Advisories.canonical` and is faster. None where the ids must be read: several
+    ids of the best database, an id or notice of a distribution, an unusual spelling.
     """
     best, best_rank = "", len(RANKS)
     for text in aliases:
-        rank = _BEGINNINGS.get(text[:5])
+        rank = _RANKS_BY_PREFIX.get(text[:5])
         if rank is None:
             database, hyphen, _ = text.partition("-")
             rank = RANKS.get(database) if hyphen else None

@@ -1,4 +1,4 @@
-"""The components of a monorepo: the directories that hold a manifest."""
+"""Find the components of a monorepo: the directories with a manifest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = "."
 
 @dataclass(frozen=True, slots=True, order=True)
 class Component:
-    """A directory with manifests of its own.
+    """A directory with manifests.
 
     ``path`` is relative to the root (``.`` for the root itself); ``manifests`` are file
     names in it; ``ecosystems`` are purl types (``docker`` for a Dockerfile).
@@ -27,17 +27,17 @@ class Component:
 
 
 def find_components(root: Path) -> list[Component]:
-    """The components below ``root`` in the order of their paths, the root among them always."""
+    """Return the components below ``root``, sorted by path; the root is always one of them."""
     components = [_component(root, directory, files) for directory, files in walk(root)]
     return [c for c in components if c.manifests or c.path == ROOT]
 
 
-def component_of(components: Iterable[Component]) -> Callable[[str | None], str]:
-    """What gives the path of the innermost of ``components`` that holds a URI (``.`` if none)."""
+def innermost_component(components: Iterable[Component]) -> Callable[[str | None], str]:
+    """Make a function from a URI to the path of its innermost component (``.`` if in none)."""
     paths = {component.path for component in components}
 
     @cache
-    def of_directory(directory: str) -> str:
+    def component_of_directory(directory: str) -> str:
         if "//" in directory or "./" in directory:
             directory = str(PurePosixPath(directory))
         while directory and directory not in paths:
@@ -48,15 +48,15 @@ def component_of(components: Iterable[Component]) -> Callable[[str | None], str]
         return lambda uri: ROOT
 
     @cache
-    def of(uri: str | None) -> str:
+    def component_of(uri: str | None) -> str:
         if uri is None:
             return ROOT
         directory, _, name = uri.rpartition("/")
         if not directory or name in ("", "."):
             directory = str(PurePosixPath(uri).parent)
-        return of_directory(directory)
+        return component_of_directory(directory)
 
-    return of
+    return component_of
 
 
 def _component(root: Path, directory: Path, files: list[str]) -> Component:

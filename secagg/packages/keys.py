@@ -1,8 +1,8 @@
-"""One key for one package, and the bucket of package and place in which findings can be one.
+"""Make the key of a package, and the bucket of findings that may be one vulnerability.
 
-The rules are those of the Package URL specification, by packageurl-python; the key leaves
-out the version, the qualifiers and, for packages of an operating system, the distribution
-(an image has one), so that it holds on over upgrades.
+Keys follow the Package URL specification, by packageurl-python. They leave out the version, the
+qualifiers and, for packages of an operating system, the distribution (an image has one), so that
+they stay the same over upgrades.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from secagg.model.context import message_context
 from secagg.model.finding import DISTRIBUTION_TYPES, Finding, Location, Package
 from secagg.model.place import package_place
 
+# Separates the parts of a bucket.
+SEPARATOR = "\x1f"
 _PEP_503 = re.compile(r"[-_.]+")
-
-
 _DIGITS = re.compile(r"(\d+)")
 
-
-# Names that every rule of their ecosystem leaves as they are.
+# Names that the rules of their ecosystem leave unchanged.
 _PLAIN = {
     "cargo": re.compile(r"[a-z0-9_-]+").fullmatch,
     "gem": re.compile(r"[A-Za-z0-9_.-]+").fullmatch,
@@ -31,28 +30,19 @@ _PLAIN = {
     "pypi": re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
 }
 
-
 _MAVEN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+").fullmatch
-
-
 _PYPI = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?").fullmatch
-
-
-# What Go makes of a commit that has no tag: its time and the beginning of its hash.
+# The pseudo-version that Go gives to a commit without a tag: its time and part of its hash.
 _PSEUDO = re.compile(r"(?:v\d[\w.-]*[.-]\d{14}-|#)([0-9a-f]{12})[0-9a-f]*")
-
-
 _EPOCH = re.compile(r"\d{1,20}:")
-
-
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 
 
 def package_key(package: Package | None) -> str:
-    """``type/namespace/name`` by the rules of the package's ecosystem; empty for None."""
+    """Return ``type/namespace/name`` by the rules of the package's ecosystem; empty for None."""
     if package is None:
         return ""
-    if package.purl is not None and goes_by_purl(package.type):
+    if package.purl is not None and prefers_purl(package.type):
         try:
             purl = PackageURL.from_string(package.purl)
         except ValueError:
@@ -66,9 +56,8 @@ def key_of_name(kind: str, name: str) -> str:
     """Return the key of a package by its purl type and name alone."""
     if kind == "maven" and _MAVEN(name):
         return f"maven/{name.replace(':', '/')}"
-    plain = _PLAIN.get(kind)
-    if plain is not None and plain(name):
-        # Most names are written as the rules would write them.
+    is_plain = _PLAIN.get(kind)
+    if is_plain is not None and is_plain(name):
         return f"{kind}/{name}"
     if kind == "pypi" and _PYPI(name):
         return f"pypi/{_PEP_503.sub('-', name).lower()}"
@@ -81,32 +70,90 @@ def key_of_name(kind: str, name: str) -> str:
     return _key(purl.type, purl.namespace, purl.name)
 
 
-def goes_by_purl(kind: str) -> bool:
-    """Whether packages of the purl type ``kind`` are told by their purl before their name."""
+def prefers_purl(kind: str) -> bool:
+    """Tell whether the purl counts before the name for packages of the purl type ``kind``."""
     return kind.strip().lower() in ("", "generic")
 
 
 @lru_cache(maxsize=8192)
 def version_key(kind: str, version: str | None) -> str:
-    """Return a version as two tools that read the same lock file would both write it."""
+    """Return a version in the spelling that is the same for all tools."""
     if not version:
         return ""
-    written = version.strip().lower()
+    version = version.strip().lower()
     if kind == "golang":
-        written = written.removesuffix("+incompatible")
-        # Snyk writes the commit of a pseudo-version alone: #c7a6fd3a8f2e.
-        commit = _PSEUDO.fullmatch(written)
+        version = version.removesuffix("+incompatible")
+        # Snyk writes only the commit of a pseudo-version: #c7a6fd3a8f2e.
+        commit = _PSEUDO.fullmatch(version)
         if commit is not None:
             return commit[1]
-    elif kind in DISTRIBUTION_TYPES:
-        # Some tools leave out the epoch, and no image has a package in two of them.
-        written = _EPOCH.sub("", written, count=1) if _EPOCH.match(written) else written
-    return written[1:] if written[:1] == "v" and written[1:2].isdigit() else written
+    elif kind in DISTRIBUTION_TYPES and (epoch := _EPOCH.match(version)) is not None:
+        # Some tools leave out the epoch, and no image has a package with two epochs.
+        version = version[epoch.end() :]
+    return version[1:] if version[:1] == "v" and version[1:2].isdigit() else version
+
+
+@lru_cache(maxsize=8192)
+def upstream_order(version: str) -> tuple[tuple[int, str], ...]:
+    """Return a sort key for versions, in which runs of digits count as numbers."""
+    return tuple(map(_run_key, filter(None, _DIGITS.split(version))))
+
+
+class Buckets:
+    """Make the buckets of many findings, with a cache of places and packages."""
+
+    def __init__(self) -> None:
+        self._places: dict[str | tuple[str | None, ...], str] = {}
+        self._packages: dict[str, dict[str, str] | None] = {}
+        self._buckets: dict[str, str] = {}
+
+    def of(self, finding: Finding) -> str:
+        """Return the package key of a vulnerability, the separator, and its place.
+
+        Equal buckets are one string object.
+        """
+        package, location = finding.package, finding.location
+        if package is None:
+            # Only the message tells findings without a package apart.
+            message = "?" + message_context(finding.message or finding.title)
+            return self._bucket(message, self._place(location, ""))
+        return self._bucket(self._package(package), self._place(location, package.type))
+
+    def _package(self, package: Package) -> str:
+        kind, name = package.type, package.name
+        if kind not in self._packages:
+            self._packages[kind] = None if prefers_purl(kind) else {}
+        keys = self._packages[kind]
+        if keys is None:
+            return package_key(package)
+        if name not in keys:
+            keys[name] = key_of_name(kind, name)
+        return keys[name]
+
+    def _place(self, location: Location, kind: str) -> str:
+        uri = location.uri
+        in_tree = uri is not None and location.image is None
+        key = uri if in_tree else (location.image, uri, location.logical, kind)
+        assert key is not None
+        if key not in self._places:
+            self._places[key] = package_place(location, kind)
+        return self._places[key]
+
+    def _bucket(self, package: str, place: str) -> str:
+        # Names of packages may contain the separator; the first one must end the package.
+        bucket = f"{package.replace(SEPARATOR, ' ')}{SEPARATOR}{place}"
+        return self._buckets.setdefault(bucket, bucket)
+
+
+def bucket_text(bucket: str) -> str:
+    """Return a bucket in words: the package and its place."""
+    package, _, place = bucket.partition(SEPARATOR)
+    return f"{package} in {place}"
 
 
 def _split(kind: str, name: str) -> tuple[str | None, str]:
     if kind in DISTRIBUTION_TYPES:
-        # Snyk writes source/binary; the installed package is the binary.
+        # Snyk writes source/binary; the binary is what is installed.
         return None, name.rpartition("/")[2]
     if kind == "maven":
         group, _, artifact = name.replace("/", ":").rpartition(":")
@@ -125,67 +172,5 @@ def _key(kind: str, namespace: str | None, name: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def upstream_order(version: str) -> tuple[tuple[int, str], ...]:
-    """Return a sort key for versions: runs of digits count as numbers. Total, not semantic."""
-    return tuple(map(_run, filter(None, _DIGITS.split(version))))
-
-
-@lru_cache(maxsize=8192)
-def _run(run: str) -> tuple[int, str]:
+def _run_key(run: str) -> tuple[int, str]:
     return (int(run), "") if run.isdecimal() and len(run) < 19 else (-1, run)
-
-
-# What stands between the parts of a text that is hashed.
-SEPARATOR = "\x1f"
-
-
-class Buckets:
-    """Names the buckets of many findings; what they say alike is worked out once."""
-
-    def __init__(self) -> None:
-        self._places: dict[str | tuple[str | None, ...], str] = {}
-        self._packages: dict[str, dict[str, str] | None] = {}
-        self._named: dict[str, str] = {}
-
-    def of(self, finding: Finding) -> str:
-        """Return the key of a vulnerability's package, the separator, and its place.
-
-        Equal ones are one object.
-        """
-        package, location = finding.package, finding.location
-        if package is None:
-            # What a tool says is all that tells its packages apart.
-            message = "?" + message_context(finding.message or finding.title)
-            return self._one(message, self._place(location, ""))
-        return self._one(self._package(package), self._place(location, package.type))
-
-    def _package(self, package: Package) -> str:
-        kind, name = package.type, package.name
-        if kind not in self._packages:
-            self._packages[kind] = None if goes_by_purl(kind) else {}
-        keys = self._packages[kind]
-        if keys is None:
-            return package_key(package)
-        if name not in keys:
-            keys[name] = key_of_name(kind, name)
-        return keys[name]
-
-    def _place(self, location: Location, kind: str) -> str:
-        uri = location.uri
-        plain = uri is not None and location.image is None
-        where = uri if plain else (location.image, uri, location.logical, kind)
-        assert where is not None
-        if where not in self._places:
-            self._places[where] = package_place(location, kind)
-        return self._places[where]
-
-    def _one(self, package: str, place: str) -> str:
-        # The first separator ends the package, whatever stands in names and paths.
-        bucket = f"{package.replace(SEPARATOR, ' ')}{SEPARATOR}{place}"
-        return self._named.setdefault(bucket, bucket)
-
-
-def words_for(bucket: str) -> str:
-    """Return a bucket as a person would name it: the package, and where it is."""
-    package, _, place = bucket.partition(SEPARATOR)
-    return f"{package} in {place}"

@@ -1,9 +1,9 @@
-"""Manifests and lock files in one table: a new one is a row of :data:`MANIFESTS`.
+"""The table of manifests and lock files; a new one is a row of :data:`MANIFESTS`.
 
-The table says which files describe one set of dependencies, which of them make their directory a
-component, what a manifest declares, which lock file covers it, and which file Snyk takes. The table
-for people is in docs/coverage.md. Lock files are those that Trivy reads (its documentation,
-"Coverage: Language").
+It has the files that describe one set of dependencies, which of them make their directory a
+component, whether a manifest declares dependencies, which lock file covers it, and which file Snyk
+takes. The table for users is in docs/coverage.md. Lock files are those that Trivy reads (its
+documentation, "Coverage: Language").
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from typing import Any
 
 from secagg.system.tomltext import loads_toml
 
-_LANGUAGES = frozenset({"php", "hhvm", "composer-plugin-api", "composer-runtime-api"})
+_INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(?P<path>\S+)")
+# Requirements of composer.json that are no packages.
+_PLATFORM = frozenset({"php", "hhvm", "composer-plugin-api", "composer-runtime-api"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A sort of manifest: names (globs) of its files, and names of the locks that cover one.
+    """A kind of manifest: globs of its names, and the names of the lock files that cover it.
 
-    ``declares`` tells of its text whether it has dependencies that need a lock; it may raise
-    ``ValueError`` (or what a parser raises) for a broken one. ``above`` are locks of a directory
-    above that cover it as well; ``others`` are more files that describe the same dependencies.
-    ``exact`` says that it names exact versions itself, as a lock does. ``ecosystem`` is the purl
-    type, or ``docker``. With ``component`` its directory is a component of the repository.
-    ``snyk`` are files that ``snyk test --file`` takes: of each group the first that is there is
-    enough.
+    ``declares`` tells from its text whether it has dependencies that need a lock file; it may
+    raise ``ValueError`` (or what a parser raises) for a broken one. ``above`` are lock files in a
+    parent directory that cover it too; ``others`` are more files with the same dependencies.
+    ``exact`` says that it names exact versions itself. ``ecosystem`` is the purl type, or
+    ``docker``. ``component`` says that it makes its directory a component. ``snyk`` are the files
+    that ``snyk test --file`` takes, the first existing one of each group.
     """
 
     ecosystem: str
@@ -44,12 +45,12 @@ class Manifest:
     snyk: tuple[tuple[str, ...], ...] = ()
 
     def is_named(self, name: str) -> bool:
-        """Tell whether a file of this name is one."""
+        """Tell whether ``name`` is that of such a manifest."""
         return any(fnmatchcase(name, pattern) for pattern in self.names)
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """Take ``value`` for an object. Raises ``ValueError`` if it is none."""
+    """Return ``value`` if it is a mapping. Raises ``ValueError`` otherwise."""
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return value
@@ -64,7 +65,7 @@ def _pyproject(text: str) -> bool:
     document = loads_toml(text)
     project, tools = mapping(document.get("project", {})), mapping(document.get("tool", {}))
     poetry, pdm = mapping(tools.get("poetry", {})), mapping(tools.get("pdm", {}))
-    named = [
+    dependencies = [
         project.get("dependencies"),
         *mapping(project.get("optional-dependencies", {})).values(),
         *mapping(document.get("dependency-groups", {})).values(),
@@ -73,7 +74,7 @@ def _pyproject(text: str) -> bool:
         *(mapping(g).get("dependencies") for g in mapping(poetry.get("group", {})).values()),
         *mapping(pdm.get("dev-dependencies", {})).values(),
     ]
-    return any(named)
+    return any(dependencies)
 
 
 def _setup_cfg(text: str) -> bool:
@@ -104,16 +105,16 @@ def _pipfile(text: str) -> bool:
 
 def _composer(text: str) -> bool:
     required = mapping(mapping(json.loads(text)).get("require", {}))
-    return any(name not in _LANGUAGES and not name.startswith("ext-") for name in required)
+    return any(name not in _PLATFORM and not name.startswith("ext-") for name in required)
 
 
-def _words(pattern: str) -> Callable[[str], bool]:
-    """A test for a word in the code of a manifest that is a program itself."""
-    # Compiled when it is asked for: few commands read a manifest.
+def _has_pattern(pattern: str) -> Callable[[str], bool]:
+    """A test for a pattern in a manifest that is a program or is not worth parsing."""
+    # The pattern is compiled on use: few commands read manifests.
     return lambda text: re.search(pattern, text, re.MULTILINE) is not None
 
 
-_PYTHON = ("poetry.lock", "uv.lock", "pylock.toml")
+_PYTHON_LOCKS = ("poetry.lock", "uv.lock", "pylock.toml")
 
 MANIFESTS = (
     Manifest(
@@ -133,17 +134,17 @@ MANIFESTS = (
     Manifest(
         ecosystem="pypi",
         names=("pyproject.toml",),
-        locks=_PYTHON,
+        locks=_PYTHON_LOCKS,
         declares=_pyproject,
         others=("pdm.lock",),
         snyk=(("poetry.lock",), ("uv.lock",)),
     ),
-    Manifest(ecosystem="pypi", names=("setup.cfg",), locks=_PYTHON, declares=_setup_cfg),
+    Manifest(ecosystem="pypi", names=("setup.cfg",), locks=_PYTHON_LOCKS, declares=_setup_cfg),
     Manifest(
         ecosystem="pypi",
         names=("setup.py",),
-        locks=_PYTHON,
-        declares=_words(r"^[^#\n]*\b(?:install_requires|extras_require)\b"),
+        locks=_PYTHON_LOCKS,
+        declares=_has_pattern(r"^[^#\n]*\b(?:install_requires|extras_require)\b"),
     ),
     Manifest(
         ecosystem="pypi",
@@ -152,7 +153,7 @@ MANIFESTS = (
         declares=_pipfile,
         snyk=(("Pipfile",),),
     ),
-    # Sets of requirements have no lock file, and more names: is_requirements.
+    # Requirements of pip have no lock file, and more names: see is_requirements.
     Manifest(
         ecosystem="pypi",
         names=("requirements*.txt",),
@@ -171,7 +172,7 @@ MANIFESTS = (
         ecosystem="maven",
         names=("build.gradle", "build.gradle.kts"),
         locks=("gradle.lockfile",),
-        declares=_words(r"\bdependencies\b"),
+        declares=_has_pattern(r"\bdependencies\b"),
         snyk=(("build.gradle", "build.gradle.kts"),),
     ),
     Manifest(
@@ -181,14 +182,14 @@ MANIFESTS = (
         ecosystem="maven",
         names=("build.sbt",),
         locks=("build.sbt.lock",),
-        declares=_words("libraryDependencies"),
+        declares=_has_pattern("libraryDependencies"),
         component=False,
     ),
     Manifest(
         ecosystem="nuget",
         names=("*.csproj", "*.fsproj", "*.vbproj"),
         locks=("packages.lock.json", "packages.config"),
-        declares=_words(r"<PackageReference[\s>]"),
+        declares=_has_pattern(r"<PackageReference[\s>]"),
         above=("Directory.Packages.props",),
         others=("project.assets.json",),
         component=False,
@@ -204,7 +205,7 @@ MANIFESTS = (
         ecosystem="gem",
         names=("Gemfile", "gems.rb"),
         locks=("Gemfile.lock",),
-        declares=_words(r"^\s*(?:gem|gemspec)\b"),
+        declares=_has_pattern(r"^\s*(?:gem|gemspec)\b"),
         others=("gems.locked",),
         component=False,
     ),
@@ -212,28 +213,30 @@ MANIFESTS = (
         ecosystem="swift",
         names=("Package.swift",),
         locks=("Package.resolved",),
-        declares=_words(r"\.package\("),
+        declares=_has_pattern(r"\.package\("),
         component=False,
     ),
     Manifest(
         ecosystem="cocoapods",
         names=("Podfile",),
         locks=("Podfile.lock",),
-        declares=_words(r"^\s*pod\b"),
+        declares=_has_pattern(r"^\s*pod\b"),
         component=False,
     ),
     Manifest(
         ecosystem="pub",
         names=("pubspec.yaml",),
         locks=("pubspec.lock",),
-        declares=_words(r"^dependencies:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]+(?!flutter:)\w"),
+        declares=_has_pattern(
+            r"^dependencies:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]+(?!flutter:)\w"
+        ),
         component=False,
     ),
     Manifest(
         ecosystem="hex",
         names=("mix.exs",),
         locks=("mix.lock",),
-        declares=_words(r"\{\s*:\w+\s*,\s*[\"'~]|\{\s*:\w+\s*,\s*(?:git|github|path|hex):"),
+        declares=_has_pattern(r"\{\s*:\w+\s*,\s*[\"'~]|\{\s*:\w+\s*,\s*(?:git|github|path|hex):"),
         above=("mix.lock",),
         component=False,
     ),
@@ -241,14 +244,14 @@ MANIFESTS = (
         ecosystem="conan",
         names=("conanfile.txt", "conanfile.py"),
         locks=("conan.lock",),
-        declares=_words(r"^\s*\[requires\]\s*\n\s*[^\[\s]|\brequires\s*(?:=|\()"),
+        declares=_has_pattern(r"^\s*\[requires\]\s*\n\s*[^\[\s]|\brequires\s*(?:=|\()"),
         component=False,
     ),
 )
 
 
 def component_kind(name: str) -> str | None:
-    """Return the ecosystem of the component that a file ``name`` makes of its directory, if any."""
+    """Return the ecosystem of the component that a file called ``name`` makes; None if none."""
     return _COMPONENT_FILES.get(name) or next(
         (kind for pattern, kind in _COMPONENT_PATTERNS if fnmatchcase(name, pattern)), None
     )
@@ -262,8 +265,7 @@ _COMPONENT_FILES = {
 }
 _COMPONENT_PATTERNS = [(name, kind) for name, kind in _COMPONENT_FILES.items() if "*" in name]
 
-# The files of one ecosystem that describe one set of dependencies together, where they lie in one
-# directory: each name with its purl type.
+# The purl type of each name. Files of one type in one directory describe the same dependencies.
 FAMILIES = {
     name: manifest.ecosystem
     for manifest in MANIFESTS
@@ -274,14 +276,14 @@ FAMILIES = {
 
 
 def snyk_files(ecosystem: str, names: Collection[str]) -> list[str]:
-    """Those of the file ``names`` of one directory that Snyk Open Source should report on."""
+    """Choose the files for Snyk Open Source from the file ``names`` of one directory."""
     groups = [group for m in MANIFESTS if m.ecosystem == ecosystem for group in m.snyk]
-    first = (next((name for name in group if name in names), None) for group in groups)
-    return [name for name in first if name is not None]
+    chosen = (next((name for name in group if name in names), None) for group in groups)
+    return [name for name in chosen if name is not None]
 
 
 def name_beside(name: str) -> str | None:
-    """The manifest beside a lock file, or the lock file beside a manifest that Snyk takes."""
+    """Return the manifest of a lock file, or the lock file of a manifest that Snyk takes."""
     for manifest in MANIFESTS:
         if name in manifest.locks:
             return manifest.names[0]
@@ -291,11 +293,11 @@ def name_beside(name: str) -> str | None:
 
 
 def covers_member(lock: str, text: str, member: str, manifest: str) -> bool:
-    """Return whether a lock file of a directory above locks a member of its workspace too.
+    """Tell whether a lock file in a parent directory covers a member of its workspace.
 
-    ``lock`` is its name and ``text`` its content, ``member`` the way from there to the
-    directory of the member, ``manifest`` the member's own manifest. An unrelated lock file that
-    happens to lie above does not. May raise what a parser raises.
+    ``lock`` is its name and ``text`` its content, ``member`` the relative path of the member's
+    directory and ``manifest`` the content of its manifest. An unrelated lock file does not cover
+    it. May raise what a parser raises.
     """
     match lock:
         case "package-lock.json" | "npm-shrinkwrap.json":
@@ -309,56 +311,57 @@ def covers_member(lock: str, text: str, member: str, manifest: str) -> bool:
         case "yarn.lock":
             return f"@workspace:{member}" in text
         case "Cargo.lock" | "uv.lock":
-            name = _own_name(manifest)
-            names = {p.get("name") for p in loads_toml(text).get("package", ())}
-            return name is not None and name in {_plain(str(n)) for n in names}
+            name = _package_name(manifest)
+            packages = loads_toml(text).get("package", ())
+            return name is not None and name in {_normalized(str(p.get("name"))) for p in packages}
         case _:
             return False
 
 
 def is_workspace_member(workspace: str, member: str) -> bool:
-    """Return whether the package.json ``workspace`` names ``member`` (a way from its directory)."""
-    declared = mapping(json.loads(workspace)).get("workspaces")
-    if isinstance(declared, Mapping):
-        declared = declared.get("packages")
-    patterns = declared if isinstance(declared, list) else []
-    named = [p.removeprefix("./").rstrip("/") for p in patterns if isinstance(p, str)]
-    return any(fnmatchcase(member, pattern) for pattern in named)
-
-
-def _own_name(manifest: str) -> str | None:
-    document = loads_toml(manifest)
-    for table in ("package", "project"):
-        name = mapping(document.get(table, {})).get("name")
-        if isinstance(name, str):
-            return _plain(name)
-    return None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-_INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(?P<path>\S+)")
+    """Tell whether the package.json ``workspace`` has the member at the path ``member``."""
+    globs = mapping(json.loads(workspace)).get("workspaces")
+    if isinstance(globs, Mapping):
+        globs = globs.get("packages")
+    if not isinstance(globs, list):
+        return False
+    return any(
+        fnmatchcase(member, glob.removeprefix("./").rstrip("/"))
+        for glob in globs
+        if isinstance(glob, str)
+    )
 
 
 def is_requirements(path: str) -> bool:
-    """Return whether ``path`` is a set of requirements of pip by its name or directory."""
+    """Tell whether ``path`` is a requirements file of pip, by its name or directory."""
     directory, _, name = path.rpartition("/")
     if not name.endswith(".txt"):
         return False
     return "requirements" in name or directory.rpartition("/")[2] == "requirements"
 
 
-def included(text: str) -> list[str]:
-    """Return the files that a set of requirements includes, as they are written there."""
+def included_files(text: str) -> list[str]:
+    """Return the paths that a requirements file includes, as they are written there."""
     lines = (line.strip() for line in text.splitlines())
     return [m["path"] for line in lines if (m := _INCLUDE.match(line)) is not None]
 
 
 def locks_of(names: Collection[str]) -> list[str]:
-    """Return those of ``names`` that are lock files, or list exact versions themselves."""
+    """Return the ``names`` of lock files and of manifests with exact versions, sorted."""
     return sorted(name for name in names if name in _LOCKS)
+
+
+def _package_name(manifest: str) -> str | None:
+    document = loads_toml(manifest)
+    for table in ("package", "project"):
+        name = mapping(document.get(table, {})).get("name")
+        if isinstance(name, str):
+            return _normalized(name)
+    return None
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 _LOCKS = frozenset(

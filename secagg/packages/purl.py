@@ -1,7 +1,7 @@
-"""Package URLs as people write them, and whether a purl names a container image.
+"""Match packages and container images with the purls that people write.
 
-Policies, exceptions and the report's filters read them here, so that one purl means one set of
-packages everywhere.
+Policies, exceptions and the report's filters all use it, so that a purl means the same packages
+everywhere.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _FORM = re.compile(r"pkg:/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurlPattern:
-    """What a purl says of a package; ``None`` and ``()`` where it says nothing.
+    """A purl with wildcards; parts that it leaves out are ``None`` or ``()``.
 
-    ``name`` is matched with :func:`secagg.packages.keys.package_key`, ``namespace`` is that of a
+    ``name`` matches :func:`secagg.packages.keys.package_key`; ``namespace`` is that of a
     distribution's package, which the key leaves out.
     """
 
@@ -40,16 +40,16 @@ class PurlPattern:
 
     @property
     def exact_key(self) -> str | None:
-        """The one package key that it matches, if it is one."""
+        """The package key that it matches; None where it matches several."""
         return None if is_wild(self.name.text) else self.name.text
 
     @property
     def is_broad(self) -> bool:
-        """True if it names no package: ``pkg:npm/*`` and the like."""
+        """Whether it names no package: ``pkg:npm/*`` and the like."""
         return is_catch_all(self.name.text.partition("/")[2])
 
     def fits(self, package: Package) -> bool | None:
-        """Tell whether ``package`` is meant; None where it does not say enough to tell."""
+        """Tell whether ``package`` matches; None where too little is known of the package."""
         if not self.name.matches(package_key(package)):
             return False
         if self.version is None and self.namespace is None and not self.qualifiers:
@@ -60,81 +60,155 @@ class PurlPattern:
             return False
         return None if None in answers else True
 
-    def _namespace(self, known: PackageURL | None) -> bool | None:
+    def _namespace(self, purl: PackageURL | None) -> bool | None:
         if self.namespace is None:
             return True
-        if known is None or not known.namespace:
+        if purl is None or not purl.namespace:
             return None
-        # The distribution leads; some tools write the source package behind it.
-        return self.namespace.matches(known.namespace.partition("/")[0])
+        # The distribution comes first; some tools append the source package.
+        return self.namespace.matches(purl.namespace.partition("/")[0])
 
-    def _version(self, package: Package, known: PackageURL | None) -> bool | None:
+    def _version(self, package: Package, purl: PackageURL | None) -> bool | None:
         if self.version is None:
             return True
-        given = {package.version, known.version if known is not None else None} - {None, ""}
-        if not given:
+        versions = {package.version, purl.version if purl is not None else None} - {None, ""}
+        if not versions:
             return None
-        written = {version_key(package.type, version) for version in given}
+        keys = {version_key(package.type, version) for version in versions}
         if self.version_glob is not None:
-            return any(self.version_glob.matches(version) for version in written)
-        return self.version in written
+            return any(self.version_glob.matches(key) for key in keys)
+        return self.version in keys
 
-    def _qualifiers(self, known: PackageURL | None) -> bool | None:
+    def _qualifiers(self, purl: PackageURL | None) -> bool | None:
         if not self.qualifiers:
             return True
-        if known is None:
+        if purl is None:
             return None
-        given = known.qualifiers if isinstance(known.qualifiers, dict) else {}
-        return all(given.get(key) == value for key, value in self.qualifiers)
+        qualifiers = purl.qualifiers if isinstance(purl.qualifiers, dict) else {}
+        return all(qualifiers.get(key) == value for key, value in self.qualifiers)
 
 
 @lru_cache(maxsize=4096)
 def purl_pattern(text: str) -> PurlPattern:
-    """Read a purl, in which ``*`` stands for a part of a name or version and ``**`` for several.
+    """Read a purl in which ``*`` matches within a part of a name or version, and ``**`` several.
 
-    A pattern that names one part only (``pkg:maven/org.example.*``, ``pkg:golang/*``) is held
-    against the whole name, with its namespace.
-
-    Raises ``ValueError`` that says what is wrong with it.
+    A pattern with one part only (``pkg:maven/org.example.*``, ``pkg:golang/*``) matches the whole
+    name, namespace included. Raises ``ValueError`` with the reason where it is not valid.
     """
-    written = checked(text.strip())
-    body, _, query = written.partition("?")
-    if "#" in written:
+    text = checked(text.strip())
+    body, _, query = text.partition("?")
+    if "#" in text:
         raise ValueError("a purl with a subpath (#) covers no package")
-    form = _FORM.fullmatch(body)
-    if form is None:
+    match = _FORM.fullmatch(body)
+    if match is None:
         raise ValueError("a purl is expected, such as pkg:npm/lodash or pkg:npm/lodash@4.17.20")
-    kind, path = form[1].lower(), form[2].strip("/")
+    kind, path = match[1].lower(), match[2].strip("/")
     head, slash, last = path.rpartition("/")
-    # A scope's own @ begins its part of the name (and should be written %40).
+    # An @ in front belongs to a scope (it should be written %40).
     name, at, version = last.partition("@") if not last.startswith("@") else (last, "", "")
     if (at and not version) or not name:
         raise ValueError("the purl ends in an empty name or version")
     namespace = unquote(head) if slash else None
     key = _key(kind, namespace, unquote(name))
-    wanted = version_key(kind, unquote(version)) if at else None
+    key_version = version_key(kind, unquote(version)) if at else None
     return PurlPattern(
-        text=written,
-        # Packages of most types have a namespace: one part alone could not mean any of them.
+        text=text,
+        # Most packages have a namespace, so one part must match across slashes.
         name=Glob(key, flat=not slash),
         kind=kind,
-        version=wanted,
-        version_glob=Glob(wanted, flat=True) if wanted is not None and is_wild(wanted) else None,
+        version=key_version,
+        version_glob=Glob(key_version, flat=True) if key_version and is_wild(key_version) else None,
         namespace=Glob(namespace) if namespace and kind in DISTRIBUTION_TYPES else None,
         qualifiers=_qualifiers(query),
     )
 
 
+def exact_purl(text: str) -> PurlPattern:
+    """Read a purl of another tool's document, which has no wildcards.
+
+    Raises ``ValueError`` as :func:`purl_pattern` does, and for a wildcard.
+    """
+    if is_wild(text.partition("?")[0]):
+        raise ValueError("the purl has a wildcard, which has no meaning there")
+    return purl_pattern(text)
+
+
+def package_test(
+    patterns: Iterable[str], *, versions: bool
+) -> Callable[[Package | None], bool | None]:
+    """Make a test of whether a package matches one of ``patterns``; None where that is not known.
+
+    A pattern is a purl, or a name if it does not begin with ``pkg:``. Without ``versions`` only a
+    purl's type and name count. An invalid purl matches no package.
+    """
+    purls, names = [], []
+    for pattern in patterns:
+        if not pattern.startswith("pkg:"):
+            names += [Glob(pattern, flat=True)] if pattern else []
+            continue
+        try:
+            purls.append(purl_pattern(pattern if versions else _without_version(pattern)))
+        except ValueError:
+            continue
+
+    def answer(package: Package) -> bool | None:
+        if names:
+            spellings = {package.name, package_key(package).partition("/")[2]}
+            if any(name.matches(spelling) for name in names for spelling in spellings):
+                return True
+        return fits_any(package, purls)
+
+    # Many findings of a scan share a package.
+    cache: dict[tuple[str | None, ...], bool | None] = {}
+
+    def test(package: Package | None) -> bool | None:
+        if package is None:
+            return False
+        key = (package.type, package.name, package.version, package.purl)
+        if key not in cache:
+            cache[key] = answer(package)
+        return cache[key]
+
+    return test
+
+
+def fits_any(package: Package | None, purls: Sequence[PurlPattern]) -> bool | None:
+    """Tell whether ``package`` matches one of ``purls``; None where that is not known."""
+    if not purls:
+        return False
+    if package is None:
+        return None
+    answers = {purl.fits(package) for purl in purls}
+    return True if True in answers else None if None in answers else False
+
+
+def agreed(answers: Iterable[bool | None]) -> bool:
+    """Tell whether at least one answer is yes and none is no."""
+    distinct = set(answers)
+    return True in distinct and False not in distinct
+
+
+def fits_image(location: Location, images: Iterable[PurlPattern]) -> bool | None:
+    """Tell whether ``location`` is in one of ``images`` (purls of the type oci); None if unknown.
+
+    A digest in the purl decides; without one, the repository and the tag do (purl specification,
+    "oci": the version is the digest, the qualifiers ``repository_url`` and ``tag`` are where it
+    came from).
+    """
+    answers = {_fits(location, image) for image in images}
+    return True if True in answers else None if None in answers else False
+
+
 def _key(kind: str, namespace: str | None, name: str) -> str:
-    """The package key, in which wildcards stay what they are."""
+    """The package key, with its wildcards unchanged."""
     if kind in DISTRIBUTION_TYPES:
         return f"{kind}/{name}"
-    whole = f"{namespace}/{name}" if namespace else name
-    if not is_wild(kind + whole):
+    full_name = f"{namespace}/{name}" if namespace else name
+    if not is_wild(kind + full_name):
         if kind == "maven" and namespace:
-            whole = f"{namespace}:{name}"
-        return package_key(Package(type=kind, name=whole))
-    key = f"{kind}/{whole}"
+            full_name = f"{namespace}:{name}"
+        return package_key(Package(type=kind, name=full_name))
+    key = f"{kind}/{full_name}"
     if kind == "pypi":
         key = key.replace("_", "-").replace(".", "-")
     return key
@@ -158,104 +232,28 @@ def _parsed(purl: str) -> PackageURL | None:
         return None
 
 
-def exact_purl(text: str) -> PurlPattern:
-    """Read a purl of another tool's document, where nothing is a wildcard.
-
-    Raises ``ValueError`` as :func:`purl_pattern` does, and for a wildcard.
-    """
-    if is_wild(text.partition("?")[0]):
-        raise ValueError("the purl has a wildcard, which has no meaning there")
-    return purl_pattern(text)
-
-
-def package_test(
-    patterns: Iterable[str], *, versions: bool
-) -> Callable[[Package | None], bool | None]:
-    """Make a test of whether a package is one of ``patterns``; None where nobody can tell.
-
-    A pattern is a purl, or a name where no ``pkg:`` leads. What a purl says after the name counts
-    where ``versions`` do. A purl that cannot be read means no package.
-    """
-    purls, names = [], []
-    for pattern in patterns:
-        if not pattern.startswith("pkg:"):
-            names += [Glob(pattern, flat=True)] if pattern else []
-            continue
-        try:
-            purls.append(purl_pattern(pattern if versions else _without_version(pattern)))
-        except ValueError:
-            continue
-
-    def answer(package: Package) -> bool | None:
-        if names:
-            written = {package.name, package_key(package).partition("/")[2]}
-            if any(name.matches(one) for name in names for one in written):
-                return True
-        return fits_any(package, purls)
-
-    # A scan names one package in many findings.
-    answers: dict[tuple[str | None, ...], bool | None] = {}
-
-    def test(package: Package | None) -> bool | None:
-        if package is None:
-            return False
-        told = (package.type, package.name, package.version, package.purl)
-        if told not in answers:
-            answers[told] = answer(package)
-        return answers[told]
-
-    return test
-
-
-def fits_any(package: Package | None, purls: Sequence[PurlPattern]) -> bool | None:
-    """Tell whether ``package`` is one of ``purls``; None where nobody can tell."""
-    if not purls:
-        return False
-    if package is None:
-        return None
-    answers = {purl.fits(package) for purl in purls}
-    return True if True in answers else None if None in answers else False
-
-
-def agreed(answers: Iterable[bool | None]) -> bool:
-    """Tell whether somebody says yes and nobody no."""
-    distinct = set(answers)
-    return True in distinct and False not in distinct
-
-
 def _without_version(purl: str) -> str:
-    """A purl up to the package's name; where only the type is named, all packages of it."""
+    """A purl up to the package's name; a purl with a type only matches all packages of it."""
     body = purl.partition("#")[0].partition("?")[0]
     head, slash, last = body.rpartition("/")
-    # A scope may start with an unencoded @ (pkg:npm/@types/node): it is no version.
+    # An unencoded @ in front begins a scope (pkg:npm/@types/node), not a version.
     name = last[:1] + last[1:].partition("@")[0]
     return f"{head}{slash}{name}" if slash or not is_wild(name) else f"{name}/**"
 
 
-def fits_image(place: Location, images: Iterable[PurlPattern]) -> bool | None:
-    """Return whether ``place`` is in one of ``images`` (purls of the type oci); None if unknown.
-
-    A digest decides where the purl and the report both give one; without one in the purl the
-    repository and the tag do (purl specification, "oci": the version is the digest, the
-    qualifiers ``repository_url`` and ``tag`` are where it came from).
-    """
-    answers = {_fits(place, image) for image in images}
-    return True if True in answers else None if None in answers else False
-
-
-def _fits(place: Location, image: PurlPattern) -> bool | None:
-    if place.image is None:
+def _fits(location: Location, image: PurlPattern) -> bool | None:
+    if location.image is None:
         return None
-    name, _, own = place.image.partition("@")
-    asked = dict(image.qualifiers)
+    name, _, digest = location.image.partition("@")
+    qualifiers = dict(image.qualifiers)
     if image.version is not None:
-        given = {*place.digests, *([own] if own else [])}
-        return image.version in {digest.lower() for digest in given} if given else None
+        digests = {*location.digests, *([digest] if digest else [])}
+        return image.version in {value.lower() for value in digests} if digests else None
     repository = image_repository(name).lower()
-    wanted = asked.get("repository_url")
-    if wanted is not None and image_repository(wanted).lower() != repository:
+    repository_url = qualifiers.get("repository_url")
+    if repository_url is not None and image_repository(repository_url).lower() != repository:
         return False
     if repository.rpartition("/")[2] != image.name.text.partition("/")[2]:
         return False
     tag = name.rpartition("/")[2].partition(":")[2]
-    return "tag" not in asked or asked["tag"] == (tag or "latest")
+    return "tag" not in qualifiers or qualifiers["tag"] == (tag or "latest")

@@ -16,7 +16,7 @@ from pathlib import Path
 from secagg.merge import Group, merge
 from secagg.model.finding import Finding
 from secagg.model.identity import set_identities
-from secagg.packages.components import Component, component_of
+from secagg.packages.components import Component, innermost_component
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.lookedfor import kinds_seen
@@ -130,7 +130,7 @@ def assemble(
     ``looked_at`` and ``narrowed`` are as in :func:`secagg.pipeline.judging.decide`.
     """
     findings = [f for result in results for parsed in result.parsed for f in parsed.findings]
-    innermost = component_of(components)
+    innermost = innermost_component(components)
     for finding in findings:
         finding.component = innermost(finding.location.uri)
     set_identities(findings, root if sources else None, redactor)

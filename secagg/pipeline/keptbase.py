@@ -147,11 +147,11 @@ def database_of(gate: Gate) -> str:
     """Return when Trivy's database was made, as a text."""
     # A gate loads none of the scanners where there is nothing to compare.
     from secagg.scanners.options import TrivyOptions, read_options
-    from secagg.scanners.trivydb import cache_of, database_made
+    from secagg.scanners.trivydb import cache_directory, database_time
 
     given = gate.config.tool_options().get("trivy", {})
     trivy = read_options(TrivyOptions, "trivy", given, gate.root)
-    return f"{database_made(cache_of(trivy, os.environ))}"
+    return f"{database_time(cache_directory(trivy, os.environ))}"
 
 
 def _newest(place: Path, commit: str) -> list[Path]:

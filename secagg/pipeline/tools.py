@@ -18,7 +18,7 @@ from secagg.scanners.program import NotInstalled, find_program, tools_directory
 from secagg.secrets.redactor import Redactor
 from secagg.tools.catalogue import Catalogue, Kind, ToolsError, load_catalogue, this_platform
 from secagg.tools.database import refresh_database
-from secagg.tools.installed import Receipt, difference, make_of, receipts
+from secagg.tools.installed import Receipt, difference, receipts, spec_of
 from secagg.tools.installed import install as install_tool
 
 
@@ -143,7 +143,7 @@ def _present(name: str, there: dict[str, Receipt]) -> str:
 def _version_on_path(name: str) -> tuple[str | None, str]:
     context = RunContext(redactor=Redactor(os.urandom(32)))
     try:
-        program = find_program(make_of(name), ToolOptions(), context)
+        program = find_program(spec_of(name), ToolOptions(), context)
     except NotInstalled:
         raise
     except Unusable as error:

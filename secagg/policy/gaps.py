@@ -51,13 +51,6 @@ def gap_key(message: str) -> str:
     return " ".join(map(_without_count, words)).rstrip(". \u2026")
 
 
-def _without_count(word: str) -> str:
-    bare = word.strip(_PUNCTUATION)
-    if not bare.strip("0123456789.,:-%"):
-        return _DIGITS.sub("#", word)
-    return word.replace(bare, _LINE.sub(":#", bare), 1)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOutcome:
     """A tool run, as far as a policy needs to know it; ``status`` is as in ``summary.json``.
@@ -155,6 +148,13 @@ def assess_coverage(
     result.sentences = list(dict.fromkeys(result.sentences))
     result.notes = list(dict.fromkeys(result.notes))
     return result
+
+
+def _without_count(word: str) -> str:
+    bare = word.strip(_PUNCTUATION)
+    if not bare.strip("0123456789.,:-%"):
+        return _DIGITS.sub("#", word)
+    return word.replace(bare, _LINE.sub(":#", bare), 1)
 
 
 def _why_accepted(

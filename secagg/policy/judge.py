@@ -30,7 +30,7 @@ from secagg.policy.subject import Subject, counted_severity, known_tools
 _RANK = {Action.FAIL: 2, Action.WARN: 1, Action.IGNORE: 0}
 # Less strict than any rule.
 _LEAST_STRICT = (-1, False)
-# The keys that few values of decide: judgements by these alone are worth a cache.
+# Keys with few values: judgements that depend on these alone are cached.
 _CACHED_KEYS = frozenset({"kind", "severity", "severity_known"})
 
 
@@ -45,16 +45,16 @@ def apply_limits(rules: Sequence[PolicyRule], judgements: Sequence[Judgement]) -
         if judgement.rule in limited and judgement.exception is None:
             by_rule[judgement.rule].append(judgement)
     over_limit = {}
-    for name, group_judgements in by_rule.items():
+    for name, rule_judgements in by_rule.items():
         limit = limited[name].limit
-        if limit is not None and len(group_judgements) > limit:
-            over_limit[name] = len(group_judgements)
+        if limit is not None and len(rule_judgements) > limit:
+            over_limit[name] = len(rule_judgements)
             action = Action.FAIL
         elif limited[name].action is Action.FAIL:
             action = Action.WARN
         else:
             continue
-        for judgement in group_judgements:
+        for judgement in rule_judgements:
             judgement.action = action
     return over_limit
 
@@ -168,22 +168,6 @@ def judge_by_rules(rules: Sequence[CompiledRule], subject: Subject) -> Judgement
     return _judgement(choose_rule(rules, subject), subject)
 
 
-def _judgement(choice: tuple[CompiledRule, bool] | None, subject: Subject) -> Judgement:
-    judgement = Judgement(
-        group=subject.group,
-        action=Action.IGNORE,
-        severity=subject.severity,
-        facts=subject.facts,
-    )
-    if choice is not None:
-        compiled, unknown = choice
-        judgement.action = compiled.rule.action
-        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
-        if unknown:
-            judgement.unknown = tuple(compiled.matcher.unknown(subject))
-    return judgement
-
-
 def choose_rule(
     rules: Sequence[CompiledRule], subject: Subject
 ) -> tuple[CompiledRule, bool] | None:
@@ -205,6 +189,22 @@ def choose_rule(
         if answer is True:
             break
     return best
+
+
+def _judgement(choice: tuple[CompiledRule, bool] | None, subject: Subject) -> Judgement:
+    judgement = Judgement(
+        group=subject.group,
+        action=Action.IGNORE,
+        severity=subject.severity,
+        facts=subject.facts,
+    )
+    if choice is not None:
+        compiled, unknown = choice
+        judgement.action = compiled.rule.action
+        judgement.rule, judgement.why = compiled.rule.name, compiled.rule.why
+        if unknown:
+            judgement.unknown = tuple(compiled.matcher.unknown(subject))
+    return judgement
 
 
 def _strictness(compiled: CompiledRule) -> tuple[int, bool]:

@@ -35,10 +35,10 @@ BANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One key of a rule: ``wanted`` and ``actual`` are its value and the subject's, for people."""
+    """One key of a rule; ``expected`` and ``actual`` are its value and the subject's, in words."""
 
     key: str
-    wanted: str
+    expected: str
     ask: Ask
     actual: Callable[[Subject], str]
 
@@ -52,40 +52,30 @@ def questions(match: Match) -> list[Question]:
     ]
 
 
-def _words(value: Any) -> str:
-    """A rule's value for a key, in words."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        words = [str(item) for item in value]
-        return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
-    return str(value)
-
-
 def _unanimous(answers: Iterable[bool]) -> Answer:
     """Yes if all answers are, no if none is, ``None`` where they differ or there is none."""
     distinct = set(answers)
     return distinct.pop() if len(distinct) == 1 else None
 
 
-def _is(value: bool | None, wanted: bool) -> Answer:
-    return None if value is None else value is wanted
+def _is(value: bool | None, expected: bool) -> Answer:
+    return None if value is None else value is expected
 
 
-def _kind(wanted: list[Kind]) -> Ask:
-    return lambda s: s.finding.kind in wanted
+def _kind(expected: list[Kind]) -> Ask:
+    return lambda s: s.finding.kind in expected
 
 
-def _severity(wanted: list[Severity]) -> Ask:
-    return lambda s: s.severity in wanted
+def _severity(expected: list[Severity]) -> Ask:
+    return lambda s: s.severity in expected
 
 
-def _severity_known(wanted: bool) -> Ask:
-    return lambda s: s.finding.severity_known is wanted
+def _severity_known(expected: bool) -> Ask:
+    return lambda s: s.finding.severity_known is expected
 
 
-def _score(wanted: ScoreRange) -> Ask:
-    return lambda s: wanted.holds(*score_bounds(s))
+def _score(expected: ScoreRange) -> Ask:
+    return lambda s: expected.holds(*score_bounds(s))
 
 
 def score_bounds(s: Subject) -> tuple[float, float]:
@@ -94,18 +84,18 @@ def score_bounds(s: Subject) -> tuple[float, float]:
     return BANDS[s.severity] if score is None else (score, score)
 
 
-def _tool(wanted: list[str]) -> Ask:
-    matches = names(wanted)
+def _tool(expected: list[str]) -> Ask:
+    matches = names(expected)
     return lambda s: _unanimous(matches(member.tool) for member in s.group.members)
 
 
-def _rule(wanted: list[str]) -> Ask:
-    matches = names(wanted)
+def _rule(expected: list[str]) -> Ask:
+    matches = names(expected)
     return lambda s: _unanimous(matches(member.rule_id) for member in s.group.members)
 
 
-def _advisory(wanted: list[str]) -> Ask:
-    matches = names(wanted)
+def _advisory(expected: list[str]) -> Ask:
+    matches = names(expected)
     return lambda s: any(map(matches, advisories(s)))
 
 
@@ -117,12 +107,12 @@ def advisories(s: Subject) -> tuple[str, ...]:
     return vulnerability.aliases or (s.finding.rule_id,)
 
 
-def _cwe(wanted: list[str]) -> Ask:
-    return lambda s: any(cwe.upper() in wanted for cwe in s.finding.cwes)
+def _cwe(expected: list[str]) -> Ask:
+    return lambda s: any(cwe.upper() in expected for cwe in s.finding.cwes)
 
 
-def _package(wanted: list[str]) -> Ask:
-    test = package_test(wanted, versions=False)
+def _package(expected: list[str]) -> Ask:
+    test = package_test(expected, versions=False)
 
     def ask(s: Subject) -> Answer:
         # A member without a package contradicts no other, as with exceptions.
@@ -132,8 +122,8 @@ def _package(wanted: list[str]) -> Ask:
     return ask
 
 
-def _path(wanted: list[str]) -> Ask:
-    matches = paths(wanted)
+def _path(expected: list[str]) -> Ask:
+    matches = paths(expected)
 
     def ask(s: Subject) -> Answer:
         uris = {m.location.uri for m in s.group.members}
@@ -142,8 +132,8 @@ def _path(wanted: list[str]) -> Ask:
     return ask
 
 
-def _component(wanted: list[str]) -> Ask:
-    matches = names(wanted)
+def _component(expected: list[str]) -> Ask:
+    matches = names(expected)
     return lambda s: matches(s.finding.component or ROOT)
 
 
@@ -158,35 +148,35 @@ def _of_vulnerability(ask: Callable[[Subject, Vulnerability], Answer]) -> Ask:
     return wrapped
 
 
-def _fix_available(wanted: bool) -> Ask:
-    return _of_vulnerability(lambda s, v: bool(v.fixed_versions) is wanted)
+def _fix_available(expected: bool) -> Ask:
+    return _of_vulnerability(lambda s, v: bool(v.fixed_versions) is expected)
 
 
-def _status(wanted: list[str]) -> Ask:
-    matches = names(wanted)
+def _status(expected: list[str]) -> Ask:
+    matches = names(expected)
     return _of_vulnerability(lambda s, v: None if v.status is None else matches(v.status))
 
 
-def _dependency(wanted: Dependency) -> Ask:
-    return _of_vulnerability(lambda s, v: _is(v.direct, wanted is Dependency.DIRECT))
+def _dependency(expected: Dependency) -> Ask:
+    return _of_vulnerability(lambda s, v: _is(v.direct, expected is Dependency.DIRECT))
 
 
-def _scope(wanted: PolicyScope) -> Ask:
-    return _of_vulnerability(lambda s, v: None if v.scope is None else v.scope == wanted.value)
+def _scope(expected: PolicyScope) -> Ask:
+    return _of_vulnerability(lambda s, v: None if v.scope is None else v.scope == expected.value)
 
 
-def _verified(wanted: bool) -> Ask:
-    return lambda s: False if s.finding.secret is None else _is(s.finding.secret.verified, wanted)
+def _verified(expected: bool) -> Ask:
+    return lambda s: False if s.finding.secret is None else _is(s.finding.secret.verified, expected)
 
 
-def _in_history_only(wanted: bool) -> Ask:
-    return lambda s: s.finding.secret is not None and s.finding.secret.in_history is wanted
+def _in_history_only(expected: bool) -> Ask:
+    return lambda s: s.finding.secret is not None and s.finding.secret.in_history is expected
 
 
-def _epss_at_least(wanted: float) -> Ask:
+def _epss_at_least(expected: float) -> Ask:
     def ask(s: Subject, v: Vulnerability) -> Answer:
         epss = epss_of(s, v)
-        return None if epss is None else epss >= wanted
+        return None if epss is None else epss >= expected
 
     return _of_vulnerability(ask)
 
@@ -196,8 +186,8 @@ def epss_of(s: Subject, v: Vulnerability) -> float | None:
     return s.facts.epss if s.facts.epss is not None else v.epss
 
 
-def _in_kev(wanted: bool) -> Ask:
-    return _of_vulnerability(lambda s, v: _is(kev_of(s, v), wanted))
+def _in_kev(expected: bool) -> Ask:
+    return _of_vulnerability(lambda s, v: _is(kev_of(s, v), expected))
 
 
 def kev_of(s: Subject, v: Vulnerability) -> bool | None:
@@ -207,32 +197,42 @@ def kev_of(s: Subject, v: Vulnerability) -> bool | None:
     return bool(s.facts.kev or v.kev)
 
 
-def _age_at_least(wanted: int) -> Ask:
+def _words(value: Any) -> str:
+    """A rule's value for a key, in words."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        words = [str(item) for item in value]
+        return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+    return str(value)
+
+
+def _age_at_least(expected: int) -> Ask:
     def ask(s: Subject) -> Answer:
         age = age_in_days(s.facts, s.today)
-        return None if age is None else age >= wanted
+        return None if age is None else age >= expected
 
     return ask
 
 
-def _baseline(wanted: Baseline) -> Ask:
+def _baseline(expected: Baseline) -> Ask:
     def ask(s: Subject) -> Answer:
         state = s.facts.baseline
-        return None if state is None else (state is BaselineState.NEW) is (wanted is Baseline.NEW)
+        return None if state is None else (state is BaselineState.NEW) is (expected is Baseline.NEW)
 
     return ask
 
 
-def _in_diff(wanted: bool) -> Ask:
-    return lambda s: _is(s.facts.in_diff, wanted)
+def _in_diff(expected: bool) -> Ask:
+    return lambda s: _is(s.facts.in_diff, expected)
 
 
-def _cause(wanted: list[Cause]) -> Ask:
-    return lambda s: None if s.facts.cause is None else s.facts.cause in wanted
+def _cause(expected: list[Cause]) -> Ask:
+    return lambda s: None if s.facts.cause is None else s.facts.cause in expected
 
 
-def _owner(wanted: list[str]) -> Ask:
-    matches = names(wanted)
+def _owner(expected: list[str]) -> Ask:
+    matches = names(expected)
     return lambda s: any(map(matches, s.facts.owners))
 
 

@@ -151,32 +151,6 @@ def find_policy_text(name: str) -> str | None:
     return builtin_policy_text(name) if name in built_in() else installed_policy_text(name)
 
 
-def _base_name(policy: Policy, name: str, *, is_file: bool) -> str | None:
-    """The name of the policy that ``policy`` extends, or its path, relative to ``name``."""
-    if policy.extends is None:
-        return None
-    if find_policy_text(policy.extends) is not None:
-        return policy.extends
-    if not is_file:
-        raise ConfigError(
-            f"a policy that comes by its name cannot extend a file ({policy.extends})",
-            where=f"policy {name}",
-        )
-    return os.path.normpath(os.path.join(os.path.dirname(name), policy.extends))
-
-
-def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
-    if text is not None:
-        return load_placed(text, Policy, name=f"policy {name}")
-    if read is not None:
-        text = read(name)
-        if text is not None:
-            return load_placed(text, Policy, name=name)
-    elif Path(name).is_file():
-        return load_placed(Path(name), Policy, name=name)
-    raise no_policy(name)
-
-
 def no_policy(name: str, *, where: str | None = None) -> ConfigError:
     """Make the error for a ``name`` that is neither a policy nor a file."""
     near = difflib.get_close_matches(name, policy_names(), n=1)
@@ -256,16 +230,6 @@ def policy_document(policy: Policy) -> dict[str, Any]:
     return document
 
 
-def _gap(gap: AcceptedGap) -> dict[str, Any]:
-    return {
-        "gap": gap.gap[0] if len(gap.gap) == 1 else list(gap.gap),
-        "reason": gap.reason,
-        "owner": gap.owner,
-        "created": gap.created.isoformat(),
-        "expires": gap.expires.isoformat(),
-    }
-
-
 def rule_document(rule: PolicyRule) -> dict[str, Any]:
     """Return the keys of a rule that are given."""
     document: dict[str, Any] = {"name": rule.name}
@@ -299,6 +263,42 @@ def band(severities: Sequence[Severity]) -> str | list[str]:
     if len(indexes) == 1:
         return most
     return f"{least}.." if indexes[0] == 0 else f"{least}..{most}"
+
+
+def _base_name(policy: Policy, name: str, *, is_file: bool) -> str | None:
+    """The name of the policy that ``policy`` extends, or its path, relative to ``name``."""
+    if policy.extends is None:
+        return None
+    if find_policy_text(policy.extends) is not None:
+        return policy.extends
+    if not is_file:
+        raise ConfigError(
+            f"a policy that comes by its name cannot extend a file ({policy.extends})",
+            where=f"policy {name}",
+        )
+    return os.path.normpath(os.path.join(os.path.dirname(name), policy.extends))
+
+
+def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
+    if text is not None:
+        return load_placed(text, Policy, name=f"policy {name}")
+    if read is not None:
+        text = read(name)
+        if text is not None:
+            return load_placed(text, Policy, name=name)
+    elif Path(name).is_file():
+        return load_placed(Path(name), Policy, name=name)
+    raise no_policy(name)
+
+
+def _gap(gap: AcceptedGap) -> dict[str, Any]:
+    return {
+        "gap": gap.gap[0] if len(gap.gap) == 1 else list(gap.gap),
+        "reason": gap.reason,
+        "owner": gap.owner,
+        "created": gap.created.isoformat(),
+        "expires": gap.expires.isoformat(),
+    }
 
 
 def _range(scores: ScoreRange) -> str:

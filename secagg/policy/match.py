@@ -83,17 +83,6 @@ def compile_rules(rules: Sequence[PolicyRule]) -> list[CompiledRule]:
     return [CompiledRule(rule, compile_match(rule.match)) for rule in rules]
 
 
-def _any(answers: Iterable[Answer]) -> Answer:
-    """Yes if one answer is, else not known if one is, else no."""
-    result: Answer = False
-    for answer in answers:
-        if answer is True:
-            return True
-        if answer is None:
-            result = None
-    return result
-
-
 @dataclass(frozen=True, slots=True)
 class RuleStep:
     """One step of the way to an action.
@@ -139,6 +128,17 @@ def explain_judgement(policy: Policy, judgement: Judgement, today: datetime.date
     return steps
 
 
+def _any(answers: Iterable[Answer]) -> Answer:
+    """Yes if one answer is, else not known if one is, else no."""
+    result: Answer = False
+    for answer in answers:
+        if answer is True:
+            return True
+        if answer is None:
+            result = None
+    return result
+
+
 def _rule_steps(policy: Policy, judgement: Judgement, subject: Subject) -> Iterator[RuleStep]:
     for compiled in compile_rules(policy.rules):
         answer = compiled.matcher.ask(subject)
@@ -161,7 +161,7 @@ def _mismatch(matcher: Matcher, subject: Subject) -> str:
             key = question.key.removesuffix("_at_least")
             least = "at least " if key != question.key else ""
             actual = question.actual(subject)
-            return f"{key} is {actual}, the rule wants {least}{question.wanted}"
+            return f"{key} is {actual}, the rule wants {least}{question.expected}"
     if matcher.any is not None and all(inner.ask(subject) is False for inner in matcher.any):
         return "none of any holds: " + "; ".join(_mismatch(m, subject) for m in matcher.any)
     return "what stands under not holds"

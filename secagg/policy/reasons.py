@@ -125,13 +125,6 @@ def apply_ages(policy: Policy, judgements: Sequence[Judgement], today: datetime.
             judgement.why = _why_overdue(judgement, max_days, today)
 
 
-def _why_overdue(judgement: Judgement, max_days: int, today: datetime.date) -> str:
-    rule = f"{judgement.severity} findings are to be fixed within {counted(max_days, 'day')}"
-    if judgement.due is None:
-        return f"{rule} of being first seen, and nobody knows when this one was."
-    return f"{rule} of being first seen; this one is {_late(judgement.due, today)}."
-
-
 def age_failures(
     policy: Policy, judgements: Sequence[Judgement], today: datetime.date
 ) -> list[str]:
@@ -170,20 +163,6 @@ def age_notes(policy: Policy, judgements: Sequence[Judgement], today: datetime.d
     named = name_first(soon, detail=lambda j: f"due {_when(_due(j), today)}")
     number = counted(len(soon), "finding")
     return [f"{number} {plural(len(soon), 'is', 'are')} due soon: {named}."]
-
-
-def _due(judgement: Judgement) -> datetime.date:
-    assert judgement.due is not None
-    return judgement.due
-
-
-def _late(due: datetime.date, today: datetime.date) -> str:
-    return f"{counted((today - due).days, 'day')} late, due {due}"
-
-
-def _when(due: datetime.date, today: datetime.date) -> str:
-    days = (due - today).days
-    return f"in {counted(days, 'day')}, on {due}" if days else "today"
 
 
 def rule_failures(
@@ -249,24 +228,6 @@ def lapsed_notes(judgements: Iterable[Judgement]) -> list[str]:
     ]
 
 
-def _by_exception(
-    judgements: Iterable[Judgement], *, failing: bool
-) -> dict[PolicyException, list[Judgement]]:
-    by_exception: defaultdict[PolicyException, list[Judgement]] = defaultdict(list)
-    for judgement in sort_worst_first(j for j in judgements if j.lapsed and j.exception is None):
-        if (judgement.action is Action.FAIL) is failing:
-            for exception in judgement.lapsed:
-                by_exception[exception].append(judgement)
-    return dict(by_exception)
-
-
-def _lapsed(exception: PolicyException) -> str:
-    title = f"the exception for {exception.target} ({exception.source})"
-    if exception.refusal is not None:
-        return f"{title} is refused: {exception.refusal.rstrip('.')}"
-    return f"{title} expired on {exception.expires}"
-
-
 def unused_notes(unused: Sequence[PolicyException]) -> list[str]:
     """Return at most one sentence: which exceptions cover nothing."""
     if not unused:
@@ -292,11 +253,6 @@ def unknown_notes(judgements: Iterable[Judgement]) -> list[str]:
     ]
 
 
-def _remedy(keys: Iterable[str]) -> str:
-    remedies = dict.fromkeys(_REMEDIES[key] for key in keys if key in _REMEDIES)
-    return f" ({', '.join(remedies)})" if remedies else ""
-
-
 def unknown_tool_notes(judgements: Iterable[Judgement], known: Set[str]) -> list[str]:
     """Return at most one sentence: which findings count as worse, as no known tool reports them."""
     raised = [
@@ -313,3 +269,47 @@ def unknown_tool_notes(judgements: Iterable[Judgement], known: Set[str]) -> list
         f"{counted(len(raised), 'finding')} of {tools} {counts} as worse than reported, {because}"
     )
     return [f"{sentence} to take its word."]
+
+
+def _why_overdue(judgement: Judgement, max_days: int, today: datetime.date) -> str:
+    rule = f"{judgement.severity} findings are to be fixed within {counted(max_days, 'day')}"
+    if judgement.due is None:
+        return f"{rule} of being first seen, and nobody knows when this one was."
+    return f"{rule} of being first seen; this one is {_late(judgement.due, today)}."
+
+
+def _due(judgement: Judgement) -> datetime.date:
+    assert judgement.due is not None
+    return judgement.due
+
+
+def _late(due: datetime.date, today: datetime.date) -> str:
+    return f"{counted((today - due).days, 'day')} late, due {due}"
+
+
+def _when(due: datetime.date, today: datetime.date) -> str:
+    days = (due - today).days
+    return f"in {counted(days, 'day')}, on {due}" if days else "today"
+
+
+def _by_exception(
+    judgements: Iterable[Judgement], *, failing: bool
+) -> dict[PolicyException, list[Judgement]]:
+    by_exception: defaultdict[PolicyException, list[Judgement]] = defaultdict(list)
+    for judgement in sort_worst_first(j for j in judgements if j.lapsed and j.exception is None):
+        if (judgement.action is Action.FAIL) is failing:
+            for exception in judgement.lapsed:
+                by_exception[exception].append(judgement)
+    return dict(by_exception)
+
+
+def _lapsed(exception: PolicyException) -> str:
+    title = f"the exception for {exception.target} ({exception.source})"
+    if exception.refusal is not None:
+        return f"{title} is refused: {exception.refusal.rstrip('.')}"
+    return f"{title} expired on {exception.expires}"
+
+
+def _remedy(keys: Iterable[str]) -> str:
+    remedies = dict.fromkeys(_REMEDIES[key] for key in keys if key in _REMEDIES)
+    return f" ({', '.join(remedies)})" if remedies else ""

@@ -42,28 +42,18 @@ def known_tools(policy: Policy) -> frozenset[str]:
     return OWN_TOOLS.union(RATING_TOOLS, LINTERS, policy.known_tools)
 
 
-def counted_severity(policy: Policy, group: Group, known: Set[str]) -> Severity:
+def counted_severity(policy: Policy, group: Group, rated_tools: Set[str]) -> Severity:
     """Return the severity that a group counts as.
 
     It is raised to the policy's ``unknown_severity`` where no tool gave one, and to its
-    ``unknown_tool`` where no tool among ``known`` reports the group.
+    ``unknown_tool`` where no tool among ``rated_tools`` reports the group.
     """
     severity = group.representative.severity
     if not group.representative.severity_known:
         severity = _worse(severity, policy.unknown_severity or _default_severity(group))
-    if not any(member.tool in known for member in group.members):
+    if not any(member.tool in rated_tools for member in group.members):
         severity = _worse(severity, policy.unknown_tool)
     return severity
-
-
-def _default_severity(group: Group) -> Severity:
-    """What an unknown severity counts as where the policy does not say."""
-    linters_only = all(is_linter(member.tool) for member in group.members)
-    return Severity.MEDIUM if linters_only else Severity.HIGH
-
-
-def _worse(one: Severity, other: Severity) -> Severity:
-    return one if one.rank >= other.rank else other
 
 
 def age_in_days(facts: Facts, today: datetime.date) -> int | None:
@@ -78,3 +68,13 @@ def utc_day(moment: datetime.datetime) -> datetime.date:
     if moment.tzinfo is None:
         return moment.date()
     return moment.astimezone(datetime.UTC).date()
+
+
+def _default_severity(group: Group) -> Severity:
+    """What an unknown severity counts as where the policy does not say."""
+    linters_only = all(is_linter(member.tool) for member in group.members)
+    return Severity.MEDIUM if linters_only else Severity.HIGH
+
+
+def _worse(severity: Severity, other: Severity) -> Severity:
+    return severity if severity.rank >= other.rank else other

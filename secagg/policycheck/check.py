@@ -54,6 +54,38 @@ def check_gaps(
             yield from _exception_message(masked(entry, mask).exception, where, today)
 
 
+def check_rules(chain: Sequence[Layer]) -> Iterator[CheckMessage]:
+    """Find rules of the first policy in ``chain`` that can do nothing."""
+    policy = effective(chain)
+    reach = RuleReach(policy)
+    positions = {id(rule): number for number, rule in enumerate(policy.rules)}
+    for number, rule in enumerate(chain[0].file.value.rules):
+        loc = ("rules", number)
+        messages = list(_match_messages(chain[0], rule, rule.match, (*loc, "match"), reach))
+        yield from messages
+        yield from _limit_messages(chain[0], rule, loc)
+        if not any(message.code == "impossible-match" for message in messages):
+            yield from _unreachable_messages(chain, policy, positions[id(rule)], loc, reach)
+    yield from _extends_messages(chain, policy, reach)
+
+
+def check_policy(
+    name: str, root: Path, tree: Tree, today: datetime.date, mask: Callable[[str], str]
+) -> list[CheckMessage]:
+    """Check the policy ``name`` (or of that file), each file that it extends, and the exceptions.
+
+    ``mask`` removes secrets from the words of exceptions. Raises
+    :class:`secagg.errors.ConfigError` where a policy, or the exceptions at ``root``, cannot be
+    used.
+    """
+    chain = layers(name)
+    policy = effective(chain)
+    messages = [message for part in _file_chains(chain) for message in _check_layer(part, tree)]
+    max_days = policy.exceptions.max_days
+    messages += check_gaps(chain, max_days, today, mask)
+    return [*messages, *check_exceptions(root, max_days, today, mask)]
+
+
 def _exception_message(
     exception: PolicyException, where: str, today: datetime.date
 ) -> Iterator[CheckMessage]:
@@ -94,21 +126,6 @@ def _source_place(exception: PolicyException, root: Path) -> str:
     match = re.fullmatch(r"(.*?)(?::(\d+))?", exception.source)
     assert match is not None
     return f"{root / match[1]}:{match[2] or 1}:1"
-
-
-def check_rules(chain: Sequence[Layer]) -> Iterator[CheckMessage]:
-    """Find rules of the first policy in ``chain`` that can do nothing."""
-    policy = effective(chain)
-    reach = RuleReach(policy)
-    positions = {id(rule): number for number, rule in enumerate(policy.rules)}
-    for number, rule in enumerate(chain[0].file.value.rules):
-        loc = ("rules", number)
-        messages = list(_match_messages(chain[0], rule, rule.match, (*loc, "match"), reach))
-        yield from messages
-        yield from _limit_messages(chain[0], rule, loc)
-        if not any(message.code == "impossible-match" for message in messages):
-            yield from _unreachable_messages(chain, policy, positions[id(rule)], loc, reach)
-    yield from _extends_messages(chain, policy, reach)
 
 
 def _match_messages(
@@ -220,39 +237,25 @@ def _extends_messages(
     chain: Sequence[Layer], policy: Policy, reach: RuleReach
 ) -> Iterator[CheckMessage]:
     """Find a policy that is extended without effect: all its rules and settings are overridden."""
-    own = chain[0].file.value
-    if own.extends is None or not own.rules:
+    extending = chain[0].file.value
+    if extending.extends is None or not extending.rules:
         return
-    first = [rule.name for rule in policy.rules[: len(own.rules)]]
-    if first != [rule.name for rule in own.rules]:
+    first = [rule.name for rule in policy.rules[: len(extending.rules)]]
+    if first != [rule.name for rule in extending.rules]:
         return
-    if any(reach.shadow(number) is None for number in range(len(own.rules), len(policy.rules))):
+    if any(
+        reach.shadow(number) is None for number in range(len(extending.rules), len(policy.rules))
+    ):
         return
-    if policy.model_dump(exclude=_NO_SETTINGS) != own.model_dump(exclude=_NO_SETTINGS):
+    if policy.model_dump(exclude=_NO_SETTINGS) != extending.model_dump(exclude=_NO_SETTINGS):
         return
     yield CheckMessage(
         where=chain[0].file.where("extends"),
         code="extends-without-effect",
-        text=f"nothing of {own.extends} is left: its rules are removed, replaced or never reached",
+        text=f"nothing of {extending.extends} is left: its rules are removed, replaced or never "
+        "reached",
         advice="leave out extends and remove, or let something of it hold",
     )
-
-
-def check_policy(
-    name: str, root: Path, tree: Tree, today: datetime.date, mask: Callable[[str], str]
-) -> list[CheckMessage]:
-    """Check the policy ``name`` (or of that file), each file that it extends, and the exceptions.
-
-    ``mask`` removes secrets from the words of exceptions. Raises
-    :class:`secagg.errors.ConfigError` where a policy, or the exceptions at ``root``, cannot be
-    used.
-    """
-    chain = layers(name)
-    policy = effective(chain)
-    messages = [message for part in _file_chains(chain) for message in _check_layer(part, tree)]
-    max_days = policy.exceptions.max_days
-    messages += check_gaps(chain, max_days, today, mask)
-    return [*messages, *check_exceptions(root, max_days, today, mask)]
 
 
 def _file_chains(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:

@@ -94,6 +94,27 @@ class Tree:
         return git(self._root, "check-ignore", "--", sample, f"{sample}/x").code == 0
 
 
+def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessage]:
+    """Find globs and names in ``layer`` that match nothing; ``policy`` is the effective policy."""
+    layer_policy = layer.file.value
+    tools = known_tools(policy)
+    for number, name in enumerate(layer_policy.optional_tools):
+        similar = _similar_tool(name, tools)
+        if similar is not None:
+            yield CheckMessage(
+                where=_value_place(layer, ("optional_tools",), number),
+                code="unknown-tool",
+                text=f"no tool is called {name!r}, so none is optional by it",
+                advice=f"write {similar}",
+            )
+    for number, rule in enumerate(layer_policy.rules):
+        for match, loc in _nested_matches(rule.match, ("rules", number, "match")):
+            yield from _paths(layer, match, loc, tree)
+            yield from _components(layer, match, loc, tree)
+            yield from _tools(layer, match, loc, tools)
+            yield from _packages(layer, match, loc)
+
+
 def _sample_name(wildcard: re.Match[str]) -> str:
     """A name for a wildcard. An unclosed bracket is literal; wildcards after it are not."""
     text = wildcard[0]
@@ -108,27 +129,6 @@ def _names(out: bytes) -> list[str]:
 
 def _any(matches: Callable[[str], bool], files: Iterable[str]) -> bool:
     return any(map(matches, files))
-
-
-def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessage]:
-    """Find globs and names in ``layer`` that match nothing; ``policy`` is the effective policy."""
-    own = layer.file.value
-    tools = known_tools(policy)
-    for number, name in enumerate(own.optional_tools):
-        similar = _similar_tool(name, tools)
-        if similar is not None:
-            yield CheckMessage(
-                where=_value_place(layer, ("optional_tools",), number),
-                code="unknown-tool",
-                text=f"no tool is called {name!r}, so none is optional by it",
-                advice=f"write {similar}",
-            )
-    for number, rule in enumerate(own.rules):
-        for match, loc in _nested_matches(rule.match, ("rules", number, "match")):
-            yield from _paths(layer, match, loc, tree)
-            yield from _components(layer, match, loc, tree)
-            yield from _tools(layer, match, loc, tools)
-            yield from _packages(layer, match, loc)
 
 
 def _nested_matches(match: Match, loc: Loc) -> Iterator[tuple[Match, Loc]]:

@@ -101,111 +101,52 @@ class Dimensions:
         self._epss = _threshold("epss", {m.epss_at_least for m in matches})
         self._age = _threshold("age", {m.age_at_least for m in matches})
 
-    def ask(self, key: str, wanted: Any) -> Ask:
-        """Make the question of ``key`` with the value ``wanted``, to be answered by profiles."""
+    def ask(self, key: str, expected: Any) -> Ask:
+        """Make the question of ``key`` with the value ``expected``, to be answered by profiles."""
         match key:
             case "kind":
-                return lambda s: s[KIND] in wanted
+                return lambda s: s[KIND] in expected
             case "severity":
-                return lambda s: s[SEVERITY] in wanted
+                return lambda s: s[SEVERITY] in expected
             case "severity_known":
-                return lambda s: s[KNOWN] is wanted
+                return lambda s: s[KNOWN] is expected
             case "score":
-                return self._by_score(wanted)
+                return self._by_score(expected)
             case "fix_available":
-                return _if_kind(Kind.VULNERABILITY, lambda s: s[_FIX] is wanted)
+                return _if_kind(Kind.VULNERABILITY, lambda s: s[_FIX] is expected)
             case "status":
-                globs = sorted({glob.casefold() for glob in wanted})
+                globs = sorted({glob.casefold() for glob in expected})
                 return _if_kind(Kind.VULNERABILITY, _value(Dimension((key, *globs), _OPEN)))
             case "dependency":
-                return _if_kind(Kind.VULNERABILITY, _equal(_DIRECT, wanted))
+                return _if_kind(Kind.VULNERABILITY, _equal(_DIRECT, expected))
             case "scope":
-                return _if_kind(Kind.VULNERABILITY, _equal(_SCOPE, wanted))
+                return _if_kind(Kind.VULNERABILITY, _equal(_SCOPE, expected))
             case "in_kev":
-                return _if_kind(Kind.VULNERABILITY, _equal(_KEV, wanted))
+                return _if_kind(Kind.VULNERABILITY, _equal(_KEV, expected))
             case "epss_at_least":
-                return _if_kind(Kind.VULNERABILITY, _at_least(self._epss, wanted))
+                return _if_kind(Kind.VULNERABILITY, _at_least(self._epss, expected))
             case "verified":
-                return _if_kind(Kind.SECRET, _equal(_VERIFIED, wanted))
+                return _if_kind(Kind.SECRET, _equal(_VERIFIED, expected))
             case "in_history_only":
-                return _if_kind(Kind.SECRET, lambda s: s[_HISTORY] is wanted)
+                return _if_kind(Kind.SECRET, lambda s: s[_HISTORY] is expected)
             case "age_at_least":
-                return _at_least(self._age, wanted)
+                return _at_least(self._age, expected)
             case "baseline":
-                return _equal(_BASELINE, wanted)
+                return _equal(_BASELINE, expected)
             case "in_diff":
-                return _equal(_DIFF, wanted)
+                return _equal(_DIFF, expected)
             case "cause":
-                return _by_cause(wanted)
+                return _by_cause(expected)
             case _:
-                return _by_glob(key, wanted)
+                return _by_glob(key, expected)
 
-    def _by_score(self, wanted: ScoreRange) -> Ask:
+    def _by_score(self, expected: ScoreRange) -> Ask:
         def ask(s: Profile) -> Answer:
             score = s[self._score]
             least, most = BANDS[s[SEVERITY]] if score is None else (score, score)
-            return wanted.holds(least, most)
+            return expected.holds(least, most)
 
         return ask
-
-
-def _by_glob(key: str, wanted: list[str]) -> Ask:
-    if key == "path":
-        return _value(Dimension((key, *wanted), _OPEN))
-    globs = sorted({glob.casefold() for glob in wanted})
-    if key in ("tool", "rule", "component") and any(glob and not glob.strip("*") for glob in globs):
-        return lambda s: True
-    if key in ("tool", "rule"):
-        # The members of one group may differ, so the globs of a list are one dimension.
-        return _value(Dimension((key, *globs), _OPEN))
-    dimensions = [Dimension((key, glob), _FLAG) for glob in globs]
-
-    def any_of(s: Profile) -> Answer:
-        return any(s[dimension] for dimension in dimensions)
-
-    return _if_kind(Kind.VULNERABILITY, any_of) if key == "advisory" else any_of
-
-
-def _by_cause(wanted: list[Cause]) -> Ask:
-    def ask(s: Profile) -> Answer:
-        value = s[_CAUSE]
-        return None if value is None else value in wanted
-
-    return ask
-
-
-def _value(dimension: Dimension) -> Ask:
-    def ask(s: Profile) -> Answer:
-        answer: Answer = s[dimension]
-        return answer
-
-    return ask
-
-
-def _equal(dimension: Dimension, wanted: object) -> Ask:
-    def ask(s: Profile) -> Answer:
-        value = s[dimension]
-        return None if value is None else value == wanted
-
-    return ask
-
-
-def _at_least(dimension: Dimension, wanted: float) -> Ask:
-    def ask(s: Profile) -> Answer:
-        value = s[dimension]
-        return None if value is None else value >= wanted
-
-    return ask
-
-
-def _if_kind(kind: Kind, ask: Ask) -> Ask:
-    return lambda s: ask(s) if s[KIND] is kind else False
-
-
-def _threshold(name: str, wanted: set[Any]) -> Dimension:
-    steps = sorted(value for value in wanted if value is not None)
-    below = [-1] if steps and steps[0] > 0 else []
-    return Dimension(name, (None, *below, *steps))
 
 
 class RuleReach:
@@ -312,15 +253,74 @@ class RuleReach:
             negated=None if match.not_ is None else self._matcher(match.not_),
         )
 
-    def _question(self, question: Question, wanted: object) -> Question:
-        ask = self._dimensions.ask(question.key, wanted)
+    def _question(self, question: Question, expected: object) -> Question:
+        ask = self._dimensions.ask(question.key, expected)
         # A matcher passes its subject on to the questions, so a profile can stand in for it.
         return Question(
             question.key,
-            question.wanted,
+            question.expected,
             lambda profile: ask(cast(Profile, profile)),
             question.actual,
         )
+
+
+def _by_glob(key: str, expected: list[str]) -> Ask:
+    if key == "path":
+        return _value(Dimension((key, *expected), _OPEN))
+    globs = sorted({glob.casefold() for glob in expected})
+    if key in ("tool", "rule", "component") and any(glob and not glob.strip("*") for glob in globs):
+        return lambda s: True
+    if key in ("tool", "rule"):
+        # The members of one group may differ, so the globs of a list are one dimension.
+        return _value(Dimension((key, *globs), _OPEN))
+    dimensions = [Dimension((key, glob), _FLAG) for glob in globs]
+
+    def any_of(s: Profile) -> Answer:
+        return any(s[dimension] for dimension in dimensions)
+
+    return _if_kind(Kind.VULNERABILITY, any_of) if key == "advisory" else any_of
+
+
+def _by_cause(expected: list[Cause]) -> Ask:
+    def ask(s: Profile) -> Answer:
+        value = s[_CAUSE]
+        return None if value is None else value in expected
+
+    return ask
+
+
+def _value(dimension: Dimension) -> Ask:
+    def ask(s: Profile) -> Answer:
+        answer: Answer = s[dimension]
+        return answer
+
+    return ask
+
+
+def _equal(dimension: Dimension, expected: object) -> Ask:
+    def ask(s: Profile) -> Answer:
+        value = s[dimension]
+        return None if value is None else value == expected
+
+    return ask
+
+
+def _at_least(dimension: Dimension, expected: float) -> Ask:
+    def ask(s: Profile) -> Answer:
+        value = s[dimension]
+        return None if value is None else value >= expected
+
+    return ask
+
+
+def _if_kind(kind: Kind, ask: Ask) -> Ask:
+    return lambda s: ask(s) if s[KIND] is kind else False
+
+
+def _threshold(name: str, expected: set[Any]) -> Dimension:
+    steps = sorted(value for value in expected if value is not None)
+    below = [-1] if steps and steps[0] > 0 else []
+    return Dimension(name, (None, *below, *steps))
 
 
 def _ask(matcher: Matcher, profile: Profile) -> bool | None:

@@ -95,46 +95,6 @@ def describe(case_finding: CaseFinding) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _finding(case_finding: CaseFinding) -> Finding:
-    is_known = case_finding.severity != "unknown"
-    rule = case_finding.rule or (
-        case_finding.advisory[0] if case_finding.advisory else f"any-{case_finding.kind}"
-    )
-    finding = Finding(
-        tool=_TOOLS[case_finding.kind],
-        kind=case_finding.kind,
-        rule_id=rule,
-        severity=Severity(case_finding.severity) if is_known else Severity.NONE,
-        severity_known=is_known,
-        title=rule,
-        score=case_finding.score,
-        location=Location(uri=case_finding.path, start_line=case_finding.line),
-        cwes=tuple(case_finding.cwe),
-        package=None if case_finding.package is None else package_of(case_finding.package),
-        component=case_finding.component,
-    )
-    if case_finding.kind is Kind.VULNERABILITY:
-        finding.vulnerability = Vulnerability(
-            aliases=tuple(dict.fromkeys([rule, *case_finding.advisory])),
-            fixed_versions=("a later one",) if case_finding.fix_available else (),
-            direct=None
-            if case_finding.dependency is None
-            else case_finding.dependency.value == "direct",
-            scope=None if case_finding.scope is None else case_finding.scope.value,
-            status=case_finding.status,
-        )
-    elif case_finding.kind is Kind.SECRET:
-        finding.secret = SecretSighting(
-            id=None,
-            detector=rule,
-            verified=case_finding.verified,
-            in_history=bool(case_finding.in_history_only),
-        )
-    elif case_finding.kind is Kind.LICENSE:
-        finding.license = rule
-    return finding
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedCase:
     """The decision on a case, and the judgements of each of its findings."""
@@ -165,38 +125,6 @@ def judge_case(tests: LoadedTests, case: Case) -> JudgedCase:
     )
     parts = [decision.judgements[start:end] for start, end in pairwise(bounds)]
     return JudgedCase(decision=decision, by_finding=parts, today=today)
-
-
-def _entries(tests: LoadedTests, case: Case, today: datetime.date) -> list[ScopedException]:
-    ceiling = Ceiling(max_days=tests.policy.exceptions.max_days, today=today)
-    case_exceptions = (ExceptionFile(exceptions=case.exceptions), tests.file.name)
-    entries = [
-        entry
-        for file, name in (*tests.exceptions, case_exceptions)
-        for entry in own_entries(file, ceiling, name=name)
-    ]
-    return [*entries, *policy_gaps(tests.policy.gaps, ceiling)]
-
-
-def _runs(case: Case, groups: Sequence[Group]) -> list[ToolOutcome]:
-    """A complete run of each tool with findings (or of Trivy), the failed runs, and the gaps."""
-    failed = case.failed_tools
-    complete = sorted({tool for group in groups for tool in group.tools} - set(failed)) or ["trivy"]
-    gaps = [RunGap(message=sentence) for sentence in case.gaps]
-    partial = ToolOutcome(tool="trivy", component=".", status="failed", gaps=gaps, broken=False)
-    # Cases test rules, so the runs cover every kind that a policy may require.
-    kinds = frozenset(Kind)
-    return [
-        *(
-            ToolOutcome(tool=tool, component=".", status="complete", kinds=kinds)
-            for tool in complete
-        ),
-        *([partial] if gaps else []),
-        *(
-            ToolOutcome(tool=tool, component=".", status="failed", reason="as the test says")
-            for tool in failed
-        ),
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,3 +300,75 @@ def run_test_file(tests: LoadedTests) -> FileResult:
         cases=results,
         untested=[rule.name for rule in tests.policy.rules if rule.name not in used],
     )
+
+
+def _finding(case_finding: CaseFinding) -> Finding:
+    is_known = case_finding.severity != "unknown"
+    rule = case_finding.rule or (
+        case_finding.advisory[0] if case_finding.advisory else f"any-{case_finding.kind}"
+    )
+    finding = Finding(
+        tool=_TOOLS[case_finding.kind],
+        kind=case_finding.kind,
+        rule_id=rule,
+        severity=Severity(case_finding.severity) if is_known else Severity.NONE,
+        severity_known=is_known,
+        title=rule,
+        score=case_finding.score,
+        location=Location(uri=case_finding.path, start_line=case_finding.line),
+        cwes=tuple(case_finding.cwe),
+        package=None if case_finding.package is None else package_of(case_finding.package),
+        component=case_finding.component,
+    )
+    if case_finding.kind is Kind.VULNERABILITY:
+        finding.vulnerability = Vulnerability(
+            aliases=tuple(dict.fromkeys([rule, *case_finding.advisory])),
+            fixed_versions=("a later one",) if case_finding.fix_available else (),
+            direct=None
+            if case_finding.dependency is None
+            else case_finding.dependency.value == "direct",
+            scope=None if case_finding.scope is None else case_finding.scope.value,
+            status=case_finding.status,
+        )
+    elif case_finding.kind is Kind.SECRET:
+        finding.secret = SecretSighting(
+            id=None,
+            detector=rule,
+            verified=case_finding.verified,
+            in_history=bool(case_finding.in_history_only),
+        )
+    elif case_finding.kind is Kind.LICENSE:
+        finding.license = rule
+    return finding
+
+
+def _entries(tests: LoadedTests, case: Case, today: datetime.date) -> list[ScopedException]:
+    ceiling = Ceiling(max_days=tests.policy.exceptions.max_days, today=today)
+    case_exceptions = (ExceptionFile(exceptions=case.exceptions), tests.file.name)
+    entries = [
+        entry
+        for file, name in (*tests.exceptions, case_exceptions)
+        for entry in own_entries(file, ceiling, name=name)
+    ]
+    return [*entries, *policy_gaps(tests.policy.gaps, ceiling)]
+
+
+def _runs(case: Case, groups: Sequence[Group]) -> list[ToolOutcome]:
+    """A complete run of each tool with findings (or of Trivy), the failed runs, and the gaps."""
+    failed = case.failed_tools
+    complete = sorted({tool for group in groups for tool in group.tools} - set(failed)) or ["trivy"]
+    gaps = [RunGap(message=sentence) for sentence in case.gaps]
+    partial = ToolOutcome(tool="trivy", component=".", status="failed", gaps=gaps, broken=False)
+    # Cases test rules, so the runs cover every kind that a policy may require.
+    kinds = frozenset(Kind)
+    return [
+        *(
+            ToolOutcome(tool=tool, component=".", status="complete", kinds=kinds)
+            for tool in complete
+        ),
+        *([partial] if gaps else []),
+        *(
+            ToolOutcome(tool=tool, component=".", status="failed", reason="as the test says")
+            for tool in failed
+        ),
+    ]

@@ -1,4 +1,4 @@
-"""The scanners that secagg can run: one file per tool, loaded when it is asked for."""
+"""The scanners that secagg can run: one module a tool, imported on use."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ SCANNERS = {
 
 
 def make_scanners(context: RunContext, names: Iterable[str] | None = None) -> list[Scanner]:
-    """Return the scanners named, or all, in the order of ``SCANNERS``.
+    """Make the scanners called ``names``, or all, in the order of ``SCANNERS``.
 
-    Raises :class:`UsageError` for a name that is not among them.
+    Raises :class:`UsageError` for an unknown name.
     """
-    wanted = set(SCANNERS if names is None else names)
-    if unknown := sorted(wanted - set(SCANNERS)):
+    chosen = set(SCANNERS if names is None else names)
+    if unknown := sorted(chosen - set(SCANNERS)):
         raise UsageError(f"unknown tool {unknown[0]!r}", hint=f"known tools: {', '.join(SCANNERS)}")
-    return [_load(SCANNERS[name], context) for name in SCANNERS if name in wanted]
+    return [_load(SCANNERS[name], context) for name in SCANNERS if name in chosen]
 
 
-def _load(place: str, context: RunContext) -> Scanner:
-    module, _, name = place.partition(":")
+def _load(class_path: str, context: RunContext) -> Scanner:
+    module, _, name = class_path.partition(":")
     return cast(Scanner, getattr(import_module(module), name)(context))

@@ -1,4 +1,4 @@
-"""What a scanner is to secagg, and the runner of its jobs side by side."""
+"""The interface of scanners, and the runner of their jobs in parallel."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any, Protocol
 
 from secagg.packages.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
-from secagg.scanners.deciding import Deciding
+from secagg.scanners.deciding import ControlReader
 from secagg.secrets.redactor import Redactor
 from secagg.system.process import Cancellation
 
-# What a run says that was given ``since``.
+# The note of a run that reads a part of the history (``since``).
 PART_OF_HISTORY = "only the commits of the change were read, and no other history"
 
 
 class Status(StrEnum):
-    """How a tool run ended. Only ``complete`` vouches for what was not found."""
+    """How a tool run ended. Only after ``complete`` does no finding mean that there is none."""
 
     COMPLETE = "complete"
     FAILED = "failed"
@@ -33,12 +33,10 @@ class Status(StrEnum):
 class ScanRequest:
     """What to scan and how.
 
-    ``root`` is absolute; ``components`` are those chosen (all, unless the user named some);
-    ``whole`` is True if all were chosen, so that a tool may look at ``root`` at once.
-    ``timeout`` is one deadline for each job, in seconds. ``options`` are each tool's own
-    settings from ``secagg.yaml``, by tool name. ``since`` limits history to ``since..HEAD``.
-    ``max_database_days`` is how old a database of advisories may be that the settings say nothing
-    of.
+    ``root`` is absolute; ``components`` are the chosen ones; ``whole`` says that all are chosen,
+    so that a tool may scan ``root`` at once. ``timeout`` is the deadline of each job, in seconds.
+    ``options`` are the settings of ``secagg.yaml`` by tool name. ``since`` limits the history to
+    ``since..HEAD``. ``max_database_days`` is the default age limit of databases of advisories.
     """
 
     root: Path
@@ -54,11 +52,10 @@ class ScanRequest:
 class ToolRun:
     """One run of one scanner: over one component, or over the whole tree (``.``).
 
-    ``mode`` tells apart several runs of one tool (``git`` and ``dir`` of Gitleaks,
-    ``python`` of CodeQL). ``reason`` says in a sentence why a run failed or was skipped,
-    ``hint`` what to do about it; both are masked. A failed run may still have reports:
-    what they hold is kept, and the scan is incomplete all the same. ``missing`` says that the
-    scanner is not installed.
+    ``mode`` tells several runs of one tool apart (``git`` and ``dir`` of Gitleaks, ``python`` of
+    CodeQL). ``reason`` is a sentence on why a run failed or was skipped, ``hint`` what to do;
+    both are masked. The reports of a failed run count, and the scan is still incomplete.
+    ``missing`` says that the scanner is not installed.
     """
 
     tool: str
@@ -78,19 +75,19 @@ class ToolRun:
 class RunContext:
     """What all scanners of one scan share.
 
-    ``environ`` is where the allow-listed variables and a tool's token are taken from. ``root`` is
-    the scanned tree, whose programs do not run, and ``controls`` reads files that decide something.
+    ``environ`` has the variables that tools may get, their tokens included. ``root`` is the
+    scanned tree, whose programs do not run; ``controls`` reads the files that control the scan.
     """
 
     redactor: Redactor
     cancellation: Cancellation = field(default_factory=Cancellation)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     root: Path | None = None
-    controls: Deciding | None = None
+    controls: ControlReader | None = None
 
 
 class Job(Protocol):
-    """One run that is about to happen. Of the jobs in one ``lane``, one runs at a time."""
+    """One run to do. Only one job of a ``lane`` runs at a time."""
 
     @property
     def tool(self) -> str: ...
@@ -105,17 +102,16 @@ class Job(Protocol):
     def lane(self) -> str | None: ...
 
     def run(self) -> ToolRun:
-        """Run it to its end. Failures of the tool are told in the ToolRun, never raised."""
+        """Run it to its end; failures are in the ToolRun and never raised."""
         ...
 
 
 class Scanner(Protocol):
     """One tool that secagg can run.
 
-    ``plan`` answers with the jobs that apply to the request; where the tool does not apply,
-    is missing or is refused, with a ToolRun that is skipped or failed already and says why.
-    It may look for the tool and read its version, and changes nothing. It raises
-    :class:`secagg.errors.ConfigError` for options that do not fit.
+    ``plan`` returns the jobs for a request, or a skipped or failed ToolRun where the tool does
+    not apply, is missing or is refused. It may find the tool and read its version, and changes
+    nothing. It raises :class:`secagg.errors.ConfigError` for invalid options.
     """
 
     @property
@@ -127,8 +123,8 @@ class Scanner(Protocol):
 HEAVY = "heavy"
 
 
-class Moment(StrEnum):
-    """What happened to a job."""
+class JobState(StrEnum):
+    """The state that a job has reached."""
 
     STARTED = "started"
     FINISHED = "finished"
@@ -136,9 +132,9 @@ class Moment(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
-    """For a progress display: ``index`` is the job's place among those given."""
+    """A change of a job's state, for progress; ``index`` is the job's position in the list."""
 
-    moment: Moment
+    state: JobState
     index: int
     tool: str
     component: str
@@ -153,12 +149,11 @@ def run_jobs(
     cancellation: Cancellation,
     on_event: Callable[[JobEvent], None] | None = None,
 ) -> list[ToolRun]:
-    """Run ``jobs`` in up to ``parallel`` threads; the tool runs come in the order of the jobs.
+    """Run ``jobs`` in up to ``parallel`` threads; return the tool runs in the order of the jobs.
 
-    Jobs in the lane ``heavy`` (CodeQL) start first and hold one slot at a time, so that the
-    others go on beside them; with a single slot they come last, so that nobody waits for
-    them. A job that cancellation kept from starting gives a failed run. ``on_event`` is
-    called by one thread at a time; what it raises is ignored.
+    Jobs in the lane ``heavy`` (CodeQL) start first and use one slot, so that the others run at
+    the same time; with a single slot they come last. A cancelled job that had not started gives a
+    failed run. ``on_event`` is called by one thread at a time; its exceptions are ignored.
     """
     return _Queue(jobs, parallel, cancellation, on_event).run()
 
@@ -176,11 +171,11 @@ class _Queue:
         self._cancellation = cancellation
         self._on_event = on_event
         self._changed = threading.Condition()
-        self._telling = threading.Lock()
-        self._busy: set[str] = set()
+        self._event_lock = threading.Lock()
+        self._busy_lanes: set[str] = set()
         self._runs: list[ToolRun | None] = [None] * len(jobs)
         heavy_first = self._slots > 1
-        self._waiting = sorted(
+        self._pending = sorted(
             range(len(jobs)), key=lambda i: ((jobs[i].lane == HEAVY) is not heavy_first, i)
         )
 
@@ -201,55 +196,55 @@ class _Queue:
                     thread.join()
             raise
         return [
-            run if run is not None else _never(job)
+            run if run is not None else _cancelled_run(job)
             for run, job in zip(self._runs, self._jobs, strict=True)
         ]
 
     def _work(self) -> None:
-        while (index := self._take()) is not None:
+        while (index := self._next()) is not None:
             job = self._jobs[index]
             try:
-                self._tell(Moment.STARTED, index, None)
-                self._runs[index] = run = _guarded(job)
-                self._tell(Moment.FINISHED, index, run)
+                self._notify(JobState.STARTED, index, None)
+                self._runs[index] = run = _run_safely(job)
+                self._notify(JobState.FINISHED, index, run)
             finally:
                 with self._changed:
                     if job.lane is not None:
-                        self._busy.discard(job.lane)
+                        self._busy_lanes.discard(job.lane)
                     self._changed.notify_all()
 
-    def _take(self) -> int | None:
-        """The next job whose lane is free; None when there is nothing left to do."""
+    def _next(self) -> int | None:
+        """The index of the next job whose lane is free; None when no job is left."""
         with self._changed:
-            while self._waiting and not self._cancellation.cancelled:
-                for index in self._waiting:
+            while self._pending and not self._cancellation.cancelled:
+                for index in self._pending:
                     lane = self._jobs[index].lane
-                    if lane is None or lane not in self._busy:
-                        self._waiting.remove(index)
+                    if lane is None or lane not in self._busy_lanes:
+                        self._pending.remove(index)
                         if lane is not None:
-                            self._busy.add(lane)
+                            self._busy_lanes.add(lane)
                         return index
                 self._changed.wait(0.2)
             return None
 
-    def _tell(self, moment: Moment, index: int, run: ToolRun | None) -> None:
+    def _notify(self, state: JobState, index: int, run: ToolRun | None) -> None:
         if self._on_event is not None:
             job = self._jobs[index]
             event = JobEvent(
-                moment=moment,
+                state=state,
                 index=index,
                 tool=job.tool,
                 component=job.component,
                 mode=job.mode,
                 run=run,
             )
-            # A display that fails must not cost a tool's result.
-            with self._telling, contextlib.suppress(Exception):
+            # A failure of the display must not lose the tool's result.
+            with self._event_lock, contextlib.suppress(Exception):
                 self._on_event(event)
 
 
-def _guarded(job: Job) -> ToolRun:
-    """Run a job; a fault of ours in it must not take the other tools' results with it."""
+def _run_safely(job: Job) -> ToolRun:
+    """Run a job; an internal error must not lose the results of other tools."""
     try:
         return job.run()
     except Exception as error:
@@ -263,7 +258,7 @@ def _guarded(job: Job) -> ToolRun:
         )
 
 
-def _never(job: Job) -> ToolRun:
+def _cancelled_run(job: Job) -> ToolRun:
     return ToolRun(
         tool=job.tool,
         status=Status.FAILED,

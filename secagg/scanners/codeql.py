@@ -1,7 +1,7 @@
-"""CodeQL: code analysis, one database a language.
+"""CodeQL: code analysis, with one database for each language.
 
-Command lines and exit codes as GitHub's documentation of the CodeQL CLI has them ("CodeQL
-CLI manual", "exit codes"), 2.15 and newer.
+Command lines and exit codes are those of GitHub's documentation ("CodeQL CLI manual", "exit
+codes"), 2.15 and newer.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from secagg.scanners.base import HEAVY, Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable, require_untouched
-from secagg.scanners.job import ProgramJob, fail, prepare, read_report, remark, scopes, skipped
+from secagg.scanners.job import ProgramJob, add_gap, fail, prepare, read_report, scopes, skipped
 from secagg.scanners.options import CodeqlOptions, read_options
-from secagg.scanners.program import Make, Program, explain
+from secagg.scanners.program import Program, ToolSpec, explain
 from secagg.system.files import files_by_suffix
 from secagg.system.process import is_inside, private_directory, run
 
@@ -25,46 +25,45 @@ _CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
 
-
 _MIB = 1024 * 1024
 
 
 def cpus() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory_megabytes() -> int:
-    """Megabytes of memory: the machine's, or the container's if that is less."""
+    """Return the memory in megabytes: the machine's, or the container's if that is less."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in _CGROUP_LIMITS:
         try:
             total = min(total, int(path.read_text()))
-        except (OSError, ValueError):  # "max" means no limit
+        except (OSError, ValueError):  # "max" means no limit.
             continue
     return total // _MIB
 
 
 def spare_threads() -> int:
-    """Threads for a heavy job that leave one processor to the others."""
+    """Return the threads for a heavy job; one processor is left to other jobs."""
     return max(1, cpus() - 1)
 
 
 def spare_megabytes() -> int:
-    """Memory for a heavy job that leaves a good third to the others; at least 2048."""
+    """Return the megabytes for a heavy job: 60 % of the memory, and at least 2048."""
     return max(2048, memory_megabytes() * 6 // 10)
 
 
-MAKE = Make(
+SPEC = ToolSpec(
     name="codeql",
     title="CodeQL",
     version_argv=("version", "--format=json"),
     version_pattern=r'"version"\s*:\s*"(\d+\.\d+\.\d+)',
     supported=">=2.15,<3",
     install="install the CodeQL bundle 2.15 or newer, or name it by tools.codeql.path",
-    own=(
+    variables=(
         "JAVA_HOME",
         "GOPATH",
         "GOMODCACHE",
@@ -76,8 +75,7 @@ MAKE = Make(
     builds=True,
 )
 
-
-# File endings by CodeQL's name of the extractor.
+# Suffixes of files by the name of CodeQL's extractor.
 _ENDINGS = {
     "cpp": (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp"),
     "csharp": (".cs",),
@@ -90,7 +88,6 @@ _ENDINGS = {
     "swift": (".swift",),
 }
 
-
 _ALIASES = {
     "c": "cpp",
     "c-cpp": "cpp",
@@ -101,7 +98,6 @@ _ALIASES = {
     "typescript": "javascript",
 }
 
-
 _BUILD_MODES = {
     "cpp": "none",
     "csharp": "none",
@@ -111,19 +107,11 @@ _BUILD_MODES = {
     "swift": "autobuild",
 }
 
-
-# Their extractors run the project's code: the build, or Cargo's build scripts.
+# Languages whose extractors run the project's code: the build, or Cargo's build scripts.
 _EXECUTES = frozenset({"go", "rust", "swift"})
-
-
 _QUERIES = (".ql", ".qll", ".qls", "qlpack.yml", "codeql-pack.yml", "codeql-workspace.yml")
-
-
 _NO_CODE = 32
-
-
 _QUERY_TIMEOUT = 33
-
 
 _EXIT = {
     3: ("CodeQL does not find its own installation", "install the whole CodeQL bundle"),
@@ -134,7 +122,7 @@ _EXIT = {
 
 
 class CodeqlScanner:
-    """Plans one analysis for each language found."""
+    """Plans an analysis for each language of the tree."""
 
     name = "codeql"
 
@@ -142,7 +130,7 @@ class CodeqlScanner:
         self._context = context
 
     def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
-        """One job a language and scope. Raises ConfigError for options that do not fit."""
+        """Plan a job for each language and scope. Raises ConfigError for invalid options."""
         options = read_options(
             CodeqlOptions, self.name, request.options.get(self.name, {}), request.root
         )
@@ -152,8 +140,8 @@ class CodeqlScanner:
             for language in _languages(request.root / scope, options)
         ]
         if not work:
-            return [skipped(MAKE, "no code in a language that CodeQL knows")]
-        program = prepare(MAKE, options, self._context)
+            return [skipped(SPEC, "no code in a language that CodeQL knows")]
+        program = prepare(SPEC, options, self._context)
         if isinstance(program, ToolRun):
             return [program]
         try:
@@ -163,20 +151,20 @@ class CodeqlScanner:
             fail(tool_run, problem.reason, problem.hint, self._context)
             return [tool_run]
         return [
-            self._planned(program, request, options, scope, language, extractors)
+            self._plan_language(program, request, options, scope, language, extractors)
             for scope, language in work
         ]
 
-    def _planned(
+    def _plan_language(
         self,
         program: Program,
         request: ScanRequest,
         options: CodeqlOptions,
         scope: str,
         language: str,
-        known: set[str],
+        extractors: set[str],
     ) -> Job | ToolRun:
-        if language not in known:
+        if language not in extractors:
             return ToolRun(
                 tool=self.name,
                 status=Status.FAILED,
@@ -188,9 +176,9 @@ class CodeqlScanner:
             )
         build_mode = options.build_modes.get(language, _BUILD_MODES.get(language))
         if not options.allow_builds and (language in _EXECUTES or build_mode == "autobuild"):
-            tool_run = skipped(MAKE, f"{language} needs a build, which is not allowed")
+            tool_run = skipped(SPEC, f"{language} needs a build, which is not allowed")
             tool_run.component, tool_run.mode, tool_run.version = scope, language, program.version
-            remark(tool_run, f"{language} was not analysed", self._context)
+            add_gap(tool_run, f"{language} was not analysed", self._context)
             return tool_run
         return CodeqlJob(
             program=program,
@@ -206,7 +194,7 @@ class CodeqlScanner:
 
 @dataclass(frozen=True, kw_only=True)
 class CodeqlJob(ProgramJob):
-    """Create a database, analyse it, keep the SARIF. The deadline is for both together."""
+    """Creates a database and analyses it. Both steps share the deadline."""
 
     options: CodeqlOptions
     language: str
@@ -216,30 +204,30 @@ class CodeqlJob(ProgramJob):
         self._check_queries()
         with private_directory() as directory:
             database, report = directory / "database", directory / "report.sarif"
-            used = self._step(self._create(database), directory, self.timeout, tool_run)
-            if used is None:
+            seconds = self._step(self._create(database), directory, self.timeout, tool_run)
+            if seconds is None:
                 tool_run.status = Status.SKIPPED
                 tool_run.reason = f"CodeQL found no {self.language} code to analyse"
                 return
-            left = max(1.0, self.timeout - used)
-            self._step(self._analyze(database, report), directory, left, tool_run, report)
+            remaining = max(1.0, self.timeout - seconds)
+            self._step(self._analyze(database, report), directory, remaining, tool_run, report)
             tool_run.reports.append(self.report(read_report(report, "CodeQL")))
             self._check_shape(tool_run)
 
     def _check_queries(self) -> None:
-        """Refuse queries of the tree where the change touches any: a suite leads to all of them."""
+        """Refuse queries of the tree if the change touches any, as a suite may include all."""
         controls, root = self.program.context.controls, self.request.root
         if controls is None or not self.base_decides:
             return
-        for key, name in (
+        for key, query in (
             ("suite", self.options.suite),
             *(("packs", pack) for pack in self.options.packs),
         ):
-            path = root / Path(name).expanduser()
+            path = root / Path(query).expanduser()
             if not path.exists():
                 continue
             require_untouched(controls, path, f"tools.codeql.{key}")
-            touched = [n for n in controls.touched(root) if n.endswith(_QUERIES)]
+            touched = [name for name in controls.touched(root) if name.endswith(_QUERIES)]
             if touched and is_inside(path, root):
                 raise Unusable(
                     f"tools.codeql.{key} leads to queries of the tree, and this change touches "
@@ -289,7 +277,7 @@ class CodeqlJob(ProgramJob):
         tool_run: ToolRun,
         report: Path | None = None,
     ) -> float | None:
-        """Run one command; the seconds it took, or None if there is no code to analyse."""
+        """Run one command; return its seconds, or None if there is no code to analyse."""
         context = self.program.context
         watched = () if report is None else (report,)
         command = self.program.command(arguments, cwd=directory, timeout=timeout, watched=watched)

@@ -1,6 +1,6 @@
-"""What a dependency scanner did not report on: manifests found here, compared with reports.
+"""Compare the manifests of the tree with those that a dependency scanner reports.
 
-Trivy and Snyk both leave out, without a word, a manifest that they cannot read.
+Trivy and Snyk silently leave out manifests that they cannot read.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from secagg.packages.components import ROOT, Component, component_of, find_components
+from secagg.packages.components import ROOT, Component, find_components, innermost_component
 from secagg.packages.manifests import (
     MANIFESTS,
     Manifest,
     covers_member,
-    included,
+    included_files,
     is_requirements,
     is_workspace_member,
     locks_of,
@@ -31,31 +31,33 @@ _OLD_GO = re.compile(r"^go 1\.(?:\d|1[0-6])(?:\.\d+)?\s*$", re.MULTILINE)
 
 
 def unread_manifests(
-    root: Path, components: Sequence[Component], spoken_of: Collection[str]
+    root: Path, components: Sequence[Component], reported: Collection[str]
 ) -> Iterator[str]:
-    """Yield a sentence for each manifest with dependencies that is not among ``spoken_of``.
+    """Yield a sentence for each manifest with dependencies that is not among ``reported``.
 
-    ``spoken_of`` holds paths relative to ``root``. A manifest without a lock file that covers it
-    is told as such; one that declares no dependency is left out.
+    ``reported`` are paths relative to ``root``. A manifest without a lock file gets a sentence,
+    too, unless it declares no dependency.
     """
     requirements = set(requirements_files(root, components))
     for directory, names in _directories(root, components):
         locks = locks_of(names)
         for name in locks:
             path = _join(directory, name)
-            if path not in spoken_of and (wrong := _why_it_counts(root, path)):
-                yield f"{path} was not read: {wrong}"
+            if path not in reported and (reason := _why_needed(root, path)):
+                yield f"{path} was not read: {reason}"
             elif name == "go.mod" and "go.sum" not in names and _needs_sum(root, path):
                 yield f"{path} has no go.sum: what its requirements need was not checked"
-        own = sorted(path for path in requirements if _parent(path) == directory)
-        for path in own:
-            if path not in spoken_of and (wrong := _why_it_counts(root, path)):
-                yield f"{path} was not read: {wrong}"
+        beside = sorted(path for path in requirements if _parent(path) == directory)
+        for path in beside:
+            if path not in reported and (reason := _why_needed(root, path)):
+                yield f"{path} was not read: {reason}"
         for name in names:
             manifest = next((m for m in MANIFESTS if m.is_named(name)), None)
             if manifest is None or set(manifest.locks) & set(locks):
                 continue
-            if "poetry.lock" in manifest.locks and any(_has_needs(root, path) for path in own):
+            if "poetry.lock" in manifest.locks and any(
+                _has_requirements(root, path) for path in beside
+            ):
                 continue
             path = _join(directory, name)
             if _declares(manifest, root, path) and not _locked_above(root, path, manifest):
@@ -63,38 +65,53 @@ def unread_manifests(
 
 
 def requirements_files(root: Path, components: Sequence[Component]) -> Iterator[str]:
-    """The sets of pip's requirements below ``root``, and what they include, by relative paths."""
-    waiting = [
+    """Yield the relative paths of pip's requirements files, and of the files that they include."""
+    pending = [
         path
         for directory, names in _directories(root, components)
         for path in (_join(directory, name) for name in names)
         if is_requirements(path)
     ]
-    queued = set(waiting)
-    while waiting:
-        path = waiting.pop()
+    queued = set(pending)
+    while pending:
+        path = pending.pop()
         yield path
         try:
             text = _text(root, path)
         except (OSError, ValueError):
             continue
-        for name in included(text):
+        for name in included_files(text):
             other = os.path.normpath(_join(_parent(path), name))
             if other not in queued and not other.startswith((".." + os.sep, os.sep)):
                 queued.add(other)
                 if (root / other).is_file():
-                    waiting.append(other)
+                    pending.append(other)
+
+
+def unpinned(root: Path, components: Sequence[Component]) -> Iterator[str]:
+    """Yield a sentence for each requirements file in which some lines have no exact version."""
+    for path in sorted(requirements_files(root, components)):
+        try:
+            requirements = _requirements(_text(root, path))
+        except (OSError, ValueError):
+            continue
+        loose = sum(not _PINNED.search(line) for line in requirements)
+        if 0 < loose < len(requirements):
+            yield (
+                f"{loose} of {len(requirements)} requirements in {path} name no exact version: "
+                "they were not checked"
+            )
 
 
 def _directories(root: Path, components: Sequence[Component]) -> Iterator[tuple[str, list[str]]]:
     """Each directory of the chosen components, relative to ``root``, with its file names."""
     chosen = {component.path for component in components}
-    innermost = component_of(find_components(root))
+    innermost = innermost_component(find_components(root))
     for directory, names in walk(root):
         path = directory.relative_to(root).as_posix()
-        here = "" if path == ROOT else path
-        if innermost(_join(here, "x")) in chosen:
-            yield here, names
+        relative = "" if path == ROOT else path
+        if innermost(_join(relative, "x")) in chosen:
+            yield relative, names
 
 
 def _join(directory: str, name: str) -> str:
@@ -106,10 +123,10 @@ def _parent(path: str) -> str:
 
 
 def _locked_above(root: Path, path: str, manifest: Manifest) -> bool:
-    """Whether a directory above has the lock file of a workspace that ``path`` is a member of."""
-    here = PurePosixPath(path).parent
-    for parent in here.parents:
-        member = here.relative_to(parent).as_posix()
+    """Whether a parent directory has the lock file of a workspace with the member ``path``."""
+    directory = PurePosixPath(path).parent
+    for parent in directory.parents:
+        member = directory.relative_to(parent).as_posix()
         if any((root / parent / name).is_file() for name in manifest.above):
             return True
         for name in manifest.locks:
@@ -120,11 +137,11 @@ def _locked_above(root: Path, path: str, manifest: Manifest) -> bool:
 
 
 def _is_member(root: Path, path: str, lock: str, member: str) -> bool:
-    above = PurePosixPath(lock)
+    lock_path = PurePosixPath(lock)
     try:
-        if covers_member(above.name, _text(root, lock), member, _text(root, path)):
+        if covers_member(lock_path.name, _text(root, lock), member, _text(root, path)):
             return True
-        workspace = above.with_name("package.json").as_posix()
+        workspace = lock_path.with_name("package.json").as_posix()
         return PurePosixPath(path).name == "package.json" and is_workspace_member(
             _text(root, workspace), member
         )
@@ -133,28 +150,28 @@ def _is_member(root: Path, path: str, lock: str, member: str) -> bool:
 
 
 def _needs_sum(root: Path, path: str) -> bool:
-    """Whether a go.mod names direct requirements only: before Go 1.17 (Go Modules Reference)."""
+    """Whether a go.mod has direct requirements only, as before Go 1.17 (Go Modules Reference)."""
     try:
         text = _text(root, path)
-        return _OLD_GO.search(text) is not None and _locks(PurePosixPath(path).name, text)
+        return _OLD_GO.search(text) is not None and _has_locked(PurePosixPath(path).name, text)
     except (OSError, ValueError):
         return False
 
 
-def _has_needs(root: Path, path: str) -> bool:
+def _has_requirements(root: Path, path: str) -> bool:
     try:
-        return bool(_needs(_text(root, path)))
+        return bool(_requirements(_text(root, path)))
     except (OSError, ValueError):
         return True
 
 
-def _why_it_counts(root: Path, name: str) -> str | None:
-    """Why a lock file that nobody spoke of matters; None if it locks nothing."""
+def _why_needed(root: Path, name: str) -> str | None:
+    """Why a lock file that is not reported should have been read; None if it locks nothing."""
     try:
         text = _text(root, name)
-        if not _locks(PurePosixPath(name).name, text):
+        if not _has_locked(PurePosixPath(name).name, text):
             return None
-        if name.endswith(".txt") and not any(map(_PINNED.search, _needs(text))):
+        if name.endswith(".txt") and not any(map(_PINNED.search, _requirements(text))):
             return "it pins no exact version"
         return "it locks dependencies"
     except OSError as error:
@@ -163,8 +180,8 @@ def _why_it_counts(root: Path, name: str) -> str | None:
         return "it is broken"
 
 
-def _locks(name: str, text: str) -> bool:
-    """True if a lock file has an entry that a scanner looks at. Raises ValueError if broken."""
+def _has_locked(name: str, text: str) -> bool:
+    """Whether a lock file has an entry for scanners. Raises ValueError if it is broken."""
     match name:
         case "package-lock.json" | "npm-shrinkwrap.json":
             document = mapping(json.loads(text))
@@ -177,7 +194,7 @@ def _locks(name: str, text: str) -> bool:
         case "poetry.lock":
             return bool(loads_toml(text).get("package"))
         case "Cargo.lock" | "uv.lock":
-            return len(loads_toml(text).get("package", ())) > 1  # one is the project itself
+            return len(loads_toml(text).get("package", ())) > 1  # The project is one.
         case "go.mod":
             return any(line.lstrip().startswith("require") for line in text.splitlines())
         case "pom.xml":
@@ -217,34 +234,18 @@ def _locks(name: str, text: str) -> bool:
             return any(not line.startswith("-") for line in _lines(text))
 
 
-def unpinned(root: Path, components: Sequence[Component]) -> Iterator[str]:
-    """Yield a sentence for each requirements file of which some lines name no exact version."""
-    for path in sorted(requirements_files(root, components)):
-        try:
-            needs = _needs(_text(root, path))
-        except (OSError, ValueError):
-            continue
-        loose = sum(not _PINNED.search(line) for line in needs)
-        if 0 < loose < len(needs):
-            yield (
-                f"{loose} of {len(needs)} requirements in {path} name no exact version: "
-                "they were not checked"
-            )
-
-
-def _needs(text: str) -> list[str]:
+def _requirements(text: str) -> list[str]:
     """The lines of a requirements file that name a package."""
-    joined = text.replace("\\\n", " ")
-    return [line for line in _lines(joined) if not line.startswith("-")]
+    return [line for line in _lines(text.replace("\\\n", " ")) if not line.startswith("-")]
 
 
 def _text(root: Path, name: str) -> str:
-    """The text of a manifest below ``root``. Raises OSError or ValueError where it has none."""
+    """The text of a file below ``root``. Raises OSError or ValueError if it cannot be read."""
     return read_regular(root / name, limit=_LARGEST, within=root).decode("utf-8-sig")
 
 
 def _declares(manifest: Manifest, root: Path, path: str) -> bool:
-    """True if a manifest declares dependencies that need a lock file, or cannot be read."""
+    """Whether a manifest declares dependencies that need a lock file, or cannot be read."""
     try:
         return manifest.declares(_text(root, path))
     except (OSError, ValueError, RecursionError, AttributeError, TypeError):

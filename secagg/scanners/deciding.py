@@ -1,8 +1,8 @@
-"""Files and programs that decide what a scanner reports: which of them may act in a change.
+"""Give scanners their configuration from the base of a change, not from the change.
 
-A scanner opens its files itself, so it gets a private copy of each, made by whoever knows the base
-(:class:`secagg.change.controls.Controls`). What cannot be copied, such as a directory of queries or
-a cache, must be untouched by the change. A program in the scanned tree runs only when it is pinned.
+A scanner opens its files itself, so it gets private copies, read from the base by
+:class:`secagg.change.controls.Controls`. A change must not touch what cannot be copied, such as a
+directory of queries or a cache. A program in the scanned tree runs only if it is pinned.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from secagg.errors import SecaggError, UsageError
 from secagg.system.tomltext import loads_toml
 from secagg.system.yamlfile import load_placed
 
-_DEEPEST = 5
+# Files of rules that may extend each other in a chain.
+_MOST_EXTENDED = 5
 
 
 class Unusable(Exception):
-    """A program cannot be used, or its run failed: ``reason``, and ``hint`` what to do."""
+    """A program cannot be used, or its run failed; ``hint`` says what to do."""
 
     def __init__(self, reason: str, hint: str | None = None) -> None:
         super().__init__(reason)
@@ -29,12 +30,12 @@ class Unusable(Exception):
         self.hint = hint
 
 
-class _OfTheChange(Unusable):
-    """A file that only the change has."""
+class _AddedByChange(Unusable):
+    """The change adds the file."""
 
 
-class Deciding(Protocol):
-    """The reader of files that decide something; ``base`` is None outside of a change."""
+class ControlReader(Protocol):
+    """The reader of files that control the scan; ``base`` is None outside of a change."""
 
     base: str | None
 
@@ -42,36 +43,36 @@ class Deciding(Protocol):
 
     def touched(self, path: Path | str) -> list[str]: ...
 
-    def refuse_touched(self, path: Path | str, what: str) -> None: ...
+    def refuse_touched(self, path: Path | str, setting: str) -> None: ...
 
     def adds_words(self, words: Sequence[bytes]) -> bool: ...
 
 
-def in_change(controls: Deciding | None) -> bool:
-    """Return whether what is scanned is a change whose own files must not decide on it."""
+def in_change(controls: ControlReader | None) -> bool:
+    """Tell whether a change is scanned, whose files must not control the scan."""
     return controls is not None and controls.base is not None
 
 
-def copied(controls: Deciding | None, path: Path, directory: Path, what: str) -> Path:
-    """Return a copy in ``directory`` of the file ``path``, which the setting ``what`` names.
+def copy_control(controls: ControlReader | None, path: Path, directory: Path, setting: str) -> Path:
+    """Copy the file ``path``, which ``setting`` names, to ``directory``; return the copy's path.
 
-    In a change it is the base's. Raises :class:`Unusable` where there is no such file or it must
-    not be used.
+    In a change the copy is of the base. Raises :class:`Unusable` where there is no such file, or
+    it must not be used.
     """
-    target = directory / path.name
-    target.write_bytes(_read(controls, path, what))
-    return target
+    copy = directory / path.name
+    copy.write_bytes(_read(controls, path, setting))
+    return copy
 
 
-def copied_if_there(
-    controls: Deciding | None, paths: Sequence[Path], directory: Path
+def copy_existing(
+    controls: ControlReader | None, paths: Sequence[Path], directory: Path
 ) -> list[Path]:
-    """Copies in ``directory`` of those ``paths`` that there are: in a change, at its base."""
+    """Copy the existing files among ``paths`` to ``directory``; in a change, those of the base."""
     copies = []
     for path in paths:
         try:
-            data = _bytes(controls, path)
-        except _OfTheChange:
+            data = _read_if_there(controls, path)
+        except _AddedByChange:
             continue
         if data is not None:
             copies.append(directory / path.name)
@@ -79,77 +80,77 @@ def copied_if_there(
     return copies
 
 
-def require_untouched(controls: Deciding | None, path: Path, what: str) -> None:
+def require_untouched(controls: ControlReader | None, path: Path, setting: str) -> None:
     """Raise :class:`Unusable` if the change touches the file or directory ``path``."""
     if controls is not None:
         try:
-            controls.refuse_touched(path, what)
+            controls.refuse_touched(path, setting)
         except UsageError as error:
             raise Unusable(error.message, error.hint) from None
 
 
-def require_base_only(controls: Deciding | None, rules: Path, cwd: Path, root: Path) -> None:
-    """Raise :class:`Unusable` if rules of Gitleaks extend a file that the change touches.
+def require_base_only(controls: ControlReader | None, rules: Path, cwd: Path, root: Path) -> None:
+    """Make sure that Gitleaks' rules extend no file that the change touches.
 
-    ``rules`` is read in ``cwd``, from which Gitleaks follows ``extend.path`` (its README,
-    "Configuration"). Where that leads to nothing, what ``root`` has there is put in its place.
+    Gitleaks follows ``extend.path`` of ``rules`` from ``cwd`` (its README, "Configuration"), so
+    the files of ``root`` are copied there. Raises :class:`Unusable` for a touched file.
     """
-    for _ in range(_DEEPEST):
+    for _ in range(_MOST_EXTENDED):
         try:
             extend = loads_toml(rules.read_text("utf-8")).get("extend")
         except (OSError, ValueError):
-            return  # Gitleaks says what is wrong with it
-        named = extend.get("path") if isinstance(extend, dict) else None
-        if not isinstance(named, str) or not named:
+            return  # Gitleaks reports the error.
+        name = extend.get("path") if isinstance(extend, dict) else None
+        if not isinstance(name, str) or not name:
             return
-        rules = cwd / named
+        rules = cwd / name
         if not in_change(controls):
             return
-        if rules.is_relative_to(cwd) and ".." not in Path(named).parts:
+        if rules.is_relative_to(cwd) and ".." not in Path(name).parts:
             rules.parent.mkdir(parents=True, exist_ok=True)
-            rules.write_bytes(_read(controls, root / named, "extend.path"))
+            rules.write_bytes(_read(controls, root / name, "extend.path"))
         else:
             require_untouched(controls, rules, "extend.path")
-    raise Unusable(f"rules of Gitleaks extend one another more than {_DEEPEST} times")
+    raise Unusable(f"rules of Gitleaks extend one another more than {_MOST_EXTENDED} times")
 
 
-def paths_out_of(file: Path) -> Iterator[str]:
-    """Every text in a YAML ``file`` that could be a path to somewhere outside of its directory.
+def paths_outside(file: Path) -> Iterator[str]:
+    """Yield every text in a YAML ``file`` that may be a path outside of the file's directory.
 
-    Raises :class:`Unusable` for a file that is no YAML.
+    Raises :class:`Unusable` for a file that is not YAML.
     """
     try:
-        yield from _paths_out(load_placed(file, _Settings, name=file.name).document)
+        yield from _outside(load_placed(file, _Settings, name=file.name).document)
     except SecaggError as error:
         raise Unusable(error.message, error.hint) from None
 
 
 class _Settings(BaseModel):
-    """Any settings."""
+    """A YAML file with any keys."""
 
     model_config = ConfigDict(extra="allow")
 
 
-def _paths_out(settings: Any) -> Iterator[str]:
+def _outside(settings: Any) -> Iterator[str]:
     if isinstance(settings, str):
         if settings.startswith(("/", "~")) or ".." in settings.split("/"):
             yield settings
     elif isinstance(settings, Mapping):
         for item in settings.values():
-            yield from _paths_out(item)
+            yield from _outside(item)
     elif isinstance(settings, list):
         for item in settings:
-            yield from _paths_out(item)
+            yield from _outside(item)
 
 
-def _read(controls: Deciding | None, path: Path, what: str) -> bytes:
-    data = _bytes(controls, path)
+def _read(controls: ControlReader | None, path: Path, setting: str) -> bytes:
+    data = _read_if_there(controls, path)
     if data is None:
-        raise Unusable(f"{path} does not exist", f"correct {what} or remove it")
+        raise Unusable(f"{path} does not exist", f"correct {setting} or remove it")
     return data
 
 
-def _bytes(controls: Deciding | None, path: Path) -> bytes | None:
+def _read_if_there(controls: ControlReader | None, path: Path) -> bytes | None:
     try:
         if controls is not None:
             return controls.read(str(path))
@@ -157,7 +158,7 @@ def _bytes(controls: Deciding | None, path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except UsageError as error:
-        raise _OfTheChange(error.message, error.hint) from None
+        raise _AddedByChange(error.message, error.hint) from None
     except SecaggError as error:
         raise Unusable(error.message, error.hint) from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the scanners of history need to know about a git repository."""
+"""The git repository of the scanned tree, for scanners of history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from secagg.packages.components import ROOT
 from secagg.scanners.base import PART_OF_HISTORY, RunContext, ToolRun
 from secagg.scanners.deciding import Unusable
-from secagg.scanners.job import remark
+from secagg.scanners.job import add_gap
 from secagg.system.files import read_regular, walk
 from secagg.system.git import quiet_environment
 from secagg.system.process import (
@@ -24,7 +24,7 @@ from secagg.system.process import (
     search_path_outside,
 )
 
-# Where git is tried if PATH has none, so that its absence is an error and no empty history.
+# Tried if PATH has no git, so that a missing git is an error rather than an empty history.
 FALLBACK = "/usr/bin/git"
 _TIMEOUT = 120.0
 _LARGEST = 16 * 1024 * 1024
@@ -33,7 +33,7 @@ _HASH = re.compile(r"[0-9a-f]{40,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitRepository:
-    """A git repository. ``prefix`` is where the scan's root is in it (empty: at its top)."""
+    """A git repository; ``prefix`` is the path of the scanned root in it (empty: its top)."""
 
     git_dir: Path
     prefix: str
@@ -41,7 +41,7 @@ class GitRepository:
     context: RunContext
 
     def commit(self, name: str) -> str:
-        """Return the hash of the commit that ``name`` means. Raises Unusable if there is none."""
+        """Return the hash of the commit ``name``. Raises Unusable if there is none."""
         result, out = _git(
             ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"],
             self.git_dir,
@@ -55,30 +55,30 @@ class GitRepository:
         return out.strip()
 
     def selection(self, since: str | None) -> list[str]:
-        """Arguments of ``git log`` for ``since..HEAD``, or for all history."""
+        """Return the arguments of ``git log`` for ``since..HEAD``, or for all history."""
         if since is None:
             return ["--full-history", "--all"]
         return [f"{self.commit(since)}..HEAD"]
 
-    def cut_off(self, since: str) -> bool:
-        """Return whether commits of ``since..HEAD`` are missing, as the clone is shallow there."""
+    def is_cut_off(self, since: str) -> bool:
+        """Tell whether commits of ``since..HEAD`` are missing because the clone is shallow."""
         if not self.shallow:
             return False
-        _, at = _git(["rev-parse", "--git-path", "shallow"], self.git_dir, self.context)
-        result, listed = _git(
+        _, path = _git(["rev-parse", "--git-path", "shallow"], self.git_dir, self.context)
+        result, commits = _git(
             ["rev-list", f"{self.commit(since)}..HEAD"], self.git_dir, self.context
         )
         try:
-            ends = set((self.git_dir / at.strip()).read_text("ascii").split())
+            ends = set((self.git_dir / path.strip()).read_text("ascii").split())
         except (OSError, ValueError):
             return True
-        return not result.exited(0) or bool(ends & set(listed.split()))
+        return not result.exited(0) or bool(ends & set(commits.split()))
 
     def limits(self, component: str) -> list[str]:
-        """Arguments of ``git log`` that show the component only, with paths from the root.
+        """Return the arguments of ``git log`` for one component, with paths from the root.
 
-        Gitleaks splits them at blanks, so a blank in a path is written as the wildcard ``?``.
-        Raises Unusable where even that does not help.
+        Gitleaks splits them at blanks, so the wildcard ``?`` stands for a blank in a path. Raises
+        Unusable where that is not possible.
         """
         if re.search(r"\s", self.prefix):
             raise Unusable(
@@ -90,25 +90,25 @@ class GitRepository:
             return relative
         path = f"{self.prefix}{component}"
         pattern = re.sub(r"[\s*?\[\]\\:]", "?", path)
-        # A pattern has to match the whole path of a file, a plain path its beginning.
+        # A pattern must match the whole path of a file; a plain path matches its beginning.
         return [*relative, "--", path if pattern == path else f"{pattern}/*"]
 
     def has_additions(self, arguments: Sequence[str]) -> bool:
-        """True if a commit among those selected adds a line: what only moves a file does not."""
+        """Tell whether a selected commit adds a line; moving a file adds none."""
         result, out = _git(
             ["log", "--format=", "--numstat", "--diff-filter=ACMR", *arguments],
             self.git_dir,
             self.context,
         )
-        added = (line.partition("\t")[0] for line in out.splitlines())
-        return not result.exited(0) or any(number.strip("0-") for number in added)
+        counts = (line.partition("\t")[0] for line in out.splitlines())
+        return not result.exited(0) or any(count.strip("0-") for count in counts)
 
 
 def find_repository(root: Path, context: RunContext) -> GitRepository | None:
-    """Return the repository that ``root`` is in, or None.
+    """Find the repository that has ``root``; None if there is none.
 
-    Without git on PATH a ``.git`` directory is still believed, so that the scanner itself
-    fails visibly instead of being skipped.
+    Where git fails, a ``.git`` directory counts as a repository, so that the scanner fails
+    visibly instead of being skipped.
     """
     if not any((parent / ".git").exists() for parent in (root, *root.parents)):
         return None
@@ -125,15 +125,15 @@ def find_repository(root: Path, context: RunContext) -> GitRepository | None:
     )
 
 
-def say_what_part(
+def note_partial_history(
     tool_run: ToolRun, repository: GitRepository, since: str | None, context: RunContext
 ) -> None:
-    """Note that a run reads a part of the history, and where some of that part is missing."""
+    """Add a gap where a run reads a part of the history, and where commits of it are missing."""
     if since is None:
         return
-    remark(tool_run, PART_OF_HISTORY, context)
-    if repository.cut_off(since):
-        remark(
+    add_gap(tool_run, PART_OF_HISTORY, context)
+    if repository.is_cut_off(since):
+        add_gap(
             tool_run,
             "the clone is shallow: not all commits of the change are in it (fetch-depth: 0)",
             context,
@@ -144,7 +144,7 @@ def say_what_part(
 def count_lines(
     target: Path, repository: GitRepository | None, text: str, context: RunContext
 ) -> int:
-    """Return how many lines of the text files in ``target`` contain ``text``."""
+    """Count the lines of text files below ``target`` that contain ``text``."""
     if repository is not None:
         result, out = _git(
             ["grep", "--untracked", "-I", "-h", "-c", "--fixed-strings", "-e", text, "--", "."],

@@ -1,4 +1,4 @@
-"""The frame of every job: pin, private directory, time, and failures turned into a tool run."""
+"""The base of all jobs: checks the pin, runs the program, turns failures into a tool run."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from secagg.errors import ReportError, UsageError
 from secagg.packages.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
-from secagg.scanners.deciding import Unusable, copied_if_there, in_change
+from secagg.scanners.deciding import Unusable, copy_existing, in_change
 from secagg.scanners.options import ToolOptions
-from secagg.scanners.program import Make, NotInstalled, Program, explain, find_program
+from secagg.scanners.program import NotInstalled, Program, ToolSpec, explain, find_program
 from secagg.system.git import quiet_environment
 from secagg.system.process import ProcessResult, run
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramJob(ABC):
-    """A job that runs one program. ``scan`` does the work and may raise Unusable."""
+    """A job that runs one program; subclasses do so in ``scan``."""
 
     program: Program
     request: ScanRequest
     component: str = ROOT
     mode: str | None = None
     lane: str | None = None
-    # What git may fetch by, where the program asks git for anything.
+    # The protocols by which git may fetch, where the program uses git.
     protocols: ClassVar[Sequence[str]] = ()
 
     @property
     def tool(self) -> str:
-        return self.program.make.name
+        return self.program.spec.name
 
     @property
     def title(self) -> str:
-        """What messages and reports call the run: tool and mode."""
+        """The name of the run in messages and reports: tool and mode."""
         return f"{self.tool} {self.mode}" if self.mode else self.tool
 
     @property
@@ -51,7 +51,7 @@ class ProgramJob(ABC):
         return self.request.root / self.component
 
     def run(self) -> ToolRun:
-        """Run the tool to its end; whatever goes wrong is told in the tool run."""
+        """Run the tool to its end; failures are in the tool run."""
         started = time.monotonic()
         tool_run = ToolRun(
             tool=self.tool,
@@ -68,7 +68,7 @@ class ProgramJob(ABC):
         except ReportError as error:
             fail(
                 tool_run,
-                f"{self.program.make.title} wrote no report that can be read: {error.message}",
+                f"{self.program.spec.title} wrote no report that can be read: {error.message}",
                 error.hint,
                 self.program.context,
             )
@@ -77,7 +77,7 @@ class ProgramJob(ABC):
 
     @abstractmethod
     def scan(self, tool_run: ToolRun) -> None:
-        """Do the work, and put reports and gaps into ``tool_run``."""
+        """Scan, and add reports and gaps to ``tool_run``. Raises Unusable for a failure."""
 
     def execute(
         self,
@@ -92,13 +92,15 @@ class ProgramJob(ABC):
     ) -> ProcessResult:
         """Run the program once. Raises Unusable unless it exits with a code in ``ok``.
 
-        Without ``cwd`` it works in the private ``directory``, where no configuration of the
-        target can be found by accident.
+        By default the working directory is the private ``directory``, where the tool finds no
+        configuration of the target.
         """
         context = self.program.context
         try:
-            # Whatever a scanner asks git, in the target or elsewhere.
-            quiet = quiet_environment(self.target, context.environ, protocols=self.protocols)
+            # For all calls of git by the scanner, in the target or elsewhere.
+            git_environment = quiet_environment(
+                self.target, context.environ, protocols=self.protocols
+            )
         except UsageError as error:
             raise Unusable(error.message, error.hint) from None
         command = self.program.command(
@@ -106,7 +108,7 @@ class ProgramJob(ABC):
             cwd=cwd or directory,
             timeout=self.timeout if timeout is None else timeout,
             watched=watched,
-            extra={**quiet, **(extra or {})},
+            extra={**git_environment, **(extra or {})},
         )
         result = run(command, directory, context.cancellation)
         if not result.exited(*ok):
@@ -115,67 +117,67 @@ class ProgramJob(ABC):
 
     @property
     def base_decides(self) -> bool:
-        """Whether a change is scanned, so that the tree's own files are taken from its base."""
+        """Whether a change is scanned, so that configuration is read from its base."""
         return in_change(self.program.context.controls)
 
     def touched(self, name: str) -> bool:
-        """Return whether the change touches the target's file ``name``."""
+        """Tell whether the change touches the target's file ``name``."""
         controls = self.program.context.controls
         return controls is not None and bool(controls.touched(self.target / name))
 
     def adds_words(self, *words: bytes) -> bool:
-        """Whether a change is scanned that adds a line with one of ``words`` (in lower case)."""
+        """Tell whether a change adds a line with one of ``words`` (in lower case)."""
         controls = self.program.context.controls
         return controls is not None and controls.adds_words(words)
 
-    def own_files(self, names: Sequence[str], directory: Path) -> Path:
-        """Where the target's own configuration acts from, if it is trusted: its files ``names``.
+    def trusted_config(self, names: Sequence[str], directory: Path) -> Path:
+        """Return the directory of the target's trusted configuration files ``names``.
 
-        That is the target itself, and in a change a private directory with the base's copies.
+        That is the target itself; in a change, a directory with copies of the base's files.
         """
         if not self.base_decides:
             return self.target
-        place = directory / "own"
-        if not place.exists():
-            place.mkdir()
+        copies = directory / "own"
+        if not copies.exists():
+            copies.mkdir()
             paths = [self.target / name for name in names]
-            copied_if_there(self.program.context.controls, paths, place)
-        return place
+            copy_existing(self.program.context.controls, paths, copies)
+        return copies
 
     def report(self, data: bytes, *, rooted: bool = False) -> RawReport:
-        """``data`` as a report of this run; ``rooted`` if its paths start at the root anyway."""
-        limited = None if rooted or self.component == ROOT else self.component
-        return RawReport(name=self.title, data=data, tool=self.tool, component=limited)
+        """Make a report of ``data``; ``rooted`` says that its paths are relative to the root."""
+        component = None if rooted or self.component == ROOT else self.component
+        return RawReport(name=self.title, data=data, tool=self.tool, component=component)
 
 
 def fail(tool_run: ToolRun, reason: str, hint: str | None, context: RunContext) -> None:
-    """Mark a run as failed. The texts are masked here; the first failure is the one told."""
+    """Mark a run as failed, unless it already is. The texts are masked."""
     if tool_run.status is not Status.FAILED:
         tool_run.status = Status.FAILED
         tool_run.reason = context.redactor.mask(reason)
         tool_run.hint = None if hint is None else context.redactor.mask(hint)
 
 
-def prepare(make: Make, options: ToolOptions, context: RunContext) -> Program | ToolRun:
-    """Return the program, or the failed tool run that says why there is none."""
+def prepare(spec: ToolSpec, options: ToolOptions, context: RunContext) -> Program | ToolRun:
+    """Find the program; return a failed tool run with the reason where that is not possible."""
     try:
-        return find_program(make, options, context)
+        return find_program(spec, options, context)
     except Unusable as problem:
         missing = isinstance(problem, NotInstalled)
-        tool_run = ToolRun(tool=make.name, status=Status.COMPLETE, missing=missing)
+        tool_run = ToolRun(tool=spec.name, status=Status.COMPLETE, missing=missing)
         fail(tool_run, problem.reason, problem.hint, context)
         return tool_run
 
 
-def skipped(make: Make, reason: str, *, mode: str | None = None) -> ToolRun:
-    """Return a tool run that does not apply."""
-    return ToolRun(tool=make.name, status=Status.SKIPPED, mode=mode, reason=reason)
+def skipped(spec: ToolSpec, reason: str, *, mode: str | None = None) -> ToolRun:
+    """Make the tool run of a tool that does not apply."""
+    return ToolRun(tool=spec.name, status=Status.SKIPPED, mode=mode, reason=reason)
 
 
 def scopes(request: ScanRequest) -> list[str]:
-    """Return the paths to scan one by one: the root alone if all is wanted, else the components.
+    """Return the paths to scan one by one: the root if all are chosen, else the components.
 
-    A component inside another chosen one is left out, for it is scanned with that one.
+    A component within another chosen one is left out: it is scanned with that one.
     """
     chosen = {component.path for component in request.components}
     if request.whole or ROOT in chosen:
@@ -199,7 +201,7 @@ def components_in(request: ScanRequest, scope: str) -> list[Component]:
 
 
 def read_report(path: Path, title: str) -> bytes:
-    """Return the bytes of a report file, which is gone then: it may hold raw secrets.
+    """Read a report file and delete it, as it may hold raw secrets.
 
     Raises Unusable if it is missing or empty.
     """
@@ -216,7 +218,7 @@ def read_report(path: Path, title: str) -> bytes:
 def whole_report(
     make: Callable[..., RawReport], path: Path, *, rooted: bool = False
 ) -> RawReport | None:
-    """The report of a run that failed, made by ``make``; None where it is missing or broken off."""
+    """Make the report of a failed run by ``make``; None where it is missing or not complete."""
     try:
         report = make(read_report(path, "it"), rooted=rooted)
         return report if report.document is not None else None
@@ -224,8 +226,8 @@ def whole_report(
         return None
 
 
-def own_file(name: str, *, used: bool) -> str:
-    """Say whether a tool was given the repository's own file ``name``, and what it does if not."""
+def config_file_note(name: str, *, used: bool) -> str:
+    """Say whether the tool used its configuration file ``name`` of the repository."""
     if used:
         return f"the repository's own {name} was used"
     if "ignore" in name:
@@ -233,7 +235,7 @@ def own_file(name: str, *, used: bool) -> str:
     return f"the repository's own {name} was not used"
 
 
-def remark(
+def add_gap(
     tool_run: ToolRun,
     message: str,
     context: RunContext,
@@ -241,5 +243,5 @@ def remark(
     fatal: bool = False,
     whole: bool = False,
 ) -> None:
-    """Note something that the run did not look at; ``whole`` where the run is in doubt itself."""
+    """Add a gap, masked; ``whole`` says that the run as a whole is in doubt."""
     tool_run.gaps.append(Gap(message=context.redactor.mask(message), fatal=fatal, whole=whole))

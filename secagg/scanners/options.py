@@ -1,4 +1,4 @@
-"""Each scanner's own settings: what may stand under ``tools.<name>`` in ``secagg.yaml``."""
+"""The settings of each scanner under ``tools.<name>`` in ``secagg.yaml``."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from secagg.system.dates import seconds
 from secagg.system.mistakes import in_words
 
 Sha256 = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
-# A value that becomes one argument of a scanner: it must not turn into an option of it.
+# A value that becomes an argument of a scanner, and must not look like an option.
 Word = Annotated[str, Field(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
 
 
 class ToolOptions(BaseModel):
-    """What every scanner has.
+    """The settings of every scanner.
 
-    ``path`` is the program (else it is looked up on PATH); ``sha256`` pins that file, with
-    links resolved; ``timeout`` (seconds, or 90s, 15m) replaces the request's for this tool;
-    ``trust_target_config`` lets the scanned repository's own configuration and ignore files
-    of the tool act.
+    ``path`` is the program (by default the one on PATH); ``sha256`` pins that file, with links
+    resolved; ``timeout`` (seconds, or 90s, 15m) is the tool's own deadline;
+    ``trust_target_config`` makes the tool use its configuration and ignore files in the scanned
+    repository.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,13 +37,12 @@ class ToolOptions(BaseModel):
 
 
 class TrivyOptions(ToolOptions):
-    """``scanners`` are Trivy's own words; ``images`` and ``sboms`` are scanned besides the tree.
+    """``scanners`` are Trivy's names; ``images`` and ``sboms`` are scanned besides the tree.
 
-    ``offline`` neither updates the databases nor asks any service; ``allow_unread_manifests``
-    and ``allow_end_of_life`` lower the complaints about a manifest that Trivy has said nothing
-    about, and about an operating system without advisories, to remarks. A database that is more
-    days old than ``max_database_age`` makes the scan incomplete; by default the policy says how
-    many, else 7.
+    ``offline`` neither updates the databases nor asks any service. ``allow_unread_manifests``
+    and ``allow_end_of_life`` accept manifests that Trivy does not report, and operating systems
+    without advisories. A database that is more than ``max_database_age`` days old makes the scan
+    incomplete; the default is the policy's, else 7.
     """
 
     scanners: list[Literal["vuln", "misconfig", "secret", "license"]] = Field(
@@ -63,8 +62,8 @@ class TrivyOptions(ToolOptions):
 class SnykOptions(ToolOptions):
     """``modes`` are the products to run; ``containers`` are image names for ``container``.
 
-    ``org`` and ``api`` (of another region) are handed to the CLI. Nothing is filtered by
-    severity: that is the policy's business.
+    ``org`` and ``api`` (of another region) are passed to the CLI. There is no filter by severity:
+    the policy decides.
     """
 
     modes: list[Literal["test", "code", "iac"]] = Field(default=["test", "code", "iac"])
@@ -76,11 +75,11 @@ class SnykOptions(ToolOptions):
 
 
 class CodeqlOptions(ToolOptions):
-    """``languages`` replaces detection; ``build_modes`` and ``suite`` are CodeQL's own words.
+    """``languages`` replaces detection; ``build_modes`` and ``suite`` are CodeQL's names.
 
-    ``threads`` and ``ram`` (megabytes) are fitted to the machine where not given. ``packs``
-    are query packs to run besides the suite. ``offline`` downloads none. ``allow_builds``
-    lets it execute the project's code: autobuild, and the Rust extractor (build scripts), do.
+    ``threads`` and ``ram`` (megabytes) depend on the machine by default. ``packs`` are further
+    query packs; ``offline`` downloads none. ``allow_builds`` lets CodeQL execute the project's
+    code, as autobuild and the Rust extractor (build scripts) do.
     """
 
     languages: list[Word] = []
@@ -94,9 +93,9 @@ class CodeqlOptions(ToolOptions):
 
 
 class GitleaksOptions(ToolOptions):
-    """``config`` replaces Gitleaks' default rules (a file of the user's, not of the target).
+    """``config`` is a file that replaces Gitleaks' default rules.
 
-    ``allow_shallow`` accepts that a shallow clone has no full history to scan.
+    ``allow_shallow`` accepts that a shallow clone lacks a part of the history.
     """
 
     modes: list[Literal["git", "dir"]] = Field(default=["git", "dir"], min_length=1)
@@ -106,7 +105,7 @@ class GitleaksOptions(ToolOptions):
 
 
 class TrufflehogOptions(ToolOptions):
-    """``verify`` sends candidate secrets to the services that would have issued them."""
+    """``verify`` sends candidate secrets to the services that may have issued them."""
 
     modes: list[Literal["git", "filesystem"]] | None = None
     verify: bool = False
@@ -125,28 +124,27 @@ OPTIONS: dict[str, type[ToolOptions]] = {
 _Options = TypeVar("_Options", bound=ToolOptions)
 
 
-def read_options(kind: type[_Options], tool: str, given: Mapping[str, Any], root: Path) -> _Options:
-    """Return the settings of ``tool``, checked, paths in them made absolute (relative to ``root``).
+def read_options(
+    kind: type[_Options], tool: str, settings: Mapping[str, Any], root: Path
+) -> _Options:
+    """Check the settings of ``tool``, and make the paths in them absolute (from ``root``).
 
-    Raises :class:`ConfigError` naming the first wrong key.
+    Raises :class:`ConfigError` that names the first wrong key.
     """
     try:
-        options = kind.model_validate(dict(given))
+        options = kind.model_validate(dict(settings))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in ("tools", tool, *first["loc"]))
         raise ConfigError(f"{key}: {in_words(first)}") from None
+    paths = path_fields(kind)
     return options.model_copy(
-        update={name: _absolute(value, root) for name, value in options if name in _paths(kind)}
+        update={name: _absolute(value, root) for name, value in options if name in paths}
     )
 
 
 def path_fields(kind: type[ToolOptions]) -> set[str]:
     """Return the names of the settings that are paths."""
-    return _paths(kind)
-
-
-def _paths(kind: type[ToolOptions]) -> set[str]:
     return {
         name
         for name, field in kind.model_fields.items()

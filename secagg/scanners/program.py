@@ -1,4 +1,4 @@
-"""The program of a scanner: find it, ask its version, run it, explain its exit."""
+"""The program of a scanner: find it, check its version, run it, explain its failures."""
 
 from __future__ import annotations
 
@@ -31,20 +31,19 @@ from secagg.system.process import (
 )
 
 _VERSION_TIMEOUT = 60.0
-
-
 _VERSION_OUTPUT = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Make:
-    """What is known about a tool as its vendor ships it.
+class ToolSpec:
+    """How to find, check and run a tool.
 
-    ``version_argv`` follows the program's name; ``version_pattern`` has one group.
-    ``supported`` is a PEP 440 range; ``refused`` gives for a range of versions the reason why
-    they must not run. ``inspect`` reads a version from the file itself, so that a refused
-    one is never started, or answers None. ``own`` are the variables that it may know. ``builds``
-    says that it runs the project's own build, for which it needs the tree's programs on PATH.
+    ``version_argv`` are the arguments that print the version, in which ``version_pattern`` finds
+    it by its one group. ``supported`` is a PEP 440 range; ``refused`` has the reasons why ranges
+    of versions must not run. ``inspect`` reads the version from the file, so that a refused one
+    is never started; it may return None. ``variables`` are those of the environment that the tool
+    gets, ``extra`` those that are set for it. ``builds`` says that it runs the project's build,
+    which needs the tree's programs on PATH.
     """
 
     name: str
@@ -53,7 +52,7 @@ class Make:
     version_pattern: str
     supported: str
     install: str
-    own: Sequence[str] = ()
+    variables: Sequence[str] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     inspect: Callable[[Path], str | None] | None = None
@@ -62,25 +61,25 @@ class Make:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A program that may be run. ``path`` is absolute, links not resolved."""
+    """A program that may be run; ``path`` is absolute, and links in it are not resolved."""
 
-    make: Make
+    spec: ToolSpec
     path: Path
     context: RunContext
     options: ToolOptions
     version: str | None = None
 
     def check_pin(self) -> None:
-        """Raise :class:`Unusable` unless the file is the one that the configuration pins."""
+        """Raise :class:`Unusable` if the configuration pins another file."""
         if self.options.sha256 is None:
             return
-        wanted = self.options.sha256.removeprefix("sha256:").lower()
+        pinned = self.options.sha256.removeprefix("sha256:").lower()
         actual = digest(self.path)
-        if actual != wanted:
+        if actual != pinned:
             raise Unusable(
-                f"{self.path} is not the pinned {self.make.title}: its SHA-256 is {actual}",
+                f"{self.path} is not the pinned {self.spec.title}: its SHA-256 is {actual}",
                 "find out why it changed; if it is right, put the new value into "
-                f"tools.{self.make.name}.sha256",
+                f"tools.{self.spec.name}.sha256",
             )
 
     def command(
@@ -92,10 +91,12 @@ class Program:
         watched: Sequence[Path] = (),
         extra: Mapping[str, str] | None = None,
     ) -> Command:
-        """Return the command for one run of the program with its own environment."""
+        """Make the command of one run of the program, with the tool's environment."""
         megabytes = self.options.memory_megabytes
-        env = environment(self.context.environ, self.make.own, {**self.make.extra, **(extra or {})})
-        if not self.make.builds:
+        env = environment(
+            self.context.environ, self.spec.variables, {**self.spec.extra, **(extra or {})}
+        )
+        if not self.spec.builds:
             env["PATH"] = search_path_outside(env["PATH"], self.context.root)
         return Command(
             argv=[str(self.path), *arguments],
@@ -110,14 +111,14 @@ class Program:
 
 
 class NotInstalled(Unusable):
-    """A program that is not on PATH, and that nobody has named."""
+    """The program is not on PATH, and the configuration does not name it."""
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of the file that ``path`` leads to, in hexadecimal digits.
+    """Return the SHA-256 of the file at ``path``, links resolved, in hexadecimal digits.
 
-    Raises :class:`Unusable` if it cannot be read. Where a wrapper script stands in front of
-    the real program, it is the script that is hashed: name the program itself by ``path``.
+    Of a wrapper script it is the digest of the script, not of the program that it starts. Raises
+    :class:`Unusable` if the file cannot be read.
     """
     try:
         with path.resolve(strict=True).open("rb") as file:
@@ -126,77 +127,68 @@ def digest(path: Path) -> str:
         raise Unusable(f"{path} cannot be read: {error.strerror}") from None
 
 
-def locate(make: Make, options: ToolOptions, context: RunContext) -> Path:
-    """Return where the program is. Raises :class:`Unusable` if it is nowhere.
+def locate(spec: ToolSpec, options: ToolOptions, context: RunContext) -> Path:
+    """Find the program. Raises :class:`Unusable` if there is none, or it must not run.
 
-    A program in the scanned tree could be the work of whoever wrote what is scanned: it is refused
-    unless the configuration pins it, and on PATH one outside of the tree is preferred.
+    A program in the scanned tree may be malicious: it is refused unless the configuration pins
+    it, and a program outside of the tree is preferred.
     """
     if options.path is not None:
         path = options.path.absolute()
         if not path.is_file():
-            raise Unusable(f"{path} does not exist", f"correct tools.{make.name}.path or remove it")
+            raise Unusable(f"{path} does not exist", f"correct tools.{spec.name}.path or remove it")
         if not os.access(path, os.X_OK):
             raise Unusable(f"{path} is not executable", f"chmod +x {path}")
-        _require_pin(make, options, path, context.root)
+        _require_pin(spec, options, path, context.root)
         return path
-    everywhere = environment(context.environ)["PATH"]
-    outside = search_path_outside(everywhere, context.root)
-    program = shutil.which(make.name, path=everywhere if options.sha256 else outside)
-    program = program or shutil.which(make.name, path=str(tools_directory(context.environ)))
-    program = program or shutil.which(make.name, path=everywhere)
+    search_path = environment(context.environ)["PATH"]
+    outside = search_path_outside(search_path, context.root)
+    program = shutil.which(spec.name, path=search_path if options.sha256 else outside)
+    program = program or shutil.which(spec.name, path=str(tools_directory(context.environ)))
+    program = program or shutil.which(spec.name, path=search_path)
     if program is None:
         raise NotInstalled(
-            f"{make.title} is not installed: no {make.name} on PATH",
-            f"{make.install}; or disable it: tools: {{{make.name}: {{enabled: false}}}} in "
+            f"{spec.title} is not installed: no {spec.name} on PATH",
+            f"{spec.install}; or disable it: tools: {{{spec.name}: {{enabled: false}}}} in "
             "secagg.yaml",
         )
     path = Path(program).absolute()
-    _require_pin(make, options, path, context.root)
+    _require_pin(spec, options, path, context.root)
     return path
 
 
-def _require_pin(make: Make, options: ToolOptions, path: Path, root: Path | None) -> None:
-    if options.sha256 is None and is_untrusted(path, root):
-        raise Unusable(
-            f"{path} is in the scanned tree and is not pinned",
-            f"whoever changes the tree would choose the {make.title} that scans it: install it "
-            f"elsewhere, or pin this one with tools.{make.name}.sha256: {digest(path)}",
-        )
+def find_program(spec: ToolSpec, options: ToolOptions, context: RunContext) -> Program:
+    """Find the program and check its pin and version. Raises :class:`Unusable`.
 
-
-def find_program(make: Make, options: ToolOptions, context: RunContext) -> Program:
-    """Return the program, located, its pin and version checked. Raises :class:`Unusable`.
-
-    Before anything is known about it, it is not started; to say its version it gets neither
-    a token nor the user's home directory.
+    Its pin is checked before it is started, and for printing its version it gets neither a token
+    nor the user's home directory.
     """
-    path = locate(make, options, context)
-    program = Program(make=make, path=path, context=context, options=options)
+    path = locate(spec, options, context)
+    program = Program(spec=spec, path=path, context=context, options=options)
     program.check_pin()
-    if make.inspect is not None and (embedded := make.inspect(path.resolve())) is not None:
-        refuse(make, embedded)
-    version = _ask_version(program)
-    refuse(make, version)
-    if _parsed(version) not in SpecifierSet(make.supported, prereleases=True):
+    if spec.inspect is not None and (embedded := spec.inspect(path.resolve())) is not None:
+        require_allowed(spec, embedded)
+    version = _read_version(program)
+    require_allowed(spec, version)
+    if _parse_version(version) not in SpecifierSet(spec.supported, prereleases=True):
         raise Unusable(
-            f"{make.title} {version} is not supported (supported: {make.supported})",
-            make.install,
+            f"{spec.title} {version} is not supported (supported: {spec.supported})",
+            spec.install,
         )
     return replace(program, version=version)
 
 
 def explain(result: ProcessResult, program: Program) -> Unusable:
-    """Why a run that should have gone well did not, in words, with its last words (masked)."""
-    title = program.make.title
+    """Make the error for a run that failed, with the end of its standard error, masked."""
+    title = program.spec.title
     message = last_lines(result.stderr, program.context.redactor)
     hint = f"it said: {message}" if message else "it said nothing on standard error"
     match result.ended:
         case Ended.NOT_STARTED:
-            return Unusable(f"{title} could not be started: {result.error}", program.make.install)
+            return Unusable(f"{title} could not be started: {result.error}", program.spec.install)
         case Ended.DEADLINE:
             reason = f"{title} was stopped at its deadline after {result.seconds:.0f} s"
-            hint = f"give it more time with --timeout or tools.{program.make.name}.timeout; {hint}"
+            hint = f"give it more time with --timeout or tools.{program.spec.name}.timeout; {hint}"
         case Ended.CANCELLED:
             return Unusable(f"{title} was cancelled")
         case Ended.TOO_MUCH_OUTPUT:
@@ -213,13 +205,38 @@ def explain(result: ProcessResult, program: Program) -> Unusable:
     return Unusable(reason, hint)
 
 
-def _ask_version(program: Program) -> str:
-    make = program.make
+def require_allowed(spec: ToolSpec, version: str) -> None:
+    """Raise :class:`Unusable` for a version that must not run."""
+    for versions, why in spec.refused.items():
+        if _parse_version(version) in SpecifierSet(versions, prereleases=True):
+            raise Unusable(f"{spec.title} {version} is refused: {why}", spec.install)
+
+
+def tools_directory(environ: Mapping[str, str]) -> Path:
+    """Return ``SECAGG_TOOLS``, else ``secagg/tools`` in the user's data directory (XDG)."""
+    if path := environ.get("SECAGG_TOOLS"):
+        return Path(path).absolute()
+    data = environ.get("XDG_DATA_HOME")
+    home = Path(data) if data else Path(environ.get("HOME", "/")) / ".local" / "share"
+    return home / "secagg" / "tools"
+
+
+def _require_pin(spec: ToolSpec, options: ToolOptions, path: Path, root: Path | None) -> None:
+    if options.sha256 is None and is_untrusted(path, root):
+        raise Unusable(
+            f"{path} is in the scanned tree and is not pinned",
+            f"whoever changes the tree would choose the {spec.title} that scans it: install it "
+            f"elsewhere, or pin this one with tools.{spec.name}.sha256: {digest(path)}",
+        )
+
+
+def _read_version(program: Program) -> str:
+    spec = program.spec
     with private_directory() as directory:
         command = Command(
-            argv=[str(program.path), *make.version_argv],
+            argv=[str(program.path), *spec.version_argv],
             cwd=directory,
-            env=environment(program.context.environ, (), {**make.extra, "HOME": str(directory)}),
+            env=environment(program.context.environ, (), {**spec.extra, "HOME": str(directory)}),
             timeout=_VERSION_TIMEOUT,
             output_limit=_VERSION_OUTPUT,
         )
@@ -227,36 +244,20 @@ def _ask_version(program: Program) -> str:
         if not result.exited(0):
             failure = explain(result, program)
             raise Unusable(f"its version cannot be read: {failure.reason}", failure.hint)
-        printed = "\n".join(  # TruffleHog says it on standard error
+        output = "\n".join(  # TruffleHog prints its version on standard error.
             stream.read_text("utf-8", "replace") for stream in (result.stdout, result.stderr)
         )
-    match = re.search(make.version_pattern, printed)
+    match = re.search(spec.version_pattern, output)
     if match is None:
         raise Unusable(
-            f"{program.path} does not answer like {make.title} when asked for its version",
-            make.install,
+            f"{program.path} does not answer like {spec.title} when asked for its version",
+            spec.install,
         )
     return match.group(1)
 
 
-def refuse(make: Make, version: str) -> None:
-    """Raise :class:`Unusable` for a version that must not run."""
-    for versions, why in make.refused.items():
-        if _parsed(version) in SpecifierSet(versions, prereleases=True):
-            raise Unusable(f"{make.title} {version} is refused: {why}", make.install)
-
-
-def _parsed(version: str) -> Version:
+def _parse_version(version: str) -> Version:
     try:
         return Version(version)
     except InvalidVersion:
         return Version("0")
-
-
-def tools_directory(environ: Mapping[str, str]) -> Path:
-    """``SECAGG_TOOLS``, else ``secagg/tools`` in the user's data directory (XDG)."""
-    if named := environ.get("SECAGG_TOOLS"):
-        return Path(named).absolute()
-    data = environ.get("XDG_DATA_HOME")
-    home = Path(data) if data else Path(environ.get("HOME", "/")) / ".local" / "share"
-    return home / "secagg" / "tools"

@@ -1,7 +1,7 @@
 """Trivy: vulnerable dependencies, misconfigurations, secrets and licences.
 
-Command lines, streams and messages as of 0.76 (its documentation and ``--help``). Settings
-that only some versions know as flags are given as variables, which the others ignore.
+Command lines, streams and messages are those of 0.76 (its documentation and ``--help``).
+Settings that only some versions have as flags are set by variables, which other versions ignore.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from secagg.packages.components import ROOT
 from secagg.packages.manifests import is_requirements
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.coverage import requirements_files, unpinned, unread_manifests
-from secagg.scanners.deciding import Unusable, paths_out_of, require_untouched
+from secagg.scanners.deciding import Unusable, paths_outside, require_untouched
 from secagg.scanners.job import (
     ProgramJob,
+    add_gap,
     components_in,
-    own_file,
+    config_file_note,
     prepare,
     read_report,
-    remark,
     scopes,
     whole_report,
 )
 from secagg.scanners.options import TrivyOptions, read_options
-from secagg.scanners.program import Make
+from secagg.scanners.program import ToolSpec
 from secagg.scanners.trivydb import (
     DATABASE_HINT,
     NO_DATABASE,
-    cache_of,
+    cache_directory,
     lacks_database,
-    too_old,
+    outdated_note,
 )
 from secagg.system.process import ProcessResult, private_directory
 
@@ -54,14 +54,14 @@ def _embedded_version(path: Path) -> str | None:
         return None
 
 
-MAKE = Make(
+SPEC = ToolSpec(
     name="trivy",
     title="Trivy",
     version_argv=("--version",),
     version_pattern=r"Version: v?(\d+\.\d+\.\d+)",
     supported=">=0.50,<1",
     install="install Trivy 0.69.3 or 0.70 and newer, or name it by tools.trivy.path",
-    own=(
+    variables=(
         "TRIVY_USERNAME",
         "TRIVY_PASSWORD",
         "TRIVY_REGISTRY_TOKEN",
@@ -69,7 +69,7 @@ MAKE = Make(
         "TRIVY_JAVA_DB_REPOSITORY",
         "TRIVY_CHECKS_BUNDLE_REPOSITORY",
         "TRIVY_CACHE_DIR",
-        # A renewal that was refused before is not tried again in each run.
+        # Set after an update of the database failed, so that not every run tries it again.
         "TRIVY_SKIP_DB_UPDATE",
         "DOCKER_HOST",
         "DOCKER_CONFIG",
@@ -87,20 +87,20 @@ MAKE = Make(
     inspect=_embedded_version,
 )
 
-_CONFIGS = ("trivy.yaml", ".trivyignore", ".trivyignore.yaml", "trivy-secret.yaml")
-# Level, what is wrong, and the file: the rest of such a line may quote the file's content.
-_COMPLAINT = re.compile(
+_CONFIG_FILES = ("trivy.yaml", ".trivyignore", ".trivyignore.yaml", "trivy-secret.yaml")
+# Level, message and file; the rest of such a line may quote the content of the file.
+_WARNING = re.compile(
     r"\t(?:ERROR\t(?P<error>[^\t\n]+)"
     r"|WARN\t(?P<warning>[^\t\n]{0,2000}(?:[Uu]nable|[Ff]ailed) to[^\t\n]*))"
     r"(?:\t.{0,2000}?\bfile_path=\"(?P<file>[^\"\n]*)\")?"
 )
 _HARMLESS = re.compile(r"Falling back to embedded checks|site-packages|version check")
-_COMMENT = re.compile(r"\bIgnore finding\b")
-_MOST_COMPLAINTS = 20
+_IGNORED_BY_COMMENT = re.compile(r"\bIgnore finding\b")
+_MOST_WARNINGS = 20
 
 
 class TrivyScanner:
-    """Plans Trivy over the tree, and over images and SBOMs where asked to."""
+    """Plans Trivy for the tree, and for the images and SBOMs of the configuration."""
 
     name = "trivy"
 
@@ -108,14 +108,14 @@ class TrivyScanner:
         self._context = context
 
     def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
-        """One job for the tree (or a chosen component), image and SBOM.
+        """Plan a job for the tree (or each chosen component), image and SBOM.
 
-        Raises ConfigError for options that do not fit.
+        Raises ConfigError for invalid options.
         """
         options = read_options(
             TrivyOptions, self.name, request.options.get(self.name, {}), request.root
         )
-        program = prepare(MAKE, options, self._context)
+        program = prepare(SPEC, options, self._context)
         if isinstance(program, ToolRun):
             return [program]
         work = [("fs", scope, str(request.root / scope)) for scope in scopes(request)]
@@ -138,11 +138,11 @@ class TrivyScanner:
 
 @dataclass(frozen=True, kw_only=True)
 class TrivyJob(ProgramJob):
-    """One Trivy command over one subject.
+    """One Trivy command for one subject.
 
-    It runs in an empty directory: Trivy reads its configuration and ignore files from the
-    working directory, and a scanned repository's own hid findings there (seen with 0.76).
-    All packages are listed, as proof that a lock file has been read.
+    It runs in an empty directory, as Trivy uses configuration and ignore files of the working
+    directory, which could hide findings (seen with 0.76). The report lists all packages, which
+    shows that a lock file was read.
     """
 
     options: TrivyOptions
@@ -152,11 +152,10 @@ class TrivyJob(ProgramJob):
     def scan(self, tool_run: ToolRun) -> None:
         with private_directory() as directory:
             report = directory / "report.json"
-            nothing = directory / "nothing"
-            nothing.mkdir()
-            cwd = nothing
+            cwd = directory / "nothing"
+            cwd.mkdir()
             if self.options.trust_target_config and self.command == "fs":
-                cwd = self.own_files(_CONFIGS, directory)
+                cwd = self.trusted_config(_CONFIG_FILES, directory)
                 self._check_names(cwd)
             self._check_cache()
             try:
@@ -167,35 +166,35 @@ class TrivyJob(ProgramJob):
                     watched=[report],
                 )
             except Unusable:
-                kept = whole_report(self.report, report)
-                if kept is not None and _is_report(kept.document):
-                    tool_run.reports.append(kept)
+                partial = whole_report(self.report, report)
+                if partial is not None and _is_report(partial.document):
+                    tool_run.reports.append(partial)
                 elif self._lacks_database(directory):
-                    self._scan_the_rest(tool_run, directory, cwd)
+                    self._scan_without_database(tool_run, directory, cwd)
                     raise Unusable(NO_DATABASE, DATABASE_HINT) from None
                 raise
             tool_run.reports.append(self.report(read_report(report, "Trivy")))
             document = tool_run.reports[-1].document
             if not _is_report(document):
                 raise Unusable("Trivy wrote something else than a Trivy report")
-            self._say_what_is_missing(tool_run, document, result)
+            self._add_gaps(tool_run, document, result)
 
     def _check_names(self, directory: Path) -> None:
-        """Refuse a trivy.yaml that names a file of the change."""
-        file = directory / _CONFIGS[0]
+        """Refuse a trivy.yaml that names a file that the change touches."""
+        file = directory / _CONFIG_FILES[0]
         if not self.base_decides or not file.exists():
             return
-        for name in paths_out_of(file):
+        for name in paths_outside(file):
             path = directory / Path(name).expanduser()
-            require_untouched(self.program.context.controls, path, f"{_CONFIGS[0]}: {name}")
+            require_untouched(self.program.context.controls, path, f"{_CONFIG_FILES[0]}: {name}")
 
     def _check_cache(self) -> None:
-        """Refuse databases and checks that the change brings."""
-        given = self.options.cache_dir
-        named = given or self.program.context.environ.get("TRIVY_CACHE_DIR")
-        if named:
-            what = "tools.trivy.cache_dir" if given else "TRIVY_CACHE_DIR"
-            require_untouched(self.program.context.controls, Path(named).absolute(), what)
+        """Refuse a cache of databases and checks that the change touches."""
+        option = self.options.cache_dir
+        cache = option or self.program.context.environ.get("TRIVY_CACHE_DIR")
+        if cache:
+            setting = "tools.trivy.cache_dir" if option else "TRIVY_CACHE_DIR"
+            require_untouched(self.program.context.controls, Path(cache).absolute(), setting)
 
     def _lacks_database(self, directory: Path) -> bool:
         try:
@@ -204,22 +203,22 @@ class TrivyJob(ProgramJob):
             return False
         return "vuln" in self.options.scanners and lacks_database(log)
 
-    def _scan_the_rest(self, tool_run: ToolRun, directory: Path, cwd: Path) -> None:
-        """Look for what needs no database of advisories; what fails here is told already."""
-        rest = [name for name in self.options.scanners if name not in ("vuln", "license")]
-        if self.command != "fs" or not rest:
+    def _scan_without_database(self, tool_run: ToolRun, directory: Path, cwd: Path) -> None:
+        """Run the scanners that need no database; the failure of the run is recorded already."""
+        scanners = [name for name in self.options.scanners if name not in ("vuln", "license")]
+        if self.command != "fs" or not scanners:
             return
         report = directory / "rest.json"
         with suppress(Unusable):
             self.execute(
-                [*self._arguments(report, rest), self.subject],
+                [*self._arguments(report, scanners), self.subject],
                 directory,
                 cwd=cwd,
                 watched=[report],
             )
-        kept = whole_report(self.report, report)
-        if kept is not None and _is_report(kept.document):
-            tool_run.reports.append(kept)
+        result = whole_report(self.report, report)
+        if result is not None and _is_report(result.document):
+            tool_run.reports.append(result)
 
     def _arguments(self, report: Path, scanners: Sequence[str] | None = None) -> Iterator[str]:
         yield self.command
@@ -227,10 +226,10 @@ class TrivyJob(ProgramJob):
         yield f"--output={report}"
         yield "--exit-code=0"
         yield "--list-all-pkgs"
-        yield f"--timeout={self.timeout + 60:.0f}s"  # ours is the deadline
+        yield f"--timeout={self.timeout + 60:.0f}s"  # The job's deadline comes first.
         if self.command == "sbom":
-            wanted = [name for name in self.options.scanners if name in ("vuln", "license")]
-            yield f"--scanners={','.join(wanted or ['vuln'])}"
+            supported = [name for name in self.options.scanners if name in ("vuln", "license")]
+            yield f"--scanners={','.join(supported or ['vuln'])}"
         else:
             yield f"--scanners={','.join(scanners or self.options.scanners)}"
         if self.options.cache_dir is not None:
@@ -242,33 +241,33 @@ class TrivyJob(ProgramJob):
             if self.command != "sbom" and "misconfig" in self.options.scanners:
                 yield "--skip-check-update"
         if self.command == "fs":
-            # Its own pattern is the one name requirements.txt.
+            # By default Trivy reads requirements.txt only.
             yield r"--file-patterns=pip:requirements[^/]*\.txt$"
             yield r"--file-patterns=pip:(?:^|/)requirements/[^/]+\.txt$"
-            for path in self._included():
+            for path in self._included_patterns():
                 yield f"--file-patterns=pip:^{path}$"
             for pattern in self.options.skip_dirs:
                 yield f"--skip-dirs={pattern}"
             if self.options.include_dev_dependencies:
                 yield "--include-dev-deps"
 
-    def _included(self) -> list[str]:
-        """What requirements include under other names, as patterns of paths below the target."""
+    def _included_patterns(self) -> list[str]:
+        """Patterns for files with other names that requirements files include."""
         components = components_in(self.request, self.component)
         prefix = "" if self.component == ROOT else f"{self.component}/"
         return [
-            # A comma would end the pattern.
+            # Trivy splits patterns at commas.
             re.escape(path.removeprefix(prefix)).replace(",", ".")
             for path in requirements_files(self.request.root, components)
             if path.startswith(prefix) and not is_requirements(path)
         ]
 
-    def _say_what_is_missing(self, tool_run: ToolRun, document: Any, result: ProcessResult) -> None:
+    def _add_gaps(self, tool_run: ToolRun, document: Any, result: ProcessResult) -> None:
         context = self.program.context
         metadata = document.get("Metadata") or {}
         system = metadata.get("OS") if isinstance(metadata, dict) else None
         if isinstance(system, dict) and system.get("EOSL") is True:
-            remark(
+            add_gap(
                 tool_run,
                 f"{system.get('Family')} {system.get('Name')} is past its end of life: "
                 "nobody publishes advisories for it any more",
@@ -276,58 +275,60 @@ class TrivyJob(ProgramJob):
                 fatal=not self.options.allow_end_of_life,
             )
         if "vuln" in self.options.scanners:
-            cache = cache_of(self.options, context.environ)
-            most = self.options.max_database_age or self.request.max_database_days
-            if old := too_old(cache, datetime.now(UTC), most):
-                # The base is scanned with the same database: it is no gap that was there before.
-                remark(tool_run, f"{old} ({DATABASE_HINT})", context, fatal=True, whole=True)
+            cache = cache_directory(self.options, context.environ)
+            max_days = self.options.max_database_age or self.request.max_database_days
+            if note := outdated_note(cache, datetime.now(UTC), max_days):
+                # It must not count as a gap of the base, which is scanned with the same database.
+                add_gap(tool_run, f"{note} ({DATABASE_HINT})", context, fatal=True, whole=True)
         log = result.stderr.read_text("utf-8", "replace")
-        complaints = list(dict.fromkeys(_complaints(log)))
-        for complaint in complaints[:_MOST_COMPLAINTS]:
-            remark(tool_run, f"Trivy: {complaint}", context)
-        if len(complaints) > _MOST_COMPLAINTS:
-            more = len(complaints) - _MOST_COMPLAINTS
-            remark(tool_run, f"Trivy: {more} more warnings of this sort", context)
+        warnings = list(dict.fromkeys(_warnings(log)))
+        for warning in warnings[:_MOST_WARNINGS]:
+            add_gap(tool_run, f"Trivy: {warning}", context)
+        if len(warnings) > _MOST_WARNINGS:
+            more = len(warnings) - _MOST_WARNINGS
+            add_gap(tool_run, f"Trivy: {more} more warnings of this sort", context)
         if self.command != "fs":
             return
-        if ignored := len(_COMMENT.findall(log)):
-            remark(
+        if ignored := len(_IGNORED_BY_COMMENT.findall(log)):
+            add_gap(
                 tool_run,
                 f"comments in the repository's own files hid {ignored} misconfigurations",
                 context,
                 fatal=self.adds_words(b"trivy:ignore", b"tfsec:ignore"),
             )
-        for name in _CONFIGS:
+        for name in _CONFIG_FILES:
             if (self.target / name).exists():
-                remark(tool_run, own_file(name, used=self.options.trust_target_config), context)
+                add_gap(
+                    tool_run, config_file_note(name, used=self.options.trust_target_config), context
+                )
         if "vuln" in self.options.scanners:
             components = components_in(self.request, self.component)
-            for loose in unpinned(self.request.root, components):
-                remark(tool_run, loose, context)
-            for name in _without_version(document, self.component):
-                remark(
+            for sentence in unpinned(self.request.root, components):
+                add_gap(tool_run, sentence, context)
+            for name in _unversioned_packages(document, self.component):
+                add_gap(
                     tool_run,
                     f"{name} has no version that Trivy could determine: it was not checked",
                     context,
                     fatal=not self.options.allow_unread_manifests,
                 )
-            spoken_of = _targets(document, self.component)
-            for unread in unread_manifests(self.request.root, components, spoken_of):
-                remark(tool_run, unread, context, fatal=not self.options.allow_unread_manifests)
+            reported = _targets(document, self.component)
+            for sentence in unread_manifests(self.request.root, components, reported):
+                add_gap(tool_run, sentence, context, fatal=not self.options.allow_unread_manifests)
 
 
-def _complaints(log: str) -> Iterator[str]:
-    """What Trivy could not read or do, by its log: it exits with 0 all the same."""
-    for match in _COMPLAINT.finditer(log):
+def _warnings(log: str) -> Iterator[str]:
+    """What Trivy could not read or do, by its log; it exits with 0 even so."""
+    for match in _WARNING.finditer(log):
         message = (match["error"] or match["warning"]).strip()
         if not _HARMLESS.search(message):
             yield f"{message}: {match['file']}" if match["file"] else message
 
 
-def _without_version(document: Any, component: str) -> Iterator[str]:
-    """The Maven packages of a report that have no version, each with its file.
+def _unversioned_packages(document: Any, component: str) -> Iterator[str]:
+    """The Maven packages of a report without a version, each with its file.
 
-    Trivy's own warning names none of them (its documentation, "Java: Empty dependency version").
+    Trivy's own warning does not name them (its documentation, "Java: Empty dependency version").
     """
     prefix = "" if component == ROOT else f"{component}/"
     for result in document.get("Results") or []:

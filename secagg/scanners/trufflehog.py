@@ -1,7 +1,7 @@
 """TruffleHog 3: secrets in the history of a git repository, or in a directory.
 
-Command lines, exit codes and messages as of its README and ``--help`` (3.60 and newer).
-Verification sends what it found to the services concerned, so it is off unless asked for.
+Command lines, exit codes and messages are those of its README and ``--help`` (3.60 and newer).
+Verification sends secrets to the services concerned, so it is off by default.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import ClassVar
 from secagg.packages.components import ROOT
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
 from secagg.scanners.deciding import Unusable
-from secagg.scanners.git import GitRepository, count_lines, find_repository, say_what_part
-from secagg.scanners.job import ProgramJob, fail, prepare, remark, scopes
+from secagg.scanners.git import GitRepository, count_lines, find_repository, note_partial_history
+from secagg.scanners.job import ProgramJob, add_gap, fail, prepare, scopes
 from secagg.scanners.options import TrufflehogOptions, read_options
-from secagg.scanners.program import Make
+from secagg.scanners.program import ToolSpec
 from secagg.system.process import ProcessResult, last_lines, private_directory
 
-MAKE = Make(
+SPEC = ToolSpec(
     name="trufflehog",
     title="TruffleHog",
     version_argv=("--version",),
@@ -36,7 +36,7 @@ _COMMENT = "trufflehog:ignore"
 
 
 class TrufflehogScanner:
-    """Plans TruffleHog over history, or over the work tree where there is none."""
+    """Plans TruffleHog for the history, or for the work tree where there is none."""
 
     name = "trufflehog"
 
@@ -44,11 +44,11 @@ class TrufflehogScanner:
         self._context = context
 
     def plan(self, request: ScanRequest) -> Sequence[Job | ToolRun]:
-        """One job a mode and scope. Raises ConfigError for options that do not fit."""
+        """Plan a job for each mode and scope. Raises ConfigError for invalid options."""
         options = read_options(
             TrufflehogOptions, self.name, request.options.get(self.name, {}), request.root
         )
-        program = prepare(MAKE, options, self._context)
+        program = prepare(SPEC, options, self._context)
         if isinstance(program, ToolRun):
             return [program]
         repository = find_repository(request.root, self._context)
@@ -71,13 +71,13 @@ class TrufflehogScanner:
 class TrufflehogJob(ProgramJob):
     """One TruffleHog scan.
 
-    It exits with 0 after errors and after SIGTERM too: only its own word on standard error
-    that it has finished, and none of errors, makes the run complete.
+    TruffleHog exits with 0 after errors and after SIGTERM, too. So a run is complete only if its
+    log says that it finished, and mentions no errors.
     """
 
     options: TrufflehogOptions
     repository: GitRepository | None
-    # It scans a clone of the repository that it makes itself.
+    # TruffleHog clones the repository and scans the clone.
     protocols: ClassVar[Sequence[str]] = ("file",)
 
     def scan(self, tool_run: ToolRun) -> None:
@@ -95,29 +95,29 @@ class TrufflehogJob(ProgramJob):
             try:
                 result = self.execute(arguments, directory)
             except Unusable:
-                self._keep(directory / "stdout", tool_run)
+                self._keep_partial_report(directory / "stdout", tool_run)
                 raise
             tool_run.reports.append(self.report(result.stdout.read_bytes(), rooted=True))
             result.stdout.unlink()
-            self._prove(tool_run, result)
+            self._check_completed(tool_run, result)
         hidden = count_lines(self.target, self.repository, _COMMENT, self.program.context)
         if hidden:
-            remark(
+            add_gap(
                 tool_run,
                 f"{hidden} lines of the repository carry {_COMMENT}, which hides them",
                 self.program.context,
                 fatal=self.adds_words(_COMMENT.encode()),
             )
 
-    def _keep(self, out: Path, tool_run: ToolRun) -> None:
-        """Keep the whole lines that a run had written before it failed."""
+    def _keep_partial_report(self, out: Path, tool_run: ToolRun) -> None:
+        """Keep the complete lines that a failed run wrote."""
         try:
             data = out.read_bytes()
         except OSError:
             return
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole.strip():
-            tool_run.reports.append(self.report(whole, rooted=True))
+        lines = data[: data.rfind(b"\n") + 1]
+        if lines.strip():
+            tool_run.reports.append(self.report(lines, rooted=True))
 
     def _repository(self, tool_run: ToolRun) -> str:
         if self.repository is None:
@@ -128,13 +128,13 @@ class TrufflehogJob(ProgramJob):
                 "scan it from its top, or set tools.trufflehog.modes to [filesystem]",
             )
         if self.repository.shallow and self.request.since is None:
-            remark(
+            add_gap(
                 tool_run,
                 "the clone is shallow: older history was not scanned (fetch-depth: 0 gets it)",
                 self.program.context,
                 fatal=not self.options.allow_shallow,
             )
-        say_what_part(tool_run, self.repository, self.request.since, self.program.context)
+        note_partial_history(tool_run, self.repository, self.request.since, self.program.context)
         return f"file://{self.request.root}"
 
     def _selection(self, directory: Path) -> list[str]:
@@ -144,12 +144,12 @@ class TrufflehogJob(ProgramJob):
             base = self.repository.commit(self.request.since)
             arguments = [f"--since-commit={base}", "--branch=HEAD"]
         if self.component != ROOT:
-            wanted = directory / "include.txt"
-            wanted.write_text(f"^{re.escape(self.component)}/\n")
-            arguments.append(f"--include-paths={wanted}")
+            include = directory / "include.txt"
+            include.write_text(f"^{re.escape(self.component)}/\n")
+            arguments.append(f"--include-paths={include}")
         return arguments
 
-    def _prove(self, tool_run: ToolRun, result: ProcessResult) -> None:
+    def _check_completed(self, tool_run: ToolRun, result: ProcessResult) -> None:
         finished = errors = False
         with result.stderr.open("r", encoding="utf-8", errors="replace") as log:
             for line in log:

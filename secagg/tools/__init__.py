@@ -1,1 +1,1 @@
-"""The scanners as ``secagg tools`` installs them: which versions, from where, by which digest."""
+"""Install scanners (``secagg tools``): pinned versions, their sources and digests."""

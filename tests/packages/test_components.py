@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from secagg.packages.components import Component, component_of, find_components
+from secagg.packages.components import Component, find_components, innermost_component
 from secagg.packages.manifests import (
     FAMILIES,
     component_kind,
@@ -64,7 +64,7 @@ def test_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
 )
 def test_innermost_component_holds_a_file(uri: str | None, component: str) -> None:
     components = [Component("."), Component("a"), Component("a/b")]
-    assert component_of(components)(uri) == component
+    assert innermost_component(components)(uri) == component
 
 
 @pytest.mark.parametrize(

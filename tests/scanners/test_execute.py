@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg.scanners.base import HEAVY, JobEvent, Moment, Status, ToolRun, run_jobs
+from secagg.scanners.base import HEAVY, JobEvent, JobState, Status, ToolRun, run_jobs
 from secagg.system.process import Cancellation
 
 
@@ -86,7 +86,7 @@ def test_the_heavy_ones_do_not_starve_the_rest() -> None:
     jobs += [Task(name, work=left.release) for name in ("trivy", "gitleaks", "snyk")]
 
     def watch(event: JobEvent) -> None:
-        if event.moment is Moment.FINISHED and event.tool == "snyk":
+        if event.state is JobState.FINISHED and event.tool == "snyk":
             others_done.set()
 
     runs = run_jobs(jobs, parallel=2, cancellation=Cancellation(), on_event=watch)
@@ -128,11 +128,11 @@ def test_events_tell_of_each_job() -> None:
     events: list[JobEvent] = []
     jobs = [Task("trivy", mode="fs"), Task("snyk", component="web")]
     run_jobs(jobs, parallel=1, cancellation=Cancellation(), on_event=events.append)
-    assert [(e.moment, e.index, e.tool, e.component, e.mode) for e in events] == [
-        (Moment.STARTED, 0, "trivy", ".", "fs"),
-        (Moment.FINISHED, 0, "trivy", ".", "fs"),
-        (Moment.STARTED, 1, "snyk", "web", None),
-        (Moment.FINISHED, 1, "snyk", "web", None),
+    assert [(e.state, e.index, e.tool, e.component, e.mode) for e in events] == [
+        (JobState.STARTED, 0, "trivy", ".", "fs"),
+        (JobState.FINISHED, 0, "trivy", ".", "fs"),
+        (JobState.STARTED, 1, "snyk", "web", None),
+        (JobState.FINISHED, 1, "snyk", "web", None),
     ]
     assert [event.run is None for event in events] == [True, False, True, False]
 

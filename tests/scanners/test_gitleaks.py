@@ -11,7 +11,7 @@ import pytest
 
 from secagg.packages.components import find_components
 from secagg.scanners.base import Status, ToolRun
-from secagg.scanners.job import own_file
+from secagg.scanners.job import config_file_note
 from tests.scanners.conftest import Bench, Repo
 
 FIRST = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3gH6"
@@ -182,7 +182,7 @@ def test_its_own_files_in_the_target_do_not_act(
     repo.write({name: text + (f"{commit}:app.py:github-pat:1\n" if "ignore" in name else "")})
     run = scan(gitleaks, repo.root, mode)
     assert files(run) == ["app.py" if mode == "git" else str(repo.root / "app.py")]
-    assert gaps(run, fatal=False) == [own_file(name, used=False)]
+    assert gaps(run, fatal=False) == [config_file_note(name, used=False)]
 
 
 @pytest.mark.parametrize("mode", ["git", "dir"])

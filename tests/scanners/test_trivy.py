@@ -12,8 +12,8 @@ import pytest
 from scripts import trivy_db
 from secagg.packages.components import find_components
 from secagg.scanners.base import Status, ToolRun
-from secagg.scanners.job import own_file
-from secagg.scanners.trivy import MAKE
+from secagg.scanners.job import config_file_note
+from secagg.scanners.trivy import SPEC
 from secagg.scanners.trivydb import DATABASE_HINT, NO_DATABASE
 from tests.scanners.conftest import Bench, Repo
 
@@ -92,7 +92,7 @@ def test_its_own_files_in_the_target_do_not_act(
     run = scan(trivy, repo, scanners=["misconfig"])
     assert run.status is Status.COMPLETE
     assert "DS-0002" in found(run, "Misconfigurations", "ID")
-    assert gaps(run, fatal=False) == [own_file(name, used=False)]
+    assert gaps(run, fatal=False) == [config_file_note(name, used=False)]
 
 
 def test_a_secret_configuration_in_the_target_does_not_act(trivy: Bench, repo: Repo) -> None:
@@ -374,5 +374,5 @@ def test_a_stolen_release_is_not_even_started(bench: Bench, repo: Repo) -> None:
 
 
 def test_the_version_that_the_linker_wrote_is_read_from_the_real_one(trivy: Bench) -> None:
-    assert MAKE.inspect is not None
-    assert str(MAKE.inspect((trivy.bin_dir / "trivy").resolve())).startswith("0.")
+    assert SPEC.inspect is not None
+    assert str(SPEC.inspect((trivy.bin_dir / "trivy").resolve())).startswith("0.")

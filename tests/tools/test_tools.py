@@ -20,7 +20,7 @@ from secagg.scanners.options import ToolOptions
 from secagg.scanners.program import find_program
 from secagg.secrets.redactor import Redactor
 from secagg.tools.catalogue import load_catalogue, lock_directory, this_platform
-from secagg.tools.installed import make_of, receipts
+from secagg.tools.installed import receipts, spec_of
 from tests.tools.loopback import (
     GITLEAKS,
     integrity,
@@ -101,7 +101,7 @@ def test_a_release_is_installed_found_and_not_installed_again(
     files.clear()
     again = tools("install", "gitleaks", "--catalogue", own)
     assert (again.exit_code, "is there already" in again.output) == (0, True)
-    found = find_program(make_of("gitleaks"), ToolOptions(), RunContext(redactor=Redactor(b"k")))
+    found = find_program(spec_of("gitleaks"), ToolOptions(), RunContext(redactor=Redactor(b"k")))
     assert (found.path, found.version) == (installed(home) / "gitleaks", "8.30.1")
     assert tools("verify", "gitleaks", "--catalogue", own).exit_code == 0
     assert "installed: 8.30.1 from release" in tools("list", "--catalogue", own).output
@@ -292,7 +292,7 @@ def test_the_catalogue_pins_what_the_tests_run() -> None:
 def test_the_catalogue_is_whole() -> None:
     known = load_catalogue()
     for tool in ENTRIES:
-        entry, make = known.entry(tool), make_of(tool)
+        entry, make = known.entry(tool), spec_of(tool)
         assert entry.sources or entry.elsewhere
         for kind in entry.sources:
             source = entry.source(kind)
