@@ -66,7 +66,7 @@ def alerts_url(environ: Mapping[str, str]) -> str:
 
 def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
     from secagg.cli.screen import Screen
-    from secagg.cli.upload import UploadRequest, comment_part, is_gone, upload_files
+    from secagg.cli.upload import UploadRequest, decision_comment, directory_is_gone, upload_files
     from secagg.pipeline.upload import UploadOptions
 
     decision = read_decision(inputs)
@@ -75,9 +75,9 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
     options = UploadOptions(
         category=inputs.category or None,
         comment=inputs.comment == "true" and event is not None and event.pull_number is not None,
-        decision=None if decision is None else comment_part(decision, environ),
+        decision=None if decision is None else decision_comment(decision, environ),
         # The alerts of a component that was renamed or removed close, also where others scanned.
-        gone=lambda name: is_gone(root, name),
+        gone=lambda name: directory_is_gone(root, name),
     )
     if inputs.summary == "false":
         os.environ.pop("GITHUB_STEP_SUMMARY", None)

@@ -1,4 +1,4 @@
-"""The commands and their options, and how errors become exit codes."""
+"""The ``secagg`` application: its global options, and the exit codes of its errors."""
 
 from __future__ import annotations
 
@@ -50,13 +50,16 @@ def _main(
 
 
 # Typer has its own copy of Click or uses the one that is installed, depending on its version.
-_WRONG_ARGUMENTS: Any = next(
+_CLICK_ERROR: Any = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
 
 
 def run() -> None:
-    """Run the command of this process's arguments; the only place where errors end."""
+    """Run the command that this process's arguments name, and exit with its code.
+
+    This is the only place that turns errors into exit codes.
+    """
     import gc
     import io
 
@@ -64,14 +67,14 @@ def run() -> None:
     from secagg.output import console
     from secagg.secrets.lastfilter import filtered_error, switch_on
 
-    # A command lives for one run and its findings make no cycles: the collector would walk over
-    # a hundred thousand of them again and again, and free nothing.
+    # Findings make no cycles: the collector would visit a hundred thousand again and again, and
+    # free nothing.
     gc.disable()
     switch_on()
     try:
-        # Typer's own errors quote the arguments, which a workflow may have from a pull request.
         sys.exit(app(standalone_mode=False))
-    except _WRONG_ARGUMENTS as error:
+    except _CLICK_ERROR as error:
+        # These errors quote the arguments, which a workflow may take from a pull request.
         text = io.StringIO()
         error.show(file=text)
         console.err(filtered_error(text.getvalue()))
@@ -84,15 +87,15 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output has left (``secagg ... | head``): nothing to complain about.
+        # The program that reads our output has ended, as in ``secagg ... | head``: no error.
         console.discard()
         sys.exit(ExitCode.INTERNAL)
     except Exception as error:
-        _internal(error)
+        _internal_error(error)
 
 
-def _internal(error: Exception) -> NoReturn:
-    """A mistake of secagg itself: its masked words, its place, and how to report it."""
+def _internal_error(error: Exception) -> NoReturn:
+    """Print an error of secagg itself, masked, with its source lines and how to report it."""
     import platform
     import traceback
 
@@ -101,9 +104,10 @@ def _internal(error: Exception) -> NoReturn:
     from secagg.output.escape import LONGEST_SENTENCE, cell
     from secagg.secrets.lastfilter import filtered_error
 
-    # The words may quote a report, which knows no line length.
-    words = cell(filtered_error(str(error)), LONGEST_SENTENCE)
-    console.err(f"secagg: internal error: {type(error).__name__}{f': {words}' if words else ''}\n")
+    # The message may quote a report, so it may be long.
+    message = cell(filtered_error(str(error)), LONGEST_SENTENCE)
+    suffix = f": {message}" if message else ""
+    console.err(f"secagg: internal error: {type(error).__name__}{suffix}\n")
     for frame in traceback.extract_tb(error.__traceback__)[-4:]:
         console.err(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}\n")
     console.err(f"  secagg {__version__}, Python {platform.python_version()}\n")

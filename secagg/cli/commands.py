@@ -1,6 +1,6 @@
-"""The table of commands: a command's module is loaded when the command is called.
+"""The table of commands. A command's module is loaded only when the command is called.
 
-The help of ``secagg`` itself comes from the table: to list the commands loads none of them.
+The help of ``secagg`` comes from the table, so listing the commands loads none of them.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def load(name: str) -> Any:
 
 
 class LazyGroup(Commands):
-    """A group that has the commands of :data:`COMMANDS` beside those registered with the app."""
+    """A group that adds the commands of :data:`COMMANDS` to those registered with the app."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -153,7 +153,7 @@ class LazyGroup(Commands):
             self.commands.setdefault(name, TyperCommand(name, help=text, rich_markup_mode=None))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return the command ``cmd_name``, loaded when it is asked for the first time."""
+        """Return the command ``cmd_name``; load it on the first request."""
         if cmd_name in COMMANDS and cmd_name not in self._loaded:
             self.commands[cmd_name] = load(cmd_name)
             self._loaded.add(cmd_name)

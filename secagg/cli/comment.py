@@ -1,4 +1,4 @@
-"""``secagg triage-comment``: a decision taken from a comment on a pull request."""
+"""``secagg triage-comment``: decide on a problem by a comment on a pull request."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ def triage_comment(
     ] = None,
     repository: RepositoryOption = None,
     api_url: ApiUrlOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would change.")
+    ] = False,
 ) -> None:
     """Decide as a comment on a pull request says (/secagg accept ID reason: WHY)."""
-    from secagg.github.target import Asked
-
     asked = Asked(repository=repository, api_url=api_url)
     raise typer.Exit(decide_by_comment(asked, store, root=root, repository=repo, dry_run=dry_run))
 
 
-# As long as secagg except add gives where nobody says otherwise.
-_ACCEPTED = "30d"
+# The default of secagg except add, too.
+_DEFAULT_EXPIRY = "30d"
 
 
 def decide_by_comment(
     asked: Asked, url: str | None, *, root: Path, repository: str | None, dry_run: bool
 ) -> int:
-    """Decide as the comment of the workflow's event says, in the store; 0 for other comments.
+    """Record the decision that the comment of the workflow's event gives; 0 for other comments.
 
-    ``repository`` is its name in the store. Raises :class:`UsageError` for an author who may not
-    write to the repository, and for what cannot be understood; then nothing is decided.
+    ``repository`` is its name in the store. Raises :class:`UsageError` for an author without write
+    access and for an invalid command.
     """
-    said = decision_of(read_event(os.environ))
-    if said is None:
+    command = decision_of(read_event(os.environ))
+    if command is None:
         console.out("no command for secagg in this comment\n")
         return int(ExitCode.PASS)
     name, address = find_repository(asked, os.environ, root)
     with Client(address, find_token(os.environ)) as client:
-        require_write_access(client, name, said.author)
+        require_write_access(client, name, command.author)
     place = Place(url=url, root=root, repository=repository or name)
-    selection = Selection(identities=(said.identity,))
-    if said.state is None:
-        return undo_decisions(selection, place, who=said.author, dry_run=dry_run)
-    expires = said.expires or (_ACCEPTED if said.state is State.ACCEPTED else None)
+    selection = Selection(identities=(command.identity,))
+    if command.state is None:
+        return undo_decisions(selection, place, who=command.author, dry_run=dry_run)
+    expires = command.expires or (_DEFAULT_EXPIRY if command.state is State.ACCEPTED else None)
     try:
         today = datetime.datetime.now(datetime.UTC).date()
         day = None if expires is None else until(expires, today)
@@ -70,10 +70,10 @@ def decide_by_comment(
     return decide_on(
         selection,
         place,
-        state=said.state.value,
-        reason=f"{said.reason} (comment on pull request {said.number})",
+        state=command.state.value,
+        reason=f"{command.reason} (comment on pull request {command.number})",
         owner=None,
         expires=day,
-        by=said.author,
+        by=command.author,
         dry_run=dry_run,
     )

@@ -1,4 +1,4 @@
-"""``secagg config``: show what is in force, and where it comes from."""
+"""``secagg config``: show each setting in force, and where it comes from."""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ def show(
     output_format: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Show every setting in force, and the file and line, or the default, that it comes from."""
-
-    store = os.environ.get("SECAGG_STORE")
+    store = os.environ.get(ENVIRONMENT)
     raise typer.Exit(
         show_config(root, config, as_json=output_format is OutputFormat.JSON, store=store)
     )
@@ -44,57 +43,58 @@ _DEFAULT = "default"
 
 
 def show_config(root: Path, config: Path | None, *, as_json: bool, store: str | None) -> int:
-    """Print every setting with its value and its place: a file and line, or the default.
+    """Print every setting with its value and its origin: a file and line, or the default.
 
     Raises :class:`secagg.errors.ConfigError` for a file that cannot be used.
     """
-    found = find_config(root, config)
-    settings = Config() if found is None else found.value
-    rows = [*_rows(settings.model_dump(mode="json"), found)]
+    file = find_config(root, config)
+    settings = Config() if file is None else file.value
+    rows = [*_rows(settings.model_dump(mode="json"), file)]
     if store:
         rows.append(("store", store, ENVIRONMENT))
-    file = None if found is None else found.name
+    name = None if file is None else file.name
     if as_json:
-        listed = [{"key": key, "value": value, "from": place} for key, value, place in rows]
-        document = {"root": str(root.resolve()), "file": file, "settings": listed}
+        entries = [{"key": key, "value": value, "from": origin} for key, value, origin in rows]
+        document = {"root": str(root.resolve()), "file": name, "settings": entries}
         console.json(indented(document))
         return int(ExitCode.PASS)
     lines = [
         f"root  {cell(str(root.resolve()))}",
-        f"file  {cell(file or 'none: all defaults')}",
+        f"file  {cell(name or 'none: all defaults')}",
         "",
     ]
-    keys = max(len(key) for key, _, _ in rows)
-    for key, value, place in rows:
-        mark = "" if place == _DEFAULT else f"  # {cell(place)}"
-        lines.append(f"{cell(key):<{keys}}  {cell(_shown(value))}{mark}")
+    width = max(len(key) for key, _, _ in rows)
+    for key, value, origin in rows:
+        comment = "" if origin == _DEFAULT else f"  # {cell(origin)}"
+        lines.append(f"{cell(key):<{width}}  {cell(_value_text(value))}{comment}")
     console.out("\n".join(lines) + "\n")
     return int(ExitCode.PASS)
 
 
 def _rows(
-    document: Mapping[str, Any], found: Placed[Config] | None, *above: str
+    settings: Mapping[str, Any], file: Placed[Config] | None, *parents: str
 ) -> Iterator[tuple[str, Any, str]]:
-    for key, value in document.items():
-        path = (*above, key)
+    """Yield each setting's dotted key, its value, and its origin."""
+    for key, value in settings.items():
+        path = (*parents, key)
         if isinstance(value, Mapping) and value:
-            yield from _rows(value, found, *path)
+            yield from _rows(value, file, *path)
         else:
-            yield ".".join(path), value, _place(found, path)
+            yield ".".join(path), value, _origin(file, path)
 
 
-def _place(found: Placed[Config] | None, path: tuple[str, ...]) -> str:
-    """Where the file says it; a key that it does not name has its default."""
-    node: Any = found.document if found is not None else {}
+def _origin(file: Placed[Config] | None, path: tuple[str, ...]) -> str:
+    """Return the file and line that set the key; a key that the file lacks has its default."""
+    node: Any = file.document if file is not None else {}
     for part in path:
         if not isinstance(node, Mapping) or part not in node:
             return _DEFAULT
         node = node[part]
-    assert found is not None
-    return found.name if " " in found.name else found.where(*path).rpartition(":")[0]
+    assert file is not None
+    return file.name if " " in file.name else file.where(*path).rpartition(":")[0]
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +35,6 @@ def upgrade(
     dry_run: _DryRun = False,
 ) -> None:
     """Bring the store to this version's tables: backed up before, validated after."""
-
     raise typer.Exit(migrate(store, root, revision, up=True, dry_run=dry_run))
 
 
@@ -46,14 +46,12 @@ def downgrade(
     dry_run: _DryRun = False,
 ) -> None:
     """Bring the store back to an older version's tables: backed up before, validated after."""
-
     raise typer.Exit(migrate(store, root, revision, up=False, dry_run=dry_run))
 
 
 @db_app.command()
 def current(store: HistoryOption = None, root: RootOption = Path()) -> None:
     """Print the store's revision, this version's, and how much is in it."""
-
     raise typer.Exit(print_current(store, root))
 
 
@@ -66,7 +64,6 @@ def backup(
     root: RootOption = Path(),
 ) -> None:
     """Write all of the store into one file, also while it is in use."""
-
     raise typer.Exit(back_up(store, root, file))
 
 
@@ -78,122 +75,126 @@ def restore(
     dry_run: _DryRun = False,
 ) -> None:
     """Bring the store back to a backup, bit for bit; the present state is backed up before."""
-
     raise typer.Exit(restore_backup(store, root, file, dry_run=dry_run))
 
 
 @db_app.command()
 def validate(store: HistoryOption = None, root: RootOption = Path()) -> None:
     """Check the file, the references and what must hold between runs and problems."""
-
     raise typer.Exit(check_store(store, root))
 
 
 def migrate(url: str | None, root: Path, revision: str, *, up: bool, dry_run: bool) -> int:
-    """Bring the store to ``revision``, or print how. Raises :class:`StoreError`."""
+    """Bring the store to ``revision``, or print how with ``dry_run``.
+
+    Raises :class:`UsageError` for a revision that is unknown or lies in the other direction, and
+    :class:`secagg.errors.StoreError`.
+    """
     from secagg.history.migrate import revisions, upkeep
 
     all_revisions = revisions()
     if revision not in {*all_revisions, "head" if up else "base"}:
-        raise UsageError(f"no revision {revision}", hint="known: " + ", ".join(all_revisions))
+        raise UsageError(f"no revision {revision}", hint="one of " + ", ".join(all_revisions))
     target = all_revisions[-1] if revision == "head" else revision
-    with upkeep(_where(url, root), create=up and not dry_run) as store:
+    with upkeep(_store_location(url, root), create=up and not dry_run) as store:
         before = store.revision()
         if before is not None and before not in all_revisions:
             raise UsageError(
                 f"the store is at revision {before}, which this secagg does not know",
                 hint="use the version of secagg that made it",
             )
-        place, goal = _place(before, all_revisions), _place(target, all_revisions)
-        if place == goal:
-            _say(f"{store.where} is at revision {before} already")
+        position = _position(before, all_revisions)
+        goal = _position(target, all_revisions)
+        if position == goal:
+            _print(f"{store.where} is at revision {before} already")
             return int(ExitCode.PASS)
-        if (goal > place) is not up:
+        if (goal > position) is not up:
             other = "downgrade" if up else "upgrade"
             raise UsageError(
                 f"the store is at revision {before or 'base'}", hint=f"use secagg db {other}"
             )
         if dry_run:
             return _show_plan(store, before, target, up=up)
-        done = store.upgrade(target) if up else store.downgrade(target)
-    if done.backup is not None:
-        _say(f"backup: {done.backup}")
-    _say(f"previous revision: {done.before or 'none'}")
-    _say(f"revision: {done.after or 'none'}")
+        migration = store.upgrade(target) if up else store.downgrade(target)
+    if migration.backup is not None:
+        _print(f"backup: {migration.backup}")
+    _print(f"previous revision: {migration.before or 'none'}")
+    _print(f"revision: {migration.after or 'none'}")
     return int(ExitCode.PASS)
 
 
 def _show_plan(store: Upkeep, before: str | None, target: str, *, up: bool) -> int:
-    _say(f"-- {store.where} would go from revision {before or 'none'} to {target}:")
+    _print(f"-- {store.where} would go from revision {before or 'none'} to {target}:")
     if before is not None:
-        _say("-- a backup is made before")
+        _print("-- a backup is made before")
     console.out(f"{store.planned_sql(target, up=up).rstrip()}\n")
-    _say("-- validated after: row counts, references, invariants; nothing was changed")
+    _print("-- validated after: row counts, references, invariants; nothing was changed")
     return int(ExitCode.PASS)
 
 
 def print_current(url: str | None, root: Path) -> int:
-    """Print revision and row counts."""
+    """Print the store's revision and the number of rows of each table."""
     from secagg.history.migrate import revisions, upkeep
 
-    with upkeep(_where(url, root)) as store:
-        _say(f"store: {store.where}")
-        _say(f"revision: {store.revision() or 'none'}")
-        _say(f"this version's: {revisions()[-1]}")
+    with upkeep(_store_location(url, root)) as store:
+        _print(f"store: {store.where}")
+        _print(f"revision: {store.revision() or 'none'}")
+        _print(f"this version's: {revisions()[-1]}")
         for table, count in sorted(store.row_counts().items()):
-            _say(f"  {table}: {count}")
+            _print(f"  {table}: {count}")
     return int(ExitCode.PASS)
 
 
 def back_up(url: str | None, root: Path, file: Path | None) -> int:
-    """Write a backup and print where."""
+    """Write a backup into ``file``, by default beside the store, and print its path."""
     from secagg.history.migrate import upkeep
 
-    with upkeep(_where(url, root)) as store:
-        _say(f"wrote {store.backup(file)}")
+    with upkeep(_store_location(url, root)) as store:
+        _print(f"wrote {store.backup(file)}")
     return int(ExitCode.PASS)
 
 
 def restore_backup(url: str | None, root: Path, file: Path, *, dry_run: bool) -> int:
-    """Go back to ``file``, after a backup of what is there."""
+    """Restore the backup ``file``, after backing up the present state."""
     from secagg.history.migrate import upkeep
 
-    with upkeep(_where(url, root), create=not dry_run) as store:
+    with upkeep(_store_location(url, root), create=not dry_run) as store:
         before = store.revision()
         if dry_run:
-            _say(f"would bring {store.where} (revision {before or 'none'}) back to {file}")
+            _print(f"would bring {store.where} (revision {before or 'none'}) back to {file}")
             return int(ExitCode.PASS)
         if before is not None:
-            _say(f"backup: {store.backup(None)}")
+            _print(f"backup: {store.backup(None)}")
         store.restore(file)
-        _say(f"previous revision: {before or 'none'}")
-        _say(f"revision: {store.revision() or 'none'}")
+        _print(f"previous revision: {before or 'none'}")
+        _print(f"revision: {store.revision() or 'none'}")
         return _report(store.validate())
 
 
 def check_store(url: str | None, root: Path) -> int:
-    """Print what is wrong with the store; exit code 0 only if nothing is."""
+    """Check the store, print each violation, and return 0 only if there is none."""
     from secagg.history.migrate import upkeep
 
-    with upkeep(_where(url, root)) as store:
+    with upkeep(_store_location(url, root)) as store:
         return _report(store.validate())
 
 
-def _report(wrong: list[str]) -> int:
-    for sentence in wrong:
-        _say(f"wrong: {sentence}")
-    if not wrong:
-        _say("the store is sound")
-    return int(ExitCode.STORE_OR_UPLOAD if wrong else ExitCode.PASS)
+def _report(violations: Sequence[str]) -> int:
+    for sentence in violations:
+        _print(f"wrong: {sentence}")
+    if not violations:
+        _print("the store is sound")
+    return int(ExitCode.STORE_OR_UPLOAD if violations else ExitCode.PASS)
 
 
-def _place(revision: str | None, known: list[str]) -> int:
-    return known.index(revision) if revision in known else -1
+def _position(revision: str | None, revisions: Sequence[str]) -> int:
+    """Return where ``revision`` stands among ``revisions``; -1 for an empty store."""
+    return revisions.index(revision) if revision in revisions else -1
 
 
-def _where(url: str | None, root: Path) -> str | Path:
+def _store_location(url: str | None, root: Path) -> str | Path:
     return url or os.environ.get(ENVIRONMENT) or root / STORE_FILE
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     console.out(f"{terminal(line)}\n")

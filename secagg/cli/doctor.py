@@ -41,8 +41,6 @@ def doctor(
     ] = False,
 ) -> None:
     """Say for each tool whether a scan of PATH would be complete, and what to do if not."""
-    from secagg.cli.screen import Screen
-
     screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
     if github:
         from secagg.cli.securitytab import security_tab
@@ -54,7 +52,7 @@ def doctor(
 def examine_and_print(
     path: Path, *, tools: Sequence[str], config: Path | None, screen: Screen
 ) -> int:
-    """Run ``secagg doctor``: 0 only if a scan would be complete, as far as can be told."""
+    """Examine the scanners, print the diagnoses, and return 0 only if a scan would be complete."""
     from secagg.doctor import examine
     from secagg.pipeline.lookedfor import left_out
     from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
@@ -62,8 +60,8 @@ def examine_and_print(
     from secagg.scanners.trivydb import MAX_DAYS
 
     settings = load_config(path, config)
-    most = policy_of(path, settings).max_database_age or MAX_DAYS
-    options = ScanOptions(root=path, tools=tools, max_database_days=most)
+    max_days = policy_of(path, settings).max_database_age or MAX_DAYS
+    options = ScanOptions(root=path, tools=tools, max_database_days=max_days)
     request = scan_request(options, settings, components_of(options, settings))
     context = RunContext(redactor=run_redactor(), root=request.root)
     diagnoses = examine(request, context, chosen_tools(options, settings))
@@ -71,25 +69,23 @@ def examine_and_print(
     if not tools:
         missing = [d.tool for d in diagnoses if d.missing and not settings.asks_for(d.tool)]
         ready = [d.tool for d in diagnoses if d.ready and d.applies]
-        absent = left_out(ready, missing, request.options, request.components)
+        skipped = left_out(ready, missing, request.options, request.components)
         for diagnosis in diagnoses:
-            diagnosis.left_out = diagnosis.tool in absent
+            diagnosis.left_out = diagnosis.tool in skipped
     if screen.json:
-        console.json(doctor_json(diagnoses, optional))
+        console.json(_json(diagnoses, optional))
     else:
-        console.out(doctor_table(diagnoses, optional, screen.style()) + "\n")
-    complete = would_complete(diagnoses, optional)
+        console.out(_table(diagnoses, optional, screen.style()) + "\n")
+    complete = _would_complete(diagnoses, optional)
     return int(ExitCode.PASS if complete else ExitCode.INCOMPLETE)
 
 
 _HEADERS = ["TOOL", "READY", "VERSION", "SUPPORTED", "TOKEN", "DATABASE", "FOUND AT", "WHAT TO DO"]
-
-
 _COLOURS = {"yes": "32", "no": "1;31", "not needed": "2", "optional": "33", "left out": "33"}
 
 
-def doctor_table(diagnoses: Sequence[Diagnosis], optional: Collection[str], style: Style) -> str:
-    """One row a tool, and a sentence on what a scan would come to."""
+def _table(diagnoses: Sequence[Diagnosis], optional: Collection[str], style: Style) -> str:
+    """Return a row for each tool, and a sentence on whether a scan would be complete."""
     cells = []
     for diagnosis in diagnoses:
         ready = _ready(diagnosis, optional)
@@ -107,22 +103,22 @@ def doctor_table(diagnoses: Sequence[Diagnosis], optional: Collection[str], styl
             ]
         )
     lacking = [d.tool for d in diagnoses if _ready(d, optional) == "no"]
-    absent = [d.tool for d in diagnoses if d.applies and d.left_out]
+    skipped = [d.tool for d in diagnoses if d.applies and d.left_out]
     verdict = (
         f"A scan would be incomplete: {', '.join(lacking)} would not complete."
         if lacking
         else "A scan would be complete."
     )
-    if absent:
-        verdict += f" It would leave out what is not installed: {', '.join(absent)}."
+    if skipped:
+        verdict += f" It would leave out what is not installed: {', '.join(skipped)}."
     table = draw(_HEADERS, cells, style, stretch=(6, 7), shares=(2, 3))
     if style.width is not None:
         verdict = textwrap.fill(verdict, style.width)
     return f"{table}\n\n{style.paint(verdict, '1;31' if lacking else '1;32')}"
 
 
-def doctor_json(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> str:
-    """The same for machines."""
+def _json(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> str:
+    """Return the diagnoses as JSON."""
     tools = [
         {
             "tool": diagnosis.tool,
@@ -144,12 +140,11 @@ def doctor_json(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> st
         }
         for diagnosis in diagnoses
     ]
-    complete = would_complete(diagnoses, optional)
+    complete = _would_complete(diagnoses, optional)
     return json.dumps({"schema_version": 1, "complete": complete, "tools": tools}, indent=2)
 
 
-def would_complete(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> bool:
-    """Tell whether a scan would be complete, as far as can be told."""
+def _would_complete(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> bool:
     return all(_ready(diagnosis, optional) != "no" for diagnosis in diagnoses)
 
 

@@ -91,7 +91,6 @@ def add(
     last: LastOption = Path("secagg-out"),
 ) -> None:
     """Let something not count for a while; all that is given must hold of it."""
-
     given: dict[str, str | tuple[str, ...] | None] = {
         "id": identity,
         "cve": cve,
@@ -123,8 +122,6 @@ def list_all(
     no_color: ColourOption = False,
 ) -> None:
     """Show every exception, of scanners' ignore files too, and what it is worth today."""
-    from secagg.cli.screen import Screen
-
     screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
     raise typer.Exit(print_exceptions(root, vex_files=vex or [], screen=screen))
 
@@ -141,7 +138,6 @@ def prune(
     last: LastOption = Path("secagg-out"),
 ) -> None:
     """Take out what has expired, with its comments."""
-
     raise typer.Exit(prune_exceptions(root, unused=unused, dry_run=dry_run, last=last))
 
 

@@ -24,7 +24,7 @@ from secagg.pipeline.write import SARIF_NAME, is_whole_row
 def explain(
     identity: Annotated[str, typer.Argument(metavar="ID", help="The row's id, or its beginning.")],
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE...]", help="Reports to read instead.")
+        list[str] | None, typer.Argument(metavar="FILE", help="Reports to read instead.")
     ] = None,
     root: RootOption = Path(),
     output: OutputOption = Path("secagg-out"),
@@ -32,17 +32,15 @@ def explain(
     no_color: ColourOption = False,
 ) -> None:
     """Say why a row of the last scan is one row: members, reasons, and what was kept apart."""
-    from secagg.cli.screen import Screen
-
     screen = Screen(no_colour=no_color)
     raise typer.Exit(
         explain_row(identity, files or [], root=root, output=output, config=config, screen=screen)
     )
 
 
-_WHOLE_ROW = (
-    "this was written with --view merged, which keeps no more of the sources than their names: "
-    "scan without it, or name the scanners' reports, to see what joined them"
+_MERGED_VIEW = (
+    "--view merged keeps only the names of a row's sources: to see why they were merged, scan "
+    "without it, or name the scanners' reports"
 )
 
 
@@ -55,7 +53,7 @@ def explain_row(
     config: Path | None,
     screen: Screen,
 ) -> int:
-    """Run ``secagg explain``: why a row is one row, from reports or from the last scan's file."""
+    """Print why a row is one row, from ``files`` or from the last scan in ``output``."""
     settings = load_config(root, config)
     last = output / SARIF_NAME
     if not files and not last.is_file():
@@ -67,6 +65,6 @@ def explain_row(
     )
     explanation = why(outcome.merged, identity)
     if is_whole_row(explanation.group):
-        explanation = replace(explanation, warnings=[*explanation.warnings, _WHOLE_ROW])
+        explanation = replace(explanation, warnings=[*explanation.warnings, _MERGED_VIEW])
     console.out(explanation_lines(explanation, screen.style()) + "\n")
     return int(ExitCode.PASS)

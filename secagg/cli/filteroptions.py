@@ -1,6 +1,6 @@
-"""The options that choose rows: the same words in ``report``, ``triage`` and ``gate``.
+"""The filter options, which ``report``, ``triage`` and ``gate`` share.
 
-What they mean is in :mod:`secagg.report.filters`.
+:mod:`secagg.report.filters` applies them.
 """
 
 from __future__ import annotations

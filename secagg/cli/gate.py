@@ -43,19 +43,23 @@ from secagg.cli.options import (
     StoreOption,
     StripPrefixOption,
     VexOption,
-    gate_options,
 )
-from secagg.cli.report import tell_strangers
-from secagg.cli.screen import Screen, explained, reach_of, result_blocks, tell_actions
+from secagg.cli.report import note_unmatched_filters
+from secagg.cli.screen import (
+    Screen,
+    hint_options,
+    policy_explanation,
+    report_to_actions,
+    result_blocks,
+)
 from secagg.errors import ExitCode, UsageError
 from secagg.merge import MergedSet
 from secagg.output import console
-from secagg.output import verdict as verdict_module
 from secagg.output.decision import DecisionDocument
 from secagg.output.junit import junit_xml
 from secagg.output.listing import Listing
 from secagg.output.markdown import CodeSite, decision_annotations, decision_markdown
-from secagg.output.verdict import Block, Reach, verdict_text
+from secagg.output.verdict import Block, HintOptions, show_blocks, verdict_text
 from secagg.pipeline.assemble import tool_outcome
 from secagg.pipeline.gate import Gate, GateOptions, prepare
 from secagg.pipeline.judging import decide, suppress
@@ -65,7 +69,7 @@ from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.record import problem_of, remember
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, decision_document, writing
-from secagg.report.filters import Filters, FilterWords, filters_of, predicates
+from secagg.report.filters import Filters, FilterWords, filters_of, predicates, select
 from secagg.report.findings import group_of
 from secagg.scanners.base import Status, ToolRun
 from secagg.secrets.key import load_key
@@ -85,7 +89,7 @@ class GateFormat(StrEnum):
     ANNOTATIONS = "annotations"
 
 
-# The files that --output writes: what each holds is the same as with --format.
+# The files that --output writes; the contents are those of --format json, junit and markdown.
 _FILES: dict[str, Callable[[DecisionDocument], str]] = {
     DECISION_NAME: lambda decision: _json(decision),
     "decision.xml": junit_xml,
@@ -96,7 +100,7 @@ _FILES: dict[str, Callable[[DecisionDocument], str]] = {
 def gate(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE...]", help="Reports to judge instead of the last scan."),
+        typer.Argument(metavar="FILE", help="Reports to judge instead of the last scan."),
     ] = None,
     root: RootOption = Path(),
     policy: PolicyOption = None,
@@ -121,7 +125,7 @@ def gate(
         typer.Option(
             "--format",
             "-f",
-            help="What to print: full on a terminal and concise elsewhere if nothing is said.",
+            help="What to print: by default full on a terminal and concise elsewhere.",
         ),
     ] = None,
     output: Annotated[
@@ -155,19 +159,17 @@ def gate(
     no_color: ColourOption = False,
 ) -> None:
     """Judge the last scan, or FILES, by a policy: pass, fail or incomplete, and why."""
-    from secagg.cli.screen import Screen
-
     request = GateRequest(
-        files=files or [],
+        files=files or (),
         root=root,
         run=run,
         last=last,
-        gate=gate_options(
+        gate=GateOptions(
             policy=policy,
             policy_from=policy_from,
             baseline=baseline,
             diff=diff,
-            vex=vex,
+            vex=vex or (),
             store="" if no_store else store,
             repository=repo,
             branch=branch,
@@ -180,15 +182,15 @@ def gate(
         output=output,
         strip_prefix=strip_prefix or (),
         filters=FilterWords(
-            severity=tuple(severity or ()),
+            severity=severity or (),
             at_least=at_least,
-            kind=tuple(kind or ()),
-            tool=tuple(tool or ()),
-            component=tuple(component or ()),
-            path=tuple(path or ()),
-            owner=tuple(owner or ()),
-            package=tuple(package or ()),
-            id=tuple(identity or ()),
+            kind=kind or (),
+            tool=tool or (),
+            component=component or (),
+            path=path or (),
+            owner=owner or (),
+            package=package or (),
+            id=identity or (),
             search=search,
         ),
     )
@@ -198,10 +200,10 @@ def gate(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRequest:
-    """What the command line asked for.
+    """The options of ``secagg gate``.
 
-    ``run`` is the key of a recorded scan. Without a ``format`` the usual listing is printed;
-    ``filters`` leave some of the rows that are shown, and change nothing of the verdict.
+    ``run`` is the key of a recorded scan. Without a ``format`` the default listing is printed.
+    ``filters`` choose the rows that are printed; the verdict is that of all rows.
     """
 
     files: Sequence[str] = ()
@@ -217,56 +219,57 @@ class GateRequest:
     filters: FilterWords = field(default_factory=FilterWords)
 
 
+_LISTINGS = (None, GateFormat.FULL, GateFormat.CONCISE, GateFormat.TABLE)
+
+
 def judge_and_print(request: GateRequest, screen: Screen) -> int:
-    """Run ``secagg gate`` and return its exit code.
+    """Judge what ``request`` names, print the decision, and return its exit code.
 
     In GitHub Actions the decision also goes into the job summary, the step's outputs and, as
     annotations, to standard error. Raises :class:`UsageError` for what cannot be read.
     """
     if request.run is not None and request.files:
         raise UsageError("--run names a recorded scan, and FILES are others", hint="name one")
-    listed_as = (None, GateFormat.FULL, GateFormat.CONCISE, GateFormat.TABLE)
-    if request.filters != FilterWords() and request.format not in listed_as:
+    if request.filters != FilterWords() and request.format not in _LISTINGS:
         raise UsageError(
             "filters are for the listing (full, concise or table)",
             hint="leave them out, or the format",
         )
     now = datetime.datetime.now(datetime.UTC)
     filters = filters_of(request.filters, (), now)
-    prepared = prepare(request.root, request.gate, config=request.config)
-    prepared.scan_base = partial(kept_base, prepared)
-    new = bool(request.files)
+    gate = prepare(request.root, request.gate, config=request.config)
+    gate.scan_base = partial(kept_base, gate)
+    is_recorded = True
     if request.run is not None:
-        outcome = judge_run(request.run, prepared)
+        outcome = _judge_run(request.run, gate)
     else:
         last = request.last / SARIF_NAME
         files = list(request.files) or [str(_last_scan(request.last))]
-        # The last scan is in the history already.
-        new = not any(Path(file).resolve() == last.resolve() for file in files)
+        # The history has the last scan already.
+        is_recorded = any(Path(file).resolve() == last.resolve() for file in files)
         outcome = parse_files(
             files,
             tool=None,
             root=request.root.resolve(),
-            gate=prepared,
+            gate=gate,
             strip_prefix=request.strip_prefix,
         )
     if request.explain is not None:
-        console.out(explained(outcome, prepared, request.explain, screen.style()) + "\n")
+        console.out(policy_explanation(outcome, gate, request.explain, screen.style()) + "\n")
         return int(ExitCode.PASS)
-    if new:
-        outcome.warnings += remember(outcome, prepared, since=None)
+    if not is_recorded:
+        outcome.warnings += remember(outcome, gate, since=None)
     decision = decision_document(outcome)
-    listed = decision
-    if filters != Filters():
-        listed = _listed(decision, outcome, filters, now)
-    _show(listed, decision, request, screen)
+    shown = decision if filters == Filters() else _filtered(decision, outcome, filters, now)
+    _print(shown, decision, request, screen)
     if request.output is not None:
-        write_decision(decision, request.output)
-    tell_actions(decision, os.environ, annotate=request.format is not GateFormat.ANNOTATIONS)
+        _write_decision(decision, request.output)
+    annotate = request.format is not GateFormat.ANNOTATIONS
+    report_to_actions(decision, os.environ, annotate=annotate)
     return decision.exit_code
 
 
-def write_decision(decision: DecisionDocument, directory: Path) -> None:
+def _write_decision(decision: DecisionDocument, directory: Path) -> None:
     """Write ``decision.json``, ``decision.xml`` (JUnit) and ``decision.md`` into ``directory``."""
     with writing(directory):
         for name, text in _FILES.items():
@@ -274,22 +277,22 @@ def write_decision(decision: DecisionDocument, directory: Path) -> None:
                 out.write(text(decision).encode("utf-8", "replace"))
 
 
-def _listed(
+def _filtered(
     decision: DecisionDocument, outcome: Outcome, filters: Filters, now: datetime.datetime
 ) -> DecisionDocument:
-    """``decision`` with the rows that pass ``filters``; says on standard error how many do."""
+    """Return ``decision`` with the rows that pass ``filters``; note on standard error how many."""
     problems = [problem_of(judgement) for judgement in outcome.decision.judgements]
-    tell_strangers(filters, problems, now)
-    wanted = predicates(filters, now.date())
-    passing = {p.identity for p in problems if all(holds(p) for holds in wanted)}
+    note_unmatched_filters(filters, problems, now)
+    passing = {p.identity for p in select(problems, predicates(filters, now.date()))}
     console.err(f"secagg: note: {len(passing)} of {len(problems)} rows pass the filters\n")
     rows = [finding for finding in decision.findings if finding.id in passing]
     return msgspec.structs.replace(decision, findings=rows)
 
 
-def _show(
-    listed: DecisionDocument, decision: DecisionDocument, request: GateRequest, screen: Screen
+def _print(
+    shown: DecisionDocument, decision: DecisionDocument, request: GateRequest, screen: Screen
 ) -> None:
+    """Print ``decision`` in the request's format; a listing has the rows of ``shown``."""
     match request.format:
         case GateFormat.JSON:
             console.document(decision.json_pieces(), console.Syntax.JSON)
@@ -303,19 +306,23 @@ def _show(
             listing = None if request.format is None else Listing(request.format.value)
             screen = replace(screen, listing=listing)
             style = screen.style()
-            verdict = Block(text=verdict_text(decision, style, _reach(request)))
-            verdict_module.show([*result_blocks(listed, screen, tools=False), verdict], style)
+            verdict = Block(text=verdict_text(decision, style, _hints(request)))
+            show_blocks([*result_blocks(shown, screen, tools=False), verdict], style)
 
 
-def _reach(request: GateRequest) -> Reach:
-    """How further commands name what was judged; reports that no history has are judged again."""
+def _hints(request: GateRequest) -> HintOptions:
+    """Return the options for suggested commands; unrecorded reports are named, to be read again."""
     policy, store = request.gate.policy, request.gate.store
-    reach = reach_of(request.root, request.last, config=request.config, policy=policy)
-    if request.run is not None or request.files:
-        kept = [*reach.show, *([] if store in (None, "") else ["--store", str(store)])]
-        unkept = [*request.files, *reach.show] if store == "" and request.run is None else []
-        return replace(reach, show=kept, reports=unkept)
-    return reach
+    hints = hint_options(request.root, request.last, config=request.config, policy=policy)
+    if request.run is None and not request.files:
+        return hints
+    store_option = ["--store", store] if store else []
+    unrecorded = store == "" and request.run is None
+    return replace(
+        hints,
+        show=[*hints.show, *store_option],
+        reports=[*request.files, *hints.show] if unrecorded else [],
+    )
 
 
 def _json(decision: DecisionDocument) -> str:
@@ -332,10 +339,10 @@ def _last_scan(directory: Path) -> Path:
     return file
 
 
-def judge_run(key: str, gate: Gate) -> Outcome:
+def _judge_run(key: str, gate: Gate) -> Outcome:
     """Judge the run whose key begins with ``key`` by today's policy, exceptions and decisions.
 
-    Raises :class:`secagg.errors.StoreError` for a run that is not there.
+    Raises :class:`secagg.errors.StoreError` where the store has no such run.
     """
     with open_store_of(gate.options.store or None, gate.root, create=False) as store:
         run, problems = store.run(store.run_key(key))

@@ -1,4 +1,4 @@
-"""What ``--help`` shows: commands in groups, in a fixed order, and examples under each of them."""
+"""The texts of ``--help``: commands in groups and in a fixed order, each with examples."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ GROUPS = {
         "db": "the store: revision, backups, checks",
     },
 }
-_ELSEWHERE = "More"
+_NO_GROUP = "More"
 
 EXAMPLES = {
     "scan": (
@@ -104,10 +104,10 @@ EXAMPLES = {
 
 
 class Commands(TyperGroup):
-    """A group of commands whose help shows them in :data:`GROUPS`, none of their summaries cut."""
+    """A group of commands whose help lists them by :data:`GROUPS`, with whole summaries."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return the command, with the examples of its help."""
+        """Return the command, with examples in its help."""
         command = super().get_command(ctx, cmd_name)
         words = [*ctx.command_path.split()[1:], cmd_name]
         examples = EXAMPLES.get(" ".join(words[-2:] if len(words) > 1 else words))
@@ -117,32 +117,32 @@ class Commands(TyperGroup):
         return command
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return all commands, in the order of the groups; those of no group come last."""
-        order = [name for names in GROUPS.values() for name in names]
-        known = super().list_commands(ctx)
+        """Return all commands in the order of the groups; commands of no group come last."""
+        order = [name for group in GROUPS.values() for name in group]
+        names = super().list_commands(ctx)
         if ctx.parent is not None:
-            return known
-        return sorted(known, key=lambda n: order.index(n) if n in order else len(order))
+            return names
+        return sorted(names, key=lambda n: order.index(n) if n in order else len(order))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write a section for each group; of a group of commands within it, one."""
-        shown = [(name, super(Commands, self).get_command(ctx, name)) for name in self.commands]
-        shown = [(name, command) for name, command in shown if command and not command.hidden]
+        """Write a section for each group of the main help, and one for a group's own help."""
+        commands = [(name, super(Commands, self).get_command(ctx, name)) for name in self.commands]
+        visible = [(name, command) for name, command in commands if command and not command.hidden]
         if ctx.parent is not None:
-            rows = [(name, _first_sentence(command)) for name, command in shown]
+            rows = [(name, _first_sentence(command)) for name, command in visible]
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
             return
-        names = {name for name, _ in shown}
+        names = {name for name, _ in visible}
         for title, group in GROUPS.items():
             rows = [(name, summary) for name, summary in group.items() if name in names]
             if rows:
                 with formatter.section(title):
-                    formatter.write_dl(rows, col_max=12)
+                    formatter.write_dl(rows, col_max=16)
         grouped = {name for group in GROUPS.values() for name in group}
-        rest = [(n, _first_sentence(command)) for n, command in shown if n not in grouped]
+        rest = [(n, _first_sentence(command)) for n, command in visible if n not in grouped]
         if rest:
-            with formatter.section(_ELSEWHERE):
+            with formatter.section(_NO_GROUP):
                 formatter.write_dl(rest)
 
 

@@ -39,15 +39,13 @@ def import_reports(
     config: ConfigOption = None,
 ) -> None:
     """Record old reports in the order of their time: each file, and each folder, is one scan."""
-    from secagg.pipeline.gate import GateOptions
-
     options = GateOptions(policy=policy, store=store, repository=repo, branch=branch)
-    raise typer.Exit(record_reports(directory, root=root, gate=options, config=config))
+    raise typer.Exit(record_reports(directory, root=root, options=options, config=config))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scan:
-    """Reports of one scan; ``at`` is when the last of them was written (UTC)."""
+    """The reports of one scan; ``at`` is when the scanner wrote the last of them (UTC)."""
 
     files: Sequence[Path]
     at: datetime.datetime
@@ -55,31 +53,33 @@ class _Scan:
     branch: str | None
 
 
-def record_reports(directory: Path, *, root: Path, gate: GateOptions, config: Path | None) -> int:
-    """Record what is in ``directory`` and print a line for each scan.
+def record_reports(
+    directory: Path, *, root: Path, options: GateOptions, config: Path | None
+) -> int:
+    """Record the reports in ``directory`` and print a line for each scan.
 
-    Each file is a scan of its own, and each folder in it one scan of all its reports. The time is
-    the reports' own, else the file's. Files that no parser understands are named and make the
-    exit code that of an incomplete scan. Raises :class:`UsageError` where there is nothing to
-    read and :class:`secagg.errors.StoreError`.
+    Each file is one scan, and so is each folder with all its reports. A scan's time comes from its
+    reports, else from the files. Files that no parser understands are listed, and the exit code is
+    then that of an incomplete scan. Raises :class:`UsageError` where there is nothing to read, and
+    :class:`secagg.errors.StoreError`.
     """
     if not directory.is_dir():
         raise UsageError(f"{directory} is not a directory")
-    if gate.store == "":
-        raise UsageError("an import needs the store", hint="leave --no-store out")
-    prepared = prepare(root, gate, config=config)
-    odd: list[str] = []
-    scans = sorted(_scans(directory, odd), key=lambda scan: (scan.at, str(scan.files[0])))
-    if not scans and not odd:
+    if options.store == "":
+        raise UsageError("an import needs the store", hint="name one with --store")
+    gate = prepare(root, options, config=config)
+    unreadable: list[str] = []
+    scans = sorted(_scans(directory, unreadable), key=lambda scan: (scan.at, str(scan.files[0])))
+    if not scans and not unreadable:
         raise UsageError(f"there is no file in {directory}")
     for scan in scans:
-        _record(scan, directory, prepared, gate)
-    for name in odd:
-        console.err(f"not imported: {terminal(name)}\n")
-    return int(ExitCode.INCOMPLETE if odd else ExitCode.PASS)
+        _record(scan, directory, gate, options)
+    for reason in unreadable:
+        console.err(f"not imported: {terminal(reason)}\n")
+    return int(ExitCode.INCOMPLETE if unreadable else ExitCode.PASS)
 
 
-def _scans(directory: Path, odd: list[str]) -> Iterator[_Scan]:
+def _scans(directory: Path, unreadable: list[str]) -> Iterator[_Scan]:
     for path in sorted(directory.iterdir()):
         if path.name.startswith("."):
             continue
@@ -87,35 +87,36 @@ def _scans(directory: Path, odd: list[str]) -> Iterator[_Scan]:
             files = [file for file in sorted(path.rglob("*")) if file.is_file()]
         else:
             files = [path]
-        reports = [
-            (f, provenance) for f in files if (provenance := _read(f, directory, odd)) is not None
-        ]
+        reports: dict[Path, Provenance] = {}
+        for file in files:
+            provenance = _read_provenance(file, directory, unreadable)
+            if provenance is not None:
+                reports[file] = provenance
         if reports:
             yield _Scan(
-                files=[file for file, _ in reports],
-                at=max(provenance.at or _written(file) for file, provenance in reports),
-                commit=next(
-                    (provenance.commit for _, provenance in reports if provenance.commit), None
-                ),
-                branch=next(
-                    (provenance.branch for _, provenance in reports if provenance.branch), None
-                ),
+                files=list(reports),
+                at=max(report.at or _modified(file) for file, report in reports.items()),
+                commit=next((r.commit for r in reports.values() if r.commit), None),
+                branch=next((r.branch for r in reports.values() if r.branch), None),
             )
 
 
-def _read(file: Path, directory: Path, odd: list[str]) -> Provenance | None:
-    """What a report says of its scan; None, and a word on it in ``odd``, for what is none."""
+def _read_provenance(file: Path, directory: Path, unreadable: list[str]) -> Provenance | None:
+    """Return when and of what the report was made; for other files add the reason and return None.
+
+    The reasons go into ``unreadable``.
+    """
     name = str(file.relative_to(directory))
     try:
         report = RawReport(name=file.name, data=read_file(str(file)))
         report.tool = choose(report, installed_parsers()).tool
         return provenance_of(report)
     except (ReportError, UsageError) as error:
-        odd.append(f"{name}: {error.message}")
+        unreadable.append(f"{name}: {error.message}")
     return None
 
 
-def _written(file: Path) -> datetime.datetime:
+def _modified(file: Path) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(os.stat(file).st_mtime, datetime.UTC)
 
 

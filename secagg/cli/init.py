@@ -53,16 +53,17 @@ def init(
         ),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit code 1 if there is anything new.")
+        bool, typer.Option("--check", help="Write nothing; exit with 1 if anything would change.")
     ] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what is new.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write nothing; show what would change.")
+    ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Write over what a person has changed, too.")
+        bool, typer.Option("--force", help="Also overwrite files that were edited by hand.")
     ] = False,
 ) -> None:
     """Write workflows, policies and settings for the repository at PATH."""
-
-    asked = Asked(
+    options = InitOptions(
         features=with_ or [],
         branches=branches,
         ci=ci,
@@ -71,21 +72,17 @@ def init(
         runner=runner,
         action=action,
     )
-    raise typer.Exit(write_files(path, asked, check=check, diff=diff, force=force))
+    raise typer.Exit(write_setup(path, options, check=check, diff=diff, force=force))
 
 
 _ACTION = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}@[0-9a-f]{40}")
-
-
 _RUNNER = re.compile(r"[\w.-]+")
-
-
 _BRANCH = re.compile(r"[A-Za-z0-9*][\w./*-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the command line says; ``None`` leaves it as it was decided before."""
+class InitOptions:
+    """The options of ``secagg init``; ``None`` keeps the answer of an earlier run."""
 
     features: Sequence[str] = ()
     branches: str | None = None
@@ -96,30 +93,36 @@ class Asked:
     action: str | None = None
 
 
-def write_files(
-    root: Path, asked: Asked, *, check: bool = False, diff: bool = False, force: bool = False
+def write_setup(
+    root: Path,
+    options: InitOptions,
+    *,
+    check: bool = False,
+    diff: bool = False,
+    force: bool = False,
 ) -> int:
-    """Write the files; 1 if a person's change stands against something new, or ``check`` finds any.
+    """Write the files and return the exit code.
 
-    ``check`` and ``diff`` write nothing. A second run without options is silent. Raises
-    :class:`UsageError` for a path that is no directory and for options that cannot be.
+    The code is 1 if an update conflicts with a file that was edited by hand, or if ``check`` or
+    ``diff``, which write nothing, find a change to make. A second run without options prints
+    nothing. Raises :class:`UsageError` for a path that is no directory and for invalid options.
     """
     if not root.is_dir():
         raise UsageError(f"{root} is not a directory")
-    there = survey(root)
-    before = read_answers(root)
-    answers = _decide(asked, before, there)
-    files = compare(root, planned(there, answers))
+    surveyed = survey(root)
+    answers = _answers(options, read_answers(root), surveyed)
+    files = compare(root, planned(surveyed, answers))
     if check or diff:
         return _show(files, diff=diff)
-    written, pending = [], False
+    written: list[Placed] = []
+    conflict = False
     for placed in files:
         edited = placed.state in (State.EDITED, State.CONFLICT)
         if placed.state is State.CURRENT:
             continue
-        # Answers that are given now are a person's word already.
+        # The file of answers is the exception: today's options are newer than the edit.
         if edited and not force and placed.path != NAME:
-            pending = pending or placed.state is State.CONFLICT
+            conflict = conflict or placed.state is State.CONFLICT
             console.out(f"kept, {placed.state}: {terminal(placed.path)}\n")
             if placed.state is State.CONFLICT:
                 _print(placed.diff())
@@ -128,25 +131,25 @@ def write_files(
         written.append(placed)
         console.out(f"{placed.state}: {terminal(placed.path)}\n")
     if any(placed.state is State.MISSING for placed in written):
-        _print("\n" + next_steps(there, answers))
-    if pending:
+        _print("\n" + _next_steps(surveyed, answers))
+    if conflict:
         console.err(
             "secagg: kept the files that were edited by hand: merge the difference above, or "
             "overwrite with --force\n"
         )
-    return 1 if pending else 0
+    return 1 if conflict else 0
 
 
 def _show(files: Sequence[Placed], *, diff: bool) -> int:
-    """Say what would be done; 1 if there is anything."""
-    open_ones = [f for f in files if f.state not in (State.CURRENT, State.EDITED)]
-    shown = [f for f in files if f.state is not State.CURRENT] if diff else open_ones
+    """Print what a run would write; 1 if that is anything."""
+    pending = [f for f in files if f.state not in (State.CURRENT, State.EDITED)]
+    shown = [f for f in files if f.state is not State.CURRENT] if diff else pending
     for placed in shown:
         if diff:
             _print(placed.diff())
         else:
             console.out(f"{placed.state}: {terminal(placed.path)}\n")
-    return 1 if open_ones else 0
+    return 1 if pending else 0
 
 
 def _print(text: str) -> None:
@@ -154,50 +157,50 @@ def _print(text: str) -> None:
         console.out(f"{terminal(line)}\n")
 
 
-def _decide(asked: Asked, before: Answers | None, there: Survey) -> Answers:
-    branches = [there.default_branch, "develop"] if before is None else before.branches
-    if asked.branches is not None:
-        branches = [name for name in re.split(r"[,\s]+", asked.branches) if name]
+def _answers(options: InitOptions, previous: Answers | None, survey: Survey) -> Answers:
+    """Return the answers of this run: the options, else the previous answers, else the defaults."""
+    branches = [survey.default_branch, "develop"] if previous is None else previous.branches
+    if options.branches is not None:
+        branches = [name for name in re.split(r"[,\s]+", options.branches) if name]
     _require(branches, _BRANCH, "branch", "--branches main,develop")
-    features = list(asked.features)
+    features = list(options.features)
     if "all" in features:
         features = list(FEATURES)
     if unknown := sorted(set(features) - set(FEATURES)):
-        raise UsageError(f"there is no {unknown[0]!r} to add", hint=f"known: {', '.join(FEATURES)}")
-    kept = [] if before is None else before.features
-    old = before or Answers(branches=branches, minute=there.minute)
-    action = old.action if asked.action is None else asked.action
-    runner = asked.runner or old.runner
+        raise UsageError(f"there is no {unknown[0]!r} to add", hint=f"one of {', '.join(FEATURES)}")
+    old = previous or Answers(branches=branches, minute=survey.minute)
+    action = old.action if options.action is None else options.action
+    runner = options.runner or old.runner
     if action:
         _require([action.partition(" ")[0]], _ACTION, "action", "--action OWNER/NAME@COMMIT")
     _require([runner], _RUNNER, "runner", "--runner ubuntu-latest")
-    if asked.ci not in (None, "github", "gitlab"):
-        raise UsageError(f"there is no CI {asked.ci!r}", hint="known: github, gitlab")
+    if options.ci not in (None, "github", "gitlab"):
+        raise UsageError(f"there is no CI {options.ci!r}", hint="github or gitlab")
     return Answers(
         branches=list(dict.fromkeys(branches)),
         minute=old.minute,
-        ci=asked.ci or old.ci,  # type: ignore[arg-type]
-        features=[name for name in FEATURES if name in {*kept, *features}],
-        snyk=old.snyk if asked.snyk is None else asked.snyk,
-        codeql=old.codeql if asked.codeql is None else asked.codeql,
+        ci=options.ci or old.ci,  # type: ignore[arg-type]
+        features=[name for name in FEATURES if name in {*old.features, *features}],
+        snyk=old.snyk if options.snyk is None else options.snyk,
+        codeql=old.codeql if options.codeql is None else options.codeql,
         runner=runner,
         action=action,
     )
 
 
-def _require(values: Sequence[str], shape: re.Pattern[str], what: str, example: str) -> None:
+def _require(values: Sequence[str], pattern: re.Pattern[str], noun: str, example: str) -> None:
     if not values:
-        raise UsageError(f"no {what} is named", hint=f"such as {example}")
+        raise UsageError(f"no {noun} is named", hint=f"such as {example}")
     for value in values:
-        if not shape.fullmatch(value):
-            raise UsageError(f"{value!r} is no {what}", hint=f"such as {example}")
+        if not pattern.fullmatch(value):
+            raise UsageError(f"{value!r} is no {noun}", hint=f"such as {example}")
 
 
 _TEAMS = {"cargo": "rust", "pypi": "python", "npm": "frontend", "golang": "go", "maven": "java"}
 
 
-def next_steps(survey: Survey, answers: Answers) -> str:
-    """Return the steps that are left, and a proposal for CODEOWNERS."""
+def _next_steps(survey: Survey, answers: Answers) -> str:
+    """Return the steps that only a person can do, and a proposal for CODEOWNERS."""
     steps = list(_gitlab(answers) if answers.ci == "gitlab" else _github(survey, answers))
     lines = ["What only a person can do now:"]
     lines += [f"{number}. {step}" for number, step in enumerate(steps, 1)]

@@ -46,33 +46,28 @@ def update(
     ] = None,
 ) -> None:
     """Download both files, check them, and put them in place."""
-
     raise typer.Exit(update_files(epss_url=epss_url, kev_url=kev_url))
 
 
 @intel_app.command()
 def status() -> None:
     """Say which files are there and how old they are; exit code 1 if something is wrong."""
-
     raise typer.Exit(print_status())
 
 
 EPSS_URL = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
-
-
 KEV_URL = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
 
 
 def update_files(*, epss_url: str | None = None, kev_url: str | None = None) -> int:
-    """Fetch both files, from addresses or local paths; 0 if both are in place.
+    """Fetch and check both files, from URLs or local paths, replace the old ones, and return 0.
 
-    A file is looked through before it replaces the one that is there. Both are fetched before
-    either is replaced, so that a failure leaves everything as it was.
+    Both are checked before either is replaced, so that a failure changes nothing.
     """
     directory = intel_directory(os.environ)
     files = [
-        _fetch(EPSS_NAME, epss_url or EPSS_URL, _about_epss),
-        _fetch(KEV_NAME, kev_url or KEV_URL, _about_kev),
+        _fetch(EPSS_NAME, epss_url or EPSS_URL, _epss_facts),
+        _fetch(KEV_NAME, kev_url or KEV_URL, _kev_facts),
     ]
     record = read_record(directory) or Record()
     for name, data, file_record in files:
@@ -86,32 +81,35 @@ def update_files(*, epss_url: str | None = None, kev_url: str | None = None) -> 
 
 
 def print_status() -> int:
-    """Say what is there; 1 if something is missing, old or not used."""
+    """Print which files are there and how old they are; 1 if one is missing, old or unusable."""
     directory = intel_directory(os.environ)
     intel = Intel.load(directory, datetime.now(UTC).date())
     record = read_record(directory) or Record()
     if intel.epss_file is not None:
         file = intel.epss_file
-        _line("EPSS", f"{len(file.scores)} scores of {file.dated}, model {file.model}", record)
+        _print_file(
+            EPSS_NAME,
+            "EPSS",
+            f"{len(file.scores)} scores of {file.dated}, model {file.model}",
+            record,
+        )
     if intel.kev_file is not None:
         kev = intel.kev_file
-        _line("KEV", f"{len(kev.entries)} entries of {kev.dated}", record)
+        _print_file(KEV_NAME, "KEV", f"{len(kev.entries)} entries of {kev.dated}", record)
     for note in intel.notes:
         console.out(f"note: {terminal(note)}\n")
     console.out(f"directory: {terminal(str(directory))}\n")
     return 1 if intel.notes else 0
 
 
-def _line(what: str, text: str, record: Record) -> None:
-    file_record = record.files.get(EPSS_NAME if what == "EPSS" else KEV_NAME)
-    when = (
-        f", fetched {file_record.fetched_at:%Y-%m-%d %H:%M} UTC" if file_record is not None else ""
-    )
-    console.out(f"{what}: {terminal(text)}{when}\n")
+def _print_file(name: str, title: str, text: str, record: Record) -> None:
+    file_record = record.files.get(name)
+    fetched = f", fetched {file_record.fetched_at:%Y-%m-%d %H:%M} UTC" if file_record else ""
+    console.out(f"{title}: {terminal(text)}{fetched}\n")
 
 
 def _fetch(
-    name: str, source: str, about: Callable[[bytes], tuple[str, int]]
+    name: str, source: str, read_facts: Callable[[bytes], tuple[str, int]]
 ) -> tuple[str, bytes, FileRecord]:
     if "://" in source:
         data = download(source, limit=LARGEST)
@@ -120,7 +118,7 @@ def _fetch(
             data = Path(source).read_bytes()
         except OSError as error:
             raise UsageError(f"cannot read {source}: {error.strerror}") from error
-    dated, entries = about(data)
+    dated, entries = read_facts(data)
     file_record = FileRecord(
         url=source,
         sha256=checksum(data),
@@ -131,11 +129,13 @@ def _fetch(
     return name, data, file_record
 
 
-def _about_epss(data: bytes) -> tuple[str, int]:
-    read = read_epss(data)
-    return read.dated.isoformat(), len(read.scores)
+def _epss_facts(data: bytes) -> tuple[str, int]:
+    """Return the date of the scores and their number."""
+    epss = read_epss(data)
+    return epss.dated.isoformat(), len(epss.scores)
 
 
-def _about_kev(data: bytes) -> tuple[str, int]:
-    read = read_kev(data)
-    return read.dated.isoformat(), len(read.entries)
+def _kev_facts(data: bytes) -> tuple[str, int]:
+    """Return the date of the catalog and the number of its entries."""
+    kev = read_kev(data)
+    return kev.dated.isoformat(), len(kev.entries)

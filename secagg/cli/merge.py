@@ -1,4 +1,4 @@
-"""``secagg merge``: overrule what was merged, in a file that is reviewed."""
+"""``secagg merge``: overrule the merging, in a file that goes through review."""
 
 from __future__ import annotations
 
@@ -21,66 +21,61 @@ merge_app = typer.Typer(
 )
 
 
-_Row = "A row of the last scan: its id, or how it begins (6 digits)."
-
-
+_ROW_HELP = "A row of the last scan: its id, or at least the first 6 digits."
 _Reason = Annotated[str, typer.Option(help="Why: shown by secagg explain and in review.")]
 
 
 @merge_app.command()
 def split(
-    identity: Annotated[str, typer.Argument(metavar="ID", help=_Row)],
+    identity: Annotated[str, typer.Argument(metavar="ID", help=_ROW_HELP)],
     reason: _Reason,
     apart: Annotated[
         list[str] | None,
-        typer.Option(metavar="TOOL", help="Only this tool's findings stand apart. Repeatable."),
+        typer.Option(metavar="TOOL", help="Split off only this tool's findings. Repeatable."),
     ] = None,
     root: RootOption = Path(),
     last: LastOption = Path("secagg-out"),
 ) -> None:
-    """The row ID is not one problem: its sources stand alone."""
-
-    code = split_row(root, identity, reason=reason, apart=apart or [], last=last)
-    raise typer.Exit(code)
+    """Split the row ID, which is not one problem, into its sources."""
+    raise typer.Exit(split_row(root, identity, reason=reason, apart=apart or (), last=last))
 
 
 @merge_app.command()
 def join(
-    identities: Annotated[list[str], typer.Argument(metavar="ID ID...", help=_Row)],
+    identities: Annotated[list[str], typer.Argument(metavar="ID", help=_ROW_HELP)],
     reason: _Reason,
     root: RootOption = Path(),
     last: LastOption = Path("secagg-out"),
 ) -> None:
-    """The rows are one problem, which goes by the first ID."""
-
+    """Join rows that are one problem; it keeps the first ID."""
     raise typer.Exit(join_rows(root, identities, reason=reason, last=last))
 
 
 def split_row(root: Path, identity: str, *, reason: str, apart: Sequence[str], last: Path) -> int:
-    """Run ``secagg merge split``."""
-    whole, group = row_named(identity, rows_of_last(root, last))
+    """Write the split of the row ``identity``, and return the exit code."""
+    full, group = row_named(identity, rows_of_last(root, last))
     if group is not None and not is_whole_row(group):
         if len(group.members) == 1:
             raise UsageError(
-                f"{ids.short(whole)} is one finding of {group.tools[0]}: there is nothing to split"
+                f"{ids.short(full)} is one finding of {group.tools[0]}: there is nothing to split"
             )
         for tool in apart:
             if tool not in group.tools:
                 raise UsageError(
-                    f"{tool} did not report {ids.short(whole)}",
+                    f"{tool} did not report {ids.short(full)}",
                     hint=f"it comes from {', '.join(group.tools)}",
                 )
-    file = gate.split(root, whole, reason=reason, apart=tuple(apart))
+    file = gate.split(root, full, reason=reason, apart=tuple(apart))
     console.out(f"wrote {terminal(str(file))}; it holds from the next scan on\n")
     return int(ExitCode.PASS)
 
 
 def join_rows(root: Path, identities: Sequence[str], *, reason: str, last: Path) -> int:
-    """Run ``secagg merge join``."""
+    """Write the joining of the rows, and return the exit code."""
     rows = rows_of_last(root, last)
-    whole = tuple(dict.fromkeys(row_named(given, rows)[0] for given in identities))
-    if len(whole) < 2:
+    full = tuple(dict.fromkeys(row_named(identity, rows)[0] for identity in identities))
+    if len(full) < 2:
         raise UsageError("it takes two rows to join", hint="secagg merge join ID ID --reason ...")
-    file = gate.join(root, whole, reason=reason)
+    file = gate.join(root, full, reason=reason)
     console.out(f"wrote {terminal(str(file))}; it holds from the next scan on\n")
     return int(ExitCode.PASS)

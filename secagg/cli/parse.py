@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +32,12 @@ from secagg.cli.options import (
     VexOption,
     ViewName,
     ViewOption,
-    gate_options,
 )
-from secagg.cli.screen import Screen, finish, reach_of
+from secagg.cli.screen import Screen, hint_options, write_and_show
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.record import remember
+from secagg.pipeline.sarifruns import View
 
 
 def parse(
@@ -70,9 +68,6 @@ def parse(
     no_color: ColourOption = False,
 ) -> None:
     """Read FILES that scanners wrote elsewhere; - is standard input."""
-    from secagg.cli.screen import Screen
-    from secagg.pipeline.sarifruns import View
-
     screen = Screen(
         json=output_format is ScanFormat.JSON,
         quiet=quiet,
@@ -82,53 +77,26 @@ def parse(
         listing=None if output_format is None else output_format.listing,
         everything=everything,
     )
-    raise typer.Exit(
-        parse_reports(
-            files,
-            tool=as_tool,
-            root=root,
-            output=output,
-            gate=gate_options(
-                policy=policy,
-                policy_from=policy_from,
-                baseline=baseline,
-                diff=diff,
-                vex=vex,
-                store="" if no_store else store,
-                repository=repo,
-                branch=branch,
-                commit=commit,
-            ),
-            at=at,
-            config=config,
-            screen=screen,
-            strip_prefix=strip_prefix or (),
-        )
+    options = GateOptions(
+        policy=policy,
+        policy_from=policy_from,
+        baseline=baseline,
+        diff=diff,
+        vex=vex or (),
+        store="" if no_store else store,
+        repository=repo,
+        branch=branch,
+        commit=commit,
     )
-
-
-def parse_reports(
-    files: Sequence[str],
-    *,
-    tool: str | None,
-    root: Path,
-    output: Path,
-    gate: GateOptions,
-    at: datetime | None = None,
-    config: Path | None,
-    screen: Screen,
-    strip_prefix: Sequence[str] = (),
-) -> int:
-    """Run ``secagg parse`` and return its exit code."""
-    prepared = prepare(root, gate, config=config)
+    gate = prepare(root, options, config=config)
     outcome = parse_files(
         files,
-        tool=tool,
+        tool=as_tool,
         root=root.resolve(),
-        gate=prepared,
+        gate=gate,
         at=at,
-        strip_prefix=strip_prefix,
+        strip_prefix=strip_prefix or (),
     )
-    outcome.warnings += remember(outcome, prepared, since=None)
-    reach = reach_of(root, output, config=config, policy=gate.policy)
-    return finish(outcome, output, screen, reach)
+    outcome.warnings += remember(outcome, gate, since=None)
+    hints = hint_options(root, output, config=config, policy=policy)
+    raise typer.Exit(write_and_show(outcome, output, screen, hints))

@@ -67,8 +67,6 @@ def list_all(
     output_format: FormatOption = OutputFormat.TABLE, no_color: ColourOption = False
 ) -> None:
     """List the policies that have a name, built in or of a package."""
-    from secagg.cli.screen import Screen
-
     screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
     raise typer.Exit(print_policies(screen))
 
@@ -78,7 +76,7 @@ def show(
     policy: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|FILE]",
+            metavar="NAME|FILE",
             help="A policy's name or file; by default the one that secagg.yaml names.",
         ),
     ] = None,
@@ -91,8 +89,6 @@ def show(
     no_color: ColourOption = False,
 ) -> None:
     """Show what a gate by this policy does, with all that it extends."""
-    from secagg.cli.screen import Screen
-
     screen = Screen(no_colour=no_color)
     as_yaml = output_format is PolicyFormat.YAML
     raise typer.Exit(print_policy(policy, as_yaml=as_yaml, screen=screen))
@@ -101,17 +97,15 @@ def show(
 @policy_app.command("test")
 def run_tests(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Directories of test files, or files.")
+        list[Path], typer.Argument(metavar="DIR", help="Directories of test files, or files.")
     ],
     output_format: Annotated[
         ResultFormat, typer.Option("--format", "-f", help="What to print on standard output.")
     ] = ResultFormat.TABLE,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what fails.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only the failures.")] = False,
     no_color: ColourOption = False,
 ) -> None:
     """Test policies: findings in, expected verdict out."""
-    from secagg.cli.screen import Screen
-
     screen = Screen(quiet=quiet, no_colour=no_color)
     junit = output_format is ResultFormat.JUNIT
     raise typer.Exit(run_test_files(paths, junit=junit, screen=screen))
@@ -120,11 +114,11 @@ def run_tests(
 @policy_app.command()
 def check(
     policies: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Policy files, or names of policies.")
+        list[str], typer.Argument(metavar="FILE", help="Policy files, or names of policies.")
     ],
     root: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="The repository that they are for, with its exceptions."),
+        typer.Option(metavar="DIR", help="The repository whose files and exceptions to check."),
     ] = Path(),
     today: Annotated[
         datetime.datetime | None,
@@ -133,9 +127,7 @@ def check(
     output_format: FormatOption = OutputFormat.TABLE,
     no_color: ColourOption = False,
 ) -> None:
-    """Look for rules that do nothing, globs that match nothing, exceptions that are over."""
-    from secagg.cli.screen import Screen
-
+    """Look for rules that do nothing, globs that match nothing, and expired exceptions."""
     screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
     day = today.date() if today is not None else None
     raise typer.Exit(check_files(policies, root=root, today=day, screen=screen))
@@ -145,7 +137,7 @@ _TESTS_HINT = "name a directory with test files; docs/policies.md has one to cop
 
 
 def print_policies(screen: Screen) -> int:
-    """Run ``secagg policy list``."""
+    """Print the policies that have a name, and return the exit code."""
     policies = [_policy_entry(name) for name in policy_names()]
     if screen.json:
         console.json(policies_json(policies))
@@ -155,7 +147,7 @@ def print_policies(screen: Screen) -> int:
 
 
 def print_policy(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
-    """Run ``secagg policy show``; no name is the policy that ``secagg.yaml`` names."""
+    """Print the policy ``name``, by default the one that ``secagg.yaml`` names."""
     chain = layers(name if name is not None else load_config(Path()).policy)
     policy = effective(chain)
     if as_yaml:
@@ -168,10 +160,10 @@ def print_policy(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
 
 
 def run_test_files(paths: Sequence[Path], *, junit: bool, screen: Screen) -> int:
-    """Run ``secagg policy test``: 0 if every case passes, 1 if one does not.
+    """Run the policy tests in ``paths``: 0 if every case passes, 1 if one does not.
 
-    Raises :class:`ConfigError` for a file that cannot be used, and :class:`UsageError` where
-    there is none: nothing that was not tested passes.
+    Raises :class:`ConfigError` for an invalid file, and :class:`UsageError` where there is no test:
+    no tests is not a pass.
     """
     loaded = [load_tests(file) for path in paths for file in _test_files(path)]
     results = [run_test_file(tests) for tests in loaded]
@@ -186,8 +178,10 @@ def run_test_files(paths: Sequence[Path], *, junit: bool, screen: Screen) -> int
 def check_files(
     names: Sequence[str], *, root: Path, today: datetime.date | None, screen: Screen
 ) -> int:
-    """Run ``secagg policy check``: 0 if there is nothing to say, 1 if there is, 2 for what
-    cannot be used, which stands among the messages on the rest."""
+    """Check policies for mistakes: 0 if there are none, 1 for mistakes, 2 for an unusable policy.
+
+    An unusable policy is one of the messages, so that the others are checked as well.
+    """
     if not root.is_dir():
         raise UsageError(f"{root} is no directory")
     day = today or datetime.datetime.now(datetime.UTC).date()
@@ -211,13 +205,15 @@ def check_files(
 
 
 def _unusable(name: str, error: ConfigError) -> CheckMessage:
+    """Return the message for a policy that cannot be loaded."""
     where = error.where or name
     text = error.message.removeprefix(f"{where}: ")
     return CheckMessage(where=where, code="unusable", text=text, advice=error.hint or "correct it")
 
 
 def _test_files(path: Path) -> list[Path]:
-    """The test files in a directory and those below it, hidden ones left out; or the one named."""
+    """Return the file ``path``, or the test files in and below the directory; hidden ones do not
+    count."""
     if not path.is_dir():
         if not path.exists():
             raise UsageError(f"there is no {path}", hint=_TESTS_HINT)
@@ -235,18 +231,18 @@ def _test_files(path: Path) -> list[Path]:
 
 
 def _policy_entry(name: str) -> Named:
-    package = None
+    source = "built in"
     if name not in built_in():
-        found = installed_policies()[name].dist
-        package = "a package" if found is None else found.name
+        package = installed_policies()[name].dist
+        source = "a package" if package is None else package.name
     try:
         description = layers(name)[0].file.value.description
     except ConfigError as error:
         description = f"cannot be used: {error.message}"
-    return Named(name=name, source=package or "built in", description=description)
+    return Named(name=name, source=source, description=description)
 
 
 def _origins(policy: Policy, chain: list[Layer]) -> list[str]:
-    """For each rule the name of the policy that it stands in."""
+    """Return for each rule the name of the policy that defines it."""
     by_rule = {id(rule): layer.name for layer in chain for rule in layer.file.value.rules}
     return [by_rule[id(rule)] for rule in policy.rules]

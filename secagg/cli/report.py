@@ -1,6 +1,6 @@
 """``secagg report``: show problems of the history in one of many formats.
 
-Nothing of a scan is loaded here: people run this many times a day and wait for it.
+This module imports nothing of a scan: people run the command often and wait for it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from secagg.output.escape import terminal
 from secagg.output.grid import Style
 from secagg.output.listing import Listing
 from secagg.report.columns import chosen
-from secagg.report.filters import Filters, FilterWords, choice, filters_of, strangers
+from secagg.report.filters import Filters, FilterWords, choice, filters_of, unmatched_filters
 from secagg.report.formats import (
     DEFAULT_LIMITS,
     GITLAB_FILES,
@@ -65,7 +65,7 @@ def report(
         list[str] | None,
         typer.Option(
             help="open, confirmed, false-positive, accepted, excepted, fixed or all; "
-            "open and confirmed if nothing is said."
+            "by default open and confirmed."
         ),
     ] = None,
     owner: Annotated[
@@ -79,7 +79,7 @@ def report(
     overdue: OverdueFilter = False,
     search: SearchFilter = "",
     sort: Annotated[
-        str, typer.Option(help="Keys with commas between; a - before one turns it around.")
+        str, typer.Option(help="Keys, separated by commas; a - before one reverses it.")
     ] = "",
     group_by: Annotated[
         str | None,
@@ -87,7 +87,7 @@ def report(
             "--group-by", "-g", help="severity, component, owner, package, rule, kind or tool."
         ),
     ] = None,
-    columns: Annotated[str, typer.Option(help="Columns with commas between.")] = "",
+    columns: Annotated[str, typer.Option(help="Columns, separated by commas.")] = "",
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=0, help="Rows to show; 0 for all.")
     ] = None,
@@ -96,8 +96,8 @@ def report(
         typer.Option(
             "--format",
             "-f",
-            help="What to write: full on a terminal and concise elsewhere if nothing is said; "
-            "a table if columns are named.",
+            help="What to write: by default full on a terminal and concise elsewhere; a table if "
+            "columns are named.",
         ),
     ] = None,
     output_file: Annotated[
@@ -105,7 +105,7 @@ def report(
         typer.Option(
             *("--output", "-o", "--output-file", "-O"),
             metavar="FILE",
-            help="Write there, not to the screen; for gitlab, a directory.",
+            help="The file to write instead of the screen; for gitlab, a directory.",
         ),
     ] = None,
     summary: Annotated[
@@ -113,7 +113,9 @@ def report(
     ] = True,
     fail_on: Annotated[
         str | None,
-        typer.Option(metavar="SEVERITY", help="Exit with 1 if any row is so bad or worse."),
+        typer.Option(
+            metavar="SEVERITY", help="Exit with 1 if any open row is this severe or worse."
+        ),
     ] = None,
     from_file: Annotated[
         Path | None,
@@ -175,7 +177,7 @@ def _split(text: str) -> list[str]:
     return [word.strip().lower() for word in text.split(",") if word.strip()]
 
 
-# All others are JSON.
+# The other formats are JSON.
 _SYNTAX = {
     Format.CSV: console.Syntax.TEXT,
     Format.MARKDOWN: console.Syntax.TEXT,
@@ -185,9 +187,9 @@ _SYNTAX = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRequest(FilterWords):
-    """The options as they were given, in the user's words.
+    """The options of ``secagg report``, not yet checked.
 
-    Without an ``output_format`` a screen has the usual listing, and a table if columns are named.
+    Without an ``output_format`` a screen has the default listing, and a table if columns are named.
     """
 
     sort: Sequence[str] = ()
@@ -208,27 +210,27 @@ class ReportRequest(FilterWords):
 
 
 def write_report(request: ReportRequest, open_source: Callable[[], ProblemSource]) -> int:
-    """Write the report that ``request`` asks of the source, and return the exit code.
+    """Write the report that ``request`` asks for, and return the exit code.
 
-    Raises :class:`UsageError` for words that mean nothing here.
+    Raises :class:`UsageError` for an option with an unknown value.
     """
     output_format = _format(request)
     group_by = None if request.group_by is None else choice(GroupBy, request.group_by, "--group-by")
     columns = chosen(request.columns)
     threshold = None if request.fail_on is None else choice(Severity, request.fail_on, "--fail-on")
-    # Wrong words are refused before the history is opened, which may take its time.
+    # Check the options before opening the history, which may take long.
     filters_of(request, None, request.now)
     source = open_source()
     runs = source.runs()
     filters = filters_of(request, runs, request.now)
-    tell_strangers(filters, source.problems(), request.now)
+    note_unmatched_filters(filters, source.problems(), request.now)
     limit = DEFAULT_LIMITS.get(output_format) if request.limit is None else request.limit or None
     style = _style(request, output_format)
     if request.limit is None and output_format in SCREENS and style.width is None:
-        # A pipe's reader counts and searches: what is cut off would be missed in silence.
+        # A program that reads a pipe would not notice that rows are missing.
         limit = None
     query = Query(filters=filters, sort=tuple(request.sort), limit=limit)
-    made = compose(
+    composed = compose(
         source,
         query,
         request.now,
@@ -239,36 +241,38 @@ def write_report(request: ReportRequest, open_source: Callable[[], ProblemSource
         summary=request.summary,
         listing=Listing(output_format) if output_format in SCREENS else Listing.TABLE,
     )
-    _write_all(made, output_format, request.output_file)
-    return ExitCode.PASS if threshold is None else judge_report(made, threshold)
+    _write_all(composed, output_format, request.output_file)
+    return ExitCode.PASS if threshold is None else _exit_code(composed, threshold)
 
 
-def tell_strangers(filters: Filters, problems: Iterable[Problem], now: datetime.datetime) -> None:
-    """Say on standard error which words of ``filters`` no problem answers to."""
+def note_unmatched_filters(
+    filters: Filters, problems: Iterable[Problem], now: datetime.datetime
+) -> None:
+    """Print a note on standard error for each value of a filter that matches no problem."""
     if filters == Filters():
         return
-    for sentence in strangers(filters, list(problems), now.date()):
+    for sentence in unmatched_filters(filters, list(problems), now.date()):
         console.err(f"secagg: note: {terminal(sentence)}\n")
 
 
-def judge_report(made: Report, threshold: Severity) -> int:
-    """1 if an open problem is as bad as ``threshold``, 3 if the last scans are not complete.
+def _exit_code(report: Report, threshold: Severity) -> int:
+    """Return 1 if an open problem is ``threshold`` or worse, 3 if the last scans are incomplete.
 
-    A problem of unknown severity counts: nobody has said that it is less.
+    A problem of unknown severity counts, because it may be as severe.
     """
     failing = [
         problem
-        for problem in made.answer.matching
+        for problem in report.answer.matching
         if (severity_rank(problem) >= threshold.rank or not problem.severity_known)
-        and standing(problem, made.today) in ACTIVE
+        and standing(problem, report.today) in ACTIVE
     ]
     if failing:
         console.err(f"secagg: {len(failing)} open problems are {threshold} or worse\n")
         return ExitCode.GATE_FAILED
-    incomplete = [run for run in newest_runs(made.runs) if run.verdict == "incomplete"]
-    if not made.runs or incomplete:
+    incomplete = [run for run in newest_runs(report.runs) if run.verdict == "incomplete"]
+    if not report.runs or incomplete:
         why = "the last scan was incomplete" if incomplete else "no scan is recorded"
-        console.err(f"secagg: {why}: nothing vouches for a clean result\n")
+        console.err(f"secagg: {why}: this result may be incomplete\n")
         return ExitCode.INCOMPLETE
     return ExitCode.PASS
 
@@ -288,9 +292,9 @@ def _style(request: ReportRequest, output_format: Format) -> Style:
     return Style.of_output(no_colour=request.no_colour)
 
 
-def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
+def _write_all(report: Report, output_format: Format, path: Path | None) -> None:
     if output_format is not Format.GITLAB:
-        _write(written(made, output_format), output_format, path)
+        _write(written(report, output_format), output_format, path)
         return
     if path is None:
         raise UsageError(
@@ -301,8 +305,8 @@ def _write_all(made: Report, output_format: Format, path: Path | None) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make {path}: {error.strerror}") from None
-    for name, one in GITLAB_FILES.items():
-        _write(written(made, one), one, path / name)
+    for name, file_format in GITLAB_FILES.items():
+        _write(written(report, file_format), file_format, path / name)
 
 
 def _write(pieces: Iterable[bytes], output_format: Format, path: Path | None) -> None:

@@ -42,17 +42,16 @@ def runs(
     root: RootOption = Path(),
     repo: HistoryRepositoryOption = None,
     branch: Annotated[str | None, typer.Option(help="Runs of this branch only.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many runs at most, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="The most runs to list, newest first.")] = 20,
     output_format: FormatOption = OutputFormat.TABLE,
     no_color: ColourOption = False,
 ) -> None:
     """List recorded scans, newest first: when, of which commit, by which tools, and the totals."""
     if context.invoked_subcommand is not None:
         return
-
     raise typer.Exit(
         list_runs(
-            Which(root=root, store=store, repository=repo, branch=branch),
+            RunSelection(root=root, store=store, repository=repo, branch=branch),
             limit=limit,
             as_json=output_format is OutputFormat.JSON,
             no_colour=no_color,
@@ -69,23 +68,22 @@ def show(
     no_color: ColourOption = False,
 ) -> None:
     """Show one recorded scan: its tools, its problems, and what was new or fixed with it."""
-
     raise typer.Exit(
         show_run(
             key,
-            Which(root=root, store=store),
+            RunSelection(root=root, store=store),
             as_json=output_format is OutputFormat.JSON,
             no_colour=no_color,
         )
     )
 
 
-_KEY = 12
+_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Which:
-    """Which store, and whose runs; without a ``branch`` those of all branches."""
+class RunSelection:
+    """The runs to list: of which store, repository and branch; by default of all branches."""
 
     root: Path = Path()
     store: str | None = None
@@ -93,33 +91,32 @@ class Which:
     branch: str | None = None
 
 
-def list_runs(which: Which, *, limit: int, as_json: bool, no_colour: bool) -> int:
+def list_runs(selection: RunSelection, *, limit: int, as_json: bool, no_colour: bool) -> int:
     """Print the newest ``limit`` runs of the repository.
 
-    Raises :class:`UsageError` where nothing was recorded: an empty list would look like one of
-    a repository in which nothing happens.
+    Raises :class:`UsageError` where no run is recorded: an empty list would not say what to do.
     """
-    origin = origin_of(which.root, repository=which.repository)
-    with open_store_of(which.store, which.root, create=False) as store:
-        runs = store.runs(origin.repository, which.branch, limit=limit)
+    origin = origin_of(selection.root, repository=selection.repository)
+    with open_store_of(selection.store, selection.root, create=False) as store:
+        runs = store.runs(origin.repository, selection.branch, limit=limit)
         changes = store.changes(run.key for run in runs)
         branches = sorted(
             {branch for name, branch in store.branches() if name == origin.repository}
         )
     if not runs:
-        what = origin.repository if which.branch is None else f"branch {which.branch}"
-        others = f"--branch of: {', '.join(branches)}" if branches else "run secagg scan first"
-        raise UsageError(f"no scan of {what} is recorded", hint=others)
+        scope = origin.repository if selection.branch is None else f"branch {selection.branch}"
+        hint = f"--branch of: {', '.join(branches)}" if branches else "run secagg scan first"
+        raise UsageError(f"no scan of {scope} is recorded", hint=hint)
     if as_json:
         _json({"runs": [_record(run, changes[run.key]) for run in runs]})
     else:
-        _say(_table(runs, changes, Style.of_output(no_colour=no_colour)))
+        _print(_table(runs, changes, Style.of_output(no_colour=no_colour)))
     return int(ExitCode.PASS)
 
 
-def show_run(key: str, which: Which, *, as_json: bool, no_colour: bool) -> int:
-    """Print one run: its tools, and the problems that it saw. ``key`` may be its beginning."""
-    with open_store_of(which.store, which.root, create=False) as store:
+def show_run(key: str, selection: RunSelection, *, as_json: bool, no_colour: bool) -> int:
+    """Print one run, its tools and its problems. ``key`` is the run's key or its beginning."""
+    with open_store_of(selection.store, selection.root, create=False) as store:
         run, problems = store.run(store.run_key(key))
         changed = store.changes([run.key])[run.key]
     if as_json:
@@ -130,13 +127,13 @@ def show_run(key: str, which: Which, *, as_json: bool, no_colour: bool) -> int:
     head = [
         f"run {run.key}",
         f"{terminal(run.repository)}, branch {terminal(run.branch)}, commit {commit}",
-        f"{_at(run.started_at)} UTC, {run.verdict} by the policy {terminal(run.policy)}",
+        f"{_minute(run.started_at)} UTC, {run.verdict} by the policy {terminal(run.policy)}",
         f"{total} problems ({_counts(run)}): {_changes(changed)}",
     ]
     parts = ["\n".join(head), _tools(run, style)]
     if problems:
         parts.append(_problems(problems, style))
-    _say("\n\n".join(parts))
+    _print("\n\n".join(parts))
     return int(ExitCode.PASS)
 
 
@@ -174,9 +171,9 @@ def _table(runs: Sequence[RunRecord], changes: Mapping[str, ImportedRun], style:
     headers = ["KEY", "TIME (UTC)", "COMMIT", "BRANCH", "VERDICT", "TOTAL", "CHANGED", "TOOLS"]
     cells = [
         [
-            run.key[:_KEY],
-            _at(run.started_at),
-            (run.commit or "")[:_KEY],
+            run.key[:_DIGITS],
+            _minute(run.started_at),
+            (run.commit or "")[:_DIGITS],
             terminal(run.branch),
             run.verdict,
             str(sum(run.by_severity.values())),
@@ -234,10 +231,10 @@ def _counts(run: RunRecord) -> str:
 
 def _changes(changed: ImportedRun) -> str:
     counts = [(changed.new, "new"), (changed.reopened, "reopened"), (changed.fixed, "fixed")]
-    return ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing changed"
+    return ", ".join(f"{count} {change}" for count, change in counts if count) or "nothing changed"
 
 
-def _at(at: datetime.datetime) -> str:
+def _minute(at: datetime.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
 
 
@@ -245,5 +242,5 @@ def _json(value: object) -> None:
     console.json(indented(value))
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     console.paged(f"{text}\n")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -45,23 +44,45 @@ from secagg.cli.options import (
     VexOption,
     ViewName,
     ViewOption,
-    gate_options,
 )
-from secagg.cli.screen import Screen, _written_text, finish, reach_of, result_blocks, tell_outputs
-from secagg.cli.upload import request_of
+from secagg.cli.screen import (
+    Screen,
+    hint_options,
+    result_blocks,
+    set_step_outputs,
+    write_and_show,
+    written_text,
+)
+from secagg.cli.upload import (
+    UploadRequest,
+    combined_exit_code,
+    scan_target,
+    upload_outcome,
+    upload_request,
+    upload_text,
+)
 from secagg.errors import UsageError
+from secagg.github.target import Target
 from secagg.jsonio.output import indented
-from secagg.output import console, verdict
-from secagg.output.verdict import Block, Reach, verdict_text
+from secagg.output import console
+from secagg.output.progress import Progress, show_progress
+from secagg.output.verdict import Block, HintOptions, show_blocks, verdict_text
+from secagg.pipeline.basescan import scan_base
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.record import remember
-from secagg.pipeline.write import decision_document, summarize, write_outputs, write_summary
-
-if TYPE_CHECKING:
-    from secagg.cli.upload import UploadRequest
-    from secagg.github.target import Target
-    from secagg.scanners.base import JobEvent
+from secagg.pipeline.sarifruns import View
+from secagg.pipeline.scan import ScanOptions
+from secagg.pipeline.scan import scan as scan_repository
+from secagg.pipeline.write import (
+    decision_document,
+    last_times,
+    summarize,
+    write_outputs,
+    write_summary,
+)
+from secagg.scanners.base import JobEvent
+from secagg.scanners.trivydb import MAX_DAYS
 
 
 def scan(
@@ -111,10 +132,7 @@ def scan(
     journal: JournalOption = True,
 ) -> None:
     """Scan the repository at PATH with every tool that applies to it."""
-    from secagg.cli.screen import Screen
-    from secagg.pipeline.sarifruns import View
-
-    request = request_of(
+    request = upload_request(
         repository=repository,
         ref=ref,
         commit=commit,
@@ -126,148 +144,127 @@ def scan(
         comment=comment,
         journal=journal,
     )
-    asked = upload or dry_run is not None or explain
-    if not asked and request != request_of():
+    uploads = upload or dry_run is not None or explain
+    if not uploads and request != upload_request():
         raise UsageError(
             "an option of an upload was given without --upload",
             hint="add --upload, or see what would be sent with --explain or --dry-run DIR",
         )
-    screen = Screen(
-        json=output_format is ScanFormat.JSON,
-        quiet=quiet,
-        verbose=verbose,
-        no_colour=no_color,
-        view=View(view),
-        listing=None if output_format is None else output_format.listing,
-        everything=everything,
-    )
-    raise typer.Exit(
-        scan_path(
-            path,
-            tools=tool or [],
-            components=component or [],
+    code = run_scan(
+        ScanOptions(
+            root=path,
+            tools=tool or (),
+            components=component or (),
             timeout=timeout,
             jobs=jobs,
             since=since,
-            output=output,
-            gate=gate_options(
-                policy=policy,
-                policy_from=policy_from,
-                baseline=baseline,
-                diff=diff,
-                vex=vex,
-                store="" if no_store else store,
-            ),
-            config=config,
-            screen=screen,
-            upload=request if asked else None,
-        )
+        ),
+        GateOptions(
+            policy=policy,
+            policy_from=policy_from,
+            baseline=baseline,
+            diff=diff,
+            vex=vex or (),
+            store="" if no_store else store,
+        ),
+        output=output,
+        config=config,
+        screen=Screen(
+            json=output_format is ScanFormat.JSON,
+            quiet=quiet,
+            verbose=verbose,
+            no_colour=no_color,
+            view=View(view),
+            listing=None if output_format is None else output_format.listing,
+            everything=everything,
+        ),
+        upload=request if uploads else None,
     )
+    raise typer.Exit(code)
 
 
-def scan_path(
-    path: Path,
+def run_scan(
+    options: ScanOptions,
+    gate_options: GateOptions,
     *,
-    tools: Sequence[str],
-    components: Sequence[str],
-    timeout: float | None,
-    jobs: int | None,
-    since: str | None,
     output: Path,
-    gate: GateOptions,
-    config: Path | None,
     screen: Screen,
+    config: Path | None = None,
     upload: UploadRequest | None = None,
 ) -> int:
-    """Run ``secagg scan`` and return its exit code."""
-    # Whoever parses reports needs none of the scanners.
-    from secagg.output.progress import Progress, show_progress
-    from secagg.pipeline.basescan import scan_base
-    from secagg.pipeline.scan import ScanOptions
-    from secagg.pipeline.scan import scan as run_scan
-    from secagg.pipeline.write import last_times
-    from secagg.scanners.trivydb import MAX_DAYS
+    """Scan, judge, write into ``output``, print, upload if asked to, and return the exit code.
 
-    if not path.is_dir():
-        raise UsageError(f"{path} is not a directory")
-    prepared = prepare(path, gate, config=config)
-    since = _since(path, since, uploads=upload is not None)
-    target = None
-    if upload is not None:
-        # What an upload needs is asked before the scan rather than after it.
-        from secagg.cli.upload import target_of_scan
-
-        target = target_of_scan(
-            upload, root=path, view=screen.view, tools=tools, components=components, since=since
-        )
-    options = ScanOptions(
-        root=path,
-        tools=tools,
-        components=components,
-        timeout=timeout,
-        jobs=jobs,
-        since=since,
-        max_database_days=prepared.policy.max_database_age or MAX_DAYS,
+    Raises :class:`UsageError` where there is no directory to scan, or an upload would close alerts
+    of what was not scanned.
+    """
+    root = options.root
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a directory")
+    gate = prepare(root, gate_options, config=config)
+    options = replace(
+        options,
+        since=_since(root, options.since, uploads=upload is not None),
+        max_database_days=gate.policy.max_database_age or MAX_DAYS,
     )
+    # A missing token is an error now rather than after a long scan.
+    target = None if upload is None else scan_target(upload, options, view=screen.view)
     progress = Progress.OFF if screen.quiet else Progress.AUTO
     usual = last_times(output)
     with show_progress(progress, colour=screen.style().colour, usual=usual) as on_event:
 
-        def of_base(event: JobEvent) -> None:
+        def on_base_event(event: JobEvent) -> None:
             on_event(replace(event, tool=f"base: {event.tool}"))
 
-        prepared.scan_base = partial(scan_base, prepared, options, of_base)
-        outcome = run_scan(options, prepared, on_event)
-    outcome.warnings += remember(outcome, prepared, since=since)
-    reach = reach_of(path, output, config=config, policy=gate.policy)
+        gate.scan_base = partial(scan_base, gate, options, on_base_event)
+        outcome = scan_repository(options, gate, on_event)
+    outcome.warnings += remember(outcome, gate, since=options.since)
+    hints = hint_options(root, output, config=config, policy=gate_options.policy)
     if upload is not None and target is not None:
-        return _finish_with_upload(outcome, output, screen, upload, target, path, reach)
-    return finish(outcome, output, screen, reach)
+        return _write_upload_show(outcome, output, screen, upload, target, root, hints)
+    return write_and_show(outcome, output, screen, hints)
 
 
-def _since(root: Path, given: str | None, *, uploads: bool) -> str | None:
-    """The commit after which the history is read; None for all of it.
+def _since(root: Path, since: str | None, *, uploads: bool) -> str | None:
+    """Return the commit after which the scanners read the history; None for all of it.
 
-    In a change the history that belongs to it, unless another commit is named. What is uploaded
-    to a branch reads all: GitHub would close the alerts of the rest.
+    In a change the default is the history that belongs to the change. An upload to a branch needs
+    all of it: GitHub would close the alerts of the rest.
     """
-    if given not in (None, EVENT):
-        return given
-    if is_change(os.environ) or (given == EVENT and not uploads):
+    if since not in (None, EVENT):
+        return since
+    if is_change(os.environ) or (since == EVENT and not uploads):
         return since_event(root)
     return None
 
 
-def _finish_with_upload(
+def _write_upload_show(
     outcome: Outcome,
     output: Path,
     screen: Screen,
     request: UploadRequest,
     target: Target,
     root: Path,
-    reach: Reach,
+    hints: HintOptions,
 ) -> int:
-    """Write and show the outcome, upload it, and write its summary again with the upload's."""
-    from secagg.cli.upload import upload_outcome, upload_text, worse
-
+    """Write and show the outcome, upload it, and write the summary again with the upload's."""
     decision = decision_document(outcome)
     written = write_outputs(outcome, output, screen.view, decision=decision)
     style = screen.style()
     if not screen.json:
-        above = [*result_blocks(decision, screen), Block(text=_written_text(written, screen))]
-        verdict.show(above, style)
+        blocks = [*result_blocks(decision, screen), Block(text=written_text(written, screen))]
+        show_blocks(blocks, style)
     sarif = written[0].read_bytes()
-    done = upload_outcome(outcome, sarif, decision, target, request, root=root, screen=screen)
-    outcome.upload = done.summary
+    uploaded = upload_outcome(outcome, sarif, decision, target, request, root=root, screen=screen)
+    outcome.upload = uploaded.summary
     write_summary(outcome, output)
     if screen.json:
         console.json(indented(summarize(outcome, with_items=True)))
     else:
-        below = [
-            Block(text=upload_text(done, screen, explain=request.options.explain)),
-            Block(text=verdict_text(decision, style, reach)),
+        blocks = [
+            Block(text=upload_text(uploaded, screen, explain=request.options.explain)),
+            Block(text=verdict_text(decision, style, hints)),
         ]
         console.out("\n")
-        verdict.show(below, style)
-    tell_outputs(decision, os.environ)
-    return worse(decision.exit_code, done.delivery_code)
+        show_blocks(blocks, style)
+    set_step_outputs(decision, os.environ)
+    return combined_exit_code(decision.exit_code, uploaded.delivery_code)

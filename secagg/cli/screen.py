@@ -1,4 +1,4 @@
-"""What commands share: the screen, the files of a run, and the words to GitHub Actions."""
+"""What commands share: output settings, showing an outcome, and reporting to GitHub Actions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from pathlib import Path
 
 from secagg.jsonio.output import indented
 from secagg.merge.groups import find_group
-from secagg.output import console, verdict
+from secagg.output import console
 from secagg.output.decision import DecisionDocument
 from secagg.output.escape import terminal
 from secagg.output.grid import Style
 from secagg.output.listing import Listing
 from secagg.output.rows import row
 from secagg.output.tables import listing_text, tools_lines, tools_table
-from secagg.output.verdict import Block, Reach, notes_text, step_line, verdict_text
+from secagg.output.verdict import (
+    Block,
+    HintOptions,
+    notes_text,
+    show_blocks,
+    step_line,
+    verdict_text,
+)
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
@@ -24,15 +31,15 @@ from secagg.pipeline.write import DIRECTORY, decision_document, summarize, write
 from secagg.policy.match import explain_judgement
 from secagg.system.root import find_root
 
-# More of them are folded away in a CI log.
-_FEW_NOTES = 2
+# A CI log folds longer lists of notes.
+_UNFOLDED_NOTES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """What the user wants to see; without a ``listing`` the usual one for standard output.
+    """How to show the outcome; without a ``listing`` in the default one for standard output.
 
-    ``everything`` lists what does not count as well.
+    ``everything`` also lists the findings that do not count.
     """
 
     json: bool = False
@@ -44,46 +51,53 @@ class Screen:
     everything: bool = False
 
     def style(self) -> Style:
-        """Colours and wrapping for standard output: both only on a terminal."""
+        """Return colours and wrapping for standard output: both only on a terminal."""
         return Style.of_output(no_colour=self.no_colour)
 
 
-def reach_of(root: Path, last: Path, *, config: Path | None, policy: str | None) -> Reach:
-    """How further commands name the scan of ``root`` that was written to the directory ``last``."""
-    home = find_root(Path())
-    named = root not in (Path(), home)
-    here = ["--root", str(root)] if named else []
-    where = [] if last in (Path(DIRECTORY), home / DIRECTORY) else ["--from", str(last)]
-    configured = [] if config is None else ["--config", str(config)]
-    judged = [] if policy is None else ["--policy", policy]
-    return Reach(
-        show=[*here, *where, *configured, *judged],
-        accept=[*here, *where],
-        doctor=[*([str(root)] if named else []), *configured],
+def hint_options(
+    root: Path, output: Path, *, config: Path | None, policy: str | None
+) -> HintOptions:
+    """Return the options by which suggested commands find the scan of ``root`` in ``output``.
+
+    Defaults are left out.
+    """
+    default_root = find_root(Path())
+    is_default = root in (Path(), default_root)
+    root_option = [] if is_default else ["--root", str(root)]
+    is_default_output = output in (Path(DIRECTORY), default_root / DIRECTORY)
+    from_option = [] if is_default_output else ["--from", str(output)]
+    config_option = [] if config is None else ["--config", str(config)]
+    policy_option = [] if policy is None else ["--policy", policy]
+    return HintOptions(
+        show=[*root_option, *from_option, *config_option, *policy_option],
+        except_add=[*root_option, *from_option],
+        doctor=[*([] if is_default else [str(root)]), *config_option],
     )
 
 
-def finish(outcome: Outcome, output: Path, screen: Screen, reach: Reach) -> int:
+def write_and_show(outcome: Outcome, output: Path, screen: Screen, hints: HintOptions) -> int:
+    """Write the files of ``outcome`` into ``output``, print it, and return the exit code."""
     decision = decision_document(outcome)
     written = write_outputs(outcome, output, screen.view, decision=decision)
     if screen.json:
         console.json(indented(summarize(outcome, with_items=True)))
     else:
         style = screen.style()
-        shown = [
+        blocks = [
             *result_blocks(decision, screen),
-            Block(text=_written_text(written, screen)),
-            Block(text=verdict_text(decision, style, reach)),
+            Block(text=written_text(written, screen)),
+            Block(text=verdict_text(decision, style, hints)),
         ]
-        verdict.show(shown, style)
-    tell_actions(decision, os.environ)
+        show_blocks(blocks, style)
+    report_to_actions(decision, os.environ)
     return decision.exit_code
 
 
 def result_blocks(
     decision: DecisionDocument, screen: Screen, *, tools: bool = True
 ) -> Iterator[Block]:
-    """What stands above the verdict: findings, tools and notes; nothing if it is to be quiet."""
+    """Yield what stands above the verdict: findings, tools and notes; nothing if quiet."""
     if screen.quiet:
         return
     style = screen.style()
@@ -92,61 +106,60 @@ def result_blocks(
     if tools:
         draw = tools_table if listing is Listing.TABLE else tools_lines
         yield Block(text=draw(decision.tools, style), fold="Tools")
-    fold = "Notes" if len(decision.notes) > _FEW_NOTES else None
+    fold = "Notes" if len(decision.notes) > _UNFOLDED_NOTES else None
     yield Block(text=notes_text(decision, style), fold=fold)
 
 
-def _written_text(written: Sequence[Path], screen: Screen) -> str:
+def written_text(written: Sequence[Path], screen: Screen) -> str:
+    """Return a line for each written file; an empty string unless verbose."""
     return "\n".join(f"wrote {terminal(str(path))}" for path in written) if screen.verbose else ""
 
 
-def tell_actions(
+def report_to_actions(
     decision: DecisionDocument, environ: Mapping[str, str], *, annotate: bool = True
 ) -> None:
-    """Job summary, outputs and annotations, where this runs as a step of GitHub Actions."""
+    """Write job summary, step outputs and annotations, if this is a step of GitHub Actions."""
     if environ.get("GITHUB_ACTIONS") != "true":
         return
-    # Outside of a workflow none of this is loaded.
+    # Only workflows need these modules.
     from secagg.github.markdown import write_step_summary
-    from secagg.output import console
     from secagg.output.markdown import CodeSite, decision_annotations, decision_markdown
 
     write_step_summary(decision_markdown(decision, site=CodeSite.of(environ)), environ)
-    tell_outputs(decision, environ)
+    set_step_outputs(decision, environ)
     if annotate:
         # The runner reads workflow commands from both streams; standard output stays clean.
         console.commands(decision_annotations(decision))
 
 
-def tell_outputs(decision: DecisionDocument, environ: Mapping[str, str]) -> None:
-    """The verdict and its counts as outputs of the step."""
+def set_step_outputs(decision: DecisionDocument, environ: Mapping[str, str]) -> None:
+    """Set the verdict and its counts as outputs of the workflow's step."""
     from secagg.github.markdown import write_action_outputs
 
     values = {"verdict": decision.verdict, "failing": decision.fail, "warning": decision.warn}
     write_action_outputs(values, environ)
 
 
-def explained(outcome: Outcome, gate: Gate, identity: str, style: Style) -> str:
-    """Which rule matched and which did not and why, then exception and baseline, a line each.
+def policy_explanation(outcome: Outcome, gate: Gate, identity: str, style: Style) -> str:
+    """Explain the action for one row: each rule, then exception and baseline, a line each.
 
-    ``identity`` is an id that the row goes by, or its first digits. Raises
+    ``identity`` is an id of the row, or its first digits. Raises
     :class:`secagg.errors.UsageError` where it names no row, or several.
     """
     judgements = outcome.decision.judgements
     group = find_group([judgement.group for judgement in judgements], identity)
-    judgement = next(one for one in judgements if one.group is group)
-    shown = row(judgement.group)
+    judgement = next(judgement for judgement in judgements if judgement.group is group)
+    shown = row(group)
     lines = [
         f"{terminal(shown.what)} ({terminal(shown.where)})",
-        f"  id        {judgement.group.identity}",
+        f"  id        {group.identity}",
         f"  counts as {judgement.severity}, action {style.paint(judgement.action.value, '1')}",
         f"  policy    {terminal(outcome.decision.policy)}",
     ]
     if judgement.facts.baseline is not None:
         lines.append(f"  baseline  {judgement.facts.baseline.value}")
-        match = None
-        if outcome.comparison is not None:
-            match = outcome.comparison.matches.get(judgement.group.identity)
+        comparison = outcome.comparison
+        match = None if comparison is None else comparison.matches.get(group.identity)
         if match is not None:
             lines.append(f"            {terminal(match.why)}")
     for step in explain_judgement(gate.policy, judgement, outcome.decision.today or gate.today):

@@ -1,4 +1,4 @@
-"""``secagg doctor --github``: when each category of the Security tab was last fed."""
+"""``secagg doctor --github``: when each category of the Security tab last had an upload."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import draw
 
-# A category that nobody has fed for so long holds alerts that nobody looks after.
+# The alerts of a category without uploads never close.
 _STALE = timedelta(days=14)
-
-
 _HEADERS = ["TOOL", "CATEGORY", "LAST FED", "COMMIT", "RESULTS", "WHAT TO DO"]
 
 
 def security_tab(root: Path, *, screen: Screen) -> int:
-    """Show for the default branch when each category was last fed: 0, or 4 if GitHub refuses.
+    """Print when each category of the default branch last had an upload: 0, or 4 on a refusal.
 
     Raises :class:`secagg.errors.UsageError` without a token or a repository.
     """
@@ -35,45 +33,45 @@ def security_tab(root: Path, *, screen: Screen) -> int:
         with Client(address, find_token(os.environ)) as client:
             answer = mapping(client.get(f"/repos/{repository}"))
             branch = text_at(answer, "default_branch") or "main"
-            fed = last_fed(client, repository, f"refs/heads/{branch}")
+            categories = last_fed(client, repository, f"refs/heads/{branch}")
     except UploadError as error:
         console.out(f"Security tab: {terminal(str(error))}\n")
         return int(ExitCode.STORE_OR_UPLOAD)
     if screen.json:
-        listed = [
+        entries = [
             {
-                "tool": one.analysis.tool,
-                "category": one.analysis.category,
-                "at": datetime.fromtimestamp(one.analysis.at, UTC).isoformat(),
-                "commit": one.analysis.commit,
-                "results": one.analysis.results,
-                "error": one.error or None,
+                "tool": category.analysis.tool,
+                "category": category.analysis.category,
+                "at": datetime.fromtimestamp(category.analysis.at, UTC).isoformat(),
+                "commit": category.analysis.commit,
+                "results": category.analysis.results,
+                "error": category.error or None,
             }
-            for one in fed
+            for category in categories
         ]
-        document = {"schema_version": 1, "branch": branch, "categories": listed}
+        document = {"schema_version": 1, "branch": branch, "categories": entries}
         console.json(json.dumps(document, indent=2))
         return int(ExitCode.PASS)
-    if not fed:
+    if not categories:
         console.out(f"Security tab: nothing was uploaded for {terminal(branch)} yet\n")
         return int(ExitCode.PASS)
-    cells = _cells(fed, SystemClock().now())
+    cells = _cells(categories, SystemClock().now())
     table = draw(_HEADERS, cells, screen.style(), stretch=(1, 5), shares=(1, 1))
     console.out(f"Security tab, {terminal(branch)}:\n{table}\n")
     return int(ExitCode.PASS)
 
 
-def _cells(fed: Sequence[Fed], now: float) -> list[list[str]]:
+def _cells(categories: Sequence[Fed], now: float) -> list[list[str]]:
     return [
         [
-            terminal(one.analysis.tool),
-            terminal(one.analysis.category or "(none)"),
-            _age(now - one.analysis.at),
-            terminal(one.analysis.commit[:12]),
-            str(one.analysis.results),
-            terminal(_advice(one, now)),
+            terminal(category.analysis.tool),
+            terminal(category.analysis.category or "(none)"),
+            _age(now - category.analysis.at),
+            terminal(category.analysis.commit[:12]),
+            str(category.analysis.results),
+            terminal(_advice(category, now)),
         ]
-        for one in fed
+        for category in categories
     ]
 
 

@@ -19,14 +19,16 @@ from secagg.report.source import ProblemSource, TriageSink
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")
+        int, typer.Option("--port", "-p", min=0, max=65535, help="0 picks a free port.")
     ] = 0,
     write: Annotated[
-        bool, typer.Option("--write", help="Triage from the page also when not on loopback.")
+        bool, typer.Option("--write", help="Allow triage from the page when not on loopback, too.")
     ] = False,
     by: Annotated[
         str | None,
-        typer.Option("--by", "--as", metavar="NAME", help="Who decides; your login name."),
+        typer.Option(
+            "--by", "--as", metavar="NAME", help="Who decides; by default your login name."
+        ),
     ] = None,
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A host name that browsers may use. Repeatable.")
@@ -57,7 +59,7 @@ def serve(
         root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
     )
 
-    # This command may run for days.
+    # The command line switches the collector off, but this command may run for days.
     gc.enable()
     code = run_server(
         lambda: open_source(from_file, whose),
@@ -81,7 +83,10 @@ def run_server(
     by: str | None,
     allow_hosts: Sequence[str],
 ) -> int:
-    """Serve the page until interrupted. What is wrong with the source is said before."""
+    """Serve the page until interrupted.
+
+    Raises :class:`UsageError` before it listens if FastAPI is missing or the source cannot be read.
+    """
     try:
         from secagg.serve import server
     except ImportError:

@@ -22,7 +22,7 @@ from secagg.cli.options import (
     PolicyOption,
     RootOption,
 )
-from secagg.cli.screen import explained
+from secagg.cli.screen import policy_explanation
 from secagg.errors import ExitCode, UsageError
 from secagg.merge import explain
 from secagg.model.problem import Problem
@@ -58,8 +58,6 @@ def show_problem(
     no_color: ColourOption = False,
 ) -> None:
     """Show all of one problem: what, where, why it counts, its fix, its history and decisions."""
-    from secagg.pipeline.gate import GateOptions
-
     options = GateOptions(policy=policy, store=store, repository=repo, branch=branch)
     raise typer.Exit(
         print_problem(
@@ -74,10 +72,8 @@ def show_problem(
     )
 
 
-_LINKS = 8
-
-
-_PLACES = 10
+_MOST_LINKS = 8
+_MOST_PLACES = 10
 
 
 def print_problem(
@@ -90,42 +86,43 @@ def print_problem(
     as_json: bool,
     no_colour: bool,
 ) -> int:
-    """Print what the history, the policy and the merge say of the problem ``identity`` names.
+    """Print one problem: its fields, its policy explanation, its merge reasons and its decisions.
 
-    It is looked for in the history and in the last scan, written to the directory ``last``.
-    Raises :class:`UsageError` where neither has it, or several go by that id.
+    ``identity`` is an id or its beginning. The history and the last scan, in the directory
+    ``last``, are searched. Raises :class:`UsageError` where neither has the problem, or the id is
+    ambiguous.
     """
     style = Style() if as_json else Style.of_output(no_colour=no_colour)
     today = datetime.datetime.now(datetime.UTC).date()
     problem, entries = _in_history(identity, root, last, gate)
     if problem is not None:
         identity = problem.identity
-    chain = reasons = ""
+    why_it_counts = why_merged = ""
     file = last / SARIF_NAME
     if file.is_file():
         prepared = prepare(root, gate, config=config)
         outcome = parse_files([str(file)], tool=None, root=root.resolve(), gate=prepared)
         try:
-            chain = explained(outcome, prepared, identity, style)
+            why_it_counts = policy_explanation(outcome, prepared, identity, style)
         except UsageError:
             if problem is None:
                 raise
         else:
-            reasons = explanation_lines(explain(outcome.merged, identity), style)
+            why_merged = explanation_lines(explain(outcome.merged, identity), style)
     elif problem is None:
         raise UsageError(
             f"no scan to look for {terminal(identity)} in",
             hint="run secagg scan first, or name the store: --store",
         )
     if as_json:
-        console.json(_document(problem, today, chain, reasons, entries))
+        console.json(_document(problem, today, why_it_counts, why_merged, entries))
         return int(ExitCode.PASS)
-    parts = [] if problem is None else ["\n".join(_about(problem, today))]
-    if chain:
-        parts.append(f"why it counts, or does not:\n{chain}")
-        parts.append(f"why it is one row:\n{reasons}")
+    parts = [] if problem is None else ["\n".join(_problem_lines(problem, today))]
+    if why_it_counts:
+        parts.append(f"why it counts, or does not:\n{why_it_counts}")
+        parts.append(f"why it is one row:\n{why_merged}")
     if entries:
-        parts.append("\n".join(["decisions, newest first:", *map(_entry, entries)]))
+        parts.append("\n".join(["decisions, newest first:", *map(_entry_line, entries)]))
     console.paged("\n\n".join(parts) + "\n")
     return int(ExitCode.PASS)
 
@@ -133,16 +130,16 @@ def print_problem(
 def _document(
     problem: Problem | None,
     today: datetime.date,
-    chain: str,
-    reasons: str,
+    why_it_counts: str,
+    why_merged: str,
     entries: Sequence[AuditEntry],
 ) -> bytes:
-    """The same for machines; what the policy and the merge say are lines of text."""
+    """Return the problem as JSON; the two explanations are lists of lines."""
     document = {
         "schema_version": 1,
         "problem": None if problem is None else plain(record(problem, today)),
-        "policy": chain.splitlines(),
-        "merge": reasons.splitlines(),
+        "policy": why_it_counts.splitlines(),
+        "merge": why_merged.splitlines(),
         "decisions": [plain(entry) for entry in entries],
     }
     return dumps(document) + b"\n"
@@ -151,24 +148,24 @@ def _document(
 def _in_history(
     identity: str, root: Path, last: Path, gate: GateOptions
 ) -> tuple[Problem | None, Sequence[AuditEntry]]:
-    """The problem on the checkout's branch, else on any of the repository; and its audit log."""
+    """Return the problem and its audit log; the checkout's branch goes before other branches."""
     if not has_store(gate.store, root):
         return None, ()
     origin = origin_of(root, repository=gate.repository, branch=gate.branch)
     filed = filed_decisions(root, gate.store)
     with open_store_of(gate.store, root, create=False) as store:
         problems = list(store.problems(origin.repository, filed=filed))
-        named_by = {problem.identity: problem.known_as for problem in problems}
-        if not named_by and (last / SARIF_NAME).is_file():
+        aliases = {problem.identity: problem.known_as for problem in problems}
+        if not aliases and (last / SARIF_NAME).is_file():
             return None, ()
-        full = ids.resolve(identity, named_by.items(), source="the history")
+        full = ids.resolve(identity, aliases.items(), source="the history")
         rows = [problem for problem in problems if problem.identity == full]
-        own = [problem for problem in rows if problem.branch == origin.branch]
-        names = {full, *named_by[full]}
-        return (own or rows)[0], [entry for entry in store.audit() if entry.subject in names]
+        on_branch = [problem for problem in rows if problem.branch == origin.branch]
+        names = {full, *aliases[full]}
+        return (on_branch or rows)[0], [e for e in store.audit() if e.subject in names]
 
 
-def _about(problem: Problem, today: datetime.date) -> Iterator[str]:
+def _problem_lines(problem: Problem, today: datetime.date) -> Iterator[str]:
     yield f"{terminal(words.title(problem))}: {terminal(problem.title)}"
     yield from _fields(
         ("id", problem.identity),
@@ -189,7 +186,7 @@ def _about(problem: Problem, today: datetime.date) -> Iterator[str]:
         ("decision", _decision(problem)),
         ("exception", _exception(problem)),
     )
-    for link in [*filter(None, [problem.help_uri]), *problem.references][:_LINKS]:
+    for link in [*filter(None, [problem.help_uri]), *problem.references][:_MOST_LINKS]:
         yield f"              {terminal(link)}"
 
 
@@ -198,10 +195,10 @@ def _fields(*fields: tuple[str, str | None]) -> Iterator[str]:
 
 
 def _also_at(problem: Problem) -> str | None:
-    """The other places of the problem; of many the first and how many more."""
+    """Return the problem's other places: the first ones, and how many more there are."""
     places = [f"{place.uri}:{place.line}" for place in problem.places if place.uri]
-    shown = ", ".join(places[:_PLACES])
-    more = len(places) - _PLACES
+    shown = ", ".join(places[:_MOST_PLACES])
+    more = len(places) - _MOST_PLACES
     return f"{shown} and {more} more" if more > 0 else shown or None
 
 
@@ -222,35 +219,35 @@ def _exploited(problem: Problem) -> str | None:
 def _dates(problem: Problem, today: datetime.date) -> str | None:
     if problem.first_seen is None:
         return None
-    said = f"first {problem.first_seen:%Y-%m-%d}"
+    text = f"first {problem.first_seen:%Y-%m-%d}"
     if problem.last_seen is not None:
-        said += f", last {problem.last_seen:%Y-%m-%d}"
+        text += f", last {problem.last_seen:%Y-%m-%d}"
     if problem.fixed_at is not None:
-        return f"{said}, fixed {problem.fixed_at:%Y-%m-%d}"
+        return f"{text}, fixed {problem.fixed_at:%Y-%m-%d}"
     if problem.reopened_at is not None:
-        said += f", reopened {problem.reopened_at:%Y-%m-%d}"
-    return f"{said} ({age_days(problem, today)} days)"
+        text += f", reopened {problem.reopened_at:%Y-%m-%d}"
+    return f"{text} ({age_days(problem, today)} days)"
 
 
 def _decision(problem: Problem) -> str | None:
-    made = problem.triage
-    if made is None:
+    triage = problem.triage
+    if triage is None:
         return None
-    text = f"{made.state}: {made.reason}"
-    if made.by:
-        text += f", by {made.by}"
-    return text if made.expires is None else f"{text}, until {made.expires}"
+    text = f"{triage.state}: {triage.reason}"
+    if triage.by:
+        text += f", by {triage.by}"
+    return text if triage.expires is None else f"{text}, until {triage.expires}"
 
 
 def _exception(problem: Problem) -> str | None:
     if problem.exception is None:
         return None
-    said = f"{problem.exception}: {problem.exception_reason or 'no reason given'}"
-    last = problem.exception_expires
-    return said if last is None else f"{said}, until {last}"
+    text = f"{problem.exception}: {problem.exception_reason or 'no reason given'}"
+    expires = problem.exception_expires
+    return text if expires is None else f"{text}, until {expires}"
 
 
-def _entry(entry: AuditEntry) -> str:
+def _entry_line(entry: AuditEntry) -> str:
     after = entry.after or {}
     text = " ".join(str(after[name]) for name in ("state", "reason") if after.get(name))
     return terminal(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.who}  {entry.what}  {text}".rstrip())

@@ -36,15 +36,14 @@ def sync(
     commit: CommitOption = None,
     api_url: ApiUrlOption = None,
     newer_wins: Annotated[
-        bool, typer.Option("--newer-wins", help="Settle conflicts by time, instead of not at all.")
+        bool,
+        typer.Option("--newer-wins", help="Resolve conflicts in favour of the newer decision."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; show what would be changed.")
     ] = False,
 ) -> None:
     """Take dismissals from GitHub into the store, and write the store's decisions there."""
-    from secagg.github.target import Asked
-
     asked = Asked(repository=repository, ref=ref, commit=commit, api_url=api_url)
     raise typer.Exit(sync_alerts(asked, store, root=root, newer_wins=newer_wins, dry_run=dry_run))
 
@@ -52,7 +51,7 @@ def sync(
 def sync_alerts(
     asked: Asked, url: str | None, *, root: Path, newer_wins: bool, dry_run: bool
 ) -> int:
-    """Run ``secagg sync``: 0, or 4 where GitHub refused a decision.
+    """Exchange decisions with GitHub, print them, and return 0, or 4 where GitHub refused one.
 
     ``url`` is as in :func:`secagg.pipeline.origin.open_store_of`; the store must be there.
     """
@@ -63,35 +62,35 @@ def sync_alerts(
         open_store_of(url, root, create=False) as store,
         Client(address, find_token(os.environ)) as client,
     ):
-        kept = StoreAlerts(
+        alerts = StoreAlerts(
             store,
             origin.repository,
             branch=origin.branch,
             prefix=prefix_of(root),
             filed=filed,
         )
-        done = synchronize(client, repository, kept, newer_wins=newer_wins, dry_run=dry_run)
-    console.out("".join(f"{terminal(line)}\n" for line in _lines(done, dry_run)))
-    return int(ExitCode.STORE_OR_UPLOAD if done.failed else ExitCode.PASS)
+        synced = synchronize(client, repository, alerts, newer_wins=newer_wins, dry_run=dry_run)
+    console.out("".join(f"{terminal(line)}\n" for line in _lines(synced, dry_run)))
+    return int(ExitCode.STORE_OR_UPLOAD if synced.failed else ExitCode.PASS)
 
 
-def _lines(done: Synced, dry_run: bool) -> list[str]:
-    would = "to be written" if dry_run else "written"
+def _lines(synced: Synced, dry_run: bool) -> list[str]:
+    written = "to be written" if dry_run else "written"
     counts = (
-        f"{done.read} alerts changed at GitHub; {len(done.taken)} decisions of GitHub "
-        f"{'to be taken' if dry_run else 'taken'}; {len(done.written)} decisions {would}; "
-        f"{len(done.conflicts)} conflicts"
+        f"{synced.read} alerts changed at GitHub; {len(synced.taken)} decisions of GitHub "
+        f"{'to be taken' if dry_run else 'taken'}; {len(synced.written)} decisions {written}; "
+        f"{len(synced.conflicts)} conflicts"
     )
     lines = [counts]
-    for alert in done.taken:
-        said = f"{alert.state} {alert.dismissed_reason or ''}".strip()
+    for alert in synced.taken:
+        state = f"{alert.state} {alert.dismissed_reason or ''}".strip()
         by = f" by {alert.dismissed_by}" if alert.dismissed_by else ""
-        lines.append(f"from GitHub: {_alert_text(alert)} {said}{by}")
-    for decision in done.written:
-        said = f"{decision.state} {decision.reason or ''}".strip()
-        lines.append(f"{would}: alert {decision.number} {said}")
-    lines += [f"dismissal requested: alert {d.number}" for d in done.requested]
-    for conflict in done.conflicts:
+        lines.append(f"from GitHub: {_alert_text(alert)} {state}{by}")
+    for decision in synced.written:
+        state = f"{decision.state} {decision.reason or ''}".strip()
+        lines.append(f"{written}: alert {decision.number} {state}")
+    lines += [f"dismissal requested: alert {d.number}" for d in synced.requested]
+    for conflict in synced.conflicts:
         alert, decision = conflict.alert, conflict.decision
         theirs = f"{alert.state} {alert.dismissed_reason or ''}".strip()
         ours = f"{decision.state} {decision.reason or ''}".strip()
@@ -99,8 +98,8 @@ def _lines(done: Synced, dry_run: bool) -> list[str]:
             f"conflict: {_alert_text(alert)} is {theirs} at GitHub and {ours} here; "
             f"what holds: {conflict.winner}"
         )
-    lines += [f"no such alert: {decision.number}" for decision in done.unknown]
-    return lines + [f"refused: alert {d.number}: {error.message}" for d, error in done.failed]
+    lines += [f"no such alert: {decision.number}" for decision in synced.unknown]
+    return lines + [f"refused: alert {d.number}: {error.message}" for d, error in synced.failed]
 
 
 def _alert_text(alert: Alert) -> str:

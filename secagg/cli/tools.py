@@ -12,7 +12,7 @@ tools_app = typer.Typer(
     no_args_is_help=True,
 )
 _Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME...]", help="Scanners; by default all.")
+    list[str] | None, typer.Argument(metavar="NAME", help="Scanners; by default all.")
 ]
 _Directory = Annotated[
     Path | None,

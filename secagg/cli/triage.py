@@ -29,7 +29,7 @@ from secagg.cli.filteroptions import (
     ToolFilter,
 )
 from secagg.cli.options import HistoryOption, RootOption
-from secagg.cli.report import tell_strangers
+from secagg.cli.report import note_unmatched_filters
 from secagg.decisions.triagefile import read_triage, remove_triage, write_triage
 from secagg.errors import ExitCode, StoreError, UsageError
 from secagg.model.problem import TRIAGE_FILE, Problem, RunRecord, State
@@ -65,7 +65,7 @@ def _day(text: str) -> datetime.date:
 def triage(
     identities: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID...]", help="Problems, or the beginnings of their ids."),
+        typer.Argument(metavar="ID", help="Problems, or the beginnings of their ids."),
     ] = None,
     state: Annotated[StateName | None, typer.Option(help="What they are.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; asked for by every decision.")] = None,
@@ -122,8 +122,6 @@ def triage(
     root: RootOption = Path(),
 ) -> None:
     """Decide on problems by id or by filter; a decision holds on all branches."""
-    from secagg.report.filters import FilterWords
-
     selection = Selection(
         identities=tuple(identities or ()),
         filters=FilterWords(
@@ -191,7 +189,7 @@ class Selection:
         filters = filters_of(self.filters, self.runs, now)
         query = Query(filters=filters)
         on_branch = [problem for problem in problems if problem.branch == branch]
-        tell_strangers(filters, on_branch, now)
+        note_unmatched_filters(filters, on_branch, now)
         return answer(query, on_branch, now.date()).rows
 
     def decided(self, problems: Iterable[Problem], branch: str) -> list[Problem]:

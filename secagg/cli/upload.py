@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -50,8 +50,11 @@ from secagg.output.markdown import CodeSite, decision_markdown
 from secagg.output.summary import UploadSummary
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
-from secagg.pipeline.upload import Uploaded, UploadOptions, upload_run
+from secagg.pipeline.upload import Suppressed, Uploaded, UploadOptions, upload_run
 from secagg.pipeline.uploadruns import make_bundle, publish_fork, runs_of_files, runs_of_scan
+
+if TYPE_CHECKING:
+    from secagg.pipeline.scan import ScanOptions
 
 
 def upload(
@@ -73,10 +76,8 @@ def upload(
     quiet: QuietOption = False,
 ) -> None:
     """Upload FILES to GitHub code scanning, mended and split so that GitHub takes them."""
-    from secagg.cli.screen import Screen
-
     screen = Screen(json=output_format is OutputFormat.JSON, quiet=quiet)
-    request = request_of(
+    request = upload_request(
         repository=repository,
         ref=ref,
         commit=commit,
@@ -104,8 +105,6 @@ def bundle(
     config: ConfigOption = None,
 ) -> None:
     """Write FILES into one bundle, in a job that may not upload (a fork's pull request)."""
-    from secagg.github.target import Asked
-
     asked = Asked(repository=repository, ref=ref, commit=commit)
     raise typer.Exit(bundle_files(files, out, asked, root=root, config=config))
 
@@ -118,14 +117,12 @@ def publish(
     output_format: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """Upload a BUNDLE of an untrusted job, in a workflow_run job that may."""
-    from secagg.cli.screen import Screen
-
     screen = Screen(json=output_format is OutputFormat.JSON)
-    request = request_of(api_url=api_url, category=category, comment=comment)
+    request = upload_request(api_url=api_url, category=category, comment=comment)
     raise typer.Exit(publish_bundle(bundle, request, screen=screen))
 
 
-def request_of(
+def upload_request(
     *,
     repository: str | None = None,
     ref: str | None = None,
@@ -139,15 +136,12 @@ def request_of(
     journal: bool = True,
     complete: bool = False,
 ) -> UploadRequest:
-    """Return the options as the pipeline takes them."""
-    from secagg.github.target import Asked
-    from secagg.pipeline import upload as uploading
-
+    """Return the options of an upload as one request."""
     return UploadRequest(
         asked=Asked(repository=repository, ref=ref, commit=commit, api_url=api_url),
-        options=uploading.UploadOptions(
+        options=UploadOptions(
             category=category,
-            suppressed=uploading.Suppressed(suppressed.value),
+            suppressed=Suppressed(suppressed.value),
             dry_run=dry_run,
             explain=explain,
             comment=comment,
@@ -159,10 +153,10 @@ def request_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRequest:
-    """What the command line says about an upload.
+    """The options of an upload.
 
-    ``complete``: the files are all that their tools have to say, so that categories that none
-    of them has any more are emptied.
+    ``complete`` promises that the files are the whole result of the scan, so that the upload closes
+    the alerts of categories that no file has any more.
     """
 
     asked: Asked = field(default_factory=Asked)
@@ -179,17 +173,16 @@ def upload_files(
     config: Path | None,
     screen: Screen,
 ) -> int:
-    """Run ``secagg upload`` and return its exit code."""
+    """Upload ``files``, print the account, and return the exit code."""
     settings = load_config(root, config)
     target = find_target(request.asked, os.environ, root)
-    given = runs_of_files(files, root=root.resolve(), config=settings)
+    runs = runs_of_files(files, root=root.resolve(), config=settings)
     if request.complete:
-        options = replace(
-            request.options, gone=lambda name: name.startswith(_category_prefix(request))
-        )
+        prefix = _category_prefix(request)
+        options = replace(request.options, gone=lambda category: category.startswith(prefix))
         request = replace(request, options=options)
-    done = _upload(given, target, request, root, screen)
-    return _print_upload(done, screen, explain=request.options.explain)
+    uploaded = _upload(runs, target, request, root, screen)
+    return _print_upload(uploaded, screen, explain=request.options.explain)
 
 
 def upload_outcome(
@@ -204,17 +197,19 @@ def upload_outcome(
 ) -> Uploaded:
     """Upload ``sarif``, the file that the scan wrote; the caller shows the account.
 
-    What is told of it on GitHub begins with the gate's decision.
+    The pull request comment and the job summary begin with the gate's decision.
     """
-    given = runs_of_scan(sarif, outcome, screen.view, prefix_of(root))
-    part = comment_part(decision, os.environ)
-    options = replace(request.options, decision=part, gone=lambda name: is_gone(root, name))
-    request = replace(request, options=options)
-    return _upload(given, target, request, root, screen)
+    runs = runs_of_scan(sarif, outcome, screen.view, prefix_of(root))
+    options = replace(
+        request.options,
+        decision=decision_comment(decision, os.environ),
+        gone=lambda category: directory_is_gone(root, category),
+    )
+    return _upload(runs, target, replace(request, options=options), root, screen)
 
 
-def comment_part(decision: DecisionDocument, environ: Mapping[str, str]) -> str:
-    """Write the decision for a comment that also has to hold what became of the upload."""
+def decision_comment(decision: DecisionDocument, environ: Mapping[str, str]) -> str:
+    """Write the decision in Markdown, in half a comment: the other half is for the upload."""
     site = CodeSite.of(environ)
     return decision_markdown(decision, longest=LONGEST_COMMENT // 2, site=site)
 
@@ -222,7 +217,7 @@ def comment_part(decision: DecisionDocument, environ: Mapping[str, str]) -> str:
 def bundle_files(
     files: Sequence[str], out: Path, asked: Asked, *, root: Path, config: Path | None
 ) -> int:
-    """Run ``secagg bundle`` and return its exit code."""
+    """Write ``files`` into the bundle ``out`` and return the exit code."""
     settings = load_config(root, config)
     bundle = make_bundle(files, out, asked, root=root, config=settings, environ=os.environ)
     runs = bundle.sarif["runs"]
@@ -233,31 +228,24 @@ def bundle_files(
 
 
 def publish_bundle(path: Path, request: UploadRequest, *, screen: Screen) -> int:
-    """Run ``secagg publish`` and return its exit code."""
-    done = publish_fork(
+    """Upload the bundle at ``path``, print the account, and return the exit code."""
+    uploaded = publish_fork(
         path,
         request.options,
         token=find_token(os.environ),
         environ=os.environ,
         given_api_url=request.asked.api_url,
     )
-    return _print_upload(done, screen)
+    return _print_upload(uploaded, screen)
 
 
-def target_of_scan(
-    request: UploadRequest,
-    *,
-    root: Path,
-    view: View,
-    tools: Sequence[str],
-    components: Sequence[str],
-    since: str | None,
-) -> Target:
-    """Return where a scan's results go, known before it begins.
+def scan_target(request: UploadRequest, options: ScanOptions, *, view: View) -> Target:
+    """Return where the results of a scan that has yet to run will be uploaded to.
 
-    Raises :class:`UsageError` for a scan of a part whose upload would close alerts of the rest.
+    Raises :class:`UsageError` for a partial scan whose upload would close alerts of the rest, and
+    where an upload has no token.
     """
-    if view is View.MERGED and (tools or components):
+    if view is View.MERGED and (options.tools or options.components):
         raise UsageError(
             "the merged view of some tools or components cannot be uploaded: GitHub would close "
             "the alerts of the others",
@@ -265,8 +253,8 @@ def target_of_scan(
         )
     if request.options.dry_run is None:
         find_token(os.environ)
-    target = find_target(request.asked, os.environ, root)
-    if since is not None and not target.ref.startswith(_OF_CHANGES):
+    target = find_target(request.asked, os.environ, options.root)
+    if options.since is not None and not target.ref.startswith(_CHANGE_REFS):
         raise UsageError(
             f"a scan with --since cannot be uploaded to {target.ref}: it looks at a part of the "
             "history, and GitHub would close the alerts of the rest",
@@ -275,40 +263,45 @@ def target_of_scan(
     return target
 
 
-# What is uploaded for a change closes no alert of a branch.
-_OF_CHANGES = ("refs/pull/", "refs/heads/gh-readonly-queue/")
+# An upload to one of these closes no alert of a branch.
+_CHANGE_REFS = ("refs/pull/", "refs/heads/gh-readonly-queue/")
 
 
-def worse(verdict: int, uploaded: ExitCode) -> int:
-    """Return the exit code of a scan with an upload.
+def combined_exit_code(verdict: int, uploaded: ExitCode) -> int:
+    """Return the exit code of a scan with an upload: the worse of the two.
 
-    An interruption and an incomplete scan outweigh a failed upload, and that a failed gate:
-    who looks for exit code 1 alone must not take it for an upload that worked.
+    An interruption and an incomplete scan outweigh a failed upload, which outweighs a failed gate:
+    exit code 1 must imply that the upload worked.
     """
-    order = [ExitCode.PASS, ExitCode.GATE_FAILED, ExitCode.STORE_OR_UPLOAD, ExitCode.INCOMPLETE]
-    order.append(ExitCode.INTERRUPTED)
-    codes = {int(code): rank for rank, code in enumerate(order)}
-    return max(verdict, int(uploaded), key=lambda code: codes.get(code, len(codes)))
+    order = [
+        ExitCode.PASS,
+        ExitCode.GATE_FAILED,
+        ExitCode.STORE_OR_UPLOAD,
+        ExitCode.INCOMPLETE,
+        ExitCode.INTERRUPTED,
+    ]
+    ranks = {int(code): rank for rank, code in enumerate(order)}
+    return max(verdict, int(uploaded), key=lambda code: ranks.get(code, len(ranks)))
 
 
-def _print_upload(done: Uploaded, screen: Screen, *, explain: bool = False) -> int:
+def _print_upload(uploaded: Uploaded, screen: Screen, *, explain: bool = False) -> int:
     if screen.json:
-        console.json(indented(done.summary))
+        console.json(indented(uploaded.summary))
     else:
-        console.out(upload_text(done, screen, explain=explain) + "\n")
-    return int(done.exit_code)
+        console.out(upload_text(uploaded, screen, explain=explain) + "\n")
+    return int(uploaded.exit_code)
 
 
-def upload_text(done: Uploaded, screen: Screen, *, explain: bool) -> str:
-    """Draw an upload's account: as lines, or with ``explain`` as a table of what would be sent."""
-    lines = account_lines(done.summary)
+def upload_text(uploaded: Uploaded, screen: Screen, *, explain: bool) -> str:
+    """Return an upload's account: lines, or with ``explain`` a table of what would be sent."""
+    lines = account_lines(uploaded.summary)
     if explain:
-        return upload_table(done.summary, lines, screen.style())
-    return upload_lines(done.summary, lines)
+        return _upload_table(uploaded.summary, lines, screen.style())
+    return _upload_lines(uploaded.summary, lines)
 
 
 def _upload(
-    given: Sequence[GivenRun], target: Target, request: UploadRequest, root: Path, screen: Screen
+    runs: Sequence[GivenRun], target: Target, request: UploadRequest, root: Path, screen: Screen
 ) -> Uploaded:
     options = request.options
     if request.use_journal and options.journal is None:
@@ -316,46 +309,45 @@ def _upload(
     offline = options.dry_run is not None or options.explain
     token = None if offline else find_token(os.environ)
 
-    def say(line: str) -> None:
+    def print_line(line: str) -> None:
         if not screen.quiet:
             console.err(f"{terminal(line)}\n")
 
-    options = replace(options, prefix=prefix_of(root))
-    done = upload_run(
-        given,
+    uploaded = upload_run(
+        runs,
         target,
-        options,
+        replace(options, prefix=prefix_of(root)),
         token=token,
         root=root.resolve(),
         environ=os.environ,
-        on_line=say,
+        on_line=print_line,
     )
     # The runner reads workflow commands from both streams; standard output stays clean.
-    console.commands(done.annotations)
-    return done
+    console.commands(uploaded.annotations)
+    return uploaded
 
 
 def _category_prefix(request: UploadRequest) -> str:
-    """What the categories begin with that an upload of files gives."""
+    """Return the beginning of the categories that an upload of files assigns."""
     category = request.options.category
     return OURS if category is None else f"{category.rstrip('/')}/"
 
 
-def is_gone(root: Path, category: str) -> bool:
-    """Whether a scan's category is that of a directory that git knows and the tree has no more.
+def directory_is_gone(root: Path, category: str) -> bool:
+    """Tell whether a scan's category belongs to a directory that existed and was removed.
 
-    A file that was uploaded beside the scan may have a category that looks the same: only git
-    can tell. Where the clone is too shallow for that, nothing is emptied.
+    Other uploads may use categories that look the same, so git's history decides. Where the clone
+    is too shallow to tell, the answer is no and the alerts of the category stay.
     """
     checkout = read_checkout(root)
-    place = "/".join(category.split("/")[2:]).rstrip("/")
-    if checkout is None or not place or not category.startswith(OURS):
+    directory = "/".join(category.split("/")[2:]).rstrip("/")
+    if checkout is None or not directory or not category.startswith(OURS):
         return False
-    return not (checkout.top / place).exists() and checkout.had_directory(place)
+    return not (checkout.top / directory).exists() and checkout.had_directory(directory)
 
 
-def upload_lines(upload: UploadSummary, account: list[str]) -> str:
-    """Return what was sent where, and ``account``: what was done to results on the way."""
+def _upload_lines(upload: UploadSummary, account: list[str]) -> str:
+    """Return what was sent where, and ``account``: how the upload changed the results."""
     sent = sum(a.results for a in upload.analyses)
     withheld = sum(w.results for w in upload.withheld)
     left_out = sum(upload.left_out.values())
@@ -377,7 +369,7 @@ def upload_lines(upload: UploadSummary, account: list[str]) -> str:
     return "\n".join(lines)
 
 
-def upload_table(upload: UploadSummary, account: list[str], style: Style) -> str:
+def _upload_table(upload: UploadSummary, account: list[str], style: Style) -> str:
     """Return what would be sent, an analysis a row, and ``account`` below it."""
     head = f"{upload.repository} {upload.ref} {upload.commit}"
     cells = [[a.tool, a.category, str(a.results), "send"] for a in upload.analyses]

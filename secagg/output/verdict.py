@@ -26,7 +26,7 @@ class Block:
     fold: str | None = None
 
 
-def show(blocks: Sequence[Block], style: Style) -> None:
+def show_blocks(blocks: Sequence[Block], style: Style) -> None:
     """Print ``blocks``; those without text are left out.
 
     An empty line stands between them, but not in a CI log, where folds and colours tell them
@@ -50,31 +50,26 @@ def show(blocks: Sequence[Block], style: Style) -> None:
 
 
 _COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
-
-
 _NOTES = 20
-
-
 _COMMENT_COLUMN = 46
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """How further commands name what was judged.
+class HintOptions:
+    """The options that the suggested next commands need to find the same scan again.
 
-    ``show`` and ``accept`` are the words behind ``secagg show ID`` and ``secagg except add``, and
-    ``doctor`` those behind ``secagg doctor``. ``reports`` are judged without any record of them, so
-    that only ``secagg gate`` can look at them again.
+    ``show``, ``except_add`` and ``doctor`` each hold the arguments of that command. ``reports``
+    were judged without being recorded, so only ``secagg gate`` can explain their findings.
     """
 
     show: Sequence[str] = ()
-    accept: Sequence[str] = ()
+    except_add: Sequence[str] = ()
     doctor: Sequence[str] = ()
     reports: Sequence[str] = ()
 
 
 def step_line(step: RuleStep) -> str:
-    """One step of the way to an action, with the one that decided marked."""
+    """Return one rule's line in the explanation of an action; an arrow marks the deciding rule."""
     mark = "\u2192" if step.decisive else "\u00b7"
     verdict = "matches" if step.matched else "does not match" if step.matched is False else "?"
     why = f": {step.why}" if step.why else ""
@@ -82,7 +77,7 @@ def step_line(step: RuleStep) -> str:
 
 
 def notes_text(decision: DecisionDocument, style: Style) -> str:
-    """What is to be known and decides nothing: a line each; an empty string if there is none."""
+    """Return the notes, which decide nothing, a line each; an empty string if there are none."""
     lines = [
         style.wrapped(cell(note, LONGEST_SENTENCE), first="note: ", rest="      ")
         for note in decision.notes[:_NOTES]
@@ -93,10 +88,10 @@ def notes_text(decision: DecisionDocument, style: Style) -> str:
     return "\n".join(lines)
 
 
-def verdict_text(decision: DecisionDocument, style: Style, reach: Reach | None = None) -> str:
-    """Counts, what was compared, the verdict, a sentence for each reason, and the next commands.
+def verdict_text(decision: DecisionDocument, style: Style, hints: HintOptions | None = None) -> str:
+    """Return the counts, the comparison, the verdict, its reasons, and the next commands.
 
-    Without ``reach`` no commands are named.
+    Without ``hints`` no next commands are suggested.
     """
     lines = [style.wrapped(counts_text(decision), rest="  "), *_change(decision, style)]
     verdict = style.paint(decision.verdict.upper(), _COLOURS[decision.verdict])
@@ -109,8 +104,8 @@ def verdict_text(decision: DecisionDocument, style: Style, reach: Reach | None =
         style.wrapped(cell(sentence, LONGEST_SENTENCE), first="  - ", rest="    ")
         for sentence in [*decision.gaps, *decision.failures]
     ]
-    if reach is not None:
-        lines += _next(decision, reach)
+    if hints is not None:
+        lines += _next_commands(decision, hints)
     return "\n".join(lines)
 
 
@@ -146,17 +141,17 @@ def _change(decision: DecisionDocument, style: Style) -> Iterator[str]:
         )
 
 
-def _next(decision: DecisionDocument, reach: Reach) -> Iterator[str]:
+def _next_commands(decision: DecisionDocument, hints: HintOptions) -> Iterator[str]:
     steps: list[tuple[list[str], str]] = []
     if decision.gaps:
-        steps.append((["doctor", *reach.doctor], "what each tool needs"))
+        steps.append((["doctor", *hints.doctor], "what each tool needs"))
     if decision.fail:
         worst = ids.short(decision.findings[0].id)
-        if reach.reports:
-            steps.append((["gate", *reach.reports, "--explain", worst], "why the worst one counts"))
+        if hints.reports:
+            steps.append((["gate", *hints.reports, "--explain", worst], "why the worst one counts"))
         else:
-            steps.append((["show", worst, *reach.show], "all about the worst one"))
-            accept = ["except", "add", "--id", worst, "--reason", "WHY", *reach.accept]
+            steps.append((["show", worst, *hints.show], "all about the worst one"))
+            accept = ["except", "add", "--id", worst, "--reason", "WHY", *hints.except_add]
             steps.append((accept, "accept it for 30 days"))
     for number, (words, comment) in enumerate(steps):
         command = terminal(shlex.join(["secagg", *words]))

@@ -150,7 +150,9 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
     return checks
 
 
-def strangers(filters: Filters, problems: Sequence[Problem], today: datetime.date) -> list[str]:
+def unmatched_filters(
+    filters: Filters, problems: Sequence[Problem], today: datetime.date
+) -> list[str]:
     """Return a sentence for each word of ``filters`` that no problem answers to, in whatever state.
 
     "0 problems" would read as if there were nothing to do, where a name is misspelt.

@@ -21,7 +21,7 @@ from secagg.output.junit import junit_xml
 from secagg.output.listing import Listing
 from secagg.output.markdown import decision_annotations, decision_markdown
 from secagg.output.tables import findings_text, listing_text
-from secagg.output.verdict import Reach, notes_text, verdict_text
+from secagg.output.verdict import HintOptions, notes_text, verdict_text
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.origin import Origin
 from secagg.pipeline.outcome import Outcome
@@ -53,7 +53,7 @@ def outputs_of(directory: Path, reports: list[str], number: int) -> dict[str, st
         printed = {
             "table": findings_text(decision, style, everything=True)
             + notes_text(decision, style)
-            + verdict_text(decision, style, Reach()),
+            + verdict_text(decision, style, HintOptions()),
             "full list": listing_text(decision, Listing.FULL, style, everything=True),
             "concise list": listing_text(decision, Listing.CONCISE, style, everything=True),
             "job summary": decision_markdown(decision),

@@ -10,12 +10,11 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from secagg.cli.gate import GateRequest, judge_and_print
-from secagg.cli.scan import scan_path
+from secagg.cli.scan import run_scan
 from secagg.cli.screen import Screen
 from secagg.errors import UsageError
 from secagg.pipeline.baseline import BaselineReport
@@ -319,11 +318,10 @@ def test_the_last_scan_is_judged_again_as_the_scan_has_judged_it(
     change.repo.write("app/old.py", f"import os\nkey={OLD}\n")
     change.repo.commit("Move the old one")
     given = GateOptions(policy="pr-gate", policy_from="main", store="")
-    wanted: dict[str, Any] = {"timeout": None, "jobs": None, "since": None, "config": None}
     screen = Screen(quiet=True)
     out = tmp_path / "out"
-    wanted |= {"tools": ["gitleaks"], "components": [], "output": out, "screen": screen}
-    scan_path(change.repo.root, gate=given, **wanted)
+    options = ScanOptions(root=change.repo.root, tools=["gitleaks"])
+    run_scan(options, given, output=out, screen=screen)
     said = json.loads((out / "decision.json").read_bytes())
     request = GateRequest(root=change.repo.root, last=out, gate=given, output=tmp_path / "again")
     judge_and_print(request, screen)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from secagg.cli.upload import worse
+from secagg.cli.upload import combined_exit_code
 from secagg.config import Config
 from secagg.errors import ExitCode
 from secagg.github.preflight import GivenRun
@@ -72,4 +72,4 @@ def test_nothing_of_an_interrupted_scan_is_complete(outcome: Outcome, tmp_path: 
 def test_exit_code_of_a_scan_with_an_upload(
     verdict: ExitCode, uploaded: ExitCode, code: int
 ) -> None:
-    assert worse(int(verdict), uploaded) == code
+    assert combined_exit_code(int(verdict), uploaded) == code

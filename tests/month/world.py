@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from secagg.cli.init import Asked, write_files
+from secagg.cli.init import InitOptions, write_setup
 from secagg.scanners.program import tools_directory
 from secagg.tools.catalogue import load_catalogue, this_platform
 from secagg.tools.installed import Receipt, _write
@@ -90,8 +90,8 @@ class World:
         self.database(timedelta(hours=1))
         self.write("service/requirements.txt", "flask==3.0.0\nyaml==5.3\n")
         git(self.tree, "init", "-q", "-b", "main")
-        asked = Asked(snyk=False, codeql=False)
-        assert write_files(self.tree, asked) == 0
+        options = InitOptions(snyk=False, codeql=False)
+        assert write_setup(self.tree, options) == 0
         self.commit("first")
         self.runner = Runner(self.home / "runner", self.tree, [bin_dir], self.server.url)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from secagg.output import console, escape
 from secagg.output.grid import Log, Style
 from secagg.output.listing import Entry, Listing, listed, page_of
-from secagg.output.verdict import Block, show
+from secagg.output.verdict import Block, show_blocks
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=400)
 ENTRIES = st.builds(
@@ -133,15 +133,15 @@ def test_a_log_is_known_by_its_service(environ: Mapping[str, str], log: Log | No
 
 def test_each_log_folds_in_its_own_words(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = [Block(text="one"), Block(text="::error::two", fold="Tools\n::x"), Block(text="three")]
-    show(blocks, Style(log=Log.GITHUB))
+    show_blocks(blocks, Style(log=Log.GITHUB))
     instead = "\N{REPLACEMENT CHARACTER}"
     assert capsys.readouterr().out == (
         f"one\n::group::Tools ::x\n{instead}::error::two\n::endgroup::\nthree\n"
     )
-    show(blocks, Style(log=Log.GITLAB))
+    show_blocks(blocks, Style(log=Log.GITLAB))
     begin, end = r"\x1b\[0Ksection_start:\d+:secagg_1\[collapsed=true\]\r\x1b\[0K", "\x1b[0K"
     written = capsys.readouterr().out.split("\n")
     assert re.fullmatch(begin + f"Tools{instead}::x", written[1])
     assert written[3].startswith(f"{end}section_end:") and written[3].endswith("\r\x1b[0K")
-    show(blocks, Style(width=80))
+    show_blocks(blocks, Style(width=80))
     assert capsys.readouterr().out.startswith("one\n\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secagg.report.filters import Filters, strangers
+from secagg.report.filters import Filters, unmatched_filters
 from tests.cli.running import Ran, secagg
 from tests.history.test_reports_from_elsewhere import failed, trivy, vulnerable
 from tests.report.make import problem
@@ -30,7 +30,7 @@ TODAY = datetime.date(2026, 11, 23)
 def test_each_kind_of_word(field: str, word: str, option: str) -> None:
     known = problem("one", owners=("@team",))
     given: dict[str, Any] = {field: frozenset({word})}
-    (said,) = strangers(Filters(**given), [known], TODAY)
+    (said,) = unmatched_filters(Filters(**given), [known], TODAY)
     assert said.startswith(f"no problem, in whatever state, has the {option} {word}")
 
 
@@ -42,8 +42,8 @@ def test_words_that_are_there_are_no_strangers_whatever_their_state() -> None:
         paths=("service/",),
         ids=frozenset({"py/one"}),
     )
-    assert strangers(filters, [gone], TODAY) == []
-    (said,) = strangers(Filters(tools=frozenset({"snyk"})), [gone], TODAY)
+    assert unmatched_filters(filters, [gone], TODAY) == []
+    (said,) = unmatched_filters(Filters(tools=frozenset({"snyk"})), [gone], TODAY)
     assert said.endswith("(there are codeql)")
 
 
