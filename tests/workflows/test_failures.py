@@ -262,6 +262,14 @@ def test_an_artifact_that_is_missing_makes_its_tool_incomplete(
     assert {analysis["category"] for analysis in server.analyses} == {"secagg/trivy/"}
 
 
+def test_an_artifact_with_another_tools_report_makes_its_tool_incomplete(
+    job: Composite, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reports(job, "report-snyk", {"tool": {"driver": {"name": "Trivy"}}, "results": []})
+    assert aggregate(job, expect="report-snyk") == 3
+    assert "the artifact of its job has no report of it (artifact report-snyk)" in said(capfd)
+
+
 def test_no_report_at_all_is_red(job: Composite) -> None:
     (job.temp / "reports").mkdir()
     assert aggregate(job) != 0
