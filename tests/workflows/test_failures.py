@@ -151,9 +151,9 @@ def test_a_clean_scan_is_green_uploaded_and_kept(job: Composite, server: GitHubS
 @pytest.mark.parametrize(
     ("ends", "words"),
     [
-        ("kill -9 $$", "killed by signal 9"),
-        ("exit 1", "failed with exit code 1"),
-        ("exit 0", "trivy"),
+        pytest.param("kill -9 $$", "killed by signal 9", id="killed"),
+        pytest.param("exit 1", "failed with exit code 1", id="failed"),
+        pytest.param("exit 0", "trivy", id="no-report"),
     ],
 )
 def test_a_scanner_that_breaks_is_incomplete_by_name(
@@ -167,10 +167,9 @@ def test_a_scanner_that_breaks_is_incomplete_by_name(
     assert words in printed
 
 
-def test_what_is_not_there_is_incomplete_by_name(
+def test_an_absent_snyk_token_and_a_missing_scanner_are_incomplete_by_name(
     job: Composite, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A scanner that is not installed, and one without its token."""
     snyk = Path(job.environ["PATH"].partition(":")[0]) / "snyk"
     snyk.write_text("#!/bin/sh\necho 1.1307.4\n")
     snyk.chmod(0o755)
@@ -209,8 +208,13 @@ def test_no_database_at_all_is_incomplete(
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (403, "Code Security must be enabled for this repository to use code scanning."),
-        (503, "oh"),
+        pytest.param(
+            403,
+            "Code Security must be enabled for this repository to use code scanning.",
+            id="code-scanning-off",
+        ),
+        pytest.param(503, "oh", id="github-5xx"),
+        pytest.param(502, "<html>bad gateway</html>", id="github-5xx-proxy"),
     ],
 )
 def test_an_upload_that_is_refused_is_red_by_name(
@@ -223,7 +227,11 @@ def test_an_upload_that_is_refused_is_red_by_name(
     server.fail("POST", "sarifs", times=50, status=status, body={"message": message})
     assert scan(job) == 4
     assert job.output("upload-error") != ""
-    assert "GitHub did not take the results" in said(capfd)
+    assert job.output("exit-code") == "4"
+    printed = said(capfd)
+    assert "GitHub did not take the results" in printed
+    # By name: what GitHub answered.
+    assert (message if status == 403 else str(status)) in printed
 
 
 def test_default_setup_in_the_way_is_red_by_name(
