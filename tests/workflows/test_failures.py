@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from secagg.github.client import SystemClock
+from secagg.sarif.gaps import of_run
 from tests.standins.github_server import TOKEN, GitHubServer
 from tests.workflows.act import git
 from tests.workflows.composite import Composite, event_file
@@ -153,7 +154,7 @@ def test_a_clean_scan_is_green_uploaded_and_kept(job: Composite, server: GitHubS
     [
         pytest.param("kill -9 $$", "killed by signal 9", id="killed"),
         pytest.param("exit 1", "failed with exit code 1", id="failed"),
-        pytest.param("exit 0", "trivy", id="no-report"),
+        pytest.param("exit 0", "without writing its report", id="no-report"),
     ],
 )
 def test_a_scanner_that_breaks_is_incomplete_by_name(
@@ -165,6 +166,11 @@ def test_a_scanner_that_breaks_is_incomplete_by_name(
     printed = said(capfd)
     assert "::error title=secagg::INCOMPLETE: trivy" in printed
     assert words in printed
+    # Who reads what it left, in another job, learns why too.
+    left = json.loads((Path(job.artifact["path"]) / "findings.sarif").read_bytes())["runs"][0]
+    (gap,) = of_run(left, left, 0)
+    assert gap.message.startswith("Trivy: the tool says that it failed: ") and words in gap.message
+    assert gap.fatal and gap.whole
 
 
 def test_an_absent_snyk_token_and_a_missing_scanner_are_incomplete_by_name(
