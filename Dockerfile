@@ -15,7 +15,9 @@ FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --create-home --shell /usr/sbin/nologin secagg
+    && useradd --uid 10001 --create-home --shell /usr/sbin/nologin secagg \
+    && mkdir /work \
+    && chown secagg: /work
 COPY --from=build /opt/secagg /opt/secagg
 ENV PATH=/opt/secagg/bin:$PATH \
     SECAGG_TOOLS=/opt/secagg/tools
@@ -26,4 +28,5 @@ EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-I", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/'); c.getresponse()"]
 ENTRYPOINT ["secagg"]
-CMD ["serve", "--host", "0.0.0.0", "--port", "8080", "--all-repos"]
+# On all addresses of the container; of the names under which browsers ask, only this machine's.
+CMD ["serve", "--host", "0.0.0.0", "--port", "8080", "--allow-host", "localhost", "--allow-host", "127.0.0.1", "--all-repos"]

@@ -17,6 +17,8 @@ compile() {
 }
 
 compile requirements/dev.txt "$@" --all-extras pyproject.toml requirements/build.in
+# What runs elsewhere is what the tests ran with: no other lock has another version of a package.
+set -- "$@" --constraint requirements/dev.txt
 # What the action installs on a runner: no tool for tests, and no scanner.
 compile requirements/runtime.txt "$@" --extra postgres pyproject.toml requirements/build.in
 # What the image has: the runtime, and what serves.

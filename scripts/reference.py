@@ -11,27 +11,36 @@ import typer
 
 from secagg.cli.app import app
 
+# Typer's own, for the shell.
+_SHELL = ("install_completion", "show_completion")
+
 
 def commands() -> Iterator[str]:
-    """Every command with its arguments and options, in Markdown."""
+    """Every command with its arguments, options and examples, in Markdown."""
     yield "# Commands\n"
     yield "Made from the command line itself by `scripts/reference.py`.\n"
     root: Any = typer.main.get_command(app)
-    yield from _command(root, "secagg")
+    yield from _command(root, typer.Context(root, info_name="secagg"))
 
 
-def _command(command: Any, name: str) -> Iterator[str]:
-    below = getattr(command, "commands", {})
-    if below:
-        for word, one in below.items():
-            if not one.hidden:
-                yield from _command(one, f"{name} {word}")
+def _command(command: Any, context: typer.Context) -> Iterator[str]:
+    """A command, or all below it; ``context`` is its own, from which commands are loaded."""
+    if not hasattr(command, "list_commands") or command.invoke_without_command:
+        yield from _page(command, context.command_path)
+    if not hasattr(command, "list_commands"):
         return
+    for word in command.list_commands(context):
+        one = command.get_command(context, word)
+        if not one.hidden:
+            yield from _command(one, typer.Context(one, info_name=word, parent=context))
+
+
+def _page(command: Any, name: str) -> Iterator[str]:
     yield f"\n## {name}\n"
     yield f"{(command.help or '').strip()}\n"
     rows = []
     for parameter in command.params:
-        if getattr(parameter, "hidden", False):
+        if getattr(parameter, "hidden", False) or parameter.name in _SHELL:
             continue
         words = [*parameter.opts, *parameter.secondary_opts]
         shown = ", ".join(f"`{word}`" for word in words)
@@ -42,6 +51,10 @@ def _command(command: Any, name: str) -> Iterator[str]:
     if rows:
         yield "| option | does |\n| --- | --- |"
         yield from rows
+    examples = (command.epilog or "").partition("Examples:\n")[2]
+    if examples:
+        lines = "\n".join(f"    {line.strip()}" for line in examples.splitlines())
+        yield f"\n{lines}\n"
 
 
 def openapi() -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from secagg.action.artifacts import reports
 from secagg.action.inputs import Inputs, from_fork, notice, read_decision, uploads
-from secagg.action.scanning import reports, secagg
+from secagg.action.scanning import secagg
 from secagg.errors import SecaggError
 from secagg.github.event import read_event
 from secagg.github.markdown import write_action_outputs, write_step_summary

@@ -6,25 +6,17 @@ import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
-import msgspec
-
+from secagg.action.artifacts import reports
 from secagg.action.inputs import Inputs, notice, read_decision, uploads, words
 from secagg.action.preparing import offered_tools, wanted_tools
 from secagg.change.base import is_change
-from secagg.errors import ExitCode, SecaggError
+from secagg.errors import ExitCode
 from secagg.github.markdown import write_action_outputs
 from secagg.output.decision import DecisionDocument
 from secagg.output.junit import junit_xml
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME
 from secagg.system.files import replace_file
 
-_TITLES = {
-    "trivy": "Trivy",
-    "snyk": "Snyk",
-    "codeql": "CodeQL",
-    "gitleaks": "gitleaks",
-    "trufflehog": "trufflehog",
-}
 _PR_GATE = "pr-gate"
 _CLEAN_STOP = "secagg-annotations-off"
 
@@ -65,20 +57,6 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
         values[name] = str(inputs.out / file) if (inputs.out / file).is_file() else ""
     write_action_outputs(values, environ)
     return 0
-
-
-def reports(inputs: Inputs) -> list[str]:
-    """Return the reports of other jobs, and for each that is expected and missing one that says so.
-
-    A report belongs to the directory of its artifact. The tool of a missing one is the part of its
-    name that is a scanner's.
-    """
-    root = Path(inputs.reports)
-    files = sorted(p for p in root.rglob("*") if p.suffix in (".sarif", ".json") and p.is_file())
-    files = [p for p in files if p.name not in (DECISION_NAME, "summary.json")]
-    there = {p.relative_to(root).parts[0] for p in files}
-    missing = [name for name in words(inputs.expect) if name not in there]
-    return [*map(str, files), *(str(_missing(inputs, name)) for name in missing)]
 
 
 def secagg(arguments: Sequence[str]) -> int:
@@ -128,28 +106,6 @@ def _since(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
     if uploads(inputs, environ) and not is_change(environ):
         return []
     return ["--since", inputs.since or "event"]
-
-
-def _missing(inputs: Inputs, name: str) -> Path:
-    """Write a report that says that a job left none: its tool is incomplete by name."""
-    tool = next((word for word in name.split("-") if word in _TITLES), None)
-    if tool is None:
-        raise SecaggError(f"input expect: {name!r} names no scanner")
-    notification = {
-        "level": "error",
-        "message": {"text": f"its job left no report (artifact {name})"},
-    }
-    run = {
-        "tool": {"driver": {"name": _TITLES[tool]}},
-        "automationDetails": {"id": f"secagg/{tool}/missing/{name}/"},
-        "invocations": [
-            {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
-        ],
-        "results": [],
-    }
-    path = Path(inputs.directory) / "missing" / f"{name}.sarif"
-    replace_file(path, msgspec.json.encode({"version": "2.1.0", "runs": [run]}))
-    return path
 
 
 def _counts(decision: DecisionDocument) -> dict[str, str | int]:

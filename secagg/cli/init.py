@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from secagg import __version__
+from secagg.change.owners import load_owners
 from secagg.cli.options import PathArgument
-from secagg.errors import UsageError
+from secagg.errors import SecaggError, UsageError
 from secagg.init.files import Placed, State, compare, write
+from secagg.init.ownwheel import installed_pin, named_pin, pin
 from secagg.init.plan import planned
 from secagg.init.survey import FEATURES, NAME, Answers, Survey, read_answers, survey
 from secagg.output import console
@@ -52,6 +56,14 @@ def init(
             metavar="OWNER/NAME@COMMIT", help="A published action instead of a copy of it."
         ),
     ] = None,
+    wheel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|sha256:DIGEST",
+            help="secagg's own wheel, which jobs install by its digest; by default the one that "
+            "was installed here.",
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 1 if anything would change.")
     ] = False,
@@ -71,6 +83,7 @@ def init(
         codeql=codeql,
         runner=runner,
         action=action,
+        wheel=wheel,
     )
     raise typer.Exit(write_setup(path, options, check=check, diff=diff, force=force))
 
@@ -91,6 +104,7 @@ class InitOptions:
     codeql: bool | None = None
     runner: str | None = None
     action: str | None = None
+    wheel: str | None = None
 
 
 def write_setup(
@@ -111,6 +125,12 @@ def write_setup(
         raise UsageError(f"{root} is not a directory")
     surveyed = survey(root)
     answers = _answers(options, read_answers(root), surveyed)
+    unpinned = ""
+    if pin(answers.wheel) is None and answers.copied and not (check or diff):
+        try:
+            answers = msgspec.structs.replace(answers, wheel=installed_pin())
+        except SecaggError as error:
+            unpinned = str(error)
     files = compare(root, planned(surveyed, answers))
     if check or diff:
         return _show(files, diff=diff)
@@ -131,7 +151,7 @@ def write_setup(
         written.append(placed)
         console.out(f"{placed.state}: {terminal(placed.path)}\n")
     if any(placed.state is State.MISSING for placed in written):
-        _print("\n" + _next_steps(surveyed, answers))
+        _print("\n" + next_steps(root, surveyed, answers, unpinned))
     if conflict:
         console.err(
             "secagg: kept the files that were edited by hand: merge the difference above, or "
@@ -185,6 +205,7 @@ def _answers(options: InitOptions, previous: Answers | None, survey: Survey) -> 
         codeql=old.codeql if options.codeql is None else options.codeql,
         runner=runner,
         action=action,
+        wheel=old.wheel if options.wheel is None else named_pin(options.wheel),
     )
 
 
@@ -196,17 +217,22 @@ def _require(values: Sequence[str], pattern: re.Pattern[str], noun: str, example
             raise UsageError(f"{value!r} is no {noun}", hint=f"such as {example}")
 
 
-_TEAMS = {"cargo": "rust", "pypi": "python", "npm": "frontend", "golang": "go", "maven": "java"}
+def next_steps(root: Path, survey: Survey, answers: Answers, unpinned: str) -> str:
+    """Return the steps that are left, and a proposal for the lines that CODEOWNERS lacks.
 
-
-def _next_steps(survey: Survey, answers: Answers) -> str:
-    """Return the steps that only a person can do, and a proposal for CODEOWNERS."""
+    ``unpinned`` says why the digest of secagg's own wheel is not known; empty where it is.
+    """
     steps = list(_gitlab(answers) if answers.ci == "gitlab" else _github(survey, answers))
+    if answers.copied:
+        steps.insert(0, _own_wheel(answers, unpinned))
     lines = ["What only a person can do now:"]
     lines += [f"{number}. {step}" for number, step in enumerate(steps, 1)]
-    if answers.ci == "github":
-        lines += ["", "A proposal for .github/CODEOWNERS (put in your own teams):", ""]
-        lines += [f"    {line}" for line in _owners(survey)]
+    unowned = _unowned(root, survey) if answers.ci == "github" else []
+    if unowned:
+        owner = survey.name.partition("/")[0] if "/" in survey.name else "OWNER"
+        width = max(map(len, unowned)) + 2
+        lines += ["", "Nobody owns these by CODEOWNERS; put in who does, in place of TEAM:", ""]
+        lines += [f"    {path:<{width}}@{owner}/TEAM" for path in unowned]
     return "\n".join(lines) + "\n"
 
 
@@ -230,12 +256,6 @@ def _github(survey: Survey, answers: Answers) -> Iterator[str]:
         f"Require the check 'secagg / gate' on {answers.branches[0]} (Settings, Rules), in the "
         "merge queue too, and approval by code owners for the files below."
     )
-    if not answers.action:
-        yield (
-            "The action is a copy in .github/actions/secagg, which installs secagg by version: "
-            "have that in your package index, or name a published action by "
-            "--action OWNER/NAME@COMMIT."
-        )
     if "dependency-update" in answers.features:
         yield (
             "Make a GitHub App that may write contents and pull requests, and set UPDATE_APP_ID "
@@ -249,6 +269,20 @@ def _github(survey: Survey, answers: Answers) -> Iterator[str]:
     yield "Commit, push a branch and open a pull request: the gate judges it."
 
 
+def _own_wheel(answers: Answers, unpinned: str) -> str:
+    """What is to be done so that jobs can install secagg itself."""
+    named = "" if answers.ci == "gitlab" else ", or name a published action by --action"
+    if not unpinned:
+        return (
+            f"Jobs install secagg {__version__} by the digest of its wheel: have that in your "
+            f"package index{named}."
+        )
+    return (
+        f"The digest of secagg's wheel is not known ({unpinned}), and jobs install none without: "
+        f"secagg init --wheel FILE, or --wheel sha256:DIGEST{named}."
+    )
+
+
 def _gitlab(answers: Answers) -> Iterator[str]:
     yield "In .gitlab-ci.yml: include: {local: .gitlab/secagg.gitlab-ci.yml}"
     yield "Set the masked, protected variable SECAGG_HMAC_KEY (openssl rand -hex 32)."
@@ -257,11 +291,14 @@ def _gitlab(answers: Answers) -> Iterator[str]:
     yield "Make a daily schedule (Build, Pipeline schedules), and require pipelines to succeed."
 
 
-def _owners(survey: Survey) -> Iterator[str]:
-    width = max([len(c.path) for c in survey.components] + [28]) + 4
-    for component in survey.components:
-        teams = [_TEAMS[e] for e in component.ecosystems if e in _TEAMS]
-        if component.path != ROOT and teams:
-            yield f"{f'/{component.path}/':<{width}}@your-org/{teams[0]}-team"
-    for path in ("/.github/", "/policies/", "/secagg.yaml", "/secagg-exceptions.yaml"):
-        yield f"{path:<{width}}@your-org/security"
+def _unowned(root: Path, survey: Survey) -> list[str]:
+    """The components, and the files that decide, that have no owner yet."""
+    owners = load_owners(root)
+    paths = [f"/{c.path}/" for c in survey.components if c.path != ROOT]
+    paths += ["/.github/", "/policies/", "/secagg.yaml", "/secagg-exceptions.yaml"]
+    return [path for path in paths if not owners.of(_in(path))]
+
+
+def _in(path: str) -> str:
+    """A path that a line of CODEOWNERS is about: a file, or something in a directory."""
+    return path[1:] + ("x" if path.endswith("/") else "")

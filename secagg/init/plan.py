@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from secagg import __version__
 from secagg.errors import SecaggError
+from secagg.init.ownwheel import pin
 from secagg.init.survey import NAME, Answers, Survey, Update
 
 _EXPRESSION = "${{"
@@ -137,7 +138,7 @@ def _github(survey: Survey, answers: Answers) -> dict[str, str]:
         action, lock = own_files()
         files[f"{_COPY}/action.yml"] = action
         files[f"{_COPY}/locks/runtime.txt"] = lock
-        files[f"{_COPY}/locks/secagg.txt"] = f"secagg=={__version__}\n"
+        files[f"{_COPY}/locks/secagg.txt"] = _requirement(answers)
     return files
 
 
@@ -147,8 +148,14 @@ def _gitlab(survey: Survey, answers: Answers) -> dict[str, str]:
     return {
         ".gitlab/secagg.gitlab-ci.yml": render("gitlab.yml", values),
         ".gitlab/secagg/runtime.txt": lock,
-        ".gitlab/secagg/secagg.txt": f"secagg=={__version__}\n",
+        ".gitlab/secagg/secagg.txt": _requirement(answers),
     }
+
+
+def _requirement(answers: Answers) -> str:
+    """The lock of secagg itself. Without a digest pip refuses it, for it is asked for hashes."""
+    digest = pin(answers.wheel)
+    return f"secagg=={__version__}{f' --hash={digest}' if digest else ''}\n"
 
 
 def _values(survey: Survey, answers: Answers) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class Answers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """The options of ``secagg init``: a second run without any writes the same files.
 
     ``branches``: the default branch first. ``minute`` is when the daily scan runs. ``action`` is
-    ``OWNER/NAME@COMMIT``, or empty where the repository has a copy of the action.
+    ``OWNER/NAME@COMMIT``, or empty where the repository has a copy of the action. ``wheel`` is a
+    version of secagg and the digest of its wheel, such as ``1.0 sha256:...``.
     """
 
     branches: list[str]
@@ -46,6 +47,12 @@ class Answers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     codeql: bool = True
     runner: str = "ubuntu-latest"
     action: str = ""
+    wheel: str = ""
+
+    @property
+    def copied(self) -> bool:
+        """Whether jobs install secagg by the repository's own locks."""
+        return self.ci == "gitlab" or not self.action
 
     def text(self) -> str:
         """Return the file."""

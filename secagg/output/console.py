@@ -114,8 +114,10 @@ def on_terminal() -> bool:
 
 
 def width() -> int | None:
-    """Say how many columns standard output has: None where it is no terminal."""
-    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+    """Say how many columns standard output has: None where it is no terminal, or does not say."""
+    # A pseudo-terminal whose size nobody has set, such as a container's, has 0 columns.
+    columns = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+    return columns or None
 
 
 def colours(stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> bool:

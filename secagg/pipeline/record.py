@@ -7,7 +7,7 @@ import logging
 import os
 import urllib.parse
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +34,11 @@ from secagg.pipeline.decisions import of_triage
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT, Origin, has_store, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
+from secagg.pipeline.sarifruns import category
 from secagg.pipeline.understand import IMAGE
 from secagg.policy import Judgement
-from secagg.scanners.base import Status
+from secagg.sarif.producers import driver_tool
+from secagg.scanners.base import PART_OF_HISTORY, Status
 from secagg.secrets.lastfilter import filtered
 
 if TYPE_CHECKING:
@@ -299,22 +301,40 @@ def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
 def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[str, str]]:
     """Return the (tool, component) that looked at all there is to see.
 
-    Not those of which any run failed or was stopped, or whose report was not understood whole.
+    Not those of which any run failed or was stopped, or whose report was not understood whole. A
+    SARIF file of secagg's speaks for the tools and components of its runs.
     """
     if outcome.interrupted:
         return set()
     by_place: defaultdict[tuple[str, str], list[ToolResult]] = defaultdict(list)
     for result in outcome.results:
         by_place[result.run.tool, result.run.component].append(result)
+        for place in _own_runs(result):
+            by_place[place].append(result)
     failed = {r.run.tool for r in outcome.results if r.run.status is Status.FAILED}
     return {
         (tool, component)
         for (tool, component), results in by_place.items()
         if tool not in failed
-        and not (since is not None and tool in _OF_HISTORY)
+        and not (tool in _OF_HISTORY and (since is not None or any(map(_partial, results))))
         and any(result.run.status is Status.COMPLETE for result in results)
         and all(_understood(result) for result in results)
     }
+
+
+def _own_runs(result: ToolResult) -> Iterator[tuple[str, str]]:
+    """The (tool, component) of the runs that secagg wrote, by their categories."""
+    for parsed in result.parsed:
+        for frame in parsed.runs:
+            name = str(_part(frame, "automationDetails").get("id") or "")
+            tool = driver_tool(frame)
+            if name.startswith(category(tool, ROOT)) and name.endswith("/"):
+                yield tool, name.removeprefix(category(tool, ROOT)).rstrip("/") or ROOT
+
+
+def _partial(result: ToolResult) -> bool:
+    """Whether a report says that a part of the history only was read."""
+    return any(PART_OF_HISTORY in gap.message for gap in gaps_of(result))
 
 
 def _understood(result: ToolResult) -> bool:

@@ -140,9 +140,11 @@ def _result(group: Group, state: str | None) -> GroupedResult:
 
 def _invocation(results: Sequence[ToolResult], *, successful: bool) -> Invocation:
     gaps = [gap for r in results for p in r.parsed for gap in p.gaps]
-    return Invocation(
-        successful=successful, gaps=[*gaps, *(g for r in results for g in r.run.gaps)]
-    )
+    gaps += [gap for r in results for gap in r.run.gaps]
+    told = {gap.message for gap in gaps}
+    failed = [r.run.reason for r in results if r.run.status is Status.FAILED and r.run.reason]
+    reasons = [reason for reason in dict.fromkeys(failed) if reason not in told]
+    return Invocation(successful=successful, reason="; ".join(reasons) or None, gaps=gaps)
 
 
 def _looked_for(results: Sequence[ToolResult]) -> list[str]:

@@ -163,6 +163,7 @@ def _invocation(invocation: Invocation) -> dict[str, Any]:
             "startTimeUtc": invocation.start,
             "endTimeUtc": invocation.end,
             "exitCode": invocation.exit_code,
+            "exitCodeDescription": invocation.reason,
             "toolExecutionNotifications": notifications or None,
         }
     )

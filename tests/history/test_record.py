@@ -27,7 +27,7 @@ from secagg.pipeline.record import (
 )
 from secagg.policy import Decision, Verdict
 from secagg.policy.gaps import gap_key
-from secagg.scanners.base import Status, ToolRun
+from secagg.scanners.base import PART_OF_HISTORY, Status, ToolRun
 from tests.change.repos import Repo
 
 
@@ -60,6 +60,31 @@ def test_a_part_of_the_history_vouches_for_no_secret() -> None:
     found = outcome(result("trivy"), result("gitleaks"), result("trufflehog"))
     assert complete_tools(found, since="HEAD~1") == {("trivy", ".")}
     assert complete_tools(outcome(result("trivy"), interrupted=True)) == set()
+
+
+def test_a_file_of_secaggs_vouches_for_the_tools_of_its_runs() -> None:
+    """A history kept from findings.sarif sees fixes too; SARIF of others says nothing of them."""
+
+    def frame(driver: str, category: str) -> dict[str, object]:
+        return {"tool": {"driver": {"name": driver}}, "automationDetails": {"id": category}}
+
+    runs = [
+        frame("Trivy", "secagg/trivy/"),
+        frame("Trivy", "secagg/trivy/services/web/"),
+        frame("Gitleaks", "secagg/gitleaks/"),
+        frame("Snyk", "secagg/trivy/api/"),
+        frame("Semgrep", "semgrep/"),
+        frame("CodeQL", "/language:python/"),
+        {},
+    ]
+    own = {("trivy", "."), ("trivy", "services/web")}
+    whole = result("sarif", runs=runs)
+    assert complete_tools(outcome(whole)) == {("sarif", "."), ("gitleaks", "."), *own}
+    part = result("sarif", runs=runs, gaps=[Gap(message=PART_OF_HISTORY)])
+    assert complete_tools(outcome(part)) == {("sarif", "."), *own}
+    assert complete_tools(outcome(result("sarif", Status.FAILED, runs=runs))) == set()
+    cut = result("sarif", runs=runs, gaps=[Gap(message="cut off", fatal=True)])
+    assert complete_tools(outcome(cut)) == set()
 
 
 def _sarif() -> bytes:

@@ -13,11 +13,13 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner, Result
 
 from secagg.cli.app import app
+from secagg.config import load_config
 from secagg.init.files import compare, with_digest, write
 from secagg.init.plan import pins, planned, quoted
 from secagg.init.survey import FEATURES, Answers, read_answers, survey
+from secagg.scanners import SCANNERS
 from tests.init.shapes import SHAPES, make_shape
-from tests.workflows.act import BIN
+from tests.workflows.act import BIN, git
 
 YAML_FILE = YAML(typ="safe")
 
@@ -249,6 +251,33 @@ def test_the_plan_follows_what_there_is(tmp_path: Path) -> None:
         "report-codeql-actions",
     ]
     assert 1 <= there.minute <= 58
+
+
+def test_the_scanners_that_are_written_down_are_required(tmp_path: Path) -> None:
+    """A desk without them has an incomplete scan, not a clean one."""
+    root = make_shape("empty", tmp_path / "empty")
+    assert init(root).exit_code == 0
+    config = load_config(root)
+    assert {name for name in SCANNERS if config.asks_for(name)} == {"trivy", "gitleaks"}
+
+
+def test_owners_are_proposed_where_there_are_none(tmp_path: Path) -> None:
+    root = make_shape("monorepo", tmp_path / "monorepo")
+    git(root, "remote", "add", "origin", "https://github.com/acme/shop.git")
+    (root / "CODEOWNERS").write_text("/rust-core-engine/ @acme/core\n/secagg.yaml @acme/sec\n")
+    proposed = dict(
+        line.split() for line in init(root).output.splitlines() if line.endswith("@acme/TEAM")
+    )
+    assert set(proposed) == {
+        "/nextjs-ui-dashboard/",
+        "/python-ai-service/",
+        "/python-ai-service/worker/",
+        "/.github/",
+        "/policies/",
+        "/secagg-exceptions.yaml",
+    }
+    (root / "CODEOWNERS").write_text("* @acme/everyone\n")
+    assert "CODEOWNERS" not in init(root, "--force", "--with", "release").output
 
 
 def test_gitlab_gets_the_same_stages(tmp_path: Path) -> None:

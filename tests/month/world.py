@@ -7,6 +7,8 @@ the truth is known; Gitleaks is real.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 from collections.abc import Mapping
@@ -17,11 +19,11 @@ from typing import Any
 
 from secagg.cli.init import InitOptions, write_setup
 from secagg.scanners.program import tools_directory
-from secagg.tools.catalogue import load_catalogue, this_platform
-from secagg.tools.installed import Receipt, _write_receipts
 from tests.canaries import canaries
+from tests.month.desk import Desk
 from tests.standins.github_server import TOKEN, Alert, GitHubServer
 from tests.workflows.act import BIN, Ran, Runner, git
+from tests.workflows.pinned import install_pinned
 
 REPOSITORY = "acme/shop"
 SECRETS = {"GITHUB_TOKEN": TOKEN, "SECAGG_HMAC_KEY": "a-key-for-a-month"}
@@ -66,8 +68,10 @@ pathlib.Path(flags["--output"]).write_text(json.dumps(report))
 class World:
     """The team's repository and the world around it; ``home`` is an empty directory.
 
-    ``advisories`` are package, advisory and the version that mends it. ``logs`` is all that any
-    run has printed.
+    ``advisories`` are package, advisory and the version that mends it; ``accepted`` those that a
+    person has decided to live with in a file of main, ``dismissed`` at GitHub, ``settled`` in the
+    store. ``seen`` are all that any scan of main has met. ``key`` says whether SECAGG_HMAC_KEY is set.
+    ``logs`` is all that any run has printed, ``events`` and ``checks`` what the month came to.
     """
 
     home: Path
@@ -75,7 +79,15 @@ class World:
     advisories: list[tuple[str, str, str]] = field(default_factory=list)
     broken: bool = False
     refused: bool = False
+    key: bool = True
+    accepted: set[str] = field(default_factory=set)
+    dismissed: set[str] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    component: str = "service"
     numbers: int = 0
+    events: int = 0
+    checks: int = 0
     logs: list[str] = field(default_factory=list)
     artifacts: list[Path] = field(default_factory=list)
 
@@ -86,16 +98,27 @@ class World:
             _TRIVY.format(python=BIN / "python", world=str(self.home / "world.json"))
         )
         (bin_dir / "trivy").chmod(0o755)
-        self._have_tools()
+        install_pinned(tools_directory({"SECAGG_TOOLS": str(self.home / "tools")}))
         self.database(timedelta(hours=1))
-        self.write("service/requirements.txt", "flask==3.0.0\nyaml==5.3\n")
+        self.require(flask="3.0.0", yaml="5.3")
         git(self.tree, "init", "-q", "-b", "main")
         options = InitOptions(snyk=False, codeql=False)
-        assert write_setup(self.tree, options) == 0
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert write_setup(self.tree, options) == 0
         self.commit("first")
         self.runner = Runner(self.home / "runner", self.tree, [bin_dir], self.server.url)
+        (self.home / "desk").mkdir()
+        self.desk = Desk(self.home / "desk", self.tree, REPOSITORY, self.server.url, TOKEN)
 
     runner: Runner = field(init=False)
+    desk: Desk = field(init=False)
+
+    def check(self, what: str, actual: object, wanted: object) -> None:
+        """Assert that something is as the script knows it; the last run's log says why not."""
+        self.checks += 1
+        if actual != wanted:
+            log = self.logs[-1] if self.logs else ""
+            raise AssertionError(f"{log}\n{what}: {actual!r}, where {wanted!r} is true")
 
     @property
     def tree(self) -> Path:
@@ -105,6 +128,13 @@ class World:
         """Have a file in the work tree."""
         (self.tree / path).parent.mkdir(parents=True, exist_ok=True)
         (self.tree / path).write_text(text)
+
+    def require(self, **versions: str) -> None:
+        """Have versions of packages among the component's requirements."""
+        path = self.tree / self.component / "requirements.txt"
+        there = dict(line.split("==") for line in path.read_text().split()) if path.exists() else {}
+        lines = [f"{name}=={version}\n" for name, version in sorted({**there, **versions}.items())]
+        self.write(f"{self.component}/requirements.txt", "".join(lines))
 
     def commit(self, message: str) -> str:
         """Commit what lies in the work tree; the commit."""
@@ -121,8 +151,8 @@ class World:
         (directory / "metadata.json").write_text(json.dumps(made))
 
     def truth(self) -> set[str]:
-        """The advisories that what is checked out has."""
-        found = set()
+        """The advisories that what is checked out has, accepted ones too."""
+        found: set[str] = set()
         for path in self.tree.rglob("requirements.txt"):
             if ".github" not in path.parts:
                 packages = dict(line.split("==") for line in path.read_text().split())
@@ -140,6 +170,22 @@ class World:
             for alert in self.server.open_alerts()
             if any(ref == "refs/heads/main" for ref, _ in alert.places)
         ]
+
+    def categories(self) -> set[str]:
+        """The categories of the last commit of main that was analysed."""
+        mine = [a for a in self.server.analyses if a["ref"] == "refs/heads/main"]
+        return {a["category"] for a in mine if a["commit_sha"] == mine[0]["commit_sha"]}
+
+    def comments(self, number: int) -> int:
+        """How many comments secagg has on a pull request."""
+        return sum(comment["issue"] == number for comment in self.server.comments)
+
+    def dismiss(self, rule: str, reason: str, comment: str) -> None:
+        """Dismiss an alert as somebody does in the Security tab."""
+        (alert,) = (alert for alert in self.open_on_main() if alert.rule == rule)
+        alert.state, alert.dismissed_reason, alert.dismissed_comment = "dismissed", reason, comment
+        alert.updated_at = self.server.now()
+        self.dismissed.add(rule)
 
     def daily(self) -> Ran:
         """The daily scan of main."""
@@ -196,11 +242,27 @@ class World:
         """Begin a branch from main."""
         git(self.tree, "checkout", "-q", "-b", name, "main")
 
+    def back(self) -> None:
+        """Leave what lies in the work tree, and go back to main."""
+        git(self.tree, "checkout", "-q", "--force", "main")
+
+    def rename(self, old: str, new: str) -> None:
+        """Give the component another name."""
+        git(self.tree, "mv", old, new)
+        self.component = new
+
+    def take_out(self, branch: str, path: str, message: str) -> None:
+        """Remove a file from a branch; its history keeps it."""
+        git(self.tree, "checkout", "-q", "--force", branch)
+        git(self.tree, "rm", "-q", path)
+        self.commit(message)
+
     def leaked(self, value: str) -> list[str]:
-        """Where a secret's value has got to: logs, artifacts, caches, comments."""
+        """Where a secret's value has got to: logs, artifacts, caches, the store, GitHub."""
         places = [f"log {n}" for n, log in enumerate(self.logs) if value in log]
         files = [p for d in self.artifacts for p in d.rglob("*") if p.is_file()]
-        files += [p for p in (self.home / "runner" / "caches").rglob("*") if p.is_file()]
+        for directory in (self.home / "runner" / "caches", self.desk.home):
+            files += [p for p in directory.rglob("*") if p.is_file()]
         places += [str(p) for p in files if value.encode() in p.read_bytes()]
         if value in json.dumps(self.server.comments) or value in str(self.server.uploads):
             places.append("GitHub")
@@ -249,22 +311,11 @@ class World:
             "TRIVY_CACHE_DIR": str(self.home / "cache"),
             **how.pop("env", {}),
         }
+        self.events += 1
+        known = SECRETS if self.key else {"GITHUB_TOKEN": TOKEN}
         ran = self.runner.run(
-            event, {**payload, "repository": repository}, workflow, secrets=SECRETS, env=env, **how
+            event, {**payload, "repository": repository}, workflow, secrets=known, env=env, **how
         )
         self.logs.append(ran.log)
         self.artifacts.append(ran.artifacts)
         return ran
-
-    def _have_tools(self) -> None:
-        """Have the pinned scanners where the action installs them, so that no index is asked."""
-        directory = tools_directory({"SECAGG_TOOLS": str(self.home / "tools")})
-        directory.mkdir()
-        known, made = load_catalogue(), {}
-        for tool in ("trivy", "gitleaks"):
-            source = known.entry(tool).wheel
-            assert source is not None
-            digest = source.platforms[this_platform()].program
-            (directory / tool).symlink_to(shutil.which(tool, path=str(BIN)) or "")
-            made[tool] = Receipt(version=source.version, source="wheel", digest=digest or "")
-        _write_receipts(directory, made)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +125,20 @@ def test_a_terminal_has_columns_and_a_pipe_none(monkeypatch: pytest.MonkeyPatch)
     assert (console.width(), console.on_terminal()) == (None, False)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert console.on_terminal()
+
+
+def test_a_terminal_without_a_size_is_as_wide_as_its_lines() -> None:
+    """A pseudo-terminal that nobody has given a size, as containers have, says 0 columns."""
+    controller, terminal = pty.openpty()
+    code = (
+        "from secagg.output import console\n"
+        "from secagg.output.grid import Style\n"
+        "console.out(f'{console.width()} {Style.of_output().wrapped(chr(120) * 200)}')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=terminal, check=False, timeout=60)
+    os.close(terminal)
+    assert (done.returncode, os.read(controller, 4096)) == (0, b"None " + b"x" * 200)
+    os.close(controller)
 
 
 class TerminalBytes(io.TextIOWrapper):

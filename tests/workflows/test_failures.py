@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from secagg.github.client import SystemClock
+from secagg.sarif.gaps import of_run
 from tests.standins.github_server import TOKEN, GitHubServer
 from tests.workflows.act import git
 from tests.workflows.composite import Composite, event_file
@@ -151,9 +152,9 @@ def test_a_clean_scan_is_green_uploaded_and_kept(job: Composite, server: GitHubS
 @pytest.mark.parametrize(
     ("ends", "words"),
     [
-        ("kill -9 $$", "killed by signal 9"),
-        ("exit 1", "failed with exit code 1"),
-        ("exit 0", "trivy"),
+        pytest.param("kill -9 $$", "killed by signal 9", id="killed"),
+        pytest.param("exit 1", "failed with exit code 1", id="failed"),
+        pytest.param("exit 0", "without writing its report", id="no-report"),
     ],
 )
 def test_a_scanner_that_breaks_is_incomplete_by_name(
@@ -165,12 +166,16 @@ def test_a_scanner_that_breaks_is_incomplete_by_name(
     printed = said(capfd)
     assert "::error title=secagg::INCOMPLETE: trivy" in printed
     assert words in printed
+    # Who reads what it left, in another job, learns why too.
+    left = json.loads((Path(job.artifact["path"]) / "findings.sarif").read_bytes())["runs"][0]
+    (gap,) = of_run(left, left, 0)
+    assert gap.message.startswith("Trivy: the tool says that it failed: ") and words in gap.message
+    assert gap.fatal and gap.whole
 
 
-def test_what_is_not_there_is_incomplete_by_name(
+def test_an_absent_snyk_token_and_a_missing_scanner_are_incomplete_by_name(
     job: Composite, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A scanner that is not installed, and one without its token."""
     snyk = Path(job.environ["PATH"].partition(":")[0]) / "snyk"
     snyk.write_text("#!/bin/sh\necho 1.1307.4\n")
     snyk.chmod(0o755)
@@ -209,8 +214,13 @@ def test_no_database_at_all_is_incomplete(
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (403, "Code Security must be enabled for this repository to use code scanning."),
-        (503, "oh"),
+        pytest.param(
+            403,
+            "Code Security must be enabled for this repository to use code scanning.",
+            id="code-scanning-off",
+        ),
+        pytest.param(503, "oh", id="github-5xx"),
+        pytest.param(502, "<html>bad gateway</html>", id="github-5xx-proxy"),
     ],
 )
 def test_an_upload_that_is_refused_is_red_by_name(
@@ -223,7 +233,11 @@ def test_an_upload_that_is_refused_is_red_by_name(
     server.fail("POST", "sarifs", times=50, status=status, body={"message": message})
     assert scan(job) == 4
     assert job.output("upload-error") != ""
-    assert "GitHub did not take the results" in said(capfd)
+    assert job.output("exit-code") == "4"
+    printed = said(capfd)
+    assert "GitHub did not take the results" in printed
+    # By name: what GitHub answered.
+    assert (message if status == 403 else str(status)) in printed
 
 
 def test_default_setup_in_the_way_is_red_by_name(
@@ -260,6 +274,14 @@ def test_an_artifact_that_is_missing_makes_its_tool_incomplete(
     assert "its job left no report (artifact report-snyk-web-app)" in printed
     # What there is goes up under the category that a scan gives it, and nothing of the missing.
     assert {analysis["category"] for analysis in server.analyses} == {"secagg/trivy/"}
+
+
+def test_an_artifact_with_another_tools_report_makes_its_tool_incomplete(
+    job: Composite, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reports(job, "report-snyk", {"tool": {"driver": {"name": "Trivy"}}, "results": []})
+    assert aggregate(job, expect="report-snyk") == 3
+    assert "the artifact of its job has no report of it (artifact report-snyk)" in said(capfd)
 
 
 def test_no_report_at_all_is_red(job: Composite) -> None:
