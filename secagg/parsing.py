@@ -254,7 +254,7 @@ def learn(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
 
     Nothing is raised for a bad report: parsing it will tell.
     """
-    with _without_collecting(), suppress(Exception):
+    with without_collecting(), suppress(Exception):
         parser = choose(report, parsers)
         if isinstance(parser, LearningParser):
             parser.learn(report, context)
@@ -270,7 +270,7 @@ def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
     that keeps the report from being understood, a bug in a parser included: no report may take
     the others' findings down with it.
     """
-    with _without_collecting():
+    with without_collecting():
         try:
             parsed = choose(report, parsers).parse(report, context)
         except (ReportError, UsageError):
@@ -318,11 +318,11 @@ def _json_lines(data: bytes) -> bytes | None:
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
-    """No cyclic garbage collection in the meantime.
+def without_collecting() -> Iterator[None]:
+    """Switch cyclic garbage collection off for the block.
 
-    Decoded reports and findings are millions of objects in which there is no garbage: the
-    collector would walk over all of them again and again, which takes longer than decoding.
+    Decoded reports and findings are millions of objects without reference cycles: the collector
+    would walk over all of them again and again, which takes longer than decoding.
     """
     enabled = gc.isenabled()
     gc.disable()

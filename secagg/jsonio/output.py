@@ -1,4 +1,4 @@
-"""JSON that secagg writes: of Structs, of plain values, and of what is JSON already (``Raw``)."""
+"""Encode what secagg writes as JSON: Structs, plain values, and encoded JSON (``Raw``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-# So many items are joined before they are written.
+# Items that are encoded together.
 _CHUNK = 256
 
 _encode = msgspec.json.Encoder().encode
@@ -20,20 +20,20 @@ def encoded(value: Any) -> bytes:
     try:
         return _encode(value)
     except UnicodeEncodeError:
-        # A lone surrogate, from a directory whose name is not UTF-8.
+        # A lone surrogate, from the name of a directory that is not UTF-8.
         plain = msgspec.to_builtins(value, enc_hook=msgspec.json.decode)
         return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def indented(value: Any) -> bytes:
-    """Encode ``value`` as JSON for people, with an end of line."""
+    """Encode ``value`` as indented JSON with a newline at the end."""
     return msgspec.json.format(encoded(value)) + b"\n"
 
 
 def pieces(items: Iterable[Any], joint: bytes = b",") -> Iterator[bytes]:
-    """Encode ``items`` as the inside of a list with ``joint`` between them, a piece at a time."""
-    rest, between = iter(items), b""
+    """Encode ``items`` with ``joint`` between them, as the inside of a list, in pieces."""
+    rest, separator = iter(items), b""
     while chunk := list(islice(rest, _CHUNK)):
-        yield between
+        yield separator
         yield encoded(chunk)[1:-1] if joint == b"," else joint.join(map(encoded, chunk))
-        between = joint
+        separator = joint

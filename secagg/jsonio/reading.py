@@ -1,17 +1,17 @@
-"""Read JSON from untrusted hands: strictly, entry by entry, with the byte of an error.
+"""Decode JSON from untrusted sources: strictly, entry by entry, errors with their byte offset.
 
-Strict means more than RFC 8259: a name that an object holds twice is refused (two readers
+Strict means more than RFC 8259: an object with the same name twice is refused (two readers
 would see two reports), and so are NaN, lone surrogates and deep nesting. orjson refuses all
-of these but the duplicates, which it resolves silently (the last one wins). They are found
-without parsing twice: encoding the decoded value again gives as many quotation marks as the
-text had, unless a member was dropped. Encoding costs about a quarter of decoding, is done in
-pieces (so memory does not grow by another copy of the text), and refuses what is nested too
-deep for code that walks the value.
+of these except duplicate names, of which it silently keeps the last. They are found without
+parsing twice: encoding the decoded value again gives as many quotation marks as the text had,
+unless a member was dropped. Encoding costs about a quarter of decoding, works in pieces (so
+memory does not grow by another copy of the text), and refuses values nested too deep for
+recursive code.
 
-A report of 50 MB is some 300 MB of objects once it is decoded, although its entries are looked at
-one after the other, and making room for them takes longer than decoding. :func:`split` finds where
-the entries of large lists begin and end; whoever iterates over a list decodes one entry, and lets
-go of it. Each entry is decoded as strictly as a whole report (:mod:`secagg.jsonio.reading`).
+A report of 50 MB becomes some 300 MB of objects, although its entries are read one after the
+other, and allocating them takes longer than decoding. So :func:`split` only finds where the
+entries of large lists begin and end; iterating over such a list decodes one entry at a time,
+as strictly as a whole report.
 """
 
 from __future__ import annotations
@@ -29,27 +29,19 @@ import orjson
 from secagg.errors import ReportError
 from secagg.jsonio.value import encode
 
-# Larger reports are refused by name rather than by the system's out-of-memory killer.
+# Larger reports are refused with a message, before the system kills the process for its memory.
 LARGEST = 1 << 30
 
-
-_UTF8_MARK = codecs.BOM_UTF8
-
-
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
-
-
 _COLON = re.compile(rb"[ \t\r\n]*:")
-
-
+# Items of a list that are encoded together to count their quotation marks.
 _PIECE = 32
-
-
-# So small a text is encoded in one piece.
-_SMALL = 1 << 16
-
-
-_KINDS = (
+# Bytes of a value from which it is encoded in pieces, and its lists are split.
+_LARGE = 1 << 16
+# Depth of nesting down to which lists are split: no report has its findings below it.
+_DEEPEST = 6
+# The beginnings of files that are no JSON, for error messages.
+_FILE_TYPES = (
     (b"\x1f\x8b", "gzip data"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x28\xb5\x2f\xfd", "Zstandard data"),
@@ -60,6 +52,29 @@ _KINDS = (
     (b"<!DOCTYPE", "HTML"),
     (b"<html", "HTML"),
 )
+# The lists of findings in scanners' reports. Other lists are decoded at once.
+_LISTS_OF_FINDINGS = frozenset(
+    {
+        "Findings",
+        "Licenses",
+        "Misconfigurations",
+        "Packages",
+        "Resources",
+        "Results",
+        "Secrets",
+        "Vulnerabilities",
+        "results",
+        "vulnerabilities",
+    }
+)
+
+_T = TypeVar("_T")
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class NotStrict(Exception):
+    """A value is not strict JSON. Decode the whole report to get the reason."""
 
 
 def loads(data: bytes, *, report: str) -> Any:
@@ -76,7 +91,7 @@ def loads(data: bytes, *, report: str) -> Any:
         message, at = _reason(text, error)
     else:
         try:
-            quotes = _quotes(document) if len(text) > _SMALL else _all_quotes(document)
+            quotes = _quotes(document) if len(text) > _LARGE else _all_quotes(document)
             if quotes == text.count(b'"') + text.count(b"\\u0022"):
                 return document
             duplicate = _duplicate(text)
@@ -90,17 +105,17 @@ def loads(data: bytes, *, report: str) -> Any:
 
 
 def to_utf8(data: bytes, *, report: str) -> bytes:
-    """``data`` as UTF-8 without a byte order mark; only UTF-16 costs a copy.
+    """Return ``data`` as UTF-8 without a byte order mark; only UTF-16 needs a copy.
 
-    Raises :class:`secagg.errors.ReportError` if it is too large, or claims to be UTF-16 and
-    is not.
+    Raises :class:`secagg.errors.ReportError` if it is larger than :data:`LARGEST` or invalid
+    UTF-16.
     """
     if len(data) > LARGEST:
         raise ReportError(
             f"the report is larger than {LARGEST >> 20} MiB", report=report, offset=LARGEST
         )
-    if data.startswith(_UTF8_MARK):
-        return data[len(_UTF8_MARK) :]
+    if data.startswith(codecs.BOM_UTF8):
+        return data[len(codecs.BOM_UTF8) :]
     encoding = _utf16(data)
     if encoding is None:
         return data
@@ -112,7 +127,7 @@ def to_utf8(data: bytes, *, report: str) -> bytes:
 
 
 def _utf16(data: bytes) -> str | None:
-    """The byte order of UTF-16, as PowerShell's ``>`` writes it; None for anything else."""
+    """Return the encoding of UTF-16, which PowerShell's ``>`` writes; None for anything else."""
     if data.startswith(codecs.BOM_UTF16_LE) or data[1:2] == b"\0" != data[:1]:
         return "utf-16-le"
     if data.startswith(codecs.BOM_UTF16_BE) or data[:1] == b"\0" != data[1:2]:
@@ -121,10 +136,10 @@ def _utf16(data: bytes) -> str | None:
 
 
 def _reason(text: bytes, error: orjson.JSONDecodeError) -> tuple[str, int]:
-    """What to say about text that is not JSON, and the byte at which it stopped being so."""
-    for start, kind in _KINDS:
+    """Return the message for text that is not JSON, and the byte offset of the error."""
+    for start, file_type in _FILE_TYPES:
         if text.startswith(start):
-            return f"this is {kind}, not JSON", 0
+            return f"this is {file_type}, not JSON", 0
     try:
         text.decode()
     except UnicodeDecodeError as unicode_error:
@@ -138,8 +153,8 @@ def _reason(text: bytes, error: orjson.JSONDecodeError) -> tuple[str, int]:
 
 
 def offset_in(data: bytes, text: bytes, at: int) -> int:
-    """The place in ``data`` of byte ``at`` of ``text``, which :func:`to_utf8` made of it."""
-    if text is data or data.startswith(_UTF8_MARK):
+    """Convert the byte offset ``at`` in ``text``, made by :func:`to_utf8`, to one in ``data``."""
+    if text is data or data.startswith(codecs.BOM_UTF8):
         return len(data) - len(text) + at
     before = text[:at].decode("utf-8", "ignore")
     mark = 2 if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else 0
@@ -147,7 +162,7 @@ def offset_in(data: bytes, text: bytes, at: int) -> int:
 
 
 def _quotes(value: Any, depth: int = 0) -> int:
-    """The quotation marks in the JSON of ``value``, encoded piece by piece."""
+    """Count the quotation marks in the JSON of ``value``, encoded piece by piece."""
     if depth < 6:
         if isinstance(value, dict):
             names = orjson.dumps(list(value)).count(b'"')
@@ -165,7 +180,7 @@ def _all_quotes(value: Any) -> int:
 
 
 def _duplicate(text: bytes) -> int | None:
-    """The byte at which a name stands for the second time in one object. Slow: only on doubt."""
+    """Return the byte offset of the second same name in an object. Slow: for errors only."""
     stack: list[set[str]] = []
     names: set[str] = set()
     for token in _TOKEN.finditer(text):
@@ -184,7 +199,7 @@ def _duplicate(text: bytes) -> int | None:
 
 
 def _deepest(text: bytes) -> int:
-    """The byte at which nesting reaches what the encoder refuses."""
+    """Return the byte offset at which nesting exceeds what the encoder accepts."""
     depth = 0
     for token in _TOKEN.finditer(text):
         if token.group() in (b"{", b"["):
@@ -196,48 +211,10 @@ def _deepest(text: bytes) -> int:
     return 0
 
 
-_T = TypeVar("_T")
-
-
-# Smaller values are decoded in one go.
-_LARGE = 1 << 16
-
-
-# The lists of findings are no deeper in any report.
-_DEEPEST = 6
-
-
-# The lists of findings in the reports of scanners; all other lists are decoded in one go.
-_OF_ENTRIES = frozenset(
-    {
-        "Findings",
-        "Licenses",
-        "Misconfigurations",
-        "Packages",
-        "Resources",
-        "Results",
-        "Secrets",
-        "Vulnerabilities",
-        "results",
-        "vulnerabilities",
-    }
-)
-
-
-_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-class NotStrict(Exception):
-    """A value is no JSON, or not as strict as it must be: decode the whole report to say why."""
-
-
 class Entries(Sequence[Any]):
     """The elements of a list, each decoded when it is iterated over.
 
-    ``refuse`` is called where one is not strict JSON, and raises the error of the report.
+    ``refuse`` is called for an element that is not strict JSON, and raises the report's error.
     """
 
     __slots__ = ("_raws", "_refuse")
@@ -261,9 +238,9 @@ class Entries(Sequence[Any]):
                 self._refuse()
 
     def parts(self, decode: Callable[[msgspec.Raw], _T]) -> Iterator[_T]:
-        """Yield what ``decode``, which uses msgspec, makes of each element that it can decode.
+        """Yield what ``decode``, which uses msgspec, returns for each element; skip bad ones.
 
-        This is for looking ahead: nothing is checked of what ``decode`` does not ask for.
+        For a first look only: members that ``decode`` does not read are not checked.
         """
         for raw in self._raws:
             with suppress(msgspec.DecodeError, UnicodeDecodeError):
@@ -292,7 +269,7 @@ class Entries(Sequence[Any]):
 
 
 def is_list(value: object) -> TypeGuard[Sequence[Any]]:
-    """Tell whether ``value`` is a list of a report, decoded already or entry by entry."""
+    """Tell whether ``value`` is a list or :class:`Entries`."""
     return type(value) is list or type(value) is Entries
 
 
@@ -306,18 +283,17 @@ def encoded(items: Sequence[Any]) -> Iterator[tuple[Any, bytes]]:
 def decode_strictly(data: bytes) -> tuple[Any, bytes]:
     """Decode JSON ``data``; return the value and its compact JSON. Raises :class:`NotStrict`.
 
-    Encoded again it has as many quotation marks as before, unless an object held a name twice.
+    The number of quotation marks tells whether an object has a name twice (see the module).
     """
     try:
         value = orjson.loads(data)
-        again = orjson.dumps(value)
-        # What compact JSON gives is equal to it where no name came twice.
-        if again != data and (b"\\u0022" in data or again.count(b'"') != data.count(b'"')):
-            # A quotation mark that was written as an escape, or a text that looks like one.
+        compact = orjson.dumps(value)
+        if compact != data and (b"\\u0022" in data or compact.count(b'"') != data.count(b'"')):
+            # A duplicate name, or a quotation mark written as an escape: ``loads`` tells.
             loads(data, report="")
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, ReportError):
         raise NotStrict from None
-    return value, again
+    return value, compact
 
 
 def split(data: bytes, refuse: Callable[[], NoReturn]) -> Any:
@@ -331,7 +307,7 @@ def split(data: bytes, refuse: Callable[[], NoReturn]) -> Any:
 def _split(
     raw: Any, refuse: Callable[[], NoReturn], name: str | None, depth: int
 ) -> tuple[Any, int]:
-    """A value, the member ``name`` of an object if it is one; and the quotation marks in it."""
+    """Decode the value of the member ``name`` (None for others); count its quotation marks."""
     data = bytes(raw)
     quotes = data.count(b'"')
     large = len(data) > _LARGE and depth < _DEEPEST
@@ -340,7 +316,7 @@ def _split(
         items = _decode_items(raw)
         if len(items) * _LARGE <= memoryview(raw).nbytes:
             return [_split(item, refuse, None, depth + 1)[0] for item in items], quotes
-        if name is None or name in _OF_ENTRIES:
+        if name is None or name in _LISTS_OF_FINDINGS:
             return Entries(items, refuse), quotes
     elif large and data.startswith(b"{") and name is None:
         del data
@@ -354,9 +330,9 @@ def _split_object(
     members = _decode_members(raw)
     value: dict[str, Any] = {}
     for name, member in members.items():
-        value[name], inside = _split(member, refuse, name, depth)
-        quotes -= inside
+        value[name], quotes_inside = _split(member, refuse, name, depth)
+        quotes -= quotes_inside
     if quotes != 2 * len(members):
-        # A name that comes twice, or one with an escape in it.
+        # A duplicate name, or one with an escape in it.
         raise NotStrict
     return value

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from secagg.jsonio.members import as_list, objects_in, text_at
 from secagg.model.finding import (
     Finding,
     Kind,
@@ -29,11 +30,11 @@ _S = TypeVar("_S", bound=Struct)
 
 
 class _Part(Struct, omit_defaults=True, rename="camel", gc=False):
-    """A part of the bag as it is written. Packages, ratings and the like are parts as they are."""
+    """A part of the bag. Packages, ratings and other Structs of the model are written unchanged."""
 
 
 class PlaceBag(_Part, kw_only=True):
-    """What a SARIF location cannot say of a place."""
+    """The facts about a location that SARIF has no members for."""
 
     commit: str | None = None
     image: str | None = None
@@ -123,11 +124,11 @@ class Bag(_Part, kw_only=True):
             references=finding.references,
         )
         if finding.vulnerability is not None:
-            bag.vulnerability = _with("aliases", finding.vulnerability)
+            bag.vulnerability = _with_list("aliases", finding.vulnerability)
         if finding.secret is not None:
             bag.secret = _without_none("id", finding.secret)
         if finding.misconfiguration is not None:
-            bag.misconfiguration = _with("checks", finding.misconfiguration)
+            bag.misconfiguration = _with_list("checks", finding.misconfiguration)
         if place.commit is not None or place.image is not None or place.layer is not None:
             bag.location = PlaceBag(
                 commit=place.commit,
@@ -144,7 +145,7 @@ class Bag(_Part, kw_only=True):
 _WHOLE_FILE = PlaceBag(whole_file=True)
 
 
-def _with(name: str, part: _S) -> _S | Mapping[str, Any]:
+def _with_list(name: str, part: _S) -> _S | Mapping[str, Any]:
     """``part``, with its list ``name`` written even if it is empty."""
     return part if getattr(part, name) else {name: (), **msgspec.to_builtins(part)}
 
@@ -157,9 +158,9 @@ def _without_none(name: str, part: _S) -> _S | Mapping[str, Any]:
 
 
 def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
-    """Give ``finding`` what a bag of version 1 says, as far as it is well-formed.
+    """Set the fields of ``finding`` from a bag of version 1, as far as it is well-formed.
 
-    Identities are not taken over: they are computed again.
+    Identities are not read: they are computed again.
     """
     if bag.get("version") != VERSION:
         return
@@ -169,100 +170,93 @@ def from_bag(finding: Finding, bag: Mapping[str, Any]) -> None:
         return
     finding.kind, finding.severity = kind, severity
     finding.severity_known = bag.get("severityKnown") is not False
-    finding.tool = _text(bag, "tool") or finding.tool
-    finding.rule_id = _text(bag, "ruleId") or finding.rule_id
+    finding.tool = text_at(bag, "tool") or finding.tool
+    finding.rule_id = text_at(bag, "ruleId") or finding.rule_id
     score = bag.get("score")
     finding.score = float(score) if isinstance(score, int | float) and 0 <= score <= 10 else None
     finding.cwes = _texts(bag, "cwes")
     finding.references = _texts(bag, "references")
-    finding.fix = _text(bag, "fix")
-    finding.license = _text(bag, "license")
-    finding.component = _text(bag, "component")
+    finding.fix = text_at(bag, "fix")
+    finding.license = text_at(bag, "license")
+    finding.component = text_at(bag, "component")
     finding.ratings = tuple(_read_ratings(bag.get("ratings")))
     finding.package = finding.vulnerability = None
     finding.secret = finding.misconfiguration = None
     package, vulnerability = bag.get("package"), bag.get("vulnerability")
     if isinstance(package, Mapping) and isinstance(package.get("name"), str):
         finding.package = Package(
-            type=_text(package, "type") or "generic",
+            type=text_at(package, "type") or "generic",
             name=package["name"],
-            version=_text(package, "version"),
-            purl=_text(package, "purl"),
+            version=text_at(package, "version"),
+            purl=text_at(package, "purl"),
         )
     if isinstance(vulnerability, Mapping):
         finding.vulnerability = _read_vulnerability(vulnerability)
-    sighting, failed = bag.get("secret"), bag.get("misconfiguration")
-    if isinstance(sighting, Mapping):
+    secret, misconfiguration = bag.get("secret"), bag.get("misconfiguration")
+    if isinstance(secret, Mapping):
         finding.secret = SecretSighting(
-            id=_text(sighting, "id"),
-            detector=_text(sighting, "detector") or finding.rule_id,
-            decoder=_text(sighting, "decoder"),
-            verified=_flag(sighting, "verified"),
-            in_history=sighting.get("inHistory") is True,
-            key=_text(sighting, "key"),
+            id=text_at(secret, "id"),
+            detector=text_at(secret, "detector") or finding.rule_id,
+            decoder=text_at(secret, "decoder"),
+            verified=_flag(secret, "verified"),
+            in_history=secret.get("inHistory") is True,
+            key=text_at(secret, "key"),
         )
-    if isinstance(failed, Mapping):
+    if isinstance(misconfiguration, Mapping):
         finding.misconfiguration = Misconfiguration(
-            checks=_texts(failed, "checks"),
-            resource=_text(failed, "resource"),
-            provider=_text(failed, "provider"),
+            checks=_texts(misconfiguration, "checks"),
+            resource=text_at(misconfiguration, "resource"),
+            provider=text_at(misconfiguration, "provider"),
         )
     place = bag.get("location")
     if isinstance(place, Mapping):
-        where = finding.location
-        where.commit, where.image = _text(place, "commit"), _text(place, "image")
-        where.layer, where.digests = _text(place, "layer"), _texts(place, "digests")
+        location = finding.location
+        location.commit, location.image = text_at(place, "commit"), text_at(place, "image")
+        location.layer, location.digests = text_at(place, "layer"), _texts(place, "digests")
         if place.get("wholeFile") is True:
-            where.start_line = where.end_line = where.start_column = where.end_column = None
+            location.start_line = location.end_line = location.start_column = (
+                location.end_column
+            ) = None
 
 
 def component_of(run: Mapping[str, Any]) -> str | None:
     """Read the component of a run that secagg wrote; None for any other run."""
-    bag = run.get("properties")
-    bag = bag.get("secagg") if isinstance(bag, Mapping) else None
-    return _text(bag, "component") if isinstance(bag, Mapping) else None
+    return text_at(run, "properties", "secagg", "component")
 
 
-def _read_vulnerability(known: Mapping[str, Any]) -> Vulnerability:
-    paths = known.get("dependencyPaths")
-    epss = known.get("epss")
+def _read_vulnerability(vulnerability: Mapping[str, Any]) -> Vulnerability:
+    epss = vulnerability.get("epss")
     return Vulnerability(
-        aliases=_texts(known, "aliases"),
-        fixed_versions=_texts(known, "fixedVersions"),
+        aliases=_texts(vulnerability, "aliases"),
+        fixed_versions=_texts(vulnerability, "fixedVersions"),
         dependency_paths=tuple(
             tuple(str(step) for step in path)
-            for path in (paths if isinstance(paths, list) else ())
+            for path in as_list(vulnerability.get("dependencyPaths"))
             if isinstance(path, list)
         ),
-        direct=_flag(known, "direct"),
-        scope=_text(known, "scope"),
-        status=_text(known, "status"),
+        direct=_flag(vulnerability, "direct"),
+        scope=text_at(vulnerability, "scope"),
+        status=text_at(vulnerability, "status"),
         epss=float(epss) if isinstance(epss, int | float) and 0 <= epss <= 1 else None,
-        kev=_flag(known, "kev"),
-        published=_text(known, "published"),
+        kev=_flag(vulnerability, "kev"),
+        published=text_at(vulnerability, "published"),
     )
 
 
 def _read_ratings(ratings: Any) -> Iterator[Rating]:
-    for rating in ratings if isinstance(ratings, list) else ():
-        if isinstance(rating, Mapping) and rating.get("severity") in list(Severity):
+    for rating in objects_in(ratings):
+        if rating.get("severity") in list(Severity):
             score = rating.get("score")
             yield Rating(
-                source=_text(rating, "source") or "unknown",
+                source=text_at(rating, "source") or "unknown",
                 severity=Severity(rating["severity"]),
                 score=float(score) if isinstance(score, int | float) else None,
-                vector=_text(rating, "vector"),
+                vector=text_at(rating, "vector"),
             )
 
 
-def _text(bag: Mapping[str, Any], key: str) -> str | None:
-    value = bag.get(key)
-    return value if isinstance(value, str) and value else None
-
-
 def _texts(bag: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    value = bag.get(key)
-    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
+    return tuple(item for item in as_list(bag.get(key)) if isinstance(item, str))
 
 
 def _flag(bag: Mapping[str, Any], key: str) -> bool | None:

@@ -1,4 +1,4 @@
-"""Findings made SARIF results."""
+"""Make SARIF results of findings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from secagg.jsonio.members import as_list, value_at
 from secagg.model.finding import Finding, SarifOrigin, Suppression
 from secagg.model.finding import Location as Place
 from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
@@ -32,17 +33,20 @@ from secagg.sarif.uris import ROOT_BASE, UriResolver, encode_path, is_absolute
 
 IDENTITY = "secagg/v1"
 
-
 _NAMESPACE = uuid.UUID("6f0f0f6e-5a0b-5c0e-9d52-0d6f5e0f3c11").bytes
-
-
 # The digit whose two upper bits are those of RFC 9562's variant.
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_ATTRIBUTES = dict(zip(Result.__struct_encode_fields__, Result.__struct_fields__, strict=True))
+# Where a suppression that secagg wrote names the file that it comes from.
+_SOURCE = ("properties", "secagg", "source")
+# A relative path in which nothing has to be percent-encoded, as in most.
+_is_plain = re.compile(r"[\w.@+-][\w./@+-]*", re.ASCII).fullmatch
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def correlation_guid(identity: str) -> str:
-    """Return the GUID by which results of one group know each other, made from its identity."""
-    # uuid.uuid5 written out: there is one for every result, and its objects take ten times as long.
+    """Return the ``correlationGuid`` of a group, a UUID of version 5 of its identity."""
+    # Every result has one, and uuid.uuid5 takes ten times as long.
     h = hashlib.sha1(_NAMESPACE + identity.encode(), usedforsecurity=False).hexdigest()
     return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
@@ -50,9 +54,9 @@ def correlation_guid(identity: str) -> str:
 def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
     """Add our fingerprints and properties to the result that a finding was read from.
 
-    The members that stay as they are stay encoded, if the schema is known to allow them.
+    Members that do not change stay encoded, if the result conforms to the schema.
     """
-    finding, grouped = _parts(item)
+    finding, grouped = _unpack(item)
     assert finding.sarif is not None
     encoded = finding.sarif.encoded
     sources = grouped is not None and grouped.sources
@@ -60,11 +64,11 @@ def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
         return _changed_result(finding, grouped)
     bag = Bag.of(finding)
     result: dict[str, Any] = _members(encoded)
-    given, properties = result.get("partialFingerprints"), result.get("properties")
-    _adopt(
+    fingerprints, properties = result.get("partialFingerprints"), result.get("properties")
+    _add_ours(
         result,
         finding,
-        given=None if given is None else msgspec.json.decode(given),
+        fingerprints=None if fingerprints is None else msgspec.json.decode(fingerprints),
         properties=None if properties is None else _members(properties),
         bag=bag,
     )
@@ -73,40 +77,44 @@ def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
     return result
 
 
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
 def _changed_result(finding: Finding, grouped: GroupedResult | None) -> dict[str, Any]:
-    """The same of a result that may break the schema, or whose suppressions are ours to renew."""
+    """Add the same to a result that may break the schema or needs its suppressions renewed."""
     assert finding.sarif is not None
     result = dict(finding.sarif.result)
     bag = Bag.of(finding)
-    _adopt(
+    _add_ours(
         result,
         finding,
-        given=result.get("partialFingerprints"),
+        fingerprints=result.get("partialFingerprints"),
         properties=result.get("properties"),
         bag=bag,
     )
     _renew_suppressions(result, finding)
     if grouped is not None:
-        added = _group_members(bag, grouped, result.get("relatedLocations"))
-        result |= msgspec.to_builtins(added)
+        members = _group_members(bag, grouped, result.get("relatedLocations"))
+        result |= msgspec.to_builtins(members)
     return conform_result(result, finding.message or finding.title)
 
 
-def _adopt(
-    result: dict[str, Any], finding: Finding, *, given: Any, properties: Any, bag: Bag
+def _add_ours(
+    result: dict[str, Any], finding: Finding, *, fingerprints: Any, properties: Any, bag: Bag
 ) -> None:
-    added = _fingerprints(finding)
-    if added:
-        result["partialFingerprints"] = {**added, **given, **_identities(added)} if given else added
+    """Add our fingerprints and bag to ``fingerprints`` and ``properties`` of the producer.
+
+    A producer's line hash wins over ours; an identity that a file says is ours does not.
+    """
+    ours = _fingerprints(finding)
+    if fingerprints and ours:
+        identity = {key: value for key, value in ours.items() if key == IDENTITY}
+        result["partialFingerprints"] = {**ours, **fingerprints, **identity}
+    elif ours:
+        result["partialFingerprints"] = ours
     result["properties"] = {**properties, "secagg": bag} if properties else {"secagg": bag}
 
 
 def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> Result:
     """Make the result of a finding that came from a tool's native format."""
-    finding, grouped = _parts(item)
+    finding, grouped = _unpack(item)
     rule_id, index = rules.place(finding)
     bag = Bag.of(finding, whole_file=finding.location.start_line is None)
     if rule_id != finding.rule_id:
@@ -130,7 +138,7 @@ def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> Result:
     if finding.suppressions:
         result.suppressions = [_suppression(s) for s in finding.suppressions]
     if finding.sarif is not None:
-        _carry(result, finding.sarif)
+        _copy_details(result, finding.sarif)
     if grouped is not None:
         for name, value in _group_members(bag, grouped, result.related_locations).items():
             setattr(result, _ATTRIBUTES[name], value)
@@ -138,7 +146,7 @@ def native_result(item: Finding | GroupedResult, rules: RuleIndex) -> Result:
 
 
 def _suppression(suppression: Suppression) -> dict[str, Any]:
-    """A suppression, with where it was written unless that was a SARIF file too."""
+    """Make a suppression, with the file that it comes from unless that is a SARIF file."""
     value: dict[str, Any] = {"kind": suppression.kind, "status": suppression.status}
     if suppression.justification:
         value["justification"] = suppression.justification
@@ -148,58 +156,46 @@ def _suppression(suppression: Suppression) -> dict[str, Any]:
 
 
 def _renew_suppressions(result: dict[str, Any], finding: Finding) -> None:
-    """The suppressions that stood in ``result``, and those that the finding has from elsewhere."""
-    given = result.get("suppressions")
-    added = [_suppression(s) for s in finding.suppressions if s.source != "SARIF"]
-    if not isinstance(given, list):
-        given = []
-    kept = [value for value in given if not _has_source(value)]
-    if added or len(kept) < len(given):
-        result["suppressions"] = kept + added
+    """Keep the producer's suppressions and replace those that secagg wrote earlier."""
+    former = as_list(result.get("suppressions"))
+    ours = [_suppression(s) for s in finding.suppressions if s.source != "SARIF"]
+    theirs = [s for s in former if not isinstance(value_at(s, *_SOURCE), str)]
+    if ours or len(theirs) < len(former):
+        result["suppressions"] = theirs + ours
 
 
-def _has_source(suppression: Any) -> bool:
-    """Whether we wrote it, for something other than a SARIF file."""
-    for key in ("properties", "secagg", "source"):
-        suppression = suppression.get(key) if isinstance(suppression, Mapping) else None
-    return isinstance(suppression, str)
+def _copy_details(result: Result, origin: SarifOrigin) -> None:
+    """Copy flows, fixes and the like of a SARIF result into a result of another run.
 
-
-def _carry(result: Result, origin: SarifOrigin) -> None:
-    """What a SARIF result says of flows and fixes, taken over into a run of another tool.
-
-    Indices into the tables of its own run mean nothing there and are resolved or left out.
+    Indices into the tables of its own run mean nothing there: they are resolved or left out.
     """
     uris = UriResolver(origin.run, None)
-    given = origin.result
+    original = origin.result
     for key in ("codeFlows", "stacks", "fixes", "graphs", "rank", "hostedViewerUri"):
-        if key in given:
-            setattr(result, _ATTRIBUTES[key], _portable(given[key], uris))
-    related = given.get("relatedLocations")
+        if key in original:
+            setattr(result, _ATTRIBUTES[key], _portable(original[key], uris))
+    related = original.get("relatedLocations")
     if related:
         result.related_locations = _portable(related, uris)
-    message = given.get("message")
+    message = original.get("message")
     if isinstance(message, Mapping) and isinstance(message.get("markdown"), str):
         result.message.markdown = message["markdown"]
         if isinstance(message.get("arguments"), list):
             result.message.arguments = message["arguments"]
 
 
-_ATTRIBUTES = dict(zip(Result.__struct_encode_fields__, Result.__struct_fields__, strict=True))
-
-
 def _portable(value: Any, uris: UriResolver) -> Any:
     if isinstance(value, Mapping):
-        made: dict[str, Any] = {}
+        copy: dict[str, Any] = {}
         for key, item in value.items():
             if key in ("index", "parentIndex", "taxa"):
                 continue
             if key == "artifactLocation" and isinstance(item, Mapping):
                 path = uris.path(item)
-                made[key] = {"uri": encode_path(path), "uriBaseId": ROOT_BASE} if path else {}
+                copy[key] = {"uri": encode_path(path), "uriBaseId": ROOT_BASE} if path else {}
                 continue
-            made[key] = _portable(item, uris)
-        return made
+            copy[key] = _portable(item, uris)
+        return copy
     if isinstance(value, list):
         return [_portable(item, uris) for item in value]
     return value
@@ -207,7 +203,7 @@ def _portable(value: Any, uris: UriResolver) -> Any:
 
 def location(place: Place) -> Location:
     """Make a ``location``; GitHub needs a relative URI and a line even where none is known."""
-    uri = _made_up(place) if place.uri is None else place.uri
+    uri = _stand_in_uri(place) if place.uri is None else place.uri
     if place.start_line is None:
         return _location(uri, Region(1), place.logical)
     region = Region(place.start_line)
@@ -231,39 +227,31 @@ def _artifact(uri: str) -> ArtifactLocation:
     return ArtifactLocation(encode_path(uri), None if is_absolute(uri) else ROOT_BASE)
 
 
-# A relative path of which nothing has to be encoded, as most are.
-_is_plain = re.compile(r"[\w.@+-][\w./@+-]*", re.ASCII).fullmatch
-
-
 def _numbered(place: Place, number: int, message: Message | None = None) -> Location:
     return msgspec.structs.replace(location(place), id=number, message=message)
 
 
-def _made_up(place: Place) -> str:
+def _stand_in_uri(place: Place) -> str:
+    """Name the image or logical location of a finding that is in no file."""
     name = place.image or place.logical or "."
     return re.sub(r"[^\w./@-]+", "_", name).strip("/") or "."
 
 
-def _parts(item: Finding | GroupedResult) -> tuple[Finding, GroupedResult | None]:
+def _unpack(item: Finding | GroupedResult) -> tuple[Finding, GroupedResult | None]:
     return (item.finding, item) if isinstance(item, GroupedResult) else (item, None)
 
 
 def _fingerprints(finding: Finding) -> dict[str, str]:
-    added: dict[str, str] = {}
+    fingerprints: dict[str, str] = {}
     if finding.line_hash:
-        added[PRIMARY_LOCATION_LINE_HASH] = finding.line_hash
+        fingerprints[PRIMARY_LOCATION_LINE_HASH] = finding.line_hash
     if finding.identity:
-        added[IDENTITY] = finding.identity
-    return added
-
-
-def _identities(added: dict[str, str]) -> dict[str, str]:
-    """Ours wins over what a file says is ours; a producer's line hash wins over ours."""
-    return {key: value for key, value in added.items() if key == IDENTITY}
+        fingerprints[IDENTITY] = finding.identity
+    return fingerprints
 
 
 def _group_members(bag: Bag, grouped: GroupedResult, related: Any) -> dict[str, Any]:
-    """The members by which a result tells of its group; ``related`` are the locations it has."""
+    """Make the members that name a result's group; ``related`` are the locations it has."""
     members: dict[str, Any] = {}
     if grouped.group is not None:
         members["correlationGuid"] = correlation_guid(grouped.group)
@@ -273,13 +261,13 @@ def _group_members(bag: Bag, grouped: GroupedResult, related: Any) -> dict[str, 
         return members
     bag.sources = [SourceBag.of(source) for source in grouped.sources]
     related = list(related or ())
-    seen = {_key(grouped.finding.location)}
-    number = max(map(_number, related), default=0)
+    places = {_place_key(grouped.finding.location)}
+    number = max(map(_location_id, related), default=0)
     for source in grouped.sources:
-        key = _key(source.location)
-        if key in seen or source.location.uri is None:
+        key = _place_key(source.location)
+        if key in places or source.location.uri is None:
             continue
-        seen.add(key)
+        places.add(key)
         number += 1
         message = Message(f"{source.tool}: {source.rule_id}")
         related.append(_numbered(source.location, number, message))
@@ -288,10 +276,10 @@ def _group_members(bag: Bag, grouped: GroupedResult, related: Any) -> dict[str, 
     return members
 
 
-def _number(related: Any) -> int:
+def _location_id(related: Any) -> int:
     number = related.get("id") if isinstance(related, Mapping) else getattr(related, "id", None)
     return number if isinstance(number, int) else 0
 
 
-def _key(place: Place) -> tuple[Any, ...]:
+def _place_key(place: Place) -> tuple[Any, ...]:
     return place.uri, place.start_line, place.start_column, place.commit

@@ -1,7 +1,6 @@
-"""Templates of Helm charts, in which the lines that a scanner gives are not the file's.
+"""Helm chart templates, for which scanners give the lines of the rendered document.
 
-Scanners look at what Helm makes of a template: its lines are those of the rendered document, and
-may lie behind the file's end.
+Such lines mean nothing in the template and may lie behind its end, so they are removed.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ _FOLDER = "templates"
 
 
 class Charts:
-    """Tells the templates of charts in a checkout, each folder looked at once."""
+    """The Helm charts of a checkout; each folder is looked at once."""
 
     def __init__(self, root: Path | None) -> None:
         self._root = root
-        self._known: dict[str, bool] = {}
+        self._is_chart_folder: dict[str, bool] = {}
 
     def is_template(self, place: Location) -> bool:
-        """Whether ``place`` is in a template: below ``templates`` beside a ``Chart.yaml``."""
+        """Tell whether ``place`` is in a template: below ``templates`` beside a ``Chart.yaml``."""
         uri = place.uri
         if self._root is None or uri is None or f"{_FOLDER}/" not in uri:
             return False
@@ -33,14 +32,14 @@ class Charts:
         return any(self._is_chart("/".join(parts[:number])) for number in folders)
 
     def _is_chart(self, folder: str) -> bool:
-        if folder not in self._known:
+        if folder not in self._is_chart_folder:
             assert self._root is not None
             base = self._root / folder
             try:
-                self._known[folder] = any((base / name).is_file() for name in _CHART)
+                self._is_chart_folder[folder] = any((base / name).is_file() for name in _CHART)
             except (OSError, ValueError):
-                self._known[folder] = False
-        return self._known[folder]
+                self._is_chart_folder[folder] = False
+        return self._is_chart_folder[folder]
 
 
 def without_lines(place: Location) -> None:
@@ -50,16 +49,16 @@ def without_lines(place: Location) -> None:
 
 def without_regions(result: Mapping[str, Any]) -> dict[str, Any]:
     """Give a SARIF result without the regions of its locations."""
-    kept = dict(result)
-    locations = kept.get("locations")
+    copy = dict(result)
+    locations = copy.get("locations")
     if isinstance(locations, list):
-        kept["locations"] = [_without_region(location) for location in locations]
-    return kept
+        copy["locations"] = [_without_region(location) for location in locations]
+    return copy
 
 
 def _without_region(location: Any) -> Any:
     physical = location.get("physicalLocation") if isinstance(location, Mapping) else None
     if not isinstance(physical, Mapping):
         return location
-    bare = {k: v for k, v in physical.items() if k not in ("region", "contextRegion")}
-    return {**location, "physicalLocation": bare}
+    rest = {k: v for k, v in physical.items() if k not in ("region", "contextRegion")}
+    return {**location, "physicalLocation": rest}

@@ -1,9 +1,8 @@
-"""What a producer wrote against the schema, put where the schema allows it.
+"""Make results and runs conform to the SARIF schema, without dropping anything.
 
-A file may be read that breaks the schema here and there (the standard's own example does).
-Written as it is, our file would break it too and might be refused as a whole. So a member
-that the schema does not know, or whose value it forbids, is moved into the property bag of
-its object, under ``secagg/moved``; nothing is dropped.
+Some producers break the schema (the standard's own example does), and a file of ours that
+breaks it might be refused as a whole. So a member that the schema does not know, or whose
+value it forbids, is moved into the property bag of its object, under ``secagg/moved``.
 """
 
 from __future__ import annotations
@@ -41,31 +40,34 @@ def schema() -> dict[str, Any]:
 
 
 def conform_result(result: dict[str, Any], message: str) -> dict[str, Any]:
-    """``result`` as the schema allows it; itself if it is. ``message`` stands in for none."""
+    """Return ``result`` as the schema allows it; itself if it conforms.
+
+    ``message`` is used where the result has none.
+    """
     return _conform("result", result, {"message": {"text": message}})
 
 
 def conform_run(frame: dict[str, Any], tool: str) -> dict[str, Any]:
-    """Return a run's frame as the schema allows it; itself if it is."""
+    """Return a run's frame as the schema allows it; itself if it conforms."""
     return _conform("run", frame, {"tool": {"driver": {"name": tool}}})
 
 
-def _conform(name: str, value: dict[str, Any], needed: dict[str, Any]) -> dict[str, Any]:
+def _conform(name: str, value: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     checked = _checks()(name)(value)
     if checked is _BAD:
-        kept = {key: item for key, item in value.items() if key not in needed}
-        moved = {key: value[key] for key in needed if key in value}
-        checked = _checks()(name)(_with_moved({**kept, **needed}, moved))
+        rest = {key: item for key, item in value.items() if key not in defaults}
+        moved = {key: value[key] for key in defaults if key in value}
+        checked = _checks()(name)(_with_moved({**rest, **defaults}, moved))
     assert checked is not _BAD
     result: dict[str, Any] = checked
     return result
 
 
 def fits(encoded: bytes) -> bool:
-    """True if the schema surely allows the result that ``encoded`` is the JSON of.
+    """Tell whether the schema surely allows the result whose JSON is ``encoded``.
 
-    Typed decoding answers for the members that results commonly have. False is no verdict:
-    :func:`conform_result` looks closer.
+    This is quick and covers the members that results commonly have. False means "not known":
+    :func:`conform_result` checks everything.
     """
     try:
         result = _result_decoder().decode(encoded)
@@ -76,7 +78,7 @@ def fits(encoded: bytes) -> bool:
     return len(related) < 2 or len({place.id for place in related}) == len(related)
 
 
-# The definitions that a result is commonly made of, each after those that it refers to.
+# The definitions of what results commonly hold, each after those that it refers to.
 _COMMON = (
     "propertyBag",
     "message",
@@ -96,8 +98,8 @@ _COMMON = (
     "fix",
     "result",
 )
-# Where the schema wants one member of several, the common one.
-_WANTED = {
+# Where the schema requires one of several members: the common one.
+_REQUIRED = {
     "message": ["text"],
     "physicalLocation": ["artifactLocation"],
     "reportingDescriptorReference": ["index"],
@@ -106,42 +108,46 @@ _WANTED = {
 
 @cache
 def _result_decoder() -> msgspec.json.Decoder[Any]:
-    """A decoder of what the schema allows, made of the definitions in ``_COMMON``."""
+    """Make a decoder of the results that consist of the definitions in ``_COMMON``."""
     definitions = schema()["definitions"]
-    made: dict[str, Any] = {}
+    structs: dict[str, Any] = {}
     for name in _COMMON:
         node = definitions[name]
-        required = node.get("required", _WANTED.get(name, ()))
+        required = node.get("required", _REQUIRED.get(name, ()))
         members: list[Any] = []
         for key, child in node["properties"].items():
-            kind = _type_of(child, made)
+            kind = _type_of(child, structs)
             if kind is not None:
                 members.append((key, kind) if key in required else (key, kind, _ABSENT))
-        made[name] = msgspec.defstruct(
+        structs[name] = msgspec.defstruct(
             name,
             members,
             kw_only=True,
             gc=False,
             forbid_unknown_fields=node.get("additionalProperties") is False,
         )
-    return msgspec.json.Decoder(made["result"])
+    return msgspec.json.Decoder(structs["result"])
 
 
 # Stands for a member that is not there; decoding does not look at defaults.
 _ABSENT = ()
 
 
-def _type_of(node: Mapping[str, Any], made: Mapping[str, Any]) -> Any:
-    """The type of the values that ``node`` surely allows, None where no type can tell."""
+def _type_of(node: Mapping[str, Any], structs: Mapping[str, Any]) -> Any:
+    """Return a type whose values ``node`` allows, None where no type expresses it.
+
+    ``structs`` are the types of the definitions that ``node`` may refer to.
+    """
     kind = node.get("type")
     if "$ref" in node:
-        return made.get(node["$ref"].rpartition("/")[2])
+        return structs.get(node["$ref"].rpartition("/")[2])
     if "enum" in node:
         return Literal[tuple(node["enum"])]
     if kind == "array":
-        item = _type_of(node["items"], made)
-        # Of the lists whose items must differ only a result's related locations are often long.
-        unique = node["uniqueItems"] and item is not made.get("location")
+        item = _type_of(node["items"], structs)
+        # Whether items differ is checked for related locations only, in ``fits``: other lists of
+        # this sort are short.
+        unique = node["uniqueItems"] and item is not structs.get("location")
         meta = Meta(min_length=node["minItems"], max_length=1 if unique else None)
         return None if item is None else Annotated[tuple[item, ...], meta]  # type: ignore[valid-type]
     if kind == "integer":
@@ -156,21 +162,21 @@ def _type_of(node: Mapping[str, Any], made: Mapping[str, Any]) -> Any:
 
 @cache
 def _checks() -> Callable[[str], _Check]:
-    """The check for each definition of the schema, compiled when it is first needed."""
+    """Return the function that gives the check of a definition, compiled at its first use."""
     definitions = schema()["definitions"]
-    made: dict[str, _Check] = {}
+    checks: dict[str, _Check] = {}
 
     def named(name: str) -> _Check:
-        if name not in made:
+        if name not in checks:
             # Definitions refer to each other in circles.
-            made[name] = lambda value: made[name](value)
-            made[name] = compiled(definitions[name])
-        return made[name]
+            checks[name] = lambda value: checks[name](value)
+            checks[name] = compiled(definitions[name])
+        return checks[name]
 
     def compiled(node: Mapping[str, Any]) -> _Check:
         if "$ref" in node:
             name = node["$ref"].rpartition("/")[2]
-            check = made.get(name)
+            check = checks.get(name)
             return check if check is not None else named(name)
         kind = node.get("type")
         if kind == "object":
@@ -230,7 +236,7 @@ def _array(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Che
 
 
 def _digest(item: Any) -> bytes:
-    """A digest of the JSON of ``item``: what orjson gives keeps the memory that it was made in."""
+    """Return a digest of the JSON of ``item``, which takes less memory than the JSON."""
     form = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(form, digest_size=16).digest()
 
@@ -238,9 +244,9 @@ def _digest(item: Any) -> bytes:
 def _object(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Check]) -> _Check:
     children: Mapping[str, Any] = node.get("properties", {})
     members = {name: compiled(child) for name, child in children.items()}
-    # Most values are plain texts and line numbers: those are passed without a call.
+    # Most values are plain texts and line numbers: they need no call.
     plain = {name: kind for name, child in children.items() if (kind := _plain_type(child))}
-    counted = {
+    at_least = {
         name: child["minimum"]
         for name, child in children.items()
         if child.get("type") == "integer" and "minimum" in child and "maximum" not in child
@@ -258,7 +264,9 @@ def _object(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Ch
         moved: dict[str, Any] = {}
         for key, item in value.items():
             kind = type(item)
-            if kind is plain.get(key) or (kind is int and key in counted and item >= counted[key]):
+            if kind is plain.get(key) or (
+                kind is int and key in at_least and item >= at_least[key]
+            ):
                 continue
             member = members.get(key)
             if member is None:
@@ -291,7 +299,7 @@ def _object(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Ch
 
 
 def _plain_type(node: Mapping[str, Any]) -> type | None:
-    """The type that alone makes a value valid, where it does."""
+    """Return the type whose values are all valid, if there is one."""
     if node.keys() & {"enum", "pattern", "minimum", "maximum", "$ref"}:
         return None
     return {"string": str, "boolean": bool, "integer": int}.get(node.get("type", ""))
@@ -302,6 +310,6 @@ def _with_moved(value: dict[str, Any], moved: dict[str, Any]) -> dict[str, Any]:
         return value
     bag = value.get("properties")
     bag = bag if isinstance(bag, dict) else {}
-    before = bag.get(MOVED)
-    before = before if isinstance(before, dict) else {}
-    return {**value, "properties": {**bag, MOVED: {**before, **moved}}}
+    former = bag.get(MOVED)
+    former = former if isinstance(former, dict) else {}
+    return {**value, "properties": {**bag, MOVED: {**former, **moved}}}

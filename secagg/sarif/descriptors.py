@@ -1,7 +1,7 @@
-"""Rules as SARIF writes them, and the SARIF objects that secagg fills.
+"""The SARIF objects that secagg writes, and the table of a run's rules.
 
-Names are sarif_om's, which the tests load every output into. It is not imported here: that
-takes as long as a small scan's whole start.
+Class names are those of ``sarif_om``, into which the tests load every output. Importing it here
+would take as long as a small scan's whole start.
 """
 
 from __future__ import annotations
@@ -105,16 +105,16 @@ _MOST_TAGS = 20
 
 
 class _Band(Struct, gc=False):
-    """The results of one rule that GitHub shows in one band, and the rule's id and index."""
+    """The findings of one rule with one severity; ``rule_id`` and ``index`` as they are written."""
 
     finding: Finding
     score: float | None = None
-    written: str = ""
+    rule_id: str = ""
     index: int = 0
 
 
 class RuleIndex:
-    """The rules of the findings of one run, each once, and where each stands.
+    """The rules of the findings of one run, and the index of each.
 
     GitHub reads the severity from the rule, so a rule whose findings fall into two bands
     becomes two: the worst keeps the id, ``ID/low`` stands for the lower one.
@@ -135,14 +135,14 @@ class RuleIndex:
         index = 0
         for rule_id, rule in self._rules.items():
             for number, (severity, band) in enumerate(_worst_first(rule)):
-                band.written = rule_id if number == 0 else f"{rule_id}/{severity.value}"
+                band.rule_id = rule_id if number == 0 else f"{rule_id}/{severity.value}"
                 band.index = index
                 index += 1
 
     def place(self, finding: Finding) -> tuple[str, int]:
         """Return the rule id and rule index for a finding."""
         band = self._rules[finding.rule_id][finding.severity]
-        return band.written, band.index
+        return band.rule_id, band.index
 
     def descriptors(self) -> Iterator[ReportingDescriptor]:
         """Yield the rules, made one by one."""
@@ -161,11 +161,11 @@ def _worst_first(rule: dict[Severity, _Band]) -> list[tuple[Severity, _Band]]:
 def _descriptor(severity: Severity, band: _Band) -> ReportingDescriptor:
     finding = band.finding
     rule = finding.rule or Rule(id=finding.rule_id)
-    short = rule.short_description or finding.title or rule.name or band.written
+    short = rule.short_description or finding.title or rule.name or band.rule_id
     full = rule.full_description or short
     level = LEVEL[severity]
     return ReportingDescriptor(
-        id=band.written,
+        id=band.rule_id,
         name=rule.name,
         short_description=Message(short),
         full_description=Message(full),
@@ -186,7 +186,7 @@ _CONFIGURATION = {level: ReportingConfiguration(level) for level in PROBLEM_SEVE
 
 @lru_cache(maxsize=4096)
 def _tags(kind: Kind, cwes: tuple[str, ...], tags: tuple[str, ...]) -> tuple[str, ...]:
-    """``security`` first, so that GitHub shows the severity, then the CWEs it filters by."""
+    """Put ``security`` first, so that GitHub shows the severity, then the CWEs it filters by."""
     ours = [kind.value] if kind is Kind.LICENSE else ["security", kind.value]
     ours += [f"external/cwe/cwe-{cwe[4:].zfill(3)}" for cwe in cwes if cwe[4:].isdigit()]
     return tuple(dict.fromkeys([*ours, *tags]))[:_MOST_TAGS]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from secagg import __version__
+from secagg.jsonio.members import as_list, as_mapping, value_at
 from secagg.jsonio.output import encoded, pieces
 from secagg.model.finding import Finding, Kind
 from secagg.sarif import gaps
@@ -24,14 +25,14 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 def write(out: BinaryIO, runs: Iterable[SarifRun]) -> None:
     """Write one SARIF 2.1.0 log of ``runs`` to the binary file ``out``.
 
-    The memory it takes grows with the number of different rules, and not with their texts. A
-    run whose findings were read from several SARIF runs is written as that many, the second
-    with ``2/`` after its category, and so on: indices into a run's tables hold in that run only.
+    Memory grows with the number of different rules, but not with their texts. A run whose
+    findings were read from several SARIF runs becomes as many runs, because indices into a run's
+    tables hold in that run only: the second has ``2/`` after its category, and so on.
     """
     out.write(encoded({"$schema": SCHEMA, "version": "2.1.0"})[:-1] + b',"runs":[')
     separator = b""
-    for given in runs:
-        for run in _split(given):
+    for whole in runs:
+        for run in _split(whole):
             out.write(separator)
             _write_run(out, run)
             separator = b","
@@ -42,7 +43,7 @@ def _write_run(out: BinaryIO, run: SarifRun) -> None:
     if run.frame is None:
         rules = RuleIndex(_findings(run))
         frame = run_frame(run)
-        # The rules come one by one as well, so what holds them is written last.
+        # The rules are written one by one as well, so the driver that holds them comes last.
         driver = frame.pop("tool")["driver"]
         out.write(encoded(frame)[:-1] + b',"tool":{"driver":')
         out.write(encoded(driver)[:-1] + b',"rules":[')
@@ -53,7 +54,7 @@ def _write_run(out: BinaryIO, run: SarifRun) -> None:
         return
     frame = adopted_frame(run, run.frame)
     if "results" in run.frame and not any(True for _ in run.findings):
-        # The tool did not look for any (3.14.23): an empty list would say that it did.
+        # The tool looked for none (3.14.23); an empty list would mean that it looked.
         out.write(encoded(frame))
         return
     out.write(encoded(frame)[:-1] + b',"results":[')
@@ -62,7 +63,7 @@ def _write_run(out: BinaryIO, run: SarifRun) -> None:
 
 
 def _split(run: SarifRun) -> Iterator[SarifRun]:
-    """``run`` by the SARIF runs its findings were read from; native findings first."""
+    """Split ``run`` by the SARIF runs its findings were read from; native findings come first."""
     if run.frame is not None or not _has_origins(run):
         yield run
         return
@@ -80,7 +81,7 @@ def _split(run: SarifRun) -> Iterator[SarifRun]:
 
 
 def _has_origins(run: SarifRun) -> bool:
-    """True if findings come from SARIF; in the merged view all are written again."""
+    """Tell whether findings were read from SARIF. The merged view makes all results anew."""
     if run.tool == "secagg":
         return False
     return any(finding.sarif is not None for finding in _findings(run))
@@ -114,38 +115,35 @@ def run_frame(run: SarifRun) -> dict[str, Any]:
 
 
 def adopted_frame(run: SarifRun, frame: Mapping[str, Any]) -> dict[str, Any]:
-    """A run frame read from SARIF, with what secagg adds and without machine paths."""
-    kept = {key: value for key, value in frame.items() if key != "results"}
-    bases = kept.get("originalUriBaseIds")
+    """Add to a run frame read from SARIF what secagg knows; leave out paths of this machine."""
+    copy = {key: value for key, value in frame.items() if key != "results"}
+    bases = copy.get("originalUriBaseIds")
     if isinstance(bases, Mapping):
-        kept["originalUriBaseIds"] = {name: _without_path(base) for name, base in bases.items()}
-    details = kept.get("automationDetails")
-    details = dict(details) if isinstance(details, Mapping) else {}
-    former = details.get("id")
+        copy["originalUriBaseIds"] = {name: _without_path(base) for name, base in bases.items()}
+    details = as_mapping(copy.get("automationDetails"))
+    former_category = details.get("id")
     if run.category is not None:
-        kept["automationDetails"] = {**details, "id": run.category}
+        copy["automationDetails"] = {**details, "id": run.category}
     invocation = run.invocation
-    if invocation is not None and (not kept.get("invocations") or not invocation.successful):
-        told = [*gaps.of_run(kept, {"results": frame.get("results", [])}, 0)]
-        messages = {gap.message for gap in told}
-        unsaid = [gap for gap in invocation.gaps if gap.message not in messages]
-        fatal = any(gap.fatal for gap in told)
-        # What the run says already is not said once more each time that it is written.
-        if unsaid or not kept.get("invocations") or not (invocation.successful or fatal):
-            added = _invocation(replace(invocation, gaps=unsaid))
-            kept["invocations"] = [*(kept.get("invocations") or ()), added]
-    if run.revision is not None and not kept.get("versionControlProvenance"):
-        kept["versionControlProvenance"] = [_provenance(run.revision)]
-    tokens = kept.get("redactionTokens")
-    tokens = tokens if isinstance(tokens, list) else []
-    kept["redactionTokens"] = tokens if MASK in tokens else [*tokens, MASK]
-    properties = kept.get("properties")
-    properties = dict(properties) if isinstance(properties, Mapping) else {}
-    properties = _run_properties(run, properties)
-    if isinstance(former, str) and former != run.category and run.category is not None:
-        properties["secagg"] = {**properties["secagg"], "automationId": former}
-    kept["properties"] = properties
-    return conform_run(kept, run.tool)
+    if invocation is not None and (not copy.get("invocations") or not invocation.successful):
+        old_gaps = [*gaps.of_run(copy, {"results": frame.get("results", [])}, 0)]
+        messages = {gap.message for gap in old_gaps}
+        new_gaps = [gap for gap in invocation.gaps if gap.message not in messages]
+        is_fatal = any(gap.fatal for gap in old_gaps)
+        # A gap that the run has already is not added again each time that it is written.
+        if new_gaps or not copy.get("invocations") or not (invocation.successful or is_fatal):
+            added = _invocation(replace(invocation, gaps=new_gaps))
+            copy["invocations"] = [*(copy.get("invocations") or ()), added]
+    if run.revision is not None and not copy.get("versionControlProvenance"):
+        copy["versionControlProvenance"] = [_provenance(run.revision)]
+    tokens = as_list(copy.get("redactionTokens"))
+    copy["redactionTokens"] = tokens if MASK in tokens else [*tokens, MASK]
+    properties = _run_properties(run, as_mapping(copy.get("properties")))
+    category = run.category
+    if isinstance(former_category, str) and category not in (None, former_category):
+        properties["secagg"] = {**properties["secagg"], "automationId": former_category}
+    copy["properties"] = properties
+    return conform_run(copy, run.tool)
 
 
 def _invocation(invocation: Invocation) -> dict[str, Any]:
@@ -181,29 +179,27 @@ def _provenance(revision: Revision) -> dict[str, Any]:
 
 
 def _without_nulls(members: Mapping[str, Any]) -> dict[str, Any]:
-    """``members`` without those that have no value."""
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _run_properties(run: SarifRun, given: Mapping[str, Any]) -> dict[str, Any]:
+def _run_properties(run: SarifRun, former: Mapping[str, Any]) -> dict[str, Any]:
     ours: dict[str, Any] = {"version": BAG_VERSION}
     if run.component is not None:
         ours["component"] = run.component
-    looked_for = _looked_for(given) if run.looked_for is None else run.looked_for
+    looked_for = _looked_for(former) if run.looked_for is None else run.looked_for
     if looked_for is not None:
         ours["lookedFor"] = list(looked_for)
-    return {**given, **run.properties, "secagg": ours}
+    return {**former, **run.properties, "secagg": ours}
 
 
-def _looked_for(given: Mapping[str, Any]) -> list[str] | None:
-    """Keep what an earlier file of ours says of the kinds that its tool looked for."""
-    earlier = given.get("secagg")
-    kinds = earlier.get("lookedFor") if isinstance(earlier, Mapping) else None
+def _looked_for(properties: Mapping[str, Any]) -> list[str] | None:
+    """Return the kinds that the tool looked for, where a file of ours says it."""
+    kinds = value_at(properties, "secagg", "lookedFor")
     return [kind.value for kind in Kind if kind.value in kinds] if isinstance(kinds, list) else None
 
 
 def _without_path(base: Any) -> Any:
-    """A base id without the place on this machine that it stood for."""
+    """Return an entry of ``originalUriBaseIds`` without a path of this machine."""
     if isinstance(base, Mapping) and is_absolute(str(base.get("uri") or "")):
         return {key: value for key, value in base.items() if key != "uri"}
     return base

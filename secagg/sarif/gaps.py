@@ -1,14 +1,13 @@
-"""What a run says it did not do: failed invocations and error notifications (3.20)."""
+"""The gaps of a SARIF run: failed invocations and notifications (SARIF 2.1.0, 3.20)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from secagg.jsonio.members import as_list, as_mapping, mapping_at, objects_in, text_at, value_at
 from secagg.parsing import Gap
 from secagg.sarif.text import first_sentence, message_text
-
-_EMPTY: Mapping[str, Any] = {}
 
 
 def of_run(
@@ -17,15 +16,14 @@ def of_run(
     index: int,
     mask: Callable[[str], str] | None = None,
 ) -> Iterator[Gap]:
-    """Yield the gaps of a run: ``frame`` is the run without results, masked.
-
-    ``mask`` masks the secrets in a message, which may be put together of parts that hold none.
+    """Yield the gaps of ``run``; ``frame`` is the run without results, masked.
 
     A failed invocation, an error notification (something was not analysed), and a run
     without a list of results (the tool did not look, 3.14.23) are fatal; warnings are not.
+    ``mask`` masks the secrets in a message: one may appear only when its parts are joined.
     """
-    tool = _mapping(frame.get("tool"))
-    driver = _mapping(tool.get("driver"))
+    tool = as_mapping(frame.get("tool"))
+    driver = as_mapping(tool.get("driver"))
     name = driver.get("name") or f"runs[{index}]"
     if run.get("results") is None:
         yield Gap(
@@ -33,27 +31,22 @@ def of_run(
             fatal=True,
             whole=True,
         )
-    invocations = frame.get("invocations")
-    for invocation in invocations if isinstance(invocations, list) else ():
-        if not isinstance(invocation, Mapping):
-            continue
+    for invocation in objects_in(frame.get("invocations")):
         if invocation.get("executionSuccessful") is False:
             yield Gap(
-                message=f"{name}: the tool says that it failed{_why(invocation)}",
+                message=f"{name}: the tool says that it failed{_reason(invocation)}",
                 fatal=True,
-                # What we wrote ourselves failed for what its notifications name.
+                # In a run that secagg wrote, the notifications name all that failed.
                 whole=not (_is_ours(frame) and _has_errors(invocation)),
             )
-        strings = _mapping(driver.get("globalMessageStrings"))
+        strings = as_mapping(driver.get("globalMessageStrings"))
+        completed = invocation.get("executionSuccessful") is True
         for key in ("toolExecutionNotifications", "toolConfigurationNotifications"):
-            notifications = invocation.get(key)
-            for notification in notifications if isinstance(notifications, list) else ():
-                if isinstance(notification, Mapping):
-                    completed = invocation.get("executionSuccessful") is True
-                    yield from _notified(notification, tool, strings, str(name), completed, mask)
+            for notification in objects_in(invocation.get(key)):
+                yield from _gaps_of(notification, tool, strings, str(name), completed, mask)
 
 
-def _notified(
+def _gaps_of(
     notification: Mapping[str, Any],
     tool: Mapping[str, Any],
     shared: Mapping[str, Any],
@@ -64,13 +57,13 @@ def _notified(
     level = notification.get("level", "warning")
     if level not in ("error", "warning"):
         return
-    strings = _mapping(_descriptor(notification, tool).get("messageStrings"))
+    strings = as_mapping(_descriptor(notification, tool).get("messageStrings"))
     text = message_text(notification.get("message"), strings, shared, mask)
     if mask is not None:
         text = mask(text)
     if not text:
-        text = str(_mapping(notification.get("descriptor")).get("id") or "an unnamed notification")
-    files = tuple(_places(notification))
+        text = str(value_at(notification, "descriptor", "id") or "an unnamed notification")
+    files = tuple(_files_of(notification))
     where = ", ".join(files)
     text = first_sentence(text, longest=300)
     message = f"{name}: {text} ({where})" if where else f"{name}: {text}"
@@ -78,49 +71,40 @@ def _notified(
 
 
 def _is_ours(frame: Mapping[str, Any]) -> bool:
-    return isinstance(_mapping(frame.get("properties")).get("secagg"), Mapping)
+    return isinstance(value_at(frame, "properties", "secagg"), Mapping)
 
 
 def _has_errors(invocation: Mapping[str, Any]) -> bool:
-    listed = invocation.get("toolExecutionNotifications")
-    return isinstance(listed, list) and any(_mapping(n).get("level") == "error" for n in listed)
+    notifications = objects_in(invocation.get("toolExecutionNotifications"))
+    return any(notification.get("level") == "error" for notification in notifications)
 
 
 def _descriptor(notification: Mapping[str, Any], tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = _mapping(notification.get("descriptor"))
+    """Find the descriptor of a notification (3.52.4); an empty object where there is none."""
+    reference = mapping_at(notification, "descriptor")
     component: Any = tool.get("driver")
-    extensions = tool.get("extensions")
-    extension = _mapping(reference.get("toolComponent")).get("index")
-    extensions = extensions if isinstance(extensions, list) else []
+    extensions = as_list(tool.get("extensions"))
+    extension = value_at(reference, "toolComponent", "index")
     if isinstance(extension, int) and 0 <= extension < len(extensions):
         component = extensions[extension]
-    listed = _mapping(component).get("notifications")
+    descriptors = as_list(as_mapping(component).get("notifications"))
     index = reference.get("index")
-    if isinstance(listed, list):
-        if isinstance(index, int) and 0 <= index < len(listed):
-            return _mapping(listed[index])
-        for descriptor in listed:
-            if isinstance(descriptor, Mapping) and descriptor.get("id") == reference.get("id"):
-                return descriptor
-    return _EMPTY
+    if isinstance(index, int) and 0 <= index < len(descriptors):
+        return as_mapping(descriptors[index])
+    named = (d for d in objects_in(descriptors) if d.get("id") == reference.get("id"))
+    return next(named, {})
 
 
-def _places(notification: Mapping[str, Any]) -> Iterator[str]:
-    locations = notification.get("locations")
-    for location in locations if isinstance(locations, list) else ():
-        physical = _mapping(_mapping(location).get("physicalLocation"))
-        uri = _mapping(physical.get("artifactLocation")).get("uri")
+def _files_of(notification: Mapping[str, Any]) -> Iterator[str]:
+    for location in as_list(notification.get("locations")):
+        uri = value_at(location, "physicalLocation", "artifactLocation", "uri")
         if isinstance(uri, str):
             yield uri
 
 
-def _why(invocation: Mapping[str, Any]) -> str:
+def _reason(invocation: Mapping[str, Any]) -> str:
     for key in ("exitCodeDescription", "processStartFailureMessage", "exitSignalName"):
-        if isinstance(invocation.get(key), str) and invocation[key]:
-            return f": {first_sentence(invocation[key])}"
+        if reason := text_at(invocation, key):
+            return f": {first_sentence(reason)}"
     code = invocation.get("exitCode")
     return f" with exit code {code}" if isinstance(code, int) else ""
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _EMPTY

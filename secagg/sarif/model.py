@@ -1,4 +1,4 @@
-"""What is handed to the SARIF writer: runs, and results that stand for a group."""
+"""The input of the SARIF writer: runs, and results that stand for a group."""
 
 from __future__ import annotations
 

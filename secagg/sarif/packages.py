@@ -1,4 +1,7 @@
-"""Where the tools that write SARIF say which package, and which image, a result is about."""
+"""Find the package, advisory, licence and container image that a SARIF result is about.
+
+SARIF has no members for them, and each tool writes them at a place of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from urllib.parse import unquote
 
 from packageurl import PackageURL
 
+from secagg.jsonio.members import as_list, as_mapping, objects_in
 from secagg.model.finding import Location, Package, Vulnerability
 from secagg.model.place import ecosystem_of
 from secagg.sarif.rules import RuleView
@@ -19,8 +23,10 @@ ADVISORY = re.compile(
     r"|BDSA-\d{4}-\d+|PRISMA-\d{4}-\d+"
     r"|DLA-\d+-\d+|DSA-\d+-\d+|USN-\d+-\d+|RHSA-\d{4}:\d+|ALAS2?-\d{4}-\d+|TEMP-\d+-[0-9A-F]+)\b"
 )
-# Checkov's package scan: the rule is an advisory or a licence, and the package behind it.
-_OF_PACKAGE = re.compile(r"(?P<what>[^_\s]+)_(?P<name>\S+)@(?P<version>[^@\s]*)")
+# A rule of Checkov's package scan: an advisory or a licence, then the package.
+_CHECKOV_PACKAGE = re.compile(
+    r"(?P<advisory_or_license>[^_\s]+)_(?P<name>\S+)@(?P<version>[^@\s]*)"
+)
 
 # purl types by the words that tools use for them.
 _ECOSYSTEMS = {
@@ -65,8 +71,8 @@ _ECOSYSTEMS = {
     "redhat": "rpm",
     "centos": "rpm",
 }
-# Tools that know packages of one ecosystem only.
-_OF_TOOL = {
+# Tools that look at packages of one ecosystem only.
+_TOOL_ECOSYSTEMS = {
     "govulncheck": "golang",
     "cargo-audit": "cargo",
     "pip-audit": "pypi",
@@ -87,87 +93,85 @@ _VULNERABLE_PACKAGE = re.compile(
 _IS_VULNERABLE = re.compile(
     r"(?P<name>[\w.@/-]{1,300}) (?P<version>v?\d\S{0,200}) is vulnerable to "
 )
-# govulncheck: "calls vulnerable functions in 1 package (a)", "depends on 1 vulnerable module (b)".
+# Govulncheck: "calls vulnerable functions in 1 package (a)", "depends on 1 vulnerable module (b)".
 _GO_MODULES = re.compile(r"\b\d+ (?:vulnerable )?(?:package|module)s? \((?P<name>[\w./~-]+)")
 _PURL = re.compile(
     r"\bpkg:(?P<type>[a-z]+)/(?P<name>[^\s@?#]+)(?:@(?P<version>[^\s?#]+))?(?:[?#][^\s,)\]]*)?"
 )
-_FOUND_IN_IMAGE = re.compile(r"was found in image (?P<image>\S+) at: (?P<path>\S+)")
-# Trivy's rule for packages of an operating system.
-_OF_SYSTEM = "OsPackageVulnerability"
+_GRYPE_IMAGE = re.compile(r"was found in image (?P<image>\S+) at: (?P<path>\S+)")
+# The name of Trivy's rules for packages of an operating system.
+_TRIVY_OS_PACKAGES = "OsPackageVulnerability"
 _INSIDE_ARCHIVE = re.compile(r"(?<=\.[jwe]ar):")
-_EMPTY: Mapping[str, Any] = {}
 
 
 def package_of(
     tool: str, view: RuleView, result: Mapping[str, Any], message: str, uri: str | None
 ) -> Package | None:
-    """Find the package that a result is about, at the places where tools are known to say it.
+    """Find the package that a result is about, at the places where tools write it.
 
-    Its ecosystem is that of its purl, else what the tool calls it, else that of the file.
+    Its ecosystem is that of its purl, else the tool's word for it, else that of the file.
     """
-    properties = _mapping(result.get("properties"))
-    for bag in (properties, _mapping(view.raw.get("properties"))):
-        package = _by_purl(bag, message)
+    properties = as_mapping(result.get("properties"))
+    for bag in (properties, as_mapping(view.raw.get("properties"))):
+        package = _package_from_bag(bag, message)
         if package is not None:
             return package
-    kind = _kind(tool, view, uri)
+    ecosystem = _ecosystem_of(tool, view, uri)
     fields = dict(_FIELD.findall(message))
     if "Package" in fields or "PkgName" in fields:
         name = fields.get("Package") or fields["PkgName"]
-        return _package(kind, name, fields.get("Installed Version"))
+        return _package(ecosystem, name, fields.get("Installed Version"))
     if match := _IN_PACKAGE.search(message):
-        named = match["type"].lower()
-        return _package(_ECOSYSTEMS.get(named, named), match["name"], match["version"])
+        word = match["type"].lower()
+        return _package(_ECOSYSTEMS.get(word, word), match["name"], match["version"])
     for text in (message, *_logical_names(result)):
         if match := _PURL.search(text):
-            return _of_purl(match)
+            return _package_from_purl(match)
     component = properties.get("component")
     if isinstance(component, str) and component:
-        # Black Duck: the registry that it came from stands beside it.
+        # Black Duck names the registry as well.
         origin = str(properties.get("componentOrigin") or "").lower()
         version = properties.get("componentVersion")
-        ecosystem = _ECOSYSTEMS.get(origin, kind)
-        return _package(ecosystem, component, version if isinstance(version, str) else None)
-    if tool == "checkov" and (match := _OF_PACKAGE.fullmatch(view.rule.id)):
-        return _package(kind, match["name"], match["version"])
+        version = version if isinstance(version, str) else None
+        return _package(_ECOSYSTEMS.get(origin, ecosystem), component, version)
+    if tool == "checkov" and (match := _CHECKOV_PACKAGE.fullmatch(view.rule.id)):
+        return _package(ecosystem, match["name"], match["version"])
     for text in (
         message if "is vulnerable to" in message else "",
         view.rule.full_description or "",
         *_logical_names(result),
     ):
         if len(text) < 400 and (match := _AT_VERSION.search(text)):
-            return _package(kind, match["name"], match["version"])
+            return _package(ecosystem, match["name"], match["version"])
     for form in (_IS_VULNERABLE, _VULNERABLE_PACKAGE, _GO_MODULES):
         if match := form.search(message):
-            return _package(kind, match["name"], match.groupdict().get("version"))
+            return _package(ecosystem, match["name"], match.groupdict().get("version"))
     return None
 
 
 def license_of(tool: str, view: RuleView) -> str:
-    """Name the licence that a rule is about."""
+    """Return the licence that a rule is about."""
     rule = view.rule
     if rule.id.startswith("snyk:lic:") or tool == "trivy":
         # snyk:lic:pip:barlib:GPL-3.0; Trivy writes barlib:GPL-3.0.
         return rule.id.rpartition(":")[2]
-    if tool == "checkov" and (match := _OF_PACKAGE.fullmatch(rule.id)):
-        return match["what"]
+    if tool == "checkov" and (match := _CHECKOV_PACKAGE.fullmatch(rule.id)):
+        return match["advisory_or_license"]
     return rule.name or rule.id
 
 
 def aliases_of(view: RuleView, rule_id: str, message: str) -> tuple[str, ...]:
-    """Return every advisory id that stands for this one problem: in the id, tags, name and title.
+    """Return the advisory ids of this problem, from the rule's id, tags, name and title.
 
-    Help texts and long descriptions are left alone: they name other advisories too.
+    Help texts and long descriptions are not read: they name other advisories too.
     """
     aliases = dict.fromkeys(ADVISORY.findall(rule_id))
     rule = view.rule
     for text in (*rule.tags, rule.name, rule.short_description):
         if text:
             aliases.update(dict.fromkeys(ADVISORY.findall(text)))
-    deprecated = view.raw.get("deprecatedIds")
-    for text in deprecated if isinstance(deprecated, list) else ():
-        # OSV-Scanner: the ids of the same vulnerability in other databases.
+    for text in as_list(view.raw.get("deprecatedIds")):
+        # OSV-Scanner writes the ids of other databases here.
         if isinstance(text, str) and ADVISORY.fullmatch(text):
             aliases[text] = None
     for value in _identifiers(view.raw.get("properties")):
@@ -183,7 +187,7 @@ def aliases_of(view: RuleView, rule_id: str, message: str) -> tuple[str, ...]:
 
 
 def vulnerability_of(view: RuleView, rule_id: str, message: str) -> Vulnerability:
-    """Return the advisory behind a result, as far as its SARIF says."""
+    """Return the advisory of a result: its ids and, where the message has them, fixed versions."""
     fixed = dict(_FIELD.findall(message)).get("Fixed Version", "")
     return Vulnerability(
         aliases=aliases_of(view, rule_id, message),
@@ -192,63 +196,63 @@ def vulnerability_of(view: RuleView, rule_id: str, message: str) -> Vulnerabilit
 
 
 class Images:
-    """Tells which results of a run are in a container image, and where in it."""
+    """The container image that a run, or one of its results, is about."""
 
     def __init__(self, tool: str, driver: str, frame: Mapping[str, Any]) -> None:
         self._tool = tool
-        # Trivy says of the run what it scanned; its files are those in the image.
-        name = _mapping(frame.get("properties")).get("imageName")
+        # Trivy names the image in the run's properties; its paths are inside the image.
+        name = as_mapping(frame.get("properties")).get("imageName")
         self._image = name if tool == "trivy" and isinstance(name, str) and name else None
         self._is_snyk_container = "container" in driver.lower() and tool == "snyk"
 
     @property
-    def may_be(self) -> bool:
-        """Whether results have to be looked at one by one."""
+    def possible(self) -> bool:
+        """Whether results of this run may be in an image."""
         return self._is_snyk_container or self._tool in ("grype", "trivy")
 
     def place(self, location: Location, view: RuleView, message: str) -> None:
-        """Set the image of a result's place, and make its path one inside of the image."""
+        """Set the image of a result's location, and make its path relative to the image."""
         if self._image is not None:
             location.image = self._image
-        elif self._is_snyk_container or view.rule.name == _OF_SYSTEM:
-            # The file that is named is the image itself.
+        elif self._is_snyk_container or view.rule.name == _TRIVY_OS_PACKAGES:
+            # The path is the image's name.
             location.image = location.uri
         elif self._tool == "grype" and location.uri is not None:
-            match = _FOUND_IN_IMAGE.search(message)
+            match = _GRYPE_IMAGE.search(message)
             path = location.uri
             if match is not None:
                 location.image, path = match["image"], match["path"]
-            # Grype's paths begin at what it was told to scan.
+            # Grype's paths begin with the target of its scan.
             location.uri = _INSIDE_ARCHIVE.sub("/", path.lstrip("/")) or location.uri
 
 
-def _kind(tool: str, view: RuleView, uri: str | None) -> str:
+def _ecosystem_of(tool: str, view: RuleView, uri: str | None) -> str:
     for tag in view.rule.tags:
         ecosystem = _ECOSYSTEMS.get(tag.lower())
         if ecosystem is not None:
             return ecosystem
-    return _OF_TOOL.get(tool) or (uri and ecosystem_of(uri)) or "generic"
+    return _TOOL_ECOSYSTEMS.get(tool) or (uri and ecosystem_of(uri)) or "generic"
 
 
-def _by_purl(bag: Mapping[str, Any], message: str) -> Package | None:
-    """The package of a property that holds purls; of several, the one that the text names."""
+def _package_from_bag(bag: Mapping[str, Any], message: str) -> Package | None:
+    """Return the package of a property with purls; of several, the one that ``message`` names."""
     for key in ("purl", "purls", "packageUrl", "package_url"):
         value = bag.get(key)
-        listed = value if isinstance(value, list) else [value]
-        matches = [m for item in listed if isinstance(item, str) if (m := _PURL.match(item))]
+        purls = value if isinstance(value, list) else [value]
+        matches = [m for purl in purls if isinstance(purl, str) if (m := _PURL.match(purl))]
         if not matches:
             continue
-        spoken = [
+        in_message = [
             m
             for m in matches
             if unquote(m["name"]).rpartition("/")[2] in message
             and (not m["version"] or unquote(m["version"]) in message)
         ]
-        return _of_purl((spoken or matches)[0])
+        return _package_from_purl((in_message or matches)[0])
     return None
 
 
-def _of_purl(match: re.Match[str]) -> Package:
+def _package_from_purl(match: re.Match[str]) -> Package:
     try:
         purl = PackageURL.from_string(match[0])
     except ValueError:
@@ -259,8 +263,8 @@ def _of_purl(match: re.Match[str]) -> Package:
     return _package(purl.type, name, purl.version, match[0])
 
 
-def _package(kind: str, name: str, version: str | None, purl: str | None = None) -> Package:
-    return Package(type=kind, name=name, version=version or None, purl=purl)
+def _package(ecosystem: str, name: str, version: str | None, purl: str | None = None) -> Package:
+    return Package(type=ecosystem, name=name, version=version or None, purl=purl)
 
 
 def _identifiers(properties: Any) -> Iterator[str]:
@@ -274,12 +278,6 @@ def _identifiers(properties: Any) -> Iterator[str]:
 
 
 def _logical_names(result: Mapping[str, Any]) -> Iterator[str]:
-    for location in result.get("locations") or ():
-        if isinstance(location, Mapping):
-            for logical in location.get("logicalLocations") or ():
-                if isinstance(logical, Mapping):
-                    yield str(logical.get("fullyQualifiedName") or logical.get("name"))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _EMPTY
+    for location in objects_in(result.get("locations")):
+        for logical in objects_in(location.get("logicalLocations")):
+            yield str(logical.get("fullyQualifiedName") or logical.get("name"))

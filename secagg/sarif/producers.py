@@ -1,4 +1,4 @@
-"""Facts about the tools that write SARIF: their names, and what sort of problem they find."""
+"""Facts about the tools that write SARIF: their names, and the kind of problem they look for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from secagg.jsonio.members import mapping_at
 from secagg.model.finding import Kind
 from secagg.sarif import secrets
 from secagg.sarif.packages import ADVISORY
@@ -91,20 +92,17 @@ def tool_name(driver: str) -> str:
 
 def driver_tool(run: Mapping[str, Any]) -> str:
     """Return a run's tool by the name of its driver, as secagg writes it."""
-    tool = run.get("tool")
-    driver = tool.get("driver") if isinstance(tool, Mapping) else None
-    if not isinstance(driver, Mapping):
-        return "sarif"
+    driver = mapping_at(run, "tool", "driver")
     return tool_name(shortened(str(driver.get("name") or ""), LONGEST_NAME, None))
 
 
 def only_kind(tool: str) -> Kind | None:
-    """Return the kind of problem that a tool looks for if it looks for one kind only."""
+    """Return the kind of problem that a tool looks for, None if it looks for several."""
     return next((kind for prefix, kind in _ONE_KIND if tool.startswith(prefix)), None)
 
 
 def kind_of(driver: str, view: RuleView, rule_id: str) -> Kind:
-    """Tell what sort of problem a rule is about: by its tags, by what it looks at, by its tool."""
+    """Return the kind of problem a rule is about: by its tags, by what it looks at, by its tool."""
     name = _slug(driver)
     if name.startswith("snyk") and rule_id.startswith("snyk:lic:"):
         return Kind.LICENSE
@@ -113,9 +111,9 @@ def kind_of(driver: str, view: RuleView, rule_id: str) -> Kind:
         if kind is not None and not name.startswith(("snyk-iac", "codeql", "semgrep")):
             return kind
     if name.startswith("checkov"):
-        return _of_checkov(view, rule_id)
-    if name.startswith("semgrep") and (looked_at := _looked_at(rule_id)) is not None:
-        return looked_at
+        return _kind_of_checkov_rule(view, rule_id)
+    if name.startswith("semgrep") and (kind := _kind_by_folder(rule_id)) is not None:
+        return kind
     if name.startswith("codeql") and rule_id.startswith("actions/"):
         return Kind.MISCONFIGURATION
     only = only_kind(name)
@@ -128,8 +126,8 @@ def kind_of(driver: str, view: RuleView, rule_id: str) -> Kind:
     return Kind.SECRET if secrets.is_hard_coded(view, rule_id) else Kind.CODE
 
 
-def _of_checkov(view: RuleView, rule_id: str) -> Kind:
-    """Checkov's package scan, its licences and its secrets stand beside its checks."""
+def _kind_of_checkov_rule(view: RuleView, rule_id: str) -> Kind:
+    """Tell Checkov's secrets, licences and packages from its checks."""
     if rule_id.startswith("CKV_SECRET_"):
         return Kind.SECRET
     if rule_id.startswith(("CKV", "BC_")) or "@" not in rule_id:
@@ -138,8 +136,8 @@ def _of_checkov(view: RuleView, rule_id: str) -> Kind:
     return Kind.LICENSE if "license" in text and not ADVISORY.match(rule_id) else Kind.VULNERABILITY
 
 
-def _looked_at(rule_id: str) -> Kind | None:
-    """What a rule of Semgrep's registry looks at, by the folders that it is in."""
+def _kind_by_folder(rule_id: str) -> Kind | None:
+    """Return the kind of a rule of Semgrep's registry by its folders, None where they say none."""
     folders = rule_id.lower().split(".")[:-1]
     if "generic" in folders and "secrets" in folders:
         return Kind.SECRET

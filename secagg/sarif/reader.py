@@ -1,23 +1,23 @@
-"""SARIF 2.1.0 of any producer, read into findings.
+"""Read SARIF 2.1.0 of any producer into findings.
 
-Everything a result says beyond what a :class:`Finding` holds is kept beside it, masked, so
-that it can be written again without loss. The rules are the standard's: OASIS, Static
-Analysis Results Interchange Format 2.1.0; sections are named where a rule is applied.
+The result itself is kept beside each :class:`Finding`, masked, so that it can be written again
+without loss. Section numbers are those of OASIS, Static Analysis Results Interchange Format
+(SARIF) Version 2.1.0.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from secagg.errors import ReportError
+from secagg.jsonio.members import value_at
 from secagg.jsonio.reading import is_list
-from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
+from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport, without_collecting
 from secagg.sarif import gaps, producers, secrets
 from secagg.sarif.rules import RuleTable
 from secagg.sarif.run_reader import RunReader
@@ -25,10 +25,10 @@ from secagg.sarif.upgrade import upgraded
 from secagg.secrets.redactor import Redactor, identify
 
 VERSION = "2.1.0"
-# What else stands there is not quoted: cut off, a secret in it would not be known again.
+# Any other version is not quoted in messages, because it may hold a secret.
 _PLAIN_VERSION = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,3}(?:-(?:rtm|csd|beta)[\d.-]{0,12})?")
-# Members that only describe results, and may be in external property files unread (3.15.2).
-_ONLY_DESCRIBED = frozenset(
+# Results can be read without these when they are in external property files (3.15.2).
+_OPTIONAL_PROPERTIES = frozenset(
     {
         "addresses",
         "conversion",
@@ -47,11 +47,11 @@ MOST_RUNS = 1_000
 def read(
     path: str | os.PathLike[str], *, root: Path | None = None, redactor: Redactor | None = None
 ) -> ParsedReport:
-    """Read the SARIF file at ``path``: its findings, what it left out, and its runs.
+    """Read the SARIF file at ``path``: its findings, gaps and runs.
 
-    Paths are made relative to ``root`` where they lie below it. Without a ``redactor`` the
-    ids of secrets hold for this call only. Raises :class:`ReportError` if the file cannot
-    be read or is no SARIF 2.1.0.
+    Paths below ``root`` become relative to it. Without a ``redactor`` the ids of secrets hold
+    for this call only. Raises :class:`ReportError` if the file cannot be read or is not SARIF
+    2.1.0.
     """
     name = os.fspath(path)
     try:
@@ -74,13 +74,14 @@ def read_report(
 ) -> ParsedReport:
     """Return the findings of all runs of a SARIF ``document``, and the runs' frames.
 
-    ``tool`` overrides the name of the driver. Raises :class:`ReportError` for another
-    version, a document that is no log, or results that are in other files; an odd result
-    becomes a :class:`Problem`, and what the tool says it missed a :class:`Gap`.
+    ``tool`` overrides the name of the driver. A result that cannot be read becomes an
+    :class:`EntryProblem`, and what the tool says it missed a :class:`Gap`. Raises
+    :class:`ReportError` for another version, a document that is no log, or results that are in
+    other files.
     """
     runs = _runs_of(document, report_name)
     parsed = ParsedReport(tool=tool or "sarif")
-    parsed.gaps.extend(_kept_elsewhere(runs))
+    parsed.gaps.extend(_external_gaps(runs))
     frames: list[Mapping[str, Any]] = []
     if not runs:
         parsed.gaps.append(Gap(message="the report holds no run of any tool", fatal=True))
@@ -94,19 +95,19 @@ def read_report(
             parsed.tool_version = reader.version
         frames.append(reader.frame)
         parsed.gaps.extend(gaps.of_run(reader.frame, run, index, context.redactor.mask))
-        with _garbage_kept():
+        with without_collecting():
             reader.read_into(parsed)
     parsed.runs = frames
     return parsed
 
 
 def learn_report(report: RawReport, *, context: ParseContext, tool: str | None) -> None:
-    """Let the redactor know the secrets in a SARIF report, before any report is parsed.
+    """Teach the redactor the secrets in a SARIF report, before any report is parsed.
 
-    They are what Gitleaks found, and what rules on hard-coded credentials quote.
+    They are the secrets that Gitleaks writes, and what rules on hard-coded credentials quote.
     """
     document = report.document
-    quoted = secrets.may_quote_credentials(report.text)
+    may_quote = secrets.may_quote_credentials(report.text)
     document = upgraded(document) or document
     for run in document.get("runs", ())[:MOST_RUNS]:
         results = run.get("results") if isinstance(run, Mapping) else None
@@ -117,26 +118,10 @@ def learn_report(report: RawReport, *, context: ParseContext, tool: str | None) 
             for result in results:
                 if isinstance(result, Mapping) and (value := secrets.value_of("gitleaks", result)):
                     identify(context.redactor, value.reveal())
-        elif quoted:
+        elif may_quote:
             secrets.learn_quoted(
                 results, RuleTable(frame, context.redactor.keyed), context.redactor
             )
-
-
-@contextmanager
-def _garbage_kept() -> Iterator[None]:
-    """Spare the collector the walk over all that has been read, again with every thousand.
-
-    Reading makes no circles, so there is nothing for it to find; looking took a third of the
-    time for 10,000 results.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
@@ -145,8 +130,8 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
     version = document.get("version")
     if version is None and VERSION in str(document.get("$schema")):
         version = VERSION
-    if version != VERSION and (made := upgraded(document)) is not None:
-        document, version = made, VERSION
+    if version != VERSION and (newer := upgraded(document)) is not None:
+        document, version = newer, VERSION
     if version != VERSION:
         version_text = "no version" if version is None else "another version"
         if _PLAIN_VERSION.fullmatch(str(version)):
@@ -165,15 +150,15 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
     for index, run in enumerate(runs):
         references = run.get("externalPropertyFileReferences") if isinstance(run, Mapping) else None
         if isinstance(references, Mapping):
-            if not _ONLY_DESCRIBED.issuperset(references):
-                raise _external(references, index, report_name)
+            if not _OPTIONAL_PROPERTIES.issuperset(references):
+                raise _external_error(references, index, report_name)
         elif references:
-            raise _external(references, index, report_name)
+            raise _external_error(references, index, report_name)
     return runs
 
 
-def _kept_elsewhere(runs: Sequence[Any]) -> Iterator[Gap]:
-    """What runs keep in other files, where results can be read without it."""
+def _external_gaps(runs: Sequence[Any]) -> Iterator[Gap]:
+    """Yield a gap for each run that keeps optional properties in other files."""
     for index, run in enumerate(runs):
         references = run.get("externalPropertyFileReferences") if isinstance(run, Mapping) else None
         if references:
@@ -181,15 +166,14 @@ def _kept_elsewhere(runs: Sequence[Any]) -> Iterator[Gap]:
             yield Gap(message=f"runs[{index}] keeps {what} in files that are not read")
 
 
-def _external(references: Any, index: int, report_name: str) -> ReportError:
-    named: list[str] = []
+def _external_error(references: Any, index: int, report_name: str) -> ReportError:
+    names: list[str] = []
     if isinstance(references, Mapping):
         for kind, files in references.items():
             for file in files if isinstance(files, list) else [files]:
-                location = file.get("location") if isinstance(file, Mapping) else None
-                uri = location.get("uri") if isinstance(location, Mapping) else None
-                named.append(f"{kind} in {uri}" if isinstance(uri, str) else str(kind))
-    what = ", ".join(named) or "unnamed files"
+                uri = value_at(file, "location", "uri")
+                names.append(f"{kind} in {uri}" if isinstance(uri, str) else str(kind))
+    what = ", ".join(names) or "unnamed files"
     return ReportError(
         f"runs[{index}] keeps a part of itself in external property files ({what})",
         report=report_name,

@@ -1,4 +1,4 @@
-"""The rules of a SARIF run, the rule that a result means, and the severity of a result."""
+"""The rules of a SARIF run: which rule a result refers to, and how severe the result is."""
 
 from __future__ import annotations
 
@@ -10,45 +10,59 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from secagg.jsonio.members import as_list, as_mapping, as_text, mapping_at, objects_in, value_at
 from secagg.model.finding import Kind, Rule, Severity
 from secagg.model.severity import parse_security_severity, rates_by_level
 from secagg.sarif.text import LONGEST_ID, LONGEST_NAME, first_sentence, multiformat, shortened
 
 LEVELS = frozenset({"none", "note", "warning", "error"})
 
-
-_EMPTY: Mapping[str, Any] = {}
-
-
-# Tags, and weaknesses, of one rule: each of its findings has them.
+# Tags and CWEs of one rule. Limited, because each of its findings repeats them.
 _MOST_TAGS = 100
-
-
-# A longer address opens in few browsers, and each finding of the rule has it.
+# A longer address opens in few browsers, and each finding of the rule repeats it.
 _LONGEST_ADDRESS = 2_000
-
-
 _CWE = re.compile(r"\bCWE[-_/: ]?0*(\d{1,5})\b", re.IGNORECASE)
-
-
 _CWE_PAGE = re.compile(r"cwe\.mitre\.org/data/definitions/(\d+)")
+_PROCESS_KEY = os.urandom(32)
+_SEVERITY_OF_LEVEL = {
+    "error": Severity.HIGH,
+    "warning": Severity.MEDIUM,
+    "note": Severity.LOW,
+    "none": Severity.NONE,
+}
+_SEVERITY_OF_WORD = {
+    "critical": Severity.CRITICAL,
+    "high": Severity.HIGH,
+    "medium": Severity.MEDIUM,
+    "moderate": Severity.MEDIUM,
+    "low": Severity.LOW,
+}
+# Properties of results in which tools write one of those words.
+_SEVERITY_PROPERTIES = (
+    "issue_severity",
+    "severity",
+    "zizmor/severity",
+    "cvssv3_baseSeverity",
+    "cvssv2_severity",
+)
+
+# A component of the tool (its driver or an extension), and one of its rules.
+_Entry = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
-_KEY_OF_THE_PROCESS = os.urandom(32)
-
-
-def _keyed_here(text: str) -> str:
-    """A keyed hash that holds within this process."""
+def _process_hash(text: str) -> str:
+    """Hash ``text`` with a key that lasts as long as this process."""
     data = text.encode("utf-8", "surrogatepass")
-    return hmac.digest(_KEY_OF_THE_PROCESS, data, "sha256").hex()
+    return hmac.digest(_PROCESS_KEY, data, "sha256").hex()
 
 
 @dataclass(slots=True, kw_only=True)
 class RuleView:
-    """What results need of their rule, worked out once for all of them.
+    """The facts about a rule that its results need, worked out once for all of them.
 
     ``level`` is that of ``defaultConfiguration`` (``None`` if it has none); ``score`` is
-    ``security-severity``; ``strings`` and ``shared`` are where message ids are looked up.
+    ``security-severity``; message ids are looked up in ``strings``, then in ``shared``. ``raw``
+    is the rule's descriptor, and ``memo`` caches what depends on the rule only.
     """
 
     rule: Rule
@@ -65,91 +79,85 @@ class RuleView:
 class RuleTable:
     """All rules of a run: those of the driver and of every extension.
 
-    An id that is too long is cut, with a checksum by ``keyed``, a keyed hash in hexadecimal digits.
+    An id that is too long is cut and gets a checksum by ``keyed``, a keyed hash as hexadecimal
+    digits.
     """
 
-    def __init__(self, run: Mapping[str, Any], keyed: Callable[[str], str] = _keyed_here) -> None:
+    def __init__(self, run: Mapping[str, Any], keyed: Callable[[str], str] = _process_hash) -> None:
         self._keyed = keyed
-        tool = _mapping(run.get("tool"))
-        self._driver = _mapping(tool.get("driver"))
-        self._extensions = [_mapping(e) for e in _sequence(tool.get("extensions"))]
+        tool = as_mapping(run.get("tool"))
+        self._driver = as_mapping(tool.get("driver"))
+        self._extensions = [as_mapping(e) for e in as_list(tool.get("extensions"))]
         self._components = [self._driver, *self._extensions]
-        self._by_id: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
-        self._by_guid: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+        self._by_id: dict[str, _Entry] = {}
+        self._by_guid: dict[str, _Entry] = {}
         for component in self._components:
-            for descriptor in _descriptors(component):
-                self._enter(component, descriptor)
+            for descriptor in objects_in(component.get("rules")):
+                self._add(component, descriptor)
         self._views: dict[tuple[int, str], RuleView] = {}
-        self._unknown: dict[str, RuleView] = {}
-        self._taxa = {
-            str(c.get("guid")): str(c.get("name"))
-            for c in _sequence(run.get("taxonomies"))
-            if isinstance(c, Mapping)
+        self._undefined: dict[str, RuleView] = {}
+        self._taxonomies = {
+            str(taxonomy.get("guid")): str(taxonomy.get("name"))
+            for taxonomy in objects_in(run.get("taxonomies"))
         }
 
     def __contains__(self, rule_id: str) -> bool:
         return rule_id in self._by_id
 
     def find(self, result: Mapping[str, Any]) -> RuleView | None:
-        """Return the rule that ``result`` refers to; ``None`` where it names none at all.
+        """Return the rule that ``result`` refers to; ``None`` where it names none (3.27.5-7).
 
-        An id that no rule has gets a view with nothing but the id. An index is believed
-        unless the id that stands beside it belongs to another rule.
+        An id without a descriptor gives a view with the id only. The index counts, unless the
+        id beside it belongs to another rule.
         """
-        reference = result.get("rule")
-        reference = reference if isinstance(reference, Mapping) else _EMPTY
-        rule_id = result.get("ruleId")
-        if not isinstance(rule_id, str) or not rule_id:
-            rule_id = reference.get("id")
-            rule_id = rule_id if isinstance(rule_id, str) and rule_id else None
+        reference = mapping_at(result, "rule")
+        rule_id = as_text(result.get("ruleId")) or as_text(reference.get("id"))
         if rule_id is not None:
             rule_id = shortened(rule_id, LONGEST_ID, self._keyed)
-        rule = self._indexed(result, reference)
-        if rule_id is not None and (rule is None or not _names(rule_id, rule[1])):
-            rule = self._named(rule_id) or rule
-        elif rule is None:
-            rule = self._by_guid.get(str(reference.get("guid")))
-        if rule is None:
-            return None if rule_id is None else self._view_of_unknown(rule_id)
-        own = rule[1].get("id")
-        if rule_id is None and isinstance(own, str):
-            rule_id = shortened(own, LONGEST_ID, self._keyed)
-        return self._view(rule, rule_id) if rule_id else None
+        entry = self._entry_by_index(result, reference)
+        if rule_id is not None and (entry is None or not _is_id_of(rule_id, entry[1])):
+            entry = self._entry_by_id(rule_id) or entry
+        elif entry is None:
+            entry = self._by_guid.get(str(reference.get("guid")))
+        if entry is None:
+            return None if rule_id is None else self._undefined_view(rule_id)
+        descriptor_id = entry[1].get("id")
+        if rule_id is None and isinstance(descriptor_id, str):
+            rule_id = shortened(descriptor_id, LONGEST_ID, self._keyed)
+        return self._view(entry, rule_id) if rule_id else None
 
     def cwes_of(self, references: Any) -> Iterator[str]:
         """Yield the CWE ids among ``taxa`` or relationship targets."""
-        for reference in _sequence(references):
-            if not isinstance(reference, Mapping):
-                continue
-            component = _mapping(reference.get("toolComponent"))
-            name = component.get("name") or self._taxa.get(str(component.get("guid")), "")
+        for reference in objects_in(references):
+            component = as_mapping(reference.get("toolComponent"))
+            name = component.get("name") or self._taxonomies.get(str(component.get("guid")), "")
             taxon = str(reference.get("id") or "")
             if "CWE" in str(name).upper() and taxon.isdecimal():
                 yield f"CWE-{int(taxon)}"
             else:
                 yield from _cwes(taxon)
 
-    def _enter(self, component: Mapping[str, Any], descriptor: Mapping[str, Any]) -> None:
+    def _add(self, component: Mapping[str, Any], descriptor: Mapping[str, Any]) -> None:
         entry = (component, descriptor)
         if isinstance(descriptor.get("id"), str):
             rule_id = shortened(descriptor["id"], LONGEST_ID, self._keyed)
             self._by_id.setdefault(rule_id, entry)
         if isinstance(descriptor.get("guid"), str):
             self._by_guid.setdefault(descriptor["guid"], entry)
-        for old in _sequence(descriptor.get("deprecatedIds")):
-            if isinstance(old, str):
-                self._by_id.setdefault(shortened(old, LONGEST_ID, self._keyed), entry)
+        for deprecated in as_list(descriptor.get("deprecatedIds")):
+            if isinstance(deprecated, str):
+                self._by_id.setdefault(shortened(deprecated, LONGEST_ID, self._keyed), entry)
 
-    def _indexed(
+    def _entry_by_index(
         self, result: Mapping[str, Any], reference: Mapping[str, Any]
-    ) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    ) -> _Entry | None:
         index = reference.get("index")
         if not isinstance(index, int) or index < 0:
             index = result.get("ruleIndex")
         if not isinstance(index, int) or index < 0:
             return None
         component = self._component(reference.get("toolComponent"))
-        rules = _sequence(component.get("rules"))
+        rules = as_list(component.get("rules"))
         if index < len(rules) and isinstance(rules[index], Mapping):
             return component, rules[index]
         return None
@@ -167,8 +175,8 @@ class RuleTable:
                         return component
         return self._driver
 
-    def _named(self, rule_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-        """The rule of ``rule_id``, or of the nearest id above it in the hierarchy (3.5.4)."""
+    def _entry_by_id(self, rule_id: str) -> _Entry | None:
+        """Return the rule of ``rule_id``, or of the nearest id above it (3.5.4)."""
         name = rule_id
         while name not in self._by_id:
             name, slash, _ = name.rpartition("/")
@@ -176,43 +184,43 @@ class RuleTable:
                 return None
         return self._by_id[name]
 
-    def _view(self, found: tuple[Mapping[str, Any], Mapping[str, Any]], rule_id: str) -> RuleView:
-        component, raw = found
+    def _view(self, entry: _Entry, rule_id: str) -> RuleView:
+        component, raw = entry
         key = (id(raw), rule_id)
         view = self._views.get(key)
         if view is None:
             view = self._views[key] = self._build(component, raw, rule_id)
         return view
 
-    def _view_of_unknown(self, rule_id: str) -> RuleView:
-        view = self._unknown.get(rule_id)
+    def _undefined_view(self, rule_id: str) -> RuleView:
+        """Make the view of a rule that the run does not define."""
+        view = self._undefined.get(rule_id)
         if view is None:
-            shared = _mapping(self._driver.get("globalMessageStrings"))
+            shared = as_mapping(self._driver.get("globalMessageStrings"))
             view = RuleView(rule=Rule(id=rule_id), title="", shared=shared)
             view.cwes = tuple(dict.fromkeys(_cwes(rule_id)))
-            self._unknown[rule_id] = view
+            self._undefined[rule_id] = view
         return view
 
     def _build(
         self, component: Mapping[str, Any], raw: Mapping[str, Any], rule_id: str
     ) -> RuleView:
-        properties = _mapping(raw.get("properties"))
+        properties = as_mapping(raw.get("properties"))
         tags = tuple(
             shortened(tag, LONGEST_NAME, self._keyed)
-            for tag in _sequence(properties.get("tags"))[:_MOST_TAGS]
+            for tag in as_list(properties.get("tags"))[:_MOST_TAGS]
             if isinstance(tag, str)
         )
         short, _ = multiformat(raw.get("shortDescription"))
         full, _ = multiformat(raw.get("fullDescription"))
         help_text, help_markdown = multiformat(raw.get("help"))
-        name = raw.get("name")
-        name = shortened(name, LONGEST_ID, self._keyed) if isinstance(name, str) and name else None
+        name = as_text(raw.get("name"))
         help_uri = raw.get("helpUri")
         precision = properties.get("precision")
-        level = _mapping(raw.get("defaultConfiguration")).get("level")
+        level = value_at(raw, "defaultConfiguration", "level")
         rule = Rule(
             id=rule_id,
-            name=name,
+            name=name and shortened(name, LONGEST_ID, self._keyed),
             short_description=short,
             full_description=full,
             help_text=help_text,
@@ -223,13 +231,13 @@ class RuleTable:
         )
         return RuleView(
             rule=rule,
-            # Semgrep's short description is the rule's id once more.
-            title=first_sentence((not _says_id(short) and short) or full or ""),
+            # Semgrep's short description repeats the rule's id.
+            title=first_sentence((not _repeats_id(short) and short) or full or ""),
             level=level if level in LEVELS else None,
             score=security_severity(properties),
             cwes=tuple(dict.fromkeys(islice(self._cwes(raw, properties, tags, rule), _MOST_TAGS))),
-            strings=_mapping(raw.get("messageStrings")),
-            shared=_mapping(component.get("globalMessageStrings")),
+            strings=as_mapping(raw.get("messageStrings")),
+            shared=as_mapping(component.get("globalMessageStrings")),
             raw=raw,
         )
 
@@ -243,9 +251,7 @@ class RuleTable:
         for tag in tags:
             yield from _cwes(tag)
         yield from cwes_in(properties)
-        targets = [
-            r.get("target") for r in _sequence(raw.get("relationships")) if isinstance(r, Mapping)
-        ]
+        targets = [relation.get("target") for relation in objects_in(raw.get("relationships"))]
         yield from self.cwes_of(targets)
         if rule.help_uri:
             yield from (f"CWE-{int(n)}" for n in _CWE_PAGE.findall(rule.help_uri))
@@ -261,25 +267,25 @@ def cwes_in(properties: Mapping[str, Any]) -> Iterator[str]:
 
 
 def security_severity(properties: Mapping[str, Any]) -> float | None:
-    """``security-severity``, a number from 0.0 to 10.0 often written as text."""
+    """Read ``security-severity``, a number from 0.0 to 10.0 that is often written as text."""
     return parse_security_severity(properties.get("security-severity"))
 
 
-def _names(rule_id: str, descriptor: Mapping[str, Any]) -> bool:
-    """True if ``rule_id`` is the descriptor's id, an old one of it, or one below it."""
-    own = descriptor.get("id")
-    if not isinstance(own, str):
+def _is_id_of(rule_id: str, descriptor: Mapping[str, Any]) -> bool:
+    """Tell whether ``rule_id`` is an id of the descriptor, or one below its id (3.5.4)."""
+    descriptor_id = descriptor.get("id")
+    if not isinstance(descriptor_id, str):
         return True
-    if rule_id == own or rule_id.startswith(f"{own}/"):
+    if rule_id == descriptor_id or rule_id.startswith(f"{descriptor_id}/"):
         return True
-    return rule_id in _sequence(descriptor.get("deprecatedIds"))
+    return rule_id in as_list(descriptor.get("deprecatedIds"))
 
 
 def _is_address(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _LONGEST_ADDRESS
 
 
-def _says_id(short: str | None) -> bool:
+def _repeats_id(short: str | None) -> bool:
     return short is not None and short.startswith("Semgrep Finding: ")
 
 
@@ -287,60 +293,19 @@ def _cwes(text: str) -> Iterator[str]:
     return (f"CWE-{int(number)}" for number in _CWE.findall(text))
 
 
-def _descriptors(component: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (r for r in _sequence(component.get("rules")) if isinstance(r, Mapping))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _EMPTY
-
-
-def _sequence(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()
-
-
-_SEVERITY_OF_LEVEL = {
-    "error": Severity.HIGH,
-    "warning": Severity.MEDIUM,
-    "note": Severity.LOW,
-    "none": Severity.NONE,
-}
-
-
-_SEVERITY_OF_WORD = {
-    "critical": Severity.CRITICAL,
-    "high": Severity.HIGH,
-    "medium": Severity.MEDIUM,
-    "moderate": Severity.MEDIUM,
-    "low": Severity.LOW,
-}
-
-
-# Properties of results in which tools write one of those words.
-_WORDED = (
-    "issue_severity",
-    "severity",
-    "zizmor/severity",
-    "cvssv3_baseSeverity",
-    "cvssv2_severity",
-)
-
-
 class Overrides:
     """Levels that invocations of a run set for rules (3.20.5).
 
-    A run's only invocation holds for results that do not say theirs as well.
+    If a run has one invocation, it applies to results that name none as well.
     """
 
     def __init__(self, run: Mapping[str, Any], rules: RuleTable) -> None:
         self._levels: dict[tuple[int, str], str] = {}
-        invocations = run.get("invocations")
-        invocations = invocations if isinstance(invocations, list) else []
+        invocations = as_list(run.get("invocations"))
         for index, invocation in enumerate(invocations):
-            overrides = _mapping(invocation).get("ruleConfigurationOverrides")
-            for override in overrides if isinstance(overrides, list) else ():
-                level = _mapping(_mapping(override).get("configuration")).get("level")
-                view = rules.find({"rule": _mapping(_mapping(override).get("descriptor"))})
+            for override in as_list(value_at(invocation, "ruleConfigurationOverrides")):
+                level = value_at(override, "configuration", "level")
+                view = rules.find({"rule": mapping_at(override, "descriptor")})
                 if level in LEVELS and view is not None:
                     self._levels[index, view.rule.id] = level
                     if len(invocations) == 1:
@@ -350,7 +315,7 @@ class Overrides:
         """Return the level set for the rule of ``result`` in its invocation, if any."""
         if not self._levels:
             return None
-        invocation = _mapping(result.get("provenance")).get("invocationIndex", -1)
+        invocation = mapping_at(result, "provenance").get("invocationIndex", -1)
         for rule_id in (view.rule.id, str(view.raw.get("id"))):
             if (invocation, rule_id) in self._levels:
                 return self._levels[invocation, rule_id]
@@ -367,16 +332,16 @@ def severity_of(
 ) -> tuple[Severity, bool, float | None]:
     """Return the severity of a result, whether its tool chose it, and the score if there is one.
 
-    ``security-severity`` of the result comes first, then that of the rule, a word in the
-    result's properties, the level where ``tool`` puts its severity there. A secret whose scanner
-    rates nothing is high.
+    The first of these counts: ``security-severity`` of the result, that of the rule, a word in
+    the result's properties, the level if ``tool`` rates by it. A secret that its scanner does
+    not rate is high.
     """
     score = security_severity(properties) if properties else None
     if score is None:
         score = view.score
     if score is not None:
         return Severity.of_score(score), True, score
-    for key in _WORDED:
+    for key in _SEVERITY_PROPERTIES:
         word = properties.get(key)
         if isinstance(word, str) and word.lower() in _SEVERITY_OF_WORD:
             return _SEVERITY_OF_WORD[word.lower()], True, _cvss(properties)
@@ -389,7 +354,7 @@ def severity_of(
 
 
 def _level(result: Mapping[str, Any], view: RuleView, overrides: Overrides) -> tuple[str, bool]:
-    """The level of a result, and whether anyone chose it."""
+    """Return the level of a result, and whether its tool or an invocation chose it (3.27.10)."""
     kind = result.get("kind")
     if kind is not None and kind != "fail":
         return "none", True

@@ -1,10 +1,11 @@
-"""The results of one SARIF run, read into findings."""
+"""Read the results of one SARIF run into findings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from secagg.jsonio.members import as_list, as_mapping, as_text, mapping_at, text_at
 from secagg.jsonio.reading import encoded, is_list
 from secagg.jsonio.value import encode
 from secagg.model.context import workload_in
@@ -38,19 +39,19 @@ from secagg.secrets.redactor import identify
 
 _EMPTY: Mapping[str, Any] = {}
 _NO_RULE = RuleView(rule=Rule(id=""), title="")
-# Kinds of result that say that nothing is wrong (3.27.9).
+# The kinds of results that report no problem (3.27.9).
 _NO_PROBLEM = {
     "pass": "the rule was evaluated and no problem was found",
     "notApplicable": "the rule does not apply here",
     "informational": "purely informational",
 }
 
-# One text of a rule may be the message of thousands of results.
+# Masked messages in the cache: thousands of results may have the same text.
 _MOST_MESSAGES = 1_000
 
 
 class RunReader:
-    """Reads the results of one run; what all results share is worked out once."""
+    """Reads the results of one run. Works out once what several results share."""
 
     def __init__(
         self, run: Mapping[str, Any], index: int, context: ParseContext, tool: str | None
@@ -61,21 +62,20 @@ class RunReader:
         frame = with_web_addresses({key: value for key, value in run.items() if key != "results"})
         self.frame: Mapping[str, Any] = self.redactor.mask_json(secrets.without_machine(frame))
         if self.results is None:
-            # Said once more, so that writing does not make "did not look" into "found nothing".
+            # Kept, so that "did not look" is not written as "found nothing" (3.14.23).
             self.frame = {**self.frame, "results": None}
-        driver = _mapping(_mapping(self.frame.get("tool")).get("driver"))
+        driver = mapping_at(self.frame, "tool", "driver")
         self.driver = shortened(str(driver.get("name") or ""), LONGEST_NAME, self.redactor.keyed)
         self.tool = tool or producers.tool_name(self.driver)
         version = driver.get("semanticVersion") or driver.get("version")
         self.version = str(version) if version else None
         self.rules = RuleTable(self.frame, self.redactor.keyed)
         self._images = packages.Images(self.tool, self.driver, self.frame)
-        # Masking never changes a URI base that holds no secret, but the machine's own root
-        # is needed unmasked to tell what lies below it.
+        # The unmasked run: the root of this machine is needed to tell which paths lie below it.
         self.uris = UriResolver(run, context.root, self.redactor, context.path_map)
         self._charts = Charts(context.root)
         self.overrides = Overrides(self.frame, self.rules)
-        self._logical = self.frame.get("logicalLocations")
+        self._logical = as_list(self.frame.get("logicalLocations"))
         self._paths: dict[str, str] = {}
         self._messages: dict[str, str] = {}
         self._views: dict[tuple[Any, ...], RuleView | None] = {}
@@ -85,6 +85,7 @@ class RunReader:
                 self.frame = {**self.frame, "artifacts": artifacts}
 
     def read_into(self, parsed: ParsedReport) -> None:
+        """Add the findings of the run to ``parsed``; a result that cannot be read is a problem."""
         if self.results is None:
             return
         if not is_list(self.results):
@@ -92,26 +93,25 @@ class RunReader:
             parsed.gaps.append(Gap(message=f"{where} is no list of results", fatal=True))
             return
         parsed.reported += len(self.results)
-        keep = parsed.findings.append
         for number, (result, data) in enumerate(encoded(self.results)):
             try:
-                keep(self._finding(result, data))
-            except _Odd as odd:
-                why = str(odd)
+                parsed.findings.append(self._finding(result, data))
+            except _MalformedResult as malformed:
+                message = str(malformed)
             except (TypeError, ValueError, KeyError, AttributeError, IndexError):
-                why = "the result is not built as SARIF 2.1.0 says"
+                message = "the result is not built as SARIF 2.1.0 says"
             else:
                 continue
             where = f"runs[{self.index}].results[{number}]"
-            parsed.problems.append(EntryProblem(message=why, where=where))
+            parsed.problems.append(EntryProblem(message=message, where=where))
 
     def _finding(self, result: Any, data: bytes) -> Finding:
-        """Read a result of which ``data`` is the compact JSON. Raises _Odd."""
+        """Read a result, whose compact JSON is ``data``. Raises _MalformedResult."""
         if not isinstance(result, dict):
-            raise _Odd("the result is not a JSON object")
+            raise _MalformedResult("the result is not a JSON object")
         raw = result
         result, data = self.redactor.mask_entry(result, data)
-        view = self._view(result) or self._nameless(result)
+        view = self._view(result) or self._rule_from_message(result)
         rule = view.rule
         memo = view.memo
         kind = memo.get("kind")
@@ -120,7 +120,7 @@ class RunReader:
             memo["quotes"] = secrets.is_credential_rule(view, rule.id)
         commit = secret = None
         if kind is Kind.SECRET:
-            secret = self._sighting(raw, view)
+            secret = self._secret(raw, view)
             commit = secrets.commit_of(result)
             result = secrets.without_secret(result)
             if memo["quotes"]:
@@ -140,8 +140,8 @@ class RunReader:
         related = result.get("relatedLocations")
         places = [self._location(place) for place in locations] if locations else []
         partial = result.get("partialFingerprints")
-        given = result.get("fingerprints")
-        fingerprints = {**given, **(partial or _EMPTY)} if given else partial or _EMPTY
+        whole = result.get("fingerprints")
+        fingerprints = {**whole, **(partial or _EMPTY)} if whole else partial or _EMPTY
         if places and (self.uris.moves or _is_absolute_place(locations[0])):
             result = self.uris.relative(result)
             data = encode(result)
@@ -164,23 +164,22 @@ class RunReader:
             cwes=self._cwes(result, properties, view),
             fingerprints=fingerprints,
             sarif=origin,
-            line_hash=_text(fingerprints.get(PRIMARY_LOCATION_LINE_HASH)),
+            line_hash=as_text(fingerprints.get(PRIMARY_LOCATION_LINE_HASH)),
         )
         if score is not None:
             finding.ratings = (Rating(source=self.tool, severity=severity, score=score),)
         if related:
-            others = [self._location(place) for place in related if isinstance(place, dict)]
-            finding.related = tuple(others)
+            finding.related = tuple(self._location(p) for p in related if isinstance(p, dict))
         if len(places) > 1:
             finding.places = tuple(places[1:])
         self._suppress(finding, result)
-        if self._images.may_be:
+        if self._images.possible:
             self._images.place(finding.location, view, message)
         if kind is Kind.SECRET and secret is not None:
             finding.secret = secret
             finding.location.commit = commit
             if self.tool == "checkov":
-                # Its region is the line of the secret and the next one.
+                # Checkov's region is the line of the secret and the next one.
                 finding.location.end_line = finding.location.start_line
         elif kind is Kind.VULNERABILITY:
             finding.package = self._package(view, result, message, finding.location)
@@ -194,12 +193,12 @@ class RunReader:
             finding.license = packages.license_of(self.tool, view)
         bag = properties.get("secagg")
         if isinstance(bag, dict):
-            # We wrote this ourselves: it says more than could be worked out again.
+            # secagg wrote this result: its bag holds facts that are nowhere else in the result.
             from_bag(finding, bag)
         return finding
 
     def _view(self, result: Mapping[str, Any]) -> RuleView | None:
-        """The rule of a result; results that name it alike share the answer."""
+        """Return the rule of a result; cached by the members that refer to it."""
         key: tuple[Any, ...] = (result.get("ruleId"), result.get("ruleIndex"))
         reference = result.get("rule")
         if isinstance(reference, dict):
@@ -213,11 +212,11 @@ class RunReader:
             view = self._views[key] = self.rules.find(result)
             return view
         except TypeError:
-            # A name or an index that is a list or an object.
+            # A member of the key is a list or an object.
             return self.rules.find(result)
 
     def _message(self, message: Any, view: RuleView) -> str:
-        """The text of a result; one that is put together may hold what its parts do not."""
+        """Return the text of a result, masked again if its parts were joined: see gaps.of_run."""
         text = message_text(message, view.strings, view.shared, self._mask)
         if isinstance(message, dict) and message.get("text") == text:
             return text
@@ -231,14 +230,14 @@ class RunReader:
                 self._messages[text] = masked
         return masked
 
-    def _nameless(self, result: Mapping[str, Any]) -> RuleView:
-        """A result that names no rule is known by what it says."""
+    def _rule_from_message(self, result: Mapping[str, Any]) -> RuleView:
+        """Take the first sentence of the message for the rule of a result that names none."""
         message = self._message(result.get("message"), _NO_RULE)
         if not message.strip():
-            raise _Odd("the result has neither a rule nor a message")
+            raise _MalformedResult("the result has neither a rule nor a message")
         name = first_sentence(message)
         if self.tool == "gitleaks":
-            # Gitleaks 7: "AWS Access Key secret detected", with a rule of that name.
+            # Gitleaks 7 writes "AWS Access Key secret detected" for the rule "AWS Access Key".
             name = name.removesuffix(" secret detected") or name
         return self.rules.find({"ruleId": name}) or RuleView(rule=Rule(id=name), title=name)
 
@@ -247,10 +246,10 @@ class RunReader:
     ) -> Package | None:
         return packages.package_of(self.tool, view, result, message, place.uri)
 
-    def _sighting(self, result: Mapping[str, Any], view: RuleView) -> SecretSighting:
+    def _secret(self, result: Mapping[str, Any], view: RuleView) -> SecretSighting:
         value = secrets.value_of(self.tool, result)
         rule = view.rule
-        # Checkov numbers its detectors: their names say what they look for.
+        # The ids of Checkov's detectors are numbers.
         detector = rule.name if self.tool == "checkov" and rule.name else rule.id
         return SecretSighting(
             id=None if value is None else identify(self.redactor, value.reveal()),
@@ -259,10 +258,10 @@ class RunReader:
         )
 
     def _path(self, artifact: Mapping[str, Any]) -> str | None:
-        """The real path of an ``artifactLocation``, which may be masked by now."""
+        """Return the unmasked path of an ``artifactLocation``."""
         path = self.uris.path(artifact)
         if path is None or len(path) >= LONGEST_PATH:
-            # No file has a path that was cut.
+            # It was cut, so no file has it.
             return path
         real = self._paths.get(path)
         if real is None:
@@ -281,43 +280,39 @@ class RunReader:
                 start = region.get("startLine")
                 if start.__class__ is int and start >= 1:
                     location.start_line = start
-                    location.end_line = _from(region.get("endLine"), start, start)
-                    location.start_column = _from(region.get("startColumn"), 1, 1)
-                    location.end_column = _from(region.get("endColumn"), 1, None)
+                    location.end_line = _position(region.get("endLine"), start, start)
+                    location.start_column = _position(region.get("startColumn"), 1, 1)
+                    location.end_column = _position(region.get("endColumn"), 1, None)
         logical = place.get("logicalLocations")
         if logical:
             location.logical = self._logical_name(logical[0])
         return location
 
     def _target(self, result: Mapping[str, Any]) -> Location:
-        """Where a result without locations lies: in what the tool was told to analyse."""
+        """Return the location of a result that has none: the target of the analysis (3.27.13)."""
         target = result.get("analysisTarget")
         return Location(uri=self._path(target)) if isinstance(target, dict) else Location()
 
     def _logical_name(self, logical: Mapping[str, Any]) -> str | None:
         index = logical.get("index")
-        for source in (logical, self._listed(index)):
+        table = self._logical
+        shared = table[index] if isinstance(index, int) and 0 <= index < len(table) else None
+        for source in (logical, as_mapping(shared)):
             name = source.get("fullyQualifiedName") or source.get("name")
             if isinstance(name, str) and name:
                 return shortened(name, LONGEST_ID, self.redactor.keyed)
         return None
 
-    def _listed(self, index: Any) -> Mapping[str, Any]:
-        listed = self._logical
-        if isinstance(index, int) and isinstance(listed, list) and 0 <= index < len(listed):
-            return _mapping(listed[index])
-        return _EMPTY
-
     def _cwes(
         self, result: Mapping[str, Any], properties: Mapping[str, Any], view: RuleView
     ) -> tuple[str, ...]:
         taxa = result.get("taxa")
-        # njsscan and mobsfscan say it of each result, in the metadata of the rule.
-        about = properties.get("metadata") if properties else None
-        if not taxa and not isinstance(about, dict):
+        # njsscan and mobsfscan repeat the rule's metadata in each result.
+        metadata = properties.get("metadata") if properties else None
+        if not taxa and not isinstance(metadata, dict):
             return view.cwes
-        named = cwes_in(about) if isinstance(about, dict) else ()
-        return tuple(dict.fromkeys((*view.cwes, *named, *self.rules.cwes_of(taxa or ()))))
+        cwes = (*view.cwes, *cwes_in(as_mapping(metadata)), *self.rules.cwes_of(taxa or ()))
+        return tuple(dict.fromkeys(cwes))
 
     @staticmethod
     def _suppress(finding: Finding, result: Mapping[str, Any]) -> None:
@@ -330,41 +325,31 @@ class RunReader:
             finding.suppressions = (_not_a_problem(_NO_PROBLEM[result["kind"]]),)
 
 
-class _Odd(Exception):
-    """One result that cannot become a finding; the text holds nothing of the result."""
+class _MalformedResult(Exception):
+    """A result cannot become a finding. The message quotes nothing of the result."""
 
 
 def _is_absolute_place(place: Mapping[str, Any]) -> bool:
-    uri = _mapping(_mapping(place.get("physicalLocation")).get("artifactLocation")).get("uri")
-    return isinstance(uri, str) and is_absolute(uri)
+    uri = text_at(place, "physicalLocation", "artifactLocation", "uri")
+    return uri is not None and is_absolute(uri)
 
 
 def _suppression(value: Mapping[str, Any]) -> Suppression:
-    # "state" is what drafts of the standard, and its own example, called "status".
-    ours = _mapping(_mapping(value.get("properties")).get("secagg"))
-    place = _mapping(_mapping(value.get("location")).get("physicalLocation"))
     return Suppression(
-        source=_text(ours.get("source")) or "SARIF",
-        # The standard wants a kind; without one it may stand anywhere.
-        kind=_text(value.get("kind")) or "inSource",
-        uri=_text(_mapping(place.get("artifactLocation")).get("uri")),
-        status=_text(value.get("status")) or _text(value.get("state")) or "accepted",
-        justification=_text(value.get("justification")),
+        source=text_at(value.get("properties"), "secagg", "source") or "SARIF",
+        # The standard requires a kind, but some producers leave it out.
+        kind=text_at(value, "kind") or "inSource",
+        uri=text_at(value, "location", "physicalLocation", "artifactLocation", "uri"),
+        # Drafts of the standard, and its own example, call the status "state".
+        status=text_at(value, "status") or text_at(value, "state") or "accepted",
+        justification=text_at(value, "justification"),
     )
 
 
-def _not_a_problem(why: str) -> Suppression:
-    return Suppression(source="SARIF", kind="external", status="accepted", justification=why)
+def _not_a_problem(reason: str) -> Suppression:
+    return Suppression(source="SARIF", kind="external", status="accepted", justification=reason)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _EMPTY
-
-
-def _from(value: Any, least: int, default: int | None) -> int | None:
-    """A line or column that is one; else the standard's default."""
+def _position(value: Any, least: int, default: int | None) -> int | None:
+    """Return a line or column if it is valid, else the standard's default (3.30)."""
     return value if value.__class__ is int and value >= least else default
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

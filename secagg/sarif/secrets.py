@@ -1,8 +1,8 @@
-"""Secrets and personal data in SARIF results: taken out before a finding is made.
+"""Find and remove secrets and personal data in SARIF results, before findings are made.
 
 Gitleaks writes the secret into the snippet and the author into the fingerprints; rules on
-hard-coded credentials quote the credential in message and snippet. What is taken out here
-is the list of intended differences in docs/sarif.md.
+hard-coded credentials quote the credential in message and snippet. docs/sarif.md lists what is
+removed.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from typing import Any
 import ahocorasick_rs
 import msgspec
 
+from secagg.jsonio.members import value_at
 from secagg.jsonio.reading import Entries
 from secagg.sarif.rules import RuleTable, RuleView
 from secagg.sarif.text import fill, is_cut, looked_up, message_text
 from secagg.secrets.patterns import MASK
 from secagg.secrets.redactor import Redactor, Secret
 
-# People, and texts that people wrote, in results of secret scanners.
+# Members of secret scanners' results about persons, or written by them.
 PERSONAL = frozenset({"author", "email", "date", "commitMessage"})
-# Facts on the machine and the account that ran the tool; an environment holds tokens.
+# Members of an invocation about the machine and its account; the environment may hold tokens.
 OF_THE_MACHINE = frozenset({"environmentVariables", "account", "machine", "processId"})
 
-# One of each on a line, in this order, makes a rule on hard-coded credentials. Two searches take
-# time in proportion to a message; one expression for both would take its square.
+# A rule is about hard-coded credentials if a line of its id or message matches both of a pair, in
+# this order. One expression for both would take quadratic time.
 _HARD_CODED = re.compile(r"hard-?_?coded", re.IGNORECASE)
-_IN_ORDER = (
+_HARD_CODED_PAIRS = (
     (_HARD_CODED, re.compile("cred|secret|passw|key|token", re.IGNORECASE)),
     (re.compile("cred|secret|passw", re.IGNORECASE), _HARD_CODED),
 )
@@ -39,7 +40,7 @@ _CREDENTIAL_RULE = re.compile(
     re.IGNORECASE,
 )
 _LOGGED_OR_STORED = re.compile(r"clear-?text|log(?:ger|ging)?\b|stor(?:age|ed)\b", re.IGNORECASE)
-# What _says_hard_coded and the weaknesses need, to be looked for in a whole report.
+# A report without any of these, and without such a CWE, has no rule on hard-coded credentials.
 _WORDS = (
     b"hardcoded",
     b"hard-coded",
@@ -55,14 +56,15 @@ _CWE_IN_TEXT = re.compile(rb"cwe[-_/: ]?0{0,3}(?:798|259|321)")
 _CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
 _QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,1000}?)\1""")
 _PLACEHOLDER = re.compile(r"\{\d{1,9}\}")
-# Of one message: where it has more, each argument is taken for a secret as a whole.
-_MOST_OPEN = 4
-_TELLING = re.compile(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
+# Quoted literals with placeholders in one message. Where it has more, arguments count as secrets.
+_MOST_TEMPLATES = 4
+# What a quoted literal must contain to count as a secret, so that plain words do not.
+_SECRET_LIKE = re.compile(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def commit_of(result: Mapping[str, Any]) -> str | None:
-    """Return the commit that a secret was found in, as Gitleaks gives it."""
+    """Return the commit that a secret is in, from a result of Gitleaks."""
     for bag in ("partialFingerprints", "properties"):
         values = result.get(bag)
         if isinstance(values, Mapping):
@@ -73,11 +75,10 @@ def commit_of(result: Mapping[str, Any]) -> str | None:
 
 
 def value_of(tool: str, result: Mapping[str, Any]) -> Secret | None:
-    """Return the secret that a result holds in full, where its tool is known to write it."""
+    """Return the secret value in a result of Gitleaks; None for other tools and masked values."""
     if tool != "gitleaks":
         return None
-    properties = result.get("properties")
-    text = properties.get("offender") if isinstance(properties, Mapping) else None
+    text = value_at(result, "properties", "offender")
     if not isinstance(text, str):
         text = _snippet(result)
     if not text or text.strip() in ("REDACTED", MASK) or set(text) <= set("*. "):
@@ -86,33 +87,33 @@ def value_of(tool: str, result: Mapping[str, Any]) -> Secret | None:
 
 
 def without_secret(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a secret scanner's result without snippets of the place and without persons."""
-    kept = dict(result)
+    """Return a secret scanner's result with snippets masked and without personal data."""
+    copy = dict(result)
     for bag in ("partialFingerprints", "fingerprints", "properties"):
-        values = kept.get(bag)
+        values = copy.get(bag)
         if isinstance(values, Mapping):
-            kept[bag] = {
+            copy[bag] = {
                 key: MASK if key == "offender" else value
                 for key, value in values.items()
                 if key not in PERSONAL
             }
-            if not kept[bag] and bag != "properties":
-                del kept[bag]
+            if not copy[bag] and bag != "properties":
+                del copy[bag]
     for key in ("locations", "relatedLocations", "codeFlows", "stacks"):
-        if key in kept:
-            kept[key] = _without_snippets(kept[key])
-    return kept
+        if key in copy:
+            copy[key] = _without_snippets(copy[key])
+    return copy
 
 
 def is_credential_rule(view: RuleView | None, rule_id: str) -> bool:
-    """True for rules on hard-coded credentials, whose results quote them."""
+    """Tell whether a rule is about hard-coded credentials, which its results then quote."""
     if _says_hard_coded(rule_id):
         return True
     return view is not None and not _CREDENTIAL_CWES.isdisjoint(view.cwes)
 
 
 def is_hard_coded(view: RuleView, rule_id: str) -> bool:
-    """Tell whether a code scanner's rule looks for credentials that stand in the code."""
+    """Tell whether a code scanner's rule looks for credentials in the code."""
     if not _CREDENTIAL_CWES.isdisjoint(view.cwes):
         return not _LOGGED_OR_STORED.search(rule_id)
     return _says_hard_coded(rule_id) and not _LOGGED_OR_STORED.search(rule_id)
@@ -122,7 +123,7 @@ def _says_hard_coded(text: str) -> bool:
     if _CREDENTIAL_RULE.search(text):
         return True
     for line in text.split("\n"):
-        for first, second in _IN_ORDER:
+        for first, second in _HARD_CODED_PAIRS:
             match = first.search(line)
             if match is not None and second.search(line, match.end()):
                 return True
@@ -141,78 +142,80 @@ def _words() -> ahocorasick_rs.BytesAhoCorasick:
 
 
 def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -> None:
-    """Let ``redactor`` know what results of rules on hard-coded credentials quote."""
+    """Teach ``redactor`` the literals that results of rules on hard-coded credentials quote."""
     if isinstance(results, Entries):
-        results = results.parts(_saying)
+        results = results.parts(_rule_and_message)
     long = _LongMessages(redactor)
     for result in results:
-        # A result that is not built as SARIF says must not hide the secrets of those after it.
+        # A malformed result must not hide the secrets of those after it.
         with suppress(TypeError, ValueError, KeyError, AttributeError, IndexError):
             view = rules.find(result)
             strings, shared = ({}, {}) if view is None else (view.strings, view.shared)
             message = message_text(result.get("message"), strings, shared)
-            # A result without a rule is known by what it says.
+            # A result without a rule counts by its message.
             if is_credential_rule(view, message if view is None else view.rule.id):
                 learn_literals(message, redactor)
                 if is_cut(message):
                     long.learn(result["message"], strings, shared)
 
 
-# The members of a result that tell its rule and what it says; most have long flows besides.
-_SAYING = ("ruleId", "ruleIndex", "rule", "message")
+# The only members that are decoded here: most results have long code flows besides.
+_RULE_AND_MESSAGE = ("ruleId", "ruleIndex", "rule", "message")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def _saying(data: msgspec.Raw) -> dict[str, Any]:
+def _rule_and_message(data: msgspec.Raw) -> dict[str, Any]:
     members = _members(data)
-    return {name: msgspec.json.decode(members[name]) for name in _SAYING if name in members}
+    return {
+        name: msgspec.json.decode(members[name]) for name in _RULE_AND_MESSAGE if name in members
+    }
 
 
 def learn_literals(text: str, redactor: Redactor) -> None:
-    """Know the literals that a message about hard-coded credentials quotes as secrets.
+    """Teach ``redactor`` the literals that a message about hard-coded credentials quotes.
 
-    Plain words are left out: a header's or a field's name is quoted just as often.
+    Plain words are left out: such messages quote names of headers and fields just as often.
     """
     for match in _QUOTED.finditer(text):
-        if _TELLING.search(match[2]):
+        if _SECRET_LIKE.search(match[2]):
             redactor.identify(Secret(match[2].replace('\\"', '"').replace("\\\\", "\\")))
 
 
 class _LongMessages:
-    """Learns the literals of messages that are cut, also from what is cut off.
+    """Learns the literals of messages that were too long and are cut, the cut part included.
 
-    A rule's text is searched once, and filled in where a literal has a placeholder: a small report
-    may repeat it, or an argument in it, ten thousand times.
+    A small report may repeat a rule's text, or an argument, ten thousand times. So each text is
+    searched once, and only literals with a placeholder are filled in again.
     """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        # Literals with a placeholder, by the text that they stand in.
-        self._open: dict[str, list[str]] = {}
+        # Literals with a placeholder, by the text that holds them.
+        self._templates: dict[str, list[str]] = {}
 
     def learn(
         self, message: Mapping[str, Any], strings: Mapping[str, Any], shared: Mapping[str, Any]
     ) -> None:
         text = message.get("text") or looked_up(message, strings, shared)
-        literals = self._open.get(text)
-        if literals is None:
+        templates = self._templates.get(text)
+        if templates is None:
             learn_literals(_PLACEHOLDER.sub("\n", text), self._redactor)
             quoted = dict.fromkeys(match[0] for match in _QUOTED.finditer(text))
-            literals = [literal for literal in quoted if _PLACEHOLDER.search(literal)]
-            self._open[text] = literals
+            templates = [literal for literal in quoted if _PLACEHOLDER.search(literal)]
+            self._templates[text] = templates
         arguments = message.get("arguments")
         if not isinstance(arguments, list):
             return
         for argument in map(str, arguments):
             learn_literals(argument, self._redactor)
-            if len(literals) > _MOST_OPEN and _TELLING.search(argument):
+            if len(templates) > _MOST_TEMPLATES and _SECRET_LIKE.search(argument):
                 self._redactor.identify(Secret(argument))
-        for literal in literals[:_MOST_OPEN]:
-            learn_literals(fill(literal, arguments), self._redactor)
+        for template in templates[:_MOST_TEMPLATES]:
+            learn_literals(fill(template, arguments), self._redactor)
 
 
 def without_literals(value: Any, redactor: Redactor) -> Any:
-    """``value`` with every quoted literal in its messages and snippets masked."""
+    """Return ``value`` with every quoted literal in its messages and snippets masked."""
     if isinstance(value, Mapping):
         return {
             key: _mask_literals(item, redactor)
@@ -228,15 +231,14 @@ def without_literals(value: Any, redactor: Redactor) -> Any:
 
 
 def without_machine(frame: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's frame without what tells of the machine, the account and the environment."""
-    kept = dict(frame)
-    for key in ("invocations",):
-        if isinstance(kept.get(key), list):
-            kept[key] = [_invocation(item) for item in kept[key]]
-    conversion = kept.get("conversion")
+    """Return a run's frame without facts about the machine, its account and its environment."""
+    copy = dict(frame)
+    if isinstance(copy.get("invocations"), list):
+        copy["invocations"] = [_invocation(item) for item in copy["invocations"]]
+    conversion = copy.get("conversion")
     if isinstance(conversion, Mapping) and "invocation" in conversion:
-        kept["conversion"] = {**conversion, "invocation": _invocation(conversion["invocation"])}
-    return kept
+        copy["conversion"] = {**conversion, "invocation": _invocation(conversion["invocation"])}
+    return copy
 
 
 def _invocation(value: Any) -> Any:
@@ -256,7 +258,7 @@ def _snippet(result: Mapping[str, Any]) -> str | None:
 def _without_snippets(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
-            key: _masked_content(item) if key == "snippet" else _without_snippets(item)
+            key: _masked_snippet(item) if key == "snippet" else _without_snippets(item)
             for key, item in value.items()
         }
     if isinstance(value, list):
@@ -264,7 +266,7 @@ def _without_snippets(value: Any) -> Any:
     return value
 
 
-def _masked_content(snippet: Any) -> Any:
+def _masked_snippet(snippet: Any) -> Any:
     return {"text": MASK} if isinstance(snippet, Mapping) else snippet
 
 

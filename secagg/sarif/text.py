@@ -1,4 +1,4 @@
-"""Messages of SARIF (3.11): looked up, filled in, and made plain."""
+"""Plain text of SARIF messages (3.11): look up, fill in, cut to a limit."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from secagg.jsonio.members import text_at
+
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d+)\}")
 # An escaped letter, a bracket, and the end of a link to a related location.
 _LINK_PARTS = re.compile(r"\\.|\[|\](?:\(\d{1,9}\))?", re.DOTALL)
 
-
-# What is looked up and filled in may be as long as what is written for it, or as this. One text of
-# a rule, or one argument, may be named ten thousand times in a small report.
+# Characters of a filled-in text, unless its parts are longer: a small report may refer to one text
+# of a rule, or repeat one argument, ten thousand times.
 LONGEST_FILLED = 1_000
 _CUT = " \N{HORIZONTAL ELLIPSIS} (cut)"
-# So much of what is cut off is masked with the rest, so that a secret across the cut is seen whole.
+# Characters behind the cut that are masked with the rest, for a secret that crosses the cut.
 _BEYOND = 2_048
 
-
-# Characters of the name of a tool and of a rule.
+# Characters of the name of a tool, and of the id of a rule.
 LONGEST_NAME = 200
 LONGEST_ID = 1_000
 
@@ -32,11 +32,10 @@ def message_text(
 ) -> str:
     """Return the plain text of a ``message`` object.
 
-    ``strings`` are the rule's ``messageStrings`` and ``shared`` the component's
-    ``globalMessageStrings``, in which an ``id`` is looked up (3.11.7). Placeholders are
-    filled in from ``arguments`` (3.11.5), links to related locations become their text. What is
-    made longer in this way than it is written is cut at :data:`LONGEST_FILLED` characters;
-    ``mask`` masks the secrets in it first.
+    An ``id`` is looked up in ``strings``, the rule's ``messageStrings``, then in ``shared``, the
+    component's ``globalMessageStrings`` (3.11.7). Placeholders are filled in from ``arguments``
+    (3.11.5), and links to related locations become their text. A text that gets longer in this
+    way is cut at :data:`LONGEST_FILLED` characters; ``mask`` masks the secrets in it first.
     """
     if type(message) is not dict and not isinstance(message, Mapping):
         return message if isinstance(message, str) else ""
@@ -55,32 +54,32 @@ def message_text(
 
 
 def fill(text: str, arguments: list[Any], mask: Callable[[str], str] | None = None) -> str:
-    """``text`` with ``{0}`` replaced by the first argument, ``{{`` by ``{`` (3.11.5).
+    """Replace ``{0}`` in ``text`` by the first argument and so on, ``{{`` by ``{`` (3.11.5).
 
-    It is masked and cut where it gets longer than :data:`LONGEST_FILLED` and than its parts.
+    A text longer than :data:`LONGEST_FILLED` and than its parts together is masked and cut.
     """
     values = [str(argument) for argument in arguments]
     longest = max(LONGEST_FILLED, len(text) + sum(map(len, values)))
-    enough = longest if mask is None else longest + _BEYOND
-    made: list[str] = []
+    limit = longest if mask is None else longest + _BEYOND
+    pieces: list[str] = []
     length = end = 0
     for match in _PLACEHOLDER.finditer(text):
         if match[1] is None:
             value = match[0][0]
         else:
-            # No list has so many arguments; longer numbers take long to read.
+            # No list has so many arguments, and huge numbers take long to convert.
             index = int(match[1]) if len(match[1]) < 10 else len(values)
             value = values[index] if index < len(values) else match[0]
-        made += [text[end : match.start()], value]
+        pieces += [text[end : match.start()], value]
         length += match.start() - end + len(value)
         end = match.end()
-        if length > enough:
-            return cut("".join(made), longest, mask)
-    return cut("".join([*made, text[end:]]), longest, mask)
+        if length > limit:
+            return cut("".join(pieces), longest, mask)
+    return cut("".join([*pieces, text[end:]]), longest, mask)
 
 
 def cut(text: str, longest: int = LONGEST_FILLED, mask: Callable[[str], str] | None = None) -> str:
-    """Mask ``text`` and cut it to ``longest`` characters, and say so; itself if it is no longer."""
+    """Mask ``text``, cut it to ``longest`` characters and mark the cut; itself if short enough."""
     if len(text) <= longest:
         return text
     if mask is not None:
@@ -89,15 +88,15 @@ def cut(text: str, longest: int = LONGEST_FILLED, mask: Callable[[str], str] | N
 
 
 def is_cut(text: str) -> bool:
-    """Tell whether ``text`` ends as one that :func:`cut` has cut."""
+    """Tell whether ``text`` ends with the mark of :func:`cut`."""
     return text.endswith(_CUT)
 
 
 def shortened(text: str, longest: int, keyed: Callable[[str], str] | None) -> str:
-    """Cut a name, masked before, to ``longest`` characters.
+    """Cut a name, which must be masked, to ``longest`` characters.
 
-    A checksum by ``keyed``, a keyed hash in hexadecimal digits, keeps two apart that begin alike.
-    Without a key there is none: by a plain checksum one could guess what is cut off.
+    A checksum by ``keyed``, a keyed hash as hexadecimal digits, tells apart names that begin
+    alike. Without a key there is no checksum: from a plain one the cut part could be guessed.
     """
     if len(text) <= longest:
         return text
@@ -106,8 +105,8 @@ def shortened(text: str, longest: int, keyed: Callable[[str], str] | None) -> st
 
 
 def plain_links(text: str) -> str:
-    """``text`` with each ``[words](1)``, a link to a related location, made its words (3.11.6)."""
-    made: list[str] = []
+    """Replace each link to a related location, ``[words](1)``, by its words (3.11.6)."""
+    pieces: list[str] = []
     start: int | None = None
     end = 0
     for token in _LINK_PARTS.finditer(text):
@@ -116,23 +115,17 @@ def plain_links(text: str) -> str:
             start = token.start()
         elif word[0] == "]":
             if len(word) > 1 and start is not None:
-                made += [text[end:start], text[start + 1 : token.start()]]
+                pieces += [text[end:start], text[start + 1 : token.start()]]
                 end = token.end()
             start = None
-    return "".join([*made, text[end:]])
+    return "".join([*pieces, text[end:]])
 
 
 def multiformat(value: Any) -> tuple[str | None, str | None]:
-    """``text`` and ``markdown`` of a multiformatMessageString, ``None`` where not given."""
+    """Return ``text`` and ``markdown`` of a multiformatMessageString (3.12), None if missing."""
     if isinstance(value, str):
         return value or None, None
-    if not isinstance(value, Mapping):
-        return None, None
-    text, markdown = value.get("text"), value.get("markdown")
-    return (
-        text if isinstance(text, str) and text else None,
-        markdown if isinstance(markdown, str) and markdown else None,
-    )
+    return text_at(value, "text"), text_at(value, "markdown")
 
 
 def first_sentence(text: str, *, longest: int = 120) -> str:
@@ -147,7 +140,7 @@ def first_sentence(text: str, *, longest: int = 120) -> str:
 def looked_up(
     message: Mapping[str, Any], strings: Mapping[str, Any], shared: Mapping[str, Any]
 ) -> str:
-    """The text that the ``id`` of a ``message`` object stands for, empty if none (3.11.7)."""
+    """Return the text that the ``id`` of a ``message`` object refers to, else "" (3.11.7)."""
     key = message.get("id")
     if not isinstance(key, str):
         return ""

@@ -1,8 +1,8 @@
-"""SARIF 1.0.0 and 2.0.0 as 2.1.0: what compilers and older tools still write.
+"""Convert SARIF 1.0.0 and 2.0.0, which compilers and older tools still write, to 2.1.0.
 
-Only what findings are made of is carried over: rules, results with their places and messages,
-suppressions, and what an invocation says of its success. Sections named are those of the older
-drafts: SARIF 1.0.0 (2016), SARIF 2.0.0 (committee specification drafts of 2018).
+Only what findings need is converted: rules, results with their locations and messages,
+suppressions, and the success of invocations. Sources: SARIF 1.0.0 (2016), SARIF 2.0.0
+(committee specification drafts of 2018).
 """
 
 from __future__ import annotations
@@ -10,75 +10,73 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_EMPTY: Mapping[str, Any] = {}
+from secagg.jsonio.members import as_mapping, value_at
 
 
 def upgraded(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Make a 2.1.0 log of a decoded older one; None for a version that is not known.
+    """Convert a decoded log of 1.0.0 or 2.0.0 to 2.1.0; None for any other version.
 
-    Members that are not built as their version says are left out, as a reader would find none.
+    Malformed members are left out.
     """
     version = document.get("version")
     if not isinstance(version, str) or not isinstance(document.get("runs"), list):
         return None
     if version.startswith("1.0"):
-        one = _run_of_1
+        convert = _run_of_1
     elif version.startswith("2.0"):
-        one = _run_of_2
+        convert = _run_of_2
     else:
         return None
-    runs = [one(run) if isinstance(run, Mapping) else run for run in document["runs"]]
+    runs = [convert(run) if isinstance(run, Mapping) else run for run in document["runs"]]
     return {"version": "2.1.0", "runs": runs}
 
 
 def _run_of_1(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A run of 1.0.0: rules by key, messages as text, files named by ``uri`` beside the region."""
-    made = _frame(run, run.get("rules"))
+    """Convert a run of 1.0.0: rules by key, messages as text, ``uri`` beside the region."""
+    new = _frame(run, run.get("rules"))
     results = run.get("results")
-    made["results"] = [_result_of_1(r) if isinstance(r, Mapping) else r for r in _list(results)]
-    if results is None:
-        del made["results"]
-    return made
+    if results is not None:
+        new["results"] = [_result_of_1(r) if isinstance(r, Mapping) else r for r in _list(results)]
+    return new
 
 
 def _run_of_2(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A run of 2.0.0: rules among its resources, files as ``fileLocation``."""
-    resources = _mapping(run.get("resources"))
-    made = _frame(run, resources.get("rules"))
+    """Convert a run of 2.0.0: rules among its resources, files as ``fileLocation``."""
+    new = _frame(run, value_at(run, "resources", "rules"))
     for name in ("originalUriBaseIds", "columnKind", "versionControlProvenance", "properties"):
         if name in run:
-            made[name] = run[name]
-    bases = made.get("originalUriBaseIds")
+            new[name] = run[name]
+    bases = new.get("originalUriBaseIds")
     if isinstance(bases, Mapping):
-        # The first drafts had the URI itself where an artifactLocation stands now.
-        made["originalUriBaseIds"] = {
+        # The first drafts have the URI itself in the place of an artifactLocation.
+        new["originalUriBaseIds"] = {
             name: {"uri": base} if isinstance(base, str) else base for name, base in bases.items()
         }
     results = run.get("results")
     if results is not None:
-        made["results"] = [_result_of_2(r) if isinstance(r, Mapping) else r for r in _list(results)]
-    return made
+        new["results"] = [_result_of_2(r) if isinstance(r, Mapping) else r for r in _list(results)]
+    return new
 
 
 def _frame(run: Mapping[str, Any], rules: Any) -> dict[str, Any]:
-    tool = _mapping(run.get("tool"))
+    tool = as_mapping(run.get("tool"))
     driver = {
         key: tool[key]
         for key in ("name", "fullName", "version", "semanticVersion", "language", "properties")
         if key in tool
     }
-    listed = rules.items() if isinstance(rules, Mapping) else ((None, r) for r in _list(rules))
-    driver["rules"] = [_rule(key, rule) for key, rule in listed if isinstance(rule, Mapping)]
-    made: dict[str, Any] = {"tool": {"driver": driver}}
-    given = run.get("invocations") or ([run["invocation"]] if "invocation" in run else [])
-    invocations = [_invocation(one, run) for one in _list(given) if isinstance(one, Mapping)]
+    pairs = rules.items() if isinstance(rules, Mapping) else ((None, r) for r in _list(rules))
+    driver["rules"] = [_rule(key, rule) for key, rule in pairs if isinstance(rule, Mapping)]
+    frame: dict[str, Any] = {"tool": {"driver": driver}}
+    former = run.get("invocations") or ([run["invocation"]] if "invocation" in run else [])
+    invocations = [_invocation(i, run) for i in _list(former) if isinstance(i, Mapping)]
     if invocations:
-        made["invocations"] = invocations
-    return made
+        frame["invocations"] = invocations
+    return frame
 
 
-def _invocation(one: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"executionSuccessful": True}
+def _invocation(invocation: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
+    new: dict[str, Any] = {"executionSuccessful": True}
     for name, old in (
         ("executionSuccessful", "toolExecutionSuccessful"),
         ("exitCode", "exitCode"),
@@ -86,125 +84,127 @@ def _invocation(one: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any
         ("toolExecutionNotifications", "toolNotifications"),
         ("toolConfigurationNotifications", "configurationNotifications"),
     ):
-        value = one.get(old, run.get(old) if "otifications" in old else None)
+        value = invocation.get(old, run.get(old) if "otifications" in old else None)
         if value is not None:
-            made[name] = value
+            new[name] = value
     for name in ("toolExecutionNotifications", "toolConfigurationNotifications"):
-        if name in made:
-            made[name] = [
+        if name in new:
+            new[name] = [
                 {**note, "message": _message(note.get("message"))}
-                for note in _list(made[name])
+                for note in _list(new[name])
                 if isinstance(note, Mapping)
             ]
-    return made
+    return new
 
 
 def _rule(key: str | None, rule: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"id": rule.get("id") or key}
+    new: dict[str, Any] = {"id": rule.get("id") or key}
     for name in ("name", "helpUri", "properties"):
         if name in rule:
-            made[name] = rule[name]
-    if isinstance(made.get("name"), Mapping):
-        made["name"] = _message(made["name"])["text"]
+            new[name] = rule[name]
+    if isinstance(new.get("name"), Mapping):
+        new["name"] = _message(new["name"])["text"]
     for name in ("shortDescription", "fullDescription", "help"):
         if name in rule:
-            made[name] = _message(rule[name])
-    level = rule.get("defaultLevel") or _mapping(rule.get("configuration")).get("defaultLevel")
+            new[name] = _message(rule[name])
+    level = rule.get("defaultLevel") or as_mapping(rule.get("configuration")).get("defaultLevel")
     if level in ("error", "warning", "note"):
-        made["defaultConfiguration"] = {"level": level}
+        new["defaultConfiguration"] = {"level": level}
     formats = rule.get("messageFormats") or rule.get("messageStrings")
     if isinstance(formats, Mapping):
-        made["messageStrings"] = {name: _message(text) for name, text in formats.items()}
-    return made
+        new["messageStrings"] = {name: _message(text) for name, text in formats.items()}
+    return new
 
 
 def _result_of_1(result: Mapping[str, Any]) -> dict[str, Any]:
-    made = _common(result)
+    new = _common(result)
     # A rule's key tells two rules of one id apart.
     rule_id = result.get("ruleId") or result.get("ruleKey")
     if rule_id is not None:
-        made["ruleId"] = rule_id
-    formatted = _mapping(result.get("formattedRuleMessage"))
+        new["ruleId"] = rule_id
+    formatted = as_mapping(result.get("formattedRuleMessage"))
     if formatted:
-        made["message"] = {"id": formatted.get("formatId"), "arguments": formatted.get("arguments")}
+        new["message"] = {"id": formatted.get("formatId"), "arguments": formatted.get("arguments")}
     else:
-        made["message"] = _message(result.get("message"))
-    made["locations"] = list(_places(result.get("locations"), _place_of_1))
-    return made
+        new["message"] = _message(result.get("message"))
+    new["locations"] = list(_places(result.get("locations"), _place_of_1))
+    return new
 
 
 def _place_of_1(location: Mapping[str, Any]) -> dict[str, Any]:
-    physical = _mapping(location.get("resultFile") or location.get("analysisTarget"))
+    physical = as_mapping(location.get("resultFile") or location.get("analysisTarget"))
     if not physical:
         # 1.0.0-beta.4 and older: a list of physical locations, outermost first.
         listed = location.get("resultFile") or location.get("analysisTarget")
-        physical = _mapping(_list(listed)[-1]) if _list(listed) else _EMPTY
+        physical = as_mapping(_list(listed)[-1]) if _list(listed) else {}
     artifact = {k: physical[k] for k in ("uri", "uriBaseId") if k in physical}
-    made: dict[str, Any] = {"physicalLocation": {"artifactLocation": artifact}}
+    new: dict[str, Any] = {"physicalLocation": {"artifactLocation": artifact}}
     if isinstance(physical.get("region"), Mapping):
-        made["physicalLocation"]["region"] = physical["region"]
+        new["physicalLocation"]["region"] = physical["region"]
     name = location.get("fullyQualifiedLogicalName")
     if isinstance(name, str):
-        made["logicalLocations"] = [{"fullyQualifiedName": name}]
-    return made
+        new["logicalLocations"] = [{"fullyQualifiedName": name}]
+    return new
 
 
 def _result_of_2(result: Mapping[str, Any]) -> dict[str, Any]:
-    made = _common(result)
+    new = _common(result)
     for name in ("ruleId", "ruleIndex", "rank", "kind", "partialFingerprints", "fingerprints"):
         if name in result:
-            made[name] = result[name]
-    message = _mapping(result.get("message"))
-    given = {key: message[key] for key in ("text", "markdown", "arguments", "id") if key in message}
+            new[name] = result[name]
+    message = as_mapping(result.get("message"))
+    new_message = {
+        key: message[key] for key in ("text", "markdown", "arguments", "id") if key in message
+    }
     for key, old in (("id", "messageId"), ("id", "ruleMessageId"), ("markdown", "richText")):
         if old in message:
-            given[key] = message[old]
+            new_message[key] = message[old]
     if result.get("ruleMessageId") is not None:
-        given["id"] = result["ruleMessageId"]
-    made["message"] = given or _message(result.get("message"))
+        new_message["id"] = result["ruleMessageId"]
+    new["message"] = new_message or _message(result.get("message"))
     for name in ("locations", "relatedLocations"):
         if name in result:
-            made[name] = list(_places(result[name], _place_of_2))
-    return made
+            new[name] = list(_places(result[name], _place_of_2))
+    return new
 
 
 def _place_of_2(location: Mapping[str, Any]) -> dict[str, Any]:
-    made = dict(location)
+    new = dict(location)
     physical = location.get("physicalLocation")
     if isinstance(physical, Mapping):
-        new = {k: v for k, v in physical.items() if k not in ("fileLocation", "id")}
+        new_physical = {k: v for k, v in physical.items() if k not in ("fileLocation", "id")}
         if isinstance(physical.get("fileLocation"), Mapping):
-            new["artifactLocation"] = {
+            new_physical["artifactLocation"] = {
                 k: v for k, v in physical["fileLocation"].items() if k != "fileIndex"
             }
-        made["physicalLocation"] = new
-    name = made.pop("fullyQualifiedLogicalName", None)
+        new["physicalLocation"] = new_physical
+    name = new.pop("fullyQualifiedLogicalName", None)
     if isinstance(name, str):
-        made["logicalLocations"] = [{"fullyQualifiedName": name}]
-    return made
+        new["logicalLocations"] = [{"fullyQualifiedName": name}]
+    return new
 
 
 def _common(result: Mapping[str, Any]) -> dict[str, Any]:
-    made = {key: result[key] for key in ("baselineState", "properties") if key in result}
+    new = {key: result[key] for key in ("baselineState", "properties") if key in result}
     level = result.get("level")
     if level in ("error", "warning", "note"):
-        made["level"] = level
+        new["level"] = level
     elif level in ("pass", "notApplicable", "open"):
-        # They were levels before they became kinds.
-        made["kind"] = level
+        # These kinds were levels.
+        new["kind"] = level
     states = result.get("suppressionStates")
     if states:
         kinds = {"suppressedInSource": "inSource", "suppressedExternally": "external"}
-        made["suppressions"] = [{"kind": kinds.get(state, "external")} for state in _list(states)]
-    return made
+        new["suppressions"] = [{"kind": kinds.get(state, "external")} for state in _list(states)]
+    return new
 
 
-def _places(locations: Any, one: Any) -> Iterable[dict[str, Any]]:
-    return (one(place) for place in _list(locations) if isinstance(place, Mapping))
+def _places(locations: Any, convert: Any) -> Iterable[dict[str, Any]]:
+    return (convert(place) for place in _list(locations) if isinstance(place, Mapping))
 
 
 def _message(value: Any) -> dict[str, Any]:
-    """A text, or the older message objects, as a message of 2.1.0."""
+    """Make a message of 2.1.0 of a text or an older message object."""
     if isinstance(value, Mapping):
         text = value.get("text") or value.get("richText")
         return {**value, "text": text if isinstance(text, str) else ""}
@@ -215,7 +215,3 @@ def _list(value: Any) -> list[Any]:
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
         return []
     return list(value)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _EMPTY

@@ -1,15 +1,16 @@
-"""URIs in SARIF: artifacts as paths of the checkout, and links that may be kept."""
+"""Turn the artifact URIs of a SARIF run into paths of the checkout, and keep only web links."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from secagg.jsonio.members import as_list, as_mapping, text_at, value_at
 from secagg.model.place import (
     NO_MAP,
     PathMap,
@@ -23,39 +24,32 @@ from secagg.secrets.redactor import Redactor
 
 # The base id that code scanning tools use for the root of the checkout.
 ROOT_BASE = "%SRCROOT%"
-
-
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-
-
-_DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
-
-
+# The longest path that Linux opens, in bytes, and its longest URI.
+LONGEST_PATH = 4_096
+_LONGEST_URI = 3 * LONGEST_PATH + 100
 # uriBaseIds may refer to each other; a longer chain than this is a circle.
 _LONGEST_CHAIN = 16
 
-
-# The longest path that Linux opens, and what it may be in a URI.
-LONGEST_PATH = 4_096
-
-
-_LONGEST_URI = 3 * LONGEST_PATH + 100
-
-
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
 _ABSOLUTE = re.compile(r"\s*(?:file:|/|[A-Za-z]:[\\/])", re.IGNORECASE)
-
-
+_WEB = re.compile(r"https?://[^\s]", re.IGNORECASE)
+# The members that are artifactLocation objects (3.4).
 _LOCATIONS = frozenset({"artifactLocation", "analysisTarget", "location"})
+# Members of tool components (3.19) and rules (3.49) that a viewer shows as links.
+_ADDRESSES = ("informationUri", "downloadUri", "helpUri")
+# Members of a tool component that are lists of descriptors.
+_DESCRIPTOR_LISTS = ("rules", "notifications", "taxa")
 
 
 def is_absolute(uri: str) -> bool:
-    """True for a ``file:`` URI and for an absolute path of any system."""
+    """Tell whether ``uri`` is a ``file:`` URI or an absolute path of any system."""
     return _ABSOLUTE.match(uri) is not None
 
 
 @lru_cache(maxsize=4096)
 def encode_path(path: str) -> str:
-    """Return a path as Finding holds it, written as a URI reference (RFC 3986): percent-encoded."""
+    """Write the path of a Finding as a URI reference (RFC 3986): percent-encoded."""
     if _SCHEME.match(path) and not _DRIVE.match(path):
         return path
     return quote(path, safe="/-._~!$&'()*+,;=@", errors="surrogateescape")
@@ -64,14 +58,16 @@ def encode_path(path: str) -> str:
 class UriResolver:
     """Turns the artifact locations of one run into paths.
 
-    A path is relative to the checkout, decoded, with ``/`` between its parts, wherever that
-    can be known: a ``file:`` URI or absolute path below ``root``, below one of the run's
-    absolute base ids or below the working directory of its invocation; a relative URI, its
-    own relative bases put before it. A path elsewhere stays absolute, and a URI of any other
-    scheme stays as it is.
+    A path is decoded, with ``/`` between its parts, and relative to the checkout where possible:
+    that is so for a ``file:`` URI or absolute path below ``root``, below one of the run's
+    absolute base ids or below the working directory of its invocation, and for a relative URI,
+    with its relative bases before it. Any other path stays absolute, and a URI of another scheme
+    does not change.
 
-    A path that is longer than Linux opens is masked by ``redactor`` and cut, with a keyed checksum;
-    without one, ``run`` is masked already, and there is no checksum.
+    A path longer than Linux opens is masked by ``redactor`` and cut, with a keyed checksum.
+    Without a redactor ``run`` must be masked, and there is no checksum.
+
+    ``moves`` is True if a path of the run was, or may have to be, changed in its results too.
     """
 
     def __init__(
@@ -83,49 +79,49 @@ class UriResolver:
     ) -> None:
         self._redactor = redactor
         self._path_map = path_map
-        bases = run.get("originalUriBaseIds")
-        self._bases: Mapping[str, Any] = bases if isinstance(bases, Mapping) else {}
-        artifacts = run.get("artifacts")
-        self._artifacts: Sequence[Any] = artifacts if isinstance(artifacts, list) else ()
+        self._bases = as_mapping(run.get("originalUriBaseIds"))
+        self._artifacts = as_list(run.get("artifacts"))
         self._root = root
-        self._seen: dict[tuple[Any, Any, Any], str | None] = {}
+        self._paths: dict[tuple[Any, Any, Any], str | None] = {}
         self._root_prefixes = _prefixes(root)
         self._prefixes = self._root_prefixes + self._absolute_bases(run)
-        self.moves = bool(path_map) or self._have_own_folders()
+        self.moves = bool(path_map) or self._has_bases_below_root()
 
     def path(self, location: Mapping[str, Any]) -> str | None:
         """Return the path of an ``artifactLocation`` object, ``None`` if it names no file."""
         uri, base, index = location.get("uri"), location.get("uriBaseId"), location.get("index")
         key = (uri, base, index)
         try:
-            return self._seen[key]
+            return self._paths[key]
         except KeyError:
-            path = self._moved(uri, base) or self._resolve(uri, base, index)
+            path = self._mapped(uri, base) or self._resolve(uri, base, index)
             if path is not None:
                 path = self._path_map.apply(path)
             if path is not None and len(path) > LONGEST_PATH:
-                # The artifacts and bases of a run that is being read hold what it says.
+                # The artifacts and bases of a run that is being read are not masked.
                 redactor = self._redactor
                 if redactor is None:
                     path = shortened(path, LONGEST_PATH, None)
                 else:
                     path = shortened(redactor.shown_path(path), LONGEST_PATH, redactor.keyed)
-            self._seen[key] = path
+            self._paths[key] = path
             return path
 
     def relative(self, value: Any) -> Any:
-        """``value`` with every absolute URI of a file below the root made relative to it.
+        """Make every absolute URI of a file below the root relative to it, in ``value``.
 
-        Itself where there is none; only ``artifactLocation`` objects are looked at.
+        Only ``artifactLocation`` objects are looked at. Without any such URI, the result is
+        ``value`` itself.
         """
         if isinstance(value, dict):
-            made = {
+            members = {
                 key: self._relative_location(item)
                 if key in _LOCATIONS and isinstance(item, dict)
                 else self.relative(item)
                 for key, item in value.items()
             }
-            return made if any(made[key] is not item for key, item in value.items()) else value
+            changed = any(members[key] is not item for key, item in value.items())
+            return members if changed else value
         if isinstance(value, list):
             items = [self.relative(item) for item in value]
             changed = any(new is not old for new, old in zip(items, value, strict=True))
@@ -136,29 +132,29 @@ class UriResolver:
         uri = location.get("uri")
         if not isinstance(uri, str):
             return self.relative(location)
-        based = self.moves and isinstance(location.get("uriBaseId"), str)
-        if not (is_absolute(uri) or based or self._path_map):
+        has_base = self.moves and isinstance(location.get("uriBaseId"), str)
+        if not (is_absolute(uri) or has_base or self._path_map):
             return self.relative(location)
         path = self.path(location)
         if path is None or is_absolute(path) or _SCHEME.match(path) or encode_path(path) == uri:
             return location
-        kept = {key: item for key, item in location.items() if key != "uriBaseId"}
-        return {**kept, "uri": encode_path(path)}
+        rest = {key: item for key, item in location.items() if key != "uriBaseId"}
+        return {**rest, "uri": encode_path(path)}
 
-    def _moved(self, uri: Any, base: Any) -> str | None:
-        """The path that a person has said; None where nobody has."""
+    def _mapped(self, uri: Any, base: Any) -> str | None:
+        """Return the path that the user's path map gives; None where it has no entry."""
         if not self._path_map or not isinstance(uri, str) or len(uri) > _LONGEST_URI:
             return None
-        whole = _local(self._join(uri, base)[0] if isinstance(base, str) else uri)
-        moved = self._path_map.apply(whole)
-        return None if moved == whole else moved
+        path = _local(self._join(uri, base)[0] if isinstance(base, str) else uri)
+        mapped = self._path_map.apply(path)
+        return None if mapped == path else mapped
 
     def _resolve(self, uri: Any, base: Any, index: Any) -> str | None:
         if not isinstance(uri, str):
-            listed = self._artifact(index)
-            if listed is None:
+            artifact = self._artifact(index)
+            if artifact is None:
                 return None
-            uri, base = listed.get("uri"), listed.get("uriBaseId")
+            uri, base = artifact.get("uri"), artifact.get("uriBaseId")
             if not isinstance(uri, str):
                 return None
         if len(uri) > _LONGEST_URI:
@@ -171,37 +167,35 @@ class UriResolver:
         if inside is not None:
             return inside
         if self._root is not None and is_foreign(path) and not is_file(self._root, tail):
-            # The base is a directory of another machine: perhaps one below the root there.
-            elsewhere = find_in_checkout(path, self._root)
-            if elsewhere is not None:
+            # The base is a directory of another machine, perhaps below the checkout's root there.
+            inside = find_in_checkout(path, self._root)
+            if inside is not None:
                 self.moves = True
-                return elsewhere
+                return inside
         return tail
 
-    def _have_own_folders(self) -> bool:
-        """Whether an absolute base id of the run stands for a directory below the root.
+    def _has_bases_below_root(self) -> bool:
+        """Tell whether an absolute base id of the run is a directory below the root.
 
-        It is not written, so what is uploaded, or read again, knows paths from the root alone.
+        Such a base id is not written again, so paths must be relative to the root.
         """
         paths = (_local(self._join("x", base)[0]) for base in self._bases)
         return any(self._below(path, self._root_prefixes) not in (None, "x") for path in paths)
 
     def _artifact(self, index: Any) -> Mapping[str, Any] | None:
         if isinstance(index, int) and 0 <= index < len(self._artifacts):
-            artifact = self._artifacts[index]
-            if isinstance(artifact, Mapping) and isinstance(artifact.get("location"), Mapping):
-                location: Mapping[str, Any] = artifact["location"]
+            location = value_at(self._artifacts[index], "location")
+            if isinstance(location, Mapping):
                 return location
         return None
 
     def _join(self, uri: str, base: str) -> tuple[str, str]:
-        """``uri`` with all its bases before it, and with only the relative ones."""
-        if self._is_odd(uri):
+        """Return ``uri`` with all its bases before it, and with only the relative ones."""
+        if self._is_unencoded_name(uri):
             return quote(uri), uri
         tail = whole = uri.strip().replace("\\", "/")
         if _SCHEME.match(whole):
-            relative = self._relative(whole) or whole
-            return whole, relative
+            return whole, self._relative(whole) or whole
         tail = whole = whole.lstrip("/")
         for _ in range(_LONGEST_CHAIN):
             entry = self._bases.get(base)
@@ -218,10 +212,10 @@ class UriResolver:
             if not isinstance(base_of_base, str):
                 break
             base = base_of_base
-        return whole, _tidy(unquote(tail))
+        return whole, _normalized(unquote(tail))
 
     def _relative(self, uri: str) -> str | None:
-        if self._is_odd(uri):
+        if self._is_unencoded_name(uri):
             return uri
         uri = uri.strip()
         if _SCHEME.match(uri) and not _DRIVE.match(uri) and uri[:5].lower() != "file:":
@@ -231,20 +225,20 @@ class UriResolver:
         if inside is not None:
             return inside
         if is_foreign(path) and self._root is not None:
-            # Some tools write "/src/a.py" for a file of the checkout, and others ran elsewhere.
+            # Some tools write "/src/a.py" for a file of the checkout; others ran on other machines.
             return find_in_checkout(path, self._root) or path
         return path or None
 
-    def _is_odd(self, uri: str) -> bool:
-        """Whether ``uri`` is a name of the tree that is no URI and that a tool wrote as it is.
+    def _is_unencoded_name(self, uri: str) -> bool:
+        """Tell whether ``uri`` is the name of a file in the checkout that a tool did not encode.
 
-        A backslash or a blank at an end has no place in a URI; a name has what git allows. A
-        percent sign has, so that what it encodes comes first.
+        Git allows names with a backslash, or with white space at an end, which no URI may have.
+        A percent sign may be either: the decoded name comes first.
         """
         if "%" in uri and exists_exactly(self._root, unquote(uri)):
             return False
-        odd = "\\" in uri or "%" in uri or uri != uri.strip() or uri[:5].lower() == "file:"
-        return odd and exists_exactly(self._root, uri)
+        doubtful = "\\" in uri or "%" in uri or uri != uri.strip() or uri[:5].lower() == "file:"
+        return doubtful and exists_exactly(self._root, uri)
 
     @staticmethod
     def _below(path: str, prefixes: list[str]) -> str | None:
@@ -254,17 +248,11 @@ class UriResolver:
         return None
 
     def _absolute_bases(self, run: Mapping[str, Any]) -> list[str]:
-        """Directories that the run itself calls its roots, longest first."""
-        bases = []
-        for entry in self._bases.values():
-            if isinstance(entry, Mapping) and isinstance(entry.get("uri"), str):
-                bases.append(entry["uri"])
-        invocations = run.get("invocations")
-        for invocation in invocations if isinstance(invocations, list) else ():
-            if isinstance(invocation, Mapping):
-                directory = invocation.get("workingDirectory")
-                if isinstance(directory, Mapping) and isinstance(directory.get("uri"), str):
-                    bases.append(directory["uri"])
+        """Return the absolute base ids and working directories of the run, longest first."""
+        uris = [text_at(entry, "uri") for entry in self._bases.values()]
+        for invocation in as_list(run.get("invocations")):
+            uris.append(text_at(invocation, "workingDirectory", "uri"))
+        bases = (uri for uri in uris if uri is not None)
         local = [_local(uri) for uri in bases if uri[:5].lower() == "file:" or uri[:1] == "/"]
         directories = {f"{path.rstrip('/')}/" for path in local if path.strip("/")}
         return sorted(directories, key=len, reverse=True)
@@ -278,7 +266,7 @@ def _prefixes(root: Path | None) -> list[str]:
 
 
 def _local(uri: str) -> str:
-    """The decoded, tidied path of a ``file:`` URI or of a plain path."""
+    """Return the decoded, normalized path of a ``file:`` URI or of a plain path."""
     uri = uri.replace("\\", "/")
     if uri[:5].lower() == "file:":
         uri = uri[5:]
@@ -286,59 +274,51 @@ def _local(uri: str) -> str:
             host, slash, rest = uri[2:].partition("/")
             # file:///path, file://localhost/path; a Windows share keeps its host.
             uri = f"{slash}{rest}" if host.lower() in ("", "localhost") else f"/{host}{slash}{rest}"
-    path = _tidy(unquote(uri))
+    path = _normalized(unquote(uri))
     return path[1:] if _DRIVE.match(path) and path.startswith("/") else path
 
 
-def _tidy(path: str) -> str:
-    """``path`` without ``.``, ``..`` and doubled slashes."""
+def _normalized(path: str) -> str:
+    """Remove ``.``, ``..`` and double slashes from ``path``."""
     if path in ("", ".", "./"):
         return ""
     path = posixpath.normpath(path)
     return f"/{path.lstrip('/')}" if path.startswith("/") else path
 
 
-_WEB = re.compile(r"https?://[^\s]", re.IGNORECASE)
-
-
-# Of tool components (3.19) and of rules (3.49): what a viewer links to.
-_ADDRESSES = ("informationUri", "downloadUri", "helpUri")
-
-
-_LISTS = ("rules", "notifications", "taxa")
-
-
 def is_web(address: Any) -> bool:
-    """Tell whether ``address`` is one of ``http`` or ``https``."""
+    """Tell whether ``address`` is an ``http`` or ``https`` URL."""
     return isinstance(address, str) and _WEB.match(address) is not None
 
 
 def with_web_addresses(frame: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leave out of a run's ``tool`` every address of another scheme; itself where there is none."""
+    """Remove links of other schemes from a run's ``tool``; ``frame`` itself if it has none."""
     tool = frame.get("tool")
     if not isinstance(tool, dict):
         return frame
-    kept = {key: _component(value) for key, value in tool.items()}
-    return frame if all(kept[key] is tool[key] for key in tool) else {**frame, "tool": kept}
+    copy = {key: _with_web_links(value) for key, value in tool.items()}
+    return frame if all(copy[key] is tool[key] for key in tool) else {**frame, "tool": copy}
 
 
-def _component(value: Any) -> Any:
+def _with_web_links(value: Any) -> Any:
     if isinstance(value, list):
-        items = [_component(item) for item in value]
+        items = [_with_web_links(item) for item in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else items
     if not isinstance(value, dict):
         return value
-    made = _stripped(value)
-    for name in _LISTS:
-        listed = made.get(name)
+    copy = _without_other_links(value)
+    for name in _DESCRIPTOR_LISTS:
+        listed = copy.get(name)
         if isinstance(listed, list):
-            items = [_stripped(item) if isinstance(item, dict) else item for item in listed]
+            items = [
+                _without_other_links(item) if isinstance(item, dict) else item for item in listed
+            ]
             if any(a is not b for a, b in zip(items, listed, strict=True)):
-                made = {**made, name: items}
-    return made
+                copy = {**copy, name: items}
+    return copy
 
 
-def _stripped(value: dict[str, Any]) -> dict[str, Any]:
+def _without_other_links(value: dict[str, Any]) -> dict[str, Any]:
     if all(key not in value or is_web(value[key]) for key in _ADDRESSES):
         return value
     return {key: item for key, item in value.items() if key not in _ADDRESSES or is_web(item)}
