@@ -111,7 +111,7 @@ def set_identities(
         data = read_source(base, uri) if base is not None and uri else None
         if data is None:
             for finding in in_file:
-                if secrets is not None and secrets.holds(finding, None):
+                if secrets is not None and secrets.affects(finding, None):
                     secrets.key_hashes(finding)
                 keys.set(finding)
             continue
@@ -252,7 +252,7 @@ def _set_in_file(
     hashes = line_hashes_for(data, unhashed)
     lines = source_lines(data)
     if secrets is not None:
-        secrets.look_into(findings[0].location.uri, lines)
+        secrets.add_file(findings[0].location.uri, lines)
     untagged: list[bytes] = []
     for finding in findings:
         location = finding.location
@@ -267,7 +267,7 @@ def _set_in_file(
                 context = code_context(untagged, location)
             else:
                 context = code_context(lines, location)
-        if secrets is not None and secrets.holds(finding, lines):
+        if secrets is not None and secrets.affects(finding, lines):
             secrets.key_hashes(finding)
             if context:
                 context = secrets.key_context(context)

@@ -94,7 +94,7 @@ def has_token(context: RunContext) -> bool:
     for token in tokens:
         # The CLI may print it.
         if isinstance(token, str):
-            context.redactor.know(Secret(token))
+            context.redactor.learn(Secret(token))
     return any(tokens)
 
 

@@ -1,4 +1,4 @@
-"""The forms and encodings in which a secret value may be written."""
+"""The forms and encodings in which a text may hold a secret value: escapes, base64, parts of it."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ import urllib.parse
 from collections.abc import Iterator
 from functools import cache
 
-# Base64 and hexadecimal of at least this length are decoded and looked into.
+# Characters of base64 or hexadecimal from which a run of it is decoded.
 SHORTEST_RUN = 16
-
-
-# Where less is decided of the base64 of a text, it is encoded together with each character that
-# may follow it: three characters of base64 alone would be in half of all texts.
+# Characters from which a value is looked for inside of longer words too.
+SHORTEST_WITHIN_A_WORD = 12
+# Characters of the parts by which a partial value is found.
+PART = 8
+# Distance between the beginnings of such parts.
+_STEP = 5
+# Characters from which a value is looked for in such parts. Of a shorter value, beginnings and ends
+# of at least half its length are forms of their own, if they have _SHORTEST_PART characters.
+_SHORTEST_IN_PARTS = 16
+_SHORTEST_PART = 6
+# A longer value is quoted in lines, which are forms of their own.
+_LONGEST_IN_PARTS = 512
+# Words of prose have at least one vowel in so many letters.
+_LETTERS_PER_VOWEL = 3.5
+# If a text determines fewer characters of its base64, it is encoded together with each character
+# that may follow: three characters of base64 are in half of all texts.
 _SHORTEST_ANCHOR = 4
 
-
 _PRINTABLE = bytes(range(0x20, 0x7F))
-
-
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-="
-
-
 _WHITE_SPACE = b" \t\n\r\x0b\x0c"
-
-
 _ESCAPES = (b"\\n", b"\\r", b"\\t", b"\\f", b"\\u000b")
-
-
-_MARKS = bytes(
+# Each byte as 1 for a character of base64, 2 for white space or a backslash, else 0.
+_CLASSES = bytes(
     1 if byte in _ALPHABET else 2 if byte in _WHITE_SPACE + b"\\" else 0 for byte in range(256)
 )
-
-
-_LONG_BEFORE_BREAK = b"\1" * SHORTEST_RUN + b"\2"
-
-
-# What completes base64 by the number of characters beyond a multiple of four.
+_RUN_BEFORE_BREAK = b"\1" * SHORTEST_RUN + b"\2"
+# The padding of base64, by the number of characters beyond a multiple of four.
 _PADDING = ("", "", "==", "=")
 
 
 def encoded_anchors(text: bytes) -> Iterator[bytes]:
-    """Yield what the base64 or hexadecimal of any text with ``text`` in it contains."""
+    """Yield pieces of which the base64 or hexadecimal of any text with ``text`` in it has one."""
     for shift in range(3):
         if (shift + len(text)) * 4 // 3 - -(-shift * 4 // 3) >= _SHORTEST_ANCHOR:
             yield from _base64_at(text, shift)
@@ -56,13 +56,13 @@ def encoded_anchors(text: bytes) -> Iterator[bytes]:
 
 
 def base64_within(text: bytes) -> Iterator[bytes]:
-    """Yield the characters of base64 that ``text`` alone decides, at each of three alignments."""
+    """Yield the base64 that ``text`` alone determines, at each of three alignments."""
     for shift in range(3):
         yield from _base64_at(text, shift)
 
 
 def nested_within(text: bytes) -> Iterator[bytes]:
-    """Yield what base64 in base64, base64 of hexadecimal and of UTF-16 have of ``text``."""
+    """Yield the same for ``text`` in base64 of base64, of hexadecimal and of UTF-16."""
     wide = text.decode("utf-8", "replace").encode("utf-16-le", "surrogatepass")
     for once in (*base64_within(text), text.hex().encode()):
         for shift in range(3):
@@ -84,7 +84,7 @@ def _inner_base64(text: bytes, shift: int) -> bytes:
 
 
 def runs_in(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where in ``text`` what may be base64 or hexadecimal begins and ends."""
+    """Yield the spans of ``text`` that may be base64 or hexadecimal."""
     for pattern in _runs():
         for match in pattern.finditer(text):
             yield match.span()
@@ -103,16 +103,16 @@ def _runs() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 @cache
 def breaks() -> re.Pattern[str]:
-    """Match white space, also as ``\\n`` in a literal: what may break a value in two."""
+    """Match white space, also as ``\\n`` in a literal, which may break a value in two."""
     return re.compile(r"(?:\s|\\[nrt])+")
 
 
 def squeezed(data: bytes) -> bytes:
-    """Drop all white space from ``data``, also where it was written as ``\\n`` or in JSON."""
+    """Remove all white space from ``data``, also where it is written as ``\\n`` or in JSON."""
     if b"\\" in data:
         first, *rest = data.split(b"\\")
         if all(part.startswith(b"n") for part in rest):
-            # The escapes of most texts are line ends alone.
+            # Most texts have no other escapes than line ends.
             data = first + b"".join([part[1:] for part in rest])
         else:
             data = data.replace(b"\\\\", b"\\")
@@ -122,25 +122,25 @@ def squeezed(data: bytes) -> bytes:
 
 
 def is_wrapped(data: bytes) -> bool:
-    """Tell whether ``data`` may hold base64 that goes on behind a line end."""
-    return data.translate(_MARKS).find(_LONG_BEFORE_BREAK) >= 0
+    """Tell whether ``data`` may hold base64 that is broken over lines."""
+    return data.translate(_CLASSES).find(_RUN_BEFORE_BREAK) >= 0
 
 
 def decodings(run: str) -> list[bytes]:
-    """Decode ``run`` in each way it may be meant: hexadecimal, or base64 that begins anywhere.
+    """Decode ``run`` in each possible way: hexadecimal, or base64 that begins anywhere.
 
-    UTF-16 is brought to one byte a character.
+    ASCII in UTF-16 becomes one byte a character.
     """
     if "\n" in run or "\\" in run:
         run = breaks().sub("", run)
     stripped = run.rstrip("=")
-    if len(stripped) % 2 == 0 and (data := _unhexed(stripped)) is not None:
-        return [_narrow(data)]
+    if len(stripped) % 2 == 0 and (data := _from_hex(stripped)) is not None:
+        return [_without_nulls(data)]
     decoded = [
         data
         for match in _hexadecimal().finditer(stripped)
         for start in range(2)
-        if (data := _unhexed(match[0][start : len(match[0]) - (len(match[0]) - start) % 2]))
+        if (data := _from_hex(match[0][start : len(match[0]) - (len(match[0]) - start) % 2]))
     ]
     standard = stripped.replace("-", "+").replace("_", "/")
     for start in range(4):
@@ -150,7 +150,7 @@ def decodings(run: str) -> list[bytes]:
             decoded.append(binascii.a2b_base64(part + _PADDING[beyond]))
         except (binascii.Error, ValueError):
             continue
-    return [_narrow(data) for data in decoded]
+    return [_without_nulls(data) for data in decoded]
 
 
 @cache
@@ -159,54 +159,27 @@ def _hexadecimal() -> re.Pattern[str]:
     return re.compile(r"[0-9A-Fa-f]{12,}")
 
 
-def _narrow(data: bytes) -> bytes:
+def _without_nulls(data: bytes) -> bytes:
     return data.replace(b"\0", b"")
 
 
-def _unhexed(text: str) -> bytes | None:
+def _from_hex(text: str) -> bytes | None:
     try:
         return bytes.fromhex(text)
     except ValueError:
         return None
 
 
-# A shorter value counts only where it stands as a word of its own.
-SHORTEST_WITHIN_A_WORD = 12
-
-
-# So many characters in a row lead to a value of which a text holds a part.
-PART = 8
-
-
-# From each so many characters on of a value a part of it is looked for.
-_STEP = 5
-
-
-# Of a value shorter than this every half is a form of its own, if it has so many characters.
-_SHORTEST_IN_PARTS = 16
-
-
-_SHORTEST_PART = 6
-
-
-# Of so many letters of a word one is a vowel at least.
-_FEW_VOWELS = 3.5
-
-
-# A longer value is quoted in lines, which are forms of their own.
-_LONGEST_IN_PARTS = 512
-
-
 @cache
-def _plain() -> re.Pattern[str]:
+def _needs_no_escape() -> re.Pattern[str]:
     return re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def forms_of(value: str) -> Iterator[str]:
-    """Yield ``value`` as it may be written, itself among the forms."""
+    """Yield ``value`` itself and its forms: escaped as in JSON, URLs and HTML, its single lines."""
     if len(value) < SHORTEST_RUN:
-        yield from _encodings(value)
-    if _plain().fullmatch(value):
+        yield from _short_encodings(value)
+    if _needs_no_escape().fullmatch(value):
         yield value
         return
     for written in dict.fromkeys((value, value.replace("\r\n", "\n"), value.replace("\n", "\r\n"))):
@@ -234,8 +207,8 @@ def forms_of(value: str) -> Iterator[str]:
                 yield line
 
 
-def _encodings(value: str) -> Iterator[str]:
-    """Base64 of a value so short that its encoding alone is no run to be decoded."""
+def _short_encodings(value: str) -> Iterator[str]:
+    """Yield base64 and hexadecimal of a value so short that they are no run to be decoded."""
     raw = value.encode("utf-8", "surrogatepass")
     for encoded in base64_within(raw):
         yield encoded.decode()
@@ -244,35 +217,35 @@ def _encodings(value: str) -> Iterator[str]:
 
 
 def changed_forms(value: str) -> Iterator[str]:
-    """Yield ``value`` in another case, backwards, in bytes, and a short one with its ends cut off.
+    """Yield ``value`` in other cases, reversed, as bytes, and a short one with its ends cut off.
 
-    What is left must tell something: a word of prose would be masked in half of all texts.
+    A form that is a word of prose is left out: it would be masked in half of all texts.
     """
     if "\n" in value:
         return
     changed = [value.lower(), value.upper(), value.swapcase(), value.capitalize(), value[::-1]]
-    # As programs write the names of headers and of classes.
+    # The cases of class names, variables and headers.
     changed += [value[:1].upper() + value[1:], value[:1].lower() + value[1:]]
     changed.append("-".join(part.capitalize() for part in value.split("-")))
     if len(value) < _SHORTEST_IN_PARTS:
         for lacking in range(1, len(value) // 2 + 1):
             changed += (value[lacking:], value[:-lacking], value[lacking:-lacking])
     for form in dict.fromkeys(changed):
-        if form != value and len(form) >= _SHORTEST_PART and is_telling(form):
+        if form != value and len(form) >= _SHORTEST_PART and is_distinctive(form):
             yield form
     raw = value.encode("utf-8", "surrogatepass")
     yield raw.hex(":")
     yield raw.hex(" ")
 
 
-def is_telling(text: str) -> bool:
-    """Tell whether ``text`` is long or mixed enough to be no word: ``ab12``, ``aBc``, ``a-b``.
+def is_distinctive(text: str) -> bool:
+    """Tell whether ``text`` cannot be a word of prose: long, mixed (``ab12``, ``aBc``, ``a-b``).
 
-    Seven letters with one vowel are no word either.
+    A text with few vowels, such as one in seven letters, is no word either.
     """
     if len(text) >= SHORTEST_WITHIN_A_WORD:
         return True
-    if len(text) >= _FEW_VOWELS * (1 + sum(c in "aeiouyAEIOUY" for c in text)):
+    if len(text) >= _LETTERS_PER_VOWEL * (1 + sum(c in "aeiouyAEIOUY" for c in text)):
         return True
     kinds = (
         any(c.islower() for c in text),
@@ -284,9 +257,9 @@ def is_telling(text: str) -> bool:
 
 
 def parts_of(value: str) -> list[int]:
-    """Return where in ``value`` the parts begin by which a longer part of it is found.
+    """Return where in ``value`` the short parts begin by which larger parts of it are found.
 
-    There are none where a part would tell nothing: in an address, and in a sentence.
+    There are none in an address and in a sentence, whose parts are common words.
     """
     size = len(value)
     if not _SHORTEST_IN_PARTS <= size <= _LONGEST_IN_PARTS or not _in_parts().fullmatch(value):

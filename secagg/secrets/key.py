@@ -1,4 +1,4 @@
-"""The key under which secrets are hashed: given by the user, or one per installation."""
+"""The key of the hashes of secrets: ``SECAGG_HMAC_KEY``, or a key file of this installation."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _HINT = (
 def load_key(environment: Mapping[str, str] | None = None) -> bytes:
     """Return the key: ``SECAGG_HMAC_KEY`` if it is set, else that of this installation.
 
-    The variable may hold any text of at least 16 bytes, and is used as it is, whatever it
-    encodes. The installation's key is in ``secagg/hmac.key`` below ``XDG_STATE_HOME``
-    (``~/.local/state``), readable by its owner only, and is made with the first call. Raises
-    :class:`ConfigError` if neither can be used; the error never holds a key.
+    The variable may hold any text of at least 16 bytes, which is not decoded. The
+    installation's key is in ``secagg/hmac.key`` below ``XDG_STATE_HOME`` (``~/.local/state``),
+    readable by its owner only; the first call makes it. Raises :class:`ConfigError` if neither
+    can be used; the error never holds a key.
     """
     environment = os.environ if environment is None else environment
-    given = environment.get(VARIABLE)
-    if given is None:
+    variable = environment.get(VARIABLE)
+    if variable is None:
         return _installation_key(_key_file(environment))
-    key = given.strip().encode("utf-8", "surrogateescape")
+    key = variable.strip().encode("utf-8", "surrogateescape")
     if len(key) < _SHORTEST:
         message = f"{VARIABLE} is too short: {len(key)} bytes"
         raise ConfigError(message, hint=_HINT)
@@ -40,7 +40,7 @@ def load_key(environment: Mapping[str, str] | None = None) -> bytes:
 
 
 def is_shared(environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether the key is one that was given, and not this installation's own."""
+    """Tell whether the key comes from ``SECAGG_HMAC_KEY``, not from this installation."""
     return VARIABLE in (os.environ if environment is None else environment)
 
 
@@ -61,9 +61,9 @@ def _installation_key(path: Path) -> bytes:
             _create(path)
             key = _read(path)
     except OSError as error:
-        why = error.strerror or type(error).__name__
+        reason = error.strerror or type(error).__name__
         raise ConfigError(
-            "the key for secrets cannot be used", where=str(path), hint=f"{why}; {_HINT}"
+            "the key for secrets cannot be used", where=str(path), hint=f"{reason}; {_HINT}"
         ) from None
     if key is None:
         raise ConfigError("the key for secrets has gone", where=str(path), hint=_HINT)
@@ -98,6 +98,6 @@ def _read(path: Path) -> bytes | None:
 
 
 def _create(path: Path) -> None:
-    """Write a new key. If another process was first, its key is the installation's."""
+    """Write a new key, unless another process has just written one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_file(path, f"{secrets.token_hex(32)}\n".encode("ascii"))

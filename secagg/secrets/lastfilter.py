@@ -1,15 +1,14 @@
-"""The last filter over all that leaves the process: it knows every secret value of this run.
+"""The last filter for everything that leaves the process: it masks every known secret value.
 
-Texts are masked where they are read. This stands behind that, for a reason, a hint, a note, a name
-in a policy or a branch, a tool's version, the words of an error: standard output and standard
-error, every file that is written, and what is sent to GitHub pass through it. It looks for known
-values, in each of their forms, and not for shapes: what secagg writes itself is full of words like
-``secret:``. A path of the checkout stays where it is a JSON text of its own: rules, baselines and
-people look for it.
+Reports are masked when they are read. Secrets may also be in other texts: a reason, a hint, a note,
+the name of a policy or a branch, a tool's version, an error of a scanner that quotes its token.
+So standard output, standard error, every written file and every request to GitHub pass through
+this filter. It masks known values, in each of their forms, and no shapes: the output of secagg is
+full of words like ``secret:``. A path of the checkout is not masked if it is a JSON string of its
+own, because rules, baselines and people look for it.
 
-The command line switches it on (:func:`switch_on`). Nothing is loaded before a value is known.
-
-A scanner that fails may quote the token that it was given, and a database's driver its address.
+The command line switches the filter on (:func:`switch_on`). The redactor is imported only when
+there is a value to mask.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from urllib.parse import quote
 
-from secagg.secrets.encodings import is_telling
+from secagg.secrets.encodings import is_distinctive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,36 +30,50 @@ if TYPE_CHECKING:
 
 
 class _Run:
-    """What the filter knows: None until it is switched on."""
+    """The state of the filter. ``redactors`` is None until it is switched on."""
 
     redactors: ClassVar[list[Redactor] | None] = None
     paths: ClassVar[set[str]] = set()
     environment_read = False
 
 
-# What a variable or an argument with a secret in it has: nothing more is loaded without.
+# Characters of a value that counts as a secret, and of one of lower-case letters or digits only.
+_SHORTEST = 6
+_SHORTEST_PLAIN = 16
+# A quick look at names of variables, before the redactor is imported.
 _MAYBE_SECRET = re.compile(r"(?i:token|pass|secret|credential|key|_pat|_pwd|_auth)")
+# SNYK_TOKEN, TRIVY_PASSWORD, SECAGG_HMAC_KEY, AWS_ACCESS_KEY_ID; no name of a file or a header.
+_SECRET_VARIABLE = re.compile(
+    r"(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|KEY|KEY_ID|_PAT|_PWD|_AUTH)\d{0,2}$",
+    re.IGNORECASE,
+)
+_CREDENTIALS = re.compile(
+    r"://(?P<user>[^\s/:@?#]{0,256}):(?P<password>[^\s/@]{1,512})@"
+    r"|\bpass(?:word|wd)=(?P<assigned>[^\s&;\"']{1,512})",
+    re.IGNORECASE,
+)
 
 
 def run_redactor(tree: Path | None = None) -> Redactor:
-    """Make a redactor for this run: it knows what secagg holds, and the filter what it learns.
+    """Make a redactor for this run and add it to the filter.
 
-    The names of what is in the scanned ``tree`` are no secrets.
+    It knows the secrets of the environment and the command line. Names of files in the scanned
+    ``tree`` are no secrets.
     """
     from secagg.secrets.key import load_key
     from secagg.secrets.redactor import Redactor, Secret
 
     key = load_key()
     redactor = Redactor(key, tree)
-    redactor.know(Secret(key.hex()))
-    _know_own(redactor)
+    redactor.learn(Secret(key.hex()))
+    _learn_own_secrets(redactor)
     if _Run.redactors is not None:
         _Run.redactors.append(redactor)
     return redactor
 
 
 def keep_paths(paths: Iterable[str]) -> None:
-    """Let the ``paths`` of findings leave as they are, though a secret has the same name."""
+    """Do not mask the ``paths`` of findings, even if a secret has the same name."""
     redactors = _redactors()
     if not redactors:
         return
@@ -73,23 +86,23 @@ def keep_paths(paths: Iterable[str]) -> None:
 
 
 def filtered(text: str) -> str:
-    """Mask the known values in a text that leaves."""
+    """Mask the known values in a text."""
     for redactor in _redactors():
         text = redactor.mask_known(text)
     return text
 
 
 def filtered_error(text: str) -> str:
-    """Mask the known values, and the shapes of secrets, in the words of an error."""
+    """Mask the known values, and the shapes of secrets, in the message of an error."""
     from secagg.secrets.redactor import Redactor
 
     redactor = Redactor(os.urandom(32))
-    _know_own(redactor)
+    _learn_own_secrets(redactor)
     return redactor.mask(filtered(text))
 
 
 def filtered_json(data: bytes) -> bytes:
-    """Mask the known values in JSON, or in a part of a JSON text that cuts no string in two."""
+    """Mask the known values in JSON, or in a piece of it that cuts no string in two."""
     for redactor in _redactors():
         data = redactor.mask_known_json(data, _Run.paths)
     return data
@@ -105,7 +118,7 @@ def filtered_bytes(data: bytes) -> bytes:
 
 
 def switch_on() -> None:
-    """Switch the filter on for all that this process prints, writes and sends."""
+    """Switch the filter on for everything that this process prints, writes and sends."""
     if _Run.redactors is None:
         _Run.redactors = []
 
@@ -122,18 +135,18 @@ def filtering() -> Iterator[None]:
 
 
 class FilteredFile:
-    """A binary file through which a document is written; its first byte tells JSON from text."""
+    """A binary file that filters what is written; the first byte tells JSON from other text."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._filter = None if _Run.redactors is None else _undecided
+        self._filter = None if _Run.redactors is None else _unknown_format
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
     def write(self, data: bytes) -> int:
-        """Write ``data`` without the known values."""
-        if self._filter is _undecided and data.strip():
+        """Write ``data`` with the known values masked."""
+        if self._filter is _unknown_format and data.strip():
             self._filter = filtered_json if data.lstrip()[:1] in b"{[" else filtered_bytes
         self._file.write(data if self._filter is None else self._filter(data))
         return len(data)
@@ -144,12 +157,12 @@ class FilteredFile:
             self.write(line)
 
 
-def _undecided(data: bytes) -> bytes:
+def _unknown_format(data: bytes) -> bytes:
     return data
 
 
 def _redactors() -> list[Redactor]:
-    """The redactors of this run; one of the environment alone where there is none yet."""
+    """Return the redactors of this run; before there is any, one for the environment only."""
     if _Run.redactors is None:
         return []
     if not _Run.redactors and not _Run.environment_read:
@@ -158,7 +171,7 @@ def _redactors() -> list[Redactor]:
             from secagg.secrets.redactor import Redactor
 
             redactor = Redactor(os.urandom(32))
-            _know_own(redactor)
+            _learn_own_secrets(redactor)
             _Run.redactors.append(redactor)
     return _Run.redactors
 
@@ -168,53 +181,33 @@ def _may_hold_secrets() -> bool:
     return any(map(_MAYBE_SECRET.search, os.environ)) or any("://" in text for text in texts)
 
 
-def _know_own(redactor: Redactor) -> None:
+def _learn_own_secrets(redactor: Redactor) -> None:
     from secagg.secrets.redactor import Secret
 
     for value in own_secrets(os.environ, sys.argv[1:]):
-        redactor.know(Secret(value))
-
-
-_SHORTEST = 6
-
-
-# Of nothing but small letters, or nothing but digits, what is shorter is a word or a number.
-_SHORTEST_PLAIN = 16
-
-
-# SNYK_TOKEN, TRIVY_PASSWORD, SECAGG_HMAC_KEY, AWS_ACCESS_KEY_ID; no name of a file or a header.
-_NAMED_SO = re.compile(
-    r"(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|KEY|KEY_ID|_PAT|_PWD|_AUTH)\d{0,2}$",
-    re.IGNORECASE,
-)
-
-
-_CREDENTIALS = re.compile(
-    r"://(?P<user>[^\s/:@?#]{0,256}):(?P<password>[^\s/@]{1,512})@"
-    r"|\bpass(?:word|wd)=(?P<assigned>[^\s&;\"']{1,512})",
-    re.IGNORECASE,
-)
+        redactor.learn(Secret(value))
 
 
 def own_secrets(environ: Mapping[str, str], arguments: Iterable[str] = ()) -> Iterator[str]:
     """Yield the secrets in an environment and a command line.
 
-    They are the values of variables that are named as secrets are, and the passwords in addresses
-    of any variable or argument. A word is left out: masked, it would be gone from every text.
+    They are the values of variables with names of secrets, and the passwords in addresses of any
+    variable or argument. A value that is a common word is left out: it would be masked in every
+    text.
     """
     for name, value in environ.items():
-        if _NAMED_SO.search(name) and _is_value(value):
+        if _SECRET_VARIABLE.search(name) and _is_secret_value(value):
             yield value.strip()
     for text in (*environ.values(), *arguments):
         for match in _CREDENTIALS.finditer(text):
             password = match["password"] or match["assigned"]
-            if password != match["user"] and _is_value(password):
+            if password != match["user"] and _is_secret_value(password):
                 yield password
 
 
-def _is_value(text: str) -> bool:
+def _is_secret_value(text: str) -> bool:
     text = text.strip()
     if len(text) < _SHORTEST or text.startswith("/"):
         return False
     plain = text.isdigit() or (text.isalpha() and text.islower())
-    return len(text) >= _SHORTEST_PLAIN or (not plain and is_telling(text))
+    return len(text) >= _SHORTEST_PLAIN or (not plain and is_distinctive(text))

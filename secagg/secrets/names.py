@@ -1,9 +1,9 @@
-"""Names that decide: real for whoever judges, masked for whoever reads.
+"""Mask secrets in names (paths, rule ids, packages), so that the real name can be found again.
 
-A path or a rule's id may hold the value of a secret, or look as if it did: a password that is
-called like a directory turns up in every path below it. A name that everybody knows stays as it is.
-Every other one is shown with a keyed hash in the place of the secret, so that two never become one,
-and so that the real name can be found again.
+A path or a rule id may hold the value of a secret, or look like one: a password that equals the
+name of a directory is in every path below it. Policies judge by the real name, people see the
+masked one. A name that is public, because it is in the checkout or made of plain words, is not
+masked. In any other name a keyed hash replaces the secret, so that two names stay different.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PATH_FIELDS = frozenset(
     uri File file Target PkgPath FilePath Filename displayTargetFile targetFile targetFilePath
     """.split()  # noqa: SIM905 - a list of words reads better as words
 )
-# Fields that hold a word of a vocabulary, or the name of a rule or of a package.
+# Fields that hold a word of a fixed vocabulary, or the name of a rule or of a package.
 NAME_FIELDS = frozenset(
     """
     ruleId id RuleID rule ID AVDID VulnerabilityID PkgName PkgID PURL name packageName moduleName
@@ -34,20 +34,21 @@ NAME_FIELDS = frozenset(
     """.split()  # noqa: SIM905
 )
 _MARK = re.compile(r"\[redacted-[0-9a-f]{12}\]")
-# A word as people make them: letters, perhaps a number, perhaps letters again. Random ones change
-# between letters and digits, and between the cases, more often.
+# A word as people make it: letters, perhaps a number, perhaps letters again. Random texts change
+# more often between letters and digits, and between upper and lower case.
 _PLAIN = re.compile(r"[A-Za-z0-9._:@/+$-]+")
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _LETTERS = r"(?:[a-z]{1,24}|[A-Z]{1,24}|[A-Z]?[a-z]{1,24}(?:[A-Z][a-z]{2,24}|[A-Z]{2,8}){0,4})"
 _WORD = re.compile(rf"{_LETTERS}?\d{{0,5}}{_LETTERS}?")
 _LONGEST_NAME = 200
-# No file of a tree has a longer one (Linux opens 4,096 bytes, of which each may be escaped).
+# Linux opens paths of 4,096 bytes, each of which may be percent-encoded.
 _LONGEST_PATH = 3 * 4_096
-_MOST_LISTED = 20_000
+# Entries of a directory that are searched for a real name.
+_MOST_ENTRIES = 20_000
 
 
 def is_name(text: str) -> bool:
-    """Return whether ``text`` is made of words: ``left-pad``, ``B105``, ``services/payments``."""
+    """Tell whether ``text`` is made of words: ``left-pad``, ``B105``, ``services/payments``."""
     return (
         len(text) <= _LONGEST_NAME
         and _PLAIN.fullmatch(text) is not None
@@ -56,7 +57,11 @@ def is_name(text: str) -> bool:
 
 
 class ShownNames:
-    """How names are shown. ``mask`` masks every secret in a text; ``tree`` is the scanned tree."""
+    """Masks names and finds real names again.
+
+    ``mask`` masks every secret in a text; ``tree`` is the scanned tree. ``public`` are the words
+    that were not masked although a secret is equal to them.
+    """
 
     def __init__(self, key: bytes, mask: Callable[[str], str], tree: Path | None) -> None:
         self._key = key
@@ -67,7 +72,7 @@ class ShownNames:
         self.public: set[str] = set()
 
     def word(self, text: str) -> str:
-        """Return a rule's id, a package's name or a word of a vocabulary, as it is shown."""
+        """Return the shown form of a rule's id, a package's name or a word of a vocabulary."""
         masked = self._mask(text)
         if masked == text:
             return text
@@ -77,10 +82,10 @@ class ShownNames:
         return self._marked(masked, text)
 
     def path(self, path: str) -> str:
-        """Return a path, or the URI of one, as it is shown.
+        """Return the shown form of a path or of its URI.
 
-        What is in the tree is known to everybody who has it: only what has the form of a secret,
-        or is a file named by one, is masked there.
+        Directories of the tree are public, and so are files whose name is made of words, unless
+        the path matches the shape of a secret.
         """
         masked = self._mask(path)
         if masked == path:
@@ -92,46 +97,47 @@ class ShownNames:
         parts = path.split("/")
         public = self._shapes(path) == path
         last = len(parts) - 1
-        shown, hits = [], 0
+        shown, has_secret = [], False
         for at, part in enumerate(parts):
-            covered = self._mask(part)
-            hits += covered != part
-            exists = public and self._is_there("/".join(parts[: at + 1]))
-            if covered == part or (exists and (at < last or is_name(part))):
+            masked_part = self._mask(part)
+            has_secret = has_secret or masked_part != part
+            exists = public and self._exists("/".join(parts[: at + 1]))
+            if masked_part == part or (exists and (at < last or is_name(part))):
                 shown.append(part)
             else:
-                shown.append(self._marked(covered, unquote(part)))
-        if hits or (public and self._is_there(path)):
+                shown.append(self._marked(masked_part, unquote(part)))
+        if has_secret or (public and self._exists(path)):
             return "/".join(shown)
-        # A value that reaches over several parts.
+        # The secret reaches over several parts.
         return self._marked(masked, unquote(path))
 
     def real(self, path: str) -> str:
-        """Return the path that is shown as ``path``; itself where that is not known.
+        """Return the real path of a shown ``path``; itself if there is none.
 
-        Without having shown it, the name is looked for in the tree.
+        A name that this run has not masked yet is looked for in the tree.
         """
         if _MARK.search(path) is None:
             return path
-        whole = self._real.get(path)
-        if whole is not None:
-            return whole
+        real = self._real.get(path)
+        if real is not None:
+            return real
         parts: list[str] = []
         for part in path.split("/"):
-            found = part
             if _MARK.search(part):
-                found = self._real.get(part) or self._listed("/".join(parts), part) or part
-            parts.append(found)
+                part = self._real.get(part) or self._real_name("/".join(parts), part) or part
+            parts.append(part)
         return "/".join(parts)
 
     def _marked(self, masked: str, real: str) -> str:
+        """Put the keyed hash of ``real`` into the masks of ``masked``, and remember ``real``."""
         data = real.encode("utf-8", "surrogatepass")
         digest = hmac.digest(self._key, b"name\0" + data, "sha256").hex()[:12]
         shown = masked.replace(MASK, f"[redacted-{digest}]")
         self._real[shown] = self._real[unquote(shown)] = real
         return shown
 
-    def _is_there(self, path: str) -> bool:
+    def _exists(self, path: str) -> bool:
+        """Tell whether the tree has ``path``, which may be a URI."""
         if self._tree is None:
             return False
         if path[:5].lower() == "file:":
@@ -147,15 +153,15 @@ class ShownNames:
                     continue
         return False
 
-    def _listed(self, directory: str, shown: str) -> str | None:
-        """The name in a directory of the tree that is shown as ``shown``."""
+    def _real_name(self, directory: str, shown: str) -> str | None:
+        """Find the name in a directory of the tree whose shown form is ``shown``."""
         if self._tree is None or directory.startswith("/") or ".." in directory.split("/"):
             return None
         try:
             names = os.listdir(os.path.join(self._tree, directory))
         except (OSError, ValueError):
             return None
-        for name in names[:_MOST_LISTED]:
+        for name in names[:_MOST_ENTRIES]:
             masked = self._mask(name)
             if masked != name and self._marked(masked, name) == shown:
                 return name

@@ -1,8 +1,8 @@
-"""Shapes by which a secret is known without its value: tokens, keys, URLs, assignments.
+"""The shapes of secrets: tokens, keys, URLs with credentials, assignments.
 
-Each shape names literals of which one must stand in a text before its pattern is tried, so
-that the many texts without any are passed at the speed of one search for all literals.
-A shape masks its group ``secret`` where it has one, else all of the match.
+Each shape has literals, and its pattern is tried only on a text with one of them. So the many
+texts without any literal cost only one search for all literals together. A shape masks its
+group ``secret`` if it has one, else the whole match.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MASK = "[redacted]"
 
 
 class Shape(NamedTuple):
-    """A regular expression, and the literals of which a text must hold one for it to be tried."""
+    """A regular expression, and literals of which every match contains one."""
 
     name: str
     literals: tuple[str, ...]
@@ -25,7 +25,7 @@ class Shape(NamedTuple):
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """Compile the expression when it is first needed."""
+        """Return the expression, compiled at its first use."""
         return _compiled(self.expression, self.flags)
 
 
@@ -35,58 +35,38 @@ def _compiled(expression: str, flags: int) -> re.Pattern[str]:
 
 
 _PEM = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-
-
 _PEM_END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-
-
-# What may stand between the lines of a key: line ends, also as \n in a literal, quotes, "+".
+# Between the lines of a key: line ends, also as \n in a literal, quotes, "+".
 # All repetitions are atomic or bounded: a report must not be able to stall the search.
 _BETWEEN = r"""(?>\s|\\+[nrt]|["'`,>|*#\\]|\+(?=\s))"""
-
-
 _BODY = r"[A-Za-z0-9+/=]"
-
-
 _HEADER = r"(?:Proc-Type|DEK-Info|Version|Comment|Hash):[^\n\\]{0,100}"
 
-
+# The parts of an assignment: NAME = "value".
 _WORD = (
     r"pass(?:word|wd|phrase|code)|passwd|pwd|secret(?:[_-]?key(?:[_-]?base)?)?|token|api[_-]?key"
     r"|access[_-]?key|private[_-]?key|client[_-]?secret|auth[_-]?key|credentials?|signing[_-]?key"
     r"|encryption[_-]?key|master[_-]?key|account[_-]?key|shared[_-]?access[_-]?key|webhook[_-]?url"
 )
-
-
 _SUFFIX = r"(?:[_-]?(?:[0-9]{1,3}|prod|dev|test|stage|staging|live|base64|b64|value|raw|plain))?"
 
 
 _NAME = rf"(?<!public)(?<!public[_-])(?:{_WORD}){_SUFFIX}(?![A-Za-z0-9_-])"
-
-
 _ASSIGN = r"\s{0,20}(?:=>|:=|===?|=|:)\s{0,20}"
-
-
 _QUOTE = r"""\\{0,3}["'`]"""
-
-
-# Not a value: a reference, a template, a mask, nothing.
-_REFERENCE = (
+# A value begins here, and no reference, template, mask or null.
+_VALUE = (
     r"(?!\$|<[\w .-]*>(?![^\s\"'`])|\{|%[({s]|\[redacted\]|\*{3}|x{4,}(?![A-Za-z0-9])|\.{3}"
     r"|(?:null|none|true|false|nil|undefined|env|redacted|string|str|bytes|int|object|any)"
     r"(?![A-Za-z0-9_]))"
 )
-
-
-# Pieces of _WORD that are rare elsewhere: "pass" and "key" alone stand in half of all code.
+# Literals of which every _WORD has one. "pass" and "key" alone are in half of all code.
 _PIECES = (
     *("passw", "passp", "passc", "pwd", "secret", "token", "credential", "webhook"),
-    # the letter before "key": api, access and shared access, private, client secret, auth, ...
-    *(f"{before}key" for before in "_-isetrhgn"),
+    # With the letter before "key": api, access and shared access, private, client secret, auth, ...
+    *(f"{letter}key" for letter in "_-isetrhgn"),
 )
-
-
-_WORDS = tuple(
+_WORD_LITERALS = tuple(
     dict.fromkeys(
         variant
         for piece in _PIECES
@@ -196,35 +176,35 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "quoted-assignment",
-        _WORDS,
+        _WORD_LITERALS,
         rf"(?i:{_NAME})(?:{_QUOTE})?\]?{_ASSIGN}(?:[bruf]{{0,2}})(?P<q>{_QUOTE})"
-        rf"(?P<secret>(?i:{_REFERENCE})(?:(?!(?P=q))[^\n]){{4,400}}?)(?P=q)",
+        rf"(?P<secret>(?i:{_VALUE})(?:(?!(?P=q))[^\n]){{4,400}}?)(?P=q)",
     ),
     Shape(
         "environment-assignment",
-        _WORDS,
+        _WORD_LITERALS,
         # NAME=value, as in .env files, Dockerfiles and shells
         rf"(?<!PUBLIC)(?<!PUBLIC_)(?:{_WORD.upper()}){_SUFFIX.upper()}"
-        rf"=(?P<secret>(?i:{_REFERENCE})[^\s\"'`;,&|<>()\\\[\]]{{4,400}})(?![(\[])",
+        rf"=(?P<secret>(?i:{_VALUE})[^\s\"'`;,&|<>()\\\[\]]{{4,400}})(?![(\[])",
     ),
     Shape(
         "json-assignment",
-        _WORDS,
+        _WORD_LITERALS,
         # NAME={"a": "value"}: a service account's key in one variable
         rf"(?:{_WORD.upper()})[A-Z0-9_]{{0,20}}=(?P<secret>\{{\\{{0,3}}\"[^\n]{{4,4000}}\}})",
     ),
     Shape(
         "line-assignment",
-        _WORDS,
+        _WORD_LITERALS,
         # a whole line "name: value" or "name = value" of a configuration file
         rf"(?m:^)[ \t>*\-]{{0,40}}[\w.\-]{{0,60}}(?i:{_NAME})[\"']?[ \t]*[:=][ \t]*"
-        rf"(?P<secret>(?i:{_REFERENCE})[^\s\"'`,;(){{}}\[\]]{{4,400}})[ \t]*(?:#[^\n]*)?\r?(?m:$)",
+        rf"(?P<secret>(?i:{_VALUE})[^\s\"'`,;(){{}}\[\]]{{4,400}})[ \t]*(?:#[^\n]*)?\r?(?m:$)",
     ),
     Shape(
         "assignment",
-        _WORDS,
+        _WORD_LITERALS,
         rf"(?i:{_NAME})(?:{_QUOTE})?{_ASSIGN}"
-        rf"(?P<secret>(?i:{_REFERENCE})(?=[^\s\"'`;,&]*\d)(?=[^\s\"'`;,&]*[A-Za-z])"
+        rf"(?P<secret>(?i:{_VALUE})(?=[^\s\"'`;,&]*\d)(?=[^\s\"'`;,&]*[A-Za-z])"
         r"(?>[^\s\"'`;,&|<>()\[\]{}\\]{8,400}))(?![(\[])",
     ),
     Shape(
@@ -243,13 +223,12 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         "element",
         ("</",),
-        rf"<(?P<tag>[\w.:-]{{0,60}}(?i:{_WORD}))>(?P<secret>(?i:{_REFERENCE})[^<\s]{{4,400}})</(?P=tag)>",
+        rf"<(?P<tag>[\w.:-]{{0,60}}(?i:{_WORD}))>(?P<secret>(?i:{_VALUE})[^<\s]{{4,400}})</(?P=tag)>",
     ),
 )
 
 
-# Shapes of an assignment: their literals are words of prose, which count only where an assignment
-# follows the word.
+# The shapes whose literals are words of prose: they count only before an assignment.
 ASSIGNMENTS = frozenset(
     {
         "quoted-assignment",
@@ -262,10 +241,10 @@ ASSIGNMENTS = frozenset(
 
 
 def secret_spans(text: str, numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield where in ``text`` the secrets of the shapes ``numbers`` begin and end."""
+    """Yield the spans of the secrets in ``text`` with the shapes ``numbers`` of ``SHAPES``."""
     for number in numbers:
         pattern = SHAPES[number].pattern
         groups = [name for name in ("secret", "secret2") if name in pattern.groupindex]
         for match in pattern.finditer(text):
-            named = next((name for name in groups if match[name] is not None), 0)
-            yield match.span(named)
+            group = next((name for name in groups if match[name] is not None), 0)
+            yield match.span(group)

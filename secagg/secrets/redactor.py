@@ -1,8 +1,8 @@
-"""The redactor: secrets become keyed hashes, and texts lose their values.
+"""The redactor: it replaces secrets in texts by a mask, and identifies them by keyed hashes.
 
-``primaryLocationLineHash`` and ``secagg/v1`` rest on the text at a place. Whoever has them
-and knows the code around a password tries passwords until the hash is the same. So what rests on
-a line with a secret is hashed once more, with the installation's key.
+``primaryLocationLineHash`` and ``secagg/v1`` are hashes of code. Somebody who has them and knows
+the code around a password could try passwords until the hash is equal. So a hash of a line with
+a secret is hashed once more, with the key.
 """
 
 from __future__ import annotations
@@ -24,16 +24,35 @@ from secagg.secrets.values import KnownValues
 __all__ = ["MASK", "Redactor", "Secret"]
 
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
-
-
-_LONGEST_CACHED = 256
-
-
+# Masked texts in the cache: how many, and of how many characters.
 _MOST_CACHED = 20_000
+_LONGEST_CACHED = 256
+_NESTED = frozenset({str, dict, list, tuple})
+
+# What tools write instead of a secret.
+_TOOL_MASKS = frozenset({"redacted", "redact", "[redacted]", "<redacted>", "removed"})
+_ESCAPED_BREAK = re.compile(r"(?:\\r)?\\n")
+
+KEYED = "hmac-"
+"""The beginning of a keyed hash in a fingerprint."""
+
+# Characters, from the beginning of the line, that primaryLocationLineHash is a hash of; and the
+# lines that they are taken to cover where the file is missing.
+_WINDOW = 100
+_WINDOW_LINES = 5
+# Hexadecimal digits of a keyed fingerprint.
+_DIGITS = 32
+# Fingerprints that are no hashes of code, or that are keyed already.
+_HARMLESS = frozenset(
+    {"commit", "commitSha", "gitleaks", "primaryLocationStartColumnFingerprint", "secagg/v1"}
+)
+# A fingerprint with fewer characters is no hash.
+_SHORTEST_HASH = 8
+_MASK = MASK.encode()
 
 
 class Secret:
-    """A secret's value on its way to becoming a keyed hash: it cannot be printed or stored."""
+    """The value of a secret, which cannot be printed or serialized by mistake."""
 
     __slots__ = ("_value",)
 
@@ -53,24 +72,24 @@ class Secret:
         raise TypeError("a Secret cannot be serialized")
 
     def reveal(self) -> str:
-        """Return the value itself, for the one place that hashes it."""
+        """Return the value itself, to hash it or to search for it."""
         return self._value
 
 
 class Redactor:
-    """Keeps the secrets of one run, in memory only, out of every text.
+    """Masks the secrets of one run in every text, and keeps their values in memory only.
 
-    Every secret value is learned before the first text is masked (:meth:`identify`), so that one
-    search over each text or entry of a report is enough. The names of what is in the scanned
-    ``tree`` are no secrets.
+    All secret values must be learned (:meth:`identify`) before the first text is masked: then one
+    search over each text or entry of a report is enough. Names of files in the scanned ``tree``
+    are no secrets.
     """
 
     def __init__(self, key: bytes, tree: Path | None = None) -> None:
         self._key = key
-        self._names = ShownNames(key, self._mask_often, tree)
+        self._names = ShownNames(key, self._mask_cached, tree)
         self._known = KnownValues()
         self._ids: dict[str, str] = {}
-        # Results for short texts, of which reports repeat most.
+        # Masked forms of short texts, most of which reports repeat.
         self._masked: dict[str, str] = {}
 
     def __repr__(self) -> str:
@@ -81,10 +100,9 @@ class Redactor:
 
     @property
     def key_name(self) -> str:
-        """16 hexadecimal digits that stand for the key: equal where hashes can be compared.
+        """16 hexadecimal digits that are equal where the key is, so that hashes can be compared.
 
-        It is a keyed hash of a fixed text, so that it says of the key no more than the hashes of
-        secrets do.
+        They are a keyed hash of a fixed text, and reveal no more of the key than other hashes do.
         """
         return hmac.digest(self._key, b"secagg: the name of this key", "sha256").hex()[:16]
 
@@ -100,19 +118,19 @@ class Redactor:
                 self._masked.clear()
         return identity
 
-    def know(self, secret: Secret) -> None:
-        """Learn the value of ``secret``, which nobody asks the hash of."""
+    def learn(self, secret: Secret) -> None:
+        """Learn the value of ``secret``, without hashing it."""
         if self._known.add(secret.reveal().strip()):
             self._masked.clear()
 
     def mask_known(self, text: str) -> str:
-        """Mask the known values in ``text``, and no shapes; itself where there are none."""
+        """Mask the known values in ``text``, and no shapes; itself if there are none."""
         return self._known.mask(text, shapes=False)
 
-    def mask_known_json(self, data: bytes, kept: Collection[str] = ()) -> bytes:
-        """Mask the known values in the texts of JSON ``data``, of which those in ``kept`` stay.
+    def mask_known_json(self, data: bytes, public_paths: Collection[str] = ()) -> bytes:
+        """Mask the known values in the strings of JSON ``data``, except in ``public_paths``.
 
-        ``data`` may be a part of a document that begins and ends between two texts.
+        ``data`` may be a part of a document that begins and ends between two strings.
         """
         places = self._known.places(data)
         if not places:
@@ -127,45 +145,45 @@ class Redactor:
                 break
             if places[at] < end:
                 text = decode(match[0])
-                masked = text if text in kept else self.mask_known(text)
-                if masked is not text and not self._is_kept(text, kept):
+                masked = text if text in public_paths else self.mask_known(text)
+                if masked is not text and not self._is_public(text, public_paths):
                     pieces += (data[done:start], encode(masked))
                     done = end
         return b"".join((*pieces, data[done:])) if pieces else data
 
-    def _is_kept(self, text: str, kept: Collection[str]) -> bool:
-        """Tell whether all that is secret in ``text`` is in paths that hold more than it."""
+    def _is_public(self, text: str, public_paths: Collection[str]) -> bool:
+        """Tell whether every secret in ``text`` is a part of a longer public path."""
         rest = text
-        for path in sorted(kept, key=len, reverse=True):
+        for path in sorted(public_paths, key=len, reverse=True):
             if self.mask_known(path) != MASK:
                 rest = rest.replace(path, "")
         return rest != text and self.mask_known(rest) is rest
 
     def keyed(self, text: str) -> str:
-        """Return the keyed hash of a text that is not a secret itself, and may hold one."""
+        """Return the keyed hash of a text that may hold a secret, in hexadecimal digits."""
         data = b"text\0" + text.encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, data, "sha256").hex()
 
     def secret_lines(self, data: bytes) -> set[int]:
-        """Return the lines of ``data`` (counted from 1, ended by LF) on which a secret stands."""
+        """Return the numbers, from 1, of the lines of ``data`` (ended by LF) with a secret."""
         if self._known.search(data) is None:
             return set()
         return self._known.lines(data.decode("utf-8", "replace"))
 
     def prepare(self, size: int) -> None:
-        """Prepare for a pass over ``size`` bytes of text: few values come any more, or none."""
+        """Speed up the search in ``size`` bytes of text, once most values are known."""
         self._known.compact(size)
 
     def mask(self, text: str) -> str:
         """Mask every known value in ``text``, however it is written, and every secret shape.
 
-        Known values are found raw, JSON-, URL- and HTML-escaped, in base64 and hexadecimal,
+        Values are found as they are, JSON-, URL- and HTML-escaped, in base64 and hexadecimal,
         broken over lines, and cut off.
         """
         return self._known.mask(text)
 
     def mask_json(self, value: Any) -> Any:
-        """Mask every text in ``value``, keys as well; return ``value`` where nothing changes."""
+        """Mask every text in ``value``, keys as well; return ``value`` itself if none changes."""
         if isinstance(value, str):
             return self.mask(value)
         return self.mask_entry(value, encode(value))[0]
@@ -173,11 +191,11 @@ class Redactor:
     def mask_entry(self, value: Any, encoded: bytes) -> tuple[Any, bytes]:
         """Mask every text in ``value``, keys as well; ``encoded`` is its compact JSON.
 
-        Returns both as they are where nothing changes, which one search over ``encoded`` tells.
+        Returns the masked value and its JSON, or the arguments if nothing changes.
         """
         if self._known.search(encoded, is_json=True) is None:
             return value, encoded
-        masked = _mapped(value, self._mask_field)
+        masked = _mask_texts(value, self._mask_field)
         return (value, encoded) if masked is value else (masked, encode(masked))
 
     def is_clean(self, encoded: bytes) -> bool:
@@ -185,27 +203,27 @@ class Redactor:
         return self._known.search(encoded, is_json=True) is None
 
     def shown_path(self, path: str) -> str:
-        """``path`` as it is shown: a secret in it has its keyed hash in its place."""
+        """Return ``path`` with each secret in it replaced by a keyed hash."""
         return self._names.path(path)
 
     def real_path(self, path: str) -> str:
-        """Return the path that :meth:`shown_path` shows as ``path``: the one to judge by."""
+        """Return the path whose :meth:`shown_path` is ``path``. Policies judge by it."""
         return self._names.real(path)
 
     def public_words(self) -> Collection[str]:
-        """Words of reports (rules, packages, severities) that were left though a value is alike."""
+        """Return names of rules and packages that equal a secret and were not masked."""
         return self._names.public
 
     def _mask_field(self, text: str, field: str | None) -> str:
         """Mask ``text``, the value of a report's ``field``; None for a field's own name."""
-        masked = self._mask_often(text)
+        masked = self._mask_cached(text)
         if masked == text:
             return text
         if field is None or field in NAME_FIELDS:
             return self._names.word(text)
         return self._names.path(text) if field in PATH_FIELDS else masked
 
-    def _mask_often(self, text: str) -> str:
+    def _mask_cached(self, text: str) -> str:
         cache = self._masked
         masked = cache.get(text)
         if masked is None:
@@ -217,10 +235,10 @@ class Redactor:
         return masked
 
 
-def _mapped(value: Any, mask: Callable[[str, str | None], str], field: str = "") -> Any:
-    """``value`` with ``mask`` over every text, keys as well; itself where nothing changes.
+def _mask_texts(value: Any, mask: Callable[[str, str | None], str], field: str = "") -> Any:
+    """Apply ``mask`` to every text in ``value``, keys as well; return ``value`` if none changes.
 
-    ``field`` is the key under which ``value`` stands; it is None for a key itself.
+    ``field`` is the key of ``value``; ``mask`` gets None for a key itself.
     """
     kind = type(value)
     if kind is str:
@@ -230,35 +248,27 @@ def _mapped(value: Any, mask: Callable[[str, str | None], str], field: str = "")
         masked = {}
         for key, item in value.items():
             new_key = mask(key, None)
-            new = _mapped(item, mask, key) if type(item) in _NESTED else item
+            new = _mask_texts(item, mask, key) if type(item) in _NESTED else item
             if new is not item or new_key is not key:
                 changed = changed or new != item or new_key != key
             masked[new_key] = new
         return masked if changed else value
     if kind is list or kind is tuple:
-        items = [_mapped(item, mask, field) if type(item) in _NESTED else item for item in value]
+        items = [
+            _mask_texts(item, mask, field) if type(item) in _NESTED else item for item in value
+        ]
         return items if any(map(operator.is_not, items, value)) else value
     if isinstance(value, Mapping):
-        return _mapped(dict(value), mask, field)
+        return _mask_texts(dict(value), mask, field)
     return value
 
 
-_NESTED = frozenset({str, dict, list, tuple})
-
-
-_TOOL_MASKS = frozenset({"redacted", "redact", "[redacted]", "<redacted>", "removed"})
-
-
-_ESCAPED_BREAK = re.compile(r"(?:\\r)?\\n")
-
-
 def identify(redactor: Redactor, value: str | None, *, key: bool = False) -> str | None:
-    """Return the keyed hash of a secret's value; None where the tool had masked it.
+    """Return the keyed hash of a secret's value, and learn it; None if the tool masked it.
 
-    Line ends are made equal. A private key is brought to one form (the lines between its BEGIN
-    and END, without indentation and blank lines, also where they were written as ``\\n``), so
-    that tools which quote it differently agree; ``key`` says that it is one whose BEGIN the
-    tool left out. The form in which a value was written is remembered too.
+    The hash is the same for all line ends. For a private key only the lines between BEGIN and END
+    count, without indentation and blank lines, also where they are written as ``\\n``: tools quote
+    keys in different ways. ``key`` is True for a private key whose BEGIN the tool left out.
     """
     if value is None or is_masked(value):
         return None
@@ -274,45 +284,16 @@ def identify(redactor: Redactor, value: str | None, *, key: bool = False) -> str
 
 
 def is_masked(value: str) -> bool:
-    """True for what tools put in the place of a secret: asterisks, REDACTED, ``abc...``."""
-    bare = value.strip()
-    return not bare.strip("*") or bare.lower() in _TOOL_MASKS or bare.endswith("...")
-
-
-KEYED = "hmac-"
-
-
-"""What a keyed hash in a fingerprint begins with."""
-
-
-# What primaryLocationLineHash looks at: so many characters from the start of its line.
-_WINDOW = 100
-
-
-# Without the file: so many lines, at least, those characters may reach over.
-_LINES = 5
-
-
-_DIGITS = 32
-
-
-_MASK = MASK.encode()
-
-
-# Fingerprints that are made of no code, or by us with the key.
-_HARMLESS = frozenset(
-    {"commit", "commitSha", "gitleaks", "primaryLocationStartColumnFingerprint", "secagg/v1"}
-)
-
-
-_SHORTEST = 8
+    """Tell whether ``value`` is the mask of a tool: asterisks, REDACTED, ``abc...``."""
+    text = value.strip()
+    return not text.strip("*") or text.lower() in _TOOL_MASKS or text.endswith("...")
 
 
 class SecretLines:
-    """Tells which findings lie on lines with a secret, and takes the unkeyed hashes from them.
+    """The lines with a secret; replaces unkeyed hashes of these lines by keyed ones.
 
-    Known are the values that ``redactor`` knows, the shapes of secrets, and the places of all
-    secrets among ``findings``, whose values their tools may have hidden.
+    A line has a secret if it has a value that ``redactor`` knows, the shape of a secret, or a
+    secret of ``findings``, whose value its tool may have masked.
     """
 
     def __init__(self, findings: Iterable[Finding], redactor: Redactor) -> None:
@@ -320,31 +301,31 @@ class SecretLines:
         self._by_file: defaultdict[str | None, set[int]] = defaultdict(set)
         for finding in findings:
             place = finding.location
-            here = place.start_line is not None and place.commit is None and place.image is None
-            if finding.kind is Kind.SECRET and place.start_line is not None and here:
+            in_checkout = place.commit is None and place.image is None
+            if finding.kind is Kind.SECRET and place.start_line is not None and in_checkout:
                 last = max(place.end_line or 0, place.start_line)
                 self._by_file[place.uri].update(range(place.start_line, last + 1))
 
-    def look_into(self, uri: str | None, lines: Sequence[bytes]) -> None:
+    def add_file(self, uri: str | None, lines: Sequence[bytes]) -> None:
         """Add the lines of the file ``uri`` that hold a secret."""
         self._by_file[uri].update(self._redactor.secret_lines(b"\n".join(lines)))
 
-    def holds(self, finding: Finding, lines: Sequence[bytes] | None) -> bool:
-        """Tell whether what is hashed of ``finding`` holds a secret; ``lines`` are its file's."""
+    def affects(self, finding: Finding, lines: Sequence[bytes] | None) -> bool:
+        """Tell whether the hashes of ``finding`` cover a secret; ``lines`` are its file's."""
         if finding.kind is Kind.SECRET or MASK in finding.message:
             return True
         if finding.sarif is not None and _MASK in finding.sarif.encoded:
             return True
         place = finding.location
-        secret = self._by_file.get(place.uri)
-        if not secret or place.start_line is None or place.commit is not None:
+        secret_lines = self._by_file.get(place.uri)
+        if not secret_lines or place.start_line is None or place.commit is not None:
             return False
         last = max(place.end_line or 0, place.start_line)
         last = max(last, _last_of_window(lines, place.start_line))
-        return any(line in secret for line in range(place.start_line, last + 1))
+        return any(line in secret_lines for line in range(place.start_line, last + 1))
 
     def key_hashes(self, finding: Finding) -> None:
-        """Key the line hash and the fingerprints of ``finding``, unless they are keyed already."""
+        """Replace the line hash and fingerprints of ``finding`` by keyed ones, if they are not."""
         if finding.line_hash:
             finding.line_hash = self._keyed(finding.line_hash)
         finding.fingerprints = self._keyed_all(finding.fingerprints)
@@ -356,13 +337,13 @@ class SecretLines:
             finding.sarif = SarifOrigin.of(finding.sarif.run, result)
 
     def key_context(self, context: str) -> str:
-        """Make of the code at a place what an identity may rest on."""
+        """Return the keyed hash of the code at a location, to make an identity of."""
         return f"{KEYED}{self._redactor.keyed(context)}"
 
     def _keyed_all(self, fingerprints: Mapping[str, Any]) -> dict[str, Any]:
         return {
             name: value
-            if name in _HARMLESS or not isinstance(value, str) or len(value) < _SHORTEST
+            if name in _HARMLESS or not isinstance(value, str) or len(value) < _SHORTEST_HASH
             else self._keyed(value)
             for name, value in fingerprints.items()
         }
@@ -370,16 +351,17 @@ class SecretLines:
     def _keyed(self, value: str) -> str:
         if value.startswith(KEYED):
             return value
-        # The number behind the colon counts equal lines.
+        # The number behind the colon tells equal lines apart.
         text, colon, ordinal = value.partition(":")
         return f"{KEYED}{self._redactor.keyed(text)[:_DIGITS]}{colon}{ordinal}"
 
 
 def _last_of_window(lines: Sequence[bytes] | None, first: int) -> int:
+    """Return the last line that a line hash of line ``first`` covers."""
     if lines is None:
-        return first + _LINES
-    left, line = _WINDOW, first
-    while left > 0 and line <= len(lines):
-        left -= len(lines[line - 1].replace(b" ", b"").replace(b"\t", b"")) + 1
+        return first + _WINDOW_LINES
+    remaining, line = _WINDOW, first
+    while remaining > 0 and line <= len(lines):
+        remaining -= len(lines[line - 1].replace(b" ", b"").replace(b"\t", b"")) + 1
         line += 1
     return line - 1

@@ -1,12 +1,13 @@
-"""One search for everything that may be a secret: patterns, known values, their encodings.
+"""The fast search that tells whether a text may hold a secret, and of which sort.
 
-One Aho-Corasick automaton passes over a text or over the JSON of a whole entry. It has the literals
-of all shapes, the beginnings of all forms of the known values, and both in base64 and hexadecimal.
-What it finds only says where a closer look is needed: nothing that the closer look would mask is
-passed over, and little else is stopped.
+One Aho-Corasick automaton passes over a text, or over the JSON of a whole entry. It has the
+literals of all shapes, the beginnings of all forms of the known values, and both in base64 and
+hexadecimal. A match only means that the text needs the exact check of :mod:`secagg.secrets.values`;
+a text without a match holds nothing that this check would mask.
 
-A secret that is found in a view of a text is covered in the text itself: a view knows where each of
-its characters comes from.
+Some texts hold a secret only once their escapes are undone or the pieces of their literals are
+joined. Such a form is a view of the text: it maps each of its characters to the text, so that the
+secret can be masked there.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from secagg.secrets.encodings import (
 )
 from secagg.secrets.patterns import ASSIGNMENTS, SHAPES
 
-# What only an encoder that spares nothing writes: letters and digits as escapes. A text without
-# any of these has no view of its own.
+# Letters and digits as escapes, which only few encoders write. A text without any of these, and
+# without JOINTS, has no view.
 ESCAPES: tuple[bytes, ...] = (
     *(f"%{code:02x}".encode() for code in range(0x30, 0x7B) if chr(code).isalnum()),
     *(f"%{code:02X}".encode() for code in range(0x30, 0x7B) if chr(code).isalnum()),
@@ -48,17 +49,25 @@ ESCAPES: tuple[bytes, ...] = (
     b", 0x",
     b",0x",
 )
-
-
-# What stands between the pieces of a literal, as it is and in JSON.
+# Between the pieces of a literal, as in source code and as in JSON.
 JOINTS: tuple[bytes, ...] = tuple(
     f"{quote}{sign}{quote}".encode()
     for quote in ('"', '\\"', "'", "`")
     for sign in ("+", " + ", " ", " . ", " & ", " || ", " .. ", " ~ ", " <> ")
 )
-
-
+# How often escapes of escapes are undone.
 _ROUNDS = 3
+# The first bytes of each form of a value are its anchor. A match of an anchor is compared with the
+# form in full. The automaton has only the beginnings of anchors, so it stays small for many values.
+ANCHOR = 12
+_PREFIX = 6
+# Marks of matches that are no secrets: of base64 or hexadecimal, and of what makes a view.
+_ENCODED, _ESCAPED, _JOINED = 1, 2, 4
+_VIEWED = _ESCAPED | _JOINED
+# Patterns up to which a DFA fits into a processor's cache, and the bytes of text for each pattern
+# from which it is worth its longer building.
+_MOST_FOR_DFA = 12_000
+_BYTES_A_PATTERN = 2000
 
 
 @cache
@@ -76,7 +85,7 @@ def _joint() -> re.Pattern[str]:
 
 
 def unescaped(text: str) -> str:
-    """Undo the escapes of single characters in ``text``, also where they were escaped again."""
+    """Undo the escapes of single characters in ``text``, also where they are escaped again."""
     for _ in range(_ROUNDS):
         before, text = text, _escape().sub(_character, text)
         if text == before:
@@ -85,7 +94,7 @@ def unescaped(text: str) -> str:
 
 
 def joined(text: str) -> str:
-    """Put the pieces of literals in ``text`` together."""
+    """Join the pieces of literals in ``text``."""
     return _joint().sub("", text)
 
 
@@ -99,7 +108,7 @@ def _character(match: re.Match[str]) -> str:
 
 
 class TextView:
-    """A text and, for each of its characters, where in the source it begins and ends."""
+    """A text made of a source, with the span in the source of each character."""
 
     def __init__(self, text: str, spans: list[tuple[int, int]]) -> None:
         self.text = text
@@ -121,22 +130,22 @@ class TextView:
         return view
 
     def joined(self) -> TextView:
-        """Return the view with the pieces of literals put together."""
+        """Return the view with the pieces of literals joined."""
         return self._replaced(_joint().finditer(self.text), lambda match: "")
 
     def spans(self, places: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """Yield where in the source the characters at ``places`` come from."""
+        """Yield the spans in the source of the characters at ``places``."""
         return (self._spans[place] for place in places)
 
     def _replaced(
-        self, matches: Iterable[re.Match[str]], by: Callable[[re.Match[str]], str]
+        self, matches: Iterable[re.Match[str]], replacement: Callable[[re.Match[str]], str]
     ) -> TextView:
         pieces: list[str] = []
         spans: list[tuple[int, int]] = []
         done = 0
         for match in matches:
             start, end = match.span()
-            pieces += (self.text[done:start], by(match))
+            pieces += (self.text[done:start], replacement(match))
             spans += self._spans[done:start]
             spans += [(self._spans[start][0], self._spans[end - 1][1])] * len(pieces[-1])
             done = end
@@ -145,28 +154,12 @@ class TextView:
         return TextView("".join(pieces), spans)
 
 
-# The first bytes of each form of a value are its anchor: an anchor that is found is compared in
-# full. The automaton has only the beginnings of anchors, and stays small for many values.
-ANCHOR = 12
-
-
-_PREFIX = 6
-
-
-# What a search may come upon besides secrets: base64 or hexadecimal, and what makes a view.
-_ENCODED, _ESCAPED, _JOINED = 1, 2, 4
-
-
-_VIEWED = _ESCAPED | _JOINED
-
-
 class SearchResult(NamedTuple):
-    """What a search found in a text.
+    """The checks that a text needs.
 
-    ``shapes`` are the numbers of the shapes to be tried, ``forms`` the forms of known values of
-    which an anchor is there, and ``parts`` the values of which a part is. ``encoded`` says that
-    base64 or hexadecimal is to be decoded, ``viewed`` that all this holds for a view of the text
-    (:mod:`secagg.secrets.search`) as well.
+    ``shapes`` are the numbers of the shapes to try, ``forms`` the forms of known values whose
+    anchor is in the text, and ``parts`` the values of which a part is. ``encoded`` is True if
+    base64 or hexadecimal must be decoded, ``viewed`` if a view of the text needs the same checks.
     """
 
     shapes: tuple[int, ...] = ()
@@ -194,13 +187,13 @@ class _Literals:
         self.marks += [_JOINED] * len(joints)
         self.shapes = [tuple(numbers) for numbers in by_literal.values()]
         names = [{SHAPES[number].name for number in numbers} for numbers in self.shapes]
-        self.words = [shapes <= ASSIGNMENTS for shapes in names]
-        self.addresses = [shapes == {"url-credentials"} for shapes in names]
+        self.is_word = [shapes <= ASSIGNMENTS for shapes in names]
+        self.is_address = [shapes == {"url-credentials"} for shapes in names]
         # The rest of the word, its quote or bracket, and "=" or ":".
-        self.assigned = re.compile(
+        self.assignment = re.compile(
             rb"""[A-Za-z0-9_-]{0,60}(?:\\{0,7}["'`])?\]?(?:\s|\\[nrt]){0,20}[=:]"""
         ).match
-        # What the shape of credentials in an address asks for, without what it rules out.
+        # The expression of the shape "url-credentials" without its exclusions.
         self.credentials = re.compile(
             rb"""(?:[^\s/?#"'<>`:@\\]{0,256}(?::|%3A)(?!\d{1,5}/)[^\s?#"'<>`\\]{1,1024}?"""
             rb"""|[A-Za-z0-9_-]{16,256})(?:@|%40)"""
@@ -213,10 +206,10 @@ def _literals() -> _Literals:
 
 
 class SecretSearch:
-    """The search for the shapes of secrets and for some ``values``, however they are written.
+    """The search for the shapes of secrets and for ``values`` in all their forms.
 
-    ``size`` is how many bytes of text are to be searched, if that is known: for much text it pays
-    to build a search that takes two thirds of the time a byte.
+    ``size`` is the expected bytes of text. For much text it is worth to build an automaton that
+    takes two thirds of the time.
     """
 
     def __init__(self, values: Iterable[str] = (), *, size: int = 0) -> None:
@@ -224,7 +217,7 @@ class SecretSearch:
         values = list(values)
         self._anchors: dict[bytes, list[str]] = {}
         self._parts: dict[bytes, list[str]] = {}
-        # Where an anchor is found in base64 or hexadecimal, what it stands in is decoded.
+        # A match of these anchors means that base64 or hexadecimal must be decoded.
         self._base64: set[bytes] = set()
         self._hex: set[bytes] = set()
         whole: set[str] = set()
@@ -252,15 +245,13 @@ class SecretSearch:
         numbers = {pattern: number for number, pattern in enumerate(literals.patterns)}
         self._also_prefix = {numbers[prefix] for prefix in prefixes if prefix in numbers}
         patterns = literals.patterns + sorted(prefixes - numbers.keys())
-        # A DFA takes longer to build, and is the fastest to search with as long as it fits into a
-        # processor's cache.
-        fast = len(patterns) < min(_MOST_FOR_DFA, size // _WORTH_A_PATTERN)
+        fast = len(patterns) < min(_MOST_FOR_DFA, size // _BYTES_A_PATTERN)
         self._find = ahocorasick_rs.BytesAhoCorasick(
             patterns, implementation=ahocorasick_rs.Implementation.DFA if fast else None
         ).find_matches_as_indexes
 
     def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
-        """Search ``data``, a text in UTF-8 or the JSON of many; None where it holds no secret."""
+        """Search ``data``, a text in UTF-8 or JSON; None if it holds no secret."""
         shapes: set[int] = set()
         anchors: dict[bytes, None] = {}
         matches = self._find(data, overlapping=True)
@@ -280,7 +271,7 @@ class SecretSearch:
         return None
 
     def places(self, data: bytes) -> list[int]:
-        """Return where in ``data`` a value may begin, encoded or in a view as well; no shapes."""
+        """Return where in ``data`` a value may begin, also encoded or in a view; ignore shapes."""
         find, views = self._finder
         spans = []
         for number, start, _ in find(data, overlapping=True):
@@ -291,7 +282,7 @@ class SecretSearch:
 
     @cached_property
     def _finder(self) -> tuple[Callable[..., list[tuple[int, int, int]]], int]:
-        """A search for the values alone, and how many of its patterns make a view."""
+        """A search for values without shapes, and how many of its patterns make a view."""
         views = [*dict.fromkeys((*ESCAPES, *JOINTS))]
         patterns = [*views, *sorted(self._prefixes - set(views))]
         kind = ahocorasick_rs.Implementation.DFA if len(patterns) < _MOST_FOR_DFA // 2 else None
@@ -301,21 +292,21 @@ class SecretSearch:
     def _search_view(
         self, data: bytes, marks: int, shapes: set[int], anchors: dict[bytes, None]
     ) -> bool:
-        """Search what ``data`` reads with its escapes undone and its literals put together."""
+        """Search the view of ``data``; tell whether it has more than ``shapes`` and ``anchors``."""
         try:
-            view = data.decode("utf-8", "surrogatepass")
+            text = data.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             return False
         if marks & _ESCAPED:
-            view = unescaped(view)
+            text = unescaped(text)
         if marks & _JOINED:
-            view = joined(view)
-        seen = view.encode("utf-8", "surrogatepass")
-        there = set(shapes)
+            text = joined(text)
+        view = text.encode("utf-8", "surrogatepass")
+        shapes_before = set(shapes)
         count = len(anchors)
-        matches = self._find(seen, overlapping=True)
-        marks = self._collect(seen, matches, shapes, anchors) if matches else 0
-        return bool(marks & _ENCODED) or len(anchors) > count or shapes != there
+        matches = self._find(view, overlapping=True)
+        marks = self._collect(view, matches, shapes, anchors) if matches else 0
+        return bool(marks & _ENCODED) or len(anchors) > count or shapes != shapes_before
 
     def _collect(
         self,
@@ -324,11 +315,12 @@ class SecretSearch:
         shapes: set[int] | None,
         anchors: dict[bytes, None],
     ) -> int:
-        """Add what ``matches`` lead to; tell in marks what else is to be looked at."""
+        """Add the shapes and anchors of ``matches``; return the marks of the other matches."""
         literals = self._literals
         plain, patterns = len(literals.shapes), len(literals.patterns)
         marks = 0
-        also_prefix, words, addresses = self._also_prefix, literals.words, literals.addresses
+        also_prefix = self._also_prefix
+        is_word, is_address = literals.is_word, literals.is_address
         last_at: int | None = None
         for number, start, end in matches:
             if (number >= patterns or number in also_prefix) and self._anchors_at(
@@ -340,12 +332,12 @@ class SecretSearch:
                     marks |= literals.marks[number - plain]
             elif shapes is None:
                 continue
-            elif words[number]:
-                # The words of assignments are words of prose: an assignment must follow.
-                if literals.assigned(data, end):
+            elif is_word[number]:
+                # A word of prose, unless an assignment follows.
+                if literals.assignment(data, end):
                     shapes.update(literals.shapes[number])
-            elif addresses[number]:
-                # Most addresses carry no credentials: before the quotation mark is no "@".
+            elif is_address[number]:
+                # Most addresses have no credentials: no "@" before the next quotation mark.
                 if last_at is None:
                     last_at = max(data.rfind(b"@"), data.rfind(b"%40"))
                 if end > last_at:
@@ -361,7 +353,7 @@ class SecretSearch:
         return marks
 
     def _anchors_at(self, data: bytes, start: int, anchors: dict[bytes, None]) -> bool:
-        """Add the anchors that begin at ``start``; tell whether one is that of an encoding."""
+        """Add the anchors that begin at ``start``; tell whether one is of base64 or hexadecimal."""
         encoded = False
         for length in self._lengths:
             anchor = data[start : start + length]
@@ -374,23 +366,17 @@ class SecretSearch:
         return encoded
 
 
-def _add(found: dict[bytes, list[str]], beginning: str, text: str) -> None:
-    """Let ``beginning``, as it is and as JSON writes it, lead to ``text``."""
-    found.setdefault(beginning.encode("utf-8", "surrogatepass"), []).append(text)
-    if not beginning.isalnum():
-        written = json.dumps(beginning, ensure_ascii=False)[1:-1]
-        if written != beginning:
-            found.setdefault(written.encode("utf-8", "surrogatepass"), []).append(text)
-
-
-_MOST_FOR_DFA = 12_000
-
-
-_WORTH_A_PATTERN = 2000
+def _add(texts: dict[bytes, list[str]], anchor: str, text: str) -> None:
+    """Add ``text`` under ``anchor`` and under the JSON form of the anchor."""
+    texts.setdefault(anchor.encode("utf-8", "surrogatepass"), []).append(text)
+    if not anchor.isalnum():
+        escaped = json.dumps(anchor, ensure_ascii=False)[1:-1]
+        if escaped != anchor:
+            texts.setdefault(escaped.encode("utf-8", "surrogatepass"), []).append(text)
 
 
 def _broken_texts(data: bytes) -> bytes:
-    """The part of JSON ``data`` that has all texts with line ends; empty if there are none."""
+    """Return the part of JSON ``data`` with all texts that have line ends; empty if none has."""
     first = data.find(b"\\n")
     if first < 0:
         return b""
@@ -405,6 +391,6 @@ def _broken_texts(data: bytes) -> bytes:
 
 
 def _cases(digits: bytes) -> list[bytes]:
-    """Hexadecimal ``digits`` in all mixtures of upper and lower case."""
+    """Return hexadecimal ``digits`` in all mixtures of upper and lower case."""
     choices = [dict.fromkeys((bytes([c]), bytes([c]).upper())) for c in digits]
     return [b"".join(each) for each in product(*choices)]

@@ -1,4 +1,8 @@
-"""The values of secrets, found again in texts however they are written there."""
+"""Find and mask the known values of secrets in texts, in all their forms and encodings.
+
+Secrets are first covered: each of their characters is replaced by one that is in no text. So spans
+stay valid while several checks work on one text. In the end each run of covers becomes a mask.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +17,29 @@ from secagg.secrets.encodings import (
     SHORTEST_WITHIN_A_WORD,
     breaks,
     decodings,
-    is_telling,
+    is_distinctive,
     parts_of,
     runs_in,
 )
 from secagg.secrets.patterns import MASK, secret_spans
 from secagg.secrets.search import ANCHOR, SearchResult, SecretSearch, TextView
 
-# A value shorter than this is not looked for in other texts: it would blot out half of them.
+# Characters of a value that is searched for. A shorter one is a part of too many texts.
 _SHORTEST = 6
-# So much of a value, at least, is masked where a text was cut off: this many characters, or
-# the anchor where it is two fifths of the value.
+# Characters of the beginning of a value, in a text that is cut off, that are masked. An anchor is
+# enough if it is two fifths of the value.
 _SHORTEST_START = 16
-# A search is built again with those before it that have less than so many times its values.
+# A new search takes in the earlier ones with less than so many times its values.
 _GROWTH = 4
-# A shorter value, put together of what stands on two lines, may be there by chance.
+# Characters of a value that is searched for over line ends: a shorter one may match by chance.
 _SHORTEST_BROKEN = 10
-# So often base64 or hexadecimal is decoded that stands in such.
+# How deep base64 or hexadecimal may be nested in base64.
 _DEEPEST = 3
 
-# Words that scanners report as secrets and that tell nothing.
+# Covers a character of a secret; it is no character of any text (Unicode, 23.7).
+_COVER = "\ufdd0"
+
+# Words that scanners report as secrets and that are none.
 _COMMON = frozenset(
     """
     password passwd passphrase secret secrets token tokens apikey api_key api-key example changeme
@@ -44,41 +51,38 @@ _COMMON = frozenset(
 class KnownValues:
     """A growing set of secret values, and the search for them and for the shapes of secrets.
 
-    A search is built again only when the values that came since outnumber a share of it, so that
-    learning and masking may alternate.
+    New values get a search of their own, which takes in the small searches before it: so learning
+    and masking may alternate without building a large search each time.
     """
 
     def __init__(self) -> None:
         self._values: set[str] = set()
         self._waiting: list[str] = []
         self._searches: list[tuple[SecretSearch, list[str]]] = []
-        # Progress is masked in another thread. A value is always in one of the two lists above.
-        self._changing = Lock()
+        # Another thread masks the progress. A value is always in one of the two lists above.
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._values)
 
     def add(self, value: str) -> bool:
-        """Remember ``value``, unless it is too short or too common to be looked for.
-
-        True if it was not known.
-        """
+        """Add ``value``, unless it is too short or too common; return whether it is new."""
         if len(value) < _SHORTEST or value in self._values or value.lower() in _COMMON:
             return False
-        with self._changing:
+        with self._lock:
             self._values.add(value)
             self._waiting.append(value)
         return True
 
     def compact(self, size: int) -> None:
-        """Make one search of all values, for a pass over ``size`` bytes of text."""
-        with self._changing:
+        """Build one search for all values, for ``size`` bytes of text."""
+        with self._lock:
             values = list(self._values)
             self._searches = [(SecretSearch(values, size=size), values)]
             self._waiting.clear()
 
     def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
-        """Search ``data`` (a text in UTF-8, or JSON); None where it surely holds no secret."""
+        """Search ``data``, a text in UTF-8 or JSON; None if it holds no secret."""
         searches = self._current()
         result = searches[0][0].search(data, is_json=is_json)
         if len(searches) == 1:
@@ -97,21 +101,20 @@ class KnownValues:
         return result
 
     def places(self, data: bytes) -> list[int]:
-        """Return where in ``data`` a known value may begin, or what it may be written in."""
-        spans = (search.places(data) for search, _ in self._current())
-        return sorted({place for places in spans for place in places})
+        """Return where in ``data`` a known value, or an encoded form of it, may begin."""
+        lists = (search.places(data) for search, _ in self._current())
+        return sorted({place for places in lists for place in places})
 
     def mask(self, text: str, *, shapes: bool = True) -> str:
-        """Mask every known value and every shape of a secret in ``text``; itself if none.
+        """Mask every known value and every shape of a secret in ``text``; itself if there is none.
 
-        Secrets are covered in place first, so that a known value that is a part of a longer secret
-        does not hide the longer one's shape, nor the other way round.
+        A known value may be a part of a longer secret: covers keep the shape of the longer one.
         """
         covered = self._covered(text, 0, shapes=shapes)
         return text if covered is text else _covers().sub(MASK, covered)
 
     def lines(self, text: str) -> set[int]:
-        """Return the lines of ``text``, counted from 1, on which a secret stands or goes on."""
+        """Return the numbers, from 1, of the lines of ``text`` with a part of a secret."""
         numbers: set[int] = set()
         line = 1
         done = 0
@@ -124,7 +127,7 @@ class KnownValues:
         return numbers
 
     def _covered(self, text: str, depth: int, *, shapes: bool = True) -> str:
-        """Cover every secret in ``text``, itself decoded from base64 in base64 ``depth`` times."""
+        """Cover every secret in ``text``, which comes from ``depth`` levels of base64."""
         result = self.search(text.encode("utf-8", "surrogatepass"))
         if result is None:
             return text
@@ -133,8 +136,8 @@ class KnownValues:
         covered = self._cover_result(text, result, depth, shapes=shapes)
         if result.viewed:
             view = TextView.of(text).unescaped().joined()
-            seen = self._cover_result(view.text, result, depth, shapes=shapes)
-            covered = _cover(covered, view.spans(_covered_places(view.text, seen)))
+            covered_view = self._cover_result(view.text, result, depth, shapes=shapes)
+            covered = _cover(covered, view.spans(_covered_places(view.text, covered_view)))
         return text if covered == text else covered
 
     def _cover_result(
@@ -153,7 +156,7 @@ class KnownValues:
 
     def _current(self) -> list[tuple[SecretSearch, list[str]]]:
         if self._waiting or not self._searches:
-            with self._changing:
+            with self._lock:
                 searches, values = list(self._searches), list(self._waiting)
                 while searches and len(searches[-1][1]) < _GROWTH * len(values):
                     values += searches.pop()[1]
@@ -168,15 +171,11 @@ class KnownValues:
             if result is None:
                 continue
             decoded = data.decode("utf-8", "replace")
-            # By chance a shape fits to bytes that are no text.
+            # Shapes match random bytes by chance.
             result = result._replace(shapes=result.shapes if with_shapes and data.isascii() else ())
             if self._cover_result(decoded, result, depth + 1, shapes=with_shapes) != decoded:
                 return True
         return False
-
-
-# Covers a character of a secret; it is no character of any text (Unicode, 23.7).
-_COVER = "\ufdd0"
 
 
 @cache
@@ -197,13 +196,13 @@ def _cover(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 def _cover_broken(text: str, forms: Iterable[str]) -> str:
-    """Cover values that white space or an escaped line end breaks in two."""
+    """Cover values that are broken by white space or an escaped line end."""
     if not breaks().search(text):
         return text
     joined = breaks().sub("", text)
     for form in sorted(set(forms)):
         form = breaks().sub("", form)
-        long = len(form) >= _SHORTEST_BROKEN and is_telling(form)
+        long = len(form) >= _SHORTEST_BROKEN and is_distinctive(form)
         while long and joined.count(form) > text.count(form):
             text = _cover(text, [_broken_at(text, joined, form)])
             joined = breaks().sub("", text)
@@ -211,13 +210,13 @@ def _cover_broken(text: str, forms: Iterable[str]) -> str:
 
 
 def _cover_forms(text: str, forms: Iterable[str]) -> str:
-    return _cover(text, [span for form in set(forms) for span in _places(text, form)])
+    return _cover(text, [span for form in set(forms) for span in _spans(text, form)])
 
 
 def _cover_parts(text: str, values: Iterable[str]) -> str:
-    """Cover what of ``values`` stands in ``text`` without its beginning or its end, half at least.
+    """Cover parts of ``values`` in ``text`` that are at least half of the value.
 
-    A mask in the place of the beginning, and a literal that is broken in two, leave so much.
+    Such parts remain when a tool masks the beginning only, or a literal is broken in two.
     """
     for value in sorted(set(values), key=lambda value: (-len(value), value)):
         least = max(ANCHOR, (len(value) + 1) // 2)
@@ -227,7 +226,7 @@ def _cover_parts(text: str, values: Iterable[str]) -> str:
             at = text.find(part)
             while at >= 0:
                 before = _common_end(text[max(at - place, 0) : at], value[:place])
-                length = before + _common(text, at, value[place:])
+                length = before + _common_start(text, at, value[place:])
                 if length >= least:
                     spans.append((at - before, at - before + length))
                 at = text.find(part, at + 1)
@@ -236,27 +235,27 @@ def _cover_parts(text: str, values: Iterable[str]) -> str:
 
 
 def _common_end(first: str, second: str) -> int:
-    """How many characters ``first`` and ``second`` end with alike."""
+    """Return the length of the common end of ``first`` and ``second``."""
     pairs = zip(reversed(first), reversed(second), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _covered_places(text: str, covered: str) -> Iterator[int]:
-    """Where ``covered`` has a cover that ``text`` has not."""
+    """Yield where ``covered`` has a cover that ``text`` does not have."""
     for match in _covers().finditer(covered):
         start, end = match.span()
         yield from (at for at in range(start, end) if text[at] != _COVER)
 
 
-def _places(text: str, form: str) -> Iterator[tuple[int, int]]:
-    """Where ``form`` stands in ``text``, and the longer part of it where ``text`` is cut off."""
+def _spans(text: str, form: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of ``form`` in ``text``, and of its beginning where it is long enough."""
     anchor = form[:ANCHOR]
     position = text.find(anchor)
     while position >= 0:
-        length = _common(text, position, form)
+        length = _common_start(text, position, form)
         end = position + length
         whole = length == len(form) and (
-            length >= SHORTEST_WITHIN_A_WORD or _stands_alone(text, position, end)
+            length >= SHORTEST_WITHIN_A_WORD or _is_word(text, position, end)
         )
         if whole or length >= _SHORTEST_START or (length >= ANCHOR and 5 * length >= 2 * len(form)):
             yield position, end
@@ -265,8 +264,8 @@ def _places(text: str, form: str) -> Iterator[tuple[int, int]]:
             position = text.find(anchor, position + 1)
 
 
-def _common(text: str, position: int, form: str) -> int:
-    """How many characters of ``form`` stand in ``text`` at ``position``."""
+def _common_start(text: str, position: int, form: str) -> int:
+    """Return how many characters of ``form`` are in ``text`` at ``position``."""
     if text.startswith(form, position):
         return len(form)
     low, high = 0, len(form)
@@ -279,7 +278,7 @@ def _common(text: str, position: int, form: str) -> int:
     return low
 
 
-def _stands_alone(text: str, start: int, end: int) -> bool:
+def _is_word(text: str, start: int, end: int) -> bool:
     before = text[start - 1 : start]
     after = text[end : end + 1]
     return not (before.isalnum() and text[start].isalnum()) and not (
@@ -288,18 +287,21 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 def _broken_at(text: str, squeezed: str, form: str) -> tuple[int, int]:
-    """From where to where ``form`` stands in ``text``, breaks within it not counted."""
-    kept: list[int] = []
+    """Return the span of ``form`` in ``text``, which may have breaks within it.
+
+    ``squeezed`` is ``text`` without breaks.
+    """
+    positions: list[int] = []
     done = 0
     for match in breaks().finditer(text):
-        kept.extend(range(done, match.start()))
+        positions.extend(range(done, match.start()))
         done = match.end()
-    kept.extend(range(done, len(text)))
+    positions.extend(range(done, len(text)))
     at = squeezed.find(form)
     while at >= 0:
-        start, end = kept[at], kept[at + len(form) - 1] + 1
+        start, end = positions[at], positions[at + len(form) - 1] + 1
         if end - start > len(form):
             return start, end
         at = squeezed.find(form, at + 1)
     at = squeezed.index(form)
-    return kept[at], kept[at + len(form) - 1] + 1
+    return positions[at], positions[at + len(form) - 1] + 1
