@@ -17,7 +17,7 @@ from secagg.output.escape import terminal
 from secagg.pipeline.origin import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from secagg.history.migrate import Upkeep
+    from secagg.history.migrate import Maintenance
 
 db_app = typer.Typer(
     help="Look after the store: its revision, backups, checks.", no_args_is_help=True
@@ -90,13 +90,13 @@ def migrate(url: str | None, root: Path, revision: str, *, up: bool, dry_run: bo
     Raises :class:`UsageError` for a revision that is unknown or lies in the other direction, and
     :class:`secagg.errors.StoreError`.
     """
-    from secagg.history.migrate import revisions, upkeep
+    from secagg.history.migrate import maintenance, revisions
 
     all_revisions = revisions()
     if revision not in {*all_revisions, "head" if up else "base"}:
         raise UsageError(f"no revision {revision}", hint="one of " + ", ".join(all_revisions))
     target = all_revisions[-1] if revision == "head" else revision
-    with upkeep(_store_location(url, root), create=up and not dry_run) as store:
+    with maintenance(_store_location(url, root), create=up and not dry_run) as store:
         before = store.revision()
         if before is not None and before not in all_revisions:
             raise UsageError(
@@ -123,7 +123,7 @@ def migrate(url: str | None, root: Path, revision: str, *, up: bool, dry_run: bo
     return int(ExitCode.PASS)
 
 
-def _show_plan(store: Upkeep, before: str | None, target: str, *, up: bool) -> int:
+def _show_plan(store: Maintenance, before: str | None, target: str, *, up: bool) -> int:
     _print(f"-- {store.where} would go from revision {before or 'none'} to {target}:")
     if before is not None:
         _print("-- a backup is made before")
@@ -134,9 +134,9 @@ def _show_plan(store: Upkeep, before: str | None, target: str, *, up: bool) -> i
 
 def print_current(url: str | None, root: Path) -> int:
     """Print the store's revision and the number of rows of each table."""
-    from secagg.history.migrate import revisions, upkeep
+    from secagg.history.migrate import maintenance, revisions
 
-    with upkeep(_store_location(url, root)) as store:
+    with maintenance(_store_location(url, root)) as store:
         _print(f"store: {store.where}")
         _print(f"revision: {store.revision() or 'none'}")
         _print(f"this version's: {revisions()[-1]}")
@@ -147,18 +147,18 @@ def print_current(url: str | None, root: Path) -> int:
 
 def back_up(url: str | None, root: Path, file: Path | None) -> int:
     """Write a backup into ``file``, by default beside the store, and print its path."""
-    from secagg.history.migrate import upkeep
+    from secagg.history.migrate import maintenance
 
-    with upkeep(_store_location(url, root)) as store:
+    with maintenance(_store_location(url, root)) as store:
         _print(f"wrote {store.backup(file)}")
     return int(ExitCode.PASS)
 
 
 def restore_backup(url: str | None, root: Path, file: Path, *, dry_run: bool) -> int:
     """Restore the backup ``file``, after backing up the present state."""
-    from secagg.history.migrate import upkeep
+    from secagg.history.migrate import maintenance
 
-    with upkeep(_store_location(url, root), create=not dry_run) as store:
+    with maintenance(_store_location(url, root), create=not dry_run) as store:
         before = store.revision()
         if dry_run:
             _print(f"would bring {store.where} (revision {before or 'none'}) back to {file}")
@@ -173,9 +173,9 @@ def restore_backup(url: str | None, root: Path, file: Path, *, dry_run: bool) ->
 
 def check_store(url: str | None, root: Path) -> int:
     """Check the store, print each violation, and return 0 only if there is none."""
-    from secagg.history.migrate import upkeep
+    from secagg.history.migrate import maintenance
 
-    with upkeep(_store_location(url, root)) as store:
+    with maintenance(_store_location(url, root)) as store:
         return _report(store.validate())
 
 

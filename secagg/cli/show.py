@@ -154,7 +154,7 @@ def _in_history(
     origin = origin_of(root, repository=gate.repository, branch=gate.branch)
     filed = filed_decisions(root, gate.store)
     with open_store_of(gate.store, root, create=False) as store:
-        problems = list(store.problems(origin.repository, filed=filed))
+        problems = list(store.problems(origin.repository, file_decisions=filed))
         aliases = {problem.identity: problem.known_as for problem in problems}
         if not aliases and (last / SARIF_NAME).is_file():
             return None, ()

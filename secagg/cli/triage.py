@@ -232,7 +232,7 @@ def decide_on(
     )
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
     with open_store_of(place.url, place.root, create=False) as store:
-        problems = list(store.problems(origin.repository, filed=read_triage(place.root)))
+        problems = list(store.problems(origin.repository, file_decisions=read_triage(place.root)))
         # Filters are for what still stands; ids may name what is gone, too.
         chosen = selection.identities or tuple(
             p.identity for p in _with_runs(selection, store, origin).of(problems, origin.branch)
@@ -265,7 +265,7 @@ def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_r
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
     filed = read_triage(place.root)
     with open_store_of(place.url, place.root, create=False) as store:
-        problems = list(store.problems(origin.repository, filed=filed))
+        problems = list(store.problems(origin.repository, file_decisions=filed))
         chosen = selection.identities or tuple(
             p.identity
             for p in _with_runs(selection, store, origin).decided(problems, origin.branch)

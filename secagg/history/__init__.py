@@ -1,6 +1,6 @@
-"""The history: which problems were seen when, what was decided on them, and by whom.
+"""The history of findings in a database: seen when, fixed when, and who decided what.
 
-The package is slow to load: import it only where the store is used.
+Importing this package is slow: import it only where the store is used.
 """
 
 from secagg.history.engine import DEFAULT, shown, url_of

@@ -1,4 +1,4 @@
-"""Alerts of code scanning at GitHub, as they were read last and written last."""
+"""The store's copy of the code scanning alerts at GitHub."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from secagg.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptAlert:
-    """An alert. ``document`` is what GitHub said, ``written`` what was decided there by us (JSON).
+class StoredAlert:
+    """An alert of GitHub.
 
-    ``updated_at`` is GitHub's own time of it, RFC 3339 in UTC.
+    ``document`` is GitHub's answer and ``written`` the decision that secagg sent last, both JSON;
+    ``updated_at`` is GitHub's time of the last change, RFC 3339 in UTC.
     """
 
     number: int
@@ -23,7 +24,7 @@ class KeptAlert:
     written: str | None = None
 
 
-def kept_alerts(connection: Connection, repository: str) -> dict[int, KeptAlert]:
+def stored_alerts(connection: Connection, repository: str) -> dict[int, StoredAlert]:
     """Return the alerts of ``repository`` by number."""
     rows = connection.execute(
         text(
@@ -33,23 +34,26 @@ def kept_alerts(connection: Connection, repository: str) -> dict[int, KeptAlert]
         {"repository": repository},
     )
     return {
-        number: KeptAlert(number=number, updated_at=at, document=document, written=written)
+        number: StoredAlert(number=number, updated_at=at, document=document, written=written)
         for number, at, document, written in rows
     }
 
 
-def keep(connection: Connection, repository: str, changed: Iterable[KeptAlert]) -> None:
-    """Replace the alerts of the same numbers. Raises :class:`StoreError` for no such repository."""
-    number = connection.execute(
+def save_alerts(connection: Connection, repository: str, changed: Iterable[StoredAlert]) -> None:
+    """Add ``changed`` alerts or replace those with the same numbers.
+
+    Raises :class:`StoreError` if the store does not know the repository.
+    """
+    repository_id = connection.execute(
         text("SELECT id FROM repository WHERE name = :name"), {"name": repository}
     ).scalar()
-    if number is None:
+    if repository_id is None:
         raise StoreError(
             f"the store knows no repository {repository}", hint="scan it first, or name it: --repo"
         )
     rows = [
         {
-            "repository": number,
+            "repository": repository_id,
             "number": alert.number,
             "at": alert.updated_at,
             "document": alert.document,

@@ -1,4 +1,4 @@
-"""Backups: SQLite by its own backup, PostgreSQL by one file with every table."""
+"""Back up and restore the store: SQLite by its own backup, PostgreSQL as a zip of its tables."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from typing import Any
 from sqlalchemy import Connection, Engine, inspect, text
 
 from secagg.errors import StoreError
-from secagg.history.engine import VERSION_TABLE, now, revision_of, shown, transaction
+from secagg.history.engine import VERSION_TABLE, revision_of, shown, transaction
 from secagg.history.tables import KEYS, TABLES
+from secagg.system.dates import utc_now
 from secagg.system.files import part_of
 
 _MARK = b"secagg store backup 1\n"
 
 
 def backup_beside(engine: Engine) -> Path:
-    """Return a backup beside the store's file (in the working directory for a server)."""
-    stamp = now().strftime("%Y%m%dT%H%M%S%f")
+    """Make a backup beside the store's file, or in the working directory; return its path."""
+    stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
     database = engine.url.database or "store"
     if engine.dialect.name == "sqlite":
         target = Path(f"{database}.{stamp}.backup")
@@ -33,9 +34,9 @@ def backup_beside(engine: Engine) -> Path:
 
 
 def backup(engine: Engine, target: Path) -> None:
-    """Write all of the store into the new file ``target``, readable by its owner only.
+    """Write the whole store to the new file ``target``, readable by its owner only.
 
-    The store may be in use meanwhile. Raises :class:`StoreError` where ``target`` exists.
+    The store may be in use meanwhile. Raises :class:`StoreError` if ``target`` exists.
     """
     with _new_file(target) as part:
         if engine.dialect.name == "sqlite":
@@ -46,9 +47,9 @@ def backup(engine: Engine, target: Path) -> None:
 
 
 def restore(engine: Engine, source: Path) -> None:
-    """Bring the store back to what ``source`` holds, bit for bit; all that came later is lost.
+    """Replace the store by the backup ``source``; everything recorded since is lost.
 
-    Raises :class:`StoreError`, with the store as it was, for a file that is no backup.
+    Raises :class:`StoreError` for a file that is no backup; the store does not change then.
     """
     if not source.is_file():
         raise StoreError(f"there is no backup at {source}")
@@ -61,7 +62,7 @@ def restore(engine: Engine, source: Path) -> None:
 
 @contextmanager
 def _new_file(target: Path) -> Iterator[Path]:
-    """A file that gets its name only once it is whole."""
+    """Give a file that is renamed to ``target`` once it is complete."""
     if target.exists() or target.is_symlink():
         raise StoreError(f"{target} exists already", hint="name a file that does not exist")
     try:
@@ -75,11 +76,11 @@ def _new_file(target: Path) -> Iterator[Path]:
 def _save_sqlite(engine: Engine, part: Path) -> None:
     try:
         with (
-            closing(sqlite3.connect(str(engine.url.database))) as ours,
+            closing(sqlite3.connect(str(engine.url.database))) as store,
             closing(sqlite3.connect(part)) as copy,
         ):
-            ours.execute("PRAGMA busy_timeout = 30000")
-            ours.backup(copy)
+            store.execute("PRAGMA busy_timeout = 30000")
+            store.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:
         raise StoreError(f"the backup failed ({type(error).__name__})") from None
@@ -88,10 +89,10 @@ def _save_sqlite(engine: Engine, part: Path) -> None:
 def _load_sqlite(engine: Engine, source: Path) -> None:
     target = Path(str(engine.url.database))
     try:
-        with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as kept:
-            if kept.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+        with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as backup:
+            if backup.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                 raise StoreError(f"{source} is damaged")
-            tables = kept.execute("SELECT name FROM sqlite_master").fetchall()
+            tables = backup.execute("SELECT name FROM sqlite_master").fetchall()
             if (VERSION_TABLE,) not in tables:
                 raise StoreError(f"{source} is no backup of a store")
         _replace_file(target, source)
@@ -103,39 +104,38 @@ def _load_sqlite(engine: Engine, source: Path) -> None:
 
 
 def _replace_file(target: Path, source: Path) -> None:
-    """Put a copy of ``source`` in the place of ``target`` while nobody else has that open."""
+    """Replace ``target`` by a copy of ``source``, while no other process has ``target`` open."""
     with part_of(target) as part:
         shutil.copyfile(source, part)
-        with closing(sqlite3.connect(target, isolation_level=None)) as ours:
-            ours.execute("PRAGMA busy_timeout = 30000")
+        with closing(sqlite3.connect(target, isolation_level=None)) as store:
+            store.execute("PRAGMA busy_timeout = 30000")
             try:
-                # Takes what is in the log into the file, and fails while others have it open.
-                ours.execute("PRAGMA journal_mode = DELETE")
-                ours.execute("BEGIN EXCLUSIVE")
+                # Moves the log into the file, and fails while others have it open.
+                store.execute("PRAGMA journal_mode = DELETE")
+                store.execute("BEGIN EXCLUSIVE")
             except sqlite3.DatabaseError as error:
                 if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                     raise
-                # A damaged store is what backups are for.
+                # The store is damaged, which is what backups are for.
             for log in ("-wal", "-shm"):
                 target.with_name(target.name + log).unlink(missing_ok=True)
             part.replace(target)
 
 
 def _save_tables(connection: Connection, part: Path) -> None:
-    """A zip file with each table as PostgreSQL's own text, all of one moment.
+    """Write a zip file with each table in PostgreSQL's COPY format, all in one transaction.
 
-    Equal stores have equal backups: rows are in the order of their keys, and no member tells
-    when it was written.
+    Equal stores have equal backups: rows are in the order of their keys, and members have no time.
     """
     raw: Any = connection.connection.driver_connection
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(_member("about"), _MARK + (revision_of(connection) or "").encode())
-        there = set(inspect(connection).get_table_names())
+        existing = set(inspect(connection).get_table_names())
         with raw.cursor() as cursor:
-            for table in (name for name in TABLES if name in there):
+            for table in (name for name in TABLES if name in existing):
                 key = ", ".join(KEYS[table])
                 with (
-                    # How large a table is shows only when all of it was written.
+                    # The size of a table is not known before it is written.
                     file.open(_member(table), "w", force_zip64=True) as out,
                     cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY {key}) TO STDOUT") as copy,  # noqa: S608
                 ):
@@ -144,7 +144,7 @@ def _save_tables(connection: Connection, part: Path) -> None:
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name)  # of the year 1980
+    member = zipfile.ZipInfo(name)  # Its time is always 1980-01-01.
     member.compress_type = zipfile.ZIP_DEFLATED
     return member
 
@@ -162,7 +162,7 @@ def _load_tables(connection: Connection, source: Path) -> None:
                     hint="bring the store to that revision first: secagg db downgrade",
                 )
             cursor.execute("ALTER TABLE audit DISABLE TRIGGER audit_guard")
-            # A store of an older revision lacks some of them.
+            # A store of an older revision does not have all tables.
             tables = [name for name in TABLES if name in file.namelist()]
             cursor.execute("TRUNCATE " + ", ".join(tables))
             for table in tables:

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, text
 
 from secagg import ids
 from secagg.errors import StoreError
-from secagg.history.engine import now, read, written
+from secagg.history.engine import from_text, to_text
 from secagg.model.problem import State, Triage
+from secagg.system.dates import utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One change. ``subject`` is an identity or a revision; ``at`` is in UTC."""
+    """One change of a decision. ``subject`` is the id of a problem; ``at`` is in UTC."""
 
     at: datetime.datetime
     who: str
@@ -29,10 +30,10 @@ class AuditEntry:
 
 
 def add(connection: Connection, entries: list[AuditEntry]) -> None:
-    """Add ``entries`` in the caller's transaction, so that no change goes without its entry."""
+    """Add ``entries`` in the caller's transaction, so that every change has its entry."""
     rows = [
         {
-            "at": written(entry.at),
+            "at": to_text(entry.at),
             "who": entry.who,
             "what": entry.what,
             "subject": entry.subject,
@@ -59,7 +60,7 @@ def entries(connection: Connection, limit: int | None) -> list[AuditEntry]:
     values = {} if limit is None else {"limit": limit}
     return [
         AuditEntry(
-            at=read(at),
+            at=from_text(at),
             who=who,
             what=what,
             subject=subject,
@@ -71,8 +72,8 @@ def entries(connection: Connection, limit: int | None) -> list[AuditEntry]:
 
 
 def change(who: str, what: str, subject: str, **sides: Mapping[str, Any] | None) -> AuditEntry:
-    """Return an entry of this moment; ``sides`` are ``before`` and ``after``."""
-    return AuditEntry(at=now(), who=who, what=what, subject=subject, **sides)
+    """Make an entry with the current time; ``sides`` are ``before`` and ``after``."""
+    return AuditEntry(at=utc_now(), who=who, what=what, subject=subject, **sides)
 
 
 _COLUMNS = "state, reason, by, owner, at, expires, alert"
@@ -86,19 +87,22 @@ def decide(
     *,
     dry_run: bool,
 ) -> list[str]:
-    """Write ``decision`` for all of ``identities``, or for none if one is unknown."""
+    """Record ``decision`` on all of ``identities``, or on none if one is unknown.
+
+    Identities may be shortened. Returns the full ones.
+    """
     repository_id, full = _resolve(connection, repository, identities)
     if dry_run or not full:
         return full
     before = in_force(connection, repository)
-    at = decision.at or now()
+    at = decision.at or utc_now()
     row = {
         "repository": repository_id,
         "state": decision.state.value,
         "reason": decision.reason,
         "by": decision.by,
         "owner": decision.owner,
-        "at": written(at),
+        "at": to_text(at),
         "expires": decision.expires.isoformat() if decision.expires else None,
         "alert": decision.alert,
     }
@@ -129,7 +133,10 @@ def undo(
     *,
     dry_run: bool,
 ) -> list[str]:
-    """Take back the newest decision on each identity; the one before it holds again."""
+    """Undo the newest decision on each identity, so that the one before it is in force again.
+
+    Returns the full identities that had a decision.
+    """
     repository_id, full = _resolve(connection, repository, identities)
     before = in_force(connection, repository)
     undone = [identity for identity in full if identity in before]
@@ -142,7 +149,7 @@ def undo(
             "ORDER BY at DESC, id DESC LIMIT 1)"
         ),
         [
-            {"repository": repository_id, "identity": identity, "now": written(now())}
+            {"repository": repository_id, "identity": identity, "now": to_text(utc_now())}
             for identity in undone
         ],
     )
@@ -163,12 +170,12 @@ def undo(
     return undone
 
 
-def take_back(connection: Connection, repository: str, alert: str, who: str) -> list[str]:
-    """Take back every decision that was made by dismissing ``alert``."""
+def undo_dismissal(connection: Connection, repository: str, alert: str, who: str) -> list[str]:
+    """Undo every decision that was made by dismissing ``alert``; return their identities."""
     before = {
-        identity: made
-        for identity, made in _standing(connection, repository)
-        if made.alert == alert
+        identity: decision
+        for identity, decision in _decisions(connection, repository)
+        if decision.alert == alert
     }
     if not before:
         return []
@@ -177,36 +184,40 @@ def take_back(connection: Connection, repository: str, alert: str, who: str) -> 
             "UPDATE decision SET undone_at = :now WHERE alert = :alert AND undone_at IS NULL "
             "AND repository_id = (SELECT id FROM repository WHERE name = :name)"
         ),
-        {"now": written(now()), "alert": alert, "name": repository},
+        {"now": to_text(utc_now()), "alert": alert, "name": repository},
     )
     after = in_force(connection, repository)
     add(
         connection,
         [
             change(
-                who, "undo", identity, before=_document(made), after=_document(after.get(identity))
+                who,
+                "undo",
+                identity,
+                before=_document(decision),
+                after=_document(after.get(identity)),
             )
-            for identity, made in before.items()
+            for identity, decision in before.items()
         ],
     )
     return list(before)
 
 
 def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
-    """Return the newest decision that is not undone, by the identity it was made on."""
-    return dict(_standing(connection, repository))
+    """Return the newest decision on each identity that is not undone."""
+    return dict(_decisions(connection, repository))
 
 
 def newest_decisions(connection: Connection, repository: str) -> dict[str, list[Triage]]:
-    """As :func:`in_force`, with the newest of those made here and of those made at GitHub."""
-    found: dict[str, dict[bool, Triage]] = {}
-    for identity, made in _standing(connection, repository):
-        found.setdefault(identity, {})[made.alert is None] = made
-    return {identity: list(newest.values()) for identity, newest in found.items()}
+    """Return, by identity, the newest decision made here and the newest made at GitHub."""
+    by_identity: dict[str, dict[bool, Triage]] = {}
+    for identity, decision in _decisions(connection, repository):
+        by_identity.setdefault(identity, {})[decision.alert is None] = decision
+    return {identity: list(newest.values()) for identity, newest in by_identity.items()}
 
 
-def _standing(connection: Connection, repository: str) -> Iterator[tuple[str, Triage]]:
-    """The decisions that are not undone, oldest first, by the identity they were made on."""
+def _decisions(connection: Connection, repository: str) -> Iterator[tuple[str, Triage]]:
+    """Yield each identity and decision that is not undone, the oldest first."""
     rows = connection.execute(
         text(
             "SELECT d.identity, d.state, d.reason, d.by, d.owner, d.at, d.expires, d.alert "
@@ -223,7 +234,7 @@ def _standing(connection: Connection, repository: str) -> Iterator[tuple[str, Tr
                 reason=reason,
                 by=by,
                 owner=owner,
-                at=read(at),
+                at=from_text(at),
                 expires=datetime.date.fromisoformat(expires) if expires else None,
                 alert=alert,
             ),
@@ -231,10 +242,10 @@ def _standing(connection: Connection, repository: str) -> Iterator[tuple[str, Tr
 
 
 def newest(decisions: Iterable[Triage | None]) -> Triage | None:
-    """Return the decision made last, of those that there are."""
-    made = [decision for decision in decisions if decision is not None]
-    first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
-    return max(made, key=lambda d: d.at or first, default=None)
+    """Return the newest of ``decisions``; one without a time is the oldest."""
+    oldest = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    existing = (decision for decision in decisions if decision is not None)
+    return max(existing, key=lambda d: d.at or oldest, default=None)
 
 
 def _resolve(
@@ -247,24 +258,24 @@ def _resolve(
         raise StoreError(
             f"the store knows no repository {repository}", hint="scan it first, or name it: --repo"
         )
-    full = dict.fromkeys(_full(connection, repository_id, given) for given in identities)
+    full = dict.fromkeys(_full_id(connection, repository_id, identity) for identity in identities)
     return int(repository_id), list(full)
 
 
-def _full(connection: Connection, repository_id: int, given: str) -> str:
-    """The id of the problem with the id ``given``. Raises :class:`UsageError`."""
-    start = ids.read_id(given)
-    rows = _ids_that_begin(connection, repository_id, start)
-    rows = rows or _ids_that_begin(connection, repository_id, start[: ids.NEAR])
-    return ids.resolve(start, [(row, (name,)) for row, name in rows], source="the store")
+def _full_id(connection: Connection, repository_id: int, shortened: str) -> str:
+    """Return the id of the problem with the id ``shortened``. Raises :class:`UsageError`."""
+    prefix = ids.read_id(shortened)
+    rows = _ids_with_prefix(connection, repository_id, prefix)
+    rows = rows or _ids_with_prefix(connection, repository_id, prefix[: ids.NEAR])
+    return ids.resolve(prefix, [(row, (name,)) for row, name in rows], source="the store")
 
 
-def _ids_that_begin(
-    connection: Connection, repository_id: int, start: str
+def _ids_with_prefix(
+    connection: Connection, repository_id: int, prefix: str
 ) -> list[tuple[str, str]]:
-    """Problems with an id of theirs that begins with ``start``: their own id, and that one.
+    """Return problems that have, or had, an id with ``prefix``: their id now, and that id.
 
-    What was seen under another id since goes by its own only.
+    A problem that has got another id since is found by its own id only.
     """
     statement = text(
         "SELECT identity, identity FROM finding "
@@ -274,7 +285,7 @@ def _ids_that_begin(
         "WHERE f.repository_id = :repository AND a.identity LIKE :start "
         "AND s.superseded_run_id IS NULL"
     )
-    values = {"repository": repository_id, "start": f"{start}%"}
+    values = {"repository": repository_id, "start": f"{prefix}%"}
     return [(row, name) for row, name in connection.execute(statement, values)]
 
 
@@ -286,7 +297,7 @@ def _document(decision: Triage | None) -> dict[str, Any] | None:
         "reason": decision.reason,
         "by": decision.by,
         "owner": decision.owner,
-        "at": written(decision.at) if decision.at else None,
+        "at": to_text(decision.at) if decision.at else None,
         "expires": decision.expires.isoformat() if decision.expires else None,
         "alert": decision.alert,
     }

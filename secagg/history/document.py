@@ -1,7 +1,7 @@
-"""A problem as JSON and back: what it says, without what follows from its history.
+"""Encode a problem as JSON for the store, and decode it, without the fields of its history.
 
-Only what differs from a field's default is written, by the field's name, so that a document
-stays readable when fields are added.
+Only fields that differ from their default are written, by name, so that old documents can be read
+when fields are added.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from secagg.model.problem import Problem
 
 BROKEN_HINT = "secagg db validate names it; secagg db restore brings a backup back"
 
-# What the store knows from elsewhere: the sighting, the branch and the decisions.
-ELSEWHERE = frozenset(
+# Fields that come from other tables: the sighting, the branch, the standing and the decisions.
+HISTORY_FIELDS = frozenset(
     {
         "epss",
         "baseline",
@@ -36,7 +36,7 @@ ELSEWHERE = frozenset(
         "triage",
     }
 )
-_NAMES = tuple(f.name for f in fields(Problem) if f.name not in ELSEWHERE)
+_NAMES = tuple(f.name for f in fields(Problem) if f.name not in HISTORY_FIELDS)
 _VALUES = attrgetter(*_NAMES)
 _REQUIRED = ("identity", "kind", "severity")
 
@@ -50,7 +50,7 @@ DETAILS = (
     "references",
     "related",
 )
-"""Fields that no list, filter, order or summary looks at."""
+"""Fields that no list, filter, order or summary needs."""
 
 
 def encode(problem: Problem) -> str:
@@ -70,15 +70,15 @@ def encode(problem: Problem) -> str:
 
 
 def digest(document: str) -> str:
-    """32 hexadecimal digits that stand for a document."""
+    """Hash a document; return 32 hexadecimal digits."""
     return hashlib.blake2b(document.encode(), digest_size=16).hexdigest()
 
 
 def decode(document: str, *, details: bool = True) -> Problem:
-    """Read the problem that :func:`encode` wrote; fields that are not known here are passed over.
+    """Read the problem that :func:`encode` wrote; unknown fields are ignored.
 
-    Without ``details``, what only a single problem's own view shows is left out: see
-    :data:`DETAILS`. Raises :class:`StoreError` for what no secagg has written.
+    Without ``details`` the fields of :data:`DETAILS`, which only the view of a single problem
+    shows, are left out. Raises :class:`StoreError` for a document that is broken.
     """
     decoder = _decoder(details)
     try:
@@ -102,7 +102,7 @@ def decode(document: str, *, details: bool = True) -> Problem:
 @cache
 def _decoder(details: bool) -> msgspec.json.Decoder[dict[str, Any]]:
     """Make a decoder of the fields, each checked for its type; it yields a dict of them."""
-    left_out = ELSEWHERE if details else ELSEWHERE.union(DETAILS)
+    left_out = HISTORY_FIELDS if details else HISTORY_FIELDS.union(DETAILS)
     types = {name: type_ for name, type_ in get_type_hints(Problem).items() if name not in left_out}
     for name in _REQUIRED:
         types[name] = Required[types[name]]

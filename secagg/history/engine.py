@@ -21,22 +21,30 @@ from sqlalchemy.pool import NullPool
 from secagg.errors import StoreError
 from secagg.model.problem import STORE_FILE
 
+# The newest revision of the tables.
 HEAD = "0004"
-
-
 VERSION_TABLE = "alembic_version"
+
+DEFAULT = Path(STORE_FILE)
+BUSY_SECONDS = 30.0
+# The history must not be committed; decisions may.
+_IGNORE = "*\n!.gitignore\n!triage.yaml\n"
+
+_FORMS = "a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+# libpq's "host=... password=...", and URLs that lack a slash.
+_LIKE_A_URL = re.compile(r"\bpass(?:word|file)\s*=|^[a-z+]{3,}:/?[^/\\].*@", re.IGNORECASE)
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Return the revision of the tables; None where there are none."""
+    """Return the revision of the tables, None if there are none."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
     return None if revision is None else str(revision)
 
 
-def written(moment: datetime.datetime) -> str:
-    """``moment`` as text; one without a zone is in UTC."""
+def to_text(moment: datetime.datetime) -> str:
+    """Write a time for the store: UTC, so that texts sort by time. Without a zone it is UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
     return (
@@ -45,40 +53,25 @@ def written(moment: datetime.datetime) -> str:
     )
 
 
-def read(text: str) -> datetime.datetime:
-    """Return the moment that :func:`written` wrote."""
+def from_text(text: str) -> datetime.datetime:
+    """Read the time that :func:`to_text` wrote."""
     return datetime.datetime.fromisoformat(text)
 
 
-def now() -> datetime.datetime:
-    """This moment, in UTC."""
-    return datetime.datetime.now(datetime.UTC)
-
-
-DEFAULT = Path(STORE_FILE)
-
-
-BUSY_SECONDS = 30.0
-
-
-# The history stays out of git, the decisions may go in.
-_IGNORE = "*\n!.gitignore\n!triage.yaml\n"
-
-
 def url_of(where: str | Path) -> URL:
-    """Return the database that ``where`` names: a SQLAlchemy URL, or the path of a SQLite file.
+    """Return the URL of a store: a SQLAlchemy URL, or the path of a SQLite file.
 
-    ``postgresql://`` means psycopg 3. Raises :class:`StoreError` for what is neither.
+    ``postgresql://`` means psycopg 3. Raises :class:`StoreError` for any other URL.
     """
     if isinstance(where, Path) or "://" not in where:
         if _LIKE_A_URL.search(str(where)):
-            # Taken for a path it would be quoted, with the password in it.
+            # As a path it would be shown in messages, with the password in it.
             raise StoreError("the store's URL cannot be read", hint=_FORMS)
         return URL.create("sqlite", database=str(where))
     try:
         url = make_url(where)
     except (ArgumentError, ValueError):
-        # The words of the exception may quote a password.
+        # The message of the exception may quote a password.
         raise StoreError("the store's URL cannot be read", hint=_FORMS) from None
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
@@ -87,22 +80,15 @@ def url_of(where: str | Path) -> URL:
     return url
 
 
-_FORMS = "a path, sqlite:///PATH or postgresql://USER@HOST/DATABASE"
-
-
-# libpq's "host=... password=...", and URLs that lack a slash.
-_LIKE_A_URL = re.compile(r"\bpass(?:word|file)\s*=|^[a-z+]{3,}:/?[^/\\].*@", re.IGNORECASE)
-
-
 def shown(url: URL) -> str:
-    """Return the URL or path for people, without the password and without parameters."""
+    """Return the URL or path for messages, without the password and without parameters."""
     if url.get_backend_name() == "sqlite":
         return (url.database or ":memory:").removeprefix("file:")
     return url.set(query={}).render_as_string(hide_password=True)
 
 
 def connect(url: URL, *, create: bool) -> Engine:
-    """An engine for ``url``. Raises :class:`StoreError` where there is no such file or driver."""
+    """Make an engine for ``url``. Raises :class:`StoreError` without the file or the driver."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, create=create)
     try:
@@ -115,12 +101,12 @@ def connect(url: URL, *, create: bool) -> Engine:
 
 
 def _sqlite(url: URL, *, create: bool) -> Engine:
-    readable_only = False
+    is_read_only = False
     if url.database and url.database != ":memory:":
         _prepare_file(Path(url.database), create=create)
-        readable_only = not os.access(Path(url.database).absolute().parent, os.W_OK)
-    if readable_only:
-        return _unchangeable(Path(str(url.database)))
+        is_read_only = not os.access(Path(url.database).absolute().parent, os.W_OK)
+    if is_read_only:
+        return _read_only_engine(Path(str(url.database)))
     engine = create_engine(
         url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
@@ -129,10 +115,10 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
     return engine
 
 
-def _unchangeable(path: Path) -> Engine:
-    """An engine for a store on a disk that cannot be written: it can be reported on all the same.
+def _read_only_engine(path: Path) -> Engine:
+    """Make an engine for a store on a read-only disk, so that reports still work.
 
-    SQLite makes files beside a store, and says that it cannot open it where it may not.
+    Otherwise SQLite would make files beside the store, and fail.
     """
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
@@ -142,17 +128,17 @@ def _unchangeable(path: Path) -> Engine:
         )
     address = f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&immutable=1&uri=true"
     engine = create_engine(address, poolclass=NullPool, connect_args={"check_same_thread": False})
-    event.listen(engine, "connect", _on_connect_to_read)
-    event.listen(engine, "begin", _on_begin_to_read)
+    event.listen(engine, "connect", _on_connect_read_only)
+    event.listen(engine, "begin", _on_begin_read_only)
     return engine
 
 
-def _on_connect_to_read(raw: sqlite3.Connection, record: Any) -> None:
+def _on_connect_read_only(raw: sqlite3.Connection, record: Any) -> None:
     raw.isolation_level = None
     raw.execute("PRAGMA trusted_schema = OFF")
 
 
-def _on_begin_to_read(connection: Connection) -> None:
+def _on_begin_read_only(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
@@ -164,18 +150,18 @@ def _on_connect(raw: sqlite3.Connection, record: Any) -> None:
     raw.execute("PRAGMA synchronous = NORMAL")
     raw.execute("PRAGMA foreign_keys = ON")
     raw.execute("PRAGMA cache_size = -65536")
-    # Nothing that a planted trigger or view calls may do more than read and write tables.
+    # The functions that a trigger or view calls may only read and write tables.
     raw.execute("PRAGMA trusted_schema = OFF")
 
 
 def _on_begin(connection: Connection) -> None:
     reads = connection.get_execution_options().get("reads", False)
-    # A transaction that reads first and writes later would fail where another writes meanwhile.
+    # A transaction that writes after its first read would fail if another has written meanwhile.
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:
-    """Make the file readable by its owner only from the start; refuse what is no plain file."""
+    """Create the file, readable by its owner only; refuse what is not a plain file."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -183,7 +169,7 @@ def _prepare_file(path: Path, *, create: bool) -> None:
             raise StoreError(
                 f"there is no store at {path}", hint="run secagg scan first, or name one: --store"
             ) from None
-        _make(path)
+        _create_file(path)
         return
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}") from None
@@ -193,7 +179,7 @@ def _prepare_file(path: Path, *, create: bool) -> None:
         )
 
 
-def _make(path: Path) -> None:
+def _create_file(path: Path) -> None:
     directory = path.parent
     try:
         if directory.is_symlink():
@@ -212,9 +198,9 @@ def _make(path: Path) -> None:
 
 @contextmanager
 def transaction(engine: Engine, *, reads: bool = False) -> Iterator[Connection]:
-    """Give a transaction: all of it is kept, or nothing. What the driver says becomes a StoreError.
+    """Give a connection in a transaction. Raises :class:`StoreError` for any error of the driver.
 
-    The driver's own words are left out: they quote values and, at times, the URL.
+    The driver's message is left out: it quotes values and, at times, the URL.
     """
     try:
         with engine.connect() as connection:
@@ -225,31 +211,31 @@ def transaction(engine: Engine, *, reads: bool = False) -> Iterator[Connection]:
             with connection.begin():
                 yield connection
     except DBAPIError as error:
-        raise _explained(error, engine) from None
+        raise _store_error(error, engine) from None
 
 
-def _explained(error: DBAPIError, engine: Engine) -> StoreError:
+def _store_error(error: DBAPIError, engine: Engine) -> StoreError:
     where = shown(engine.url)
-    words = str(error.orig).lower()
-    if "locked" in words:
+    message = str(error.orig).lower()
+    if "locked" in message:
         return StoreError(
             f"the store {where} is busy", hint="another process has written to it for long"
         )
-    if "readonly" in words or "read-only" in words:
+    if "readonly" in message or "read-only" in message:
         return StoreError(
             f"the store {where} cannot be written", hint="its file, directory or disk is read-only"
         )
-    if "full" in words or "disk i/o" in words:
+    if "full" in message or "disk i/o" in message:
         return StoreError(
             f"the store {where} cannot be written: the disk is full or fails",
             hint="nothing of this was kept; make room and run the command again",
         )
-    if "malformed" in words or "not a database" in words:
+    if "malformed" in message or "not a database" in message:
         return StoreError(
             f"{where} is damaged or no SQLite file",
             hint="secagg db validate says more; secagg db restore brings a backup back",
         )
-    if "connection" in words:
+    if "connection" in message:
         return StoreError(f"the store {where} cannot be reached", hint="is the database running?")
     kind = type(error.orig).__name__
     return StoreError(f"the store {where} failed ({kind})", hint="secagg db validate says more")

@@ -1,4 +1,4 @@
-"""One scan into the tables, in one transaction: whole, or not at all."""
+"""Record one scan in the store, in one transaction."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from sqlalchemy import Connection, text
 from secagg.errors import StoreError
 from secagg.history import standing
 from secagg.history.document import digest, encode
-from secagg.history.engine import now, written
+from secagg.history.engine import to_text
 from secagg.model.problem import Problem, RunRecord
+from secagg.system.dates import utc_now
 
 # Tools are bits of a signed 64-bit number.
-_TOOLS = 62
+_MOST_TOOLS = 62
 _INCOMING = (
     "CREATE TEMPORARY TABLE incoming (identity TEXT NOT NULL, digest TEXT NOT NULL, "
     "component TEXT NOT NULL, tools BIGINT NOT NULL, document TEXT NOT NULL, "
     "severity TEXT NOT NULL, epss DOUBLE PRECISION, baseline TEXT)"
 )
-_ALSO = "CREATE TEMPORARY TABLE also (identity TEXT NOT NULL, other TEXT NOT NULL)"
+_OTHER_IDENTITIES = (
+    "CREATE TEMPORARY TABLE other_identity (identity TEXT NOT NULL, other TEXT NOT NULL)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedRun:
-    """What a run changed on its branch. ``again`` if it had been recorded before."""
+    """The changes of a run on its branch. ``again`` is True if it was recorded before."""
 
     new: int = 0
     reopened: int = 0
@@ -42,26 +45,26 @@ def record(
     problems: Sequence[Problem],
     covered: Iterable[tuple[str, str]],
 ) -> ImportedRun:
-    """Record ``run``; the same key a second time changes nothing.
+    """Record ``run`` and its problems, unless a run with this key is recorded already.
 
-    ``covered`` are the tools that looked at everything in a component (``.``: everywhere); only
-    what they do not see any more is fixed.
+    ``covered`` are (tool, component) where the tool looked at everything in the component (``.``
+    is the whole tree): only problems that these tools no longer see are fixed.
     """
     repository = _id(connection, "repository", name=run.repository)
     _lock(connection, repository)
-    query = text("SELECT id FROM run WHERE key = :key")
-    if connection.execute(query, {"key": run.key}).first() is not None:
+    select = text("SELECT id FROM run WHERE key = :key")
+    if connection.execute(select, {"key": run.key}).first() is not None:
         return ImportedRun(again=True)
     branch = _id(connection, "branch", repository_id=repository, name=run.branch)
-    names = {tool for problem in problems for tool in problem.tools}
+    tools = {tool for problem in problems for tool in problem.tools}
     covered = set(covered)
-    bits = _tools(connection, names | {tool for tool, _ in covered})
+    bits = _tool_bits(connection, tools | {tool for tool, _ in covered})
     run_id = _insert_run(connection, run, branch)
     _insert_tool_runs(connection, run, run_id, covered, bits)
     distinct = _distinct(problems)
-    _stage(connection, distinct, bits)
-    _spread(connection, repository, branch, run_id)
-    _applied(connection, repository, run_id, distinct)
+    _fill_temporary_tables(connection, distinct, bits)
+    _copy_from_temporary_tables(connection, repository, branch, run_id)
+    _insert_applied_exceptions(connection, repository, run_id, distinct)
     if standing.is_newest(connection, branch, run_id):
         standing.step(connection, branch, run_id)
     else:
@@ -85,18 +88,18 @@ def _id(connection: Connection, table: str, **values: Any) -> int:
 
 
 def _lock(connection: Connection, repository: int) -> None:
-    """One import at a time into a repository; SQLite lets only one write anyway."""
+    """Lock the repository for one import at a time; SQLite allows only one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(
             text("SELECT id FROM repository WHERE id = :id FOR UPDATE"), {"id": repository}
         )
 
 
-def _tools(connection: Connection, names: Iterable[str]) -> dict[str, int]:
-    """The bit of each tool."""
+def _tool_bits(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """Return the bit of each tool."""
     ids = {name: _id(connection, "tool", name=name) for name in sorted(names)}
-    if any(number > _TOOLS for number in ids.values()):
-        raise StoreError(f"the store cannot keep more than {_TOOLS} tools apart")
+    if any(number > _MOST_TOOLS for number in ids.values()):
+        raise StoreError(f"the store cannot keep more than {_MOST_TOOLS} tools apart")
     return {name: 1 << number for name, number in ids.items()}
 
 
@@ -110,11 +113,11 @@ def _insert_run(connection: Connection, run: RunRecord, branch: int) -> int:
         "key": run.key,
         "branch": branch,
         "commit": run.commit,
-        "started": written(run.started_at),
+        "started": to_text(run.started_at),
         "verdict": run.verdict,
         "policy": run.policy,
         "counts": json.dumps(run.by_severity),
-        "now": written(now()),
+        "now": to_text(utc_now()),
     }
     return int(connection.execute(statement, values).scalar_one())
 
@@ -155,7 +158,7 @@ def _insert_tool_runs(
 
 
 def _distinct(problems: Sequence[Problem]) -> list[Problem]:
-    """Each identity once; the caller has merged, so that a second one is a mistake."""
+    """Check that each problem has its own identity, which merging guarantees."""
     by_identity = {problem.identity: problem for problem in problems}
     if len(by_identity) != len(problems):
         raise StoreError(
@@ -164,9 +167,11 @@ def _distinct(problems: Sequence[Problem]) -> list[Problem]:
     return list(by_identity.values())
 
 
-def _stage(connection: Connection, problems: list[Problem], bits: dict[str, int]) -> None:
-    """The run's problems into temporary tables, in bulk."""
-    for create in (_INCOMING, _ALSO):
+def _fill_temporary_tables(
+    connection: Connection, problems: list[Problem], bits: dict[str, int]
+) -> None:
+    """Write the run's problems into temporary tables, in bulk."""
+    for create in (_INCOMING, _OTHER_IDENTITIES):
         name = create.split()[3]
         connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
         ending = " ON COMMIT DROP" if connection.dialect.name == "postgresql" else ""
@@ -196,13 +201,13 @@ def _stage(connection: Connection, problems: list[Problem], bits: dict[str, int]
         for other in problem.known_as
         if other != problem.identity
     )
-    _bulk(connection, "also", 2, others)
+    _bulk(connection, "other_identity", 2, others)
     if connection.dialect.name == "postgresql":
         connection.execute(text("ANALYZE incoming"))
 
 
 def _storable(name: str) -> str:
-    """``name`` without what no database keeps as text: NUL and lone surrogates."""
+    """Escape what no database stores as text: NUL and lone surrogates."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
@@ -239,10 +244,10 @@ SELECT :run, f.id, c.id, i.epss, i.baseline FROM incoming i
 JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
 JOIN content c ON c.finding_id = f.id AND c.digest = i.digest
 """
-# What a run says of identities holds from that run on, so the earliest one counts.
+# An alias is valid from the run that reports it, so the earliest run counts.
 _ALIASES = """
 INSERT INTO alias (branch_id, finding_id, identity, run_id)
-SELECT DISTINCT :branch, f.id, a.other, :run FROM also a
+SELECT DISTINCT :branch, f.id, a.other, :run FROM other_identity a
 JOIN finding f ON f.repository_id = :repository AND f.identity = a.identity
 WHERE true
 ON CONFLICT (branch_id, finding_id, identity) DO UPDATE SET run_id = excluded.run_id
@@ -252,14 +257,18 @@ WHERE EXISTS (
 """
 
 
-def _spread(connection: Connection, repository: int, branch: int, run_id: int) -> None:
-    """From the temporary tables into the lasting ones."""
+def _copy_from_temporary_tables(
+    connection: Connection, repository: int, branch: int, run_id: int
+) -> None:
+    """Copy the run's problems from the temporary tables into the permanent ones."""
     values = {"repository": repository, "branch": branch, "run": run_id}
     for statement in (_FINDINGS, _CONTENTS, _SIGHTINGS, _ALIASES):
         connection.execute(text(statement), values)
 
 
-def _applied(connection: Connection, repository: int, run_id: int, problems: list[Problem]) -> None:
+def _insert_applied_exceptions(
+    connection: Connection, repository: int, run_id: int, problems: list[Problem]
+) -> None:
     rows = [
         {"run": run_id, "repository": repository, "identity": p.identity, "exception": p.exception}
         for p in problems
@@ -276,14 +285,14 @@ def _applied(connection: Connection, repository: int, run_id: int, problems: lis
 
 
 def changes(connection: Connection, keys: Sequence[str]) -> dict[str, ImportedRun]:
-    """Return what each run changed on its branch; unknown keys are left out."""
-    rows = text("SELECT key, branch_id, id FROM run WHERE key = :key")
-    change_rows = (connection.execute(rows, {"key": key}).first() for key in keys)
-    return {row[0]: _counts(connection, row[1], row[2]) for row in change_rows if row is not None}
+    """Return the changes of each run on its branch; unknown keys are left out."""
+    select = text("SELECT key, branch_id, id FROM run WHERE key = :key")
+    rows = (connection.execute(select, {"key": key}).first() for key in keys)
+    return {row[0]: _counts(connection, row[1], row[2]) for row in rows if row is not None}
 
 
 def _counts(connection: Connection, branch: int, run_id: int) -> ImportedRun:
-    """What ``run_id`` changed, as the branch's history now has it."""
+    """Count the changes of a run by the branch's history as it is now."""
     row = connection.execute(
         text(
             "SELECT COALESCE(SUM(CASE WHEN t.first_run_id = :run THEN 1 ELSE 0 END), 0), "

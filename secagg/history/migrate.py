@@ -1,4 +1,4 @@
-"""Bring the store to another revision: backed up before, validated after."""
+"""Migrate the store to another revision of its tables, with a backup before and a check after."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Migrated:
-    """From which revision to which; ``backup`` is the file made before, if there was need."""
+class Migration:
+    """The revisions before and after; ``backup`` is the file that was made before, if any."""
 
     before: str | None
     after: str | None
@@ -35,24 +35,24 @@ class Migrated:
 
 def upgrade(
     engine: Engine, to: str = HEAD, *, backup: bool = True, scripts: Path = _SCRIPTS
-) -> Migrated:
-    """Bring the tables to the revision ``to``, in one transaction.
+) -> Migration:
+    """Migrate the tables up to the revision ``to``, in one transaction.
 
-    Raises :class:`StoreError`, after which the store is as it was, where a revision fails, the
-    result does not validate, or rows were lost.
+    Raises :class:`StoreError` if a revision fails, the result is not valid, or rows are lost; the
+    store does not change then.
     """
     return _migrate(engine, to, up=True, backup=backup, scripts=scripts)
 
 
 def downgrade(
     engine: Engine, to: str, *, backup: bool = True, scripts: Path = _SCRIPTS
-) -> Migrated:
-    """Bring the tables back to ``to`` (``base``: remove them all), in one transaction."""
+) -> Migration:
+    """Migrate the tables down to ``to`` (``base``: remove them all), in one transaction."""
     return _migrate(engine, to, up=False, backup=backup, scripts=scripts)
 
 
 def planned_sql(engine: Engine, to: str, *, up: bool) -> str:
-    """What would be executed, for people; revisions that move data say more when they run."""
+    """Return the SQL of a migration, for people. Revisions that move data execute more."""
     with transaction(engine, reads=True) as connection:
         before = revision_of(connection) or "base"
     out = io.StringIO()
@@ -69,18 +69,18 @@ def revisions() -> list[str]:
     return [revision.revision for revision in script.walk_revisions()][::-1]
 
 
-def _migrate(engine: Engine, to: str, *, up: bool, backup: bool, scripts: Path) -> Migrated:
+def _migrate(engine: Engine, to: str, *, up: bool, backup: bool, scripts: Path) -> Migration:
     with transaction(engine, reads=True) as connection:
         before = revision_of(connection)
-    saved = None
+    backup_file = None
     if backup and before is not None:
-        saved = backup_beside(engine)
+        backup_file = backup_beside(engine)
     try:
         with transaction(engine) as connection:
-            now = revision_of(connection)
-            if now != before:
-                # Another process was faster.
-                return Migrated(before=before, after=now, backup=saved)
+            current = revision_of(connection)
+            if current != before:
+                # Another process has migrated it meanwhile.
+                return Migration(before=before, after=current, backup=backup_file)
             _run(connection, to, up=up, scripts=scripts)
             after = revision_of(connection)
     except StoreError:
@@ -89,9 +89,9 @@ def _migrate(engine: Engine, to: str, *, up: bool, backup: bool, scripts: Path) 
         raise StoreError(
             f"the store {shown(engine.url)} could not be brought to revision {to} "
             f"({type(error).__name__}); it is as it was, at {before or 'none'}",
-            hint=f"a backup is in {saved}" if saved else None,
+            hint=f"a backup is in {backup_file}" if backup_file else None,
         ) from None
-    return Migrated(before=before, after=after, backup=saved)
+    return Migration(before=before, after=after, backup=backup_file)
 
 
 def _run(connection: Connection, to: str, *, up: bool, scripts: Path) -> None:
@@ -101,16 +101,16 @@ def _run(connection: Connection, to: str, *, up: bool, scripts: Path) -> None:
     (command.upgrade if up else command.downgrade)(config, to)
     if to == "base":
         return
-    wrong = validate(connection)
-    left = row_counts(connection)
-    wrong += [
-        f"{name} had {count} rows and has {left[name]}"
+    faults = validate(connection)
+    counts_after = row_counts(connection)
+    faults += [
+        f"{name} had {count} rows and has {counts_after[name]}"
         for name, count in counts.items()
-        if name in left and left[name] != count
+        if name in counts_after and counts_after[name] != count
     ]
-    if wrong:
+    if faults:
         raise StoreError(
-            f"after the migration {wrong[0]}; the store is as it was",
+            f"after the migration {faults[0]}; the store is as it was",
             hint="please report this: it is a bug",
         )
 
@@ -122,8 +122,8 @@ def _config(scripts: Path, out: io.StringIO | None = None) -> Config:
     return config
 
 
-class Upkeep:
-    """One store, opened without asking for its revision. All raise :class:`StoreError`."""
+class Maintenance:
+    """A store of any revision, open for maintenance. All methods raise :class:`StoreError`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -134,49 +134,49 @@ class Upkeep:
         return shown(self._engine.url)
 
     def revision(self) -> str | None:
-        """Return the revision of its tables, None where there are none."""
+        """Return the revision of its tables, None if there are none."""
         with transaction(self._engine, reads=True) as connection:
             return revision_of(connection)
 
     def row_counts(self) -> dict[str, int]:
-        """Rows by table."""
+        """Return the number of rows of each table."""
         with transaction(self._engine, reads=True) as connection:
             return row_counts(connection)
 
     def validate(self) -> list[str]:
-        """Sentences on what is wrong; empty where all is well."""
+        """Return a sentence for each fault of the store."""
         with transaction(self._engine, reads=True) as connection:
             return check(connection) or broken_rows(connection)
 
-    def upgrade(self, to: str) -> Migrated:
-        """Up to ``to`` (``head``: the newest), with a backup before."""
+    def upgrade(self, to: str) -> Migration:
+        """Migrate up to ``to`` (``head``: the newest), with a backup before."""
         return upgrade(self._engine, HEAD if to == "head" else to)
 
-    def downgrade(self, to: str) -> Migrated:
-        """Down to ``to`` (``base``: no tables), with a backup before."""
+    def downgrade(self, to: str) -> Migration:
+        """Migrate down to ``to`` (``base``: no tables), with a backup before."""
         return downgrade(self._engine, to)
 
     def planned_sql(self, to: str, *, up: bool) -> str:
-        """Return the SQL that :meth:`upgrade` or :meth:`downgrade` would begin with."""
+        """Return the SQL of :meth:`upgrade` or :meth:`downgrade`, for people."""
         return planned_sql(self._engine, to, up=up)
 
     def backup(self, target: Path | None) -> Path:
-        """Return a backup in ``target``, or beside the store; answers where."""
+        """Make a backup in ``target``, or beside the store; return its path."""
         if target is None:
             return backups.backup_beside(self._engine)
         backups.backup(self._engine, target)
         return target
 
     def restore(self, source: Path) -> None:
-        """Back to what ``source`` holds."""
+        """Replace the store by the backup ``source``."""
         backups.restore(self._engine, source)
 
 
 @contextmanager
-def upkeep(where: str | Path, *, create: bool = False) -> Iterator[Upkeep]:
-    """Give the store at ``where`` (as for :func:`secagg.history.open_store`), closed afterwards."""
+def maintenance(where: str | Path, *, create: bool = False) -> Iterator[Maintenance]:
+    """Open the store at ``where`` (as for :func:`secagg.history.open_store`) and close it."""
     engine = connect(url_of(where), create=create)
     try:
-        yield Upkeep(engine)
+        yield Maintenance(engine)
     finally:
         engine.dispose()

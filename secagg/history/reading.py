@@ -1,4 +1,4 @@
-"""Questions to the store."""
+"""Read problems and runs from the store."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from secagg.errors import StoreError, UsageError
-from secagg.history import deciding, lastword, standing
+from secagg.history import carryover, deciding, standing
 from secagg.history.document import decode
-from secagg.history.engine import now, read
+from secagg.history.engine import from_text
 from secagg.model.problem import Problem, RunRecord, State, ToolRunRecord, Triage
+from secagg.system.dates import utc_today
 
 RUNS_HINT = "secagg runs lists them"
-
 
 _PROBLEMS = """
 SELECT t.branch_id, c.document, s.epss, s.baseline,
@@ -27,11 +27,17 @@ JOIN sighting s ON s.run_id = t.last_run_id AND s.finding_id = t.finding_id
 JOIN content c ON c.id = s.content_id
 WHERE t.superseded_run_id IS NULL AND t.branch_id IN (SELECT b.id FROM {branches})
 """
-
-
 _BRANCHES = """branch b JOIN repository r ON r.id = b.repository_id
 WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
   AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"""
+_RUNS = """
+SELECT run.id, run.key, r.name, b.name, run.git_commit, run.started_at, run.verdict, run.policy,
+       run.by_severity
+FROM run JOIN branch b ON b.id = run.branch_id JOIN repository r ON r.id = b.repository_id
+WHERE {where} ORDER BY run.started_at DESC, run.key DESC {limit}
+"""
+_NEWEST = """run.id = (SELECT x.id FROM run x WHERE x.branch_id = run.branch_id
+ORDER BY x.started_at DESC, x.key DESC LIMIT 1)"""
 
 
 def problems(
@@ -39,40 +45,40 @@ def problems(
     repository: str | None,
     branch: str | None,
     as_of: str | None,
-    filed: Mapping[str, Triage] | None,
+    file_decisions: Mapping[str, Triage] | None,
     *,
     details: bool = True,
 ) -> list[Problem]:
-    """Problems that stand on the branches asked for, superseded ones left out."""
+    """Return the problems of the branches, open or fixed, without superseded ones."""
     table, until = "standing", None
     if as_of is not None:
         table = "standing_then"
         until = _standing_after(connection, as_of, table)
-    # An identity says nothing of the repository.
-    elsewhere = (filed or {}) if repository is not None else {}
+    # Identities do not name their repository, so a file's decisions are of one only.
+    decisions = (file_decisions or {}) if repository is not None else {}
     rows: list[Problem] = []
-    unheard: dict[int, dict[int, tuple[str, int]]] = {}
-    places: dict[tuple[int, int], int] = {}
-    for problem, where, finding, component, missing in _problems(
-        connection, table, repository, branch, elsewhere, details
+    missing_by_branch: dict[int, dict[int, tuple[str, int]]] = {}
+    indices: dict[tuple[int, int], int] = {}
+    for problem, branch_id, finding, component, missing in _problems(
+        connection, table, repository, branch, decisions, details
     ):
         if missing:
-            unheard.setdefault(where, {})[finding] = component, missing
-            places[where, finding] = len(rows)
+            missing_by_branch.setdefault(branch_id, {})[finding] = component, missing
+            indices[branch_id, finding] = len(rows)
         rows.append(problem)
-    for where, waiting in unheard.items():
-        last_reports = lastword.still_said(connection, where, waiting, until=until, table=table)
+    for branch_id, of_branch in missing_by_branch.items():
+        reports = carryover.carried_over(connection, branch_id, of_branch, until=until, table=table)
         earlier = {
-            content: (places[where, f], tool_mask)
-            for f, (content, tool_mask) in last_reports.items()
+            content: (indices[branch_id, finding], tools)
+            for finding, (content, tools) in reports.items()
         }
-        lastword.hold(connection, rows, earlier, details=details)
+        carryover.apply(connection, rows, earlier, details=details)
     rows.sort(key=lambda p: (-p.severity.rank, p.repository, p.branch, p.identity))
     return rows
 
 
 def _standing_after(connection: Connection, as_of: str, table: str) -> int:
-    """The standing of the branch after the run ``as_of``, in a temporary table; that run's id."""
+    """Make a temporary table of the branch's standing after the run ``as_of``; return its id."""
     row = connection.execute(
         text("SELECT id, branch_id FROM run WHERE key = :key"), {"key": as_of}
     ).first()
@@ -92,68 +98,72 @@ def _problems(
     table: str,
     repository: str | None,
     branch: str | None,
-    filed: Mapping[str, Triage],
+    file_decisions: Mapping[str, Triage],
     details: bool,
 ) -> Iterator[tuple[Problem, int, int, str, int]]:
-    """Each problem with its branch, its finding, its component, and the tools that knew it (as
-    bits) and did not see it when it was seen last."""
-    asked = {"repository": repository, "branch": branch}
-    # Names and times are few and looked up here: joins would repeat them on every row.
+    """Yield each problem with its branch, finding, component and missing tools (as bits).
+
+    Missing are the tools that reported it earlier, but not in the run that saw it last.
+    """
+    values = {"repository": repository, "branch": branch}
+    # Names and times are few. Joins would repeat them on every row.
     names = {
         number: (name, branch)
         for number, name, branch in connection.execute(
             text(f"SELECT b.id, r.name, b.name FROM {_BRANCHES}"),  # noqa: S608
-            asked,
+            values,
         )
     }
     times = {
-        number: read(at)
+        number: from_text(at)
         for number, at in connection.execute(
             text(
                 "SELECT id, started_at FROM run "  # noqa: S608
                 f"WHERE branch_id IN (SELECT b.id FROM {_BRANCHES})"
             ),
-            asked,
+            values,
         )
     }
-    decided = {
+    stored_decisions = {
         name: deciding.in_force(connection, name) for name in {name for name, _ in names.values()}
     }
-    linked, today = _links(connection), now().date()
+    decided_as, today = _decided_identities(connection), utc_today()
     statement = text(_PROBLEMS.format(table=table, branches=_BRANCHES))
-    for row in connection.execute(statement, asked):
-        where, document, epss, baseline, first, last, fixed, reopened = row[:8]
+    for row in connection.execute(statement, values):
+        branch_id, document, epss, baseline, first, last, fixed, reopened = row[:8]
         problem = decode(document, details=details)
-        name, problem.branch = names[where]
+        name, problem.branch = names[branch_id]
         problem.repository = name
         problem.epss, problem.baseline = epss, baseline
         problem.first_seen, problem.last_seen = times[first], times[last]
         problem.fixed_at, problem.reopened_at = times.get(fixed), times.get(reopened)
-        made = decided[name]
-        if made or filed:
+        stored = stored_decisions[name]
+        if stored or file_decisions:
             identities = {problem.identity, *problem.known_as}
-            identities.update(linked.get((name, problem.identity), ()))
-            decisions_of_row = [
-                decisions.get(one) for one in identities for decisions in (made, filed)
+            identities.update(decided_as.get((name, problem.identity), ()))
+            decisions = [
+                source.get(identity)
+                for identity in identities
+                for source in (stored, file_decisions)
             ]
-            problem.triage = _holding(deciding.newest(decisions_of_row), problem, today)
+            problem.triage = _in_force(deciding.newest(decisions), problem, today)
         finding, component, knew, tools = row[8:]
-        yield problem, where, finding, component, 0 if fixed is not None else knew & ~tools
+        yield problem, branch_id, finding, component, 0 if fixed is not None else knew & ~tools
 
 
-def _holding(made: Triage | None, problem: Problem, today: datetime.date) -> Triage | None:
-    """``made`` unless its day is over, or a later scan has seen what it calls fixed."""
-    if made is None or (made.expires is not None and made.expires < today):
+def _in_force(decision: Triage | None, problem: Problem, today: datetime.date) -> Triage | None:
+    """Return ``decision`` unless it has expired, or says "fixed" and a later scan saw it."""
+    if decision is None or (decision.expires is not None and decision.expires < today):
         return None
     seen = problem.last_seen
-    disproved = made.at is not None and seen is not None and seen > made.at
-    return None if made.state is State.FIXED and disproved else made
+    seen_later = decision.at is not None and seen is not None and seen > decision.at
+    return None if decision.state is State.FIXED and seen_later else decision
 
 
-def _links(connection: Connection) -> dict[tuple[str, str], set[str]]:
-    """By repository and identity: the identities that were known as this one and are decided on.
+def _decided_identities(connection: Connection) -> dict[tuple[str, str], set[str]]:
+    """Return, by repository and identity, the decided identities that include this one.
 
-    A decision on the whole holds for what is left of it when fewer tools run.
+    When fewer tools run, a part of a group may remain: the decision on the whole group counts.
     """
     rows = connection.execute(
         text(
@@ -163,10 +173,10 @@ def _links(connection: Connection) -> dict[tuple[str, str], set[str]]:
             "JOIN alias a ON a.finding_id = f.id WHERE d.undone_at IS NULL"
         )
     )
-    links: dict[tuple[str, str], set[str]] = {}
+    decided: dict[tuple[str, str], set[str]] = {}
     for name, identity, whole in rows:
-        links.setdefault((name, identity), set()).add(whole)
-    return links
+        decided.setdefault((name, identity), set()).add(whole)
+    return decided
 
 
 def first_seen(
@@ -182,27 +192,19 @@ def first_seen(
         ),
         {"repository": repository},
     )
-    here: dict[str, str] = {}
-    elsewhere: dict[str, str] = {}
+    on_branch: dict[str, str] = {}
+    on_others: dict[str, str] = {}
     for identity, name, at in rows:
         if identity in identities:
-            dates = here if name == branch else elsewhere
-            dates[identity] = min(at, dates.get(identity, at))
-    return {identity: read(at) for identity, at in (elsewhere | here).items()}
-
-
-_RUNS = """
-SELECT run.id, run.key, r.name, b.name, run.git_commit, run.started_at, run.verdict, run.policy,
-       run.by_severity
-FROM run JOIN branch b ON b.id = run.branch_id JOIN repository r ON r.id = b.repository_id
-WHERE {where} ORDER BY run.started_at DESC, run.key DESC {limit}
-"""
+            times = on_branch if name == branch else on_others
+            times[identity] = min(at, times.get(identity, at))
+    return {identity: from_text(at) for identity, at in (on_others | on_branch).items()}
 
 
 def runs(
     connection: Connection, repository: str | None, branch: str | None, limit: int | None
 ) -> list[RunRecord]:
-    """Runs, newest first."""
+    """Return runs, newest first."""
     where = (
         "(CAST(:repository AS TEXT) IS NULL OR r.name = :repository) "
         "AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"
@@ -212,10 +214,6 @@ def runs(
     if limit is not None:
         values["limit"] = limit
     return [_run(connection, row) for row in connection.execute(text(statement), values).all()]
-
-
-_NEWEST = """run.id = (SELECT x.id FROM run x WHERE x.branch_id = run.branch_id
-ORDER BY x.started_at DESC, x.key DESC LIMIT 1)"""
 
 
 def newest_runs(connection: Connection) -> list[RunRecord]:
@@ -261,7 +259,7 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
 
 
 def run_key(connection: Connection, beginning: str) -> str:
-    """Return the key of the only run whose key begins so."""
+    """Return the key of the only run whose key begins with ``beginning``."""
     start = beginning.strip().lower()
     if not start or not start.isalnum():
         raise StoreError("no such run in the store", hint=RUNS_HINT)
@@ -311,7 +309,7 @@ def _run(connection: Connection, row: Sequence[Any]) -> RunRecord:
         repository=row[2],
         branch=row[3],
         commit=row[4],
-        started_at=read(row[5]),
+        started_at=from_text(row[5]),
         verdict=row[6],
         policy=row[7],
         by_severity=json.loads(row[8]),

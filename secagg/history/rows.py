@@ -1,4 +1,4 @@
-"""Rows of a store that nobody can read: JSON, times or states in them that secagg never wrote."""
+"""Find the rows of a store that secagg cannot read: broken JSON, times or states."""
 
 from __future__ import annotations
 
@@ -17,54 +17,64 @@ from secagg.model.problem import State
 _SHOWN = 3
 
 
-def _object(value: str) -> None:
+def _check_object(value: str) -> None:
     if not isinstance(json.loads(value), dict):
         raise ValueError
 
 
-def _counts(value: str) -> None:
+def _check_counts(value: str) -> None:
     counts = json.loads(value)
     if not all(isinstance(count, int) for count in dict.values(counts)):
         raise ValueError
 
 
-def _text(value: Any) -> None:
+def _check_text(value: Any) -> None:
     if not isinstance(value, str):
         raise TypeError
 
 
-# What each column must hold, besides NULL where the table allows that.
+# A function for each column that raises for a broken value. NULL is for the table to allow.
 _READERS: dict[str, dict[str, Callable[[Any], object]]] = {
-    "repository": {"name": _text},
-    "branch": {"name": _text},
-    "tool": {"name": _text},
-    "run": {"started_at": engine.read, "by_severity": _counts, "verdict": _text, "policy": _text},
-    "tool_run": {"tool": _text, "component": _text, "status": _text, "seconds": float},
-    "finding": {"identity": _text},
+    "repository": {"name": _check_text},
+    "branch": {"name": _check_text},
+    "tool": {"name": _check_text},
+    "run": {
+        "started_at": engine.from_text,
+        "by_severity": _check_counts,
+        "verdict": _check_text,
+        "policy": _check_text,
+    },
+    "tool_run": {
+        "tool": _check_text,
+        "component": _check_text,
+        "status": _check_text,
+        "seconds": float,
+    },
+    "finding": {"identity": _check_text},
     "content": {"document": decode},
-    "decision": {"state": State, "at": engine.read, "expires": datetime.date.fromisoformat},
-    "upload": {"at": engine.read, "summary": _object},
-    "audit": {"at": engine.read, "before": _object, "after": _object},
+    "decision": {"state": State, "at": engine.from_text, "expires": datetime.date.fromisoformat},
+    "upload": {"at": engine.from_text, "summary": _check_object},
+    "audit": {"at": engine.from_text, "before": _check_object, "after": _check_object},
 }
 
 
 def broken_rows(connection: Connection) -> list[str]:
-    """Say by table which rows cannot be read; empty where all can."""
-    there = set(inspect(connection).get_table_names())
-    wrong = []
+    """Return a sentence for each table with rows that cannot be read."""
+    existing = set(inspect(connection).get_table_names())
+    faults = []
     for table, readers in _READERS.items():
-        if table not in there:
+        if table not in existing:
             continue
         columns = {column["name"] for column in inspect(connection).get_columns(table)}
         numbers = _broken(connection, table, {k: v for k, v in readers.items() if k in columns})
         if numbers:
             first = ", ".join(map(str, numbers[:_SHOWN]))
             more = ", ..." if len(numbers) > _SHOWN else ""
-            wrong.append(
+            faults.append(
                 f"{len(numbers)} row{'s' if len(numbers) > 1 else ''} of {table} cannot be read "
                 f"({_key(table)} {first}{more})"
             )
-    return wrong
+    return faults
 
 
 def _broken(
@@ -72,10 +82,10 @@ def _broken(
 ) -> list[Any]:
     names = ", ".join(f'"{name}"' for name in readers)
     rows = connection.execute(text(f'SELECT {_key(table)}, {names} FROM "{table}" ORDER BY 1'))  # noqa: S608
-    return [row[0] for row in rows if not _readable(row[1:], readers)]
+    return [row[0] for row in rows if not _is_readable(row[1:], readers)]
 
 
-def _readable(values: Any, readers: dict[str, Callable[[Any], object]]) -> bool:
+def _is_readable(values: Any, readers: dict[str, Callable[[Any], object]]) -> bool:
     try:
         for value, read in zip(values, readers.values(), strict=True):
             if value is not None:

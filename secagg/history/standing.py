@@ -1,12 +1,12 @@
-"""First seen, last seen, fixed, reopened: one step for each run of a branch, in their order.
+"""The standing of each problem on a branch: first seen, last seen, fixed, reopened.
 
-The order is that of the scans (time, then key), not of the imports. A run that is newer than
-all of its branch takes one step; one that comes late has the branch's steps taken again from
-the beginning, so that the outcome depends on the runs alone.
+It follows from the runs of the branch in the order of the scans (time, then key). The newest run
+is one more step; a run that is imported late makes all steps of the branch run again, so that
+the order of the imports does not matter.
 
-A step: what the run saw is open; what it did not see is fixed where every tool that knew it
-looked at its component; what it saw under another identity (``known_as``) passes its history on
-to that identity and counts as one problem with it.
+In a step, what the run saw is open. What it did not see is fixed, if every tool that knew it
+looked at its component. A problem that is seen under another identity (``known_as``) passes its
+history on to that identity.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ON CONFLICT (branch_id, finding_id) DO UPDATE SET
   superseded_run_id = NULL
 """
 
-# The two ends of an alias of which this run saw one (``seen``) and not the other (``gone``).
+# The two identities of an alias, where this run saw one (``seen``) and not the other (``gone``).
 _PAIRS = """
 SELECT seen.finding_id, gone.finding_id, gone.first_run_id, gone.fixed_run_id,
        gone.reopened_run_id, gone.knew
@@ -75,7 +75,7 @@ def runs_of(connection: Connection, branch: int) -> Sequence[int]:
 
 
 def is_newest(connection: Connection, branch: int, run: int) -> bool:
-    """True if no run of the branch is later than ``run``."""
+    """Tell whether no run of the branch is later than ``run``."""
     newest = connection.execute(
         text(
             "SELECT id FROM run WHERE branch_id = :branch ORDER BY started_at DESC, key DESC "
@@ -89,7 +89,7 @@ def is_newest(connection: Connection, branch: int, run: int) -> bool:
 def replay(
     connection: Connection, branch: int, *, until: int | None = None, table: str = "standing"
 ) -> None:
-    """Take the branch's steps again from the beginning (up to the run ``until``)."""
+    """Run the branch's steps again from the beginning, up to the run ``until``."""
     connection.execute(
         text(f"DELETE FROM {table} WHERE branch_id = :branch"),  # noqa: S608
         {"branch": branch},
@@ -101,10 +101,10 @@ def replay(
 
 
 def step(connection: Connection, branch: int, run: int, *, table: str = "standing") -> None:
-    """One run's step, taken after those of all earlier runs."""
+    """Run the step of one run, after those of all earlier runs."""
     values = {"branch": branch, "run": run}
     connection.execute(text(_SEE.format(table=table)), values)
-    _pass_on(connection, branch, run, table)
+    _pass_history_on(connection, branch, run, table)
     covered = _covered(connection, run)
     for component, knew in connection.execute(text(_UNSEEN.format(table=table)), values).all():
         if knew & ~covering(covered, component) == 0:
@@ -114,16 +114,16 @@ def step(connection: Connection, branch: int, run: int, *, table: str = "standin
 
 
 def covering(covered: Mapping[str, int], component: str) -> int:
-    """Return the tools (as bits) that looked at all of ``component``.
+    """Return the tools (as bits) that looked at everything in ``component``.
 
-    What looked at the whole tree (``.``) did so, unless it is an image.
+    Tools that looked at the whole tree (``.``) did, unless the component is an image.
     """
     whole = 0 if component.startswith("image:") else covered.get(".", 0)
     return whole | covered.get(component, 0)
 
 
 def _covered(connection: Connection, run: int) -> dict[str, int]:
-    """Which tools looked at everything, as bits, by component."""
+    """Return, by component, the tools (as bits) that looked at everything."""
     tools_of_component: dict[str, int] = {}
     rows = connection.execute(
         text("SELECT component, tool_id FROM covered WHERE run_id = :run"), {"run": run}
@@ -133,8 +133,8 @@ def _covered(connection: Connection, run: int) -> dict[str, int]:
     return tools_of_component
 
 
-def _pass_on(connection: Connection, branch: int, run: int, table: str) -> None:
-    """Hand the history of what is seen under another identity to that identity."""
+def _pass_history_on(connection: Connection, branch: int, run: int, table: str) -> None:
+    """Pass the history of problems that are seen under another identity on to that identity."""
     values = {"branch": branch, "run": run}
     pairs: set[tuple[int, int, int, int | None, int | None, int]] = set()
     for seen, gone in (("n", "o"), ("o", "n")):
@@ -142,13 +142,13 @@ def _pass_on(connection: Connection, branch: int, run: int, table: str) -> None:
         pairs.update(tuple(row) for row in connection.execute(statement, values))
     if not pairs:
         return
-    order = _places(connection, branch)
-    heirs: dict[int, list[tuple[int, int | None, int | None, int]]] = {}
+    order = {run_id: position for position, run_id in enumerate(runs_of(connection, branch))}
+    histories: dict[int, list[tuple[int, int | None, int | None, int]]] = {}
     for seen_id, _, first, fixed, reopened, knew in pairs:
-        heirs.setdefault(seen_id, []).append((first, fixed, reopened, knew))
+        histories.setdefault(seen_id, []).append((first, fixed, reopened, knew))
     updates = [
-        _heir(connection, values, table, finding, identities, order)
-        for finding, identities in heirs.items()
+        _merged_history(connection, values, table, finding, former, order)
+        for finding, former in histories.items()
     ]
     connection.execute(text(_INHERIT.format(table=table)), updates)
     connection.execute(
@@ -157,15 +157,15 @@ def _pass_on(connection: Connection, branch: int, run: int, table: str) -> None:
     )
 
 
-def _heir(
+def _merged_history(
     connection: Connection,
     values: dict[str, int],
     table: str,
     finding: int,
-    known: Sequence[tuple[int, int | None, int | None, int]],
+    former: Sequence[tuple[int, int | None, int | None, int]],
     order: dict[int, int],
 ) -> dict[str, int | None]:
-    """What a finding has after taking over the history of others."""
+    """Merge the history of former identities into that of ``finding``."""
     first, reopened, knew = connection.execute(
         text(
             f"SELECT first_run_id, reopened_run_id, knew FROM {table} "  # noqa: S608
@@ -173,14 +173,16 @@ def _heir(
         ),
         {"branch": values["branch"], "finding": finding},
     ).one()
-    for earlier, fixed, again, tools in known:
-        first = min(first, earlier, key=order.__getitem__)
-        if fixed is not None:
-            again = values["run"]
+    for former_first, former_fixed, former_reopened, tools in former:
+        first = min(first, former_first, key=order.__getitem__)
+        if former_fixed is not None:
+            former_reopened = values["run"]
         else:
             knew |= tools
-        if again is not None and (reopened is None or order[again] > order[reopened]):
-            reopened = again
+        if former_reopened is not None and (
+            reopened is None or order[former_reopened] > order[reopened]
+        ):
+            reopened = former_reopened
     return {
         "branch": values["branch"],
         "finding": finding,
@@ -188,8 +190,3 @@ def _heir(
         "reopened": reopened,
         "knew": knew,
     }
-
-
-def _places(connection: Connection, branch: int) -> dict[int, int]:
-    """The place of each run in the branch's order."""
-    return {run: place for place, run in enumerate(runs_of(connection, branch))}

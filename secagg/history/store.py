@@ -1,7 +1,7 @@
-"""The store: what was seen when, what was decided, and who changed what.
+"""Open the store and use it: record scans, read problems and runs, record decisions.
 
-Alembic takes longer to load than a small report takes to read. ``migrations/head.sql`` is what
-SQLite itself says of a store that the revisions have made; a test holds the two against each other.
+A new SQLite store is made from ``migrations/head.sql``, because importing Alembic takes longer than
+reading a small report. A test checks that the file equals the result of the migrations.
 """
 
 from __future__ import annotations
@@ -12,53 +12,35 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from secagg.errors import StoreError
-from secagg.history import alerts as at_github
+from secagg.history import alerts as github_alerts
 from secagg.history import deciding, importing, reading
-from secagg.history.alerts import KeptAlert
+from secagg.history.alerts import StoredAlert
 from secagg.history.document import BROKEN_HINT
 from secagg.history.engine import (
     DEFAULT,
     HEAD,
     VERSION_TABLE,
     connect,
-    now,
     revision_of,
     shown,
     transaction,
     url_of,
-    written,
 )
 from secagg.history.importing import ImportedRun
 from secagg.history.rows import broken_rows
-from secagg.history.validate import planted
+from secagg.history.validate import foreign_objects
 from secagg.model.problem import Problem, RunRecord, State, Triage
 
-
-def note(connection: Connection, run: str, summary: str) -> None:
-    """Note an upload. Raises :class:`StoreError` where no such run is recorded."""
-    done = connection.execute(
-        text(
-            "INSERT INTO upload (run_id, at, summary) "
-            "SELECT id, :at, :summary FROM run WHERE key = :run"
-        ),
-        {"run": run, "at": written(now()), "summary": summary},
-    )
-    if not done.rowcount:
-        raise StoreError("no such run in the store")
-
-
 SCRIPT = "head.sql"
-
-
-# Statements hold semicolons of their own.
+# Between the statements of the script, which have semicolons themselves.
 BETWEEN = "\n;\n"
 
 
 def make_tables(engine: Engine) -> None:
-    """Make the tables of :data:`HEAD` in an empty SQLite file; nothing if another was first."""
+    """Make the tables of :data:`HEAD` in an empty SQLite file, unless another process has."""
     script = (resources.files("secagg.history.migrations") / SCRIPT).read_text("utf-8")
     with transaction(engine) as connection:
         if revision_of(connection) is not None:
@@ -82,7 +64,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back; a SQLite store is then one file again."""
+        """Close all connections; a SQLite store is then one file again."""
         self._engine.dispose()
 
     @property
@@ -96,10 +78,10 @@ class Store:
         problems: Sequence[Problem],
         complete_tools: Iterable[tuple[str, str]],
     ) -> ImportedRun:
-        """Record a scan; the same ``run.key`` a second time changes nothing.
+        """Record a scan, unless one with this ``run.key`` is recorded already.
 
-        ``complete_tools`` are the (tool, component) that looked at everything, where ``.`` is
-        the whole tree: what they knew and do not see any more is fixed, and nothing else is.
+        ``complete_tools`` are (tool, component) where the tool looked at everything (``.`` is the
+        whole tree): only problems that these tools no longer see are fixed.
         """
         with self._write() as connection:
             return importing.record(connection, run, problems, complete_tools)
@@ -107,9 +89,9 @@ class Store:
     def first_seen(
         self, repository: str, branch: str, identities: Iterable[str]
     ) -> Mapping[str, datetime.datetime]:
-        """When each was first seen: on ``branch``, or else on any; unknown ones are left out.
+        """Return when each problem was first seen on ``branch``, or else on any branch.
 
-        An identity counts as seen when it was seen under another that it is known as.
+        Unknown identities are left out. The time of an earlier identity of the problem counts.
         """
         with self._read() as connection:
             return reading.first_seen(connection, repository, branch, set(identities))
@@ -121,27 +103,29 @@ class Store:
         *,
         states: Iterable[State] = (),
         as_of: str | None = None,
-        filed: Mapping[str, Triage] | None = None,
+        file_decisions: Mapping[str, Triage] | None = None,
         details: bool = True,
     ) -> Iterator[Problem]:
-        """Problems by severity and identity; those of all repositories and branches for None.
+        """Yield problems by severity and identity, of all repositories and branches for None.
 
-        ``states`` leaves only those (empty: all). ``as_of`` is a run's key: the branch as it
-        stood after that run. ``filed`` are decisions by identity from elsewhere on the one
-        ``repository``; on each problem the newest decision counts. Without ``details`` the fields
-        of :data:`secagg.history.document.DETAILS` are empty, which takes less time.
+        ``states`` selects by state (empty: all). ``as_of`` is the key of a run: the branch after
+        that run. ``file_decisions`` are decisions by identity from a file of ``repository``; of a
+        problem's decisions the newest counts. Without ``details`` the fields of
+        :data:`secagg.history.document.DETAILS` are empty, which is faster.
         """
-        wanted = set(states)
+        selected = set(states)
         with self._read() as connection:
-            rows = reading.problems(connection, repository, branch, as_of, filed, details=details)
-            # A generator would keep the transaction open for as long as its reader likes.
-            kept = [p for p in rows if not wanted or p.state in wanted]
-        return iter(kept)
+            rows = reading.problems(
+                connection, repository, branch, as_of, file_decisions, details=details
+            )
+            # Complete before the transaction ends, however slowly the caller reads.
+            rows = [row for row in rows if not selected or row.state in selected]
+        return iter(rows)
 
     def runs(
         self, repository: str | None = None, branch: str | None = None, *, limit: int | None = None
     ) -> list[RunRecord]:
-        """Recorded runs, newest first."""
+        """Return recorded runs, newest first."""
         with self._read() as connection:
             return reading.runs(connection, repository, branch, limit)
 
@@ -156,32 +140,32 @@ class Store:
             return reading.branches(connection, repository)
 
     def run(self, key: str) -> tuple[RunRecord, list[Problem]]:
-        """Return a run and what it saw. Raises :class:`StoreError` for an unknown key."""
+        """Return a run and its problems. Raises :class:`StoreError` for an unknown key."""
         with self._read() as connection:
             return reading.run(connection, key)
 
     def run_key(self, beginning: str) -> str:
-        """Return the key of the only run whose key begins so.
+        """Return the key of the only run whose key begins with ``beginning``.
 
-        Raises :class:`StoreError` where there is none, and :class:`UsageError` for several.
+        Raises :class:`StoreError` if there is none, and :class:`UsageError` if there are several.
         """
         with self._read() as connection:
             return reading.run_key(connection, beginning)
 
     def changes(self, keys: Iterable[str]) -> Mapping[str, ImportedRun]:
-        """Return what each run changed on its branch, as the history has it now."""
+        """Return the changes of each run on its branch, by the history as it is now."""
         with self._read() as connection:
             return importing.changes(connection, list(keys))
 
     def run_of_commit(self, repository: str, commit: str) -> RunRecord | None:
-        """The newest run of ``commit`` (its id, or at least 7 digits of it), on any branch."""
+        """Return the newest run of ``commit`` (at least 7 digits of its id), on any branch."""
         with self._read() as connection:
             return reading.run_of_commit(connection, repository, commit)
 
     def triage(
         self, repository: str, identities: Iterable[str], decision: Triage, *, dry_run: bool = False
     ) -> list[str]:
-        """Decide on ``identities`` (or beginnings of them); answers them in full.
+        """Record a decision on ``identities``, which may be shortened; return the full ones.
 
         The decision holds on all branches of the repository. Raises :class:`UsageError` for an
         id that no problem of the repository goes by, or several (:func:`secagg.ids.resolve`).
@@ -192,39 +176,34 @@ class Store:
     def undo(
         self, repository: str, identities: Iterable[str], *, who: str, dry_run: bool = False
     ) -> list[str]:
-        """Take back the last decision on each; answers those that had one."""
+        """Undo the newest decision on each identity; return the identities that had one."""
         with self._read() if dry_run else self._write() as connection:
             return deciding.undo(connection, repository, identities, who, dry_run=dry_run)
 
-    def take_back(self, repository: str, alert: str, *, who: str) -> list[str]:
-        """Take back what was decided by dismissing ``alert``; answers those that it was about."""
+    def undo_dismissal(self, repository: str, alert: str, *, who: str) -> list[str]:
+        """Undo what was decided by dismissing ``alert``; return the identities."""
         with self._write() as connection:
-            return deciding.take_back(connection, repository, alert, who)
+            return deciding.undo_dismissal(connection, repository, alert, who)
 
     def decisions(self, repository: str) -> dict[str, Triage]:
         """Return the decision in force on each identity that has one."""
         with self._read() as connection:
             return deciding.in_force(connection, repository)
 
-    def said(self, repository: str) -> dict[str, list[Triage]]:
-        """As :meth:`decisions`, with the newest of those made here and of those at GitHub."""
+    def newest_decisions(self, repository: str) -> dict[str, list[Triage]]:
+        """Return, by identity, the newest decision made here and the newest made at GitHub."""
         with self._read() as connection:
             return deciding.newest_decisions(connection, repository)
 
-    def alerts(self, repository: str) -> dict[int, KeptAlert]:
+    def alerts(self, repository: str) -> dict[int, StoredAlert]:
         """Return the alerts that were read from GitHub last, by number."""
         with self._read() as connection:
-            return at_github.kept_alerts(connection, repository)
+            return github_alerts.stored_alerts(connection, repository)
 
-    def keep_alerts(self, repository: str, changed: Iterable[KeptAlert]) -> None:
-        """Put ``changed`` in the place of the alerts of the same numbers."""
+    def save_alerts(self, repository: str, changed: Iterable[StoredAlert]) -> None:
+        """Add ``changed`` alerts, or replace those with the same numbers."""
         with self._write() as connection:
-            at_github.keep(connection, repository, changed)
-
-    def uploaded(self, run: str, summary: str) -> None:
-        """Note an upload of the run with the key ``run``; ``summary`` is JSON."""
-        with self._write() as connection:
-            note(connection, run, summary)
+            github_alerts.save_alerts(connection, repository, changed)
 
     def audit(self, *, limit: int | None = None) -> list[deciding.AuditEntry]:
         """Return the audit log, newest first."""
@@ -239,46 +218,46 @@ class Store:
 
     @contextmanager
     def _open(self, *, reads: bool) -> Iterator[Connection]:
-        """A transaction. What fails for a row that is broken is the store's fault, not a bug."""
+        """Open a transaction. An error is the store's if a row is broken, else a bug of ours."""
         try:
             with transaction(self._engine, reads=reads) as connection:
                 yield connection
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             with transaction(self._engine, reads=True) as connection:
-                wrong = broken_rows(connection)
-            if not wrong:
+                faults = broken_rows(connection)
+            if not faults:
                 raise
-            raise StoreError(f"in the store {self.where} {wrong[0]}", hint=BROKEN_HINT) from None
+            raise StoreError(f"in the store {self.where} {faults[0]}", hint=BROKEN_HINT) from None
 
 
 def open_store(where: str | Path | None = None, *, create: bool = True) -> Store:
     """Open the store at ``where``: a SQLAlchemy URL, a SQLite file, or the default one.
 
-    A store that does not exist is made if ``create``. A file of an older secagg is backed up
-    beside itself and upgraded; a shared database is not touched. Raises :class:`StoreError`
-    for that, for a store of a newer secagg, and for one that cannot be opened.
+    A store that does not exist is made if ``create``. A SQLite file of an older secagg is backed
+    up beside itself and upgraded. Raises :class:`StoreError` for a shared database of an older
+    secagg, for a store of a newer one, and for a store that cannot be opened.
     """
     url = url_of(where if where is not None else DEFAULT)
     engine = connect(url, create=create)
     try:
         with transaction(engine, reads=True) as connection:
             revision = revision_of(connection)
-            wrong = planted(connection) if engine.dialect.name == "sqlite" else []
-        if wrong:
+            foreign = foreign_objects(connection) if engine.dialect.name == "sqlite" else []
+        if foreign:
             raise StoreError(
                 f"the store {shown(engine.url)} has triggers or views that secagg did not make: "
-                f"{wrong[0]}",
+                f"{foreign[0]}",
                 hint="drop it, or bring a backup back: secagg db restore",
             )
         if revision != HEAD:
-            _bring_up(engine, revision, create=create)
+            _upgrade(engine, revision, create=create)
     except BaseException:
         engine.dispose()
         raise
     return Store(engine)
 
 
-def _bring_up(engine: Engine, revision: str | None, *, create: bool) -> None:
+def _upgrade(engine: Engine, revision: str | None, *, create: bool) -> None:
     where = shown(engine.url)
     if revision is not None and revision > HEAD:
         raise StoreError(

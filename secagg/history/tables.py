@@ -1,9 +1,9 @@
-"""The tables of the store. Times are text in UTC (``2026-01-31T09:30:00.000000Z``), so that
-they sort as they are and read the same in SQLite and PostgreSQL.
+"""The tables of the store.
 
-What a scan saw is never overwritten: a :class:`Sighting` says that a run saw a finding with
-some :class:`Content`. What is true of a branch now (:class:`Standing`) follows from the runs
-alone, in the order of their times, whatever the order in which they were imported.
+Times are text in UTC (``2026-01-31T09:30:00.000000Z``), so that they sort by time and are the same
+in SQLite and PostgreSQL. Scans are never overwritten: a :class:`Sighting` is a finding that a run
+saw, with its :class:`Content`. The :class:`Standing` of a branch follows from its runs in the order
+of their times, whatever the order of their imports.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Finding(SQLModel, table=True):
 
 
 class Content(SQLModel, table=True):
-    """What was said of a finding; kept once for all runs that said the same."""
+    """The document of a problem, stored once for all runs with the same one."""
 
     __table_args__ = (UniqueConstraint("finding_id", "digest"),)
 
@@ -105,7 +105,7 @@ class Content(SQLModel, table=True):
 
 
 class Sighting(SQLModel, table=True):
-    """A run saw a finding. ``epss`` and ``baseline`` change daily and would bloat the content."""
+    """A finding that a run saw. ``epss`` and ``baseline`` are here because they change daily."""
 
     run_id: int = Field(foreign_key="run.id", primary_key=True)
     finding_id: int = Field(foreign_key="finding.id", primary_key=True)
@@ -115,7 +115,7 @@ class Sighting(SQLModel, table=True):
 
 
 class Alias(SQLModel, table=True):
-    """On this branch a finding was also known as ``identity``, said first by ``run_id``."""
+    """Another identity of a finding on a branch, valid from the run ``run_id``."""
 
     branch_id: int = Field(foreign_key="branch.id", primary_key=True)
     finding_id: int = Field(foreign_key="finding.id", primary_key=True)
@@ -124,10 +124,10 @@ class Alias(SQLModel, table=True):
 
 
 class Standing(SQLModel, table=True):
-    """Where a finding stands on a branch after its last run.
+    """The state of a finding on a branch after its last run.
 
-    ``knew`` has the bit of every tool that reported it since it was (re)opened;
-    ``superseded_run_id`` is set once the same problem was seen under another identity.
+    ``knew`` has the bit of every tool that reported it since it was opened or reopened;
+    ``superseded_run_id`` is set if the same problem was seen under another identity.
     """
 
     branch_id: int = Field(foreign_key="branch.id", primary_key=True)
@@ -142,9 +142,9 @@ class Standing(SQLModel, table=True):
 
 
 class Decision(SQLModel, table=True):
-    """A person's decision on a problem, for all branches; the newest that is not undone holds.
+    """A person's decision on a problem, for all branches; the newest that is not undone counts.
 
-    ``alert`` is the address of the GitHub alert by whose dismissal it was said.
+    ``alert`` is the address of the GitHub alert, if it was made by dismissing one.
     """
 
     __table_args__ = (Index("ix_decision_identity", "repository_id", "identity"),)
@@ -163,7 +163,7 @@ class Decision(SQLModel, table=True):
 
 
 class Alert(SQLModel, table=True):
-    """An alert at GitHub as it was read last; ``written`` is what was brought there last (JSON)."""
+    """An alert at GitHub as read last; ``written`` is the decision that was sent last (JSON)."""
 
     repository_id: int = Field(foreign_key="repository.id", primary_key=True)
     number: int = Field(primary_key=True)
@@ -173,7 +173,7 @@ class Alert(SQLModel, table=True):
 
 
 class Applied(SQLModel, table=True):
-    """An exception that covered a finding in a run, as the policy named it."""
+    """The exception of the policy that covered a finding in a run."""
 
     run_id: int = Field(foreign_key="run.id", primary_key=True)
     finding_id: int = Field(foreign_key="finding.id", primary_key=True)
@@ -181,7 +181,7 @@ class Applied(SQLModel, table=True):
 
 
 class Upload(SQLModel, table=True):
-    """An upload of a run's results; ``summary`` is what ``summary.json`` says of it (JSON)."""
+    """An upload of a run's results; ``summary`` is the entry of ``summary.json`` (JSON)."""
 
     id: int | None = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="run.id")
@@ -202,7 +202,7 @@ class Audit(SQLModel, table=True):
 
 
 TABLES = tuple(table.name for table in SQLModel.metadata.sorted_tables)
-"""All tables, each after those that it refers to."""
+"""The names of all tables, each after those that it refers to."""
 
 KEYS = {
     table.name: tuple(column.name for column in table.primary_key)

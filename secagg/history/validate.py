@@ -1,4 +1,4 @@
-"""What must hold in a store, and what of it does not."""
+"""Validate a store: its file, tables and triggers, and the relations between its rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GUARDS = {
     )
     for what in ("UPDATE", "DELETE")
 }
-# Each selects what must not be there.
+# Each counts rows that must not exist.
 _INVARIANTS = {
     "a problem stands on a branch whose last run did not see it": (
         "SELECT COUNT(*) FROM standing t LEFT JOIN sighting s ON s.run_id = t.last_run_id "
@@ -46,78 +46,80 @@ _INVARIANTS = {
 
 
 def validate(connection: Connection) -> list[str]:
-    """Sentences on what is wrong; empty where all is well."""
+    """Return a sentence for each fault of the store."""
     revision = revision_of(connection)
     if revision is None:
         return ["there are no tables"]
-    wrong = [] if connection.dialect.name != "sqlite" else _file(connection)
+    faults = [] if connection.dialect.name != "sqlite" else _check_file(connection)
     if revision == HEAD:
-        wrong += _tables(connection)
+        faults += _check_tables(connection)
         if connection.dialect.name == "sqlite":
-            wrong += _objects(connection)
-    elif not wrong and revision not in _OLDER:
+            faults += _check_triggers(connection)
+    elif not faults and revision not in _OLDER:
         return [f"it is at revision {revision}, which this secagg does not know"]
-    if wrong:
-        return wrong
+    if faults:
+        return faults
     if inspect(connection).has_table("standing"):
         for sentence, statement in _INVARIANTS.items():
             count = connection.execute(text(statement)).scalar_one()
             if count:
-                wrong.append(f"{sentence} ({count})")
-    return wrong
+                faults.append(f"{sentence} ({count})")
+    return faults
 
 
-def _file(connection: Connection) -> list[str]:
+def _check_file(connection: Connection) -> list[str]:
     rows = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
-    wrong = [f"the file is damaged: {row}" for row in rows if row != "ok"]
+    faults = [f"the file is damaged: {row}" for row in rows if row != "ok"]
     broken = connection.execute(text("PRAGMA foreign_key_check")).all()
     if broken:
-        wrong.append(f"rows refer to rows that are not there ({len(broken)})")
-    return wrong
+        faults.append(f"rows refer to rows that are not there ({len(broken)})")
+    return faults
 
 
-def _tables(connection: Connection) -> list[str]:
+def _check_tables(connection: Connection) -> list[str]:
     from secagg.history.tables import COLUMNS, TABLES
 
-    there = set(inspect(connection).get_table_names())
-    wrong = [f"the table {name} is missing" for name in TABLES if name not in there]
+    existing = set(inspect(connection).get_table_names())
+    faults = [f"the table {name} is missing" for name in TABLES if name not in existing]
     for name, columns in COLUMNS.items():
-        if name in there:
+        if name in existing:
             found = {column["name"] for column in inspect(connection).get_columns(name)}
-            wrong += [f"the table {name} has no {each}" for each in columns if each not in found]
-    return wrong
+            faults += [
+                f"the table {name} has no {column}" for column in columns if column not in found
+            ]
+    return faults
 
 
-def _objects(connection: Connection) -> list[str]:
-    """What acts in the file by itself: only the guards of the audit log, as secagg makes them."""
-    found = _acting(connection)
-    wrong = [f"the guard {name} is missing" for name in _GUARDS if name not in found]
-    return wrong + planted(connection)
+def _check_triggers(connection: Connection) -> list[str]:
+    """Check that the only triggers and views are the guards of the audit log."""
+    existing = _triggers_and_views(connection)
+    missing = [f"the guard {name} is missing" for name in _GUARDS if name not in existing]
+    return missing + foreign_objects(connection)
 
 
-def planted(connection: Connection) -> list[str]:
-    """Name the triggers and views of a SQLite store that secagg has not made."""
-    wrong = []
-    for name, sql in sorted(_acting(connection).items()):
+def foreign_objects(connection: Connection) -> list[str]:
+    """Return a sentence for each trigger or view of a SQLite store that secagg has not made."""
+    faults = []
+    for name, sql in sorted(_triggers_and_views(connection).items()):
         if name not in _GUARDS:
-            wrong.append(f"{name[:100]!r} is a trigger or view that secagg has not made")
+            faults.append(f"{name[:100]!r} is a trigger or view that secagg has not made")
         elif not _GUARDS[name].fullmatch(sql):
-            wrong.append(f"the guard {name} is not the one that secagg makes")
-    return wrong
+            faults.append(f"the guard {name} is not the one that secagg makes")
+    return faults
 
 
-def _acting(connection: Connection) -> dict[str, str]:
+def _triggers_and_views(connection: Connection) -> dict[str, str]:
     statement = "SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')"
     return {str(name): str(sql) for name, sql in connection.execute(text(statement))}
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
-    """Rows by table, of the tables that are there."""
+    """Return the number of rows of each existing table."""
     from secagg.history.tables import TABLES
 
-    there = set(inspect(connection).get_table_names())
+    existing = set(inspect(connection).get_table_names())
     return {
         name: int(connection.execute(text(f"SELECT COUNT(*) FROM {name}")).scalar_one())  # noqa: S608
         for name in TABLES
-        if name in there
+        if name in existing
     }

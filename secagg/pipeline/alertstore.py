@@ -15,7 +15,7 @@ from typing import Any
 
 from secagg.github.alerts import MARK, REASONS, Alert, AlertDecision
 from secagg.history import Store
-from secagg.history.alerts import KeptAlert
+from secagg.history.alerts import StoredAlert
 from secagg.model.problem import Problem, State, Triage
 from secagg.pipeline.sarifruns import driver
 from secagg.secrets.lastfilter import run_redactor
@@ -47,7 +47,7 @@ class StoreAlerts:
     ) -> None:
         self._store, self._repository = store, repository
         self._kept = store.alerts(repository)
-        problems = list(store.problems(repository, filed=filed))
+        problems = list(store.problems(repository, file_decisions=filed))
         # The branch's own word on a place is the last to be put there.
         problems.sort(key=lambda p: (p.branch == branch, p.last_seen is not None, p.last_seen))
         self._problems: dict[str, Problem] = {}
@@ -89,20 +89,20 @@ class StoreAlerts:
         }
         for number, said in last.items():
             before = changed.get(number) or self._kept[number]
-            changed[number] = KeptAlert(
+            changed[number] = StoredAlert(
                 number=number,
                 updated_at=before.updated_at,
                 document=before.document,
                 written=said,
             )
-        self._store.keep_alerts(self._repository, changed.values())
+        self._store.save_alerts(self._repository, changed.values())
         self._kept |= changed
 
     def take(self, alerts: Sequence[Alert], *, dry_run: bool) -> Sequence[Alert]:
         """Decide as people did at GitHub, and take back what they opened again."""
         known = {
             made.alert: (identity, made)
-            for identity, said in self._store.said(self._repository).items()
+            for identity, said in self._store.newest_decisions(self._repository).items()
             for made in said
             if made.alert is not None
         }
@@ -120,7 +120,7 @@ class StoreAlerts:
             elif alert.state == "open" and before is not None:
                 taken.append(alert)
                 if not dry_run:
-                    self._store.take_back(self._repository, name, who="GitHub")
+                    self._store.undo_dismissal(self._repository, name, who="GitHub")
         return taken
 
     def problem_of(self, alert: Alert) -> str | None:
@@ -182,9 +182,9 @@ def _name(alert: Alert) -> str:
     return alert.url or f"alert {alert.number}"
 
 
-def _kept_alert(alert: Alert, before: KeptAlert | None) -> KeptAlert:
+def _kept_alert(alert: Alert, before: StoredAlert | None) -> StoredAlert:
     data: dict[str, Any] = asdict(alert)
-    return KeptAlert(
+    return StoredAlert(
         number=alert.number,
         updated_at=alert.updated_at,
         document=json.dumps(data),

@@ -174,7 +174,7 @@ def _in_store(gate: Gate) -> Mapping[str, Collection[Triage]]:
     if not has_store(url, gate.root):
         return {}
     with open_store_of(url, gate.root) as store:
-        return store.said(gate.origin.repository)
+        return store.newest_decisions(gate.origin.repository)
 
 
 def _newest(said: Iterable[_Said]) -> _Said | None:

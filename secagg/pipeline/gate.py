@@ -38,7 +38,7 @@ from secagg.pipeline.origin import ENVIRONMENT, Origin, origin_of
 from secagg.policy import Policy
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.files import replace_file
-from secagg.system.process import distrust
+from secagg.system.process import distrust_programs_in
 from secagg.system.yamlfile import read_text
 
 NAME = "secagg-merge.yaml"
@@ -225,7 +225,7 @@ def prepare(
     commit that this clone does not hold: nothing falls back to the change's own files.
     """
     root = root.resolve()
-    distrust(root)
+    distrust_programs_in(root)
     base = options.policy_from or default_base(root, environ)
     controls = Controls(root, base)
     refuse_a_store_of_the_change(controls, root, options.store, environ)

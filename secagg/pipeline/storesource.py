@@ -89,7 +89,7 @@ def stored(whose: Whose, *, details: bool = True) -> Recorded:
         own = origin_of(whose.root)
         filed = _filed(whose.root, controls) if own.repository == origin.repository else None
         problems = list(
-            store.problems(origin.repository, origin.branch, filed=filed, details=details)
+            store.problems(origin.repository, origin.branch, file_decisions=filed, details=details)
         )
         return Recorded(problems, store.runs(origin.repository, origin.branch, limit=_RUNS))
 

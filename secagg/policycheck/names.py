@@ -16,7 +16,7 @@ from secagg.policy.load import Layer
 from secagg.policy.model import Match, Policy
 from secagg.policy.subject import known_tools
 from secagg.system.git import git
-from secagg.system.globs import means_nothing, names, paths
+from secagg.system.globs import is_ignored_pattern, names, paths
 
 Loc = tuple[int | str, ...]
 
@@ -152,7 +152,7 @@ def _paths(layer: Layer, match: Match, loc: Loc, tree: Tree) -> Iterator[CheckMe
         return
     for number, pattern in enumerate(patterns):
         where = _value_place(layer, (*loc, "path"), number)
-        if means_nothing(pattern):
+        if is_ignored_pattern(pattern):
             yield CheckMessage(
                 where=where,
                 code="path-matches-nothing",

@@ -25,7 +25,7 @@ from secagg.report.standing import (
     standing,
 )
 from secagg.system.dates import days, is_days
-from secagg.system.globs import means_nothing, paths
+from secagg.system.globs import is_ignored_pattern, paths
 
 
 def age(text: str) -> datetime.timedelta:
@@ -123,7 +123,7 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
         checks.append(partial(_in_component, filters.components))
     if filters.paths:
         for pattern in filters.paths:
-            if means_nothing(pattern):
+            if is_ignored_pattern(pattern):
                 raise UsageError(
                     f"--path: {pattern!r} is no pattern", hint="patterns are those of .gitignore"
                 )

@@ -1,4 +1,4 @@
-"""Durations and days as people write them."""
+"""The current time, and durations and days as people write them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import datetime
 import re
 from dataclasses import dataclass
 
+DEFAULT_MAX_DAYS = 90
+
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-
 _DAYS = {"": 1, "d": 1, "w": 7, "m": 30, "y": 365}
-
-
-_WRITTEN = re.compile(r"(\d{1,9})(\.\d{1,9})?\s*([a-z]?)")
-
-
-# 99,999 days: more would lead out of the calendar.
+_DURATION = re.compile(r"(\d{1,9})(\.\d{1,9})?\s*([a-z]?)")
+# More days would lead out of the calendar.
 _MOST_DAYS = 99_999
-
-
 _DAY_EXPECTED = "a day such as 2026-12-31 is expected"
+
+
+def utc_now() -> datetime.datetime:
+    """Return the current time in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def utc_today() -> datetime.date:
+    """Return the current day in UTC."""
+    return utc_now().date()
 
 
 def seconds(value: object) -> float:
@@ -27,7 +31,7 @@ def seconds(value: object) -> float:
 
     Raises ``ValueError`` for anything else, and for a duration that is not above zero.
     """
-    number, unit = _read(value)
+    number, unit = _number_and_unit(value)
     if unit not in _SECONDS:
         raise ValueError("a duration is a number with s, m or h behind it, such as 15m")
     total = number * _SECONDS[unit]
@@ -41,7 +45,7 @@ def days(value: object) -> int:
 
     Raises ``ValueError`` for anything else.
     """
-    number, unit = _read(value)
+    number, unit = _number_and_unit(value)
     if unit not in _DAYS or number != int(number) or not 0 <= number * _DAYS[unit] <= _MOST_DAYS:
         raise ValueError("a number of days is written 30d, 2w, 3m or 1y")
     return int(number) * _DAYS[unit]
@@ -56,9 +60,9 @@ def is_days(text: str) -> bool:
 
 
 def day_of(moment: object) -> datetime.date:
-    """The day (UTC) of a date, a time, or either as ISO 8601 text.
+    """Return the day (UTC) of a date, a time, or either as ISO 8601 text.
 
-    Raises ``ValueError`` for anything else, and for a day that no calendar has.
+    Raises ``ValueError`` for anything else, and for a year outside of 1970 to 9998.
     """
     if isinstance(moment, str):
         moment = _day(moment.strip())
@@ -87,25 +91,21 @@ def _day(text: str) -> datetime.date:
         raise ValueError(_DAY_EXPECTED) from None
 
 
-def _read(value: object) -> tuple[float, str]:
-    """The number and the unit in ``value``; a unit that is none where it is no duration."""
+def _number_and_unit(value: object) -> tuple[float, str]:
+    """Split a duration into its number and unit; the unit is ``?`` for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        # What is no finite number has no unit either: no caller knows this one.
         return (float(value), "") if abs(value) < float("inf") else (0.0, "?")
-    match = _WRITTEN.fullmatch(str(value).strip().lower())
+    match = _DURATION.fullmatch(str(value).strip().lower())
     return (0.0, "?") if match is None else (float(match[1] + (match[2] or "")), match[3])
-
-
-DEFAULT_MAX_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """How long an exception may hold.
+    """The longest time for which an exception may be valid.
 
-    ``max_days`` is counted from the day it was created, ``today`` is in UTC. ``for_all`` holds
-    foreign files to it too: they must then have an expiry date, and where they do not say when
-    an entry was made, the days count from today.
+    ``max_days`` counts from the day of its creation; ``today`` is in UTC. With ``for_all`` it
+    applies to files of other tools too: their entries must have an expiry date, and without a
+    creation date the days count from today.
     """
 
     max_days: int
@@ -113,7 +113,7 @@ class Ceiling:
     for_all: bool = False
 
     def refusal(self, created: datetime.date | None, expires: datetime.date) -> str | None:
-        """The sentence that refuses an exception of our own file, or None."""
+        """Return the reason to refuse an exception of secagg's own file, or None."""
         if created is None:
             return "does not say when it was created"
         if created > self.today:
@@ -129,7 +129,7 @@ class Ceiling:
     def foreign_refusal(
         self, created: datetime.date | None, expires: datetime.date | None
     ) -> str | None:
-        """The sentence that refuses an exception of another tool's file, or None."""
+        """Return the reason to refuse an exception of another tool's file, or None."""
         if not self.for_all:
             return None
         if expires is None:
@@ -138,18 +138,18 @@ class Ceiling:
 
 
 def last_day(moment: object) -> datetime.date:
-    """The last day (UTC) that is over when ``moment`` comes.
+    """Return the last whole day (UTC) before ``moment``.
 
-    Trivy and Snyk stop honouring an entry at the moment it names, which for a bare date is its
-    first: ``exp:2026-12-01`` holds through 30 November. Raises ``ValueError`` for no date.
+    Trivy and Snyk end an entry at the time it names, which for a date is the beginning of the
+    day: ``exp:2026-12-01`` is valid through 30 November. Raises ``ValueError`` for no date.
     """
     return day_of(moment) - datetime.timedelta(days=1)
 
 
 def until(text: str, today: datetime.date) -> datetime.date:
-    """The last day of an exception made ``today`` for ``30d``, ``2w`` or through a date.
+    """Return the last day of an exception made ``today`` for ``30d``, ``2w`` or until a date.
 
-    Raises ``ValueError`` for anything else, and for a day that is over.
+    Raises ``ValueError`` for anything else, and for a day in the past.
     """
     if is_days(text):
         return today + datetime.timedelta(days=days(text))

@@ -113,7 +113,7 @@ class PathGlob:
         return self.regex.match(path) is not None
 
 
-def means_nothing(pattern: str) -> bool:
+def is_ignored_pattern(pattern: str) -> bool:
     """Tell whether git passes over a path pattern: a comment, a blank, or what it cannot read."""
     return _path(pattern.removeprefix("!"), r"\Z", "/") is None
 

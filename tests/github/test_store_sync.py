@@ -73,7 +73,7 @@ class Shop:
 
     def said(self) -> list[Triage]:
         with self.store() as store:
-            return store.said(REPOSITORY).get(NAME, [])
+            return store.newest_decisions(REPOSITORY).get(NAME, [])
 
     def at_github(self, **body: str) -> None:
         clock = FakeClock()

@@ -46,7 +46,9 @@ def state_of(home: Path, name: str) -> State:
     with open_store(home / DB) as store:
         filed = read_triage(home)
         return next(
-            p.state for p in store.problems("shop", filed=filed) if p.identity == ident(name)
+            p.state
+            for p in store.problems("shop", file_decisions=filed)
+            if p.identity == ident(name)
         )
 
 

@@ -90,7 +90,7 @@ def test_the_newer_of_store_and_file_counts(store: Store) -> None:
     store.triage(REPO, [ident("a")], said())
     for at, state in ((9, State.ACCEPTED), (11, State.CONFIRMED)):
         filed = {ident("a"): Triage(state=State.CONFIRMED, reason="git", at=day(at))}
-        (found,) = store.problems(REPO, filed=filed)
+        (found,) = store.problems(REPO, file_decisions=filed)
         assert found.state is state
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.errors import UsageError
-from secagg.history.document import ELSEWHERE, decode, encode
+from secagg.history.document import HISTORY_FIELDS, decode, encode
 from secagg.model.finding import Kind, Severity
 from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
 from secagg.report.filters import Filters, age, moment, predicates, select
@@ -102,7 +102,7 @@ def test_lists_say_the_same_without_details(
         one.references = one.related = ("r",)
     without = [decode(encode(p), details=False) for p in given_problems]
     for lean, whole in zip(without, given_problems, strict=True):
-        for name in ELSEWHERE:
+        for name in HISTORY_FIELDS:
             setattr(lean, name, getattr(whole, name))
     said = [
         b"".join(

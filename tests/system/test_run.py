@@ -195,7 +195,7 @@ def test_an_interrupted_caller_leaves_no_child(
         pids.append(pid)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("secagg.system.process.be_modest", interrupted)
+    monkeypatch.setattr("secagg.system.process.lower_priority", interrupted)
     with pytest.raises(KeyboardInterrupt):
         start(f"{DEAF}time.sleep(600)", tmp_path)
     assert not alive(pids[0])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from secagg.history import Store, lastword
+from secagg.history import Store, carryover
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, Snippet, Source, State, ToolRunRecord, Triage
 from tests.history.make import REPO, day, ident, problem, run
@@ -169,14 +169,14 @@ def test_a_tool_that_nobody_runs_any_more(
     store: Store, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its last complete run is asked for, however long ago, and what it saw in part of late."""
-    monkeypatch.setattr(lastword, "_FEW", few)
-    monkeypatch.setattr(lastword, "_RECENT", 3)
+    monkeypatch.setattr(carryover, "_FEW", few)
+    monkeypatch.setattr(carryover, "_RECENT", 3)
     see(store, 1, said(Severity.CRITICAL, "snyk", "trivy"), covered=BOTH)
     low = said(Severity.LOW, "trivy")
     for number in range(2, 8):
         see(store, number, low, covered=TRIVY, tools=ran("trivy"))
     assert shown(store).severity is Severity.CRITICAL
-    # It fails, and sees a part: that is its last word, for as long as it is looked for.
+    # It fails, and sees a part: that is its last report, for as long as it is looked for.
     see(store, 8, said(Severity.MEDIUM, "snyk", "trivy"), covered=TRIVY)
     for number in (9, 10):
         see(store, number, low, covered=TRIVY)
