@@ -1,4 +1,4 @@
-"""``secagg.yaml``: how a repository wants to be scanned. None is needed to start."""
+"""The configuration of a repository: ``secagg.yaml`` or ``[tool.secagg]`` of ``pyproject.toml``."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from secagg.system.tomltext import loads_toml
 from secagg.system.yamlfile import Placed, check_model, load_model, load_placed, read_text
 
 NAME, PROJECT, TABLE = CONFIG_FILE, PROJECT_FILE, "[tool.secagg]"
-# Names that people give the file and that would be overlooked.
-NEAR = ("secagg.yml", ".secagg.yaml", ".secagg.yml")
+# Wrong names of the file, for an error instead of silence.
+_WRONG_NAMES = ("secagg.yml", ".secagg.yaml", ".secagg.yml")
 
 Duration = Annotated[float, BeforeValidator(seconds)]
 
@@ -72,7 +72,7 @@ class Tools(BaseModel):
     trufflehog: TrufflehogConfig = Field(default_factory=TrufflehogConfig)
 
     def optional(self, tool: str) -> bool:
-        """Return whether a failure of ``tool`` is allowed."""
+        """Tell whether a scan is complete even if ``tool`` fails."""
         use: ToolUse = getattr(self, tool)
         return use.optional
 
@@ -113,11 +113,11 @@ class Config(BaseModel):
         return self.timeout
 
     def enabled(self, tool: str) -> bool:
-        """Return whether ``tool`` is to be run."""
+        """Tell whether a scan runs ``tool``."""
         return self.tools.options(tool).enabled
 
     def asks_for(self, tool: str) -> bool:
-        """Return whether the file names ``tool`` and does not switch it off."""
+        """Tell whether the file names ``tool`` and does not disable it."""
         return tool in self.tools.model_fields_set and self.enabled(tool)
 
     def optional_tools(self) -> frozenset[str]:
@@ -126,8 +126,8 @@ class Config(BaseModel):
 
     def tool_options(self) -> Mapping[str, Mapping[str, Any]]:
         """Return each tool's own settings, by tool name, without those of :class:`ToolUse`."""
-        own = set(ToolUse.model_fields)
-        return {t: self.tools.options(t).model_dump(exclude=own) for t in Tools.model_fields}
+        excluded = set(ToolUse.model_fields)
+        return {t: self.tools.options(t).model_dump(exclude=excluded) for t in Tools.model_fields}
 
     def deciding_files(self) -> list[str]:
         """Return the paths that the tools' settings name: programs, rules, queries and caches."""
@@ -138,7 +138,7 @@ class Config(BaseModel):
         return [*(str(path) for path in paths if path is not None), *queries]
 
     def excludes(self, component: str) -> bool:
-        """Return whether a directory is not to be seen as a component of its own."""
+        """Tell whether a directory does not count as a component of its own."""
         return names(self.exclude, cased=True)(component)
 
 
@@ -147,16 +147,16 @@ def load_config(root: Path, path: Path | None = None) -> Config:
 
     Raises :class:`secagg.errors.ConfigError` naming file, line and key.
     """
-    found = find_config(root, path)
-    return Config() if found is None else found.value
+    config = find_config(root, path)
+    return Config() if config is None else config.value
 
 
 def find_config(root: Path, path: Path | None = None) -> Placed[Config] | None:
     """Return the configuration at ``path``, else ``secagg.yaml`` or ``[tool.secagg]`` in ``root``.
 
-    Returns None where there is none, with the place of each key otherwise. Raises
-    :class:`secagg.errors.ConfigError` for a file that cannot be used, for one whose name is nearly
-    right, and where both places say something.
+    The result has the position of each key; it is None if there is no configuration. Raises
+    :class:`secagg.errors.ConfigError` for an invalid file, for a misnamed one (``secagg.yml``),
+    and if both files configure secagg.
     """
     if path is not None:
         return load_placed(path, Config, name=str(path))
@@ -168,11 +168,11 @@ def find_config(root: Path, path: Path | None = None) -> Placed[Config] | None:
                 f"both {NAME} and {TABLE} of {PROJECT} configure secagg", hint="keep one of them"
             )
         return load_placed(file, Config, name=NAME)
-    near = next((name for name in NEAR if (root / name).is_file()), None)
-    if near is not None:
+    misnamed = next((name for name in _WRONG_NAMES if (root / name).is_file()), None)
+    if misnamed is not None:
         raise ConfigError(
-            f"{near} is not read: the configuration is called {NAME}",
-            hint=f"mv {near} {NAME}, or name it by --config {near}",
+            f"{misnamed} is not read: the configuration is called {NAME}",
+            hint=f"mv {misnamed} {NAME}, or name it by --config {misnamed}",
         )
     if table is None:
         return None
@@ -181,23 +181,25 @@ def find_config(root: Path, path: Path | None = None) -> Placed[Config] | None:
 
 
 def read_config(text: str | None, *, name: str) -> Config:
-    """The configuration in ``text``, which messages call ``name``; the defaults where it is None.
+    """Return the configuration in ``text``, or the defaults for None.
 
-    Raises :class:`secagg.errors.ConfigError` naming file, line and key.
+    ``name`` is the file's name in messages. Raises :class:`secagg.errors.ConfigError` naming file,
+    line and key.
     """
     return Config() if text is None else load_model(text, Config, name=name)
 
 
 def read_project(text: str | None, *, name: str) -> Config:
-    """Return the configuration in ``[tool.secagg]`` of a ``pyproject.toml`` whose text this is."""
+    """Return the configuration in ``[tool.secagg]`` of the ``text`` of a ``pyproject.toml``."""
     table = None if text is None else project_table(text)
     return Config() if table is None else check_model(table, Config, name=f"{name} {TABLE}")
 
 
 def project_table(text: str) -> dict[str, Any] | None:
-    """``[tool.secagg]`` of a ``pyproject.toml``; None where there is none.
+    """Return ``[tool.secagg]`` of the ``text`` of a ``pyproject.toml``, None if there is none.
 
-    A file that is no TOML is not secagg's to complain about, unless it speaks of secagg.
+    Raises :class:`secagg.errors.ConfigError` for invalid TOML only if it names that table: other
+    tools report the errors of this file.
     """
     try:
         tool = loads_toml(text).get("tool")

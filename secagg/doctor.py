@@ -1,4 +1,4 @@
-"""Whether a scan would be complete, and what is missing: the data behind ``secagg doctor``."""
+"""Find out whether a scan would be complete, and what is missing, for ``secagg doctor``."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from secagg.scanners.trivydb import DATABASE_HINT, cache_directory, database_tim
 
 @dataclass(slots=True, kw_only=True)
 class Diagnosis:
-    """What there is to say about one tool.
+    """The state of one tool.
 
-    ``ready`` is True if its runs would be complete as far as can be told without running it;
-    otherwise ``problem`` says what is wrong and ``next_step`` what to do. ``token`` is None
-    where the tool needs none, else whether one is there (its value is never looked at).
-    ``network`` names what the tool will ask for, or is None. ``database_age`` is Trivy's.
-    ``missing`` says that it is not installed, and ``left_out`` that a scan does without it.
+    ``ready`` is True if its runs would be complete, as far as secagg can tell without running it;
+    otherwise ``problem`` is the reason and ``next_step`` the remedy. ``token`` tells whether the
+    tool's token is set (its value is never read), and is None if it needs none. ``network`` names
+    the services that the tool uses, or is None. ``database_age`` is that of Trivy's database.
+    ``missing`` is True if it is not installed, and ``left_out`` if scans run without it.
     """
 
     tool: str
@@ -53,7 +53,7 @@ class Diagnosis:
     next_step: str | None = None
 
     def complain(self, problem: str, next_step: str | None) -> None:
-        """Not ready; the first problem is the one to be told."""
+        """Mark the tool as not ready; only the first problem is kept."""
         self.ready = False
         if self.problem is None:
             self.problem, self.next_step = problem, next_step
@@ -66,11 +66,10 @@ def examine(
     *,
     now: datetime | None = None,
 ) -> list[Diagnosis]:
-    """Return a diagnosis for each tool named (all, if None), in the order in which they are known.
+    """Return a diagnosis for each tool in ``names`` (None: all), in the order of the scanners.
 
-    Runs nothing but the tools' own answers to what version they are. Raises
-    :class:`secagg.errors.UsageError` for an unknown tool, and
-    :class:`secagg.errors.ConfigError` for options that do not fit.
+    Runs the tools only to get their versions. Raises :class:`secagg.errors.UsageError` for an
+    unknown tool, and :class:`secagg.errors.ConfigError` for invalid options.
     """
     moment = now or datetime.now(UTC)
     return [
@@ -111,7 +110,7 @@ def _examine(
 
 
 def _plan(diagnosis: Diagnosis, scanner: Scanner, request: ScanRequest) -> None:
-    """What the plan knows already: a scan makes the same one."""
+    """Add the problems of the tool's plan, which is the same in a scan."""
     planned = scanner.plan(request)
     diagnosis.applies = any(
         not isinstance(item, ToolRun) or item.status is not Status.SKIPPED for item in planned

@@ -1,7 +1,7 @@
-"""The errors of secagg, each with a hint on what to do, and the exit codes.
+"""The errors of secagg, with hints on what to do, and the exit codes.
 
-Only the command line turns them into exit codes. A failed gate is no error but a
-decision, and a scan that could not run is a tool run with the status ``failed``.
+Only the command line turns errors into exit codes. A failed gate is a decision and no error, and
+a scanner that could not run is a tool run with the status ``failed``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from enum import IntEnum
 
 
 class SecaggError(Exception):
-    """Root of all errors that secagg raises on purpose.
+    """The root of all errors that secagg raises on purpose.
 
-    ``message`` says what is wrong in one sentence; ``hint`` says what to do about it.
-    Neither may hold a secret's value: texts that come from a scanner or a report are
-    passed through a :class:`secagg.secrets.redactor.Redactor` before they get here.
+    ``message`` is one sentence; ``hint`` says what to do. Neither may hold the value of a secret:
+    texts of a scanner or a report must be masked by a
+    :class:`secagg.secrets.redactor.Redactor` first.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -27,11 +27,11 @@ class SecaggError(Exception):
 
 
 class UsageError(SecaggError):
-    """The command was called with arguments that do not fit together."""
+    """The arguments of a command are invalid or contradict each other."""
 
 
 class ConfigError(SecaggError):
-    """A configuration or policy file cannot be used; ``where`` is ``file:line:column``."""
+    """A configuration or policy file is invalid; ``where`` is ``file:line:column``."""
 
     def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(f"{where}: {message}" if where else message, hint=hint)
@@ -41,8 +41,8 @@ class ConfigError(SecaggError):
 class ReportError(SecaggError):
     """A scanner's report cannot be read.
 
-    ``report`` names the file or tool run, ``offset`` is the byte at which reading
-    stopped making sense (``None`` where no single byte is to blame).
+    ``report`` names the file or tool run; ``offset`` is the byte of the error, None if there is
+    no single one.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class ReportError(SecaggError):
         offset: int | None = None,
         hint: str | None = None,
     ) -> None:
-        at = "" if offset is None else f" at byte {offset}"
-        super().__init__(f"{report}: {message}{at}", hint=hint)
+        suffix = "" if offset is None else f" at byte {offset}"
+        super().__init__(f"{report}: {message}{suffix}", hint=hint)
         self.report = report
         self.offset = offset
 
@@ -64,7 +64,7 @@ class StoreError(SecaggError):
 
 
 class UploadError(SecaggError):
-    """GitHub did not take an upload that it should have taken."""
+    """An upload to GitHub failed."""
 
 
 class Interrupted(SecaggError):
@@ -72,7 +72,7 @@ class Interrupted(SecaggError):
 
 
 class ExitCode(IntEnum):
-    """What a run tells the shell."""
+    """The exit codes of ``secagg``."""
 
     PASS = 0
     GATE_FAILED = 1

@@ -1,8 +1,8 @@
-"""Ids of rows: shown short, and understood as people give them back.
+"""Ids of problems: shorten them for screens, and resolve what people type.
 
-A row has an id of its own (``secagg/v1`` of its group). Each of its members has one too, which
-SARIF files and GitHub show. Any of them names the row, whole or by its first digits, in every
-command.
+A problem has an id of its own (``secagg/v1`` of its group). Each of its findings has one too, which
+SARIF files and GitHub show. In every command any of these names the problem, whole or by its first
+digits.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from collections.abc import Iterable
 from secagg.errors import UsageError
 
 WHOLE = 32
-"""The hexadecimal digits of an id."""
+"""The number of hexadecimal digits of an id."""
 SHORTEST = 6
-"""The fewest digits that name a row."""
+"""The fewest digits that may name a problem."""
 SHOWN = 10
-"""The digits that screens show."""
+"""The number of digits that screens show."""
 NEAR = 3
-"""The first digits that an id must share with a wrong one to be offered in its place."""
+"""The first digits that an id must share with a wrong one to be suggested."""
 
-_OFFERED = 3
+_MOST_SUGGESTED = 3
 _WHERE = "ids stand in the table of the last scan, in findings.sarif and in secagg report"
 
 
 def short(identity: str) -> str:
-    """Cut an id to as many digits as screens show."""
+    """Shorten an id to the digits that screens show."""
     return identity[:SHOWN]
 
 
-def read_id(given: str, *, option: str = "") -> str:
-    """Read an id, or its first digits, as people write it: in any case, with or without hyphens.
+def read_id(text: str, *, option: str = "") -> str:
+    """Read an id, or its first digits, as people type it: in any case, with or without hyphens.
 
-    ``option`` is where it was given. Raises :class:`UsageError` for what is no id; the message
-    does not repeat it, since people paste what they should not.
+    ``option`` is the command's option, for messages. Raises :class:`UsageError` for any other
+    text; the message does not repeat it, because people paste secrets by mistake.
     """
-    digits = given.strip().lower().replace("-", "")
+    digits = text.strip().lower().replace("-", "")
     where = f"{option}: " if option else ""
     if len(digits) > WHOLE or digits.strip("0123456789abcdef"):
         raise UsageError(
@@ -50,26 +50,26 @@ def read_id(given: str, *, option: str = "") -> str:
 
 
 def begins(start: str, names: Iterable[str]) -> bool:
-    """Tell whether ``start`` (in lower case, hyphens allowed) is how one of ``names`` begins."""
+    """Tell whether one of ``names`` begins with ``start`` (in lower case, hyphens allowed)."""
     digits = start.replace("-", "")
     return len(digits) >= SHORTEST and any(name.startswith(digits) for name in names)
 
 
 def resolve(
-    given: str,
+    text: str,
     rows: Iterable[tuple[str, Iterable[str]]],
     *,
     source: str = "the last scan",
     option: str = "",
 ) -> str:
-    """Resolve an id, or its first digits, to the id of the only row that has it.
+    """Resolve an id, or its first digits, to the id of the only problem that has it.
 
-    ``rows`` are ids of rows, each with all ids of the row (its own may be among them).
-    A row's own id outranks the same id of another row's member. ``source`` is where the rows come
-    from, for messages. Raises :class:`UsageError` with the nearest ids where no row goes by
-    ``given``, or several do.
+    ``rows`` are the ids of problems, each with all ids of its findings (its own may be among
+    them). The id of a problem outranks the same id of another problem's finding. ``source`` is
+    where the rows come from, for messages. Raises :class:`UsageError` with the nearest ids if no
+    problem or several have the id ``text``.
     """
-    start = read_id(given, option=option)
+    start = read_id(text, option=option)
     where = f"{option}: " if option else ""
     names: dict[str, dict[str, None]] = {}
     near: dict[str, None] = {}
@@ -85,26 +85,26 @@ def resolve(
     if len(matches) == 1:
         return next(iter(matches))
     if not matches:
-        offered = _nearest(start, near)
+        suggested = _nearest(start, near)
         raise UsageError(
             f"{where}no row of {source} goes by the id {start}",
-            hint=f"did you mean {' or '.join(offered)}?" if offered else _WHERE,
+            hint=f"did you mean {' or '.join(suggested)}?" if suggested else _WHERE,
         )
     if len(names) == 1:
         raise UsageError(
             f"{where}{len(matches)} rows of {source} share the id {start}",
-            hint="each row has one of its own: " + ", ".join(sorted(matches)[:_OFFERED]),
+            hint="each row has one of its own: " + ", ".join(sorted(matches)[:_MOST_SUGGESTED]),
         )
     raise UsageError(
         f"{where}{len(matches)} rows of {source} have an id that begins with {start}",
-        hint="give more of its digits: " + ", ".join(sorted(names)[:_OFFERED]),
+        hint="give more of its digits: " + ", ".join(sorted(names)[:_MOST_SUGGESTED]),
     )
 
 
 def _nearest(start: str, names: Iterable[str]) -> list[str]:
-    """Those of ``names`` that share most first digits with ``start``."""
+    """Return the ``names`` that share most first digits with ``start``."""
 
     def shared(name: str) -> int:
         return next((at for at, (a, b) in enumerate(zip(start, name, strict=False)) if a != b), 0)
 
-    return sorted(names, key=lambda name: (-shared(name), name))[:_OFFERED]
+    return sorted(names, key=lambda name: (-shared(name), name))[:_MOST_SUGGESTED]

@@ -22,17 +22,30 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.reading import loads
 from secagg.system.files import replace_file
+from secagg.system.userdirs import user_directory
 
 __all__ = ["Intel", "IntelEntry"]
 
 NAME = "intel.json"
-
-
 VARIABLE = "SECAGG_INTEL_DIR"
+EPSS_NAME, KEV_NAME = "epss_scores.csv", "known_exploited_vulnerabilities.json"
+# Bytes of an unpacked file.
+LARGEST = 256 * 1024 * 1024
+# An older file is used, with a note.
+STALE = timedelta(days=7)
+
+_GZIP = b"\x1f\x8b"
+_CVE = re.compile(r"CVE-\d{4}-\d{4,}")
+_EPSS_HEADER = re.compile(
+    r"#\s*model_version:(?P<model>[^,\s]+),\s*score_date:(?P<date>\d{4}-\d\d-\d\d)"
+)
+_HINT = "download it again: secagg intel update"
+_UPDATE = "run secagg intel update"
+_NOT_KNOWN = "what rules ask of it is not known, and counts as the stricter answer"
 
 
 class FileRecord(BaseModel):
-    """One file: ``sha256`` of its bytes as they lie there, ``dated`` by its maker (a day)."""
+    """A downloaded file: ``sha256`` of its bytes as stored, ``dated`` is its publisher's day."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -44,7 +57,7 @@ class FileRecord(BaseModel):
 
 
 class Record(BaseModel):
-    """The whole of ``intel.json``; files by name."""
+    """The contents of ``intel.json``: the downloaded files by name."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -53,24 +66,20 @@ class Record(BaseModel):
 
 
 def intel_directory(environ: Mapping[str, str]) -> Path:
-    """``SECAGG_INTEL_DIR``, else ``secagg/intel`` below ``XDG_CACHE_HOME`` (``~/.cache``).
+    """Return ``SECAGG_INTEL_DIR``, else ``secagg/intel`` in the user's cache directory.
 
-    Raises :class:`ConfigError` where there is neither that nor a home.
+    Raises :class:`ConfigError` without that variable and without a home directory.
     """
-    given = environ.get(VARIABLE)
-    if given:
-        return Path(given)
-    cache = environ.get("XDG_CACHE_HOME")
-    if cache and Path(cache).is_absolute():
-        return Path(cache) / "secagg" / "intel"
-    home = environ.get("HOME")
-    if not home:
+    if directory := environ.get(VARIABLE):
+        return Path(directory)
+    cache = user_directory("cache", environ)
+    if cache is None:
         raise ConfigError("there is no place for EPSS and KEV files", hint=f"set {VARIABLE}")
-    return Path(home) / ".cache" / "secagg" / "intel"
+    return cache / "secagg" / "intel"
 
 
 def read_record(directory: Path) -> Record | None:
-    """The record of a directory; None if there is none, or none that can be read."""
+    """Return the record of a directory; None if there is none, or it cannot be read."""
     try:
         return Record.model_validate_json((directory / NAME).read_bytes())
     except (OSError, ValidationError):
@@ -78,31 +87,13 @@ def read_record(directory: Path) -> Record | None:
 
 
 def write_record(directory: Path, record: Record) -> None:
-    """Write ``intel.json`` in one step."""
+    """Write ``intel.json`` atomically."""
     replace_file(directory / NAME, record.model_dump_json(indent=2).encode() + b"\n")
 
 
 def checksum(data: bytes) -> str:
-    """SHA-256 in hexadecimal digits."""
+    """Return the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
-
-
-EPSS_NAME, KEV_NAME = "epss_scores.csv", "known_exploited_vulnerabilities.json"
-
-
-LARGEST = 256 * 1024 * 1024
-
-
-_GZIP = b"\x1f\x8b"
-
-
-_CVE = re.compile(r"CVE-\d{4}-\d{4,}")
-
-
-_ABOUT = re.compile(r"#\s*model_version:(?P<model>[^,\s]+),\s*score_date:(?P<date>\d{4}-\d\d-\d\d)")
-
-
-_HINT = "download it again: secagg intel update"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +107,7 @@ class Epss:
 
 @dataclass(frozen=True, slots=True)
 class IntelEntry:
-    """What the KEV catalog says of a CVE; ``ransomware`` is True where its use is known."""
+    """The KEV catalog's entry of a CVE; ``ransomware`` is True if such use is known."""
 
     due: date | None = None
     ransomware: bool | None = None
@@ -124,7 +115,7 @@ class IntelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Kev:
-    """The catalog of what is known to be exploited, by CVE."""
+    """The catalog of known exploited vulnerabilities, by CVE."""
 
     entries: Mapping[str, IntelEntry]
     dated: date
@@ -134,13 +125,13 @@ class Kev:
 def read_epss(data: bytes) -> Epss:
     """Read FIRST's CSV, compressed or not. Raises :class:`ReportError` for anything else."""
     text = _unpacked(data).decode("utf-8", "replace")
-    first, _, rest = text.removeprefix("\ufeff").partition("\n")
-    about = _ABOUT.match(first)
-    if about is None:
-        raise _bad(EPSS_NAME, "its first line does not give model_version and score_date")
+    first_line, _, rest = text.removeprefix("\ufeff").partition("\n")
+    header = _EPSS_HEADER.match(first_line)
+    if header is None:
+        raise _error(EPSS_NAME, "its first line does not give model_version and score_date")
     rows = csv.reader(io.StringIO(rest))
     if [name.strip() for name in next(rows, [])][:2] != ["cve", "epss"]:
-        raise _bad(EPSS_NAME, "its columns are not cve,epss,percentile")
+        raise _error(EPSS_NAME, "its columns are not cve,epss,percentile")
     scores: dict[str, float] = {}
     for number, row in enumerate(rows, start=3):
         if not row:
@@ -148,29 +139,31 @@ def read_epss(data: bytes) -> Epss:
         try:
             cve, score = row[0].strip().upper(), float(row[1])
         except (IndexError, ValueError):
-            raise _bad(EPSS_NAME, f"line {number} is no score") from None
+            raise _error(EPSS_NAME, f"line {number} is no score") from None
         if not _CVE.fullmatch(cve) or not 0.0 <= score <= 1.0:
-            raise _bad(EPSS_NAME, f"line {number} is no score")
+            raise _error(EPSS_NAME, f"line {number} is no score")
         scores[cve] = score
     if not scores:
-        raise _bad(EPSS_NAME, "it holds no score")
-    return Epss(scores, _date(about["date"], EPSS_NAME), about["model"])
+        raise _error(EPSS_NAME, "it holds no score")
+    return Epss(scores, _date(header["date"], EPSS_NAME), header["model"])
 
 
 def read_kev(data: bytes) -> Kev:
     """Read CISA's JSON. Raises :class:`ReportError` for anything else."""
     document = loads(_unpacked(data), report=KEV_NAME)
-    listed = document.get("vulnerabilities") if isinstance(document, dict) else None
-    if not isinstance(listed, list) or not listed:
-        raise _bad(KEV_NAME, "it holds no list of vulnerabilities")
+    vulnerabilities = document.get("vulnerabilities") if isinstance(document, dict) else None
+    if not isinstance(vulnerabilities, list) or not vulnerabilities:
+        raise _error(KEV_NAME, "it holds no list of vulnerabilities")
     count = document.get("count")
-    if isinstance(count, int) and count != len(listed):
-        raise _bad(KEV_NAME, f"it says that it holds {count} entries and holds {len(listed)}")
+    if isinstance(count, int) and count != len(vulnerabilities):
+        raise _error(
+            KEV_NAME, f"it says that it holds {count} entries and holds {len(vulnerabilities)}"
+        )
     entries = {}
-    for number, item in enumerate(listed):
+    for number, item in enumerate(vulnerabilities):
         cve = item.get("cveID") if isinstance(item, dict) else None
         if not isinstance(cve, str) or not _CVE.fullmatch(cve.strip().upper()):
-            raise _bad(KEV_NAME, f"entry {number} has no cveID")
+            raise _error(KEV_NAME, f"entry {number} has no cveID")
         entries[cve.strip().upper()] = _entry(item)
     released = str(document.get("dateReleased", ""))[:10]
     return Kev(entries, _date(released, KEV_NAME), str(document.get("catalogVersion", "")))
@@ -193,10 +186,10 @@ def _unpacked(data: bytes) -> bytes:
         unpacker = zlib.decompressobj(wbits=31)
         text = unpacker.decompress(data, LARGEST)
     except zlib.error:
-        raise _bad(EPSS_NAME, "it is damaged gzip data") from None
+        raise _error(EPSS_NAME, "it is damaged gzip data") from None
     if not unpacker.eof:
-        why = "it is larger than it can be" if len(text) >= LARGEST else "it is cut off"
-        raise _bad(EPSS_NAME, why)
+        reason = "it is larger than it can be" if len(text) >= LARGEST else "it is cut off"
+        raise _error(EPSS_NAME, reason)
     return text
 
 
@@ -204,26 +197,16 @@ def _date(text: str, name: str) -> date:
     try:
         return datetime.fromisoformat(text).date()
     except ValueError:
-        raise _bad(name, "it has no date") from None
+        raise _error(name, "it has no date") from None
 
 
-def _bad(name: str, why: str) -> ReportError:
-    return ReportError(why, report=name, hint=_HINT)
-
-
-# A file older than this is used, and called old.
-STALE = timedelta(days=7)
-
-
-_UPDATE = "run secagg intel update"
-
-
-_NOT_KNOWN = "what rules ask of it is not known, and counts as the stricter answer"
+def _error(name: str, reason: str) -> ReportError:
+    return ReportError(reason, report=name, hint=_HINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intel:
-    """What the files say; ``notes`` are sentences on what is missing, old or was refused."""
+    """EPSS and KEV data; ``notes`` are sentences on missing, old and refused files."""
 
     epss_file: Epss | None = None
     kev_file: Kev | None = None
@@ -231,20 +214,19 @@ class Intel:
 
     @classmethod
     def load(cls, directory: Path, today: date) -> Intel:
-        """Read the files in ``directory``; ``today`` is in UTC. Never raises for what is there.
+        """Read the files in ``directory``; ``today`` is in UTC. Never raises for bad files.
 
-        A file whose checksum is not the recorded one is refused, as is one that cannot be read:
-        then nothing is known, and a note says so.
+        A file that cannot be read, or does not have the recorded checksum, is refused with a note.
         """
         notes: list[str] = []
         record = read_record(directory)
-        data = _checked(directory, EPSS_NAME, "EPSS", record, notes)
+        data = _read_checked(directory, EPSS_NAME, "EPSS", record, notes)
         epss = kev = None
         try:
             epss = None if data is None else read_epss(data)
         except ReportError as error:
             notes.append(f"EPSS scores are not used: {error.message}; {_UPDATE}")
-        data = _checked(directory, KEV_NAME, "KEV", record, notes)
+        data = _read_checked(directory, KEV_NAME, "KEV", record, notes)
         try:
             kev = None if data is None else read_kev(data)
         except ReportError as error:
@@ -252,29 +234,29 @@ class Intel:
         if epss is not None:
             notes += _age("The EPSS file", epss.dated, today)
         if kev is not None:
-            # The catalog is only dated anew when something is added to it.
+            # The catalog gets a new date only when an entry is added.
             file_record = None if record is None else record.files.get(KEV_NAME)
             fetched = kev.dated if file_record is None else file_record.fetched_at.date()
             notes += _age("The KEV catalog", max(kev.dated, fetched), today)
         return cls(epss_file=epss, kev_file=kev, notes=tuple(notes))
 
     def epss(self, cve: str) -> float | None:
-        """The probability (0.0 to 1.0) that a CVE is exploited within 30 days, if known."""
+        """Return the probability (0.0 to 1.0) that a CVE is exploited within 30 days, if known."""
         return None if self.epss_file is None else self.epss_file.scores.get(cve.strip().upper())
 
     def kev(self, cve: str) -> bool | None:
-        """Whether a CVE is known to be exploited; None without the catalog."""
+        """Tell whether a CVE is known to be exploited; None without the catalog."""
         return None if self.kev_file is None else self.kev_entry(cve) is not None
 
     def kev_entry(self, cve: str) -> IntelEntry | None:
-        """The catalog's entry on a CVE."""
+        """Return the catalog's entry of a CVE, if there is one."""
         return None if self.kev_file is None else self.kev_file.entries.get(cve.strip().upper())
 
 
-def _checked(
+def _read_checked(
     directory: Path, name: str, what: str, record: Record | None, notes: list[str]
 ) -> bytes | None:
-    """The bytes of a file that is as it was recorded; else None, and a note."""
+    """Return the bytes of a file, or None and a note if it is missing or not as recorded."""
     try:
         data = (directory / name).read_bytes()
     except FileNotFoundError:

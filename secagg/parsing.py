@@ -1,9 +1,8 @@
-"""What a parser is, for ours and for anyone's: raw report in, findings out.
+"""The public interface of parsers, secagg's own and those of others.
 
-A parser is an object with this module's :class:`Parser` shape, named in the
-entry-point group ``secagg.parsers``. It gets a :class:`RawReport` and a
-:class:`ParseContext`, and gives a :class:`ParsedReport` whose counts balance:
-``reported == len(findings) + suppressed + merged + len(problems)``.
+A parser is a :class:`Parser`, named in the entry-point group ``secagg.parsers``. It gets a
+:class:`RawReport` and a :class:`ParseContext`, and returns a :class:`ParsedReport` whose counts
+balance: ``reported == len(findings) + suppressed + merged + len(problems)``.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ from secagg.model.place import NO_MAP, PathMap
 from secagg.secrets.redactor import Redactor
 
 ENTRY_POINTS = "secagg.parsers"
+# Bytes of the first two lines of a report that are checked for JSON Lines.
 _LONGEST_LINES = 1 << 20
-# Smaller reports are decoded in one go.
-_SMALLEST = 1 << 16
+# Bytes of a report from which its lists are decoded entry by entry.
+_SMALLEST_SPLIT = 1 << 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,11 +39,11 @@ class EntryProblem:
 
 @dataclass(slots=True, kw_only=True)
 class Gap:
-    """Something the tool says it did not look at. A ``fatal`` one makes the scan incomplete.
+    """Something that a tool reports it did not look at. A ``fatal`` gap makes the scan incomplete.
 
-    ``files`` are those that could not be read, where a tool names them and says that it completed.
-    ``whole`` is True where a run is in doubt as a whole, and no file or package is named.
-    ``accepted`` is set where somebody has accepted it, or the base of the change has it too.
+    ``files`` are the files that a tool could not read, if it names them and completed. ``whole``
+    is True if the whole run is in doubt, and no file or package is named. ``accepted`` is True if
+    somebody has accepted the gap, or the base of the change has it too.
     """
 
     message: str
@@ -54,16 +54,15 @@ class Gap:
 
 
 NO_RESULTS = "there are no results: nothing was found, or nothing to look at"
-"""What a parser remarks on an empty report; beside a failure it says nothing."""
+"""The gap of an empty report, which adds nothing to a failure of its tool."""
 
 
 class RawReport:
-    """The bytes that a scanner wrote, not yet understood.
+    """The bytes that a scanner wrote.
 
-    ``name`` is what messages call it; ``tool`` the scanner if known (it ran here, or the
-    user said so); ``component`` the component it ran over, if it ran over one only.
-    ``finished`` is True where the tool's end was seen and was good, so that an empty report
-    means that nothing was found.
+    ``name`` is the report's name in messages; ``tool`` the scanner, if it is known (it ran here,
+    or the user named it); ``component`` the component it scanned, if only one. ``finished`` is
+    True if the tool is known to have succeeded, so that an empty report means "no findings".
     """
 
     def __init__(
@@ -83,12 +82,12 @@ class RawReport:
 
     @property
     def blank(self) -> bool:
-        """True if there is nothing but white space."""
+        """True if the report is empty or only white space."""
         return not self.data or self.data.isspace()
 
     @property
     def text(self) -> bytes:
-        """The bytes as UTF-8, to look for a word in; as they are where they are not text."""
+        """The bytes as UTF-8, to search for a word; unchanged if they are not text."""
         try:
             return to_utf8(self.data, report=self.name)
         except ReportError:
@@ -96,11 +95,11 @@ class RawReport:
 
     @property
     def document(self) -> Any:
-        """The report as one JSON value, decoded once however many ask.
+        """The report as one JSON value, decoded once.
 
-        The lists of a large report are decoded entry by entry as they are iterated over
-        (:class:`secagg.jsonio.reading.Entries`; ``is_list`` is true for them and for a list).
-        Raises :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
+        Lists of a large report are :class:`secagg.jsonio.reading.Entries`, decoded entry by entry
+        while they are iterated over; use ``is_list`` to check for either type. Raises
+        :class:`secagg.errors.ReportError` with the byte offset if it is not JSON.
         """
         decoded = self._decoded
         if isinstance(decoded, ReportError):
@@ -109,13 +108,13 @@ class RawReport:
 
     @property
     def document_or_none(self) -> Any:
-        """The report as one JSON value, or None where it is not one: for ``confidence``."""
+        """The report as one JSON value, or None if it is not one: for ``confidence``."""
         decoded = self._decoded
         return None if isinstance(decoded, ReportError) else decoded
 
     @property
     def error(self) -> ReportError | None:
-        """Why the report is not one JSON value, or None if it is."""
+        """The error of :attr:`document`, None if it is one JSON value."""
         decoded = self._decoded
         return decoded if isinstance(decoded, ReportError) else None
 
@@ -123,7 +122,7 @@ class RawReport:
     def _decoded(self) -> Any:
         try:
             data = self.data
-            if _SMALLEST <= len(data) <= LARGEST:
+            if _SMALLEST_SPLIT <= len(data) <= LARGEST:
                 try:
                     return split(to_utf8(data, report=self.name), self._refuse)
                 except NotStrict:
@@ -132,7 +131,7 @@ class RawReport:
                         return loads(first_lines, report=self.name)
             return loads(data, report=self.name)
         except ReportError as error:
-            # Its traceback leads to the report, and the collector may be off: they would stay.
+            # The traceback refers to the report, and the garbage collector may be switched off.
             return error.with_traceback(None)
 
     def _refuse(self) -> NoReturn:
@@ -145,7 +144,7 @@ class RawReport:
 class ParseContext:
     """What a parser may use: the redactor, and the root of the checkout if there is one.
 
-    ``path_map`` is what a person has said of paths of another machine.
+    ``path_map`` maps paths of another machine, as the user has configured it.
     """
 
     redactor: Redactor
@@ -153,13 +152,13 @@ class ParseContext:
     path_map: PathMap = NO_MAP
 
     def real_path(self, path: str) -> str:
-        """Give the path that a tool meant: unmasked, and moved as a person has said."""
+        """Return the unmasked path, changed by ``path_map``."""
         return self.path_map.apply(self.redactor.real_path(path))
 
 
 @dataclass(slots=True, kw_only=True)
 class ParsedReport:
-    """A report understood. ``runs`` are SARIF runs without results, to be written again."""
+    """The result of a parser. ``runs`` are SARIF runs without results, to be written again."""
 
     tool: str
     tool_version: str | None = None
@@ -173,22 +172,22 @@ class ParsedReport:
 
     @property
     def balances(self) -> bool:
-        """True if nothing that was reported is unaccounted for."""
+        """True if every reported entry is a finding, suppressed, merged or a problem."""
         accounted = len(self.findings) + self.suppressed + self.merged + len(self.problems)
         return self.reported == accounted
 
 
 @runtime_checkable
 class Parser(Protocol):
-    """Understands the reports of one tool.
+    """A parser for the reports of one tool.
 
     A parser should also have ``learn(report, context)`` (:class:`LearningParser`), which is called
-    for all reports before the first is parsed. One without it parses its report twice.
+    for all reports before the first is parsed. Without it, its reports are parsed twice.
 
-    ``confidence`` looks at a report's shape (its ``document``, or its first bytes where it
-    is not one JSON value) and answers 0 (not mine) to 100 (surely mine); it must be cheap
-    and must not raise. ``parse`` raises :class:`secagg.errors.ReportError` when the report
-    as a whole cannot be understood, and never for a single odd entry.
+    ``confidence`` looks at a report's shape (its ``document``, or its first bytes if it is not
+    one JSON value) and returns 0 (not mine) to 100 (surely mine); it must be fast and must not
+    raise. ``parse`` raises :class:`secagg.errors.ReportError` if the report as a whole cannot be
+    read, and never for a single entry.
     """
 
     tool: str
@@ -200,17 +199,17 @@ class Parser(Protocol):
 
 @runtime_checkable
 class LearningParser(Parser, Protocol):
-    """A parser that tells the secrets of a report before any text is masked.
+    """A parser that finds the secrets of a report before any text is masked.
 
-    ``learn`` gives every secret value that the report holds to the context's redactor. What it
-    raises is ignored: ``parse`` says what is wrong with the report.
+    ``learn`` gives every secret value in the report to the context's redactor. Its exceptions are
+    ignored, because ``parse`` reports the errors of a report.
     """
 
     def learn(self, report: RawReport, context: ParseContext) -> None: ...
 
 
 def installed_parsers() -> dict[str, Parser]:
-    """Return all parsers found by entry point, by tool name; each entry point names a class."""
+    """Return all parsers by tool name, from the entry points, each of which names a class."""
     parsers: dict[str, Parser] = {}
     for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
         parsers[entry.name] = entry.load()()
@@ -218,13 +217,11 @@ def installed_parsers() -> dict[str, Parser]:
 
 
 def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
-    """Return the parser for ``report``: the one its ``tool`` names, else the most confident one.
+    """Return the parser for ``report``: the one of its ``tool``, else the most confident one.
 
-    Some reports could be several tools' (``[]``, ``null``): among parsers that are equally
-    confident the one whose tool's name stands in the report's name is chosen.
-
-    Raises :class:`UsageError` for an unknown tool and :class:`ReportError` for a report that
-    no parser knows.
+    Some reports (``[]``, ``null``) fit several tools: of equally confident parsers the one whose
+    tool is in the report's name is chosen. Raises :class:`UsageError` for an unknown tool and
+    :class:`ReportError` for a report of no known format.
     """
     if report.tool is not None:
         try:
@@ -234,9 +231,10 @@ def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
             raise UsageError(
                 f"no parser for {report.tool!r}", hint=f"known tools: {names}"
             ) from None
-    called = report.name.lower()
+    report_name = report.name.lower()
     ranked = sorted(
-        (-parser.confidence(report), name not in called, name) for name, parser in parsers.items()
+        (-parser.confidence(report), name not in report_name, name)
+        for name, parser in parsers.items()
     )
     if ranked and ranked[0][0] < 0:
         return parsers[ranked[0][2]]
@@ -250,25 +248,24 @@ def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
 
 
 def learn(report: RawReport, parsers: Mapping[str, Parser], context: ParseContext) -> None:
-    """Let the redactor know all secrets that ``report`` holds; to be called before :func:`parse`.
+    """Teach the redactor all secrets in ``report``; call it for all reports before :func:`parse`.
 
-    Nothing is raised for a bad report: parsing it will tell.
+    It never raises: :func:`parse` reports the errors of a report.
     """
     with without_collecting(), suppress(Exception):
         parser = choose(report, parsers)
         if isinstance(parser, LearningParser):
             parser.learn(report, context)
         else:
-            # What it identifies while it parses must be masked in the reports before it too.
+            # Parsing teaches the redactor too.
             parser.parse(report, context)
 
 
 def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContext) -> ParsedReport:
-    """Choose the parser for ``report`` and let it work. All secrets must be known (:func:`learn`).
+    """Parse ``report`` with the parser of its tool, after :func:`learn` of all reports.
 
-    Raises :class:`UsageError` as :func:`choose` does, and :class:`ReportError` for everything
-    that keeps the report from being understood, a bug in a parser included: no report may take
-    the others' findings down with it.
+    Raises :class:`UsageError` like :func:`choose`, and :class:`ReportError` for any other
+    failure, even a bug in the parser: one report must not lose the findings of the others.
     """
     with without_collecting():
         try:
@@ -278,32 +275,32 @@ def parse(report: RawReport, parsers: Mapping[str, Parser], context: ParseContex
         except RecursionError:
             raise ReportError("nested too deeply to be understood", report=report.name) from None
         except Exception as error:
-            # What the exception says may hold a secret.
+            # The message of the exception may hold a secret.
             raise ReportError(
                 f"the parser failed on it ({type(error).__name__})",
                 report=report.name,
                 hint="this is a bug in the parser: please report it with the shape of the report",
             ) from None
         for finding in parsed.findings:
-            _name_key(finding, context.redactor)
+            _set_key_name(finding, context.redactor)
         return parsed
 
 
-def _name_key(finding: Finding, redactor: Redactor) -> None:
-    """Say which key the hash of a secret was made with, unless its report did or could have."""
+def _set_key_name(finding: Finding, redactor: Redactor) -> None:
+    """Set the name of the key of a secret's hash, unless the hash may be of another key."""
     secret = finding.secret
     if secret is None or secret.id is None or secret.key is not None:
         return
-    # A hash in a report of ours from before keys had names may be of any key.
+    # A hash in an old report of secagg, without the key's name, may be of any key.
     if finding.sarif is None or b'"hmac-sha256:' not in finding.sarif.encoded:
         secret.key = redactor.key_name
 
 
 def _json_lines(data: bytes) -> bytes | None:
-    """The first two lines of ``data`` if each is a JSON value of its own, else None.
+    """Return the first two lines of ``data`` if each is a JSON value, else None.
 
-    They are refused as one value for the reason that all of the lines would be, which takes
-    twelve times the memory of the text.
+    Decoding them as one value gives the same error as decoding all lines, which would take twelve
+    times the memory of the text.
     """
     end = data.find(b"\n")
     head = data[: data.find(b"\n", end + 1) + 1]

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from secagg.system.files import PRIVATE, replace_file
+from secagg.system.userdirs import user_directory
 
 _MOST_ENTRIES = 2_000
 
@@ -122,9 +123,6 @@ class Journal:
 
 
 def journal_directory(environ: Mapping[str, str]) -> Path | None:
-    """``secagg/uploads`` below ``XDG_STATE_HOME`` (``~/.local/state``), if there is a home."""
-    state = environ.get("XDG_STATE_HOME")
-    if state and Path(state).is_absolute():
-        return Path(state) / "secagg" / "uploads"
-    home = environ.get("HOME")
-    return Path(home) / ".local" / "state" / "secagg" / "uploads" if home else None
+    """Return ``secagg/uploads`` in the user's state directory; None without a home directory."""
+    state = user_directory("state", environ)
+    return None if state is None else state / "secagg" / "uploads"

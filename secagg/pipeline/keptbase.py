@@ -22,6 +22,7 @@ from secagg.secrets.key import load_key
 from secagg.secrets.lastfilter import filtered
 from secagg.system.files import PRIVATE, replacing
 from secagg.system.git import resolve
+from secagg.system.userdirs import user_directory
 
 _NEWEST = 5
 _SHOWN = 12
@@ -49,12 +50,8 @@ class _Beside(msgspec.Struct):
 
 def directory() -> Path | None:
     """Return where scans of bases are kept; None without a place for them."""
-    cache = os.environ.get("XDG_CACHE_HOME") or (
-        f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else None
-    )
-    if cache is None or not Path(cache).is_absolute():
-        return None
-    return Path(cache) / "secagg" / "bases"
+    cache = user_directory("cache", os.environ)
+    return None if cache is None else cache / "secagg" / "bases"
 
 
 def base_of(gate: Gate) -> str:

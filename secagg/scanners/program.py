@@ -29,6 +29,7 @@ from secagg.system.process import (
     run,
     search_path_outside,
 )
+from secagg.system.userdirs import user_directory
 
 _VERSION_TIMEOUT = 60.0
 _VERSION_OUTPUT = 1024 * 1024
@@ -213,12 +214,11 @@ def require_allowed(spec: ToolSpec, version: str) -> None:
 
 
 def tools_directory(environ: Mapping[str, str]) -> Path:
-    """Return ``SECAGG_TOOLS``, else ``secagg/tools`` in the user's data directory (XDG)."""
+    """Return ``SECAGG_TOOLS``, else ``secagg/tools`` in the user's data directory."""
     if path := environ.get("SECAGG_TOOLS"):
         return Path(path).absolute()
-    data = environ.get("XDG_DATA_HOME")
-    home = Path(data) if data else Path(environ.get("HOME", "/")) / ".local" / "share"
-    return home / "secagg" / "tools"
+    data = user_directory("data", environ) or Path(os.sep, ".local", "share")
+    return data / "secagg" / "tools"
 
 
 def _require_pin(spec: ToolSpec, options: ToolOptions, path: Path, root: Path | None) -> None:

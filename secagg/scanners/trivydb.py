@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from secagg.scanners.options import TrivyOptions
+from secagg.system.userdirs import user_directory
 
 # The default age limit. A policy for changes, which are compared with their base, may allow more
 # (``max_database_age``).
@@ -37,8 +38,7 @@ def cache_directory(options: TrivyOptions, environ: Mapping[str, str]) -> Path:
         return options.cache_dir
     if path := environ.get("TRIVY_CACHE_DIR"):
         return Path(path)
-    base = environ.get("XDG_CACHE_HOME")
-    return Path(base or Path(environ.get("HOME", os.sep)) / ".cache") / "trivy"
+    return (user_directory("cache", environ) or Path(os.sep, ".cache")) / "trivy"
 
 
 def database_time(cache: Path) -> datetime | None:

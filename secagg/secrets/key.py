@@ -10,6 +10,7 @@ from pathlib import Path
 
 from secagg.errors import ConfigError
 from secagg.system.files import create_file
+from secagg.system.userdirs import user_directory
 
 VARIABLE = "SECAGG_HMAC_KEY"
 
@@ -45,13 +46,10 @@ def is_shared(environment: Mapping[str, str] | None = None) -> bool:
 
 
 def _key_file(environment: Mapping[str, str]) -> Path:
-    state = environment.get("XDG_STATE_HOME")
-    if state and Path(state).is_absolute():
-        return Path(state) / "secagg" / "hmac.key"
-    home = environment.get("HOME")
-    if not home:
+    state = user_directory("state", environment)
+    if state is None:
         raise ConfigError("there is no home directory to keep the key for secrets in", hint=_HINT)
-    return Path(home) / ".local" / "state" / "secagg" / "hmac.key"
+    return state / "secagg" / "hmac.key"
 
 
 def _installation_key(path: Path) -> bytes:

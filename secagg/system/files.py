@@ -1,7 +1,7 @@
-"""Files: written in one step, read with limits, and walked without following links.
+"""Write files atomically, read them with limits, and walk directories without following links.
 
-A repository may hold a link to ``/dev/zero`` where a manifest is expected, or to a file outside of
-it, and a directory that is shared may hold a pipe that never says anything.
+A repository may have a link to ``/dev/zero`` instead of a manifest, or to a file outside of it; a
+shared directory may have a pipe that nobody writes to.
 """
 
 from __future__ import annotations
@@ -18,151 +18,15 @@ from typing import BinaryIO, cast
 from secagg.secrets.lastfilter import FilteredFile
 
 PUBLIC = 0o644
-
-
 """For everybody to read, as far as the umask allows."""
 
-
 PRIVATE = 0o600
-
-
-"""For the owner alone."""
-
-
-@contextmanager
-def replacing(
-    path: Path, *, mode: int = PUBLIC, durable: bool = False, packed: bool = False
-) -> Iterator[BinaryIO]:
-    """Write a file that takes the place of ``path`` once it is whole.
-
-    What is written passes the last filter (:mod:`secagg.secrets.lastfilter`) unless it is
-    ``packed``: who packs it has filtered it before.
-
-    After an error nothing has changed. ``durable`` waits until the disk has it. The directory must
-    exist. Raises :class:`OSError`.
-    """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            yield out if packed else cast(BinaryIO, FilteredFile(out))
-            if durable:
-                out.flush()
-                os.fsync(descriptor)
-        os.chmod(name, mode & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def replace_file(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
-    """Put ``data`` at ``path`` in one step, durably; directories that are missing are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, mode=mode, durable=True) as out:
-        out.write(data)
-
-
-def create_file(path: Path, data: bytes, *, mode: int = PRIVATE) -> bool:
-    """Put ``data`` at ``path`` in one step, unless a file is there; tell whether it was put."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(descriptor)
-        os.chmod(name, mode & ~_umask())
-        os.link(name, path)
-    except FileExistsError:
-        return False
-    finally:
-        os.unlink(name)
-    return True
-
-
-@contextmanager
-def part_of(target: Path) -> Iterator[Path]:
-    """Make an empty private file beside ``target``, for who writes by name and moves it then.
-
-    It is gone afterwards, unless it was moved.
-    """
-    part = target.with_name(f"{target.name}.part")
-    try:
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
+"""For the owner only."""
 
 MIB = 1 << 20
 
-
-def read_regular(path: Path, *, limit: int, within: Path | None = None) -> bytes:
-    """Read the regular file ``path``, of ``limit`` bytes at most.
-
-    Links are followed as long as they stay ``within`` that directory, if it is given. Raises
-    :class:`OSError`, whose ``strerror`` says what is wrong: no such file, no regular file, a link
-    that leads out of the repository, or larger than allowed.
-    """
-    try:
-        real = os.path.realpath(path, strict=True)
-        if within is not None and not Path(real).is_relative_to(os.path.realpath(within)):
-            raise OSError(errno.ELOOP, "it is a link that leads out of the repository")
-        # A pipe without a writer would be waited for; a link put there meanwhile is not followed.
-        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except ValueError:
-        raise OSError(errno.EINVAL, "no file can have this name") from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
-        if status.st_size > limit:
-            raise _too_large(limit)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return read_stream(file, limit=limit)
-    finally:
-        os.close(descriptor)
-
-
-def read_given(path: Path, *, limit: int) -> bytes:
-    """Read a file that the user named, of ``limit`` bytes at most.
-
-    It may be a pipe (``<(command)`` of a shell), and no device. Raises :class:`OSError` like
-    :func:`read_regular`.
-    """
-    with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not file.isatty()):
-            raise OSError(errno.EINVAL, "it is a device")
-        return read_stream(file, limit=limit)
-
-
-def read_stream(stream: BinaryIO, *, limit: int) -> bytes:
-    """Read ``stream`` to its end. Raises :class:`OSError` if it has more than ``limit`` bytes."""
-    pieces: list[bytes] = []
-    length = 0
-    # To read as much as is allowed at once would take as much memory in any case.
-    while piece := stream.read(MIB):
-        pieces.append(piece)
-        length += len(piece)
-        if length > limit:
-            raise _too_large(limit)
-    return b"".join(pieces)
-
-
-def _too_large(limit: int) -> OSError:
-    size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit // 1024} KiB"
-    return OSError(errno.EFBIG, f"it is larger than {size}")
-
-
-# Directories that hold other people's code or what a build has made.
-NOT_OURS = frozenset(
+# Directories with code of others or with build results.
+_SKIPPED_DIRECTORIES = frozenset(
     {
         ".git",
         ".hg",
@@ -182,10 +46,137 @@ NOT_OURS = frozenset(
 )
 
 
+@contextmanager
+def replacing(
+    path: Path, *, mode: int = PUBLIC, durable: bool = False, packed: bool = False
+) -> Iterator[BinaryIO]:
+    """Give a file that replaces ``path`` at the end of the block, unless the block raises.
+
+    Everything written passes the last filter (:mod:`secagg.secrets.lastfilter`), except into a
+    ``packed`` file, whose contents must be filtered before they are packed. ``durable`` waits
+    until the data is on the disk. The directory must exist. Raises :class:`OSError`.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            yield out if packed else cast(BinaryIO, FilteredFile(out))
+            if durable:
+                out.flush()
+                os.fsync(descriptor)
+        os.chmod(name, mode & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
+    """Write ``data`` to ``path`` atomically and durably; make missing directories."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, mode=mode, durable=True) as out:
+        out.write(data)
+
+
+def create_file(path: Path, data: bytes, *, mode: int = PRIVATE) -> bool:
+    """Write ``data`` to ``path`` atomically, unless a file exists; tell whether it was written."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(descriptor)
+        os.chmod(name, mode & ~_umask())
+        os.link(name, path)
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(name)
+    return True
+
+
+@contextmanager
+def part_of(target: Path) -> Iterator[Path]:
+    """Make an empty private file beside ``target``, to be written by name and then moved there.
+
+    It is removed at the end, unless it was moved.
+    """
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read_regular(path: Path, *, limit: int, within: Path | None = None) -> bytes:
+    """Read the regular file ``path``, of ``limit`` bytes at most.
+
+    Links are followed, but not out of the directory ``within``, if it is given. Raises
+    :class:`OSError` with a ``strerror`` for messages: no such file, no regular file, a link that
+    leads out of the repository, or larger than allowed.
+    """
+    try:
+        real = os.path.realpath(path, strict=True)
+        if within is not None and not Path(real).is_relative_to(os.path.realpath(within)):
+            raise OSError(errno.ELOOP, "it is a link that leads out of the repository")
+        # Does not wait for a pipe without a writer, and follows no link that was made meanwhile.
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except ValueError:
+        raise OSError(errno.EINVAL, "no file can have this name") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if status.st_size > limit:
+            raise _too_large(limit)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return read_stream(file, limit=limit)
+    finally:
+        os.close(descriptor)
+
+
+def read_given(path: Path, *, limit: int) -> bytes:
+    """Read a file that the user named, of ``limit`` bytes at most.
+
+    It may be a pipe (``<(command)`` of a shell), but no device. Raises :class:`OSError` like
+    :func:`read_regular`.
+    """
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not file.isatty()):
+            raise OSError(errno.EINVAL, "it is a device")
+        return read_stream(file, limit=limit)
+
+
+def read_stream(stream: BinaryIO, *, limit: int) -> bytes:
+    """Read ``stream`` to its end. Raises :class:`OSError` if it has more than ``limit`` bytes."""
+    pieces: list[bytes] = []
+    length = 0
+    # Reading ``limit`` bytes at once would allocate that much memory for every file.
+    while piece := stream.read(MIB):
+        pieces.append(piece)
+        length += len(piece)
+        if length > limit:
+            raise _too_large(limit)
+    return b"".join(pieces)
+
+
+def _too_large(limit: int) -> OSError:
+    size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit // 1024} KiB"
+    return OSError(errno.EFBIG, f"it is larger than {size}")
+
+
 def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Each directory below ``root`` (itself first) with its file names; links not followed."""
+    """Yield each directory below ``root`` (itself first) with its file names; follow no links."""
     for directory, subdirectories, files in os.walk(root, followlinks=False):
-        subdirectories[:] = sorted(d for d in subdirectories if d not in NOT_OURS)
+        subdirectories[:] = sorted(d for d in subdirectories if d not in _SKIPPED_DIRECTORIES)
         yield Path(directory), sorted(files)
 
 
@@ -195,7 +186,7 @@ def files_by_suffix(root: Path) -> set[str]:
 
 
 def has_files(root: Path) -> bool:
-    """Return whether there is any file below ``root`` but those of git itself."""
+    """Tell whether there is any file below ``root``, except those of git itself."""
     for directory, subdirectories, files in os.walk(root, followlinks=False):
         if files and not (Path(directory) == root and files == [".git"]):
             return True
@@ -204,6 +195,6 @@ def has_files(root: Path) -> bool:
 
 
 def is_bare(root: Path) -> bool:
-    """Return whether ``root`` is a git directory itself, without a work tree."""
+    """Tell whether ``root`` is a bare git repository."""
     parts = (root / "HEAD", root / "objects", root / "refs")
     return parts[0].is_file() and all(part.is_dir() for part in parts[1:])

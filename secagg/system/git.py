@@ -1,9 +1,10 @@
-"""Run git quietly, with every setting that could run a program disarmed.
+"""Run git so that the scanned repository cannot make it run a program.
 
-An archive or a shared workspace brings a ``.git`` of its own, and git runs many a program that its
-configuration names: to compare, to filter, to fetch what is missing. Variables outrank every file
-(git-config(1), "ENVIRONMENT"), so what would run is set to nothing by them: for secagg's own calls
-and for those of the scanners. What the user's or the system's configuration names stays.
+A repository may come with a ``.git/config`` of its own, which can name programs that git runs: to
+compare, to filter, to fetch missing objects. Environment variables override every configuration
+file (git-config(1), "ENVIRONMENT"). So secagg sets variables that disable these programs, for its
+own calls of git and for those of the scanners. Programs that the user's or the system's
+configuration names stay enabled.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from secagg.system.process import (
     search_path_outside,
 )
 
-# A user's own git settings that change what `git log -p` and `git diff` print, set back to their
-# defaults: what reads that text misreads it with some of them.
-_PLAIN = {
+# Defaults of the settings that change the output of `git log -p` and `git diff`: programs that
+# parse this output fail on other values.
+_DEFAULT_OUTPUT = {
     "color.ui": "false",
     "core.quotePath": "true",
     "diff.ignoreSubmodules": "none",
     "diff.interHunkContext": "0",
     "diff.mnemonicPrefix": "false",
     "diff.noprefix": "false",
-    # Leaves out what is not below the directory.
+    # "true" leaves out files that are not below the directory.
     "diff.relative": "false",
     "diff.renames": "true",
     "diff.srcPrefix": "a/",
@@ -48,13 +49,11 @@ _PLAIN = {
     "log.abbrevCommit": "false",
     "log.date": "default",
     "log.follow": "false",
-    # Otherwise nobody reads what the first commit holds.
+    # "false" leaves out the changes of the first commit.
     "log.showRoot": "true",
 }
-
-
-# Whatever any configuration says. Nothing is fetched, signed, watched or cleaned up.
-_NEVER = {
+# Always set: nothing is fetched, signed, watched or cleaned up.
+_DISABLED = {
     "core.fsmonitor": "false",
     "core.hooksPath": "/dev/null",
     "core.editor": "false",
@@ -65,9 +64,7 @@ _NEVER = {
     "maintenance.auto": "false",
     "submodule.recurse": "false",
 }
-
-
-# Where nothing may be fetched at all.
+# Set unless git may use the network.
 _OFFLINE = {
     "core.askPass": "",
     "core.gitProxy": "",
@@ -75,13 +72,11 @@ _OFFLINE = {
     "credential.helper": "",
     "protocol.allow": "never",
 }
-
-
-# Keys that name a program, as patterns, and the value that runs none. The first one that fits
-# holds. Sources: git-config(1), gitattributes(5), gitsubmodules(7).
+# Patterns of keys that name a program, and the value that runs none. The first match counts.
+# Sources: git-config(1), gitattributes(5), gitsubmodules(7).
 _PROGRAMS = (
     ("filter.*.required", "false"),
-    # Shows the file as it is. An empty one is an error to git.
+    # Prints the file unchanged. An empty value is an error for git.
     ("diff.*.textconv", "cat"),
     ("submodule.*.update", "none"),
     ("remote.*.uploadpack", "git-upload-pack"),
@@ -105,27 +100,24 @@ _PROGRAMS = (
     ("interactive.difffilter", ""),
     ("diff.external", ""),
 )
-
-
 # The scopes of `git config --show-scope` that come with the repository.
-_OF_THE_REPOSITORY = frozenset({"local", "worktree", "submodule"})
+_REPOSITORY_SCOPES = frozenset({"local", "worktree", "submodule"})
+# Limits of the keys that are overridden, because the size of an environment is limited.
+_MOST_KEYS = 500
+_LONGEST_KEY = 1_000
+# Lists the configuration for :func:`read_settings`, without running a program.
+_LIST_SETTINGS = ("config", "--list", "--show-scope", "-z")
 
-
-# Their variables have to fit into what a program may be given.
-_MOST = 500
-
-
-_LONGEST = 1_000
-
-
-LISTING = ("config", "--list", "--show-scope", "-z")
-
-
-"""Arguments of git that list its configuration for :func:`read_settings`; this runs nothing."""
+TIMEOUT = 120.0
+FETCH_HINT = (
+    "fetch the history that the change is compared with: `fetch-depth: 0` of actions/checkout, "
+    "or `git fetch --unshallow`"
+)
+_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class Setting(NamedTuple):
-    """One setting as git has it: where it comes from, its key and value."""
+    """One setting of git: its scope, key and value."""
 
     scope: str
     key: str
@@ -133,93 +125,77 @@ class Setting(NamedTuple):
 
 
 class TooManyPrograms(ValueError):
-    """A repository's configuration names more programs than can be set to nothing."""
+    """A repository's configuration names more programs than secagg can disable."""
 
 
-def read_settings(listed: str) -> list[Setting]:
-    """Read what git printed for :data:`LISTING`, in its order: later settings outrank others."""
-    words = listed.split("\0")
-    pairs = zip(words[::2], words[1::2], strict=False)
-    return [Setting(scope, *_pair(entry)) for scope, entry in pairs]
+def read_settings(output: str) -> list[Setting]:
+    """Read the output of ``git config --list --show-scope -z``; later settings override others."""
+    words = output.split("\0")
+    settings = []
+    for scope, entry in zip(words[::2], words[1::2], strict=False):
+        key, _, value = entry.partition("\n")
+        settings.append(Setting(scope, key, value))
+    return settings
 
 
 def environment_of(settings: Iterable[Setting], *, protocols: Sequence[str] = ()) -> dict[str, str]:
-    """Make the variables under which git runs none of the programs that the repository names.
+    """Make variables under which git runs none of the programs that the repository names.
 
-    ``protocols`` may be used all the same (``file``). Raises :class:`TooManyPrograms`.
+    ``protocols`` are the ones that git may use (``file``). Raises :class:`TooManyPrograms`.
     """
     offline = {} if protocols else _OFFLINE
-    chosen = _PLAIN | _NEVER | offline | _disarmed(settings)
+    overrides = _DEFAULT_OUTPUT | _DISABLED | offline | _overrides(settings)
     extra = {
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_LAZY_FETCH": "1",
-        # Commits and files as they are, not others that the repository puts in their place.
+        # The real commits, not those with which the repository replaces them.
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_GRAFT_FILE": "/dev/null/none",
         "GIT_PAGER": "cat",
-        # Outranks what any configuration says of a protocol. There is none that is called none.
+        # Overrides protocol.*.allow of every configuration. No protocol is called "none".
         "GIT_ALLOW_PROTOCOL": ":".join(protocols) or "none",
-        "GIT_CONFIG_COUNT": str(len(chosen)),
+        "GIT_CONFIG_COUNT": str(len(overrides)),
     }
-    for number, (key, value) in enumerate(chosen.items()):
+    for number, (key, value) in enumerate(overrides.items()):
         extra[f"GIT_CONFIG_KEY_{number}"] = key
         extra[f"GIT_CONFIG_VALUE_{number}"] = value
     return extra
 
 
-def _disarmed(settings: Iterable[Setting]) -> dict[str, str]:
-    """For each program that the repository names: the user's own one, or none."""
-    own: dict[str, str] = {}
-    named: dict[str, str] = {}
+def _overrides(settings: Iterable[Setting]) -> dict[str, str]:
+    """Return, for each program that the repository names, the user's value or a harmless one."""
+    of_user: dict[str, str] = {}
+    of_repository: dict[str, str] = {}
     for setting in settings:
-        harmless = _harmless(setting.key)
+        harmless = _harmless_value(setting.key)
         if harmless is None:
             continue
-        if setting.scope in _OF_THE_REPOSITORY:
-            named[setting.key] = harmless
+        if setting.scope in _REPOSITORY_SCOPES:
+            of_repository[setting.key] = harmless
         else:
-            own[setting.key] = setting.value
-    if len(named) > _MOST or any(len(key) > _LONGEST for key in named):
+            of_user[setting.key] = setting.value
+    if len(of_repository) > _MOST_KEYS or any(len(key) > _LONGEST_KEY for key in of_repository):
         raise TooManyPrograms("the repository's git configuration names too many programs")
-    return {key: own.get(key, harmless) for key, harmless in named.items()}
+    return {key: of_user.get(key, harmless) for key, harmless in of_repository.items()}
 
 
-def _harmless(key: str) -> str | None:
-    folded = _folded(key)
-    for pattern, value in _PROGRAMS:
-        if fnmatch.fnmatchcase(folded, pattern):
-            return value
-    return None
+def _harmless_value(key: str) -> str | None:
+    """Return the value of ``key`` that runs no program, None for a key that names no program."""
+    key = _lower_case(key)
+    return next((value for pattern, value in _PROGRAMS if fnmatch.fnmatchcase(key, pattern)), None)
 
 
-def _folded(key: str) -> str:
-    """``key`` with its section and name in lower case; what stands between them keeps its case."""
+def _lower_case(key: str) -> str:
+    """Write section and name of ``key`` in lower case; only a subsection is case-sensitive."""
     section, _, rest = key.partition(".")
     middle, _, name = rest.rpartition(".")
     return ".".join(part for part in (section.lower(), middle, name.lower()) if part)
 
 
-def _pair(entry: str) -> tuple[str, str]:
-    key, _, value = entry.partition("\n")
-    return key, value
-
-
-TIMEOUT = 120.0
-
-
-FETCH_HINT = (
-    "fetch the history that the change is compared with: `fetch-depth: 0` of actions/checkout, "
-    "or `git fetch --unshallow`"
-)
-
-
-_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-
-
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What git printed; ``code`` is None where it did not end by itself."""
+    """The output of git; ``code`` is its exit code, None if it did not end by itself."""
 
     code: int | None
     out: bytes
@@ -227,42 +203,43 @@ class Output:
 
     @property
     def text(self) -> str:
-        """Standard output without the last line's end; bytes that are no UTF-8 are kept."""
+        """Standard output without the last newline; bytes that are not UTF-8 become surrogates."""
         return self.out.decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
 def quiet_environment(
     directory: Path, environ: Mapping[str, str], *, protocols: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Make the variables that keep git quiet in ``directory``, and its configuration harmless.
+    """Make variables that keep git in ``directory`` quiet and its configuration harmless.
 
-    ``environ`` is the environment that git would have; ``protocols`` are those that it may fetch
-    by. Raises :class:`UsageError` for a repository whose configuration cannot be read or names
-    more programs than can be set to nothing.
+    ``environ`` is the environment that git would have; ``protocols`` are those that it may use
+    to fetch. Raises :class:`UsageError` for a repository whose configuration cannot be read or
+    names more programs than secagg can disable.
     """
+    key = (directory, _changed_at(directory), tuple(environ.items()), tuple(protocols))
     try:
-        made = _quiet(directory, _changed(directory), tuple(environ.items()), tuple(protocols))
+        return dict(_quiet_environment(*key))
     except TooManyPrograms as error:
         raise UsageError(str(error), hint="scan a fresh clone of the repository") from None
-    return dict(made)
 
 
 @lru_cache(maxsize=64)
-def _quiet(
+def _quiet_environment(
     directory: Path,
-    _changed_at: int,
+    _cache_key: int,
     environ: tuple[tuple[str, str], ...],
     protocols: tuple[str, ...],
 ) -> dict[str, str]:
-    listed = _run(directory, LISTING, environment(dict(environ), (), environment_of(())), TIMEOUT)
+    variables = environment(dict(environ), (), environment_of(()))
+    listed = _run(directory, _LIST_SETTINGS, variables, TIMEOUT)
     if listed.code not in (0, None) and listed.err:
         raise UsageError(f"git's configuration cannot be read: {listed.err.splitlines()[-1]}")
-    # Without git, and where no file configures it, nothing is named either.
+    # The list is empty without git, and without any configuration.
     return environment_of(read_settings(listed.text), protocols=protocols)
 
 
-def _changed(directory: Path) -> int:
-    """When the configuration of a repository with its top here was written, else 0."""
+def _changed_at(directory: Path) -> int:
+    """Return when the configuration of the repository in ``directory`` changed, 0 for none."""
     try:
         return (directory / ".git" / "config").stat().st_mtime_ns
     except OSError:
@@ -275,10 +252,9 @@ def git(
     environ: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT,
 ) -> Output:
-    """Run git in ``directory``. A failure, or having no git, is a code other than 0.
+    """Run git in ``directory``, without the programs that the repository's configuration names.
 
-    No program that the repository's own configuration names is run
-    (:mod:`secagg.system.git`).
+    The code of the output is not 0 after a failure or without git.
     """
     source = os.environ if environ is None else environ
     try:
@@ -295,42 +271,42 @@ def _run(directory: Path, arguments: Sequence[str], env: dict[str, str], timeout
     if program is None:
         return Output(None, b"", "git is not installed")
     with private_directory() as private:
-        done = run(
+        result = run(
             Command(argv=[program, *arguments], cwd=directory, env=env, timeout=timeout),
             private,
             Cancellation(),
         )
-        err = done.stderr.read_text("utf-8", "replace").strip() if done.stderr.exists() else ""
-        out = done.stdout.read_bytes() if done.stdout.exists() else b""
-    if done.code is None:
-        err = done.error or f"git {done.ended}"
-    return Output(done.code, out, err)
+        err = result.stderr.read_text("utf-8", "replace").strip() if result.stderr.exists() else ""
+        out = result.stdout.read_bytes() if result.stdout.exists() else b""
+    if result.code is None:
+        err = result.error or f"git {result.ended}"
+    return Output(result.code, out, err)
 
 
 def checked(directory: Path, *arguments: str) -> Output:
-    """Like :func:`git`, but raises :class:`UsageError` with git's own words if it fails."""
-    done = git(directory, *arguments)
-    if done.code != 0:
-        why = done.err.splitlines()[-1] if done.err else "it does not say why"
+    """Like :func:`git`, but raises :class:`UsageError` with git's own message if it fails."""
+    output = git(directory, *arguments)
+    if output.code != 0:
+        reason = output.err.splitlines()[-1] if output.err else "it does not say why"
         hint = None
-        if "dubious ownership" in done.err:
+        if "dubious ownership" in output.err:
             hint = "git config --global --add safe.directory DIRECTORY"
-        raise UsageError(f"git {arguments[0]} failed: {why}", hint=hint)
-    return done
+        raise UsageError(f"git {arguments[0]} failed: {reason}", hint=hint)
+    return output
 
 
 def find_commit(directory: Path, name: str) -> str | None:
-    """Return the hash of the commit that ``name`` means, or None if there is none in this clone."""
-    done = git(
+    """Return the hash of the commit that ``name`` refers to, None if the clone does not have it."""
+    output = git(
         directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
     )
-    return done.text if done.code == 0 and _HASH.fullmatch(done.text) else None
+    return output.text if output.code == 0 and _HASH.fullmatch(output.text) else None
 
 
 def resolve(directory: Path, name: str) -> str:
-    """Return the hash of the commit that ``name`` means: here, or of the remote ``origin``.
+    """Return the hash of the commit that ``name`` refers to, in the clone or as a branch of origin.
 
-    Raises :class:`UsageError` that tells the fetch depth to use if this clone does not hold it.
+    Raises :class:`UsageError`, with a hint on the fetch depth, if the clone does not have it.
     """
     checked(directory, "rev-parse", "--git-dir")
     for candidate in (name, f"refs/remotes/origin/{name}"):

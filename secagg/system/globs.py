@@ -1,14 +1,14 @@
-"""Patterns as people write them: one dialect for names and one for paths, matched in linear steps.
+"""Glob patterns, in one dialect for names and one for paths, matched without backtracking.
 
-In **names** (rules, tools, packages, components, owners) ``*`` and ``?`` stand for any characters
-within what ``/`` separates, ``**`` goes over ``/``, and ``[a-c]`` and ``[!a-c]`` are one character.
-Case does not matter. Names that are *flat* have no parts: there ``*`` goes over ``/`` too.
+In **names** (rules, tools, packages, components, owners) ``*`` and ``?`` match any characters
+except ``/``, ``**`` matches ``/`` too, and ``[a-c]`` and ``[!a-c]`` match one character. Case does
+not matter. In *flat* names ``*`` matches ``/`` too.
 
 **Paths** are patterns of ``.gitignore`` (git 2.47, gitignore(5)).
 
-A hostile pattern must not stall a scan. So a wildcard takes the first place where what follows it
-fits and never another one, which loses nothing: whatever a later place leaves to the rest of the
-pattern, the first one leaves too.
+A hostile pattern must not stall a scan. So a wildcard ends at the first place where the next part
+of the pattern matches, and no other place is tried. No match is lost: a later place would leave
+less of the text to the rest of the pattern.
 """
 
 from __future__ import annotations
@@ -20,33 +20,25 @@ from functools import cache
 
 # The longest path that Linux opens.
 _LONGEST = 4096
-
-
 _CLASS = re.compile(r"\[[!^]?\]?[^\]/]*\]")
-
-
 _TOKEN = re.compile(rf"\*\*+|\*|\?|{_CLASS.pattern}|.", re.DOTALL)
-
-
-_SIGNS = "*?["
-
-
-# Directories, none among them, of which none is looked into twice.
+_WILDCARDS = "*?["
+# Any number of directories.
 _DIRECTORIES = "(?:[^/]++/)*"
 
 
 def is_wild(text: str) -> bool:
-    """Tell whether ``text`` has anything that a pattern gives a meaning to."""
-    return any(sign in text for sign in _SIGNS)
+    """Tell whether ``text`` has a wildcard."""
+    return any(wildcard in text for wildcard in _WILDCARDS)
 
 
 def is_catch_all(text: str) -> bool:
-    """Tell whether nothing in ``text`` narrows what it matches: ``**/*``, ``[a-z]*``, ``/``."""
+    """Tell whether ``text`` has wildcards only and matches anything: ``**/*``, ``[a-z]*``."""
     return not any(letter.isalnum() for letter in _CLASS.sub("", text))
 
 
 def checked(text: str) -> str:
-    """Check that ``text`` can be a pattern and return it; raises ``ValueError``."""
+    """Return ``text``; raises ``ValueError`` if it is blank or too long for a pattern."""
     if not text.strip():
         raise ValueError("an empty pattern covers nothing")
     if len(text) > _LONGEST:
@@ -56,10 +48,9 @@ def checked(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """A pattern for a name, in which ``*`` goes over ``/`` where it is ``flat``.
+    """A pattern for a name. In a ``flat`` one ``*`` matches ``/``; a ``cased`` one heeds case.
 
-    ``cased`` makes case matter. ``regex`` is None where nothing is a wildcard. Raises
-    ``ValueError`` for what :func:`checked` refuses.
+    ``regex`` is None for a pattern without wildcards. Raises ``ValueError`` as :func:`checked`.
     """
 
     text: str
@@ -82,17 +73,17 @@ class Glob:
 
 
 def names(globs: Iterable[str], *, cased: bool = False) -> Callable[[str], bool]:
-    """Make a test of whether a name, taken as flat, matches any of ``globs``."""
+    """Make a function that tells whether a flat name matches any of ``globs``."""
     patterns = [Glob(glob, flat=True, cased=cased) for glob in globs if glob]
     return cache(lambda name: any(pattern.matches(name) for pattern in patterns))
 
 
 @dataclass(frozen=True, slots=True)
 class PathGlob:
-    """A path as ``.gitignore`` writes it: ``tests/``, ``*.lock``, ``/src/**/gen_*.py``.
+    """A path pattern of ``.gitignore``: ``tests/``, ``*.lock``, ``/src/**/gen_*.py``.
 
-    ``shallow`` patterns match the path itself and not what lies within it. Raises ``ValueError``
-    for a pattern that takes back (``!``) or means nothing.
+    A ``shallow`` pattern does not match the files in a directory that it matches. Raises
+    ``ValueError`` for a negated pattern (``!``) and for one that git ignores.
     """
 
     text: str
@@ -109,23 +100,22 @@ class PathGlob:
         object.__setattr__(self, "regex", expression)
 
     def matches(self, path: str) -> bool:
-        """Tell whether the file ``path`` (relative to the root of the checkout) is matched."""
+        """Tell whether the pattern matches ``path``, relative to the root of the checkout."""
         return self.regex.match(path) is not None
 
 
 def is_ignored_pattern(pattern: str) -> bool:
-    """Tell whether git passes over a path pattern: a comment, a blank, or what it cannot read."""
+    """Tell whether git ignores a path pattern: a comment, a blank line, or an invalid pattern."""
     return _path(pattern.removeprefix("!"), r"\Z", "/") is None
 
 
 def paths(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Make a test of whether a path relative to the root matches ``patterns``, as git reads them.
+    """Make a function that tells whether a path, relative to the root, matches ``patterns``.
 
-    The last pattern that matches decides, and one with ``!`` takes the path out again; what matches
-    the file itself outranks what matches a directory above it. Patterns that mean nothing are
-    passed over.
+    As in git, the last match decides, and a pattern with ``!`` excludes the path again. A match of
+    the file itself outranks a match of a directory above it. Invalid patterns are ignored.
     """
-    # The group is set where a directory is matched.
+    # The group is set if a directory matches.
     rules = [
         (expression, not pattern.startswith("!"))
         for pattern in reversed(patterns)
@@ -133,32 +123,33 @@ def paths(patterns: Sequence[str]) -> Callable[[str], bool]:
     ]
 
     def matches(path: str) -> bool:
-        above: bool | None = None
+        directory_included: bool | None = None
         for expression, included in rules:
             match = expression.match(path)
             if match is None:
                 continue
             if not match.groups() or match[1] is None:
                 return included
-            above = included if above is None else above
-        return bool(above)
+            if directory_included is None:
+                directory_included = included
+        return bool(directory_included)
 
     return cache(matches)
 
 
 def _name(text: str, flat: bool) -> str:
-    """A regular expression for all of a name.
+    """Return a regular expression that matches a whole name.
 
-    What stands between two ``**`` is a run; the runs are found one after the other.
+    A run is the part of the pattern between two ``**``; the runs are matched one after the other.
     """
     inside = "." if flat else "[^/]"
     runs: list[list[str]] = [[""]]
-    # What may stand before each run.
-    before = [""]
+    # The expression before each run.
+    gaps = [""]
     at = 0
     while at < len(text):
         if not flat and text.startswith("**/", at) and (at == 0 or text[at - 1] == "/"):
-            before.append(_DIRECTORIES)
+            gaps.append(_DIRECTORIES)
             runs.append([""])
             at += 3
             continue
@@ -166,7 +157,7 @@ def _name(text: str, flat: bool) -> str:
         assert token is not None
         at = token.end()
         if token[0].startswith("**") or (flat and token[0] == "*"):
-            before.append(".*")
+            gaps.append(".*")
             runs.append([""])
         elif token[0] == "*":
             runs[-1].append("")
@@ -174,16 +165,16 @@ def _name(text: str, flat: bool) -> str:
             runs[-1][-1] += _one_character(token[0], inside)
     last = len(runs) - 1
     return "".join(
-        f"{way}{_stars(run, inside)}"
-        if number == last or not way
-        # The first place will do.
-        else f"(?>{way}?{_stars(run, inside, closed=False)})"
-        for number, (way, run) in enumerate(zip(before, runs, strict=True))
+        f"{gap}{_stars(run, inside)}"
+        if number == last or not gap
+        # Stops at the first match.
+        else f"(?>{gap}?{_stars(run, inside, closed=False)})"
+        for number, (gap, run) in enumerate(zip(gaps, runs, strict=True))
     )
 
 
 def _stars(pieces: Sequence[str], inside: str, *, closed: bool = True) -> str:
-    """Pieces with ``*`` between them; the last one ends what is matched where ``closed``."""
+    """Join ``pieces`` with an expression for ``*``; the last piece ends the text if ``closed``."""
     first, *rest = pieces
     if not rest:
         return first
@@ -193,9 +184,9 @@ def _stars(pieces: Sequence[str], inside: str, *, closed: bool = True) -> str:
 
 
 def _path(pattern: str, end: str, directory: str) -> re.Pattern[str] | None:
-    """A regular expression for a pattern of ``.gitignore`` without ``!``; None if it means nothing.
+    """Return a regular expression for a path pattern without ``!``; None if git ignores it.
 
-    ``end`` is what follows a path that may be a file, ``directory`` what follows a directory's.
+    ``end`` is the expression behind a path that may be a file, ``directory`` behind a directory.
     """
     if not pattern.endswith("\\ "):
         pattern = pattern.rstrip()
@@ -215,14 +206,13 @@ def _path(pattern: str, end: str, directory: str) -> re.Pattern[str] | None:
             return re.compile(f"[^/]++{directory}" if whole_directory else ".", re.DOTALL)
         return re.compile(_joined(runs, end, directory if whole_directory else "/"), re.DOTALL)
     except (ValueError, re.error):
-        # What git cannot read it passes over.
         return None
 
 
 def _runs(parts: Sequence[str]) -> list[list[str]]:
-    """The parts of a path pattern as expressions, in runs with ``**`` between them.
+    """Return the parts of a path pattern as expressions, in runs between ``**``.
 
-    The first run is empty where ``**`` begins the pattern, the last where it ends it.
+    The first run is empty if ``**`` begins the pattern, the last if ``**`` ends it.
     """
     runs: list[list[str]] = [[]]
     for number, part in enumerate(parts):
@@ -234,7 +224,7 @@ def _runs(parts: Sequence[str]) -> list[list[str]]:
 
 
 def _joined(runs: Sequence[Sequence[str]], end: str, within: str) -> str:
-    """One expression for runs of parts; ``within`` is what follows where ``**`` ends them."""
+    """Join runs to one expression; ``within`` is the expression behind a final ``**``."""
     anchored, *others = runs
     if not others:
         return "/".join(anchored) + end
@@ -249,13 +239,13 @@ def _joined(runs: Sequence[Sequence[str]], end: str, within: str) -> str:
         if number < len(others) - 1:
             expression += f"(?>{_DIRECTORIES}?{parts}/)"
         else:
-            # The deepest place, so that a file outranks a directory of its name.
+            # Greedy, so that a file outranks a directory of the same name.
             expression += f"(?>{_DIRECTORIES}{parts}{within if open_end else end})"
     return expression
 
 
 def _part(part: str) -> str:
-    """An expression for a name in a path, as gitignore has it: ``\\`` escapes, ``**`` is ``*``."""
+    """Return an expression for one part of a path: ``\\`` escapes, ``**`` is ``*``."""
     if part.strip("*") == "" and part:
         return "[^/]++"
     pieces = [""]
@@ -284,14 +274,14 @@ def _part(part: str) -> str:
 
 
 def _one_character(token: str, inside: str) -> str:
-    """An expression for one character."""
+    """Return an expression for one character."""
     if token == "?":
         return inside
     if len(token) < 3 or not token.startswith("["):
         return re.escape(token)
     body = token[1:-1]
     negated = body[0] in "!^" and len(body) > 1
-    # A - that is between no two letters or digits is itself.
-    ranges = re.sub(r"[^\w-]|(?<!\w)-|-(?!\w)", lambda found: "\\" + found[0], body[negated:])
+    # A - makes a range only between two letters or digits.
+    ranges = re.sub(r"[^\w-]|(?<!\w)-|-(?!\w)", lambda match: "\\" + match[0], body[negated:])
     outside = "" if inside == "." else "(?!/)"
     return f"{outside}[{'^' if negated else ''}{ranges}]"

@@ -1,4 +1,4 @@
-"""What a model finds wrong with a file, in the words of whoever wrote the file."""
+"""Describe the errors of pydantic in words for the person who wrote the file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LIMITS = {
 
 
 def in_words(mistake: Mapping[str, Any]) -> str:
-    """Say what one mistake of a :class:`pydantic.ValidationError` is, without words of pydantic."""
+    """Describe one error of a :class:`pydantic.ValidationError` without terms of pydantic."""
     kind, context = mistake["type"], mistake.get("ctx") or {}
     if kind in _EXPECTED:
         return _EXPECTED[kind]
@@ -56,5 +56,5 @@ def in_words(mistake: Mapping[str, Any]) -> str:
 
 
 def _plain(choices: str) -> str:
-    """''a', 'b' or 'c''' as a list without quotes."""
+    """Rewrite pydantic's ``'a', 'b' or 'c'`` as ``a, b, c``."""
     return choices.replace(" or ", ", ").replace("'", "")

@@ -1,9 +1,9 @@
-"""The one place that runs other programs: bounded in time, output and memory, and cleaned up.
+"""Run other programs with limits of time, output and memory. No other module does.
 
 A program gets an argument list (never a shell), an allow-listed environment, a session of
-its own, an empty standard input, and two files (mode 0600, in a private directory) for what
-it prints. It ends by itself, or it is ended: SIGTERM to its process group, a grace period,
-SIGKILL. Whatever is left of its group afterwards is ended too, and reaped.
+its own, an empty standard input, and two files (mode 0600, in a private directory) for its
+output. It ends by itself, or secagg ends it: SIGTERM to its process group, a grace period,
+SIGKILL. Processes of its group that remain are ended too, and reaped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from functools import cache
 from pathlib import Path
 
 from secagg.secrets.redactor import Redactor
-from secagg.system.processgroup import adopt_orphans, be_modest, end_group, resident_bytes
+from secagg.system.processgroup import adopt_orphans, end_group, lower_priority, resident_bytes
 
 _log = logging.getLogger(__name__)
 MIB = 1024 * 1024
@@ -34,9 +34,9 @@ DEFAULT_OUTPUT_LIMIT = 512 * MIB
 DEFAULT_GRACE = 5.0
 
 # The directories that this process scans.
-_DISTRUSTED: set[Path] = set()
+_SCANNED: set[Path] = set()
 
-# What any program may know of ours. Everything else (tokens above all) stays here.
+# The variables that every program gets. All others, tokens above all, are left out.
 ALLOWED = (
     "PATH",
     "HOME",
@@ -61,20 +61,22 @@ ALLOWED = (
 _POLL = 0.05
 _PREFIX = "secagg-"
 _LOCK = "lock"
-# In seconds: a private directory without a lock file is left behind if it is older than the
-# longest scan; one with a lock that nobody holds, if its maker must have come to locking it.
+# Seconds after which a private directory is abandoned: without a lock file, longer than any scan;
+# with a lock that no process holds, longer than its process needs to lock it.
 _ABANDONED = 24 * 3600.0
 _NEW = 60.0
+_ERROR_LINE = re.compile(r"\b(?:FATAL|ERROR|FTL|ERR)\b")
+_TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*\s+")
 
 
 class Cancellation:
-    """A request to stop that every running program of a scan sees. Set once, from anywhere."""
+    """A request to stop all running programs of a scan. It can be set from any thread."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def cancel(self) -> None:
-        """Ask everything to stop. Safe in a signal handler, and to call again."""
+        """Ask all programs to stop. Safe in a signal handler and when called again."""
         self._event.set()
 
     @property
@@ -100,13 +102,13 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A program to run and its bounds.
+    """A program to run, and its limits.
 
     ``argv[0]`` is an absolute path. ``timeout`` and ``grace`` are seconds. ``output_limit``
-    (bytes) holds for each of standard output, standard error and the files in ``watched``.
-    ``memory_limit`` (bytes, resident, the whole process group together) is watched rather
-    than set as RLIMIT_AS: Go, Java and Node reserve many times the address space that they
-    use, and would not start under such a limit. It holds on Linux, elsewhere it is ignored.
+    (bytes) applies to each of standard output, standard error and the files in ``watched``.
+    ``memory_limit`` (bytes, resident, the whole process group together) is measured instead of
+    set as RLIMIT_AS: Go, Java and Node reserve many times the address space that they use, and
+    would not start. It works on Linux and is ignored elsewhere.
     """
 
     argv: Sequence[str]
@@ -123,9 +125,9 @@ class Command:
 class ProcessResult:
     """How a program ended.
 
-    ``code`` is its exit code, ``signal`` the number of the signal that ended it (one of the
-    two is None, both are if it never started; ``error`` then says why). The files live as
-    long as the private directory that they are in.
+    ``code`` is its exit code or ``signal`` the number of the signal that ended it. Both are None
+    if it did not start; ``error`` is the reason. The files exist as long as the private
+    directory that they are in.
     """
 
     ended: Ended
@@ -137,22 +139,22 @@ class ProcessResult:
     error: str | None = None
 
     def exited(self, *codes: int) -> bool:
-        """True if it ended by itself with one of ``codes``."""
+        """Tell whether it ended by itself with one of ``codes``."""
         return self.ended is Ended.EXITED and self.code in codes
 
 
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
-    """Give a directory that only this user can read, gone with all in it at the end.
+    """Give a directory that only this user can read; remove it at the end.
 
-    Reports with raw secrets are in it. A process that is killed leaves it behind: it is locked
-    while it is in use, and the next process that makes one removes those that nobody locks.
+    It will hold reports with raw secrets, and a process that is killed leaves it behind. So it
+    is locked while in use, and the next process removes those without a lock.
     """
     path = Path(tempfile.mkdtemp(prefix=_PREFIX))
     descriptor = os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _sweep_once(str(path.parent))
+        _remove_abandoned(str(path.parent))
         yield path
     finally:
         _remove(path)
@@ -160,20 +162,20 @@ def private_directory() -> Iterator[Path]:
 
 
 @cache
-def _sweep_once(parent: str) -> None:
-    """Remove the private directories in ``parent`` whose processes are gone, once a process."""
+def _remove_abandoned(parent: str) -> None:
+    """Remove the private directories in ``parent`` whose processes have ended; once a process."""
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(parent)):
-            if entry.name.startswith(_PREFIX) and _is_left_behind(entry):
+            if entry.name.startswith(_PREFIX) and _is_abandoned(entry):
                 _remove(Path(entry.path))
 
 
-def _is_left_behind(entry: os.DirEntry[str]) -> bool:
-    """Tell whether ``entry`` is a private directory of ours that no process holds any more."""
+def _is_abandoned(entry: os.DirEntry[str]) -> bool:
+    """Tell whether ``entry`` is a private directory of ours that no process uses any more."""
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:
-        # Its process has removed it meanwhile.
+        # Its process has just removed it.
         return False
     try:
         if (
@@ -185,7 +187,7 @@ def _is_left_behind(entry: os.DirEntry[str]) -> bool:
         lock = os.path.join(entry.path, _LOCK)
         descriptor = os.open(lock, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        # Another process is about to lock it, or it is older than locks are.
+        # Its process has not made the lock file yet, or was killed before it did.
         return time.time() - status.st_mtime > _ABANDONED
     except OSError:
         return False
@@ -195,16 +197,16 @@ def _is_left_behind(entry: os.DirEntry[str]) -> bool:
         return False
     finally:
         os.close(descriptor)
-    # Locked a moment after it was made: one that is as new may not be locked yet.
+    # A new one may not be locked yet.
     return time.time() - status.st_mtime > _NEW
 
 
 def environment(
     source: Mapping[str, str], own: Sequence[str] = (), extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the environment for a program: the allowed part of ``source``, and what is its own.
+    """Make the environment of a program from the allowed variables of ``source``.
 
-    ``own`` names further variables to copy (its token), ``extra`` holds variables to set.
+    ``own`` names further variables to copy (its token); ``extra`` are variables to set.
     Relative entries of PATH are dropped: they would be looked up in the scanned tree.
     """
     names = [*ALLOWED, *(name for name in source if name.startswith("LC_")), *own]
@@ -215,44 +217,44 @@ def environment(
 
 
 def is_inside(path: Path, root: Path | None) -> bool:
-    """Return whether ``path`` is in the directory ``root``, by its name or by where it leads."""
+    """Tell whether ``path`` is in the directory ``root``, with or without resolving links."""
     if root is None:
         return False
     roots = {Path(os.path.abspath(root)), Path(os.path.realpath(root))}
-    ways = (Path(os.path.abspath(path)), Path(os.path.realpath(path)))
-    return any(way.is_relative_to(one) for way in ways for one in roots)
+    paths = (Path(os.path.abspath(path)), Path(os.path.realpath(path)))
+    return any(path.is_relative_to(root) for path in paths for root in roots)
 
 
-def distrust(directory: Path) -> None:
-    """Run no program of ``directory`` by its name on PATH in this process any more.
+def distrust_programs_in(directory: Path) -> None:
+    """Never find a program on PATH in ``directory`` again, because it is scanned.
 
-    It is what is scanned. The base of a change is scanned in a work tree elsewhere, where the
-    programs that the change brings must not run either.
+    The base of a change is scanned in a work tree elsewhere. There the programs of the change must
+    not run either.
     """
-    _DISTRUSTED.add(directory.resolve())
+    _SCANNED.add(directory.resolve())
 
 
 def is_untrusted(path: Path, root: Path | None) -> bool:
     """Tell whether ``path`` is in ``root`` or in another directory that is scanned."""
-    return is_inside(path, root) or any(is_inside(path, other) for other in _DISTRUSTED)
+    return is_inside(path, root) or any(is_inside(path, other) for other in _SCANNED)
 
 
 def search_path_outside(search_path: str, root: Path | None) -> str:
-    """Leave out of ``search_path`` what is in ``root`` or another directory that is scanned."""
+    """Remove from ``search_path`` the entries in ``root`` or in another scanned directory."""
     entries = search_path.split(os.pathsep)
     return os.pathsep.join(entry for entry in entries if not is_untrusted(Path(entry), root))
 
 
 def run(command: Command, directory: Path, cancellation: Cancellation) -> ProcessResult:
-    """Run ``command`` to its end, whatever that is; never raises for what the program does.
+    """Run ``command`` to its end; never raises for what the program does.
 
-    ``directory`` is private; it receives ``stdout`` and ``stderr`` (numbered if it has them
-    already) and is the program's TMPDIR unless its environment names another.
+    ``stdout`` and ``stderr`` are written into the private ``directory`` (with a number if they
+    exist), which is the program's TMPDIR unless its environment names another.
     """
-    stdout, stderr = _fresh(directory, "stdout"), _fresh(directory, "stderr")
+    stdout, stderr = _unused_name(directory, "stdout"), _unused_name(directory, "stderr")
     env = {"TMPDIR": str(directory), **command.env}
     started = time.monotonic()
-    with _private(stdout) as out, _private(stderr) as err:
+    with _private_file(stdout) as out, _private_file(stderr) as err:
         if cancellation.cancelled:
             return ProcessResult(ended=Ended.CANCELLED, stdout=stdout, stderr=stderr, seconds=0.0)
         adopt_orphans()
@@ -267,17 +269,17 @@ def run(command: Command, directory: Path, cancellation: Cancellation) -> Proces
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            _log.debug("%s was not started: %s", list(command.argv), why)
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            _log.debug("%s was not started: %s", list(command.argv), reason)
             return ProcessResult(
                 ended=Ended.NOT_STARTED,
                 stdout=stdout,
                 stderr=stderr,
                 seconds=time.monotonic() - started,
-                error=why,
+                error=reason,
             )
         try:
-            be_modest(process.pid)
+            lower_priority(process.pid)
             ended = _watch(process, command, (stdout, stderr, *command.watched), cancellation)
             grace = command.grace
         except BaseException:
@@ -300,15 +302,11 @@ def run(command: Command, directory: Path, cancellation: Cancellation) -> Proces
     )
 
 
-_GRAVE = re.compile(r"\b(?:FATAL|ERROR|FTL|ERR)\b")
-_TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*\s+")
-
-
 def last_lines(path: Path, redactor: Redactor, *, lines: int = 5, limit: int = 64 * 1024) -> str:
-    """The last non-empty lines of a file of output, masked; at most ``limit`` bytes are read.
+    """Return the last non-empty lines of a program's output, masked; read ``limit`` bytes at most.
 
-    Of a log that marks what is fatal or an error, what comes before the first such line is left
-    out. The text is untrusted: whoever shows it escapes it.
+    Lines before the first one that is marked as an error are left out. The text is untrusted: it
+    must be escaped where it is shown.
     """
     try:
         with path.open("rb") as file:
@@ -319,8 +317,8 @@ def last_lines(path: Path, redactor: Redactor, *, lines: int = 5, limit: int = 6
         return ""
     text = redactor.mask(data.decode("utf-8", "replace"))
     last = [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
-    grave = next((n for n, line in enumerate(last) if _GRAVE.search(line)), 0)
-    return "\n".join(_TIMESTAMP.sub("", line) for line in last[grave:])
+    first_error = next((n for n, line in enumerate(last) if _ERROR_LINE.search(line)), 0)
+    return "\n".join(_TIMESTAMP.sub("", line) for line in last[first_error:])
 
 
 def _watch(
@@ -329,7 +327,7 @@ def _watch(
     files: Sequence[Path],
     cancellation: Cancellation,
 ) -> Ended:
-    """Wait until the program has ended by itself or has to be ended, and say why."""
+    """Wait until the program has ended or must be ended; return the reason."""
     deadline = time.monotonic() + command.timeout
     memory_due = 0.0
     while True:
@@ -357,7 +355,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _fresh(directory: Path, name: str) -> Path:
+def _unused_name(directory: Path, name: str) -> Path:
     number = 0
     while (path := directory / (f"{name}.{number}" if number else name)).exists():
         number += 1
@@ -365,7 +363,7 @@ def _fresh(directory: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _private(path: Path) -> Iterator[int]:
+def _private_file(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
@@ -374,7 +372,7 @@ def _private(path: Path) -> Iterator[int]:
 
 
 def _remove(path: Path) -> None:
-    """Remove a tree, also one that a tool has made read-only, without following links."""
+    """Remove a tree, even a read-only one, without following links."""
     shutil.rmtree(path, ignore_errors=True)
     if path.exists():
         for parent, directories, _ in os.walk(path):

@@ -1,4 +1,4 @@
-"""A program's process group: made modest, measured, ended whole and reaped."""
+"""The process group of a program: lower its priority, measure its memory, end and reap it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import time
 from pathlib import Path
 
 _POLL = 0.01
-# How long to wait, in seconds, for what SIGKILL has ended to be gone.
-_LAST_PATIENCE = 5.0
+# Seconds to wait for the processes that got SIGKILL.
+_KILL_GRACE = 5.0
 _NICENESS = 5
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 def end_group(process: subprocess.Popen[bytes], grace: float) -> None:
-    """End all that is left of the program's process group, and reap it.
+    """End all remaining processes of the program's process group, and reap them.
 
-    The leader may be gone and leave others (TruffleHog works in a child process); they get
-    the same grace. A group that nobody is in any more raises ProcessLookupError.
+    The program may have ended and left child processes (TruffleHog works in one), which get the
+    same grace (seconds).
     """
-    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _LAST_PATIENCE)):
-        if not patience:
+    for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_GRACE)):
+        if not seconds:
             continue
-        until = time.monotonic() + patience
+        until = time.monotonic() + seconds
         _signal_group(process.pid, number)
-        while _alive(process):
+        while _is_alive(process):
             if time.monotonic() >= until:
                 break
             time.sleep(_POLL)
@@ -40,7 +40,7 @@ def end_group(process: subprocess.Popen[bytes], grace: float) -> None:
             process.wait(_POLL)
 
 
-def _alive(process: subprocess.Popen[bytes]) -> bool:
+def _is_alive(process: subprocess.Popen[bytes]) -> bool:
     leader = process.poll() is None
     if not leader:
         with contextlib.suppress(ChildProcessError):
@@ -59,8 +59,8 @@ def _signal_group(group: int, number: int) -> bool:
     return True
 
 
-def be_modest(pid: int) -> None:
-    """Low priority, no core dumps (they would hold secrets), first in line if memory is short."""
+def lower_priority(pid: int) -> None:
+    """Set a low priority, no core dumps (they would hold secrets), and first to be killed."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PGRP, pid, _NICENESS)
     if sys.platform == "linux":
@@ -80,7 +80,7 @@ def adopt_orphans() -> None:
 
 
 def resident_bytes(group: int) -> int:
-    """Bytes of resident memory of a process group (0 where /proc does not tell)."""
+    """Return the bytes of resident memory of a process group, 0 without /proc."""
     page = os.sysconf("SC_PAGE_SIZE")
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):

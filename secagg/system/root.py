@@ -1,4 +1,4 @@
-"""The root of the repository that somebody stands in."""
+"""Find the root of the repository that a directory belongs to."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from pathlib import Path
 
 from secagg.system.files import read_given
 
-# What makes a directory a root, besides git. To read them is the work of secagg.config, which most
-# commands need not load.
+# Files that make a directory a root, besides .git. secagg.config reads them, which most commands
+# do not need to import.
 CONFIG_FILE, PROJECT_FILE = "secagg.yaml", "pyproject.toml"
 _LARGEST = 4 * 1024 * 1024
 
 
 def find_root(start: Path) -> Path:
-    """Return the top of the git repository that ``start`` is in, relative to ``start``.
+    """Return the top of the git repository of ``start``, as a path that begins with ``start``.
 
-    Outside of git it is the nearest directory at or above with a configuration, and ``start``
-    itself where there is none. In a repository a configuration further down is no root: a change
-    that adds one would take the place of the one that judges it. Source: git-rev-parse(1),
+    Outside of git it is the nearest directory at or above ``start`` with a configuration, else
+    ``start`` itself. In a repository a configuration further down does not count: a change could
+    add one to replace the configuration that judges it. Source: git-rev-parse(1),
     "--show-toplevel".
     """
     here = start.resolve()

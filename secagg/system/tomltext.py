@@ -1,19 +1,19 @@
-"""TOML from a repository: :mod:`tomllib` takes minutes for some 200 kB, which are refused here."""
+"""Decode TOML of a repository. Refuses texts on which :mod:`tomllib` would take minutes."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-# Parts of one dotted key (a.b.c). Each costs time with each other one.
+# Parts of one dotted key (a.b.c). The time grows with the square of their number.
 _MOST_PARTS = 32
 _RUNS = re.compile(r"[\w.-]+")
 _NO_SPACE = str.maketrans("", "", " \t\"'")
 
 
 def loads_toml(text: str) -> dict[str, Any]:
-    """Decode TOML. Raises ``ValueError`` for what is none, and for what is nested too deeply."""
-    # Who only asks for components reads no manifest.
+    """Decode TOML. Raises ``ValueError`` if it is invalid or nested too deeply."""
+    # Imported here because most commands read no TOML.
     import tomllib
 
     for line in text.split("\n"):

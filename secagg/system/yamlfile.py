@@ -1,4 +1,4 @@
-"""YAML files that people write: validated, and refused with file, line, column and advice."""
+"""Read YAML files that people write into models, with file, line and column in the errors."""
 
 from __future__ import annotations
 
@@ -20,62 +20,64 @@ from secagg.system.files import read_given
 from secagg.system.mistakes import in_words
 
 _Model = TypeVar("_Model", bound=BaseModel)
-# Bytes of a YAML file, and lines and entries in it: ruamel.yaml reads some 7,000 in a second.
+# Bytes, and lines and entries, of a YAML file: ruamel.yaml reads some 7,000 entries in a second.
 LARGEST = 4 * 1024 * 1024
 MOST_ENTRIES = 30_000
-# Lists and mappings within each other; no file that secagg reads has ten.
+# Depth of nested lists and mappings. Files for secagg have less than ten.
 DEEPEST = 100
 _OPENING = "[{"
 _BRACKETS = re.compile(r"[\[\]{}]")
+# Quotations of the file in a message of the parser, and the two values of a duplicate key.
+_QUOTED = re.compile(r"""\s{1,9}with value .*|\s{0,9}("[^"]*"|'[^']*')""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed(Generic[_Model]):
-    """What a file says, and where in it each part stands. ``name`` is what messages call it."""
+    """A file as a model, with the position of each part. ``name`` is its name in messages."""
 
     name: str
     value: _Model
     document: CommentedMap
 
     def where(self, *loc: int | str) -> str:
-        """``name:line:column`` of the innermost part of ``loc`` that the file spells out."""
+        """Return ``name:line:column`` of the innermost part of ``loc`` that is in the file."""
         line, column = _position(self.document, loc)
         return f"{self.name}:{line + 1}:{column + 1}"
 
     def refuse_two_of_a_name(self, key: str, names: Iterable[str], *, hint: str) -> None:
-        """Raise :class:`ConfigError` at the second of two entries under ``key`` of one name."""
-        seen: set[str] = set()
+        """Raise :class:`ConfigError` if two entries under ``key`` have the same name."""
+        earlier: set[str] = set()
         for number, name in enumerate(names):
-            if name in seen:
+            if name in earlier:
                 where = self.where(key, number, "name")
                 raise ConfigError(f"two {key} are named {name!r}", where=where, hint=hint)
-            seen.add(name)
+            earlier.add(name)
 
 
 def load_model(source: Path | str, model: type[_Model], *, name: str) -> _Model:
     """Read ``source`` (a path, or the text itself) as a ``model``.
 
-    ``name`` is what messages call the file. Raises :class:`ConfigError` with
-    ``name:line:column`` and, where a key is unknown, the nearest known one.
+    ``name`` is the file's name in messages. Raises :class:`ConfigError` with
+    ``name:line:column`` and, for an unknown key, the most similar known one.
     """
     return load_placed(source, model, name=name).value
 
 
 def check_model(document: dict[str, Any], model: type[_Model], *, name: str) -> _Model:
-    """Read a ``document`` that is plain values already, such as a table of a TOML file.
+    """Read a decoded ``document``, such as a table of a TOML file, as a ``model``.
 
-    Raises :class:`ConfigError` as :func:`load_model` does, with ``name`` alone as the place.
+    Raises :class:`ConfigError` like :func:`load_model`, with ``name`` but no line.
     """
     try:
         return model.model_validate(document)
     except ValidationError as error:
         explained = _explain(error, document, model, name)
-        said = explained.message.removeprefix(f"{explained.where}: ")
-        raise ConfigError(said, where=name, hint=explained.hint) from None
+        message = explained.message.removeprefix(f"{explained.where}: ")
+        raise ConfigError(message, where=name, hint=explained.hint) from None
 
 
 def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed[_Model]:
-    """Like :func:`load_model`, with the places of everything."""
+    """Like :func:`load_model`, with the position of each part."""
     text = read_text(source, name) if isinstance(source, Path) else source
     _refuse_too_much(text, name)
     yaml = YAML(typ="rt")
@@ -100,14 +102,10 @@ def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed
         raise _explain(error, document, model, name) from None
 
 
-# What the parser quotes of the file, and the two values of a key that comes twice.
-_QUOTED = re.compile(r"""\s{1,9}with value .*|\s{0,9}("[^"]*"|'[^']*')""", re.DOTALL)
-
-
 def _problem(error: MarkedYAMLError) -> str:
-    """What is wrong in the parser's words without what it quotes: a value may be a secret.
+    """Return the parser's message without its quotations of values, which may be secrets.
 
-    A character or two stay, and what it calls its own tokens.
+    Quotations of one or two characters, and names of the parser's tokens, are kept.
     """
     message = _QUOTED.sub(
         lambda match: match[0] if match[1] and re.match(r".(<|.{0,2}.$)", match[1]) else "",
@@ -117,7 +115,7 @@ def _problem(error: MarkedYAMLError) -> str:
 
 
 def _refuse_too_much(text: str, name: str) -> None:
-    """Raise :class:`ConfigError` for a text that takes long to read, before it is read."""
+    """Raise :class:`ConfigError` for a text that would take long to parse."""
     if sum(map(text.count, "\n,[{&*")) > MOST_ENTRIES:
         raise ConfigError(f"more than {MOST_ENTRIES:,} lines and entries", where=name)
     depth = 0
@@ -128,19 +126,19 @@ def _refuse_too_much(text: str, name: str) -> None:
 
 
 def _size(node: Any, sizes: dict[int, int]) -> int:
-    """The entries of a document with every alias written out; what holds itself is endless."""
+    """Count the entries of a document with all aliases expanded; too many if it holds itself."""
     if not isinstance(node, CommentedMap | CommentedSeq):
         return 1
     size = sizes.get(id(node))
     if size is None:
         sizes[id(node)] = MOST_ENTRIES + 1
-        inner = node.values() if isinstance(node, CommentedMap) else node
-        size = sizes[id(node)] = 1 + sum(_size(one, sizes) for one in inner)
+        children = node.values() if isinstance(node, CommentedMap) else node
+        size = sizes[id(node)] = 1 + sum(_size(child, sizes) for child in children)
     return size
 
 
 class _Constructor(RoundTripConstructor):
-    """Says where a day is that no calendar has; ruamel.yaml raises a bare ValueError."""
+    """Adds the position to the error for an invalid day; ruamel.yaml raises a bare ValueError."""
 
     def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
         try:
@@ -153,9 +151,9 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.constru
 
 
 def read_text(path: Path, name: str | None = None, *, errors: str = "strict") -> str:
-    """Return the text of a file that people write, which messages call ``name``.
+    """Return the text of a file; ``name`` is its name in messages.
 
-    Raises :class:`ConfigError` where it cannot be read, or is no UTF-8 and ``errors`` is strict.
+    Raises :class:`ConfigError` if it cannot be read, or is not UTF-8 and ``errors`` is strict.
     """
     name = name or path.name
     try:
@@ -169,25 +167,25 @@ def read_text(path: Path, name: str | None = None, *, errors: str = "strict") ->
 def _explain(
     error: ValidationError, document: Any, model: type[BaseModel], name: str
 ) -> ConfigError:
-    """The first mistake in the order of the file, in words."""
+    """Make an error of the first mistake in the order of the file."""
     mistakes = error.errors(include_url=False, include_input=False)
-    # A key that is missing is most often there, and misspelt: then the misspelling is the mistake.
+    # A missing key beside an unknown one is most often misspelt: only the unknown one is reported.
     misspelt = {m["loc"][:-1] for m in mistakes if m["type"] == "extra_forbidden"}
-    kept = [m for m in mistakes if m["type"] != "missing" or m["loc"][:-1] not in misspelt]
-    first = min(kept, key=lambda m: _position(document, m["loc"]))
+    mistakes = [m for m in mistakes if m["type"] != "missing" or m["loc"][:-1] not in misspelt]
+    first = min(mistakes, key=lambda m: _position(document, m["loc"]))
     line, column = _position(document, first["loc"])
     where = f"{name}:{line + 1}:{column + 1}"
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return ConfigError(f"{key}: {in_words(first)}", where=where)
     keys = _known_keys(model, first["loc"][:-1])
-    near = difflib.get_close_matches(str(first["loc"][-1]), keys, n=1)
-    hint = f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(sorted(keys))
+    similar = difflib.get_close_matches(str(first["loc"][-1]), keys, n=1)
+    hint = f"did you mean {similar[0]}?" if similar else "known keys: " + ", ".join(sorted(keys))
     return ConfigError(f"unknown key {key}", where=where, hint=hint)
 
 
 def _position(document: Any, loc: Sequence[int | str]) -> tuple[int, int]:
-    """Line and column (from 0) of the innermost part of ``loc`` that stands in the document."""
+    """Return line and column (from 0) of the innermost part of ``loc`` that is in the document."""
     position, node = (0, 0), document
     for part in loc:
         if isinstance(node, CommentedMap) and part in node:
@@ -201,7 +199,7 @@ def _position(document: Any, loc: Sequence[int | str]) -> tuple[int, int]:
 
 
 def _known_keys(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
-    """The keys that the model at ``loc`` has."""
+    """Return the keys of the model at ``loc``."""
     schema = model.model_json_schema()
     node: Any = schema
     for part in loc:
