@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from secagg.errors import StoreError
+from secagg.history.engine import repository_id_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +44,7 @@ def save_alerts(connection: Connection, repository: str, changed: Iterable[Store
 
     Raises :class:`StoreError` if the store does not know the repository.
     """
-    repository_id = connection.execute(
-        text("SELECT id FROM repository WHERE name = :name"), {"name": repository}
-    ).scalar()
-    if repository_id is None:
-        raise StoreError(
-            f"the store knows no repository {repository}", hint="scan it first, or name it: --repo"
-        )
+    repository_id = repository_id_of(connection, repository)
     rows = [
         {
             "repository": repository_id,

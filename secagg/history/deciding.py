@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from secagg import ids
-from secagg.errors import StoreError
-from secagg.history.engine import from_text, to_text
+from secagg.history.engine import from_text, repository_id_of, to_text
 from secagg.model.problem import State, Triage
 from secagg.system.dates import utc_now
 
@@ -153,20 +152,7 @@ def undo(
             for identity in undone
         ],
     )
-    after = in_force(connection, repository)
-    add(
-        connection,
-        [
-            change(
-                who,
-                "undo",
-                identity,
-                before=_document(before[identity]),
-                after=_document(after.get(identity)),
-            )
-            for identity in undone
-        ],
-    )
+    _audit_undo(connection, repository, {identity: before[identity] for identity in undone}, who)
     return undone
 
 
@@ -186,21 +172,26 @@ def undo_dismissal(connection: Connection, repository: str, alert: str, who: str
         ),
         {"now": to_text(utc_now()), "alert": alert, "name": repository},
     )
-    after = in_force(connection, repository)
-    add(
-        connection,
-        [
-            change(
-                who,
-                "undo",
-                identity,
-                before=_document(decision),
-                after=_document(after.get(identity)),
-            )
-            for identity, decision in before.items()
-        ],
-    )
+    _audit_undo(connection, repository, before, who)
     return list(before)
+
+
+def _audit_undo(
+    connection: Connection, repository: str, before: Mapping[str, Triage], who: str
+) -> None:
+    """Add an entry to the audit log for each undone decision of ``before``."""
+    after = in_force(connection, repository)
+    entries = [
+        change(
+            who,
+            "undo",
+            identity,
+            before=_document(decision),
+            after=_document(after.get(identity)),
+        )
+        for identity, decision in before.items()
+    ]
+    add(connection, entries)
 
 
 def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
@@ -251,15 +242,9 @@ def newest(decisions: Iterable[Triage | None]) -> Triage | None:
 def _resolve(
     connection: Connection, repository: str, identities: Iterable[str]
 ) -> tuple[int, list[str]]:
-    repository_id = connection.execute(
-        text("SELECT id FROM repository WHERE name = :name"), {"name": repository}
-    ).scalar()
-    if repository_id is None:
-        raise StoreError(
-            f"the store knows no repository {repository}", hint="scan it first, or name it: --repo"
-        )
+    repository_id = repository_id_of(connection, repository)
     full = dict.fromkeys(_full_id(connection, repository_id, identity) for identity in identities)
-    return int(repository_id), list(full)
+    return repository_id, list(full)
 
 
 def _full_id(connection: Connection, repository_id: int, shortened: str) -> str:

@@ -43,6 +43,18 @@ def revision_of(connection: Connection) -> str | None:
     return None if revision is None else str(revision)
 
 
+def repository_id_of(connection: Connection, name: str) -> int:
+    """Return the id of a repository. Raises :class:`StoreError` if the store does not know it."""
+    repository_id = connection.execute(
+        text("SELECT id FROM repository WHERE name = :name"), {"name": name}
+    ).scalar()
+    if repository_id is None:
+        raise StoreError(
+            f"the store knows no repository {name}", hint="scan it first, or name it: --repo"
+        )
+    return int(repository_id)
+
+
 def to_text(moment: datetime.datetime) -> str:
     """Write a time for the store: UTC, so that texts sort by time. Without a zone it is UTC."""
     if moment.tzinfo is None:
