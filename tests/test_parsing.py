@@ -21,7 +21,7 @@ from secagg.parsing import RawReport
 def test_json_lines_are_refused_like_any_other_text(
     text: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parsing, "_SMALLEST", 1)
+    monkeypatch.setattr(parsing, "_SMALLEST_SPLIT", 1)
     with pytest.raises(ReportError) as expected:
         loads(text, report="r")
     error = RawReport(name="r", data=text).error
@@ -32,7 +32,7 @@ def test_json_lines_are_refused_like_any_other_text(
 
 
 def test_a_value_over_two_lines_is_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsing, "_SMALLEST", 1)
+    monkeypatch.setattr(parsing, "_SMALLEST_SPLIT", 1)
     assert RawReport(name="r", data=b'{"a":\n1}\n').document == {"a": 1}
     assert RawReport(name="r", data=b'\n{"a":1}\n').document == {"a": 1}
 

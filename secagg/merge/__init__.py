@@ -1,4 +1,4 @@
-"""Merging: findings in, groups out, with no input or output of its own."""
+"""Merge the findings of all tools into groups, one for each problem. Reads and writes no files."""
 
 from secagg.merge.explain import Explanation, Link, explain
 from secagg.merge.groups import Group, MergedSet, NearMiss, Reason, known_as

@@ -1,4 +1,4 @@
-"""Code: one weakness at one place of one file, whichever tools' rules found it."""
+"""Merge code findings: a group is one weakness at one place of a file, by rules of any tools."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from secagg.merge.groups import (
     joined,
 )
 from secagg.merge.matching import Matching, runs
-from secagg.merge.neighbours import Placed, link_neighbours, nested
+from secagg.merge.neighbours import LocatedGroup, join_nested, link_neighbours
 from secagg.merge.rules import curated, main_weakness, one_at_a_place, parents, weaknesses
 from secagg.merge.sameplace import (
     Problem,
     Spot,
+    are_distinct_regions,
     islands,
     match_places,
     match_two,
     order_of,
-    own_reasons,
     problems_of,
+    reasons_of_spot,
     region,
     shared_by_two,
-    told_apart,
 )
 from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind
@@ -41,116 +41,118 @@ _PREFIX = PREFIX[Kind.CODE]
 
 
 def join_code(findings: Iterable[Finding], out: MergeOutcome) -> None:
-    """Put groups of ``findings`` (all of them in code) into ``out``."""
-    for place, in_place in by_place(findings).items():
-        if len(in_place) == 1:
-            finding = in_place[0]
+    """Add groups of ``findings`` (all of kind code) to ``out``."""
+    for place, in_file in by_place(findings).items():
+        if len(in_file) == 1:
+            finding = in_file[0]
             name = main_weakness(weaknesses(finding)) or _rule_name(finding)
             out.group(
-                hashed(f"{_PREFIX}{name}{SEPARATOR}{place}{SEPARATOR}{_context(finding)}"),
+                hashed(f"{_PREFIX}{name}{SEPARATOR}{place}{SEPARATOR}{_line_hash(finding)}"),
                 (finding,),
             )
         else:
-            _join_file(place, in_place, out)
+            _join_file(place, in_file, out)
 
 
-def _join_file(place: str, held: list[Finding], out: MergeOutcome) -> None:
+def _join_file(place: str, findings: list[Finding], out: MergeOutcome) -> None:
     ordinals = Ordinals()
-    for island in islands(_spots(held)):
+    for island in islands(_spots(findings)):
         problems = _problems(island)
-        placed: list[Placed] = []
+        located: list[LocatedGroup] = []
         for spots, labels, reasons in problems:
             first = spots[0]
             name = main_weakness(labels) or _rule_name(first.finding)
-            text = f"{_PREFIX}{name}{SEPARATOR}{place}{SEPARATOR}{_context_of(spots)}"
-            identity = hashed(ordinals.told(text))
+            text = f"{_PREFIX}{name}{SEPARATOR}{place}{SEPARATOR}{_line_hash_of(spots)}"
+            identity = hashed(ordinals.numbered(text))
             members = first.members if len(spots) == 1 else [f for s in spots for f in s.members]
             group = out.group(identity, members, reasons)
             if len(problems) > 1:
                 last = max([spot.last for spot in spots])
-                placed.append((first.first, last, identity, group, labels))
-        if placed:
-            link_neighbours(placed)
+                located.append((first.first, last, identity, group, labels))
+        if located:
+            link_neighbours(located)
 
 
 def _problems(island: Sequence[Spot]) -> Sequence[Problem]:
-    """What the spots of an island come down to."""
+    """Join the spots of an island into problems."""
     if len(island) == 1:
         (spot,) = island
-        return ((island, spot.labels, own_reasons(spot)),)
-    island = nested(island, one_at_a_place)
+        return ((island, spot.labels, reasons_of_spot(spot)),)
+    island = join_nested(island, one_at_a_place)
     if len(island) == 1:
         (spot,) = island
-        return ((island, spot.labels, own_reasons(spot)),)
+        return ((island, spot.labels, reasons_of_spot(spot)),)
     if len(island) == 2:
-        shared = _shared(*island)
+        shared = _shared_labels(*island)
         if shared:
-            return ((island, shared, _why_two),)
+            return ((island, shared, _reason_of_two),)
     return [problem for spots in _by_weakness(island) for problem in _match(spots)]
 
 
-def _shared(one: Spot, other: Spot) -> frozenset[str]:
-    """What two spots of one finding each are about if they are one problem; else nothing."""
+def _shared_labels(one: Spot, other: Spot) -> frozenset[str]:
+    """Return the weaknesses of two spots that are one problem; empty if they are not."""
     alone = len(one.members) == len(other.members) == 1
     return shared_by_two(one, other) if alone else frozenset()
 
 
-def _why_two(members: Sequence[Finding]) -> Sequence[Reason]:
-    """The reason of two findings that are one problem, in the order of their places."""
+def _reason_of_two(members: Sequence[Finding]) -> Sequence[Reason]:
+    """Return the reason of two findings that are one problem, in the order of their places."""
     one, other = [Spot(f, weaknesses(f), order_of(f)) for f in members]
     alike = match_two(one, other)
     return () if alike is None else joined(*alike, len(members))
 
 
 def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
-    """The spots of an island apart, where their weaknesses have nothing to do with each other."""
-    alike: dict[frozenset[str], list[Spot]] = {}
+    """Split an island by weakness, if its weaknesses are unrelated."""
+    by_labels: dict[frozenset[str], list[Spot]] = {}
     for spot in island:
-        alike.setdefault(spot.labels, []).append(spot)
-    if len(alike) == 1:
+        by_labels.setdefault(spot.labels, []).append(spot)
+    if len(by_labels) == 1:
         return (island,)
-    known = [label for labels in alike for label in labels]
-    above = {parent for label in known for parent in parents(label)}
-    apart = len(set(known)) == len(known) and above.isdisjoint(known)
-    return alike.values() if apart else (island,)
+    all_labels = [label for labels in by_labels for label in labels]
+    above = {parent for label in all_labels for parent in parents(label)}
+    apart = len(set(all_labels)) == len(all_labels) and above.isdisjoint(all_labels)
+    return by_labels.values() if apart else (island,)
 
 
 def _match(spots: Sequence[Spot]) -> Iterable[Problem]:
-    """What the spots of an island whose weaknesses may be one come down to."""
+    """Join spots whose weaknesses may be the same into problems."""
     if len(spots) == 2:
-        shared = _shared(*spots)
+        shared = _shared_labels(*spots)
         if shared:
-            return ((spots, shared, _why_two),)
+            return ((spots, shared, _reason_of_two),)
     if len(spots) == 1 or len({spot.tool for spot in spots}) == 1:
-        return [([spot], spot.labels, own_reasons(spot)) for spot in spots]
+        return [([spot], spot.labels, reasons_of_spot(spot)) for spot in spots]
     matching = match_places(spots)
     _match_parents(spots, matching)
     return problems_of(spots, matching)
 
 
-def _context_of(spots: Sequence[Spot]) -> str:
-    """The context of the first line on which the spots lie."""
+def _line_hash_of(spots: Sequence[Spot]) -> str:
+    """Return the line hash of the first line of ``spots``."""
     first = spots[0].first
     for spot in spots:
         if spot.first == first:
             for finding in spot.members:
-                context = _context(finding)
-                if context:
-                    return context
+                line_hash = _line_hash(finding)
+                if line_hash:
+                    return line_hash
     return ""
 
 
-def _spots(held: list[Finding]) -> list[Spot]:
-    """The spots of a file's findings, in the order of their places."""
-    alone = {order_of(finding): finding for finding in held}
-    if len(alone) == len(held) and told_apart(alone):
-        return [Spot(alone[order], weaknesses(alone[order]), order) for order in sorted(alone)]
+def _spots(findings: list[Finding]) -> list[Spot]:
+    """Make the spots of a file's findings, in the order of their places."""
+    by_order = {order_of(finding): finding for finding in findings}
+    if len(by_order) == len(findings) and are_distinct_regions(by_order):
+        return [
+            Spot(by_order[order], weaknesses(by_order[order]), order) for order in sorted(by_order)
+        ]
     spots: dict[tuple[object, ...], Spot] = {}
-    for finding in in_order(held):
+    for finding in in_order(findings):
         place = finding.location
         key: tuple[object, ...] = (finding.tool, finding.rule_id, region(place))
         if place.start_line is None:
-            # Without a line only what is said tells two results of a rule apart.
+            # Without a line only the message tells two results of a rule apart.
             key = (*key, place.logical, message_context(finding.message))
         spot = spots.get(key)
         if spot is None:
@@ -161,7 +163,7 @@ def _spots(held: list[Finding]) -> list[Spot]:
 
 
 def _match_parents(spots: Sequence[Spot], matching: Matching) -> None:
-    """Join what one tool calls by the parent of another's weakness, if that can only be one."""
+    """Join weaknesses of which one is the parent of the other, if that is unambiguous."""
     by_label: dict[str, list[int]] = {}
     for node, spot in enumerate(spots):
         if spot.first:
@@ -192,8 +194,8 @@ def _is_curated(spot: Spot) -> bool:
     return curated(spot.tool, spot.finding.rule_id) is not None
 
 
-def _context(finding: Finding) -> str:
-    """What tells the place within its file: the hash of the line, wherever it moves to."""
+def _line_hash(finding: Finding) -> str:
+    """Return the hash of the finding's line, which does not change when the line moves."""
     return finding.line_hash or ""
 
 

@@ -1,4 +1,4 @@
-"""Why a group is a group: its members, what joined them, and what was kept apart."""
+"""Explain a group: its members, the reasons that joined them, and the groups kept apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from secagg.packages.keys import package_key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Another group, and why it is told of."""
+    """Another group, and why it is mentioned."""
 
     group: Group
     why: str
@@ -24,12 +24,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """All that is known on why ``group`` stands as it does; for a command to print.
+    """The explanation of ``group``, for a command to print.
 
-    ``reasons`` say which key joined which members (by index); ``overrules`` are those of them
-    that a person decided. ``kept_apart`` are near misses with why they were not joined,
-    ``related`` the linked groups. ``in_head`` is None for what is no secret, else whether it
-    is still in the work tree rather than in history only.
+    ``reasons`` name the key that joined members (by index); ``overrules`` are the reasons that a
+    person decided. ``kept_apart`` are near misses with why they were not joined, ``related`` the
+    linked groups. ``in_head`` tells whether a secret is in the work tree and not only in history;
+    it is None for other kinds.
     """
 
     group: Group
@@ -44,9 +44,9 @@ class Explanation:
 
 
 def explain(merged: MergedSet, identity: str) -> Explanation:
-    """Explain the group with the id ``identity``, or by an id that begins so.
+    """Explain the group with the id ``identity``, which may be shortened.
 
-    Raises :class:`secagg.errors.UsageError` if there is none or more than one.
+    Raises :class:`secagg.errors.UsageError` if there is no such group, or more than one.
     """
     groups = {group.identity: group for group in merged.groups}
     group = find_group(merged.groups, identity)
@@ -60,7 +60,7 @@ def explain(merged: MergedSet, identity: str) -> Explanation:
         kept_apart=[Link(group=groups[miss.identity], why=miss.why) for miss in _distinct(near)],
         related=[
             *(Link(group=other, why=_why_related(group, other)) for other in related),
-            *_elsewhere(group, merged.groups),
+            *_at_other_places(group, merged.groups),
         ],
         known_as=known_as(group),
         in_head=still_in_head(group) if group.members[0].kind is Kind.SECRET else None,
@@ -79,24 +79,24 @@ def _why_related(group: Group, other: Group) -> str:
     return "in the same file" if None in lines else "on the same lines"
 
 
-def _elsewhere(group: Group, groups: Sequence[Group], most: int = 20) -> list[Link]:
-    """The same advisory in the same package at other places."""
+def _at_other_places(group: Group, groups: Sequence[Group], most: int = 20) -> list[Link]:
+    """Link the groups with the same advisory and package at other places."""
     if group.members[0].kind is not Kind.VULNERABILITY:
         return []
     advisories = Advisories()
 
-    def named(other: Group) -> tuple[str, str]:
+    def advisory_and_package(other: Group) -> tuple[str, str]:
         first = other.representative
         return advisories.canonical(aliases_of(first)).id, package_key(first.package)
 
-    own = named(group)
+    key = advisory_and_package(group)
     apart = {miss.identity for miss in group.near_misses} | {group.identity}
     candidates = (
         other
         for other in groups
         if other.members[0].kind is Kind.VULNERABILITY and other.identity not in apart
     )
-    same = [other for other in candidates if named(other) == own]
+    same = [other for other in candidates if advisory_and_package(other) == key]
     return [Link(group=other, why="the same advisory at another place") for other in same[:most]]
 
 

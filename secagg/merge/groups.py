@@ -1,9 +1,9 @@
-"""Groups: the findings that are one problem, why they are, and the ids that they go by.
+"""Groups: the findings that are one problem, the reasons, and the ids of the group.
 
-It rests on what the members agree on whichever tools ran: the canonical advisory, the
-weakness rather than one tool's rule, the place rather than one tool's file. Where two groups
-of one scan would share it (two versions of a package in one lock file, one weakness twice on
-one line), the first in a fixed order keeps it and the others are told apart by what differs.
+The identity of a group is made of facts that do not depend on which tools ran: the canonical
+advisory, the weakness instead of a tool's rule, the location. If two groups of one scan have the
+same facts (two versions of a package in one lock file, a weakness twice on one line), the first in
+a fixed order keeps the identity, and the others get one that includes what differs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from secagg.packages.keys import SEPARATOR
 
 @dataclass(slots=True, kw_only=True)
 class Reason:
-    """Why two members stand in one group.
+    """Why members are in one group.
 
-    ``key`` is the value they share (``CVE-2018-18074``), ``rule`` the merging rule by name
+    ``key`` is the value they share (``CVE-2018-18074``), ``rule`` the name of the merging rule
     (``advisory-alias``); ``members`` are indices into the group's members.
     """
 
@@ -33,22 +33,20 @@ class Reason:
     members: tuple[int, ...]
 
 
-# Few groups are ever explained, so most hold only the rule and the key that join all members,
-# or what makes reasons of the members when they are asked for.
+# Few groups are explained, so most have only the rule and the key that join all members, or a
+# function that makes the reasons.
 Shared = tuple[str, str]
-
-
 Reasons = Sequence[Reason] | Shared | Callable[[Sequence[Finding]], Sequence[Reason]]
 
 
 def joined(rule: str, key: str, count: int) -> tuple[Reason]:
-    """Return the one reason of a group in which ``key`` joins all ``count`` members."""
+    """Return the only reason of a group in which ``key`` joins all ``count`` members."""
     return (Reason(rule=rule, key=key, members=tuple(range(count))),)
 
 
 @dataclass(slots=True, kw_only=True)
 class NearMiss:
-    """Another group that was close and kept apart, and why."""
+    """Another group that was almost joined, and why it was not."""
 
     identity: str
     why: str
@@ -58,11 +56,10 @@ class Group:
     """One real problem: a row of the table.
 
     ``identity`` is stable over time and does not depend on which tools ran (``secagg/v1``).
-    ``representative`` is a finding that carries the chosen severity, fix and description; it
-    is one of ``members`` or a copy of one with better values from the others. It is chosen
-    by ``preference`` when it is first asked for, as ``reasons`` are made then.
-    ``related`` are identities of groups that are linked and not merged. ``names`` is set once an
-    earlier scan has said which ids the group goes by, its own first
+    ``representative`` is a finding with the severity, fix and description chosen by
+    ``preference``: one of ``members``, or a copy of one with values of the others. It and
+    ``reasons`` are made at their first use. ``related`` are identities of linked groups.
+    ``names`` are the ids of the group by an earlier scan, its own first, once they are known
     (:mod:`secagg.pipeline.recognize`).
     """
 
@@ -98,10 +95,9 @@ class Group:
 
     @property
     def representative(self) -> Finding:
-        chosen = self._representative
-        if chosen is None:
-            chosen = self._representative = represent(self.members, self._preference)
-        return chosen
+        if self._representative is None:
+            self._representative = represent(self.members, self._preference)
+        return self._representative
 
     @representative.setter
     def representative(self, finding: Finding) -> None:
@@ -109,19 +105,19 @@ class Group:
 
     @property
     def reasons(self) -> Sequence[Reason]:
-        given: Any = self._reasons
-        if callable(given):
-            given = given(self.members)
-        elif given and isinstance(given[0], str):
-            rule, key = given
-            given = joined(rule, key, len(self.members))
-        reasons: Sequence[Reason] = given
+        source: Any = self._reasons
+        if callable(source):
+            source = source(self.members)
+        elif source and isinstance(source[0], str):
+            rule, key = source
+            source = joined(rule, key, len(self.members))
+        reasons: Sequence[Reason] = source
         self._reasons = reasons
         return reasons
 
     def _values(self) -> tuple[object, ...]:
-        named = (self.identity, self.representative, list(self.members), list(self.reasons))
-        return *named, list(self.related), list(self.near_misses)
+        values = (self.identity, self.representative, list(self.members), list(self.reasons))
+        return *values, list(self.related), list(self.near_misses)
 
     def __eq__(self, other: object) -> bool:
         return self._values() == other._values() if isinstance(other, Group) else NotImplemented
@@ -133,7 +129,7 @@ class Group:
 
     @property
     def tools(self) -> tuple[str, ...]:
-        """The tools that reported it, each once, by name."""
+        """The tools that reported the problem, sorted by name."""
         if len(self.members) == 1:
             return (self.members[0].tool,)
         return tuple(sorted({finding.tool for finding in self.members}))
@@ -145,10 +141,10 @@ class Group:
 
 @dataclass(slots=True, kw_only=True)
 class MergedSet:
-    """All groups of one scan; every finding given is a member of exactly one.
+    """All groups of one scan; every finding is a member of exactly one.
 
-    ``unused_overrules`` are sentences on overrules that named no group of this scan: the
-    problem may be gone, or the identity mistyped.
+    ``unused_overrules`` are sentences on overrules that name no group of this scan: the problem
+    may be fixed, or the identity mistyped.
     """
 
     groups: list[Group] = field(default_factory=list)
@@ -161,7 +157,7 @@ class MergedSet:
 
 
 class MergeOutcome:
-    """Groups and warnings so far, and how representatives are chosen."""
+    """Collects groups and warnings while findings are merged."""
 
     def __init__(self, preference: Preference) -> None:
         self.groups: list[Group] = []
@@ -169,14 +165,14 @@ class MergeOutcome:
         self._preference = preference
 
     def group(self, identity: str, members: Sequence[Finding], reasons: Reasons = ()) -> Group:
-        """A group of ``members``, to whose order ``reasons`` refer (see :func:`in_order`)."""
+        """Add a group; ``reasons`` refer to the order of ``members`` (see :func:`in_order`)."""
         group = Group(identity, members, reasons, self._preference)
         self.groups.append(group)
         return group
 
 
 def by_place(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """``findings`` by the file they are about (:func:`secagg.model.identity.place_of`)."""
+    """Return ``findings`` by their file or image (:func:`secagg.model.identity.place_of`)."""
     places: dict[str, list[Finding]] = {}
     for finding in findings:
         location = finding.location
@@ -191,32 +187,32 @@ def by_place(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:
-    """``findings`` sorted so that the order in which they came does not matter."""
+    """Sort ``findings`` so that the order of the reports does not matter."""
     if len(findings) == 2:
         one, other = findings
         if one.tool != other.tool:
             return findings if one.tool < other.tool else [other, one]
     if len(findings) < 2:
         return findings
-    placed = {
+    by_short_key = {
         (
             f.tool,
             f.rule_id,
             (place := f.location).start_line or 0,
             place.commit or "",
-            ((seen := f.secret) is not None and seen.decoder) or "",
+            ((secret := f.secret) is not None and secret.decoder) or "",
         ): f
         for f in findings
     }
-    if len(placed) == len(findings):
-        return [placed[key] for key in sorted(placed)]
-    at: dict[tuple[object, ...], list[Finding]] = {}
+    if len(by_short_key) == len(findings):
+        return [by_short_key[key] for key in sorted(by_short_key)]
+    by_location: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
-        at.setdefault(_where(finding), []).append(finding)
-    return [f for where in sorted(at) for f in _by_words(at[where])]
+        by_location.setdefault(_location_key(finding), []).append(finding)
+    return [f for key in sorted(by_location) for f in _sorted_by_content(by_location[key])]
 
 
-def _where(finding: Finding) -> tuple[object, ...]:
+def _location_key(finding: Finding) -> tuple[object, ...]:
     place = finding.location
     return (
         finding.tool,
@@ -233,14 +229,14 @@ def _where(finding: Finding) -> tuple[object, ...]:
     )
 
 
-def _by_words(findings: list[Finding]) -> list[Finding]:
+def _sorted_by_content(findings: list[Finding]) -> list[Finding]:
     if len(findings) == 1:
         return findings
     subjects = {_subject(finding): finding for finding in findings}
     if len(subjects) == len(findings):
         return [subjects[key] for key in sorted(subjects)]
-    # Messages may have to be unpacked: they are asked for where nothing before them decides.
-    return sorted(findings, key=lambda finding: (*_subject(finding), *_words(finding)))
+    # Messages may have to be unpacked, so they are used only if nothing else decides.
+    return sorted(findings, key=lambda finding: (*_subject(finding), *_content(finding)))
 
 
 def _subject(finding: Finding) -> tuple[str, ...]:
@@ -253,7 +249,7 @@ def _subject(finding: Finding) -> tuple[str, ...]:
     )
 
 
-def _words(finding: Finding) -> tuple[object, ...]:
+def _content(finding: Finding) -> tuple[object, ...]:
     return (
         finding.message,
         finding.severity,
@@ -268,20 +264,19 @@ def _words(finding: Finding) -> tuple[object, ...]:
     )
 
 
-# What the texts that are hashed begin with.
+# The beginning of the text whose hash is an identity.
 PREFIX = {kind: f"{SCHEME}{SEPARATOR}{kind.value}{SEPARATOR}" for kind in Kind}
-
 
 _sha256 = hashlib.sha256
 
 
 def identity_of(kind: Kind, *parts: str) -> str:
-    """32 hexadecimal digits (a GUID without its hyphens) for what ``parts`` say of a problem."""
+    """Return the identity, 32 hexadecimal digits, of a problem with the facts ``parts``."""
     return hashed(PREFIX[kind] + SEPARATOR.join(parts))
 
 
 def hashed(text: str) -> str:
-    """Return the identity for a text that was put together as :func:`identity_of` does."""
+    """Return the identity for a text that is joined as in :func:`identity_of`."""
     try:
         data = text.encode()
     except UnicodeEncodeError:
@@ -290,25 +285,25 @@ def hashed(text: str) -> str:
 
 
 class Ordinals:
-    """Tells what would go by one text apart by its order: equal lines of a file, say."""
+    """Numbers equal texts, such as equal lines of a file, so that each identity is unique."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
 
-    def told(self, text: str) -> str:
-        """``text`` the first time, and with its number behind it from then on."""
-        if text not in self._seen:
-            self._seen[text] = 1
+    def numbered(self, text: str) -> str:
+        """Return ``text`` the first time, and later with its number behind it."""
+        if text not in self._counts:
+            self._counts[text] = 1
             return text
-        self._seen[text] += 1
-        return f"{text}{SEPARATOR}{self._seen[text]}"
+        self._counts[text] += 1
+        return f"{text}{SEPARATOR}{self._counts[text]}"
 
 
 def known_as(group: Group) -> tuple[str, ...]:
-    """Return every identity by which ``group`` may have been known before: its own comes first.
+    """Return every identity that ``group`` may have had before; its own comes first.
 
-    The others are those of its members on their own (:mod:`secagg.model.identity`): a decision
-    made when fewer tools ran, or when no tool knew the CVE yet, is found by them.
+    The others are the identities of its members (:mod:`secagg.model.identity`). They find a
+    decision that was made when fewer tools ran, or when no tool knew the CVE yet.
     """
     if group.names is not None:
         return group.names
@@ -317,17 +312,17 @@ def known_as(group: Group) -> tuple[str, ...]:
     return tuple(identities)
 
 
-def find_group(groups: Sequence[Group], given: str, *, option: str = "") -> Group:
-    """Find the only group with the id ``given``, or by an id that begins so.
+def find_group(groups: Sequence[Group], text: str, *, option: str = "") -> Group:
+    """Find the only group with the id ``text``, which may be shortened.
 
-    Besides its own id and those of its members, a group goes by the ids that its report recorded
-    of them: the files that ids rest on may have changed since. ``option`` is where the id was
-    given. Raises :class:`secagg.errors.UsageError` (see :func:`secagg.ids.resolve`).
+    A group has its own id, those of its members, and those that a report recorded for the members:
+    files may have changed since. ``option`` is the command's option, for messages. Raises
+    :class:`secagg.errors.UsageError` (see :func:`secagg.ids.resolve`).
     """
-    named = ((group.identity, (*known_as(group), *_recorded(group))) for group in groups)
-    identity = ids.resolve(given, named, option=option)
+    rows = ((group.identity, (*known_as(group), *_recorded_ids(group))) for group in groups)
+    identity = ids.resolve(text, rows, option=option)
     return next(group for group in groups if group.identity == identity)
 
 
-def _recorded(group: Group) -> list[str]:
+def _recorded_ids(group: Group) -> list[str]:
     return [f.fingerprints[SCHEME] for f in group.members if SCHEME in f.fingerprints]

@@ -1,8 +1,8 @@
-"""Join what several tools report at one place, and the sets of what is joined.
+"""Join the results of several tools that are one problem, as disjoint sets.
 
-Two results of one tool at one place are two problems to that tool, so a group never holds
-both. Joining goes through classes of entries that could be one problem, the surest first;
-within a class only what is unambiguous joins. The work is linear in the size of the classes.
+Two results of one tool at one place are two problems to that tool, so a set never holds both.
+Joining goes through classes of results that could be one problem, the surest first; within a
+class only unambiguous results join. The time is linear in the size of the classes.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 
 def components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
-    """Indices of items that share keys, directly or through others, in near-linear time.
+    """Return the sets of items that share keys, directly or through others, as indices.
 
-    ``keys[i]`` are the keys of item ``i``. The components, and the indices in each, are in
-    the order of the items.
+    ``keys[i]`` are the keys of item ``i``. The sets, and the indices in each, are in the order of
+    the items. The time is almost linear.
     """
     if len(keys) == 2:
         return [[0], [1]] if set(keys[0]).isdisjoint(keys[1]) else [[0, 1]]
@@ -23,10 +23,10 @@ def components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
         return [[0]]
     parent = list(range(len(keys)))
     owner: dict[Hashable, int] = {}
-    for item, own in enumerate(keys):
-        for key in own:
+    for item, item_keys in enumerate(keys):
+        for key in item_keys:
             other = owner.setdefault(key, item)
-            # Most have been joined by the key before.
+            # Most are already joined by an earlier key.
             if other != item and parent[item] != other:
                 join(parent, item, other)
     members: dict[int, list[int]] = {}
@@ -48,7 +48,7 @@ def root(parent: list[int], item: int) -> int:
 
 
 def join(parent: list[int], one: int, other: int) -> int:
-    """Make one set of two; the lower root stays. Returns it."""
+    """Join two sets; return the root of the result, which is the lower one."""
     low, high = root(parent, one), root(parent, other)
     if high < low:
         low, high = high, low
@@ -58,7 +58,7 @@ def join(parent: list[int], one: int, other: int) -> int:
 
 @dataclass(slots=True)
 class MatchStep:
-    """One joining: the rule and key by which the entries ``nodes`` became one."""
+    """The rule and key by which the results ``nodes`` were joined."""
 
     rule: str
     key: str
@@ -66,10 +66,10 @@ class MatchStep:
 
 
 class Matching:
-    """Disjoint sets over entries, each entry of one tool, with labels that must stay shared.
+    """Disjoint sets of results, each of one tool.
 
-    ``labels[i]`` are what entry ``i`` can be about (weaknesses); a set of entries keeps the
-    labels that all of its entries have, and there is always one.
+    ``labels[i]`` are the weaknesses or checks that result ``i`` can be about. A set keeps the
+    labels that all of its results share; results without a shared label do not join.
     """
 
     def __init__(self, tools: Sequence[str], labels: Sequence[frozenset[str]]) -> None:
@@ -79,17 +79,17 @@ class Matching:
         self._steps: dict[int, list[MatchStep]] = {}
 
     def root(self, node: int) -> int:
-        """Return the entry that stands for the set of ``node``."""
+        """Return the result that represents the set of ``node``."""
         return root(self._parent, node)
 
     def labels(self, node: int) -> frozenset[str]:
-        """Return what the set of ``node`` can be about."""
+        """Return the labels of the set of ``node``."""
         return self._labels[self.root(node)]
 
     def classes(
         self, rule: str, classes: Mapping[str, Sequence[int]], *, label: str | None = None
     ) -> None:
-        """Join what is unambiguous in each class of entries (by key)."""
+        """Join the unambiguous results of each class (by key)."""
         for key, nodes in classes.items():
             if len(nodes) > 1:
                 self.one_class(rule, key, nodes, label)
@@ -97,10 +97,10 @@ class Matching:
     def one_class(
         self, rule: str, key: str, nodes: Iterable[int], label: str | None, strict: bool = False
     ) -> None:
-        """Join the sets of ``nodes`` that hold a tool which has no other set among them.
+        """Join those sets of ``nodes`` that have a tool which is in no other set of ``nodes``.
 
-        Nothing joins if a tool would then be in the joined set twice; with ``strict``, nothing
-        joins if any tool has two sets here.
+        None join if a tool would be in the result twice; with ``strict``, none join if any tool
+        is in two of the sets.
         """
         roots = list(dict.fromkeys(self.root(node) for node in nodes))
         if label is not None:
@@ -108,7 +108,7 @@ class Matching:
         if len(roots) < 2:
             return
         if len(roots) == 2:
-            # By far the most: what follows comes down to this for two.
+            # The usual case, for which the code below is slower and has the same result.
             one, other = roots
             if set(self._tools[one]).isdisjoint(self._tools[other]):
                 both = self._labels[one] & self._labels[other]
@@ -121,17 +121,17 @@ class Matching:
                 count[tool] = count.get(tool, 0) + 1
         if strict and max(count.values()) > 1:
             return
-        alone = [r for r in roots if any(count[tool] == 1 for tool in self._tools[r])]
-        if len(alone) < 2:
+        joining = [r for r in roots if any(count[tool] == 1 for tool in self._tools[r])]
+        if len(joining) < 2:
             return
-        if sum(len(self._tools[r]) for r in alone) > len(
-            {tool for r in alone for tool in self._tools[r]}
+        if sum(len(self._tools[r]) for r in joining) > len(
+            {tool for r in joining for tool in self._tools[r]}
         ):
             return
-        shared = frozenset.intersection(*(self._labels[r] for r in alone))
-        if not shared and any(self._labels[r] for r in alone):
+        shared = frozenset.intersection(*(self._labels[r] for r in joining))
+        if not shared and any(self._labels[r] for r in joining):
             return
-        self._join(rule, key, alone, shared)
+        self._join(rule, key, joining, shared)
 
     def pair(self, rule: str, key: str, one: int, other: int) -> None:
         """Join two sets of different labels, if no tool is in both."""
@@ -143,19 +143,19 @@ class Matching:
     def _join(self, rule: str, key: str, roots: list[int], labels: frozenset[str]) -> None:
         tools = tuple(sorted(tool for r in roots for tool in self._tools[r]))
         steps = [step for r in roots for step in self._steps.pop(r, ())]
-        kept = roots[0]
+        result = roots[0]
         for r in roots[1:]:
-            kept = join(self._parent, kept, r)
-        self._tools[kept] = tools
-        self._labels[kept] = labels
-        self._steps[kept] = [*steps, MatchStep(rule, key, tuple(roots))]
+            result = join(self._parent, result, r)
+        self._tools[result] = tools
+        self._labels[result] = labels
+        self._steps[result] = [*steps, MatchStep(rule, key, tuple(roots))]
 
     def steps_of(self, node: int) -> Sequence[MatchStep]:
-        """Return how the set of ``node`` came to be."""
+        """Return the steps that made the set of ``node``."""
         return self._steps.get(self.root(node), ())
 
     def sets(self) -> list[list[int]]:
-        """Return the sets of entries, in the order of their first ones."""
+        """Return the sets of results, in the order of their first results."""
         members: dict[int, list[int]] = {}
         for node in range(len(self._parent)):
             members.setdefault(self.root(node), []).append(node)
@@ -163,17 +163,17 @@ class Matching:
 
 
 def runs(intervals: Sequence[tuple[int, int, int]]) -> list[list[int]]:
-    """Nodes whose intervals overlap, directly or through others.
+    """Return the sets of nodes whose intervals overlap, directly or through others.
 
     ``intervals`` are (first, last, node), both ends included.
     """
-    stretches: list[list[int]] = []
+    overlapping: list[list[int]] = []
     end = -1
     for first, last, node in sorted(intervals):
-        if stretches and first <= end:
-            stretches[-1].append(node)
+        if overlapping and first <= end:
+            overlapping[-1].append(node)
             end = max(end, last)
         else:
-            stretches.append([node])
+            overlapping.append([node])
             end = last
-    return stretches
+    return overlapping

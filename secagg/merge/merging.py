@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
@@ -16,10 +15,11 @@ from secagg.merge.vulnerability import join_vulnerabilities
 from secagg.model.finding import Finding, Kind
 from secagg.model.place import package_place
 from secagg.packages.keys import package_key
+from secagg.parsing import without_collecting
 
 
 def join_licenses(findings: Iterable[Finding], out: MergeOutcome) -> None:
-    """Put groups of ``findings`` (all of them about licences) into ``out``."""
+    """Add groups of ``findings`` (all about licences) to ``out``."""
     by_key: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
         package = finding.package
@@ -35,7 +35,7 @@ def join_licenses(findings: Iterable[Finding], out: MergeOutcome) -> None:
 
 
 def license_key(name: str) -> str:
-    """Return an SPDX id in one spelling: ``GPL-3.0`` is the old name of ``GPL-3.0-only``."""
+    """Normalize an SPDX id: ``GPL-3.0`` is the old name of ``GPL-3.0-only``."""
     return name.strip().lower().removesuffix("-only")
 
 
@@ -54,26 +54,20 @@ def merge(
     overrules: Sequence[Overrule] = (),
     preference: Preference | None = None,
 ) -> MergedSet:
-    """Group ``findings`` so that each group is one real problem; groups are sorted by identity.
+    """Group ``findings`` so that each group is one problem; groups are sorted by identity.
 
     Every finding is a member of exactly one group, and none is changed. The result does not
-    depend on the order of ``findings``. ``overrules`` are people's decisions, which outrank
-    the rules; ``preference`` says how representatives are chosen. Reads and writes nothing.
+    depend on the order of ``findings``. ``overrules`` are decisions of people, which outrank the
+    merging rules; ``preference`` says how representatives are chosen.
     """
     by_kind: dict[Kind, list[Finding]] = {kind: [] for kind in Kind}
     for finding in findings:
         by_kind[finding.kind].append(finding)
     outcome = MergeOutcome(preference or Preference())
-    # Nothing here makes cycles, and a collection would walk over every finding there is.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with without_collecting():
         for kind, of_kind in by_kind.items():
             if of_kind:
                 _JOIN[kind](of_kind, outcome)
-    finally:
-        if collecting:
-            gc.enable()
     merged = MergedSet(groups=outcome.groups, warnings=sorted(outcome.warnings))
     if overrules:
         apply_overrules(merged, overrules, outcome)

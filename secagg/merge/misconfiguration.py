@@ -1,4 +1,4 @@
-"""Misconfigurations: one check on one resource, or on one place where none is named."""
+"""Merge misconfigurations: a group is one check on one resource, or at one place without one."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from operator import attrgetter
 
 from secagg.merge.groups import PREFIX, MergeOutcome, Ordinals, by_place, hashed, in_order
 from secagg.merge.matching import Matching
-from secagg.merge.neighbours import Placed, link_neighbours, link_whole_file, nested
+from secagg.merge.neighbours import LocatedGroup, join_nested, link_neighbours, link_whole_file
 from secagg.merge.rules import checks_of, main_check, one_setting, own_checks, whole_file_checks
 from secagg.merge.sameplace import (
     WHOLE_FILE,
     Order,
     Problem,
     Spot,
+    are_distinct_regions,
     match_places,
     order_of,
-    own_reasons,
     problems_of,
+    reasons_of_spot,
     region,
-    told_apart,
 )
 from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind
@@ -35,82 +35,83 @@ _PREFIX = PREFIX[Kind.MISCONFIGURATION]
 
 
 def join_misconfigurations(findings: Iterable[Finding], out: MergeOutcome) -> None:
-    """Put groups of ``findings`` (all of them misconfigurations) into ``out``."""
-    for place, in_place in by_place(findings).items():
-        if len(in_place) == 1:
-            first = in_place[0].location.start_line or 0
-            out.group(
-                hashed(_text(place, in_place, checks_of(in_place[0]), first)), tuple(in_place)
-            )
+    """Add groups of ``findings`` (all misconfigurations) to ``out``."""
+    for place, in_file in by_place(findings).items():
+        if len(in_file) == 1:
+            first = in_file[0].location.start_line or 0
+            text = _identity_text(place, in_file, checks_of(in_file[0]), first)
+            out.group(hashed(text), tuple(in_file))
         else:
-            _join_file(place, in_place, out)
+            _join_file(place, in_file, out)
 
 
-def _join_file(place: str, held: list[Finding], out: MergeOutcome) -> None:
+def _join_file(place: str, findings: list[Finding], out: MergeOutcome) -> None:
     ordinals = Ordinals()
-    placed: list[Placed] = []
-    for spots, labels, reasons in _problems(_spots(held)):
-        one = spots[0]
-        first, last, members = one.first, one.last, one.members
+    located: list[LocatedGroup] = []
+    for spots, labels, reasons in _problems(_spots(findings)):
+        first_spot = spots[0]
+        first, last, members = first_spot.first, first_spot.last, first_spot.members
         if len(spots) > 1:
             members = [finding for spot in spots for finding in spot.members]
             last = max([spot.last for spot in spots])
-        identity = hashed(ordinals.told(_text(place, members, labels, first)))
+        identity = hashed(ordinals.numbered(_identity_text(place, members, labels, first)))
         group = out.group(identity, members, reasons)
-        # What has no line is about the whole file, and so near all of it.
-        placed.append((first, last if first else WHOLE_FILE, identity, group, labels))
-    if len(placed) > 1:
-        link_neighbours(placed)
-        link_whole_file(placed)
+        # A finding without a line is about the whole file.
+        located.append((first, last if first else WHOLE_FILE, identity, group, labels))
+    if len(located) > 1:
+        link_neighbours(located)
+        link_whole_file(located)
 
 
-def _text(place: str, members: Sequence[Finding], labels: frozenset[str], first: int) -> str:
-    """What the identity of a problem rests on: check, file, and resource or else its line."""
+def _identity_text(
+    place: str, members: Sequence[Finding], labels: frozenset[str], first: int
+) -> str:
+    """Return the text of a problem's identity: check, file, and resource or else line hash."""
     resource = context = ""
     for finding in members:
-        named = _resource(finding)
-        if named and (not resource or named < resource):
-            resource = named
+        name = _resource(finding)
+        if name and (not resource or name < resource):
+            resource = name
     if not resource and first > 1:
-        # Where no resource tells one place from another, the hash of the line does.
+        # Without a resource the line hash tells places apart.
         context = min([f.line_hash for f in members if f.line_hash], default="")
     parts = (main_check(labels), place, resource, context)
     return _PREFIX + SEPARATOR.join(parts)
 
 
 def _problems(spots: Sequence[Spot]) -> list[Problem]:
-    """What the spots of a file come down to."""
-    spots = nested(_of_whole_file(spots), one_setting)
+    """Join the spots of a file into problems."""
+    spots = join_nested(_join_whole_file_rules(spots), one_setting)
     if len({spot.tool for spot in spots}) == 1:
-        return [([spot], spot.labels, own_reasons(spot)) for spot in spots]
+        return [([spot], spot.labels, reasons_of_spot(spot)) for spot in spots]
     matching = match_places(spots)
     _match_resources(spots, matching)
     return problems_of(spots, matching)
 
 
-def _of_whole_file(spots: Sequence[Spot]) -> Sequence[Spot]:
-    """Make one spot of what different rules of one tool say of the file as a whole."""
+def _join_whole_file_rules(spots: Sequence[Spot]) -> Sequence[Spot]:
+    """Join spots of different rules of one tool that are about the file as a whole."""
     spots_of_file: dict[tuple[str, str], list[Spot]] = {}
     for spot in spots:
         for check in spot.labels & whole_file_checks():
             spots_of_file.setdefault((spot.tool, check), []).append(spot)
-    taken: set[int] = set()
-    made: list[Spot] = []
+    joined_ids: set[int] = set()
+    joined: list[Spot] = []
     for (_, check), parts in sorted(spots_of_file.items(), key=lambda item: item[0]):
         rules = [own_checks(part.finding) for part in parts]
-        named = {resource for part in parts if (resource := _resource(part.finding))}
-        apart = len(frozenset().union(*rules)) == sum(map(len, rules))
-        if len(parts) > 1 and apart and len(named) < 2:
-            made.append(Spot.of_parts(parts, frozenset([check])))
-            taken.update(map(id, parts))
-    if not made:
+        resources = {resource for part in parts if (resource := _resource(part.finding))}
+        distinct = len(frozenset().union(*rules)) == sum(map(len, rules))
+        if len(parts) > 1 and distinct and len(resources) < 2:
+            joined.append(Spot.of_parts(parts, frozenset([check])))
+            joined_ids.update(map(id, parts))
+    if not joined:
         return spots
-    kept = [spot for spot in spots if id(spot) not in taken]
-    return sorted([*made, *kept], key=attrgetter("order"))
+    others = [spot for spot in spots if id(spot) not in joined_ids]
+    return sorted([*joined, *others], key=attrgetter("order"))
 
 
 def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
-    """Join what fails one check on one resource, or on the file as a whole."""
+    """Join spots of one check on one resource, or on the file as a whole."""
     by_resource: dict[str, list[int]] = {}
     whole: dict[str, list[int]] = {}
     for node, spot in enumerate(spots):
@@ -121,21 +122,27 @@ def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
                 by_resource.setdefault(f"{check} on {resource}", []).append(node)
     matching.classes(RESOURCE, by_resource)
     for check, nodes in whole.items():
-        named = {r for node in nodes if (r := _resource(spots[node].finding))}
-        # Some tools give no place for what is missing from a file.
+        resources = {r for node in nodes if (r := _resource(spots[node].finding))}
+        # Some tools give no line for a setting that is missing from a file.
         everywhere = check in whole_file_checks() or any(not spots[node].first for node in nodes)
-        if len(named) < 2 and everywhere:
+        if len(resources) < 2 and everywhere:
             matching.one_class(FILE, check, nodes, check)
 
 
-def _spots(held: list[Finding]) -> list[Spot]:
-    """The spots of a file's findings, in the order of their places."""
-    alone = {order_of(finding): finding for finding in held}
-    # Rules of two names can make one check.
-    if len(alone) == len(held) and told_apart(alone) and _differ(alone):
-        return [Spot(alone[order], checks_of(alone[order]), order) for order in sorted(alone)]
+def _spots(findings: list[Finding]) -> list[Spot]:
+    """Make the spots of a file's findings, in the order of their places."""
+    by_order = {order_of(finding): finding for finding in findings}
+    # Two rules of a tool can have one check.
+    if (
+        len(by_order) == len(findings)
+        and are_distinct_regions(by_order)
+        and _are_distinct_checks(by_order)
+    ):
+        return [
+            Spot(by_order[order], checks_of(by_order[order]), order) for order in sorted(by_order)
+        ]
     spots: dict[tuple[object, ...], Spot] = {}
-    for finding in in_order(held):
+    for finding in in_order(findings):
         resource = _resource(finding)
         key: tuple[object, ...] = (
             finding.tool,
@@ -154,21 +161,21 @@ def _spots(held: list[Finding]) -> list[Spot]:
     return sorted(spots.values(), key=attrgetter("order"))
 
 
-def _differ(alone: Mapping[Order, Finding]) -> bool:
-    """Whether no two findings are one check at one place."""
-    checks = {own_checks(finding) for finding in alone.values()}
-    if len(checks) == len(alone):
+def _are_distinct_checks(by_order: Mapping[Order, Finding]) -> bool:
+    """Tell whether no two findings are one check at one place."""
+    checks = {own_checks(finding) for finding in by_order.values()}
+    if len(checks) == len(by_order):
         return True
-    return len({(own_checks(f), order[:4]) for order, f in alone.items()}) == len(alone)
+    return len({(own_checks(f), order[:4]) for order, f in by_order.items()}) == len(by_order)
 
 
 def _container(finding: Finding) -> str:
-    """The container that a message names; several can stand on one line, or in one template."""
-    named = _CONTAINER.search(finding.message)
-    return "" if named is None else named[0]
+    """Return the container that a message names; several can be on one line or in one template."""
+    match = _CONTAINER.search(finding.message)
+    return "" if match is None else match[0]
 
 
 def _resource(finding: Finding) -> str:
-    """The resource's name with generated parts made equal; empty where none is named."""
+    """Return the key of the resource, without generated parts of its name; empty for none."""
     check = finding.misconfiguration
     return resource_key(check.resource) if check is not None and check.resource else ""

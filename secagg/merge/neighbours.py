@@ -1,7 +1,7 @@
-"""Groups that overlap: rules of one tool nested in each other, and links to neighbours.
+"""Join nested results of one tool, and link groups that overlap.
 
-Registries have rules that find the same call in several ways. Each of them is right, and it is
-one problem: what is left apart is the same rule twice, and regions that do not contain each other.
+Registries have several rules that find the same call. Their results are one problem if one region
+contains the other; results of the same rule, and regions beside each other, stay apart.
 """
 
 from __future__ import annotations
@@ -16,63 +16,66 @@ from secagg.merge.rules import own_checks, whole_file_checks
 from secagg.merge.sameplace import WHOLE_FILE, Spot
 
 Labels = frozenset[str]
+# First and last line of a group, its identity, the group, and its labels.
+LocatedGroup = tuple[int, int, str, Group, frozenset[str]]
+# Following groups that a group is compared with.
+_NEIGHBOURS = 4
 
 
-def nested(spots: Sequence[Spot], counting: Callable[[Labels], Labels]) -> Sequence[Spot]:
-    """Make one spot of those of one tool whose regions are equal or contain each other.
+def join_nested(spots: Sequence[Spot], counting: Callable[[Labels], Labels]) -> Sequence[Spot]:
+    """Join spots of one tool whose regions are equal or contain each other.
 
-    ``spots`` are in the order of their places. ``counting`` tells which of the labels that two
-    spots share make them one problem. A region of several lines that holds two others which lie
-    apart stays alone: it may be a function with two calls in it.
+    ``spots`` are in the order of their places. ``counting`` selects the shared labels by which two
+    spots are one problem. A region of several lines that contains two separate regions stays
+    alone: it may be a function with two calls.
     """
     if len({spot.tool for spot in spots}) == len(spots):
         return spots
     parent = list(range(len(spots)))
     sets: dict[int, tuple[Labels, frozenset[str], frozenset[str]]] = {}
-    inside = _containers(spots)
-    holding: dict[int, list[int]] = {}
-    for inner, outer in inside.items():
-        holding.setdefault(outer, []).append(inner)
-    for outer, nested_in in sorted(holding.items()):
-        if len(nested_in) > 1 and not _one_statement(
-            spots[outer], [spots[inner] for inner in nested_in]
+    inner_spots: dict[int, list[int]] = {}
+    for inner, outer in _containers(spots).items():
+        inner_spots.setdefault(outer, []).append(inner)
+    for outer, inner_ones in sorted(inner_spots.items()):
+        if len(inner_ones) > 1 and not _may_be_one_statement(
+            spots[outer], [spots[inner] for inner in inner_ones]
         ):
             continue
-        for inner in nested_in:
+        for inner in inner_ones:
             one, other = root(parent, outer), root(parent, inner)
             labels, rules, subjects = sets.get(one) or _about(spots[one])
-            more, other_rules, other_subjects = sets.get(other) or _about(spots[other])
-            shared = counting(labels & more)
+            other_labels, other_rules, other_subjects = sets.get(other) or _about(spots[other])
+            shared = counting(labels & other_labels)
             subjects |= other_subjects
             if shared and rules.isdisjoint(other_rules) and len(subjects) < 2:
-                kept = join(parent, one, other)
-                sets[kept] = (labels & more, rules | other_rules, subjects)
+                joined_root = join(parent, one, other)
+                sets[joined_root] = (labels & other_labels, rules | other_rules, subjects)
     if not sets:
         return spots
-    together: dict[int, list[Spot]] = {}
+    by_root: dict[int, list[Spot]] = {}
     for number, spot in enumerate(spots):
-        together.setdefault(root(parent, number), []).append(spot)
-    made = [
+        by_root.setdefault(root(parent, number), []).append(spot)
+    joined = [
         Spot.of_parts(sorted(parts, key=_widest_first), sets[top][0])
         if len(parts) > 1
         else parts[0]
-        for top, parts in together.items()
+        for top, parts in by_root.items()
     ]
-    return sorted(made, key=attrgetter("order"))
+    return sorted(joined, key=attrgetter("order"))
 
 
-def _one_statement(outer: Spot, held: Sequence[Spot]) -> bool:
-    """Whether what lies apart in ``outer`` can be parts of one statement: on a line, by rules that
-    are all different."""
+def _may_be_one_statement(outer: Spot, held: Sequence[Spot]) -> bool:
+    """Tell whether regions in ``outer`` may be one statement: on one line, by different rules."""
     rules = [rule for spot in (outer, *held) for rule in _about(spot)[1]]
     return outer.first == outer.last and len(set(rules)) == len(rules)
 
 
 def _about(spot: Spot) -> tuple[Labels, frozenset[str], frozenset[str]]:
+    """Return the labels, rules and resources of a spot."""
     misconfiguration = spot.finding.misconfiguration
     if misconfiguration is None:
         return spot.labels, frozenset(finding.rule_id for finding in spot.members), frozenset()
-    # A check may go by ids of several versions of the tool.
+    # A check may have ids of several versions of the tool.
     rules = frozenset(check for finding in spot.members for check in own_checks(finding))
     return (
         spot.labels,
@@ -82,7 +85,7 @@ def _about(spot: Spot) -> tuple[Labels, frozenset[str], frozenset[str]]:
 
 
 def _containers(spots: Sequence[Spot]) -> Mapping[int, int]:
-    """For each spot the nearest one of its tool that holds it and shares a label; by number."""
+    """Return, for each spot, the smallest one of its tool that contains it and shares a label."""
     containers: dict[int, int] = {}
     by_label: dict[tuple[str, str], list[int]] = {}
     for number, spot in enumerate(spots):
@@ -116,56 +119,48 @@ def _start(spot: Spot) -> tuple[int, int]:
 
 
 def _end(spot: Spot) -> tuple[int, int]:
-    """The last line and the column behind; a region without columns goes to the line's end."""
+    """Return the last line and the column behind it; without a column, the end of the line."""
     return spot.last, spot.finding.location.end_column or WHOLE_FILE
 
 
-# So many following neighbours of a group are looked at to link what is nearby.
-_NEIGHBOURS = 4
+def link_neighbours(groups: Sequence[LocatedGroup]) -> None:
+    """Link groups of one file that overlap, each with a few neighbours only.
 
-
-# First and last line of a group, its identity, the group, and what it is about.
-Placed = tuple[int, int, str, Group, frozenset[str]]
-
-
-def link_neighbours(groups: Sequence[Placed]) -> None:
-    """Link groups of one file that overlap.
-
-    Those that are about the same were near misses, the others are related. A group is linked
-    to a few neighbours only, however many there are.
+    Groups with a shared label are near misses of each other, the others are related.
     """
-    for (_, _, identity, one, about), (_, _, named, other, compared) in _overlapping(groups):
-        if about.isdisjoint(compared):
-            one.related = (*one.related, named)
-            other.related = (*other.related, identity)
+    for (_, _, _, one, labels), (_, _, _, other, other_labels) in _overlapping(groups):
+        if labels.isdisjoint(other_labels):
+            one.related = (*one.related, other.identity)
+            other.related = (*other.related, one.identity)
             continue
-        _tell(identity, one, named, other, min(about & compared))
+        _add_near_miss(one, other, min(labels & other_labels))
 
 
-def link_whole_file(groups: Sequence[Placed]) -> None:
-    """Link groups of one file that are about the same, where one may mean the file as a whole.
+def link_whole_file(groups: Sequence[LocatedGroup]) -> None:
+    """Link groups of one label in a file as near misses, if one may mean the whole file.
 
-    It would have joined any of them alone. Each is told of the next one only.
+    That one would have joined any of the others, had it been the only one. Each is linked with the
+    next one only.
     """
-    alike: dict[str, list[Placed]] = {}
-    for placed in groups:
-        for label in placed[4]:
-            alike.setdefault(label, []).append(placed)
-    for label, same in alike.items():
+    by_label: dict[str, list[LocatedGroup]] = {}
+    for located in groups:
+        for label in located[4]:
+            by_label.setdefault(label, []).append(located)
+    for label, same in by_label.items():
         if len(same) < 2:
             continue
-        if label in whole_file_checks() or min(placed[0] for placed in same) == 0:
-            for (_, _, identity, one, _), (_, _, named, other, _) in pairwise(sorted(same)):
-                _tell(identity, one, named, other, label)
+        if label in whole_file_checks() or min(located[0] for located in same) == 0:
+            for (_, _, _, one, _), (_, _, _, other, _) in pairwise(sorted(same)):
+                _add_near_miss(one, other, label)
 
 
-def _tell(identity: str, one: Group, named: str, other: Group, label: str) -> None:
+def _add_near_miss(one: Group, other: Group, label: str) -> None:
     why = _why(one, other, label)
-    one.near_misses = (*one.near_misses, NearMiss(identity=named, why=why))
-    other.near_misses = (*other.near_misses, NearMiss(identity=identity, why=why))
+    one.near_misses = (*one.near_misses, NearMiss(identity=other.identity, why=why))
+    other.near_misses = (*other.near_misses, NearMiss(identity=one.identity, why=why))
 
 
-def _overlapping(groups: Sequence[Placed]) -> Iterator[tuple[Placed, Placed]]:
+def _overlapping(groups: Sequence[LocatedGroup]) -> Iterator[tuple[LocatedGroup, LocatedGroup]]:
     ordered = sorted(groups)
     for at, one in enumerate(ordered):
         for other in ordered[at + 1 : at + 1 + _NEIGHBOURS]:

@@ -1,9 +1,6 @@
-"""Overrules: a person's decision on what is one problem, and the file that holds them.
+"""Overrules: decisions of people on what is one problem, which outrank the merging rules.
 
-An overrule outranks the rules. It is kept, with its reason, where it can be reviewed; see
-:mod:`secagg.merge.overrule` for the file that holds them.
-
-::
+They are kept, with their reasons, in a YAML file that can be reviewed::
 
     version: 1
     overrules:
@@ -44,9 +41,9 @@ OVERRULED = "overrule"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The group ``identity`` is not one problem.
+    """The group ``identity`` is several problems.
 
-    Each source (tool and rule) in it stands alone; if ``apart`` names tools, only theirs do,
+    Each source (tool and rule) becomes a group. If ``apart`` names tools, only their sources do,
     and the others keep the identity.
     """
 
@@ -58,7 +55,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """The groups ``identities`` are one problem, whose id is the first of them."""
+    """The groups ``identities`` are one problem, which gets the first of them."""
 
     identities: tuple[str, ...]
     reason: str
@@ -69,9 +66,9 @@ Overrule = Split | Join
 
 
 def apply_overrules(merged: MergedSet, overrules: Sequence[Overrule], out: MergeOutcome) -> None:
-    """Change the groups of ``merged`` as ``overrules`` say: all splits, then all joins.
+    """Apply ``overrules`` to the groups of ``merged``: all splits, then all joins.
 
-    What cannot be done is said in ``merged.warnings`` and ``merged.unused_overrules``.
+    Overrules that cannot be applied add to ``merged.warnings`` or ``merged.unused_overrules``.
     """
     groups = {group.identity: group for group in merged.groups}
     renamed: dict[str, str | None] = {}
@@ -97,22 +94,22 @@ def _split(
     if group is None:
         merged.unused_overrules.append(f"split {overrule.identity}: no such group in this scan")
         return
-    kept: list[Finding] = []
+    remaining: list[Finding] = []
     apart: dict[tuple[str, str], list[Finding]] = {}
     for finding in group.members:
         if overrule.apart and finding.tool not in overrule.apart:
-            kept.append(finding)
+            remaining.append(finding)
         else:
             apart.setdefault((finding.tool, finding.rule_id), []).append(finding)
-    if len(apart) + bool(kept) < 2:
+    if len(apart) + bool(remaining) < 2:
         merged.unused_overrules.append(f"split {overrule.identity}: it has one source only")
         return
     del groups[group.identity]
-    parts: dict[str, list[Finding]] = {group.identity: kept} if kept else {}
+    parts: dict[str, list[Finding]] = {group.identity: remaining} if remaining else {}
     for (tool, rule), members in apart.items():
         kind = members[0].kind
         parts[identity_of(kind, group.identity, "split", tool, rule)] = members
-    if not kept:
+    if not remaining:
         renamed[group.identity] = None
     for identity, members in parts.items():
         reasons = []
@@ -141,23 +138,23 @@ def _join(
     renamed: dict[str, str | None],
     out: MergeOutcome,
 ) -> None:
-    named_groups = {i: _group_of(groups, i, renamed) for i in overrule.identities}
-    wanted = list(dict.fromkeys(g.identity if g else i for i, g in named_groups.items()))
-    named = f"join {' '.join(overrule.identities)}"
-    missing = [identity for identity in wanted if identity not in groups]
+    groups_by_id = {i: _group_of(groups, i, renamed) for i in overrule.identities}
+    identities = list(dict.fromkeys(g.identity if g else i for i, g in groups_by_id.items()))
+    label = f"join {' '.join(overrule.identities)}"
+    missing = [identity for identity in identities if identity not in groups]
     if missing:
-        merged.unused_overrules.append(f"{named}: no group {' '.join(missing)} in this scan")
-    existing = [groups[identity] for identity in wanted if identity in groups]
+        merged.unused_overrules.append(f"{label}: no group {' '.join(missing)} in this scan")
+    existing = [groups[identity] for identity in identities if identity in groups]
     if len(existing) < 2:
         return
     if len({group.members[0].kind for group in existing}) > 1:
-        merged.warnings.append(f"{named}: groups of different kinds cannot be joined")
+        merged.warnings.append(f"{label}: groups of different kinds cannot be joined")
         return
     members = [finding for group in existing for finding in group.members]
-    reasons = _shifted(existing)
+    reasons = _combined_reasons(existing)
     starts = tuple(sum(len(g.members) for g in existing[:at]) for at in range(len(existing)))
     reasons.append(Reason(rule=OVERRULED, key=f"joined: {overrule.reason}", members=starts))
-    # The first identity named lasts, even while its own group is not in this scan.
+    # The first identity is kept even if its group is not in this scan.
     joined = out.group(overrule.identities[0], members, reasons)
     joined.related = tuple(dict.fromkeys(i for group in existing for i in group.related))
     joined.near_misses = [miss for group in existing for miss in group.near_misses]
@@ -170,23 +167,23 @@ def _join(
 def _group_of(
     groups: Mapping[str, Group], identity: str, renamed: Mapping[str, str | None]
 ) -> Group | None:
-    """The group with ``identity``, else the only one with a member of that id.
+    """Return the group with ``identity``, else the only one with a member of that id.
 
-    ``renamed`` has what became of groups by earlier overrules: what was split is gone, although
-    one of its members may go by its identity.
+    ``renamed`` has the new identity of each group that an earlier overrule changed, None for one
+    that was split: a member of it may still have its identity.
     """
     identity = renamed.get(identity, identity) or ""
     if not identity or identity in groups:
         return groups.get(identity)
-    found = [group for group in groups.values() if identity in known_as(group)]
-    return found[0] if len(found) == 1 else None
+    matches = [group for group in groups.values() if identity in known_as(group)]
+    return matches[0] if len(matches) == 1 else None
 
 
-def _shifted(found: Sequence[Group]) -> list[Reason]:
-    """The reasons of several groups, for their members one after the other."""
+def _combined_reasons(groups: Sequence[Group]) -> list[Reason]:
+    """Return the reasons of ``groups``, with indices into all their members in a row."""
     reasons = []
     start = 0
-    for group in found:
+    for group in groups:
         reasons += [
             replace(reason, members=tuple(start + m for m in reason.members))
             for reason in group.reasons
@@ -196,7 +193,7 @@ def _shifted(found: Sequence[Group]) -> list[Reason]:
 
 
 def _relink(group: Group, renamed: Mapping[str, str | None]) -> None:
-    """Make the links of ``group`` point to where their groups went."""
+    """Update the links of ``group`` to groups that were renamed or split."""
     if group.related:
         group.related = tuple(
             dict.fromkeys(
@@ -215,8 +212,6 @@ def _relink(group: Group, renamed: Mapping[str, str | None]) -> None:
 
 
 Identity = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-
-
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
 
 
@@ -241,7 +236,7 @@ class OverruleEntry(BaseModel):
         return self
 
     def overrule(self) -> Overrule:
-        """Return the decision as merging takes it."""
+        """Return the entry as a :class:`Split` or :class:`Join`."""
         if self.split is not None:
             return Split(
                 identity=self.split, reason=self.reason, apart=tuple(self.apart), by=self.by
@@ -259,16 +254,15 @@ class OverruleFile(BaseModel):
 
 
 def read_overrules(text: str, *, name: str) -> list[Overrule]:
-    """Return the overrules in ``text``, the contents of the file ``name``; an empty file has none.
+    """Read the overrules in ``text``, the contents of the file ``name``, which may be empty.
 
-    Raises :class:`secagg.errors.ConfigError` that says where ``text`` is wrong.
+    Raises :class:`secagg.errors.ConfigError` with file, line and column.
     """
-    read = load_model(text, OverruleFile, name=name)
-    return [entry.overrule() for entry in read.overrules]
+    return [entry.overrule() for entry in load_model(text, OverruleFile, name=name).overrules]
 
 
 def write_overrules(text: str, overrule: Overrule, *, date: datetime.date) -> str:
-    """``text`` of an overrule file (possibly empty) with ``overrule`` added; comments stay."""
+    """Add ``overrule`` to the ``text`` of an overrule file, which may be empty; keep comments."""
     yaml = YAML(typ="rt")
     yaml.indent(mapping=2, sequence=4, offset=2)
     data = yaml.load(io.StringIO(text)) or {"version": 1, "overrules": []}

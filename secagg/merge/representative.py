@@ -1,6 +1,6 @@
-"""The representative of a group: one finding with the values chosen from all members.
+"""Choose the representative of a group: one finding with the best values of all members.
 
-What is chosen is stated by a :class:`Preference`; the members keep what each of them said.
+A :class:`Preference` says which values are best. The members themselves do not change.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from secagg.model.finding import (
 
 
 class Prefer(StrEnum):
-    """Whose severity counts where sources disagree."""
+    """Whose severity counts if sources disagree."""
 
     HIGHEST = "highest"
     VENDOR = "vendor"
@@ -33,10 +33,9 @@ class Prefer(StrEnum):
 class Preference:
     """How a representative is chosen.
 
-    ``severity``: the highest of the members' (default), or the word of the vendor (the
-    distribution, the advisory database of the ecosystem) or of NVD where one is given, else
-    the highest. ``description`` and ``fix`` name tools, most preferred first; tools not named
-    follow by name.
+    ``severity`` is the highest one of the members (default), or that of the vendor (the
+    distribution, the advisory database of the ecosystem) or of NVD, if there is one.
+    ``description`` and ``fix`` are tools, most preferred first; other tools follow by name.
     """
 
     severity: Prefer = Prefer.HIGHEST
@@ -53,7 +52,7 @@ _RANK = {severity: severity.rank for severity in Severity}
 def represent(members: Sequence[Finding], preference: Preference) -> Finding:
     """Return the representative of ``members`` (of one kind, in a fixed order).
 
-    It is a member itself where that member says all there is to say, else a copy.
+    It is a member itself if that has the best values in all fields, else a copy.
     """
     if len(members) == 1:
         base = members[0]
@@ -61,12 +60,14 @@ def represent(members: Sequence[Finding], preference: Preference) -> Finding:
             return base
     else:
         base = _preferred(members, preference.description)
-    changed = _chosen(base, members, preference)
+    changed = _changes(base, members, preference)
     return replace(base, **changed) if changed else base
 
 
-def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -> dict[str, object]:
-    """What a representative has other than ``base``, by field."""
+def _changes(
+    base: Finding, members: Sequence[Finding], preference: Preference
+) -> dict[str, object]:
+    """Return the fields in which the representative differs from ``base``."""
     changed: dict[str, object] = {}
     severity, score, is_known = _severity(members, preference)
     if severity is not base.severity or score != base.score or is_known != base.severity_known:
@@ -89,53 +90,55 @@ def _chosen(base: Finding, members: Sequence[Finding], preference: Preference) -
     if other_cwes:
         changed["cwes"] = _union(cwes, [f.cwes for f in members])
     if other_ratings:
-        changed["ratings"] = _distinct(ratings, [f.ratings for f in members])
+        changed["ratings"] = _all_ratings(ratings, [f.ratings for f in members])
     if base.suppressions and not all(f.suppressed for f in members):
-        # One tool's suppression does not silence what another tool still says.
+        # A suppression of one tool does not apply to the findings of the others.
         changed["suppressions"] = ()
     if base.kind is Kind.VULNERABILITY:
-        known_of_all = _vulnerability(members, preference)
-        if known_of_all is not base.vulnerability:
-            changed["vulnerability"] = known_of_all
+        vulnerability = _vulnerability(members, preference)
+        if vulnerability is not base.vulnerability:
+            changed["vulnerability"] = vulnerability
     elif base.secret is not None:
-        sighting = _sighting(base.secret, members)
-        if sighting is not base.secret:
-            changed["secret"] = sighting
+        secret = _secret(base.secret, members)
+        if secret is not base.secret:
+            changed["secret"] = secret
     return changed
 
 
 def _preferred(members: Sequence[Finding], order: tuple[str, ...]) -> Finding:
-    """The member whose words count: of the work tree before history, then by tool."""
+    """Return the preferred member: of the work tree before history, then by tool."""
     best = members[0]
-    best_rank = _order(best, order)
+    best_rank = _preference_key(best, order)
     for finding in members:
         if (finding is not best and finding.tool != best.tool) or finding.secret is not None:
-            rank = _order(finding, order)
+            rank = _preference_key(finding, order)
             if rank < best_rank:
                 best, best_rank = finding, rank
     return best
 
 
-def _order(finding: Finding, order: tuple[str, ...]) -> tuple[bool, int, str]:
+def _preference_key(finding: Finding, order: tuple[str, ...]) -> tuple[bool, int, str]:
     tool, secret = finding.tool, finding.secret
     rank = order.index(tool) if tool in order else len(order)
     return secret is not None and secret.in_history, rank, tool
 
 
-def _union(own: tuple[_T, ...], others: Iterable[tuple[_T, ...]]) -> tuple[_T, ...]:
-    union = dict.fromkeys(own)
+def _union(first: tuple[_T, ...], others: Iterable[tuple[_T, ...]]) -> tuple[_T, ...]:
+    union = dict.fromkeys(first)
     for other in others:
-        if other is not own:
+        if other is not first:
             for item in other:
                 union[item] = None
     return tuple(union)
 
 
-def _distinct(own: tuple[Rating, ...], others: Iterable[tuple[Rating, ...]]) -> tuple[Rating, ...]:
-    ratings = {(r.source, r.vector, r.severity, r.score): r for r in own}
-    last = own
+def _all_ratings(
+    first: tuple[Rating, ...], others: Iterable[tuple[Rating, ...]]
+) -> tuple[Rating, ...]:
+    ratings = {(r.source, r.vector, r.severity, r.score): r for r in first}
+    last = first
     for other in others:
-        if other is not last and other is not own:
+        if other is not last and other is not first:
             for rating in other:
                 key = (rating.source, rating.vector, rating.severity, rating.score)
                 ratings.setdefault(key, rating)
@@ -148,23 +151,23 @@ def _severity(
 ) -> tuple[Severity, float | None, bool]:
     if preference.severity is not Prefer.HIGHEST:
         nvd = preference.severity is Prefer.NVD
-        wanted = [
+        ratings = [
             rating
             for finding in members
             for rating in finding.ratings
             if (rating.source == "nvd" if nvd else rating.source not in _NOT_A_VENDOR)
         ]
-        if wanted:
-            best = max(wanted, key=lambda r: (r.severity.rank, r.score or 0.0))
+        if ratings:
+            best = max(ratings, key=lambda r: (r.severity.rank, r.score or 0.0))
             return best.severity, best.score, True
     worst = members[0]
     for finding in members:
-        if finding is not worst and _how_bad(finding) > _how_bad(worst):
+        if finding is not worst and _severity_rank(finding) > _severity_rank(worst):
             worst = finding
     return worst.severity, worst.score, worst.severity_known
 
 
-def _how_bad(finding: Finding) -> tuple[bool, int, float]:
+def _severity_rank(finding: Finding) -> tuple[bool, int, float]:
     return finding.severity_known, _RANK[finding.severity], finding.score or 0.0
 
 
@@ -203,26 +206,22 @@ def _vulnerability(members: Sequence[Finding], preference: Preference) -> Vulner
     )
 
 
-def _either(one: bool | None, other: bool | None) -> bool | None:
-    """True if either is, None if neither is known."""
-    return one if other is None else bool(one or other)
-
-
-def _sighting(base: SecretSighting, members: Sequence[Finding]) -> SecretSighting:
-    """One sighting for all: verified if any source verified it, in history if all saw it there."""
-    known, verified, in_history, key = base.id, base.verified, base.in_history, base.key
+def _secret(base: SecretSighting, members: Sequence[Finding]) -> SecretSighting:
+    """Join the secrets of all members: verified if any is, in history only if all are."""
+    secret_id, verified, in_history, key = base.id, base.verified, base.in_history, base.key
     for finding in members:
-        seen = finding.secret
-        if seen is None:
+        secret = finding.secret
+        if secret is None:
             continue
-        if known is None:
-            known, key = seen.id, seen.key
-        verified = _either(verified, seen.verified)
-        in_history = in_history and seen.in_history
-    if (known, verified, in_history) == (base.id, base.verified, base.in_history):
+        if secret_id is None:
+            secret_id, key = secret.id, secret.key
+        if secret.verified is not None:
+            verified = bool(verified or secret.verified)
+        in_history = in_history and secret.in_history
+    if (secret_id, verified, in_history) == (base.id, base.verified, base.in_history):
         return base
     return SecretSighting(
-        id=known,
+        id=secret_id,
         detector=base.detector,
         decoder=base.decoder,
         verified=verified,

@@ -1,4 +1,4 @@
-"""Which results of different tools lie at the same place of a file."""
+"""Match results of different tools that are at the same place of a file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,26 @@ from secagg.merge.groups import Reason, Reasons
 from secagg.merge.matching import Matching, runs
 from secagg.model.finding import Finding, Location
 
+# A line or column behind the end of any file.
 WHOLE_FILE = 1 << 30
 
+# The names of the merging rules, the surest first.
+SAME_REGION = "same-region"
+SAME_START = "same-start"
+SAME_COLUMNS = "overlapping-columns"
+SAME_LINE = "same-line"
+SAME_LINES = "overlapping-lines"
+OVERLAPPING_RULES = "overlapping-rules-of-one-tool"
+
+# Lines of regions, in steps: large regions, matched first, would join several small ones.
+_HEIGHTS = (3, 10, 40, WHOLE_FILE)
+_NO_LABELS: frozenset[str] = frozenset()
 
 Order = tuple[int, int, int, str, str]
 
 
 def order_of(finding: Finding) -> Order:
-    """Where the spot of ``finding`` comes in its file: first line, column, last line, rule."""
+    """Return the sort key of ``finding`` in its file: first line, column, last line, tool, rule."""
     place = finding.location
     first = place.start_line or 0
     last = place.end_line or first
@@ -23,19 +35,21 @@ def order_of(finding: Finding) -> Order:
     return first, column, max(first, last), finding.tool, finding.rule_id
 
 
-def told_apart(orders: Collection[Order]) -> bool:
-    """Return whether different orders are different regions.
+def are_distinct_regions(orders: Collection[Order]) -> bool:
+    """Tell whether different sort keys are surely different regions.
 
-    They may not be where one has no column and another the first: they are the same (3.30.6).
+    No column and column 1 are the same (SARIF 2.1.0, 3.30.6).
     """
     columns = {order[1] for order in orders}
     return not (0 in columns and 1 in columns)
 
 
 class Spot:
-    """Findings that say the same of the same place: one of them, unless a tool ran twice.
+    """A result of a tool at a place of a file: one finding, or equal ones if the tool ran twice.
 
-    ``order`` is that of its first finding (see :func:`order_of`).
+    ``labels`` are the weaknesses or checks that it can be about. ``order`` is the sort key of its
+    first finding (see :func:`order_of`). ``parts`` are the results of several rules of the tool
+    that were joined.
     """
 
     __slots__ = ("column", "first", "labels", "last", "members", "order", "parts", "tool")
@@ -45,12 +59,11 @@ class Spot:
         self.labels = labels
         self.order = order
         self.first, self.column, self.last, self.tool, _ = order
-        # What rules of the tool said of the same place, if several did.
         self.parts: Sequence[Spot] = ()
 
     @classmethod
     def of_parts(cls, parts: Sequence[Spot], labels: frozenset[str]) -> Spot:
-        """Make one spot of several of one tool, the first of which holds all the others."""
+        """Join spots of one tool; the first contains all the others."""
         outer = parts[0]
         spot = cls(outer.finding, labels, outer.order)
         spot.members = [finding for part in parts for finding in part.members]
@@ -59,7 +72,7 @@ class Spot:
 
     @property
     def region(self) -> tuple[int | None, ...]:
-        """Its region with what SARIF leaves out filled in."""
+        """The region with the defaults of SARIF filled in."""
         return region(self.finding.location)
 
     @property
@@ -68,28 +81,28 @@ class Spot:
 
     @property
     def end_column(self) -> int:
-        """The column behind it, without limit where it ends on another line; 0 if not known."""
+        """The column behind the result, unlimited if it has several lines; 0 if not known."""
         if self.last > self.first:
             return WHOLE_FILE
         behind = self.finding.location.end_column or 0
-        # An empty region says no more than where something begins.
+        # An empty region only has a beginning.
         return behind if behind > self.column else 0
 
 
 def region(place: Location) -> tuple[int | None, ...]:
-    """Return the region of a place with what SARIF leaves out filled in (3.30.6 to 3.30.8)."""
+    """Return the region of a place with the defaults of SARIF filled in (3.30.6 to 3.30.8)."""
     first, column, behind = place.start_line, place.start_column or 1, place.end_column
     last = place.end_line or first
     if first == last and behind is not None and behind <= column:
-        # Tools that know no columns write an empty region: 1 to 1.
+        # Tools without columns write an empty region: 1 to 1.
         behind = None
     return first, column, last, behind
 
 
 def islands(spots: Sequence[Spot]) -> Iterator[Sequence[Spot]]:
-    """``spots`` (in order) of which the lines overlap, directly or through others, together.
+    """Yield the sets of ``spots`` (in order) whose lines overlap, directly or through others.
 
-    What has no line stands alone.
+    A spot without a line is alone.
     """
     island: list[Spot] = []
     end = 0
@@ -106,39 +119,14 @@ def islands(spots: Sequence[Spot]) -> Iterator[Sequence[Spot]]:
         yield island
 
 
-SAME_REGION = "same-region"
-
-
-SAME_START = "same-start"
-
-
-SAME_COLUMNS = "overlapping-columns"
-
-
-SAME_LINE = "same-line"
-
-
-SAME_LINES = "overlapping-lines"
-
-
-OVERLAPPING_RULES = "overlapping-rules-of-one-tool"
-
-
-# Small regions are matched before the large ones that would run several together.
-_HEIGHTS = (3, 10, 40, WHOLE_FILE)
-
-
-_NO_LABELS: frozenset[str] = frozenset()
-
-
-# Spots that are one problem, what it can be about, and why they are one.
+# Spots that are one problem, its labels, and the reasons.
 Problem = tuple[Sequence[Spot], frozenset[str], Reasons]
 
 
 def shared_by_two(one: Spot, other: Spot) -> frozenset[str]:
-    """The labels that two spots, in the order of their places, share if they are one problem.
+    """Return the shared labels of two spots (in order) that are one problem; empty if not.
 
-    It is what :func:`match_places` comes down to for two; empty where it would not join them.
+    For two spots the result is that of :func:`match_places`.
     """
     if not one.first or other.first > one.last or one.tool == other.tool:
         return _NO_LABELS
@@ -146,7 +134,7 @@ def shared_by_two(one: Spot, other: Spot) -> frozenset[str]:
 
 
 def match_two(one: Spot, other: Spot) -> tuple[str, str] | None:
-    """Return the rule and key by which two spots, in the order of their places, are one problem."""
+    """Return the rule and key by which two spots (in order) are one problem, None if not."""
     shared = shared_by_two(one, other)
     if not shared:
         return None
@@ -163,18 +151,18 @@ def match_two(one: Spot, other: Spot) -> tuple[str, str] | None:
 
 
 def match_places(spots: Sequence[Spot]) -> Matching:
-    """Join the spots of one file that share a label and, one of each tool, a place.
+    """Join spots of different tools in one file that share a label and a place.
 
-    The surest signs come first: the same region or start, overlapping columns, the same line, and
-    overlapping lines only where there is one result of each tool.
+    The surest rules come first: the same region or start, overlapping columns, the same line;
+    then overlapping lines, only if there is one result of each tool.
     """
     matching = Matching([s.tool for s in spots], [s.labels for s in spots])
     if len({spot.tool for spot in spots}) == 1:
         return matching
     if len(spots) == 2:
-        alike = match_two(*spots)
-        if alike is not None:
-            matching.one_class(*alike, (0, 1), None)
+        match = match_two(*spots)
+        if match is not None:
+            matching.one_class(*match, (0, 1), None)
         return matching
     labelled: dict[str, list[int]] = {}
     for node, spot in enumerate(spots):
@@ -191,9 +179,9 @@ def match_places(spots: Sequence[Spot]) -> Matching:
         for node in nodes:
             for part in spots[node].parts or (spots[node],):
                 if part.column:
-                    regions.setdefault(f"{label} at {_written(part)}", []).append(node)
+                    regions.setdefault(f"{label} at {_region_text(part)}", []).append(node)
         matching.classes(SAME_REGION, regions, label=label)
-    several = _apart(matching, several)
+    several = _not_joined(matching, several)
     for label, nodes in several.items():
         starts: dict[str, list[int]] = {}
         for node in nodes:
@@ -201,7 +189,7 @@ def match_places(spots: Sequence[Spot]) -> Matching:
                 key = f"{label} at {spots[node].first}:{spots[node].column}"
                 starts.setdefault(key, []).append(node)
         matching.classes(SAME_START, starts, label=label)
-    several = _apart(matching, several)
+    several = _not_joined(matching, several)
     lines = {label: _by_line(spots, nodes) for label, nodes in several.items()}
     for label, by_line in lines.items():
         for line, nodes in by_line.items():
@@ -215,7 +203,7 @@ def match_places(spots: Sequence[Spot]) -> Matching:
         keyed = {f"{label} at {line}": nodes for line, nodes in by_line.items()}
         matching.classes(SAME_LINE, keyed, label=label)
     for height in _HEIGHTS:
-        several = _apart(matching, several)
+        several = _not_joined(matching, several)
         for label, nodes in several.items():
             spans = [
                 (spots[n].first, spots[n].last, n)
@@ -229,13 +217,13 @@ def match_places(spots: Sequence[Spot]) -> Matching:
     return matching
 
 
-def _written(spot: Spot) -> str:
+def _region_text(spot: Spot) -> str:
     place = spot.finding.location
     return f"{spot.first}:{spot.column}-{spot.last}:{place.end_column or ''}"
 
 
-def _apart(matching: Matching, several: Mapping[str, list[int]]) -> dict[str, list[int]]:
-    """The labels whose nodes are not all one set yet: most are after the surest sign."""
+def _not_joined(matching: Matching, several: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    """Return the labels whose nodes are not yet one set; most are after the first rule."""
     return {
         label: nodes
         for label, nodes in several.items()
@@ -251,7 +239,7 @@ def _by_line(spots: Sequence[Spot], nodes: Iterable[int]) -> dict[int, list[int]
 
 
 def problems_of(spots: Sequence[Spot], matching: Matching) -> list[Problem]:
-    """Return what ``spots`` come down to, once they are matched."""
+    """Return the problems that matched ``spots`` are."""
     return [
         (
             [spots[node] for node in nodes],
@@ -263,24 +251,24 @@ def problems_of(spots: Sequence[Spot], matching: Matching) -> list[Problem]:
 
 
 def reasons_of(spots: Sequence[Spot], nodes: Sequence[int], matching: Matching) -> list[Reason]:
-    """Return why the spots ``nodes`` of one set and their members are one group."""
-    at: dict[int, int] = {}
+    """Return the reasons why the spots ``nodes`` of one set are one group."""
+    first_member: dict[int, int] = {}
     reasons = []
     start = 0
     for node in nodes:
         spot = spots[node]
-        at[node] = start
-        reasons += own_reasons(spot, start)
+        first_member[node] = start
+        reasons += reasons_of_spot(spot, start)
         start += len(spot.members)
     if len(nodes) > 1:
         for step in matching.steps_of(nodes[0]):
-            members = tuple(sorted(at[node] for node in step.nodes))
+            members = tuple(sorted(first_member[node] for node in step.nodes))
             reasons.append(Reason(rule=step.rule, key=step.key, members=members))
     return reasons
 
 
-def own_reasons(spot: Spot, start: int = 0) -> list[Reason]:
-    """Return why the members of one spot, the first of them member ``start``, are one."""
+def reasons_of_spot(spot: Spot, start: int = 0) -> list[Reason]:
+    """Return the reasons why the members of one spot, from number ``start`` on, are one."""
     if len(spot.members) == 1:
         return []
     if spot.parts:
@@ -291,12 +279,12 @@ def own_reasons(spot: Spot, start: int = 0) -> list[Reason]:
 
 
 def _reasons_of_parts(spot: Spot, start: int) -> list[Reason]:
-    """Why what several rules of one tool say is one: their regions contain each other."""
+    """Return the reason of joined results of one tool: their regions contain each other."""
     reasons, firsts = [], []
     at = start
     for part in spot.parts:
         firsts.append(at)
-        reasons += own_reasons(part, at)
+        reasons += reasons_of_spot(part, at)
         at += len(part.members)
     key = f"{min(spot.labels)} at {spot.first}"
     return [*reasons, Reason(rule=OVERLAPPING_RULES, key=key, members=tuple(firsts))]

@@ -47,7 +47,7 @@ def whole(value: Any) -> Any:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonentries, "_LARGE", 24)
-    monkeypatch.setattr(parsing, "_SMALLEST", 1)
+    monkeypatch.setattr(parsing, "_SMALLEST_SPLIT", 1)
 
 
 @given(_VALUES, st.sampled_from([None, 2]), st.booleans())

@@ -53,7 +53,7 @@ def test_what_findings_know_of_themselves_changes_nothing(findings: list[Finding
 def test_one_masked_secret_is_taken_for_one_known_as_among_many(findings: list[Finding]) -> None:
     short = _groups(findings)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secret, "could_be", lambda sighting, known: False)
+        patch.setattr(secret, "may_be_same", lambda sighting, known: False)
         assert _groups(findings) == short
 
 
