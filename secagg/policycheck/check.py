@@ -13,7 +13,7 @@ from secagg.decisions.entry import policy_gaps, text_of
 from secagg.decisions.load import masked
 from secagg.decisions.ownfile import NAME, ExceptionFile
 from secagg.policy.decision import Action, ExceptionState, PolicyException
-from secagg.policy.load import Layer, effective, find_policy_text, layers
+from secagg.policy.load import Layer, effective_policy, find_policy_text, load_layers
 from secagg.policy.model import Match, Policy, PolicyRule
 from secagg.policycheck.names import CheckMessage, Loc, Tree, check_names
 from secagg.policycheck.reach import RuleReach
@@ -56,7 +56,7 @@ def check_gaps(
 
 def check_rules(chain: Sequence[Layer]) -> Iterator[CheckMessage]:
     """Find rules of the first policy in ``chain`` that can do nothing."""
-    policy = effective(chain)
+    policy = effective_policy(chain)
     reach = RuleReach(policy)
     positions = {id(rule): number for number, rule in enumerate(policy.rules)}
     for number, rule in enumerate(chain[0].file.value.rules):
@@ -78,8 +78,8 @@ def check_policy(
     :class:`secagg.errors.ConfigError` where a policy, or the exceptions at ``root``, cannot be
     used.
     """
-    chain = layers(name)
-    policy = effective(chain)
+    chain = load_layers(name)
+    policy = effective_policy(chain)
     messages = [message for part in _file_chains(chain) for message in _check_layer(part, tree)]
     max_days = policy.exceptions.max_days
     messages += check_gaps(chain, max_days, today, mask)
@@ -95,7 +95,7 @@ def _exception_message(
             where=where,
             code="exception-expired",
             text=f"the exception {exception.target} expired on {exception.expires}",
-            advice=f"take it out{_prune(exception)}, or decide anew until when it holds",
+            advice=f"take it out{_prune_hint(exception)}, or decide anew until when it holds",
         )
     elif state is ExceptionState.REFUSED:
         yield CheckMessage(
@@ -118,7 +118,7 @@ def _expiry_places(root: Path) -> dict[str, str]:
     }
 
 
-def _prune(exception: PolicyException) -> str:
+def _prune_hint(exception: PolicyException) -> str:
     return " (secagg except prune)" if exception.source.startswith(NAME) else ""
 
 
@@ -266,7 +266,7 @@ def _file_chains(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
 
 
 def _check_layer(chain: Sequence[Layer], tree: Tree) -> list[CheckMessage]:
-    messages = [*check_rules(chain), *check_names(chain[0], effective(chain), tree)]
+    messages = [*check_rules(chain), *check_names(chain[0], effective_policy(chain), tree)]
     return sorted(messages, key=_position)
 
 
