@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from secagg.change.keys import Key
+from secagg.change.keys import MatchKey
 from secagg.change.model import Diff
 from secagg.change.sighting import (
     KeyedGroup,
     MatchLevel,
-    Rule,
+    RuleKey,
     baseline_group_keys,
     current_group_keys,
 )
@@ -248,11 +248,11 @@ def _pairs(
     current: Sequence[KeyedGroup], before: Sequence[KeyedGroup], level: MatchLevel
 ) -> Iterator[Pair]:
     """Pairs of indexes of groups that can be one problem, with their distance."""
-    by_key: dict[Key, list[int]] = {}
+    by_key: dict[MatchKey, list[int]] = {}
     for index, keyed in enumerate(before):
         for key in keyed.keys[level]:
             by_key.setdefault(key, []).append(index)
-    current_by_key: dict[Key, list[int]] = {}
+    current_by_key: dict[MatchKey, list[int]] = {}
     for index, keyed in enumerate(current):
         for key in keyed.keys[level]:
             if key in by_key:
@@ -307,7 +307,7 @@ def _masked_were_there(now: KeyedGroup, before: KeyedGroup) -> bool:
     A tool that masks gives no value: only the same rule, on a line that is not known to differ,
     matches the secret of the baseline.
     """
-    masked_by_rule: Counter[Rule] = Counter()
+    masked_by_rule: Counter[RuleKey] = Counter()
     for (rule, line_hash), count in now.masked.items():
         if line_hash is None:
             return False

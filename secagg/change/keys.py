@@ -19,7 +19,7 @@ from secagg.model.place import package_place
 from secagg.packages.advisories import Advisories
 from secagg.packages.keys import package_key
 
-Key = tuple[Hashable, ...]
+MatchKey = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PlacedFinding:
     current: bool
 
 
-def content_keys(placed: PlacedFinding) -> Iterator[Key]:
+def content_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     """Yield keys that only the same problem has; it may occur several times."""
     finding = placed.finding
     if finding.kind is Kind.VULNERABILITY:
@@ -64,7 +64,7 @@ def content_keys(placed: PlacedFinding) -> Iterator[Key]:
             yield from _text_keys(placed)
 
 
-def line_keys(placed: PlacedFinding) -> Iterator[Key]:
+def line_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     """Yield keys of a finding on lines that the change left unchanged."""
     if placed.carried and placed.location.start_line is not None:
         secret = placed.finding.secret
@@ -73,7 +73,7 @@ def line_keys(placed: PlacedFinding) -> Iterator[Key]:
                 yield *subject, placed.location.start_line
 
 
-def message_keys(placed: PlacedFinding) -> Iterator[Key]:
+def message_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     """Yield keys of a failed check by its message.
 
     A deployment with another image on the same lines fails the same checks in the same words.
@@ -85,7 +85,7 @@ def message_keys(placed: PlacedFinding) -> Iterator[Key]:
             yield *subject, "message", message
 
 
-def other_rule_keys(placed: PlacedFinding) -> Iterator[Key]:
+def other_rule_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     """Yield keys of the code and its weakness, or of the check, whatever tool and rule.
 
     They match checks of a named resource with the same checks of the file without one.
@@ -111,7 +111,7 @@ def other_rule_keys(placed: PlacedFinding) -> Iterator[Key]:
             yield place, "line", placed.location.start_line, label
 
 
-def detector_keys(placed: PlacedFinding) -> Iterator[Key]:
+def detector_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     """Yield keys of a secret without its value: its detectors and its file."""
     finding = placed.finding
     if finding.secret is not None and finding.secret.id is not None:
@@ -120,7 +120,7 @@ def detector_keys(placed: PlacedFinding) -> Iterator[Key]:
             yield "detector", place, family(detector) or detector
 
 
-def _vulnerability_keys(placed: PlacedFinding) -> Iterator[Key]:
+def _vulnerability_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     finding = placed.finding
     package = finding.package
     name = package_key(package)
@@ -142,7 +142,7 @@ def _unversioned(place: str, package: Package | None) -> str:
     return f"{folder}{slash}{name.replace(version, '*')}"
 
 
-def _subjects(placed: PlacedFinding) -> Iterator[Key]:
+def _subjects(placed: PlacedFinding) -> Iterator[MatchKey]:
     """What a finding is about, down to the file; its lines do not count."""
     finding, place = placed.finding, place_of(placed.location)
     if finding.kind is Kind.MISCONFIGURATION:
@@ -158,7 +158,7 @@ def _subjects(placed: PlacedFinding) -> Iterator[Key]:
         yield finding.kind, place, finding.tool, finding.rule_id
 
 
-def _hidden_secret_keys(placed: PlacedFinding) -> Iterator[Key]:
+def _hidden_secret_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     """Keys of a secret without a known value: its line in a commit or in the file.
 
     A line of the file counts only where the baseline has no hash of its code, and never where
@@ -175,7 +175,7 @@ def _hidden_secret_keys(placed: PlacedFinding) -> Iterator[Key]:
             yield *subject, "hidden", line
 
 
-def _text_keys(placed: PlacedFinding) -> Iterator[Key]:
+def _text_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     finding = placed.finding
     subject = (finding.kind, finding.tool, finding.rule_id)
     # The recorded identity was made from the file of the baseline; a new one may not be.

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from secagg.change.keys import (
-    Key,
+    MatchKey,
     PlacedFinding,
     content_keys,
     detector_keys,
@@ -31,9 +31,9 @@ _TERRAFORM = (".tf", ".tf.json", ".tfvars", ".tfvars.json")
 # A package's place, key and version.
 PackageInPlace = tuple[str, str, str]
 # A tool and the id of its rule.
-Rule = tuple[str, str]
+RuleKey = tuple[str, str]
 # A file with the first and the last line.
-Span = tuple[str, int, int]
+LineSpan = tuple[str, int, int]
 
 
 def in_diff(group: Group, diff: Diff) -> bool | None:
@@ -121,7 +121,7 @@ class KeyedGroup:
     """
 
     group: Group
-    keys: Sequence[frozenset[Key]]
+    keys: Sequence[frozenset[MatchKey]]
     line: int = 0
     column: int = 0
     versions: frozenset[str] = frozenset()
@@ -129,9 +129,9 @@ class KeyedGroup:
     hmac_keys: frozenset[str] = frozenset()
     in_head: bool = True
     added: bool = False
-    spans: Sequence[Span] | None = None
-    rules: Counter[Rule] = field(default_factory=Counter)
-    masked: Counter[tuple[Rule, str | None]] = field(default_factory=Counter)
+    spans: Sequence[LineSpan] | None = None
+    rules: Counter[RuleKey] = field(default_factory=Counter)
+    masked: Counter[tuple[RuleKey, str | None]] = field(default_factory=Counter)
 
 
 def current_group_keys(group: Group, diff: Diff | None) -> KeyedGroup:
@@ -169,7 +169,7 @@ def baseline_group_keys(group: Group, diff: Diff | None) -> list[KeyedGroup]:
     places = {place_of(placed.location) for placed in moved}
     value_keys = {("secret", place, value) for place in places for value in keyed.values}
     keyed.keys = (keyed.keys[0] | value_keys, *keyed.keys[1:])
-    no_keys: list[frozenset[Key]] = [frozenset()] * (len(MatchLevel) - 1)
+    no_keys: list[frozenset[MatchKey]] = [frozenset()] * (len(MatchLevel) - 1)
     in_history = dataclasses.replace(
         keyed, keys=(_history_keys(group.members), *no_keys), in_head=False
     )
@@ -293,7 +293,7 @@ def _keyed_group(group: Group, members: Sequence[PlacedFinding], *, current: boo
     )
 
 
-def _identity_keys(group: Group, members: Sequence[PlacedFinding]) -> frozenset[Key]:
+def _identity_keys(group: Group, members: Sequence[PlacedFinding]) -> frozenset[MatchKey]:
     """The group's identity, with a hash of its code where the place alone is not enough."""
     finding = group.representative
     check = finding.misconfiguration
@@ -307,12 +307,12 @@ def _identity_keys(group: Group, members: Sequence[PlacedFinding]) -> frozenset[
     return frozenset({(group.identity, code)})
 
 
-def _spans(members: Sequence[Finding], diff: Diff | None) -> list[Span] | None:
+def _spans(members: Sequence[Finding], diff: Diff | None) -> list[LineSpan] | None:
     """The lines of failed checks; with ``diff``, those of the baseline that it left unchanged.
 
     None for other kinds, whose lines do not count, and where a member has no lines.
     """
-    spans: list[Span] = []
+    spans: list[LineSpan] = []
     for finding in members:
         place = finding.location
         first, last = place.start_line, max(place.end_line or 0, place.start_line or 0)
@@ -326,7 +326,7 @@ def _spans(members: Sequence[Finding], diff: Diff | None) -> list[Span] | None:
     return spans
 
 
-def _rule(finding: Finding) -> Rule:
+def _rule(finding: Finding) -> RuleKey:
     return finding.tool, finding.rule_id
 
 
@@ -337,7 +337,7 @@ def _line_hash(placed: PlacedFinding) -> str | None:
     return None if placed.touched else ""
 
 
-def _history_keys(members: Sequence[Finding]) -> frozenset[Key]:
+def _history_keys(members: Sequence[Finding]) -> frozenset[MatchKey]:
     return frozenset(
         ("past", place_of(f.location), f.secret.id)
         for f in members

@@ -29,9 +29,9 @@ from secagg.output.policy import (
 from secagg.policy.load import (
     Layer,
     built_in,
-    effective,
+    effective_policy,
     installed_policies,
-    layers,
+    load_layers,
     policy_document,
     policy_names,
 )
@@ -148,8 +148,8 @@ def print_policies(screen: Screen) -> int:
 
 def print_policy(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
     """Print the policy ``name``, by default the one that ``secagg.yaml`` names."""
-    chain = layers(name if name is not None else load_config(Path()).policy)
-    policy = effective(chain)
+    chain = load_layers(name if name is not None else load_config(Path()).policy)
+    policy = effective_policy(chain)
     if as_yaml:
         console.out(yaml_text(policy_document(policy)))
     else:
@@ -236,7 +236,7 @@ def _policy_entry(name: str) -> Named:
         package = installed_policies()[name].dist
         source = "a package" if package is None else package.name
     try:
-        description = layers(name)[0].file.value.description
+        description = load_layers(name)[0].file.value.description
     except ConfigError as error:
         description = f"cannot be used: {error.message}"
     return Named(name=name, source=source, description=description)

@@ -46,7 +46,7 @@ from secagg.decisions.scope import GapScope, Scope, plain
 from secagg.errors import ConfigError
 from secagg.packages.purl import purl_pattern
 from secagg.policy.decision import PolicyException
-from secagg.policy.notation import Day, Owner, Reason, gap_pattern
+from secagg.policy.notation import Day, Owner, ReasonText, gap_pattern
 from secagg.system.dates import Ceiling
 from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
@@ -145,7 +145,7 @@ class ExceptionEntry(BaseModel):
         description="something that no tool has looked at, by a path or other words of its "
         "sentence; * is a wildcard",
     )
-    reason: Reason
+    reason: ReasonText
     owner: Owner
     created: Day | None = Field(default=None, description="the day it was made; it needs one")
     expires: Day = Field(description="the last day (UTC) on which it holds")

@@ -21,7 +21,7 @@ from secagg.output.verdict import step_line
 from secagg.policy.decision import Action, DecisionSource
 from secagg.policy.load import match_document
 from secagg.policy.model import CompareWith, Policy, PolicyRule
-from secagg.policy.reasons import counted, plural
+from secagg.policy.reasons import plural, quantity
 from secagg.policycheck.names import CheckMessage
 from secagg.policytest.run import SENTENCE, CaseResult, FileResult, Mismatch
 
@@ -33,7 +33,7 @@ def messages_text(messages: Sequence[CheckMessage], files: int, style: Style) ->
         code = style.paint(message.code, "33")
         lines.append(f"{terminal(message.where)}: {code}: {terminal(message.text)}")
         lines.append(f"  hint: {terminal(message.advice)}")
-    summary = counted(len(messages), "message") if messages else "nothing to mend"
+    summary = quantity(len(messages), "message") if messages else "nothing to mend"
     checked = f"{files:,} {plural(files, 'policy', 'policies')} checked"
     return "\n".join([*lines, f"{checked}: {summary}"])
 
@@ -145,9 +145,9 @@ def _settings(policy: Policy) -> list[str]:
     sentences = ["The first rule that matches decides; what no rule takes is ignored."]
     if policy.max_age:
         ages = ", ".join(
-            f"{severity} {counted(days, 'day')}" for severity, days in policy.max_age.items()
+            f"{severity} {quantity(days, 'day')}" for severity, days in policy.max_age.items()
         )
-        soon = counted(policy.due_soon, "day")
+        soon = quantity(policy.due_soon, "day")
         sentences.append(
             f"From first seen to fixed: {ages}; what is late fails. A note says so {soon} before."
         )
@@ -169,7 +169,7 @@ def _settings(policy: Policy) -> list[str]:
     if policy.baseline is not None:
         sentences.append(f"A change is compared with: {_COMPARED[policy.baseline]}.")
     if policy.max_database_age is not None:
-        most = counted(policy.max_database_age, "day")
+        most = quantity(policy.max_database_age, "day")
         sentences.append(f"A scanner's database of advisories may be {most} old.")
     if policy.known_tools:
         sentences.append(f"Tools known besides secagg's own: {', '.join(policy.known_tools)}.")
@@ -185,7 +185,7 @@ def _settings(policy: Policy) -> list[str]:
             f"({gap.reason})."
         )
     sentences.append(
-        f"An exception holds for {counted(policy.exceptions.max_days, 'day')} at the most."
+        f"An exception holds for {quantity(policy.exceptions.max_days, 'day')} at the most."
     )
     trusted = policy.decisions.trust
     if set(trusted) != set(DecisionSource):
@@ -213,7 +213,7 @@ def results_text(files: Sequence[FileResult], style: Style, *, quiet: bool = Fal
             lines.append(style.paint(f"  rules that took no finding here: {rules}", "2"))
     cases = [case for file in files for case in file.cases]
     failed = sum(not case.passed for case in cases)
-    end = f"{counted(len(cases), 'case')} in {counted(len(files), 'file')}: "
+    end = f"{quantity(len(cases), 'case')} in {quantity(len(files), 'file')}: "
     end += style.paint(f"{failed:,} failed", "1;31") if failed else style.paint("all pass", "1;32")
     return "\n".join([*lines, end])
 

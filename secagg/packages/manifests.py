@@ -282,7 +282,7 @@ def snyk_files(ecosystem: str, names: Collection[str]) -> list[str]:
     return [name for name in chosen if name is not None]
 
 
-def name_beside(name: str) -> str | None:
+def counterpart_name(name: str) -> str | None:
     """Return the manifest of a lock file, or the lock file of a manifest that Snyk takes."""
     for manifest in MANIFESTS:
         if name in manifest.locks:

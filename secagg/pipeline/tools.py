@@ -16,7 +16,7 @@ from secagg.scanners.deciding import Unusable
 from secagg.scanners.options import ToolOptions
 from secagg.scanners.program import NotInstalled, find_program, tools_directory
 from secagg.secrets.redactor import Redactor
-from secagg.tools.catalogue import Catalogue, Kind, ToolsError, load_catalogue, this_platform
+from secagg.tools.catalogue import Catalogue, SourceKind, ToolsError, load_catalogue, this_platform
 from secagg.tools.database import refresh_database
 from secagg.tools.installed import Receipt, difference, receipts, spec_of
 from secagg.tools.installed import install as install_tool
@@ -34,9 +34,9 @@ def install(
     Each is tried, so that one run tells everything. Raises :class:`ConfigError` for a catalogue
     that cannot be used and :class:`ToolsError` for a name that does not exist.
     """
-    if kind is not None and kind not in get_args(Kind):
+    if kind is not None and kind not in get_args(SourceKind):
         raise UsageError(
-            f"there is no source {kind!r}", hint=f"sources: {', '.join(get_args(Kind))}"
+            f"there is no source {kind!r}", hint=f"sources: {', '.join(get_args(SourceKind))}"
         )
     tools, here = load_catalogue(catalogue), this_platform()
     wanted = list(names) or [n for n in tools.__struct_fields__ if tools.entry(n).offers(here)]

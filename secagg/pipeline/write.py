@@ -240,7 +240,7 @@ def _by_action(judgement: Judgement) -> tuple[Any, ...]:
 def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
     shown = row(judgement.group)
     facts = judgement.facts
-    cause_why = facts.cause_words
+    cause_why = facts.cause_sentence
     due = judgement.due
     exception = judgement.exception
     fix = shown.fix.replace("fixed in ", "upgrade to ", 1) if shown.fix else None

@@ -68,7 +68,7 @@ class Facts:
         return None
 
     @property
-    def cause_words(self) -> str | None:
+    def cause_sentence(self) -> str | None:
         """A sentence that gives the reason for :attr:`cause`; None outside of a change."""
         if self.baseline is None and self.in_diff is None and not self.in_base:
             return None

@@ -35,7 +35,7 @@ _INHERITED = (
 )
 # Severities, the worst first.
 _LADDER = list(Severity)
-Read = Callable[[str], str | None]
+ReadFile = Callable[[str], str | None]
 
 
 def installed_policies() -> dict[str, metadata.EntryPoint]:
@@ -71,14 +71,14 @@ def built_in() -> list[str]:
     return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
 
 
-def load(name_or_path: str, *, read: Read | None = None) -> Policy:
+def load(name_or_path: str, *, read: ReadFile | None = None) -> Policy:
     """Load a policy by name (built in, or of an installed package), else from a file.
 
     What it extends is merged in. ``read`` stands in for the file system where policies come from
     a commit: it returns the text of a file, or ``None`` where there is none. Raises
     :class:`ConfigError` where a policy does not exist or cannot be used.
     """
-    return effective(layers(name_or_path, read=read))
+    return effective_policy(load_layers(name_or_path, read=read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Layer:
     file: Placed[Policy]
 
 
-def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
+def load_layers(name_or_path: str, *, read: ReadFile | None = None) -> list[Layer]:
     """Read the file of a policy, then that of the policy it extends, and so on to the last.
 
     Raises :class:`ConfigError` as :func:`load` does.
@@ -121,7 +121,7 @@ def layers(name_or_path: str, *, read: Read | None = None) -> list[Layer]:
     return result
 
 
-def effective(chain: Sequence[Layer]) -> Policy:
+def effective_policy(chain: Sequence[Layer]) -> Policy:
     """Merge a chain of policies, each of which extends the next, into one.
 
     Its rules are the very objects of the layers. Raises :class:`ConfigError` where a ``remove``
@@ -151,7 +151,7 @@ def find_policy_text(name: str) -> str | None:
     return builtin_policy_text(name) if name in built_in() else installed_policy_text(name)
 
 
-def no_policy(name: str, *, where: str | None = None) -> ConfigError:
+def unknown_policy(name: str, *, where: str | None = None) -> ConfigError:
     """Make the error for a ``name`` that is neither a policy nor a file."""
     near = difflib.get_close_matches(name, policy_names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
@@ -279,7 +279,7 @@ def _base_name(policy: Policy, name: str, *, is_file: bool) -> str | None:
     return os.path.normpath(os.path.join(os.path.dirname(name), policy.extends))
 
 
-def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
+def _read(name: str, read: ReadFile | None, text: str | None) -> Placed[Policy]:
     if text is not None:
         return load_placed(text, Policy, name=f"policy {name}")
     if read is not None:
@@ -288,7 +288,7 @@ def _read(name: str, read: Read | None, text: str | None) -> Placed[Policy]:
             return load_placed(text, Policy, name=name)
     elif Path(name).is_file():
         return load_placed(Path(name), Policy, name=name)
-    raise no_policy(name)
+    raise unknown_policy(name)
 
 
 def _gap(gap: AcceptedGap) -> dict[str, Any]:

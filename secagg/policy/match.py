@@ -118,7 +118,7 @@ def explain_judgement(policy: Policy, judgement: Judgement, today: datetime.date
     if judgement.overdue:
         unknown_age = judgement.due is None
         why = (
-            "nobody knows since when it is there"
+            "nobody knows when it was first seen"
             if unknown_age
             else f"it was due on {judgement.due}"
         )
@@ -163,5 +163,7 @@ def _mismatch(matcher: Matcher, subject: Subject) -> str:
             actual = question.actual(subject)
             return f"{key} is {actual}, the rule wants {least}{question.expected}"
     if matcher.any is not None and all(inner.ask(subject) is False for inner in matcher.any):
-        return "none of any holds: " + "; ".join(_mismatch(m, subject) for m in matcher.any)
-    return "what stands under not holds"
+        return "no alternative under any holds: " + "; ".join(
+            _mismatch(m, subject) for m in matcher.any
+        )
+    return "the condition under not holds"

@@ -24,7 +24,7 @@ from secagg.policy.notation import (
     Days,
     OneOrMany,
     Owner,
-    Reason,
+    ReasonText,
     ScoreRange,
     SeverityBand,
     gap_pattern,
@@ -171,7 +171,7 @@ class AcceptedGap(BaseModel):
         min_length=1,
         description="a path or other words of the sentence that says so; * is a wildcard",
     )
-    reason: Reason
+    reason: ReasonText
     owner: Owner
     created: Day = Field(description="the day it was accepted")
     expires: Day = Field(description="the last day (UTC) on which it holds")

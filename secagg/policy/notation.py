@@ -73,7 +73,7 @@ def _day(value: object) -> object:
 
 
 Day = Annotated[datetime.date, BeforeValidator(_day)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
+ReasonText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
 Owner = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 

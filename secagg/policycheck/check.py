@@ -13,7 +13,7 @@ from secagg.decisions.entry import policy_gaps, text_of
 from secagg.decisions.load import masked
 from secagg.decisions.ownfile import NAME, ExceptionFile
 from secagg.policy.decision import Action, ExceptionState, PolicyException
-from secagg.policy.load import Layer, effective, find_policy_text, layers
+from secagg.policy.load import Layer, effective_policy, find_policy_text, load_layers
 from secagg.policy.model import Match, Policy, PolicyRule
 from secagg.policycheck.names import CheckMessage, Loc, Tree, check_names
 from secagg.policycheck.reach import RuleReach
@@ -56,7 +56,7 @@ def check_gaps(
 
 def check_rules(chain: Sequence[Layer]) -> Iterator[CheckMessage]:
     """Find rules of the first policy in ``chain`` that can do nothing."""
-    policy = effective(chain)
+    policy = effective_policy(chain)
     reach = RuleReach(policy)
     positions = {id(rule): number for number, rule in enumerate(policy.rules)}
     for number, rule in enumerate(chain[0].file.value.rules):
@@ -78,8 +78,8 @@ def check_policy(
     :class:`secagg.errors.ConfigError` where a policy, or the exceptions at ``root``, cannot be
     used.
     """
-    chain = layers(name)
-    policy = effective(chain)
+    chain = load_layers(name)
+    policy = effective_policy(chain)
     messages = [message for part in _file_chains(chain) for message in _check_layer(part, tree)]
     max_days = policy.exceptions.max_days
     messages += check_gaps(chain, max_days, today, mask)
@@ -95,7 +95,7 @@ def _exception_message(
             where=where,
             code="exception-expired",
             text=f"the exception {exception.target} expired on {exception.expires}",
-            advice=f"take it out{_prune(exception)}, or decide anew until when it holds",
+            advice=f"remove it{_prune_hint(exception)}, or give a later expiry date",
         )
     elif state is ExceptionState.REFUSED:
         yield CheckMessage(
@@ -118,7 +118,7 @@ def _expiry_places(root: Path) -> dict[str, str]:
     }
 
 
-def _prune(exception: PolicyException) -> str:
+def _prune_hint(exception: PolicyException) -> str:
     return " (secagg except prune)" if exception.source.startswith(NAME) else ""
 
 
@@ -152,7 +152,7 @@ def _match_messages(
                 code="impossible-alternative",
                 text=f"this alternative of rule {rule.name} can never hold "
                 "together with the rest of the match",
-                advice="correct it, or take it out",
+                advice="correct or remove it",
             )
         else:
             yield from _match_messages(layer, rule, inner, inner_loc, reach)
@@ -162,9 +162,9 @@ def _match_messages(
             yield CheckMessage(
                 where=layer.file.where(*loc, "not"),
                 code="not-without-effect",
-                text=f"what stands under not in rule {rule.name} never holds of what the rest "
-                "of the match takes, so it keeps nothing out",
-                advice="correct it, or take it out",
+                text=f"the condition under not in rule {rule.name} never holds together with the "
+                "rest of the match, so it excludes nothing",
+                advice="correct or remove it",
             )
         else:
             yield from _match_messages(layer, rule, match.not_, (*loc, "not"), reach)
@@ -211,13 +211,13 @@ def _unreachable_messages(
     if len(shadow) == 1:
         other = policy.rules[shadow[0]]
         deciding = f"rule {other.name} before it{_origin(chain, other)} decides"
-        advice = f"move it before {other.name}, narrow that one, or take this one out"
+        advice = f"move it before {other.name}, narrow that one, or remove this one"
     else:
         names = [policy.rules[other].name for other in shadow]
         deciding = f"rules {', '.join(names[:-1])} and {names[-1]} before it together decide"
         if len(names) > _MOST_NAMED:
             deciding = "the rules before it together decide"
-        advice = f"move it before {names[-1]}, narrow those, or take it out"
+        advice = f"move it before {names[-1]}, narrow those, or remove it"
     yield CheckMessage(
         where=chain[0].file.where(*loc, "name"),
         code="unreachable-rule",
@@ -254,7 +254,7 @@ def _extends_messages(
         code="extends-without-effect",
         text=f"nothing of {extending.extends} is left: its rules are removed, replaced or never "
         "reached",
-        advice="leave out extends and remove, or let something of it hold",
+        advice="leave out extends and remove, or keep one of its rules in effect",
     )
 
 
@@ -266,7 +266,7 @@ def _file_chains(chain: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
 
 
 def _check_layer(chain: Sequence[Layer], tree: Tree) -> list[CheckMessage]:
-    messages = [*check_rules(chain), *check_names(chain[0], effective(chain), tree)]
+    messages = [*check_rules(chain), *check_names(chain[0], effective_policy(chain), tree)]
     return sorted(messages, key=_position)
 
 

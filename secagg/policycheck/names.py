@@ -146,7 +146,8 @@ def _paths(layer: Layer, match: Match, loc: Loc, tree: Tree) -> Iterator[CheckMe
         yield CheckMessage(
             where=layer.file.where(*loc, "path"),
             code="path-matches-nothing",
-            text="a pattern that begins with ! takes files out again, and here none are in",
+            text="a pattern that begins with ! excludes files, and no pattern before it includes "
+            "any",
             advice="put a pattern such as * before it, or write not: {path: ...}",
         )
         return
@@ -156,17 +157,16 @@ def _paths(layer: Layer, match: Match, loc: Loc, tree: Tree) -> Iterator[CheckMe
             yield CheckMessage(
                 where=where,
                 code="path-matches-nothing",
-                text=f"the pattern {pattern!r} means nothing: git passes over it, "
-                "as over a comment",
-                advice="write \\# for a name that begins with #, or take it out",
+                text=f"the pattern {pattern!r} matches nothing: git reads it as a comment",
+                advice="write \\# for a name that begins with #, or remove it",
             )
         elif not tree.is_empty and not tree.has(pattern.removeprefix("!")):
             yield CheckMessage(
                 where=where,
                 code="path-matches-nothing",
-                text=f"the path {pattern!r} is that of no file here, nor of one in the history "
-                "that this clone holds",
-                advice="correct it, or take it out; paths count from the root, as in .gitignore",
+                text=f"the path {pattern!r} matches no file here, nor one in the history of this "
+                "clone",
+                advice="correct or remove it; paths are relative to the root, as in .gitignore",
             )
 
 

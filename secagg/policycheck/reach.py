@@ -74,7 +74,7 @@ class Profile:
         return [Profile({**self.values, dimension.name: value}) for value in dimension.values]
 
 
-Ask = Callable[[Profile], Answer]
+AskProfile = Callable[[Profile], Answer]
 KIND = Dimension("kind", tuple(Kind))
 SEVERITY = Dimension("severity", tuple(Severity))
 KNOWN = Dimension("severity_known", _FLAG)
@@ -101,7 +101,7 @@ class Dimensions:
         self._epss = _threshold("epss", {m.epss_at_least for m in matches})
         self._age = _threshold("age", {m.age_at_least for m in matches})
 
-    def ask(self, key: str, expected: Any) -> Ask:
+    def ask(self, key: str, expected: Any) -> AskProfile:
         """Make the question of ``key`` with the value ``expected``, to be answered by profiles."""
         match key:
             case "kind":
@@ -140,7 +140,7 @@ class Dimensions:
             case _:
                 return _by_glob(key, expected)
 
-    def _by_score(self, expected: ScoreRange) -> Ask:
+    def _by_score(self, expected: ScoreRange) -> AskProfile:
         def ask(s: Profile) -> Answer:
             score = s[self._score]
             least, most = BANDS[s[SEVERITY]] if score is None else (score, score)
@@ -264,7 +264,7 @@ class RuleReach:
         )
 
 
-def _by_glob(key: str, expected: list[str]) -> Ask:
+def _by_glob(key: str, expected: list[str]) -> AskProfile:
     if key == "path":
         return _value(Dimension((key, *expected), _OPEN))
     globs = sorted({glob.casefold() for glob in expected})
@@ -281,7 +281,7 @@ def _by_glob(key: str, expected: list[str]) -> Ask:
     return _if_kind(Kind.VULNERABILITY, any_of) if key == "advisory" else any_of
 
 
-def _by_cause(expected: list[Cause]) -> Ask:
+def _by_cause(expected: list[Cause]) -> AskProfile:
     def ask(s: Profile) -> Answer:
         value = s[_CAUSE]
         return None if value is None else value in expected
@@ -289,7 +289,7 @@ def _by_cause(expected: list[Cause]) -> Ask:
     return ask
 
 
-def _value(dimension: Dimension) -> Ask:
+def _value(dimension: Dimension) -> AskProfile:
     def ask(s: Profile) -> Answer:
         answer: Answer = s[dimension]
         return answer
@@ -297,7 +297,7 @@ def _value(dimension: Dimension) -> Ask:
     return ask
 
 
-def _equal(dimension: Dimension, expected: object) -> Ask:
+def _equal(dimension: Dimension, expected: object) -> AskProfile:
     def ask(s: Profile) -> Answer:
         value = s[dimension]
         return None if value is None else value == expected
@@ -305,7 +305,7 @@ def _equal(dimension: Dimension, expected: object) -> Ask:
     return ask
 
 
-def _at_least(dimension: Dimension, expected: float) -> Ask:
+def _at_least(dimension: Dimension, expected: float) -> AskProfile:
     def ask(s: Profile) -> Answer:
         value = s[dimension]
         return None if value is None else value >= expected
@@ -313,7 +313,7 @@ def _at_least(dimension: Dimension, expected: float) -> Ask:
     return ask
 
 
-def _if_kind(kind: Kind, ask: Ask) -> Ask:
+def _if_kind(kind: Kind, ask: AskProfile) -> AskProfile:
     return lambda s: ask(s) if s[KIND] is kind else False
 
 

@@ -15,13 +15,13 @@ from secagg.decisions.ownfile import ExceptionEntry, ExceptionFile, Identity
 from secagg.errors import ConfigError
 from secagg.model.finding import DISTRIBUTION_TYPES, Kind, Package, Severity
 from secagg.policy.decision import Action, Verdict
-from secagg.policy.load import find_policy_text, load, no_policy
+from secagg.policy.load import find_policy_text, load, unknown_policy
 from secagg.policy.model import Cwe, Dependency, Policy, PolicyScope
 from secagg.policy.notation import Day, Days, OneOrMany
 from secagg.system.yamlfile import Placed, load_model, load_placed
 
 
-def package_of(purl: str) -> Package:
+def package_from_purl(purl: str) -> Package:
     """Read the package of ``purl``. Raises ``ValueError`` where it is not a purl."""
     try:
         parsed = PackageURL.from_string(purl)
@@ -123,7 +123,7 @@ class CaseFinding(BaseModel):
     @classmethod
     def _check_purl(cls, value: str | None) -> str | None:
         if value is not None:
-            package_of(value)
+            package_from_purl(value)
         return value
 
     @model_validator(mode="after")
@@ -219,7 +219,7 @@ def load_tests(path: Path) -> LoadedTests:
     name = tests.policy
     if find_policy_text(name) is None:
         if not (path.parent / name).is_file():
-            raise no_policy(name, where=file.where("policy"))
+            raise unknown_policy(name, where=file.where("policy"))
         name = str(path.parent / name)
     policy = load(name)
     exceptions = [(ExceptionFile(exceptions=tests.exceptions), file.name)]

@@ -28,7 +28,7 @@ from secagg.policy.gaps import RunGap, ToolOutcome
 from secagg.policy.judge import judge
 from secagg.policy.match import RuleStep, explain_judgement
 from secagg.policy.reasons import short_title
-from secagg.policytest.model import Case, CaseFinding, Expectation, LoadedTests, package_of
+from secagg.policytest.model import Case, CaseFinding, Expectation, LoadedTests, package_from_purl
 from secagg.system.dates import Ceiling
 
 _TOOLS = {
@@ -317,7 +317,7 @@ def _finding(case_finding: CaseFinding) -> Finding:
         score=case_finding.score,
         location=Location(uri=case_finding.path, start_line=case_finding.line),
         cwes=tuple(case_finding.cwe),
-        package=None if case_finding.package is None else package_of(case_finding.package),
+        package=None if case_finding.package is None else package_from_purl(case_finding.package),
         component=case_finding.component,
     )
     if case_finding.kind is Kind.VULNERABILITY:

@@ -155,10 +155,10 @@ def run_jobs(
     the same time; with a single slot they come last. A cancelled job that had not started gives a
     failed run. ``on_event`` is called by one thread at a time; its exceptions are ignored.
     """
-    return _Queue(jobs, parallel, cancellation, on_event).run()
+    return _JobQueue(jobs, parallel, cancellation, on_event).run()
 
 
-class _Queue:
+class _JobQueue:
     def __init__(
         self,
         jobs: Sequence[Job],

@@ -54,7 +54,7 @@ class GitRepository:
             )
         return out.strip()
 
-    def selection(self, since: str | None) -> list[str]:
+    def revision_arguments(self, since: str | None) -> list[str]:
         """Return the arguments of ``git log`` for ``since..HEAD``, or for all history."""
         if since is None:
             return ["--full-history", "--all"]
@@ -74,7 +74,7 @@ class GitRepository:
             return True
         return not result.exited(0) or bool(ends & set(commits.split()))
 
-    def limits(self, component: str) -> list[str]:
+    def path_arguments(self, component: str) -> list[str]:
         """Return the arguments of ``git log`` for one component, with paths from the root.
 
         Gitleaks splits them at blanks, so the wildcard ``?`` stands for a blank in a path. Raises

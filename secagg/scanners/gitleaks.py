@@ -100,7 +100,7 @@ class _GitleaksJob(ProgramJob):
     def _version(self) -> Version:
         return Version(self.program.version or "0")
 
-    def leaks(
+    def run_gitleaks(
         self, command: Sequence[str], source: Path, directory: Path, tool_run: ToolRun
     ) -> ProcessResult:
         """Run one command over ``source`` and keep its report.
@@ -212,15 +212,15 @@ class GitleaksGitJob(_GitleaksJob):
                 fatal=not self.options.allow_shallow,
             )
         note_partial_history(tool_run, repository, self.request.since, context)
-        selection = repository.selection(self.request.since)
-        limits = repository.limits(self.component)
+        selection = repository.revision_arguments(self.request.since)
+        limits = repository.path_arguments(self.component)
         log = " ".join(["--diff-filter=tuxdb", "--no-textconv", *selection, *limits])
         trusted = self.options.trust_target_config and not self.base_decides
         source = self.request.root if trusted else repository.git_dir
         git_command = "git" if self._version >= _NEW_COMMANDS else "detect"
         command = [git_command, f"--log-opts={log}"]
         with private_directory() as directory:
-            result = self.leaks(command, source, directory, tool_run)
+            result = self.run_gitleaks(command, source, directory, tool_run)
             self._check_completed(result, [*selection, *limits])
         self.note_config_files(tool_run)
 
@@ -249,7 +249,7 @@ class GitleaksDirJob(_GitleaksJob):
         if has_ignore_file:
             command.append("--log-level=debug")
         with private_directory() as directory:
-            result = self.leaks(command, self.target, directory, tool_run)
+            result = self.run_gitleaks(command, self.target, directory, tool_run)
             hidden = 0
             if has_ignore_file:
                 with result.stderr.open("r", encoding="utf-8", errors="replace") as log:

@@ -14,7 +14,7 @@ from secagg.system.mistakes import in_words
 
 Sha256 = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
 # A value that becomes an argument of a scanner, and must not look like an option.
-Word = Annotated[str, Field(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
+ArgumentText = Annotated[str, Field(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
 
 
 class ToolOptions(BaseModel):
@@ -48,7 +48,7 @@ class TrivyOptions(ToolOptions):
     scanners: list[Literal["vuln", "misconfig", "secret", "license"]] = Field(
         default=["vuln", "misconfig", "secret"], min_length=1
     )
-    images: list[Word] = []
+    images: list[ArgumentText] = []
     sboms: list[Path] = []
     cache_dir: Path | None = None
     offline: bool = False
@@ -56,7 +56,7 @@ class TrivyOptions(ToolOptions):
     allow_unread_manifests: bool = False
     allow_end_of_life: bool = False
     max_database_age: Annotated[int, Field(ge=1)] | None = None
-    skip_dirs: list[Word] = []
+    skip_dirs: list[ArgumentText] = []
 
 
 class SnykOptions(ToolOptions):
@@ -67,9 +67,9 @@ class SnykOptions(ToolOptions):
     """
 
     modes: list[Literal["test", "code", "iac"]] = Field(default=["test", "code", "iac"])
-    containers: list[Word] = []
-    org: Word | None = None
-    api: Word | None = None
+    containers: list[ArgumentText] = []
+    org: ArgumentText | None = None
+    api: ArgumentText | None = None
     dev: bool = False
     allow_unread_manifests: bool = False
 
@@ -82,10 +82,10 @@ class CodeqlOptions(ToolOptions):
     code, as autobuild and the Rust extractor (build scripts) do.
     """
 
-    languages: list[Word] = []
-    suite: Word = "security-extended"
+    languages: list[ArgumentText] = []
+    suite: ArgumentText = "security-extended"
     build_modes: dict[str, Literal["none", "autobuild"]] = {}
-    packs: list[Word] = []
+    packs: list[ArgumentText] = []
     threads: Annotated[int, Field(ge=0)] | None = None
     ram: Annotated[int, Field(ge=1024)] | None = None
     offline: bool = False

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from secagg.jsonio.reading import is_list
 from secagg.packages.components import ROOT, Component
-from secagg.packages.manifests import name_beside, snyk_files
+from secagg.packages.manifests import counterpart_name, snyk_files
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
 from secagg.scanners.deciding import Unusable
 from secagg.scanners.job import (
@@ -171,10 +171,10 @@ class SnykJob(ProgramJob):
 
     def scan(self, tool_run: ToolRun) -> None:
         with private_directory() as directory:
-            self.examine(tool_run, directory)
+            self.run_product(tool_run, directory)
         self._note_ignore_files(tool_run)
 
-    def examine(self, tool_run: ToolRun, directory: Path) -> None:
+    def run_product(self, tool_run: ToolRun, directory: Path) -> None:
         """Run the product's command."""
         if self.product == "code":
             arguments, cwd = ["code", "test", "--sarif", str(self.target)], None
@@ -275,7 +275,7 @@ class SnykTestJob(SnykJob):
     result or an error.
     """
 
-    def examine(self, tool_run: ToolRun, directory: Path) -> None:
+    def run_product(self, tool_run: ToolRun, directory: Path) -> None:
         manifests = supported_manifests(components_in(self.request, self.component))
         reported: set[str] = set()
         if self.component == ROOT:
@@ -360,5 +360,5 @@ def _error_message(stdout: Path, mask: Callable[[str], str]) -> str | None:
 def _project_paths(manifest: str) -> set[str]:
     """The paths that Snyk may report for a project: of its manifest or its lock file."""
     path = PurePosixPath(manifest)
-    other = name_beside(path.name)
+    other = counterpart_name(path.name)
     return {manifest} | ({str(path.with_name(other))} if other else set())

@@ -12,7 +12,7 @@ import msgspec
 from secagg.errors import ConfigError, SecaggError
 from secagg.system.tomltext import loads_toml
 
-Kind = Literal["wheel", "release", "npm"]
+SourceKind = Literal["wheel", "release", "npm"]
 _DEFAULT = Path(__file__).with_name("tools.toml")
 _SYSTEMS = {"linux": "linux", "darwin": "macos"}
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
@@ -34,7 +34,7 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program: str | None = None
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ToolSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One source of a scanner, with the version to install.
 
     A wheel has a ``requirement`` for pip; npm has a ``lock``, the directory of its
@@ -50,21 +50,21 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     list: str | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ToolEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One scanner: its ``sources``, the preferred first; without any, ``elsewhere`` is a hint."""
 
-    sources: list[Kind]
-    wheel: Source | None = None
-    release: Source | None = None
-    npm: Source | None = None
+    sources: list[SourceKind]
+    wheel: ToolSource | None = None
+    release: ToolSource | None = None
+    npm: ToolSource | None = None
     elsewhere: str | None = None
 
-    def source(self, kind: Kind) -> Source | None:
+    def source(self, kind: SourceKind) -> ToolSource | None:
         """Return the source of a kind; None if the catalogue has none."""
-        source: Source | None = getattr(self, kind)
+        source: ToolSource | None = getattr(self, kind)
         return source
 
-    def offers(self, platform_name: str) -> list[Kind]:
+    def offers(self, platform_name: str) -> list[SourceKind]:
         """Return the kinds of sources for a platform, the preferred first."""
         return [
             kind
@@ -77,18 +77,18 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The entries of all scanners, by secagg's names for them."""
 
-    trivy: Entry
-    gitleaks: Entry
-    trufflehog: Entry
-    snyk: Entry
-    codeql: Entry
+    trivy: ToolEntry
+    gitleaks: ToolEntry
+    trufflehog: ToolEntry
+    snyk: ToolEntry
+    codeql: ToolEntry
 
-    def entry(self, tool: str) -> Entry:
+    def entry(self, tool: str) -> ToolEntry:
         """Return the entry of a scanner. Raises :class:`ToolsError` if there is none."""
         if tool not in self.__struct_fields__:
             names = ", ".join(self.__struct_fields__)
             raise ToolsError(f"unknown tool {tool!r}", hint=f"known tools: {names}")
-        entry: Entry = getattr(self, tool)
+        entry: ToolEntry = getattr(self, tool)
         return entry
 
 
@@ -105,7 +105,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         ) from error
 
 
-def lock_directory(source: Source, catalogue: Path | None = None) -> Path:
+def lock_directory(source: ToolSource, catalogue: Path | None = None) -> Path:
     """Return the directory with the package-lock.json of an npm source."""
     return (catalogue or _DEFAULT).parent / str(source.lock)
 

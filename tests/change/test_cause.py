@@ -55,7 +55,7 @@ def test_cause_follows_from_baseline_and_diff(facts: dict[str, object], wanted: 
     known = Facts(**facts)  # type: ignore[arg-type]
     assert known.cause is wanted
     # Outside of a change there is nothing to say.
-    assert (known.cause_words is None) is (not facts)
+    assert (known.cause_sentence is None) is (not facts)
 
 
 def lodash(advisory: str, line: int | None = None) -> Finding:

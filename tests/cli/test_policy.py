@@ -219,9 +219,9 @@ def test_check_says_where_and_what_to_do(tmp_path: Path) -> None:
     done = run(tmp_path, "check", "bad.yaml", "clean.yaml")
     assert (done.code, done.stderr) == (1, "")
     assert done.stdout == (
-        "bad.yaml:4:23: path-matches-nothing: the path 'srv/' is that of no file here, nor of one "
-        "in the history that this clone holds\n"
-        "  hint: correct it, or take it out; paths count from the root, as in .gitignore\n"
+        "bad.yaml:4:23: path-matches-nothing: the path 'srv/' matches no file here, nor one "
+        "in the history of this clone\n"
+        "  hint: correct or remove it; paths are relative to the root, as in .gitignore\n"
         "2 policies checked: 1 message\n"
     )
     machine = json.loads(run(tmp_path, "check", "bad.yaml", "--format", "json").stdout)

@@ -10,8 +10,8 @@ from secagg.packages.components import Component, find_components, innermost_com
 from secagg.packages.manifests import (
     FAMILIES,
     component_kind,
+    counterpart_name,
     locks_of,
-    name_beside,
     snyk_files,
 )
 
@@ -99,6 +99,6 @@ def test_what_snyk_is_asked_for_and_how_it_may_answer() -> None:
     assert snyk_files("npm", {"yarn.lock", "pnpm-lock.yaml", "package.json"}) == ["yarn.lock"]
     assert snyk_files("pypi", {"uv.lock", "Pipfile", "setup.py"}) == ["uv.lock", "Pipfile"]
     assert snyk_files("cargo", {"Cargo.lock"}) == []
-    assert name_beside("yarn.lock") == "package.json"
-    assert name_beside("Pipfile") == "Pipfile.lock"
-    assert name_beside("pom.xml") is None
+    assert counterpart_name("yarn.lock") == "package.json"
+    assert counterpart_name("Pipfile") == "Pipfile.lock"
+    assert counterpart_name("pom.xml") is None

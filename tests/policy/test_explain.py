@@ -192,15 +192,15 @@ def steps(
             {"any": [{"kind": "code"}, {"severity": "low"}]},
             vulnerable(),
             None,
-            "none of any holds: kind is vulnerability, the rule wants code; "
+            "no alternative under any holds: kind is vulnerability, the rule wants code; "
             "severity is critical, the rule wants low",
         ),
-        ({"not": {"severity": "critical"}}, vulnerable(), None, "what stands under not holds"),
+        ({"not": {"severity": "critical"}}, vulnerable(), None, "the condition under not holds"),
         (
             {"any": [{"severity": "critical"}], "not": {"severity": "critical"}},
             vulnerable(),
             None,
-            "what stands under not holds",
+            "the condition under not holds",
         ),
     ],
 )
@@ -270,7 +270,7 @@ def test_exceptions_and_ages_come_after_the_rules() -> None:
         (
             None,
             "warn",
-            RuleStep("max_age", True, "nobody knows since when it is there", decisive=True),
+            RuleStep("max_age", True, "nobody knows when it was first seen", decisive=True),
         ),
     ],
 )

@@ -109,8 +109,8 @@ def test_a_policy_as_people_write_them_is_clean(root: Path) -> None:
             "{name: a, match: {kind: code, not: {scope: dev}}, action: fail}",
             "3:35",
             "not-without-effect",
-            "what stands under not in rule a never holds of what the rest of the match takes, "
-            "so it keeps nothing out",
+            "the condition under not in rule a never holds together with the rest of the match, "
+            "so it excludes nothing",
         ),
         (
             "{name: a, match: {not: {any: [{kind: secret, scope: dev}, {cwe: 79}]}}, action: fail}",
@@ -134,27 +134,25 @@ def test_a_policy_as_people_write_them_is_clean(root: Path) -> None:
             "{name: a, match: {path: [web/, srv/]}, action: fail}",
             "3:36",
             "path-matches-nothing",
-            "the path 'srv/' is that of no file here, nor of one in the history that this clone "
-            "holds",
+            "the path 'srv/' matches no file here, nor one in the history of this clone",
         ),
         (
             "{name: a, match: {not: {path: srv/}}, action: fail}",
             "3:29",
             "path-matches-nothing",
-            "the path 'srv/' is that of no file here, nor of one in the history that this clone "
-            "holds",
+            "the path 'srv/' matches no file here, nor one in the history of this clone",
         ),
         (
             "{name: a, match: {path: ['!web/']}, action: fail}",
             "3:23",
             "path-matches-nothing",
-            "a pattern that begins with ! takes files out again, and here none are in",
+            "a pattern that begins with ! excludes files, and no pattern before it includes any",
         ),
         (
             "{name: a, match: {path: ['#x', web/]}, action: fail}",
             "3:30",
             "path-matches-nothing",
-            "the pattern '#x' means nothing: git passes over it, as over a comment",
+            "the pattern '#x' matches nothing: git reads it as a comment",
         ),
         (
             "{name: a, match: {component: wbe}, action: fail}",
@@ -225,7 +223,7 @@ def test_unreachable_rules(root: Path) -> None:
         where="gate.yaml:4:6",
         code="unreachable-rule",
         text="rule live never decides: rule secrets before it decides on all that it matches",
-        advice="move it before secrets, narrow that one, or take this one out",
+        advice="move it before secrets, narrow that one, or remove this one",
     )
     assert told(root, live, secrets) == []
     (found,) = messages(
