@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from secagg.scanners.options import (
 )
 from secagg.scanners.program import NotInstalled, ToolSpec, find_program, locate
 from secagg.scanners.trivydb import DATABASE_HINT, cache_directory, database_time, outdated_note
+from secagg.system.dates import utc_now
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def examine(
     Runs the tools only to get their versions. Raises :class:`secagg.errors.UsageError` for an
     unknown tool, and :class:`secagg.errors.ConfigError` for invalid options.
     """
-    moment = now or datetime.now(UTC)
+    moment = now or utc_now()
     return [
         _examine(scanner, request, context, moment) for scanner in make_scanners(context, names)
     ]

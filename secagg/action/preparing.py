@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from secagg.action.inputs import Inputs, notice, without_secrets, words
@@ -12,6 +12,7 @@ from secagg.github.event import Event, read_event
 from secagg.github.markdown import write_action_outputs, write_step_summary
 from secagg.output import console
 from secagg.scanners import SCANNERS
+from secagg.system.dates import utc_today
 
 
 def prepare(inputs: Inputs, environ: Mapping[str, str]) -> None:
@@ -20,7 +21,7 @@ def prepare(inputs: Inputs, environ: Mapping[str, str]) -> None:
     directory = Path(tempfile.mkdtemp(prefix="secagg-action-", dir=parent))
     tools = wanted_tools(inputs, environ)
     cache = environ.get("TRIVY_CACHE_DIR") or str(parent / "secagg-trivy")
-    today = datetime.now(UTC).date()
+    today = utc_today()
     database = "trivy" in tools and not inputs.judges_reports
     write_action_outputs(
         {

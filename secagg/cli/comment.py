@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,7 @@ from secagg.github.event import read_event
 from secagg.github.target import Asked, find_repository
 from secagg.model.problem import State
 from secagg.output import console
-from secagg.system.dates import until
+from secagg.system.dates import until, utc_today
 
 
 def triage_comment(
@@ -63,7 +62,7 @@ def decide_by_comment(
         return undo_decisions(selection, place, who=command.author, dry_run=dry_run)
     expires = command.expires or (_DEFAULT_EXPIRY if command.state is State.ACCEPTED else None)
     try:
-        today = datetime.datetime.now(datetime.UTC).date()
+        today = utc_today()
         day = None if expires is None else until(expires, today)
     except ValueError as error:
         raise UsageError(f"expires: {error}") from None

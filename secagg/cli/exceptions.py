@@ -38,7 +38,7 @@ from secagg.pipeline.gate import policy_of
 from secagg.pipeline.write import SUMMARY_NAME, refuse_own_key, row_named, rows_of_last
 from secagg.policy.decision import ExceptionState, PolicyException
 from secagg.secrets.lastfilter import run_redactor
-from secagg.system.dates import Ceiling, until
+from secagg.system.dates import Ceiling, until, utc_today
 from secagg.system.files import replace_file
 from secagg.system.git import git
 from secagg.system.mistakes import in_words
@@ -153,7 +153,7 @@ class NewException:
 
 def add_exception(root: Path, wanted: NewException, *, last: Path) -> int:
     """Run ``secagg except add``: by the ceiling of the policy that the repository names."""
-    today = _today()
+    today = utc_today()
     rows = rows_of_last(root, last)
     entry = _entry(root, wanted, rows, today)
     too_long = Ceiling(max_days=_max_days(root), today=today).refusal(entry.created, entry.expires)
@@ -179,7 +179,7 @@ def add_exception(root: Path, wanted: NewException, *, last: Path) -> int:
 
 def print_exceptions(root: Path, *, vex_files: Sequence[str], screen: Screen) -> int:
     """Run ``secagg except list``."""
-    today = _today()
+    today = utc_today()
     mask = run_redactor().mask
     policy = policy_of(root)
     exceptions = load_exceptions(
@@ -200,7 +200,7 @@ def print_exceptions(root: Path, *, vex_files: Sequence[str], screen: Screen) ->
 
 def prune_exceptions(root: Path, *, unused: bool, dry_run: bool, last: Path) -> int:
     """Run ``secagg except prune``: take out what is expired, and on demand what is unused."""
-    today = _today()
+    today = utc_today()
     text = _text(root)
     # The ceiling does not matter here: what is refused is for its owner to mend.
     entries = read_own(text, Ceiling(max_days=DEFAULT_MAX_DAYS, today=today))
@@ -315,10 +315,6 @@ def _owner(root: Path) -> str:
             hint="name who answers for it with --owner",
         )
     return email
-
-
-def _today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()
 
 
 def _say(line: str) -> None:

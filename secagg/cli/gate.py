@@ -74,6 +74,7 @@ from secagg.report.findings import group_of
 from secagg.scanners.base import Status, ToolRun
 from secagg.secrets.key import load_key
 from secagg.secrets.redactor import Redactor
+from secagg.system.dates import utc_now
 from secagg.system.files import replacing
 
 
@@ -235,7 +236,7 @@ def judge_and_print(request: GateRequest, screen: Screen) -> int:
             "filters are for the listing (full, concise or table)",
             hint="leave them out, or the format",
         )
-    now = datetime.datetime.now(datetime.UTC)
+    now = utc_now()
     filters = filters_of(request.filters, (), now)
     gate = prepare(request.root, request.gate, config=request.config)
     gate.scan_base = partial(kept_base, gate)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +27,7 @@ from secagg.intel import (
 )
 from secagg.output import console
 from secagg.output.escape import terminal
+from secagg.system.dates import utc_now, utc_today
 from secagg.system.files import replace_file
 
 intel_app = typer.Typer(
@@ -83,7 +83,7 @@ def update_files(*, epss_url: str | None = None, kev_url: str | None = None) -> 
 def print_status() -> int:
     """Print which files are there and how old they are; 1 if one is missing, old or unusable."""
     directory = intel_directory(os.environ)
-    intel = Intel.load(directory, datetime.now(UTC).date())
+    intel = Intel.load(directory, utc_today())
     record = read_record(directory) or Record()
     if intel.epss_file is not None:
         file = intel.epss_file
@@ -123,7 +123,7 @@ def _fetch(
         url=source,
         sha256=checksum(data),
         dated=dated,
-        fetched_at=datetime.now(UTC).replace(microsecond=0),
+        fetched_at=utc_now().replace(microsecond=0),
         entries=entries,
     )
     return name, data, file_record

@@ -41,6 +41,7 @@ from secagg.policycheck.names import CheckMessage, Tree
 from secagg.policytest.model import load_tests
 from secagg.policytest.run import run_test_file
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.dates import utc_today
 
 policy_app = typer.Typer(
     help="Look at policies, test them, and check them for mistakes.",
@@ -184,7 +185,7 @@ def check_files(
     """
     if not root.is_dir():
         raise UsageError(f"{root} is no directory")
-    day = today or datetime.datetime.now(datetime.UTC).date()
+    day = today or utc_today()
     tree, mask = Tree(root), run_redactor().mask
     results: dict[CheckMessage, None] = {}
     broken = False

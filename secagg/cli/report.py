@@ -51,6 +51,7 @@ from secagg.report.formats import (
 from secagg.report.query import GroupBy, Query
 from secagg.report.source import ProblemSource
 from secagg.report.standing import ACTIVE, newest_runs, severity_rank, standing
+from secagg.system.dates import utc_now
 from secagg.system.files import replacing
 
 
@@ -201,7 +202,7 @@ class ReportRequest(FilterWords):
     summary: bool = True
     fail_on: str | None = None
     no_colour: bool = False
-    now: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
+    now: datetime.datetime = field(default_factory=utc_now)
 
     @property
     def details(self) -> bool:

@@ -38,6 +38,7 @@ from secagg.pipeline.write import SARIF_NAME
 from secagg.report import words
 from secagg.report.jsonformat import dumps, plain, record
 from secagg.report.standing import age_days, owners_of, standing
+from secagg.system.dates import utc_today
 
 if TYPE_CHECKING:
     from secagg.history.deciding import AuditEntry
@@ -93,7 +94,7 @@ def print_problem(
     ambiguous.
     """
     style = Style() if as_json else Style.of_output(no_colour=no_colour)
-    today = datetime.datetime.now(datetime.UTC).date()
+    today = utc_today()
     problem, entries = _in_history(identity, root, last, gate)
     if problem is not None:
         identity = problem.identity

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from secagg.errors import ConfigError
 from secagg.model.problem import TRIAGE_FILE, State, Triage
+from secagg.system.dates import utc_now
 from secagg.system.files import replace_file
 from secagg.system.yamlfile import load_model
 
@@ -122,7 +123,7 @@ def remove_triage(root: Path, identities: set[str]) -> set[str]:
 
 
 def _entry(identity: str, made: Triage, titles: Mapping[str, str]) -> dict[str, Any]:
-    at = made.at or datetime.datetime.now(datetime.UTC)
+    at = made.at or utc_now()
     entry = {
         "id": identity,
         "title": titles.get(identity),

@@ -306,7 +306,7 @@ def _counts(connection: Connection, branch: int, run_id: int) -> ImportedRun:
         text("SELECT COUNT(*) FROM standing WHERE branch_id = :branch AND fixed_run_id = :run"),
         {"run": run_id, "branch": branch},
     ).scalar_one()
-    new, reopened, seen = (int(value) for value in row)
+    new, reopened, total = (int(value) for value in row)
     return ImportedRun(
-        new=new, reopened=reopened, fixed=int(fixed), unchanged=seen - new - reopened
+        new=new, reopened=reopened, fixed=int(fixed), unchanged=total - new - reopened
     )

@@ -83,9 +83,11 @@ def _check_tables(connection: Connection) -> list[str]:
     faults = [f"the table {name} is missing" for name in TABLES if name not in existing]
     for name, columns in COLUMNS.items():
         if name in existing:
-            found = {column["name"] for column in inspect(connection).get_columns(name)}
+            existing_columns = {column["name"] for column in inspect(connection).get_columns(name)}
             faults += [
-                f"the table {name} has no {column}" for column in columns if column not in found
+                f"the table {name} has no {column}"
+                for column in columns
+                if column not in existing_columns
             ]
     return faults
 

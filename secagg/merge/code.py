@@ -98,8 +98,8 @@ def _shared_labels(one: Spot, other: Spot) -> frozenset[str]:
 def _reason_of_two(members: Sequence[Finding]) -> Sequence[Reason]:
     """Return the reason of two findings that are one problem, in the order of their places."""
     one, other = [Spot(f, weaknesses(f), order_of(f)) for f in members]
-    alike = match_two(one, other)
-    return () if alike is None else joined(*alike, len(members))
+    match = match_two(one, other)
+    return () if match is None else joined(*match, len(members))
 
 
 def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
@@ -111,8 +111,8 @@ def _by_weakness(island: Sequence[Spot]) -> Iterable[Sequence[Spot]]:
         return (island,)
     all_labels = [label for labels in by_labels for label in labels]
     above = {parent for label in all_labels for parent in parents(label)}
-    apart = len(set(all_labels)) == len(all_labels) and above.isdisjoint(all_labels)
-    return by_labels.values() if apart else (island,)
+    unrelated = len(set(all_labels)) == len(all_labels) and above.isdisjoint(all_labels)
+    return by_labels.values() if unrelated else (island,)
 
 
 def _match(spots: Sequence[Spot]) -> Iterable[Problem]:

@@ -90,11 +90,11 @@ def _at_other_places(group: Group, groups: Sequence[Group], most: int = 20) -> l
         return advisories.canonical(aliases_of(first)).id, package_key(first.package)
 
     key = advisory_and_package(group)
-    apart = {miss.identity for miss in group.near_misses} | {group.identity}
+    excluded = {miss.identity for miss in group.near_misses} | {group.identity}
     candidates = (
         other
         for other in groups
-        if other.members[0].kind is Kind.VULNERABILITY and other.identity not in apart
+        if other.members[0].kind is Kind.VULNERABILITY and other.identity not in excluded
     )
     same = [other for other in candidates if advisory_and_package(other) == key]
     return [Link(group=other, why="the same advisory at another place") for other in same[:most]]

@@ -123,7 +123,7 @@ def join_by_line(
         by_line.setdefault(pair[0].first, []).append(pair)
     for line, pairs in by_line.items():
         families = {sighting.family for sighting, _ in pairs} - {None}
-        together: dict[str | None, list[tuple[Masked, Sequence[K]]]] = {}
+        by_sort: dict[str | None, list[tuple[Masked, Sequence[K]]]] = {}
         counts = Counter((_sort_of(pair[0], families), pair[0].tool) for pair in pairs)
         for pair in pairs:
             sort = _sort_of(pair[0], families)
@@ -136,8 +136,8 @@ def join_by_line(
             if not line or unsure or lone or counts[sort, pair[0].tool] > 1:
                 yield [pair]
             else:
-                together.setdefault(sort, []).append(pair)
-        yield from together.values()
+                by_sort.setdefault(sort, []).append(pair)
+        yield from by_sort.values()
 
 
 def _sort_of(sighting: Masked, families: Collection[str | None]) -> str | None:

@@ -64,9 +64,9 @@ def join_nested(spots: Sequence[Spot], counting: Callable[[Labels], Labels]) -> 
     return sorted(joined, key=attrgetter("order"))
 
 
-def _may_be_one_statement(outer: Spot, held: Sequence[Spot]) -> bool:
+def _may_be_one_statement(outer: Spot, inner: Sequence[Spot]) -> bool:
     """Tell whether regions in ``outer`` may be one statement: on one line, by different rules."""
-    rules = [rule for spot in (outer, *held) for rule in _about(spot)[1]]
+    rules = [rule for spot in (outer, *inner) for rule in _about(spot)[1]]
     return outer.first == outer.last and len(set(rules)) == len(rules)
 
 

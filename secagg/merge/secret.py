@@ -343,21 +343,21 @@ def _with_neighbour(one: Sighting, owner_on_line: Mapping[int, Place]) -> Sighti
 def _add_masked_groups(place: str, unmatched: Sequence[Sighting], out: MergeOutcome) -> None:
     """Add groups of sightings of no known secret, numbered by sort of secret, then by line."""
     by_sort: dict[str, list[list[Sighting]]] = {}
-    for together in join_by_line(unmatched):
-        sort = min(sighting.sort for sighting, _ in together)
-        by_sort.setdefault(sort, []).append(together)
+    for joined_sightings in join_by_line(unmatched):
+        sort = min(sighting.sort for sighting, _ in joined_sightings)
+        by_sort.setdefault(sort, []).append(joined_sightings)
     on_line: dict[int, Group] = {}
     for sort, of_sort in by_sort.items():
-        for number, together in enumerate(of_sort):
+        for number, joined_sightings in enumerate(of_sort):
             ordinal = (str(number + 1),) if number else ()
-            members = [f for sighting, _ in together for f in sighting.members]
+            members = [f for sighting, _ in joined_sightings for f in sighting.members]
             group = out.group(
                 identity_of(Kind.SECRET, "masked", sort, place, *ordinal),
                 members,
-                _masked_reasons(place, together, members),
+                _masked_reasons(place, joined_sightings, members),
             )
-            group.near_misses = _near_misses(together)
-            line = together[0][0].first
+            group.near_misses = _near_misses(joined_sightings)
+            line = joined_sightings[0][0].first
             if line and line in on_line:
                 _link_as_near_misses(on_line[line], group)
             on_line[line] = group
@@ -378,11 +378,11 @@ def _near_misses(masked: Sequence[Sighting]) -> list[NearMiss]:
 
 
 def _masked_reasons(
-    place: str, together: Sequence[tuple[Masked, object]], members: Sequence[Finding]
+    place: str, joined_sightings: Sequence[tuple[Masked, object]], members: Sequence[Finding]
 ) -> list[Reason]:
     if len(members) < 2:
         return []
-    key = f"{place}:{together[0][0].first}"
+    key = f"{place}:{joined_sightings[0][0].first}"
     return [Reason(rule="masked-secrets-on-one-line", key=key, members=tuple(range(len(members))))]
 
 

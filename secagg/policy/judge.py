@@ -26,6 +26,7 @@ from secagg.policy.match import CompiledRule, compile_rules
 from secagg.policy.model import Policy, PolicyRule
 from secagg.policy.reasons import age_failures, age_notes, apply_ages
 from secagg.policy.subject import Subject, counted_severity, known_tools
+from secagg.system.dates import utc_today
 
 _RANK = {Action.FAIL: 2, Action.WARN: 1, Action.IGNORE: 0}
 # Less strict than any rule.
@@ -81,7 +82,7 @@ def judge(
     kinds that a tool must have looked for, besides those of the policy. ``narrowed`` says that
     only a part was to be scanned: then no note calls an exception unused.
     """
-    today = today or datetime.datetime.now(datetime.UTC).date()
+    today = today or utc_today()
     facts = facts or {}
     exceptions = exceptions or NoExceptions()
     tools = known_tools(policy)

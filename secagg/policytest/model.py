@@ -18,6 +18,7 @@ from secagg.policy.decision import Action, Verdict
 from secagg.policy.load import find_policy_text, load, unknown_policy
 from secagg.policy.model import Cwe, Dependency, Policy, PolicyScope
 from secagg.policy.notation import Day, Days, OneOrMany
+from secagg.system.dates import utc_today
 from secagg.system.yamlfile import Placed, load_model, load_placed
 
 
@@ -189,7 +190,7 @@ class PolicyTests(BaseModel):
 
     def day(self, case: Case) -> datetime.date:
         """Return the day (UTC) on which ``case`` is judged."""
-        return case.today or self.today or datetime.datetime.now(datetime.UTC).date()
+        return case.today or self.today or utc_today()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

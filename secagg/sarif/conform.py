@@ -220,17 +220,17 @@ def _array(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Che
     def check(value: Any) -> Any:
         if type(value) is not list:
             return _BAD
-        kept = value
+        valid_items = value
         if of_item is not None:
             for item in value:
                 if of_item(item) is not item:
-                    kept = [new for old in value if (new := of_item(old)) is not _BAD]
+                    valid_items = [new for old in value if (new := of_item(old)) is not _BAD]
                     break
-        if unique and len(kept) > 1:
-            by_form = {_digest(item): item for item in kept}
-            if len(by_form) < len(kept):
-                kept = list(by_form.values())
-        return kept if len(kept) >= fewest else _BAD
+        if unique and len(valid_items) > 1:
+            by_form = {_digest(item): item for item in valid_items}
+            if len(by_form) < len(valid_items):
+                valid_items = list(by_form.values())
+        return valid_items if len(valid_items) >= fewest else _BAD
 
     return check
 
@@ -260,7 +260,7 @@ def _object(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Ch
     def check(value: Any) -> Any:
         if type(value) is not dict:
             return _BAD
-        kept: dict[str, Any] | None = None
+        result: dict[str, Any] | None = None
         moved: dict[str, Any] = {}
         for key, item in value.items():
             kind = type(item)
@@ -277,23 +277,23 @@ def _object(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Ch
                 new = member(item)
             if new is item:
                 continue
-            if kept is None:
-                kept = dict(value)
+            if result is None:
+                result = dict(value)
             if new is _BAD:
-                moved[key] = kept.pop(key)
+                moved[key] = result.pop(key)
             else:
-                kept[key] = new
-                if isinstance(item, list) and len(kept[key]) < len(item):
+                result[key] = new
+                if isinstance(item, list) and len(result[key]) < len(item):
                     moved[key] = item
-        if kept is None:
-            kept = value
-        if required and not required <= kept.keys():
+        if result is None:
+            result = value
+        if required and not required <= result.keys():
             return _BAD
-        if either and not any(choice <= kept.keys() for choice in either):
+        if either and not any(choice <= result.keys() for choice in either):
             return _BAD
         if moved and has_bag:
-            return _with_moved(kept, moved)
-        return kept
+            return _with_moved(result, moved)
+        return result
 
     return check
 

@@ -31,8 +31,8 @@ def write(out: BinaryIO, runs: Iterable[SarifRun]) -> None:
     """
     out.write(encoded({"$schema": SCHEMA, "version": "2.1.0"})[:-1] + b',"runs":[')
     separator = b""
-    for whole in runs:
-        for run in _split(whole):
+    for unsplit in runs:
+        for run in _split(unsplit):
             out.write(separator)
             _write_run(out, run)
             separator = b","

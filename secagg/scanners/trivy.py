@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from secagg.scanners.trivydb import (
     lacks_database,
     outdated_note,
 )
+from secagg.system.dates import utc_now
 from secagg.system.process import ProcessResult, private_directory
 
 _APP_VERSION = re.compile(rb"aquasecurity/trivy/pkg/version/app\.ver=v?(\d+\.\d+\.\d+)")
@@ -277,7 +277,7 @@ class TrivyJob(ProgramJob):
         if "vuln" in self.options.scanners:
             cache = cache_directory(self.options, context.environ)
             max_days = self.options.max_database_age or self.request.max_database_days
-            if note := outdated_note(cache, datetime.now(UTC), max_days):
+            if note := outdated_note(cache, utc_now(), max_days):
                 # It must not count as a gap of the base, which is scanned with the same database.
                 add_gap(tool_run, f"{note} ({DATABASE_HINT})", context, fatal=True, whole=True)
         log = result.stderr.read_text("utf-8", "replace")

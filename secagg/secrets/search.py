@@ -220,10 +220,10 @@ class SecretSearch:
         # A match of these anchors means that base64 or hexadecimal must be decoded.
         self._base64: set[bytes] = set()
         self._hex: set[bytes] = set()
-        whole: set[str] = set()
+        form_anchors: set[str] = set()
         for value in values:
             for form in dict.fromkeys(forms_of(value)):
-                whole.add(form[:ANCHOR])
+                form_anchors.add(form[:ANCHOR])
                 _add(self._anchors, form[:ANCHOR], form)
             for form in changed_forms(value):
                 _add(self._anchors, form[:ANCHOR], form)
@@ -231,7 +231,7 @@ class SecretSearch:
                 _add(self._parts, value[start : start + PART], value)
             raw = value[:ANCHOR].encode("utf-8", "surrogatepass")
             self._base64.update([encoded[:ANCHOR] for encoded in nested_within(raw)])
-        for anchor in whole:
+        for anchor in form_anchors:
             raw = anchor.encode("utf-8", "surrogatepass")
             self._base64.update([encoded[:ANCHOR] for encoded in base64_within(raw)])
             self._hex.add(raw.hex().encode()[:ANCHOR])
@@ -259,10 +259,10 @@ class SecretSearch:
         encoded = bool(marks & _ENCODED)
         broken = _broken_texts(data) if is_json else data
         if (b"\\" in broken or b"\n" in broken) and (self._anchors or is_wrapped(broken)):
-            together = squeezed(broken)
-            matches = self._find(together, overlapping=True)
+            without_breaks = squeezed(broken)
+            matches = self._find(without_breaks, overlapping=True)
             if matches:
-                encoded |= bool(self._collect(together, matches, None, anchors) & _ENCODED)
+                encoded |= bool(self._collect(without_breaks, matches, None, anchors) & _ENCODED)
         viewed = bool(marks & _VIEWED) and self._search_view(data, marks, shapes, anchors)
         if shapes or anchors or encoded or viewed:
             forms = tuple([form for anchor in anchors for form in self._anchors.get(anchor, ())])

@@ -36,6 +36,7 @@ from secagg.report.page import page, page_data, problem_data
 from secagg.report.query import Query
 from secagg.report.source import ProblemSource, TriageSink
 from secagg.report.standing import ShownState
+from secagg.system.dates import utc_now
 
 CSRF_HEADER = "x-secagg-token"
 
@@ -282,7 +283,7 @@ def make_app(served: Served) -> FastAPI:
     @app.get("/api/report", summary="All problems, as secagg report --format json writes them")
     def everything() -> Response:
         every = Query(filters=Filters(states=frozenset(ShownState)))
-        report = compose(served.open_source(), every, datetime.datetime.now(datetime.UTC))
+        report = compose(served.open_source(), every, utc_now())
         return Response(b"".join(pieces(report)), media_type="application/json")
 
     @app.get("/api/problems/{identity}", summary="One problem")
@@ -325,7 +326,7 @@ def make_app(served: Served) -> FastAPI:
 
 def _report(served: Served) -> Report:
     """What is to be done, and all other problems related to it: the page filters by itself."""
-    return compose(served.open_source(), Query(), datetime.datetime.now(datetime.UTC))
+    return compose(served.open_source(), Query(), utc_now())
 
 
 def _problems_named(report: Report, identities: list[str]) -> list[dict[str, Any]]:

@@ -20,9 +20,9 @@ def find_root(start: Path) -> Path:
     add one to replace the configuration that judges it. Source: git-rev-parse(1),
     "--show-toplevel".
     """
-    here = start.resolve()
+    directory_of_start = start.resolve()
     for is_root in (_is_git_top, _is_configured):
-        for steps, directory in enumerate((here, *here.parents)):
+        for steps, directory in enumerate((directory_of_start, *directory_of_start.parents)):
             if is_root(directory):
                 return start.joinpath(*[".."] * steps)
     return start

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from secagg.scanners.base import RunContext
@@ -19,6 +19,7 @@ from secagg.scanners.program import explain, find_program
 from secagg.scanners.trivy import SPEC
 from secagg.scanners.trivydb import DATABASE_HINT, cache_directory, database_time
 from secagg.secrets.redactor import Redactor
+from secagg.system.dates import utc_now
 from secagg.system.process import private_directory, run
 from secagg.tools.catalogue import ToolsError
 
@@ -65,4 +66,4 @@ def refresh_database(
             f"there is no vulnerability database for Trivy{reason}", hint=DATABASE_HINT
         )
     refused = None if failure is None else f"{failure.reason} ({failure.hint})"
-    return Database(cache, max(timedelta(), datetime.now(UTC) - built), refused)
+    return Database(cache, max(timedelta(), utc_now() - built), refused)
