@@ -1,10 +1,11 @@
 """Renew what ``secagg/merge/data/checks.json`` says of the checks that it maps.
 
-    python -m scripts.checks --trivy-checks DIR --checkov DIR --semgrep-rules DIR
+    python -m scripts.checks --trivy-checks DIR --checkov DIR --semgrep-rules DIR --prowler DIR
 
-The three are checkouts of the tools' own public repositories (aquasecurity/trivy-checks,
-bridgecrewio/checkov, semgrep/semgrep-rules). The member ``checks`` is written by people: which
-ids are one check. This script holds every id against the tools' metadata, prints those that no
+The four are checkouts of the tools' own public repositories (aquasecurity/trivy-checks,
+bridgecrewio/checkov, semgrep/semgrep-rules, prowler-cloud/prowler). The member ``checks`` is
+written by people: which ids are one check; so is ``messages``: which setting a check is about
+that has several. This script holds every id against the tools' metadata, prints those that no
 tool lists, and writes the members ``titles`` (what each tool says its id means, for a reviewer to
 compare) and ``aliases`` (the long names of tfsec and Trivy). It changes nothing else.
 """
@@ -65,10 +66,17 @@ def semgrep_rules(root: Path) -> Iterator[tuple[str, str]]:
                 yield path.stem, f"semgrep-rules/{path.parent.relative_to(root).as_posix()}"
 
 
+def prowler_checks(root: Path) -> Iterator[tuple[str, str]]:
+    """Read id and title of each check, from the metadata beside it."""
+    for path in sorted((root / "prowler/providers").rglob("*.metadata.json")):
+        check = json.loads(path.read_text(encoding="utf-8"))
+        yield check["CheckID"], check["CheckTitle"]
+
+
 def main() -> None:
     """Rewrite the table and print the ids that nothing lists."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for option in ("trivy-checks", "checkov", "semgrep-rules"):
+    for option in ("trivy-checks", "checkov", "semgrep-rules", "prowler"):
         parser.add_argument(f"--{option}", type=Path, required=True)
     given = parser.parse_args()
     table = json.loads(DATA.read_text(encoding="utf-8"))
@@ -82,6 +90,7 @@ def main() -> None:
             if name.startswith(("aws-", "azure-", "google-", "docker-", "kubernetes-")):
                 aliases[name] = check
     listed |= dict(semgrep_rules(given.semgrep_rules)) | dict(checkov_checks(given.checkov))
+    listed |= dict(prowler_checks(given.prowler))
     mapped = {check for checks in table["checks"].values() for check in checks}
     for check in sorted(mapped - listed.keys()):
         if not _UNLISTED.fullmatch(check):

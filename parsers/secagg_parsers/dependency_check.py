@@ -178,7 +178,8 @@ class _XmlReport:
         """The report as an object. Raises ReportError where it is no XML."""
         try:
             self._parser.Parse(self._report.text, True)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            # The declaration may name an encoding that there is not, or that expat cannot read.
             raise ReportError(
                 "not valid XML",
                 report=self._report.name,

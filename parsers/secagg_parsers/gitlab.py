@@ -190,8 +190,8 @@ def _package(entry: Entry, tool: str, reading: Reading) -> Finding:
 
 def _manager(system: str, file: str | None) -> str:
     """Name what manages a package: its image's system, else the ecosystem of its lock file."""
-    if system:
-        return system.split()[0].partition(":")[0]
+    if words := system.split():
+        return words[0].partition(":")[0]
     from secagg.model.place import ecosystem_of
 
     return (ecosystem_of(file) if file else None) or ""

@@ -204,6 +204,7 @@ def split(part: AdvisoryPart, where: str, warnings: list[str]) -> list[AdvisoryP
     if not told:
         return [part]
     classes = _classes(cves, told)
+    _drop_linked(part, cves, classes)
     by_class: dict[int, list[int]] = {}
     loose: list[int] = []
     for index, mine in enumerate(cves):
@@ -232,6 +233,33 @@ def split(part: AdvisoryPart, where: str, warnings: list[str]) -> list[AdvisoryP
         apart.append(rest)
         warnings.append(_warning(rest, where, told, [named[label] for label in touching]))
     return [*parts.values(), *apart]
+
+
+def _drop_linked(
+    part: AdvisoryPart, cves: Sequence[set[Advisory]], classes: Mapping[Advisory, int]
+) -> None:
+    """Take away ids that a finding has from a link, where another finding has them for sure.
+
+    CVE-2021-45046 links to the page of GHSA-jfh8-c2jp-5v3q and to no other: it is the advisory of
+    CVE-2021-44228, as a source says that names both without a link.
+    """
+    labels = [{classes[cve] for cve in mine} for mine in cves]
+    owners: dict[Advisory, set[int]] = {}
+    for finding, ids, mine in zip(part.members, part.ids, labels, strict=True):
+        for one in ids:
+            if one.rank != 0 and mine and not _is_linked(finding, one):
+                owners.setdefault(one, set()).update(mine)
+    for index, mine in enumerate(labels):
+        if mine:
+            part.ids[index] = tuple(
+                one
+                for one in part.ids[index]
+                if one not in owners or not mine.isdisjoint(owners[one])
+            )
+
+
+def _is_linked(finding: Finding, one: Advisory) -> bool:
+    return any(one.id.upper() in reference.upper() for reference in finding.references)
 
 
 def _told_apart(part: AdvisoryPart, cves: Sequence[set[Advisory]]) -> dict[str, Labels]:

@@ -183,9 +183,25 @@ def plain_check(check: str) -> str:
     return f"{match[1]}-{int(match[2]):04d}" if match else written
 
 
+@cache
+def _named_by_message() -> dict[str, list[tuple[str, str]]]:
+    """By check: what its messages say, and the shared name, where one check looks for several."""
+    by_check: dict[str, list[tuple[str, str]]] = {}
+    for entry in _table()["messages"]:
+        by_check.setdefault(entry["check"], []).append((entry["says"], entry["name"]))
+    return by_check
+
+
 def checks_of(finding: Finding) -> frozenset[str]:
     """The names of the check that failed: those shared between tools where there are such."""
-    return _checks(_written(finding))
+    written = _written(finding)
+    by_message = _named_by_message()
+    for check in _plain_checks(written) & by_message.keys():
+        message = finding.message.lower()
+        for says, name in by_message[check]:
+            if says in message:
+                return frozenset([name])
+    return _checks(written)
 
 
 def own_checks(finding: Finding) -> frozenset[str]:

@@ -151,10 +151,17 @@ def package_part(package: Package | None) -> str:
     return f"{kind}/{name}"
 
 
+# Checkov: AWS::SQS::Queue.Jobs
+_TYPE = re.compile(r"^\w+::[\w:-]+\.(?=\w)")
+
+
 @lru_cache(maxsize=8192)
 def resource_key(resource: str) -> str:
-    """Return a resource's name with ``*`` for generated parts (pod hashes, UUIDs, times)."""
-    return _GENERATED.sub("*", resource.strip())
+    """Return a resource's name with ``*`` for generated parts (pod hashes, UUIDs, times).
+
+    A template of CloudFormation has one resource of a logical id; some tools write its type too.
+    """
+    return _GENERATED.sub("*", _TYPE.sub("", resource.strip(), count=1))
 
 
 def place_of(location: Location) -> str:

@@ -17,7 +17,7 @@ _PUNCTUATION = "()[]:;,.'\""
 # The tool's name that begins a sentence: "Trivy: ...".
 _DRIVER = re.compile(r"(?:[A-Z][\w-]{1,30}: )+")
 _TOOLS_FOR = {
-    Kind.VULNERABILITY: "run Trivy or Snyk",
+    Kind.VULNERABILITY: "let secagg scan run Trivy or Snyk: their clean reports do not tell",
     Kind.SECRET: "run Gitleaks, TruffleHog or Trivy",
     Kind.CODE: "run CodeQL or Snyk Code",
     Kind.MISCONFIGURATION: "run Trivy or Snyk IaC",

@@ -29,6 +29,15 @@ SQL = "py/sql-injection"
         (code("semgrep", "render-template-string"), code("codeql", "py/template-injection")),
         (code("spotbugs", "XXE_DOCUMENT"), code("codeql", "java/xxe", "CWE-611")),
         (code("spotbugs", "DES_USAGE"), code("codeql", "java/weak-cryptographic-algorithm")),
+        (
+            code("spotbugs", "WEAK_MESSAGE_DIGEST_MD5"),
+            code(
+                "codeql",
+                "java/weak-cryptographic-algorithm",
+                message="Cryptographic algorithm [MD5](1) is weak and should not be used.",
+            ),
+        ),
+        (code("semgrep", "a.b.dangerous-exec", "CWE-94"), code("brakeman", "BRAKE0014")),
         (code("security-code-scan", "SCS0002"), code("codeql", "cs/sql-injection", "CWE-89")),
         (
             code("gosec", "G402", message="TLS InsecureSkipVerify set true."),

@@ -160,3 +160,34 @@ def test_two_containers_on_one_line_are_two() -> None:
     ]
     assert len(merge([one, other]).groups) == 2
     assert len(merge([one, one]).groups) == 1
+
+
+@pytest.mark.parametrize(
+    ("check", "message", "other", "same"),
+    [
+        ("GCP-0017", "Database instance allows access from the internet.", "CKV_GCP_11", True),
+        ("GCP-0017", "Database instance allows access from the internet.", "CKV_GCP_60", False),
+        ("GCP-0017", "Database instance is granted a public address.", "CKV_GCP_11", False),
+        ("GCP-0017", "Database instance is granted a public address.", "CKV_GCP_60", True),
+        # The customer's own key is not encryption.
+        ("AWS-0079", "Cluster does not specify a customer managed key.", "CKV_AWS_96", False),
+        ("AWS-0079", "Cluster does not have storage encryption enabled.", "CKV_AWS_96", True),
+    ],
+)
+def test_a_check_for_two_settings_is_told_by_its_message(
+    check: str, message: str, other: str, same: bool
+) -> None:
+    trivy = misconfiguration(
+        "trivy", check, uri="db.tf", resource="aws_rds_cluster.db", line=3, message=message
+    )
+    checkov = misconfiguration("checkov", other, uri="db.tf", resource="aws_rds_cluster.db", line=3)
+    assert (len(merge([trivy, checkov]).groups) == 1) is same
+
+
+def test_a_resource_of_cloudformation_goes_by_its_logical_id() -> None:
+    trivy = misconfiguration("trivy", "AWS-0096", uri="q.yaml", resource="Jobs", line=3)
+    checkov = misconfiguration(
+        "checkov", "CKV_AWS_27", uri="q.yaml", resource="AWS::SQS::Queue.Jobs", line=9
+    )
+    assert len(merge([trivy, checkov]).groups) == 1
+    assert merge([trivy]).groups[0].identity == merge([checkov]).groups[0].identity

@@ -233,6 +233,27 @@ def test_bare_advisory_between_two_listed_cves_stays_apart() -> None:
     assert len(result.warnings) == 1
 
 
+def test_an_id_of_a_link_yields_to_one_that_a_source_gives() -> None:
+    first, second = "CVE-2021-44228", "CVE-2021-45046"
+    page = "https://github.com/advisories/GHSA-jfh8-c2jp-5v3q"
+    findings = [
+        vulnerability("trivy", first),
+        vulnerability("trivy", second, "GHSA-jfh8-c2jp-5v3q", references=(page,)),
+        vulnerability("snyk", "SNYK-JAVA-1", first, "GHSA-jfh8-c2jp-5v3q"),
+        vulnerability("grype", "GHSA-jfh8-c2jp-5v3q"),
+    ]
+    for order in (findings, findings[::-1]):
+        result = merged(*order)
+        assert names(result.groups) == [
+            ["grype:GHSA-jfh8-c2jp-5v3q", "snyk:SNYK-JAVA-1", f"trivy:{first}"],
+            [f"trivy:{second}"],
+        ]
+        assert result.warnings == []
+    # Where nobody gives the id without a link, it stays open whose it is.
+    linked = vulnerability("snyk", "SNYK-JAVA-1", first, "GHSA-jfh8-c2jp-5v3q", references=(page,))
+    assert len(merged(*findings[:2], linked, findings[3]).groups) == 3
+
+
 def test_notice_of_a_distribution_does_not_join_the_cves_it_repairs() -> None:
     result = merged(
         vulnerability("trivy", "CVE-2021-1", "RHSA-2021:1234", kind="rpm"),

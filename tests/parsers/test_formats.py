@@ -179,6 +179,10 @@ def test_gitlab_reports_of_each_type() -> None:
     image = one(read(gitlab("container_scanning", "trivy", GITLAB_IMAGE)))
     assert image.package is not None and image.package.type == "deb"
     assert image.location.image == "docker.io/library/web:1"
+    blank = json.loads(json.dumps(GITLAB_IMAGE))
+    blank["location"]["operating_system"] = " "
+    unnamed = one(read(gitlab("container_scanning", "trivy", blank)))
+    assert unnamed.package is not None and unnamed.package.type == "generic"
     secret = one(read(gitlab("secret_detection", "gitleaks", GITLAB_SECRET)))
     assert (secret.kind, secret.location.commit) == (Kind.SECRET, None)
     with pytest.raises(ReportError, match="this kind of GitLab report is not read"):
@@ -192,6 +196,13 @@ def test_a_bill_of_materials_without_vulnerabilities_is_refused() -> None:
     del document["vulnerabilities"]
     with pytest.raises(ReportError, match="no list of vulnerabilities"):
         read(document)
+
+
+@pytest.mark.parametrize("encoding", [b"UTF-null8", b"utf-7", b"idna"])
+def test_xml_in_an_encoding_that_nobody_reads_is_refused(encoding: bytes) -> None:
+    data = formats.DEPENDENCY_CHECK_XML.replace(b"UTF-8", encoding, 1)
+    with pytest.raises(ReportError, match="not valid XML"):
+        read(data, "dependency-check")
 
 
 def test_xml_with_a_document_type_is_refused() -> None:

@@ -142,8 +142,11 @@ def test_a_report_from_elsewhere_counts_by_what_its_tool_always_looks_for() -> N
     unheard_of = {"tool": {"driver": {"name": "mylint"}}}
     assert seen({**unheard_of, **ours}) == frozenset()
     assert seen({"tool": {"driver": {"name": "pip-audit"}}}) == {Kind.VULNERABILITY}
-    assert seen({"tool": {"driver": {"name": "Trivy"}}}) == {Kind.VULNERABILITY}
+    # trivy config and trivy image --scanners secret write the same driver.
+    assert seen({"tool": {"driver": {"name": "Trivy"}}}) == frozenset()
     assert seen({"tool": {"driver": {"name": "Unheard-of"}}}) == frozenset()
+    json = ToolRun(tool="trivy", mode="config.json", status=Status.COMPLETE)
+    assert kinds_seen(ToolResult(run=json, parsed=[ParsedReport(tool="trivy")])) == frozenset()
 
 
 def test_the_doctor_leaves_out_what_a_scan_would() -> None:
