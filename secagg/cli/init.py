@@ -151,7 +151,7 @@ def write_setup(
         written.append(placed)
         console.out(f"{placed.state}: {terminal(placed.path)}\n")
     if any(placed.state is State.MISSING for placed in written):
-        _print("\n" + next_steps(root, surveyed, answers, unpinned))
+        _print("\n" + _next_steps(root, surveyed, answers, unpinned))
     if conflict:
         console.err(
             "secagg: kept the files that were edited by hand: merge the difference above, or "
@@ -217,7 +217,7 @@ def _require(values: Sequence[str], pattern: re.Pattern[str], noun: str, example
             raise UsageError(f"{value!r} is no {noun}", hint=f"such as {example}")
 
 
-def next_steps(root: Path, survey: Survey, answers: Answers, unpinned: str) -> str:
+def _next_steps(root: Path, survey: Survey, answers: Answers, unpinned: str) -> str:
     """Return the steps that are left, and a proposal for the lines that CODEOWNERS lacks.
 
     ``unpinned`` says why the digest of secagg's own wheel is not known; empty where it is.

@@ -7,7 +7,7 @@ import logging
 import os
 import urllib.parse
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,10 +34,9 @@ from secagg.pipeline.decisions import of_triage
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT, Origin, has_store, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
-from secagg.pipeline.sarifruns import category
+from secagg.pipeline.ownsarif import by_tool
 from secagg.pipeline.understand import IMAGE
 from secagg.policy import Judgement
-from secagg.sarif.producers import driver_tool
 from secagg.scanners.base import PART_OF_HISTORY, Status
 from secagg.secrets.lastfilter import filtered
 
@@ -307,11 +306,10 @@ def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[s
     if outcome.interrupted:
         return set()
     by_place: defaultdict[tuple[str, str], list[ToolResult]] = defaultdict(list)
-    for result in outcome.results:
+    results = list(by_tool(outcome.results))
+    for result in results:
         by_place[result.run.tool, result.run.component].append(result)
-        for place in _own_runs(result):
-            by_place[place].append(result)
-    failed = {r.run.tool for r in outcome.results if r.run.status is Status.FAILED}
+    failed = {r.run.tool for r in results if r.run.status is Status.FAILED}
     return {
         (tool, component)
         for (tool, component), results in by_place.items()
@@ -320,16 +318,6 @@ def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[s
         and any(result.run.status is Status.COMPLETE for result in results)
         and all(_understood(result) for result in results)
     }
-
-
-def _own_runs(result: ToolResult) -> Iterator[tuple[str, str]]:
-    """The (tool, component) of the runs that secagg wrote, by their categories."""
-    for parsed in result.parsed:
-        for frame in parsed.runs:
-            name = str(_part(frame, "automationDetails").get("id") or "")
-            tool = driver_tool(frame)
-            if name.startswith(category(tool, ROOT)) and name.endswith("/"):
-                yield tool, name.removeprefix(category(tool, ROOT)).rstrip("/") or ROOT
 
 
 def _partial(result: ToolResult) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,7 @@ from secagg.model.finding import Finding
 from secagg.packages.components import ROOT
 from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.ownsarif import by_tool, category
 from secagg.policy.decision import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun
 from secagg.sarif.model import GroupedFindings
@@ -37,12 +38,6 @@ class View(StrEnum):
 
     PER_TOOL = "per-tool"
     MERGED = "merged"
-
-
-def category(tool: str, component: str) -> str:
-    """The ``automationDetails.id`` of a run; it ends with ``/`` so that all of it is category."""
-    place = "" if component == ROOT else component + "/"
-    return f"secagg/{tool}/{place}"
 
 
 def driver(tool: str) -> str:
@@ -80,7 +75,7 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
         for group in outcome.merged.groups:
             state = comparison.states[group.identity].value
             states.update((id(member), state) for member in group.members)
-    for tool, results in _by_tool(outcome.results):
+    for tool, results in _by_tool(by_tool(outcome.results)):
         complete = all(result.run.status is Status.COMPLETE for result in results)
         findings = _by_component(results)
         components = set(findings)
@@ -141,6 +136,7 @@ def _result(group: Group, state: str | None) -> GroupedResult:
 def _invocation(results: Sequence[ToolResult], *, successful: bool) -> Invocation:
     gaps = [gap for r in results for p in r.parsed for gap in p.gaps]
     gaps += [gap for r in results for gap in r.run.gaps]
+    gaps = list({(gap.message, gap.fatal, gap.accepted): gap for gap in gaps}.values())
     told = {gap.message for gap in gaps}
     failed = [r.run.reason for r in results if r.run.status is Status.FAILED and r.run.reason]
     reasons = [reason for reason in dict.fromkeys(failed) if reason not in told]
@@ -156,7 +152,7 @@ def _empty_frame(results: Sequence[ToolResult]) -> Mapping[str, Any] | None:
     return next((run for r in results for p in r.parsed for run in p.runs), None)
 
 
-def _by_tool(results: Sequence[ToolResult]) -> list[tuple[str, list[ToolResult]]]:
+def _by_tool(results: Iterable[ToolResult]) -> list[tuple[str, list[ToolResult]]]:
     by_tool: dict[str, list[ToolResult]] = {}
     for result in results:
         if result.run.status is not Status.SKIPPED:

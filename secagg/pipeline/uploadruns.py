@@ -35,8 +35,9 @@ from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, instal
 from secagg.pipeline.assemble import Shown
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
+from secagg.pipeline.ownsarif import category
 from secagg.pipeline.parse import parse_files, read_file
-from secagg.pipeline.sarifruns import View, category, driver, sarif_runs
+from secagg.pipeline.sarifruns import View, driver, sarif_runs
 from secagg.pipeline.upload import Suppressed, Uploaded, UploadOptions, upload_run
 from secagg.sarif import SarifRun, write
 from secagg.sarif.bag import component_of

@@ -77,10 +77,16 @@ def test_a_file_of_secaggs_vouches_for_the_tools_of_its_runs() -> None:
         frame("CodeQL", "/language:python/"),
         {},
     ]
+    mine = result("sarif", runs=runs[:3])
+    assert complete_tools(outcome(mine)) == {
+        ("trivy", "."),
+        ("trivy", "services/web"),
+        ("gitleaks", "."),
+    }
     own = {("trivy", "."), ("trivy", "services/web")}
     whole = result("sarif", runs=runs)
     assert complete_tools(outcome(whole)) == {("sarif", "."), ("gitleaks", "."), *own}
-    part = result("sarif", runs=runs, gaps=[Gap(message=PART_OF_HISTORY)])
+    part = result("sarif", runs=runs, gaps=[Gap(message=f"Gitleaks: {PART_OF_HISTORY}")])
     assert complete_tools(outcome(part)) == {("sarif", "."), *own}
     assert complete_tools(outcome(result("sarif", Status.FAILED, runs=runs))) == set()
     cut = result("sarif", runs=runs, gaps=[Gap(message="cut off", fatal=True)])

@@ -44,7 +44,7 @@ def scanned(world: World, ran: Ran) -> None:
     decided(world, ran, "secagg", "fail" if open_ones else "pass", failing=open_ones)
     world.check("alerts", world.alerts(), open_ones - world.dismissed)
     mine = {"secagg/trivy/", f"secagg/trivy/{world.component}/"}
-    world.check("categories", world.categories(), mine)
+    world.check("categories", world.categories(), mine | world.emptied)
     world.desk.record(ran.artifacts / "secagg")
     world.check("scans in the store", world.desk.scans(), before + 1)
     world.check("problems in the store", world.desk.problems("all"), world.seen)
@@ -95,7 +95,7 @@ def file_accepts_it(world: World) -> None:
     world.advisories.append(("jinja2", JINJA_CVE, "3.1.3"))
     world.branch("exception")
     world.require(jinja2="3.1.0")
-    reason = ["--reason", "no template is a stranger's", "--expires", "2099-01-01"]
+    reason = ["--reason", "no template is a stranger's", "--expires", "30d"]
     root = ["--root", str(world.tree), "--owner", "ana@example.com"]
     world.desk.run("except", "add", "--cve", JINJA_CVE, *reason, *root)
     world.commit("use jinja2, and accept what is wrong with it")
@@ -235,16 +235,23 @@ def dependabot_updates(world: World) -> None:
 
 
 def component_is_renamed(world: World) -> None:
-    """The alerts of a component that moves are those of its new place, and it stays one problem."""
+    """A component that moves is the same problems to the store, and new alerts to GitHub.
+
+    The old category is emptied, so that its alerts close. A decision by id in a file holds where a
+    history knows the move: the workflows keep none, and fail again until somebody decides anew.
+    """
     before = {row["rule_id"]: row["identity"] for row in world.desk.rows("--state", "all")}
+    world.emptied.add(f"secagg/trivy/{world.component}/")
     world.rename("service", "backend")
     world.commit("call it backend")
-    ran = world.push()
-    scanned(world, ran)
+    world.accepted.remove(TOML_CVE)
+    world.settled.add(TOML_CVE)
+    world.dismissed.remove(LXML_CVE)
+    scanned(world, world.push())
     places = {alert.path for alert in world.open_on_main()}
-    world.check("places", places, {"backend/requirements.txt"} if world.alerts() else set())
+    world.check("places", places, {"backend/requirements.txt"})
     after = {row["rule_id"]: row["identity"] for row in world.desk.rows("--state", "all")}
-    world.check("identities", {rule: after.get(rule) for rule in before}, before)
+    world.check("identities", after, before)
 
 
 MONTH: dict[int, Day] = {

@@ -18,4 +18,4 @@ def test_a_slice_of_the_month(tmp_path: Path) -> None:
         world = World(tmp_path, server)
         fork_brings_a_problem(world)
         assert world.leaked(CANARY) == []
-        assert (world.events, world.checks) == (2, 11)
+        assert (world.events, world.checks) == (2, 12)

@@ -70,7 +70,8 @@ class World:
 
     ``advisories`` are package, advisory and the version that mends it; ``accepted`` those that a
     person has decided to live with in a file of main, ``dismissed`` at GitHub, ``settled`` in the
-    store. ``seen`` are all that any scan of main has met. ``key`` says whether SECAGG_HMAC_KEY is set.
+    store. ``seen`` are all that any scan of main has met, ``emptied`` the categories of
+    what is gone. ``key`` says whether SECAGG_HMAC_KEY is set.
     ``logs`` is all that any run has printed, ``events`` and ``checks`` what the month came to.
     """
 
@@ -84,6 +85,7 @@ class World:
     dismissed: set[str] = field(default_factory=set)
     settled: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
+    emptied: set[str] = field(default_factory=set)
     component: str = "service"
     numbers: int = 0
     events: int = 0
@@ -102,6 +104,7 @@ class World:
         self.database(timedelta(hours=1))
         self.require(flask="3.0.0", yaml="5.3")
         git(self.tree, "init", "-q", "-b", "main")
+        git(self.tree, "remote", "add", "origin", f"https://github.com/{REPOSITORY}.git")
         options = InitOptions(snyk=False, codeql=False)
         with contextlib.redirect_stdout(io.StringIO()):
             assert write_setup(self.tree, options) == 0
