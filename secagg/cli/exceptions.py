@@ -53,7 +53,7 @@ class SettledState(StrEnum):
 
 
 except_app = typer.Typer(
-    help="Exceptions of the policy, in secagg-exceptions.yaml of the repository.",
+    help="Decisions in secagg-exceptions.yaml of the repository.",
     no_args_is_help=True,
 )
 
@@ -132,7 +132,7 @@ def list_all(
     output_format: FormatOption = OutputFormat.TABLE,
     no_color: ColourOption = False,
 ) -> None:
-    """Show every exception, of scanners' ignore files too, and what it is worth today."""
+    """Show every decision in a file, scanners' ignore files too, and what it is worth today."""
     screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
     raise typer.Exit(print_exceptions(root, vex_files=vex or [], screen=screen))
 
