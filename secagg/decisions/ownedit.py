@@ -66,11 +66,12 @@ def _is_dated(values: Mapping[str, Any]) -> bool:
     return is_day and values.get("expires") is not None and values.get("owner") is not None
 
 
-def removed(text: str, numbers: Collection[int], *, name: str = NAME) -> str:
-    """``text`` without the entries ``numbers`` (from 0), and without the comments on them.
+def removed(text: str, numbers: Collection[int], *, name: str = NAME, comments: bool = True) -> str:
+    """``text`` without the entries ``numbers`` (from 0), and without the ``comments`` on them.
 
     An entry's comments are those within it and those right above it, with no blank line
-    between. Raises :class:`ConfigError` as :func:`added` does.
+    between; without ``comments`` those above it stay. Raises :class:`ConfigError` as :func:`added`
+    does.
     """
     before = parse_file(text, name=name)
     gone = [each[:2] for index, each in enumerate(before.placed()) if index in numbers]
@@ -78,13 +79,13 @@ def removed(text: str, numbers: Collection[int], *, name: str = NAME) -> str:
         key: _dumps([e for n, e in enumerate(getattr(before, key)) if (key, n) not in gone])
         for key in LISTS
     }
-    for after in (_cut(text, before, numbers), _deleted(text, gone)):
+    for after in (_cut(text, before, numbers, comments), _deleted(text, gone)):
         if after is not None and _values(parse_file(after, name=name)) == wanted:
             return after
     raise ConfigError("cannot be edited without changing what else it says", where=name)
 
 
-def _cut(text: str, file: DecisionFile, numbers: Collection[int]) -> str | None:
+def _cut(text: str, file: DecisionFile, numbers: Collection[int], comments: bool) -> str | None:
     """Whole lines taken out: nothing else of the file changes. None where it has no such lines."""
     starts = [entry.line - 1 for entry in file.entries]
     lines = text.splitlines(keepends=True)
@@ -97,7 +98,7 @@ def _cut(text: str, file: DecisionFile, numbers: Collection[int]) -> str | None:
         if dash is None or starts.count(starts[number]) > 1:
             return None
         last = _last_line(lines, first, len(dash[1]))
-        while first > 0 and lines[first - 1].lstrip().startswith("#"):
+        while comments and first > 0 and lines[first - 1].lstrip().startswith("#"):
             first -= 1
         gone.update(range(first, last + 1))
     return "".join(line for index, line in enumerate(lines) if index not in gone)
@@ -180,7 +181,7 @@ def file_decisions(root: Path, made: Mapping[str, Triage], titles: Mapping[str, 
         # What is added comes after all that is taken out: comments stay where they were.
         after = added(before, entries)[0] if name == NAME else before
         gone = _numbers(before, made.keys(), name)
-        after = removed(after, gone, name=name) if gone else after
+        after = removed(after, gone, name=name, comments=False) if gone else after
         if after != before:
             write_at(root, after, name)
 
@@ -190,7 +191,7 @@ def unfile_decisions(root: Path, identities: Collection[str]) -> None:
     for name in NAMES:
         text = text_at(root, name)
         if gone := _numbers(text, identities, name):
-            write_at(root, removed(text, gone, name=name), name)
+            write_at(root, removed(text, gone, name=name, comments=False), name)
 
 
 def _numbers(text: str, identities: Collection[str], name: str) -> set[int]:

@@ -136,6 +136,19 @@ def test_a_new_decision_takes_the_place_of_older_ones_wherever_they_stand(tmp_pa
     assert new.read_bytes() == before
 
 
+def test_what_people_wrote_between_decisions_stays(tmp_path: Path) -> None:
+    file_decisions(tmp_path, {A: ACCEPTED}, {})
+    file = tmp_path / DECISION_FILE
+    file.write_text(file.read_text() + "# a remark\n")
+    for made in (ACCEPTED, CONFIRMED):
+        file_decisions(tmp_path, {B: made}, {})
+        assert "\n# a remark\n" in file.read_text()
+    unfile_decisions(tmp_path, [A, B])
+    assert "\n# a remark\n" in file.read_text() and filed(tmp_path) == {}
+    file_decisions(tmp_path, {A: CONFIRMED}, {})
+    assert "# a remark\n" in file.read_text() and filed(tmp_path) == {A: CONFIRMED}
+
+
 def test_an_exception_that_names_a_problem_stays_when_triage_decides(tmp_path: Path) -> None:
     text = EXCEPTIONS.replace("cve: CVE-2021-44228", f"id: {A}")
     file = put(tmp_path, DECISION_FILE, text)
