@@ -14,7 +14,7 @@ import msgspec
 from pydantic import BaseModel
 
 from secagg.config import Config
-from secagg.decisions.ownfile import ExceptionFile
+from secagg.decisions.ownfile import DecisionFile
 from secagg.output.decision import DecisionDocument
 from secagg.output.summary import Document, Summary
 from secagg.policy.model import Policy
@@ -25,7 +25,7 @@ DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
 PUBLISHED: dict[str, tuple[str, type[BaseModel] | type[Document]]] = {
     "config.schema.json": ("secagg.yaml", Config),
     "decision.schema.json": ("secagg decision.json", DecisionDocument),
-    "exceptions.schema.json": ("secagg-exceptions.yaml", ExceptionFile),
+    "exceptions.schema.json": ("secagg-exceptions.yaml", DecisionFile),
     "policy.schema.json": ("secagg policy file", Policy),
     "policytest.schema.json": ("secagg policy test file", PolicyTests),
     "report.schema.json": ("secagg report --format json", ReportDocument),

@@ -108,7 +108,7 @@ COMMANDS = {
     "except": (
         "secagg.cli.exceptions",
         "except_app",
-        "Exceptions of the policy, in secagg-exceptions.yaml of the repository.",
+        "Decisions in secagg-exceptions.yaml of the repository.",
     ),
     "intel": (
         "secagg.cli.intel",

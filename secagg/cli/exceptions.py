@@ -1,12 +1,12 @@
-"""``secagg except``: add, list and prune exceptions in a file that is reviewed."""
+"""``secagg except``: add, list and prune decisions in a file that is reviewed."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,35 +16,44 @@ from pydantic import ValidationError
 
 from secagg.cli.options import ColourOption, FormatOption, LastOption, OutputFormat, RootOption
 from secagg.cli.screen import Screen
-from secagg.decisions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions, work_tree
-from secagg.decisions.entry import text_of
+from secagg.decisions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions
+from secagg.decisions.entry import ScopedException
+from secagg.decisions.ownedit import added, removed, text_at, write_at
 from secagg.decisions.ownfile import (
     KEYS,
     NAME,
+    NAMES,
+    DecisionEntry,
     ExceptionEntry,
-    added,
     parse_file,
     read_own,
-    removed,
 )
 from secagg.decisions.scope import GapScope
-from secagg.errors import ConfigError, ExitCode, UsageError
+from secagg.errors import ExitCode, UsageError
 from secagg.merge.groups import Group
+from secagg.model.problem import State
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.output.summary import Summary
 from secagg.pipeline.gate import policy_of
 from secagg.pipeline.write import SUMMARY_NAME, refuse_own_key, row_named, rows_of_last
-from secagg.policy.decision import ExceptionState, PolicyException
+from secagg.policy.decision import SETTLED, ExceptionState, PolicyException
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import Ceiling, until, utc_today
-from secagg.system.files import replace_file
 from secagg.system.git import git
 from secagg.system.mistakes import in_words
 
+
+class SettledState(StrEnum):
+    """What an exception may call a problem."""
+
+    ACCEPTED = "accepted"
+    FALSE_POSITIVE = "false-positive"
+
+
 except_app = typer.Typer(
-    help="Exceptions of the policy, in secagg-exceptions.yaml of the repository.",
+    help="Decisions in secagg-exceptions.yaml of the repository.",
     no_args_is_help=True,
 )
 
@@ -75,6 +84,7 @@ def add(
         list[str] | None,
         typer.Option(metavar="GLOB", help="Files, as .gitignore writes them. Repeatable."),
     ] = None,
+    state: Annotated[SettledState, typer.Option(help="What it is called.")] = SettledState.ACCEPTED,
     gap: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,6 +114,7 @@ def add(
     }
     wanted = NewException(
         keys={key: value for key, value in given.items() if value},
+        state=state,
         reason=reason,
         owner=owner,
         expires=expires,
@@ -121,7 +132,7 @@ def list_all(
     output_format: FormatOption = OutputFormat.TABLE,
     no_color: ColourOption = False,
 ) -> None:
-    """Show every exception, of scanners' ignore files too, and what it is worth today."""
+    """Show every decision in a file, scanners' ignore files too, and what it is worth today."""
     screen = Screen(json=output_format is OutputFormat.JSON, no_colour=no_color)
     raise typer.Exit(print_exceptions(root, vex_files=vex or [], screen=screen))
 
@@ -146,6 +157,7 @@ class NewException:
     """What ``secagg except add`` was asked for; ``keys`` are those of the file that were given."""
 
     keys: Mapping[str, str | Sequence[str]]
+    state: SettledState
     reason: str
     owner: str | None
     expires: str
@@ -159,22 +171,37 @@ def add_exception(root: Path, wanted: NewException, *, last: Path) -> int:
     too_long = Ceiling(max_days=_max_days(root), today=today).refusal(entry.created, entry.expires)
     if too_long is not None:
         raise UsageError(f"the exception {too_long}", hint="give an earlier day with --expires")
-    text = _text(root)
-    for other in parse_file(text).exceptions:
-        if other.expires >= today and _keys(other) == _keys(entry):
-            raise UsageError(
-                f"{NAME}:{other.line} covers that until {other.expires}",
-                hint="change its day there, with a reason that a reviewer can follow",
-            )
-    after, written = added(text, entry.model_dump(exclude_none=True))
-    _write(root, after)
-    days = (written.expires - today).days
+    for name in NAMES:
+        _refuse_twice(entry, text_at(root, name), name, today)
+    after, (written,) = added(text_at(root), [_values(entry)])
+    write_at(root, after)
+    days = (entry.expires - today).days
     where = f"{NAME}:{written.line}"
-    _say(f"{where}: {written.target()} does not count through {written.expires} ({days} days)")
+    what = "does not count" if written.state is State.ACCEPTED else "is no problem"
+    _say(f"{where}: {written.target()} {what} through {written.expires} ({days} days)")
     if rows is not None and written.gap is None:
         count = sum(written.scope().covers(group) for group in rows)
         _say(f"it covers {count} row{'s' * (count != 1)} of the last scan")
     return int(ExitCode.PASS)
+
+
+def _refuse_twice(entry: DecisionEntry, text: str, name: str, today: datetime.date) -> None:
+    """Raise :class:`UsageError` where a decision in ``text``, the file ``name``, covers as much."""
+    for other in parse_file(text, name=name).entries:
+        lasts = other.expires is None or other.expires >= today
+        if lasts and other.state in SETTLED and _keys(other) == _keys(entry):
+            until = "" if other.expires is None else f" until {other.expires}"
+            raise UsageError(
+                f"{name}:{other.line} covers that{until}",
+                hint="change it there, with a reason that a reviewer can follow",
+            )
+
+
+def _values(entry: ExceptionEntry) -> dict[str, Any]:
+    """What is written of an entry, in its order; accepted is what an entry calls a problem."""
+    values = entry.model_dump(exclude_none=True)
+    state = values.pop("state")
+    return values if state is State.ACCEPTED else {**values, "state": state.value}
 
 
 def print_exceptions(root: Path, *, vex_files: Sequence[str], screen: Screen) -> int:
@@ -201,30 +228,43 @@ def print_exceptions(root: Path, *, vex_files: Sequence[str], screen: Screen) ->
 def prune_exceptions(root: Path, *, unused: bool, dry_run: bool, last: Path) -> int:
     """Run ``secagg except prune``: take out what is expired, and on demand what is unused."""
     today = utc_today()
-    text = _text(root)
-    # The ceiling does not matter here: what is refused is for its owner to mend.
-    entries = read_own(text, Ceiling(max_days=DEFAULT_MAX_DAYS, today=today))
+    rows = _whole_last_scan(root, last) if unused else ()
+    gone = left = 0
+    for name in NAMES:
+        text = text_at(root, name)
+        # The ceiling does not matter here: what is refused is for its owner to mend.
+        entries = read_own(text, Ceiling(max_days=DEFAULT_MAX_DAYS, today=today), name=name)
+        why = _prunable(entries, rows if unused else None, today)
+        for number in sorted(why):
+            exception = entries[number].exception
+            _say(f"{exception.source}: {exception.target}: {why[number]}")
+        if why and not dry_run:
+            write_at(root, removed(text, why, name=name), name)
+        gone, left = gone + len(why), left + len(entries) - len(why)
+    done = "to be taken out" if dry_run else "taken out"
+    _say(f"{gone} decision{'s' * (gone != 1)} {done}, {left} left")
+    return int(ExitCode.PASS)
+
+
+def _prunable(
+    entries: Sequence[ScopedException], rows: Sequence[Group] | None, today: datetime.date
+) -> dict[int, str]:
+    """The numbers of the ``entries`` to be taken out, each with the reason.
+
+    These are what is over, and what covers none of ``rows`` where they are given.
+    """
     why = {
         number: f"expired {entry.exception.expires}"
         for number, entry in enumerate(entries)
         if entry.exception.expires is not None and entry.exception.expires < today
     }
-    if unused:
-        rows = _whole_last_scan(root, last)
+    if rows is not None:
         known = AllExceptions(entries, today=today)
-        used = {exception.source for group in rows for exception in known.covering(group)}
+        used = {exception.source for group in rows for exception in known.naming(group)}
         for number, entry in enumerate(entries):
             if entry.exception.source not in used and not isinstance(entry.scope, GapScope):
                 why.setdefault(number, "covers nothing that the last scan found")
-    for number in sorted(why):
-        exception = entries[number].exception
-        _say(f"{exception.source}: {exception.target}: {why[number]}")
-    if why and not dry_run:
-        _write(root, removed(text, why))
-    done = "to be taken out" if dry_run else "taken out"
-    left = len(entries) - len(why)
-    _say(f"{len(why)} exception{'s' * (len(why) != 1)} {done}, {left} left in {NAME}")
-    return int(ExitCode.PASS)
+    return why
 
 
 def _max_days(root: Path) -> int:
@@ -248,6 +288,7 @@ def _entry(
         if row is not None:
             _refuse_own_key(row)
     values |= {
+        "state": State(wanted.state.value),
         "reason": wanted.reason,
         "owner": wanted.owner or _owner(root),
         "created": today,
@@ -289,20 +330,7 @@ def _whole_last_scan(root: Path, last: Path) -> Sequence[Group]:
     return rows
 
 
-def _text(root: Path) -> str:
-    data = work_tree(root)(NAME)
-    return "" if data is None else text_of(NAME, data)
-
-
-def _write(root: Path, text: str) -> None:
-    try:
-        # A link (within the repository, as reading has made sure) stays one.
-        replace_file(Path(os.path.realpath(root / NAME)), text.encode())
-    except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
-
-
-def _keys(entry: ExceptionEntry) -> dict[str, Any]:
+def _keys(entry: DecisionEntry) -> dict[str, Any]:
     return {key: getattr(entry, key) for key in (*KEYS, "tool")}
 
 
@@ -322,7 +350,7 @@ def _say(line: str) -> None:
     console.out(terminal(line) + "\n")
 
 
-_HEADERS = ["SOURCE", "STANDING", "LEFT", "COVERS", "OWNER", "REASON"]
+_HEADERS = ["SOURCE", "STATE", "STANDING", "LEFT", "COVERS", "OWNER", "REASON"]
 
 
 _COLOURS = {
@@ -355,6 +383,7 @@ def exceptions_table(
         cells.append(
             [
                 terminal(exception.source),
+                exception.state.value,
                 style.paint(str(standing), _COLOURS[standing]),
                 _days_left_text(days_left(exception, today)),
                 terminal(exception.target),
@@ -362,7 +391,7 @@ def exceptions_table(
                 terminal(reason),
             ]
         )
-    table = draw(_HEADERS, cells, style, stretch=(3, 5), shares=(1, 1))
+    table = draw(_HEADERS, cells, style, stretch=(4, 6), shares=(1, 1))
     return table + "\n\n" + "\n".join(terminal(sentence) for sentence in sentences)
 
 
@@ -372,6 +401,7 @@ def exceptions_json(exceptions: Sequence[PolicyException], today: datetime.date)
         {
             "source": exception.source,
             "covers": exception.target,
+            "state": exception.state.value,
             "standing": str(exception.standing(today)),
             "days_left": days_left(exception, today),
             "owner": exception.owner,

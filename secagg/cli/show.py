@@ -25,7 +25,7 @@ from secagg.cli.options import (
 from secagg.cli.screen import policy_explanation
 from secagg.errors import ExitCode, UsageError
 from secagg.merge import explain
-from secagg.model.problem import Problem
+from secagg.model.problem import Problem, State
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style
@@ -243,7 +243,8 @@ def _decision(problem: Problem) -> str | None:
 def _exception(problem: Problem) -> str | None:
     if problem.exception is None:
         return None
-    text = f"{problem.exception}: {problem.exception_reason or 'no reason given'}"
+    state = problem.exception_state or State.ACCEPTED
+    text = f"{state} by {problem.exception}: {problem.exception_reason or 'no reason given'}"
     expires = problem.exception_expires
     return text if expires is None else f"{text}, until {expires}"
 

@@ -30,9 +30,11 @@ from secagg.cli.filteroptions import (
 )
 from secagg.cli.options import HistoryOption, RootOption
 from secagg.cli.report import note_unmatched_filters
-from secagg.decisions.triagefile import read_triage, remove_triage, write_triage
+from secagg.decisions.entry import work_tree
+from secagg.decisions.ownedit import file_decisions, unfile_decisions
+from secagg.decisions.ownfile import decisions_in
 from secagg.errors import ExitCode, StoreError, UsageError
-from secagg.model.problem import TRIAGE_FILE, Problem, RunRecord, State
+from secagg.model.problem import DECISION_FILE, Problem, RunRecord, State
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.pipeline.origin import Origin, open_store_of, origin_of
@@ -109,7 +111,7 @@ def triage(
     ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take the last decision back.")] = False,
     file: Annotated[
-        bool, typer.Option("--file", help="Write into .secagg/triage.yaml, not into the store.")
+        bool, typer.Option("--file", help="Write into secagg-exceptions.yaml, not into the store.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be.")] = False,
     repo: Annotated[
@@ -232,7 +234,9 @@ def decide_on(
     )
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
     with open_store_of(place.url, place.root, create=False) as store:
-        problems = list(store.problems(origin.repository, file_decisions=read_triage(place.root)))
+        problems = list(
+            store.problems(origin.repository, file_decisions=decisions_in(work_tree(place.root)))
+        )
         # Filters are for what still stands; ids may name what is gone, too.
         chosen = selection.identities or tuple(
             p.identity for p in _with_runs(selection, store, origin).of(problems, origin.branch)
@@ -251,11 +255,11 @@ def decide_on(
                     other=f"secagg except add --rule {problem.rule_id} --path {problem.uri}",
                 )
     if place.file and not dry_run:
-        write_triage(place.root, dict.fromkeys(full, made), titles)
+        file_decisions(place.root, dict.fromkeys(full, made), titles)
     verb = "would be" if dry_run else "now"
     _list(full, titles, f"{verb} {made.state.value}")
     if place.file and not dry_run:
-        _say(f"wrote {TRIAGE_FILE}: commit it to share the decisions")
+        _say(f"wrote {DECISION_FILE}: commit it to share the decisions")
     return int(ExitCode.PASS)
 
 
@@ -263,7 +267,7 @@ def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_r
     """Take the last decision on each of what is selected back."""
     selection.check()
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
-    filed = read_triage(place.root)
+    filed = decisions_in(work_tree(place.root))
     with open_store_of(place.url, place.root, create=False) as store:
         problems = list(store.problems(origin.repository, file_decisions=filed))
         chosen = selection.identities or tuple(
@@ -272,7 +276,9 @@ def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_r
         )
         if place.file:
             given = {name for one in chosen for name in _filed_under(one, filed, problems)}
-            undone = sorted(given if dry_run else remove_triage(place.root, given))
+            undone = sorted(given)
+            if undone and not dry_run:
+                unfile_decisions(place.root, undone)
         elif chosen:
             undone = store.undo(origin.repository, chosen, who=who or _user(), dry_run=dry_run)
         else:

@@ -1,4 +1,8 @@
-"""All exceptions of a decision, indexed by what they cover.
+"""All decisions that people have made, indexed by what they cover, and which of them count.
+
+People decide in two ways: on what matches some keys (an exception in the repository's file, a VEX
+document, a scanner's own ignore file), and on one problem by its id (in that file, in the store,
+at GitHub). :func:`in_force` says what counts of both.
 
 A hundred thousand groups meet hundreds of exceptions: each entry is filed under one key that
 must hold, so that a group is compared only with entries that name its identity, its advisory,
@@ -7,6 +11,7 @@ its package, its rule or its file. A glob is tried once for each distinct value.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 from collections import Counter
@@ -19,8 +24,9 @@ from secagg.decisions.toolscope import Atom, ToolScope, width
 from secagg.merge.groups import Group, known_as
 from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
+from secagg.model.problem import State
 from secagg.packages.keys import package_key
-from secagg.policy.decision import ExceptionState, PolicyException
+from secagg.policy.decision import DecisionSource, ExceptionState, PolicyException
 
 _SHOWN = 3
 
@@ -100,6 +106,46 @@ def _together(
     return {}
 
 
+_REOPENED = frozenset({State.OPEN, State.CONFIRMED})
+
+
+def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
+    """Return what counts of the ``decisions`` that name one problem, those on it alone first.
+
+    Of those on it alone the newest counts, of what its policy trusts; of two of one moment the one
+    that leaves the problem open. One that calls it open or confirmed takes back the others that
+    were written before. What is refused is kept, to be shown.
+    """
+    on_it = [each for each in decisions if each.on_one]
+    if not on_it:
+        return list(decisions)
+    rest = [each for each in decisions if not each.on_one]
+    first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    newest = max(
+        (each for each in on_it if each.refusal is None),
+        key=lambda each: (each.at or first, each.state in _REOPENED, each.source),
+        default=None,
+    )
+    refused = [each for each in on_it if each.refusal is not None and each.settles]
+    refused.sort(key=lambda each: each.source)
+    if newest is not None and newest.settles:
+        return [newest, *rest, *refused]
+    if newest is not None and newest.state in _REOPENED:
+        rest = [_taken_back(each, newest) for each in rest]
+    return [*rest, *refused]
+
+
+def _taken_back(exception: PolicyException, by: PolicyException) -> PolicyException:
+    """``exception`` as refused, if it was written before the decision ``by``."""
+    if exception.refusal is not None or by.at is None:
+        return exception
+    if exception.created is not None and exception.created > by.at.date():
+        return exception
+    who = f" by {by.owner}" if by.owner else ""
+    refusal = f"triage says {by.state.value} since {by.at.date()}{who} ({by.source})"
+    return dataclasses.replace(exception, refusal=refusal)
+
+
 _NOTHING: frozenset[int] = frozenset()
 
 
@@ -149,7 +195,8 @@ class AllExceptions:
     """Every exception of a decision (see :class:`secagg.policy.decision.Exceptions`).
 
     ``today`` is the day in UTC: entries of scanners' own files act together, and only those in
-    force do. ``sarif`` answers for suppressions that came with the findings.
+    force do. ``sarif`` answers for suppressions that came with the findings. ``elsewhere`` are
+    decisions on single problems that stand in no file, by the identity that they were made on.
     """
 
     def __init__(
@@ -158,8 +205,12 @@ class AllExceptions:
         *,
         today: datetime.date,
         sarif: SarifSuppressions | None = None,
+        elsewhere: Mapping[str, Sequence[PolicyException]] | None = None,
     ) -> None:
         self.entries = tuple(entries)
+        self._elsewhere = elsewhere or {}
+        self._met: dict[tuple[str, PolicyException], None] = {}
+        self._outdone: set[PolicyException] = set()
         self.today = today
         self._partly: dict[PolicyException, str] = {}
         self.sarif = sarif if sarif is not None else SarifSuppressions()
@@ -178,7 +229,23 @@ class AllExceptions:
             shelf.close()
 
     def covering(self, group: Group) -> list[PolicyException]:
-        """Every exception that names ``group``, whatever its standing, in the files' order."""
+        """Every decision that names ``group`` and is not outdone by a newer one (see in_force).
+
+        They come whatever their standing, those on this problem alone first, then in the files'
+        order.
+        """
+        covering = self.naming(group)
+        elsewhere = []
+        if self._elsewhere:
+            made = (d for name in known_as(group) for d in self._elsewhere.get(name, ()))
+            elsewhere = list(dict.fromkeys(made))
+        counting = in_force([*elsewhere, *covering])
+        self._met.update(((group.identity, d), None) for d in counting if d in elsewhere)
+        self._outdone.update(d for d in covering if d.on_one and d not in counting)
+        return counting
+
+    def naming(self, group: Group) -> list[PolicyException]:
+        """Every decision in a file that names ``group``, in the files' order, outdone or not."""
         numbers = self._candidates(group) if self.entries else _NOTHING
         if not numbers and not any(f.suppressions for f in group.members):
             return []
@@ -194,8 +261,17 @@ class AllExceptions:
         ]
 
     def all(self) -> list[PolicyException]:
-        """Return every exception in the files' order, then the suppressions met so far."""
-        return [entry.exception for entry in self.entries] + self.sarif.met()
+        """Return every decision that no newer one outdoes, as far as groups were asked about.
+
+        Those that stand in no file and were met come first, then the files' in their order, then
+        the suppressions met.
+        """
+        filed = (entry.exception for entry in self.entries)
+        return [
+            *dict.fromkeys(decision for _, decision in self._met),
+            *(decision for decision in filed if decision not in self._outdone),
+            *self.sarif.met(),
+        ]
 
     def partial(self) -> Mapping[PolicyException, str]:
         """What covers a part of a row only, of those asked for so far: a sentence for each."""
@@ -206,8 +282,9 @@ class AllExceptions:
 
         What is ``unused`` or covers a part of a row only is told elsewhere.
         """
-        apart = {*unused, *self._partly}
-        return _sentences((e for e in self.all() if e not in apart), self.today)
+        apart = {*unused, *self._partly, *(decision for _, decision in self._met)}
+        shown = [e for e in self.all() if e.settles and e not in apart]
+        return [*_sentences(shown, self.today), *_sentences_elsewhere(self._met)]
 
     def _file(self, scope: Scope, number: int) -> None:
         """Put an entry under its most telling key."""
@@ -287,4 +364,18 @@ def _sentences(exceptions: Iterable[PolicyException], today: datetime.date) -> l
         if standings[ExceptionState.REFUSED]:
             sentence += f", {standings[ExceptionState.REFUSED]} refused"
         sentences.append(sentence)
+    return sentences
+
+
+def _sentences_elsewhere(met: Iterable[tuple[str, PolicyException]]) -> list[str]:
+    """One sentence a place that is no file: on how many problems it decides."""
+    by_place: dict[str, list[PolicyException]] = {}
+    for _, decision in met:
+        by_place.setdefault(decision.source, []).append(decision)
+    sentences = []
+    for place, made in sorted(by_place.items(), reverse=True):
+        what = "dismissal" if made[0].origin is DecisionSource.GITHUB else "decision of triage"
+        many = what.replace("dismissal", "dismissals").replace("decision", "decisions")
+        refused = f" ({made[0].refusal})" if made[0].refusal else ""
+        sentences.append(f"{place}: {len(made)} {what if len(made) == 1 else many}{refused}")
     return sentences

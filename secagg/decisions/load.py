@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from secagg.policy.model import AcceptedGap
 from secagg.system.dates import DEFAULT_MAX_DAYS, Ceiling
 
 READERS: dict[str, Callable[[str, Ceiling], list[ScopedException]]] = {
-    ownfile.NAME: ownfile.read_own,
+    **{name: functools.partial(ownfile.read_own, name=name) for name in ownfile.NAMES},
     trivyignore.NAME: trivyignore.read_trivyignore,
     trivyignore.YAML_NAME: trivyignore.read_trivyignore_yaml,
     gitleaksignore.NAME: gitleaksignore.read_gitleaksignore,
@@ -51,8 +52,9 @@ def load_exceptions(
     touched: Callable[[str], bool] | None = None,
     trust: Trust = EVERYTHING,
     mask: Callable[[str], str] | None = None,
+    elsewhere: Mapping[str, Sequence[PolicyException]] | None = None,
 ) -> AllExceptions:
-    """Return every exception of the repository at ``root``, on ``today`` (UTC).
+    """Return every decision of the repository at ``root``, on ``today`` (UTC).
 
     ``read`` gives the bytes of a path relative to the root, or None; by default it reads the
     work tree, and a gate gives one that reads a base commit. ``vex_files`` are OpenVEX,
@@ -61,7 +63,8 @@ def load_exceptions(
     SARIF suppressions too. ``gaps`` are those that the policy accepts. ``touched`` says in a pull
     request whether it touches a file: there suppressions in source code, and those in such files,
     are refused. ``trust`` says whose decisions count. ``mask`` takes secrets out of texts that are
-    shown.
+    shown. ``elsewhere`` are decisions on single problems that stand in no file, by the identity
+    that they were made on.
 
     Raises :class:`ConfigError` naming the file, and where it can the line, for a file that is
     there and cannot be understood.
@@ -84,6 +87,7 @@ def load_exceptions(
     return AllExceptions(
         entries,
         today=today,
+        elsewhere=elsewhere,
         sarif=SarifSuppressions(expiry_required=ceiling_for_all, touched=touched, trust=trust),
     )
 

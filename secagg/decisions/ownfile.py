@@ -1,9 +1,9 @@
-"""``secagg-exceptions.yaml``: read it, and change it without losing its comments.
+"""Decisions in the repository: ``secagg-exceptions.yaml``, and ``.secagg/triage.yaml`` of old.
 
 ::
 
     version: 1
-    exceptions:
+    decisions:
       - cve: CVE-2021-44228
         purl: pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1
         path: engine/
@@ -11,20 +11,26 @@
         owner: ana@example.com
         created: 2026-11-23
         expires: 2026-12-23
+      - id: 3f2a91c07be4d5518c6f0a2b9d7e1c34
+        state: false-positive
+        reason: a made-up key in a test
+        by: ana
+        created: 2026-11-23T10:04:00Z
 
-All keys given must hold. ``id`` is the row's whole identity (32 digits): a beginning could come
-to fit another row. ``gap`` stands alone: it accepts that a tool has not looked at something, by a
-path or other words of the sentence that says so.
+All keys given must hold. ``id`` is the problem's whole identity (32 digits): a beginning could come
+to fit another. What names anything else may cover many problems: it is an exception, which calls
+them accepted or false positives, and needs an owner and an end. ``gap`` stands alone: it accepts
+that a tool has not looked at something, by a path or other words of the sentence that says so.
 
-What comes out is read back and compared before anybody writes it: an edit that says something
-else than was asked is refused.
+``exceptions`` is the list's older name: what stands there has to be an exception, also by ``id``.
+``.secagg/triage.yaml`` is the file's older place, and ``at`` an older word for ``created``.
 """
 
 from __future__ import annotations
 
-import io
+import datetime
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -38,20 +44,23 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 
-from secagg.decisions.entry import ScopedException, shortened
+from secagg.decisions.entry import Read, ScopedException, shortened, text_of
 from secagg.decisions.scope import GapScope, Scope, plain
-from secagg.errors import ConfigError
+from secagg.model.problem import DECISION_FILE, DECISION_FILES, State, Triage
 from secagg.packages.purl import purl_pattern
-from secagg.policy.decision import PolicyException
-from secagg.policy.notation import Day, Owner, ReasonText, gap_pattern
+from secagg.policy.decision import SETTLED, PolicyException
+from secagg.policy.notation import Day, Moment, Owner, gap_pattern
 from secagg.system.dates import Ceiling
 from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
 
-NAME = "secagg-exceptions.yaml"
+NAME, NAMES = DECISION_FILE, DECISION_FILES
+
+
+LISTS = ("exceptions", "decisions")
+"""The lists of such a file, the older one first."""
 
 
 KEYS = ("id", "cve", "ghsa", "advisory", "purl", "rule", "path", "gap")
@@ -121,12 +130,12 @@ Advisory = Annotated[str, _shape(_ADVISORY, "an advisory's id"), _published(_ADV
 Tool = Annotated[str, _shape(_TOOL, "a scanner's name in lower case"), _published(_TOOL)]
 
 
-class ExceptionEntry(BaseModel):
-    """One exception. ``path``, ``rule`` and ``purl`` take one value or a list of them."""
+class DecisionEntry(BaseModel):
+    """One decision. ``path``, ``rule`` and ``purl`` take one value or a list of them."""
 
     model_config = ConfigDict(extra="forbid")
 
-    id: Identity | None = Field(default=None, description="the row's identity, all 32 digits")
+    id: Identity | None = Field(default=None, description="the problem's identity, all 32 digits")
     cve: Cve | None = None
     ghsa: Ghsa | None = None
     advisory: Advisory | None = Field(default=None, description="an advisory id of any database")
@@ -145,10 +154,19 @@ class ExceptionEntry(BaseModel):
         description="something that no tool has looked at, by a path or other words of its "
         "sentence; * is a wildcard",
     )
-    reason: ReasonText
-    owner: Owner
-    created: Day | None = Field(default=None, description="the day it was made; it needs one")
-    expires: Day = Field(description="the last day (UTC) on which it holds")
+    title: str | None = Field(default=None, description="what it is about, for the reader")
+    state: State = Field(
+        default=State.ACCEPTED,
+        description="what it calls the problem; open, confirmed and fixed go with id alone",
+    )
+    reason: str = Field(min_length=1)
+    owner: str | None = Field(default=None, description="who answers for it")
+    by: str | None = Field(default=None, description="who has decided")
+    created: Moment | None = Field(
+        default=None, description="the day or the moment (UTC) at which it was made"
+    )
+    at: Moment | None = Field(default=None, description="an older word for created")
+    expires: Day | None = Field(default=None, description="the last day (UTC) on which it holds")
     _line: int = PrivateAttr(default=1)
 
     @model_validator(mode="wrap")
@@ -172,9 +190,25 @@ class ExceptionEntry(BaseModel):
             raise ValueError(
                 f"it would cover everything: nothing in {' and '.join(given)} narrows it"
             )
-        if self.created is not None and self.expires < self.created:
-            raise ValueError(f"it expires ({self.expires}) before it is created ({self.created})")
+        if self.at is not None and self.created is not None:
+            raise ValueError("at and created say the same: leave out at")
+        if given != ["id"]:
+            self._is_exception(f"what is named by {' and '.join(given)}")
         return self
+
+    def _is_exception(self, what: str) -> None:
+        """Raise ``ValueError`` where a decision on more than one problem lacks what it needs."""
+        lacking = [key for key in ("owner", "expires") if getattr(self, key) is None]
+        if lacking:
+            raise ValueError(f"{what} needs {' and '.join(lacking)} too")
+        if self.day is not None and self.expires is not None and self.expires < self.day:
+            raise ValueError(f"it expires ({self.expires}) before it is created ({self.day})")
+        if len(self.reason.strip()) < _SHORTEST_REASON:
+            raise ValueError(f"{what} needs a reason of {_SHORTEST_REASON} characters or more")
+        if self.state not in SETTLED:
+            raise ValueError(
+                f"{what} is accepted or false-positive: {self.state.value} goes with id alone"
+            )
 
     def _is_broad(self, key: str) -> bool:
         if key == "purl":
@@ -187,6 +221,24 @@ class ExceptionEntry(BaseModel):
     def line(self) -> int:
         """The line on which it begins."""
         return self._line
+
+    @property
+    def is_exception(self) -> bool:
+        """Whether it may cover many problems, so that it needs an end that the policy allows."""
+        return any(getattr(self, key) is not None for key in KEYS if key != "id")
+
+    @property
+    def moment(self) -> datetime.datetime | None:
+        """When it was made, in UTC; of a day its beginning."""
+        made = self.created if self.created is not None else self.at
+        if made is None or isinstance(made, datetime.datetime):
+            return made
+        return datetime.datetime.combine(made, datetime.time(), datetime.UTC)
+
+    @property
+    def day(self) -> datetime.date | None:
+        """The day on which it was made, in UTC."""
+        return None if self.moment is None else self.moment.date()
 
     def scope(self) -> Scope | GapScope:
         """Return what it covers."""
@@ -215,156 +267,125 @@ class ExceptionEntry(BaseModel):
         return " ".join(parts)
 
 
-class ExceptionFile(BaseModel):
+_SHORTEST_REASON = 3
+
+
+class ExceptionEntry(DecisionEntry):
+    """One exception: it always has an owner and an end."""
+
+    reason: ReasonText
+    owner: Owner
+    created: Day | None = Field(default=None, description="the day it was made; it needs one")
+    expires: Day = Field(description="the last day (UTC) on which it holds")
+
+    @model_validator(mode="after")
+    def _settles(self) -> Self:
+        self._is_exception("an exception")
+        return self
+
+    @property
+    def is_exception(self) -> bool:
+        """Return True, also where it names a problem by its id."""
+        return True
+
+
+class DecisionFile(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(extra="forbid")
 
     version: Literal[1] = 1
-    exceptions: Annotated[list[ExceptionEntry], BeforeValidator(_none_yet)] = Field(
+    decisions: Annotated[list[DecisionEntry], BeforeValidator(_none_yet)] = Field(
         default_factory=list
     )
+    exceptions: Annotated[list[ExceptionEntry], BeforeValidator(_none_yet)] = Field(
+        default_factory=list, description="the older name of decisions, for exceptions only"
+    )
+
+    def placed(self) -> list[tuple[str, int, DecisionEntry]]:
+        """Return every entry with its list and its number in that, in the order of the file."""
+        found = [
+            (name, number, entry)
+            for name in LISTS
+            for number, entry in enumerate(getattr(self, name))
+        ]
+        return sorted(found, key=lambda each: each[2].line)
+
+    @property
+    def entries(self) -> list[DecisionEntry]:
+        """Every entry, in the order of the file."""
+        return [entry for _, _, entry in self.placed()]
 
 
-def parse_file(text: str, *, name: str = NAME) -> ExceptionFile:
-    """Return the file's ``text`` as its model; an empty file has no exceptions.
+def parse_file(text: str, *, name: str = NAME) -> DecisionFile:
+    """Return the file's ``text`` as its model; an empty file has no decisions.
 
     Raises :class:`secagg.errors.ConfigError` with file, line and column.
     """
-    return load_model(text, ExceptionFile, name=name)
+    return load_model(text, DecisionFile, name=name)
 
 
 def read_own(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedException]:
-    """The exceptions in ``text``; those that the ceiling does not allow are refused, and kept."""
-    return own_entries(parse_file(text, name=name), ceiling, name=name)
+    """The decisions in ``text``; those that the ceiling does not allow are refused, and kept."""
+    return own_entries(parse_file(text, name=name).entries, ceiling, name=name)
 
 
-def own_entries(file: ExceptionFile, ceiling: Ceiling, *, name: str) -> list[ScopedException]:
-    """The exceptions of ``file``, which messages call ``name``, as :func:`read_own` gives them."""
-    return [_entry(entry, ceiling, name) for entry in file.exceptions]
+def own_entries(
+    entries: Iterable[DecisionEntry], ceiling: Ceiling, *, name: str
+) -> list[ScopedException]:
+    """``entries`` of a file that messages call ``name``, as :func:`read_own` gives them."""
+    return [_entry(entry, ceiling, name) for entry in entries]
 
 
-def _entry(entry: ExceptionEntry, ceiling: Ceiling, name: str) -> ScopedException:
+def _entry(entry: DecisionEntry, ceiling: Ceiling, name: str) -> ScopedException:
+    refusal = None
+    if entry.is_exception and entry.expires is not None:
+        refusal = ceiling.refusal(entry.day, entry.expires)
     exception = PolicyException(
         source=f"{name}:{entry.line}",
         target=shortened(entry.target()) or "",
         reason=shortened(entry.reason),
-        owner=entry.owner,
-        created=entry.created,
+        owner=entry.owner if entry.is_exception else entry.by or entry.owner,
+        created=entry.day,
         expires=entry.expires,
-        refusal=ceiling.refusal(entry.created, entry.expires),
+        refusal=refusal,
+        state=entry.state,
+        on_one=not entry.is_exception,
+        at=entry.moment,
     )
     return ScopedException(exception, entry.scope())
 
 
-_DASH = re.compile(r"^( *)-(?: |$)")
+def decisions_in(read: Read) -> dict[str, Triage]:
+    """The newest decision on each problem that the files name by its id alone.
 
-
-_HEAD = "# Exceptions of secagg: each needs an owner, a reason and an end.\n"
-
-
-_EMPTY = "version: 1\nexceptions:\n"
-
-
-def added(text: str, values: Mapping[str, Any]) -> tuple[str, ExceptionEntry]:
-    """``text`` with one more exception at its end, and that exception as it was read back.
-
-    ``values`` are the entry's keys in the order to write them. Raises :class:`ConfigError`
-    where ``text`` or the entry is wrong, or where the result cannot be read back.
+    ``read`` gives the bytes of a file by its path below the root. Raises
+    :class:`secagg.errors.ConfigError` as :func:`parse_file` does.
     """
-    before = parse_file(text).exceptions
-    yaml = _yaml(text)
-    data = yaml.load(text)
-    if data is None:
-        text = (text or _HEAD) + _EMPTY
-        data = yaml.load(text)
-    listed = data.get("exceptions")
-    if not listed:
-        listed = data["exceptions"] = CommentedSeq()
-    listed.append(dict(values))
-    after = _dumped(yaml, data)
-    entries = _read_back(after)
-    if _entry_values(entries[:-1]) != _entry_values(before) or len(entries) != len(before) + 1:
-        raise ConfigError("cannot be edited without changing what else it says", where=NAME)
-    return after, entries[-1]
-
-
-def removed(text: str, numbers: Collection[int]) -> str:
-    """``text`` without the exceptions ``numbers`` (from 0), and without the comments on them.
-
-    An entry's comments are those within it and those right above it, with no blank line
-    between. Raises :class:`ConfigError` as :func:`added` does.
-    """
-    before = parse_file(text).exceptions
-    wanted = _entry_values([entry for index, entry in enumerate(before) if index not in numbers])
-    for edit in (_cut, _deleted):
-        after = edit(text, numbers)
-        if after is not None and _entry_values(_read_back(after)) == wanted:
-            return after
-    raise ConfigError("cannot be edited without changing what else it says", where=NAME)
-
-
-def _cut(text: str, numbers: Collection[int]) -> str | None:
-    """Whole lines taken out: nothing else of the file changes. None where it has no such lines."""
-    starts = [entry.line - 1 for entry in parse_file(text).exceptions]
-    lines = text.splitlines(keepends=True)
-    gone: set[int] = set()
-    for number in numbers:
-        first = starts[number]
-        while first > 0 and not _DASH.match(lines[first]):
-            first -= 1
-        dash = _DASH.match(lines[first])
-        if dash is None or starts.count(starts[number]) > 1:
-            return None
-        last = _last_line(lines, first, len(dash[1]))
-        while first > 0 and lines[first - 1].lstrip().startswith("#"):
-            first -= 1
-        gone.update(range(first, last + 1))
-    return "".join(line for index, line in enumerate(lines) if index not in gone)
-
-
-def _last_line(lines: Sequence[str], first: int, indent: int) -> int:
-    """The last line of the item that begins on line ``first``: comments after it are others'."""
-    last = first
-    for index in range(first + 1, len(lines)):
-        line = lines[index]
-        if not line.strip() or line.lstrip().startswith("#"):
+    decided: dict[str, Triage] = {}
+    for name in NAMES:
+        data = read(name)
+        if data is None:
             continue
-        if len(line) - len(line.lstrip(" ")) <= indent:
-            break
-        last = index
-    return last
+        for entry in parse_file(text_of(name, data), name=name).entries:
+            if entry.id is None or entry.is_exception:
+                continue
+            before = decided.get(entry.id)
+            if before is None or _time(before.at) <= _time(entry.moment):
+                decided[entry.id] = _triage(entry)
+    return decided
 
 
-def _deleted(text: str, numbers: Collection[int]) -> str | None:
-    """Items deleted from the parsed file: for layouts that have no line of their own."""
-    yaml = _yaml(text)
-    data = yaml.load(text)
-    for number in sorted(numbers, reverse=True):
-        del data["exceptions"][number]
-    return _dumped(yaml, data)
+def _triage(entry: DecisionEntry) -> Triage:
+    return Triage(
+        state=entry.state,
+        reason=entry.reason,
+        by=entry.by,
+        owner=entry.owner,
+        at=entry.moment,
+        expires=entry.expires,
+    )
 
 
-def _read_back(text: str) -> list[ExceptionEntry]:
-    return parse_file(text).exceptions
-
-
-def _entry_values(entries: Sequence[ExceptionEntry]) -> list[dict[str, Any]]:
-    return [entry.model_dump() for entry in entries]
-
-
-def _yaml(text: str) -> YAML:
-    """A round trip that keeps quotes, line lengths and the file's own indentation."""
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    dashes = [len(m[1]) for line in text.splitlines() if (m := _DASH.match(line))]
-    offset = min(dashes, default=2)
-    yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
-    return yaml
-
-
-def _dumped(yaml: YAML, data: Any) -> str:
-    out = io.StringIO()
-    yaml.dump(data, out)
-    return out.getvalue()
+def _time(at: datetime.datetime | None) -> datetime.datetime:
+    return at or datetime.datetime.min.replace(tzinfo=datetime.UTC)

@@ -12,8 +12,12 @@ from enum import StrEnum
 
 from secagg.model.finding import Kind, Package, Severity
 
+DECISION_FILE = "secagg-exceptions.yaml"
+"""Where decisions are written in git, relative to the root of the checkout."""
 TRIAGE_FILE = ".secagg/triage.yaml"
-"""The file of decisions in git, relative to the root of the checkout."""
+"""Where older versions wrote decisions on single problems: it is read as the other file is."""
+DECISION_FILES = (DECISION_FILE, TRIAGE_FILE)
+"""Where decisions in git are read."""
 STORE_FILE = ".secagg/secagg.db"
 """The default file of the history, relative to the root of the checkout."""
 

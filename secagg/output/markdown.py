@@ -223,7 +223,7 @@ def _head(decision: DecisionDocument) -> list[str]:
         + (f" ({split})" if split else "")
         + f": {decision.fail} fail, "
         f"{decision.warn} warn, {decision.ignore} do not count"
-        + (f" ({decision.excepted} by exception)" if decision.excepted else "")
+        + (f" ({decision.excepted} by decision)" if decision.excepted else "")
         + "."
     )
     change = decision.change

@@ -140,7 +140,7 @@ def _marks(finding: DecidedFinding) -> list[str]:
     if finding.days_left is not None:
         marks.append(days_text(finding.days_left))
     if finding.exception is not None:
-        marks.append(f"exception: {finding.exception.source}")
+        marks.append(f"{finding.exception.state}: {finding.exception.source}")
     return marks + [lapsed_text(exception) for exception in finding.lapsed]
 
 
@@ -158,10 +158,11 @@ def days_text(left: int) -> str:
 
 
 def lapsed_text(exception: DecidedException) -> str:
-    """Why an exception is worth nothing."""
+    """Why a decision is worth nothing."""
+    said = f"{exception.state} by {exception.source}"
     if exception.refusal:
-        return f"exception of {exception.source} not honoured: {exception.refusal}"
-    return f"exception of {exception.source} expired on {exception.expires}"
+        return f"{said} not honoured: {exception.refusal}"
+    return f"{said} expired on {exception.expires}"
 
 
 _STATUS_COLOURS = {"complete": "32", "failed": "1;31", "skipped": "2"}

@@ -118,7 +118,7 @@ def counts_text(decision: DecisionDocument) -> str:
         counts += f" ({decision.reported} reported, {decision.merged} merged)"
     if not decision.total:
         return counts
-    excepted = f" ({decision.excepted} by exception)" if decision.excepted else ""
+    excepted = f" ({decision.excepted} by decision)" if decision.excepted else ""
     parts = f"{decision.fail} fail, {decision.warn} warn, {decision.ignore} do not count{excepted}"
     return f"{counts}; {parts}"
 

@@ -22,7 +22,7 @@ from secagg.merge.groups import known_as
 from secagg.model.problem import RunRecord
 from secagg.output.decision import DecidedChange
 from secagg.pipeline.baseline import BaselineReport, read_baseline
-from secagg.pipeline.decisions import with_triage
+from secagg.pipeline.decisions import stored_decisions
 from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate
 from secagg.pipeline.origin import open_store_of
 from secagg.pipeline.record import first_seen
@@ -183,7 +183,7 @@ def decide(
         return Judged(decision=decision, change=DecidedChange())
     files = _exception_files(gate)
     trust = Trust(policy.name, frozenset(policy.decisions.trust))
-    exceptions = load_exceptions(
+    decisions = load_exceptions(
         gate.root,
         max_days=policy.exceptions.max_days,
         gaps=policy.gaps,
@@ -193,8 +193,8 @@ def decide(
         touched=_touched(gate) if gate.controls.base is not None else None,
         trust=trust,
         mask=redactor.mask,
+        elsewhere=stored_decisions(gate, merged, trust=trust, mask=redactor.mask),
     )
-    decisions = with_triage(exceptions, gate, merged, read=files, trust=trust, mask=redactor.mask)
     notes = list(gate.notes)
     comparison = None
     baseline = BaselineReport(())

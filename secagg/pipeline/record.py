@@ -30,7 +30,6 @@ from secagg.model.problem import (
     ToolRunRecord,
 )
 from secagg.packages.components import ROOT
-from secagg.pipeline.decisions import of_triage
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT, Origin, has_store, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
@@ -118,7 +117,8 @@ def _judged(problem: Problem, judgement: Judgement) -> None:
     problem.epss = facts.epss if facts.epss is not None else problem.epss
     problem.kev = facts.kev if facts.kev is not None else problem.kev
     exception = judgement.exception
-    if exception is not None and not of_triage(exception):
+    # A decision on this problem alone is asked for anew wherever the problem is shown.
+    if exception is not None and not exception.on_one:
         problem.exception, problem.exception_state = exception.source, exception.state
         problem.exception_reason, problem.exception_expires = exception.reason, exception.expires
 

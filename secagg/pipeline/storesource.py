@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg.errors import UsageError
-from secagg.model.problem import TRIAGE_FILE, State, Triage
+from secagg.model.problem import DECISION_FILES, State, Triage
 from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.report.source import ProblemSource, Recorded, TriageSink
 from secagg.secrets.lastfilter import run_redactor
@@ -135,18 +135,15 @@ def _filed(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
 
     Their reader takes longer to load than most reports take.
     """
-    if controls is not None and controls.base is not None:
-        text = controls.base_text(TRIAGE_FILE)
-        if text is None:
-            return {}
-        from secagg.decisions.triagefile import triage_in
-
-        return triage_in(text)
-    if not (root / TRIAGE_FILE).exists():
+    in_base = controls is not None and controls.base is not None
+    if not in_base and not any(os.path.lexists(root / name) for name in DECISION_FILES):
         return {}
-    from secagg.decisions.triagefile import read_triage
+    from secagg.decisions.entry import work_tree
+    from secagg.decisions.ownfile import decisions_in
 
-    return read_triage(root)
+    return decisions_in(
+        controls.base_bytes if controls is not None and in_base else work_tree(root)
+    )
 
 
 def open_source(

@@ -97,6 +97,10 @@ class Facts:
 NO_FACTS = Facts()
 
 
+SETTLED = frozenset({State.ACCEPTED, State.FALSE_POSITIVE})
+"""The states in which a problem does not count."""
+
+
 class DecisionSource(StrEnum):
     """Where a decision was made, in the words of a policy's ``decisions.trust``."""
 
@@ -123,8 +127,9 @@ class PolicyException:
     ``source`` names file and line (``secagg-exceptions.yaml:12``, ``.trivyignore:3``,
     ``openvex.json``, ``SARIF``) or ``store``; ``origin`` is the kind of place. ``target`` says in
     words what it covers (``CVE-2021-44228 in pkg:maven/...``). ``state`` is what it calls the
-    problem: accepted or a false positive. ``expires`` is its last day, in UTC. ``refusal`` is a
-    sentence where it cannot be honoured (no reason, beyond the ceiling).
+    problem. ``expires`` is its last day, in UTC. ``refusal`` is a sentence where it cannot be
+    honoured (no reason, beyond the ceiling). ``on_one`` says that it was made on one problem by
+    its id: of such decisions the newest counts, and ``at`` is the moment (UTC) that tells.
     """
 
     source: str
@@ -136,6 +141,13 @@ class PolicyException:
     refusal: str | None = None
     state: State = State.ACCEPTED
     origin: DecisionSource = DecisionSource.FILES
+    on_one: bool = False
+    at: datetime.datetime | None = None
+
+    @property
+    def settles(self) -> bool:
+        """Whether it calls the problem accepted or a false positive, so that it does not count."""
+        return self.state in SETTLED
 
     def standing(self, today: datetime.date) -> ExceptionState:
         """Return its state on ``today`` (UTC)."""

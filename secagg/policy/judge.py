@@ -227,4 +227,4 @@ def _apply_exceptions(
         judgement.exception = in_force[0] if in_force else None
         if judgement.exception is not None:
             judgement.action = Action.IGNORE
-    return [e for e in exceptions.all() if e not in used]
+    return [e for e in exceptions.all() if e.settles and e not in used]

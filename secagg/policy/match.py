@@ -87,8 +87,9 @@ def compile_rules(rules: Sequence[PolicyRule]) -> list[CompiledRule]:
 class RuleStep:
     """One step of the way to an action.
 
-    ``name`` is ``rule NAME``, ``exception``, ``max_age`` or ``default``; ``matched`` is ``None``
-    where that is not known; ``decisive`` marks the step that decided; ``why`` is for people.
+    ``name`` is ``rule NAME``, ``decision STATE``, ``max_age`` or ``default``; ``matched`` is
+    ``None`` where that is not known; ``decisive`` marks the step that decided; ``why`` is for
+    people.
     """
 
     name: str
@@ -108,13 +109,14 @@ def explain_judgement(policy: Policy, judgement: Judgement, today: datetime.date
         steps.append(RuleStep("default", True, "no rule takes it, so it is ignored", decisive=True))
     for lapsed in judgement.lapsed:
         cause = lapsed.refusal or f"it expired on {lapsed.expires}"
-        steps.append(RuleStep("exception", False, f"{lapsed.target} ({lapsed.source}): {cause}"))
+        why = f"{lapsed.target} ({lapsed.source}): {cause}"
+        steps.append(RuleStep(f"decision {lapsed.state.value}", False, why))
     exception = judgement.exception
     if exception is not None:
         until = f", until {exception.expires}" if exception.expires else ""
         reason = exception.reason or "no reason given"
         why = f"{exception.target} ({exception.source}){until}: {reason}"
-        steps.append(RuleStep("exception", True, why, decisive=True))
+        steps.append(RuleStep(f"decision {exception.state.value}", True, why, decisive=True))
     if judgement.overdue:
         unknown_age = judgement.due is None
         why = (

@@ -200,8 +200,8 @@ class DecisionRules(BaseModel):
 
     trust: OneOrMany[DecisionSource] = Field(
         default_factory=lambda: list(DecisionSource),
-        description="where decisions may be made: files (secagg-exceptions.yaml and "
-        ".secagg/triage.yaml), store, github (dismissals), vex, scanners (their ignore files), "
+        description="where decisions may be made: files (secagg-exceptions.yaml), "
+        "store, github (dismissals), vex, scanners (their ignore files), "
         "reports (suppressions in SARIF); what is made elsewhere is shown and does not count",
     )
 

@@ -73,6 +73,31 @@ def _day(value: object) -> object:
 
 
 Day = Annotated[datetime.date, BeforeValidator(_day)]
+
+
+def _moment(value: object) -> object:
+    given = value
+    if isinstance(value, str):
+        try:
+            given = datetime.date.fromisoformat(value.strip())
+        except ValueError:
+            given = _time(value.strip())
+    if not isinstance(given, datetime.datetime):
+        return _day(given)
+    day_of(given)
+    zone = given.tzinfo or datetime.UTC
+    # A plain one: the parser's own class carries how it was written.
+    return datetime.datetime.combine(given.date(), given.time(), zone).astimezone(datetime.UTC)
+
+
+def _time(text: str) -> datetime.datetime:
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a day or a time such as 2026-12-31T10:00:00Z is expected") from None
+
+
+Moment = Annotated[datetime.datetime | datetime.date, BeforeValidator(_moment)]
 ReasonText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
 Owner = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 

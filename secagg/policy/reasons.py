@@ -305,6 +305,8 @@ def _by_exception(
 
 def _lapsed(exception: PolicyException) -> str:
     title = f"the exception for {exception.target} ({exception.source})"
+    if exception.on_one:
+        title = f"{exception.state.value} by {exception.source}"
     if exception.refusal is not None:
         return f"{title} is refused: {exception.refusal.rstrip('.')}"
     return f"{title} expired on {exception.expires}"

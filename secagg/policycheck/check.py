@@ -11,7 +11,7 @@ from pathlib import Path
 from secagg.decisions import load_exceptions, work_tree
 from secagg.decisions.entry import policy_gaps, text_of
 from secagg.decisions.load import masked
-from secagg.decisions.ownfile import NAME, ExceptionFile
+from secagg.decisions.ownfile import NAMES, DecisionFile
 from secagg.policy.decision import Action, ExceptionState, PolicyException
 from secagg.policy.load import Layer, effective_policy, find_policy_text, load_layers
 from secagg.policy.model import Match, Policy, PolicyRule
@@ -89,6 +89,8 @@ def check_policy(
 def _exception_message(
     exception: PolicyException, where: str, today: datetime.date
 ) -> Iterator[CheckMessage]:
+    if not exception.settles:
+        return
     state = exception.standing(today)
     if state is ExceptionState.EXPIRED:
         yield CheckMessage(
@@ -107,19 +109,20 @@ def _exception_message(
 
 
 def _expiry_places(root: Path) -> dict[str, str]:
-    """The place of ``expires`` for each exception of secagg's own file, by its source."""
-    data = work_tree(root)(NAME)
-    if data is None:
-        return {}
-    placed = load_placed(text_of(NAME, data), ExceptionFile, name=str(root / NAME))
-    return {
-        f"{NAME}:{entry.line}": placed.where("exceptions", number, "expires")
-        for number, entry in enumerate(placed.value.exceptions)
-    }
+    """The place of ``expires`` for each decision of secagg's own files, by its source."""
+    places = {}
+    for name in NAMES:
+        data = work_tree(root)(name)
+        if data is None:
+            continue
+        placed = load_placed(text_of(name, data), DecisionFile, name=str(root / name))
+        for key, number, entry in placed.value.placed():
+            places[f"{name}:{entry.line}"] = placed.where(key, number, "expires")
+    return places
 
 
 def _prune_hint(exception: PolicyException) -> str:
-    return " (secagg except prune)" if exception.source.startswith(NAME) else ""
+    return " (secagg except prune)" if exception.source.startswith(NAMES) else ""
 
 
 def _source_place(exception: PolicyException, root: Path) -> str:

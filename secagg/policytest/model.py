@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from packageurl import PackageURL
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from secagg.decisions.ownfile import ExceptionEntry, ExceptionFile, Identity
+from secagg.decisions.ownfile import DecisionEntry, DecisionFile, ExceptionEntry, Identity
 from secagg.errors import ConfigError
 from secagg.model.finding import DISTRIBUTION_TYPES, Kind, Package, Severity
 from secagg.policy.decision import Action, Verdict
@@ -199,7 +199,7 @@ class LoadedTests:
 
     file: Placed[PolicyTests]
     policy: Policy
-    exceptions: Sequence[tuple[ExceptionFile, str]]
+    exceptions: Sequence[tuple[Sequence[DecisionEntry], str]]
 
 
 def load_tests(path: Path) -> LoadedTests:
@@ -223,10 +223,11 @@ def load_tests(path: Path) -> LoadedTests:
             raise unknown_policy(name, where=file.where("policy"))
         name = str(path.parent / name)
     policy = load(name)
-    exceptions = [(ExceptionFile(exceptions=tests.exceptions), file.name)]
+    exceptions: list[tuple[Sequence[DecisionEntry], str]] = [(tests.exceptions, file.name)]
     if tests.exceptions_file is not None:
         other = path.parent / tests.exceptions_file
-        exceptions.insert(0, (load_model(other, ExceptionFile, name=str(other)), str(other)))
+        entries = load_model(other, DecisionFile, name=str(other)).entries
+        exceptions.insert(0, (entries, str(other)))
     return LoadedTests(file=file, policy=policy, exceptions=exceptions)
 
 

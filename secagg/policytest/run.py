@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from secagg.decisions import AllExceptions
 from secagg.decisions.entry import ScopedException, policy_gaps
-from secagg.decisions.ownfile import ExceptionFile, own_entries
+from secagg.decisions.ownfile import own_entries
 from secagg.merge.groups import Group, MergedSet
 from secagg.model.finding import (
     Finding,
@@ -344,11 +344,10 @@ def _finding(case_finding: CaseFinding) -> Finding:
 
 def _entries(tests: LoadedTests, case: Case, today: datetime.date) -> list[ScopedException]:
     ceiling = Ceiling(max_days=tests.policy.exceptions.max_days, today=today)
-    case_exceptions = (ExceptionFile(exceptions=case.exceptions), tests.file.name)
     entries = [
-        entry
-        for file, name in (*tests.exceptions, case_exceptions)
-        for entry in own_entries(file, ceiling, name=name)
+        scoped
+        for written, name in (*tests.exceptions, (case.exceptions, tests.file.name))
+        for scoped in own_entries(written, ceiling, name=name)
     ]
     return [*entries, *policy_gaps(tests.policy.gaps, ceiling)]
 

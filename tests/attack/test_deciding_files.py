@@ -29,7 +29,6 @@ OPENED = {
     "decisions/entry.py": "exceptions outside of a change",
     "decisions/ownfile.py": "texts that were read by the gate's reader",
     "decisions/snykfile.py": "texts that were read by the gate's reader",
-    "decisions/triagefile.py": "decisions outside of a change; texts that Controls has read",
     "decisions/trivyignore.py": "texts that were read by the gate's reader",
     "github/bundle.py": "bundles",
     "github/event.py": "the event's payload, which the runner writes",

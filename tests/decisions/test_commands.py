@@ -79,7 +79,7 @@ def test_add_list_and_prune(tmp_path: Path) -> None:
     before = file.read_text()
     dry = run(tmp_path, "prune", "--dry-run")
     assert f"{NAME}:11: CVE-2020-1111: expired {day(-1)}" in dry.stdout
-    assert "1 exception to be taken out, 1 left" in dry.stdout
+    assert "1 decision to be taken out, 1 left" in dry.stdout
     assert file.read_text() == before
     assert run(tmp_path, "prune").code == 0
     assert "CVE-2020-1111" not in file.read_text()

@@ -10,7 +10,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from secagg.decisions.ownfile import added, parse_file, removed
+from secagg.decisions.ownedit import added, removed
+from secagg.decisions.ownfile import parse_file
 from secagg.errors import ConfigError
 
 TEXT = """# Reviewed by @org/security
@@ -49,27 +50,27 @@ VALUES: dict[str, Any] = {
 
 
 def test_adding_changes_no_line_that_was_there() -> None:
-    after, entry = added(TEXT, VALUES)
+    after, (entry,) = added(TEXT, [VALUES])
     changes = list(difflib.ndiff(TEXT.splitlines(), after.splitlines()))
     assert not [line for line in changes if line.startswith("- ")]
     assert entry.reason == VALUES["reason"]
     assert entry.line == after.splitlines().index("- purl:") + 1
-    assert len(parse_file(after).exceptions) == 4
+    assert len(parse_file(after).entries) == 4
 
 
 @pytest.mark.parametrize(
     "text", ["", "# mine\n", "version: 1\n", "exceptions:\n", "exceptions: []\n"]
 )
 def test_adding_to_an_empty_file(text: str) -> None:
-    after, entry = added(text, VALUES)
+    after, (entry,) = added(text, [VALUES])
     assert "# mine" not in text or "# mine" in after
-    assert [e.model_dump() for e in parse_file(after).exceptions] == [entry.model_dump()]
+    assert [e.model_dump() for e in parse_file(after).entries] == [entry.model_dump()]
     assert "  - purl:" in after
 
 
 def test_adding_keeps_the_indentation_of_the_file() -> None:
     indented = "exceptions:\n    - cve: CVE-2021-1111\n      reason: abc\n      owner: a\n      expires: 2026-12-01\n"
-    after, _ = added(indented, VALUES)
+    after, _ = added(indented, [VALUES])
     assert after.startswith(indented)
     assert "\n    - purl:\n" in after
 
@@ -85,7 +86,7 @@ def test_removing_takes_an_entry_with_its_own_comments() -> None:
 
 def test_removing_all_leaves_an_empty_list() -> None:
     after = removed(TEXT, [0, 1, 2])
-    assert parse_file(after).exceptions == []
+    assert parse_file(after).entries == []
     assert after.startswith("# Reviewed") and after.endswith("# the end\n")
 
 
@@ -93,11 +94,11 @@ def test_flow_style_is_edited_too() -> None:
     one = "{cve: CVE-2021-1111, reason: abc, owner: a, expires: 2026-12-01}"
     other = one.replace("1111", "2222")
     after = removed(f"exceptions: [{one}, {other}]\n", [0])
-    assert [e.cve for e in parse_file(after).exceptions] == ["CVE-2021-2222"]
+    assert [e.cve for e in parse_file(after).entries] == ["CVE-2021-2222"]
 
 
 @pytest.mark.parametrize(
-    "edit", [lambda text: added(text, VALUES)[0], lambda text: removed(text, [0])]
+    "edit", [lambda text: added(text, [VALUES])[0], lambda text: removed(text, [0])]
 )
 def test_a_file_with_a_mistake_is_not_edited(edit: Any) -> None:
     with pytest.raises(ConfigError, match="unknown key"):
@@ -106,7 +107,7 @@ def test_a_file_with_a_mistake_is_not_edited(edit: Any) -> None:
 
 def test_an_entry_that_cannot_be_read_back_is_not_written() -> None:
     with pytest.raises(ConfigError):
-        added(TEXT, VALUES | {"expires": "soon"})
+        added(TEXT, [VALUES | {"expires": "soon"}])
 
 
 _texts = st.text(
@@ -121,11 +122,11 @@ def test_what_is_added_is_read_back_and_what_is_removed_is_gone(
 ) -> None:
     text = TEXT
     for reason in reasons:
-        text, entry = added(text, VALUES | {"reason": reason})
+        text, (entry,) = added(text, [VALUES | {"reason": reason}])
         assert entry.reason == reason.strip()
-    entries = parse_file(text).exceptions
+    entries = parse_file(text).entries
     numbers = {number for number in gone if number < len(entries)}
-    left = parse_file(removed(text, numbers)).exceptions
+    left = parse_file(removed(text, numbers)).entries
     assert [e.reason for e in left] == [
         e.reason for number, e in enumerate(entries) if number not in numbers
     ]

@@ -154,7 +154,7 @@ def test_ceiling(created: str | None, expires: str, max_days: int, said: str | N
     "text", ["", "# nothing\n", "version: 1\n", "exceptions:\n", "exceptions: []"]
 )
 def test_empty_file_has_none(text: str) -> None:
-    assert parse_file(text).exceptions == []
+    assert parse_file(text).entries == []
 
 
 @pytest.mark.parametrize(

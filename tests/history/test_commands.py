@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from secagg.decisions.triagefile import read_triage
+from secagg.decisions.entry import work_tree
+from secagg.decisions.ownfile import decisions_in
 from secagg.errors import StoreError
 from secagg.history import engine, open_store, shown, url_of
 from secagg.model.problem import State
@@ -44,7 +45,7 @@ def call(home: Path, *arguments: str) -> Ran:
 
 def state_of(home: Path, name: str) -> State:
     with open_store(home / DB) as store:
-        filed = read_triage(home)
+        filed = decisions_in(work_tree(home))
         return next(
             p.state
             for p in store.problems("shop", file_decisions=filed)
@@ -115,7 +116,8 @@ def test_a_reason_holds_no_secret(shop: Path, more: tuple[str, ...]) -> None:
     given = ("--state", "false-positive", "--reason", f"{token} is revoked", *more)
     assert call(shop, "triage", ident("a"), *given).code == 0
     assert state_of(shop, "a") is State.FALSE_POSITIVE
-    written = [path.read_bytes() for path in (shop / ".secagg").iterdir() if path.is_file()]
+    files = [*(shop / ".secagg").iterdir(), shop / "secagg-exceptions.yaml"]
+    written = [path.read_bytes() for path in files if path.is_file()]
     assert any(b"is revoked" in data for data in written)
     assert not any(token.encode() in data for data in written)
 
@@ -123,7 +125,7 @@ def test_a_reason_holds_no_secret(shop: Path, more: tuple[str, ...]) -> None:
 def test_decisions_in_git_are_one_entry_each_and_keep_what_people_wrote(shop: Path) -> None:
     given = ("--file", "--state", "false-positive", "--reason", "a test")
     assert call(shop, "triage", ident("a"), *given).code == 0
-    file = shop / ".secagg/triage.yaml"
+    file = shop / "secagg-exceptions.yaml"
     file.write_text(file.read_text() + "# a remark\n")
     assert call(shop, "triage", "--component", ".", *given).code == 0
     assert call(shop, "triage", ident("b"), *given).code == 0
@@ -154,7 +156,7 @@ def test_mistakes_are_explained(shop: Path, arguments: list[str], code: int, sai
     assert (ran.code, said in ran.stderr, ran.stdout) == (code, True, "")
 
 
-def test_the_store_is_private_and_out_of_git_but_for_the_decisions(shop: Path) -> None:
+def test_the_store_is_private_and_out_of_git_but_for_what_is_decided(shop: Path) -> None:
     assert stat.S_IMODE((shop / DB).stat().st_mode) == 0o600
     assert call(shop, "triage", ident("a"), "--file", "--state", "open", "--reason", "x").code == 0
     subprocess.run(["git", "init", "-q"], cwd=shop, check=True)
@@ -166,9 +168,9 @@ def test_the_store_is_private_and_out_of_git_but_for_the_decisions(shop: Path) -
         text=True,
     )
     untracked = {line.split()[1] for line in listed.stdout.splitlines()}
-    assert {f for f in untracked if f.startswith(".secagg")} == {
+    assert {f for f in untracked if "secagg" in f} == {
         ".secagg/.gitignore",
-        ".secagg/triage.yaml",
+        "secagg-exceptions.yaml",
     }
 
 

@@ -35,10 +35,11 @@ class Source:
     undo: Act
     end: Act | None = None
     reporter: Reporter = Reporter.TRIVY
+    fates: tuple[Fate, ...] = tuple(Fate)
 
     def rows(self, first: int) -> list[Row]:
         """A row for each thing that can happen to its decisions."""
-        fates = [fate for fate in Fate if fate is not Fate.ENDS or self.end is not None]
+        fates = [fate for fate in self.fates if fate is not Fate.ENDS or self.end is not None]
         return [Row(first + n, self.name, fate, self.reporter) for n, fate in enumerate(fates)]
 
 
@@ -68,7 +69,7 @@ def _entries(document: dict[str, Any]) -> list[Any]:
 def _except_end(shop: Shop, rows: Sequence[Row]) -> None:
     def change(document: dict[str, Any]) -> None:
         for entry in _entries(document):
-            if entry["cve"] in {row.cve for row in rows}:
+            if entry.get("cve") in {row.cve for row in rows}:
                 entry["created"], entry["expires"] = LONG_AGO, YESTERDAY
 
     _yaml(shop, "secagg-exceptions.yaml", change)
@@ -78,13 +79,13 @@ def _except_undo(shop: Shop, rows: Sequence[Row]) -> None:
     def change(document: dict[str, Any]) -> None:
         listed = _entries(document)
         for entry in list(listed):
-            if entry["cve"] in {row.cve for row in rows}:
+            if entry.get("cve") in {row.cve for row in rows}:
                 listed.remove(entry)
 
     _yaml(shop, "secagg-exceptions.yaml", change)
 
 
-# .secagg/triage.yaml
+# The same file, by triage
 
 
 def _decide(shop: Shop, rows: Sequence[Row], *options: str) -> None:
@@ -97,6 +98,29 @@ def _triage_file(shop: Shop, rows: Sequence[Row]) -> None:
 
 
 def _triage_file_end(shop: Shop, rows: Sequence[Row]) -> None:
+    def change(document: dict[str, Any]) -> None:
+        for entry in _entries(document):
+            if entry.get("id") in shop.of(rows):
+                entry["expires"] = YESTERDAY
+
+    _yaml(shop, "secagg-exceptions.yaml", change)
+
+
+def _older_file(shop: Shop, rows: Sequence[Row]) -> None:
+    """Write what the file of earlier versions held."""
+    made = {
+        "state": "false-positive",
+        "reason": REASON,
+        "by": "ana",
+        "at": f"{YESTERDAY}T09:00:00Z",
+    }
+    path = shop.root / ".secagg/triage.yaml"
+    path.parent.mkdir(exist_ok=True)
+    document = {"decisions": [{"id": identity, **made} for identity in shop.of(rows)]}
+    YAML(typ="rt").dump(document, path)
+
+
+def _older_file_end(shop: Shop, rows: Sequence[Row]) -> None:
     def change(document: dict[str, Any]) -> None:
         for entry in _entries(document):
             if entry["id"] in shop.of(rows):
@@ -286,8 +310,14 @@ SOURCES = (
         *(_except, _except_undo, _except_end),
     ),
     Source(
-        *("triage file", "`secagg triage --file`: `.secagg/triage.yaml`", "files"),
+        *("triage file", "`secagg triage --file`: the same file", "files"),
         *(_triage_file, _triage_file_undo, _triage_file_end),
+    ),
+    Source(
+        *("older file", "`.secagg/triage.yaml` of earlier versions", "files"),
+        *(_older_file, _triage_file_undo, _older_file_end),
+        # A comment lists 50 rows.
+        fates=(Fate.ENDS, Fate.UNDONE, Fate.OVERRULED),
     ),
     Source("store", "`secagg triage`: the store", "store", _decide, _undo, Shop.let_days_pass),
     Source(

@@ -22,14 +22,7 @@ from tests.standins.github_server import GitHubServer
 __all__ = ["cli", "postgres", "url"]
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "decisions-in-force.md"
-# What the kind of the database matters to, and where it is seen.
 IN_STORE = tuple(source for source in SOURCES if source.origin in ("store", "github"))
-FROM_STORE = tuple(place for place in PLACES if place.name in ("gate", "report", "upload"))
-
-
-@pytest.fixture
-def sources(url: str) -> tuple[Source, ...]:
-    return SOURCES if url.startswith("sqlite") else IN_STORE
 
 
 @pytest.fixture
@@ -38,10 +31,9 @@ def shop(
     url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    sources: tuple[Source, ...],
 ) -> Iterator[Shop]:
     first = itertools.count(1, 10)
-    rows = [row for source in sources for row in source.rows(next(first))]
+    rows = [row for source in SOURCES for row in source.rows(next(first))]
     with GitHubServer(looks=0) as server:
         monkeypatch.setenv("SECAGG_STORE", url)
         monkeypatch.setenv("GITHUB_API_URL", server.url)
@@ -60,7 +52,7 @@ def _look(shop: Shop, over: set[Fate]) -> Cells:
     """Look at every place; decisions on rows whose fate is ``over`` have to act no more."""
     table = shop.scan()
     wrong, cells = [], Cells()
-    for place in PLACES if _is_whole(shop) else FROM_STORE:
+    for place in PLACES:
         answers = place.read(shop, table)
         assert answers[BYSTANDER] is True, f"the bystander does not count in {place.name}"
         for row in shop.rows:
@@ -75,20 +67,16 @@ def _look(shop: Shop, over: set[Fate]) -> Cells:
     return cells
 
 
-def _is_whole(shop: Shop) -> bool:
-    return len({row.source for row in shop.rows}) == len(SOURCES)
-
-
 def _of(shop: Shop, source: Source, *fates: Fate) -> list[Row]:
     return [row for row in shop.rows if row.source == source.name and row.fate in fates]
 
 
-def test_the_matrix(shop: Shop, sources: tuple[Source, ...]) -> None:
+def test_the_matrix(shop: Shop) -> None:
     _look(shop, over=set(Fate))
-    for source in sources:
+    for source in SOURCES:
         source.make(shop, _of(shop, source, *Fate))
     cells = _look(shop, over=set())
-    for source in sources:
+    for source in SOURCES:
         if source.end is not None:
             source.end(shop, _of(shop, source, Fate.ENDS))
         source.undo(shop, _of(shop, source, Fate.UNDONE))
@@ -98,14 +86,12 @@ def test_the_matrix(shop: Shop, sources: tuple[Source, ...]) -> None:
     shop.secagg("sync", "--newer-wins")
     again = _look(shop, over={Fate.ENDS, Fate.UNDONE, Fate.OVERRULED})
     assert again == cells
-    if sources is SOURCES:
-        text = document(cells)
-        if os.environ.get("SECAGG_WRITE_DOCUMENTS"):
-            DOCUMENT.write_text(text)
-        assert DOCUMENT.read_text() == text, "run with SECAGG_WRITE_DOCUMENTS=1, and read it"
+    text = document(cells)
+    if os.environ.get("SECAGG_WRITE_DOCUMENTS"):
+        DOCUMENT.write_text(text)
+    assert DOCUMENT.read_text() == text, "run with SECAGG_WRITE_DOCUMENTS=1, and read it"
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_pull_request_does_not_decide_on_itself(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -245,10 +245,10 @@ def test_exceptions_and_ages_come_after_the_rules() -> None:
     judgement = only(decide(ours, group(vulnerable()), exceptions=given))
     assert explain_judgement(ours, judgement, TODAY) == [
         RuleStep("rule r1", True, "every key matches: fail", decisive=True),
-        RuleStep("exception", False, "lodash (x.yaml:9): it expired on 2026-11-22"),
-        RuleStep("exception", False, "web (.snyk): it has no reason"),
+        RuleStep("decision accepted", False, "lodash (x.yaml:9): it expired on 2026-11-22"),
+        RuleStep("decision accepted", False, "web (.snyk): it has no reason"),
         RuleStep(
-            "exception",
+            "decision accepted",
             True,
             "CVE-2019-10744 (x.yaml:3), until 2026-12-01: not reachable",
             decisive=True,
@@ -257,7 +257,7 @@ def test_exceptions_and_ages_come_after_the_rules() -> None:
     bare = Given(**{"a" * 32: [PolicyException(source="SARIF", target="it")]})
     judgement = only(decide(ours, group(vulnerable()), exceptions=bare))
     assert explain_judgement(ours, judgement, TODAY)[-1] == RuleStep(
-        "exception", True, "it (SARIF): no reason given", decisive=True
+        "decision accepted", True, "it (SARIF): no reason given", decisive=True
     )
 
 
