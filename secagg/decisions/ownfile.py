@@ -51,7 +51,7 @@ from secagg.decisions.scope import GapScope, Scope, plain
 from secagg.model.problem import DECISION_FILE, DECISION_FILES, State, Triage
 from secagg.packages.purl import purl_pattern
 from secagg.policy.decision import SETTLED, PolicyException
-from secagg.policy.notation import Day, Moment, Owner, gap_pattern
+from secagg.policy.notation import Day, Moment, Owner, ReasonText, gap_pattern
 from secagg.system.dates import Ceiling
 from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
