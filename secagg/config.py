@@ -23,7 +23,7 @@ from secagg.system.dates import seconds
 from secagg.system.globs import names
 from secagg.system.root import CONFIG_FILE, PROJECT_FILE
 from secagg.system.tomltext import loads_toml
-from secagg.system.yamlfile import Placed, check_model, load_model, load_placed, read_text
+from secagg.system.yamlfile import PlacedModel, check_model, load_model, load_placed, read_text
 
 NAME, PROJECT, TABLE = CONFIG_FILE, PROJECT_FILE, "[tool.secagg]"
 # Wrong names of the file, for an error instead of silence.
@@ -151,7 +151,7 @@ def load_config(root: Path, path: Path | None = None) -> Config:
     return Config() if config is None else config.value
 
 
-def find_config(root: Path, path: Path | None = None) -> Placed[Config] | None:
+def find_config(root: Path, path: Path | None = None) -> PlacedModel[Config] | None:
     """Return the configuration at ``path``, else ``secagg.yaml`` or ``[tool.secagg]`` in ``root``.
 
     The result has the position of each key; it is None if there is no configuration. Raises
@@ -177,7 +177,7 @@ def find_config(root: Path, path: Path | None = None) -> Placed[Config] | None:
     if table is None:
         return None
     where = f"{PROJECT} {TABLE}"
-    return Placed(where, check_model(table, Config, name=where), CommentedMap(table))
+    return PlacedModel(where, check_model(table, Config, name=where), CommentedMap(table))
 
 
 def read_config(text: str | None, *, name: str) -> Config:

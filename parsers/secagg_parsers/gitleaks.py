@@ -80,7 +80,7 @@ class GitleaksParser:
                 report=report.name,
                 hint="write it with gitleaks --report-format json",
             )
-        take(parsed, document, _Reader(report, context).finding, "leaks")
+        take(parsed, document, _GitleaksReader(report, context).finding, "leaks")
         return parsed
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
@@ -121,7 +121,7 @@ def _one_of(secret: Any, offender: Any) -> str | None:
     return next((text for text in (secret, offender) if isinstance(text, str) and text), None)
 
 
-class _Reader:
+class _GitleaksReader:
     def __init__(self, report: RawReport, context: ParseContext) -> None:
         self._redactor = context.redactor
         self._places = Places(context.root, report.component, context.real_path)

@@ -42,7 +42,7 @@ class GrypeParser(JsonParser):
         if not is_list(matches):
             reading.odd("matches is no list", "matches")
             return
-        reader = _Reader(document, reading)
+        reader = _GrypeReader(document, reading)
         for index, match in enumerate(matches):
             reading.keep(match, reader.finding, f"matches[{index}]")
         ignored = document.get("ignoredMatches")
@@ -50,7 +50,7 @@ class GrypeParser(JsonParser):
             reading.hidden(len(ignored))
 
 
-class _Reader:
+class _GrypeReader:
     def __init__(self, document: Entry, reading: Reading) -> None:
         self._reading = reading
         source = reading.redactor.mask_json(any_mapping(document, "source"))

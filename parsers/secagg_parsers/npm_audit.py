@@ -46,7 +46,7 @@ class NpmAuditParser(JsonParser):
                 report=reading.report.name,
                 hint="nothing was audited; run npm audit there by hand to see why",
             )
-        reader = _Reader(reading)
+        reader = _NpmAuditReader(reading)
         if isinstance(document.get("vulnerabilities"), dict):
             for name, entry in document["vulnerabilities"].items():
                 reader.package(name, entry)
@@ -61,7 +61,7 @@ class NpmAuditParser(JsonParser):
             )
 
 
-class _Reader:
+class _NpmAuditReader:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._lock = reading.places[_LOCK]

@@ -16,7 +16,7 @@ from secagg.jsonio.output import indented
 from secagg.output import console
 from secagg.output.escape import cell
 from secagg.pipeline.origin import ENVIRONMENT
-from secagg.system.yamlfile import Placed
+from secagg.system.yamlfile import PlacedModel
 
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 
@@ -72,7 +72,7 @@ def show_config(root: Path, config: Path | None, *, as_json: bool, store: str | 
 
 
 def _rows(
-    settings: Mapping[str, Any], file: Placed[Config] | None, *parents: str
+    settings: Mapping[str, Any], file: PlacedModel[Config] | None, *parents: str
 ) -> Iterator[tuple[str, Any, str]]:
     """Yield each setting's dotted key, its value, and its origin."""
     for key, value in settings.items():
@@ -83,7 +83,7 @@ def _rows(
             yield ".".join(path), value, _origin(file, path)
 
 
-def _origin(file: Placed[Config] | None, path: tuple[str, ...]) -> str:
+def _origin(file: PlacedModel[Config] | None, path: tuple[str, ...]) -> str:
     """Return the file and line that set the key; a key that the file lacks has its default."""
     node: Any = file.document if file is not None else {}
     for part in path:

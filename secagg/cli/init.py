@@ -15,7 +15,7 @@ from secagg import __version__
 from secagg.change.owners import load_owners
 from secagg.cli.options import PathArgument
 from secagg.errors import SecaggError, UsageError
-from secagg.init.files import Placed, State, compare, write
+from secagg.init.files import FileState, PlannedFile, compare, write
 from secagg.init.ownwheel import installed_pin, named_pin, pin
 from secagg.init.plan import planned
 from secagg.init.survey import FEATURES, NAME, Answers, Survey, read_answers, survey
@@ -134,23 +134,23 @@ def write_setup(
     files = compare(root, planned(surveyed, answers))
     if check or diff:
         return _show(files, diff=diff)
-    written: list[Placed] = []
+    written: list[PlannedFile] = []
     conflict = False
     for placed in files:
-        edited = placed.state in (State.EDITED, State.CONFLICT)
-        if placed.state is State.CURRENT:
+        edited = placed.state in (FileState.EDITED, FileState.CONFLICT)
+        if placed.state is FileState.CURRENT:
             continue
         # The file of answers is the exception: today's options are newer than the edit.
         if edited and not force and placed.path != NAME:
-            conflict = conflict or placed.state is State.CONFLICT
+            conflict = conflict or placed.state is FileState.CONFLICT
             console.out(f"kept, {placed.state}: {terminal(placed.path)}\n")
-            if placed.state is State.CONFLICT:
+            if placed.state is FileState.CONFLICT:
                 _print(placed.diff())
             continue
         write(root, placed)
         written.append(placed)
         console.out(f"{placed.state}: {terminal(placed.path)}\n")
-    if any(placed.state is State.MISSING for placed in written):
+    if any(placed.state is FileState.MISSING for placed in written):
         _print("\n" + _next_steps(root, surveyed, answers, unpinned))
     if conflict:
         console.err(
@@ -160,10 +160,10 @@ def write_setup(
     return 1 if conflict else 0
 
 
-def _show(files: Sequence[Placed], *, diff: bool) -> int:
+def _show(files: Sequence[PlannedFile], *, diff: bool) -> int:
     """Print what a run would write; 1 if that is anything."""
-    pending = [f for f in files if f.state not in (State.CURRENT, State.EDITED)]
-    shown = [f for f in files if f.state is not State.CURRENT] if diff else pending
+    pending = [f for f in files if f.state not in (FileState.CURRENT, FileState.EDITED)]
+    shown = [f for f in files if f.state is not FileState.CURRENT] if diff else pending
     for placed in shown:
         if diff:
             _print(placed.diff())

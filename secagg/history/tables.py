@@ -1,9 +1,9 @@
 """The tables of the store.
 
 Times are text in UTC (``2026-01-31T09:30:00.000000Z``), so that they sort by time and are the same
-in SQLite and PostgreSQL. Scans are never overwritten: a :class:`Sighting` is a finding that a run
-saw, with its :class:`Content`. The :class:`Standing` of a branch follows from its runs in the order
-of their times, whatever the order of their imports.
+in SQLite and PostgreSQL. Scans are never overwritten: a :class:`SightingRow` is a finding in a run,
+with its :class:`ContentRow`. The :class:`StandingRow` of a branch follows from its runs in the
+order of their times, whatever the order of their imports.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ def _text(*, null: bool = False) -> Column[str]:
     return Column(Text, nullable=null)
 
 
-class Repository(SQLModel, table=True):
+class RepositoryRow(SQLModel, table=True):
+    __tablename__ = "repository"
+
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
 
 
-class Branch(SQLModel, table=True):
+class BranchRow(SQLModel, table=True):
+    __tablename__ = "branch"
     __table_args__ = (UniqueConstraint("repository_id", "name"),)
 
     id: int | None = Field(default=None, primary_key=True)
@@ -29,16 +32,19 @@ class Branch(SQLModel, table=True):
     name: str = Field(sa_column=_text())
 
 
-class Tool(SQLModel, table=True):
-    """A scanner by name; its id is a bit in :attr:`Standing.knew`."""
+class ToolRow(SQLModel, table=True):
+    """A scanner by name; its id is a bit in :attr:`StandingRow.knew`."""
+
+    __tablename__ = "tool"
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
 
 
-class Run(SQLModel, table=True):
+class RunRow(SQLModel, table=True):
     """One scan. ``by_severity`` is JSON."""
 
+    __tablename__ = "run"
     __table_args__ = (
         Index("ix_run_order", "branch_id", "started_at", "key"),
         Index("ix_run_git_commit", "git_commit"),
@@ -55,7 +61,7 @@ class Run(SQLModel, table=True):
     recorded_at: str = Field(sa_column=_text())
 
 
-class ToolRun(SQLModel, table=True):
+class ToolRunRow(SQLModel, table=True):
     """One tool run of a scan, in the scan's order; ``gaps`` is JSON, null where there are none."""
 
     __tablename__ = "tool_run"
@@ -72,17 +78,20 @@ class ToolRun(SQLModel, table=True):
     gaps: str | None = Field(default=None, sa_column=_text(null=True))
 
 
-class Covered(SQLModel, table=True):
+class CoveredRow(SQLModel, table=True):
     """A tool that looked at everything in a component (``.``: in the whole tree) in a run."""
+
+    __tablename__ = "covered"
 
     run_id: int = Field(foreign_key="run.id", primary_key=True)
     tool_id: int = Field(foreign_key="tool.id", primary_key=True)
     component: str = Field(sa_column=Column(Text, primary_key=True))
 
 
-class Finding(SQLModel, table=True):
+class FindingRow(SQLModel, table=True):
     """A problem by its identity: one row per identity and repository."""
 
+    __tablename__ = "finding"
     __table_args__ = (UniqueConstraint("repository_id", "identity"),)
 
     id: int | None = Field(default=None, primary_key=True)
@@ -90,9 +99,10 @@ class Finding(SQLModel, table=True):
     identity: str = Field(sa_column=_text())
 
 
-class Content(SQLModel, table=True):
+class ContentRow(SQLModel, table=True):
     """The document of a problem, stored once for all runs with the same one."""
 
+    __tablename__ = "content"
     __table_args__ = (UniqueConstraint("finding_id", "digest"),)
 
     id: int | None = Field(default=None, primary_key=True)
@@ -104,8 +114,10 @@ class Content(SQLModel, table=True):
     severity: str = Field(default="none", sa_column=Column(Text, nullable=False))
 
 
-class Sighting(SQLModel, table=True):
+class SightingRow(SQLModel, table=True):
     """A finding that a run saw. ``epss`` and ``baseline`` are here because they change daily."""
+
+    __tablename__ = "sighting"
 
     run_id: int = Field(foreign_key="run.id", primary_key=True)
     finding_id: int = Field(foreign_key="finding.id", primary_key=True)
@@ -114,8 +126,10 @@ class Sighting(SQLModel, table=True):
     baseline: str | None = Field(default=None, sa_column=_text(null=True))
 
 
-class Alias(SQLModel, table=True):
+class AliasRow(SQLModel, table=True):
     """Another identity of a finding on a branch, valid from the run ``run_id``."""
+
+    __tablename__ = "alias"
 
     branch_id: int = Field(foreign_key="branch.id", primary_key=True)
     finding_id: int = Field(foreign_key="finding.id", primary_key=True)
@@ -123,12 +137,14 @@ class Alias(SQLModel, table=True):
     run_id: int = Field(foreign_key="run.id")
 
 
-class Standing(SQLModel, table=True):
+class StandingRow(SQLModel, table=True):
     """The state of a finding on a branch after its last run.
 
     ``knew`` has the bit of every tool that reported it since it was opened or reopened;
     ``superseded_run_id`` is set if the same problem was seen under another identity.
     """
+
+    __tablename__ = "standing"
 
     branch_id: int = Field(foreign_key="branch.id", primary_key=True)
     finding_id: int = Field(foreign_key="finding.id", primary_key=True)
@@ -141,12 +157,13 @@ class Standing(SQLModel, table=True):
     knew: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class Decision(SQLModel, table=True):
+class DecisionRow(SQLModel, table=True):
     """A person's decision on a problem, for all branches; the newest that is not undone counts.
 
     ``alert`` is the address of the GitHub alert, if it was made by dismissing one.
     """
 
+    __tablename__ = "decision"
     __table_args__ = (Index("ix_decision_identity", "repository_id", "identity"),)
 
     id: int | None = Field(default=None, primary_key=True)
@@ -162,8 +179,10 @@ class Decision(SQLModel, table=True):
     alert: str | None = Field(default=None, sa_column=_text(null=True))
 
 
-class Alert(SQLModel, table=True):
+class AlertRow(SQLModel, table=True):
     """An alert at GitHub as read last; ``written`` is the decision that was sent last (JSON)."""
+
+    __tablename__ = "alert"
 
     repository_id: int = Field(foreign_key="repository.id", primary_key=True)
     number: int = Field(primary_key=True)
@@ -172,16 +191,20 @@ class Alert(SQLModel, table=True):
     written: str | None = Field(default=None, sa_column=_text(null=True))
 
 
-class Applied(SQLModel, table=True):
+class AppliedRow(SQLModel, table=True):
     """The exception of the policy that covered a finding in a run."""
+
+    __tablename__ = "applied"
 
     run_id: int = Field(foreign_key="run.id", primary_key=True)
     finding_id: int = Field(foreign_key="finding.id", primary_key=True)
     exception: str = Field(sa_column=_text())
 
 
-class Upload(SQLModel, table=True):
+class UploadRow(SQLModel, table=True):
     """An upload of a run's results; ``summary`` is the entry of ``summary.json`` (JSON)."""
+
+    __tablename__ = "upload"
 
     id: int | None = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="run.id")
@@ -189,8 +212,10 @@ class Upload(SQLModel, table=True):
     summary: str = Field(sa_column=_text())
 
 
-class Audit(SQLModel, table=True):
+class AuditRow(SQLModel, table=True):
     """Who changed what, and when; triggers refuse to change or delete a row."""
+
+    __tablename__ = "audit"
 
     id: int | None = Field(default=None, primary_key=True)
     at: str = Field(sa_column=_text())

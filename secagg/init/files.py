@@ -22,7 +22,7 @@ _LINE = re.compile(r"# Written by secagg init; sha256:([0-9a-f]{64})\n")
 _LARGEST = 4 * 1024 * 1024
 
 
-class State(StrEnum):
+class FileState(StrEnum):
     """What stands at a path, compared with what belongs there."""
 
     MISSING = "new"
@@ -33,13 +33,13 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlannedFile:
     """A file of the plan: ``text`` is what belongs at ``path``, ``present`` what stands there."""
 
     path: str
     text: str
     present: str | None
-    state: State
+    state: FileState
 
     def diff(self) -> str:
         """Return what would change, as a unified diff."""
@@ -53,7 +53,7 @@ class Placed:
         )
 
 
-def compare(root: Path, plan: Mapping[str, str]) -> list[Placed]:
+def compare(root: Path, plan: Mapping[str, str]) -> list[PlannedFile]:
     """Return each file of a plan with what stands at its path.
 
     Raises :class:`UsageError` where a path leads out of the repository, or is no text file.
@@ -61,7 +61,7 @@ def compare(root: Path, plan: Mapping[str, str]) -> list[Placed]:
     return [_placed(root, path, with_digest(text)) for path, text in sorted(plan.items())]
 
 
-def write(root: Path, placed: Placed) -> None:
+def write(root: Path, placed: PlannedFile) -> None:
     """Put a file of the plan in its place."""
     replace_file(root / placed.path, placed.text.encode())
 
@@ -71,23 +71,23 @@ def with_digest(body: str) -> str:
     return f"# Written by secagg init; sha256:{_digest(body)}\n{body}"
 
 
-def _placed(root: Path, path: str, text: str) -> Placed:
+def _placed(root: Path, path: str, text: str) -> PlannedFile:
     present = _read(root, path)
-    return Placed(path, text, present, _state(present, text))
+    return PlannedFile(path, text, present, _state(present, text))
 
 
-def _state(present: str | None, text: str) -> State:
+def _state(present: str | None, text: str) -> FileState:
     if present is None:
-        return State.MISSING
+        return FileState.MISSING
     if present == text:
-        return State.CURRENT
+        return FileState.CURRENT
     line = _LINE.match(present)
     if line is None:
-        return State.CONFLICT
+        return FileState.CONFLICT
     if line[1] == _digest(present[line.end() :]):
-        return State.OUTDATED
+        return FileState.OUTDATED
     # Changed by a person; the line says what was offered then.
-    return State.EDITED if text.startswith(line[0]) else State.CONFLICT
+    return FileState.EDITED if text.startswith(line[0]) else FileState.CONFLICT
 
 
 def _read(root: Path, path: str) -> str | None:

@@ -19,7 +19,7 @@ from secagg.model.finding import Severity
 from secagg.policy.decision import DecisionSource
 from secagg.policy.model import AcceptedGap, Match, Policy, PolicyRule
 from secagg.policy.notation import ScoreRange
-from secagg.system.yamlfile import Placed, load_placed
+from secagg.system.yamlfile import PlacedModel, load_placed
 
 ENTRY_POINTS = "secagg.policies"
 # The settings that a policy takes from the one it extends unless it gives them itself.
@@ -86,7 +86,7 @@ class Layer:
     """One policy file of a chain in which each extends the next; ``name`` is a name or a path."""
 
     name: str
-    file: Placed[Policy]
+    file: PlacedModel[Policy]
 
 
 def load_layers(name_or_path: str, *, read: ReadFile | None = None) -> list[Layer]:
@@ -279,7 +279,7 @@ def _base_name(policy: Policy, name: str, *, is_file: bool) -> str | None:
     return os.path.normpath(os.path.join(os.path.dirname(name), policy.extends))
 
 
-def _read(name: str, read: ReadFile | None, text: str | None) -> Placed[Policy]:
+def _read(name: str, read: ReadFile | None, text: str | None) -> PlacedModel[Policy]:
     if text is not None:
         return load_placed(text, Policy, name=f"policy {name}")
     if read is not None:

@@ -19,7 +19,7 @@ from secagg.policy.load import find_policy_text, load, unknown_policy
 from secagg.policy.model import Cwe, Dependency, Policy, PolicyScope
 from secagg.policy.notation import Day, Days, OneOrMany
 from secagg.system.dates import utc_today
-from secagg.system.yamlfile import Placed, load_model, load_placed
+from secagg.system.yamlfile import PlacedModel, load_model, load_placed
 
 
 def package_from_purl(purl: str) -> Package:
@@ -197,7 +197,7 @@ class PolicyTests(BaseModel):
 class LoadedTests:
     """A test file with its policy and exceptions, ready to run."""
 
-    file: Placed[PolicyTests]
+    file: PlacedModel[PolicyTests]
     policy: Policy
     exceptions: Sequence[tuple[Sequence[DecisionEntry], str]]
 

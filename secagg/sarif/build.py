@@ -11,15 +11,13 @@ from typing import Any
 import msgspec
 
 from secagg.jsonio.members import as_list, value_at
-from secagg.model.finding import Finding, SarifOrigin, Suppression
-from secagg.model.finding import Location as Place
+from secagg.model.finding import Finding, Location, SarifOrigin, Suppression
 from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.model.severity import LEVEL
 from secagg.sarif.bag import Bag, SourceBag
 from secagg.sarif.conform import conform_result, fits
 from secagg.sarif.descriptors import (
     ArtifactLocation,
-    Location,
     LogicalLocation,
     Message,
     PhysicalLocation,
@@ -27,6 +25,7 @@ from secagg.sarif.descriptors import (
     Result,
     ResultProperties,
     RuleIndex,
+    SarifLocation,
 )
 from secagg.sarif.model import GroupedResult
 from secagg.sarif.uris import ROOT_BASE, UriResolver, encode_path, is_absolute
@@ -201,7 +200,7 @@ def _portable(value: Any, uris: UriResolver) -> Any:
     return value
 
 
-def location(place: Place) -> Location:
+def location(place: Location) -> SarifLocation:
     """Make a ``location``; GitHub needs a relative URI and a line even where none is known."""
     uri = _stand_in_uri(place) if place.uri is None else place.uri
     if place.start_line is None:
@@ -216,9 +215,9 @@ def location(place: Place) -> Location:
     return _location(uri, region, place.logical)
 
 
-def _location(uri: str, region: Region, logical: str | None) -> Location:
+def _location(uri: str, region: Region, logical: str | None) -> SarifLocation:
     logicals = (LogicalLocation(logical),) if logical else ()
-    return Location(PhysicalLocation(_artifact(uri), region), logicals)
+    return SarifLocation(PhysicalLocation(_artifact(uri), region), logicals)
 
 
 def _artifact(uri: str) -> ArtifactLocation:
@@ -227,11 +226,11 @@ def _artifact(uri: str) -> ArtifactLocation:
     return ArtifactLocation(encode_path(uri), None if is_absolute(uri) else ROOT_BASE)
 
 
-def _numbered(place: Place, number: int, message: Message | None = None) -> Location:
+def _numbered(place: Location, number: int, message: Message | None = None) -> SarifLocation:
     return msgspec.structs.replace(location(place), id=number, message=message)
 
 
-def _stand_in_uri(place: Place) -> str:
+def _stand_in_uri(place: Location) -> str:
     """Name the image or logical location of a finding that is in no file."""
     name = place.image or place.logical or "."
     return re.sub(r"[^\w./@-]+", "_", name).strip("/") or "."
@@ -281,5 +280,5 @@ def _location_id(related: Any) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _place_key(place: Place) -> tuple[Any, ...]:
+def _place_key(place: Location) -> tuple[Any, ...]:
     return place.uri, place.start_line, place.start_column, place.commit

@@ -48,7 +48,7 @@ class LogicalLocation(_Object):
     fully_qualified_name: str
 
 
-class Location(_Object):
+class SarifLocation(_Object):
     physical_location: PhysicalLocation
     logical_locations: tuple[LogicalLocation, ...] = ()
     id: int | None = None
@@ -64,7 +64,7 @@ class Result(_Object, kw_only=True):
     rule_index: int
     level: str
     message: Message
-    locations: tuple[Location, ...]
+    locations: tuple[SarifLocation, ...]
     properties: ResultProperties
     partial_fingerprints: Mapping[str, str] | None = None
     related_locations: Sequence[Any] = ()

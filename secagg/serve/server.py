@@ -145,11 +145,11 @@ def serve(
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     logger = logging.getLogger("uvicorn")
-    logger.handlers, logger.propagate = [_ConsoleHandler()], False
+    logger.handlers, logger.propagate = [_UvicornHandler()], False
     uvicorn.Server(config).run(sockets=[listening])
 
 
-class _ConsoleHandler(logging.Handler):
+class _UvicornHandler(logging.Handler):
     """What uvicorn logs, as a line of secagg's; no traceback, which quotes what was served."""
 
     def emit(self, record: logging.LogRecord) -> None:

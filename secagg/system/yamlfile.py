@@ -32,7 +32,7 @@ _QUOTED = re.compile(r"""\s{1,9}with value .*|\s{0,9}("[^"]*"|'[^']*')""", re.DO
 
 
 @dataclass(frozen=True, slots=True)
-class Placed(Generic[_Model]):
+class PlacedModel(Generic[_Model]):
     """A file as a model, with the position of each part. ``name`` is its name in messages."""
 
     name: str
@@ -76,7 +76,7 @@ def check_model(document: dict[str, Any], model: type[_Model], *, name: str) -> 
         raise ConfigError(message, where=name, hint=explained.hint) from None
 
 
-def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed[_Model]:
+def load_placed(source: Path | str, model: type[_Model], *, name: str) -> PlacedModel[_Model]:
     """Like :func:`load_model`, with the position of each part."""
     text = read_text(source, name) if isinstance(source, Path) else source
     _refuse_too_much(text, name)
@@ -97,7 +97,7 @@ def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed
     if not isinstance(document, CommentedMap):
         raise ConfigError("a mapping of keys to values is expected", where=f"{name}:1:1")
     try:
-        return Placed(name, model.model_validate(document), document)
+        return PlacedModel(name, model.model_validate(document), document)
     except ValidationError as error:
         raise _explain(error, document, model, name) from None
 
