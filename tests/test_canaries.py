@@ -17,7 +17,7 @@ from secagg_parsers.trufflehog import TrufflehogParser
 
 from secagg.errors import SecaggError
 from secagg.parsing import ParseContext, ParsedReport, RawReport
-from secagg.pipeline.assemble import Shown
+from secagg.pipeline.assemble import DisplayPaths
 from secagg.sarif import SarifRun, learn_report, read_report, write
 from secagg.secrets.redactor import Redactor
 from tests.canaries import canaries, reports, survivors
@@ -66,7 +66,7 @@ def test_none_survives_in_sarif_read_beside_a_secret_scanner(seed: int) -> None:
     ]
     for report in parsed:
         assert report.reported == len(report.findings) == 50
-        Shown(context.redactor).findings(report.findings)
+        DisplayPaths(context.redactor).mask_findings(report.findings)
         assert survivors(_sarif(report), planted) == []
         assert survivors(repr(report).encode(), planted) == []
 
@@ -82,7 +82,7 @@ def test_none_survives_all_five_tools(seed: int, caplog: pytest.LogCaptureFixtur
     parsed = [_PARSERS[each.name].parse(each, context) for each in raw]
     for report in parsed:
         assert report.findings
-        Shown(context.redactor).findings(report.findings)
+        DisplayPaths(context.redactor).mask_findings(report.findings)
         assert survivors(_sarif(report), planted) == []
         assert survivors(repr(report).encode(), planted) == []
     assert survivors(caplog.text.encode(), planted) == []

@@ -78,7 +78,7 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
         comment=inputs.comment == "true" and event is not None and event.pull_number is not None,
         decision=None if decision is None else decision_comment(decision, environ),
         # The alerts of a component that was renamed or removed close, also where others scanned.
-        gone=lambda name: directory_is_gone(root, name),
+        is_obsolete=lambda name: directory_is_gone(root, name),
     )
     if inputs.summary == "false":
         os.environ.pop("GITHUB_STEP_SUMMARY", None)

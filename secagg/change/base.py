@@ -23,7 +23,8 @@ from typing import Any
 
 from secagg.change.diff import merge_base, path_text
 from secagg.errors import ReportError, UsageError
-from secagg.github.event import PULL_REF, Event, head_of, read_checkout, read_event, text_at
+from secagg.github.event import PULL_REF, Event, head_of, read_checkout, read_event
+from secagg.jsonio.members import text_at
 from secagg.jsonio.reading import loads
 from secagg.model.place import legible
 from secagg.system.git import FETCH_HINT, checked, find_commit, git, resolve

@@ -12,9 +12,9 @@ from secagg.cli.options import ApiUrlOption, HistoryOption, RepositoryOption, Ro
 from secagg.cli.triage import Place, Selection, decide_on, undo_decisions
 from secagg.errors import ExitCode, UsageError
 from secagg.github.client import Client, find_token
-from secagg.github.commentdecision import decision_of, require_write_access
+from secagg.github.commentdecision import read_decision, require_write_access
 from secagg.github.event import read_event
-from secagg.github.target import Asked, find_repository
+from secagg.github.target import TargetOptions, find_repository
 from secagg.model.problem import State
 from secagg.output import console
 from secagg.system.dates import until, utc_today
@@ -33,7 +33,7 @@ def triage_comment(
     ] = False,
 ) -> None:
     """Decide as a comment on a pull request says (/secagg accept ID reason: WHY)."""
-    asked = Asked(repository=repository, api_url=api_url)
+    asked = TargetOptions(repository=repository, api_url=api_url)
     raise typer.Exit(decide_by_comment(asked, store, root=root, repository=repo, dry_run=dry_run))
 
 
@@ -42,14 +42,14 @@ _DEFAULT_EXPIRY = "30d"
 
 
 def decide_by_comment(
-    asked: Asked, url: str | None, *, root: Path, repository: str | None, dry_run: bool
+    asked: TargetOptions, url: str | None, *, root: Path, repository: str | None, dry_run: bool
 ) -> int:
     """Record the decision that the comment of the workflow's event gives; 0 for other comments.
 
     ``repository`` is its name in the store. Raises :class:`UsageError` for an author without write
     access and for an invalid command.
     """
-    command = decision_of(read_event(os.environ))
+    command = read_decision(read_event(os.environ))
     if command is None:
         console.out("no command for secagg in this comment\n")
         return int(ExitCode.PASS)

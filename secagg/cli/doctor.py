@@ -54,7 +54,7 @@ def examine_and_print(
 ) -> int:
     """Examine the scanners, print the diagnoses, and return 0 only if a scan would be complete."""
     from secagg.doctor import examine
-    from secagg.pipeline.lookedfor import left_out
+    from secagg.pipeline.lookedfor import tools_left_out
     from secagg.pipeline.scan import ScanOptions, chosen_tools, components_of, scan_request
     from secagg.scanners.base import RunContext
     from secagg.scanners.trivydb import MAX_DAYS
@@ -69,7 +69,7 @@ def examine_and_print(
     if not tools:
         missing = [d.tool for d in diagnoses if d.missing and not settings.asks_for(d.tool)]
         ready = [d.tool for d in diagnoses if d.ready and d.applies]
-        skipped = left_out(ready, missing, request.options, request.components)
+        skipped = tools_left_out(ready, missing, request.options, request.components)
         for diagnosis in diagnoses:
             diagnosis.left_out = diagnosis.tool in skipped
     if screen.json:

@@ -37,10 +37,11 @@ from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.output.summary import Summary
 from secagg.pipeline.gate import policy_of
-from secagg.pipeline.write import SUMMARY_NAME, refuse_own_key, row_named, rows_of_last
+from secagg.pipeline.write import SUMMARY_NAME, find_row, refuse_machine_only_id, rows_of_last_scan
 from secagg.policy.decision import SETTLED, ExceptionState, PolicyException
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import Ceiling, until, utc_today
+from secagg.system.files import OUTPUT_DIRECTORY
 from secagg.system.git import git
 from secagg.system.mistakes import in_words
 
@@ -98,7 +99,7 @@ def add(
         str, typer.Option(metavar="TIME", help="Its last day (UTC): 30d, 2w or 2026-12-31.")
     ] = "30d",
     root: RootOption = Path(),
-    last: LastOption = Path("secagg-out"),
+    last: LastOption = OUTPUT_DIRECTORY,
 ) -> None:
     """Let something not count for a while; all that is given must hold of it."""
     given: dict[str, str | tuple[str, ...] | None] = {
@@ -146,7 +147,7 @@ def prune(
         bool, typer.Option("--dry-run", help="Only say what would be taken out.")
     ] = False,
     root: RootOption = Path(),
-    last: LastOption = Path("secagg-out"),
+    last: LastOption = OUTPUT_DIRECTORY,
 ) -> None:
     """Take out what has expired, with its comments."""
     raise typer.Exit(prune_exceptions(root, unused=unused, dry_run=dry_run, last=last))
@@ -166,7 +167,7 @@ class NewException:
 def add_exception(root: Path, wanted: NewException, *, last: Path) -> int:
     """Run ``secagg except add``: by the ceiling of the policy that the repository names."""
     today = utc_today()
-    rows = rows_of_last(root, last)
+    rows = rows_of_last_scan(root, last)
     entry = _entry(root, wanted, rows, today)
     too_long = Ceiling(max_days=_max_days(root), today=today).refusal(entry.created, entry.expires)
     if too_long is not None:
@@ -284,7 +285,7 @@ def _entry(
         for key, value in wanted.keys.items()
     }
     if "id" in values:
-        values["id"], row = row_named(str(values["id"]), rows, option="--id")
+        values["id"], row = find_row(str(values["id"]), rows, option="--id")
         if row is not None:
             _refuse_own_key(row)
     values |= {
@@ -308,12 +309,12 @@ def _refuse_own_key(row: Group) -> None:
         if member.secret is not None:
             place = member.location.uri
             other = f"name it by --rule {member.rule_id}" + (f" --path {place}" if place else "")
-            refuse_own_key(member.secret.key, option="--id", other=other)
+            refuse_machine_only_id(member.secret.key, option="--id", other=other)
 
 
 def _whole_last_scan(root: Path, last: Path) -> Sequence[Group]:
     """The rows of the last scan. Raises :class:`UsageError` if it did not see everything."""
-    rows = rows_of_last(root, last)
+    rows = rows_of_last_scan(root, last)
     summary = last / SUMMARY_NAME
     if rows is None or not summary.is_file():
         raise UsageError(f"no scan in {last} to tell what is unused", hint="run secagg scan first")

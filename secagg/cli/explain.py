@@ -18,7 +18,8 @@ from secagg.output import console
 from secagg.output.rows import explanation_lines
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.write import SARIF_NAME, is_whole_row
+from secagg.pipeline.write import SARIF_NAME, is_merged_row
+from secagg.system.files import OUTPUT_DIRECTORY
 
 
 def explain(
@@ -27,7 +28,7 @@ def explain(
         list[str] | None, typer.Argument(metavar="FILE", help="Reports to read instead.")
     ] = None,
     root: RootOption = Path(),
-    output: OutputOption = Path("secagg-out"),
+    output: OutputOption = OUTPUT_DIRECTORY,
     config: ConfigOption = None,
     no_color: ColourOption = False,
 ) -> None:
@@ -64,7 +65,7 @@ def explain_row(
         files or [str(last)], tool=None, root=root.resolve(), gate=plain_gate(root, settings)
     )
     explanation = why(outcome.merged, identity)
-    if is_whole_row(explanation.group):
+    if is_merged_row(explanation.group):
         explanation = replace(explanation, warnings=[*explanation.warnings, _MERGED_VIEW])
     console.out(explanation_lines(explanation, screen.style()) + "\n")
     return int(ExitCode.PASS)

@@ -61,21 +61,21 @@ from secagg.output.listing import Listing
 from secagg.output.markdown import CodeSite, decision_annotations, decision_markdown
 from secagg.output.verdict import Block, HintOptions, show_blocks, verdict_text
 from secagg.pipeline.assemble import tool_outcome
+from secagg.pipeline.basecache import cached_base_scan
 from secagg.pipeline.gate import Gate, GateOptions, prepare
 from secagg.pipeline.judging import decide, suppress
-from secagg.pipeline.keptbase import kept_base
 from secagg.pipeline.origin import open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.record import problem_of, remember
-from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, decision_document, writing
+from secagg.pipeline.record import problem_of, record_scan
+from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, decision_document, output_directory
 from secagg.report.filters import Filters, FilterWords, filters_of, predicates, select
 from secagg.report.findings import group_of
 from secagg.scanners.base import Status, ToolRun
 from secagg.secrets.key import load_key
 from secagg.secrets.redactor import Redactor
 from secagg.system.dates import utc_now
-from secagg.system.files import replacing
+from secagg.system.files import OUTPUT_DIRECTORY, replacing
 
 
 class GateFormat(StrEnum):
@@ -120,7 +120,7 @@ def gate(
     commit: OriginCommitOption = None,
     config: ConfigOption = None,
     strip_prefix: StripPrefixOption = None,
-    last: LastOption = Path("secagg-out"),
+    last: LastOption = OUTPUT_DIRECTORY,
     output_format: Annotated[
         GateFormat | None,
         typer.Option(
@@ -209,7 +209,7 @@ class GateRequest:
 
     files: Sequence[str] = ()
     root: Path = Path()
-    last: Path = Path("secagg-out")
+    last: Path = OUTPUT_DIRECTORY
     gate: GateOptions = field(default_factory=GateOptions)
     explain: str | None = None
     run: str | None = None
@@ -239,7 +239,7 @@ def judge_and_print(request: GateRequest, screen: Screen) -> int:
     now = utc_now()
     filters = filters_of(request.filters, (), now)
     gate = prepare(request.root, request.gate, config=request.config)
-    gate.scan_base = partial(kept_base, gate)
+    gate.scan_base = partial(cached_base_scan, gate)
     is_recorded = True
     if request.run is not None:
         outcome = _judge_run(request.run, gate)
@@ -259,7 +259,7 @@ def judge_and_print(request: GateRequest, screen: Screen) -> int:
         console.out(policy_explanation(outcome, gate, request.explain, screen.style()) + "\n")
         return int(ExitCode.PASS)
     if not is_recorded:
-        outcome.warnings += remember(outcome, gate, since=None)
+        outcome.warnings += record_scan(outcome, gate, since=None)
     decision = decision_document(outcome)
     shown = decision if filters == Filters() else _filtered(decision, outcome, filters, now)
     _print(shown, decision, request, screen)
@@ -272,7 +272,7 @@ def judge_and_print(request: GateRequest, screen: Screen) -> int:
 
 def _write_decision(decision: DecisionDocument, directory: Path) -> None:
     """Write ``decision.json``, ``decision.xml`` (JUnit) and ``decision.md`` into ``directory``."""
-    with writing(directory):
+    with output_directory(directory):
         for name, text in _FILES.items():
             with replacing(directory / name) as out:
                 out.write(text(decision).encode("utf-8", "replace"))

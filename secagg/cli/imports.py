@@ -26,7 +26,7 @@ from secagg.parsing import RawReport, choose, installed_parsers
 from secagg.pipeline.gate import Gate, GateOptions, prepare
 from secagg.pipeline.parse import parse_files, read_file
 from secagg.pipeline.record import record_outcome
-from secagg.pipeline.understand import Provenance, provenance_of
+from secagg.pipeline.reports import Provenance, provenance_of
 
 
 def import_reports(

@@ -14,7 +14,8 @@ from secagg.errors import ExitCode, UsageError
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.pipeline import gate
-from secagg.pipeline.write import is_whole_row, row_named, rows_of_last
+from secagg.pipeline.write import find_row, is_merged_row, rows_of_last_scan
+from secagg.system.files import OUTPUT_DIRECTORY
 
 merge_app = typer.Typer(
     help="Overrule the merging, in secagg-merge.yaml of the repository.", no_args_is_help=True
@@ -34,7 +35,7 @@ def split(
         typer.Option(metavar="TOOL", help="Split off only this tool's findings. Repeatable."),
     ] = None,
     root: RootOption = Path(),
-    last: LastOption = Path("secagg-out"),
+    last: LastOption = OUTPUT_DIRECTORY,
 ) -> None:
     """Split the row ID, which is not one problem, into its sources."""
     raise typer.Exit(split_row(root, identity, reason=reason, apart=apart or (), last=last))
@@ -45,7 +46,7 @@ def join(
     identities: Annotated[list[str], typer.Argument(metavar="ID", help=_ROW_HELP)],
     reason: _Reason,
     root: RootOption = Path(),
-    last: LastOption = Path("secagg-out"),
+    last: LastOption = OUTPUT_DIRECTORY,
 ) -> None:
     """Join rows that are one problem; it keeps the first ID."""
     raise typer.Exit(join_rows(root, identities, reason=reason, last=last))
@@ -53,8 +54,8 @@ def join(
 
 def split_row(root: Path, identity: str, *, reason: str, apart: Sequence[str], last: Path) -> int:
     """Write the split of the row ``identity``, and return the exit code."""
-    full, group = row_named(identity, rows_of_last(root, last))
-    if group is not None and not is_whole_row(group):
+    full, group = find_row(identity, rows_of_last_scan(root, last))
+    if group is not None and not is_merged_row(group):
         if len(group.members) == 1:
             raise UsageError(
                 f"{ids.short(full)} is one finding of {group.tools[0]}: there is nothing to split"
@@ -72,8 +73,8 @@ def split_row(root: Path, identity: str, *, reason: str, apart: Sequence[str], l
 
 def join_rows(root: Path, identities: Sequence[str], *, reason: str, last: Path) -> int:
     """Write the joining of the rows, and return the exit code."""
-    rows = rows_of_last(root, last)
-    full = tuple(dict.fromkeys(row_named(identity, rows)[0] for identity in identities))
+    rows = rows_of_last_scan(root, last)
+    full = tuple(dict.fromkeys(find_row(identity, rows)[0] for identity in identities))
     if len(full) < 2:
         raise UsageError("it takes two rows to join", hint="secagg merge join ID ID --reason ...")
     file = gate.join(root, full, reason=reason)

@@ -36,8 +36,9 @@ from secagg.cli.options import (
 from secagg.cli.screen import Screen, hint_options, write_and_show
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.record import remember
+from secagg.pipeline.record import record_scan
 from secagg.pipeline.sarifruns import View
+from secagg.system.files import OUTPUT_DIRECTORY
 
 
 def parse(
@@ -47,7 +48,7 @@ def parse(
     ] = None,
     root: RootOption = Path(),
     strip_prefix: StripPrefixOption = None,
-    output: OutputOption = Path("secagg-out"),
+    output: OutputOption = OUTPUT_DIRECTORY,
     output_format: ScanFormatOption = None,
     everything: AllOption = False,
     view: ViewOption = ViewName.PER_TOOL,
@@ -97,6 +98,6 @@ def parse(
         at=at,
         strip_prefix=strip_prefix or (),
     )
-    outcome.warnings += remember(outcome, gate, since=None)
+    outcome.warnings += record_scan(outcome, gate, since=None)
     hints = hint_options(root, output, config=config, policy=policy)
     raise typer.Exit(write_and_show(outcome, output, screen, hints))

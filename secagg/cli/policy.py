@@ -16,7 +16,7 @@ from secagg.config import load_config
 from secagg.errors import ConfigError, ExitCode, UsageError
 from secagg.output import console
 from secagg.output.policy import (
-    Named,
+    PolicyListEntry,
     messages_json,
     messages_text,
     policies_json,
@@ -231,7 +231,7 @@ def _test_files(path: Path) -> list[Path]:
     return files
 
 
-def _policy_entry(name: str) -> Named:
+def _policy_entry(name: str) -> PolicyListEntry:
     source = "built in"
     if name not in built_in():
         package = installed_policies()[name].dist
@@ -240,7 +240,7 @@ def _policy_entry(name: str) -> Named:
         description = load_layers(name)[0].file.value.description
     except ConfigError as error:
         description = f"cannot be used: {error.message}"
-    return Named(name=name, source=source, description=description)
+    return PolicyListEntry(name=name, source=source, description=description)
 
 
 def _origins(policy: Policy, chain: list[Layer]) -> list[str]:

@@ -36,7 +36,7 @@ from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style
 from secagg.output.listing import Listing
-from secagg.report.columns import chosen
+from secagg.report.columns import check_columns
 from secagg.report.filters import Filters, FilterWords, choice, filters_of, unmatched_filters
 from secagg.report.formats import (
     DEFAULT_LIMITS,
@@ -167,7 +167,7 @@ def report(
         fail_on=fail_on,
         no_colour=no_color,
     )
-    whose = storesource.Whose(
+    whose = storesource.HistoryScope(
         root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
     )
     code = write_report(request, lambda: open_source(from_file, whose, details=request.details))
@@ -217,7 +217,7 @@ def write_report(request: ReportRequest, open_source: Callable[[], ProblemSource
     """
     output_format = _format(request)
     group_by = None if request.group_by is None else choice(GroupBy, request.group_by, "--group-by")
-    columns = chosen(request.columns)
+    columns = check_columns(request.columns)
     threshold = None if request.fail_on is None else choice(Severity, request.fail_on, "--fail-on")
     # Check the options before opening the history, which may take long.
     filters_of(request, None, request.now)
@@ -284,7 +284,7 @@ def _format(request: ReportRequest) -> Format:
     if request.columns:
         return Format.TABLE
     style = Style() if request.output_file is not None else Style.of_output()
-    return Format(Listing.usual(style).value)
+    return Format(Listing.default(style).value)
 
 
 def _style(request: ReportRequest, output_format: Format) -> Style:

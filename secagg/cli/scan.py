@@ -70,19 +70,20 @@ from secagg.output.verdict import Block, HintOptions, show_blocks, verdict_text
 from secagg.pipeline.basescan import scan_base
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.record import remember
+from secagg.pipeline.record import record_scan
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions
 from secagg.pipeline.scan import scan as scan_repository
 from secagg.pipeline.write import (
     decision_document,
-    last_times,
+    durations_of_last_scan,
     summarize,
     write_outputs,
     write_summary,
 )
 from secagg.scanners.base import JobEvent
 from secagg.scanners.trivydb import MAX_DAYS
+from secagg.system.files import OUTPUT_DIRECTORY
 
 
 def scan(
@@ -102,7 +103,7 @@ def scan(
             "brought (so by default in a pull request).",
         ),
     ] = None,
-    output: OutputOption = Path("secagg-out"),
+    output: OutputOption = OUTPUT_DIRECTORY,
     output_format: ScanFormatOption = None,
     everything: AllOption = False,
     view: ViewOption = ViewName.PER_TOOL,
@@ -209,15 +210,17 @@ def run_scan(
     # A missing token is an error now rather than after a long scan.
     target = None if upload is None else scan_target(upload, options, view=screen.view)
     progress = Progress.OFF if screen.quiet else Progress.AUTO
-    usual = last_times(output)
-    with show_progress(progress, colour=screen.style().colour, usual=usual) as on_event:
+    last_seconds = durations_of_last_scan(output)
+    with show_progress(
+        progress, colour=screen.style().colour, last_seconds=last_seconds
+    ) as on_event:
 
         def on_base_event(event: JobEvent) -> None:
             on_event(replace(event, tool=f"base: {event.tool}"))
 
         gate.scan_base = partial(scan_base, gate, options, on_base_event)
         outcome = scan_repository(options, gate, on_event)
-    outcome.warnings += remember(outcome, gate, since=options.since)
+    outcome.warnings += record_scan(outcome, gate, since=options.since)
     hints = hint_options(root, output, config=config, policy=gate_options.policy)
     if upload is not None and target is not None:
         return _write_upload_show(outcome, output, screen, upload, target, root, hints)

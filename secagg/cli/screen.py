@@ -27,8 +27,9 @@ from secagg.output.verdict import (
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
-from secagg.pipeline.write import DIRECTORY, decision_document, summarize, write_outputs
+from secagg.pipeline.write import decision_document, summarize, write_outputs
 from secagg.policy.match import explain_judgement
+from secagg.system.files import OUTPUT_DIRECTORY
 from secagg.system.root import find_root
 
 # A CI log folds longer lists of notes.
@@ -65,7 +66,7 @@ def hint_options(
     default_root = find_root(Path())
     is_default = root in (Path(), default_root)
     root_option = [] if is_default else ["--root", str(root)]
-    is_default_output = output in (Path(DIRECTORY), default_root / DIRECTORY)
+    is_default_output = output in (OUTPUT_DIRECTORY, default_root / OUTPUT_DIRECTORY)
     from_option = [] if is_default_output else ["--from", str(output)]
     config_option = [] if config is None else ["--config", str(config)]
     policy_option = [] if policy is None else ["--policy", policy]
@@ -101,7 +102,7 @@ def result_blocks(
     if screen.quiet:
         return
     style = screen.style()
-    listing = screen.listing or Listing.usual(style)
+    listing = screen.listing or Listing.default(style)
     yield Block(text=listing_text(decision, listing, style, everything=screen.everything))
     if tools:
         draw = tools_table if listing is Listing.TABLE else tools_lines

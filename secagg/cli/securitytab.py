@@ -11,9 +11,9 @@ from pathlib import Path
 from secagg.cli.screen import Screen
 from secagg.errors import ExitCode, UploadError
 from secagg.github.client import Client, SystemClock, find_token
-from secagg.github.codescanning import Fed, last_fed
-from secagg.github.event import mapping, text_at
-from secagg.github.target import Asked, find_repository
+from secagg.github.codescanning import LatestAnalysis, latest_analyses
+from secagg.github.target import TargetOptions, find_repository
+from secagg.jsonio.members import as_mapping, text_at
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import draw
@@ -28,12 +28,12 @@ def security_tab(root: Path, *, screen: Screen) -> int:
 
     Raises :class:`secagg.errors.UsageError` without a token or a repository.
     """
-    repository, address = find_repository(Asked(), os.environ, root)
+    repository, address = find_repository(TargetOptions(), os.environ, root)
     try:
         with Client(address, find_token(os.environ)) as client:
-            answer = mapping(client.get(f"/repos/{repository}"))
+            answer = as_mapping(client.get(f"/repos/{repository}"))
             branch = text_at(answer, "default_branch") or "main"
-            categories = last_fed(client, repository, f"refs/heads/{branch}")
+            categories = latest_analyses(client, repository, f"refs/heads/{branch}")
     except UploadError as error:
         console.out(f"Security tab: {terminal(str(error))}\n")
         return int(ExitCode.STORE_OR_UPLOAD)
@@ -61,7 +61,7 @@ def security_tab(root: Path, *, screen: Screen) -> int:
     return int(ExitCode.PASS)
 
 
-def _cells(categories: Sequence[Fed], now: float) -> list[list[str]]:
+def _cells(categories: Sequence[LatestAnalysis], now: float) -> list[list[str]]:
     return [
         [
             terminal(category.analysis.tool),
@@ -75,7 +75,7 @@ def _cells(categories: Sequence[Fed], now: float) -> list[list[str]]:
     ]
 
 
-def _advice(fed: Fed, now: float) -> str:
+def _advice(fed: LatestAnalysis, now: float) -> str:
     if fed.error:
         return f"GitHub says: {fed.error}"
     if now - fed.analysis.at > _STALE.total_seconds():

@@ -55,7 +55,7 @@ def serve(
     from secagg.pipeline import storesource
     from secagg.pipeline.storesource import open_source, open_triage
 
-    whose = storesource.Whose(
+    whose = storesource.HistoryScope(
         root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
     )
 

@@ -33,12 +33,13 @@ from secagg.output.rows import explanation_lines
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.origin import has_store, open_store_of, origin_of
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.storesource import filed_decisions
+from secagg.pipeline.storesource import file_decisions
 from secagg.pipeline.write import SARIF_NAME
 from secagg.report import words
 from secagg.report.jsonformat import dumps, plain, record
 from secagg.report.standing import age_days, owners_of, standing
 from secagg.system.dates import utc_today
+from secagg.system.files import OUTPUT_DIRECTORY
 
 if TYPE_CHECKING:
     from secagg.history.deciding import AuditEntry
@@ -49,7 +50,7 @@ def show_problem(
         str, typer.Argument(metavar="ID", help="The problem's id, or its beginning.")
     ],
     root: RootOption = Path(),
-    last: LastOption = Path("secagg-out"),
+    last: LastOption = OUTPUT_DIRECTORY,
     store: HistoryOption = None,
     repo: HistoryRepositoryOption = None,
     branch: HistoryBranchOption = None,
@@ -153,7 +154,7 @@ def _in_history(
     if not has_store(gate.store, root):
         return None, ()
     origin = origin_of(root, repository=gate.repository, branch=gate.branch)
-    filed = filed_decisions(root, gate.store)
+    filed = file_decisions(root, gate.store)
     with open_store_of(gate.store, root, create=False) as store:
         problems = list(store.problems(origin.repository, file_decisions=filed))
         aliases = {problem.identity: problem.known_as for problem in problems}

@@ -17,15 +17,15 @@ from secagg.cli.options import (
     RootOption,
 )
 from secagg.errors import ExitCode
-from secagg.github.alerts import Alert, Synced, synchronize
+from secagg.github.alerts import Alert, SyncReport, synchronize
 from secagg.github.client import Client, find_token
 from secagg.github.event import prefix_of
-from secagg.github.target import Asked, find_repository
+from secagg.github.target import TargetOptions, find_repository
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.pipeline.alertstore import StoreAlerts
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.pipeline.storesource import filed_decisions
+from secagg.pipeline.storesource import file_decisions
 
 
 def sync(
@@ -44,12 +44,12 @@ def sync(
     ] = False,
 ) -> None:
     """Take dismissals from GitHub into the store, and write the store's decisions there."""
-    asked = Asked(repository=repository, ref=ref, commit=commit, api_url=api_url)
+    asked = TargetOptions(repository=repository, ref=ref, commit=commit, api_url=api_url)
     raise typer.Exit(sync_alerts(asked, store, root=root, newer_wins=newer_wins, dry_run=dry_run))
 
 
 def sync_alerts(
-    asked: Asked, url: str | None, *, root: Path, newer_wins: bool, dry_run: bool
+    asked: TargetOptions, url: str | None, *, root: Path, newer_wins: bool, dry_run: bool
 ) -> int:
     """Exchange decisions with GitHub, print them, and return 0, or 4 where GitHub refused one.
 
@@ -57,7 +57,7 @@ def sync_alerts(
     """
     repository, address = find_repository(asked, os.environ, root)
     origin = origin_of(root, repository=asked.repository)
-    filed = filed_decisions(root, url)
+    filed = file_decisions(root, url)
     with (
         open_store_of(url, root, create=False) as store,
         Client(address, find_token(os.environ)) as client,
@@ -74,7 +74,7 @@ def sync_alerts(
     return int(ExitCode.STORE_OR_UPLOAD if synced.failed else ExitCode.PASS)
 
 
-def _lines(synced: Synced, dry_run: bool) -> list[str]:
+def _lines(synced: SyncReport, dry_run: bool) -> list[str]:
     written = "to be written" if dry_run else "written"
     counts = (
         f"{synced.read} alerts changed at GitHub; {len(synced.taken)} decisions of GitHub "

@@ -38,10 +38,11 @@ from secagg.model.problem import DECISION_FILE, Problem, RunRecord, State
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.pipeline.origin import Origin, open_store_of, origin_of
-from secagg.pipeline.storesource import decision, now_in_utc
-from secagg.pipeline.write import refuse_own_key
+from secagg.pipeline.storesource import new_decision
+from secagg.pipeline.write import refuse_machine_only_id
 from secagg.report.filters import FilterWords, filters_of
 from secagg.report.query import Query, answer
+from secagg.system.dates import utc_now
 
 if TYPE_CHECKING:
     from secagg.history import Store
@@ -183,11 +184,11 @@ class Selection:
                 "name problems by id or by filter, one of the two",
                 hint="filters are those of secagg report, with --in-state and --owned-by",
             )
-        filters_of(self.filters, None, now_in_utc())
+        filters_of(self.filters, None, utc_now())
 
     def of(self, problems: Iterable[Problem], branch: str) -> list[Problem]:
         """Pick those of ``problems`` on ``branch`` that pass every filter given."""
-        now = now_in_utc()
+        now = utc_now()
         filters = filters_of(self.filters, self.runs, now)
         query = Query(filters=filters)
         on_branch = [problem for problem in problems if problem.branch == branch]
@@ -226,10 +227,10 @@ def decide_on(
     """Decide on what is selected; raises :class:`UsageError` and :class:`StoreError`."""
     if state is None or not (reason or "").strip():
         raise UsageError("a decision needs --state and --reason")
-    if expires is not None and expires < now_in_utc().date():
+    if expires is not None and expires < utc_now().date():
         raise UsageError(f"{expires} is over already", hint="give a day to come")
     selection.check()
-    made = decision(
+    made = new_decision(
         State(state), (reason or "").strip(), by=by or _user(), owner=owner, expires=expires
     )
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
@@ -249,7 +250,7 @@ def decide_on(
     if place.file:
         for problem in problems:
             if problem.identity in full:
-                refuse_own_key(
+                refuse_machine_only_id(
                     problem.secret_key,
                     option="--file",
                     other=f"secagg except add --rule {problem.rule_id} --path {problem.uri}",

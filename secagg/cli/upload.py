@@ -33,14 +33,14 @@ from secagg.cli.options import (
 from secagg.cli.screen import Screen
 from secagg.config import load_config
 from secagg.errors import ExitCode, UsageError
-from secagg.github.category import OURS
+from secagg.github.category import OUR_PREFIX
 from secagg.github.client import find_token
 from secagg.github.event import prefix_of, read_checkout
 from secagg.github.journal import journal_directory
-from secagg.github.limits import LONGEST_COMMENT
-from secagg.github.markdown import account_lines
-from secagg.github.preflight import GivenRun
-from secagg.github.target import Asked, Target, find_target
+from secagg.github.limits import MOST_COMMENT_CHARACTERS
+from secagg.github.markdown import change_lines
+from secagg.github.preflight import RunToUpload
+from secagg.github.target import Target, TargetOptions, find_target
 from secagg.jsonio.output import indented
 from secagg.output import console
 from secagg.output.decision import DecisionDocument
@@ -50,8 +50,8 @@ from secagg.output.markdown import CodeSite, decision_markdown
 from secagg.output.summary import UploadSummary
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
-from secagg.pipeline.upload import Suppressed, Uploaded, UploadOptions, upload_run
-from secagg.pipeline.uploadruns import make_bundle, publish_fork, runs_of_files, runs_of_scan
+from secagg.pipeline.upload import SuppressedHandling, UploadOptions, UploadReport, upload_run
+from secagg.pipeline.uploadruns import make_bundle, publish_fork, runs_from_files, runs_from_scan
 
 if TYPE_CHECKING:
     from secagg.pipeline.scan import ScanOptions
@@ -105,7 +105,7 @@ def bundle(
     config: ConfigOption = None,
 ) -> None:
     """Write FILES into one bundle, in a job that may not upload (a fork's pull request)."""
-    asked = Asked(repository=repository, ref=ref, commit=commit)
+    asked = TargetOptions(repository=repository, ref=ref, commit=commit)
     raise typer.Exit(bundle_files(files, out, asked, root=root, config=config))
 
 
@@ -138,10 +138,10 @@ def upload_request(
 ) -> UploadRequest:
     """Return the options of an upload as one request."""
     return UploadRequest(
-        asked=Asked(repository=repository, ref=ref, commit=commit, api_url=api_url),
+        asked=TargetOptions(repository=repository, ref=ref, commit=commit, api_url=api_url),
         options=UploadOptions(
             category=category,
-            suppressed=Suppressed(suppressed.value),
+            suppressed=SuppressedHandling(suppressed.value),
             dry_run=dry_run,
             explain=explain,
             comment=comment,
@@ -159,7 +159,7 @@ class UploadRequest:
     the alerts of categories that no file has any more.
     """
 
-    asked: Asked = field(default_factory=Asked)
+    asked: TargetOptions = field(default_factory=TargetOptions)
     options: UploadOptions = field(default_factory=UploadOptions)
     use_journal: bool = True
     complete: bool = False
@@ -176,10 +176,10 @@ def upload_files(
     """Upload ``files``, print the account, and return the exit code."""
     settings = load_config(root, config)
     target = find_target(request.asked, os.environ, root)
-    runs = runs_of_files(files, root=root.resolve(), config=settings)
+    runs = runs_from_files(files, root=root.resolve(), config=settings)
     if request.complete:
         prefix = _category_prefix(request)
-        options = replace(request.options, gone=lambda category: category.startswith(prefix))
+        options = replace(request.options, is_obsolete=lambda category: category.startswith(prefix))
         request = replace(request, options=options)
     uploaded = _upload(runs, target, request, root, screen)
     return _print_upload(uploaded, screen, explain=request.options.explain)
@@ -194,16 +194,16 @@ def upload_outcome(
     *,
     root: Path,
     screen: Screen,
-) -> Uploaded:
+) -> UploadReport:
     """Upload ``sarif``, the file that the scan wrote; the caller shows the account.
 
     The pull request comment and the job summary begin with the gate's decision.
     """
-    runs = runs_of_scan(sarif, outcome, screen.view, prefix_of(root))
+    runs = runs_from_scan(sarif, outcome, screen.view, prefix_of(root))
     options = replace(
         request.options,
         decision=decision_comment(decision, os.environ),
-        gone=lambda category: directory_is_gone(root, category),
+        is_obsolete=lambda category: directory_is_gone(root, category),
     )
     return _upload(runs, target, replace(request, options=options), root, screen)
 
@@ -211,11 +211,11 @@ def upload_outcome(
 def decision_comment(decision: DecisionDocument, environ: Mapping[str, str]) -> str:
     """Write the decision in Markdown, in half a comment: the other half is for the upload."""
     site = CodeSite.of(environ)
-    return decision_markdown(decision, longest=LONGEST_COMMENT // 2, site=site)
+    return decision_markdown(decision, limit=MOST_COMMENT_CHARACTERS // 2, site=site)
 
 
 def bundle_files(
-    files: Sequence[str], out: Path, asked: Asked, *, root: Path, config: Path | None
+    files: Sequence[str], out: Path, asked: TargetOptions, *, root: Path, config: Path | None
 ) -> int:
     """Write ``files`` into the bundle ``out`` and return the exit code."""
     settings = load_config(root, config)
@@ -284,7 +284,7 @@ def combined_exit_code(verdict: int, uploaded: ExitCode) -> int:
     return max(verdict, int(uploaded), key=lambda code: ranks.get(code, len(ranks)))
 
 
-def _print_upload(uploaded: Uploaded, screen: Screen, *, explain: bool = False) -> int:
+def _print_upload(uploaded: UploadReport, screen: Screen, *, explain: bool = False) -> int:
     if screen.json:
         console.json(indented(uploaded.summary))
     else:
@@ -292,17 +292,17 @@ def _print_upload(uploaded: Uploaded, screen: Screen, *, explain: bool = False) 
     return int(uploaded.exit_code)
 
 
-def upload_text(uploaded: Uploaded, screen: Screen, *, explain: bool) -> str:
+def upload_text(uploaded: UploadReport, screen: Screen, *, explain: bool) -> str:
     """Return an upload's account: lines, or with ``explain`` a table of what would be sent."""
-    lines = account_lines(uploaded.summary)
+    lines = change_lines(uploaded.summary)
     if explain:
         return _upload_table(uploaded.summary, lines, screen.style())
     return _upload_lines(uploaded.summary, lines)
 
 
 def _upload(
-    runs: Sequence[GivenRun], target: Target, request: UploadRequest, root: Path, screen: Screen
-) -> Uploaded:
+    runs: Sequence[RunToUpload], target: Target, request: UploadRequest, root: Path, screen: Screen
+) -> UploadReport:
     options = request.options
     if request.use_journal and options.journal is None:
         options = replace(options, journal=journal_directory(os.environ))
@@ -330,7 +330,7 @@ def _upload(
 def _category_prefix(request: UploadRequest) -> str:
     """Return the beginning of the categories that an upload of files assigns."""
     category = request.options.category
-    return OURS if category is None else f"{category.rstrip('/')}/"
+    return OUR_PREFIX if category is None else f"{category.rstrip('/')}/"
 
 
 def directory_is_gone(root: Path, category: str) -> bool:
@@ -341,7 +341,7 @@ def directory_is_gone(root: Path, category: str) -> bool:
     """
     checkout = read_checkout(root)
     directory = "/".join(category.split("/")[2:]).rstrip("/")
-    if checkout is None or not directory or not category.startswith(OURS):
+    if checkout is None or not directory or not category.startswith(OUR_PREFIX):
         return False
     return not (checkout.top / directory).exists() and checkout.had_directory(directory)
 

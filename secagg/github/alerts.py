@@ -1,8 +1,6 @@
-"""Alerts of code scanning: list, dismiss and reopen them, and agree with decisions made here.
+"""List, dismiss and reopen alerts of code scanning, and synchronize them with a store.
 
 Source: GitHub Docs, "REST API endpoints for code scanning" (list, update an alert).
-
-Where alerts are kept is not known here: :class:`AlertStore` is all that a store has to offer.
 """
 
 from __future__ import annotations
@@ -15,24 +13,22 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from secagg.github.client import Client
-from secagg.github.event import mapping, text_at
-from secagg.github.failures import LIMITED, Failure, GitHubError
-from secagg.github.limits import LONGEST_DISMISSAL
+from secagg.github.failures import RATE_LIMITED, Failure, GitHubError
+from secagg.github.limits import MOST_DISMISSAL_CHARACTERS
+from secagg.jsonio.members import as_mapping, text_at
 
 # Seconds between two requests that change something.
-_PAUSE = 1.0
+_PAUSE_SECONDS = 1.0
 
-
-# What our dismissals begin with, by which they are known again.
 MARK = "secagg: "
-
+"""The first characters of the comment of a dismissal by secagg."""
 
 REASONS = ("false positive", "won't fix", "used in tests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One alert as GitHub tells it. Texts are untrusted. ``path`` is decoded."""
+    """One alert of GitHub. Its texts are untrusted. ``path`` is decoded."""
 
     number: int
     state: str
@@ -50,17 +46,17 @@ class Alert:
 
     @property
     def by_secagg(self) -> bool:
-        """Whether it was dismissed by a run of secagg, and not by a person at GitHub."""
+        """Whether a run of secagg dismissed it, and not a person at GitHub."""
         return (self.dismissed_comment or "").startswith(MARK)
 
     @property
-    def place(self) -> tuple[str, str, str, int]:
-        """By what an alert and a result of an upload are known to be the same."""
+    def location(self) -> tuple[str, str, str, int]:
+        """The key by which an alert matches a result of an upload."""
         return self.tool, self.rule, self.path, self.line
 
 
 class Alerts:
-    """The alerts of one repository. Changes are a second apart, as GitHub asks for.
+    """The alerts of one repository. Waits a second between changes.
 
     Source: GitHub Docs, "Best practices for using the REST API" (pause between requests that
     change something).
@@ -68,43 +64,43 @@ class Alerts:
 
     def __init__(self, client: Client, repository: str) -> None:
         self._client = client
-        self._changed_before = False
-        self._by_request = False
+        self._has_changed = False
+        self._delegated = False
         self._path = f"/repos/{repository}/code-scanning/alerts"
 
     def list(self, **params: str) -> Iterator[Alert]:
-        """Alerts by GitHub's own filters (state, tool_name, ref, sort, direction)."""
-        for item in self._client.pages(self._path, **params):
-            if isinstance(item, Mapping) and isinstance(item.get("number"), int):
-                yield _alert(item)
+        """Yield alerts by GitHub's own filters (state, tool_name, ref, sort, direction)."""
+        for alert in self._client.pages(self._path, **params):
+            if isinstance(alert, Mapping) and isinstance(alert.get("number"), int):
+                yield _alert(alert)
 
     def dismiss(self, number: int, reason: str, comment: str) -> bool:
-        """Dismiss an alert; a longer comment than GitHub takes is cut.
+        """Dismiss an alert, with as much of ``comment`` as GitHub takes.
 
-        False where dismissals are delegated, so that it could only be asked for. Raises
-        :class:`GitHubError` if that is refused as well.
+        Where the repository delegates dismissals, requests one and returns False. Raises
+        :class:`GitHubError` if GitHub refuses that too.
         """
         assert reason in REASONS
-        if len(comment) > LONGEST_DISMISSAL:
-            comment = comment[: LONGEST_DISMISSAL - 1] + "…"
+        if len(comment) > MOST_DISMISSAL_CHARACTERS:
+            comment = comment[: MOST_DISMISSAL_CHARACTERS - 1] + "…"
         body = {"state": "dismissed", "dismissed_reason": reason, "dismissed_comment": comment}
-        if not self._by_request:
+        if not self._delegated:
             try:
                 self._change(number, body)
                 return True
             except GitHubError as error:
-                if error.status != 403 or error.failure in LIMITED:
+                if error.status != 403 or error.failure in RATE_LIMITED:
                     raise
-                refused = error
+                refusal = error
         else:
-            refused = None
+            refusal = None
         try:
             self._change(number, {**body, "create_request": True})
         except GitHubError as error:
-            # 422: it was asked for before, and nobody has answered yet.
+            # 422: an earlier request is still open.
             if error.failure is not Failure.UNPROCESSABLE:
-                raise (refused or error) from None
-        self._by_request = True
+                raise (refusal or error) from None
+        self._delegated = True
         return False
 
     def reopen(self, number: int) -> None:
@@ -112,38 +108,38 @@ class Alerts:
         self._change(number, {"state": "open"})
 
     def _change(self, number: int, body: Mapping[str, Any]) -> None:
-        if self._changed_before:
-            self._client.clock.sleep(_PAUSE)
-        self._changed_before = True
+        if self._has_changed:
+            self._client.clock.sleep(_PAUSE_SECONDS)
+        self._has_changed = True
         self._client.patch(f"{self._path}/{number}", body)
 
 
-def _alert(item: Mapping[str, Any]) -> Alert:
-    instance = mapping(item.get("most_recent_instance"))
-    place = mapping(instance.get("location"))
-    line = place.get("start_line")
+def _alert(alert: Mapping[str, Any]) -> Alert:
+    instance = as_mapping(alert.get("most_recent_instance"))
+    location = as_mapping(instance.get("location"))
+    line = location.get("start_line")
     return Alert(
-        number=item["number"],
-        state=text_at(item, "state") or "",
-        tool=text_at(item, "tool", "name") or "",
-        rule=text_at(item, "rule", "id") or "",
-        path=unquote(text_at(place, "path") or ""),
+        number=alert["number"],
+        state=text_at(alert, "state") or "",
+        tool=text_at(alert, "tool", "name") or "",
+        rule=text_at(alert, "rule", "id") or "",
+        path=unquote(text_at(location, "path") or ""),
         line=line if isinstance(line, int) else 0,
         category=text_at(instance, "category") or "",
-        updated_at=text_at(item, "updated_at") or "",
-        dismissed_reason=text_at(item, "dismissed_reason"),
-        dismissed_comment=text_at(item, "dismissed_comment"),
-        dismissed_at=text_at(item, "dismissed_at"),
-        dismissed_by=text_at(item, "dismissed_by", "login"),
-        url=text_at(item, "html_url"),
+        updated_at=text_at(alert, "updated_at") or "",
+        dismissed_reason=text_at(alert, "dismissed_reason"),
+        dismissed_comment=text_at(alert, "dismissed_comment"),
+        dismissed_at=text_at(alert, "dismissed_at"),
+        dismissed_by=text_at(alert, "dismissed_by", "login"),
+        url=text_at(alert, "html_url"),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertDecision:
-    """What was decided here about an alert. ``state`` is ``dismissed`` or ``open``.
+    """A decision of the store on an alert. ``state`` is ``dismissed`` or ``open``.
 
-    ``reason`` is one of GitHub's where the state is ``dismissed``. ``at`` is RFC 3339.
+    ``reason`` is one of :data:`REASONS` where the state is ``dismissed``. ``at`` is RFC 3339.
     """
 
     number: int
@@ -154,13 +150,13 @@ class AlertDecision:
 
 
 class AlertStore(Protocol):
-    """What :func:`sync` needs of a store; all of it is about one repository.
+    """What :func:`synchronize` needs of a store, for one repository.
 
-    ``cursor`` is the newest ``updated_at`` that was saved. ``written`` are the decisions that
-    were last brought to GitHub, by alert. ``decisions`` are those of this side on what the given
-    alerts are about. ``save`` replaces alerts and written decisions of the same numbers and keeps
-    the others. ``take`` keeps what people decided at GitHub, and takes back what they have opened
-    again; it answers the alerts on which that changed something here.
+    ``cursor`` is the newest ``updated_at`` that was saved. ``written`` are the decisions last
+    written to GitHub, by alert. ``decisions`` are the store's decisions on the given alerts.
+    ``save`` replaces alerts and written decisions of the same numbers and keeps the others.
+    ``apply_dismissals`` records what people dismissed at GitHub, withdraws what they reopened, and
+    returns the alerts that changed a decision.
     """
 
     def cursor(self) -> str | None: ...
@@ -171,7 +167,7 @@ class AlertStore(Protocol):
 
     def written(self) -> Mapping[int, AlertDecision]: ...
 
-    def take(self, alerts: Sequence[Alert], *, dry_run: bool) -> Sequence[Alert]: ...
+    def apply_dismissals(self, alerts: Sequence[Alert], *, dry_run: bool) -> Sequence[Alert]: ...
 
     def save(
         self, alerts: Sequence[Alert], cursor: str | None, written: Sequence[AlertDecision]
@@ -179,7 +175,7 @@ class AlertStore(Protocol):
 
 
 class Winner(StrEnum):
-    """Whose word holds where both sides decided differently since the last sync."""
+    """Which decision counts where store and GitHub both changed since the last sync."""
 
     NOBODY = "nobody: decide in one of the two places"
     HERE = "here, which is newer"
@@ -188,7 +184,7 @@ class Winner(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """Both sides changed an alert, and not in the same way."""
+    """Different decisions on one alert in the store and at GitHub."""
 
     alert: Alert
     decision: AlertDecision
@@ -196,10 +192,11 @@ class Conflict:
 
 
 @dataclass(slots=True)
-class Synced:
-    """What a sync came to: alerts read, decisions written and taken (or to be, in a dry run).
+class SyncReport:
+    """The outcome of a sync: alerts read, decisions written, and dismissals taken from GitHub.
 
-    ``requested`` are dismissals that wait for consent, where the repository delegates them.
+    In a dry run, those that would be. ``requested`` dismissals wait for approval, where the
+    repository delegates dismissals. ``unknown`` are decisions on alerts that GitHub lacks.
     """
 
     read: int = 0
@@ -218,42 +215,45 @@ def synchronize(
     *,
     newer_wins: bool = False,
     dry_run: bool = False,
-) -> Synced:
-    """Read what changed at GitHub into ``store``, and write its decisions there.
+) -> SyncReport:
+    """Read changed alerts of GitHub into ``store``, and write the store's decisions to GitHub.
 
-    What people dismissed at GitHub is decided here too, unless this side says otherwise.
-    A decision is written where nobody has decided at GitHub: the alert is open and never had a
-    decision from here, or it is as the last decision from here left it. Anything else is a
-    conflict: shown each time, and settled by time only with ``newer_wins``.
-    A dry run changes neither side. Raises :class:`GitHubError` if alerts cannot be read; a
-    decision that GitHub refuses is reported in ``failed``.
+    Records a dismissal by a person at GitHub, unless the store decides otherwise. Writes a decision
+    where nobody has decided at GitHub: the alert is open and was never written, or it is as secagg
+    left it. Anything else is a conflict, which is reported each time; only with ``newer_wins`` the
+    newer decision counts. A dry run changes neither side. Raises :class:`GitHubError` if alerts
+    cannot be read; decisions that GitHub refuses are in ``failed``.
     """
     api = Alerts(client, repository)
     written = store.written()
     changed = _changed(api, store.cursor())
-    now = {**store.alerts(), **{alert.number: alert for alert in changed}}
-    done = Synced(read=len(changed))
-    contested: set[int] = set()
-    for decision in store.decisions(now):
-        alert = now.get(decision.number)
+    alerts = {**store.alerts(), **{alert.number: alert for alert in changed}}
+    report = SyncReport(read=len(changed))
+    keep_open: set[int] = set()
+    for decision in store.decisions(alerts):
+        alert = alerts.get(decision.number)
         if alert is None:
-            done.unknown.append(decision)
-        elif not _agrees(alert, decision) and _holds(
-            written.get(alert.number), alert, decision, newer_wins, done
+            report.unknown.append(decision)
+        elif not _agrees(alert, decision) and _may_write(
+            written.get(alert.number), alert, decision, newer_wins, report
         ):
-            _write(api, decision, done, dry_run)
-            contested.add(decision.number)
-    contested |= {c.alert.number for c in done.conflicts if c.winner is not Winner.GITHUB}
-    theirs = [a for a in now.values() if a.number not in contested and not a.by_secagg]
-    done.taken = store.take(theirs, dry_run=dry_run)
+            _write(api, decision, report, dry_run)
+            keep_open.add(decision.number)
+    keep_open |= {
+        conflict.alert.number
+        for conflict in report.conflicts
+        if conflict.winner is not Winner.GITHUB
+    }
+    by_people = [a for a in alerts.values() if a.number not in keep_open and not a.by_secagg]
+    report.taken = store.apply_dismissals(by_people, dry_run=dry_run)
     if not dry_run:
         cursor = max((alert.updated_at for alert in changed), default=store.cursor())
-        store.save(changed, cursor, done.written)
-    return done
+        store.save(changed, cursor, report.written)
+    return report
 
 
 def _changed(api: Alerts, cursor: str | None) -> list[Alert]:
-    """The alerts that changed at or after ``cursor``: pages end where nothing newer can come."""
+    """Return the alerts that changed at or after ``cursor``, the newest first."""
     changed = []
     for alert in api.list(sort="updated", direction="desc"):
         if cursor is not None and alert.updated_at < cursor:
@@ -264,44 +264,48 @@ def _changed(api: Alerts, cursor: str | None) -> list[Alert]:
 
 def _agrees(alert: Alert, decision: AlertDecision) -> bool:
     if alert.state == "fixed":
-        # Nothing is left to be decided.
+        # A fixed alert needs no decision.
         return True
     if decision.state == "dismissed":
-        same = alert.dismissed_reason == decision.reason or alert.by_secagg
-        return alert.state == "dismissed" and same
+        same_reason = alert.dismissed_reason == decision.reason or alert.by_secagg
+        return alert.state == "dismissed" and same_reason
     return alert.state == "open"
 
 
-def _holds(
-    last: AlertDecision | None, now: Alert, decision: AlertDecision, newer_wins: bool, done: Synced
+def _may_write(
+    written: AlertDecision | None,
+    alert: Alert,
+    decision: AlertDecision,
+    newer_wins: bool,
+    report: SyncReport,
 ) -> bool:
-    """Whether ``decision`` is to be written over what GitHub has."""
-    if now.state == "open" if last is None else _agrees(now, last):
+    """Return whether to write ``decision`` to GitHub; else report a conflict."""
+    if alert.state == "open" if written is None else _agrees(alert, written):
         return True
     winner = Winner.NOBODY
     if newer_wins:
-        theirs = now.dismissed_at or now.updated_at
-        winner = Winner.HERE if _moment(decision.at) > _moment(theirs) else Winner.GITHUB
-    done.conflicts.append(Conflict(alert=now, decision=decision, winner=winner))
+        dismissed = alert.dismissed_at or alert.updated_at
+        winner = Winner.HERE if _timestamp(decision.at) > _timestamp(dismissed) else Winner.GITHUB
+    report.conflicts.append(Conflict(alert=alert, decision=decision, winner=winner))
     return winner is Winner.HERE
 
 
-def _write(api: Alerts, decision: AlertDecision, done: Synced, dry_run: bool) -> None:
+def _write(api: Alerts, decision: AlertDecision, report: SyncReport, dry_run: bool) -> None:
     try:
         if not dry_run and decision.state == "dismissed":
             reason = decision.reason if decision.reason in REASONS else "won't fix"
             if not api.dismiss(decision.number, reason, decision.comment):
-                done.requested.append(decision)
+                report.requested.append(decision)
                 return
         elif not dry_run:
             api.reopen(decision.number)
     except GitHubError as error:
-        done.failed.append((decision, error))
+        report.failed.append((decision, error))
         return
-    done.written.append(decision)
+    report.written.append(decision)
 
 
-def _moment(text: str) -> float:
+def _timestamp(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:

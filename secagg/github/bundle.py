@@ -1,9 +1,9 @@
-"""One file from an unprivileged job to a privileged one, and the distrust it deserves.
+"""Write and read bundles, which carry results from the job of a fork to a job that may upload.
 
 A pull request from a fork runs without a token that may upload. Its job writes a bundle; a
-``workflow_run`` job with the base's rights publishes it. All that is in the bundle may have been
-written by the fork: only its results are used, as data, after they were read, checked and
-written again; where they go is what GitHub's own event says.
+``workflow_run`` job with the rights of the base publishes it. The fork may have written anything
+into the bundle: only its results are used, after they are parsed and written again, and GitHub's
+own event says where they go.
 
 Source: GitHub Docs, "Events that trigger workflows" (workflow_run).
 """
@@ -21,26 +21,27 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from secagg.errors import UsageError
 from secagg.github.client import Client
-from secagg.github.event import COMMIT, Event, mapping, text_at
+from secagg.github.event import COMMIT, Event
 from secagg.github.payload import compressed
 from secagg.github.target import Target
+from secagg.jsonio.members import as_mapping, text_at
 from secagg.jsonio.reading import loads
 from secagg.secrets.lastfilter import filtered_json
 
 MIB = 1024 * 1024
-# The largest bundle that is read, packed and unpacked (bytes).
-LARGEST_PACKED = 50 * MIB
-LARGEST = 256 * MIB
-# Objects and lists, and values in them: a few bytes each in a bundle, and a hundred in memory.
+# The largest bundle that is read, packed and unpacked.
+MOST_PACKED_BYTES = 50 * MIB
+MOST_BYTES = 256 * MIB
+# Objects and lists, and their values: a few bytes each in a bundle, and a hundred in memory.
 MOST_OBJECTS = 2_000_000
 MOST_VALUES = 20_000_000
-# What a bundle may grow to when it is unpacked: so much in any case, and so much for a byte of it.
-# SARIF shrinks to a tenth or a twentieth; what shrinks to a thousandth says nothing.
-_GROWTH = {"bytes": (32 * MIB, 20.0), "objects": (200_000, 0.25), "values": (2_000_000, 4.0)}
+# What a bundle may unpack to: a base amount, and an amount for each packed byte. SARIF packs to a
+# tenth or a twentieth; a file that packs to a thousandth is an attack.
+_GROWTH_LIMITS = {"bytes": (32 * MIB, 20.0), "objects": (200_000, 0.25), "values": (2_000_000, 4.0)}
 
 
 class Bundle(BaseModel):
-    """What a bundle holds. ``sarif`` is a SARIF 2.1.0 log."""
+    """The content of a bundle. ``sarif`` is a SARIF 2.1.0 log."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,67 +53,70 @@ class Bundle(BaseModel):
 
 
 class UntrustedBundle(UsageError):
-    """A bundle that is not what its event says, or not a bundle at all."""
+    """A file that is no bundle, or a bundle that does not match its event."""
 
 
 def pack(bundle: Bundle) -> bytes:
-    """Return the file of a bundle: JSON as gzip."""
+    """Return ``bundle`` as gzipped JSON."""
     return compressed(filtered_json(bundle.model_dump_json().encode()))
 
 
 def unpack(data: bytes) -> Bundle:
-    """Read a bundle that anybody may have written. Raises :class:`UntrustedBundle`.
+    """Read an untrusted bundle. Raises :class:`UntrustedBundle`.
 
-    No more is unpacked than :data:`LARGEST`, and no more is decoded than :data:`MOST_OBJECTS`,
-    whatever the file says; a small file may hold less than that.
+    Unpacks at most :data:`MOST_BYTES` and decodes at most :data:`MOST_OBJECTS`, less for a small
+    file.
     """
-    if len(data) > LARGEST_PACKED:
-        raise UntrustedBundle(f"the bundle is larger than {LARGEST_PACKED // MIB} MiB")
+    if len(data) > MOST_PACKED_BYTES:
+        raise UntrustedBundle(f"the bundle is larger than {MOST_PACKED_BYTES // MIB} MiB")
     try:
-        with gzip.open(io.BytesIO(data)) as file:
-            largest = min(LARGEST, _allowed("bytes", data))
-            text = file.read(largest + 1)
+        with gzip.open(io.BytesIO(data)) as stream:
+            limit = min(MOST_BYTES, _limit("bytes", data))
+            text = stream.read(limit + 1)
     except (OSError, EOFError, ValueError, zlib.error):
         raise UntrustedBundle("the bundle is no gzip file") from None
-    if len(text) > largest:
-        raise UntrustedBundle(f"the bundle unpacks to more than {largest // MIB} MiB")
+    if len(text) > limit:
+        raise UntrustedBundle(f"the bundle unpacks to more than {limit // MIB} MiB")
     objects = text.count(b"{") + text.count(b"[")
-    if objects > min(MOST_OBJECTS, _allowed("objects", data)) or text.count(b",") > min(
-        MOST_VALUES, _allowed("values", data)
+    if objects > min(MOST_OBJECTS, _limit("objects", data)) or text.count(b",") > min(
+        MOST_VALUES, _limit("values", data)
     ):
         raise UntrustedBundle("the bundle holds more objects than any scan makes")
     try:
         return Bundle.model_validate(loads(text, report="the bundle"))
     except ValidationError as error:
-        # Without the values: they are whatever the fork wrote.
-        where = ".".join(str(part) for part in error.errors()[0]["loc"][:1]) or "its form"
-        raise UntrustedBundle(f"the bundle is not built as it should be: {where}") from None
+        # Names the field only, as the fork wrote the value.
+        field = ".".join(str(part) for part in error.errors()[0]["loc"][:1]) or "its form"
+        raise UntrustedBundle(f"the bundle is not built as it should be: {field}") from None
     except RecursionError:
         raise UntrustedBundle("the bundle is nested too deeply") from None
 
 
-def _allowed(what: str, packed: bytes) -> int:
-    always, by_byte = _GROWTH[what]
-    return int(always + by_byte * len(packed))
+def _limit(unit: str, packed: bytes) -> int:
+    base, per_byte = _GROWTH_LIMITS[unit]
+    return int(base + per_byte * len(packed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleOrigin:
-    """What GitHub itself says of the run that made a bundle."""
+    """The workflow run that made a bundle, by GitHub's event."""
 
     repository: str
     commit: str
     conclusion: str
 
 
-def origin_of(event: Event | None, environ: Mapping[str, str]) -> BundleOrigin:
-    """The run that this ``workflow_run`` follows. Raises :class:`UsageError` for another event."""
+def read_bundle_origin(event: Event | None, environ: Mapping[str, str]) -> BundleOrigin:
+    """Return the run that this ``workflow_run`` event follows.
+
+    Raises :class:`UsageError` for another event.
+    """
     if event is None or event.name != "workflow_run":
         raise UsageError(
             "secagg publish runs in a workflow_run event only",
             hint="it needs GitHub's own word on which commit a bundle was made of",
         )
-    run = mapping(event.payload.get("workflow_run"))
+    run = as_mapping(event.payload.get("workflow_run"))
     commit = text_at(run, "head_sha") or ""
     repository = environ.get("GITHUB_REPOSITORY", "")
     if not COMMIT.fullmatch(commit) or not repository:
@@ -127,18 +131,18 @@ def origin_of(event: Event | None, environ: Mapping[str, str]) -> BundleOrigin:
     )
 
 
-def target_of(bundle: Bundle, origin: BundleOrigin, client: Client, api_url: str) -> Target:
-    """Return where the bundle's results go: the head of a pull request that GitHub itself names.
+def bundle_target(bundle: Bundle, origin: BundleOrigin, client: Client, api_url: str) -> Target:
+    """Return where the bundle's results go: the head of a pull request, checked with GitHub.
 
-    The event does not name a fork's pull request, so the bundle's number is taken, and believed
-    only if GitHub says that this pull request of this repository has the event's commit as its
-    head. Raises :class:`UntrustedBundle` where anything differs.
+    The event does not name the pull request of a fork. The number in the bundle counts only if
+    GitHub says that this pull request of this repository has the event's commit as its head.
+    Raises :class:`UntrustedBundle` otherwise.
     """
     if bundle.repository.lower() != origin.repository.lower():
         raise UntrustedBundle("the bundle was made for another repository than this one")
     if bundle.commit != origin.commit:
         raise UntrustedBundle("the bundle was made of another commit than the workflow ran on")
-    pull = mapping(client.get(f"/repos/{origin.repository}/pulls/{bundle.pull_number}"))
+    pull = as_mapping(client.get(f"/repos/{origin.repository}/pulls/{bundle.pull_number}"))
     base = text_at(pull, "base", "repo", "full_name") or ""
     if base.lower() != origin.repository.lower():
         raise UntrustedBundle("the bundle's pull request is not one of this repository")

@@ -1,8 +1,7 @@
-"""The category of a run: what GitHub replaces when the next one of its kind arrives.
+"""Give SARIF runs their categories: a new run replaces the last one of its tool and category.
 
-An analysis is a tool, a category and a ref. GitHub reads ``automationDetails.id`` up to its
-last ``/`` as the category; what follows is the id of one run. A file may hold one run only of
-each tool and category (GitHub changelog, July 2025).
+GitHub reads ``automationDetails.id`` up to its last ``/`` as the category; what follows is the id
+of one run. A file may hold only one run of each tool and category (GitHub changelog, July 2025).
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from typing import Any
 
 from secagg.github.limits import Tally
 
-# What categories begin with that secagg gives.
-OURS = "secagg/"
+OUR_PREFIX = "secagg/"
+"""The first characters of a category that secagg gives."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -31,72 +31,73 @@ def tool_of(run: Mapping[str, Any]) -> str:
 def category_of(run: Mapping[str, Any]) -> str:
     """Return the run's category as GitHub reads it; empty where it has none."""
     details = run.get("automationDetails")
-    given = details.get("id") if isinstance(details, Mapping) else None
-    return given[: given.rfind("/") + 1] if isinstance(given, str) else ""
+    identifier = details.get("id") if isinstance(details, Mapping) else None
+    return identifier[: identifier.rfind("/") + 1] if isinstance(identifier, str) else ""
 
 
 def part_category(category: str, number: int) -> str:
-    """Return the category of one part of a run that had to be split; the first keeps its own."""
+    """Return the category of one part of a split run; the first part keeps that of the run."""
     return category if number == 1 else f"{category}part-{number}/"
 
 
-def is_part_of(category: str, of: str) -> bool:
-    """Return whether ``category`` is that of a further part of the run with the category ``of``."""
-    return re.fullmatch(r"part-\d+/", category.removeprefix(of)) is not None and (
-        category.startswith(of)
-    )
+def is_part_of(category: str, base: str) -> bool:
+    """Return whether ``category`` is that of a further part of a run with the category ``base``."""
+    part = category.removeprefix(base) if category.startswith(base) else ""
+    return re.fullmatch(r"part-\d+/", part) is not None
 
 
 def categorize(
-    runs: Sequence[dict[str, Any]], sources: Sequence[str], asked: str | None, tally: Tally
+    runs: Sequence[dict[str, Any]], sources: Sequence[str], override: str | None, tally: Tally
 ) -> None:
     """Give every run a category that no other run of its tool has, in place.
 
-    ``sources`` are the names of the files that the runs came from. A run keeps the category of
-    its own; the others are called ``secagg/TOOL/FILE/``, with ``@COMPONENT/`` behind it. A name
-    never depends on which other files there are, or in which order: were one run's category
-    another's tomorrow, GitHub would close its alerts.
-
-    ``asked`` is the category that the user wants. It is that of a single run; before the names
-    of several it becomes a prefix.
+    ``sources`` are the names of the files that the runs came from. A run keeps its category; a run
+    without one gets ``secagg/TOOL/FILE/``, with ``@COMPONENT/`` behind it. A category never depends
+    on which other files there are or on their order: GitHub would close the alerts of a run whose
+    category changes. ``override`` is the category on the command line: that of a single run, or a
+    prefix for several.
     """
-    names = _names(runs, sources)
+    names = _unique_names(runs, sources)
     for run, name in zip(runs, names, strict=True):
-        own = category_of(run)
-        if asked is not None:
-            wanted = _slashed(asked) if len(runs) == 1 else _slashed(asked) + name.lstrip("/")
+        current = category_of(run)
+        if override is not None:
+            new = (
+                _with_slash(override)
+                if len(runs) == 1
+                else _with_slash(override) + name.lstrip("/")
+            )
         else:
-            wanted = name if own else f"{OURS}{slug(tool_of(run))}/{name}"
-        if not own:
-            tally.mend("run without a category", wanted)
-        elif name != own:
-            tally.mend("category that several runs of one tool had", wanted)
-        if wanted != own:
-            run["automationDetails"] = {**(run.get("automationDetails") or {}), "id": wanted}
+            new = name if current else f"{OUR_PREFIX}{slug(tool_of(run))}/{name}"
+        if not current:
+            tally.mend("run without a category", new)
+        elif name != current:
+            tally.mend("category that several runs of one tool had", new)
+        if new != current:
+            run["automationDetails"] = {**(run.get("automationDetails") or {}), "id": new}
 
 
-def _names(runs: Sequence[Mapping[str, Any]], sources: Sequence[str]) -> list[str]:
-    """What each run is called by itself, and what tells apart those that are called the same."""
+def _unique_names(runs: Sequence[Mapping[str, Any]], sources: Sequence[str]) -> list[str]:
+    """Return a name for each run, with a suffix where several have the same."""
     names = [
-        category_of(run) or f"{_place_of(source)}/{_component(run)}"
+        category_of(run) or f"{_path_name(source)}/{_component(run)}"
         for run, source in zip(runs, sources, strict=True)
     ]
-    # First runs of several files, by their files; then runs of one file, by what they looked at.
-    for of_one_file in (False, True):
-        for alike in _alike(runs, names, sources if of_one_file else None):
-            files = {sources[i] for i in alike}
-            if of_one_file:
-                _tell_runs_apart(runs, names, alike)
+    # Runs of several files differ by file; then runs of one file by the directory of their results.
+    for by_file in (False, True):
+        for indices in _groups_of_one_name(runs, names, sources if by_file else None):
+            files = {sources[i] for i in indices}
+            if by_file:
+                _name_runs_apart(runs, names, indices)
             elif len(files) > 1:
-                for i in alike:
+                for i in indices:
                     names[i] += f"{_file_name(sources[i])}-{_digest(sources[i])}/"
     return names
 
 
-def _alike(
+def _groups_of_one_name(
     runs: Sequence[Mapping[str, Any]], names: Sequence[str], sources: Sequence[str] | None
 ) -> list[list[int]]:
-    """The runs of one tool (and one file, with ``sources``) that have one name, where several."""
+    """Return the indices of runs that share tool and name (with ``sources``, and the file)."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
         key = (tool_of(run), name, *(() if sources is None else (sources[i],)))
@@ -104,20 +105,20 @@ def _alike(
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _tell_runs_apart(
-    runs: Sequence[Mapping[str, Any]], names: list[str], alike: Sequence[int]
+def _name_runs_apart(
+    runs: Sequence[Mapping[str, Any]], names: list[str], indices: Sequence[int]
 ) -> None:
-    """Name runs of one file by the directory of their results, else number them."""
-    taken: Counter[str] = Counter()
-    for i in alike:
+    """Add the directory of its results, else a number, to the name of each run."""
+    count_of_name: Counter[str] = Counter()
+    for i in indices:
         directory = _directory(runs[i])
-        name = f"{names[i]}{_safe(directory)}/" if directory else names[i]
-        taken[name] += 1
-        names[i] = name if taken[name] == 1 else f"{name}{taken[name]}/"
+        name = f"{names[i]}{_safe_name(directory)}/" if directory else names[i]
+        count_of_name[name] += 1
+        names[i] = name if count_of_name[name] == 1 else f"{name}{count_of_name[name]}/"
 
 
 def _directory(run: Mapping[str, Any]) -> str:
-    """The directory that all files with results are in: that of a manifest, of a project."""
+    """Return the directory of all files with results, for example that of a project."""
     directories = set()
     for result in run.get("results") or ():
         try:
@@ -129,26 +130,25 @@ def _directory(run: Mapping[str, Any]) -> str:
     return posixpath.commonpath(directories) if directories else ""
 
 
-def _place_of(source: str) -> str:
-    """The file ``source`` by its path as given, so that equal names in two directories differ.
+def _path_name(source: str) -> str:
+    """Return the path of the file ``source`` as a name, or only its name.
 
-    What lies outside of the working directory is called by its name only: where it lies may
-    change with every run.
+    Only its name outside of the working directory, where the path may change with every run.
     """
     path = os.path.normpath(source)
     if os.path.isabs(path):
-        below = os.path.relpath(path)
-        path = os.path.basename(path) if below.startswith("..") else below
+        relative = os.path.relpath(path)
+        path = os.path.basename(path) if relative.startswith("..") else relative
     parts = [part for part in PurePath(path).parent.parts if part != ".."]
-    return "/".join([*map(_safe, parts), _file_name(source)])
+    return "/".join([*map(_safe_name, parts), _file_name(source)])
 
 
 def _file_name(source: str) -> str:
-    return _safe(re.sub(r"(?:\.sarif)?(?:\.json|\.sarif)$", "", PurePath(source).name))
+    return _safe_name(re.sub(r"(?:\.sarif)?(?:\.json|\.sarif)$", "", PurePath(source).name))
 
 
-def _safe(text: str) -> str:
-    """``text`` as part of a category; what had to be changed is told apart by a digest."""
+def _safe_name(text: str) -> str:
+    """Return ``text`` as part of a category, with a digest where characters were replaced."""
     safe = "/".join(_UNSAFE.sub("-", part).strip("-") for part in text.split("/")).strip("/")
     return safe if safe == text else f"{safe}-{_digest(text)}".lstrip("-")
 
@@ -158,18 +158,18 @@ def _digest(text: str) -> str:
 
 
 def _component(run: Mapping[str, Any]) -> str:
-    """The component that secagg says the run is of, with a slash; empty for the whole tree."""
+    """Return the run's component by its ``secagg`` properties; empty for the whole tree."""
     properties = run.get("properties")
-    ours = properties.get("secagg") if isinstance(properties, Mapping) else None
-    component = ours.get("component") if isinstance(ours, Mapping) else None
-    # No file's name keeps an @, so none is taken for a file with a component.
+    bag = properties.get("secagg") if isinstance(properties, Mapping) else None
+    component = bag.get("component") if isinstance(bag, Mapping) else None
+    # The name of a file never has an @, so that none looks like a component.
     return f"@{component}/" if isinstance(component, str) and component != "." else ""
 
 
-def _slashed(category: str) -> str:
+def _with_slash(category: str) -> str:
     return category if category.endswith("/") else f"{category}/"
 
 
 def slug(text: str) -> str:
-    """``text`` in lower case, with nothing in it that a category should not have."""
+    """Return ``text`` in lower case, with unsafe characters replaced."""
     return _UNSAFE.sub("-", text).strip("-").lower() or "run"

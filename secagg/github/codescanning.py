@@ -1,4 +1,4 @@
-"""The endpoints of code scanning, and the one comment on a pull request.
+"""Call the endpoints of code scanning, and write the comment on a pull request.
 
 Source: GitHub Docs, "REST API endpoints for code scanning", API version 2022-11-28.
 """
@@ -13,17 +13,19 @@ from itertools import islice
 from typing import Any
 
 from secagg.github.client import Client
-from secagg.github.event import mapping, text_at
 from secagg.github.failures import Failure, GitHubError
-from secagg.github.limits import LONGEST_COMMENT
+from secagg.github.limits import MOST_COMMENT_CHARACTERS
 from secagg.github.target import Target
+from secagg.jsonio.members import as_mapping, text_at
 
-_LISTED = 1_000
+_MOST_LISTED = 1_000
+MARK = "<!-- secagg -->"
+_TRUNCATED = "\n\nThe rest does not fit into a comment.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processing:
-    """What became of an upload: ``status`` is pending, complete or failed."""
+    """The state of an upload: ``status`` is pending, complete or failed."""
 
     status: str
     errors: Sequence[str] = ()
@@ -49,7 +51,7 @@ class CodeScanning:
         self._base = f"/repos/{target.repository}/code-scanning"
 
     def upload(self, gzipped: bytes) -> str:
-        """Send a SARIF file; returns the id to ask after it by."""
+        """Upload a gzipped SARIF file, and return the id of the upload."""
         answer = self._client.post(
             f"{self._base}/sarifs",
             {
@@ -57,67 +59,69 @@ class CodeScanning:
                 "ref": self._target.ref,
                 "sarif": base64.b64encode(gzipped).decode("ascii"),
             },
-            # A token that is read-only by the event stays so.
-            insist=not self._target.read_only,
+            # No retry helps where the event makes the token read-only.
+            retry_refusals=not self._target.read_only,
         )
-        sarif_id = text_at(mapping(answer), "id")
+        sarif_id = text_at(as_mapping(answer), "id")
         if sarif_id is None:
             raise GitHubError(Failure.CONNECTION, "GitHub took the upload but gave it no id")
         return sarif_id
 
     def processing(self, sarif_id: str) -> Processing:
-        """Return how far GitHub is with an upload."""
-        answer = mapping(self._client.get(f"{self._base}/sarifs/{sarif_id}"))
+        """Return the state of an upload."""
+        answer = as_mapping(self._client.get(f"{self._base}/sarifs/{sarif_id}"))
         errors = answer.get("errors")
         return Processing(
             status=str(answer.get("processing_status")),
             errors=[
-                self._client.mask(e)
-                for e in (errors if isinstance(errors, list) else ())
-                if isinstance(e, str)
+                self._client.mask(error)
+                for error in (errors if isinstance(errors, list) else ())
+                if isinstance(error, str)
             ],
         )
 
     def analyses(self, tool: str) -> Iterator[Analysis]:
         """Yield the analyses of ``tool`` on the target's ref, newest first."""
-        listed = self._client.pages(f"{self._base}/analyses", ref=self._target.ref, tool_name=tool)
-        for item in listed:
-            if isinstance(item, dict) and text_at(item, "tool", "name") == tool:
-                yield _analysis(item, tool)
+        items = self._client.pages(f"{self._base}/analyses", ref=self._target.ref, tool_name=tool)
+        for analysis in items:
+            if isinstance(analysis, dict) and text_at(analysis, "tool", "name") == tool:
+                yield _analysis(analysis, tool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fed:
-    """The newest analysis of one tool and category; ``error`` is GitHub's own message about it."""
+class LatestAnalysis:
+    """The newest analysis of one tool and category; ``error`` is GitHub's message about it."""
 
     analysis: Analysis
     error: str = ""
 
 
-def last_fed(client: Client, repository: str, ref: str) -> list[Fed]:
-    """List for each tool and category the newest analysis on ``ref``, the oldest first.
+def latest_analyses(client: Client, repository: str, ref: str) -> list[LatestAnalysis]:
+    """Return the newest analysis of each tool and category on ``ref``, the oldest first.
 
-    Looks at the newest analyses only, as a repository may have many thousands. Raises
+    Reads only the newest analyses, as a repository may have many thousands. Raises
     :class:`GitHubError`.
     """
     path = f"/repos/{repository}/code-scanning/analyses"
-    newest: dict[tuple[str, str], Fed] = {}
-    for item in islice(client.pages(path, ref=ref), _LISTED):
+    newest: dict[tuple[str, str], LatestAnalysis] = {}
+    for item in islice(client.pages(path, ref=ref), _MOST_LISTED):
         if isinstance(item, dict):
             analysis = _analysis(item, text_at(item, "tool", "name") or "")
-            fed = Fed(analysis=analysis, error=client.mask(text_at(item, "error") or ""))
-            newest.setdefault((analysis.tool, analysis.category), fed)
-    return sorted(newest.values(), key=lambda fed: fed.analysis.at)
+            latest = LatestAnalysis(
+                analysis=analysis, error=client.mask(text_at(item, "error") or "")
+            )
+            newest.setdefault((analysis.tool, analysis.category), latest)
+    return sorted(newest.values(), key=lambda latest: latest.analysis.at)
 
 
-def _analysis(item: dict[str, Any], tool: str) -> Analysis:
-    count = item.get("results_count")
+def _analysis(document: dict[str, Any], tool: str) -> Analysis:
+    count = document.get("results_count")
     return Analysis(
         tool=tool,
-        category=text_at(item, "category") or "",
-        commit=text_at(item, "commit_sha") or "",
+        category=text_at(document, "category") or "",
+        commit=text_at(document, "commit_sha") or "",
         results=count if isinstance(count, int) else 0,
-        at=_seconds(text_at(item, "created_at")),
+        at=_seconds(text_at(document, "created_at")),
     )
 
 
@@ -129,23 +133,17 @@ def _seconds(text: str | None) -> float:
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
-MARK = "<!-- secagg -->"
-
-
-_CUT_COMMENT = "\n\nThe rest does not fit into a comment.\n"
-
-
 def put_comment(client: Client, repository: str, number: int, body: str) -> None:
-    """Write ``body`` into our comment on pull request ``number``, or make one.
+    """Write ``body`` into our comment on pull request ``number``, or create the comment.
 
-    A comment is ours if it begins with our mark and this token's user, or a bot where that is
-    not known, wrote it: anybody can write the mark. Raises
+    Our comment begins with our mark, and its author is the user of this token, or a bot where the
+    user is not known: anybody can write the mark. Raises
     :class:`secagg.github.failures.GitHubError`.
     """
     text = f"{MARK}\n{body}"
-    if len(text) > LONGEST_COMMENT:
-        kept = text[: LONGEST_COMMENT - len(_CUT_COMMENT)]
-        text = kept[: kept.rfind("\n") + 1] + _CUT_COMMENT
+    if len(text) > MOST_COMMENT_CHARACTERS:
+        truncated = text[: MOST_COMMENT_CHARACTERS - len(_TRUNCATED)]
+        text = truncated[: truncated.rfind("\n") + 1] + _TRUNCATED
     issues = f"/repos/{repository}/issues"
     login = _login(client)
     for comment in client.pages(f"{issues}/{number}/comments"):
@@ -165,7 +163,7 @@ def _is_written_by(comment: Mapping[str, Any], login: str | None) -> bool:
 
 
 def _login(client: Client) -> str | None:
-    """Who this token writes as; None for the token of a workflow or an app, which is a bot."""
+    """Return the user of this token; None for that of a workflow or an app, which is a bot."""
     try:
         return text_at(client.get("/user") or {}, "login")
     except GitHubError:

@@ -1,4 +1,4 @@
-"""A file from a public address: no token, TLS verified, and not larger than was said."""
+"""Download a file from a public address, without a token, with TLS and a size limit."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class DownloadError(SecaggError):
 
 
 def download(url: str, *, limit: int) -> bytes:
-    """Return the bytes at ``url``, at most ``limit`` of them.
+    """Return the bytes at ``url``; more than ``limit`` are an error.
 
-    Only ``https`` is spoken, also after a redirect; ``http`` only with this machine. Raises
-    :class:`DownloadError` with the reason.
+    Uses ``https`` only, also after a redirect, and ``http`` only with this machine. Raises
+    :class:`DownloadError`.
     """
     host = urlsplit(url).hostname or "that address"
     try:
@@ -32,12 +32,12 @@ def download(url: str, *, limit: int) -> bytes:
             headers={"User-Agent": f"secagg/{__version__}", "Accept-Encoding": "identity"},
         ) as client:
             for _ in range(_MOST_REDIRECTS + 1):
-                _check(url)
+                _check_url(url)
                 with client.stream("GET", url) as response:
                     if response.has_redirect_location:
                         url = str(response.url.join(response.headers["location"]))
                         continue
-                    return _body(response, limit)
+                    return _read_body(response, limit)
     except httpx.HTTPError as error:
         raise DownloadError(
             f"{host} could not be reached: {type(error).__name__}",
@@ -48,7 +48,7 @@ def download(url: str, *, limit: int) -> bytes:
     raise DownloadError(f"{host} redirects too often")
 
 
-def _check(url: str) -> None:
+def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.username or parts.password:
         raise DownloadError(
@@ -65,7 +65,7 @@ def _check(url: str) -> None:
     )
 
 
-def _body(response: httpx.Response, limit: int) -> bytes:
+def _read_body(response: httpx.Response, limit: int) -> bytes:
     if response.status_code != 200:
         raise DownloadError(f"{response.url.host} answered {response.status_code}")
     data = bytearray()
@@ -75,7 +75,7 @@ def _body(response: httpx.Response, limit: int) -> bytes:
             raise DownloadError(
                 f"what {response.url.host} sends is larger than {limit // 2**20} MiB"
             )
-    given = response.headers.get("content-length", "")
-    if given.isdigit() and int(given) != len(data):
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) != len(data):
         raise DownloadError(f"{response.url.host} broke off after {len(data)} bytes")
     return bytes(data)

@@ -1,14 +1,11 @@
-"""The event of a GitHub Actions workflow, its commit and ref, and the checkout it runs in.
+"""Find the ref and commit of a GitHub Actions workflow run, from its event and its checkout.
 
-Source: GitHub Docs, "Events that trigger workflows" (GITHUB_SHA and GITHUB_REF of each event)
-and "Variables reference".
+A workflow may check out something else than its event's ref: a schedule may scan ``develop``, a
+comment the head of a pull request. Results of one ref under the name of another would close alerts
+by mistake. So the checkout decides, and the event counts only where both agree.
 
-A workflow may check out something else than its event's ref: a schedule that scans ``develop``, a
-comment that has a pull request's head scanned. Results of one ref under the name of another close
-alerts that stand, so the checkout decides and the event is only believed where both agree.
-
-Source: GitHub Docs, "Events that trigger workflows" (GITHUB_SHA and GITHUB_REF of each event);
-the names of refs are those that actions/checkout writes.
+Source: GitHub Docs, "Events that trigger workflows" (GITHUB_SHA and GITHUB_REF of each event) and
+"Variables reference"; actions/checkout for the names of refs.
 """
 
 from __future__ import annotations
@@ -21,15 +18,31 @@ from pathlib import Path
 from typing import Any
 
 from secagg.errors import ReportError
+from secagg.jsonio.members import as_mapping, text_at
 from secagg.jsonio.reading import loads
 from secagg.system.git import find_commit, git
 
-_TIMEOUT = 30.0
-
-
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+PULL_REF = re.compile(r"refs/pull/(\d+)/(?:merge|head)")
 
-
+_TIMEOUT = 30.0
+_MOST_EVENT_BYTES = 32 * 1024 * 1024
+_ORIGIN_PREFIX = "refs/remotes/origin/"
+_HEADS_PREFIX = "refs/heads/"
+# The head or the merge commit of a pull request after a fetch.
+_FETCHED_PULL_REF = re.compile(r"refs/remotes/(?:origin/)?(pull/\d+/(?:merge|head))")
+# Branches of origin whose names look like pull requests: they may hold a fork's commits.
+_PULL_LIKE_BRANCH = re.compile(r"(?:pr|pull|pulls|merge-requests)/.*")
+_PULL_REQUEST_EVENTS = frozenset(
+    {
+        "pull_request",
+        "pull_request_target",
+        "pull_request_review",
+        "pull_request_review_comment",
+    }
+)
+# Events whose GITHUB_SHA is on the default branch, whatever the event is about.
+_OTHER_COMMIT_EVENTS = frozenset({"issue_comment", "pull_request_target", "workflow_run"})
 # https://host/owner/name.git, ssh://git@host/owner/name, git@host:owner/name.git
 _REMOTE = re.compile(
     r"(?:(?:https?|ssh|git)://(?:[^@/\s]*@)?(?P<host>[\w.-]+)(?::\d+)?/|[\w.-]+@(?P<scp>[\w.-]+):)"
@@ -39,7 +52,7 @@ _REMOTE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """``top`` is the root of the work tree; ``branch`` is None where HEAD is detached.
+    """A git checkout. ``top`` is the root of the work tree; a detached HEAD has no ``branch``.
 
     ``host`` and ``repository`` are those of the remote ``origin``, without its user or token.
     """
@@ -51,37 +64,39 @@ class Checkout:
     repository: str | None = None
 
     def find(self, name: str) -> str | None:
-        """Find the commit that ``name`` means; None where this clone does not hold it."""
+        """Return the commit that ``name`` means; None where this clone does not hold it."""
         return find_commit(self.top, name)
 
     def refs_at(self, commit: str) -> Sequence[str]:
-        """List the remote-tracking refs and tags whose tip is ``commit``, by their full names."""
+        """Return the full names of remote-tracking refs and tags whose tip is ``commit``."""
         patterns = ("refs/remotes", "refs/tags")
-        listed = _git(self.top, "for-each-ref", f"--points-at={commit}", "--format=%(refname)")
-        return [name for name in listed.splitlines() if name.startswith(patterns)]
+        output = _git(self.top, "for-each-ref", f"--points-at={commit}", "--format=%(refname)")
+        return [name for name in output.splitlines() if name.startswith(patterns)]
 
     def contains(self, tip: str, commit: str) -> bool:
-        """Tell whether ``commit`` is the commit ``tip`` or, as far as git knows, an ancestor."""
+        """Return whether ``commit`` is ``tip`` or, as far as git knows, an ancestor of it."""
         if tip == commit:
             return True
-        done = git(self.top, "merge-base", "--is-ancestor", commit, tip, timeout=_TIMEOUT)
-        return done.code == 0
+        result = git(self.top, "merge-base", "--is-ancestor", commit, tip, timeout=_TIMEOUT)
+        return result.code == 0
 
     def had_directory(self, path: str) -> bool:
-        """Tell whether any commit up to HEAD that this clone holds has files below ``path``."""
+        """Return whether a commit up to HEAD in this clone has files below ``path``."""
         pattern = f":(top,literal){path}/"
         return bool(_git(self.top, "log", "-1", "--format=%H", "--", pattern))
 
     def parents(self, commit: str) -> Sequence[str]:
-        """List the parents that the commit itself names, also where a shallow clone lacks them."""
-        done = git(self.top, "cat-file", "commit", commit, timeout=_TIMEOUT)
-        head = done.out.partition(b"\n\n")[0].decode("ascii", "replace") if done.code == 0 else ""
+        """Return the parents that the commit names, even where a shallow clone lacks them."""
+        result = git(self.top, "cat-file", "commit", commit, timeout=_TIMEOUT)
+        head = (
+            result.out.partition(b"\n\n")[0].decode("ascii", "replace") if result.code == 0 else ""
+        )
         lines = (line.partition(" ") for line in head.splitlines())
         return [value for key, _, value in lines if key == "parent" and COMMIT.fullmatch(value)]
 
 
 def read_checkout(directory: Path) -> Checkout | None:
-    """Return the checkout that ``directory`` is in; None where there is none, or no git."""
+    """Return the checkout around ``directory``; None where there is none, or no git."""
     top = _git(directory, "rev-parse", "--show-toplevel")
     if not top:
         return None
@@ -98,36 +113,23 @@ def read_checkout(directory: Path) -> Checkout | None:
 
 
 def _git(directory: Path, *arguments: str) -> str:
-    """What git prints, without the line's end; empty where it fails."""
-    done = git(directory, *arguments, timeout=_TIMEOUT)
-    return done.text if done.code == 0 else ""
+    """Return what git prints, without the end of the line; empty where git fails."""
+    result = git(directory, *arguments, timeout=_TIMEOUT)
+    return result.text if result.code == 0 else ""
 
 
 def prefix_of(root: Path) -> str:
-    """Return where ``root`` is in its repository: GitHub's paths begin at the top of it."""
+    """Return the path of ``root`` in its repository, with a slash at its end; empty at the top."""
     checkout = read_checkout(root)
     if checkout is None or not root.resolve().is_relative_to(checkout.top.resolve()):
         return ""
-    below = root.resolve().relative_to(checkout.top.resolve()).as_posix()
-    return "" if below == "." else f"{below}/"
-
-
-_LARGEST = 32 * 1024 * 1024
-
-
-_PULL_REQUEST = frozenset(
-    {
-        "pull_request",
-        "pull_request_target",
-        "pull_request_review",
-        "pull_request_review_comment",
-    }
-)
+    relative = root.resolve().relative_to(checkout.top.resolve()).as_posix()
+    return "" if relative == "." else f"{relative}/"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One workflow run's event; ``payload`` is empty where there is none to be read."""
+    """The event of a workflow run; ``payload`` is empty where it cannot be read."""
 
     name: str
     payload: Mapping[str, Any] = field(default_factory=dict)
@@ -135,17 +137,17 @@ class Event:
 
     @property
     def pull_request(self) -> Mapping[str, Any]:
-        """The pull request that the event is about, or nothing."""
-        return mapping(self.payload.get("pull_request"))
+        """The pull request of the event, or an empty object."""
+        return as_mapping(self.payload.get("pull_request"))
 
     @property
     def pull_number(self) -> int | None:
         number = self.pull_request.get("number") or self.payload.get("number")
-        return number if isinstance(number, int) and self.name in _PULL_REQUEST else None
+        return number if isinstance(number, int) and self.name in _PULL_REQUEST_EVENTS else None
 
     @property
     def from_fork(self) -> bool:
-        """Whether the pull request comes from another repository, or one that is gone."""
+        """Whether the pull request comes from another repository, or one that was deleted."""
         if not self.pull_request:
             return False
         head = text_at(self.pull_request, "head", "repo", "full_name")
@@ -159,10 +161,10 @@ class Event:
 
     @property
     def read_only(self) -> bool:
-        """Whether GitHub gives such a run a token that may not write, whatever it asks for.
+        """Whether the token of such a run may not write, whatever the workflow's permissions.
 
-        Pull requests from forks and all that Dependabot starts; ``pull_request_target`` runs
-        with the base's rights unless Dependabot started it.
+        True for pull requests from forks and for runs that Dependabot starts.
+        ``pull_request_target`` has the rights of the base unless Dependabot started it.
         """
         if self.name == "pull_request_target":
             return self.from_dependabot
@@ -182,52 +184,19 @@ def read_event(environ: Mapping[str, str]) -> Event | None:
     path = environ.get("GITHUB_EVENT_PATH")
     if path:
         try:
-            if os.path.getsize(path) <= _LARGEST:
-                payload = mapping(loads(Path(path).read_bytes(), report="the event"))
+            if os.path.getsize(path) <= _MOST_EVENT_BYTES:
+                payload = as_mapping(loads(Path(path).read_bytes(), report="the event"))
         except (OSError, ReportError):
             payload = {}
     return Event(name, payload, environ.get("GITHUB_ACTOR", ""))
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    """``value`` if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def text_at(value: Mapping[str, Any], *keys: str) -> str | None:
-    """Return the text at a path of keys, or None."""
-    inner: Any = value
-    for key in keys:
-        inner = mapping(inner).get(key)
-    return inner if isinstance(inner, str) and inner else None
-
-
-PULL_REF = re.compile(r"refs/pull/(\d+)/(?:merge|head)")
-
-
-# How the head or the merge commit of a pull request is called after it was fetched.
-_FETCHED_PULL = re.compile(r"refs/remotes/(?:origin/)?(pull/\d+/(?:merge|head))")
-
-
-# Branches of `origin` whose names stand for pull requests: whose they are is not known.
-_PULL_LIKE = re.compile(r"(?:pr|pull|pulls|merge-requests)/.*")
-
-
-_ORIGIN = "refs/remotes/origin/"
-
-
-_HEADS = "refs/heads/"
-
-
-# Events whose commit is the default branch's, whatever they are about.
-_ABOUT_SOMETHING_ELSE = frozenset({"issue_comment", "pull_request_target", "workflow_run"})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What is checked out. ``ref`` is None where it is no ref of this repository that is known.
+    """The ref and commit that are checked out.
 
-    ``commit`` is None where neither the event nor git names one.
+    ``ref`` is None where no ref of this repository is known for the commit; ``commit`` is None
+    where neither the event nor git names one.
     """
 
     ref: str | None
@@ -240,37 +209,36 @@ def head_of(
     checkout: Checkout | None,
     commit: str | None = None,
 ) -> Head:
-    """Find the ref of ``commit`` (what is checked out, if None) in a workflow run of ``event``.
+    """Return the ref of ``commit``, by default the one checked out, in a run of ``event``.
 
-    Without any checkout it is the event's ref, unless the event is about something else than
-    the commit that it names.
+    Without a checkout it is the event's ref, unless GITHUB_SHA is not what the event is about.
     """
     ref, sha = environ.get("GITHUB_REF") or None, environ.get("GITHUB_SHA") or None
-    here = checkout.commit if checkout is not None else None
-    analysed = commit or here or sha
+    checked_out = checkout.commit if checkout is not None else None
+    analysed = commit or checked_out or sha
     if analysed is None:
         return Head(ref=None, commit=None)
     refs = _Refs(checkout, analysed, environ.get("GITHUB_REPOSITORY"))
-    number = event.pull_number or _number_of(ref)
-    head = _of_pull(event, number, ref, sha, refs) if number is not None else None
+    number = event.pull_number or _pull_number(ref)
+    head = _pull_request_ref(event, number, ref, sha, refs) if number is not None else None
     if head is None and analysed == (sha and (refs.find(sha) or sha)):
-        if here is None and commit is None and event.name in _ABOUT_SOMETHING_ELSE:
+        if checked_out is None and commit is None and event.name in _OTHER_COMMIT_EVENTS:
             return Head(ref=None, commit=None)
-        # Another branch may be at the same commit: the one that is checked out is meant.
-        branch = refs.branch(exactly=True)
-        head = branch if branch and (ref or "").startswith(_HEADS) else ref
-    return Head(ref=head or refs.pull() or refs.branch() or refs.only(ref), commit=analysed)
+        # Several branches may be at this commit: the one that is checked out counts.
+        branch = refs.branch(at_tip=True)
+        head = branch if branch and (ref or "").startswith(_HEADS_PREFIX) else ref
+    return Head(ref=head or refs.pull() or refs.branch() or refs.single(ref), commit=analysed)
 
 
-def _number_of(ref: str | None) -> int | None:
+def _pull_number(ref: str | None) -> int | None:
     match = PULL_REF.fullmatch(ref or "")
     return int(match[1]) if match else None
 
 
-def _of_pull(
+def _pull_request_ref(
     event: Event, number: int, ref: str | None, sha: str | None, refs: _Refs
 ) -> str | None:
-    """The pull request's ref that is checked out; None for anything else, as its base."""
+    """Return the ref of the pull request that is checked out; None for another, as its base."""
     analysed = refs.commit
     head = text_at(event.pull_request, "head", "sha")
     if analysed == sha and PULL_REF.fullmatch(ref or ""):
@@ -284,11 +252,11 @@ def _of_pull(
     fetched = refs.pull(number)
     if fetched is not None:
         return fetched
-    # A newer push than the event's.
-    own = not event.from_fork and text_at(event.pull_request, "head", "ref")
-    if own and refs.branch() == f"{_HEADS}{own}":
+    # The checkout may be of a push after the event.
+    branch = not event.from_fork and text_at(event.pull_request, "head", "ref")
+    if branch and refs.branch() == f"{_HEADS_PREFIX}{branch}":
         return f"refs/pull/{number}/head"
-    # GitHub makes the merge commit anew whenever the base moves; its second parent is the head.
+    # GitHub creates a new merge commit when the base moves; its second parent is the head.
     parents = refs.parents()
     if head is not None and len(parents) == 2 and parents[1] == head:
         return f"refs/pull/{number}/merge"
@@ -296,54 +264,65 @@ def _of_pull(
 
 
 class _Refs:
-    """The refs of one commit in a checkout, as far as they are ``origin``'s.
+    """The refs of ``origin`` at one commit in a checkout.
 
-    A local branch proves nothing: ``gh pr checkout`` makes one of a fork's.
+    Local branches do not count: ``gh pr checkout`` creates one of a fork's branch.
     """
 
     def __init__(self, checkout: Checkout | None, commit: str, repository: str | None) -> None:
         self.commit = commit
         self._checkout = checkout
-        # Refs of a checkout of another repository say nothing of this one's.
-        theirs = checkout.repository if checkout is not None else None
-        if theirs is not None and repository and theirs.lower() != repository.lower():
+        # The refs of another repository are not those of this one.
+        checkout_repository = checkout.repository if checkout is not None else None
+        if (
+            checkout_repository is not None
+            and repository
+            and checkout_repository.lower() != repository.lower()
+        ):
             self._checkout = None
-        self._at = self._checkout.refs_at(commit) if self._checkout is not None else ()
+        self._names = self._checkout.refs_at(commit) if self._checkout is not None else ()
 
     def find(self, name: str) -> str | None:
-        """Return the commit that ``name`` means here, if it is here."""
+        """Return the commit that ``name`` means, if this clone holds it."""
         return None if self._checkout is None else self._checkout.find(name)
 
     def parents(self) -> Sequence[str]:
-        """Return the parents of the commit, if it is here."""
+        """Return the parents of the commit, if this clone holds it."""
         return () if self._checkout is None else self._checkout.parents(self.commit)
 
     def pull(self, number: int | None = None) -> str | None:
-        """Return the pull request's ref that was fetched at this commit, if it is only one's."""
-        refs = {m[1] for name in self._at if (m := _FETCHED_PULL.fullmatch(name))}
+        """Return the fetched ref of a pull request at this commit, if there is only one request."""
+        refs = {match[1] for name in self._names if (match := _FETCHED_PULL_REF.fullmatch(name))}
         if number is not None:
             refs = {name for name in refs if name.startswith(f"pull/{number}/")}
         numbers = {name.split("/")[1] for name in refs}
         return f"refs/{max(refs)}" if len(numbers) == 1 else None
 
-    def branch(self, *, exactly: bool = False) -> str | None:
-        """The branch that is checked out, where ``origin``'s branch of this name has the commit."""
+    def branch(self, *, at_tip: bool = False) -> str | None:
+        """Return the branch that is checked out, if that branch of ``origin`` has the commit.
+
+        ``at_tip`` asks for the commit at its tip.
+        """
         checkout = self._checkout
         if checkout is None or checkout.branch is None or self.commit != checkout.commit:
             return None
-        name = checkout.branch.removeprefix(_HEADS)
-        tip = checkout.find(f"{_ORIGIN}{name}")
-        if tip is None or _PULL_LIKE.fullmatch(name):
+        name = checkout.branch.removeprefix(_HEADS_PREFIX)
+        tip = checkout.find(f"{_ORIGIN_PREFIX}{name}")
+        if tip is None or _PULL_LIKE_BRANCH.fullmatch(name):
             return None
-        if tip == self.commit or (not exactly and checkout.contains(tip, self.commit)):
-            return f"{_HEADS}{name}"
+        if tip == self.commit or (not at_tip and checkout.contains(tip, self.commit)):
+            return f"{_HEADS_PREFIX}{name}"
         return None
 
-    def only(self, preferred: str | None) -> str | None:
-        """The one branch, else the one tag, whose tip is the commit; ``preferred`` of several."""
-        for prefix, kind in ((_ORIGIN, _HEADS), ("refs/tags/", "refs/tags/")):
-            names = [name.removeprefix(prefix) for name in self._at if name.startswith(prefix)]
-            refs = [f"{kind}{n}" for n in names if n != "HEAD" and not _PULL_LIKE.fullmatch(n)]
+    def single(self, preferred: str | None) -> str | None:
+        """Return the only branch, else the only tag, at the commit; ``preferred`` of several."""
+        for prefix, ref_prefix in ((_ORIGIN_PREFIX, _HEADS_PREFIX), ("refs/tags/", "refs/tags/")):
+            names = [name.removeprefix(prefix) for name in self._names if name.startswith(prefix)]
+            refs = [
+                f"{ref_prefix}{name}"
+                for name in names
+                if name != "HEAD" and not _PULL_LIKE_BRANCH.fullmatch(name)
+            ]
             if preferred in refs:
                 return preferred
             if refs:

@@ -1,4 +1,4 @@
-"""What GitHub's refusals mean, in our words, and what to do about each.
+"""Classify the failures of GitHub, each with a message and a hint.
 
 Status codes and texts are those of GitHub Docs, "REST API endpoints for code scanning",
 "Rate limits for the REST API" and "Troubleshooting SARIF uploads".
@@ -12,9 +12,13 @@ from enum import StrEnum
 
 from secagg.errors import UploadError
 
+_UNKNOWN_COMMIT = re.compile(
+    r"\b(?:commit|sha|ref)\b.*\b(?:not found|not exist|unknown)|no (?:commit|ref) (?:was )?found"
+)
+
 
 class Failure(StrEnum):
-    """Each documented way to fail."""
+    """Each documented failure."""
 
     BAD_REQUEST = "bad request"
     BAD_CREDENTIALS = "bad credentials"
@@ -36,9 +40,9 @@ class Failure(StrEnum):
     REJECTED = "rejected in processing"
 
 
-# Failures that lie with the repository or the token, so that every other analysis would share
-# them: the findings are then shown in the job summary and as annotations instead.
-SHARED = frozenset(
+# Failures that concern the repository or the token, and so every analysis: the job summary and
+# annotations then show the findings instead.
+REPOSITORY_WIDE = frozenset(
     {
         Failure.NOT_PERMITTED,
         Failure.FEATURE_OFF,
@@ -49,8 +53,8 @@ SHARED = frozenset(
         Failure.UNAVAILABLE,
     }
 )
-# Failures that one analysis may bring upon the others in its file.
-OF_ONE = frozenset(
+# Failures that one analysis may cause for the others in its file.
+SINGLE_ANALYSIS = frozenset(
     {
         Failure.BAD_REQUEST,
         Failure.TOO_LARGE,
@@ -59,8 +63,8 @@ OF_ONE = frozenset(
         Failure.REJECTED,
     }
 )
-# Answers that GitHub gives for a moment only, now and then, as codeql-action has met them.
-FLEETING = frozenset(
+# Failures that are sometimes transient, by codeql-action.
+SOMETIMES_TRANSIENT = frozenset(
     {
         Failure.BAD_CREDENTIALS,
         Failure.NOT_PERMITTED,
@@ -69,10 +73,10 @@ FLEETING = frozenset(
         Failure.COMMIT_UNKNOWN,
     }
 )
-# Failures that pass by waiting as long as GitHub asks for.
-LIMITED = frozenset({Failure.RATE_LIMIT, Failure.SECONDARY_LIMIT})
+# Failures after which waiting as long as GitHub asks helps.
+RATE_LIMITED = frozenset({Failure.RATE_LIMIT, Failure.SECONDARY_LIMIT})
 
-_SAID: dict[Failure, tuple[str, str]] = {
+_MESSAGES: dict[Failure, tuple[str, str]] = {
     Failure.BAD_REQUEST: (
         "GitHub did not understand the upload",
         "run again with --dry-run and look at what would be sent",
@@ -157,25 +161,27 @@ _SAID: dict[Failure, tuple[str, str]] = {
 
 
 class GitHubError(UploadError):
-    """GitHub refused, or could not be reached. ``said`` is GitHub's own text, untrusted."""
+    """GitHub refused, or could not be reached. ``github_text`` is GitHub's untrusted message."""
 
-    def __init__(self, failure: Failure, said: str = "", *, status: int | None = None) -> None:
-        sentence, hint = _SAID[failure]
-        code = f" ({status})" if status is not None else ""
-        super().__init__(f"{sentence}{code}: {said}" if said else f"{sentence}{code}", hint=hint)
+    def __init__(
+        self, failure: Failure, github_text: str = "", *, status: int | None = None
+    ) -> None:
+        sentence, hint = _MESSAGES[failure]
+        status_text = f" ({status})" if status is not None else ""
+        super().__init__(
+            f"{sentence}{status_text}: {github_text}"
+            if github_text
+            else f"{sentence}{status_text}",
+            hint=hint,
+        )
         self.failure = failure
-        self.said = said
+        self.github_text = github_text
         self.status = status
 
 
-_UNKNOWN_COMMIT = re.compile(
-    r"\b(?:commit|sha|ref)\b.*\b(?:not found|not exist|unknown)|no (?:commit|ref) (?:was )?found"
-)
-
-
-def of_status(status: int, said: str, *, limited: bool) -> Failure:
-    """Return the failure behind an answer. ``limited`` where its headers name a rate limit."""
-    text = said.lower()
+def failure_of_status(status: int, github_text: str, *, limited: bool) -> Failure:
+    """Return the failure of a response; ``limited`` says that its headers name a rate limit."""
+    text = github_text.lower()
     if status in (403, 429):
         if "secondary rate limit" in text or "abuse" in text:
             return Failure.SECONDARY_LIMIT
@@ -199,8 +205,8 @@ def of_status(status: int, said: str, *, limited: bool) -> Failure:
     }.get(status, Failure.FORBIDDEN)
 
 
-def of_processing(errors: Sequence[str]) -> GitHubError:
-    """Return the failure that the sentences of a processed upload name."""
+def error_of_processing(errors: Sequence[str]) -> GitHubError:
+    """Return the error for the messages of an upload that GitHub could not process."""
     message = "; ".join(errors) or "without a reason"
     text = message.lower()
     if "default setup" in text:

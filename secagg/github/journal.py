@@ -1,4 +1,4 @@
-"""What was sent, written down before it is sent, so that a run that was killed is not repeated."""
+"""Keep a journal of uploads, each written before it is sent, so that none is sent twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_ENTRIES = 2_000
 
 
 class UploadState(StrEnum):
-    """How far an upload came, as far as we know."""
+    """The last known state of an upload."""
 
     SENDING = "sending"
     SENT = "sent"
@@ -54,8 +54,8 @@ class _JournalFile(BaseModel):
 class Journal:
     """The entries of one repository at one GitHub, in a file that only this user can read.
 
-    A journal that cannot be read counts as empty, and one that cannot be written is gone
-    without: it saves uploads, it does not decide on them. ``broken`` then says why.
+    A journal that cannot be read counts as empty. One that cannot be written is kept in memory,
+    with the reason in ``broken``: a journal only saves uploads.
     """
 
     def __init__(self, directory: Path | None, api_url: str, repository: str) -> None:
@@ -65,24 +65,24 @@ class Journal:
         self._memory: dict[str, JournalEntry] = {}
 
     def find(self, ref: str, tool: str, category: str) -> JournalEntry | None:
-        """Return the last upload of that kind, or None."""
+        """Return the last upload of ``tool`` and ``category`` on ``ref``, or None."""
         return self._read().get("\0".join((ref, tool, category)))
 
     def uploads_since(self, moment: float) -> int:
-        """Count the files that were taken since ``moment`` (seconds since 1970)."""
+        """Count the files that GitHub took since ``moment`` (seconds since 1970)."""
         entries = self._read().values()
         return len({entry.sarif_id for entry in entries if entry.sarif_id and entry.at >= moment})
 
     def write(self, *entries: JournalEntry) -> None:
-        """Remember ``entries`` on disk before this returns."""
+        """Write ``entries`` to disk before this returns."""
         with self._locked():
             by_key = self._read()
             for entry in entries:
                 by_key[entry.key] = entry
-            newest = sorted(by_key.values(), key=lambda e: e.at)[-_MOST_ENTRIES:]
+            newest = sorted(by_key.values(), key=lambda entry: entry.at)[-_MOST_ENTRIES:]
             self._memory = {entry.key: entry for entry in newest}
             if self._path is not None and self.broken is None:
-                with self._noting():
+                with self._catching_errors():
                     replace_file(
                         self._path,
                         _JournalFile(entries=newest).model_dump_json().encode(),
@@ -93,10 +93,10 @@ class Journal:
         if self._path is None or self.broken is not None:
             return self._memory
         try:
-            read = _JournalFile.model_validate_json(self._path.read_bytes())
+            file = _JournalFile.model_validate_json(self._path.read_bytes())
         except (OSError, ValidationError):
             return {}
-        return {entry.key: entry for entry in read.entries}
+        return {entry.key: entry for entry in file.entries}
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -104,7 +104,7 @@ class Journal:
             yield
             return
         lock = None
-        with self._noting():
+        with self._catching_errors():
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -115,7 +115,7 @@ class Journal:
                 os.close(lock)
 
     @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
+    def _catching_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The limits of code scanning, and the count of what was cut to meet them.
+"""The limits of code scanning, and the tally of what was changed or left out to meet them.
 
 Source: GitHub Docs, "SARIF results exceed one or more limits" and "SARIF support for code
 scanning" (file size).
@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+MOST_DISMISSAL_CHARACTERS = 280
+"""The longest comment of a dismissal."""
+MOST_COMMENT_CHARACTERS = 65_536
+"""The longest body of a comment on a pull request."""
+MOST_STEP_SUMMARY_BYTES = 1024 * 1024
+"""The largest job summary of one step."""
+_MOST_EXAMPLES = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """GitHub's numbers. A file above ``X`` is refused; of what it takes ``X_shown`` are kept.
+    """GitHub's limits. It refuses a file above ``X``, and shows no more than ``X_shown`` of it.
 
-    ``gzip_bytes`` is the size after compression and before base64. GitHub says 10 MB; the
-    smaller reading of that is taken. ``rule_name`` and ``rule_text`` are characters;
-    ``uploads_an_hour`` are those of one token or app.
+    ``gzip_bytes`` is the size after compression and before base64: GitHub says 10 MB, which may
+    be 10,000,000. ``rule_name`` and ``rule_text`` are characters. ``uploads_an_hour`` are those of
+    one token or app.
     """
 
     gzip_bytes: int = 10_000_000
@@ -39,61 +47,49 @@ class Limits:
 GITHUB = Limits()
 
 
-# Dismissal comments, and the body of a comment on a pull request (characters).
-LONGEST_DISMISSAL = 280
-
-
-LONGEST_COMMENT = 65_536
-
-
-# The job summary of one step (bytes).
-LARGEST_STEP_SUMMARY = 1024 * 1024
-
-
-_EXAMPLES = 3
-
-
 @dataclass(slots=True)
-class Counted:
-    """How often something was done, and the first few places."""
+class TallyEntry:
+    """How many times something was done, and the first few examples."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
     def add(self, example: str) -> None:
         self.count += 1
-        if example and len(self.examples) < _EXAMPLES and example not in self.examples:
+        if example and len(self.examples) < _MOST_EXAMPLES and example not in self.examples:
             self.examples.append(example)
 
 
 @dataclass(slots=True)
 class Tally:
-    """``mends`` and ``cuts`` change a result or rule that is still sent; ``left_out`` are
-    results that are not sent, by reason; ``truncated`` is what GitHub itself will not show.
+    """Counts what an upload changes.
+
+    ``mends`` and ``cuts`` change a result or rule that is sent; ``left_out`` are results that are
+    not sent, by reason; ``truncated`` are parts that GitHub will not show.
     """
 
-    mends: dict[str, Counted] = field(default_factory=dict)
-    cuts: dict[str, Counted] = field(default_factory=dict)
-    left_out: dict[str, Counted] = field(default_factory=dict)
-    truncated: dict[str, Counted] = field(default_factory=dict)
+    mends: dict[str, TallyEntry] = field(default_factory=dict)
+    cuts: dict[str, TallyEntry] = field(default_factory=dict)
+    left_out: dict[str, TallyEntry] = field(default_factory=dict)
+    truncated: dict[str, TallyEntry] = field(default_factory=dict)
 
-    def mend(self, what: str, example: str = "") -> None:
-        self.mends.setdefault(what, Counted()).add(example)
+    def mend(self, description: str, example: str = "") -> None:
+        self.mends.setdefault(description, TallyEntry()).add(example)
 
-    def cut(self, what: str, example: str = "") -> None:
-        self.cuts.setdefault(what, Counted()).add(example)
+    def cut(self, description: str, example: str = "") -> None:
+        self.cuts.setdefault(description, TallyEntry()).add(example)
 
-    def leave_out(self, why: str, example: str = "") -> None:
-        self.left_out.setdefault(why, Counted()).add(example)
+    def leave_out(self, reason: str, example: str = "") -> None:
+        self.left_out.setdefault(reason, TallyEntry()).add(example)
 
-    def truncate(self, what: str, example: str = "") -> None:
-        self.truncated.setdefault(what, Counted()).add(example)
+    def truncate(self, description: str, example: str = "") -> None:
+        self.truncated.setdefault(description, TallyEntry()).add(example)
 
     @property
     def left_out_count(self) -> int:
-        return sum(counted.count for counted in self.left_out.values())
+        return sum(entry.count for entry in self.left_out.values())
 
     def counts(self, kind: str) -> Counter[str]:
-        """The plain counts of ``mends``, ``cuts``, ``left_out`` or ``truncated``."""
-        listed: dict[str, Counted] = getattr(self, kind)
-        return Counter({what: counted.count for what, counted in listed.items()})
+        """Return the counts of ``mends``, ``cuts``, ``left_out`` or ``truncated``."""
+        entries: dict[str, TallyEntry] = getattr(self, kind)
+        return Counter({description: entry.count for description, entry in entries.items()})

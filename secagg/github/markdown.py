@@ -1,4 +1,4 @@
-"""The upload for people: job summary, step outputs and annotations in GitHub Actions.
+"""Show an upload in GitHub Actions: job summary, step outputs and annotations.
 
 Source: GitHub Docs, "Workflow commands for GitHub Actions".
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from secagg.github.limits import LARGEST_STEP_SUMMARY
+from secagg.github.limits import MOST_STEP_SUMMARY_BYTES
 from secagg.github.places import line_of, path_of
 from secagg.github.preflight import Part
 from secagg.github.results import is_suppressed
@@ -24,10 +24,21 @@ from secagg.output.summary import UploadSummary
 from secagg.sarif.rules import RuleTable
 from secagg.secrets.lastfilter import filtered_bytes
 
+_TRUNCATED = "\n\nThe rest does not fit here.\n"
+_MOST_ROWS = 50
+_MOST_CHARACTERS = 200
+_ANNOTATION_KINDS = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "notice",
+    Severity.NONE: "notice",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownResult:
-    """One result in words, as the tool gave them: escape them for where they are shown."""
+    """One result in the tool's own words, which are not escaped."""
 
     severity: Severity
     score: float
@@ -38,16 +49,16 @@ class ShownResult:
     line: int
 
 
-def worst(parts: Sequence[Part]) -> list[ShownResult]:
+def results_by_severity(parts: Sequence[Part]) -> list[ShownResult]:
     """Return all results that are not suppressed, most severe first."""
-    shown = []
+    results = []
     for part in parts:
         table = RuleTable(part.run)
         for result in part.run["results"]:
             if is_suppressed(result):
                 continue
             score = severity_of(result, table.find(result))
-            shown.append(
+            results.append(
                 ShownResult(
                     severity=Severity.of_score(score),
                     score=score,
@@ -58,27 +69,27 @@ def worst(parts: Sequence[Part]) -> list[ShownResult]:
                     line=line_of(result),
                 )
             )
-    return sorted(shown, key=lambda r: (-r.score, r.path, r.line, r.tool, r.rule))
-
-
-_CUT = "\n\nThe rest does not fit here.\n"
+    return sorted(
+        results,
+        key=lambda result: (-result.score, result.path, result.line, result.tool, result.rule),
+    )
 
 
 def write_step_summary(text: str, environ: Mapping[str, str]) -> None:
-    """Append Markdown to the job summary, cut to what GitHub takes. Nothing outside of Actions."""
+    """Append Markdown to the job summary, cut to GitHub's limit; nothing outside of Actions."""
     path = environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
     data = text.encode("utf-8", "replace")
-    room = LARGEST_STEP_SUMMARY - _size(path) - len(_CUT)
-    if len(data) > room:
-        kept = data[: max(0, room)].decode("utf-8", "ignore")
-        data = (kept[: kept.rfind("\n") + 1] + _CUT).encode()
+    space = MOST_STEP_SUMMARY_BYTES - _size(path) - len(_TRUNCATED)
+    if len(data) > space:
+        truncated = data[: max(0, space)].decode("utf-8", "ignore")
+        data = (truncated[: truncated.rfind("\n") + 1] + _TRUNCATED).encode()
     _append(path, data)
 
 
 def write_action_outputs(values: Mapping[str, str | int], environ: Mapping[str, str]) -> None:
-    """Set outputs of the step. No value can end its own and begin another."""
+    """Set outputs of the step, with a random delimiter that no value can contain."""
     path = environ.get("GITHUB_OUTPUT")
     if not path:
         return
@@ -88,11 +99,11 @@ def write_action_outputs(values: Mapping[str, str | int], environ: Mapping[str, 
 
 
 def result_annotations(results: Sequence[ShownResult]) -> list[str]:
-    """Workflow commands for results that GitHub could not be given otherwise, worst first."""
+    """Return workflow commands that annotate the worst results, for a failed upload."""
     return annotation_lines(
         [
             Annotation(
-                kind=_KIND[result.severity],
+                kind=_ANNOTATION_KINDS[result.severity],
                 title=f"{result.severity}: {result.rule}",
                 message=result.text,
                 path=result.path,
@@ -101,15 +112,6 @@ def result_annotations(results: Sequence[ShownResult]) -> list[str]:
             for result in results
         ]
     )
-
-
-_KIND = {
-    Severity.CRITICAL: "error",
-    Severity.HIGH: "error",
-    Severity.MEDIUM: "warning",
-    Severity.LOW: "notice",
-    Severity.NONE: "notice",
-}
 
 
 def _size(path: str) -> int:
@@ -124,16 +126,10 @@ def _append(path: str, data: bytes) -> None:
         out.write(filtered_bytes(data))
 
 
-_ROWS = 50
-
-
-_LONGEST_TEXT = 200
-
-
 def upload_markdown(upload: UploadSummary) -> str:
-    """Return what was sent, what was not and why, and what GitHub shows of it."""
+    """Return the summary of an upload: what was sent, what was not and why, what GitHub shows."""
     sent = sum(a.results for a in upload.analyses)
-    withheld = sum(w.results for w in upload.withheld)
+    withheld = sum(run.results for run in upload.withheld)
     left_out = sum(upload.left_out.values())
     counts = (
         f"{upload.given} results: {sent} in {len(upload.analyses)} analyses "
@@ -155,12 +151,12 @@ def upload_markdown(upload: UploadSummary) -> str:
         lines += ["#### What GitHub will not show", ""]
         lines += [f"- {markdown(line)}" for line in hidden_lines(upload)]
         lines.append("")
-    lines += [f"- {markdown(line)}" for line in _account(upload)]
+    lines += [f"- {markdown(line)}" for line in _kept_change_lines(upload)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def hidden_lines(upload: UploadSummary) -> list[str]:
-    """What GitHub will not show, a reason a line. Untrusted texts are in them."""
+    """Return a line for each reason why GitHub will not show results. The text is untrusted."""
     return [
         f"{entry.count} x {entry.why}"
         + (f": {', '.join(entry.examples)}" if entry.examples else "")
@@ -169,39 +165,49 @@ def hidden_lines(upload: UploadSummary) -> list[str]:
     ]
 
 
-def account_lines(upload: UploadSummary) -> list[str]:
-    """Everything that was done to results, a line each. Untrusted texts are in them."""
+def change_lines(upload: UploadSummary) -> list[str]:
+    """Return a line for each change of the upload to its results. The text is untrusted."""
     lines = [
-        f"withheld: {w.tool} {w.category} ({w.results} results), because {w.reason}"
-        for w in upload.withheld
+        f"withheld: {run.tool} {run.category} ({run.results} results), because {run.reason}"
+        for run in upload.withheld
     ]
-    lines += [f"left out: {n} because {why}" for why, n in upload.left_out.items()]
-    lines += [f"cut: {n} x {what}" for what, n in upload.cuts.items()]
-    lines += [f"truncated by GitHub: {n} x {what}" for what, n in upload.truncated.items()]
-    outside = [e for e in upload.hidden if e.why.startswith("outside")]
-    lines += [f"not shown in the pull request: {e.count} results {e.why}" for e in outside]
-    return lines + _account(upload)
+    lines += [f"left out: {count} because {reason}" for reason, count in upload.left_out.items()]
+    lines += [f"cut: {count} x {description}" for description, count in upload.cuts.items()]
+    lines += [
+        f"truncated by GitHub: {count} x {description}"
+        for description, count in upload.truncated.items()
+    ]
+    outside = [entry for entry in upload.hidden if entry.why.startswith("outside")]
+    lines += [
+        f"not shown in the pull request: {entry.count} results {entry.why}" for entry in outside
+    ]
+    return lines + _kept_change_lines(upload)
 
 
-def _account(upload: UploadSummary) -> list[str]:
-    """What was done to results that GitHub shows."""
+def _kept_change_lines(upload: UploadSummary) -> list[str]:
+    """Return a line for each change to results that GitHub shows."""
     lines = [f"split: {line}" for line in upload.splits]
-    lines += [f"mended: {n} x {what}" for what, n in upload.mends.items()]
+    lines += [f"mended: {count} x {description}" for description, count in upload.mends.items()]
     if upload.dismissed or upload.reopened or upload.requested:
-        asked = f", {upload.requested} dismissals requested" if upload.requested else ""
-        lines.append(f"alerts: {upload.dismissed} dismissed, {upload.reopened} opened again{asked}")
+        requested = f", {upload.requested} dismissals requested" if upload.requested else ""
+        lines.append(
+            f"alerts: {upload.dismissed} dismissed, {upload.reopened} opened again{requested}"
+        )
     return lines + [f"warning: {warning}" for warning in upload.warnings]
 
 
 def findings_markdown(results: Sequence[ShownResult]) -> str:
-    """Return the most severe results as a table, and how many more there are."""
+    """Return the most severe results as a table, with the number of the others."""
     counts = Counter(result.severity for result in results)
-    total = ", ".join(f"{counts[s]} {s}" for s in Severity if counts[s]) or "none"
+    total = (
+        ", ".join(f"{counts[severity]} {severity}" for severity in Severity if counts[severity])
+        or "none"
+    )
     lines = [f"### Findings: {total}", ""]
     if results:
         lines += ["| severity | finding | where | tool |", "| --- | --- | --- | --- |"]
-    for result in results[:_ROWS]:
-        text = cut(result.text, _LONGEST_TEXT)
+    for result in results[:_MOST_ROWS]:
+        text = cut(result.text, _MOST_CHARACTERS)
         cells = (
             str(result.severity),
             f"{result.rule}: {text}",
@@ -209,6 +215,6 @@ def findings_markdown(results: Sequence[ShownResult]) -> str:
             result.tool,
         )
         lines.append(f"| {' | '.join(markdown(text, LONGEST_CELL) for text in cells)} |")
-    if len(results) > _ROWS:
-        lines += ["", f"and {len(results) - _ROWS} more."]
+    if len(results) > _MOST_ROWS:
+        lines += ["", f"and {len(results) - _MOST_ROWS} more."]
     return "\n".join(lines) + "\n"

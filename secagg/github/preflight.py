@@ -1,4 +1,4 @@
-"""Before an upload: repair, split and count runs, and say what GitHub will show."""
+"""Repair, split and count SARIF runs before an upload."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from secagg.github.payload import (
     EncodedRun,
     compressed,
     encode_run,
-    halves,
     sarif_log,
     set_category,
     split,
+    split_in_half,
 )
 from secagg.github.results import is_suppressed, mend_results
 from secagg.github.rules import mend_rules
 from secagg.jsonio.reading import loads
 from secagg.sarif.gaps import of_run
 
-# Less than GitHub's limit: the sum of parts compressed alone only comes close to the whole.
-_FILLED = 0.9
+# Below GitHub's limit, as the sum of the parts' own gzip sizes is only an estimate for the file.
+_FILL_RATIO = 0.9
 
 
 @dataclass(slots=True, kw_only=True)
-class GivenRun:
-    """A SARIF run to be uploaded: ``run`` is changed in place.
+class RunToUpload:
+    """A SARIF run to upload; ``run`` is changed in place.
 
-    ``source`` names the file it came from. ``incomplete`` says why it must not be uploaded
-    (GitHub would take the alerts that it lacks for fixed), ``None`` where it may be; ``unread``
-    says which files its tool could not read although it completed.
+    ``source`` names the file it came from. ``incomplete`` is the reason not to upload it, as GitHub
+    would take the alerts that it lacks for fixed; None where it may be uploaded. ``unread`` are
+    messages on files that its tool could not read although it completed.
     """
 
     run: dict[str, Any]
@@ -45,7 +45,7 @@ class GivenRun:
 
 @dataclass(slots=True, kw_only=True)
 class Withheld:
-    """A run that is not uploaded because its tool did not complete."""
+    """A run that is not uploaded, as its tool did not complete."""
 
     tool: str
     category: str
@@ -55,15 +55,15 @@ class Withheld:
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """One analysis as GitHub will see it. ``of`` is the category of the run it is a part of.
+    """One analysis for GitHub: a run or a part of one.
 
-    ``encoded`` is ``run`` as it is sent.
+    ``base_category`` is the category of the whole run. ``encoded`` is ``run`` as it is sent.
     """
 
     run: dict[str, Any]
     tool: str
     category: str
-    of: str
+    base_category: str
     encoded: EncodedRun
     results: int
     suppressed: int
@@ -72,7 +72,7 @@ class Part:
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What will be sent. ``given`` results are all accounted for: see :meth:`check`."""
+    """What an upload sends. :meth:`check` accounts for each of the ``given`` results."""
 
     given: int
     parts: list[Part]
@@ -83,12 +83,12 @@ class Plan:
 
     @property
     def sent(self) -> int:
-        """Results in all parts."""
+        """The number of results in all parts."""
         return sum(part.results for part in self.parts)
 
     @property
     def shown(self) -> int:
-        """Results that GitHub will keep of those."""
+        """The number of results that GitHub will show of those."""
         return sum(min(part.results, self.limits.results_shown) for part in self.parts)
 
     def check(self) -> None:
@@ -103,7 +103,7 @@ class Plan:
 
 
 def preflight(
-    given: Sequence[GivenRun],
+    runs: Sequence[RunToUpload],
     *,
     root: Path | None = None,
     prefix: str = "",
@@ -111,20 +111,20 @@ def preflight(
     keep_suppressed: bool = True,
     limits: Limits = GITHUB,
 ) -> Plan:
-    """Repair and split ``given`` so that GitHub takes it, and account for every result.
+    """Repair and split ``runs`` to meet GitHub's limits, and account for every result.
 
-    ``root`` is the directory that was scanned, below which absolute paths are made relative,
-    and ``prefix`` where it is in the repository (``service/``, empty at the top). ``category``
-    replaces those of the runs. With ``keep_suppressed`` suppressed results are sent (to be
-    dismissed afterwards), else left out.
+    ``root`` is the scanned directory, to which absolute paths become relative, and ``prefix`` its
+    path in the repository (``service/``, empty at the top). ``category`` replaces those of the
+    runs. ``keep_suppressed`` sends suppressed results, to dismiss their alerts afterwards; else
+    they are left out.
     """
     tally = Tally()
-    total = sum(len(entry.run.get("results") or ()) for entry in given)
-    categorize([g.run for g in given], [g.source for g in given], category, tally)
+    total = sum(len(candidate.run.get("results") or ()) for candidate in runs)
+    categorize([g.run for g in runs], [g.source for g in runs], category, tally)
     plan = Plan(given=total, parts=[], withheld=[], tally=tally, limits=limits)
-    for entry in given:
-        run = entry.run
-        incomplete = entry.incomplete
+    for candidate in runs:
+        run = candidate.run
+        incomplete = candidate.incomplete
         if incomplete is None and not isinstance(run.get("results"), list):
             incomplete = "the run has no results, so nothing was looked for"
         if incomplete is not None:
@@ -139,7 +139,7 @@ def preflight(
             continue
         plan.lines += [
             f"{message}: alerts in what was not read will be taken for fixed"
-            for message in entry.unread
+            for message in candidate.unread
         ]
         rules = mend_rules(run, tally, limits)
         mend_results(
@@ -151,13 +151,13 @@ def preflight(
             limits=limits,
             keep_suppressed=keep_suppressed,
         )
-        of = category_of(run)
-        whole = len(run["results"])
-        parts = _fitting(split(run, limits), of, plan)
+        base_category = category_of(run)
+        count = len(run["results"])
+        parts = _parts_of_run(split(run, limits), base_category, plan)
         if len(parts) > 1:
             sizes = ", ".join(str(part.results) for part in parts)
             plan.lines.append(
-                f"{tool_of(run)}, {of}: {whole} results go as {len(parts)} analyses "
+                f"{tool_of(run)}, {base_category}: {count} results go as {len(parts)} analyses "
                 f"({sizes}), the most severe first"
             )
         plan.parts += parts
@@ -166,49 +166,49 @@ def preflight(
 
 
 def deliveries(parts: Sequence[Part], limits: Limits = GITHUB) -> list[list[Part]]:
-    """``parts`` in files, each within GitHub's limits on runs and size."""
-    packed: list[list[Part]] = []
-    room = 0.0
+    """Group ``parts`` into files, each within GitHub's limits on runs and size."""
+    files: list[list[Part]] = []
+    free_bytes = 0.0
     for part in parts:
-        fits = packed and len(packed[-1]) < limits.runs and part.gzip_bytes <= room
-        if not fits or any(_same(part, other) for other in packed[-1]):
-            packed.append([])
-            room = limits.gzip_bytes * _FILLED
-        packed[-1].append(part)
-        room -= part.gzip_bytes
-    return packed
+        has_room = files and len(files[-1]) < limits.runs and part.gzip_bytes <= free_bytes
+        if not has_room or any(_is_same_analysis(part, other) for other in files[-1]):
+            files.append([])
+            free_bytes = limits.gzip_bytes * _FILL_RATIO
+        files[-1].append(part)
+        free_bytes -= part.gzip_bytes
+    return files
 
 
-def _same(one: Part, other: Part) -> bool:
+def _is_same_analysis(one: Part, other: Part) -> bool:
     return (one.tool, one.category) == (other.tool, other.category)
 
 
-def _fitting(runs: Sequence[dict[str, Any]], of: str, plan: Plan) -> list[Part]:
-    """Parts of one run, split further until each is small enough as a file of its own."""
-    todo = list(runs)
-    small: list[tuple[dict[str, Any], EncodedRun, int]] = []
-    while todo:
-        run = todo.pop(0)
+def _parts_of_run(runs: Sequence[dict[str, Any]], base_category: str, plan: Plan) -> list[Part]:
+    """Return the parts of one run, split further until each fits into a file of its own."""
+    pending = list(runs)
+    encoded_runs: list[tuple[dict[str, Any], EncodedRun, int]] = []
+    while pending:
+        run = pending.pop(0)
         encoded = encode_run(run)
         size = len(compressed(sarif_log([encoded.data])))
         if size <= plan.limits.gzip_bytes:
-            small.append((run, encoded, size))
+            encoded_runs.append((run, encoded, size))
         elif len(run["results"]) > 1:
-            todo[:0] = halves(run)
+            pending[:0] = split_in_half(run)
         else:
             for result in run["results"]:
                 plan.tally.leave_out("it is too large for GitHub by itself", str(result["ruleId"]))
     parts = []
-    for number, (run, encoded, size) in enumerate(small, 1):
-        if len(small) > 1 and category_of(run) != part_category(of, number):
-            set_category(run, part_category(of, number))
+    for number, (run, encoded, size) in enumerate(encoded_runs, 1):
+        if len(encoded_runs) > 1 and category_of(run) != part_category(base_category, number):
+            set_category(run, part_category(base_category, number))
             encoded = encode_run(run)
         parts.append(
             Part(
                 run=run,
                 tool=tool_of(run),
                 category=category_of(run),
-                of=of,
+                base_category=base_category,
                 encoded=encoded,
                 results=len(run["results"]),
                 suppressed=sum(is_suppressed(r) for r in run["results"]),
@@ -218,27 +218,28 @@ def _fitting(runs: Sequence[dict[str, Any]], of: str, plan: Plan) -> list[Part]:
     return parts
 
 
-def given_runs(data: bytes, source: str) -> list[GivenRun]:
-    """Return the runs of a SARIF log that :func:`secagg.sarif.write` wrote (so it holds no secret).
+def read_runs(data: bytes, source: str) -> list[RunToUpload]:
+    """Return the runs of a SARIF log by :func:`secagg.sarif.write`, which holds no secrets.
 
-    A run whose tool says that it failed or missed something is marked as incomplete, unless it
-    says that it completed and names the files that it could not read. Raises
-    :class:`ReportError` for what is no SARIF log.
+    Marks a run as incomplete if its tool failed or missed something, unless it completed and names
+    the files that it could not read. Raises :class:`ReportError` for what is no SARIF log.
     """
     document = loads(data, report=source)
     runs = document.get("runs") if isinstance(document, Mapping) else None
     if not isinstance(runs, list):
         raise ReportError("this is no SARIF log", report=source)
     return [
-        _given_run(run, index, source) for index, run in enumerate(runs) if isinstance(run, dict)
+        _run_to_upload(run, index, source)
+        for index, run in enumerate(runs)
+        if isinstance(run, dict)
     ]
 
 
-def _given_run(run: dict[str, Any], index: int, source: str) -> GivenRun:
+def _run_to_upload(run: dict[str, Any], index: int, source: str) -> RunToUpload:
     frame = {key: value for key, value in run.items() if key != "results"}
     fatal = [gap for gap in of_run(frame, run, index) if gap.fatal]
     reasons = [gap.message for gap in fatal if not gap.files]
-    return GivenRun(
+    return RunToUpload(
         run=run,
         source=source,
         incomplete=reasons[0] if reasons else None,

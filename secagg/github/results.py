@@ -1,4 +1,4 @@
-"""Results as code scanning needs them, and which of them it would not show."""
+"""Repair results for code scanning, and leave out those that must not become alerts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.sarif.rules import RuleTable
 from secagg.sarif.text import message_text
 
-_NO_PROBLEM = frozenset({"pass", "notApplicable", "informational"})
-
-
-_IDENTITY = "secagg/v1"
+_NO_PROBLEM_KINDS = frozenset({"pass", "notApplicable", "informational"})
+_IDENTITY_KEY = "secagg/v1"
 
 
 def mend_results(
@@ -31,38 +29,39 @@ def mend_results(
     limits: Limits,
     keep_suppressed: bool,
 ) -> None:
-    """Repair the results of ``run`` in place; what cannot be shown is left out, and counted."""
+    """Repair the results of ``run`` in place; leave out and count those that GitHub cannot show."""
     places = UploadPlaces(run, root, tally, prefix)
-    kept = []
+    mended = []
     for result in run["results"]:
-        why = _not_to_be_sent(result, keep_suppressed=keep_suppressed)
-        if why is None and not places.mend(result):
-            why = "it has no location in a file"
-        if why is not None:
-            tally.leave_out(why, _example(result))
+        reason = _reason_to_leave_out(result, keep_suppressed=keep_suppressed)
+        if reason is None and not places.mend(result):
+            reason = "it has no location in a file"
+        if reason is not None:
+            tally.leave_out(reason, _example(result))
             continue
         _mend_message(result, rules, tally)
-        _cut(result, limits, tally)
+        _cut_lists(result, limits, tally)
         if "secagg/moved" in (result.get("properties") or {}):
             tally.mend("result against the schema, moved aside what it forbids", _example(result))
-        kept.append(result)
-    run["results"] = kept
-    # Not counted: what is wrong with them was counted with the results.
+        mended.append(result)
+    run["results"] = mended
+    # With a tally of its own, as their faults were counted with the results.
     UploadPlaces(run, root, Tally(), prefix).mend_artifacts(run.get("artifacts"))
-    _add_fingerprints(kept, tally)
+    _add_fingerprints(mended, tally)
 
 
 def is_suppressed(result: Mapping[str, Any]) -> bool:
-    """Return whether suppressions are in force: there are some, and all are accepted (3.27.23)."""
-    given = result.get("suppressions")
-    return bool(given) and all(
-        isinstance(s, Mapping) and s.get("status", "accepted") == "accepted" for s in given or ()
+    """Return whether a result has suppressions, all accepted (SARIF 2.1.0, 3.27.23)."""
+    suppressions = result.get("suppressions")
+    return bool(suppressions) and all(
+        isinstance(suppression, Mapping) and suppression.get("status", "accepted") == "accepted"
+        for suppression in suppressions or ()
     )
 
 
-def _not_to_be_sent(result: Mapping[str, Any], *, keep_suppressed: bool) -> str | None:
-    # GitHub reads neither kind nor baselineState: it would open an alert for each of these.
-    if result.get("kind", "fail") in _NO_PROBLEM:
+def _reason_to_leave_out(result: Mapping[str, Any], *, keep_suppressed: bool) -> str | None:
+    # GitHub ignores kind and baselineState, and would open an alert for each of these.
+    if result.get("kind", "fail") in _NO_PROBLEM_KINDS:
         return f"it is no problem (kind {result['kind']})"
     if result.get("baselineState") == "absent":
         return "it is gone since the baseline"
@@ -91,26 +90,26 @@ def _mend_message(result: dict[str, Any], rules: RuleTable, tally: Tally) -> Non
     tally.mend("message without a text", _example(result))
 
 
-def _cut(result: dict[str, Any], limits: Limits, tally: Tally) -> None:
+def _cut_lists(result: dict[str, Any], limits: Limits, tally: Tally) -> None:
     for key in ("locations", "relatedLocations"):
-        listed = result.get(key)
-        if not isinstance(listed, list) or len(listed) <= limits.locations_shown:
+        items = result.get(key)
+        if not isinstance(items, list) or len(items) <= limits.locations_shown:
             continue
         tally.truncate("result of which GitHub shows some locations only", _example(result))
-        if len(listed) > limits.locations:
-            result[key] = listed[: limits.locations]
+        if len(items) > limits.locations:
+            result[key] = items[: limits.locations]
             tally.cut("result with more locations than GitHub takes", _example(result))
     flows = result.get("codeFlows")
     if isinstance(flows, list) and flows:
-        total = sum(len(thread) for thread in _threads(flows))
+        total = sum(len(thread) for thread in _thread_locations(flows))
         if total > limits.flow_locations_shown:
             tally.truncate("result of which GitHub shows some steps of its flows", _example(result))
         if total > limits.flow_locations:
-            result["codeFlows"] = _shortened(flows, limits.flow_locations)
+            result["codeFlows"] = _shorten_flows(flows, limits.flow_locations)
             tally.cut("result with more steps in its flows than GitHub takes", _example(result))
 
 
-def _threads(flows: list[Any]) -> list[list[Any]]:
+def _thread_locations(flows: list[Any]) -> list[list[Any]]:
     return [
         thread["locations"]
         for flow in flows
@@ -120,56 +119,56 @@ def _threads(flows: list[Any]) -> list[list[Any]]:
     ]
 
 
-def _shortened(flows: list[Any], longest: int) -> list[Any]:
-    """Whole flows as far as they fit; one that is too long by itself keeps both its ends."""
-    kept, left = [], longest
+def _shorten_flows(flows: list[Any], limit: int) -> list[Any]:
+    """Return as many whole flows as fit; of one that is too long, both ends."""
+    whole_flows, room = [], limit
     for flow in flows:
-        steps = sum(len(thread) for thread in _threads([flow]))
-        if steps <= left:
-            kept.append(flow)
-            left -= steps
-    if kept:
-        return kept
-    thread = max(_threads(flows[:1]), key=len)
-    head = (longest + 1) // 2
-    ends = thread[:head] + thread[len(thread) - (longest - head) :]
+        steps = sum(len(thread) for thread in _thread_locations([flow]))
+        if steps <= room:
+            whole_flows.append(flow)
+            room -= steps
+    if whole_flows:
+        return whole_flows
+    thread = max(_thread_locations(flows[:1]), key=len)
+    head = (limit + 1) // 2
+    ends = thread[:head] + thread[len(thread) - (limit - head) :]
     return [{"threadFlows": [{"locations": ends}]}]
 
 
 def _add_fingerprints(results: list[dict[str, Any]], tally: Tally) -> None:
-    """GitHub knows an alert again by the line hash; without one, lines that move make new alerts.
+    """Add the line hash by which GitHub matches alerts to results that lack one.
 
-    What stands in for it is the identity of the finding, or else what is said of which rule
-    and file without numbers; equal ones are numbered in the order of their lines.
+    It is the identity of the finding, else a hash of rule, file and message without digits. Equal
+    ones are numbered in the order of their lines. Without it a line that moves makes a new alert.
     """
-    shared = _shared_hashes(results)
-    without = [r for r in results if not _line_hash(r) or _hash_key(r) in shared]
-    alike: Counter[str] = Counter()
-    for result in sorted(without, key=lambda r: (path_of(r), line_of(r))):
-        given = result.get("partialFingerprints")
-        given = dict(given) if isinstance(given, Mapping) else {}
-        basis = given.get(_IDENTITY)
+    shared_hashes = _shared_hashes(results)
+    unmarked = [r for r in results if not _line_hash(r) or _hash_key(r) in shared_hashes]
+    count_of_key: Counter[str] = Counter()
+    for result in sorted(unmarked, key=lambda r: (path_of(r), line_of(r))):
+        fingerprints = result.get("partialFingerprints")
+        fingerprints = dict(fingerprints) if isinstance(fingerprints, Mapping) else {}
+        basis = fingerprints.get(_IDENTITY_KEY)
         if not isinstance(basis, str) or not basis:
             message = re.sub(r"\d+", "0", str(result["message"].get("text")))
             text = "\0".join((str(result.get("ruleId")), path_of(result), message))
             basis = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         key = f"{result.get('ruleId')}\0{path_of(result)}\0{basis}"
-        alike[key] += 1
-        what = "fingerprint that several lines share" if _line_hash(result) else None
-        given[PRIMARY_LOCATION_LINE_HASH] = f"{basis[:32]}:{alike[key]}"
-        result["partialFingerprints"] = given
-        tally.mend(what or "fingerprint that was missing", _example(result))
+        count_of_key[key] += 1
+        mend = "fingerprint that several lines share" if _line_hash(result) else None
+        fingerprints[PRIMARY_LOCATION_LINE_HASH] = f"{basis[:32]}:{count_of_key[key]}"
+        result["partialFingerprints"] = fingerprints
+        tally.mend(mend or "fingerprint that was missing", _example(result))
 
 
 def _shared_hashes(results: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
-    """Hashes that a producer gave to several lines of one file: they tell nothing apart.
+    """Return the line hashes that several lines of one file share.
 
-    GitHub would fold the results into one alert.
+    GitHub would show their results as one alert.
     """
     lines: dict[tuple[str, str, str], set[int]] = {}
     for result in results:
         lines.setdefault(_hash_key(result), set()).add(line_of(result))
-    return {key for key, results_of_line in lines.items() if len(results_of_line) > 1 and key[2]}
+    return {key for key, lines_of_hash in lines.items() if len(lines_of_hash) > 1 and key[2]}
 
 
 def _hash_key(result: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -177,6 +176,8 @@ def _hash_key(result: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _line_hash(result: Mapping[str, Any]) -> str | None:
-    given = result.get("partialFingerprints")
-    value = given.get(PRIMARY_LOCATION_LINE_HASH) if isinstance(given, Mapping) else None
+    fingerprints = result.get("partialFingerprints")
+    value = (
+        fingerprints.get(PRIMARY_LOCATION_LINE_HASH) if isinstance(fingerprints, Mapping) else None
+    )
     return value if isinstance(value, str) and value else None

@@ -1,4 +1,4 @@
-"""Rules as code scanning needs them: there, with a severity that is a number, and few tags."""
+"""Repair rules for code scanning: a rule for every result, numeric severities, few tags."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from secagg.model.severity import parse_security_severity
 from secagg.sarif.rules import RuleTable, RuleView
 
 SEVERITY = "security-severity"
-# Kept first where a rule has more tags than GitHub takes.
-_FIRST = ("security", "external/cwe/", "CWE", "owasp", "vulnerability")
+# The tags to keep where a rule has more than GitHub shows.
+_KEPT_TAGS = ("security", "external/cwe/", "CWE", "owasp", "vulnerability")
 _LONGEST_NAME = 120
 # An absolute URI by its characters (RFC 3986, 2.2 and 2.3, and 3).
-_LINK = re.compile(
+_ABSOLUTE_URI = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
     r"(?:#(?:[A-Za-z0-9\-._~:/?@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)?"
 )
 
 
 def mend_rules(run: dict[str, Any], tally: Tally, limits: Limits) -> RuleTable:
-    """Repair the rules of ``run`` in place, and the references of its results to them.
+    """Repair the rules of ``run`` and the references of its results to them, in place.
 
-    Afterwards every result has a ``ruleId`` that a rule of the run has, and every rule's
-    ``security-severity`` is a number from 0.0 to 10.0 written as text, or is not there.
+    Afterwards every result has the ``ruleId`` of a rule in the run, and ``security-severity`` is a
+    number from 0.0 to 10.0 as text, or absent.
     """
     tool = run["tool"]
     for component in (tool["driver"], *(tool.get("extensions") or ())):
@@ -44,13 +44,13 @@ def mend_rules(run: dict[str, Any], tally: Tally, limits: Limits) -> RuleTable:
 
 
 def severity_of(result: Mapping[str, Any], view: RuleView | None) -> float:
-    """By what GitHub ranks results: the rule's ``security-severity``, else the level's place.
+    """Return the score by which GitHub ranks a result, from 10.0 (worst) to 0.0.
 
-    From 10.0 (worst) to 0.0; an error without a score ranks with high, a warning with
+    It is the rule's ``security-severity``; without one an error ranks with high, a warning with
     medium, a note with low.
     """
     if view is not None:
-        # The view's own score was read before mending.
+        # Not the score of the view, which was read before the repair.
         properties = view.raw.get("properties")
         score = _number(properties.get(SEVERITY)) if isinstance(properties, Mapping) else None
         if score is not None:
@@ -68,10 +68,10 @@ def _all_rules(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _drop_bad_links(described: dict[str, Any], tally: Tally) -> None:
-    """A link that is no URI would have the whole file refused, and shows nobody anything."""
+    """Delete links that are no URI, for which GitHub would refuse the whole file."""
     for key in ("helpUri", "informationUri", "downloadUri"):
         link = described.get(key)
-        if link is not None and not (isinstance(link, str) and _LINK.fullmatch(link)):
+        if link is not None and not (isinstance(link, str) and _ABSOLUTE_URI.fullmatch(link)):
             del described[key]
             tally.mend("link that is no URI", str(described.get("id") or described.get("name")))
 
@@ -80,9 +80,9 @@ def _mend_severity(rule: dict[str, Any], tally: Tally) -> None:
     properties = rule.get("properties")
     if not isinstance(properties, dict) or SEVERITY not in properties:
         return
-    given = properties[SEVERITY]
-    mended = _as_severity(given)
-    if mended == given and mended is not None:
+    value = properties[SEVERITY]
+    mended = _severity_text(value)
+    if mended == value and mended is not None:
         return
     if mended is None:
         del properties[SEVERITY]
@@ -91,33 +91,33 @@ def _mend_severity(rule: dict[str, Any], tally: Tally) -> None:
     tally.mend("security-severity that is no number from 0.0 to 10.0", str(rule.get("id")))
 
 
-def _as_severity(given: Any) -> str | None:
-    score = parse_security_severity(given)
+def _severity_text(value: Any) -> str | None:
+    score = parse_security_severity(value)
     if score is None:
         return None
-    # What is a number from 0.0 to 10.0 already stays as it is written.
-    return given if isinstance(given, str) and _number(given) == score else f"{score:.1f}"
+    # A text that is such a number already stays as it is.
+    return value if isinstance(value, str) and _number(value) == score else f"{score:.1f}"
 
 
-def _number(given: Any) -> float | None:
-    if isinstance(given, bool) or not isinstance(given, str | int | float):
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        score = float(given)
+        score = float(value)
     except ValueError:
         return None
     return score if math.isfinite(score) else None
 
 
 def _add_missing(run: dict[str, Any], tally: Tally) -> None:
-    """A rule for every id that results name and no rule has; an index that is wrong goes."""
+    """Add a rule for every id that only results have, and delete wrong indices."""
     table = RuleTable(run)
     rules: list[Any] = run["tool"]["driver"].setdefault("rules", [])
     added: set[str] = set()
     for result in run["results"]:
         view = table.find(result)
         if view is None:
-            result["ruleId"] = _name_of(result)
+            result["ruleId"] = _rule_name(result)
             tally.mend("result that names no rule", result["ruleId"])
         elif view.raw and "ruleId" not in result and not result.get("rule"):
             result["ruleId"] = view.rule.id
@@ -145,29 +145,33 @@ def _drop_wrong_index(
         tally.mend("ruleIndex that means another rule", str(result["ruleId"]))
 
 
-def _name_of(result: Mapping[str, Any]) -> str:
-    """A name for a rule that has none: what its result says, without what changes."""
+def _rule_name(result: Mapping[str, Any]) -> str:
+    """Return a name for a rule without one: the message of its result without digits."""
     message = result.get("message")
     text = message.get("text") if isinstance(message, Mapping) else None
-    words = [w for w in str(text or "").split() if not any(c.isdigit() for c in w)]
+    words = [
+        word
+        for word in str(text or "").split()
+        if not any(character.isdigit() for character in word)
+    ]
     return " ".join(words)[:_LONGEST_NAME] or "unnamed rule"
 
 
 def _raise_severities(run: dict[str, Any], table: RuleTable, tally: Tally) -> None:
-    """GitHub reads the severity from the rule only: it gets the highest of its results."""
+    """Set the severity of a rule to the highest of its results, as GitHub reads only the rule's."""
     highest: dict[int, tuple[dict[str, Any], float]] = {}
     for result in run["results"]:
         properties = result.get("properties")
-        given = properties.get(SEVERITY) if isinstance(properties, Mapping) else None
-        if given is None:
+        value = properties.get(SEVERITY) if isinstance(properties, Mapping) else None
+        if value is None:
             continue
-        severity = _as_severity(given)
+        severity = _severity_text(value)
         view = table.find(result)
         if severity is None or view is None or not isinstance(view.raw, dict):
             continue
         rule = view.raw
-        of_rule = rule.get("properties")
-        if isinstance(of_rule, Mapping) and SEVERITY in of_rule:
+        rule_properties = rule.get("properties")
+        if isinstance(rule_properties, Mapping) and SEVERITY in rule_properties:
             continue
         before = highest.get(id(rule), (rule, 0.0))[1]
         highest[id(rule)] = rule, max(before, float(severity))
@@ -189,7 +193,7 @@ def _mend_tags(rule: dict[str, Any], tally: Tally, limits: Limits) -> None:
         properties["tags"] = tags
         tally.mend("security tag that a rule with security-severity lacks", name)
     if len(tags) > limits.tags_shown:
-        tags.sort(key=lambda tag: not tag.startswith(_FIRST))
+        tags.sort(key=lambda tag: not tag.startswith(_KEPT_TAGS))
         properties["tags"] = tags
         tally.truncate("rule of which GitHub shows some tags only", name)
     if len(tags) > limits.tags:
@@ -198,33 +202,36 @@ def _mend_tags(rule: dict[str, Any], tally: Tally, limits: Limits) -> None:
 
 
 def _mend_texts(rule: dict[str, Any], tally: Tally, limits: Limits) -> None:
-    """Name and descriptions as long as GitHub takes them, and none that is empty."""
+    """Shorten name and descriptions to GitHub's limits, and replace empty ones."""
     rule_id = str(rule.get("id"))
     name = rule.get("name")
     if isinstance(name, str) and len(name) > limits.rule_name:
-        rule["name"] = _shortened(name, limits.rule_name)
+        rule["name"] = _truncate(name, limits.rule_name)
         tally.cut("rule with a longer name than GitHub takes", rule_id)
     for key in ("shortDescription", "fullDescription"):
-        given = rule.get(key)
-        if given is None:
+        description = rule.get(key)
+        if description is None:
             continue
-        text = given.get("text") if isinstance(given, dict) else None
+        text = description.get("text") if isinstance(description, dict) else None
         if not isinstance(text, str) or not text.strip():
-            rule[key] = {**(given if isinstance(given, dict) else {}), "text": _text_of(rule)}
+            rule[key] = {
+                **(description if isinstance(description, dict) else {}),
+                "text": _short_text(rule),
+            }
             tally.mend("rule with an empty description", rule_id)
         elif len(text) > limits.rule_text:
-            rule[key] = {**given, "text": _shortened(text, limits.rule_text)}
+            rule[key] = {**description, "text": _truncate(text, limits.rule_text)}
             tally.cut("rule with a longer description than GitHub takes", rule_id)
 
 
-def _text_of(rule: Mapping[str, Any]) -> str:
-    """What a rule says of itself elsewhere, in one line."""
+def _short_text(rule: Mapping[str, Any]) -> str:
+    """Return a description of a rule in one line, from another of its fields."""
     for value in (rule.get("fullDescription"), rule.get("shortDescription"), rule.get("name")):
         text = value.get("text") if isinstance(value, Mapping) else value
         if isinstance(text, str) and text.strip():
-            return _shortened(text.strip().splitlines()[0], _LONGEST_NAME)
-    return _shortened(str(rule.get("id")), _LONGEST_NAME)
+            return _truncate(text.strip().splitlines()[0], _LONGEST_NAME)
+    return _truncate(str(rule.get("id")), _LONGEST_NAME)
 
 
-def _shortened(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+def _truncate(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,7 +1,7 @@
-"""Suppressed results: dismissed at GitHub, which reads no ``suppressions``, and opened again.
+"""Dismiss the alerts of suppressed results, as GitHub ignores ``suppressions``, and reopen them.
 
-A dismissal holds for the whole repository. So only what is suppressed in a commit of the default
-branch is dismissed; a pull request cannot dismiss anything by suppressing it.
+A dismissal holds for the whole repository. So only suppressions in a commit of the default branch
+dismiss alerts; those in a pull request do not.
 """
 
 from __future__ import annotations
@@ -12,28 +12,27 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from secagg.github.alerts import MARK, Alerts
+from secagg.github.alerts import MARK, REASONS, Alerts
 from secagg.github.client import Client
-from secagg.github.event import mapping, text_at
 from secagg.github.failures import GitHubError
 from secagg.github.places import line_of, path_of
 from secagg.github.preflight import Part
 from secagg.github.results import is_suppressed
 from secagg.github.target import Target
+from secagg.jsonio.members import as_mapping, text_at
 
-_Place = tuple[str, str, str, int]
-_REASONS = (
+_Location = tuple[str, str, str, int]
+_REASON_PATTERNS = (
     (re.compile(r"(?i)false[ _-]?positive|not[ _-]affected|inaccurate|not exploitable"), 0),
     (re.compile(r"(?i)\btests?\b|\bfixture"), 2),
 )
-_NAMES = ("false positive", "won't fix", "used in tests")
 
 
 @dataclass(slots=True)
 class Dismissals:
-    """What was changed; ``warnings`` say what could not be.
+    """How many alerts were changed; ``warnings`` say which could not be.
 
-    ``requested`` dismissals wait for somebody's consent, where the repository delegates them.
+    ``requested`` dismissals wait for approval, where the repository delegates dismissals.
     """
 
     dismissed: int = 0
@@ -43,102 +42,112 @@ class Dismissals:
 
 
 def dismiss_suppressed(client: Client, target: Target, parts: Sequence[Part]) -> Dismissals:
-    """Make alerts agree with the suppressions in ``parts``, which GitHub has processed.
+    """Dismiss and reopen alerts by the suppressions in ``parts``, which GitHub has processed.
 
-    A suppressed result's open alert is dismissed with its justification. An alert that was
-    dismissed so before and whose result is not suppressed any more is opened again. Alerts
-    that people dismissed are not touched. Nothing is raised: a refusal becomes a warning.
+    Dismisses the open alert of a suppressed result with its justification, and reopens an alert
+    that secagg dismissed and whose result is no longer suppressed. Alerts that people dismissed
+    stay. A refusal by GitHub becomes a warning.
     """
-    done = Dismissals()
+    dismissals = Dismissals()
     for tool in sorted({part.tool for part in parts}):
-        hushed, loud = _places([part for part in parts if part.tool == tool])
+        suppressed, unsuppressed = _split_by_suppression(
+            [part for part in parts if part.tool == tool]
+        )
         try:
-            _agree(Alerts(client, target.repository), target, tool, hushed, loud, done)
+            _update_alerts(
+                Alerts(client, target.repository),
+                target,
+                tool,
+                suppressed,
+                unsuppressed,
+                dismissals,
+            )
         except GitHubError as error:
-            done.warnings.append(
+            dismissals.warnings.append(
                 f"suppressed results of {tool} could not be dismissed, and their alerts stay "
                 f"open: {error.message} (where dismissals are delegated the token must be "
                 "allowed to ask for them)"
             )
-    return done
+    return dismissals
 
 
 def with_default_branch(client: Client, target: Target) -> Target:
-    """Ask GitHub for the default branch where neither event nor flags tell; it may not say."""
+    """Ask GitHub for the default branch where neither event nor options name it; it may refuse."""
     if target.on_default_branch is not None:
         return target
     try:
-        answer = mapping(client.get(f"/repos/{target.repository}"))
+        answer = as_mapping(client.get(f"/repos/{target.repository}"))
     except GitHubError:
         return target
     return replace(target, default_branch=text_at(answer, "default_branch"))
 
 
 def is_on_ref(client: Client, target: Target) -> bool:
-    """Tell whether the target's commit is the tip of its branch or an ancestor of that.
+    """Return whether the target's commit is the tip of its branch or an ancestor of it.
 
-    Asks GitHub where this checkout and the event do not know; False where GitHub does not say.
+    Asks GitHub where checkout and event do not tell; False where GitHub does not either.
     """
     if target.on_ref is not None:
         return target.on_ref
     branch = quote(target.ref.removeprefix("refs/heads/"), safe="")
     path = f"/repos/{target.repository}/compare/{branch}...{target.commit}"
     try:
-        answer = mapping(client.get(path, per_page=1))
+        answer = as_mapping(client.get(path, per_page=1))
     except GitHubError:
         return False
     return answer.get("status") in ("identical", "behind")
 
 
 def reason_of(justification: str) -> str:
-    """GitHub's reason that comes nearest to what was written."""
-    for pattern, index in _REASONS:
+    """Return the reason of GitHub that comes nearest to ``justification``."""
+    for pattern, index in _REASON_PATTERNS:
         if pattern.search(justification):
-            return _NAMES[index]
+            return REASONS[index]
     return "won't fix"
 
 
-def _agree(
+def _update_alerts(
     alerts: Alerts,
     target: Target,
     tool: str,
-    hushed: Mapping[_Place, str],
-    loud: set[_Place],
-    done: Dismissals,
+    suppressed: Mapping[_Location, str],
+    unsuppressed: set[_Location],
+    dismissals: Dismissals,
 ) -> None:
-    if hushed:
+    if suppressed:
         for alert in list(alerts.list(tool_name=tool, ref=target.ref, state="open")):
-            why = hushed.get(alert.place)
-            # Where one alert stands for results of both kinds, it stays.
-            if why is not None and alert.place not in loud:
-                if alerts.dismiss(alert.number, reason_of(why), MARK + why):
-                    done.dismissed += 1
+            justification = suppressed.get(alert.location)
+            # An alert for both suppressed and other results stays open.
+            if justification is not None and alert.location not in unsuppressed:
+                if alerts.dismiss(alert.number, reason_of(justification), MARK + justification):
+                    dismissals.dismissed += 1
                 else:
-                    done.requested += 1
+                    dismissals.requested += 1
     for alert in list(alerts.list(tool_name=tool, ref=target.ref, state="dismissed")):
-        if alert.by_secagg and alert.place in loud and alert.place not in hushed:
+        if alert.by_secagg and alert.location in unsuppressed and alert.location not in suppressed:
             alerts.reopen(alert.number)
-            done.reopened += 1
+            dismissals.reopened += 1
 
 
-def _places(parts: Sequence[Part]) -> tuple[dict[_Place, str], set[_Place]]:
-    """Where suppressed results are, with why, and where others are."""
-    hushed: dict[_Place, str] = {}
-    loud: set[_Place] = set()
+def _split_by_suppression(parts: Sequence[Part]) -> tuple[dict[_Location, str], set[_Location]]:
+    """Return the locations of suppressed results with their justification, and those of others."""
+    suppressed: dict[_Location, str] = {}
+    unsuppressed: set[_Location] = set()
     for part in parts:
         for result in part.run["results"]:
-            place = (part.tool, str(result["ruleId"]), unquote(path_of(result)), line_of(result))
+            location = (part.tool, str(result["ruleId"]), unquote(path_of(result)), line_of(result))
             if is_suppressed(result):
-                hushed[place] = _justification(result)
+                suppressed[location] = _justification(result)
             else:
-                loud.add(place)
-    return hushed, loud
+                unsuppressed.add(location)
+    return suppressed, unsuppressed
 
 
 def _justification(result: Mapping[str, Any]) -> str:
     reasons = [
-        " ".join(s["justification"].split())
-        for s in result["suppressions"]
-        if isinstance(s.get("justification"), str) and s["justification"].strip()
+        " ".join(suppression["justification"].split())
+        for suppression in result["suppressions"]
+        if isinstance(suppression.get("justification"), str)
+        and suppression["justification"].strip()
     ]
     return "; ".join(reasons) or "suppressed without a reason"

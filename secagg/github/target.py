@@ -1,4 +1,4 @@
-"""Where results go: the repository, the ref and the commit that were analysed."""
+"""Find the target of an upload: the repository, ref and commit that were analysed."""
 
 from __future__ import annotations
 
@@ -22,21 +22,16 @@ from secagg.github.event import (
 
 PUBLIC_API = "https://api.github.com"
 
-
 _REPOSITORY = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:_[A-Za-z0-9]+)?/[A-Za-z0-9._-]{1,100}"
 )
-
-
 _REF = re.compile(r"refs/(?:heads/\S+|tags/\S+|pull/\d+/(?:merge|head))")
-
-
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the command line says; None leaves it to the environment or git."""
+class TargetOptions:
+    """The options on the command line; None leaves a value to the environment or git."""
 
     repository: str | None = None
     ref: str | None = None
@@ -48,10 +43,9 @@ class Asked:
 class Target:
     """A commit on a ref of a repository, at one GitHub.
 
-    ``read_only`` is True where GitHub gives this run no token that may upload, unless the
-    workflow's ``permissions`` say otherwise. ``default_branch`` is the branch's name where it is
-    known without asking. ``on_ref`` says whether the commit is the ref's tip or an ancestor of
-    it, None where the event and this clone do not know.
+    ``read_only``: the token of this run may not upload, unless the workflow's ``permissions`` allow
+    it. ``default_branch`` is None where only GitHub can tell it. ``on_ref``: the commit is the tip
+    of the ref or an ancestor of it; None where neither the event nor this clone can tell.
     """
 
     repository: str
@@ -67,33 +61,31 @@ class Target:
 
     @property
     def on_default_branch(self) -> bool | None:
-        """Whether the ref is the default branch; None where that is not known."""
+        """Whether the ref is the default branch; None where that is not known yet."""
         if not self.ref.startswith("refs/heads/"):
             return False
-        return None if self.default_branch is None else self.ref == self._default_ref
-
-    @property
-    def _default_ref(self) -> str:
-        return f"refs/heads/{self.default_branch}"
+        if self.default_branch is None:
+            return None
+        return self.ref == f"refs/heads/{self.default_branch}"
 
 
-def find_target(asked: Asked, environ: Mapping[str, str], directory: Path) -> Target:
-    """The target by the flags, the Actions environment and git in ``directory``, in that order.
+def find_target(options: TargetOptions, environ: Mapping[str, str], directory: Path) -> Target:
+    """Return the target by the options, the Actions environment and git, in this order.
 
-    Raises :class:`UsageError` for what none of them says or what GitHub would not take.
+    Raises :class:`UsageError` for a value that none of them has, or that GitHub would not take.
     """
     event = read_event(environ)
     checkout = read_checkout(directory)
-    here = _checked_out(event, environ, checkout, asked)
-    ref, commit = asked.ref or here.ref, asked.commit or here.commit
+    head = _checked_out_head(event, environ, checkout, options)
+    ref, commit = options.ref or head.ref, options.commit or head.commit
     if event is not None and ref is None:
-        raise _another_checkout(event, here)
-    repository, address = _repository(asked, environ, checkout)
+        raise _unknown_ref_error(event, head)
+    repository, api = _repository(options, environ, checkout)
     return Target(
         repository=repository,
-        ref=_checked(ref, _REF, "ref", "--ref refs/heads/NAME (or tags, pull/N/head)"),
-        commit=_checked(commit, COMMIT, "commit", "--commit with all 40 hexadecimal digits"),
-        api_url=address,
+        ref=_require_match(ref, _REF, "ref", "--ref refs/heads/NAME (or tags, pull/N/head)"),
+        commit=_require_match(commit, COMMIT, "commit", "--commit with all 40 hexadecimal digits"),
+        api_url=api,
         event=None if event is None else event.name,
         read_only=event is not None and event.read_only,
         pull_number=_pull_number(event, ref),
@@ -102,46 +94,52 @@ def find_target(asked: Asked, environ: Mapping[str, str], directory: Path) -> Ta
     )
 
 
-def find_repository(asked: Asked, environ: Mapping[str, str], directory: Path) -> tuple[str, str]:
-    """Return the repository and the API's address, for what is about no commit.
+def find_repository(
+    options: TargetOptions, environ: Mapping[str, str], directory: Path
+) -> tuple[str, str]:
+    """Return the repository and the API's address, where no commit is needed.
 
     Raises :class:`UsageError` as :func:`find_target` does.
     """
-    return _repository(asked, environ, read_checkout(directory))
+    return _repository(options, environ, read_checkout(directory))
 
 
 def _repository(
-    asked: Asked, environ: Mapping[str, str], checkout: Checkout | None
+    options: TargetOptions, environ: Mapping[str, str], checkout: Checkout | None
 ) -> tuple[str, str]:
-    repository = asked.repository or environ.get("GITHUB_REPOSITORY")
+    repository = options.repository or environ.get("GITHUB_REPOSITORY")
     repository = repository or (checkout.repository if checkout else None)
-    address = asked.api_url or environ.get("GITHUB_API_URL")
+    address = options.api_url or environ.get("GITHUB_API_URL")
     return (
-        _checked(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
-        api_url(address, asked, environ, checkout),
+        _require_match(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
+        api_url(address, options, environ, checkout),
     )
 
 
 def api_url(
-    given: str | None,
-    asked: Asked | None = None,
+    address: str | None,
+    options: TargetOptions | None = None,
     environ: Mapping[str, str] | None = None,
     checkout: Checkout | None = None,
 ) -> str:
-    """Return the address of the API, checked. Without one it is that of github.com.
+    """Return the API's ``address`` after checking it, by default that of github.com.
 
-    Raises :class:`UsageError` where a token would travel unencrypted, and where only the
-    remote of a checkout names another host: a cloned repository does not say who gets a token.
+    Raises :class:`UsageError` where the token would travel unencrypted, and where only the remote
+    of a checkout names another host: a cloned repository must not choose who gets the token.
     """
-    if given is None:
-        named = (asked and asked.repository) or (environ or {}).get("GITHUB_REPOSITORY")
-        if not named and checkout and checkout.host not in (None, "github.com", "ssh.github.com"):
+    if address is None:
+        repository = (options and options.repository) or (environ or {}).get("GITHUB_REPOSITORY")
+        if (
+            not repository
+            and checkout
+            and checkout.host not in (None, "github.com", "ssh.github.com")
+        ):
             raise UsageError(
                 f"the checkout's remote is at {checkout.host}, not at github.com",
                 hint="say that a token may go there: --api-url https://HOST/api/v3",
             )
         return PUBLIC_API
-    parts = urlsplit(given.strip())
+    parts = urlsplit(address.strip())
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
         raise UsageError("the API's address is no plain https address")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -149,30 +147,33 @@ def api_url(
             f"the API at {parts.hostname} is not encrypted (http)",
             hint="a token is sent over https only",
         )
-    return given.strip().rstrip("/")
+    return address.strip().rstrip("/")
 
 
-def _checked_out(
-    event: Event | None, environ: Mapping[str, str], checkout: Checkout | None, asked: Asked
+def _checked_out_head(
+    event: Event | None,
+    environ: Mapping[str, str],
+    checkout: Checkout | None,
+    options: TargetOptions,
 ) -> Head:
-    """What is checked out, as the workflow's event and git together know it."""
+    """Return the ref and commit that are checked out, by the workflow's event and git."""
     if event is not None:
-        return head_of(event, environ, checkout, asked.commit)
+        return head_of(event, environ, checkout, options.commit)
     if checkout is None:
         return Head(ref=None, commit=None)
     return Head(ref=checkout.branch, commit=checkout.commit)
 
 
-def _another_checkout(event: Event, here: Head) -> UsageError:
-    what = (
-        f"the checkout is at {here.commit[:12]}, which is neither the commit of this {event.name} "
+def _unknown_ref_error(event: Event, head: Head) -> UsageError:
+    message = (
+        f"the checkout is at {head.commit[:12]}, which is neither the commit of this {event.name} "
         "event nor a branch of this repository that the clone knows"
-        if here.commit
+        if head.commit
         else f"nothing is checked out, and a {event.name} event is about another commit than its "
         "own"
     )
     return UsageError(
-        what,
+        message,
         hint="give --ref (refs/heads/NAME, or refs/pull/N/head for a pull request's head) and "
         "--commit; for a pull request's results in workflow_run use secagg publish",
     )
@@ -185,7 +186,7 @@ def _on_ref(
     environ: Mapping[str, str],
     checkout: Checkout | None,
 ) -> bool | None:
-    """Whether the commit is on the branch ``ref``; None where nobody here knows."""
+    """Return whether the commit is on the branch ``ref``; None where this clone cannot tell."""
     if ref is None or commit is None or not ref.startswith("refs/heads/"):
         return None
     if event is not None and (environ.get("GITHUB_REF"), environ.get("GITHUB_SHA")) == (
@@ -200,7 +201,7 @@ def _on_ref(
     )
     if tip is None or checkout is None:
         return None
-    # A shallow clone, or one that was fetched long ago, cannot say no.
+    # Never False: the clone may be shallow or out of date.
     return checkout.contains(tip, commit) or None
 
 
@@ -211,9 +212,9 @@ def _pull_number(event: Event | None, ref: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
-def _checked(value: str | None, pattern: re.Pattern[str], what: str, how: str) -> str:
+def _require_match(value: str | None, pattern: re.Pattern[str], noun: str, hint: str) -> str:
     if not value:
-        raise UsageError(f"it is not known which {what} this is", hint=f"give {how}")
+        raise UsageError(f"it is not known which {noun} this is", hint=f"give {hint}")
     if not pattern.fullmatch(value) or ".." in value:
-        raise UsageError(f"{value!r} is no {what} that GitHub takes", hint=f"give {how}")
+        raise UsageError(f"{value!r} is no {noun} that GitHub takes", hint=f"give {hint}")
     return value

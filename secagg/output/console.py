@@ -1,10 +1,9 @@
-"""The one way to standard output and standard error.
+"""Print to standard output and standard error, without secrets and control sequences.
 
 Everything that secagg prints goes through here (ruff forbids ``print``, ``sys.stdout`` and
 ``sys.stderr`` elsewhere) and through the last filter for secrets
-(:mod:`secagg.secrets.lastfilter`), so that a text that nobody escaped still steers neither the
-terminal nor the runner of a workflow.
-What is left to whoever makes a line: that untrusted text brings no line break of its own
+(:mod:`secagg.secrets.lastfilter`). So even a text that nobody escaped controls neither the terminal
+nor the runner of a workflow. Callers only have to keep line breaks out of untrusted text
 (:func:`secagg.output.escape.terminal`).
 """
 
@@ -19,32 +18,26 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import BinaryIO, TextIO, cast
 
-from secagg.output.escape import COMMAND, OLD_COMMAND, UNSAFE, defuse_lines
+from secagg.output.escape import COMMAND, OLD_COMMAND, REPLACEMENT, UNSAFE, defuse_lines
+from secagg.output.links import PAGE_PATTERN
 from secagg.secrets.lastfilter import FilteredFile, filtered
 
-# The colours that secagg itself paints, and links to the pages of advisories and weaknesses:
-# nothing else that begins with an escape is let through.
-_OWN = (
-    r"\x1b\[[0-9;]*m|\x1b\]8;;(?:https://"
-    r"(?:nvd\.nist\.gov/vuln/detail|github\.com/advisories|osv\.dev/vulnerability"
-    r"|rustsec\.org/advisories|pkg\.go\.dev/vuln|security\.snyk\.io/vuln"
-    r"|cwe\.mitre\.org/data/definitions)/[A-Za-z0-9._-]+)?\x1b\\"
-)
-_COLOURS = re.compile(_OWN)
-_KEPT = re.compile(rf"({_OWN}|\t|\r?\n)")
-_PLAIN = re.compile(r"[\t\n\x20-\x7e]*")
-_INSTEAD = "\N{REPLACEMENT CHARACTER}"
-# What a piece of JSON without any of these bytes, and of ASCII, cannot hold: anything to obey.
-_SUSPECT = (b"##", b"\x7f", b"\x1b")
-_LARGEST_PLANE_0 = 0xFFFF
+# The escapes that secagg writes itself: colours, and links to the pages of known databases.
+_OWN_ESCAPES = rf"\x1b\[[0-9;]*m|\x1b\]8;;(?:{PAGE_PATTERN})?\x1b\\"
+_COLOURS = re.compile(_OWN_ESCAPES)
+_ALLOWED = re.compile(rf"({_OWN_ESCAPES}|\t|\r?\n)")
+_HARMLESS_TEXT = re.compile(r"[\t\n\x20-\x7e]*")
+# ASCII JSON without these bytes holds no control sequence.
+_SUSPECT_BYTES = (b"##", b"\x7f", b"\x1b")
+_LAST_OF_PLANE_0 = 0xFFFF
 _COMMAND_XML = re.compile(f"{COMMAND.pattern}::", re.MULTILINE)
-_LINE = "\t\r\n"
+_LINE_CHARACTERS = "\t\r\n"
 
 
 class Syntax(Enum):
-    """How a document is written, which decides how a letter is escaped in it.
+    """The syntax of a document, which decides how characters are escaped in it.
 
-    An HTML page of secagg counts as JSON: what is untrusted in it stands in JSON in its script.
+    An HTML page of secagg counts as JSON: its untrusted text is JSON in a script.
     """
 
     JSON = "json"
@@ -59,10 +52,10 @@ def out(text: str) -> None:
 
 
 def paged(text: str) -> None:
-    """Print ``text`` as :func:`out` does, by the user's pager where the terminal is too short.
+    """Print ``text`` as :func:`out` does, through the pager where the terminal is too short.
 
-    ``PAGER`` names another than ``less``, which quits by itself at the end of a short text and
-    leaves it on the screen, as git has it.
+    ``PAGER`` names another pager than ``less``. As in git, ``less`` quits at the end of a short
+    text and leaves it on the screen.
     """
     if sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") != "dumb":
         size = os.get_terminal_size(sys.stdout.fileno())
@@ -83,28 +76,28 @@ def err(text: str) -> None:
 
 
 def commands(lines: Iterable[str], *, on_stdout: bool = False) -> None:
-    """Print workflow commands that secagg made itself, a line each, which the runner obeys.
+    """Print workflow commands, a line each, for the runner to execute.
 
-    It reads them from both streams; standard error keeps standard output clean.
+    The runner reads both streams; standard error keeps standard output clean.
     """
     stream = sys.stdout if on_stdout else sys.stderr
-    stream.write("".join(f"{UNSAFE.sub(_INSTEAD, filtered(line))}\n" for line in lines))
+    stream.write("".join(f"{UNSAFE.sub(REPLACEMENT, filtered(line))}\n" for line in lines))
     stream.flush()
 
 
 def document(pieces: Iterable[bytes], syntax: Syntax) -> None:
-    """Print a document (UTF-8) in ``pieces``; JSON and XML mean the same as they did before.
+    """Print a document (UTF-8) in ``pieces``, with escapes that keep the meaning of JSON and XML.
 
     A piece ends where a token of the document ends.
     """
     sys.stdout.flush()
-    # First the filter: it writes a text that it has masked anew, without escapes.
-    FilteredFile(cast(BinaryIO, _Harmless(syntax))).writelines(pieces)
+    # The filter comes first: it writes masked texts without escapes.
+    FilteredFile(cast(BinaryIO, _HarmlessFile(syntax))).writelines(pieces)
     sys.stdout.buffer.flush()
 
 
 def discard() -> None:
-    """Throw away what is printed from now on: whoever read standard output has left."""
+    """Discard what is printed from now on, after the reader of standard output has quit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -114,18 +107,18 @@ def on_terminal() -> bool:
 
 
 def width() -> int | None:
-    """Say how many columns standard output has: None where it is no terminal, or does not say."""
-    # A pseudo-terminal whose size nobody has set, such as a container's, has 0 columns.
+    """Return the number of columns of standard output; None without a terminal or a size."""
+    # A pseudo-terminal without a size, such as a container's, has 0 columns.
     columns = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
     return columns or None
 
 
 def colours(stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether ``stream`` (standard output, if None) takes colours.
+    """Return whether to colour ``stream``, by default standard output.
 
-    ``NO_COLOR`` takes them away, ``FORCE_COLOR`` and ``CLICOLOR_FORCE`` ask for them anywhere, and
-    ``CLICOLOR=0`` and a dumb terminal want none. Sources: no-color.org, force-color.org,
-    bixense.com/clicolors.
+    ``NO_COLOR`` switches colours off, ``FORCE_COLOR`` and ``CLICOLOR_FORCE`` on. Otherwise a
+    terminal is coloured unless it is dumb or ``CLICOLOR=0``. Sources: no-color.org,
+    force-color.org, bixense.com/clicolors.
     """
     if environ.get("NO_COLOR"):
         return False
@@ -137,7 +130,7 @@ def colours(stream: TextIO | None = None, environ: Mapping[str, str] = os.enviro
 
 
 def in_file() -> bool:
-    """Tell whether standard output goes into a file rather than to a terminal or a pipe."""
+    """Return whether standard output goes into a file, not to a terminal or a pipe."""
     try:
         return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
     except (OSError, ValueError):
@@ -151,7 +144,7 @@ def gitlab_section(name: str, title: str | None) -> None:
     """
     word = "end" if title is None else "start"
     options = "" if title is None else "[collapsed=true]"
-    text = UNSAFE.sub(_INSTEAD, filtered(title or ""))
+    text = UNSAFE.sub(REPLACEMENT, filtered(title or ""))
     mark = f"\x1b[0Ksection_{word}:{time.time():.0f}:{name}{options}\r\x1b[0K"
     sys.stdout.write(f"{mark}{text}\n")
     sys.stdout.flush()
@@ -164,34 +157,34 @@ def json(text: str | bytes) -> None:
 
 
 def harmless(text: str, *, colours: bool = False) -> str:
-    """Take from lines of text whatever a terminal or a runner would obey.
+    """Replace the control sequences for terminals and runners in lines of text.
 
-    With ``colours`` the escapes that colour a text are kept.
+    ``colours`` keeps the escapes of colours and links.
     """
-    if _PLAIN.fullmatch(text) is None:
+    if _HARMLESS_TEXT.fullmatch(text) is None:
         if not colours:
             text = _COLOURS.sub("", text)
-        parts = _KEPT.split(text)
-        # What is kept stands at the odd places.
-        parts[::2] = [UNSAFE.sub(_INSTEAD, part) for part in parts[::2]]
+        parts = _ALLOWED.split(text)
+        # The allowed parts have odd indices.
+        parts[::2] = [UNSAFE.sub(REPLACEMENT, part) for part in parts[::2]]
         text = "".join(parts)
     return defuse_lines(text)
 
 
-class _Harmless:
-    """Standard output as a file in which a document is written, with nothing to obey in it."""
+class _HarmlessFile:
+    """Writes a document to standard output without control sequences."""
 
     def __init__(self, syntax: Syntax) -> None:
         self._syntax = syntax
 
     def write(self, piece: bytes) -> int:
-        """Write ``piece``, harmless."""
-        return sys.stdout.buffer.write(_written(piece, self._syntax))
+        """Write ``piece`` without control sequences."""
+        return sys.stdout.buffer.write(_harmless_piece(piece, self._syntax))
 
 
-def _written(piece: bytes, syntax: Syntax) -> bytes:
+def _harmless_piece(piece: bytes, syntax: Syntax) -> bytes:
     if syntax is Syntax.JSON:
-        if piece.isascii() and not any(map(piece.__contains__, _SUSPECT)):
+        if piece.isascii() and not any(map(piece.__contains__, _SUSPECT_BYTES)):
             return piece
         text = UNSAFE.sub(_json_escape, piece.decode("utf-8", "replace"))
         return OLD_COMMAND.sub(r"#\\u0023", text).encode()
@@ -202,16 +195,16 @@ def _written(piece: bytes, syntax: Syntax) -> bytes:
     return harmless(text, colours=colours(sys.stdout)).encode()
 
 
-def _json_escape(letter: re.Match[str]) -> str:
-    if letter[0] in _LINE:
-        return letter[0]
-    code = ord(letter[0])
-    if code <= _LARGEST_PLANE_0:
+def _json_escape(match: re.Match[str]) -> str:
+    if match[0] in _LINE_CHARACTERS:
+        return match[0]
+    code = ord(match[0])
+    if code <= _LAST_OF_PLANE_0:
         return f"\\u{code:04x}"
     code -= 0x10000
     return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
-def _xml_escape(letter: re.Match[str]) -> str:
-    # A parser would make a line's end of a carriage return that is not written as a reference.
-    return letter[0] if letter[0] in "\t\n" else f"&#{ord(letter[0])};"
+def _xml_escape(match: re.Match[str]) -> str:
+    # A parser would turn a literal carriage return into a line feed.
+    return match[0] if match[0] in "\t\n" else f"&#{ord(match[0])};"

@@ -1,4 +1,4 @@
-"""``decision.json``: what a gate decided about each finding and why, for machines.
+"""The document ``decision.json``: the gate's decision on each finding, with its reasons.
 
 The schema is published as ``secagg/schemas/decision.schema.json``. Within ``schema_version`` 1
 keys are only ever added.
@@ -128,7 +128,7 @@ class DecisionDocument(Document, kw_only=True):
         return [finding for finding in self.counting() if finding.action == "warn"]
 
     def counting(self) -> Sequence[DecidedFinding]:
-        """Return the findings that fail or warn, of those that a filter has left."""
+        """Return the findings that fail or warn, without those that a filter removed."""
         return [*takewhile(lambda finding: finding.action != "ignore", self.findings)]
 
     def json_pieces(self) -> Iterator[bytes]:

@@ -1,20 +1,20 @@
-"""Text from scanners and reports is untrusted: here it is made harmless for where it is shown."""
+"""Escape untrusted text from scanners and reports for terminals, Markdown and CI logs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-# What one cell of a table, on a screen or in Markdown, holds at most. A longer text is cut: one
-# path of a report must not pad every row of a table, nor hide the other rows.
+# The most characters of a table cell: one long path must not pad every row of a table, nor hide the
+# other rows.
 LONGEST_CELL = 300
-# A sentence that stands alone may be longer; what it quotes may be as long as a report.
+# A sentence may be longer, but it may quote a text as long as a report.
 LONGEST_SENTENCE = 1_000
 
-# Control characters (Cc), format characters (Cf, bidirectional overrides among them), surrogates,
-# private use, line and paragraph separators: none of them has business in a line on a terminal.
-# The combining grapheme joiner and the fillers show nothing, and GitHub's runner, which compares
-# texts by the rules of a language, overlooks them within a command.
+# Characters that a line on a terminal must not have: control (Cc) and format characters (Cf, with
+# bidirectional overrides), surrogates, private use, line and paragraph separators. The combining
+# grapheme joiner and the fillers are invisible, and GitHub's runner, which compares texts by the
+# rules of a language, ignores them within a command.
 _UNSAFE_SET = (
     "\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
     "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
@@ -22,77 +22,76 @@ _UNSAFE_SET = (
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff"
 )
 UNSAFE = re.compile(f"[{_UNSAFE_SET}]")
-# The variants of a letter or of an emoji: they show nothing by themselves.
+# Variation selectors of letters and emoji, which are invisible.
 _VARIANTS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 _SPACES = re.compile(r"\s+")
-_INSTEAD = "\N{REPLACEMENT CHARACTER}"
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-# The old form of a workflow command, which GitHub's runner obeys anywhere in a line
-# (actions/runner, ActionCommand.TryParse), and what Azure Pipelines and TeamCity made of it.
+# The old form of a workflow command, which GitHub's runner executes anywhere in a line
+# (actions/runner, ActionCommand.TryParse), and its variants in Azure Pipelines and TeamCity.
 OLD_COMMAND = re.compile(r"##(?=\w*\[)")
-# The new form, which it obeys where nothing but white space stands before it (TryParseV2).
+# The new form, which it executes after white space only (TryParseV2).
 COMMAND = re.compile(r"^([^\S\n]*)(?=::)", re.MULTILINE)
 
-# What can mark something up within a line of GitHub's Markdown; an underscore only beside a word.
+# Markup characters within a line of GitHub's Markdown; an underscore only beside a word.
 _MARKDOWN = re.compile(r"([\\*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-# What begins a heading, a list or another block where a text stands at the beginning.
+# The beginnings of headings, lists and other blocks.
 _BLOCK = re.compile(r"^(\d*)([#+=.)-])")
-# What GitHub or GitLab makes a link or a notification of although nobody marked it up:
-# addresses, mail addresses, mentions, and numbers of issues.
+# Texts that GitHub or GitLab turns into a link or a notification without any markup: addresses,
+# mail addresses, mentions, and numbers of issues.
 _LINKED = re.compile(r"://|www\.|mailto:|xmpp:|@|[#!]\d|\bGH-\d", re.IGNORECASE)
 
 
 def terminal(text: str) -> str:
-    """Write ``text`` on one line, with nothing that a terminal or a CI log's reader would obey."""
+    """Return ``text`` as one line without control sequences for terminals and CI logs."""
     if text.isascii() and text.isprintable():
         return text if "##" not in text else defuse(text)
     line = _SPACES.sub(" ", _VARIANTS.sub("", text))
-    return defuse(UNSAFE.sub(_INSTEAD, line))
+    return defuse(UNSAFE.sub(REPLACEMENT, line))
 
 
-def cell(text: str, longest: int = LONGEST_CELL) -> str:
-    """Write ``text`` like :func:`terminal`, cut to ``longest`` characters."""
-    return terminal(cut(text, longest))
+def cell(text: str, limit: int = LONGEST_CELL) -> str:
+    """Return ``text`` like :func:`terminal`, cut to ``limit`` characters."""
+    return terminal(cut(text, limit))
 
 
-def cut(text: str, longest: int = LONGEST_CELL) -> str:
-    """Cut ``text`` to ``longest`` characters; an ellipsis says that there was more."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
+def cut(text: str, limit: int = LONGEST_CELL) -> str:
+    """Return ``text`` cut to ``limit`` characters, with an ellipsis where it was cut."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def joined(parts: Iterable[str], joint: str) -> str:
-    """Write ``parts`` as one cell; where it gets too long, the longest of them are cut first."""
+def joined(parts: Iterable[str], separator: str) -> str:
+    """Return ``parts`` as one cell; where it is too long, the longest are cut first."""
     texts = [cell(part) for part in parts if part]
-    over = sum(map(len, texts)) + len(joint) * (len(texts) - 1) - LONGEST_CELL
-    least = LONGEST_CELL // (len(texts) + 1) if texts else 0
+    excess = sum(map(len, texts)) + len(separator) * (len(texts) - 1) - LONGEST_CELL
+    shortest = LONGEST_CELL // (len(texts) + 1) if texts else 0
     for index in sorted(range(len(texts)), key=lambda i: -len(texts[i])):
-        if over <= 0:
+        if excess <= 0:
             break
-        shorter = cut(texts[index], max(least, len(texts[index]) - over))
-        over -= len(texts[index]) - len(shorter)
-        texts[index] = shorter
-    return joint.join(texts)
+        cut_text = cut(texts[index], max(shortest, len(texts[index]) - excess))
+        excess -= len(texts[index]) - len(cut_text)
+        texts[index] = cut_text
+    return separator.join(texts)
 
 
 def defuse(text: str) -> str:
-    """Break the old form of a workflow command wherever it stands in ``text``."""
-    return OLD_COMMAND.sub(f"##{_INSTEAD}", text) if "##" in text else text
+    """Break workflow commands of the old form in ``text``."""
+    return OLD_COMMAND.sub(f"##{REPLACEMENT}", text) if "##" in text else text
 
 
 def defuse_lines(text: str) -> str:
     """Break workflow commands of both forms in a text of several lines."""
-    text = COMMAND.sub(rf"\1{_INSTEAD}", text) if "::" in text else text
+    text = COMMAND.sub(rf"\1{REPLACEMENT}", text) if "::" in text else text
     return defuse(text)
 
 
-def markdown(text: str, longest: int = LONGEST_SENTENCE) -> str:
-    """Write ``text``, cut to ``longest`` characters, as one line of literal GitHub Markdown.
+def markdown(text: str, limit: int = LONGEST_SENTENCE) -> str:
+    """Return ``text``, cut to ``limit`` characters, as one line of literal GitHub Markdown.
 
-    It makes no markup, no image and no link. A word of which GitHub would make a link or a
-    notification by itself (an address, a mention, the number of an issue) stands as code, where
-    GitHub looks for neither and where it can still be read and copied.
+    Escapes all markup. A word that GitHub would turn into a link or a notification by itself (an
+    address, a mention, the number of an issue) becomes code, which prevents that.
     """
-    line = cell(text, longest)
+    line = cell(text, limit)
     if _LINKED.search(line) is None:
         return _literal(line)
     return " ".join(
@@ -107,15 +106,15 @@ def _literal(text: str) -> str:
 
 
 def _code(word: str) -> str:
-    """``word`` as a code span. Nothing in it ends the span, or the cell of a table."""
+    """Return ``word`` as a code span, which it cannot end, nor the cell of a table."""
     return f"`{word.replace('`', '%60').replace('|', '%7C')}`"
 
 
 def workflow_data(text: str) -> str:
-    """``text`` as the message of a GitHub workflow command."""
+    """Return ``text`` as the message of a GitHub workflow command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def workflow_property(text: str) -> str:
-    """``text`` as a property (file, title) of a GitHub workflow command."""
+    """Return ``text`` as a property (file, title) of a GitHub workflow command."""
     return workflow_data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,4 +1,4 @@
-"""Errors as a person meets them: the masked words, what to do, and the exit code."""
+"""Print errors with their hints, masked, and find their exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def print_error(error: SecaggError) -> None:
 
 
 def exit_code_of(error: SecaggError) -> ExitCode:
-    """Return the exit code with which a command ends for ``error``."""
+    """Return the exit code of a command that ends with ``error``."""
     if isinstance(error, Interrupted):
         return ExitCode.INTERRUPTED
     return (

@@ -1,4 +1,4 @@
-"""Drawing a table: it fits the terminal's width, or is one plain line a row in a pipe."""
+"""Draw tables: to the width of a terminal, or one plain line a row in a pipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tabulate import tabulate
 from secagg.output import console
 from secagg.output.escape import LONGEST_CELL, cell, cut, joined
 
-# By the words of secagg.model.finding.Severity.
 SEVERITY_COLOURS = {
     "critical": "1;35",
     "high": "1;31",
@@ -23,25 +22,25 @@ SEVERITY_COLOURS = {
     "none": "2",
 }
 _NARROWEST = 60
-# In a pipe one long cell pads no other row beyond this.
+# In a pipe a column is padded to no more than this.
 _WIDEST = 100
-# What the longest line of a CI log may take: a log's viewer shows about as much without wrapping.
-_LOG_LINE = 160
-# A column that is narrower breaks words.
-_WORD = 16
+# The columns of a line in a CI log, whose viewer shows about as many without wrapping.
+_LOG_COLUMNS = 160
+# A narrower column would break words.
+_NARROWEST_COLUMN = 16
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Log(StrEnum):
-    """A CI service whose log folds parts of it, or any other."""
+class CILog(StrEnum):
+    """The CI service in whose log secagg prints: some can fold parts of a log."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
     OTHER = "other"
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Log | None:
-        """Return the service that this runs in; None on a person's machine."""
+    def of(cls, environ: Mapping[str, str]) -> CILog | None:
+        """Return the service of the environment; None outside of CI."""
         if environ.get("GITHUB_ACTIONS") == "true":
             return cls.GITHUB
         if environ.get("GITLAB_CI") == "true":
@@ -53,25 +52,24 @@ class Log(StrEnum):
 class Style:
     """How to draw: ``width`` in columns, or ``None`` (a pipe) for one unwrapped line a row.
 
-    ``log`` is the CI service in whose log this is read. ``links`` says that the terminal shows
-    links (OSC 8).
+    ``log`` is the CI service, None outside of its log. ``links``: the terminal shows links (OSC 8).
     """
 
     width: int | None = None
     colour: bool = False
-    log: Log | None = None
+    log: CILog | None = None
     links: bool = False
 
     @classmethod
     def of_output(cls, *, no_colour: bool = False) -> Style:
-        """Return what standard output takes: wrapping and links only on a terminal.
+        """Return the style for standard output: wrapping and links only on a terminal.
 
-        ``COLUMNS`` sets the width anywhere; of colours see :func:`secagg.output.console.colours`.
+        ``COLUMNS`` sets the width anywhere; for colours see :func:`secagg.output.console.colours`.
         """
         width = console.width()
         colour = console.colours() and not no_colour
         links = colour and width is not None
-        log = None if width is not None or console.in_file() else Log.of(os.environ)
+        log = None if width is not None or console.in_file() else CILog.of(os.environ)
         columns = os.environ.get("COLUMNS", "")
         if columns.isdigit() and int(columns) > 0:
             width = int(columns)
@@ -79,18 +77,18 @@ class Style:
 
     @property
     def line(self) -> int | None:
-        """The columns to which a long line is cut or wrapped; None where none is, as in files."""
-        return _LOG_LINE if self.width is None and self.log is not None else self.width
+        """The columns to which long lines are cut or wrapped; None, as in a file, for no limit."""
+        return _LOG_COLUMNS if self.width is None and self.log is not None else self.width
 
     def paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
 
     def link(self, text: str, url: str | None) -> str:
-        """``text`` as a link of the terminal to ``url``, where there are both."""
+        """Return ``text`` as a link of the terminal to ``url``, where the terminal shows links."""
         return f"\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\" if self.links and url else text
 
     def wrapped(self, text: str, *, first: str = "", rest: str = "") -> str:
-        """``text`` behind ``first``, its further lines behind ``rest``; words are never broken."""
+        """Wrap ``text`` behind ``first``, its further lines behind ``rest``; words stay whole."""
         if self.line is None or len(first) + len(text) <= self.line:
             return first + text
         return textwrap.fill(
@@ -103,7 +101,7 @@ class Style:
         )
 
     def block(self, parts: Iterable[str]) -> str:
-        """Make one harmless cell of ``parts``: a line each, or all on one line in a pipe."""
+        """Return ``parts`` as one escaped cell: a line each, or one line in a pipe."""
         if self.width is None:
             return joined(parts, " \u2014 ")
         return "\n".join(cell(part) for part in parts if part)
@@ -117,27 +115,30 @@ def draw(
     stretch: tuple[int, ...],
     shares: tuple[int, ...],
 ) -> str:
-    """Draw a table of cells that are harmless already, each cut to what a cell may hold.
+    """Draw a table of escaped cells, each cut to the limit of a cell.
 
-    The columns in ``stretch`` share what the others leave of the width. Where that is less than
-    a word for one of them, every row is a list of lines instead, with the column's name in front.
+    The columns in ``stretch`` share the width that the others leave, by ``shares``. Where that is
+    too narrow for one of them, each row becomes a list of lines with the column's name in front.
     """
-    cells = [[_bounded(text, style) for text in line] for line in cells]
+    cells = [[_limit_lines(text, style) for text in line] for line in cells]
     if style.width is None:
         return _one_line_rows([headers, *cells])
     # tabulate makes no column narrower than its header and two spaces.
-    least = [len(header) + 2 for header in headers]
+    minimum = [len(header) + 2 for header in headers]
     natural = [
-        max(least[i], *(_longest_line(line[i]) for line in cells)) for i in range(len(headers))
+        max(minimum[i], *(_longest_line_length(line[i]) for line in cells))
+        for i in range(len(headers))
     ]
     fixed = sum(natural[i] + 2 for i in range(len(headers)) if i not in stretch)
     free = max(style.width, _NARROWEST) - fixed - 2 * (len(stretch) - 1)
-    needed = [min(natural[i], max(least[i], _WORD)) for i in stretch]
+    needed = [min(natural[i], max(minimum[i], _NARROWEST_COLUMN)) for i in stretch]
     if free < sum(needed):
         return _records(headers, cells, style.width)
-    shared = _shared(free, [natural[i] for i in stretch], [least[i] for i in stretch], shares)
+    stretched = _share_width(
+        free, [natural[i] for i in stretch], [minimum[i] for i in stretch], shares
+    )
     widths: list[int | None] = [None] * len(headers)
-    for index, width in zip(stretch, shared, strict=True):
+    for index, width in zip(stretch, stretched, strict=True):
         widths[index] = width
     folded = [
         [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
@@ -152,9 +153,9 @@ def draw(
 
 
 def _one_line_rows(rows: list[list[str]]) -> str:
-    """Draw each of ``rows`` as one line, its cells under each other unless one is very long.
+    """Draw each of ``rows`` as one line, aligned in columns up to a limit.
 
-    A tenth of tabulate's time: the table of a large scan has tens of thousands of rows.
+    Ten times as fast as tabulate: the table of a large scan has tens of thousands of rows.
     """
     lines = [[cell.strip() for cell in line] for line in rows]
     widths = [
@@ -164,35 +165,33 @@ def _one_line_rows(rows: list[list[str]]) -> str:
     widths[-1] = 0
     return "\n".join(
         "  ".join(
-            [cell + " " * (w - _length(cell)) for cell, w in zip(line, widths, strict=True)]
+            [cell + " " * (width - _length(cell)) for cell, width in zip(line, widths, strict=True)]
         ).rstrip()
         for line in lines
     )
 
 
-def _bounded(text: str, style: Style) -> str:
-    """``text`` of a cell with no line too long; without a width it is one line."""
+def _limit_lines(text: str, style: Style) -> str:
+    """Cut the lines of a cell to the limit; without a width join them."""
     if style.width is None and "\n" in text:
         text = " ".join(text.split("\n"))
     if len(text) <= LONGEST_CELL:
         return text
-    lines = [line if _length(line) <= LONGEST_CELL else _cut(line) for line in text.split("\n")]
-    return "\n".join(lines)
-
-
-def _cut(line: str) -> str:
-    return cut(_COLOUR_CODES.sub("", line))
+    return "\n".join(
+        line if _length(line) <= LONGEST_CELL else cut(_COLOUR_CODES.sub("", line))
+        for line in text.split("\n")
+    )
 
 
 def _records(headers: list[str], cells: list[list[str]], width: int) -> str:
-    """Each row as lines of a column's name and its text, with an empty line between rows."""
+    """Draw each row as lines with a column's name and text, and an empty line between rows."""
     margin = max(map(len, headers)) + 2
-    room = max(width - margin, _WORD)
+    text_width = max(width - margin, _NARROWEST_COLUMN)
     blocks = []
     for line in cells:
         block = []
         for header, text in zip(headers, line, strict=True):
-            texts = _wrapped(text, room) if text else []
+            texts = _wrapped(text, text_width) if text else []
             names = [header, *[""] * (len(texts) - 1)]
             block += [f"{name:<{margin}}{part}" for name, part in zip(names, texts, strict=False)]
         blocks.append("\n".join(block))
@@ -205,33 +204,37 @@ def _wrapped(cell: str, width: int) -> list[str]:
         if _length(line) <= width:
             lines.append(line)
         else:
-            for part in _fold(_COLOUR_CODES.sub("", line), width).split("\n"):
-                lines += textwrap.wrap(part, width) or [""]
+            for piece in _fold(_COLOUR_CODES.sub("", line), width).split("\n"):
+                lines += textwrap.wrap(piece, width) or [""]
     return lines
 
 
-def _shared(free: int, natural: list[int], least: list[int], shares: tuple[int, ...]) -> list[int]:
-    """``free`` shared out between ``least`` and ``natural`` widths.
+def _share_width(
+    free: int, natural: list[int], minimum: list[int], shares: tuple[int, ...]
+) -> list[int]:
+    """Share ``free`` columns so that each width is between ``minimum`` and ``natural``.
 
-    A column that needs less than its share, or more than that at the least, gets what it needs,
-    and the others share the rest.
+    A column whose minimum exceeds its share, or which needs less than it, gets what it needs; the
+    others share the rest.
     """
-    widths = list(least)
-    wanting = list(range(len(natural)))
-    while wanting:
-        whole = sum(shares[i] for i in wanting)
-        fair = {i: free * shares[i] // whole for i in wanting}
-        settled = [i for i in wanting if least[i] >= fair[i]]
-        settled = settled or [i for i in wanting if natural[i] <= fair[i]] or wanting
-        for i in settled:
-            widths[i] = max(least[i], min(natural[i], fair[i]))
+    widths = list(minimum)
+    open_columns = list(range(len(natural)))
+    while open_columns:
+        total = sum(shares[i] for i in open_columns)
+        fair_share = {i: free * shares[i] // total for i in open_columns}
+        decided = [i for i in open_columns if minimum[i] >= fair_share[i]]
+        decided = (
+            decided or [i for i in open_columns if natural[i] <= fair_share[i]] or open_columns
+        )
+        for i in decided:
+            widths[i] = max(minimum[i], min(natural[i], fair_share[i]))
             free -= widths[i]
-        wanting = [i for i in wanting if i not in settled]
+        open_columns = [i for i in open_columns if i not in decided]
     return widths
 
 
 def _fold(cell: str, width: int | None) -> str:
-    """Break words that are longer than the column (paths) behind a slash, where there is one."""
+    """Break words that are longer than the column, as paths, after a slash."""
     if width is None or len(cell) <= width:
         return cell
     lines = []
@@ -250,10 +253,10 @@ def _fold_word(word: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def _longest_line(cell: str) -> int:
+def _longest_line_length(cell: str) -> int:
     return max(map(_length, cell.splitlines()), default=0)
 
 
 def _length(line: str) -> int:
-    """The columns that ``line`` takes on a terminal, which does not show colour codes."""
+    """Return the columns of ``line`` on a terminal, without colour codes."""
     return len(_COLOUR_CODES.sub("", line)) if "\x1b" in line else len(line)

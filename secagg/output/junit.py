@@ -1,4 +1,4 @@
-"""JUnit XML: escaping, and the decision as test results.
+"""Write JUnit XML, and a decision as test results.
 
 Source: the schema that the Jenkins xUnit plug-in publishes (``testsuites``, ``testsuite``,
 ``testcase`` with ``failure``, ``error`` or ``skipped``, and ``system-out``).
@@ -11,21 +11,20 @@ from xml.etree import ElementTree as ET
 
 from secagg import ids
 from secagg.output.decision import DecidedFinding, DecisionDocument
+from secagg.output.escape import REPLACEMENT
 
-# What XML 1.0 (2.2) cannot hold, not even as a reference.
-_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-_KINDS = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+# Characters that XML 1.0 (2.2) does not allow, not even as references.
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_RESULT_TAGS = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
 
 
 def xml_text(text: str) -> str:
-    """``text`` with what XML cannot hold replaced."""
-    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Return ``text`` without the characters that XML does not allow."""
+    return _NOT_IN_XML.sub(REPLACEMENT, text)
 
 
 def add_suite(root: ET.Element, name: str) -> ET.Element:
-    """Return a ``testsuite`` in ``root``."""
+    """Add a ``testsuite`` to ``root``."""
     return ET.SubElement(root, "testsuite", name=xml_text(name))
 
 
@@ -37,7 +36,7 @@ def add_case(
     path: str | None = None,
     line: int | None = None,
 ) -> ET.Element:
-    """Return a ``testcase`` in ``suite``; ``path`` and ``line`` are where its finding is."""
+    """Add a ``testcase`` to ``suite``, with the path and line of its finding."""
     case = ET.SubElement(suite, "testcase", classname=xml_text(classname), name=xml_text(name))
     if path is not None:
         case.set("file", xml_text(path))
@@ -47,7 +46,7 @@ def add_case(
 
 
 def add_result(case: ET.Element, tag: str, message: str, *, kind: str = "", text: str = "") -> None:
-    """A ``failure``, ``error`` or ``skipped`` in ``case``."""
+    """Add a ``failure``, ``error`` or ``skipped`` to ``case``."""
     result = ET.SubElement(case, tag, message=xml_text(message))
     if kind:
         result.set("type", kind)
@@ -56,12 +55,12 @@ def add_result(case: ET.Element, tag: str, message: str, *, kind: str = "", text
 
 
 def junit_document(root: ET.Element) -> bytes:
-    """``root`` (a ``testsuites``) as a document, its suites and itself with their counts."""
+    """Return ``root``, a ``testsuites``, as a document, with its counts."""
     for suite in root:
         suite.set("tests", str(len(suite)))
-        for name, tag in _KINDS:
+        for name, tag in _RESULT_TAGS:
             suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
-    for name in ("tests", *(name for name, _ in _KINDS)):
+    for name in ("tests", *(name for name, _ in _RESULT_TAGS)):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     ET.indent(root)
     head = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -72,15 +71,15 @@ def junit_document(root: ET.Element) -> bytes:
 def junit_xml(decision: DecisionDocument) -> str:
     """Return the document as text, with its declaration.
 
-    A finding that fails the gate is a failed test, one that warns a passed test with its words
-    beside it; a gap is an error. A gate without any has one passed test, for a report without
-    tests counts as broken with some readers.
+    A finding that fails the gate is a failed test; one that warns is a passed test with output; a
+    gap is an error. A gate without gaps has a passed test, as some readers reject a report without
+    tests.
     """
     root = ET.Element("testsuites", name="secagg")
-    shown = list(decision.counting())
-    for kind in sorted({finding.kind for finding in shown}):
+    findings = list(decision.counting())
+    for kind in sorted({finding.kind for finding in findings}):
         suite = add_suite(root, f"secagg {kind}")
-        for finding in shown:
+        for finding in findings:
             if finding.kind == kind:
                 _finding(suite, finding)
     gate = add_suite(root, "secagg gate")
@@ -96,12 +95,12 @@ def _finding(suite: ET.Element, finding: DecidedFinding) -> None:
     case = add_case(suite, finding.path or finding.kind, name, path=finding.path, line=finding.line)
     if finding.action == "fail":
         message = finding.why or f"{finding.counted_as} {finding.kind}"
-        add_result(case, "failure", message, kind=finding.counted_as, text=_words(finding))
+        add_result(case, "failure", message, kind=finding.counted_as, text=_text(finding))
     else:
-        ET.SubElement(case, "system-out").text = xml_text(_words(finding))
+        ET.SubElement(case, "system-out").text = xml_text(_text(finding))
 
 
-def _words(finding: DecidedFinding) -> str:
+def _text(finding: DecidedFinding) -> str:
     lines = [f"{finding.counted_as}: {finding.title}", finding.where]
     if finding.fix:
         lines.append(f"Fix: {finding.fix}")

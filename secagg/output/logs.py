@@ -1,8 +1,8 @@
-"""Logging on standard error: what secagg decided and why, for ``--debug`` and ``SECAGG_LOG``.
+"""Print logs on standard error, for ``--debug`` and ``SECAGG_LOG``.
 
-Modules log with :mod:`logging` under their own names. Only the loggers of secagg are shown: those
-of its libraries would print requests with their headers. Each line passes the last filter and the
-patterns for secrets, as the words of an error do.
+Modules log with :mod:`logging` under their own names. Only secagg's loggers are shown, as those of
+libraries would print requests with their headers. Like error messages, lines pass the last filter
+and the patterns for secrets.
 """
 
 from __future__ import annotations
@@ -24,9 +24,21 @@ _LEVELS = {
 _LOGGERS = ("secagg", "secagg_parsers")
 
 
-class _ConsoleHandler(logging.Handler):
+class ConsoleHandler(logging.Handler):
+    """Prints log records on standard error, escaped and masked.
+
+    ``message_only`` leaves out level, module and traceback.
+    """
+
+    def __init__(self, *, message_only: bool = False) -> None:
+        super().__init__()
+        self._message_only = message_only
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            if self._message_only:
+                console.err(f"secagg: {cell(filtered_error(record.getMessage()))}\n")
+                return
             level, module = record.levelname.lower(), record.name.removeprefix("secagg.")
             for line in self.format(record).splitlines():
                 text = cell(filtered_error(line), LONGEST_SENTENCE)
@@ -35,14 +47,14 @@ class _ConsoleHandler(logging.Handler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Say that a line is missing. What logging prints by default passes no filter."""
+        """Print that a line is missing, as the default output of logging passes no filter."""
         console.err(f"secagg: error: a line of the log of {record.name} cannot be shown\n")
 
 
 def show_logs(level: str) -> None:
-    """Print what the loggers of secagg say at ``level`` or above.
+    """Print the messages of secagg's loggers at ``level`` or above.
 
-    Raises :class:`UsageError` for a level that is none of debug, info, warning and error.
+    Raises :class:`UsageError` for a level other than debug, info, warning and error.
     """
     number = _LEVELS.get(level.strip().lower())
     if number is None:
@@ -53,5 +65,5 @@ def show_logs(level: str) -> None:
         logger = logging.getLogger(name)
         logger.setLevel(number)
         logger.propagate = False
-        if not any(isinstance(handler, _ConsoleHandler) for handler in logger.handlers):
-            logger.addHandler(_ConsoleHandler())
+        if not any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):
+            logger.addHandler(ConsoleHandler())

@@ -1,7 +1,7 @@
-"""The decision as Markdown and as annotations of GitHub Actions.
+"""Write a decision as Markdown and as annotations of GitHub Actions.
 
-Source: GitHub Docs, "Workflow commands for GitHub Actions"; of one step ten errors, ten warnings
-and ten notices are kept.
+Source: GitHub Docs, "Workflow commands for GitHub Actions": GitHub keeps ten errors, ten warnings
+and ten notices of a step.
 """
 
 from __future__ import annotations
@@ -15,21 +15,44 @@ from urllib.parse import quote
 from secagg import ids
 from secagg.output.decision import DecidedFinding, DecisionDocument
 from secagg.output.escape import LONGEST_CELL, markdown, terminal, workflow_data, workflow_property
-from secagg.output.listing import page_of
+from secagg.output.links import page_of
 from secagg.output.tables import days_text, lapsed_text, name_and_package, severities_text
 from secagg.secrets.patterns import MASK
 
-_PER_KIND = 10
-
-
+_MOST_PER_KIND = 10
 _LONGEST_MESSAGE = 1_000
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_SITE = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._-]+){2,}")
+# GitHub's limit for a comment, less a few characters for our mark.
+MOST_CHARACTERS = 65_536 - 200
+_LONGEST_TEXT = 200
+# The length of a row of four empty cells.
+_SHORTEST_ROW = 12
+_MOST_NOTES = 20
+_MOST_TOOLS = 40
+# Rows that are visible before the others are folded; so few are never folded.
+_MOST_VISIBLE = 15
+_NEVER_FOLDED = 3
+_LONGEST_PAGE = 500
+_CAUSE_TEXTS = {
+    "this change": "new with this change",
+    "unknown": "new, and counted as brought by this change",
+    "the world": "new in the world, not from this change",
+    "before": "there before this change",
+    None: "of unknown cause",
+}
+_VERDICTS = {
+    "pass": "\u2705 The gate passes",
+    "fail": "\u274c The gate fails",
+    "incomplete": "\u26a0\ufe0f The scan is incomplete",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
     """One annotation: ``kind`` is error, warning or notice. Its texts are untrusted.
 
-    The lines of ``message`` are lines of the annotation.
+    ``message`` may have several lines.
     """
 
     kind: str
@@ -40,48 +63,48 @@ class Annotation:
 
 
 def annotation_lines(
-    annotations: Sequence[Annotation], rest: Mapping[str, int] | None = None
+    annotations: Sequence[Annotation], not_listed: Mapping[str, int] | None = None
 ) -> list[str]:
-    """A workflow command each, ten of a kind at most.
+    """Return a workflow command for each annotation, ten of a kind at most.
 
-    Where there are more, the tenth says how many, so that none vanishes unsaid. ``rest`` counts by
-    kind those that are not among ``annotations``.
+    Where there are more, the tenth gives their number. ``not_listed`` counts, by kind, those that
+    are not in ``annotations``.
     """
     counts = Counter(annotation.kind for annotation in annotations)
-    counts.update(rest or {})
-    given: Counter[str] = Counter()
+    counts.update(not_listed or {})
+    shown: Counter[str] = Counter()
     lines = []
     for annotation in annotations:
         kind = annotation.kind
-        given[kind] += 1
-        if counts[kind] <= _PER_KIND or given[kind] < _PER_KIND:
+        shown[kind] += 1
+        if counts[kind] <= _MOST_PER_KIND or shown[kind] < _MOST_PER_KIND:
             lines.append(_command(annotation))
-        elif given[kind] == _PER_KIND:
-            more = f"{counts[kind] - _PER_KIND + 1} more: see the job summary"
+        elif shown[kind] == _MOST_PER_KIND:
+            more = f"{counts[kind] - _MOST_PER_KIND + 1} more: see the job summary"
             lines.append(_command(Annotation(kind=kind, title="secagg", message=more)))
     return lines
 
 
 def decision_annotations(decision: DecisionDocument) -> list[str]:
-    """Gaps first, then failing findings as errors and warning ones as warnings."""
+    """Return annotations for gaps, then for failing findings, then for warning ones."""
     annotations = [
         Annotation(kind="error", title="scan incomplete", message=gap) for gap in decision.gaps
     ]
-    rest = {}
+    not_listed = {}
     for kind, findings in (("error", decision.failing()), ("warning", decision.warning())):
-        annotations += [_of_finding(finding) for finding in findings[:_PER_KIND]]
-        rest[kind] = max(0, len(findings) - _PER_KIND)
-    return annotation_lines(annotations, rest)
+        annotations += [_annotation(finding) for finding in findings[:_MOST_PER_KIND]]
+        not_listed[kind] = max(0, len(findings) - _MOST_PER_KIND)
+    return annotation_lines(annotations, not_listed)
 
 
-def _of_finding(finding: DecidedFinding) -> Annotation:
+def _annotation(finding: DecidedFinding) -> Annotation:
     fix = f"Fix: {finding.fix}" if finding.fix else None
     parts = [finding.title, finding.why, fix, f"secagg show {ids.short(finding.id)}"]
-    place = None if finding.path is not None else f"{finding.where}:"
+    location = None if finding.path is not None else f"{finding.where}:"
     return Annotation(
         kind="error" if finding.action == "fail" else "warning",
         title=f"{finding.counted_as}: {finding.problem}",
-        message="\n".join(part for part in (place, *parts) if part),
+        message="\n".join(part for part in (location, *parts) if part),
         path=finding.path,
         line=finding.line or 1,
     )
@@ -93,25 +116,19 @@ def _command(annotation: Annotation) -> str:
     message = workflow_data("\n".join(lines))
     if annotation.path is None:
         return f"::{annotation.kind} {title}::{message}"
-    place = f"file={workflow_property(terminal(annotation.path))},line={annotation.line}"
-    return f"::{annotation.kind} {place},{title}::{message}"
-
-
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-
-
-_SITE = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._-]+){2,}")
+    location = f"file={workflow_property(terminal(annotation.path))},line={annotation.line}"
+    return f"::{annotation.kind} {location},{title}::{message}"
 
 
 @dataclass(frozen=True, slots=True)
 class CodeSite:
-    """A repository on a server at one commit; ``files`` is the address above its files."""
+    """The pages of a repository's files at one commit, below the address ``files``."""
 
     files: str
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> CodeSite | None:
-        """The repository that a workflow's job runs for; None elsewhere.
+        """Return the pages of the repository of a CI job; None elsewhere.
 
         Sources: GitHub Docs, "Variables reference"; GitLab Docs, "Predefined CI/CD variables".
         """
@@ -127,72 +144,30 @@ class CodeSite:
         return cls(f"{repository}{middle}/blob/{commit}")
 
     def page(self, path: str, line: int | None) -> str | None:
-        """The page of a file at a line; None for a path that is shown masked."""
+        """Return the page of a file at a line; None for a masked path."""
         if MASK in path or path.startswith(("/", "..")) or "://" in path:
             return None
         return f"{self.files}/{quote(path)}" + (f"#L{line}" if line else "")
 
 
-# GitHub refuses a comment of more characters; the mark that finds it again needs a few of them.
-LONGEST = 65_536 - 200
-
-
-_LONGEST_TEXT = 200
-
-
-# Four cells that hold nothing.
-_SHORTEST_ROW = 12
-
-
-_NOTES = 20
-
-
-_TOOLS = 40
-
-
-# Rows in sight before the others are folded away; so few are never folded.
-_IN_SIGHT = 15
-
-
-_FEW = 3
-
-
-_LONGEST_PAGE = 500
-
-
-_BROUGHT = {
-    "this change": "new with this change",
-    "unknown": "new, and counted as brought by this change",
-    "the world": "new in the world, not from this change",
-    "before": "there before this change",
-    None: "of unknown cause",
-}
-
-
-_VERDICTS = {
-    "pass": "\u2705 The gate passes",
-    "fail": "\u274c The gate fails",
-    "incomplete": "\u26a0\ufe0f The scan is incomplete",
-}
-
-
 def decision_markdown(
-    decision: DecisionDocument, *, longest: int = LONGEST, site: CodeSite | None = None
+    decision: DecisionDocument, *, limit: int = MOST_CHARACTERS, site: CodeSite | None = None
 ) -> str:
-    """The decision, most important first: why, then what fails, what warns, tools and notes.
+    """Return the decision: reasons, failing and warning findings, tools and notes.
 
-    ``site`` is where the code can be read. At most ``longest`` characters (code points, as GitHub
-    counts): rows that do not fit are counted in a line, and nothing is cut within a line.
+    ``site`` has the pages of the code. The text has at most ``limit`` code points, as GitHub
+    counts: rows that do not fit are left out whole, with a line on their number.
     """
     head = _head(decision)
     tail = [*_tools(decision), *_tail(decision)]
-    room = longest - len("\n".join(head)) - len("\n".join(tail)) - 600
+    space = limit - len("\n".join(head)) - len("\n".join(tail)) - 600
     body: list[str] = []
     for title, rows in (("To fix", decision.failing()), ("Warnings", decision.warning())):
         parts = list(_by_cause(title, rows))
-        for number, (name, some) in enumerate(parts):
-            # Of what is left each part may take all but a line for those that follow.
-            part, room = _table(name, some, room, site, folded=title != "To fix" or number > 0)
+        for number, (name, findings) in enumerate(parts):
+            part, space = _table(
+                name, findings, space, site, folded=title != "To fix" or number > 0
+            )
             body += part
     return "\n".join([*head, *body, *tail]).rstrip() + "\n"
 
@@ -200,19 +175,19 @@ def decision_markdown(
 def _by_cause(
     title: str, rows: Sequence[DecidedFinding]
 ) -> Iterator[tuple[str, Sequence[DecidedFinding]]]:
-    """The rows in parts, by what has brought them; where nobody asks that, they are one part."""
+    """Yield the rows by their cause, each with a title; without causes all in one part."""
     if all(finding.cause is None for finding in rows):
         yield title, rows
         return
-    for cause, words in _BROUGHT.items():
-        some = [finding for finding in rows if finding.cause == cause]
-        if some:
-            yield f"{title}, {words}", some
+    for cause, text in _CAUSE_TEXTS.items():
+        findings = [finding for finding in rows if finding.cause == cause]
+        if findings:
+            yield f"{title}, {text}", findings
 
 
 def _head(decision: DecisionDocument) -> list[str]:
     lines = [f"### {_VERDICTS[decision.verdict]} (policy {markdown(decision.policy)})", ""]
-    for sentence in [*decision.gaps, *decision.failures][:_NOTES]:
+    for sentence in [*decision.gaps, *decision.failures][:_MOST_NOTES]:
         lines.append(f"- {markdown(sentence)}")
     if decision.gaps or decision.failures:
         lines.append("")
@@ -241,46 +216,50 @@ def _head(decision: DecisionDocument) -> list[str]:
 
 
 def _table(
-    title: str, rows: Sequence[DecidedFinding], room: int, site: CodeSite | None, *, folded: bool
+    title: str, rows: Sequence[DecidedFinding], space: int, site: CodeSite | None, *, folded: bool
 ) -> tuple[list[str], int]:
-    """The rows that fit into ``room`` characters, and what is left of it.
+    """Return the table of the rows that fit into ``space`` characters, and the space left.
 
-    The first of them are in sight, the others, or all if ``folded``, are folded away.
+    The first rows are visible and the others folded; with ``folded`` all are.
     """
     if not rows:
-        return [], room
-    # No more than these can fit.
-    fitting = rows[: max(0, room) // _SHORTEST_ROW]
-    owned = any(finding.owners for finding in fitting)
-    header = ["severity", "problem", "where", "sources", *(["owner"] if owned else [])]
-    top = ["", _row(header), _row(["---"] * len(header))]
+        return [], space
+    # Formats no more rows than can fit.
+    fitting = rows[: max(0, space) // _SHORTEST_ROW]
+    has_owners = any(finding.owners for finding in fitting)
+    header = ["severity", "problem", "where", "sources", *(["owner"] if has_owners else [])]
+    table_head = ["", _row(header), _row(["---"] * len(header))]
     lines: list[str] = []
-    room -= 2 * len("\n".join(top)) + len(title) + 120
+    space -= 2 * len("\n".join(table_head)) + len(title) + 120
     for finding in fitting:
-        line = _row(_cells(finding, owned, site))
-        if len(line) + 1 > room:
+        line = _row(_cells(finding, has_owners, site))
+        if len(line) + 1 > space:
             break
         lines.append(line)
-        room -= len(line) + 1
-    unsaid = len(rows) - len(lines)
-    more = ["", f"and {unsaid} more, which do not fit here."] if unsaid else []
+        space -= len(line) + 1
+    omitted = len(rows) - len(lines)
+    omitted_lines = ["", f"and {omitted} more, which do not fit here."] if omitted else []
     name = f"{title}: {len(rows)}"
-    if folded and len(rows) > _FEW:
-        return [*_folded(name, [*top, *lines, *more]), ""], room
-    if len(lines) <= _IN_SIGHT:
-        return [f"#### {name}", *top, *lines, *more, ""], room
-    rest = [*top, *lines[_IN_SIGHT:], *more]
-    head = [f"#### {name}", *top, *lines[:_IN_SIGHT], ""]
-    return [*head, *_folded(f"{len(rows) - _IN_SIGHT} more to fix", rest), ""], room
+    if folded and len(rows) > _NEVER_FOLDED:
+        return [*_folded(name, [*table_head, *lines, *omitted_lines]), ""], space
+    if len(lines) <= _MOST_VISIBLE:
+        return [f"#### {name}", *table_head, *lines, *omitted_lines, ""], space
+    folded_lines = [*table_head, *lines[_MOST_VISIBLE:], *omitted_lines]
+    visible_lines = [f"#### {name}", *table_head, *lines[:_MOST_VISIBLE], ""]
+    return [
+        *visible_lines,
+        *_folded(f"{len(rows) - _MOST_VISIBLE} more to fix", folded_lines),
+        "",
+    ], space
 
 
 def _folded(summary: str, lines: Sequence[str]) -> list[str]:
     return [f"<details><summary>{summary}</summary>", *lines, "", "</details>"]
 
 
-def _cells(finding: DecidedFinding, owned: bool, site: CodeSite | None) -> list[str]:
+def _cells(finding: DecidedFinding, has_owners: bool, site: CodeSite | None) -> list[str]:
     name, package = name_and_package(finding)
-    # An address may come from a report; that of a database is made of the id alone.
+    # The page of a database by the id: an address in a report is untrusted.
     page = page_of(name)
     head = f"**{markdown(name, _LONGEST_TEXT)}**"
     problem = f"[{head}]({page})" if page is not None else head
@@ -297,13 +276,13 @@ def _cells(finding: DecidedFinding, owned: bool, site: CodeSite | None) -> list[
         problem += f"<br>{markdown(lapsed_text(exception))}"
     cells = [finding.counted_as, problem, _where(finding, site)]
     cells.append(markdown(", ".join(finding.tools), LONGEST_CELL))
-    return [*cells, markdown(", ".join(finding.owners), LONGEST_CELL)] if owned else cells
+    return [*cells, markdown(", ".join(finding.owners), LONGEST_CELL)] if has_owners else cells
 
 
 def _where(finding: DecidedFinding, site: CodeSite | None) -> str:
     where = markdown(finding.where, LONGEST_CELL)
     page = None
-    # A secret of the history is not in the file of the commit that was scanned.
+    # A secret of the history is not in the file at the scanned commit.
     if site is not None and finding.path is not None and not finding.in_history_only:
         page = site.page(finding.path, finding.line)
     if page is not None and len(page) <= _LONGEST_PAGE and "`" not in where:
@@ -312,12 +291,16 @@ def _where(finding: DecidedFinding, site: CodeSite | None) -> str:
 
 
 def _tools(decision: DecisionDocument) -> list[str]:
-    """What ran, folded; a tool that did not complete is counted in the line that stays."""
-    tools = decision.tools[:_TOOLS]
+    """Return the tool runs, folded below a line that counts them by status."""
+    tools = decision.tools[:_MOST_TOOLS]
     if not tools:
         return []
     counts = Counter(tool.status for tool in decision.tools)
-    states = ", ".join(f"{counts[s]} {s}" for s in ("failed", "complete", "skipped") if counts[s])
+    states = ", ".join(
+        f"{counts[status]} {status}"
+        for status in ("failed", "complete", "skipped")
+        if counts[status]
+    )
     lines = ["", _row(["tool", "status", "found", "time", ""]), _row(["---"] * 5)]
     for tool in tools:
         name = tool.tool if tool.mode is None else f"{tool.tool} ({tool.mode})"
@@ -328,19 +311,19 @@ def _tools(decision: DecisionDocument) -> list[str]:
         notes = "; ".join(filter(None, (tool.reason, tool.hint)))
         cells = [markdown(name, LONGEST_CELL), tool.status, found, time]
         lines.append(_row([*cells, markdown(notes, LONGEST_CELL)]))
-    rest = len(decision.tools) - len(tools)
-    lines += ["", f"and {rest} more."] if rest else []
+    omitted = len(decision.tools) - len(tools)
+    lines += ["", f"and {omitted} more."] if omitted else []
     return [*_folded(f"Tool runs: {states}", lines), ""]
 
 
 def _tail(decision: DecisionDocument) -> list[str]:
-    notes = decision.notes[:_NOTES]
+    notes = decision.notes[:_MOST_NOTES]
     if not notes:
         return []
-    rest = len(decision.notes) - len(notes)
+    omitted = len(decision.notes) - len(notes)
     lines = ["<details><summary>Notes</summary>", ""]
     lines += [f"- {markdown(note)}" for note in notes]
-    lines += [f"- and {rest} more"] if rest else []
+    lines += [f"- and {omitted} more"] if omitted else []
     return [*lines, "", "</details>"]
 
 

@@ -1,4 +1,4 @@
-"""Policies for people: tables, YAML, messages of a check, results of tests."""
+"""Show policies, messages of policy checks and results of policy tests."""
 
 from __future__ import annotations
 
@@ -25,9 +25,20 @@ from secagg.policy.reasons import plural, quantity
 from secagg.policycheck.names import CheckMessage
 from secagg.policytest.run import SENTENCE, CaseResult, FileResult, Mismatch
 
+_COMPARISONS = {
+    CompareWith.AUTO: "the stored run of its base, or else a scan of it",
+    CompareWith.SCAN: "a scan of its base",
+    CompareWith.NONE: "nothing, unless --baseline says with what",
+}
+_COLOURS = {Action.FAIL: "1;31", Action.WARN: "33", Action.IGNORE: "2"}
+_PASSED, _FAILED = "\u2713", "\u2717"
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_WIDTH = 100
+_ASCII = re.compile(r"[\n\x20-\x7e]*")
+
 
 def messages_text(messages: Sequence[CheckMessage], files: int, style: Style) -> str:
-    """Two lines a message: what is wrong where, as compilers write it, and what to do."""
+    """Return two lines a message: place and error, as compilers write them, and a hint."""
     lines = []
     for message in messages:
         code = style.paint(message.code, "33")
@@ -39,40 +50,36 @@ def messages_text(messages: Sequence[CheckMessage], files: int, style: Style) ->
 
 
 def messages_json(messages: Sequence[CheckMessage]) -> str:
-    """The same for machines."""
+    """Return the messages of a check as JSON."""
     rows = [
-        {"where": m.where, "code": m.code, "text": m.text, "advice": m.advice} for m in messages
+        {
+            "where": message.where,
+            "code": message.code,
+            "text": message.text,
+            "advice": message.advice,
+        }
+        for message in messages
     ]
     return json.dumps({"schema_version": 1, "messages": rows}, indent=2)
 
 
-_COMPARED = {
-    CompareWith.AUTO: "the stored run of its base, or else a scan of it",
-    CompareWith.SCAN: "a scan of its base",
-    CompareWith.NONE: "nothing, unless --baseline says with what",
-}
-
-
-_COLOURS = {Action.FAIL: "1;31", Action.WARN: "33", Action.IGNORE: "2"}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """A policy in the list: ``source`` is ``built in``, or the package that brings it."""
+class PolicyListEntry:
+    """A policy in the list: ``source`` is ``built in``, or the package that it comes from."""
 
     name: str
     source: str
     description: str
 
 
-def policies_table(policies: Sequence[Named], style: Style) -> str:
-    """A line a policy; where each comes from only if one is not built in."""
-    foreign = any(policy.source != "built in" for policy in policies)
-    headers = ["NAME", *(["SOURCE"] if foreign else []), "DESCRIPTION"]
+def policies_table(policies: Sequence[PolicyListEntry], style: Style) -> str:
+    """Return a line a policy, with their sources unless all are built in."""
+    any_installed = any(policy.source != "built in" for policy in policies)
+    headers = ["NAME", *(["SOURCE"] if any_installed else []), "DESCRIPTION"]
     cells = [
         [
             style.paint(terminal(policy.name), "1"),
-            *([terminal(policy.source)] if foreign else []),
+            *([terminal(policy.source)] if any_installed else []),
             terminal(policy.description),
         ]
         for policy in policies
@@ -80,8 +87,8 @@ def policies_table(policies: Sequence[Named], style: Style) -> str:
     return draw(headers, cells, style, stretch=(len(headers) - 1,), shares=(1,))
 
 
-def policies_json(policies: Sequence[Named]) -> str:
-    """The same for machines."""
+def policies_json(policies: Sequence[PolicyListEntry]) -> str:
+    """Return the list of policies as JSON."""
     rows = [
         {"name": policy.name, "source": policy.source, "description": policy.description}
         for policy in policies
@@ -90,10 +97,10 @@ def policies_json(policies: Sequence[Named]) -> str:
 
 
 def policy_table(policy: Policy, chain: Sequence[str], origins: Sequence[str], style: Style) -> str:
-    """What a gate by ``policy`` does.
+    """Return the rules and settings of ``policy`` as text.
 
-    ``chain`` are the policies that it is made of, own one first, and ``origins`` says for each
-    rule which of them it comes from.
+    ``chain`` are the policies that it extends, itself first, and ``origins`` names for each rule
+    the one that it comes from.
     """
     head = style.paint(terminal(policy.name), "1")
     if policy.description:
@@ -113,12 +120,12 @@ def policy_table(policy: Policy, chain: Sequence[str], origins: Sequence[str], s
         ]
         cells.append([*line, terminal(origin)] if len(chain) > 1 else line)
     lines += ["", draw(headers, cells, style, stretch=(1, 3), shares=(1, 1)), ""]
-    lines += [terminal(sentence) for sentence in _settings(policy)]
+    lines += [terminal(sentence) for sentence in _setting_sentences(policy)]
     return "\n".join(lines)
 
 
 def action_words(rule: PolicyRule) -> str:
-    """``fail``, or with a limit ``warn up to 10, then fail``."""
+    """Return ``fail``, or with a limit ``warn up to 10, then fail``."""
     if rule.limit is None:
         return rule.action.value
     below = Action.WARN if rule.action is Action.FAIL else rule.action
@@ -126,7 +133,7 @@ def action_words(rule: PolicyRule) -> str:
 
 
 def match_words(match: Mapping[str, Any]) -> str:
-    """``kind secret, severity high.., not (path tests/)``; nothing asked is ``everything``."""
+    """Return ``kind secret, severity high.., not (path tests/)``; without keys ``everything``."""
     parts = []
     for key, value in match.items():
         if key == "any":
@@ -136,20 +143,21 @@ def match_words(match: Mapping[str, Any]) -> str:
         elif isinstance(value, list):
             parts.append(f"{key} {' or '.join(value)}")
         else:
-            word = str(value).lower() if isinstance(value, bool) else str(value)
-            parts.append(f"{key} {word}")
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            parts.append(f"{key} {text}")
     return ", ".join(parts) or "everything"
 
 
-def _settings(policy: Policy) -> list[str]:
+def _setting_sentences(policy: Policy) -> list[str]:
     sentences = ["The first rule that matches decides; what no rule takes is ignored."]
     if policy.max_age:
         ages = ", ".join(
             f"{severity} {quantity(days, 'day')}" for severity, days in policy.max_age.items()
         )
-        soon = quantity(policy.due_soon, "day")
+        due_soon = quantity(policy.due_soon, "day")
         sentences.append(
-            f"From first seen to fixed: {ages}; what is late fails. A note says so {soon} before."
+            f"From first seen to fixed: {ages}; what is late fails. "
+            f"A note says so {due_soon} before."
         )
     severity, tool = policy.unknown_severity, policy.unknown_tool
     if severity is None:
@@ -167,10 +175,10 @@ def _settings(policy: Policy) -> list[str]:
             f"of unknown tools: as {tool} or worse."
         )
     if policy.baseline is not None:
-        sentences.append(f"A change is compared with: {_COMPARED[policy.baseline]}.")
+        sentences.append(f"A change is compared with: {_COMPARISONS[policy.baseline]}.")
     if policy.max_database_age is not None:
-        most = quantity(policy.max_database_age, "day")
-        sentences.append(f"A scanner's database of advisories may be {most} old.")
+        max_age = quantity(policy.max_database_age, "day")
+        sentences.append(f"A scanner's database of advisories may be {max_age} old.")
     if policy.known_tools:
         sentences.append(f"Tools known besides secagg's own: {', '.join(policy.known_tools)}.")
     if policy.require:
@@ -179,9 +187,9 @@ def _settings(policy: Policy) -> list[str]:
     if policy.optional_tools:
         sentences.append(f"Tools that may fail: {', '.join(policy.optional_tools)}.")
     for gap in policy.gaps:
-        words = " or ".join(gap.gap)
+        gap_text = " or ".join(gap.gap)
         sentences.append(
-            f"Accepted until {gap.expires} by {gap.owner}, though no tool looks at it: {words} "
+            f"Accepted until {gap.expires} by {gap.owner}, though no tool looks at it: {gap_text} "
             f"({gap.reason})."
         )
     sentences.append(
@@ -196,18 +204,15 @@ def _settings(policy: Policy) -> list[str]:
     return sentences
 
 
-_PASSED, _FAILED = "\u2713", "\u2717"
-
-
 def results_text(files: Sequence[FileResult], style: Style, *, quiet: bool = False) -> str:
-    """All files; where ``quiet`` only what failed."""
+    """Return the cases of all files; with ``quiet`` only those that failed."""
     lines: list[str] = []
     for file in files:
-        shown = [case for case in file.cases if not (quiet and case.passed)]
-        if shown:
+        cases_shown = [case for case in file.cases if not (quiet and case.passed)]
+        if cases_shown:
             lines.append(f"{terminal(file.file)} (policy {terminal(file.policy)})")
-        for case in shown:
-            lines += _case(case, style)
+        for case in cases_shown:
+            lines += _case_lines(case, style)
         if file.untested and not quiet:
             rules = ", ".join(map(terminal, file.untested))
             lines.append(style.paint(f"  rules that took no finding here: {rules}", "2"))
@@ -219,7 +224,7 @@ def results_text(files: Sequence[FileResult], style: Style, *, quiet: bool = Fal
 
 
 def results_junit(files: Sequence[FileResult]) -> str:
-    """JUnit XML: a suite a file."""
+    """Return the results as JUnit XML, a suite a file."""
     root = ET.Element("testsuites", name="secagg policy test")
     for file in files:
         suite = add_suite(root, file.file)
@@ -227,72 +232,63 @@ def results_junit(files: Sequence[FileResult]) -> str:
             line = case.where.removeprefix(f"{file.file}:").partition(":")[0]
             element = add_case(suite, file.policy, case.name, path=file.file, line=int(line))
             if case.mismatches:
-                message = "; ".join(_sentence(mismatch) for mismatch in case.mismatches)
-                text = "\n".join(_failures(case.mismatches))
+                message = "; ".join(_mismatch_sentence(mismatch) for mismatch in case.mismatches)
+                text = "\n".join(_mismatch_lines(case.mismatches))
                 add_result(element, "failure", message, kind="mismatch", text=text)
     return junit_document(root).decode("utf-8")
 
 
-def _case(case: CaseResult, style: Style) -> Iterator[str]:
+def _case_lines(case: CaseResult, style: Style) -> Iterator[str]:
     mark = style.paint(_PASSED, "32") if case.passed else style.paint(_FAILED, "1;31")
     yield f"  {mark} {terminal(case.name)}"
-    yield from (f"      {line}" for line in _failures(case.mismatches))
+    yield from (f"      {line}" for line in _mismatch_lines(case.mismatches))
 
 
-def _failures(mismatches: Sequence[Mismatch]) -> Iterator[str]:
-    """Each mismatch with its place; how a finding was judged only once for each finding."""
+def _mismatch_lines(mismatches: Sequence[Mismatch]) -> Iterator[str]:
+    """Yield each mismatch with its place, and once for each finding how it was judged."""
     for number, mismatch in enumerate(mismatches):
-        yield terminal(f"{mismatch.where}: {_sentence(mismatch)}")
+        yield terminal(f"{mismatch.where}: {_mismatch_sentence(mismatch)}")
         yield from (f"  {terminal(f'said: {sentence}')}" for sentence in mismatch.shown)
-        after = mismatches[number + 1 :]
-        last = not after or after[0].steps is not mismatch.steps
-        if last:
+        remaining = mismatches[number + 1 :]
+        last_of_finding = not remaining or remaining[0].steps is not mismatch.steps
+        if last_of_finding:
             yield from (f"  {step_line(step)}" for step in mismatch.steps)
 
 
-def _sentence(mismatch: Mismatch) -> str:
-    about = "" if mismatch.finding is None else f"{mismatch.finding}: "
-    what = "" if mismatch.aspect == SENTENCE else f"{mismatch.aspect} "
-    return f"{about}expected {what}{mismatch.expected}, got {mismatch.actual}"
-
-
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-
-
-_WIDTH = 100
-
-
-_ASCII = re.compile(r"[\n\x20-\x7e]*")
+def _mismatch_sentence(mismatch: Mismatch) -> str:
+    subject = "" if mismatch.finding is None else f"{mismatch.finding}: "
+    field = "" if mismatch.aspect == SENTENCE else f"{mismatch.aspect} "
+    return f"{subject}expected {field}{mismatch.expected}, got {mismatch.actual}"
 
 
 def yaml_text(document: dict[str, Any]) -> str:
-    """``document`` (of plain values) as YAML, in its own order, ending in a newline."""
+    """Return ``document`` (of plain values) as YAML, in its own order, with a final newline."""
     yaml = YAML(typ="rt")
     yaml.width = _WIDTH
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
-    yaml.dump(_quoted(document), out)
+    yaml.dump(_quote_unsafe(document), out)
     text = out.getvalue()
     if _ASCII.fullmatch(text):
         return text
     return "".join(_escape(c) if c != "\n" and _is_unsafe(c) else c for c in text)
 
 
-def _quoted(value: Any) -> Any:
-    """Texts with unsafe letters get the quotes in which YAML knows escapes."""
+def _quote_unsafe(value: Any) -> Any:
+    """Put texts with unsafe characters into double quotes, where YAML has escapes."""
     if isinstance(value, dict):
-        return {_quoted(key): _quoted(inner) for key, inner in value.items()}
+        return {_quote_unsafe(key): _quote_unsafe(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_quoted(inner) for inner in value]
+        return [_quote_unsafe(inner) for inner in value]
     if isinstance(value, str) and any(map(_is_unsafe, value)):
         return DoubleQuotedScalarString(value)
     return value
 
 
-def _is_unsafe(letter: str) -> bool:
-    return unicodedata.category(letter) in _UNSAFE
+def _is_unsafe(character: str) -> bool:
+    return unicodedata.category(character) in _UNSAFE
 
 
-def _escape(letter: str) -> str:
-    code = ord(letter)
+def _escape(character: str) -> str:
+    code = ord(character)
     return f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"

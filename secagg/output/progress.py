@@ -1,4 +1,4 @@
-"""How a scan is going, on standard error: live on a terminal, plain lines in a log."""
+"""Show the progress of a scan on standard error: live on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from secagg.secrets.lastfilter import filtered
 RunName = tuple[str, str, str | None]
 """A tool run by its tool, component and mode."""
 
-# A log says nothing of a run that is over so soon (seconds), and how often of a longer one.
-_SILENCE, _AGAIN = 3.0, 60.0
+# A log has no line for a run that starts until it took so long, then one at each interval.
+_QUIET_SECONDS, _REPEAT_SECONDS = 3.0, 60.0
 
 
 class Progress(Enum):
-    """AUTO is live on a terminal and plain elsewhere."""
+    """Whether to show progress: AUTO is live on a terminal and plain elsewhere."""
 
     AUTO = "auto"
     OFF = "off"
@@ -29,48 +29,48 @@ class Progress(Enum):
 
 @contextmanager
 def show_progress(
-    progress: Progress, *, colour: bool, usual: Mapping[RunName, float] | None = None
+    progress: Progress, *, colour: bool, last_seconds: Mapping[RunName, float] | None = None
 ) -> Iterator[Callable[[JobEvent], None]]:
-    """Give a function that takes events and shows them until the block ends.
+    """Yield a function that shows events until the block ends.
 
-    ``usual`` says how many seconds a run took the last time.
+    ``last_seconds`` are the seconds that each run took the last time.
     """
     if progress is Progress.OFF:
         yield lambda event: None
     elif console.on_terminal():
-        with _live(colour, usual or {}) as show:
+        with _live(colour, last_seconds or {}) as show:
             yield show
     else:
-        with _plain(usual or {}) as show:
+        with _plain(last_seconds or {}) as show:
             yield show
 
 
 @contextmanager
-def _plain(usual: Mapping[RunName, float]) -> Iterator[Callable[[JobEvent], None]]:
-    """A line for each run that ends, and one for each that is still going after a while."""
-    waiting: dict[RunName, threading.Timer] = {}
-    one_at_a_time = threading.Lock()
+def _plain(last_seconds: Mapping[RunName, float]) -> Iterator[Callable[[JobEvent], None]]:
+    """Print a line for each run that ends, and one now and then for each that still runs."""
+    timers: dict[RunName, threading.Timer] = {}
+    lock = threading.Lock()
 
-    def wait(event: JobEvent, seconds: float) -> None:
-        timer = threading.Timer(seconds, say, (event,))
+    def start_timer(event: JobEvent, seconds: float) -> None:
+        timer = threading.Timer(seconds, print_running, (event,))
         timer.daemon = True
-        waiting[_name(event)] = timer
+        timers[_run_name(event)] = timer
         timer.start()
 
-    def say(event: JobEvent) -> None:
-        before = usual.get(_name(event))
-        last = f" ({before:.0f} s last time)" if before is not None else ""
-        with one_at_a_time:
-            if _name(event) in waiting:
-                console.err(f"secagg: {_subject(event)} is running{last}\n")
-                wait(event, _AGAIN)
+    def print_running(event: JobEvent) -> None:
+        last_time = last_seconds.get(_run_name(event))
+        suffix = f" ({last_time:.0f} s last time)" if last_time is not None else ""
+        with lock:
+            if _run_name(event) in timers:
+                console.err(f"secagg: {_subject(event)} is running{suffix}\n")
+                start_timer(event, _REPEAT_SECONDS)
 
     def show(event: JobEvent) -> None:
-        with one_at_a_time:
+        with lock:
             if event.run is None:
-                wait(event, _SILENCE)
+                start_timer(event, _QUIET_SECONDS)
                 return
-            timer = waiting.pop(_name(event), None)
+            timer = timers.pop(_run_name(event), None)
             if timer is not None:
                 timer.cancel()
             console.err(f"secagg: {_sentence(event)}\n")
@@ -78,13 +78,13 @@ def _plain(usual: Mapping[RunName, float]) -> Iterator[Callable[[JobEvent], None
     try:
         yield show
     finally:
-        with one_at_a_time:
-            for timer in waiting.values():
+        with lock:
+            for timer in timers.values():
                 timer.cancel()
-            waiting.clear()
+            timers.clear()
 
 
-def _name(event: JobEvent) -> RunName:
+def _run_name(event: JobEvent) -> RunName:
     return event.tool, event.component, event.mode
 
 
@@ -103,12 +103,14 @@ def _sentence(event: JobEvent) -> str:
 
 
 def _end(run: ToolRun) -> str:
-    """Say how a run ended; whether it was complete is known once its report is read."""
+    """Return how a run ended; only its report tells whether it was complete."""
     return "finished" if run.status is Status.COMPLETE else run.status.value
 
 
 @contextmanager
-def _live(colour: bool, usual: Mapping[RunName, float]) -> Iterator[Callable[[JobEvent], None]]:
+def _live(
+    colour: bool, last_seconds: Mapping[RunName, float]
+) -> Iterator[Callable[[JobEvent], None]]:
     from rich.console import Console
     from rich.live import Live
     from rich.spinner import Spinner
@@ -118,26 +120,28 @@ def _live(colour: bool, usual: Mapping[RunName, float]) -> Iterator[Callable[[Jo
     console = Console(stderr=True, no_color=not colour, highlight=False)
     running: dict[RunName, tuple[str, float]] = {}
 
-    def picture() -> Table:
+    def running_table() -> Table:
         grid = Table.grid(padding=(0, 1))
         for key in sorted(running, key=str):
             tool, _, mode = key
             name = tool if mode is None else f"{tool} ({mode})"
             place, started = running[key]
-            since = time.monotonic() - started
-            last = f"{usual[key]:.0f} s last time" if key in usual else ""
-            took = Text(f"{since:.0f} s")
-            grid.add_row(Spinner("dots"), Text(name), Text(place), took, Text(last, style="dim"))
+            elapsed = time.monotonic() - started
+            last = f"{last_seconds[key]:.0f} s last time" if key in last_seconds else ""
+            elapsed_text = Text(f"{elapsed:.0f} s")
+            grid.add_row(
+                Spinner("dots"), Text(name), Text(place), elapsed_text, Text(last, style="dim")
+            )
         return grid
 
     with Live(
-        get_renderable=picture, console=console, transient=True, refresh_per_second=8
+        get_renderable=running_table, console=console, transient=True, refresh_per_second=8
     ) as live:
 
         def show(event: JobEvent) -> None:
-            key = _name(event)
+            key = _run_name(event)
             if event.run is None:
-                # A directory of the scanned tree may be called anything; Rich lets escapes through.
+                # Escaped, as a directory may have any name and Rich keeps escape sequences.
                 running[key] = filtered(cell(event.component)), time.monotonic()
             else:
                 running.pop(key, None)

@@ -1,4 +1,4 @@
-"""A row's words, and the explanation of why it is one row."""
+"""Return the texts of a row, and the explanation of why its findings are one problem."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ from secagg.output.escape import terminal
 from secagg.output.grid import Style
 
 _T = TypeVar("_T")
+_KIND_ORDER = {kind: number for number, kind in enumerate(Kind)}
+_RULE_TEXTS = {
+    "advisory-alias": "the same advisory",
+    "secret-value": "the same secret value in the same file",
+    "overlapping-secret": "another cut of the same secret, on the same columns",
+    "masked-secret-on-its-lines": "masked by its tool, on the lines of the only secret there",
+    "masked-secrets-on-one-line": "masked by their tools, on one line",
+}
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """A group in words. ``what`` names the problem shortly, ``detail`` says it, ``fix`` mends it.
+    """The texts of a group. ``what`` is the problem's name, ``detail`` a sentence on it.
 
-    The texts are as the scanners gave them (masked): escape them for where they are shown.
+    They are as the scanners wrote them (masked, not escaped).
     """
 
     severity: Severity
@@ -34,7 +42,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def row(group: Group) -> Row:
-    """Return the words for ``group``."""
+    """Return the texts of ``group``."""
     finding = group.representative
     return Row(
         severity=finding.severity,
@@ -48,14 +56,14 @@ def row(group: Group) -> Row:
 
 
 def place(finding: Finding) -> str:
-    """Say where a finding is (see :func:`secagg.output.words.place`)."""
+    """Return the place of a finding (see :func:`secagg.output.words.place`)."""
     location, secret = finding.location, finding.secret
-    others = len(finding.places)
-    more = f" and {others} more place{'s' * (others > 1)}" if others else ""
+    more_places = len(finding.places)
+    more = f" and {more_places} more place{'s' * (more_places > 1)}" if more_places else ""
     first = words.place(
         location.uri,
         location.start_line,
-        otherwise=location.image or location.logical,
+        fallback=location.image or location.logical,
         commit=location.commit if secret is not None and secret.in_history else None,
     )
     return f"{first}{more}"
@@ -67,19 +75,16 @@ def worst_first(items: Iterable[_T], finding: Callable[[_T], Finding]) -> list[_
 
 
 def reading_order(finding: Finding) -> tuple[Any, ...]:
-    """Order findings for people: by severity, kind, place, then name, the worst first."""
+    """Return the sort key of a finding: by severity, kind, place, then name, the worst first."""
     location = finding.location
     return (
         # A score is 10 at most.
         -(16 * finding.severity.rank + (finding.score or 0.0)),
-        _KINDS[finding.kind],
+        _KIND_ORDER[finding.kind],
         location.uri or "",
         location.start_line or 0,
         finding.rule_id,
     )
-
-
-_KINDS = {kind: number for number, kind in enumerate(Kind)}
 
 
 def _title(finding: Finding) -> str:
@@ -92,13 +97,17 @@ def _title(finding: Finding) -> str:
 
 def _detail(group: Group) -> str:
     finding = group.representative
-    seen = [m.secret for m in group.members if m.secret is not None] if finding.secret else []
+    sightings = (
+        [member.secret for member in group.members if member.secret is not None]
+        if finding.secret
+        else []
+    )
     return words.detail(
         finding.title,
         finding.message,
         finding.rule_id,
-        verified=any(sighting.verified for sighting in seen),
-        in_history_only=bool(seen) and all(sighting.in_history for sighting in seen),
+        verified=any(sighting.verified for sighting in sightings),
+        in_history_only=bool(sightings) and all(sighting.in_history for sighting in sightings),
     )
 
 
@@ -108,36 +117,28 @@ def _fix(finding: Finding) -> str | None:
     return words.remedy(finding.kind, fixed, finding.fix)
 
 
-_RULES = {
-    "advisory-alias": "the same advisory",
-    "secret-value": "the same secret value in the same file",
-    "overlapping-secret": "another cut of the same secret, on the same columns",
-    "masked-secret-on-its-lines": "masked by its tool, on the lines of the only secret there",
-    "masked-secrets-on-one-line": "masked by their tools, on one line",
-}
-
-
 def explanation_lines(explanation: Explanation, style: Style) -> str:
-    """Return the whole explanation; one fact a line."""
-    return "\n".join(_lines(explanation, style))
+    """Return the explanation of a group as text, a fact a line."""
+    return "\n".join(_explanation_lines(explanation, style))
 
 
-def _lines(explanation: Explanation, style: Style) -> Iterator[str]:
+def _explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
     group = explanation.group
-    shown = row(group)
-    yield style.paint(terminal(f"{shown.severity} {shown.what}"), "1")
-    yield f"  {terminal(shown.detail)}"
-    yield f"  at {terminal(shown.where)}"
+    texts = row(group)
+    yield style.paint(terminal(f"{texts.severity} {texts.what}"), "1")
+    yield f"  {terminal(texts.detail)}"
+    yield f"  at {terminal(texts.where)}"
     yield f"  id {group.identity}"
-    others = [name for name in explanation.known_as if name != group.identity]
-    if others:
-        yield f"  also known as {terminal(', '.join(others))}"
+    aliases = [name for name in explanation.known_as if name != group.identity]
+    if aliases:
+        yield f"  also known as {terminal(', '.join(aliases))}"
     if explanation.in_head is not None:
         yield "  still in the work tree" if explanation.in_head else "  only in history"
     yield ""
     yield f"members ({len(explanation.members)})"
     for number, member in enumerate(explanation.members):
-        yield f"  [{number}] {_member(member)}"
+        text = f"{member.tool}: {member.rule_id} ({member.severity}) at {place(member)}"
+        yield f"  [{number}] {terminal(text)}"
     yield from _section("joined by", [_reason(reason) for reason in explanation.reasons])
     yield from _section("overruled by", [_reason(reason) for reason in explanation.overrules])
     yield from _section("kept apart", [_link(link) for link in explanation.kept_apart])
@@ -152,17 +153,13 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield from (f"  {line}" for line in lines)
 
 
-def _member(member: Finding) -> str:
-    return terminal(f"{member.tool}: {member.rule_id} ({member.severity}) at {place(member)}")
-
-
 def _reason(reason: Reason) -> str:
     members = ", ".join(f"[{number}]" for number in reason.members)
-    rule = _RULES.get(reason.rule, reason.rule.replace("-", " "))
+    rule = _RULE_TEXTS.get(reason.rule, reason.rule.replace("-", " "))
     return terminal(f"{members}: {rule} ({reason.key})")
 
 
 def _link(link: Link) -> str:
-    other, shown = link.group.representative, row(link.group)
-    name = shown.what if other.package is not None else f"{shown.what} {other.title}"
-    return terminal(f"{ids.short(link.group.identity)} {name} at {shown.where}: {link.why}")
+    finding, texts = link.group.representative, row(link.group)
+    name = texts.what if finding.package is not None else f"{texts.what} {finding.title}"
+    return terminal(f"{ids.short(link.group.identity)} {name} at {texts.where}: {link.why}")

@@ -1,4 +1,4 @@
-"""``summary.json``: what ran, what was found and what was decided, for machines.
+"""The document ``summary.json``: tool runs, findings, decision and upload.
 
 The schema is published as ``secagg/schemas/summary.schema.json``. Within
 ``schema_version`` 1 keys are only ever added.

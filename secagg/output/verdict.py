@@ -1,7 +1,4 @@
-"""The verdict: the last thing on a screen, with its reasons and what to do next.
-
-The parts of a screen, one after the other; a CI log folds those that are details.
-"""
+"""Show the verdict with its reasons and the next commands, and print the blocks of a screen."""
 
 from __future__ import annotations
 
@@ -13,45 +10,43 @@ from secagg import ids
 from secagg.output import console
 from secagg.output.decision import DecisionDocument
 from secagg.output.escape import LONGEST_SENTENCE, cell, terminal, workflow_data
-from secagg.output.grid import Log, Style
+from secagg.output.grid import CILog, Style
 from secagg.output.tables import severities_text
 from secagg.policy.match import RuleStep
+
+_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
+_MOST_NOTES = 20
+_COMMENT_COLUMN = 46
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A part of a screen. ``fold`` is its title where a log may fold it away."""
+    """A part of a screen; with a title in ``fold`` a CI log may fold it."""
 
     text: str
     fold: str | None = None
 
 
 def show_blocks(blocks: Sequence[Block], style: Style) -> None:
-    """Print ``blocks``; those without text are left out.
+    """Print the ``blocks`` that have text, with an empty line between them outside of CI logs.
 
-    An empty line stands between them, but not in a CI log, where folds and colours tell them
-    apart. Source: GitHub Docs, "Workflow commands for GitHub Actions", "Grouping log lines".
+    Source: GitHub Docs, "Workflow commands for GitHub Actions", "Grouping log lines".
     """
-    filled = [block for block in blocks if block.text]
-    for number, block in enumerate(filled):
-        if block.fold is not None and style.log is Log.GITHUB:
+    non_empty = [block for block in blocks if block.text]
+    for number, block in enumerate(non_empty):
+        if block.fold is not None and style.log is CILog.GITHUB:
             title = workflow_data(terminal(block.fold))
             console.commands([f"::group::{title}"], on_stdout=True)
             console.out(block.text + "\n")
             console.commands(["::endgroup::"], on_stdout=True)
-        elif block.fold is not None and style.log is Log.GITLAB:
+        elif block.fold is not None and style.log is CILog.GITLAB:
             name = f"secagg_{number}"
             console.gitlab_section(name, block.fold)
             console.out(block.text + "\n")
             console.gitlab_section(name, None)
         else:
-            last = number == len(filled) - 1
+            last = number == len(non_empty) - 1
             console.out(block.text + ("\n" if last or style.log is not None else "\n\n"))
-
-
-_COLOURS = {"pass": "1;32", "fail": "1;31", "incomplete": "1;33"}
-_NOTES = 20
-_COMMENT_COLUMN = 46
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,23 +72,20 @@ def step_line(step: RuleStep) -> str:
 
 
 def notes_text(decision: DecisionDocument, style: Style) -> str:
-    """Return the notes, which decide nothing, a line each; an empty string if there are none."""
+    """Return the notes, a line each; an empty string if there are none."""
     lines = [
         style.wrapped(cell(note, LONGEST_SENTENCE), first="note: ", rest="      ")
-        for note in decision.notes[:_NOTES]
+        for note in decision.notes[:_MOST_NOTES]
     ]
-    rest = len(decision.notes) - _NOTES
-    if rest > 0:
-        lines.append(f"note: and {rest:,} more notes, all in decision.json")
+    omitted = len(decision.notes) - _MOST_NOTES
+    if omitted > 0:
+        lines.append(f"note: and {omitted:,} more notes, all in decision.json")
     return "\n".join(lines)
 
 
 def verdict_text(decision: DecisionDocument, style: Style, hints: HintOptions | None = None) -> str:
-    """Return the counts, the comparison, the verdict, its reasons, and the next commands.
-
-    Without ``hints`` no next commands are suggested.
-    """
-    lines = [style.wrapped(counts_text(decision), rest="  "), *_change(decision, style)]
+    """Return counts, comparison, verdict and reasons, and with ``hints`` next commands."""
+    lines = [style.wrapped(counts_text(decision), rest="  "), *_change_lines(decision, style)]
     verdict = style.paint(decision.verdict.upper(), _COLOURS[decision.verdict])
     lines.append(f"{verdict} by policy {terminal(decision.policy)}")
     lines += [
@@ -110,7 +102,7 @@ def verdict_text(decision: DecisionDocument, style: Style, hints: HintOptions | 
 
 
 def counts_text(decision: DecisionDocument) -> str:
-    """Return all findings in one line: by severity, and by what the policy made of them."""
+    """Return the counts of findings in one line, by severity and by action."""
     split = severities_text(decision)
     counts = f"{decision.total} finding" + ("" if decision.total == 1 else "s")
     counts += f": {split}" if split else ""
@@ -123,12 +115,15 @@ def counts_text(decision: DecisionDocument) -> str:
     return f"{counts}; {parts}"
 
 
-def _change(decision: DecisionDocument, style: Style) -> Iterator[str]:
+def _change_lines(decision: DecisionDocument, style: Style) -> Iterator[str]:
     change = decision.change
     if change is None:
         return
     if change.states:
-        states = ", ".join(f"{n} {state}" for state, n in change.states.items() if n) or "nothing"
+        states = (
+            ", ".join(f"{count} {state}" for state, count in change.states.items() if count)
+            or "nothing"
+        )
         against = f" to {cell(change.baseline)}" if change.baseline else ""
         yield style.wrapped(f"compared{against}: {states}", rest="  ")
     if change.policy_from:
@@ -142,17 +137,19 @@ def _change(decision: DecisionDocument, style: Style) -> Iterator[str]:
 
 
 def _next_commands(decision: DecisionDocument, hints: HintOptions) -> Iterator[str]:
-    steps: list[tuple[list[str], str]] = []
+    commands: list[tuple[list[str], str]] = []
     if decision.gaps:
-        steps.append((["doctor", *hints.doctor], "what each tool needs"))
+        commands.append((["doctor", *hints.doctor], "what each tool needs"))
     if decision.fail:
         worst = ids.short(decision.findings[0].id)
         if hints.reports:
-            steps.append((["gate", *hints.reports, "--explain", worst], "why the worst one counts"))
+            commands.append(
+                (["gate", *hints.reports, "--explain", worst], "why the worst one counts")
+            )
         else:
-            steps.append((["show", worst, *hints.show], "all about the worst one"))
+            commands.append((["show", worst, *hints.show], "all about the worst one"))
             accept = ["except", "add", "--id", worst, "--reason", "WHY", *hints.except_add]
-            steps.append((accept, "accept it for 30 days"))
-    for number, (words, comment) in enumerate(steps):
+            commands.append((accept, "accept it for 30 days"))
+    for number, (words, comment) in enumerate(commands):
         command = terminal(shlex.join(["secagg", *words]))
         yield f"{'      ' if number else 'next: '}{command:<{_COMMENT_COLUMN}}  # {comment}"

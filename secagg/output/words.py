@@ -1,8 +1,7 @@
-"""The words for a problem, made once for all screens and files.
+"""Return the texts of a problem for all screens and files, from plain values.
 
-They are made of plain values: a scan shows groups (:mod:`secagg.output.rows`), the report shows
-what the history keeps (:mod:`secagg.report.words`). Texts are as the scanners gave them (masked):
-escape them for where they are shown.
+:mod:`secagg.output.rows` uses them for the groups of a scan, :mod:`secagg.report.words` for the
+problems of the history. They are as the scanners wrote them (masked, not escaped).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ _COMMIT_SHOWN = 10
 
 
 def title(name: str, package: str | None, version: str | None) -> str:
-    """Name a problem in a few words: the advisory, licence or rule ``name``, and the package."""
+    """Return the name of a problem: the advisory, licence or rule ``name``, and the package."""
     if package is None:
         return name
     return f"{name} {package}{f' {version}' if version else ''}"
@@ -30,7 +29,7 @@ def detail(
     in_history_only: bool | None,
     kev: bool | None = None,
 ) -> str:
-    """Say what a problem is in a sentence, with what makes it urgent or less so."""
+    """Return a sentence on a problem, with notes on its urgency."""
     notes = []
     if verified:
         notes.append("verified: it works")
@@ -38,27 +37,27 @@ def detail(
         notes.append("only in history")
     if kev:
         notes.append("known to be exploited")
-    # A rule's bare id tells nobody anything.
+    # A title that is only the rule's id explains nothing.
     text = title if title != rule_id else message or title
     return text + (f" ({', '.join(notes)})" if notes else "")
 
 
 def place(
-    uri: str | None, line: int | None, *, otherwise: str | None, commit: str | None = None
+    uri: str | None, line: int | None, *, fallback: str | None, commit: str | None = None
 ) -> str:
-    """Say where a problem is, as editors and terminals understand it (``path:line``).
+    """Return the place of a problem as editors and terminals write it (``path:line``).
 
-    ``otherwise`` is what stands in for a file, ``commit`` where the file is in history only.
+    ``fallback`` is the place without a file; ``commit`` that of a file in the history only.
     """
     if uri is None:
-        return otherwise or "(no location)"
-    where = uri if line is None else f"{uri}:{line}"
-    return f"{where} @ {commit[:_COMMIT_SHOWN]}" if commit else where
+        return fallback or "(no location)"
+    location = uri if line is None else f"{uri}:{line}"
+    return f"{location} @ {commit[:_COMMIT_SHOWN]}" if commit else location
 
 
 def remedy(kind: Kind, fixed_versions: Sequence[str], fix: str | None) -> str | None:
-    """Say what mends a problem, if anybody has said so."""
+    """Return the fix of a problem, if one is known."""
     if fixed_versions:
         return "fixed in " + " or ".join(fixed_versions)
-    # What to do about a secret is always the same, and the gate's reason says it once.
+    # The fix of a secret is always the same, and the gate's reason has it.
     return None if kind is Kind.SECRET else fix

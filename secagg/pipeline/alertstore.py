@@ -1,8 +1,8 @@
-"""The store as the side of ``secagg sync`` that is not GitHub.
+"""Give ``secagg sync`` the store: match GitHub's alerts with problems, and exchange decisions.
 
-An alert and a problem are the same by tool, rule and place: GitHub tells no fingerprints. What is
-said of a problem here becomes a dismissal there; what people dismiss there becomes a decision
-here, which says so.
+An alert matches a problem by tool, rule and location, because GitHub's API returns no fingerprints.
+A decision in the store becomes a dismissal at GitHub; a dismissal by a person at GitHub becomes a
+decision in the store.
 """
 
 from __future__ import annotations
@@ -19,21 +19,20 @@ from secagg.history.alerts import StoredAlert
 from secagg.model.problem import Problem, State, Triage
 from secagg.pipeline.sarifruns import driver
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.dates import parse_time, utc_now
 
 _FALSE_POSITIVE, _WONT_FIX, _IN_TESTS = REASONS
+_DISMISSAL_REASONS = {State.FALSE_POSITIVE: _FALSE_POSITIVE, State.ACCEPTED: _WONT_FIX}
 
-
-_SETTLED = {State.FALSE_POSITIVE: _FALSE_POSITIVE, State.ACCEPTED: _WONT_FIX}
-
-
-_Place = tuple[str, str, str, int]
+# Tool, rule, path and line.
+_Location = tuple[str, str, str, int]
 
 
 class StoreAlerts:
-    """An :class:`secagg.github.alerts.AlertStore` in the store, of one repository in it.
+    """The :class:`secagg.github.alerts.AlertStore` of one repository in the store.
 
-    ``branch`` is asked first what an alert is about; ``prefix`` is where the scanned directory is
-    in the repository; ``filed`` are the decisions in git, which are this side's too.
+    Where branches differ in the problem at a location, ``branch`` counts. ``prefix`` is the path of
+    the scanned directory in the repository. ``filed`` are the decisions in the triage file.
     """
 
     def __init__(
@@ -46,94 +45,98 @@ class StoreAlerts:
         filed: Mapping[str, Triage] | None = None,
     ) -> None:
         self._store, self._repository = store, repository
-        self._kept = store.alerts(repository)
+        self._alerts = store.alerts(repository)
         problems = list(store.problems(repository, file_decisions=filed))
-        # The branch's own word on a place is the last to be put there.
+        # The last problem put at a location wins: that of ``branch``, else the newest.
         problems.sort(key=lambda p: (p.branch == branch, p.last_seen is not None, p.last_seen))
         self._problems: dict[str, Problem] = {}
-        self._at: dict[_Place, str] = {}
-        self._in_file: dict[tuple[str, str, str], set[str]] = {}
+        self._by_location: dict[_Location, str] = {}
+        self._by_file: dict[tuple[str, str, str], set[str]] = {}
         for problem in problems:
             if problem.fixed_at is not None:
                 continue
             self._problems[problem.identity] = problem
-            for place in _places(problem, prefix):
-                self._at[place] = problem.identity
-                self._in_file.setdefault(place[:3], set()).add(problem.identity)
+            for location in _locations(problem, prefix):
+                self._by_location[location] = problem.identity
+                self._by_file.setdefault(location[:3], set()).add(problem.identity)
 
     def cursor(self) -> str | None:
-        return max((alert.updated_at for alert in self._kept.values()), default=None)
+        return max((alert.updated_at for alert in self._alerts.values()), default=None)
 
     def alerts(self) -> Mapping[int, Alert]:
-        return {n: Alert(**json.loads(kept.document)) for n, kept in self._kept.items()}
+        return {
+            number: Alert(**json.loads(record.document)) for number, record in self._alerts.items()
+        }
 
     def written(self) -> Mapping[int, AlertDecision]:
         return {
-            number: AlertDecision(**json.loads(kept.written))
-            for number, kept in self._kept.items()
-            if kept.written is not None
+            number: AlertDecision(**json.loads(record.written))
+            for number, record in self._alerts.items()
+            if record.written is not None
         }
 
     def decisions(self, alerts: Mapping[int, Alert]) -> Sequence[AlertDecision]:
-        """One for each alert on whose problem this side has decided, or has taken that back."""
+        """Return a decision for each alert whose problem was decided here, or reopened since."""
         written = self.written()
-        made = (self._decision(alert, written.get(n)) for n, alert in sorted(alerts.items()))
-        return [decision for decision in made if decision is not None]
+        candidates = (
+            self._decision(alert, written.get(number)) for number, alert in sorted(alerts.items())
+        )
+        return [decision for decision in candidates if decision is not None]
 
     def save(
         self, alerts: Sequence[Alert], cursor: str | None, written: Sequence[AlertDecision]
     ) -> None:
-        last = {decision.number: json.dumps(asdict(decision)) for decision in written}
+        documents = {decision.number: json.dumps(asdict(decision)) for decision in written}
         changed = {
-            alert.number: _kept_alert(alert, self._kept.get(alert.number)) for alert in alerts
+            alert.number: _alert_record(alert, self._alerts.get(alert.number)) for alert in alerts
         }
-        for number, said in last.items():
-            before = changed.get(number) or self._kept[number]
+        for number, document in documents.items():
+            record = changed.get(number) or self._alerts[number]
             changed[number] = StoredAlert(
                 number=number,
-                updated_at=before.updated_at,
-                document=before.document,
-                written=said,
+                updated_at=record.updated_at,
+                document=record.document,
+                written=document,
             )
         self._store.save_alerts(self._repository, changed.values())
-        self._kept |= changed
+        self._alerts |= changed
 
-    def take(self, alerts: Sequence[Alert], *, dry_run: bool) -> Sequence[Alert]:
-        """Decide as people did at GitHub, and take back what they opened again."""
-        known = {
-            made.alert: (identity, made)
-            for identity, said in self._store.newest_decisions(self._repository).items()
-            for made in said
-            if made.alert is not None
+    def apply_dismissals(self, alerts: Sequence[Alert], *, dry_run: bool) -> Sequence[Alert]:
+        """Record what people dismissed at GitHub, and withdraw that where they reopened it."""
+        dismissals = {
+            decision.alert: (identity, decision)
+            for identity, decisions in self._store.newest_decisions(self._repository).items()
+            for decision in decisions
+            if decision.alert is not None
         }
-        taken = []
+        changed = []
         for alert in alerts:
-            name = _name(alert)
-            before = known.get(name)
+            key = _alert_key(alert)
+            last = dismissals.get(key)
             if alert.state == "dismissed":
-                identity, made = self.problem_of(alert), _triage(alert)
-                if identity is None or (before is not None and before[1].at == made.at):
+                identity, decision = self.problem_of(alert), _triage(alert)
+                if identity is None or (last is not None and last[1].at == decision.at):
                     continue
-                taken.append(alert)
+                changed.append(alert)
                 if not dry_run:
-                    self._store.triage(self._repository, [identity], made)
-            elif alert.state == "open" and before is not None:
-                taken.append(alert)
+                    self._store.triage(self._repository, [identity], decision)
+            elif alert.state == "open" and last is not None:
+                changed.append(alert)
                 if not dry_run:
-                    self._store.undo_dismissal(self._repository, name, who="GitHub")
-        return taken
+                    self._store.undo_dismissal(self._repository, key, who="GitHub")
+        return changed
 
     def problem_of(self, alert: Alert) -> str | None:
         """Return the identity of the problem that ``alert`` is about, None if the store has none.
 
         A line may have moved since the upload: then the only problem of the rule in the file.
         """
-        place = (alert.tool.casefold(), *alert.place[1:])
-        identity = self._at.get(place)
+        location = (alert.tool.casefold(), *alert.location[1:])
+        identity = self._by_location.get(location)
         if identity is not None:
             return identity
-        others = self._in_file.get(place[:3], set())
-        return next(iter(others)) if len(others) == 1 else None
+        identities = self._by_file.get(location[:3], set())
+        return next(iter(identities)) if len(identities) == 1 else None
 
     def _decision(self, alert: Alert, last: AlertDecision | None) -> AlertDecision | None:
         identity = self.problem_of(alert)
@@ -143,20 +146,21 @@ class StoreAlerts:
         if triage is None or triage.state is State.FIXED:
             if last is None or last.state != "dismissed" or identity is None:
                 return None
-            # What was dismissed from here was taken back since, or its day is over.
-            return AlertDecision(number=alert.number, state="open", at=_text(_now()))
-        at = _text(triage.at or _now())
-        reason = _SETTLED.get(triage.state)
+            # The decision behind our dismissal was withdrawn or has expired.
+            return AlertDecision(number=alert.number, state="open", at=_iso_utc(utc_now()))
+        at = _iso_utc(triage.at or utc_now())
+        reason = _DISMISSAL_REASONS.get(triage.state)
         if reason is None:
             return AlertDecision(number=alert.number, state="open", at=at)
-        notes = [note for note in (triage.by and f"by {triage.by}", _until(triage)) if note]
+        notes = [f"by {triage.by}"] if triage.by else []
+        notes += [] if triage.expires is None else [f"until {triage.expires}"]
         comment = f"{MARK}{triage.reason}" + (f" ({', '.join(notes)})" if notes else "")
         return AlertDecision(
             number=alert.number, state="dismissed", at=at, reason=reason, comment=comment
         )
 
 
-def _places(problem: Problem, prefix: str) -> Iterable[_Place]:
+def _locations(problem: Problem, prefix: str) -> Iterable[_Location]:
     for source in problem.sources:
         if source.uri is not None:
             tool = driver(source.tool).casefold()
@@ -164,49 +168,33 @@ def _places(problem: Problem, prefix: str) -> Iterable[_Place]:
 
 
 def _triage(alert: Alert) -> Triage:
-    """The dismissal as a decision. What is used in tests only is an accepted risk."""
+    """Return a dismissal as a decision. "Used in tests" becomes an accepted risk."""
     reason = alert.dismissed_reason or _WONT_FIX
     state = State.FALSE_POSITIVE if reason == _FALSE_POSITIVE else State.ACCEPTED
-    words = " ".join((alert.dismissed_comment or "").split())
-    said = f"{reason}: {words}" if words else f"{reason}, dismissed at GitHub"
+    comment = " ".join((alert.dismissed_comment or "").split())
+    text = f"{reason}: {comment}" if comment else f"{reason}, dismissed at GitHub"
     return Triage(
         state=state,
-        reason=run_redactor().mask(said),
+        reason=run_redactor().mask(text),
         by=alert.dismissed_by or "GitHub",
-        at=_moment(alert.dismissed_at or alert.updated_at),
-        alert=_name(alert),
+        at=parse_time(alert.dismissed_at or alert.updated_at) or utc_now(),
+        alert=_alert_key(alert),
     )
 
 
-def _name(alert: Alert) -> str:
+def _alert_key(alert: Alert) -> str:
     return alert.url or f"alert {alert.number}"
 
 
-def _kept_alert(alert: Alert, before: StoredAlert | None) -> StoredAlert:
-    data: dict[str, Any] = asdict(alert)
+def _alert_record(alert: Alert, previous: StoredAlert | None) -> StoredAlert:
+    document: dict[str, Any] = asdict(alert)
     return StoredAlert(
         number=alert.number,
         updated_at=alert.updated_at,
-        document=json.dumps(data),
-        written=None if before is None else before.written,
+        document=json.dumps(document),
+        written=None if previous is None else previous.written,
     )
 
 
-def _until(triage: Triage) -> str | None:
-    return None if triage.expires is None else f"until {triage.expires}"
-
-
-def _moment(text: str) -> datetime.datetime:
-    try:
-        at = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return _now()
-    return at.replace(tzinfo=datetime.UTC) if at.tzinfo is None else at.astimezone(datetime.UTC)
-
-
-def _text(at: datetime.datetime) -> str:
+def _iso_utc(at: datetime.datetime) -> str:
     return at.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)

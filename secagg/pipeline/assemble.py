@@ -1,7 +1,7 @@
-"""From parsed reports to an outcome: component, identity, merge, judge, mask names.
+"""Turn parsed reports into an outcome: component, identity, merge, judge, mask paths.
 
-Until here every path is the real one, by which rules, owners, identities, baselines and merging go.
-What comes after writes, prints or sends.
+Until here every path is the real one, on which rules, owners, identities, baselines and merging
+depend. What comes after writes, prints or sends.
 """
 
 from __future__ import annotations
@@ -28,85 +28,86 @@ from secagg.scanners.base import Status
 from secagg.secrets.lastfilter import keep_paths
 from secagg.secrets.redactor import Redactor
 
+_log = logging.getLogger(__name__)
 
-class Shown:
-    """Real paths and how they are shown, for what is about to leave."""
+
+class DisplayPaths:
+    """Masks secrets in paths: each real path, and the form in which people may see it."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._shown: dict[str, str] = {}
-        # Those that are not shown as they are.
-        self._hidden: dict[str, str] = {}
+        self._display: dict[str, str] = {}
+        # The paths that hold a secret.
+        self._masked: dict[str, str] = {}
 
-    def findings(self, findings: Iterable[Finding]) -> None:
-        """Show the paths of ``findings``, in place."""
+    def mask_findings(self, findings: Iterable[Finding]) -> None:
+        """Mask the paths of ``findings`` in place."""
         for finding in findings:
-            hidden = False
-            for place in (finding.location, *finding.related):
-                uri = place.uri
-                if uri is not None and (shown := self.path(uri)) != uri:
-                    place.uri = shown
-                    hidden = True
+            changed = False
+            for location in (finding.location, *finding.related):
+                uri = location.uri
+                if uri is not None and (display := self.path(uri)) != uri:
+                    location.uri = display
+                    changed = True
             if finding.component is not None:
                 finding.component = self.path(finding.component)
-            if hidden:
+            if changed:
                 finding.fingerprints = {
                     name: self.text(value) for name, value in finding.fingerprints.items()
                 }
                 finding.references = tuple(map(self.text, finding.references))
 
-    def groups(self, groups: Iterable[Group]) -> None:
-        """Show the paths of the findings in ``groups``, in place."""
+    def mask_groups(self, groups: Iterable[Group]) -> None:
+        """Mask the paths of the findings in ``groups`` in place."""
         for group in groups:
-            self.findings((group.representative, *group.members))
+            self.mask_findings((group.representative, *group.members))
 
-    def names(self) -> Iterator[str]:
-        """Yield what may leave as it is: paths as they are shown, and words that are no secrets."""
-        yield from self._shown.values()
+    def public_names(self) -> Iterator[str]:
+        """Yield the names that may leave: masked paths, and words that are no secrets."""
+        yield from self._display.values()
         yield from self._redactor.public_words()
 
     def path(self, path: str) -> str:
-        """One path."""
-        shown = self._shown.get(path)
-        if shown is None:
-            shown = self._shown[path] = self._redactor.shown_path(path)
-            if shown != path:
-                self._hidden[path] = shown
-        return shown
+        """Return ``path`` with its secrets masked."""
+        display = self._display.get(path)
+        if display is None:
+            display = self._display[path] = self._redactor.shown_path(path)
+            if display != path:
+                self._masked[path] = display
+        return display
 
     def text(self, text: str) -> str:
-        """Return a text that may name a path that is not shown as it is."""
-        for path, shown in self._hidden.items():
-            text = text.replace(path, shown)
+        """Return ``text`` with the paths in it masked."""
+        for path, display in self._masked.items():
+            text = text.replace(path, display)
         return text
 
     def texts(self, texts: Sequence[str]) -> list[str]:
-        """Several texts."""
-        return [self.text(text) for text in texts] if self._hidden else list(texts)
+        """Return ``texts`` with the paths in them masked."""
+        return [self.text(text) for text in texts] if self._masked else list(texts)
 
-    def decision(self, decision: Decision) -> None:
-        """Show the paths in what a decision says, in place."""
-        if not self._hidden:
+    def mask_decision(self, decision: Decision) -> None:
+        """Mask the paths in the sentences and exceptions of ``decision`` in place."""
+        if not self._masked:
             return
         for name in ("reasons", "gaps", "failures", "notes", "not_analysed"):
             setattr(decision, name, self.texts(getattr(decision, name)))
-        decision.lapsed = [self._exception(one) for one in decision.lapsed]
-        decision.unused = [self._exception(one) for one in decision.unused]
-        decision.judgements = [self._judgement(one) for one in decision.judgements]
+        decision.lapsed = [self._exception(exception) for exception in decision.lapsed]
+        decision.unused = [self._exception(exception) for exception in decision.unused]
+        decision.judgements = [self._judgement(judgement) for judgement in decision.judgements]
 
     def _judgement(self, judgement: Judgement) -> Judgement:
-        given = judgement.exception
+        exception = judgement.exception
         return dataclasses.replace(
             judgement,
-            exception=None if given is None else self._exception(given),
-            lapsed=[self._exception(one) for one in judgement.lapsed] if judgement.lapsed else (),
+            exception=None if exception is None else self._exception(exception),
+            lapsed=[self._exception(exception) for exception in judgement.lapsed]
+            if judgement.lapsed
+            else (),
         )
 
     def _exception(self, exception: PolicyException) -> PolicyException:
         return dataclasses.replace(exception, target=self.text(exception.target))
-
-
-_log = logging.getLogger(__name__)
 
 
 def assemble(
@@ -120,22 +121,26 @@ def assemble(
     interrupted: bool = False,
     warnings: Sequence[str] = (),
     sources: bool = True,
-    looked_at: Callable[[Group], bool] = lambda group: True,
+    covers: Callable[[Group], bool] = lambda group: True,
     narrowed: bool = False,
 ) -> Outcome:
     """Merge and judge what the tools found.
 
     ``root`` is the checkout (``None`` where reports were read without one); without it no
     line hashes can be computed. ``sources`` says whether its files are those that were scanned.
-    ``looked_at`` and ``narrowed`` are as in :func:`secagg.pipeline.judging.decide`.
+    ``covers`` and ``narrowed`` are as in :func:`secagg.pipeline.judging.decide`.
     """
-    findings = [f for result in results for parsed in result.parsed for f in parsed.findings]
-    innermost = innermost_component(components)
+    findings = [
+        finding for result in results for report in result.parsed for finding in report.findings
+    ]
+    component_for = innermost_component(components)
     for finding in findings:
-        finding.component = innermost(finding.location.uri)
+        finding.component = component_for(finding.location.uri)
     set_identities(findings, root if sources else None, redactor)
-    # People quote what they decide on.
-    overrules = [replace(one, reason=redactor.mask(one.reason)) for one in gate.overrules]
+    # The reason of an overrule may quote a secret.
+    overrules = [
+        replace(overrule, reason=redactor.mask(overrule.reason)) for overrule in gate.overrules
+    ]
     merged = merge(findings, overrules=overrules)
     _log.debug("%d findings are %d groups", len(findings), len(merged.groups))
     notes = recognize(merged, gate, gate.origin, before=started_at)
@@ -145,47 +150,47 @@ def assemble(
         merged,
         outcomes,
         redactor=redactor,
-        looked_at=looked_at,
-        # Who stopped it has seen a part too.
+        covers=covers,
+        # An interrupted scan has seen only a part too.
         narrowed=narrowed or interrupted,
     )
     _accept(results, outcomes, judged.decision.accepted_gaps)
     suppress(judged.decision.judgements)
-    shown = Shown(redactor)
-    shown.groups(merged.groups)
+    paths = DisplayPaths(redactor)
+    paths.mask_groups(merged.groups)
     if judged.comparison is not None:
-        shown.groups(judged.comparison.absent)
-    shown.decision(judged.decision)
+        paths.mask_groups(judged.comparison.absent)
+    paths.mask_decision(judged.decision)
     _log_decision(judged.decision)
-    keep_paths(shown.names())
+    keep_paths(paths.public_names())
     return Outcome(
         results=results,
         merged=merged,
         decision=judged.decision,
-        components=[shown.path(component.path) for component in components],
+        components=[paths.path(component.path) for component in components],
         root_name=root.name if root is not None else None,
         started_at=started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         interrupted=interrupted,
         narrowed=narrowed,
-        warnings=shown.texts([*warnings, *notes, *merged.warnings, *merged.unused_overrules]),
+        warnings=paths.texts([*warnings, *notes, *merged.warnings, *merged.unused_overrules]),
         change=judged.change,
         comparison=judged.comparison,
     )
 
 
 def _log_decision(decision: Decision) -> None:
-    """Say for each group which rule took it and why, then the verdict with its reasons."""
+    """Log the rule and the reason of each judgement, then the verdict and its reasons."""
     if not _log.isEnabledFor(logging.DEBUG):
         return
-    for judged in decision.judgements:
-        why = "an exception is in force" if judged.exception is not None else judged.why
+    for judgement in decision.judgements:
+        reason = "an exception is in force" if judgement.exception is not None else judgement.why
         _log.debug(
             "%s (%s): %s by rule %s: %s",
-            judged.group.identity[:12],
-            judged.group.severity,
-            judged.action,
-            judged.rule,
-            why or "no rule says more",
+            judgement.group.identity[:12],
+            judgement.group.severity,
+            judgement.action,
+            judgement.rule,
+            reason or "no rule says more",
         )
     _log.debug("verdict of policy %s: %s", decision.policy, decision.verdict)
     for reason in (*decision.reasons, *decision.notes):
@@ -193,18 +198,22 @@ def _log_decision(decision: Decision) -> None:
 
 
 def _accept(
-    results: Sequence[ToolResult], outcomes: Sequence[ToolOutcome], accepted: frozenset[str]
+    results: Sequence[ToolResult], outcomes: Sequence[ToolOutcome], accepted_gaps: frozenset[str]
 ) -> None:
-    """Mark the gaps that are accepted; a run that has no others is complete."""
+    """Mark the accepted gaps; a run whose gaps are all accepted becomes complete."""
     for result, outcome in zip(results, outcomes, strict=True):
         for gap in gaps_of(result):
-            gap.accepted = gap.fatal and gap_key(gap.message) in accepted
-        if outcome.gaps and not outcome.broken and accepted.issuperset(g.key for g in outcome.gaps):
+            gap.accepted = gap.fatal and gap_key(gap.message) in accepted_gaps
+        if (
+            outcome.gaps
+            and not outcome.broken
+            and accepted_gaps.issuperset(gap.key for gap in outcome.gaps)
+        ):
             result.run.status, result.run.reason = Status.COMPLETE, None
 
 
 def tool_outcome(result: ToolResult) -> ToolOutcome:
-    """Return what a policy is told about a tool run."""
+    """Return the part of a tool run that a policy judges."""
     run = result.run
     return ToolOutcome(
         tool=run.tool if run.mode is None else f"{run.tool} ({run.mode})",
@@ -213,8 +222,8 @@ def tool_outcome(result: ToolResult) -> ToolOutcome:
         optional=result.optional,
         reason=run.reason,
         hint=run.hint,
-        gaps=[RunGap(message=g.message, whole=g.whole) for g in gaps_of(result) if g.fatal],
-        remarks=frozenset(gap_key(g.message) for g in gaps_of(result) if not g.fatal),
+        gaps=[RunGap(message=gap.message, whole=gap.whole) for gap in gaps_of(result) if gap.fatal],
+        remarks=frozenset(gap_key(gap.message) for gap in gaps_of(result) if not gap.fatal),
         broken=result.broken,
         version=run.version,
         kinds=kinds_seen(result),

@@ -1,4 +1,4 @@
-"""``--baseline``: the groups of an earlier scan, read from what it has written."""
+"""Read the groups of an earlier scan from its reports, for ``--baseline``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from secagg.change.model import Diff
 from secagg.errors import UsageError
@@ -16,13 +17,25 @@ from secagg.policy.gaps import gap_key
 from secagg.secrets.lastfilter import run_redactor
 
 
+class ToolVersion(NamedTuple):
+    """A tool that ran (``trivy``, or with its mode ``trivy (fs)``), and its version or ``""``."""
+
+    name: str
+    version: str
+
+    @property
+    def tool(self) -> str:
+        """The tool without its mode."""
+        return self.name.partition(" ")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class BaselineReport:
     """The groups of an earlier scan.
 
-    ``gaps`` are sentences on what it had not looked at, by their keys. ``notes`` are others.
-    ``name`` says what was compared with, where that was not named. ``exact`` are the tools
-    that ran with the versions and databases of the scan itself.
+    ``gaps`` are sentences on what that scan did not look at, by gap key. ``exact`` are the tools
+    that ran in the same versions and with the same databases as in the present scan. ``name``
+    describes the baseline where the user did not name it.
     """
 
     groups: Sequence[Group]
@@ -32,48 +45,52 @@ class BaselineReport:
     name: str | None = None
 
     def gaps_after(self, diff: Diff | None) -> frozenset[str]:
-        """Return the keys of the gaps, also as they are called after the renames of ``diff``."""
+        """Return the keys of the gaps, also with the paths renamed as in ``diff``."""
         keys = set(self.gaps)
         for old, new in diff.renames.items() if diff is not None else ():
-            name = re.compile(rf"(?<![\w./-]){re.escape(old)}(?![\w/-])")
-            for sentence in self.gaps.values():
-                if old in sentence:
-                    keys.add(gap_key(name.sub(new.replace("\\", r"\\"), sentence)))
+            old_path = re.compile(rf"(?<![\w./-]){re.escape(old)}(?![\w/-])")
+            for gap in self.gaps.values():
+                if old in gap:
+                    keys.add(gap_key(old_path.sub(new.replace("\\", r"\\"), gap)))
         return frozenset(keys)
 
     def doubts(self, gaps: Container[str]) -> Iterator[str]:
-        """Yield what makes the comparison doubtful where the scan itself has only ``gaps``."""
-        for key, sentence in self.gaps.items():
+        """Yield a warning for each gap that is not in ``gaps``, the keys of the present scan's."""
+        for key, gap in self.gaps.items():
             if key not in gaps:
-                yield f"the baseline is incomplete, so old problems may be called new: {sentence}"
+                yield f"the baseline is incomplete, so old problems may be called new: {gap}"
 
 
 def read_baseline(
     reports: Sequence[tuple[str, bytes]], *, root: Path, overrules: Sequence[Overrule] = ()
 ) -> BaselineReport:
-    """Return the groups of ``reports`` (name and bytes of each; SARIF, or what a tool wrote).
+    """Return the groups of ``reports`` (name and bytes of each; SARIF or a tool's native format).
 
-    ``root`` is the checkout, to which absolute paths in the reports are made relative. Its files
-    are not looked at: they are no longer as the baseline saw them. Raises
-    :class:`secagg.errors.ReportError` for a report that is not understood, and
-    :class:`UsageError` for one that is understood in part only: with a part of a baseline
-    missing, old problems would be called new.
+    Absolute paths in the reports become relative to ``root``, the checkout. Its files are not
+    read: they have changed since the baseline. Raises :class:`secagg.errors.ReportError` for a
+    report that cannot be parsed, and :class:`UsageError` for one that can be parsed in part only:
+    with a part of the baseline missing, old problems would be called new.
     """
     parsers = installed_parsers()
     context = ParseContext(redactor=run_redactor(root), root=root)
-    raw = [RawReport(name=name, data=data) for name, data in reports]
-    for report in raw:
+    raw_reports = [RawReport(name=name, data=data) for name, data in reports]
+    for report in raw_reports:
         report.tool = choose(report, parsers).tool
         learn(report, parsers, context)
-    parsed = []
-    for report in raw:
-        parsed.append(parse(report, parsers, context))
-        if parsed[-1].problems or not parsed[-1].balances:
+    parsed_reports = []
+    for report in raw_reports:
+        parsed_reports.append(parse(report, parsers, context))
+        if parsed_reports[-1].problems or not parsed_reports[-1].balances:
             raise UsageError(
                 f"{report.name}: not every entry of the baseline could be understood",
                 hint="make the baseline again: secagg scan writes findings.sarif",
             )
-    findings = [finding for each in parsed for finding in each.findings]
+    findings = [finding for report in parsed_reports for finding in report.findings]
     set_identities(findings, None, context.redactor)
-    gaps = {gap_key(g.message): g.message for each in parsed for g in each.gaps if g.fatal}
+    gaps = {
+        gap_key(gap.message): gap.message
+        for report in parsed_reports
+        for gap in report.gaps
+        if gap.fatal
+    }
     return BaselineReport(merge(findings, overrules=overrules).groups, gaps=gaps)

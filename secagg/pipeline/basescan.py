@@ -1,7 +1,7 @@
-"""The base of a change scanned with the same tools and databases: a baseline that is exact.
+"""Scan the base of a change with the same tools and databases, as an exact baseline.
 
-What this scan finds and the scan of the base does not, the change has brought: neither a newer
-database nor a newer rule can be the cause.
+The change brought what its scan finds and the scan of its base does not: neither a newer database
+nor a newer rule can be the cause.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import Any
 
 from secagg import __version__
 from secagg.errors import UsageError
-from secagg.pipeline.baseline import BaselineReport
-from secagg.pipeline.gate import Gate, plain_gate
-from secagg.pipeline.keptbase import (
+from secagg.pipeline.basecache import (
     base_of,
+    cache_directory,
+    cache_file,
     database_of,
-    directory,
-    file_of,
-    keep,
-    name_of,
-    read_kept,
+    display_name,
+    read_cached_scan,
+    save_scan,
 )
+from secagg.pipeline.baseline import BaselineReport, ToolVersion
+from secagg.pipeline.gate import Gate, plain_gate
 from secagg.pipeline.outcome import gaps_of
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.policy.gaps import gap_key
@@ -38,34 +38,34 @@ from secagg.system.files import has_files
 from secagg.system.git import checked, git
 from secagg.system.process import private_directory
 
-# Of what is not in the repository nobody can tell whether the change has made it.
-_NOT_OF_THE_BASE = ("images",)
-_LOCAL = frozenset({"trivy", "gitleaks", "codeql"})
-# Of the files that are kept: another form is another name.
-_FORM = "3"
+# Options that name things outside of the repository: no scan tells whether the change made those.
+_NOT_IN_REPOSITORY = ("images",)
+_OFFLINE_TOOLS = frozenset({"trivy", "gitleaks", "codeql"})
+# Part of a cached file's name: raise it when the format of these files changes.
+_CACHE_FORMAT = "4"
 
 
 def scan_base(
     gate: Gate,
     options: ScanOptions,
     on_event: Callable[[JobEvent], None],
-    ran_with: Sequence[str],
+    tool_versions: Sequence[ToolVersion],
 ) -> BaselineReport:
-    """Scan where the change left its base, in a work tree of its own that is taken away again.
+    """Scan the merge base of the change in a temporary work tree.
 
-    ``options`` are those of the scan of the change, and ``ran_with`` are its tools and versions. A
-    scan of the same commit with the same versions, databases and settings is read from the cache.
-    Raises :class:`UsageError` where the base is not in this clone.
+    ``options`` and ``tool_versions`` are those of the scan of the change. A scan of the same commit
+    with the same versions, databases and settings comes from the cache. Raises
+    :class:`UsageError` where this clone does not hold the base.
     """
     commit = base_of(gate)
-    cached = _cache(gate, options, commit, ran_with)
-    name = name_of(commit)
-    kept = None if cached is None else read_kept(cached, gate)
-    if kept is not None:
-        return replace(kept, name=name)
+    cache = _cache_path(gate, options, commit, tool_versions)
+    name = display_name(commit)
+    cached = None if cache is None else read_cached_scan(cache, gate)
+    if cached is not None:
+        return replace(cached, name=name)
     prefix = checked(gate.root, "rev-parse", "--show-prefix").text
-    with _work_tree(gate.root, commit) as top:
-        root = top / prefix
+    with _work_tree(gate.root, commit) as checkout:
+        root = checkout / prefix
         if not root.is_dir() or not has_files(root):
             return BaselineReport((), exact=frozenset(OPTIONS), name=name)
         outcome = scan(
@@ -74,34 +74,36 @@ def scan_base(
                 root=root,
                 components=[name for name in options.components if (root / name).is_dir()],
                 since=None if options.since is None else commit,
-                tool_options=_settings(gate, root),
+                tool_options=_tool_options(gate, root),
             ),
             plain_gate(root, gate.config),
             on_event,
         )
         if outcome.interrupted:
             raise UsageError("the scan of the base was interrupted")
-        failed = {r.run.tool for r in outcome.results if r.broken}
-        complete = {r.run.tool for r in outcome.results if r.run.status is not Status.SKIPPED}
+        failed = {result.run.tool for result in outcome.results if result.broken}
+        tools = {
+            result.run.tool for result in outcome.results if result.run.status is not Status.SKIPPED
+        }
         gaps = {
             gap_key(gap.message): gap.message
             for result in outcome.results
             for gap in gaps_of(result)
             if gap.fatal
         }
-        exact = frozenset(complete - failed)
+        exact = frozenset(tools - failed)
         base = BaselineReport(outcome.merged.groups, gaps=gaps, exact=exact, name=name)
-        # Snyk's and other services' answers are of their moment.
-        if cached is not None and not failed and exact <= _LOCAL:
-            keep(cached, outcome, base, database_of(gate))
+        # The answers of Snyk and other services change from one moment to the next.
+        if cache is not None and not failed and exact <= _OFFLINE_TOOLS:
+            save_scan(cache, outcome, base, database_of(gate))
     return base
 
 
 @contextmanager
 def _work_tree(root: Path, commit: str) -> Iterator[Path]:
-    """The files of ``commit`` in a private directory; no hook of the repository runs."""
+    """Check out ``commit`` in a private directory; no hook of the repository runs."""
     with private_directory() as directory:
-        top = directory / "base"
+        checkout = directory / "base"
         checked(
             root,
             "-c",
@@ -110,48 +112,55 @@ def _work_tree(root: Path, commit: str) -> Iterator[Path]:
             "add",
             "--quiet",
             "--detach",
-            str(top),
+            str(checkout),
             commit,
         )
         try:
-            yield top
+            yield checkout
         finally:
-            git(root, "worktree", "remove", "--force", str(top))
+            git(root, "worktree", "remove", "--force", str(checkout))
 
 
-def _settings(gate: Gate, root: Path) -> Mapping[str, Mapping[str, Any]]:
-    """The tools' settings for the base: what is not part of it is the checkout's (a cache)."""
-    settings: dict[str, Mapping[str, Any]] = {}
-    for tool, given in gate.config.tool_options().items():
-        own = {key: value for key, value in given.items() if key not in _NOT_OF_THE_BASE}
-        for key in path_fields(OPTIONS[tool]) & set(own):
-            value = own[key]
-            if isinstance(value, list):
-                own[key] = [name for name in value if (root / str(name)).exists()]
-            elif isinstance(value, str | Path) and not (root / value).exists():
-                own[key] = str(gate.root / Path(value).expanduser())
-        settings[tool] = own
-    return settings
+def _tool_options(gate: Gate, root: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return the tools' options for the base at ``root``.
 
-
-def _cache(gate: Gate, options: ScanOptions, commit: str, ran_with: Sequence[str]) -> Path | None:
-    """Where the scan of ``commit`` is kept; None without a place for it.
-
-    The name stands for all that the scan depends on, the key of secrets among it.
+    A path that the base lacks (a cache, for example) is that of the change's checkout.
     """
-    place = directory()
-    if place is None:
+    options: dict[str, Mapping[str, Any]] = {}
+    for tool, configured in gate.config.tool_options().items():
+        values = {
+            name: setting for name, setting in configured.items() if name not in _NOT_IN_REPOSITORY
+        }
+        for name in path_fields(OPTIONS[tool]) & set(values):
+            setting = values[name]
+            if isinstance(setting, list):
+                values[name] = [name for name in setting if (root / str(name)).exists()]
+            elif isinstance(setting, str | Path) and not (root / setting).exists():
+                values[name] = str(gate.root / Path(setting).expanduser())
+        options[tool] = values
+    return options
+
+
+def _cache_path(
+    gate: Gate, options: ScanOptions, commit: str, tool_versions: Sequence[ToolVersion]
+) -> Path | None:
+    """Return the cache file for the scan of ``commit``; None where there is no cache.
+
+    Its name hashes everything that the scan depends on, under the key for secrets.
+    """
+    directory = cache_directory()
+    if directory is None:
         return None
     parts = [
         __version__,
         commit,
         str(options.since is None),
         database_of(gate),
-        *ran_with,
+        *(" ".join(version) for version in tool_versions),
         *sorted(options.tools),
         *sorted(options.components),
-        _FORM,
+        _CACHE_FORMAT,
         gate.config.model_dump_json(),
     ]
     digest = hmac.new(load_key(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()
-    return file_of(place, commit, digest)
+    return cache_file(directory, commit, digest)

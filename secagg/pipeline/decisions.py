@@ -1,4 +1,4 @@
-"""Decisions on single problems that the store has, as a gate takes them."""
+"""Read the store's decisions on the problems of a scan, for a gate."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from secagg.pipeline.origin import has_store, open_store_of
 from secagg.policy.decision import DecisionSource, PolicyException
 
 STORE = "store"
-"""What a decision that is in the store has as its source."""
+"""The source of a decision in the store."""
 GITHUB = "GitHub"
-"""What a dismissal that was read from GitHub has as its source."""
+"""The source of a dismissal that ``secagg sync`` read from GitHub."""
 
 
 def stored_decisions(
     gate: Gate, merged: MergedSet, *, trust: Trust, mask: Callable[[str], str]
 ) -> Mapping[str, Sequence[PolicyException]]:
-    """Return what the store says of the problems in ``merged``, by the identity it was said of.
+    """Return the store's decisions on the problems in ``merged``, by the identity they name.
 
-    Of each place the newest; none where there is no store. Raises
+    The newest of the store and of GitHub; none where there is no store. Raises
     :class:`secagg.errors.StoreError`.
     """
     url = gate.options.store
@@ -32,24 +32,25 @@ def stored_decisions(
         decisions = store.newest_decisions(gate.origin.repository)
     if not decisions:
         return {}
-    names = {name for group in merged.groups for name in known_as(group)}
+    identities = {identity for group in merged.groups for identity in known_as(group)}
     return {
-        name: [trust.applied(_decision(decision, mask)) for decision in decisions[name]]
-        for name in names & decisions.keys()
+        identity: [trust.applied(_exception(decision, mask)) for decision in decisions[identity]]
+        for identity in identities & decisions.keys()
     }
 
 
-def _decision(made: Triage, mask: Callable[[str], str]) -> PolicyException:
-    at_github = made.alert is not None
+def _exception(decision: Triage, mask: Callable[[str], str]) -> PolicyException:
+    at_github = decision.alert is not None
+    state = decision.state.value.replace("-", " ")
     return PolicyException(
         source=GITHUB if at_github else STORE,
         origin=DecisionSource.GITHUB if at_github else DecisionSource.STORE,
-        state=made.state,
-        target=f"{made.state.value.replace('-', ' ')} {'at GitHub' if at_github else 'by triage'}",
-        reason=mask(made.reason),
-        owner=made.by or made.owner,
-        created=None if made.at is None else made.at.date(),
-        expires=made.expires,
+        state=decision.state,
+        target=f"{state} {'at GitHub' if at_github else 'by triage'}",
+        reason=mask(decision.reason),
+        owner=decision.by or decision.owner,
+        created=None if decision.at is None else decision.at.date(),
+        expires=decision.expires,
         on_one=True,
-        at=made.at,
+        at=decision.at,
     )

@@ -1,7 +1,7 @@
-"""What a gate is made of: configuration, policy, overrules, owners, and what changed.
+"""Prepare a gate: configuration, policy, merge overrules, owners, and the diff.
 
-In a pull request all files that control the gate are read from the commit that the change is to
-be merged into, so that a change cannot weaken its own gate.
+In a pull request every file that controls the gate is read from the base commit, so that a change
+cannot weaken its own gate.
 """
 
 from __future__ import annotations
@@ -33,15 +33,24 @@ from secagg.errors import ConfigError, UsageError
 from secagg.merge import Join, Overrule, Split
 from secagg.merge.overrule import read_overrules, write_overrules
 from secagg.model.problem import TRIAGE_FILE
-from secagg.pipeline.baseline import BaselineReport
+from secagg.pipeline.baseline import BaselineReport, ToolVersion
 from secagg.pipeline.origin import ENVIRONMENT, Origin, origin_of
 from secagg.policy import Policy
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.dates import utc_today
 from secagg.system.files import replace_file
 from secagg.system.process import distrust_programs_in
 from secagg.system.yamlfile import read_text
 
 NAME = "secagg-merge.yaml"
+AUTO, SCAN, NONE = "auto", "scan", "none"
+
+_SHORT_COMMIT = 12
+_DEFAULT_STORE = ".secagg"
+# Files in the default store's directory that hold no history.
+_HARMLESS_FILES = frozenset({TRIAGE_FILE, f"{_DEFAULT_STORE}/.gitignore"})
+
+_log = logging.getLogger(__name__)
 
 
 def read_text_overrules(text: str | None) -> list[Overrule]:
@@ -59,28 +68,27 @@ def load_overrules(root: Path) -> list[Overrule]:
 
 
 def split(root: Path, identity: str, *, reason: str, apart: tuple[str, ...] = ()) -> Path:
-    """Write down that a group is not one problem; returns the file."""
-    return _add(root, Split(identity=identity, reason=_masked(reason), apart=apart))
+    """Add an overrule that a group is not one problem, and return the file."""
+    return _append_overrule(root, Split(identity=identity, reason=_mask(reason), apart=apart))
 
 
 def join(root: Path, identities: tuple[str, ...], *, reason: str) -> Path:
-    """Write down that several groups are one problem; returns the file."""
-    return _add(root, Join(identities=identities, reason=_masked(reason)))
+    """Add an overrule that several groups are one problem, and return the file."""
+    return _append_overrule(root, Join(identities=identities, reason=_mask(reason)))
 
 
-def _masked(reason: str) -> str:
-    """``reason`` without the secret that it may quote."""
+def _mask(reason: str) -> str:
     return run_redactor().mask(reason)
 
 
-def _add(root: Path, overrule: Overrule) -> Path:
+def _append_overrule(root: Path, overrule: Overrule) -> Path:
     file = root / NAME
     before = _read(file) if file.is_file() else ""
-    after = write_overrules(before, overrule, date=datetime.datetime.now(datetime.UTC).date())
-    # What was written must be readable, or the next scan would end with a usage error.
+    after = write_overrules(before, overrule, date=utc_today())
+    # Checked here: a file that cannot be read would end the next scan with a usage error.
     read_overrules(after, name=NAME)
     try:
-        # A link stays one.
+        # Writes through a symbolic link instead of replacing it.
         replace_file(Path(os.path.realpath(file)), after.encode())
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
@@ -94,75 +102,60 @@ def _read(file: Path) -> str:
         raise ConfigError(f"cannot be read ({type(error).__name__})", where=NAME) from None
 
 
-_DEFAULT_STORE = ".secagg"
-
-
-_NO_HISTORY = frozenset({TRIAGE_FILE, f"{_DEFAULT_STORE}/.gitignore"})
-
-
 def controls_of(
     root: Path, store: str | None = None, environ: Mapping[str, str] = os.environ
 ) -> Controls:
-    """Return the reader of files that decide over ``root``: in a pull request it reads the base's.
+    """Return the reader of the files that control the gate of ``root``.
 
-    Raises :class:`UsageError` where the base is not at hand, and where ``store`` (a path or URL;
-    None for the default, empty for none) could hold a history that the change brings.
+    In a pull request it reads those of the base. Raises :class:`UsageError` where this clone does
+    not hold the base, and where the change could have written the history in ``store`` (a path or
+    URL; None for the default, empty for none).
     """
     root = root.resolve()
     controls = Controls(root, default_base(root, environ))
-    refuse_a_store_of_the_change(controls, root, store, environ)
+    refuse_store_in_change(controls, root, store, environ)
     return controls
 
 
-def refuse_a_store_of_the_change(
+def refuse_store_in_change(
     controls: Controls, root: Path, store: str | None, environ: Mapping[str, str]
 ) -> None:
-    """Raise :class:`UsageError` for a history in the repository: the change could write it."""
+    """Raise :class:`UsageError` for a store that git tracks: the change could have written it."""
     if controls.base is None or store == "":
         return
-    named = store or environ.get(ENVIRONMENT)
-    if named and "://" in named and not named.startswith("sqlite:"):
+    url = store or environ.get(ENVIRONMENT)
+    if url and "://" in url and not url.startswith("sqlite:"):
         return
-    if named:
-        file = Path(_file_of(named)).absolute()
-        # SQLite plays a log that lies beside its file (sqlite.org, "Write-Ahead Logging").
-        places = [file, *(Path(f"{file}{suffix}") for suffix in ("-wal", "-shm", "-journal"))]
+    if url:
+        file = Path(_sqlite_path(url)).absolute()
+        # SQLite applies a log that lies beside its file (sqlite.org, "Write-Ahead Logging").
+        paths = [file, *(Path(f"{file}{suffix}") for suffix in ("-wal", "-shm", "-journal"))]
     else:
-        places = [root / _DEFAULT_STORE]
-    for name in (name for place in places for name in controls.tracked(place)):
-        if name not in _NO_HISTORY:
+        paths = [root / _DEFAULT_STORE]
+    for name in (name for path in paths for name in controls.tracked(path)):
+        if name not in _HARMLESS_FILES:
             raise UsageError(
                 f"{name} is part of the repository: a change could bring a history of its own",
                 hint="take it out of git, or name another store with --store",
             )
 
 
-def _file_of(store: str) -> str:
-    """The path in ``sqlite:///path``, with more slashes or fewer, or the path itself."""
+def _sqlite_path(store: str) -> str:
+    """Return the path in ``sqlite:///path``, with any number of slashes, or the path itself."""
     if not store.startswith("sqlite:"):
         return store
     path = store.partition("://")[2].partition("?")[0]
     return path.removeprefix("/") or "."
 
 
-_SHOWN = 12
-
-
-AUTO, SCAN, NONE = "auto", "scan", "none"
-
-
-_log = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOptions:
-    """What the command line says of the gate; ``None`` leaves it to the configuration.
+    """The gate's options on the command line; ``None`` leaves a value to the configuration.
 
     ``policy_from`` is a commit, by default that of the pull request's base; ``baseline`` is a
     report, ``run:KEY``, a commit, or one of ``auto``, ``scan`` and ``none``; ``diff`` is
-    ``BASE...HEAD``. ``store`` is a URL or a path,
-    and an empty one means none. ``today`` is in UTC. ``repository``, ``branch`` and ``commit``
-    say what git cannot say of reports that were made elsewhere.
+    ``BASE...HEAD``. ``store`` is a URL or a path, empty for none. ``today`` is in UTC.
+    ``repository``, ``branch`` and ``commit`` describe reports that were made elsewhere.
     """
 
     policy: str | None = None
@@ -179,10 +172,10 @@ class GateOptions:
 
 @dataclass(slots=True, kw_only=True)
 class Gate:
-    """Everything that decides but the findings. Made before a scan, so that mistakes come early.
+    """Everything that decides besides the findings. Prepared before a scan, to fail early.
 
-    ``changed`` are files of the gate that the change touches. ``scan_base`` scans the base, or
-    takes a scan of it that is kept; it is given what the scan itself ran with (tools, versions).
+    ``changed`` are the controlling files that the change touches. ``scan_base`` takes the tool
+    versions of the present scan, and scans the base or reads a scan of it from the cache.
     """
 
     root: Path
@@ -197,18 +190,18 @@ class Gate:
     owners: Owners | None = None
     notes: list[str] = field(default_factory=list)
     decides: bool = True
-    scan_base: Callable[[Sequence[str]], BaselineReport | None] | None = None
+    scan_base: Callable[[Sequence[ToolVersion]], BaselineReport | None] | None = None
 
     @property
     def origin(self) -> Origin:
-        """Where in the store the findings belong."""
+        """The repository, branch and commit under which the store keeps the findings."""
         options = self.options
         origin = origin_of(self.root, repository=options.repository, branch=options.branch)
         return origin if options.commit is None else replace(origin, commit=options.commit)
 
     @property
     def base(self) -> str | None:
-        """The commit that the gate is read from, as it is shown; None outside of a change."""
+        """The shortened commit that the gate's files come from; None outside of a change."""
         return shown_commit(self.controls.base)
 
 
@@ -222,17 +215,17 @@ def prepare(
     """Return the gate for ``root``.
 
     Raises :class:`ConfigError` for a file that cannot be used, and :class:`UsageError` for a
-    commit that this clone does not hold: nothing falls back to the change's own files.
+    commit that this clone does not hold: the gate never falls back to the change's own files.
     """
     root = root.resolve()
     distrust_programs_in(root)
     base = options.policy_from or default_base(root, environ)
     controls = Controls(root, base)
-    refuse_a_store_of_the_change(controls, root, options.store, environ)
-    settings = _config(controls, root, config)
-    name = options.policy or settings.policy
+    refuse_store_in_change(controls, root, options.store, environ)
+    settings = _read_config(controls, root, config)
+    policy_name = options.policy or settings.policy
     owners = load_owners(root, ref=base, components=settings.owners)
-    policy = policies.load(name, read=controls.text)
+    policy = policies.load(policy_name, read=controls.text)
     if options.baseline is None and base is not None and policy.baseline is not None:
         options = replace(options, baseline=policy.baseline.value)
     if options.diff is None and base is not None and options.baseline in (AUTO, SCAN):
@@ -244,8 +237,8 @@ def prepare(
         options.baseline,
         options.diff,
     )
-    named = (
-        name,
+    deciding_files = (
+        policy_name,
         str(config or CONFIG_NAME),
         options.baseline,
         *options.vex,
@@ -260,8 +253,8 @@ def prepare(
         overrules=(
             load_overrules(root) if base is None else read_text_overrules(controls.base_text(NAME))
         ),
-        today=options.today or datetime.datetime.now(datetime.UTC).date(),
-        changed=_changed(controls, root, base, [n for n in named if n]),
+        today=options.today or utc_today(),
+        changed=_changed_controls(controls, root, base, [n for n in deciding_files if n]),
         diff=read_diff(root, options.diff) if options.diff is not None else None,
         owners=owners,
         notes=list(owners.notes),
@@ -269,7 +262,7 @@ def prepare(
 
 
 def plain_gate(root: Path, config: Config) -> Gate:
-    """The gate of a command that reads reports and decides nothing; ids are the history's."""
+    """Return the gate of a command that reads reports and judges nothing."""
     return Gate(
         root=root.resolve(),
         options=GateOptions(),
@@ -277,13 +270,13 @@ def plain_gate(root: Path, config: Config) -> Gate:
         policy=policies.load("default"),
         controls=Controls(root),
         overrules=load_overrules(root),
-        today=datetime.datetime.now(datetime.UTC).date(),
+        today=utc_today(),
         decides=False,
     )
 
 
 def policy_of(root: Path, config: Config | None = None) -> Policy:
-    """Return the policy that ``config``, by default the one of ``root``, names.
+    """Return the policy that ``config`` names, by default the configuration of ``root``.
 
     Raises :class:`ConfigError`.
     """
@@ -292,37 +285,37 @@ def policy_of(root: Path, config: Config | None = None) -> Policy:
 
 
 def shown_commit(commit: str | None) -> str | None:
-    """Return a commit as it is shown: its first digits, or the name that was given."""
-    return commit[:_SHOWN] if commit is not None and len(commit) == 40 else commit
+    """Shorten a full commit hash for display; leave a branch or another name as it is."""
+    return commit[:_SHORT_COMMIT] if commit is not None and len(commit) == 40 else commit
 
 
-def _changed(
-    controls: Controls, root: Path, base: str | None, named: Sequence[str]
+def _changed_controls(
+    controls: Controls, root: Path, base: str | None, deciding_files: Sequence[str]
 ) -> Sequence[str]:
-    """The files of the gate that the change touches, and the configuration in another file."""
+    """Return the controlling files that the change touches, with the table in pyproject.toml."""
     if base is None:
         return ()
-    changed = changed_controls(root, base, named)
-    tables = [controls.base_text(PROJECT), _text_of(root / PROJECT)]
+    changed = changed_controls(root, base, deciding_files)
+    tables = [controls.base_text(PROJECT), _text_or_none(root / PROJECT)]
     before, after = (None if text is None else project_table(text) for text in tables)
     return [*changed, *([f"{PROJECT} {TABLE}"] if before != after else [])]
 
 
-def _text_of(path: Path) -> str | None:
+def _text_or_none(path: Path) -> str | None:
     try:
         return read_text(path) if path.is_file() else None
     except ConfigError:
-        # A change may break the file; its own configuration is not read.
+        # The change's own configuration is not read, so that it may be broken.
         return None
 
 
 def config_of(root: Path, environ: Mapping[str, str]) -> Config:
-    """Read the configuration that judges ``root``: in a change it is the base's."""
+    """Read the configuration that judges ``root``: in a change that of the base."""
     root = root.resolve()
-    return _config(Controls(root, default_base(root, environ)), root, None)
+    return _read_config(Controls(root, default_base(root, environ)), root, None)
 
 
-def _config(controls: Controls, root: Path, config: Path | None) -> Config:
+def _read_config(controls: Controls, root: Path, config: Path | None) -> Config:
     if controls.base is None:
         return load_config(root, config)
     if config is None:

@@ -1,4 +1,4 @@
-"""Judge the groups of a scan: exceptions, baseline, facts, policy."""
+"""Judge the groups of a scan by exceptions, baseline, facts and policy."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from secagg.merge import Group, MergedSet
 from secagg.merge.groups import known_as
 from secagg.model.problem import RunRecord
 from secagg.output.decision import DecidedChange
-from secagg.pipeline.baseline import BaselineReport, read_baseline
+from secagg.pipeline.baseline import BaselineReport, ToolVersion, read_baseline
 from secagg.pipeline.decisions import stored_decisions
-from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate
+from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate, shown_commit
 from secagg.pipeline.origin import open_store_of
 from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
@@ -32,30 +32,38 @@ from secagg.policy.model import CompareWith, asks_for_age, asks_for_intel
 from secagg.report.findings import group_of
 from secagg.scanners.base import Status
 from secagg.secrets.redactor import Redactor
+from secagg.system.dates import utc_now
 from secagg.system.git import checked, find_commit
 
 if TYPE_CHECKING:
     from secagg.history import Store
 
-_RUN = "run:"
+_RUN_PREFIX = "run:"
+
+_NO_BASELINE = (
+    "there is no baseline: what the change touches counts as brought by it (secagg scan --baseline "
+    "scan scans the base; --baseline FILE names a findings.sarif of it)"
+)
 
 
-def _automatic(spec: str, gate: Gate, ran_with: Sequence[str]) -> BaselineReport:
-    """The stored run of where the change left its base, else a scan of it; with ``scan``, that."""
+def _automatic_baseline(
+    spec: str, gate: Gate, tool_versions: Sequence[ToolVersion]
+) -> BaselineReport:
+    """Return the stored run of the merge base or a scan of it; for ``scan`` always a scan."""
     base = gate.controls.base
     if base is None:
         raise UsageError(
             f"--baseline {spec} needs a base to compare with",
             hint="it is known in a pull request; elsewhere say --policy-from BASE",
         )
-    run = _run_at(base, gate) if spec == AUTO and gate.options.store != "" else None
-    if run is not None and _vouches(run, ran_with):
-        return _named(run, gate)
-    scanned = None if gate.scan_base is None else gate.scan_base(ran_with)
-    if scanned is not None:
-        return scanned
+    run = _stored_run_or_none(base, gate) if spec == AUTO and gate.options.store != "" else None
+    if run is not None and _covers_tools(run, tool_versions):
+        return _baseline_of_run(run, gate)
+    base_scan = None if gate.scan_base is None else gate.scan_base(tool_versions)
+    if base_scan is not None:
+        return base_scan
     if run is not None:
-        return _named(run, gate)
+        return _baseline_of_run(run, gate)
     if spec == SCAN:
         raise UsageError(
             "--baseline scan runs the scanners, which secagg gate does not",
@@ -64,88 +72,93 @@ def _automatic(spec: str, gate: Gate, ran_with: Sequence[str]) -> BaselineReport
     raise NoBaseline
 
 
-def _run_at(base: str, gate: Gate) -> RunRecord | None:
+def _stored_run_or_none(base: str, gate: Gate) -> RunRecord | None:
     try:
-        return _run_of(base, gate)
+        return _stored_run(base, gate)
     except UsageError:
         return None
 
 
-def _named(run: RunRecord, gate: Gate) -> BaselineReport:
+def _baseline_of_run(run: RunRecord, gate: Gate) -> BaselineReport:
     return replace(
-        _stored(run.key, gate), name=f"the stored run of its base {str(run.commit)[:12]}"
+        _read_run(run.key, gate), name=f"the stored run of its base {shown_commit(run.commit)}"
     )
 
 
 class NoBaseline(Exception):
-    """There is no baseline at hand, and none was insisted on."""
+    """``auto`` finds no baseline."""
 
 
-def baseline_groups(spec: str, gate: Gate, ran_with: Sequence[str] = ()) -> BaselineReport:
-    """The groups that ``spec`` names: a report's path, ``run:KEY``, a commit, ``auto``, ``scan``.
+def baseline_groups(
+    spec: str, gate: Gate, tool_versions: Sequence[ToolVersion] = ()
+) -> BaselineReport:
+    """Return the baseline that ``spec`` names: a report's path, ``run:KEY``, a commit, ``auto``
+    or ``scan``.
 
-    ``ran_with`` says which tools, versions and databases the scan ran with: a scan of the base
-    that is kept must have run with the same. Raises NoBaseline where ``auto`` finds none.
-    Of a commit it is the newest stored run of its merge base with HEAD. In a pull request a
-    report that the repository itself holds is the base's. Raises :class:`UsageError` where there
-    is no such baseline.
+    A commit means the newest stored run of its merge base with HEAD. In a pull request a report
+    that git tracks is read from the base. A stored or cached scan of the base must have had the
+    tools in ``tool_versions``, those of the present scan. Raises :class:`UsageError` where there
+    is no such baseline, and :class:`NoBaseline` where ``auto`` finds none.
     """
     if spec in (AUTO, SCAN):
-        return _automatic(spec, gate, ran_with)
-    if spec.startswith(_RUN):
-        return _stored(spec.removeprefix(_RUN), gate)
+        return _automatic_baseline(spec, gate, tool_versions)
+    if spec.startswith(_RUN_PREFIX):
+        return _read_run(spec.removeprefix(_RUN_PREFIX), gate)
     report = gate.controls.read(spec)
     if report is not None:
         name = Path(spec).name
         return read_baseline([(name, report)], root=gate.root, overrules=gate.overrules)
-    return _stored(_run_of(spec, gate).key, gate)
+    return _read_run(_stored_run(spec, gate).key, gate)
 
 
-def _run_of(spec: str, gate: Gate) -> RunRecord:
-    """The newest stored run of where HEAD left the commit ``spec``; raises UsageError."""
+def _stored_run(spec: str, gate: Gate) -> RunRecord:
+    """Return the newest stored run of the merge base of ``spec`` and HEAD; raises UsageError."""
     if find_commit(gate.root, spec) is None:
         raise UsageError(
             f"no baseline {spec!r}: it is no file, and no commit of this clone",
             hint="give a findings.sarif, run:KEY of the store, or a branch that was recorded",
         )
     commit = checked(gate.root, "merge-base", "--", spec, "HEAD").text.strip()
-    with _open(gate) as opened:
-        run = opened.run_of_commit(gate.origin.repository, commit)
+    with _open_store(gate) as store:
+        run = store.run_of_commit(gate.origin.repository, commit)
     if run is None:
         raise UsageError(
-            f"the store has no run of {commit[:12]}, where this branch left {spec}",
+            f"the store has no run of {shown_commit(commit)}, where this branch left {spec}",
             hint="record one there with secagg scan, or give its findings.sarif as the baseline",
         )
     return run
 
 
-def _vouches(run: RunRecord, ran_with: Sequence[str]) -> bool:
-    """Whether every tool that ran here ran there as well, and came to an end.
+def _covers_tools(run: RunRecord, tool_versions: Sequence[ToolVersion]) -> bool:
+    """Return whether every tool of the present scan completed in ``run`` too.
 
-    What else could be new, for want of a tool, would be laid to the change.
+    Old findings of a tool that it lacks would be laid to the change.
     """
     broken = {
-        each.tool
-        for each in run.tools
-        if each.status == Status.FAILED and (each.reason is None or each.reason not in each.gaps)
+        tool_run.tool
+        for tool_run in run.tools
+        if tool_run.status == Status.FAILED
+        and (tool_run.reason is None or tool_run.reason not in tool_run.gaps)
     }
-    ended = {each.tool for each in run.tools if each.status != Status.SKIPPED} - broken
-    return ended.issuperset(named.partition(" ")[0] for named in ran_with)
+    complete = {
+        tool_run.tool for tool_run in run.tools if tool_run.status != Status.SKIPPED
+    } - broken
+    return complete.issuperset(version.tool for version in tool_versions)
 
 
-def _stored(key: str, gate: Gate) -> BaselineReport:
-    with _open(gate) as opened:
-        run, problems = opened.run(opened.run_key(key))
-    gaps = {gap_key(gap): gap for each in run.tools for gap in each.gaps}
-    for each in run.tools:
-        if each.status == Status.FAILED and each.reason:
-            gaps.setdefault(gap_key(each.reason), each.reason)
+def _read_run(key: str, gate: Gate) -> BaselineReport:
+    with _open_store(gate) as store:
+        run, problems = store.run(store.run_key(key))
+    gaps = {gap_key(gap): gap for tool_run in run.tools for gap in tool_run.gaps}
+    for tool_run in run.tools:
+        if tool_run.status == Status.FAILED and tool_run.reason:
+            gaps.setdefault(gap_key(tool_run.reason), tool_run.reason)
     if run.verdict == "incomplete":
         gaps[""] = f"run {run.key} of {run.started_at:%Y-%m-%d}"
     return BaselineReport([group_of(problem) for problem in problems], gaps=gaps)
 
 
-def _open(gate: Gate) -> Store:
+def _open_store(gate: Gate) -> Store:
     if gate.options.store == "":
         raise UsageError("a stored run needs the store", hint="leave --no-store out")
     try:
@@ -155,8 +168,8 @@ def _open(gate: Gate) -> Store:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A decision, and what the findings were compared with."""
+class JudgedScan:
+    """A decision, and the comparison with the baseline behind it."""
 
     decision: Decision
     change: DecidedChange
@@ -169,19 +182,19 @@ def decide(
     runs: Sequence[ToolOutcome],
     *,
     redactor: Redactor,
-    looked_at: Callable[[Group], bool] = lambda group: True,
+    covers: Callable[[Group], bool] = lambda group: True,
     narrowed: bool = False,
-) -> Judged:
-    """Judge ``merged``; every finding covered by an exception gets its suppression.
+) -> JudgedScan:
+    """Judge ``merged`` by the gate's policy, exceptions and baseline.
 
-    ``looked_at`` tells of a group of the baseline whether this scan would have seen it;
-    ``narrowed`` says that it looked at a part, so that no exception is unused because of it.
+    ``covers`` returns whether this scan would have seen a group of the baseline. ``narrowed`` says
+    that the scan looked at a part of the repository: then no exception counts as unused.
     """
     options, policy = gate.options, gate.policy
     if not gate.decides:
         decision = judge(policy, merged, runs=runs, today=gate.today)
-        return Judged(decision=decision, change=DecidedChange())
-    files = _exception_files(gate)
+        return JudgedScan(decision=decision, change=DecidedChange())
+    read_file = _exception_reader(gate)
     trust = Trust(policy.name, frozenset(policy.decisions.trust))
     decisions = load_exceptions(
         gate.root,
@@ -189,8 +202,8 @@ def decide(
         gaps=policy.gaps,
         today=gate.today,
         vex_files=options.vex,
-        read=files,
-        touched=_touched(gate) if gate.controls.base is not None else None,
+        read=read_file,
+        touched=_touched_by_change(gate) if gate.controls.base is not None else None,
         trust=trust,
         mask=redactor.mask,
         elsewhere=stored_decisions(gate, merged, trust=trust, mask=redactor.mask),
@@ -200,16 +213,16 @@ def decide(
     baseline = BaselineReport(())
     if options.baseline not in (None, NONE):
         try:
-            baseline = baseline_groups(options.baseline, gate, _ran_with(runs, merged))
+            baseline = baseline_groups(options.baseline, gate, _tool_versions(runs, merged))
         except NoBaseline:
             notes.append(_NO_BASELINE)
             options = dataclasses.replace(options, baseline=None)
     elif policy.baseline not in (None, CompareWith.NONE):
         notes.append(_NO_BASELINE)
     if options.baseline not in (None, NONE):
-        own = {key for run in runs for key in (*run.remarks, *(gap.key for gap in run.gaps))}
-        notes += [*baseline.notes, *baseline.doubts(own)]
-        comparison = compare(merged, baseline.groups, gate.diff, looked_at=looked_at)
+        gap_keys = {key for run in runs for key in (*run.remarks, *(gap.key for gap in run.gaps))}
+        notes += [*baseline.notes, *baseline.doubts(gap_keys)]
+        comparison = compare(merged, baseline.groups, gate.diff, looked_at=covers)
         notes += comparison.notes
     intel = None
     if asks_for_intel(policy):
@@ -244,27 +257,23 @@ def decide(
         notes=[*decision.notes, *decisions.sentences(decision.unused), *notes],
         unused=[] if narrowed else decision.unused,
     )
-    return Judged(
-        decision=decision, change=_change(gate, comparison, baseline.name), comparison=comparison
+    return JudgedScan(
+        decision=decision,
+        change=_decided_change(gate, comparison, baseline.name),
+        comparison=comparison,
     )
 
 
-_NO_BASELINE = (
-    "there is no baseline: what the change touches counts as brought by it (secagg scan --baseline "
-    "scan scans the base; --baseline FILE names a findings.sarif of it)"
-)
+def _tool_versions(runs: Sequence[ToolOutcome], merged: MergedSet) -> list[ToolVersion]:
+    """Return the tools and versions of a scan; a scan of the base must have the same.
 
-
-def _ran_with(runs: Sequence[ToolOutcome], merged: MergedSet) -> list[str]:
-    """What a scan ran with: a scan of the base has to have run with the same.
-
-    A SARIF file may hold the runs of several tools, of which the findings name the tools.
+    A SARIF file may hold the runs of several tools: the findings name these.
     """
     ran = [run for run in runs if run.status != "skipped"]
-    named = {f"{run.tool} {run.version or ''}" for run in ran if not _is_sarif(run)}
+    versions = {ToolVersion(run.tool, run.version or "") for run in ran if not _is_sarif(run)}
     if any(map(_is_sarif, ran)):
-        named |= {f"{tool} " for group in merged.groups for tool in group.tools}
-    return sorted(named)
+        versions |= {ToolVersion(tool, "") for group in merged.groups for tool in group.tools}
+    return sorted(versions)
 
 
 def _is_sarif(run: ToolOutcome) -> bool:
@@ -272,34 +281,39 @@ def _is_sarif(run: ToolOutcome) -> bool:
 
 
 def suppress(judgements: Sequence[Judgement]) -> None:
-    """Give each finding that an exception covers its SARIF suppression, and no other an old one.
+    """Set the SARIF suppressions of each finding by the exception that covers it.
 
-    Suppressions that came with a finding and are refused are rejected in SARIF too.
+    Removes suppressions of earlier runs, and rejects those in a report that the gate refused.
     """
     for judgement in judgements:
         exception = judgement.exception
-        ours = () if exception is None else (suppression_of(exception),)
+        suppressions = () if exception is None else (suppression_of(exception),)
         if exception is None and (rejected := rejection_of(judgement.lapsed)) is not None:
-            ours = (rejected,)
+            suppressions = (rejected,)
         for finding in (judgement.group.representative, *judgement.group.members):
-            if ours or finding.suppressions:
-                finding.suppressions = (*not_ours(finding.suppressions), *ours)
+            if suppressions or finding.suppressions:
+                finding.suppressions = (*not_ours(finding.suppressions), *suppressions)
 
 
-def _exception_files(gate: Gate) -> Read:
-    """VEX documents are named; the other files are the base's, or else those of the work tree."""
-    tree = work_tree(gate.root)
+def _exception_reader(gate: Gate) -> Read:
+    """Return the reader of decision files: in a change those of the base.
+
+    VEX documents are read as the command line names them.
+    """
+    read_work_tree = work_tree(gate.root)
 
     def read(name: str) -> bytes | None:
         if name in gate.options.vex:
             return gate.controls.read(name)
-        return tree(name) if gate.controls.base is None else gate.controls.base_bytes(name)
+        return (
+            read_work_tree(name) if gate.controls.base is None else gate.controls.base_bytes(name)
+        )
 
     return read
 
 
-def _touched(gate: Gate) -> Callable[[str], bool]:
-    """Whether the change touches a file that a report names; what is no path may be any."""
+def _touched_by_change(gate: Gate) -> Callable[[str], bool]:
+    """Return a test for whether the change touches a path; True for what is no path."""
 
     def touched(path: str) -> bool:
         try:
@@ -311,23 +325,18 @@ def _touched(gate: Gate) -> Callable[[str], bool]:
 
 
 def _first_seen(gate: Gate, merged: MergedSet) -> Mapping[str, datetime.datetime]:
-    names = [name for group in merged.groups for name in known_as(group)]
-    dates = first_seen(
-        gate.options.store,
-        gate.root,
-        origin=gate.origin,
-        identities=names,
-    )
+    identities = [identity for group in merged.groups for identity in known_as(group)]
+    dates = first_seen(gate.options.store, gate.root, origin=gate.origin, identities=identities)
     if not dates:
         return {}
-    # Where there is a history, what it does not know was first seen now; where there is none,
-    # nobody knows, and the policy has to say what that means.
-    now = datetime.datetime.now(datetime.UTC)
-    new = {g.identity: now for g in merged.groups if not any(n in dates for n in known_as(g))}
+    # A group that the history lacks was first seen now. Without a history no date is known, and the
+    # policy says what that means.
+    now = utc_now()
+    new = {g.identity: now for g in merged.groups if dates.keys().isdisjoint(known_as(g))}
     return {**new, **dates}
 
 
-def _change(gate: Gate, comparison: Comparison | None, name: str | None) -> DecidedChange:
+def _decided_change(gate: Gate, comparison: Comparison | None, name: str | None) -> DecidedChange:
     states = {}
     if comparison is not None:
         states = {state.value: comparison.count(state) for state in BaselineState}

@@ -1,10 +1,8 @@
-"""What a scan has looked for, and what it means that a scanner is not installed.
+"""Find the kinds of problems that tool runs look for, and skip scanners that are not installed.
 
-Without a word of the configuration or the command line a scan runs what is there. A scanner that is
-not installed is named and left out, unless nobody else looks for what every repository needs:
-secrets, and vulnerable dependencies where there are manifests.
-
-Which kinds of problems the runs of a scanner look for, by its mode and settings.
+By default a scan runs the scanners that are installed and names the others. A missing scanner is an
+error only if no other tool looks for a kind that every repository needs: secrets, and vulnerable
+dependencies where there are manifests.
 """
 
 from __future__ import annotations
@@ -13,72 +11,71 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from secagg.config import Config
+from secagg.jsonio.members import as_mapping, objects_in
 from secagg.model.finding import KIND_WORDS, Kind
 from secagg.packages.components import Component
 from secagg.pipeline.outcome import ToolResult
 from secagg.sarif.producers import driver_tool, only_kind
 from secagg.scanners.base import Status
 
-_NONE: frozenset[Kind] = frozenset()
-
-
-_TRIVY = {
+_NO_KINDS: frozenset[Kind] = frozenset()
+_TRIVY_KINDS = {
     "vuln": Kind.VULNERABILITY,
     "misconfig": Kind.MISCONFIGURATION,
     "secret": Kind.SECRET,
     "license": Kind.LICENSE,
 }
+_SNYK_KINDS = {"test": Kind.VULNERABILITY, "code": Kind.CODE, "iac": Kind.MISCONFIGURATION}
+_KIND_OF_TOOL = {"codeql": Kind.CODE, "gitleaks": Kind.SECRET, "trufflehog": Kind.SECRET}
 
 
-_SNYK = {"test": Kind.VULNERABILITY, "code": Kind.CODE, "iac": Kind.MISCONFIGURATION}
-
-
-_ONE = {"codeql": Kind.CODE, "gitleaks": Kind.SECRET, "trufflehog": Kind.SECRET}
-
-
-def kinds_of_tool(tool: str, options: Mapping[str, Any]) -> frozenset[Kind]:
-    """What ``tool`` looks for in a source tree with these settings, if all of its runs complete."""
-    if tool == "trivy":
-        return frozenset(_TRIVY[name] for name in options.get("scanners", ()) if name in _TRIVY)
-    if tool == "snyk":
-        return frozenset(_SNYK[mode] for mode in options.get("modes", ()) if mode in _SNYK)
-    return frozenset({_ONE[tool]}) if tool in _ONE else _NONE
-
-
-def kinds_of_run(tool: str, mode: str | None, options: Mapping[str, Any]) -> frozenset[Kind]:
-    """Return what one run looks for in the source tree: an image or an SBOM is none."""
-    if tool == "trivy":
-        return kinds_of_tool(tool, options) if mode == "fs" else _NONE
-    if tool == "snyk":
-        return frozenset({_SNYK[mode]}) if mode in _SNYK else _NONE
-    return kinds_of_tool(tool, options)
-
-
-# Who is asked for first where nobody looked for a kind.
-_FIRST = {
+# The tool to ask for where none looked for a kind, in this order.
+_PREFERRED_TOOLS = {
     Kind.VULNERABILITY: ("trivy", "snyk"),
     Kind.SECRET: ("gitleaks", "trivy", "trufflehog"),
 }
 
 
-def settle(
+def kinds_of_tool(tool: str, options: Mapping[str, Any]) -> frozenset[Kind]:
+    """Return the kinds that ``tool`` looks for with ``options``, if all its runs complete."""
+    if tool == "trivy":
+        return frozenset(
+            _TRIVY_KINDS[name] for name in options.get("scanners", ()) if name in _TRIVY_KINDS
+        )
+    if tool == "snyk":
+        return frozenset(
+            _SNYK_KINDS[mode] for mode in options.get("modes", ()) if mode in _SNYK_KINDS
+        )
+    return frozenset({_KIND_OF_TOOL[tool]}) if tool in _KIND_OF_TOOL else _NO_KINDS
+
+
+def kinds_of_run(tool: str, mode: str | None, options: Mapping[str, Any]) -> frozenset[Kind]:
+    """Return the kinds that one run looks for in the source tree; none for an image or an SBOM."""
+    if tool == "trivy":
+        return kinds_of_tool(tool, options) if mode == "fs" else _NO_KINDS
+    if tool == "snyk":
+        return frozenset({_SNYK_KINDS[mode]}) if mode in _SNYK_KINDS else _NO_KINDS
+    return kinds_of_tool(tool, options)
+
+
+def skip_missing_scanners(
     results: Sequence[ToolResult],
     config: Config,
     options: Mapping[str, Mapping[str, Any]],
     components: Sequence[Component],
     *,
-    asked: Sequence[str],
+    requested: Sequence[str],
 ) -> list[str]:
-    """Note what each run looked for, and decide on the scanners that are not installed.
+    """Set the kinds that each run looked for, and skip scanners that are not installed.
 
-    ``asked`` are the tools that the command line names. A missing scanner is left out (skipped)
-    unless it is asked for, or is needed. Returns sentences on kinds that every repository needs and
-    that the configuration lets nobody look for.
+    ``requested`` are the tools on the command line. A missing scanner is skipped unless command
+    line or configuration name it, or a needed kind depends on it. Returns a note for each needed
+    kind that no switched-on tool looks for.
     """
     for result in results:
         run = result.run
         result.looked_for = kinds_of_run(run.tool, run.mode, options.get(run.tool, {}))
-    if asked:
+    if requested:
         return []
     missing = {
         result.run.tool: result
@@ -87,77 +84,82 @@ def settle(
     }
     failed = {r.run.tool for r in results if r.run.status is Status.FAILED} - set(missing)
     complete = {kind for result in results for kind in kinds_seen(result)}
-    wanted: dict[str, list[Kind]] = {}
+    needed: dict[str, list[Kind]] = {}
     notes = []
     for kind in needed_kinds(components):
         if kind in complete:
             continue
-        tool = _who_looks(kind, options, [failed, wanted.keys(), missing.keys()])
+        tool = _tool_that_looks_for(kind, options, [failed, needed.keys(), missing.keys()])
         if tool is None:
             notes.append(f"{KIND_WORDS[kind]} are looked for by no tool that is switched on")
         else:
-            wanted.setdefault(tool, []).append(kind)
+            needed.setdefault(tool, []).append(kind)
     for result in results:
         run = result.run
-        if run.tool in wanted and run.status is Status.FAILED:
+        if run.tool in needed and run.status is Status.FAILED:
             result.needed = True
             if run.missing:
-                what = " and ".join(KIND_WORDS[kind] for kind in wanted[run.tool])
-                run.reason = f"nothing looked for {what}: {run.reason}"
+                kinds_text = " and ".join(KIND_WORDS[kind] for kind in needed[run.tool])
+                run.reason = f"nothing looked for {kinds_text}: {run.reason}"
         elif run.tool in missing:
             run.status = Status.SKIPPED
             result.broken = False
     return notes
 
 
-def left_out(
-    ready: Collection[str],
+def tools_left_out(
+    installed: Collection[str],
     missing: Collection[str],
     options: Mapping[str, Mapping[str, Any]],
     components: Sequence[Component],
 ) -> set[str]:
-    """Return the ``missing`` tools that a scan leaves out if those that are ``ready`` complete."""
-    complete = {kind for tool in ready for kind in kinds_of_tool(tool, options.get(tool, {}))}
+    """Return the ``missing`` tools that a scan skips if the ``installed`` ones complete."""
+    complete = {kind for tool in installed for kind in kinds_of_tool(tool, options.get(tool, {}))}
     uncovered = [kind for kind in needed_kinds(components) if kind not in complete]
-    return set(missing) - {_who_looks(kind, options, [missing]) for kind in uncovered}
+    return set(missing) - {_tool_that_looks_for(kind, options, [missing]) for kind in uncovered}
 
 
-def _who_looks(
+def _tool_that_looks_for(
     kind: Kind, options: Mapping[str, Mapping[str, Any]], tools: Sequence[Collection[str]]
 ) -> str | None:
-    """The first of ``tools``, which are in the order in which they are asked, that looks for it."""
-    able = [tool for tool in _FIRST[kind] if kind in kinds_of_tool(tool, options.get(tool, {}))]
-    return next((tool for some in tools for tool in able if tool in some), None)
+    """Return the first of ``tools``, in order of preference, that looks for ``kind``."""
+    able = [
+        tool
+        for tool in _PREFERRED_TOOLS[kind]
+        if kind in kinds_of_tool(tool, options.get(tool, {}))
+    ]
+    return next((tool for candidates in tools for tool in able if tool in candidates), None)
 
 
 def needed_kinds(components: Sequence[Component]) -> list[Kind]:
-    """Return the kinds that somebody has to look for in every repository."""
+    """Return the kinds that every repository with ``components`` must be searched for."""
     manifests = any(set(component.ecosystems) - {"docker"} for component in components)
     return [*([Kind.VULNERABILITY] if manifests else []), Kind.SECRET]
 
 
 def kinds_seen(result: ToolResult) -> frozenset[Kind]:
-    """Return what a tool run, or a report from elsewhere, has looked for to the end."""
+    """Return the kinds that a tool run or a report looked for and completed."""
     if result.looked_for is not None:
         return result.looked_for if result.run.status is Status.COMPLETE else frozenset()
-    found = set(_of_frames(result))
+    kinds = set(_kinds_of_sarif_runs(result))
     if result.run.status is Status.COMPLETE:
-        found |= _always(result.run.tool)
-        found |= {finding.kind for parsed in result.parsed for finding in parsed.findings}
-    return frozenset(found)
+        kinds |= _always(result.run.tool)
+        kinds |= {finding.kind for parsed in result.parsed for finding in parsed.findings}
+    return frozenset(kinds)
 
 
-def _of_frames(result: ToolResult) -> Iterator[Kind]:
-    """What the SARIF runs of a report say, or are known, to have looked for."""
+def _kinds_of_sarif_runs(result: ToolResult) -> Iterator[Kind]:
+    """Yield the kinds that the SARIF runs of a report looked for, as they say or by their tool."""
     for parsed in result.parsed:
         for run in parsed.runs:
-            if any(i.get("executionSuccessful") is False for i in _maps(run.get("invocations"))):
+            invocations = objects_in(run.get("invocations"))
+            if any(invocation.get("executionSuccessful") is False for invocation in invocations):
                 continue
-            said = _map(_map(run.get("properties")).get("secagg")).get("lookedFor")
+            listed = as_mapping(as_mapping(run.get("properties")).get("secagg")).get("lookedFor")
             tool = driver_tool(run)
-            if isinstance(said, list):
-                # Whoever wrote the report, no tool has looked for what it cannot look for.
-                yield from (kind for kind in _possible(tool) if kind.value in said)
+            if isinstance(listed, list):
+                # The report is untrusted: a tool cannot have looked for other kinds.
+                yield from (kind for kind in _possible(tool) if kind.value in listed)
                 continue
             yield from _always(tool)
 
@@ -176,11 +178,3 @@ def _always(tool: str) -> set[Kind]:
     # switched on: 0.76 lists the packages after ``--scanners secret`` as well.
     kind = None if tool in ("snyk", "trivy") else only_kind(tool)
     return set() if kind is None else {kind}
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _maps(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

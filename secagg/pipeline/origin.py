@@ -1,6 +1,6 @@
-"""Which store, and where in it: the repository, the branch and the commit of a checkout.
+"""Find the store, and the repository, branch and commit of a checkout in it.
 
-Nothing of a scan is loaded here: ``secagg report`` is called many times a day.
+Imports no module of a scan, so that ``secagg report`` starts quickly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DETACHED = "HEAD"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a scan belongs in the store."""
+    """The repository, branch and commit under which the store keeps a scan."""
 
     repository: str
     branch: str
@@ -30,12 +30,12 @@ class Origin:
 
 
 def origin_of(root: Path, *, repository: str | None = None, branch: str | None = None) -> Origin:
-    """Return what git says of ``root``, where the arguments do not say it.
+    """Return the origin of ``root`` by git, unless the arguments name it.
 
-    Without a remote the repository is called by its directory's name. In a workflow the branch is
-    the one that is checked out, whatever the event's is; without a workflow a detached HEAD takes
-    it from GITHUB_REF_NAME. A pull request has a name of its own that no branch can have: one from
-    a fork's ``main`` must not be taken for ours.
+    Without a remote the repository has the name of its directory. In a workflow the branch is the
+    one that is checked out, whatever that of the event; outside of one a detached HEAD takes it
+    from GITHUB_REF_NAME. A pull request gets a name that no branch can have, so that a fork's
+    ``main`` is not taken for ours.
     """
     from secagg.github.event import read_checkout
 
@@ -54,24 +54,24 @@ def _branch(checkout: Checkout | None) -> str:
     from secagg.github.event import PULL_REF, head_of, read_event
 
     head = os.environ.get("GITHUB_HEAD_REF")
-    pull = f"pull request: {head}" if head else None
+    pull_request_name = f"pull request: {head}" if head else None
     event = read_event(os.environ)
     if event is None or not os.environ.get("GITHUB_REF"):
-        full = checkout.branch if checkout is not None else None
-        if full and not head:
-            return full.removeprefix("refs/heads/")
-        return pull or os.environ.get("GITHUB_REF_NAME") or _DETACHED
+        branch_ref = checkout.branch if checkout is not None else None
+        if branch_ref and not head:
+            return branch_ref.removeprefix("refs/heads/")
+        return pull_request_name or os.environ.get("GITHUB_REF_NAME") or _DETACHED
     ref = head_of(event, os.environ, checkout).ref
     if ref is None:
-        return pull or _DETACHED
-    number = PULL_REF.fullmatch(ref)
-    if number is not None:
-        return pull or f"pull request: #{number[1]}"
+        return pull_request_name or _DETACHED
+    match = PULL_REF.fullmatch(ref)
+    if match is not None:
+        return pull_request_name or f"pull request: #{match[1]}"
     return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
 
 
 def has_store(url: str | None, root: Path) -> bool:
-    """Return whether there is a history to ask: one that is named, or the one under ``root``.
+    """Return whether there is a store: one that is named, or the default one under ``root``.
 
     ``url`` is as in :func:`open_store_of`; an empty one means none.
     """
@@ -81,7 +81,7 @@ def has_store(url: str | None, root: Path) -> bool:
 
 
 def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:
-    """The store named by ``url`` or SECAGG_STORE, or else ``.secagg/secagg.db`` under ``root``."""
+    """Open the store of ``url`` or SECAGG_STORE, else ``.secagg/secagg.db`` under ``root``."""
     from secagg.history import open_store
 
     return open_store(url or os.environ.get(ENVIRONMENT) or root / STORE_FILE, create=create)

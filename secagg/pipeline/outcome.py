@@ -1,4 +1,4 @@
-"""What a scan came to: the tool runs, what they reported, the groups and the decision."""
+"""The outcome of a scan: tool runs with their parsed reports, groups and decision."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from secagg.scanners.base import ToolRun
 
 @dataclass(slots=True, kw_only=True)
 class ToolResult:
-    """A tool run and its reports understood. ``optional`` is what the configuration says of it.
+    """A tool run and its parsed reports.
 
-    ``broken`` is True where the run failed for another reason than the gaps that it names.
-    ``looked_for`` are the kinds that the run looks for; None where a report has to say it.
-    ``needed`` says that nobody else looked for what every repository needs, so that no word of the
-    configuration or the policy makes the tool optional.
+    ``optional``: the configuration lets the tool fail. ``broken``: the run failed for another
+    reason than its gaps. ``looked_for``: the kinds that the run looks for, None where only the
+    report can say. ``needed``: no other tool looked for a kind that every repository needs, so
+    that neither configuration nor policy can make this tool optional.
     """
 
     run: ToolRun
@@ -35,16 +35,16 @@ class ToolResult:
 
 
 def gaps_of(result: ToolResult) -> list[Gap]:
-    """Return what a tool run and its reports say was not looked at."""
+    """Return the gaps of a tool run and its reports: what the tool did not look at."""
     return [*result.run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)]
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """Everything that is to be shown and written. ``interrupted`` if the user stopped it.
+    """Everything that a command shows and writes.
 
-    ``narrowed`` if it was asked to look at some tools, components or commits only;
-    ``change`` and ``comparison`` say what the findings were compared with.
+    ``interrupted``: the user stopped the scan. ``narrowed``: options limited it to some tools,
+    components or commits. ``change`` and ``comparison`` describe the comparison with a baseline.
     """
 
     results: Sequence[ToolResult]

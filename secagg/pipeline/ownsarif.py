@@ -1,4 +1,4 @@
-"""A SARIF file that secagg wrote holds the runs of several tools: each is a result of its own."""
+"""Split a SARIF file by secagg, which has the runs of several tools, into a result for each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from secagg.jsonio.members import text_at
 from secagg.packages.components import ROOT
 from secagg.parsing import Gap, ParsedReport
 from secagg.pipeline.lookedfor import kinds_seen
@@ -14,75 +15,75 @@ from secagg.sarif.producers import driver_tool
 from secagg.scanners.base import Status
 
 GENERIC = "sarif"
-"""The tool of a SARIF file that no other parser knows better."""
+"""The tool of a SARIF file without a parser of its own."""
 
 
 def category(tool: str, component: str) -> str:
-    """The ``automationDetails.id`` of a run; it ends with ``/`` so that all of it is category."""
-    place = "" if component == ROOT else component + "/"
-    return f"secagg/{tool}/{place}"
+    """Return the ``automationDetails.id`` of a run; with ``/`` at its end all of it is category."""
+    return f"secagg/{tool}/" + ("" if component == ROOT else f"{component}/")
 
 
 def by_tool(results: Iterable[ToolResult]) -> Iterator[ToolResult]:
-    """Yield the results, and in place of that of a file of secagg's those of its runs.
+    """Yield the results, but for a SARIF file by secagg one result for each of its runs.
 
     Each has the tool and the component of its run, by its category; the first of a tool has its
-    findings. A file that was not understood whole stays as it is.
+    findings. A file that was not parsed completely stays as it is.
     """
     for result in results:
-        if result.run.tool != GENERIC or not all(map(_is_understood, result.parsed)):
+        is_complete = all(parsed.balances and not parsed.problems for parsed in result.parsed)
+        if result.run.tool != GENERIC or not is_complete:
             yield result
         else:
             yield from _split(result)
 
 
-def _is_understood(parsed: ParsedReport) -> bool:
-    return parsed.balances and not parsed.problems
-
-
 def _split(result: ToolResult) -> Iterator[ToolResult]:
-    places: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    others: list[Mapping[str, Any]] = []
+    our_runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    other_runs: list[Mapping[str, Any]] = []
     for parsed in result.parsed:
-        for frame in parsed.runs:
-            place = _own_place(frame)
-            (others if place is None else places.setdefault(place, [])).append(frame)
+        for run in parsed.runs:
+            key = _tool_and_component(run)
+            (other_runs if key is None else our_runs.setdefault(key, [])).append(run)
     findings = [finding for parsed in result.parsed for finding in parsed.findings]
     gaps = [gap for parsed in result.parsed for gap in parsed.gaps]
-    names = {tool: str(frames[0]["tool"]["driver"]["name"]) for (tool, _), frames in places.items()}
-    started: set[str] = set()
-    for (tool, component), frames in places.items():
-        own = [f for f in findings if f.tool == tool] if tool not in started else []
-        made = ParsedReport(
+    names = {tool: str(runs[0]["tool"]["driver"]["name"]) for (tool, _), runs in our_runs.items()}
+    assigned: set[str] = set()
+    for (tool, component), runs in our_runs.items():
+        of_tool = [f for f in findings if f.tool == tool] if tool not in assigned else []
+        report = ParsedReport(
             tool=tool,
-            findings=own,
-            reported=len(own),
+            findings=of_tool,
+            reported=len(of_tool),
             gaps=[gap for gap in gaps if not _is_of_another(gap, tool, names)],
-            runs=frames,
+            runs=runs,
         )
-        started.add(tool)
-        part = replace(result, run=replace(result.run, component=component), parsed=[made])
+        assigned.add(tool)
+        part = replace(result, run=replace(result.run, component=component), parsed=[report])
         if result.run.status is Status.COMPLETE:
             part.looked_for = kinds_seen(part)
         part.run.tool = tool
         yield part
-    rest = [finding for finding in findings if finding.tool not in started]
-    if rest or others or not places:
-        made = ParsedReport(tool=GENERIC, findings=rest, reported=len(rest), gaps=gaps, runs=others)
-        yield replace(result, parsed=[made]) if places else result
+    if not our_runs:
+        yield result
+        return
+    others = [finding for finding in findings if finding.tool not in assigned]
+    if others or other_runs:
+        report = ParsedReport(
+            tool=GENERIC, findings=others, reported=len(others), gaps=gaps, runs=other_runs
+        )
+        yield replace(result, parsed=[report])
 
 
 def _is_of_another(gap: Gap, tool: str, names: Mapping[str, str]) -> bool:
-    """Whether a gap is that of another of the tools: its message begins with the driver's name."""
+    """Return whether the message of a gap begins with the driver's name of another tool."""
     return any(gap.message.startswith(f"{names[name]}: ") for name in names if name != tool)
 
 
-def _own_place(frame: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The tool and the component of a run that secagg wrote; None for one of somebody else's."""
-    details = frame.get("automationDetails")
-    name = str(details.get("id") or "") if isinstance(details, Mapping) else ""
-    tool = driver_tool(frame)
-    whole = category(tool, ROOT)
-    if not name.startswith(whole) or not name.endswith("/"):
+def _tool_and_component(run: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the tool and component of a run by secagg; None for any other run."""
+    name = text_at(run, "automationDetails", "id") or ""
+    tool = driver_tool(run)
+    prefix = category(tool, ROOT)
+    if not name.startswith(prefix) or not name.endswith("/"):
         return None
-    return tool, name.removeprefix(whole).rstrip("/") or ROOT
+    return tool, name.removeprefix(prefix).rstrip("/") or ROOT

@@ -1,15 +1,15 @@
-"""Recognize problems of the history in this scan, so that ids and decisions carry over.
+"""Match the groups of a scan with problems of the history, and give them the same ids.
 
-An id is worked out of what a problem is and where it lies (``secagg/v1``). Where a file is
-renamed, an advisory gets a CVE, one of two versions of a package goes, or the key for secrets
-is another, the id that is worked out is another too, or is that of another problem. So a scan
-that has a history takes over the ids of the problems that it knows again, and a decision, an age
-or an alert stays with its problem.
+An id is computed from what a problem is and where it is (``secagg/v1``). It changes, or becomes
+that of another problem, when a file is renamed, an advisory gets a CVE, one of two versions of a
+package goes, or the key for secrets changes. A scan with a history keeps the stored id, so that
+decisions, ages and alerts stay with their problem.
 """
 
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,34 +33,34 @@ from secagg.system.git import git
 if TYPE_CHECKING:
     from secagg.history import Store
 
-# So many earlier runs are looked through for the commits at which problems were seen last.
-_RUNS = 200
-
-
-# Renames are followed from so many of these commits; older sightings are compared by name.
-_DIFFS = 6
-
-
-_ANCESTORS = 20
+# How many earlier runs tell at which commit a problem was seen last.
+_MOST_RUNS = 200
+# From how many of these commits renames are followed; older problems are compared by path.
+_MOST_DIFFS = 6
+# How many commits of other branches are tried as ancestors of HEAD.
+_MOST_ANCESTORS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Before:
-    """Groups that were seen last at one commit, and the change since; ``gone`` were fixed."""
+class _KnownGroups:
+    """Groups of the history that were seen last at one commit, and the diff since.
+
+    ``fixed`` says that they were fixed since.
+    """
 
     groups: Sequence[Group]
     diff: Diff | None
-    gone: bool
+    fixed: bool
 
 
 def recognize(
     merged: MergedSet, gate: Gate, origin: Origin, *, before: datetime.datetime
 ) -> list[str]:
-    """Give the groups of ``merged`` the ids that the store knows them by; answers notes.
+    """Give the groups of ``merged`` their ids in the store, and return notes.
 
-    The problems are those of the branch after its last run before the time ``before`` (UTC), or,
-    of a branch without runs, those of the branch that it came from. Nothing happens where there
-    is no store. Raises :class:`secagg.errors.StoreError`.
+    Compares with the problems of the branch after its last run before ``before`` (UTC), or, for a
+    branch without runs, of the branch that it came from. Does nothing where there is no store.
+    Raises :class:`secagg.errors.StoreError`.
     """
     options = gate.options
     if not merged.groups or not has_store(options.store, gate.root):
@@ -70,22 +70,22 @@ def recognize(
     if not history:
         return []
     matches: dict[str, BaselineMatch] = {}
-    for part in history:
-        left = [group for group in merged.groups if group.identity not in matches]
-        if not left:
+    for known in history:
+        unmatched = [group for group in merged.groups if group.identity not in matches]
+        if not unmatched:
             break
-        recognized = compare(MergedSet(groups=left), part.groups, part.diff).matches
-        if part.gone:
-            # What was fixed in one version says nothing of another.
-            by_identity = {group.identity: group for group in left}
+        recognized = compare(MergedSet(groups=unmatched), known.groups, known.diff).matches
+        if known.fixed:
+            # The problem of another version of the package is not the one that was fixed.
+            by_identity = {group.identity: group for group in unmatched}
             recognized = {
                 identity: match
                 for identity, match in recognized.items()
                 if not differ(by_identity[identity], match.before)
             }
         matches |= recognized
-    kept = [group for part in history for group in part.groups]
-    carry_identities(merged.groups, Comparison(states={}, matches=matches), kept)
+    known_groups = [group for known in history for group in known.groups]
+    carry_identities(merged.groups, Comparison(states={}, matches=matches), known_groups)
     if any(match.level is MatchLevel.OTHER_KEY for match in matches.values()):
         return [OTHER_KEY_NOTE]
     return []
@@ -93,53 +93,57 @@ def recognize(
 
 def _history(
     store: Store, root: Path, origin: Origin, before: datetime.datetime
-) -> Iterator[_Before]:
-    """The problems of the branch: the open ones first, and those seen last before others."""
-    runs = _runs(store, root, origin)
+) -> Iterator[_KnownGroups]:
+    """Yield the problems of the branch by commit, the newest first and the fixed ones last."""
+    runs = _branch_runs(store, root, origin)
     earlier = [run for run in runs if run.started_at < before]
     if not earlier:
         return
     last = earlier[0]
     as_of = None if last is runs[0] else last.key
     by_commit: dict[str | None, list[Problem]] = {}
-    gone: list[Problem] = []
+    fixed: list[Problem] = []
     commits = {run.started_at: run.commit for run in earlier}
     for problem in store.problems(last.repository, last.branch, as_of=as_of):
         if problem.fixed_at is not None:
-            gone.append(problem)
+            fixed.append(problem)
             continue
-        seen = problem.last_seen
-        by_commit.setdefault(None if seen is None else commits.get(seen), []).append(problem)
+        last_seen = problem.last_seen
+        by_commit.setdefault(None if last_seen is None else commits.get(last_seen), []).append(
+            problem
+        )
     order = [commit for commit in dict.fromkeys(commits.values()) if commit in by_commit]
-    for number, commit in enumerate(order):
-        diff = _since(root, commit) if commit is not None and number < _DIFFS else None
-        yield _before(by_commit.pop(commit), diff)
+    for index, commit in enumerate(order):
+        diff = _diff_since(root, commit) if commit is not None and index < _MOST_DIFFS else None
+        yield _known_groups(by_commit.pop(commit), diff)
     for problems in by_commit.values():
-        yield _before(problems, None)
-    if gone:
-        yield _before(gone, None, gone=True)
+        yield _known_groups(problems, None)
+    if fixed:
+        yield _known_groups(fixed, None, fixed=True)
 
 
-def _before(problems: Sequence[Problem], diff: Diff | None, *, gone: bool = False) -> _Before:
-    return _Before(groups=[group_of(problem) for problem in problems], diff=diff, gone=gone)
+def _known_groups(
+    problems: Sequence[Problem], diff: Diff | None, *, fixed: bool = False
+) -> _KnownGroups:
+    return _KnownGroups(groups=[group_of(problem) for problem in problems], diff=diff, fixed=fixed)
 
 
-def _runs(store: Store, root: Path, origin: Origin) -> list[RunRecord]:
-    """The runs of the branch, newest first; else those of the branch that it came from."""
-    runs = store.runs(origin.repository, origin.branch, limit=_RUNS)
+def _branch_runs(store: Store, root: Path, origin: Origin) -> list[RunRecord]:
+    """Return the runs of the branch, newest first; else those of the branch that it came from."""
+    runs = store.runs(origin.repository, origin.branch, limit=_MOST_RUNS)
     if runs:
         return runs
-    others = store.runs(origin.repository, limit=_RUNS)
-    commits = list(dict.fromkeys(run.commit for run in others if run.commit is not None))
-    for commit in commits[:_ANCESTORS]:
+    all_runs = store.runs(origin.repository, limit=_MOST_RUNS)
+    commits = list(dict.fromkeys(run.commit for run in all_runs if run.commit is not None))
+    for commit in commits[:_MOST_ANCESTORS]:
         if git(root, "merge-base", "--is-ancestor", commit, "HEAD").code == 0:
-            branch = next(run.branch for run in others if run.commit == commit)
-            return [run for run in others if run.branch == branch]
+            branch = next(run.branch for run in all_runs if run.commit == commit)
+            return [run for run in all_runs if run.branch == branch]
     return []
 
 
-def _since(root: Path, commit: str) -> Diff | None:
-    """What has changed since ``commit``, the work tree included; None where git cannot tell."""
+def _diff_since(root: Path, commit: str) -> Diff | None:
+    """Return the diff since ``commit``, with the work tree; None where git cannot tell."""
     try:
         ancestor = git(root, "merge-base", "--is-ancestor", commit, "HEAD").code == 0
         return read_diff(root, commit if ancestor else f"{commit}..HEAD")
@@ -147,108 +151,112 @@ def _since(root: Path, commit: str) -> Diff | None:
         return None
 
 
-def carry_identities(groups: Sequence[Group], comparison: Comparison, kept: Iterable[Group]) -> int:
-    """Give each of ``groups`` the id of the group that ``comparison`` knows it as.
+def carry_identities(
+    groups: Sequence[Group], comparison: Comparison, known_groups: Iterable[Group]
+) -> int:
+    """Give each of ``groups`` the id of its match in ``comparison``; return how many ids changed.
 
-    ``kept`` are all groups of the history, gone ones too: no other problem takes an id of theirs.
-    Sets ``identity`` and ``names``, and what ``related`` and ``near_misses`` call them by; answers
-    how many ids are others than those worked out.
+    ``known_groups`` are all groups of the history, fixed ones too: no other group takes one of
+    their ids. Sets ``identity`` and ``names``, and updates ``related`` and ``near_misses``.
     """
-    before = {identity: match.before for identity, match in comparison.matches.items()}
-    owners = {group.identity: group for group in kept}
-    taken = {match.identity for match in before.values()}
-    renamed: dict[str, str] = {}
+    matches = {identity: match.before for identity, match in comparison.matches.items()}
+    owners = {group.identity: group for group in known_groups}
+    taken = {match.identity for match in matches.values()}
+    new_ids = {
+        group.identity: matches[group.identity].identity
+        for group in groups
+        if group.identity in matches
+    }
     for group in groups:
-        earlier = before.get(group.identity)
-        if earlier is not None:
-            renamed[group.identity] = earlier.identity
-    for group in groups:
-        if group.identity not in renamed and not _is_free(group, taken, owners):
-            renamed[group.identity] = _another(group, taken | owners.keys())
-            taken.add(renamed[group.identity])
-    given = {renamed.get(group.identity, group.identity) for group in groups}
+        if group.identity not in new_ids and not _may_keep_identity(group, taken, owners):
+            new_ids[group.identity] = _unused_identity(group, taken | owners.keys())
+            taken.add(new_ids[group.identity])
+    identities = {new_ids.get(group.identity, group.identity) for group in groups}
     changed = 0
     for group in groups:
-        earlier, worked_out = before.get(group.identity), group.identity
-        identity = renamed.get(worked_out, worked_out)
-        names = dict.fromkeys((identity, *known_as(group)))
-        own = [name for name in names if name != identity]
-        own = [name for name in own if _may_go_by(group, name, earlier, given, owners)]
-        group.names = (identity, *own)
-        changed += identity != worked_out
+        match, computed = matches.get(group.identity), group.identity
+        identity = new_ids.get(computed, computed)
+        aliases = [
+            name
+            for name in dict.fromkeys(known_as(group))
+            if name != identity and _may_have_alias(group, name, match, identities, owners)
+        ]
+        group.names = (identity, *aliases)
+        changed += identity != computed
         group.identity = identity
-    _relink(groups, renamed)
+    _update_references(groups, new_ids)
     return changed
 
 
-def _is_free(group: Group, taken: Set[str], owners: Mapping[str, Group]) -> bool:
-    """Whether a new problem may have the id that was worked out for it.
+def _may_keep_identity(group: Group, taken: Set[str], owners: Mapping[str, Group]) -> bool:
+    """Return whether a group without a match may have its computed id.
 
-    That of a problem that is gone is its own if it is back.
+    It may have that of a fixed problem if it can be the same problem.
     """
     owner = owners.get(group.identity)
     return group.identity not in taken and (owner is None or not differ(group, owner))
 
 
-def _another(group: Group, taken: Set[str]) -> str:
-    """An id for a problem whose own was given to another one."""
-    number = 2
-    while True:
-        made = identity_of(group.representative.kind, group.identity, str(number))
-        if made not in taken:
-            return made
-        number += 1
+def _unused_identity(group: Group, taken: Set[str]) -> str:
+    """Return an id for a group whose computed id belongs to another."""
+    identities = (
+        identity_of(group.representative.kind, group.identity, str(number))
+        for number in itertools.count(2)
+    )
+    return next(identity for identity in identities if identity not in taken)
 
 
-def _may_go_by(
+def _may_have_alias(
     group: Group,
     name: str,
-    known: Group | None,
-    given: Set[str],
+    match: Group | None,
+    identities: Set[str],
     owners: Mapping[str, Group],
 ) -> bool:
-    """Whether ``name`` is no other problem's: neither one of this scan's nor one of before."""
-    if name in given:
+    """Return whether ``name`` belongs to no other problem, of this scan or of the history."""
+    if name in identities:
         return False
     owner = owners.get(name)
-    return owner is None or owner is known or not differ(group, owner)
+    return owner is None or owner is match or not differ(group, owner)
 
 
-def differ(one: Group, other: Group) -> bool:
+def differ(first: Group, second: Group) -> bool:
     """Return whether two groups cannot be one problem: other versions, values or resources."""
-    if one.representative.kind is not other.representative.kind:
+    if first.representative.kind is not second.representative.kind:
         return True
-    mine, theirs = _versions(one), _versions(other)
-    if mine and theirs and not mine & theirs:
+    first_values, second_values = _versions(first), _versions(second)
+    if first_values and second_values and not first_values & second_values:
         return True
-    # Hashes of two keys say nothing of each other.
-    keys = {key for key, _ in _values(one)} & {key for key, _ in _values(other)}
-    mine, theirs = ({v for key, v in _values(group) if key in keys} for group in (one, other))
-    return bool(mine and theirs) and not mine & theirs
+    # Only hashes under the same key can be compared.
+    keys = {key for key, _ in _secret_hashes(first)} & {key for key, _ in _secret_hashes(second)}
+    first_values, second_values = (
+        {value for key, value in _secret_hashes(group) if key in keys} for group in (first, second)
+    )
+    return bool(first_values and second_values) and not first_values & second_values
 
 
 def _versions(group: Group) -> set[str]:
     return {
-        version_key(f.package.type, f.package.version)
-        for f in group.members
-        if f.package is not None and f.package.version
+        version_key(finding.package.type, finding.package.version)
+        for finding in group.members
+        if finding.package is not None and finding.package.version
     }
 
 
-def _values(group: Group) -> set[tuple[str | None, str]]:
-    """The hashes of a secret's value, each with the name of its key."""
+def _secret_hashes(group: Group) -> set[tuple[str | None, str]]:
+    """Return the hashes of a secret's value, each with the name of its key."""
     if group.representative.kind is not Kind.SECRET:
         return set()
     return {
-        (f.secret.key, f.secret.id)
-        for f in group.members
-        if f.secret is not None and f.secret.id is not None
+        (finding.secret.key, finding.secret.id)
+        for finding in group.members
+        if finding.secret is not None and finding.secret.id is not None
     }
 
 
-def _relink(groups: Sequence[Group], renamed: Mapping[str, str]) -> None:
+def _update_references(groups: Sequence[Group], renamed: Mapping[str, str]) -> None:
     for group in groups:
         if group.related:
-            group.related = [renamed.get(name, name) for name in group.related]
-        for near in group.near_misses:
-            near.identity = renamed.get(near.identity, near.identity)
+            group.related = [renamed.get(identity, identity) for identity in group.related]
+        for near_miss in group.near_misses:
+            near_miss.identity = renamed.get(near_miss.identity, near_miss.identity)

@@ -1,8 +1,9 @@
-"""Record a scan in the history: groups as problems, and what the store knows of them."""
+"""Record a scan in the store: its run, and its groups as problems."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import os
 import urllib.parse
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from secagg.change.baseline import is_gone
 from secagg.errors import StoreError
+from secagg.jsonio.members import as_mapping, objects_in
 from secagg.merge import known_as
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding
@@ -34,23 +36,26 @@ from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT, Origin, has_store, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.ownsarif import by_tool
-from secagg.pipeline.understand import IMAGE
+from secagg.pipeline.reports import IMAGE
 from secagg.policy import Judgement
 from secagg.scanners.base import PART_OF_HISTORY, Status
 from secagg.secrets.lastfilter import filtered
+from secagg.system.dates import utc_now
 
 if TYPE_CHECKING:
     from secagg.history import ImportedRun
 
 _MOST_STEPS = 200
-
-
 _MOST_PLACES = 200
+# Tools that read the git history; with ``--since`` they read a part of it only.
+_HISTORY_TOOLS = frozenset({"gitleaks", "trufflehog"})
+
+_log = logging.getLogger(__name__)
 
 
-def problem_of(judged: Judgement | Group) -> Problem:
-    """Return the problem that a group is; with the policy's judgement where one is given."""
-    group = judged.group if isinstance(judged, Judgement) else judged
+def problem_of(judgement: Judgement | Group) -> Problem:
+    """Return a group as a problem of the store, with the policy's judgement where there is one."""
+    group = judgement.group if isinstance(judgement, Judgement) else judgement
     finding = group.representative
     place, package, vulnerability = finding.location, finding.package, finding.vulnerability
     sightings = [member.secret for member in group.members if member.secret is not None]
@@ -74,8 +79,8 @@ def problem_of(judged: Judgement | Group) -> Problem:
         image=place.image,
         logical=place.logical,
         places=tuple(
-            ProblemPlace(uri=other.uri, line=other.start_line)
-            for other in more_places(group.members)[:_MOST_PLACES]
+            ProblemPlace(uri=place.uri, line=place.start_line)
+            for place in more_places(group.members)[:_MOST_PLACES]
         ),
         component=_component(finding),
         package=package.name if package else None,
@@ -85,13 +90,13 @@ def problem_of(judged: Judgement | Group) -> Problem:
         cwes=finding.cwes,
         fix=finding.fix,
         references=finding.references,
-        secret=next((s.id for s in sightings if s.id is not None), None),
-        secret_key=next((s.key for s in sightings if s.key is not None), None),
-        verified=any(s.verified for s in sightings) if sightings else None,
-        in_history_only=all(s.in_history for s in sightings) if sightings else None,
+        secret=next((sighting.id for sighting in sightings if sighting.id is not None), None),
+        secret_key=next((sighting.key for sighting in sightings if sighting.key is not None), None),
+        verified=any(sighting.verified for sighting in sightings) if sightings else None,
+        in_history_only=all(sighting.in_history for sighting in sightings) if sightings else None,
         resource=finding.misconfiguration.resource if finding.misconfiguration else None,
         sources=tuple(_source(member) for member in group.members),
-        member_keys=tuple(_keys(member) for member in group.members),
+        member_keys=tuple(_member_keys(member) for member in group.members),
         steps=_steps(group),
         snippet=_snippet(group),
         related=tuple(group.related),
@@ -104,12 +109,12 @@ def problem_of(judged: Judgement | Group) -> Problem:
         problem.dependency_paths = vulnerability.dependency_paths
         problem.direct, problem.scope = vulnerability.direct, vulnerability.scope
         problem.epss, problem.kev = vulnerability.epss, vulnerability.kev
-    if isinstance(judged, Judgement):
-        _judged(problem, judged)
+    if isinstance(judgement, Judgement):
+        _apply_judgement(problem, judgement)
     return problem
 
 
-def _judged(problem: Problem, judgement: Judgement) -> None:
+def _apply_judgement(problem: Problem, judgement: Judgement) -> None:
     facts = judgement.facts
     problem.action, problem.rule, problem.why = judgement.action, judgement.rule, judgement.why
     problem.due, problem.owners = judgement.due, facts.owners
@@ -117,7 +122,7 @@ def _judged(problem: Problem, judgement: Judgement) -> None:
     problem.epss = facts.epss if facts.epss is not None else problem.epss
     problem.kev = facts.kev if facts.kev is not None else problem.kev
     exception = judgement.exception
-    # A decision on this problem alone is asked for anew wherever the problem is shown.
+    # A decision on one problem is read again wherever the problem is shown.
     if exception is not None and not exception.on_one:
         problem.exception, problem.exception_state = exception.source, exception.state
         problem.exception_reason, problem.exception_expires = exception.reason, exception.expires
@@ -137,13 +142,13 @@ def _source(member: Finding) -> Source:
 
 
 def _component(finding: Finding) -> str:
-    """The part of the tree, or the image, that a scan has to look at to see it again."""
+    """Return the component or image that a scan has to cover to see the finding again."""
     if finding.location.image is not None:
         return IMAGE + image_key(finding.location.image)
     return finding.component or ROOT
 
 
-def _keys(member: Finding) -> MemberKeys:
+def _member_keys(member: Finding) -> MemberKeys:
     check, vulnerability = member.misconfiguration, member.vulnerability
     return MemberKeys(
         identity=member.identity or None,
@@ -155,67 +160,53 @@ def _keys(member: Finding) -> MemberKeys:
 
 
 def _results(group: Group) -> list[Mapping[str, Any]]:
-    """The SARIF results behind a group, the representative's first."""
+    """Return the SARIF results of a group's findings, the representative's first."""
     findings = [group.representative, *group.members]
     return [finding.sarif.result for finding in findings if finding.sarif is not None]
 
 
 def _steps(group: Group) -> tuple[TimelineStep, ...]:
-    """The first code flow of the first result that has one (SARIF 2.1.0, 3.36)."""
+    """Return the first code flow of the first result that has one (SARIF 2.1.0, 3.36)."""
     for result in _results(group):
-        for flow in _items(result, "codeFlows"):
-            for thread in _items(flow, "threadFlows"):
-                places = _items(thread, "locations")
-                if places:
-                    return tuple(_step(place) for place in places[:_MOST_STEPS])
+        for flow in objects_in(result.get("codeFlows")):
+            for thread in objects_in(flow.get("threadFlows")):
+                locations = itertools.islice(objects_in(thread.get("locations")), _MOST_STEPS)
+                if steps := tuple(map(_step, locations)):
+                    return steps
     return ()
 
 
-def _step(place: Mapping[str, Any]) -> TimelineStep:
-    location = _part(place, "location")
-    physical = _part(location, "physicalLocation")
-    uri = _part(physical, "artifactLocation").get("uri")
-    line = _part(physical, "region").get("startLine")
-    message = _part(location, "message").get("text")
+def _step(flow_location: Mapping[str, Any]) -> TimelineStep:
+    location = as_mapping(flow_location.get("location"))
+    physical = as_mapping(location.get("physicalLocation"))
+    uri = as_mapping(physical.get("artifactLocation")).get("uri")
+    line = as_mapping(physical.get("region")).get("startLine")
+    message = as_mapping(location.get("message")).get("text")
     return TimelineStep(
-        uri=_path(uri) if isinstance(uri, str) else None,
+        uri=_relative_path(uri) if isinstance(uri, str) else None,
         line=line if isinstance(line, int) else None,
         message=message if isinstance(message, str) else "",
     )
 
 
-def _path(uri: str) -> str | None:
-    """A URI reference as a path in the checkout; None for what lies elsewhere."""
+def _relative_path(uri: str) -> str | None:
+    """Return a URI reference as a path in the checkout; None for one outside of it."""
     if uri.startswith("/") or urllib.parse.urlsplit(uri).scheme:
         return None
     return urllib.parse.unquote(uri)
 
 
 def _snippet(group: Group) -> Snippet | None:
-    """The lines around the place, or those of it (3.29.5, 3.30.13); masked when they were read."""
+    """Return the lines around the location, else those of it (SARIF 2.1.0, 3.29.5 and 3.30.13)."""
     for result in _results(group):
-        for location in _items(result, "locations")[:1]:
-            physical = _part(location, "physicalLocation")
+        for location in itertools.islice(objects_in(result.get("locations")), 1):
+            physical = as_mapping(location.get("physicalLocation"))
             for name in ("contextRegion", "region"):
-                region = _part(physical, name)
-                text, start = _part(region, "snippet").get("text"), region.get("startLine")
+                region = as_mapping(physical.get(name))
+                text, start = as_mapping(region.get("snippet")).get("text"), region.get("startLine")
                 if isinstance(text, str) and isinstance(start, int) and text:
                     return Snippet(start_line=start, lines=tuple(text.splitlines()))
     return None
-
-
-def _items(value: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    items = value.get(name)
-    return [i for i in items if isinstance(i, Mapping)] if isinstance(items, list) else []
-
-
-def _part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = value.get(name)
-    return part if isinstance(part, Mapping) else {}
-
-
-# Tools that read the history of git, of which ``--since`` leaves a part unread.
-_OF_HISTORY = frozenset({"gitleaks", "trufflehog"})
 
 
 def record_outcome(
@@ -228,13 +219,13 @@ def record_outcome(
 ) -> ImportedRun:
     """Record ``outcome``; raises :class:`secagg.errors.StoreError`.
 
-    ``url`` is as in :func:`open_store_of`; ``since`` says that only the history from there on
-    was read, so that secrets that were not seen are not taken for fixed.
+    ``url`` is as in :func:`open_store_of`. ``since`` is the commit from which the git history was
+    read: secrets that were not seen do not count as fixed then.
     """
-    origin = _filtered(origin)
+    origin = _filtered_origin(origin)
     judgements = outcome.decision.judgements
     problems = [problem_of(judged) for judged in judgements if not is_gone(judged.group)]
-    _filter_words(problems)
+    _filter_texts(problems)
     with open_store_of(url, root) as store:
         run = run_record(outcome, origin)
         return store.record(run, problems, complete_tools(outcome, since=since))
@@ -243,49 +234,49 @@ def record_outcome(
 def first_seen(
     url: str | None, root: Path, *, origin: Origin, identities: Iterable[str]
 ) -> Mapping[str, datetime]:
-    """When each identity was first seen, by the store; nothing where there is no store yet."""
+    """Return when each identity was first seen; empty where there is no store yet."""
     if not has_store(url, root):
         return {}
-    origin = _filtered(origin)
+    origin = _filtered_origin(origin)
     with open_store_of(url, root) as store:
         return store.first_seen(origin.repository, origin.branch, identities)
 
 
-def _filter_words(problems: Iterable[Problem]) -> None:
-    """Mask known secrets in the words of policy and configuration that ``problems`` carry.
+def _filter_texts(problems: Iterable[Problem]) -> None:
+    """Mask known secrets in the texts of ``problems`` that come from policy and configuration.
 
-    What a report says of them was masked as it was read. Who reads the store knows no value.
+    Texts from reports were masked when they were read.
     """
-    known: dict[str, str] = {}
+    cache: dict[str, str] = {}
 
-    def word(text: str | None) -> str | None:
+    def filter_text(text: str | None) -> str | None:
         if text is None:
             return None
-        if text not in known:
-            known[text] = filtered(text)
-        return known[text]
+        if text not in cache:
+            cache[text] = filtered(text)
+        return cache[text]
 
     for problem in problems:
-        problem.rule, problem.why = word(problem.rule), word(problem.why)
-        problem.exception = word(problem.exception)
+        problem.rule, problem.why = filter_text(problem.rule), filter_text(problem.why)
+        problem.exception = filter_text(problem.exception)
         if problem.owners:
-            problem.owners = tuple(word(owner) or owner for owner in problem.owners)
+            problem.owners = tuple(filter_text(owner) or owner for owner in problem.owners)
 
 
-def _filtered(origin: Origin) -> Origin:
-    """``origin`` without known secrets: a branch may be named after one."""
+def _filtered_origin(origin: Origin) -> Origin:
+    """Mask known secrets in ``origin``: a branch may be named after one."""
     return replace(origin, repository=filtered(origin.repository), branch=filtered(origin.branch))
 
 
 def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
-    """Return what the store keeps of the scan itself."""
+    """Return the scan as a run of the store."""
     decision = outcome.decision
     counts = Counter(str(judgement.group.severity) for judgement in decision.judgements)
-    started = datetime.now(UTC)
+    started = utc_now()
     if outcome.started_at is not None:
         started = datetime.strptime(outcome.started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     return RunRecord(
-        key=_key(outcome, origin, started),
+        key=_run_key(outcome, origin, started),
         repository=origin.repository,
         branch=origin.branch,
         commit=origin.commit,
@@ -298,34 +289,35 @@ def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
 
 
 def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[str, str]]:
-    """Return the (tool, component) that looked at all there is to see.
+    """Return each (tool, component) whose runs completed and whose reports were parsed completely.
 
-    Not those of which any run failed or was stopped, or whose report was not understood whole. A
-    SARIF file of secagg's speaks for the tools and components of its runs.
+    Only these can fix a problem by not reporting it. A SARIF file of secagg counts for the tools
+    and components of its runs.
     """
     if outcome.interrupted:
         return set()
-    by_place: defaultdict[tuple[str, str], list[ToolResult]] = defaultdict(list)
-    results = list(by_tool(outcome.results))
-    for result in results:
-        by_place[result.run.tool, result.run.component].append(result)
-    failed = {r.run.tool for r in results if r.run.status is Status.FAILED}
+    by_tool_and_component: defaultdict[tuple[str, str], list[ToolResult]] = defaultdict(list)
+    failed = set()
+    for result in by_tool(outcome.results):
+        by_tool_and_component[result.run.tool, result.run.component].append(result)
+        if result.run.status is Status.FAILED:
+            failed.add(result.run.tool)
     return {
         (tool, component)
-        for (tool, component), results in by_place.items()
+        for (tool, component), results in by_tool_and_component.items()
         if tool not in failed
-        and not (tool in _OF_HISTORY and (since is not None or any(map(_partial, results))))
+        and not (tool in _HISTORY_TOOLS and (since is not None or any(map(_is_partial, results))))
         and any(result.run.status is Status.COMPLETE for result in results)
-        and all(_understood(result) for result in results)
+        and all(_read_completely(result) for result in results)
     }
 
 
-def _partial(result: ToolResult) -> bool:
-    """Whether a report says that a part of the history only was read."""
+def _is_partial(result: ToolResult) -> bool:
+    """Return whether a report covers only a part of the git history."""
     return any(PART_OF_HISTORY in gap.message for gap in gaps_of(result))
 
 
-def _understood(result: ToolResult) -> bool:
+def _read_completely(result: ToolResult) -> bool:
     if result.run.status is Status.SKIPPED:
         return True
     return not any(gap.fatal for gap in gaps_of(result)) and all(
@@ -348,31 +340,30 @@ def _tool_run(result: ToolResult) -> ToolRunRecord:
     )
 
 
-def _key(outcome: Outcome, origin: Origin, started: datetime) -> str:
-    """The same for the same scan; others of the same second differ in what ran or was found."""
+def _run_key(outcome: Outcome, origin: Origin, started: datetime) -> str:
+    """Return a key that is the same for the same scan, and differs from others of that second."""
     parts = [origin.repository, origin.branch, origin.commit or "", started.isoformat()]
-    parts += [f"{r.run.tool}/{r.run.component}/{r.run.mode}" for r in outcome.results]
+    parts += [
+        f"{result.run.tool}/{result.run.component}/{result.run.mode}" for result in outcome.results
+    ]
     parts += sorted(group.identity for group in outcome.merged.groups)
     text = "\x1f".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-_log = logging.getLogger(__name__)
+def record_scan(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:
+    """Record ``outcome`` unless the gate has no store; return warnings.
 
-
-def remember(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:
-    """Record ``outcome``; what went wrong in sentences.
-
-    A store that was named and cannot be written is an error (:class:`StoreError`): a history
-    that quietly ends looks like one in which nothing happens. The default one in the checkout,
-    which may be read-only, is a warning.
+    Raises :class:`StoreError` where a store that the user named cannot be written: a history that
+    ends silently looks like one without new problems. The default store, whose checkout may be
+    read-only, gives a warning only.
     """
     store = gate.options.store
     if store == "" or outcome.interrupted:
         return []
     try:
-        run = record_outcome(outcome, url=store, root=gate.root, origin=gate.origin, since=since)
-        _log.debug("recorded on branch %s: %r", gate.origin.branch, run)
+        record = record_outcome(outcome, url=store, root=gate.root, origin=gate.origin, since=since)
+        _log.debug("recorded on branch %s: %r", gate.origin.branch, record)
     except StoreError as error:
         if store is not None or os.environ.get(ENVIRONMENT):
             raise

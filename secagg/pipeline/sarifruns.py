@@ -1,4 +1,4 @@
-"""Which SARIF runs an outcome is written as: one for each tool and component."""
+"""Split an outcome into SARIF runs: one for each tool and component, or one for each component."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from secagg.sarif import GroupedResult, Invocation, SarifRun
 from secagg.sarif.model import GroupedFindings
 from secagg.scanners.base import Status
 
-# The drivers' names as their makers write them; GitHub shows and matches alerts by them.
+# The drivers' names as the tools themselves write them: GitHub matches alerts by them.
 _DRIVERS = {
     "codeql": "CodeQL",
     "gitleaks": "Gitleaks",
@@ -28,13 +28,12 @@ _DRIVERS = {
     "trufflehog": "TruffleHog",
 }
 
-
-# The driver of the merged view.
 MERGED_DRIVER = "secagg"
+"""The driver's name in the merged view."""
 
 
 class View(StrEnum):
-    """How findings stand in ``findings.sarif``."""
+    """Which results ``findings.sarif`` has: one a finding, or one a group."""
 
     PER_TOOL = "per-tool"
     MERGED = "merged"
@@ -48,10 +47,10 @@ def driver(tool: str) -> str:
 def sarif_runs(
     outcome: Outcome, view: View = View.PER_TOOL, comparison: Comparison | None = None
 ) -> Iterator[SarifRun]:
-    """Yield the runs of a view. Results of one group carry one ``correlationGuid`` in both of them.
+    """Yield the runs of a view. Results of one group have one ``correlationGuid`` in both views.
 
-    With ``comparison`` each result has its group's ``baselineState``, and the merged view also
-    has what is absent. (A tool's own runs only hold what that tool has reported.)
+    With ``comparison`` each result has its group's ``baselineState``, and the merged view also has
+    the absent groups. (A tool's own runs hold only findings that the tool reported.)
     """
     if view is View.PER_TOOL:
         return _per_tool(outcome, comparison)
@@ -59,56 +58,60 @@ def sarif_runs(
 
 
 def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRun]:
-    """A run for each tool and component.
+    """Yield a run for each tool and component.
 
-    A tool that completed has a run for each component it looked at, an empty one too: that
-    is how a reader learns that nothing is left. One that failed has a run only for what it
-    reported, marked as not successful, and one without results where it reported nothing: without
-    it the file would look like that of a clean scan. One that was skipped has none.
+    A tool that completed has a run for each component that it covered, even without results: so a
+    reader learns that nothing is left. A tool that failed has runs for what it reported, marked as
+    not successful, or one without results: without it the file would look like that of a clean
+    scan. A skipped tool has none.
     """
-    groups: dict[int, str] = {}
+    group_of_finding: dict[int, str] = {}
     for group in outcome.merged.groups:
         if len(group.members) > 1:
-            groups.update(dict.fromkeys(map(id, group.members), group.identity))
-    states: dict[int, str] = {}
+            group_of_finding.update(dict.fromkeys(map(id, group.members), group.identity))
+    state_of_finding: dict[int, str] = {}
     if comparison is not None:
         for group in outcome.merged.groups:
             state = comparison.states[group.identity].value
-            states.update((id(member), state) for member in group.members)
+            state_of_finding.update((id(member), state) for member in group.members)
     for tool, results in _by_tool(by_tool(outcome.results)):
         complete = all(result.run.status is Status.COMPLETE for result in results)
         findings = _by_component(results)
         components = set(findings)
         if complete:
-            components |= _looked_at(results, outcome.components)
+            components |= _covered_components(results, outcome.components)
         elif not components and not all(result.optional for result in results):
             components = {min(result.run.component for result in results)}
         for component in sorted(components):
-            found = findings.get(component, [])
+            component_findings = findings.get(component, [])
             yield SarifRun(
                 tool=driver(tool),
-                version=next((r.run.version for r in results if r.run.version), None),
+                version=next(
+                    (result.run.version for result in results if result.run.version), None
+                ),
                 category=category(tool, component),
                 component=component,
-                findings=GroupedFindings(found, groups, states),
-                frame=None if found or component != ROOT else _empty_frame(results),
+                findings=GroupedFindings(component_findings, group_of_finding, state_of_finding),
+                frame=None if component_findings or component != ROOT else _empty_frame(results),
                 invocation=_invocation(results, successful=complete),
                 looked_for=_looked_for(results),
             )
 
 
 def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRun]:
-    """One run for each component, with one result for each group and its sources beside it."""
+    """Yield a run for each component, with a result for each group that names its sources."""
     by_component: dict[str, list[GroupedResult]] = {path: [] for path in outcome.components}
     for group in outcome.merged.groups:
         finding = group.representative
         state = None if comparison is None else comparison.states[group.identity].value
-        by_component.setdefault(finding.component or ROOT, []).append(_result(group, state))
+        by_component.setdefault(finding.component or ROOT, []).append(_grouped_result(group, state))
     for group in comparison.absent if comparison is not None else ():
-        # A component that is gone has no run of its own any more.
+        # A component that was deleted has no run of its own.
         component = group.representative.component
-        run = component if component is not None and component in by_component else ROOT
-        by_component.setdefault(run, []).append(_result(group, BaselineState.ABSENT.value))
+        run_component = component if component is not None and component in by_component else ROOT
+        by_component.setdefault(run_component, []).append(
+            _grouped_result(group, BaselineState.ABSENT.value)
+        )
     complete = all(
         result.run.status is not Status.FAILED or result.optional for result in outcome.results
     )
@@ -124,7 +127,7 @@ def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRu
         )
 
 
-def _result(group: Group, state: str | None) -> GroupedResult:
+def _grouped_result(group: Group, state: str | None) -> GroupedResult:
     return GroupedResult(
         finding=group.representative,
         sources=group.members,
@@ -134,13 +137,17 @@ def _result(group: Group, state: str | None) -> GroupedResult:
 
 
 def _invocation(results: Sequence[ToolResult], *, successful: bool) -> Invocation:
-    gaps = [gap for r in results for p in r.parsed for gap in p.gaps]
-    gaps += [gap for r in results for gap in r.run.gaps]
+    gaps = [gap for result in results for parsed in result.parsed for gap in parsed.gaps]
+    gaps += [gap for result in results for gap in result.run.gaps]
     gaps = list({(gap.message, gap.fatal, gap.accepted): gap for gap in gaps}.values())
-    told = {gap.message for gap in gaps}
-    failed = [r.run.reason for r in results if r.run.status is Status.FAILED and r.run.reason]
-    reasons = [reason for reason in dict.fromkeys(failed) if reason not in told]
-    return Invocation(successful=successful, reason="; ".join(reasons) or None, gaps=gaps)
+    messages = {gap.message for gap in gaps}
+    reasons = dict.fromkeys(
+        result.run.reason
+        for result in results
+        if result.run.status is Status.FAILED and result.run.reason not in messages
+    )
+    reason = "; ".join(filter(None, reasons)) or None
+    return Invocation(successful=successful, reason=reason, gaps=gaps)
 
 
 def _looked_for(results: Sequence[ToolResult]) -> list[str]:
@@ -148,8 +155,10 @@ def _looked_for(results: Sequence[ToolResult]) -> list[str]:
 
 
 def _empty_frame(results: Sequence[ToolResult]) -> Mapping[str, Any] | None:
-    """The run that a tool wrote in SARIF without any result: its rules are worth keeping."""
-    return next((run for r in results for p in r.parsed for run in p.runs), None)
+    """Return the SARIF run that a tool wrote without any result, to keep its rules."""
+    return next(
+        (run for result in results for parsed in result.parsed for run in parsed.runs), None
+    )
 
 
 def _by_tool(results: Iterable[ToolResult]) -> list[tuple[str, list[ToolResult]]]:
@@ -169,7 +178,7 @@ def _by_component(results: Sequence[ToolResult]) -> dict[str, list[Finding]]:
     return by_component
 
 
-def _looked_at(results: Sequence[ToolResult], components: Sequence[str]) -> set[str]:
-    """The components that the runs of one tool covered; a run over the root covers them all."""
-    over = {result.run.component for result in results}
-    return set(components) if ROOT in over else over
+def _covered_components(results: Sequence[ToolResult], components: Sequence[str]) -> set[str]:
+    """Return the components that the runs of one tool covered; a run over the root covers all."""
+    components_of_runs = {result.run.component for result in results}
+    return set(components) if ROOT in components_of_runs else components_of_runs

@@ -1,4 +1,4 @@
-"""``secagg scan``: run the scanners over a repository and come to an outcome."""
+"""Run the scanners over a repository, and turn their reports into an outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -24,13 +23,14 @@ from secagg.packages.components import ROOT, Component, find_components
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.lookedfor import settle
+from secagg.pipeline.lookedfor import skip_missing_scanners
 from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.pipeline.understand import understand
+from secagg.pipeline.reports import parse_reports
 from secagg.scanners import SCANNERS, make_scanners
 from secagg.scanners.base import JobEvent, RunContext, ScanRequest, Status, ToolRun, run_jobs
 from secagg.scanners.trivydb import MAX_DAYS
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.dates import utc_now
 from secagg.system.files import has_files, is_bare
 from secagg.system.process import Cancellation
 
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
-    """What the command line asked for; ``None`` and empty leave it to the configuration."""
+    """The scan's options on the command line; the configuration gives what is None or empty."""
 
     root: Path
     tools: Sequence[str] = ()
@@ -54,14 +54,14 @@ class ScanOptions:
 def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None]) -> Outcome:
     """Run every tool that applies, and parse, merge and judge what they report.
 
-    Ctrl-C, SIGTERM and SIGHUP stop the scanners; what was found until then is kept, and the outcome
-    says that it was interrupted. Raises :class:`UsageError` for a root, tool or component that
-    does not exist, and :class:`ConfigError` for exceptions that cannot be used.
+    Ctrl-C, SIGTERM and SIGHUP stop the scanners: the outcome keeps the findings so far and is
+    marked as interrupted. Raises :class:`UsageError` for a root, tool or component that does not
+    exist, and :class:`ConfigError` for exceptions that cannot be used.
     """
-    started_at = datetime.now(UTC)
+    started_at = utc_now()
     config = gate.config
-    everything = components_of(options, config)
-    request = scan_request(options, config, everything)
+    all_components = components_of(options, config)
+    request = scan_request(options, config, all_components)
     tools = chosen_tools(options, config)
     redactor = run_redactor(request.root)
     cancellation = Cancellation()
@@ -69,52 +69,54 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
         redactor=redactor, cancellation=cancellation, root=request.root, controls=gate.controls
     )
     _log.debug("tools asked for: %s; components: %s", tools, [c.path for c in request.components])
-    with _stopping(cancellation):
+    with _catch_signals(cancellation):
         planned = [
-            item for scanner in make_scanners(context, tools) for item in scanner.plan(request)
+            entry for scanner in make_scanners(context, tools) for entry in scanner.plan(request)
         ]
-        jobs = [item for item in planned if not isinstance(item, ToolRun)]
-        done = run_jobs(
+        jobs = [entry for entry in planned if not isinstance(entry, ToolRun)]
+        finished = run_jobs(
             jobs,
-            parallel=options.jobs or config.jobs or _parallel(),
+            # Scanners wait for disk and network half of the time.
+            parallel=options.jobs or config.jobs or max(2, min(4, os.cpu_count() or 2)),
             cancellation=cancellation,
             on_event=on_event,
         )
-    runs = [item for item in planned if isinstance(item, ToolRun)] + done
+    runs = [entry for entry in planned if isinstance(entry, ToolRun)] + finished
     runs += _switched_off(options, config)
     order = list(SCANNERS)
     for run in runs:
-        _log.debug("%s in %s: %s%s", *_log_fields(run))
+        reason = f", because {run.reason}" if run.reason else ""
+        _log.debug("%s in %s: %s%s", run.tool, run.component, run.status, reason)
     runs.sort(key=lambda run: (order.index(run.tool), run.component, run.mode or ""))
-    results = understand(
+    results = parse_reports(
         runs,
         parsers=installed_parsers(),
         context=ParseContext(redactor=redactor, root=request.root),
         optional=config.optional_tools(),
     )
-    notes = settle(results, config, request.options, request.components, asked=options.tools)
+    notes = skip_missing_scanners(
+        results, config, request.options, request.components, requested=options.tools
+    )
     return assemble(
         results,
         gate=gate,
         redactor=redactor,
-        components=everything,
+        components=all_components,
         root=request.root,
         started_at=started_at,
         interrupted=cancellation.cancelled,
-        looked_at=partial(_looked_at, results, request),
+        covers=partial(_covers, results, request),
         narrowed=bool(options.tools or options.components or options.since),
         warnings=notes,
     )
 
 
-def _log_fields(run: ToolRun) -> tuple[str, str, str, str]:
-    return run.tool, run.component, run.status, f", because {run.reason}" if run.reason else ""
-
-
-def _looked_at(results: Sequence[ToolResult], request: ScanRequest, group: Group) -> bool:
-    """Whether this scan would have seen what a baseline has: nobody else may call it absent."""
-    failed = {r.run.tool for r in results if r.run.status is Status.FAILED}
-    complete = {r.run.tool for r in results if r.run.status is Status.COMPLETE} - failed
+def _covers(results: Sequence[ToolResult], request: ScanRequest, group: Group) -> bool:
+    """Return whether this scan would have seen a group of the baseline; else it is not absent."""
+    failed = {result.run.tool for result in results if result.run.status is Status.FAILED}
+    complete = {
+        result.run.tool for result in results if result.run.status is Status.COMPLETE
+    } - failed
     if not complete & set(group.tools):
         return False
     if not request.whole:
@@ -124,16 +126,11 @@ def _looked_at(results: Sequence[ToolResult], request: ScanRequest, group: Group
     return request.since is None or still_in_head(group)
 
 
-def _parallel() -> int:
-    """Runs side by side: scanners wait for disks and networks as much as they compute."""
-    return max(2, min(4, os.cpu_count() or 2))
-
-
 def components_of(options: ScanOptions, config: Config) -> list[Component]:
     """Return all components below the root.
 
-    Raises :class:`UsageError` where there is no such root, or nothing in it to scan: a checkout
-    that failed must not come out as clean.
+    Raises :class:`UsageError` where there is no such directory, or no file in it: a failed checkout
+    must not count as clean.
     """
     root = options.root.resolve()
     if not root.is_dir():
@@ -148,18 +145,18 @@ def components_of(options: ScanOptions, config: Config) -> list[Component]:
             f"there is no file in {options.root}",
             hint="was the repository checked out? (actions/checkout comes before the scan)",
         )
-    return [c for c in find_components(root) if not config.excludes(c.path)]
+    return [component for component in find_components(root) if not config.excludes(component.path)]
 
 
 def scan_request(
-    options: ScanOptions, config: Config, everything: Sequence[Component]
+    options: ScanOptions, config: Config, all_components: Sequence[Component]
 ) -> ScanRequest:
-    """Return what the scanners are told. Raises :class:`UsageError` for an unknown component."""
-    components = _chosen_components(options.components, everything)
+    """Return the request to the scanners. Raises :class:`UsageError` for an unknown component."""
+    components = _chosen_components(options.components, all_components)
     return ScanRequest(
         root=options.root.resolve(),
         components=components,
-        whole=len(components) == len(everything),
+        whole=len(components) == len(all_components),
         timeout=options.timeout or config.timeout_seconds,
         options=config.tool_options() if options.tool_options is None else options.tool_options,
         since=options.since,
@@ -168,15 +165,22 @@ def scan_request(
 
 
 def chosen_tools(options: ScanOptions, config: Config) -> list[str]:
-    """The tools to run: those named, else those not switched off. Raises :class:`UsageError`."""
+    """Return the tools to run: those that ``options`` names, else those that are switched on.
+
+    Raises :class:`UsageError` for an unknown tool.
+    """
     unknown = [tool for tool in options.tools if tool not in SCANNERS]
     if unknown:
         raise UsageError(f"no such tool: {unknown[0]}", hint="known: " + ", ".join(SCANNERS))
-    return [t for t in SCANNERS if (t in options.tools if options.tools else config.enabled(t))]
+    return [
+        tool
+        for tool in SCANNERS
+        if (tool in options.tools if options.tools else config.enabled(tool))
+    ]
 
 
 def _switched_off(options: ScanOptions, config: Config) -> list[ToolRun]:
-    """A line for each tool that the configuration leaves out: nobody shall take it for clean."""
+    """Return a skipped run for each tool that the configuration switches off."""
     reason = f"switched off in {CONFIG_NAME}"
     return [
         ToolRun(tool=tool, status=Status.SKIPPED, reason=reason)
@@ -185,23 +189,25 @@ def _switched_off(options: ScanOptions, config: Config) -> list[ToolRun]:
     ]
 
 
-def _chosen_components(named: Sequence[str], everything: Sequence[Component]) -> list[Component]:
-    wanted = {name.rstrip("/").removeprefix("./") or "." for name in named}
-    if not wanted:
-        return list(everything)
-    chosen = [component for component in everything if component.path in wanted]
-    missing = wanted - {component.path for component in chosen}
+def _chosen_components(
+    names: Sequence[str], all_components: Sequence[Component]
+) -> list[Component]:
+    requested = {name.rstrip("/").removeprefix("./") or "." for name in names}
+    if not requested:
+        return list(all_components)
+    chosen = [component for component in all_components if component.path in requested]
+    missing = requested - {component.path for component in chosen}
     if missing:
-        paths = ", ".join(component.path for component in everything)
+        paths = ", ".join(component.path for component in all_components)
         raise UsageError(f"no such component: {min(missing)}", hint=f"found: {paths}")
     return chosen
 
 
 @contextmanager
-def _stopping(cancellation: Cancellation) -> Iterator[None]:
-    """While inside, SIGINT, SIGTERM and SIGHUP set ``cancellation`` instead of killing the process.
+def _catch_signals(cancellation: Cancellation) -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP set ``cancellation`` instead of killing the process.
 
-    A hang-up that was ignored from the beginning (``nohup``) stays ignored.
+    SIGHUP stays ignored where it was ignored before (``nohup``).
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""Where reports read problems from: the store or a report in JSON."""
+"""Open the source of a report's problems: the store, or a report in JSON."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING
 from secagg.errors import UsageError
 from secagg.model.problem import DECISION_FILES, State, Triage
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.report.source import ProblemSource, Recorded, TriageSink
+from secagg.report.source import ProblemSource, RecordedHistory, TriageSink
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.dates import utc_now
 
 if TYPE_CHECKING:
     from secagg.change.controls import Controls
 
-# As many as a chart can show.
-_RUNS = 400
+# As many runs as the page's chart can show.
+_MOST_RUNS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whose:
-    """Which part of the history: by default the checkout at ``root`` and its branch.
+class HistoryScope:
+    """The part of the history that a report shows: by default the branch of the checkout ``root``.
 
-    ``store`` is a path or URL. With ``all_repositories`` every repository is in it, with every
-    branch or the one of that name.
+    ``store`` is a path or URL. With ``all_repositories`` it is every repository, with every branch
+    or those named ``branch``.
     """
 
     root: Path = Path()
@@ -38,10 +39,10 @@ class Whose:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreTriage:
-    """The store as the place where decisions go (:class:`secagg.report.source.TriageSink`)."""
+class StoreTriageSink:
+    """Records triage decisions in the store (a :class:`secagg.report.source.TriageSink`)."""
 
-    whose: Whose
+    scope: HistoryScope
 
     def decide(
         self,
@@ -53,68 +54,75 @@ class StoreTriage:
         owner: str | None = None,
         expires: datetime.date | None = None,
     ) -> None:
-        """Record one decision on every problem named; raises :class:`StoreError` if one is not."""
+        """Record a decision on each of ``identities``; raises :class:`StoreError` for others."""
+        decision = new_decision(state, reason, by=by, owner=owner, expires=expires)
+        origin = origin_of(self.scope.root, repository=self.scope.repository)
+        with open_store_of(self.scope.store, self.scope.root, create=False) as store:
+            store.triage(origin.repository, identities, decision)
 
-        made = decision(state, reason, by=by, owner=owner, expires=expires)
-        origin = origin_of(self.whose.root, repository=self.whose.repository)
-        with open_store_of(self.whose.store, self.whose.root, create=False) as store:
-            store.triage(origin.repository, identities, made)
 
+def read_store(scope: HistoryScope, *, details: bool = True) -> RecordedHistory:
+    """Return the problems and runs of ``scope``; without ``details``, only what a list needs.
 
-def stored(whose: Whose, *, details: bool = True) -> Recorded:
-    """The problems and runs that the store has; without ``details`` what a list can do without.
-
-    Raises :class:`secagg.errors.StoreError` where there is no store, and :class:`UsageError`
-    for a repository or branch of which nothing was recorded: an empty report would look clean.
+    Raises :class:`secagg.errors.StoreError` where there is no store, and :class:`UsageError` for a
+    repository or branch without a run: an empty report would look clean.
     """
-    controls = controls_of_event(whose.root, whose.store)
-    if whose.all_repositories:
-        return _all_stored(whose, details)
-    origin = origin_of(whose.root, repository=whose.repository, branch=whose.branch)
-    with open_store_of(whose.store, whose.root, create=False) as store:
+    controls = controls_of_event(scope.root, scope.store)
+    if scope.all_repositories:
+        return _read_all_repositories(scope, details)
+    origin = origin_of(scope.root, repository=scope.repository, branch=scope.branch)
+    with open_store_of(scope.store, scope.root, create=False) as store:
         branches_of_store = store.branches()
         branches = [
             branch for repository, branch in branches_of_store if repository == origin.repository
         ]
         if origin.branch not in branches:
-            what = f"branch {origin.branch} of {origin.repository}"
-            others = ", ".join(branches) or ", ".join(
+            branch_text = f"branch {origin.branch} of {origin.repository}"
+            names = ", ".join(branches) or ", ".join(
                 sorted({name for name, _ in branches_of_store})
             )
             option = "--branch" if branches else "--repo"
             raise UsageError(
-                f"no scan of {what} is recorded",
-                hint=f"{option} of: {others}" if others else "run secagg scan first",
+                f"no scan of {branch_text} is recorded",
+                hint=f"{option} of: {names}" if names else "run secagg scan first",
             )
-        own = origin_of(whose.root)
-        filed = _filed(whose.root, controls) if own.repository == origin.repository else None
-        problems = list(
-            store.problems(origin.repository, origin.branch, file_decisions=filed, details=details)
+        checkout_origin = origin_of(scope.root)
+        triage = (
+            _read_decision_files(scope.root, controls)
+            if checkout_origin.repository == origin.repository
+            else None
         )
-        return Recorded(problems, store.runs(origin.repository, origin.branch, limit=_RUNS))
+        problems = list(
+            store.problems(origin.repository, origin.branch, file_decisions=triage, details=details)
+        )
+        return RecordedHistory(
+            problems, store.runs(origin.repository, origin.branch, limit=_MOST_RUNS)
+        )
 
 
-def _all_stored(whose: Whose, details: bool) -> Recorded:
-    branch = whose.branch
-    if whose.repository is not None:
+def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistory:
+    branch = scope.branch
+    if scope.repository is not None:
         raise UsageError(
             "--repo names one repository and --all-repos means every one",
             hint="leave one of them out; --branch with --all-repos is that branch of each",
         )
-    with open_store_of(whose.store, whose.root, create=False) as store:
+    with open_store_of(scope.store, scope.root, create=False) as store:
         if branch is not None and branch not in {name for _, name in store.branches()}:
             raise UsageError(
                 f"no scan of a branch {branch} is recorded",
                 hint="without --branch all branches are asked for",
             )
-        # A branch that was not scanned for long is still vouched for by its own newest run.
-        all_runs = (*store.runs(None, branch, limit=_RUNS), *store.newest_runs())
-        runs = {run.key: run for run in all_runs if branch in (None, run.branch)}
-        return Recorded(list(store.problems(None, branch, details=details)), list(runs.values()))
+        # The newest run of each branch tells whether it was complete, however old it is.
+        runs_of_store = (*store.runs(None, branch, limit=_MOST_RUNS), *store.newest_runs())
+        runs = {run.key: run for run in runs_of_store if branch in (None, run.branch)}
+        return RecordedHistory(
+            list(store.problems(None, branch, details=details)), list(runs.values())
+        )
 
 
 def controls_of_event(root: Path, store: str | None = None) -> Controls | None:
-    """Return what reads deciding files in a workflow; None outside of one, where nothing is loaded.
+    """Return the reader of controlling files in a workflow; None outside of one, to start quickly.
 
     Raises as :func:`secagg.pipeline.gate.controls_of` does.
     """
@@ -125,16 +133,13 @@ def controls_of_event(root: Path, store: str | None = None) -> Controls | None:
     return controls_of(root, store)
 
 
-def filed_decisions(root: Path, store: str | None = None) -> Mapping[str, Triage]:
-    """Return the decisions in git that count at ``root``: in a pull request those of its base."""
-    return _filed(root, controls_of_event(root, store))
+def file_decisions(root: Path, store: str | None = None) -> Mapping[str, Triage]:
+    """Return the decisions in the files of ``root``, in a pull request in those of the base."""
+    return _read_decision_files(root, controls_of_event(root, store))
 
 
-def _filed(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
-    """The decisions in git: in a pull request the base's, by the rule that a gate follows.
-
-    Their reader takes longer to load than most reports take.
-    """
+def _read_decision_files(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
+    # The imports stand below, as they take longer than most reports.
     in_base = controls is not None and controls.base is not None
     if not in_base and not any(os.path.lexists(root / name) for name in DECISION_FILES):
         return {}
@@ -147,49 +152,44 @@ def _filed(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
 
 
 def open_source(
-    from_file: Path | None, whose: Whose | None = None, *, details: bool = True
+    from_file: Path | None, scope: HistoryScope | None = None, *, details: bool = True
 ) -> ProblemSource:
-    """Return the report in ``from_file``, else what the store has of ``whose``.
+    """Return the report in ``from_file``, else the part of the store in ``scope``.
 
     Without ``details`` the store's problems lack :data:`secagg.history.document.DETAILS`.
-
-    Raises :class:`ReportError` where the file cannot be read, :class:`StoreError` where there
-    is no store, and :class:`UsageError` for a file or store that a pull request itself brings.
+    Raises :class:`ReportError` where the file cannot be read, :class:`StoreError` where there is no
+    store, and :class:`UsageError` for a file or store that the pull request itself brings.
     """
     if from_file is not None:
         from secagg.report.document import load_report
 
-        controls = controls_of_event((whose or Whose()).root)
+        controls = controls_of_event((scope or HistoryScope()).root)
         if controls is not None:
             controls.refuse_touched(from_file.absolute(), "--from")
         return load_report(from_file)
-    return stored(whose or Whose(), details=details)
+    return read_store(scope or HistoryScope(), details=details)
 
 
-def open_triage(from_file: Path | None, whose: Whose | None = None) -> TriageSink | None:
-    """Return where decisions go: into the store.
+def open_triage(from_file: Path | None, scope: HistoryScope | None = None) -> TriageSink | None:
+    """Return the sink for decisions, which is the store; None where none can be recorded.
 
-    Nowhere for a report in a file, which nobody else would see changed, and for several
-    repositories at once, in which one identity may stand for several problems.
+    That is for a report in a file, which nobody else reads, and for several repositories at once,
+    where one identity may stand for several problems.
     """
-    if from_file is not None or (whose is not None and whose.all_repositories):
+    if from_file is not None or (scope is not None and scope.all_repositories):
         return None
-    return StoreTriage(whose or Whose())
+    return StoreTriageSink(scope or HistoryScope())
 
 
-def decision(
+def new_decision(
     state: State, reason: str, *, by: str, owner: str | None, expires: datetime.date | None
 ) -> Triage:
-    """A decision made at this moment. ``reason`` is masked: it may quote the leak it explains."""
+    """Return a decision of now. Masks ``reason``, which may quote the secret that it is about."""
     return Triage(
         state=state,
         reason=run_redactor().mask(reason),
         by=by,
         owner=owner,
-        at=now_in_utc(),
+        at=utc_now(),
         expires=expires,
     )
-
-
-def now_in_utc() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""``secagg tools``: install the scanners in pinned versions, list them, check what is there."""
+"""Install the scanners in pinned versions, list and verify them, for ``secagg tools``."""
 
 from __future__ import annotations
 
@@ -29,28 +29,30 @@ def install(
     kind: str | None = None,
     catalogue: Path | None = None,
 ) -> int:
-    """Install the scanners named, or all that have a source here; 1 if one of them failed.
+    """Install the scanners in ``names``, or all that have a source for this platform.
 
-    Each is tried, so that one run tells everything. Raises :class:`ConfigError` for a catalogue
-    that cannot be used and :class:`ToolsError` for a name that does not exist.
+    Tries each, and returns 1 if one failed. Raises :class:`ConfigError` for a catalogue that
+    cannot be used, and :class:`ToolsError` for an unknown name.
     """
     if kind is not None and kind not in get_args(SourceKind):
         raise UsageError(
             f"there is no source {kind!r}", hint=f"sources: {', '.join(get_args(SourceKind))}"
         )
-    tools, here = load_catalogue(catalogue), this_platform()
-    wanted = list(names) or [n for n in tools.__struct_fields__ if tools.entry(n).offers(here)]
-    for name in wanted:
+    tools, platform = load_catalogue(catalogue), this_platform()
+    chosen = list(names) or [
+        name for name in tools.__struct_fields__ if tools.entry(name).offers(platform)
+    ]
+    for name in chosen:
         tools.entry(name)
-    into = directory or tools_directory(os.environ)
+    target = directory or tools_directory(os.environ)
     failed = False
-    for name in wanted:
+    for name in chosen:
         try:
-            receipt, new = install_tool(
+            receipt, installed = install_tool(
                 name,
                 tools,
-                here,
-                directory=into,
+                platform,
+                directory=target,
                 kind=kind,  # type: ignore[arg-type]
                 catalogue_file=catalogue,
             )
@@ -58,79 +60,81 @@ def install(
             failed = True
             print_error(error)
             continue
-        how = f"{receipt.source}, SHA-256 {receipt.digest}" if new else "is there already"
-        console.out(f"{name} {receipt.version}: {terminal(how)}\n")
-    console.out(f"directory: {terminal(str(into))}\n")
+        source = f"{receipt.source}, SHA-256 {receipt.digest}" if installed else "is there already"
+        console.out(f"{name} {receipt.version}: {terminal(source)}\n")
+    console.out(f"directory: {terminal(str(target))}\n")
     if directory is not None and directory.absolute() != tools_directory(os.environ):
         console.out("put it on PATH, or name it by SECAGG_TOOLS, so that a scan finds them\n")
     return 1 if failed else 0
 
 
 def show(*, directory: Path | None = None, catalogue: Path | None = None) -> int:
-    """List each scanner: its pinned versions and their sources here, and what is installed."""
-    tools, here = load_catalogue(catalogue), this_platform()
-    there = receipts(directory or tools_directory(os.environ))
+    """List each scanner with its pinned versions for this platform and the installed one."""
+    tools, platform = load_catalogue(catalogue), this_platform()
+    installed = receipts(directory or tools_directory(os.environ))
     for name in tools.__struct_fields__:
-        console.out(f"{name:<11} {_pinned(tools, name, here)}; {terminal(_present(name, there))}\n")
+        console.out(
+            f"{name:<11} {_pinned(tools, name, platform)}; {terminal(_present(name, installed))}\n"
+        )
     return 0
 
 
 def verify(
     names: Sequence[str], *, directory: Path | None = None, catalogue: Path | None = None
 ) -> int:
-    """Check what is installed against what was pinned; 1 if something differs or must not run.
+    """Compare the installed scanners with the pinned ones; return 1 if one differs or must not run.
 
-    A scanner that secagg did not install is looked up on PATH, and only its version is judged.
+    Of a scanner on PATH that secagg did not install, only the version is checked.
     """
     tools = load_catalogue(catalogue)
-    into = directory or tools_directory(os.environ)
-    there, here = receipts(into), this_platform()
-    wrong = False
+    target = directory or tools_directory(os.environ)
+    installed, platform = receipts(target), this_platform()
+    failed = False
     for name in list(names) or list(tools.__struct_fields__):
         entry = tools.entry(name)
-        receipt = there.get(name)
+        receipt = installed.get(name)
         if receipt is None:
             try:
                 problem, remark = _version_on_path(name)
             except NotInstalled as error:
                 problem, remark = error.reason if names else None, "not installed"
         else:
-            problem = difference(name, receipt, into)
+            problem = difference(name, receipt, target)
             remark = f"{receipt.version} from {receipt.source}, as it was installed"
             source = entry.source(receipt.source)  # type: ignore[arg-type]
-            asset = None if source is None else source.platforms.get(here)
+            asset = None if source is None else source.platforms.get(platform)
             if source is None or source.version != receipt.version:
                 remark += "; another version is pinned now"
             elif asset and asset.program and asset.program != receipt.digest:
                 problem = problem or f"its SHA-256 {receipt.digest} is not the pinned one"
-        wrong = wrong or problem is not None
+        failed = failed or problem is not None
         console.out(f"{name:<11} {terminal(f'WRONG: {problem}' if problem else remark)}\n")
-    return 1 if wrong else 0
+    return 1 if failed else 0
 
 
 def database(repositories: Sequence[str], *, cache: Path | None = None) -> int:
-    """Renew Trivy's vulnerability database and tell its age; the old one stays if that fails."""
-    there = refresh_database(repositories, cache=cache)
-    if there.refused is not None:
-        console.err(f"secagg: warning: not renewed: {terminal(there.refused)}\n")
-    hours = int(there.age.total_seconds() // 3600)
+    """Update Trivy's vulnerability database and print its age; on failure the old one stays."""
+    state = refresh_database(repositories, cache=cache)
+    if state.refused is not None:
+        console.err(f"secagg: warning: not renewed: {terminal(state.refused)}\n")
+    hours = int(state.age.total_seconds() // 3600)
     age = f"{hours} hours" if hours < 48 else f"{hours // 24} days"
-    console.out(f"Trivy's vulnerability database is {age} old ({terminal(str(there.cache))})\n")
+    console.out(f"Trivy's vulnerability database is {age} old ({terminal(str(state.cache))})\n")
     return 0
 
 
-def _pinned(known: Catalogue, name: str, here: str) -> str:
-    entry = known.entry(name)
+def _pinned(catalogue: Catalogue, name: str, platform: str) -> str:
+    entry = catalogue.entry(name)
     offers = [
         f"{source.version} ({kind})"
-        for kind in entry.offers(here)
+        for kind in entry.offers(platform)
         if (source := entry.source(kind)) is not None
     ]
-    return ", ".join(offers) or f"no pinned version for {here}"
+    return ", ".join(offers) or f"no pinned version for {platform}"
 
 
-def _present(name: str, there: dict[str, Receipt]) -> str:
-    receipt = there.get(name)
+def _present(name: str, installed: dict[str, Receipt]) -> str:
+    receipt = installed.get(name)
     if receipt is not None:
         return f"installed: {receipt.version} from {receipt.source}"
     try:

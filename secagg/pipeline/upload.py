@@ -1,4 +1,4 @@
-"""Upload runs to GitHub, and say what GitHub will not show of them."""
+"""Upload SARIF runs to GitHub, and list the results that GitHub will not show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secagg.change.model import Diff
 from secagg.errors import ExitCode, UsageError
 from secagg.github.client import PATIENCE, Client, Clock, Token
 from secagg.github.codescanning import put_comment
-from secagg.github.deliver import Delivered, Delivery, Fate
+from secagg.github.deliver import Delivery, DeliveryReport, Fate
 from secagg.github.event import read_checkout
 from secagg.github.failures import Failure, GitHubError
 from secagg.github.journal import Journal
@@ -22,25 +22,26 @@ from secagg.github.markdown import (
     ShownResult,
     findings_markdown,
     result_annotations,
+    results_by_severity,
     upload_markdown,
-    worst,
     write_action_outputs,
     write_step_summary,
 )
 from secagg.github.payload import compressed, sarif_log
-from secagg.github.preflight import GivenRun, Part, Plan, deliveries, preflight
+from secagg.github.preflight import Part, Plan, RunToUpload, deliveries, preflight
 from secagg.github.suppressed import dismiss_suppressed, is_on_ref, with_default_branch
 from secagg.github.target import Target
 from secagg.jsonio.output import indented
 from secagg.output.summary import AnalysisSummary, HiddenSummary, UploadSummary, WithheldSummary
+from secagg.pipeline.gate import shown_commit
 
-_EXAMPLES = 10
+_MOST_EXAMPLES = 10
 
 
-def hidden(plan: Plan, diff: Diff | None) -> list[HiddenSummary]:
-    """List what GitHub will not show, with the reasons and the first few places of each.
+def hidden_results(plan: Plan, diff: Diff | None) -> list[HiddenSummary]:
+    """List the results that GitHub will not show: reason, count and the first few examples.
 
-    ``diff`` is the pull request's, None outside of one or where this clone does not hold it.
+    ``diff`` is that of the pull request; None outside of one or where this clone lacks it.
     """
     tally = plan.tally
     summaries = [
@@ -52,23 +53,24 @@ def hidden(plan: Plan, diff: Diff | None) -> list[HiddenSummary]:
         for run in plan.withheld
     ]
     summaries += [
-        HiddenSummary(why=f"left out, because {why}", count=c.count, examples=c.examples)
-        for why, c in tally.left_out.items()
+        HiddenSummary(why=f"left out, because {reason}", count=entry.count, examples=entry.examples)
+        for reason, entry in tally.left_out.items()
     ]
     summaries += [
-        HiddenSummary(why=why, count=c.count, examples=c.examples)
-        for why, c in (*tally.truncated.items(), *tally.cuts.items())
+        HiddenSummary(why=reason, count=entry.count, examples=entry.examples)
+        for reason, entry in (*tally.truncated.items(), *tally.cuts.items())
     ]
-    outside = _outside(plan.parts, diff) if diff is not None else []
+    outside = _outside_diff(plan.parts, diff) if diff is not None else []
     if outside:
         summaries.append(
             HiddenSummary(
                 why="outside of the lines that the pull request changes: GitHub shows it on the "
                 "Security tab only, and no merge protection counts it",
                 count=len(outside),
-                examples=[f"{r.severity} {r.rule} in {r.path}:{r.line}" for r in outside][
-                    :_EXAMPLES
-                ],
+                examples=[
+                    f"{result.severity} {result.rule} in {result.path}:{result.line}"
+                    for result in outside
+                ][:_MOST_EXAMPLES],
             )
         )
     return summaries
@@ -77,7 +79,7 @@ def hidden(plan: Plan, diff: Diff | None) -> list[HiddenSummary]:
 def diff_of_pull_request(
     target: Target, root: Path | None, environ: Mapping[str, str] = os.environ
 ) -> Diff | None:
-    """Read what a pull request changes, from the top of the repository; None if it is not here."""
+    """Return the diff of a pull request; None outside of one or where this clone lacks it."""
     checkout = read_checkout(root) if root is not None and target.pull_number is not None else None
     if checkout is None or checkout.commit != target.commit:
         return None
@@ -88,18 +90,18 @@ def diff_of_pull_request(
         return None
 
 
-def _outside(parts: Sequence[Part], diff: Diff) -> list[ShownResult]:
-    """The results that are not in changed lines, most severe first."""
+def _outside_diff(parts: Sequence[Part], diff: Diff) -> list[ShownResult]:
+    """Return the results outside of the changed lines, the most severe first."""
     outside = []
-    for result in worst(parts):
+    for result in results_by_severity(parts):
         change = diff.change_of(result.path)
         if change is None or not change.touches(result.line, result.line):
             outside.append(result)
     return outside
 
 
-class Suppressed(StrEnum):
-    """What to do with suppressed results."""
+class SuppressedHandling(StrEnum):
+    """What to do with suppressed results: upload and dismiss them, or leave them out."""
 
     DISMISS = "dismiss"
     OMIT = "omit"
@@ -107,19 +109,18 @@ class Suppressed(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadOptions:
-    """How to upload. ``dry_run`` is a directory that gets what would be sent.
+    """How to upload.
 
-    ``explain``: send and write nothing.
-
-    ``journal`` is the directory of the journal, None for none. ``patience`` is how many
-    seconds one request may wait for a rate limit or an outage. ``prefix`` is where the scanned
-    directory is in the repository. ``decision`` is the gate's word in Markdown, which the
-    comment and the job summary begin with. ``gone`` says of a category without a run any more
-    whether it shall be emptied.
+    ``dry_run`` is a directory for the files that an upload would send. ``explain``: send and write
+    nothing. ``journal`` is the directory of the journal, None for none. ``patience`` is how many
+    seconds one request may wait for a rate limit or an outage. ``prefix`` is the path of the
+    scanned directory in the repository. ``decision`` is the gate's verdict in Markdown, at the top
+    of the comment and the job summary. ``is_obsolete`` returns whether to empty a
+    former category.
     """
 
     category: str | None = None
-    suppressed: Suppressed = Suppressed.DISMISS
+    suppressed: SuppressedHandling = SuppressedHandling.DISMISS
     dry_run: Path | None = None
     explain: bool = False
     journal: Path | None = None
@@ -127,12 +128,12 @@ class UploadOptions:
     comment: bool = False
     prefix: str = ""
     decision: str | None = None
-    gone: Callable[[str], bool] | None = None
+    is_obsolete: Callable[[str], bool] | None = None
 
 
 @dataclass(slots=True)
-class Uploaded:
-    """An upload's account, and lines for the runner where findings are shown otherwise."""
+class UploadReport:
+    """The summary of an upload, and workflow annotations where the upload failed."""
 
     summary: UploadSummary
     annotations: list[str] = field(default_factory=list)
@@ -141,20 +142,20 @@ class Uploaded:
     def exit_code(self) -> ExitCode:
         """INCOMPLETE where a run was withheld, STORE_OR_UPLOAD where the upload failed.
 
-        A run that may never upload, by its event, has not failed.
+        Where the event's token may not upload, the upload has not failed.
         """
         return ExitCode.INCOMPLETE if self.summary.withheld else self.delivery_code
 
     @property
     def delivery_code(self) -> ExitCode:
-        """As :attr:`exit_code`, without what was withheld: a scan's verdict speaks of that."""
+        """As :attr:`exit_code`, without withheld runs: the verdict of a scan reports those."""
         if self.summary.error is not None and not self.summary.expected:
             return ExitCode.STORE_OR_UPLOAD
         return ExitCode.PASS
 
 
 def upload_run(
-    given: Sequence[GivenRun],
+    runs: Sequence[RunToUpload],
     target: Target,
     options: UploadOptions,
     *,
@@ -163,100 +164,105 @@ def upload_run(
     environ: Mapping[str, str],
     on_line: Callable[[str], None] = lambda line: None,
     clock: Clock | None = None,
-) -> Uploaded:
-    """Upload ``given`` to ``target``; never raises for what GitHub answers.
+) -> UploadReport:
+    """Upload ``runs`` to ``target``; an error of GitHub goes into the summary.
 
-    Without a token only a dry run is possible. Raises :class:`UsageError` for that, and
-    :class:`secagg.errors.UploadError` if the counts do not balance.
+    Raises :class:`UsageError` without a token, unless for a dry run, and
+    :class:`secagg.errors.UploadError` if the counts do not add up.
     """
     diff = diff_of_pull_request(target, root, environ)
     if options.dry_run is not None or options.explain or token is None:
         if options.dry_run is None and not options.explain:
             raise UsageError("an upload needs a token", hint="or --dry-run, or --explain")
-        plan = _plan(given, target, options, root)
+        plan = _plan(runs, target, options, root)
         summary = _summary(plan, target, None, diff)
         if options.dry_run is not None:
             _write_dry_run(plan, summary, options.dry_run)
-        return Uploaded(summary)
+        return UploadReport(summary)
     with Client(target.api_url, token, clock=clock, patience=options.patience) as client:
-        if options.suppressed is Suppressed.DISMISS:
+        if options.suppressed is SuppressedHandling.DISMISS:
             target = with_default_branch(client, target)
-        plan = _plan(given, target, options, root)
+        plan = _plan(runs, target, options, root)
         journal = Journal(options.journal, target.api_url, target.repository)
-        delivered = Delivery(client, target, journal, on_line).deliver(plan, options.gone)
+        delivered = Delivery(client, target, journal, on_line).deliver(plan, options.is_obsolete)
         summary = _summary(plan, target, delivered, diff)
-        if options.suppressed is Suppressed.DISMISS and target.on_default_branch:
-            _dismiss(client, target, _arrived(plan, delivered), summary)
-        return _tell(client, target, options, plan, summary, environ)
+        if options.suppressed is SuppressedHandling.DISMISS and target.on_default_branch:
+            _dismiss(client, target, _uploaded_parts(plan, delivered), summary)
+        return _report(client, target, options, plan, summary, environ)
 
 
 def _plan(
-    given: Sequence[GivenRun], target: Target, options: UploadOptions, root: Path | None
+    runs: Sequence[RunToUpload], target: Target, options: UploadOptions, root: Path | None
 ) -> Plan:
     return preflight(
-        given,
+        runs,
         root=root,
         prefix=options.prefix,
         category=options.category,
-        keep_suppressed=_keeps_suppressed(target, options),
+        keep_suppressed=_keep_suppressed(target, options),
     )
 
 
-def _keeps_suppressed(target: Target, options: UploadOptions) -> bool:
-    """Suppressed results go along wherever they may be the default branch's.
+def _keep_suppressed(target: Target, options: UploadOptions) -> bool:
+    """Return whether to send suppressed results: where the ref may be the default branch.
 
-    Left out there, their alerts would close as fixed. Only what is known to be another ref goes
-    without them: a dismissal holds for the whole repository, and no other ref shall make one.
+    Left out there, their alerts would close as fixed. A dismissal holds for the whole repository,
+    so that another ref must not cause one.
     """
-    return options.suppressed is Suppressed.DISMISS and target.on_default_branch is not False
+    return (
+        options.suppressed is SuppressedHandling.DISMISS and target.on_default_branch is not False
+    )
 
 
 def _dismiss(client: Client, target: Target, parts: Sequence[Part], summary: UploadSummary) -> None:
-    """Dismiss what is suppressed in a commit of the default branch; say so where it is not one."""
+    """Dismiss the suppressed results of a commit on the default branch; warn on another commit."""
     if not is_on_ref(client, target):
         if summary.suppressed:
             summary.warnings.append(
                 f"{summary.suppressed} suppressed results were uploaded and not dismissed: "
-                f"{target.commit[:12]} is no commit of the default branch, or GitHub does not say"
+                f"{shown_commit(target.commit)} is no commit of the default branch, or GitHub does "
+                "not say"
             )
         return
-    done = dismiss_suppressed(client, target, parts)
-    summary.dismissed, summary.reopened = done.dismissed, done.reopened
-    summary.requested = done.requested
-    summary.warnings += done.warnings
+    result = dismiss_suppressed(client, target, parts)
+    summary.dismissed, summary.reopened = result.dismissed, result.reopened
+    summary.requested = result.requested
+    summary.warnings += result.warnings
 
 
 def _unknown_branch(target: Target, suppressed: int) -> list[str]:
     if not suppressed or target.on_default_branch is not None:
         return []
-    why = (
+    reason = (
         "as it is not known which the default branch is: let the token read the repository "
         "(contents: read), or use --suppressed omit"
     )
-    return [f"{suppressed} suppressed results are uploaded and not dismissed, {why}"]
+    return [f"{suppressed} suppressed results are uploaded and not dismissed, {reason}"]
 
 
-def _arrived(plan: Plan, delivered: Delivered) -> list[Part]:
-    there = {
-        (s.tool, s.category)
-        for s in delivered.sent
-        if s.fate in (Fate.UPLOADED, Fate.ALREADY_THERE)
+def _uploaded_parts(plan: Plan, delivered: DeliveryReport) -> list[Part]:
+    uploaded = {
+        (sent.tool, sent.category)
+        for sent in delivered.sent
+        if sent.fate in (Fate.UPLOADED, Fate.ALREADY_THERE)
     }
-    return [part for part in plan.parts if (part.tool, part.category) in there]
+    return [part for part in plan.parts if (part.tool, part.category) in uploaded]
 
 
 def _summary(
-    plan: Plan, target: Target, delivered: Delivered | None, diff: Diff | None
+    plan: Plan, target: Target, delivered: DeliveryReport | None, diff: Diff | None
 ) -> UploadSummary:
-    """The account of an upload; ``delivered`` is None for a dry run, ``diff`` a pull request's."""
+    """Return the summary of an upload; ``delivered`` is None for a dry run."""
     error = delivered.error if delivered is not None else None
     suppressed = sum(part.suppressed for part in plan.parts)
     if delivered is None:
         analyses = [
-            AnalysisSummary(tool=p.tool, category=p.category, results=p.results, fate="planned")
-            for p in plan.parts
+            AnalysisSummary(
+                tool=part.tool, category=part.category, results=part.results, fate="planned"
+            )
+            for part in plan.parts
         ]
-        shown = plan.shown
+        results_shown = plan.shown
     else:
         analyses = [
             AnalysisSummary(
@@ -268,25 +274,32 @@ def _summary(
             )
             for sent in delivered.sent
         ]
-        most = plan.limits.results_shown
-        shown = sum(min(a.results, most) for a in analyses if a.fate != "failed")
+        limit = plan.limits.results_shown
+        results_shown = sum(
+            min(analysis.results, limit) for analysis in analyses if analysis.fate != "failed"
+        )
     return UploadSummary(
         repository=target.repository,
         ref=target.ref,
         commit=target.commit,
         dry_run=delivered is None,
         given=plan.given,
-        shown=shown,
+        shown=results_shown,
         analyses=analyses,
         withheld=[
-            WithheldSummary(tool=w.tool, category=w.category, results=w.results, reason=w.reason)
-            for w in plan.withheld
+            WithheldSummary(
+                tool=withheld.tool,
+                category=withheld.category,
+                results=withheld.results,
+                reason=withheld.reason,
+            )
+            for withheld in plan.withheld
         ],
         left_out=dict(plan.tally.counts("left_out")),
         mends=dict(plan.tally.counts("mends")),
         cuts=dict(plan.tally.counts("cuts")),
         truncated=dict(plan.tally.counts("truncated")),
-        hidden=hidden(plan, diff),
+        hidden=hidden_results(plan, diff),
         splits=plan.lines,
         suppressed=suppressed,
         error=error.message if error is not None else None,
@@ -301,25 +314,25 @@ def _summary(
 
 
 def _is_expected(error: GitHubError, target: Target) -> bool:
-    """Whether the event's own token may not upload, as in a fork's pull request.
+    """Return whether the workflow's own token may not upload, as in a pull request from a fork.
 
-    Another token that lacks the permission is a mistake, whatever the event is.
+    Any other token that lacks the permission is a mistake of configuration.
     """
-    of_the_run = "by integration" in error.said.lower()
-    return target.read_only and error.failure is Failure.NOT_PERMITTED and of_the_run
+    by_workflow_token = "by integration" in error.github_text.lower()
+    return target.read_only and error.failure is Failure.NOT_PERMITTED and by_workflow_token
 
 
-def _tell(
+def _report(
     client: Client,
     target: Target,
     options: UploadOptions,
     plan: Plan,
     summary: UploadSummary,
     environ: Mapping[str, str],
-) -> Uploaded:
-    """Tell the job, the step and the pull request; where alerts fail, show findings there."""
+) -> UploadReport:
+    """Write comment, job summary and step outputs; after a failed upload, with the findings."""
     failed = summary.error is not None
-    results = worst(plan.parts) if failed or options.comment else []
+    results = results_by_severity(plan.parts) if failed or options.comment else []
     body = upload_markdown(summary)
     if options.decision is not None:
         body = f"{options.decision}\n{body}"
@@ -333,7 +346,7 @@ def _tell(
     outputs: dict[str, str | int] = {
         "upload-given": summary.given,
         "upload-shown": summary.shown,
-        "upload-withheld": sum(w.results for w in summary.withheld),
+        "upload-withheld": sum(withheld.results for withheld in summary.withheld),
         "upload-error": summary.error or "",
     }
     try:
@@ -341,14 +354,14 @@ def _tell(
         write_action_outputs(outputs, environ)
     except OSError as error:
         summary.warnings.append(f"no job summary or outputs: {error.strerror}")
-    shown = (
+    annotations = (
         result_annotations(results) if failed and environ.get("GITHUB_ACTIONS") == "true" else []
     )
-    return Uploaded(summary, shown)
+    return UploadReport(summary, annotations)
 
 
 def _write_dry_run(plan: Plan, summary: UploadSummary, directory: Path) -> None:
-    """Exactly what would be sent: each file as SARIF, and the gzip of it beside."""
+    """Write exactly the files that an upload would send, as SARIF and gzip, and the summary."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for number, parts in enumerate(deliveries(plan.parts, plan.limits), 1):

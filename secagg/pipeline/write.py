@@ -1,4 +1,4 @@
-"""Write the files of a run: SARIF, summary and decision, each whole or not at all."""
+"""Write the files of a scan (SARIF, summary and decision), each atomically, and read them again."""
 
 from __future__ import annotations
 
@@ -40,48 +40,58 @@ from secagg.policy.decision import Action, Cause, Judgement, Verdict
 from secagg.sarif import write as write_sarif
 from secagg.secrets.key import VARIABLE, is_shared
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.dates import utc_today
 from secagg.system.files import replacing
 
-_NOTES_SHOWN = 20
+SARIF_NAME = "findings.sarif"
+SUMMARY_NAME = "summary.json"
+DECISION_NAME = "decision.json"
 
+_MOST_NOTES = 20
+# Our own summary has a few kilobytes; a larger file is something else.
+_MOST_SUMMARY_BYTES = 4 * 1024 * 1024
 
 _NO_PACKAGE = Package(type="", name="")
-
-
 _NO_VULNERABILITY = Vulnerability()
 
-
-_OF_VERDICT = {
+_EXIT_CODES = {
     Verdict.PASS: ExitCode.PASS,
     Verdict.FAIL: ExitCode.GATE_FAILED,
     Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
 }
+_CAUSE_TEXTS: dict[Cause | None, Literal["this change", "the world", "before", "unknown"]] = {
+    Cause.CHANGE: "this change",
+    Cause.WORLD: "the world",
+    Cause.EXISTING: "before",
+    None: "unknown",
+}
+_ACTION_ORDER = {Action.FAIL: 0, Action.WARN: 1, Action.IGNORE: 2}
 
 
 def exit_code(outcome: Outcome) -> ExitCode:
-    """Return the exit code by the README's table; an interruption outweighs the verdict."""
+    """Return the exit code (README, "Exit codes"); an interruption outweighs the verdict."""
     if outcome.interrupted:
         return ExitCode.INTERRUPTED
-    return _OF_VERDICT[outcome.decision.verdict]
+    return _EXIT_CODES[outcome.decision.verdict]
 
 
 def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
-    """Return the summary of ``outcome``; ``with_items`` puts the findings themselves into it."""
+    """Return the summary of ``outcome``, with its findings if ``with_items``."""
     tools = [tool_summary(result) for result in outcome.results]
     groups = outcome.merged.groups
     severities = Counter(group.representative.severity for group in groups)
     kinds = Counter(group.representative.kind for group in groups)
-    within = sum(tool.merged for tool in tools)
+    merged_by_tools = sum(tool.merged for tool in tools)
     items = None
     if with_items:
-        ordered = worst_first(outcome.decision.judgements, lambda j: j.group.representative)
-        items = [_item(judgement) for judgement in ordered]
+        judgements = worst_first(outcome.decision.judgements, lambda j: j.group.representative)
+        items = [_finding_summary(judgement) for judgement in judgements]
     findings = FindingsSummary(
         total=len(groups),
         by_severity={str(severity): severities[severity] for severity in Severity},
         by_kind={str(kind): kinds[kind] for kind in Kind},
         reported=sum(tool.reported for tool in tools),
-        merged=within + outcome.merged.members - len(groups),
+        merged=merged_by_tools + outcome.merged.members - len(groups),
         suppressed=sum(tool.suppressed for tool in tools),
         problems=sum(tool.problems for tool in tools),
         items=items,
@@ -106,17 +116,17 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
 
 
 def tool_summary(result: ToolResult) -> ToolSummary:
-    """One tool run in figures, with its notes."""
+    """Return the figures and notes of one tool run."""
     run = result.run
     notes = [gap.message for gap in run.gaps if gap.message != run.reason]
     for parsed in result.parsed:
         notes += [gap.message for gap in parsed.gaps if gap.message != run.reason]
-        for problem in parsed.problems[:_NOTES_SHOWN]:
+        for problem in parsed.problems[:_MOST_NOTES]:
             where = f"{problem.where}: " if problem.where else ""
             notes.append(where + problem.message)
-        unsaid = len(parsed.problems) - _NOTES_SHOWN
-        if unsaid > 0:
-            notes.append(f"{unsaid} more entries not understood")
+        omitted = len(parsed.problems) - _MOST_NOTES
+        if omitted > 0:
+            notes.append(f"{omitted} more entries not understood")
     return ToolSummary(
         tool=run.tool,
         component=run.component,
@@ -136,7 +146,7 @@ def tool_summary(result: ToolResult) -> ToolSummary:
     )
 
 
-def _item(judgement: Judgement) -> FindingSummary:
+def _finding_summary(judgement: Judgement) -> FindingSummary:
     finding = judgement.group.representative
     return FindingSummary(
         **finding_fields(judgement),
@@ -147,7 +157,7 @@ def _item(judgement: Judgement) -> FindingSummary:
 
 
 def finding_fields(judgement: Judgement) -> dict[str, Any]:
-    """The fields of a row that ``summary.json`` and ``decision.json`` have in the same words."""
+    """Return the fields of a finding that ``summary.json`` and ``decision.json`` share."""
     group = judgement.group
     finding = group.representative
     sightings: list[SecretSighting] = []
@@ -177,9 +187,13 @@ def finding_fields(judgement: Judgement) -> dict[str, Any]:
         "status": vulnerability.status,
         "aliases": vulnerability.aliases,
         "cwes": finding.cwes,
-        "secret": next((s.id for s in sightings if s.id is not None), None) if sightings else None,
-        "verified": any(s.verified for s in sightings) if sightings else None,
-        "in_history_only": all(s.in_history for s in sightings) if sightings else None,
+        "secret": next((sighting.id for sighting in sightings if sighting.id is not None), None)
+        if sightings
+        else None,
+        "verified": any(sighting.verified for sighting in sightings) if sightings else None,
+        "in_history_only": all(sighting.in_history for sighting in sightings)
+        if sightings
+        else None,
         "sightings": len(group.members),
         "action": judgement.action,
         "why": judgement.why,
@@ -187,21 +201,10 @@ def finding_fields(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-_CAUSES: dict[Cause | None, Literal["this change", "the world", "before", "unknown"]] = {
-    Cause.CHANGE: "this change",
-    Cause.WORLD: "the world",
-    Cause.EXISTING: "before",
-    None: "unknown",
-}
-
-
-_ORDER = {Action.FAIL: 0, Action.WARN: 1, Action.IGNORE: 2}
-
-
 def decision_document(outcome: Outcome) -> DecisionDocument:
-    """Return the document; findings that fail come first, and within an action the worst."""
+    """Return ``decision.json``: findings that fail come first, and within an action the worst."""
     decision = outcome.decision
-    today = decision.today or datetime.datetime.now(datetime.UTC).date()
+    today = decision.today or utc_today()
     judgements = sorted(decision.judgements, key=_by_action)
     actions = Counter(judgement.action for judgement in judgements)
     severities = Counter(judgement.severity for judgement in judgements)
@@ -226,39 +229,39 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         notes=[*decision.notes, *outcome.warnings],
         change=outcome.change,
         tools=summary.tools,
-        findings=[_finding(judgement, today) for judgement in judgements],
-        lapsed=[_exception(exception, today) for exception in decision.lapsed],
-        unused=[_exception(exception, today) for exception in decision.unused],
+        findings=[_decided_finding(judgement, today) for judgement in judgements],
+        lapsed=[_decided_exception(exception, today) for exception in decision.lapsed],
+        unused=[_decided_exception(exception, today) for exception in decision.unused],
     )
 
 
 def _by_action(judgement: Judgement) -> tuple[Any, ...]:
-    first = 8 * _ORDER[judgement.action] - judgement.severity.rank
-    return first, *reading_order(judgement.group.representative)
+    rank = 8 * _ACTION_ORDER[judgement.action] - judgement.severity.rank
+    return rank, *reading_order(judgement.group.representative)
 
 
-def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
-    shown = row(judgement.group)
+def _decided_finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
+    row_texts = row(judgement.group)
     facts = judgement.facts
     cause_why = facts.cause_sentence
     due = judgement.due
     exception = judgement.exception
-    fix = shown.fix.replace("fixed in ", "upgrade to ", 1) if shown.fix else None
+    fix = row_texts.fix.replace("fixed in ", "upgrade to ", 1) if row_texts.fix else None
     return DecidedFinding(
-        title=shown.detail,
-        tools=shown.tools,
+        title=row_texts.detail,
+        tools=row_texts.tools,
         fix=fix,
-        where=shown.where,
-        problem=shown.what,
+        where=row_texts.where,
+        problem=row_texts.what,
         counted_as=judgement.severity,
         policy_rule=judgement.rule,
-        exception=_exception(exception, today) if exception is not None else None,
-        lapsed=[_exception(lapsed, today) for lapsed in judgement.lapsed]
+        exception=_decided_exception(exception, today) if exception is not None else None,
+        lapsed=[_decided_exception(lapsed, today) for lapsed in judgement.lapsed]
         if judgement.lapsed
         else (),
         baseline=facts.baseline.value if facts.baseline is not None else None,
         in_diff=facts.in_diff,
-        cause=None if cause_why is None else _CAUSES[facts.cause],
+        cause=None if cause_why is None else _CAUSE_TEXTS[facts.cause],
         cause_why=cause_why,
         owners=facts.owners,
         first_seen=facts.first_seen,
@@ -270,7 +273,7 @@ def _finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
     )
 
 
-def _exception(exception: PolicyException, today: datetime.date) -> DecidedException:
+def _decided_exception(exception: PolicyException, today: datetime.date) -> DecidedException:
     return DecidedException(
         source=exception.source,
         target=exception.target,
@@ -284,18 +287,6 @@ def _exception(exception: PolicyException, today: datetime.date) -> DecidedExcep
     )
 
 
-DIRECTORY = "secagg-out"
-
-
-SARIF_NAME = "findings.sarif"
-
-
-SUMMARY_NAME = "summary.json"
-
-
-DECISION_NAME = "decision.json"
-
-
 def write_outputs(
     outcome: Outcome,
     directory: Path,
@@ -303,12 +294,12 @@ def write_outputs(
     *,
     decision: DecisionDocument | None = None,
 ) -> list[Path]:
-    """Write the three files into ``directory`` (made if missing) and return their paths.
+    """Write the three files into ``directory``, which is created if missing; return their paths.
 
-    ``decision`` is the outcome's, where it is made already. Raises :class:`UsageError` where the
-    directory cannot be written.
+    ``decision`` is the document of ``outcome``, where the caller has it already. Raises
+    :class:`UsageError` where the directory cannot be written.
     """
-    with writing(directory):
+    with output_directory(directory):
         with replacing(directory / SARIF_NAME) as out:
             write_sarif(out, sarif_runs(outcome, view, outcome.comparison))
         with replacing(directory / DECISION_NAME) as out:
@@ -318,14 +309,14 @@ def write_outputs(
 
 
 def write_summary(outcome: Outcome, directory: Path) -> None:
-    """Write ``summary.json`` alone, once more is known of ``outcome``."""
-    with writing(directory), replacing(directory / SUMMARY_NAME) as out:
+    """Write ``summary.json`` again, for example after an upload."""
+    with output_directory(directory), replacing(directory / SUMMARY_NAME) as out:
         out.write(indented(summarize(outcome)))
 
 
 @contextmanager
-def writing(directory: Path) -> Iterator[None]:
-    """While inside, ``directory`` (made if missing) is written; :class:`UsageError` if not."""
+def output_directory(directory: Path) -> Iterator[None]:
+    """Create ``directory``; raises :class:`UsageError` where it cannot be written to."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         yield
@@ -336,13 +327,9 @@ def writing(directory: Path) -> Iterator[None]:
         ) from error
 
 
-# Its own summary has a few kilobytes; what else may lie there is not read.
-_LARGEST_SUMMARY = 4 * 1024 * 1024
-
-
-def rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
-    """Return the rows of the scan that was written to the directory ``last``, if there was one."""
-    file = last / SARIF_NAME
+def rows_of_last_scan(root: Path, directory: Path) -> Sequence[Group] | None:
+    """Return the rows of the scan in ``directory``; None where there is none."""
+    file = directory / SARIF_NAME
     if not file.is_file():
         return None
     outcome = parse_files(
@@ -354,51 +341,55 @@ def rows_of_last(root: Path, last: Path) -> Sequence[Group] | None:
     return outcome.merged.groups
 
 
-def last_times(last: Path) -> dict[tuple[str, str, str | None], float]:
-    """Return how many seconds each run took (by tool, component and mode) of the scan in ``last``.
+def durations_of_last_scan(directory: Path) -> dict[tuple[str, str, str | None], float]:
+    """Return the seconds of each run, by tool, component and mode, of the scan in ``directory``.
 
-    Without such a scan, or where its summary cannot be read, nothing is known.
+    Empty where there is no such scan, or its summary cannot be read.
     """
     try:
-        with (last / SUMMARY_NAME).open("rb") as file:
-            summary = msgspec.json.decode(file.read(_LARGEST_SUMMARY), type=_Times)
+        with (directory / SUMMARY_NAME).open("rb") as file:
+            summary = msgspec.json.decode(file.read(_MOST_SUMMARY_BYTES), type=_SummaryTimes)
     except (OSError, msgspec.MsgspecError):
         return {}
-    return {(t.tool, t.component, t.mode): t.seconds for t in summary.tools if t.seconds}
+    return {
+        (tool.tool, tool.component, tool.mode): tool.seconds
+        for tool in summary.tools
+        if tool.seconds
+    }
 
 
-class _Time(msgspec.Struct):
+class _ToolTime(msgspec.Struct):
     tool: str
     component: str
     mode: str | None = None
     seconds: float = 0.0
 
 
-class _Times(msgspec.Struct):
-    tools: list[_Time]
+class _SummaryTimes(msgspec.Struct):
+    tools: list[_ToolTime]
 
 
-def is_whole_row(group: Group) -> bool:
-    """True for a row of the merged view: one result for all its sources, which it only names."""
-    origin = group.members[0].sarif
-    if origin is None:
+def is_merged_row(group: Group) -> bool:
+    """Return whether a group comes from the merged view: one result, which names its sources."""
+    sarif = group.members[0].sarif
+    if sarif is None:
         return False
-    driver = origin.run.get("tool", {}).get("driver", {})
+    driver = sarif.run.get("tool", {}).get("driver", {})
     return bool(driver.get("name") == MERGED_DRIVER)
 
 
-def row_named(
-    given: str, rows: Sequence[Group] | None, *, option: str = ""
+def find_row(
+    prefix: str, rows: Sequence[Group] | None, *, option: str = ""
 ) -> tuple[str, Group | None]:
-    """Find the row of the last scan with the id ``given``: its own id, and the row.
+    """Find the row of the last scan whose id begins with ``prefix``; return its id and the row.
 
-    ``rows`` are those of the last scan. Without one (None) only a whole id will do, and it is taken
-    as it is. ``option`` is where the id was given. Raises :class:`UsageError`.
+    ``rows`` are those of the last scan. Where there is none (None), ``prefix`` has to be a whole
+    id, and the row is None. ``option`` is the option with the id. Raises :class:`UsageError`.
     """
     if rows is not None:
-        group = find_group(rows, given, option=option)
+        group = find_group(rows, prefix, option=option)
         return group.identity, group
-    identity = ids.read_id(given, option=option)
+    identity = ids.read_id(prefix, option=option)
     if len(identity) < ids.WHOLE:
         where = f"{option}: " if option else ""
         raise UsageError(
@@ -408,11 +399,11 @@ def row_named(
     return identity, None
 
 
-def refuse_own_key(key: str | None, *, option: str, other: str) -> None:
+def refuse_machine_only_id(key: str | None, *, option: str, other: str) -> None:
     """Raise :class:`UsageError` for a secret whose id depends on a key that only this machine has.
 
-    ``key`` is the fingerprint of the key that its value was hashed under. What names the id, given
-    with ``option``, goes into a file that others read; ``other`` is another way to name it.
+    ``key`` is the fingerprint of the key under which its value was hashed. The id, given with
+    ``option``, would go into a file that others read; ``other`` is another way to name the secret.
     """
     if key is None or is_shared() or key != run_redactor().key_name:
         return

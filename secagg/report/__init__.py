@@ -1,5 +1,5 @@
-"""The report: problems over time, asked, ordered, summed up and written in every useful format.
+"""The report: query, sort and summarize the problems of the history, and write them in a format.
 
-Nothing here knows where problems come from (:class:`secagg.report.source.ProblemSource`), and
-what only one format needs (jinja2) is loaded with that format.
+Problems come from a :class:`secagg.report.source.ProblemSource`. A library that only one format
+needs (jinja2) is loaded with that format.
 """

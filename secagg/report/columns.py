@@ -1,8 +1,7 @@
-"""The columns of a report's table, and CSV, which spreadsheets read.
+"""The columns of a report's table, and CSV for spreadsheets.
 
-Source: OWASP, "CSV Injection": a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a
-carriage return is a formula to some program. Such a cell gets an apostrophe in front, and every
-cell stands in quotes.
+Spreadsheets take a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return for
+a formula (OWASP, "CSV Injection"). Such a cell gets an apostrophe in front, and every cell quotes.
 """
 
 from __future__ import annotations
@@ -20,6 +19,22 @@ from secagg.report.formats import Report
 from secagg.report.standing import age_days, overdue, owners_of, reason_of, severity_label, standing
 
 Text = Callable[[Problem, datetime.date], str]
+# Some programs convert the wide forms to the plain ones.
+_FORMULA_CHARACTERS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "|",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)
+_BATCH = 500
 
 
 def _age(problem: Problem, today: datetime.date) -> str:
@@ -82,44 +97,37 @@ COLUMNS: dict[str, Text] = {
     "branch": lambda p, _: p.branch or "",
     "sources": lambda p, _: ", ".join(p.tools),
 }
+# A file has all columns; a table has as many as its width allows.
+FILE_COLUMNS = tuple(name for name in COLUMNS if name != "id")
 
 
-# All that a spreadsheet may want; a table shows fewer, by its width.
-FOR_FILES = tuple(name for name in COLUMNS if name != "id")
-
-
-def chosen(names: Sequence[str]) -> tuple[str, ...]:
-    """``names`` as they are, checked. Raises :class:`UsageError` for one that does not exist."""
+def check_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """Return ``names`` without duplicates. Raises :class:`UsageError` for an unknown column."""
     for name in names:
         if name not in COLUMNS:
             raise UsageError(f"no column {name!r}", hint="one of " + ", ".join(COLUMNS))
     return tuple(dict.fromkeys(names))
 
 
-# The wide forms are folded to the plain ones by some programs.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-
-
-_BATCH = 500
-
-
 def pieces(report: Report) -> Iterator[bytes]:
     """Yield a header line and a line a problem, with CRLF between them, as UTF-8."""
-    names = tuple(report.columns) or FOR_FILES
+    names = tuple(report.columns) or FILE_COLUMNS
     texts = [COLUMNS[name] for name in names]
-    yield _lines([names])
+    yield _csv_lines([names])
     for batch in range(0, len(report.answer.rows), _BATCH):
         problems = report.answer.rows[batch : batch + _BATCH]
-        yield _lines([[text(p, report.today) for text in texts] for p in problems])
+        yield _csv_lines([[text(p, report.today) for text in texts] for p in problems])
 
 
 def cell(text: str) -> str:
-    """``text`` on one line, and never a formula."""
-    risky = text.startswith(_FORMULA) or text.strip().startswith(_FORMULA)
-    return ("'" if risky else "") + terminal(text)
+    """Return ``text`` as one line that is no formula."""
+    is_formula = text.startswith(_FORMULA_CHARACTERS) or text.strip().startswith(
+        _FORMULA_CHARACTERS
+    )
+    return ("'" if is_formula else "") + terminal(text)
 
 
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
+def _csv_lines(rows: Sequence[Sequence[str]]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerows([cell(text) for text in row] for row in rows)

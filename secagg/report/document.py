@@ -1,4 +1,4 @@
-"""The models behind ``report.schema.json``, and the way back from JSON to problems."""
+"""The models of ``report.schema.json``, and reading problems from a report in JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from secagg.errors import ReportError
 from secagg.model.problem import UNREPORTED, Problem, RunRecord
-from secagg.report.source import Recorded
+from secagg.report.source import RecordedHistory
 from secagg.report.standing import ShownState
 
 _DERIVED: dict[str, Any] = {
@@ -21,6 +21,9 @@ _DERIVED: dict[str, Any] = {
     "owner": (str | None, Field(description="the owner by triage, else the file's first owner")),
 }
 _HINTS = get_type_hints(Problem)
+_FIELDS: dict[str, Any] = {
+    f.name: (_HINTS[f.name], Field()) for f in fields(Problem) if f.name not in UNREPORTED
+}
 
 
 class _Model(BaseModel):
@@ -74,9 +77,6 @@ class ReportSummary(_Model):
     )
 
 
-_FIELDS: dict[str, Any] = {
-    f.name: (_HINTS[f.name], Field()) for f in fields(Problem) if f.name not in UNREPORTED
-}
 ProblemRecord = create_model("ProblemRecord", __base__=_Model, **(_FIELDS | _DERIVED))
 
 
@@ -89,8 +89,8 @@ class ReportDocument(_Model):
     problems: list[ProblemRecord]  # type: ignore[valid-type]
 
 
-class _Read(BaseModel):
-    """What is read back; the summary's last run is all the history that a report holds."""
+class _ReportFile(BaseModel):
+    """The parts of a report that are read again; of the runs it has only the last."""
 
     class Summary(BaseModel):
         last_run: RunRecord | None = None
@@ -100,22 +100,22 @@ class _Read(BaseModel):
     problems: list[dict[str, Any]]
 
 
-def load_report(path: Path) -> Recorded:
-    """Return the problems in a report that was written as JSON before.
+def load_report(path: Path) -> RecordedHistory:
+    """Return the problems of a report in JSON.
 
     Raises :class:`ReportError` where the file is no such report.
     """
     try:
-        document = _Read.model_validate_json(path.read_bytes())
-        given = [
-            {key: value for key, value in item.items() if key not in _DERIVED}
-            for item in document.problems
+        document = _ReportFile.model_validate_json(path.read_bytes())
+        values = [
+            {key: value for key, value in record.items() if key not in _DERIVED}
+            for record in document.problems
         ]
-        problems = TypeAdapter(list[Problem]).validate_python(given)
+        problems = TypeAdapter(list[Problem]).validate_python(values)
     except (OSError, ValidationError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is no secagg report in JSON"
+        reason = error.strerror if isinstance(error, OSError) else "it is no secagg report in JSON"
         raise ReportError(
-            str(said), report=path.name, hint="write one with: secagg report --format json"
+            str(reason), report=path.name, hint="write one with: secagg report --format json"
         ) from None
-    last = document.summary.last_run
-    return Recorded(problems, [] if last is None else [last])
+    last_run = document.summary.last_run
+    return RecordedHistory(problems, [] if last_run is None else [last_run])

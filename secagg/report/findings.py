@@ -17,30 +17,33 @@ from secagg.model.problem import MemberKeys, Problem, Source, package_of
 
 
 def group_of(problem: Problem) -> Group:
-    """Return the group that ``problem`` was, for comparing scans with it."""
+    """Return ``problem`` as a group, to compare with those of a scan."""
     finding = finding_of(problem)
     sources = [source_of(source, problem) for source in problem.sources]
     if problem.member_keys:
         for member, keys in zip(sources, problem.member_keys, strict=False):
-            _recognizable(member, keys, problem)
+            _add_comparison_keys(member, keys, problem)
         group = Group(identity=problem.identity, representative=finding, members=sources)
     else:
-        # A run of before, or a report: the names are all that there is.
+        # Without member keys, as in older runs and in reports, the members have only their names.
         for member, identity in zip(sources, problem.known_as[1:], strict=False):
             member.identity = identity
         members = [finding, *sources]
         group = Group(identity=problem.identity, representative=finding, members=members)
-    group.names = (problem.identity, *(n for n in problem.known_as if n != problem.identity))
+    group.names = (
+        problem.identity,
+        *(name for name in problem.known_as if name != problem.identity),
+    )
     return group
 
 
-def _recognizable(member: Finding, keys: MemberKeys, problem: Problem) -> None:
-    """Give a member what a comparison looks at."""
+def _add_comparison_keys(member: Finding, keys: MemberKeys, problem: Problem) -> None:
+    """Set the fields of ``member`` that a comparison reads."""
     member.identity, member.line_hash = keys.identity or "", keys.line_hash
     member.package = package_of(problem)
     member.cwes = problem.cwes
-    place = member.location
-    place.image, place.logical = problem.image, problem.logical
+    location = member.location
+    location.image, location.logical = problem.image, problem.logical
     if problem.kind is Kind.VULNERABILITY:
         member.vulnerability = Vulnerability(aliases=keys.aliases)
     elif problem.kind is Kind.MISCONFIGURATION:
@@ -48,13 +51,16 @@ def _recognizable(member: Finding, keys: MemberKeys, problem: Problem) -> None:
     elif problem.kind is Kind.LICENSE:
         member.license = problem.rule_id
     elif problem.kind is Kind.SECRET:
-        # Which of the members knew the value is not kept: it is that of all of them.
+        # The store keeps one value for the problem, not for each member.
         member.secret = SecretSighting(
             id=problem.secret,
             key=problem.secret_key,
             detector=member.rule_id,
             in_history=bool(problem.in_history_only)
-            or (place.commit is not None and any(s.commit is None for s in problem.sources)),
+            or (
+                location.commit is not None
+                and any(source.commit is None for source in problem.sources)
+            ),
         )
 
 
@@ -97,7 +103,7 @@ def finding_of(problem: Problem, suppressions: tuple[Suppression, ...] = ()) -> 
 
 
 def source_of(source: Source, problem: Problem) -> Finding:
-    """Return what one tool said of ``problem``, as far as it was kept."""
+    """Return one tool's finding of ``problem``, with the fields that the store keeps."""
     return Finding(
         tool=source.tool,
         kind=problem.kind,
@@ -107,7 +113,7 @@ def source_of(source: Source, problem: Problem) -> Finding:
         title=source.rule_id,
         message=source.message,
         location=Location(uri=source.uri, start_line=source.line, commit=source.commit),
-        # Only a place in history has a commit.
+        # Only locations in the history have a commit.
         secret=(
             SecretSighting(id=None, detector=source.rule_id, in_history=source.commit is not None)
             if problem.kind is Kind.SECRET

@@ -1,4 +1,4 @@
-"""The formats of the report by name, each loaded when it is asked for."""
+"""The formats of the report by name, each loaded on demand."""
 
 from __future__ import annotations
 
@@ -38,11 +38,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that a format may show. ``now`` is in UTC; ``runs`` are the recorded scans.
+    """Everything that a format may show. ``now`` is in UTC; ``runs`` are the recorded scans.
 
-    ``every_state`` is True where no state was asked for: a format that can filter by itself may
-    show what is settled, too. ``limit`` is that of the question. ``listing`` is how a screen lists
-    the rows.
+    ``every_state``: the query names no state, so that a format with filters of its own may show all
+    states. ``limit`` is that of the query. ``listing`` is the form of the rows on a screen.
     """
 
     answer: Answer
@@ -63,24 +62,18 @@ class Report:
         return self.now.date()
 
 
-# What a person reads is cut after so many rows, and says so; files for machines are not cut.
+# The most rows of formats for people, which note the omitted ones; other formats have all rows.
 DEFAULT_LIMITS = {
     Format.FULL: 100,
     Format.CONCISE: 100,
     Format.TABLE: 100,
     Format.MARKDOWN: 100,
 }
-
-
-# What a person reads on a screen.
+# Formats for a screen.
 SCREENS = frozenset({Format.FULL, Format.CONCISE, Format.TABLE})
-
-
-# They show the columns of secagg.report.columns and nothing else of a problem.
+# Formats that show only the columns of secagg.report.columns.
 LISTS = SCREENS | {Format.CSV, Format.MARKDOWN}
-
-
-# The module of secagg.report and its function from a report to pieces of text.
+# Module and function that write a report in pieces.
 _WRITERS = {
     Format.FULL: "table:pieces",
     Format.CONCISE: "table:pieces",
@@ -98,9 +91,7 @@ _WRITERS = {
     Format.GITLAB_SECRETS: "gitlab:secret_pieces",
     Format.HTML: "page:pieces",
 }
-
-
-# GitLab's reports by the names under which its CI looks for them: all that ``gitlab`` writes.
+# The files of the format ``gitlab``, by the names that GitLab's CI expects.
 GITLAB_FILES = {
     "gl-sast-report.json": Format.GITLAB_SAST,
     "gl-dependency-scanning-report.json": Format.GITLAB_DEPENDENCIES,
@@ -109,9 +100,9 @@ GITLAB_FILES = {
 
 
 def written(report: Report, output_format: Format) -> Iterable[bytes]:
-    """``report`` in ``output_format``, piece by piece, as UTF-8.
+    """Write ``report`` in ``output_format``, in pieces of UTF-8.
 
-    ``gitlab`` is not one document: see :data:`GITLAB_FILES`.
+    ``gitlab`` is several documents: see :data:`GITLAB_FILES`.
     """
     module, _, name = _WRITERS[output_format].partition(":")
     pieces: Iterable[bytes] = getattr(import_module(f"secagg.report.{module}"), name)(report)
@@ -130,15 +121,18 @@ def compose(
     summary: bool = True,
     listing: Listing = Listing.TABLE,
 ) -> Report:
-    """Ask ``source`` at ``now`` (UTC). ``runs`` are its runs, where the caller has them already."""
-    recorded = source.runs() if runs is None else runs
-    answered = answer(query, source.problems(), now.date())
+    """Query ``source`` at ``now`` (UTC), and return the report.
+
+    ``runs`` are those of ``source``, where the caller has them already.
+    """
+    recorded_runs = source.runs() if runs is None else runs
+    result = answer(query, source.problems(), now.date())
     return Report(
-        answer=answered,
-        overview=overview(answered, recorded, now.date()),
+        answer=result,
+        overview=overview(result, recorded_runs, now.date()),
         now=now,
-        runs=recorded,
-        last=LastRuns.of(recorded),
+        runs=recorded_runs,
+        last=LastRuns.of(recorded_runs),
         style=style or Style(),
         columns=columns,
         group_by=group_by,

@@ -1,4 +1,4 @@
-"""GitLab's security reports: each kind of problem in the report that GitLab has for it."""
+"""Write GitLab's security reports: each kind of problem goes into its report type."""
 
 from __future__ import annotations
 
@@ -16,14 +16,8 @@ from secagg.report.jsonformat import dumps
 from secagg.report.standing import severity_label
 
 VERSION = "15.0.4"
-
-
 _NAMESPACE = uuid.UUID("a0b5b4f2-7d43-5d2e-9b8c-0a3f6c1d2e55")
-
-
 _LONGEST_NAME, _LONGEST_SOLUTION, _LONGEST_DESCRIPTION = 255, 7000, 1_048_576
-
-
 _SEVERITIES = {
     "critical": "Critical",
     "high": "High",
@@ -32,6 +26,9 @@ _SEVERITIES = {
     "none": "Info",
     "unknown": "Unknown",
 }
+SAST_KINDS = frozenset({Kind.CODE, Kind.MISCONFIGURATION})
+# The schema requires a commit; GitLab's own analyzer writes this one for a file of the work tree.
+_NO_COMMIT = "0000000"
 
 
 def document(
@@ -39,26 +36,26 @@ def document(
     scan_type: str,
     kinds: Collection[Kind],
     location: Callable[[Problem], dict[str, Any]],
-    **more: Any,
+    **extra: Any,
 ) -> Iterator[bytes]:
-    """The report of ``scan_type`` with the problems of ``kinds``."""
+    """Write the report of ``scan_type`` with the problems of ``kinds``."""
     vulnerabilities = [
         vulnerability(problem) | {"location": location(problem)}
         for problem in report.answer.rows
         if problem.kind in kinds
     ]
-    made = {
+    document_fields = {
         "version": VERSION,
         "vulnerabilities": vulnerabilities,
         "scan": scan(report, scan_type),
-        **more,
+        **extra,
     }
-    yield dumps(made) + b"\n"
+    yield dumps(document_fields) + b"\n"
 
 
 def vulnerability(problem: Problem) -> dict[str, Any]:
-    """Everything but the location."""
-    made: dict[str, Any] = {
+    """Return a vulnerability of GitLab without its location."""
+    fields: dict[str, Any] = {
         "id": str(uuid.uuid5(_NAMESPACE, problem.identity)),
         "name": words.detail(problem)[:_LONGEST_NAME],
         "description": (problem.message or words.detail(problem))[:_LONGEST_DESCRIPTION],
@@ -66,30 +63,32 @@ def vulnerability(problem: Problem) -> dict[str, Any]:
         "identifiers": identifiers(problem),
     }
     if remedy := words.remedy(problem):
-        made["solution"] = remedy[:_LONGEST_SOLUTION]
+        fields["solution"] = remedy[:_LONGEST_SOLUTION]
     links = [
         {"url": url}
         for url in dict.fromkeys((problem.help_uri, *problem.references))
         if url and _is_web(url)
     ]
     if links:
-        made["links"] = links
-    return made
+        fields["links"] = links
+    return fields
 
 
 def identifiers(problem: Problem) -> list[dict[str, str]]:
-    """The rule or advisory first: GitLab knows a problem again by it. Then all other names."""
-    made = [_identifier(name) for name in dict.fromkeys((problem.rule_id, *problem.aliases))]
+    """Return the identifiers of a problem, first the rule or advisory by which GitLab matches."""
+    fields = [_identifier(name) for name in dict.fromkeys((problem.rule_id, *problem.aliases))]
     for cwe in problem.cwes:
         number = cwe.upper().removeprefix("CWE-")
         if number.isdecimal():
-            made.append({"type": "cwe", "name": f"CWE-{number}", "value": number})
-    made.append({"type": "secagg", "name": f"secagg {problem.identity}", "value": problem.identity})
-    return made
+            fields.append({"type": "cwe", "name": f"CWE-{number}", "value": number})
+    fields.append(
+        {"type": "secagg", "name": f"secagg {problem.identity}", "value": problem.identity}
+    )
+    return fields
 
 
 def scan(report: Report, scan_type: str) -> dict[str, Any]:
-    """Who scanned and when. What did not complete is a failure: GitLab then closes nothing."""
+    """Return tool, time and status; after a failed scan GitLab closes no vulnerability."""
     tool = {
         "id": "secagg",
         "name": "secagg",
@@ -97,7 +96,7 @@ def scan(report: Report, scan_type: str) -> dict[str, Any]:
         "vendor": {"name": "secagg"},
     }
     run = report.overview.last_run
-    made: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "analyzer": tool,
         "scanner": dict(tool),
         "type": scan_type,
@@ -105,19 +104,19 @@ def scan(report: Report, scan_type: str) -> dict[str, Any]:
         "end_time": _time(report.now),
         "status": "failure" if run is None or run.verdict == "incomplete" else "success",
     }
-    if made["status"] == "failure":
-        why = "no scan is recorded" if run is None else "the last scan was incomplete"
-        made["messages"] = [{"level": "fatal", "value": why}]
-    return made
+    if fields["status"] == "failure":
+        reason = "no scan is recorded" if run is None else "the last scan was incomplete"
+        fields["messages"] = [{"level": "fatal", "value": reason}]
+    return fields
 
 
 def file_of(problem: Problem) -> str:
-    """A path, which every report needs."""
+    """Return the path of a problem, or what stands in for it: every report needs one."""
     return problem.uri or problem.image or problem.logical or problem.component or "."
 
 
 def lines_of(problem: Problem) -> dict[str, int]:
-    """The lines, where they are known."""
+    """Return the lines of a problem, where they are known."""
     if problem.line is None:
         return {}
     return {"start_line": problem.line, "end_line": max(problem.line, problem.end_line or 0)}
@@ -137,7 +136,7 @@ def _time(at: datetime) -> str:
 
 
 def dependency_pieces(report: Report) -> Iterator[bytes]:
-    """``gl-dependency-scanning-report.json``."""
+    """Write ``gl-dependency-scanning-report.json``."""
     kinds = frozenset({Kind.VULNERABILITY})
     files = _files([p for p in report.answer.rows if p.kind in kinds])
     return document(report, "dependency_scanning", kinds, _location, dependency_files=files)
@@ -156,32 +155,25 @@ def _dependency(problem: Problem) -> dict[str, Any]:
 
 
 def _files(problems: list[Problem]) -> list[dict[str, Any]]:
-    """Each manifest with the vulnerable packages in it; the others are not known here."""
+    """Return each manifest with its vulnerable packages: the history has no others."""
     by_file: dict[tuple[str, str], dict[tuple[str, str | None], dict[str, Any]]] = {}
     for problem in problems:
         key = (file_of(problem), problem.package_type or "generic")
-        inside = by_file.setdefault(key, {})
-        inside[problem.package or problem.rule_id, problem.version] = _dependency(problem)
+        dependencies = by_file.setdefault(key, {})
+        dependencies[problem.package or problem.rule_id, problem.version] = _dependency(problem)
     return [
-        {"path": path, "package_manager": manager, "dependencies": list(inside.values())}
-        for (path, manager), inside in sorted(by_file.items())
+        {"path": path, "package_manager": manager, "dependencies": list(dependencies.values())}
+        for (path, manager), dependencies in sorted(by_file.items())
     ]
 
 
-KINDS = frozenset({Kind.CODE, Kind.MISCONFIGURATION})
-
-
 def sast_pieces(report: Report) -> Iterator[bytes]:
-    """``gl-sast-report.json``."""
-    return document(report, "sast", KINDS, lambda p: {"file": file_of(p), **lines_of(p)})
-
-
-# The schema wants a commit, GitLab's own analyzer writes this one for a file of the work tree.
-_NO_COMMIT = "0000000"
+    """Write ``gl-sast-report.json``."""
+    return document(report, "sast", SAST_KINDS, lambda p: {"file": file_of(p), **lines_of(p)})
 
 
 def secret_pieces(report: Report) -> Iterator[bytes]:
-    """``gl-secret-detection-report.json``."""
+    """Write ``gl-secret-detection-report.json``."""
     return document(report, "secret_detection", frozenset({Kind.SECRET}), _secret_location)
 
 

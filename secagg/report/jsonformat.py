@@ -1,4 +1,4 @@
-"""JSON and JSON lines; the schema is ``secagg/schemas/report.schema.json``."""
+"""Write the report as JSON (``secagg/schemas/report.schema.json``) and as JSON lines."""
 
 from __future__ import annotations
 
@@ -16,66 +16,63 @@ from secagg.report.overview import Overview
 from secagg.report.standing import age_days, overdue, owners_of, standing
 
 SCHEMA_VERSION = 1
-
-
-_NAMES = tuple(f.name for f in fields(Problem) if f.name not in UNREPORTED)
-
-
-_VALUES = operator.attrgetter(*_NAMES)
+_FIELD_NAMES = tuple(f.name for f in fields(Problem) if f.name not in UNREPORTED)
+_field_values = operator.attrgetter(*_FIELD_NAMES)
+_JSON_TYPES = frozenset({str, int, float, bool, type(None)})
 
 
 def record(problem: Problem, today: datetime.date) -> dict[str, Any]:
-    """All keys of ``problem``, and ``state``, ``overdue``, ``age_days``, ``owner`` on ``today``.
+    """Return the fields of ``problem``, with its state, age and owner on ``today``.
 
-    The values are those of the problem: :func:`secagg.report.jsonformat.dumps` writes them.
+    :func:`dumps` writes the values.
     """
-    made = dict(zip(_NAMES, _VALUES(problem), strict=True))
-    made["state"] = standing(problem, today)
-    made["overdue"] = overdue(problem, today)
-    made["age_days"] = age_days(problem, today)
-    made["owner"] = next(iter(owners_of(problem)), None)
-    return made
+    values = dict(zip(_FIELD_NAMES, _field_values(problem), strict=True))
+    values["state"] = standing(problem, today)
+    values["overdue"] = overdue(problem, today)
+    values["age_days"] = age_days(problem, today)
+    values["owner"] = next(iter(owners_of(problem)), None)
+    return values
 
 
-def summary_record(found: Overview) -> dict[str, Any]:
-    """Return the summary in plain values."""
+def summary_record(overview: Overview) -> dict[str, Any]:
+    """Return the summary as plain values."""
     return {
-        "total": found.total,
+        "total": overview.total,
         "by_severity": {
-            label: {"count": c.count, "more": c.more, "fewer": c.fewer}
-            for label, c in found.by_severity.items()
+            label: {"count": change.count, "more": change.more, "fewer": change.fewer}
+            for label, change in overview.by_severity.items()
         },
-        "by_state": dict(found.by_state),
-        "new": found.new,
-        "fixed": found.fixed,
-        "reopened": found.reopened,
-        "overdue": found.overdue,
-        "components": [plain(component) for component in found.components],
+        "by_state": dict(overview.by_state),
+        "new": overview.new,
+        "fixed": overview.fixed,
+        "reopened": overview.reopened,
+        "overdue": overview.overdue,
+        "components": [plain(component) for component in overview.components],
         "upgrades": [
             {
-                "package": u.package,
-                "package_type": u.package_type,
-                "version": u.version,
-                "place": u.place,
-                "component": u.component,
-                "closes": u.closes,
-                "problems": u.problems,
-                "worst": u.worst,
-                "ordered": u.ordered,
-                "identities": list(u.identities),
-                "repository": u.repository,
-                "branch": u.branch,
+                "package": upgrade.package,
+                "package_type": upgrade.package_type,
+                "version": upgrade.version,
+                "place": upgrade.place,
+                "component": upgrade.component,
+                "closes": upgrade.closes,
+                "problems": upgrade.problems,
+                "worst": upgrade.worst,
+                "ordered": upgrade.ordered,
+                "identities": list(upgrade.identities),
+                "repository": upgrade.repository,
+                "branch": upgrade.branch,
             }
-            for u in found.upgrades
+            for upgrade in overview.upgrades
         ],
-        "last_run": plain(found.last_run),
-        "incomplete": [plain(run) for run in found.incomplete],
+        "last_run": plain(overview.last_run),
+        "incomplete": [plain(run) for run in overview.incomplete],
     }
 
 
 def plain(value: Any) -> Any:
-    """``value`` in JSON's own types; times as RFC 3339 in UTC with a ``Z``."""
-    if value is None or value.__class__ in _PLAIN:
+    """Return ``value`` in JSON's own types; times as RFC 3339 in UTC with a ``Z``."""
+    if value is None or value.__class__ in _JSON_TYPES:
         return value
     if isinstance(value, str):
         return str(value)
@@ -88,20 +85,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     assert is_dataclass(value), type(value)
-    return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
 
 
 def rfc3339(at: datetime.datetime) -> str:
-    """``2026-01-31T12:00:00Z``; a time without a zone is in UTC."""
+    """Return ``2026-01-31T12:00:00Z``; a time without a zone is in UTC."""
     utc = at.replace(tzinfo=datetime.UTC) if at.tzinfo is None else at.astimezone(datetime.UTC)
     return utc.isoformat().replace("+00:00", "Z")
 
 
-_PLAIN = frozenset({str, int, float, bool, type(None)})
-
-
 def pieces(report: Report) -> Iterator[bytes]:
-    """One document, a problem a line so that it can be read and compared."""
+    """Write one document, with a line for each problem, to read and compare."""
     yield b'{"schema_version":%d,\n' % SCHEMA_VERSION
     yield b'"generated_at":' + orjson.dumps(rfc3339(report.now)) + b",\n"
     yield b'"summary":' + dumps(summary_record(report.overview)) + b',\n"problems":['
@@ -113,18 +107,18 @@ def pieces(report: Report) -> Iterator[bytes]:
 
 
 def json_lines(problems: Iterable[Problem], now: datetime.datetime) -> Iterator[bytes]:
-    """One object a line: a problem each."""
+    """Yield an object for each problem, a line each."""
     today = now.date()
     for problem in problems:
         yield dumps(record(problem, today)) + b"\n"
 
 
 def dumps(value: object) -> bytes:
-    """``value`` as compact JSON in UTF-8, whatever is in its texts; times in UTC with a ``Z``."""
+    """Return ``value`` as compact JSON in UTF-8; times in UTC with a ``Z``."""
     try:
         return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
     except TypeError:
-        # A lone surrogate, which no UTF-8 can hold: a tool's text may still have brought one.
+        # A tool's text may have a lone surrogate, which UTF-8 cannot hold.
         import json
 
         text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
@@ -132,5 +126,5 @@ def dumps(value: object) -> bytes:
 
 
 def line_pieces(report: Report) -> Iterator[bytes]:
-    """One object a line."""
+    """Write a problem a line."""
     return json_lines(report.answer.rows, report.now)

@@ -1,7 +1,7 @@
-"""JUnit XML for systems that show tests: a test a problem, and a test a tool run.
+"""Write the report as JUnit XML: a test for each problem and for each tool run.
 
-A problem that is to be dealt with is a failure, one that is settled is skipped; a tool that did
-not complete is an error, so that a broken scan is never a green one.
+An open or confirmed problem is a failure, any other is skipped. A tool that did not complete is an
+error, so that a broken scan never looks clean.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from secagg.report.standing import ACTIVE, severity_label, standing
 def pieces(report: Report) -> Iterator[bytes]:
     """Yield the document."""
     root = ET.Element("testsuites", name="secagg")
-    _scan(root, report)
-    for section in sections(report.answer.rows, GroupBy.COMPONENT, of=report.answer.rows):
+    _add_scan(root, report)
+    for section in sections(report.answer.rows, GroupBy.COMPONENT, all_problems=report.answer.rows):
         suite = add_suite(root, section.name)
         for problem in section.problems:
-            _problem(suite, problem, report)
+            _add_problem(suite, problem, report)
     yield junit_document(root)
 
 
-def _scan(root: ET.Element, report: Report) -> None:
-    """The last run of every branch: what completed and what did not."""
+def _add_scan(root: ET.Element, report: Report) -> None:
+    """Add the last run of every branch: which tools completed and which did not."""
     suite = add_suite(root, "scan")
     latest: dict[tuple[str, str], RunRecord] = {}
     for run in sorted(report.runs, key=lambda run: run.started_at):
         latest[run.repository, run.branch] = run
     for run in latest.values():
-        where = f"scan.{run.repository} {run.branch}"
-        whole = add_case(suite, where, "complete")
+        classname = f"scan.{run.repository} {run.branch}"
+        case_of_run = add_case(suite, classname, "complete")
         if run.verdict == "incomplete":
-            add_result(whole, "error", "the scan was incomplete")
+            add_result(case_of_run, "error", "the scan was incomplete")
         for tool in run.tools:
-            case = add_case(suite, where, f"{tool.tool} in {tool.component}")
+            case = add_case(suite, classname, f"{tool.tool} in {tool.component}")
             case.set("time", f"{tool.seconds:.3f}")
             if tool.status == "failed":
                 add_result(case, "error", tool.reason or "it failed")
@@ -50,7 +50,7 @@ def _scan(root: ET.Element, report: Report) -> None:
         add_result(add_case(suite, "scan", "recorded"), "error", "no scan is recorded")
 
 
-def _problem(suite: ET.Element, problem: Problem, report: Report) -> None:
+def _add_problem(suite: ET.Element, problem: Problem, report: Report) -> None:
     name = f"{words.title(problem)} ({words.place(problem)}) [{words.short_id(problem)}]"
     classname = f"{problem.kind}.{problem.component or '.'}"
     case = add_case(suite, classname, name, path=problem.uri, line=problem.line)

@@ -1,4 +1,4 @@
-"""Markdown for a comment, an issue or a job summary: the summary, and the first rows."""
+"""Write the report as Markdown for a comment, an issue or a job summary."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from secagg.output.escape import markdown
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.formats import Report
-from secagg.report.overview import INCOMPLETE_NAMED, Overview
+from secagg.report.overview import MOST_INCOMPLETE_SHOWN, Overview
 from secagg.report.query import sections
 
 # A comment on GitHub holds 65,536 characters.
-_LONGEST = 60_000
+_MOST_CHARACTERS = 60_000
 _LONGEST_CELL = 240
 _COLUMNS = ("severity", "problem", "where", "owner", "state", "due", "sources")
 
 
 def pieces(report: Report) -> Iterator[bytes]:
-    """Yield the whole text. Rows that do not fit are counted at its end."""
+    """Write the text; its last line counts the rows that do not fit."""
     text = "\n".join(_lines(report))
     yield (text + "\n").encode("utf-8", "replace")
 
@@ -41,7 +41,7 @@ def _lines(report: Report) -> Iterator[str]:
         ]
         for number, problem in enumerate(problems):
             row = _row(problem, names, report)
-            if length + len(row) > _LONGEST:
+            if length + len(row) > _MOST_CHARACTERS:
                 break
             if number == 0:
                 yield from head
@@ -54,7 +54,9 @@ def _lines(report: Report) -> Iterator[str]:
     total = (
         len(matching)
         if report.group_by is None
-        else sum(s.total for s in sections(matching, report.group_by, of=matching))
+        else sum(
+            section.total for section in sections(matching, report.group_by, all_problems=matching)
+        )
     )
     if total > shown:
         yield f"and {total - shown:,} more."
@@ -68,37 +70,39 @@ def _sections(report: Report) -> list[tuple[str, Sequence[Problem]]]:
             f"#### {markdown(section.name, _LONGEST_CELL)} ({section.total})",
             section.problems,
         )
-        for section in sections(report.answer.rows, report.group_by, of=report.answer.matching)
+        for section in sections(
+            report.answer.rows, report.group_by, all_problems=report.answer.matching
+        )
     ]
 
 
-def _summary(found: Overview) -> Iterator[str]:
+def _summary(overview: Overview) -> Iterator[str]:
     counts = ", ".join(
         f"{change.count} {label}" + (f" ({change.text})" if change.text else "")
-        for label, change in found.by_severity.items()
+        for label, change in overview.by_severity.items()
         if change.count or change.text
     )
-    plural = "" if found.total == 1 else "s"
-    yield f"### {found.total:,} problem{plural}" + (f": {counts}" if counts else "")
+    plural = "" if overview.total == 1 else "s"
+    yield f"### {overview.total:,} problem{plural}" + (f": {counts}" if counts else "")
     yield ""
-    if found.last_run is not None:
-        run = found.last_run
+    if overview.last_run is not None:
+        run = overview.last_run
         yield (
             f"Last run: **{markdown(run.verdict)}**, {words.scanned_at(run)}, "
-            f"{markdown(run.repository)} {markdown(run.branch)}: {found.new} new, "
-            f"{found.fixed} fixed, {found.reopened} reopened, {found.overdue} overdue."
+            f"{markdown(run.repository)} {markdown(run.branch)}: {overview.new} new, "
+            f"{overview.fixed} fixed, {overview.reopened} reopened, {overview.overdue} overdue."
         )
         yield ""
-    for run in found.incomplete[:INCOMPLETE_NAMED]:
+    for run in overview.incomplete[:MOST_INCOMPLETE_SHOWN]:
         where = f"{markdown(run.repository)} {markdown(run.branch)}"
         yield f"- Last run **incomplete**: {words.scanned_at(run)}, {where}"
-    if len(found.incomplete) > INCOMPLETE_NAMED:
-        yield f"- and of {len(found.incomplete) - INCOMPLETE_NAMED} more branches"
-    if found.incomplete:
+    if len(overview.incomplete) > MOST_INCOMPLETE_SHOWN:
+        yield f"- and of {len(overview.incomplete) - MOST_INCOMPLETE_SHOWN} more branches"
+    if overview.incomplete:
         yield ""
-    for upgrade in found.upgrades:
-        yield f"- {_cell(upgrade.sentence)} ({_cell(upgrade.where(several=found.several))})"
-    if found.upgrades:
+    for upgrade in overview.upgrades:
+        yield f"- {_cell(upgrade.sentence)} ({_cell(upgrade.where(several=overview.several))})"
+    if overview.upgrades:
         yield ""
 
 
@@ -111,7 +115,7 @@ def _row(problem: Problem, names: Sequence[str], report: Report) -> str:
 
 
 def _problem(problem: Problem) -> str:
-    """Name, sentence and remedy, with a line break between them: the only markup in a cell."""
+    """Return name, sentence and fix, with line breaks, which are the only markup in a cell."""
     parts = [f"**{_cell(words.title(problem))}**", _cell(words.detail(problem))]
     remedy = words.remedy(problem)
     return "<br>".join([*parts, _cell(remedy)] if remedy else parts)

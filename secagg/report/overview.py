@@ -1,4 +1,4 @@
-"""The summary that comes first: how many, what changed, what is overdue, where, what to do."""
+"""Summarize the problems of a report: counts, changes, overdue ones, components, upgrades."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from secagg.report.standing import (
 )
 from secagg.report.upgrades import Upgrade, upgrades
 
-_TOP = 5
-INCOMPLETE_NAMED = 5
-"""So many other branches are named whose last run was incomplete."""
+_MOST_LISTED = 5
+MOST_INCOMPLETE_SHOWN = 5
+"""How many other branches with an incomplete last run are named."""
 
 # A component, and its repository and branch.
-_Where = tuple[str, str | None, str | None]
+_ComponentKey = tuple[str, str | None, str | None]
 
 
 @dataclass(slots=True, kw_only=True)
 class Change:
-    """What the last run changed: ``more`` are new or came back, ``fewer`` were fixed."""
+    """What the last run changed: ``more`` are new or reopened, ``fewer`` were fixed."""
 
     count: int = 0
     more: int = 0
@@ -39,7 +39,7 @@ class Change:
 
     @property
     def text(self) -> str:
-        """``+2/-1``, ``+2`` or ``-1``, empty where nothing changed."""
+        """``+2/-1``, ``+2`` or ``-1``; empty where nothing changed."""
         more = f"+{self.more}" if self.more else ""
         fewer = f"-{self.fewer}" if self.fewer else ""
         return "/".join(part for part in (more, fewer) if part)
@@ -54,19 +54,19 @@ class ComponentCount:
     branch: str | None = None
 
     def where(self, *, several: bool) -> str:
-        """Return the component, after its repository and branch where there are ``several``."""
-        whose = " ".join(part for part in (self.repository, self.branch) if part)
-        return f"{whose}: {self.component}" if several and whose else self.component
+        """Return the component, with its repository and branch where there are ``several``."""
+        origin = " ".join(part for part in (self.repository, self.branch) if part)
+        return f"{origin}: {self.component}" if several and origin else self.component
 
 
 @dataclass(slots=True, kw_only=True)
 class Overview:
-    """Counts of an answer. ``by_severity`` counts the rows that match, whatever the limit.
+    """The summary of an answer. ``by_severity`` counts the matching rows, whatever the limit.
 
-    ``new``, ``fixed`` and ``reopened`` are the last run's news on what the other filters let
-    through; ``several`` says that the rows are of more than one repository or branch.
-    ``incomplete`` are the newest runs of other branches than that of ``last_run`` that did not
-    see everything.
+    ``new``, ``fixed`` and ``reopened`` count the changes of the last run, whatever the states that
+    the query names. ``several``: the rows are of more than one repository or branch.
+    ``incomplete`` are the newest runs of other branches than that of ``last_run``, if they were
+    incomplete.
     """
 
     total: int = 0
@@ -85,9 +85,9 @@ class Overview:
 
 
 def overview(
-    answer: Answer, runs: Sequence[RunRecord], today: datetime.date, *, top: int = _TOP
+    answer: Answer, runs: Sequence[RunRecord], today: datetime.date, *, top: int = _MOST_LISTED
 ) -> Overview:
-    """Sum up ``answer`` on ``today`` (UTC)."""
+    """Summarize ``answer`` on ``today`` (UTC)."""
     matching = answer.matching
     result = Overview(
         total=len(matching),
@@ -103,13 +103,13 @@ def overview(
     for problem in answer.related:
         state = standing(problem, today)
         result.by_state[state] += 1
-        _news(result, problem, state, last.since(problem))
-    counted = Counter(
+        _count_change(result, problem, state, last.since(problem))
+    counts_by_key = Counter(
         ((p.component or ".", p.repository, p.branch), severity_label(p)) for p in matching
     )
-    by_component: dict[_Where, Counter[str]] = defaultdict(Counter)
-    for (where, label), count in counted.items():
-        by_component[where][label] = count
+    by_component: dict[_ComponentKey, Counter[str]] = defaultdict(Counter)
+    for (key, label), count in counts_by_key.items():
+        by_component[key][label] = count
         result.by_severity[label].count += count
     result.overdue = sum(overdue(problem, today) for problem in matching)
     result.components = [
@@ -120,34 +120,36 @@ def overview(
             repository=repository,
             branch=branch,
         )
-        for (name, repository, branch), counts in sorted(by_component.items(), key=_heaviest)[:top]
+        for (name, repository, branch), counts in sorted(
+            by_component.items(), key=_component_order
+        )[:top]
     ]
     active = [p for p in matching if standing(p, today) in ACTIVE]
     result.upgrades = upgrades(active, top)
     return result
 
 
-def _news(
-    found: Overview, problem: Problem, state: ShownState, since: datetime.datetime | None
+def _count_change(
+    overview: Overview, problem: Problem, state: ShownState, since: datetime.datetime | None
 ) -> None:
     if since is None:
         return
-    change = found.by_severity[severity_label(problem)]
+    change = overview.by_severity[severity_label(problem)]
     if problem.fixed_at is not None:
         if problem.fixed_at >= since:
-            found.fixed += 1
+            overview.fixed += 1
             change.fewer += 1
     elif state not in ACTIVE:
         return
     elif problem.reopened_at is not None and problem.reopened_at >= since:
-        found.reopened += 1
+        overview.reopened += 1
         change.more += 1
     elif problem.first_seen is not None and problem.first_seen >= since:
-        found.new += 1
+        overview.new += 1
         change.more += 1
 
 
-def _heaviest(item: tuple[_Where, Counter[str]]) -> tuple[object, ...]:
+def _component_order(item: tuple[_ComponentKey, Counter[str]]) -> tuple[object, ...]:
     (name, repository, branch), counts = item
-    worst = (-counts[label] for label in ("critical", "high", "unknown", "medium", "low"))
-    return (*worst, name, repository or "", branch or "")
+    severities = (-counts[label] for label in ("critical", "high", "unknown", "medium", "low"))
+    return (*severities, name, repository or "", branch or "")

@@ -1,4 +1,4 @@
-"""Query the history: filter, sort, group, cut off."""
+"""Query the problems of the history: filter, sort, limit, group."""
 
 from __future__ import annotations
 
@@ -22,20 +22,14 @@ from secagg.report.standing import (
     standing,
 )
 
-_KINDS = {kind: rank for rank, kind in enumerate(Kind)}
-
-
-_STANDINGS = {state: rank for rank, state in enumerate(ShownState)}
-
-
+_KIND_RANKS = {kind: rank for rank, kind in enumerate(Kind)}
+_STATE_RANKS = {state: rank for rank, state in enumerate(ShownState)}
 _LAST = "\U0010ffff"
-
-
 Key = Callable[[Problem], tuple[object, ...]]
 
 
 def severity_key(problem: Problem) -> tuple[object, ...]:
-    """Worst first: severity, exploited in the wild, score, likelihood, kind, place."""
+    """Return the sort key, worst first: severity, KEV, score, EPSS, kind, place."""
     return (
         -severity_rank(problem),
         not problem.severity_known,
@@ -43,7 +37,7 @@ def severity_key(problem: Problem) -> tuple[object, ...]:
         not problem.verified,
         -(problem.score or 0.0),
         -(problem.epss or 0.0),
-        _KINDS[problem.kind],
+        _KIND_RANKS[problem.kind],
         *_place(problem),
     )
 
@@ -56,19 +50,15 @@ def _seconds(at: datetime.datetime | None) -> float:
     return at.timestamp() if at is not None else float("inf")
 
 
-def _due(problem: Problem) -> tuple[object, ...]:
-    return (problem.due or datetime.date.max,)
-
-
-# Each in its natural direction: worst, oldest, most urgent or first in the alphabet first.
+# Each in its usual direction: worst, oldest, most urgent or alphabetically first.
 KEYS: dict[str, Key] = {
     "severity": severity_key,
     "age": lambda p: (_seconds(p.first_seen),),
     "newest": lambda p: (p.first_seen is None, -_seconds(p.first_seen) if p.first_seen else 0.0),
-    "due": _due,
+    "due": lambda p: (p.due or datetime.date.max,),
     "path": _place,
     "component": lambda p: (p.component or ".",),
-    "kind": lambda p: (_KINDS[p.kind],),
+    "kind": lambda p: (_KIND_RANKS[p.kind],),
     "rule": lambda p: (p.rule_id,),
     "package": lambda p: (p.package or _LAST, p.version or ""),
     "owner": lambda p: (owners_of(p) or (_LAST,),),
@@ -86,24 +76,22 @@ def ordered(
     *,
     limit: int | None = None,
 ) -> list[Problem]:
-    """``problems`` by ``keys``, the first weighing most; a key after ``-`` runs the other way.
+    """Sort ``problems`` by ``keys``, the most significant first, and return the first ``limit``.
 
-    The first ``limit`` of them, where there is one.
-
-    What the keys leave open is ordered worst first. Raises :class:`UsageError` for a key that
-    does not exist.
+    ``-`` in front of a key reverses it. Equal problems are sorted worst first. Raises
+    :class:`UsageError` for an unknown key.
     """
     if not keys and limit is not None:
-        # Most often a few of many are looked at: the others need no order.
+        # Faster than sorting all, where a few of many are shown.
         return nsmallest(limit, problems, key=_worst_first)
     rows = sorted(problems, key=_worst_first)
     for name in reversed(keys):
-        bare = name.removeprefix("-")
-        key = _state_key(today) if bare == "state" else KEYS.get(bare)
+        key_name = name.removeprefix("-")
+        key = _state_key(today) if key_name == "state" else KEYS.get(key_name)
         if key is None:
             key_names = ", ".join(sorted([*KEYS, "state"]))
-            raise UsageError(f"cannot sort by {bare!r}", hint=f"one of {key_names}")
-        # Sorting in reverse keeps the order of equal ones, too.
+            raise UsageError(f"cannot sort by {key_name!r}", hint=f"one of {key_names}")
+        # A reverse sort is stable too.
         rows.sort(key=key, reverse=name.startswith("-"))
     return rows[:limit]
 
@@ -113,14 +101,14 @@ def _worst_first(problem: Problem) -> tuple[object, ...]:
 
 
 def _state_key(today: datetime.date) -> Key:
-    return lambda p: (_STANDINGS[standing(p, today)],)
+    return lambda p: (_STATE_RANKS[standing(p, today)],)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """``limit`` cuts the rows and never the counts; ``None`` shows all.
+    """What a report asks for. ``limit`` cuts the rows, never the counts; ``None`` shows all.
 
-    Where ``filters`` name no state, what is still to be done is shown: open and confirmed.
+    Where ``filters`` name no state, the open and confirmed problems match.
     """
 
     filters: Filters = field(default_factory=Filters)
@@ -130,9 +118,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """``rows`` are to be shown, in order; ``matching`` are all that the filters let through.
+    """The problems that match a query; ``rows`` are the sorted ones within its limit.
 
-    ``related`` are the same without the filter on states: what was fixed is among them.
+    ``related`` are those that match its other filters, in any state, fixed ones too.
     """
 
     rows: list[Problem]
@@ -141,7 +129,7 @@ class Answer:
 
 
 def answer(query: Query, problems: Iterable[Problem], today: datetime.date) -> Answer:
-    """Ask ``query`` on ``today`` (UTC)."""
+    """Return the answer to ``query`` on ``today`` (UTC)."""
     filters = replace(query.filters, states=frozenset())
     related = select(problems, predicates(filters, today))
     states = query.filters.states or ACTIVE
@@ -162,9 +150,9 @@ class GroupBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One group. A problem with two owners or tools stands in both groups.
+    """One section of a grouped report. A problem with two owners or tools is in two sections.
 
-    ``total`` counts its problems, of which ``problems`` are to be shown.
+    ``total`` counts all its problems; ``problems`` are those to show.
     """
 
     name: str
@@ -183,20 +171,21 @@ _NAMES: dict[GroupBy, Callable[[Problem], tuple[str, ...]]] = {
 }
 
 
-def sections(rows: Iterable[Problem], by: GroupBy, *, of: Iterable[Problem]) -> list[Section]:
-    """Group ``rows``, which are to be shown, and count each group among all problems (``of``).
+def sections(
+    rows: Iterable[Problem], by: GroupBy, *, all_problems: Iterable[Problem]
+) -> list[Section]:
+    """Group ``rows`` into sections, and count ``all_problems`` in each.
 
-    The order of ``rows`` is kept within a group, and a group without a row is left out. The group
-    with the most problems of the worst severity comes first; severities come in the ladder's
-    order.
+    Keeps the order of ``rows`` and leaves out sections without a row. The section with the most
+    problems of the worst severity comes first; severities come from critical to none.
     """
-    shown = _by_name(rows, by)
-    every = _by_name(of, by)
+    shown_by_name = _by_name(rows, by)
+    all_by_name = _by_name(all_problems, by)
     if by is GroupBy.SEVERITY:
-        names = sorted(shown, key=SEVERITY_LABELS.index)
+        names = sorted(shown_by_name, key=SEVERITY_LABELS.index)
     else:
-        names = sorted(shown, key=lambda name: (_weight(every[name]), name))
-    return [Section(name, shown[name], len(every[name])) for name in names]
+        names = sorted(shown_by_name, key=lambda name: (_weight(all_by_name[name]), name))
+    return [Section(name, shown_by_name[name], len(all_by_name[name])) for name in names]
 
 
 def _by_name(problems: Iterable[Problem], by: GroupBy) -> dict[str, list[Problem]]:

@@ -19,21 +19,21 @@ def pieces(report: Report) -> Iterator[bytes]:
     run = report.overview.last_run
     results = [
         GroupedResult(
-            finding=finding_of(p, _suppressions(p, report)),
-            sources=[source_of(s, p) for s in p.sources],
+            finding=finding_of(problem, _suppressions(problem, report)),
+            sources=[source_of(source, problem) for source in problem.sources],
         )
-        for p in report.answer.rows
-        if standing(p, report.today) is not ShownState.FIXED
+        for problem in report.answer.rows
+        if standing(problem, report.today) is not ShownState.FIXED
     ]
     out = io.BytesIO()
-    written = SarifRun(
+    sarif_run = SarifRun(
         tool="secagg",
         version=__version__,
         category="report/",
         findings=results,
         invocation=Invocation(successful=run is not None and run.verdict != "incomplete"),
     )
-    sarif.write(out, [written])
+    sarif.write(out, [sarif_run])
     yield out.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Where a report's problems come from, and where decisions from its page go."""
+"""The interfaces of a report: the source of its problems, and the sink of decisions."""
 
 from __future__ import annotations
 
@@ -11,36 +11,33 @@ from secagg.model.problem import Problem, RunRecord, State
 
 
 class ProblemSource(Protocol):
-    """The history as the report needs it: all problems, the fixed ones among them, and the runs.
-
-    ``runs`` may come in any order. Both answers are what was recorded, unfiltered.
-    """
+    """The problems and runs of the history, without filters and in any order."""
 
     def problems(self) -> Iterable[Problem]:
-        """Return every problem that the history knows, in any order and state."""
+        """Return every problem of the history, in any state."""
         ...
 
     def runs(self) -> Sequence[RunRecord]:
-        """Return the recorded scans; as many of the latest as a chart can show are enough."""
+        """Return the latest runs, as many as a chart can show."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """A source that is in memory already."""
+class RecordedHistory:
+    """A problem source in memory."""
 
-    given_problems: Sequence[Problem] = ()
-    given_runs: Sequence[RunRecord] = ()
+    recorded_problems: Sequence[Problem] = ()
+    recorded_runs: Sequence[RunRecord] = ()
 
     def problems(self) -> Sequence[Problem]:
-        return self.given_problems
+        return self.recorded_problems
 
     def runs(self) -> Sequence[RunRecord]:
-        return self.given_runs
+        return self.recorded_runs
 
 
 class TriageSink(Protocol):
-    """The store, as far as the page may change it."""
+    """The part of the store that the page may change."""
 
     def decide(
         self,
@@ -52,9 +49,9 @@ class TriageSink(Protocol):
         owner: str | None = None,
         expires: datetime.date | None = None,
     ) -> None:
-        """Record one decision on every problem named, all or none.
+        """Record a decision on each of ``identities``, all or none.
 
-        Raises :class:`secagg.errors.SecaggError` where one of them is not known or the store
-        cannot be written.
+        Raises :class:`secagg.errors.SecaggError` for an unknown problem, and where the store cannot
+        be written.
         """
         ...

@@ -1,4 +1,4 @@
-"""How a problem stands on a given day: its state, its age, whether it is overdue or new."""
+"""Find the state, age and owners of a problem on a given day, and whether it is overdue."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from secagg.model.problem import Problem, RunRecord, State
 
 UNKNOWN = "unknown"
 SEVERITY_LABELS = (*(str(severity) for severity in Severity), UNKNOWN)
+# A decision "fixed" does not count while a complete run still sees the problem.
+_NOT_DECISIVE = frozenset({State.OPEN, State.FIXED})
 
 
 class ShownState(StrEnum):
-    """:class:`secagg.model.problem.State`, and what only an exception of the policy covers."""
+    """The state that a report shows: that of a decision, excepted by the policy, or fixed."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -25,18 +27,16 @@ class ShownState(StrEnum):
     FIXED = "fixed"
 
 
-# What somebody still has to do something about.
+# States in which a problem still needs work.
 ACTIVE = frozenset({ShownState.OPEN, ShownState.CONFIRMED})
-# "Fixed" by a person's word, while a complete run still sees it, is not fixed.
-_UNSAID = frozenset({State.OPEN, State.FIXED})
 
 
 def standing(problem: Problem, today: datetime.date) -> ShownState:
-    """Return the state on ``today`` (UTC). A decision that has expired counts no more."""
+    """Return the state on ``today`` (UTC). An expired decision does not count."""
     if problem.fixed_at is not None:
         return ShownState.FIXED
     triage = problem.triage
-    if triage is not None and triage.state not in _UNSAID and not expired(problem, today):
+    if triage is not None and triage.state not in _NOT_DECISIVE and not expired(problem, today):
         return ShownState(triage.state)
     if not excepted(problem, today):
         return ShownState.OPEN
@@ -46,13 +46,13 @@ def standing(problem: Problem, today: datetime.date) -> ShownState:
 
 
 def excepted(problem: Problem, today: datetime.date) -> bool:
-    """Whether the exception that covered it in its last scan still holds on ``today`` (UTC)."""
-    last = problem.exception_expires
-    return problem.exception is not None and (last is None or today <= last)
+    """Return whether the exception that covered it in its last scan is in force (UTC)."""
+    last_day = problem.exception_expires
+    return problem.exception is not None and (last_day is None or today <= last_day)
 
 
 def reason_of(problem: Problem, today: datetime.date) -> str | None:
-    """Return why it stands as it does: the reason of the decision that holds on ``today`` (UTC)."""
+    """Return the reason of the decision or exception in force on ``today`` (UTC)."""
     if problem.triage is not None and not expired(problem, today):
         return problem.triage.reason
     if not excepted(problem, today):
@@ -63,20 +63,20 @@ def reason_of(problem: Problem, today: datetime.date) -> str | None:
 
 
 def expired(problem: Problem, today: datetime.date) -> bool:
-    """Return whether its triage held through a day that is past."""
+    """Return whether its triage decision has expired."""
     triage = problem.triage
     return triage is not None and triage.expires is not None and today > triage.expires
 
 
 def overdue(problem: Problem, today: datetime.date) -> bool:
-    """Return whether it still stands after the day by which the policy wants it fixed."""
+    """Return whether it is still open after the day by which the policy wants it fixed."""
     if problem.due is None or today <= problem.due:
         return False
     return standing(problem, today) in ACTIVE
 
 
 def age_days(problem: Problem, today: datetime.date) -> int | None:
-    """Whole days since it was first seen (until it was fixed, if it is), ``None`` if unknown."""
+    """Return the days from first seen until fixed, or until today; ``None`` if unknown."""
     if problem.first_seen is None:
         return None
     end = problem.fixed_at.date() if problem.fixed_at is not None else today
@@ -84,29 +84,29 @@ def age_days(problem: Problem, today: datetime.date) -> int | None:
 
 
 def severity_label(problem: Problem) -> str:
-    """Return the severity's word, ``unknown`` where no tool gave one."""
+    """Return the severity as text, ``unknown`` where no tool gave one."""
     return str(problem.severity) if problem.severity_known else UNKNOWN
 
 
 def severity_rank(problem: Problem) -> int:
-    """4 for critical down to 0. An unknown one ranks as high: nobody has said that it is not."""
+    """Return 4 for critical down to 0. An unknown severity ranks as high, as it may be."""
     return problem.severity.rank if problem.severity_known else Severity.HIGH.rank
 
 
 def has_fix(problem: Problem) -> bool:
-    """Return whether a fixed version or the tool's own advice on a fix is known."""
+    """Return whether a fixed version or the tool's advice on a fix is known."""
     return bool(problem.fixed_versions or problem.fix)
 
 
 def owners_of(problem: Problem) -> tuple[str, ...]:
-    """Return who looks after it: the owner that triage named, else those of the file."""
+    """Return the owner by triage, else those of the file."""
     if problem.triage is not None and problem.triage.owner:
         return (problem.triage.owner,)
     return problem.owners
 
 
 def newest_runs(runs: Iterable[RunRecord]) -> list[RunRecord]:
-    """Return the newest of ``runs`` of each repository's branch, newest first."""
+    """Return the newest run of each branch, newest first."""
     newest: dict[tuple[str, str], RunRecord] = {}
     for run in runs:
         key = (run.repository, run.branch)
@@ -117,7 +117,7 @@ def newest_runs(runs: Iterable[RunRecord]) -> list[RunRecord]:
 
 @dataclass(frozen=True, slots=True)
 class LastRuns:
-    """When the latest recorded scan of each repository's branch started (UTC)."""
+    """The start (UTC) of the newest run of each branch, by repository and branch."""
 
     started: Mapping[tuple[str, str], datetime.datetime] = field(default_factory=dict)
 
@@ -126,14 +126,14 @@ class LastRuns:
         return cls({(run.repository, run.branch): run.started_at for run in newest_runs(runs)})
 
     def since(self, problem: Problem) -> datetime.datetime | None:
-        """From when on something about ``problem`` is the last run's news."""
+        """Return the start of the last run of the problem's branch: what is later is new."""
         if problem.repository is not None and problem.branch is not None:
             started = self.started.get((problem.repository, problem.branch))
             if started is not None:
                 return started
-        same = [
+        starts = [
             at
             for (repository, branch), at in self.started.items()
             if problem.repository in (None, repository) and problem.branch in (None, branch)
         ]
-        return max(same, default=None)
+        return max(starts, default=None)

@@ -1,4 +1,4 @@
-"""The report on a terminal: the summary first, then a row a problem."""
+"""Show the report on a terminal: the summary, then a row for each problem."""
 
 from __future__ import annotations
 
@@ -9,37 +9,27 @@ from secagg.model.problem import Problem, RunRecord
 from secagg.output import words as output_words
 from secagg.output.escape import cell, terminal
 from secagg.output.grid import SEVERITY_COLOURS, Style, draw
-from secagg.output.listing import Entry, Listing, listed
+from secagg.output.listing import Entry, Listing, format_listing
 from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.formats import Report
-from secagg.report.overview import INCOMPLETE_NAMED, Overview
+from secagg.report.overview import MOST_INCOMPLETE_SHOWN, Overview
 from secagg.report.query import Answer, GroupBy, sections
 from secagg.report.standing import ACTIVE, LastRuns, overdue, owners_of, severity_label, standing
 
 _COLOURS = {**SEVERITY_COLOURS, "unknown": "1"}
-
-
 _ALARM = "1;31"
-
-
 _WIDE, _MIDDLE = 150, 110
-
-
 _COLUMNS_BY_WIDTH = {
     _WIDE: ("severity", "id", "problem", "where", "component", "owner", "age", "due", "sources"),
     _MIDDLE: ("severity", "id", "problem", "where", "owner", "sources"),
     0: ("severity", "problem", "where", "sources"),
 }
-
-
 _COLUMNS_IN_PIPES = (
     *("severity", "id", "state", "problem", "where"),
     *("component", "owner", "age", "due", "sources"),
 )
-
-
-# Columns whose text may be long, and the share of the width that each of them gets.
+# Columns whose text may be long, with their shares of the width.
 _SHARES = {
     "problem": 5,
     "title": 4,
@@ -57,9 +47,8 @@ _SHARES = {
     "package": 2,
     "sources": 2,
 }
-
-
-_STRETCHED = 5
+_MOST_STRETCHED = 5
+_NO_RUN = "no scan is recorded yet, so nothing vouches for this repository"
 
 
 def report_table(
@@ -73,53 +62,35 @@ def report_table(
     several: bool = False,
     listing: Listing = Listing.TABLE,
 ) -> str:
-    """The rows of ``answer``, by default with the columns that ``style``'s width has room for.
+    """Return the rows of ``answer`` as a list or a table.
 
-    ``several``: they are of more than one repository or branch, so each row says of which.
-    ``columns`` are those of a table.
+    ``columns`` are those of a table, by default as many as fit the width. ``several``: the rows are
+    of more than one repository or branch, so that each names its own.
     """
     if not answer.rows:
         return ""
-    if listing is not Listing.TABLE:
-        return _listed(answer, listing, last, today, style, group_by, several=several)
     names = tuple(columns) or _columns_for(style.width, several=several)
-    if group_by is None:
-        return _grid(answer.rows, names, last, today, style)
-    blocks = []
-    for section in sections(answer.rows, group_by, of=answer.matching):
-        count = f"{section.total} problem" + ("" if section.total == 1 else "s")
-        head = style.paint(cell(section.name), "1") + f" \u2014 {count}"
-        blocks.append(f"{head}\n{_grid(section.problems, names, last, today, style)}")
-    return "\n\n".join(blocks)
 
-
-def _listed(
-    answer: Answer,
-    listing: Listing,
-    last: LastRuns,
-    today: datetime.date,
-    style: Style,
-    group_by: GroupBy | None,
-    *,
-    several: bool,
-) -> str:
-    def entries(problems: Sequence[Problem]) -> Iterator[Entry]:
-        return (_entry(problem, last, today, several=several) for problem in problems)
+    def rows(problems: Sequence[Problem]) -> str:
+        if listing is Listing.TABLE:
+            return _grid(problems, names, last, today, style)
+        entries = (_entry(problem, last, today, several=several) for problem in problems)
+        return format_listing(entries, listing, style)
 
     if group_by is None:
-        return listed(entries(answer.rows), listing, style)
+        return rows(answer.rows)
     blocks = []
-    for section in sections(answer.rows, group_by, of=answer.matching):
+    for section in sections(answer.rows, group_by, all_problems=answer.matching):
         count = f"{section.total} problem" + ("" if section.total == 1 else "s")
-        head = style.paint(cell(section.name), "1") + f" \u2014 {count}"
-        blocks.append(f"{head}\n{listed(entries(section.problems), listing, style)}")
+        heading = style.paint(cell(section.name), "1") + f" \u2014 {count}"
+        blocks.append(f"{heading}\n{rows(section.problems)}")
     return "\n\n".join(blocks)
 
 
 def _entry(problem: Problem, last: LastRuns, today: datetime.date, *, several: bool) -> Entry:
     package = " ".join(filter(None, (problem.package, problem.version)))
     where = words.place(problem)
-    place = output_words.place(problem.uri, problem.line, otherwise=where)
+    place = output_words.place(problem.uri, problem.line, fallback=where)
     notes = _notes(problem, last, today)
     age = COLUMNS["age"](problem, today)
     if several:
@@ -141,68 +112,67 @@ def _entry(problem: Problem, last: LastRuns, today: datetime.date, *, several: b
     )
 
 
-def summary_lines(found: Overview, answer: Answer, style: Style) -> str:
-    """What a person wants to know first, a line each. Empty matters are left out."""
+def summary_lines(overview: Overview, answer: Answer, style: Style) -> str:
+    """Return the summary: counts, changes, components, upgrades."""
     counts = []
-    for label, change in found.by_severity.items():
+    for label, change in overview.by_severity.items():
         if change.count or change.text:
-            counted = style.paint(f"{change.count} {label}", _COLOURS[label])
-            counts.append(f"{counted} ({change.text})" if change.text else counted)
-    total = f"{found.total:,} problem" + ("" if found.total == 1 else "s")
+            count_text = style.paint(f"{change.count} {label}", _COLOURS[label])
+            counts.append(f"{count_text} ({change.text})" if change.text else count_text)
+    total = f"{overview.total:,} problem" + ("" if overview.total == 1 else "s")
     lines = [f"{total}: {', '.join(counts)}" if counts else total]
-    lines += _news_lines(found, style)
+    lines += _news_lines(overview, style)
     settled = [
         f"{count} {state}"
-        for state, count in found.by_state.items()
-        if count and state not in {str(s) for s in ACTIVE}
+        for state, count in overview.by_state.items()
+        if count and state not in {str(active) for active in ACTIVE}
     ]
     if settled:
         lines.append(f"settled: {', '.join(settled)}")
-    if len(found.components) > 1:
-        parts = [
-            f"{terminal(c.where(several=found.several))} {c.total} ({_by_severity(c.by_severity)})"
-            for c in found.components
-        ]
-        lines += ["most in:", *(f"  {part}" for part in parts)]
-    if found.upgrades:
+    if len(overview.components) > 1:
+        lines.append("most in:")
+        for component in overview.components:
+            where = terminal(component.where(several=overview.several))
+            lines.append(f"  {where} {component.total} ({_severities_text(component.by_severity)})")
+    if overview.upgrades:
         lines.append("fixes that close the most:")
         lines += [
-            f"  {terminal(u.sentence)} ({terminal(place)}; worst: {u.worst})"
-            for u in found.upgrades
-            for place in (u.where(several=found.several),)
+            f"  {terminal(upgrade.sentence)} ({terminal(place)}; worst: {upgrade.worst})"
+            for upgrade in overview.upgrades
+            for place in (upgrade.where(several=overview.several),)
         ]
     return "\n".join(lines)
 
 
 def footer(answer: Answer) -> str:
-    """Return how many rows are not shown, and how to see them. Empty if all are."""
-    left = len(answer.matching) - len(answer.rows)
-    if not left:
+    """Return a line on the rows that are not shown; empty if all are."""
+    omitted = len(answer.matching) - len(answer.rows)
+    if not omitted:
         return ""
     return f"{len(answer.rows):,} of {len(answer.matching):,} shown; --limit 0 shows all"
 
 
-def _news_lines(found: Overview, style: Style) -> list[str]:
+def _news_lines(overview: Overview, style: Style) -> list[str]:
     lines = []
-    if found.last_run is not None:
-        run = found.last_run
+    if overview.last_run is not None:
+        run = overview.last_run
         commit = f" @ {terminal(run.commit[:10])}" if run.commit else ""
-        news = f"{found.new} new, {found.fixed} fixed, {found.reopened} reopened"
+        changes = f"{overview.new} new, {overview.fixed} fixed, {overview.reopened} reopened"
         where = f"{terminal(run.repository)} {terminal(run.branch)}{commit}"
         lines.append(f"last run: {terminal(run.verdict)}, {words.scanned_at(run)}, {where}")
-        lines.append(f"  {news}")
+        lines.append(f"  {changes}")
         lines += _failed_tools(run, style)
-    for run in found.incomplete[:INCOMPLETE_NAMED]:
+    for run in overview.incomplete[:MOST_INCOMPLETE_SHOWN]:
         where = f"{terminal(run.repository)} {terminal(run.branch)}"
         lines.append(
             f"last run {style.paint('incomplete', _ALARM)}: {words.scanned_at(run)}, {where}"
         )
         lines += _failed_tools(run, style)
-    if len(found.incomplete) > INCOMPLETE_NAMED:
-        more = len(found.incomplete) - INCOMPLETE_NAMED
-        lines.append(f"last run {style.paint('incomplete', _ALARM)} of {more} more branches")
-    if found.overdue:
-        lines.append(style.paint(f"{found.overdue} overdue", _ALARM))
+    if len(overview.incomplete) > MOST_INCOMPLETE_SHOWN:
+        others = len(overview.incomplete) - MOST_INCOMPLETE_SHOWN
+        lines.append(f"last run {style.paint('incomplete', _ALARM)} of {others} more branches")
+    if overview.overdue:
+        lines.append(style.paint(f"{overview.overdue} overdue", _ALARM))
     return lines
 
 
@@ -215,18 +185,18 @@ def _failed_tools(run: RunRecord, style: Style) -> list[str]:
     ]
 
 
-def _by_severity(counts: dict[str, int]) -> str:
+def _severities_text(counts: dict[str, int]) -> str:
     return ", ".join(f"{counts[label]} {label}" for label in _COLOURS if counts.get(label))
 
 
 def _columns_for(width: int | None, *, several: bool) -> tuple[str, ...]:
     names: tuple[str, ...] = _COLUMNS_IN_PIPES
     if width is not None:
-        names = next(names for least, names in _COLUMNS_BY_WIDTH.items() if width >= least)
+        names = next(names for minimum, names in _COLUMNS_BY_WIDTH.items() if width >= minimum)
     if not several:
         return names
-    at = names.index("where")
-    return (*names[:at], "repository", "branch", *names[at:])
+    index = names.index("where")
+    return (*names[:index], "repository", "branch", *names[index:])
 
 
 def _grid(
@@ -236,7 +206,7 @@ def _grid(
     today: datetime.date,
     style: Style,
 ) -> str:
-    # Where there is no column for it, the id stands under the severity.
+    # Without a column of its own, the id is below the severity.
     id_below = style.width is not None and "id" not in names and "identity" not in names
     cells = []
     for problem in problems:
@@ -246,18 +216,18 @@ def _grid(
                 line.append(_problem(problem, names, last, today, style))
             elif name == "severity":
                 text = style.paint(severity_label(problem), _COLOURS[severity_label(problem)])
-                below = style.paint(words.short_id(problem), "2")
-                line.append(f"{text}\n{below}" if id_below else text)
+                identity = style.paint(words.short_id(problem), "2")
+                line.append(f"{text}\n{identity}" if id_below else text)
             else:
-                line.append(_painted(name, problem, today, style))
+                line.append(_painted_cell(name, problem, today, style))
         cells.append(line)
-    stretch = [i for i, name in enumerate(names) if name in _SHARES][:_STRETCHED]
+    stretch = [i for i, name in enumerate(names) if name in _SHARES][:_MOST_STRETCHED]
     shares = [_SHARES[names[i]] for i in stretch]
     headers = [name.replace("-", " ").upper() for name in names]
     return draw(headers, cells, style, stretch=tuple(stretch), shares=tuple(shares))
 
 
-def _painted(name: str, problem: Problem, today: datetime.date, style: Style) -> str:
+def _painted_cell(name: str, problem: Problem, today: datetime.date, style: Style) -> str:
     text = cell(COLUMNS[name](problem, today))
     if name == "due" and overdue(problem, today):
         return style.paint(text, _ALARM)
@@ -271,7 +241,7 @@ def _problem(
     today: datetime.date,
     style: Style,
 ) -> str:
-    """The problem's name, what it is, and what is to be known about it, a line each."""
+    """Return name, sentence, notes and fix of a problem, a line each."""
     notes = _notes(problem, last, today, names)
     title = words.detail(problem) if "title" not in names else ""
     remedy = words.remedy(problem) if "fix" not in names else None
@@ -282,7 +252,7 @@ def _problem(
 def _notes(
     problem: Problem, last: LastRuns, today: datetime.date, columns: Sequence[str] = ()
 ) -> list[str]:
-    """What is to be known of a row besides what and where it is, and in none of ``columns``."""
+    """Return notes on a problem (new, reopened, state, overdue) that no column shows."""
     notes = []
     since = last.since(problem)
     if since is not None and problem.fixed_at is None:
@@ -298,11 +268,8 @@ def _notes(
     return notes
 
 
-_NO_RUN = "no scan is recorded yet, so nothing vouches for this repository"
-
-
 def pieces(report: Report) -> Iterator[bytes]:
-    """Summary, rows, and how many rows are left out."""
+    """Write summary, rows, and the number of rows that are not shown."""
     blocks = []
     if not report.runs:
         blocks.append(_NO_RUN)

@@ -1,9 +1,7 @@
-"""The upgrades that close the most problems, and which of two versions is newer.
+"""Find the upgrades that close the most problems, for each package and manifest.
 
-The same path in another repository or on another branch is another manifest.
-
-PyPI by PEP 440 (the ``packaging`` library); npm, Cargo and Go by Semantic Versioning 2.0.0, 11.
-For other ecosystems (Maven, Debian, RPM, ...) there is no answer rather than a guess.
+Versions of PyPI are compared by PEP 440 (the ``packaging`` library), those of npm, Cargo and Go by
+Semantic Versioning 2.0.0, 11. Those of other ecosystems (Maven, Debian, RPM, ...) are not compared.
 """
 
 from __future__ import annotations
@@ -22,15 +20,15 @@ _SEMVER = re.compile(
     r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
     r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?"
 )
-
-
 _SEMANTIC = frozenset({"npm", "cargo", "golang"})
+# The package's type and name, then repository, branch and manifest.
+_Key = tuple[str, str, str, str, str]
 
 
 def version_key(package_type: str | None, version: str | None) -> tuple[Any, ...] | None:
-    """A key that orders versions of one ecosystem, ``None`` where they cannot be ordered safely.
+    """Return a sort key of versions of one ecosystem; ``None`` where they cannot be compared.
 
-    ``key[0]`` is the release line (major and minor, behind PyPI's epoch).
+    ``key[0]`` is the release line (major and minor, after PyPI's epoch).
     """
     if version is None or len(version) > 100:
         return None
@@ -48,7 +46,9 @@ def _semantic(version: str) -> tuple[Any, ...] | None:
     parts = (
         ()
         if pre is None
-        else tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in pre.split("."))
+        else tuple(
+            (0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".")
+        )
     )
     return (major, minor), patch, pre is None, parts
 
@@ -63,16 +63,12 @@ def _pep440(version: str) -> tuple[Any, ...] | None:
     return (parsed.epoch, parsed.major, parsed.minor), parsed
 
 
-# The package's type and name, and where it is: repository, branch, manifest.
-_Key = tuple[str, str, str, str, str]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """``closes`` of the ``problems`` of ``package`` in ``place`` go away with ``version``.
+    """An upgrade of ``package`` in ``place`` to ``version`` closes ``closes`` of its ``problems``.
 
-    ``ordered`` is False where the ecosystem's versions could not be compared: then only the
-    problems count for which exactly this version is stated as fixed.
+    ``ordered`` is False where versions cannot be compared: then only problems count whose advisory
+    names exactly this version as fixed.
     """
 
     package: str
@@ -90,102 +86,108 @@ class Upgrade:
     branch: str | None = None
 
     def where(self, *, several: bool) -> str:
-        """Return the place, after its repository and branch where there are ``several``."""
-        whose = " ".join(part for part in (self.repository, self.branch) if part)
-        return f"{whose}: {self.place}" if several and whose else self.place
+        """Return the place, with its repository and branch where there are ``several``."""
+        origin = " ".join(part for part in (self.repository, self.branch) if part)
+        return f"{origin}: {self.place}" if several and origin else self.place
 
     @property
     def sentence(self) -> str:
-        """``upgrade lodash to 4.17.21: closes 7``; the text is the scanners'."""
-        of = f" of {self.problems}" if self.closes < self.problems else ""
-        return f"upgrade {self.package} to {self.version}: closes {self.closes}{of}"
+        """``upgrade lodash to 4.17.21: closes 7``, not escaped."""
+        total = f" of {self.problems}" if self.closes < self.problems else ""
+        return f"upgrade {self.package} to {self.version}: closes {self.closes}{total}"
 
 
 def upgrades(problems: Iterable[Problem], limit: int | None = None) -> list[Upgrade]:
     """Return the best upgrade for each package and manifest, those that close the most first.
 
-    With a ``limit``, groups that cannot come among the first so many are not looked into.
+    With a ``limit``, skips groups that cannot be among the first.
     """
     groups: dict[_Key, list[Problem]] = {}
     for problem in problems:
         if problem.kind is Kind.VULNERABILITY and problem.package:
-            where = problem.uri or problem.image or problem.component or "."
-            whose = (problem.repository or "", problem.branch or "")
-            key = (problem.package_type or "", problem.package, *whose, where)
+            place = problem.uri or problem.image or problem.component or "."
+            origin = (problem.repository or "", problem.branch or "")
+            key = (problem.package_type or "", problem.package, *origin, place)
             groups.setdefault(key, []).append(problem)
     best: list[Upgrade] = []
-    for key, group in sorted(groups.items(), key=_hope):
-        enough = limit is not None and 0 < limit <= len(best)
-        if enough and _order(best[limit - 1]) <= _hope((key, group)):  # type: ignore[operator]
+    for key, group in sorted(groups.items(), key=_best_possible_order):
+        has_enough = limit is not None and 0 < limit <= len(best)
+        if has_enough and _order(best[limit - 1]) <= _best_possible_order((key, group)):  # type: ignore[operator]
             break
-        found = _best(key[0] or None, key[1], key[4], group)
-        if found is not None:
-            insort(best, found, key=_order)
+        upgrade = _best_upgrade(key[0] or None, key[1], key[4], group)
+        if upgrade is not None:
+            insort(best, upgrade, key=_order)
     return best[:limit]
 
 
-def _hope(item: tuple[_Key, Sequence[Problem]]) -> tuple[object, ...]:
-    """Where the group's upgrade comes at best: no upgrade closes more or worse than all of it."""
+def _best_possible_order(item: tuple[_Key, Sequence[Problem]]) -> tuple[object, ...]:
+    """Return the order of an upgrade that closes all problems of the group."""
     (kind, package, repository, branch, place), group = item
-    most = -len(group), -max(map(severity_rank, group))
-    return *most, package, place, kind, repository, branch
+    counts = -len(group), -max(map(severity_rank, group))
+    return *counts, package, place, kind, repository, branch
 
 
-def _order(found: Upgrade) -> tuple[object, ...]:
+def _order(upgrade: Upgrade) -> tuple[object, ...]:
     return (
-        -found.closes,
-        -found.worst_rank,
-        found.package,
-        found.place,
-        found.package_type or "",
-        found.repository or "",
-        found.branch or "",
+        -upgrade.closes,
+        -upgrade.worst_rank,
+        upgrade.package,
+        upgrade.place,
+        upgrade.package_type or "",
+        upgrade.repository or "",
+        upgrade.branch or "",
     )
 
 
-def _best(kind: str | None, package: str, where: str, group: list[Problem]) -> Upgrade | None:
+def _best_upgrade(
+    kind: str | None, package: str, place: str, group: list[Problem]
+) -> Upgrade | None:
     candidates = {version for problem in group for version in problem.fixed_versions}
     if not candidates:
         return None
     keys = {version: version_key(kind, version) for version in candidates}
     installed = {version: version_key(kind, version) for version in {p.version for p in group}}
     ordered = None not in keys.values() and None not in installed.values()
-    # Many problems say the same: they are looked at once.
-    alike: dict[tuple[str | None, tuple[str, ...]], list[Problem]] = {}
+    # Problems with the same versions are compared once.
+    by_versions: dict[tuple[str | None, tuple[str, ...]], list[Problem]] = {}
     for problem in group:
-        alike.setdefault((problem.version, problem.fixed_versions), []).append(problem)
+        by_versions.setdefault((problem.version, problem.fixed_versions), []).append(problem)
     closed: dict[str, list[Problem]] = {}
     for version in candidates:
         closed[version] = [
             problem
-            for (own, fixes), same in alike.items()
-            if (_closes(version, own, fixes, keys, installed) if ordered else version in fixes)
-            for problem in same
+            for (installed_version, fixes), problems in by_versions.items()
+            if (
+                _closes(version, installed_version, fixes, keys, installed)
+                if ordered
+                else version in fixes
+            )
+            for problem in problems
         ]
-    most = max(len(found) for found in closed.values())
-    if most == 0:
+    most_closed = max(map(len, closed.values()))
+    if most_closed == 0:
         return None
-    equal = [version for version, found in closed.items() if len(found) == most]
-    version = min(equal, key=lambda v: keys[v]) if ordered else min(equal)  # type: ignore[arg-type, return-value]
-    return _upgrade(kind, package, where, group, version, closed[version], ordered)
+    best_versions = [version for version in candidates if len(closed[version]) == most_closed]
+    version = min(best_versions, key=lambda v: keys[v]) if ordered else min(best_versions)  # type: ignore[arg-type, return-value]
+    return _upgrade(kind, package, place, group, version, closed[version], ordered)
 
 
 def _closes(
     version: str,
-    own_version: str | None,
+    installed_version: str | None,
     fixed_versions: tuple[str, ...],
     keys: dict[str, tuple[Any, ...] | None],
     installed: dict[str | None, tuple[Any, ...] | None],
 ) -> bool:
-    """Whether ``version`` holds the fix, where all versions concerned can be compared.
+    """Return whether ``version`` has the fix; all versions must be comparable.
 
-    Fixes may be stated for several release lines (``1.2.5 or 2.0.3``): 2.0.1 is newer than one
-    of them and still vulnerable. So it must be one of the stated versions, newer than all of
-    them, or newer than all of its own line.
+    An advisory may name fixes for several release lines (``1.2.5 or 2.0.3``): 2.0.1 is newer than
+    one of them and still vulnerable. So ``version`` must be one of them, newer than all of them, or
+    newer than all of its own line.
     """
-    own, target = installed[own_version], keys[version]
-    assert own is not None and target is not None
-    if target <= own or not fixed_versions:
+    installed_key, target = installed[installed_version], keys[version]
+    assert installed_key is not None and target is not None
+    if target <= installed_key or not fixed_versions:
         return False
     fixes = [key for v in fixed_versions if (key := keys[v]) is not None]
     if target in fixes or target >= max(fixes):
@@ -197,7 +199,7 @@ def _closes(
 def _upgrade(
     kind: str | None,
     package: str,
-    where: str,
+    place: str,
     group: Sequence[Problem],
     version: str,
     closed: Sequence[Problem],
@@ -208,7 +210,7 @@ def _upgrade(
         package=package,
         package_type=kind,
         version=version,
-        place=where,
+        place=place,
         component=worst.component or ".",
         closes=len(closed),
         problems=len(group),

@@ -1,8 +1,7 @@
-"""VEX documents of the history: OpenVEX and CycloneDX.
+"""Write VEX documents of the history: OpenVEX and CycloneDX.
 
-A VEX statement is about a package in a product, and several problems may be about the same one
-(two manifests): the most cautious decision speaks for all of them, so that a statement never
-silences a problem that is still open.
+A VEX statement covers a package in a product, which may have several problems (two manifests). The
+most cautious decision on them counts, so that a statement never hides an open problem.
 
 ================ ===================== ==========================================
 open             under_investigation
@@ -13,9 +12,9 @@ false-positive   not_affected          the reason is the impact statement
 fixed            fixed
 ================ ===================== ==========================================
 
-The package is a subcomponent of what was scanned. Where all that was scanned is of one mind on it,
-it is a product of its own, too: Trivy 0.76, which has no name for a directory that it scans, finds
-a statement by the package only (``pkg/vex/vex.go``).
+The package is a subcomponent of the scanned product. Where the state is the same in all products,
+it is a product too: Trivy 0.76 has no name for a scanned directory, and finds a statement by the
+package only (``pkg/vex/vex.go``).
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from secagg.report.jsonformat import dumps, rfc3339
 from secagg.report.standing import ShownState, expired, reason_of, severity_label, standing
 
 # The most cautious first.
-_CAUTION = (
+_MOST_CAUTIOUS_FIRST = (
     ShownState.CONFIRMED,
     ShownState.OPEN,
     ShownState.ACCEPTED,
@@ -49,29 +48,47 @@ _CAUTION = (
     ShownState.FALSE_POSITIVE,
     ShownState.FIXED,
 )
+_OPENVEX_STATUSES = {
+    ShownState.OPEN: "under_investigation",
+    ShownState.CONFIRMED: "affected",
+    ShownState.ACCEPTED: "affected",
+    ShownState.EXCEPTED: "affected",
+    ShownState.FALSE_POSITIVE: "not_affected",
+    ShownState.FIXED: "fixed",
+}
+# CycloneDX 1.6, vulnerabilities[].analysis.state and .response.
+_CYCLONEDX_ANALYSES: dict[ShownState, dict[str, Any]] = {
+    ShownState.OPEN: {"state": "in_triage"},
+    ShownState.CONFIRMED: {"state": "exploitable"},
+    ShownState.ACCEPTED: {"state": "exploitable", "response": ["will_not_fix"]},
+    ShownState.EXCEPTED: {"state": "exploitable", "response": ["will_not_fix"]},
+    ShownState.FALSE_POSITIVE: {"state": "false_positive"},
+    ShownState.FIXED: {"state": "resolved"},
+}
+_NAMESPACE = uuid.UUID("0c9d7a5e-5f0b-5a5f-8a39-1f7b0a8d7c11")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VexStatement:
-    """``standing`` holds for ``vulnerability`` in ``purl``, as part of ``product`` (a purl)."""
+    """The state of ``vulnerability`` in the package ``purl``, as part of ``product`` (a purl)."""
 
     product: str
     purl: str
     vulnerability: str
     aliases: tuple[str, ...]
-    standing: ShownState
+    state: ShownState
     reason: str | None
     at: datetime.datetime | None
-    speaker: Problem
+    representative: Problem
     problems: Sequence[Problem]
 
 
 def statements(
     problems: Iterable[Problem], today: datetime.date, *, by_product: bool = True
 ) -> list[VexStatement]:
-    """One statement for each product, package and vulnerability, in a stable order.
+    """Return a statement for each product, package and vulnerability, in a stable order.
 
-    Without ``by_product``, one for each package and vulnerability, whatever the products.
+    Without ``by_product`` one for each package and vulnerability.
     """
     groups: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
@@ -84,26 +101,26 @@ def statements(
 
 
 def package_purl(problem: Problem) -> str:
-    """Return the package's purl: the tool's, else made of what the package is known as."""
+    """Return the purl of the package: the tool's, else one of its type, name and version."""
     if problem.purl and problem.purl.startswith("pkg:"):
         return problem.purl
     name = problem.package or problem.rule_id
-    namespace, _, bare = name.rpartition("/")
+    namespace, _, base_name = name.rpartition("/")
     try:
-        made = PackageURL(problem.package_type or "generic", namespace, bare, problem.version)
+        purl = PackageURL(problem.package_type or "generic", namespace, base_name, problem.version)
     except ValueError:
-        made = PackageURL("generic", None, name, problem.version)
-    return made.to_string()
+        purl = PackageURL("generic", None, name, problem.version)
+    return purl.to_string()
 
 
 def product_purl(problem: Problem) -> str:
-    """Return what is scanned: the image, else the repository."""
+    """Return the purl of the scanned product: the image, else the repository."""
     if problem.image is not None:
         return f"pkg:generic/{quote(problem.image, safe='')}"
     name = problem.repository or "repository"
-    owner, slash, bare = name.partition("/")
-    if slash and owner and bare and "/" not in bare and "." not in owner:
-        return PackageURL("github", owner, bare).to_string()
+    owner, slash, base_name = name.partition("/")
+    if slash and owner and base_name and "/" not in base_name and "." not in owner:
+        return PackageURL("github", owner, base_name).to_string()
     return f"pkg:generic/{quote(name, safe='')}"
 
 
@@ -111,50 +128,53 @@ def _statement(
     key: tuple[str, str, str], problems: list[Problem], today: datetime.date
 ) -> VexStatement:
     product, purl, name = key
-    speaker = min(problems, key=lambda p: (_CAUTION.index(standing(p, today)), p.identity))
-    aliases = {alias for p in problems for alias in (*p.aliases, p.rule_id)} - {name}
-    triage = speaker.triage if not expired(speaker, today) else None
-    state = standing(speaker, today)
-    reason = reason_of(speaker, today)
-    times = [at for at in (triage.at if triage else None, speaker.fixed_at) if at is not None]
+    representative = min(
+        problems,
+        key=lambda problem: (
+            _MOST_CAUTIOUS_FIRST.index(standing(problem, today)),
+            problem.identity,
+        ),
+    )
+    aliases = {alias for problem in problems for alias in (*problem.aliases, problem.rule_id)} - {
+        name
+    }
+    triage = representative.triage if not expired(representative, today) else None
+    state = standing(representative, today)
+    reason = reason_of(representative, today)
+    times = [
+        at for at in (triage.at if triage else None, representative.fixed_at) if at is not None
+    ]
     return VexStatement(
         product=product,
         purl=purl,
         vulnerability=name,
         aliases=tuple(sorted(aliases)),
-        standing=state,
+        state=state,
         reason=reason,
         at=max(times, default=None),
-        speaker=speaker,
+        representative=representative,
         problems=problems,
     )
 
 
-_STATUS = {
-    ShownState.OPEN: "under_investigation",
-    ShownState.CONFIRMED: "affected",
-    ShownState.ACCEPTED: "affected",
-    ShownState.EXCEPTED: "affected",
-    ShownState.FALSE_POSITIVE: "not_affected",
-    ShownState.FIXED: "fixed",
-}
-
-
 def openvex_pieces(report: Report) -> Iterator[bytes]:
-    """The document. Raises :class:`UsageError` where there is nothing to state: it needs one."""
-    # What is left out by the default filter on states is what VEX is for.
+    """Write OpenVEX. Raises :class:`UsageError` without a vulnerability: it needs a statement."""
+    # All states by default, as VEX is about decisions.
     problems = report.answer.related if report.every_state else report.answer.rows
-    stated = statements(problems, report.today)
-    minds: dict[tuple[str, str], set[ShownState]] = {}
-    for one in stated:
-        minds.setdefault((one.purl, one.vulnerability), set()).add(one.standing)
-    made = [_openvex_statement(s, alone=len(minds[s.purl, s.vulnerability]) == 1) for s in stated]
-    if not made:
+    all_statements = statements(problems, report.today)
+    states: dict[tuple[str, str], set[ShownState]] = {}
+    for statement in all_statements:
+        states.setdefault((statement.purl, statement.vulnerability), set()).add(statement.state)
+    documents = [
+        _openvex_statement(s, is_product=len(states[s.purl, s.vulnerability]) == 1)
+        for s in all_statements
+    ]
+    if not documents:
         raise UsageError(
             "no vulnerability matches, and OpenVEX has no document without a statement",
             hint="ask for less, or write another format",
         )
-    body = dumps(made)
+    body = dumps(documents)
     yield (
         dumps(
             {
@@ -164,68 +184,51 @@ def openvex_pieces(report: Report) -> Iterator[bytes]:
                 "timestamp": rfc3339(report.now),
                 "version": 1,
                 "tooling": f"secagg {__version__}",
-                "statements": made,
+                "statements": documents,
             }
         )
         + b"\n"
     )
 
 
-def _openvex_statement(statement: VexStatement, *, alone: bool) -> dict[str, Any]:
-    """``alone``: the package is a product of its own."""
-    made: dict[str, Any] = {
+def _openvex_statement(statement: VexStatement, *, is_product: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {
         "vulnerability": {
             "name": statement.vulnerability,
             **({"aliases": list(statement.aliases)} if statement.aliases else {}),
         },
         "products": [
             {"@id": statement.product, "subcomponents": [{"@id": statement.purl}]},
-            *([{"@id": statement.purl}] if alone else []),
+            *([{"@id": statement.purl}] if is_product else []),
         ],
-        "status": _STATUS[statement.standing],
+        "status": _OPENVEX_STATUSES[statement.state],
     }
     if statement.at is not None:
-        made["timestamp"] = rfc3339(statement.at)
-    if statement.standing is ShownState.FALSE_POSITIVE:
-        made["impact_statement"] = statement.reason or "triage calls it a false positive"
-    elif made["status"] == "affected":
-        made["action_statement"] = _action(statement)
-    return made
+        fields["timestamp"] = rfc3339(statement.at)
+    if statement.state is ShownState.FALSE_POSITIVE:
+        fields["impact_statement"] = statement.reason or "triage calls it a false positive"
+    elif fields["status"] == "affected":
+        fields["action_statement"] = _action(statement)
+    return fields
 
 
 def _action(statement: VexStatement) -> str:
-    remedy = words.remedy(statement.speaker)
+    remedy = words.remedy(statement.representative)
     parts = [remedy] if remedy else []
-    if statement.standing is ShownState.CONFIRMED:
+    if statement.state is ShownState.CONFIRMED:
         return "; ".join(parts) or "no fix is known yet"
-    decided = (
-        "the risk is accepted" if statement.standing is ShownState.ACCEPTED else "not acted on"
-    )
-    return "; ".join([f"{decided}: {statement.reason or 'no reason is given'}", *parts])
-
-
-# CycloneDX 1.6, vulnerabilities[].analysis.state and .response.
-_ANALYSIS: dict[ShownState, dict[str, Any]] = {
-    ShownState.OPEN: {"state": "in_triage"},
-    ShownState.CONFIRMED: {"state": "exploitable"},
-    ShownState.ACCEPTED: {"state": "exploitable", "response": ["will_not_fix"]},
-    ShownState.EXCEPTED: {"state": "exploitable", "response": ["will_not_fix"]},
-    ShownState.FALSE_POSITIVE: {"state": "false_positive"},
-    ShownState.FIXED: {"state": "resolved"},
-}
-
-
-_NAMESPACE = uuid.UUID("0c9d7a5e-5f0b-5a5f-8a39-1f7b0a8d7c11")
+    decision = "the risk is accepted" if statement.state is ShownState.ACCEPTED else "not acted on"
+    return "; ".join([f"{decision}: {statement.reason or 'no reason is given'}", *parts])
 
 
 def cyclonedx_pieces(report: Report) -> Iterator[bytes]:
-    """Yield the document."""
+    """Write CycloneDX."""
     problems = report.answer.related if report.every_state else report.answer.rows
-    # A component is one package here, in whatever repository: it can have one analysis only.
-    decided = statements(problems, report.today, by_product=False)
-    components = {s.purl: _component(s) for s in decided}
-    made = [_vulnerability(s) for s in decided]
-    serial = uuid.uuid5(_NAMESPACE, dumps([made, rfc3339(report.now)]).hex())
+    # By package only, as a component can have one analysis.
+    all_statements = statements(problems, report.today, by_product=False)
+    components = {statement.purl: _component(statement) for statement in all_statements}
+    vulnerabilities = [_vulnerability(statement) for statement in all_statements]
+    serial = uuid.uuid5(_NAMESPACE, dumps([vulnerabilities, rfc3339(report.now)]).hex())
     yield (
         dumps(
             {
@@ -242,7 +245,7 @@ def cyclonedx_pieces(report: Report) -> Iterator[bytes]:
                     },
                 },
                 "components": list(components.values()),
-                "vulnerabilities": made,
+                "vulnerabilities": vulnerabilities,
             }
         )
         + b"\n"
@@ -250,42 +253,40 @@ def cyclonedx_pieces(report: Report) -> Iterator[bytes]:
 
 
 def _component(statement: VexStatement) -> dict[str, Any]:
-    problem = statement.speaker
-    made = {
+    problem = statement.representative
+    fields = {
         "type": "library",
         "bom-ref": statement.purl,
         "name": problem.package or problem.rule_id,
         "purl": statement.purl,
     }
-    return made | ({"version": problem.version} if problem.version else {})
+    return fields | ({"version": problem.version} if problem.version else {})
 
 
 def _vulnerability(statement: VexStatement) -> dict[str, Any]:
-    problem = statement.speaker
+    problem = statement.representative
     identity = f"{statement.purl} {statement.vulnerability}"
-    made: dict[str, Any] = {
+    rating: dict[str, Any] = {"severity": severity_label(problem)}
+    rating |= {} if problem.score is None else {"score": problem.score}
+    fields: dict[str, Any] = {
         "bom-ref": f"urn:uuid:{uuid.uuid5(_NAMESPACE, identity)}",
         "id": statement.vulnerability,
-        "ratings": [_rating(problem.score, severity_label(problem))],
+        "ratings": [rating],
         "description": words.detail(problem),
-        "analysis": dict(_ANALYSIS[statement.standing]),
+        "analysis": dict(_CYCLONEDX_ANALYSES[statement.state]),
         "affects": [{"ref": statement.purl}],
     }
     if statement.reason:
-        made["analysis"]["detail"] = statement.reason
+        fields["analysis"]["detail"] = statement.reason
     if statement.at is not None:
-        made["analysis"]["lastUpdated"] = rfc3339(statement.at)
+        fields["analysis"]["lastUpdated"] = rfc3339(statement.at)
     if statement.aliases:
-        made["references"] = [
+        fields["references"] = [
             {"id": alias, "source": {"name": alias.partition("-")[0]}}
             for alias in statement.aliases
         ]
     if cwes := [int(c[4:]) for c in problem.cwes if c[:4] == "CWE-" and c[4:].isdecimal()]:
-        made["cwes"] = sorted({cwe for cwe in cwes if cwe > 0})
+        fields["cwes"] = sorted({cwe for cwe in cwes if cwe > 0})
     if remedy := words.remedy(problem):
-        made["recommendation"] = remedy
-    return made
-
-
-def _rating(score: float | None, label: str) -> dict[str, Any]:
-    return {"severity": label} | ({} if score is None else {"score": score})
+        fields["recommendation"] = remedy
+    return fields

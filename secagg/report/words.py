@@ -1,4 +1,4 @@
-"""The words in which a problem of the history is shown (:mod:`secagg.output.words`)."""
+"""Return the texts of a problem of the history (:mod:`secagg.output.words`)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from secagg.output import words
 
 
 def title(problem: Problem) -> str:
-    """Name the problem in a few words: the advisory and the package, else the rule."""
+    """Return the name of a problem: the advisory and the package, else the rule."""
     return words.title(problem.rule_id, problem.package, problem.version)
 
 
 def scanned_at(run: RunRecord) -> str:
-    """Say when a scan started, to the minute."""
+    """Return the start of a scan, to the minute."""
     return f"{run.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def detail(problem: Problem) -> str:
-    """Say what it is, in a sentence, with what makes it urgent or less so."""
+    """Return a sentence on a problem, with notes on its urgency."""
     return words.detail(
         problem.title,
         problem.message,
@@ -30,20 +30,20 @@ def detail(problem: Problem) -> str:
 
 
 def place(problem: Problem) -> str:
-    """Say where it is, as editors and terminals understand it (``path:line``)."""
+    """Return the place of a problem as editors and terminals write it (``path:line``)."""
     return words.place(
         problem.uri,
         problem.line,
-        otherwise=problem.image or problem.logical,
+        fallback=problem.image or problem.logical,
         commit=problem.commit if problem.in_history_only else None,
     )
 
 
 def remedy(problem: Problem) -> str | None:
-    """Say what mends it, if anybody has said so."""
+    """Return the fix of a problem, if one is known."""
     return words.remedy(problem.kind, problem.fixed_versions, problem.fix)
 
 
 def short_id(problem: Problem) -> str:
-    """Cut the id to as many digits as screens show."""
+    """Return the id with as many digits as screens show."""
     return ids.short(problem.identity)

@@ -17,9 +17,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from secagg.errors import UsageError
 from secagg.output import console
-from secagg.output.escape import cell
+from secagg.output.logs import ConsoleHandler
 from secagg.report.source import ProblemSource, TriageSink
-from secagg.secrets.lastfilter import filtered_error
 from secagg.serve.app import Access, Served, hosts_for, is_loopback, make_app
 
 SECONDS_FOR_A_HEAD = 10.0
@@ -145,12 +144,6 @@ def serve(
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     logger = logging.getLogger("uvicorn")
-    logger.handlers, logger.propagate = [_UvicornHandler()], False
+    # No traceback, which may quote what was served.
+    logger.handlers, logger.propagate = [ConsoleHandler(message_only=True)], False
     uvicorn.Server(config).run(sockets=[listening])
-
-
-class _UvicornHandler(logging.Handler):
-    """What uvicorn logs, as a line of secagg's; no traceback, which quotes what was served."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        console.err(f"secagg: {cell(filtered_error(record.getMessage()))}\n")

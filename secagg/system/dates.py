@@ -26,6 +26,17 @@ def utc_today() -> datetime.date:
     return utc_now().date()
 
 
+def parse_time(value: object) -> datetime.datetime | None:
+    """Read an ISO 8601 time as UTC, also one without a zone; None for anything else."""
+    try:
+        time = datetime.datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    if time is None:
+        return None
+    return time.replace(tzinfo=time.tzinfo or datetime.UTC).astimezone(datetime.UTC)
+
+
 def seconds(value: object) -> float:
     """Read a time as a number of seconds or a text like ``90s``, ``15m``, ``1.5h``.
 

@@ -25,6 +25,9 @@ PRIVATE = 0o600
 
 MIB = 1 << 20
 
+OUTPUT_DIRECTORY = Path("secagg-out")
+"""Where a scan writes its files by default."""
+
 # Directories with code of others or with build results.
 _SKIPPED_DIRECTORIES = frozenset(
     {
@@ -41,7 +44,7 @@ _SKIPPED_DIRECTORIES = frozenset(
         "__pycache__",
         ".mypy_cache",
         ".secagg",
-        "secagg-out",
+        OUTPUT_DIRECTORY.name,
     }
 )
 

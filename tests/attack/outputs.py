@@ -13,7 +13,7 @@ from typing import Any
 from secagg.config import Config
 from secagg.errors import ReportError, UsageError
 from secagg.github.bundle import Bundle, pack, unpack
-from secagg.github.markdown import findings_markdown, worst
+from secagg.github.markdown import findings_markdown, results_by_severity
 from secagg.github.payload import sarif_log
 from secagg.github.preflight import preflight
 from secagg.output.grid import Style
@@ -27,8 +27,8 @@ from secagg.pipeline.origin import Origin
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.record import record_outcome
-from secagg.pipeline.storesource import Whose, stored
-from secagg.pipeline.uploadruns import runs_of_files
+from secagg.pipeline.storesource import HistoryScope, read_store
+from secagg.pipeline.uploadruns import runs_from_files
 from secagg.pipeline.write import decision_document, write_outputs
 from secagg.report.filters import Filters
 from secagg.report.formats import Format, compose, written
@@ -87,7 +87,7 @@ def _stored(outcome: Outcome, store: Path, root: Path) -> dict[str, str]:
 
 
 def _report(store: Path, root: Path, form: Format) -> tuple[str, str]:
-    source = stored(Whose(root=root, store=str(store), all_repositories=True))
+    source = read_store(HistoryScope(root=root, store=str(store), all_repositories=True))
     try:
         data = b"".join(written(compose(source, Query(filters=Filters()), _NOW), form))
     except UsageError as error:
@@ -103,7 +103,7 @@ def _report(store: Path, root: Path, form: Format) -> tuple[str, str]:
 def _sent(reports: list[str], root: Path) -> dict[str, str]:
     """A bundle and a comment, made of the reports themselves as other producers write them."""
     try:
-        given = runs_of_files(reports, root=root, config=Config())
+        given = runs_from_files(reports, root=root, config=Config())
     except ReportError as error:
         return {"error": lastfilter.filtered_error(f"{error} {error.hint}")}
     bundle = Bundle(
@@ -114,7 +114,7 @@ def _sent(reports: list[str], root: Path) -> dict[str, str]:
     )
     packed = unpack(pack(bundle)).model_dump()
     plan = preflight(given, root=root, prefix="", category=None, keep_suppressed=True)
-    comment = lastfilter.filtered(findings_markdown(worst(plan.parts)))
+    comment = lastfilter.filtered(findings_markdown(results_by_severity(plan.parts)))
     sent = _json(sarif_log([part.encoded.data for part in plan.parts]))
     return {"bundle": "\n".join(texts_in(packed)), "comment": comment, "upload": sent}
 

@@ -38,6 +38,7 @@ OPENED = {
     "history/engine.py": "the store's file, as it is made",
     "history/store.py": "secagg's own tables",
     "init/files.py": "files that init writes, as they are",
+    "init/ownwheel.py": "secagg's own wheel",
     "init/plan.py": "secagg's own action and lock",
     "init/survey.py": "answers of an earlier init, for the person who calls it",
     "intel.py": "EPSS and KEV files and their checksums, whose directory the gate has checked",
@@ -48,7 +49,7 @@ OPENED = {
     "pipeline/gate.py": (
         "the change's pyproject.toml, to tell whether its table differs; overrules outside of a change"
     ),
-    "pipeline/keptbase.py": "the kept scan of a base, by its digest",
+    "pipeline/basecache.py": "the cached scan of a base, by its digest",
     "pipeline/parse.py": "reports",
     "pipeline/uploadruns.py": "bundles",
     "pipeline/write.py": "files that are written; how long the tools of the last scan took",

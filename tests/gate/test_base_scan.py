@@ -17,10 +17,10 @@ from secagg.cli.gate import GateRequest, judge_and_print
 from secagg.cli.scan import run_scan
 from secagg.cli.screen import Screen
 from secagg.errors import UsageError
-from secagg.pipeline.baseline import BaselineReport
+from secagg.pipeline.basecache import cached_base_scan
+from secagg.pipeline.baseline import BaselineReport, ToolVersion
 from secagg.pipeline.basescan import scan_base
 from secagg.pipeline.gate import Gate, GateOptions, prepare
-from secagg.pipeline.keptbase import kept_base
 from secagg.pipeline.scan import ScanOptions
 from tests.change.repos import Repo
 from tests.cli.running import standin
@@ -28,7 +28,9 @@ from tests.cli.running import standin
 CONFIG = "tools: {snyk: {enabled: false}, codeql: {enabled: false}, trufflehog: {enabled: false}}\n"
 OLD, NEW = "zX9kQ2mW7vB4nT8pL3rJ6sD1", "qP5wE8rT1yU4iO7aS0dF3gH6"
 BOTH = ("gitleaks", "trivy")
-RAN_WITH = ("gitleaks 8.30.1", "trivy 0.76.0")
+GITLEAKS_8_30_1, TRIVY_0_76 = ToolVersion("gitleaks", "8.30.1"), ToolVersion("trivy", "0.76.0")
+NEWER_GITLEAKS = ToolVersion("gitleaks", "8.30.2")
+TOOL_VERSIONS = (GITLEAKS_8_30_1, TRIVY_0_76)
 # A line "key=..." is a secret; in history there is none.
 GITLEAKS = """
 import json
@@ -67,11 +69,14 @@ class Change:
         return prepare(root or self.repo.root, given, environ={})
 
     def scan(
-        self, *tools: str, gate: Gate | None = None, ran_with: tuple[str, ...] = RAN_WITH
+        self,
+        *tools: str,
+        gate: Gate | None = None,
+        tool_versions: tuple[ToolVersion, ...] = TOOL_VERSIONS,
     ) -> BaselineReport:
         gate = gate or self.gate()
         options = ScanOptions(root=gate.root, tools=tools or BOTH[:1], since="main")
-        return scan_base(gate, options, lambda event: None, ran_with)
+        return scan_base(gate, options, lambda event: None, tool_versions)
 
     @property
     def runs(self) -> int:
@@ -197,11 +202,11 @@ def test_what_it_depends_on_makes_another_scan(
 
 
 def test_another_version_and_other_tools_make_another_scan(change: Change) -> None:
-    change.scan(ran_with=("gitleaks 8.30.1",))
+    change.scan(tool_versions=(GITLEAKS_8_30_1,))
     runs = change.runs
-    change.scan(ran_with=("gitleaks 8.30.2",))
+    change.scan(tool_versions=(NEWER_GITLEAKS,))
     assert change.runs == 2 * runs
-    change.scan(*BOTH, ran_with=("gitleaks 8.30.1",))
+    change.scan(*BOTH, tool_versions=(GITLEAKS_8_30_1,))
     assert change.runs == 3 * runs
 
 
@@ -268,22 +273,25 @@ def test_a_gate_takes_the_scan_of_the_base_that_is_kept(
 ) -> None:
     """It is exact for what ran with the same versions and database, by whatever name of a run."""
     own = change.gate()
-    assert kept_base(own, RAN_WITH) is None
+    assert cached_base_scan(own, TOOL_VERSIONS) is None
     scanned = change.scan(*BOTH)
 
-    def exact(*ran_with: str) -> frozenset[str]:
-        kept = kept_base(own, ran_with)
+    def exact(*tool_versions: ToolVersion) -> frozenset[str]:
+        kept = cached_base_scan(own, tool_versions)
         assert kept is not None
         assert [g.identity for g in kept.groups] == [g.identity for g in scanned.groups]
         assert (kept.gaps, kept.name) == (scanned.gaps, scanned.name)
         return kept.exact
 
-    assert exact("gitleaks (findings.sarif) 8.30.1", "trivy (fs) 0.76.0") == set(BOTH)
-    assert exact("gitleaks 8.30.2", "trivy 0.76.0") == {"trivy"}
-    assert exact("gitleaks ") == set()
-    assert kept_base(own, ["gitleaks 8.30.1", "snyk 1.0"]) is None
+    assert exact(
+        GITLEAKS_8_30_1._replace(name="gitleaks (findings.sarif)"),
+        TRIVY_0_76._replace(name="trivy (fs)"),
+    ) == set(BOTH)
+    assert exact(NEWER_GITLEAKS, TRIVY_0_76) == {"trivy"}
+    assert exact(GITLEAKS_8_30_1._replace(version="")) == set()
+    assert cached_base_scan(own, [GITLEAKS_8_30_1, ToolVersion("snyk", "1.0")]) is None
     _another_database(change, monkeypatch)
-    assert exact(*RAN_WITH) == {"gitleaks"}
+    assert exact(*TOOL_VERSIONS) == {"gitleaks"}
 
 
 def test_no_kept_scan_is_believed_that_somebody_else_made(change: Change, tmp_path: Path) -> None:
@@ -291,14 +299,14 @@ def test_no_kept_scan_is_believed_that_somebody_else_made(change: Change, tmp_pa
     change.scan(*BOTH)
     place = tmp_path / "cache" / "secagg" / "bases"
     (sarif,) = place.glob("*.sarif")
-    assert kept_base(own, RAN_WITH) is not None
+    assert cached_base_scan(own, TOOL_VERSIONS) is not None
     whole = sarif.read_bytes()
     sarif.write_bytes(whole.replace(b'"results"', b'"results" ', 1))
-    assert kept_base(own, RAN_WITH) is None
+    assert cached_base_scan(own, TOOL_VERSIONS) is None
     sarif.write_bytes(whole)
     beside = sarif.with_suffix(".json")
     beside.write_bytes(beside.read_bytes().replace(b'"exact":[', b'"exact":["snyk",'))
-    assert kept_base(own, RAN_WITH) is None
+    assert cached_base_scan(own, TOOL_VERSIONS) is None
 
 
 def test_no_kept_scan_of_the_repository_is_believed(
@@ -306,9 +314,9 @@ def test_no_kept_scan_of_the_repository_is_believed(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(change.repo.root / ".cache"))
     change.scan(*BOTH)
-    assert kept_base(change.gate(), RAN_WITH) is not None
+    assert cached_base_scan(change.gate(), TOOL_VERSIONS) is not None
     change.repo.commit("Bring a base")
-    assert kept_base(change.gate(), RAN_WITH) is None
+    assert cached_base_scan(change.gate(), TOOL_VERSIONS) is None
 
 
 def test_the_last_scan_is_judged_again_as_the_scan_has_judged_it(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from secagg.output.decision import DecidedChange, DecidedException
 from secagg.output.grid import Style
 from secagg.output.junit import junit_xml
-from secagg.output.markdown import LONGEST, decision_annotations, decision_markdown
+from secagg.output.markdown import MOST_CHARACTERS, decision_annotations, decision_markdown
 from secagg.output.tables import findings_text
 from secagg.output.verdict import notes_text, verdict_text
 from tests.gate.make import TODAY, decided, decision
@@ -81,7 +81,7 @@ def test_markdown_puts_failures_first_and_counts_what_does_not_fit() -> None:
     findings = [decided(n, "warn", title="w" * 150) for n in range(1, 400)]
     findings += [decided(n, title="f" * 140) for n in range(400, 700)]
     text = decision_markdown(decision(*findings))
-    assert len(text) <= LONGEST
+    assert len(text) <= MOST_CHARACTERS
     assert text.index("To fix: 300") < text.index("Warnings: 399")
     shown = text.count("| high | ")
     more = sum(int(n) for n in re.findall(r"and (\d+) more, which do not fit", text))
@@ -94,7 +94,7 @@ def test_markdown_puts_failures_first_and_counts_what_does_not_fit() -> None:
 @pytest.mark.parametrize("longest", [2_000, 5_000, 20_000])
 def test_markdown_keeps_its_limit(longest: int) -> None:
     findings = [decided(n, title=HOSTILE * 5, owners=["@org/team"]) for n in range(1, 200)]
-    assert len(decision_markdown(decision(*findings), longest=longest)) <= longest
+    assert len(decision_markdown(decision(*findings), limit=longest)) <= longest
 
 
 def test_markdown_is_literal_text() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secagg.github.preflight import GivenRun
+from secagg.github.preflight import RunToUpload
 
 
 def result(number: int = 1, **members: Any) -> dict[str, Any]:
@@ -48,6 +48,6 @@ def run(
     return made
 
 
-def given(*runs: dict[str, Any], source: str = "a.sarif") -> list[GivenRun]:
+def given(*runs: dict[str, Any], source: str = "a.sarif") -> list[RunToUpload]:
     """Runs of one file."""
-    return [GivenRun(run=one, source=source) for one in runs]
+    return [RunToUpload(run=one, source=source) for one in runs]

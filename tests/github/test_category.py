@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from secagg.github.category import categorize, category_of
 from secagg.github.limits import Tally
-from secagg.github.preflight import GivenRun, preflight
+from secagg.github.preflight import RunToUpload, preflight
 from tests.github.fakes import delivery
 from tests.github.make import given, place, result, run
 from tests.standins.github_server import GitHubServer
@@ -128,7 +128,7 @@ def test_runs_of_one_file_with_one_category_are_numbered() -> None:
 def test_vanished_category_is_emptied_only_if_it_is_gone() -> None:
     def sent(server: GitHubServer, *names: str, failed: bool = False) -> None:
         runs = [run([result(i, ruleId=n)], category=f"secagg/t/{n}/") for i, n in enumerate(names)]
-        entries = [GivenRun(run=one, source="the scan") for one in runs]
+        entries = [RunToUpload(run=one, source="the scan") for one in runs]
         entries[-1].incomplete = "it was killed" if failed else None
         delivery(server).deliver(preflight(entries), lambda name: name == "secagg/t/old/")
 

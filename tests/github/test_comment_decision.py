@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secagg.errors import UsageError
-from secagg.github.commentdecision import CommentDecision, decision_of
+from secagg.github.commentdecision import CommentDecision, read_decision
 from secagg.github.event import Event
 from secagg.history import open_store
 from secagg.model.problem import State
@@ -32,7 +32,7 @@ def event(body: str, **changes: Any) -> dict[str, Any]:
 
 
 def read(body: str, **changes: Any) -> CommentDecision | None:
-    return decision_of(Event("issue_comment", event(body, **changes)))
+    return read_decision(Event("issue_comment", event(body, **changes)))
 
 
 def test_what_a_comment_says() -> None:
@@ -80,9 +80,9 @@ def test_what_cannot_be_understood_is_refused(body: str) -> None:
 )
 def test_only_a_new_comment_on_a_pull_request_is_read(name: str, changes: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="no new comment"):
-        decision_of(Event(name, event("/secagg accept 3f2a91c0 reason: why", **changes)))
+        read_decision(Event(name, event("/secagg accept 3f2a91c0 reason: why", **changes)))
     with pytest.raises(UsageError, match="no new comment"):
-        decision_of(None)
+        read_decision(None)
 
 
 @pytest.mark.parametrize(

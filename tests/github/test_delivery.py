@@ -91,17 +91,24 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "said", "headers", "failure", "sentence", "tries"), REFUSALS)
+@pytest.mark.parametrize(
+    ("status", "github_text", "headers", "failure", "sentence", "tries"), REFUSALS
+)
 def test_every_documented_refusal(
-    status: int, said: str, headers: dict[str, str], failure: Failure, sentence: str, tries: int
+    status: int,
+    github_text: str,
+    headers: dict[str, str],
+    failure: Failure,
+    sentence: str,
+    tries: int,
 ) -> None:
     with GitHubServer() as server:
-        fault = {"status": status, "body": {"message": said}, "headers": headers}
+        fault = {"status": status, "body": {"message": github_text}, "headers": headers}
         server.fail("POST", SARIFS, times=20, **fault)
         done = delivery(server).deliver(plan())
         assert [s.fate for s in done.sent] == [Fate.FAILED]
         assert done.error is not None and done.error.failure is failure
-        assert sentence in done.error.message and said in done.error.message
+        assert sentence in done.error.message and github_text in done.error.message
         assert done.error.hint
         assert server.count("POST", SARIFS) == tries
         assert server.alerts == []
@@ -158,7 +165,7 @@ def test_connection_that_stays_broken(how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "failure"),
+    ("github_text", "failure"),
     [
         (
             "CodeQL analyses from advanced configurations cannot be processed when the default "
@@ -169,12 +176,12 @@ def test_connection_that_stays_broken(how: str) -> None:
         ("rejecting SARIF, as it is odd", Failure.REJECTED),
     ],
 )
-def test_processing_that_fails_shows_what_github_says(said: str, failure: Failure) -> None:
+def test_processing_that_fails_shows_what_github_says(github_text: str, failure: Failure) -> None:
     with GitHubServer() as server:
-        server.processing_errors = [[said]]
+        server.processing_errors = [[github_text]]
         done = delivery(server).deliver(plan())
         assert done.error is not None and done.error.failure is failure
-        assert said in done.error.message
+        assert github_text in done.error.message
 
 
 def test_default_setup_refuses_codeql_alone() -> None:
@@ -271,8 +278,8 @@ def test_token_is_in_no_text(capfd: pytest.CaptureFixture[str]) -> None:
         server.fail("POST", SARIFS, status=400, body={"message": f"you sent {TOKEN}"})
         done = delivery(server).deliver(plan())
         assert done.error is not None
-        said = f"{done.error}{done.error!r}{done.error.said}{done}"
-    assert TOKEN not in said and "you sent ***" in said
+        github_text = f"{done.error}{done.error!r}{done.error.github_text}{done}"
+    assert TOKEN not in github_text and "you sent ***" in github_text
     assert TOKEN not in "".join(capfd.readouterr())
 
 

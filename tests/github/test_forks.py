@@ -14,8 +14,8 @@ from secagg.errors import SecaggError, UsageError
 from secagg.github import bundle as bundles
 from secagg.github.bundle import Bundle, UntrustedBundle, pack, unpack
 from secagg.github.client import Token
-from secagg.github.target import Asked
-from secagg.pipeline.upload import Uploaded, UploadOptions
+from secagg.github.target import TargetOptions
+from secagg.pipeline.upload import UploadOptions, UploadReport
 from secagg.pipeline.uploadruns import make_bundle, publish_fork
 from tests.github.fakes import COMMIT, FakeClock
 from tests.github.make import result, run
@@ -55,7 +55,7 @@ def published(
     tmp_path: Path,
     data: bytes | Bundle,
     environ: dict[str, str] | None = None,
-) -> Uploaded:
+) -> UploadReport:
     pull = {"head": {"sha": COMMIT}, "base": {"repo": {"full_name": REPOSITORY}}}
     server.pulls.setdefault(7, pull)
     path = tmp_path / "bundle.json.gz"
@@ -93,7 +93,9 @@ def test_bundle_made_without_a_token_is_published(tmp_path: Path) -> None:
     own = run([result(1)], category="secagg/tool/")
     report.write_text(json.dumps({"version": "2.1.0", "runs": [own, failed]}))
     out = tmp_path / "out.gz"
-    made = make_bundle([str(report)], out, Asked(), root=tmp_path, config=Config(), environ=environ)
+    made = make_bundle(
+        [str(report)], out, TargetOptions(), root=tmp_path, config=Config(), environ=environ
+    )
     assert (made.commit, made.pull_number) == (COMMIT, 7)
     with GitHubServer() as server:
         done = published(server, tmp_path, out.read_bytes())
@@ -219,13 +221,13 @@ def test_bundle_without_results_of_any_tool(tmp_path: Path, sarif: dict[str, Any
 def test_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     data = pack(bundle())
     size = len(gzip.decompress(data))
-    monkeypatch.setattr(bundles, "LARGEST", size)
-    monkeypatch.setattr(bundles, "LARGEST_PACKED", len(data))
+    monkeypatch.setattr(bundles, "MOST_BYTES", size)
+    monkeypatch.setattr(bundles, "MOST_PACKED_BYTES", len(data))
     assert unpack(data).pull_number == 7
-    monkeypatch.setattr(bundles, "LARGEST", size - 1)
+    monkeypatch.setattr(bundles, "MOST_BYTES", size - 1)
     with pytest.raises(UntrustedBundle, match="unpacks to more"):
         unpack(data)
-    monkeypatch.setattr(bundles, "LARGEST_PACKED", len(data) - 1)
+    monkeypatch.setattr(bundles, "MOST_PACKED_BYTES", len(data) - 1)
     with pytest.raises(UntrustedBundle, match="larger than"):
         unpack(data)
 

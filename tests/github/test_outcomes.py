@@ -10,12 +10,12 @@ import pytest
 from secagg.cli.upload import combined_exit_code
 from secagg.config import Config
 from secagg.errors import ExitCode
-from secagg.github.preflight import GivenRun
+from secagg.github.preflight import RunToUpload
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.sarifruns import View
-from secagg.pipeline.uploadruns import runs_of_scan
+from secagg.pipeline.uploadruns import runs_from_scan
 from secagg.pipeline.write import write_outputs
 from tests.github.make import result, run
 
@@ -34,10 +34,10 @@ def outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     return found
 
 
-def runs(outcome: Outcome, directory: Path, view: View = View.PER_TOOL) -> list[GivenRun]:
+def runs(outcome: Outcome, directory: Path, view: View = View.PER_TOOL) -> list[RunToUpload]:
     """Write ``outcome`` as a scan does, and take the runs of its file."""
     sarif = write_outputs(outcome, directory / "out", view)[0].read_bytes()
-    return runs_of_scan(sarif, outcome, view)
+    return runs_from_scan(sarif, outcome, view)
 
 
 def test_tool_that_failed_is_marked(outcome: Outcome, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from secagg.github.alerts import Alert, AlertDecision, Synced, Winner, synchronize
+from secagg.github.alerts import Alert, AlertDecision, SyncReport, Winner, synchronize
 from secagg.github.client import Token
 from secagg.pipeline.upload import UploadOptions, upload_run
 from tests.github.fakes import FakeClock, client, target
@@ -47,7 +47,7 @@ class Side:
     def written(self) -> Mapping[int, AlertDecision]:
         return dict(self.brought)
 
-    def take(self, alerts: Sequence[Alert], *, dry_run: bool) -> Sequence[Alert]:
+    def apply_dismissals(self, alerts: Sequence[Alert], *, dry_run: bool) -> Sequence[Alert]:
         self.taken = [alert for alert in alerts if alert.state == "dismissed"]
         return self.taken
 
@@ -73,7 +73,7 @@ def dismissed(number: int, at: str = LATE, reason: str = "won't fix") -> dict[st
     return {**decided, "comment": "triaged"}
 
 
-def synced(server: GitHubServer, kept: Side, **options: bool) -> Synced:
+def synced(server: GitHubServer, kept: Side, **options: bool) -> SyncReport:
     return synchronize(client(server, CLOCK), REPOSITORY, kept, **options)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from secagg.errors import UsageError
-from secagg.github.target import Asked, Target, find_target
+from secagg.github.target import Target, TargetOptions, find_target
 
 SHA = "1" * 40
 
@@ -70,7 +70,7 @@ def where(target: Target) -> tuple[str, str]:
 @pytest.mark.parametrize("name", ["push", "schedule", "workflow_dispatch", "merge_group"])
 def test_branch_events(tmp_path: Path, name: str) -> None:
     payload = {"repository": {"default_branch": "trunk"}}
-    target = find_target(Asked(), actions(tmp_path, name, payload), tmp_path)
+    target = find_target(TargetOptions(), actions(tmp_path, name, payload), tmp_path)
     assert where(target) == ("refs/heads/trunk", SHA)
     assert target.on_default_branch is True
     assert not target.read_only
@@ -78,7 +78,9 @@ def test_branch_events(tmp_path: Path, name: str) -> None:
 
 def test_pull_request_with_the_merge_commit(tmp_path: Path) -> None:
     merge = {"GITHUB_REF": "refs/pull/7/merge"}
-    target = find_target(Asked(), actions(tmp_path, "pull_request", pull(), **merge), tmp_path)
+    target = find_target(
+        TargetOptions(), actions(tmp_path, "pull_request", pull(), **merge), tmp_path
+    )
     assert where(target) == ("refs/pull/7/merge", SHA)
     assert target.pull_number == 7 and not target.read_only
     assert target.on_default_branch is False
@@ -87,17 +89,17 @@ def test_pull_request_with_the_merge_commit(tmp_path: Path) -> None:
 def test_pull_request_with_its_head_checked_out(tmp_path: Path, checkout: Path) -> None:
     head = git(checkout, "rev-parse", "HEAD")
     environ = actions(tmp_path, "pull_request", pull(head), GITHUB_REF="refs/pull/7/merge")
-    assert where(find_target(Asked(), environ, checkout)) == ("refs/pull/7/head", head)
+    assert where(find_target(TargetOptions(), environ, checkout)) == ("refs/pull/7/head", head)
 
 
 def test_pull_request_target_speaks_of_what_is_checked_out(tmp_path: Path, checkout: Path) -> None:
     head = git(checkout, "rev-parse", "HEAD")
     environ = actions(tmp_path, "pull_request_target", pull(head, "eve/shop"))
-    target = find_target(Asked(), environ, checkout)
+    target = find_target(TargetOptions(), environ, checkout)
     assert where(target) == ("refs/pull/7/head", head)
     assert not target.read_only
     base = environ | {"GITHUB_SHA": head}
-    assert where(find_target(Asked(), base, checkout)) == ("refs/heads/trunk", head)
+    assert where(find_target(TargetOptions(), base, checkout)) == ("refs/heads/trunk", head)
 
 
 @pytest.mark.parametrize(
@@ -116,17 +118,17 @@ def test_who_gets_a_read_only_token(
     tmp_path: Path, name: str, payload: dict[str, Any], actor: str, read_only: bool
 ) -> None:
     environ = actions(tmp_path, name, payload, GITHUB_ACTOR=actor)
-    asked = Asked(ref="refs/pull/7/head", commit=SHA)
+    asked = TargetOptions(ref="refs/pull/7/head", commit=SHA)
     assert find_target(asked, environ, tmp_path).read_only is read_only
 
 
 def test_workflow_run_with_a_foreign_checkout_is_refused(tmp_path: Path, checkout: Path) -> None:
     with pytest.raises(UsageError, match="workflow_run"):
-        find_target(Asked(), actions(tmp_path, "workflow_run", {}), checkout)
+        find_target(TargetOptions(), actions(tmp_path, "workflow_run", {}), checkout)
 
 
 def test_git_alone(checkout: Path) -> None:
-    target = find_target(Asked(), {}, checkout)
+    target = find_target(TargetOptions(), {}, checkout)
     assert target.repository == "acme/shop"
     assert where(target) == ("refs/heads/trunk", git(checkout, "rev-parse", "HEAD"))
     assert target.on_default_branch is None
@@ -136,8 +138,8 @@ def test_git_alone(checkout: Path) -> None:
 def test_detached_head_needs_a_ref(checkout: Path) -> None:
     git(checkout, "checkout", "-q", "--detach")
     with pytest.raises(UsageError, match="which ref"):
-        find_target(Asked(), {}, checkout)
-    assert find_target(Asked(ref="refs/tags/v1"), {}, checkout).ref == "refs/tags/v1"
+        find_target(TargetOptions(), {}, checkout)
+    assert find_target(TargetOptions(ref="refs/tags/v1"), {}, checkout).ref == "refs/tags/v1"
 
 
 @pytest.mark.parametrize(
@@ -146,33 +148,33 @@ def test_detached_head_needs_a_ref(checkout: Path) -> None:
 def test_a_remote_does_not_say_who_gets_the_token(checkout: Path, url: str) -> None:
     git(checkout, "remote", "set-url", "origin", url)
     with pytest.raises(UsageError, match=r"github\.example\.com"):
-        find_target(Asked(), {}, checkout)
+        find_target(TargetOptions(), {}, checkout)
     api = "https://github.example.com/api/v3"
-    assert find_target(Asked(api_url=api + "/"), {}, checkout).api_url == api
-    assert find_target(Asked(), {"GITHUB_API_URL": api}, checkout).repository == "acme/shop"
+    assert find_target(TargetOptions(api_url=api + "/"), {}, checkout).api_url == api
+    assert find_target(TargetOptions(), {"GITHUB_API_URL": api}, checkout).repository == "acme/shop"
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        Asked(repository="acme"),
-        Asked(repository="acme/../etc"),
-        Asked(ref="main"),
-        Asked(ref="refs/heads/../x"),
-        Asked(commit="1234"),
-        Asked(commit="g" * 40),
-        Asked(api_url="http://github.example.com/api/v3"),
-        Asked(api_url="ftp://github.example.com"),
-        Asked(api_url="https://token@github.example.com/api/v3"),
+        TargetOptions(repository="acme"),
+        TargetOptions(repository="acme/../etc"),
+        TargetOptions(ref="main"),
+        TargetOptions(ref="refs/heads/../x"),
+        TargetOptions(commit="1234"),
+        TargetOptions(commit="g" * 40),
+        TargetOptions(api_url="http://github.example.com/api/v3"),
+        TargetOptions(api_url="ftp://github.example.com"),
+        TargetOptions(api_url="https://token@github.example.com/api/v3"),
     ],
 )
-def test_what_github_would_not_take_is_refused(checkout: Path, bad: Asked) -> None:
+def test_what_github_would_not_take_is_refused(checkout: Path, bad: TargetOptions) -> None:
     with pytest.raises(UsageError):
         find_target(bad, {}, checkout)
 
 
 def test_flags_win(tmp_path: Path) -> None:
-    asked = Asked(repository="o/n", ref="refs/heads/x", commit="a" * 40)
+    asked = TargetOptions(repository="o/n", ref="refs/heads/x", commit="a" * 40)
     target = find_target(asked, actions(tmp_path, "push", {}), tmp_path)
     assert (target.repository, *where(target)) == ("o/n", "refs/heads/x", "a" * 40)
 
@@ -180,4 +182,4 @@ def test_flags_win(tmp_path: Path) -> None:
 def test_event_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
     environ = actions(tmp_path, "push", {})
     Path(environ["GITHUB_EVENT_PATH"]).write_text("{")
-    assert find_target(Asked(), environ, tmp_path).ref == "refs/heads/trunk"
+    assert find_target(TargetOptions(), environ, tmp_path).ref == "refs/heads/trunk"

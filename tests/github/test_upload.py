@@ -14,7 +14,7 @@ import pytest
 
 from secagg.cli.app import run as run_cli
 from secagg.github.client import Token
-from secagg.pipeline.upload import Uploaded, UploadOptions, upload_run
+from secagg.pipeline.upload import UploadOptions, UploadReport, upload_run
 from secagg.sarif.conform import schema
 from tests.github.fakes import COMMIT, FakeClock, target
 from tests.github.make import given, place, result, rule, run
@@ -68,7 +68,7 @@ def sent(
     options: UploadOptions | None = None,
     environ: dict[str, str] | None = None,
     **changes: Any,
-) -> Uploaded:
+) -> UploadReport:
     where = replace(target(server), **changes)
     return upload_run(
         given(*runs),
@@ -81,7 +81,7 @@ def sent(
     )
 
 
-def balance(done: Uploaded) -> bool:
+def balance(done: UploadReport) -> bool:
     summary = done.summary
     parts = [*(a.results for a in summary.analyses), *(w.results for w in summary.withheld)]
     return summary.given == sum(parts) + sum(summary.left_out.values())

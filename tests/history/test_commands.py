@@ -20,7 +20,7 @@ from secagg.errors import StoreError
 from secagg.history import engine, open_store, shown, url_of
 from secagg.model.problem import State
 from secagg.pipeline import storesource
-from secagg.pipeline.storesource import Whose
+from secagg.pipeline.storesource import HistoryScope
 from tests.cli.running import Ran, secagg
 from tests.history.make import ident, problem, see
 
@@ -363,10 +363,12 @@ def test_a_scan_without_a_store_loads_no_database_library() -> None:
 def test_all_repositories_with_one_that_was_not_scanned_for_long(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storesource, "_RUNS", 1)
+    monkeypatch.setattr(storesource, "_MOST_RUNS", 1)
     with open_store(shop / DB) as store:
         see(store, 9, repository="else")
-    found = storesource.stored(Whose(root=shop, store=str(shop / DB), all_repositories=True))
+    found = storesource.read_store(
+        HistoryScope(root=shop, store=str(shop / DB), all_repositories=True)
+    )
     assert {run.repository for run in found.runs()} == {"shop", "else"}
     assert len(found.runs()) == 2
     told = call(shop, "report", "--all-repos")

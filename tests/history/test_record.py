@@ -12,7 +12,7 @@ from secagg.config import Config
 from secagg.merge import MergedSet
 from secagg.model.problem import TimelineStep
 from secagg.parsing import EntryProblem, Gap, ParsedReport
-from secagg.pipeline.baseline import BaselineReport
+from secagg.pipeline.baseline import BaselineReport, ToolVersion
 from secagg.pipeline.gate import GateOptions, plain_gate, prepare
 from secagg.pipeline.judging import baseline_groups
 from secagg.pipeline.origin import Origin, open_store_of, origin_of
@@ -214,8 +214,8 @@ def test_auto_takes_a_stored_run_only_if_all_tools_of_the_scan_ran_in_it(
     def auto(*tools: str, scans: bool = True) -> str | None:
         options = GateOptions(repository="acme/shop", branch="main", policy_from="HEAD")
         gate = prepare(tmp_path, replace(options, policy="pr-gate"), environ={})
-        gate.scan_base = (lambda ran_with: scanned) if scans else None
-        return baseline_groups("auto", gate, [f"{tool} 1.0" for tool in tools]).name
+        gate.scan_base = (lambda tool_versions: scanned) if scans else None
+        return baseline_groups("auto", gate, [ToolVersion(tool, "1.0") for tool in tools]).name
 
     assert auto("trivy", "gitleaks (git)") == stored
     assert auto("trivy", "trufflehog") == "a scan"

@@ -22,7 +22,7 @@ from secagg.history import open_store
 from secagg.model.problem import State, Triage
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.record import remember
+from secagg.pipeline.record import record_scan
 
 SEED = int(os.environ.get("SECAGG_TEAM_SEED", "7"))
 DAYS = 30
@@ -212,7 +212,7 @@ def scan(team: Team, url: str, day: int, branch: str, *, broken: bool) -> None:
     gate = prepare(team.root, GateOptions(store=url, branch=branch, repository="acme/shop"))
     at = START + datetime.timedelta(days=day)
     outcome = parse_files(files, tool=None, root=team.root, gate=gate, at=at)
-    assert remember(outcome, gate, since=None) == []
+    assert record_scan(outcome, gate, since=None) == []
 
 
 def told(team: Team, url: str, branch: str) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from ruamel.yaml import YAML
 
-from secagg.pipeline.storesource import Whose, open_source, open_triage
+from secagg.pipeline.storesource import HistoryScope, open_source, open_triage
 from secagg.serve.app import CSRF_HEADER, Access, Served, hosts_for, make_app
 from tests.matrix.rows import Fate, Reporter, Row
 from tests.matrix.shop import LONG_AGO, NEXT_MONTH, TODAY, YESTERDAY, Shop
@@ -141,7 +141,7 @@ def _undo(shop: Shop, rows: Sequence[Row]) -> None:
 
 
 def _on_page(shop: Shop, rows: Sequence[Row], **body: Any) -> None:
-    whose = Whose(root=shop.root)
+    whose = HistoryScope(root=shop.root)
     access = Access(hosts=hosts_for("127.0.0.1", 8765))
     served = Served(
         open_source=lambda: open_source(None, whose),

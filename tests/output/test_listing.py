@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.output import console, escape
-from secagg.output.grid import Log, Style
-from secagg.output.listing import Entry, Listing, listed, page_of
+from secagg.output.grid import CILog, Style
+from secagg.output.links import page_of
+from secagg.output.listing import Entry, Listing, format_listing
 from secagg.output.verdict import Block, show_blocks
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=400)
@@ -38,7 +39,7 @@ ENTRIES = st.builds(
 def test_lines_keep_to_the_width_and_are_obeyed_by_nothing(
     entries: list[Entry], width: int, listing: Listing
 ) -> None:
-    text = listed(entries, listing, Style(width=width))
+    text = format_listing(entries, listing, Style(width=width))
     assert escape.UNSAFE.search(text.replace("\n", "")) is None
     for line in text.split("\n"):
         # What is never cut: the place, the name with its package, and the id.
@@ -49,7 +50,7 @@ def test_lines_keep_to_the_width_and_are_obeyed_by_nothing(
 
 @given(ENTRIES)
 def test_a_file_gets_all_of_a_text_in_one_line_a_row(entry: Entry) -> None:
-    text = listed([entry], Listing.CONCISE, Style())
+    text = format_listing([entry], Listing.CONCISE, Style())
     assert "\n" not in text
     assert escape.cell(entry.fix, escape.LONGEST_SENTENCE) in text
     assert text.endswith("[8704d3a426]")
@@ -61,7 +62,7 @@ def test_places_of_one_file_stand_together_in_the_order_of_the_worst() -> None:
         Entry(id=f"000000000{n}", severity="high", name=f"R{n}", place=place)
         for n, place in enumerate(places)
     ]
-    lines = listed(entries, Listing.FULL, Style(width=80)).splitlines()
+    lines = format_listing(entries, Listing.FULL, Style(width=80)).splitlines()
     assert [line for line in lines if line and line[0] != " "] == ["b.py:9", "b.py:2", "a.py:1"]
     assert [line.split()[1] for line in lines if line.startswith("  ")] == ["R0", "R2", "R1", "R3"]
 
@@ -69,7 +70,7 @@ def test_places_of_one_file_stand_together_in_the_order_of_the_worst() -> None:
 def test_a_link_leads_to_the_database_of_the_advisory_and_nowhere_else() -> None:
     style = Style(width=80, colour=True, links=True)
     entry = Entry(id="8704d3a426", severity="high", name="CVE-2021-44906", place="a.py:1")
-    text = listed([entry], Listing.FULL, style)
+    text = format_listing([entry], Listing.FULL, style)
     assert "\x1b]8;;https://nvd.nist.gov/vuln/detail/CVE-2021-44906\x1b\\" in text
     assert console.harmless(text, colours=True) == text
     assert "\x1b" not in console.harmless(text)
@@ -121,24 +122,24 @@ def test_colours_go_by_what_is_asked_for(
     [
         ({}, None),
         ({"CI": "false"}, None),
-        ({"CI": "true"}, Log.OTHER),
-        ({"CI": "true", "GITHUB_ACTIONS": "true"}, Log.GITHUB),
-        ({"CI": "true", "GITLAB_CI": "true"}, Log.GITLAB),
+        ({"CI": "true"}, CILog.OTHER),
+        ({"CI": "true", "GITHUB_ACTIONS": "true"}, CILog.GITHUB),
+        ({"CI": "true", "GITLAB_CI": "true"}, CILog.GITLAB),
     ],
 )
-def test_a_log_is_known_by_its_service(environ: Mapping[str, str], log: Log | None) -> None:
-    assert Log.of(environ) is log
+def test_a_log_is_known_by_its_service(environ: Mapping[str, str], log: CILog | None) -> None:
+    assert CILog.of(environ) is log
     assert Style(log=log).line == (None if log is None else 160)
 
 
 def test_each_log_folds_in_its_own_words(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = [Block(text="one"), Block(text="::error::two", fold="Tools\n::x"), Block(text="three")]
-    show_blocks(blocks, Style(log=Log.GITHUB))
+    show_blocks(blocks, Style(log=CILog.GITHUB))
     instead = "\N{REPLACEMENT CHARACTER}"
     assert capsys.readouterr().out == (
         f"one\n::group::Tools ::x\n{instead}::error::two\n::endgroup::\nthree\n"
     )
-    show_blocks(blocks, Style(log=Log.GITLAB))
+    show_blocks(blocks, Style(log=CILog.GITLAB))
     begin, end = r"\x1b\[0Ksection_start:\d+:secagg_1\[collapsed=true\]\r\x1b\[0K", "\x1b[0K"
     written = capsys.readouterr().out.split("\n")
     assert re.fullmatch(begin + f"Tools{instead}::x", written[1])

@@ -8,7 +8,7 @@ from secagg_parsers.trivy.misconfigurations import forms_of
 
 from secagg.errors import ReportError
 from secagg.model.finding import Finding, Kind, Severity
-from secagg.pipeline.assemble import Shown
+from secagg.pipeline.assemble import DisplayPaths
 from secagg.secrets.redactor import Redactor
 from tests.parsers import samples
 from tests.parsers.reading import context_for, read
@@ -251,7 +251,7 @@ def test_texts_with_secrets_in_them_are_masked() -> None:
     )
     # Whoever judges sees the real path, and nobody else does.
     assert finding.location.uri == f"dist/{TOKEN}/x.jar"
-    Shown(Redactor(b"key")).findings([finding])
+    DisplayPaths(Redactor(b"key")).mask_findings([finding])
     assert TOKEN not in repr(finding)
     assert finding.references[0] == "https://example.org/a"
 

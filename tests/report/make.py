@@ -22,7 +22,7 @@ from secagg.model.problem import (
     ToolRunRecord,
     Triage,
 )
-from secagg.report.source import Recorded
+from secagg.report.source import RecordedHistory
 
 NOW = datetime.datetime(2026, 3, 20, 9, 30, tzinfo=datetime.UTC)
 TODAY = NOW.date()
@@ -114,11 +114,11 @@ def run(days_ago: float = 0, verdict: str = "fail", **fields: Any) -> RunRecord:
     return RunRecord(**(given | fields))
 
 
-def history(count: int, seed: int = 1) -> Recorded:
+def history(count: int, seed: int = 1) -> RecordedHistory:
     """``count`` problems of every kind and state, and thirty daily runs."""
     made = random.Random(seed)
     runs = [_run_of(day, count, made) for day in range(30)]
-    return Recorded([_any(made, number) for number in range(count)], runs)
+    return RecordedHistory([_any(made, number) for number in range(count)], runs)
 
 
 def _run_of(day: int, count: int, made: random.Random) -> RunRecord:

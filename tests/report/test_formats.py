@@ -19,7 +19,7 @@ from secagg.errors import UsageError
 from secagg.model.finding import Kind
 from secagg.model.problem import Problem, State, ToolRunRecord, Triage
 from secagg.report.columns import cell
-from secagg.report.source import Recorded
+from secagg.report.source import RecordedHistory
 from secagg.report.vex import statements
 from secagg.sarif.conform import schema as sarif_schema
 from tests.report.contracts import CYCLONEDX, OPENVEX, gitlab
@@ -27,7 +27,7 @@ from tests.report.make import NOW, TODAY, history, problem, run, vulnerability
 from tests.report.test_page_canaries import hostile
 from tests.report.test_text_and_json import written
 
-WITH_ATTACKS = Recorded([*history(150).given_problems, *hostile()], [run(1), run(0)])
+WITH_ATTACKS = RecordedHistory([*history(150).recorded_problems, *hostile()], [run(1), run(0)])
 GITLAB = {
     "gitlab-sast": "sast",
     "gitlab-dependency-scanning": "dependency_scanning",
@@ -56,7 +56,7 @@ def test_gitlabs_three_reports_hold_every_problem_but_licenses(tmp_path: Path) -
     assert write_report(request, lambda: WITH_ATTACKS) == 0
     found = [json.loads(p.read_text())["vulnerabilities"] for p in (tmp_path / "reports").iterdir()]
     assert len(found) == 3
-    wanted = [p for p in WITH_ATTACKS.given_problems if p.kind is not Kind.LICENSE]
+    wanted = [p for p in WITH_ATTACKS.recorded_problems if p.kind is not Kind.LICENSE]
     assert sum(map(len, found)) == len(wanted)
     with pytest.raises(UsageError):
         write_report(ReportRequest(output_format="gitlab", now=NOW), lambda: WITH_ATTACKS)
@@ -64,7 +64,7 @@ def test_gitlabs_three_reports_hold_every_problem_but_licenses(tmp_path: Path) -
 
 def test_gitlab_is_not_told_that_a_broken_scan_was_a_success(tmp_path: Path) -> None:
     for runs in ([run(1, "pass"), run(0, "incomplete")], []):
-        text = written(tmp_path, Recorded([], runs), output_format="gitlab-sast")
+        text = written(tmp_path, RecordedHistory([], runs), output_format="gitlab-sast")
         document = json.loads(text)
         assert document["scan"]["status"] == "failure"
         Draft202012Validator(gitlab("sast")).validate(document)
@@ -74,7 +74,7 @@ def test_openvex(tmp_path: Path) -> None:
     document = json.loads(written(tmp_path, WITH_ATTACKS, output_format="openvex"))
     Draft202012Validator(OPENVEX).validate(document)
     with pytest.raises(UsageError, match="no vulnerability"):
-        written(tmp_path, Recorded([problem()], [run()]), output_format="openvex")
+        written(tmp_path, RecordedHistory([problem()], [run()]), output_format="openvex")
 
 
 def test_cyclonedx(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_cyclonedx(tmp_path: Path) -> None:
 def test_a_triage_state_has_its_word_in_vex(
     tmp_path: Path, state: State | None, openvex: str, cyclonedx: str
 ) -> None:
-    source = Recorded([_decided(state)], [run()])
+    source = RecordedHistory([_decided(state)], [run()])
     one = json.loads(written(tmp_path, source, output_format="openvex"))["statements"][0]
     assert one["status"] == openvex
     other = json.loads(written(tmp_path, source, output_format="cyclonedx-vex"))
@@ -113,8 +113,8 @@ def test_a_false_positive_in_one_manifest_silences_no_other(tmp_path: Path) -> N
         _decided(State.ACCEPTED, "CVE-2026-2"),
     ]
     (first, second) = statements(problems, TODAY)
-    assert (first.vulnerability, str(first.standing)) == ("CVE-2026-1", "open")
-    assert (second.vulnerability, str(second.standing)) == ("CVE-2026-2", "accepted")
+    assert (first.vulnerability, str(first.state)) == ("CVE-2026-1", "open")
+    assert (second.vulnerability, str(second.state)) == ("CVE-2026-2", "accepted")
     elsewhere = _decided(None, repository="acme/other")
     assert len(statements([problems[0], elsewhere], TODAY)) == 2
     assert len(statements([problems[0], elsewhere], TODAY, by_product=False)) == 1
@@ -125,14 +125,14 @@ def test_a_package_is_a_product_where_all_that_was_scanned_agree(tmp_path: Path)
     theirs = _decided(None, repository="acme/other")
     (purl,) = {statement.purl for statement in statements([mine], TODAY)}
     for problems, alone in (([mine], True), ([mine, theirs], False)):
-        text = written(tmp_path, Recorded(problems, [run()]), output_format="openvex")
+        text = written(tmp_path, RecordedHistory(problems, [run()]), output_format="openvex")
         products = [s["products"] for s in json.loads(text)["statements"]]
         assert all(([*names[1:]] == [{"@id": purl}]) is alone for names in products)
         assert all(names[0]["subcomponents"] == [{"@id": purl}] for names in products)
 
 
 def test_fixed_problems_are_said_to_be_fixed(tmp_path: Path) -> None:
-    source = Recorded([_decided(None, fixed_at=NOW)], [run()])
+    source = RecordedHistory([_decided(None, fixed_at=NOW)], [run()])
     document = json.loads(written(tmp_path, source, output_format="openvex"))
     assert document["statements"][0]["status"] == "fixed"
 
@@ -141,7 +141,7 @@ def test_sarif(tmp_path: Path) -> None:
     document = json.loads(written(tmp_path, WITH_ATTACKS, output_format="sarif", state=["all"]))
     assert [e.message for e in Draft4Validator(sarif_schema()).iter_errors(document)] == []
     results = document["runs"][0]["results"]
-    kept = [p for p in WITH_ATTACKS.given_problems if p.fixed_at is None]
+    kept = [p for p in WITH_ATTACKS.recorded_problems if p.fixed_at is None]
     assert len(results) == len(kept)
     assert {r["partialFingerprints"]["secagg/v1"] for r in results} == {p.identity for p in kept}
     suppressed = [r for r in results if r.get("suppressions")]
@@ -151,7 +151,7 @@ def test_sarif(tmp_path: Path) -> None:
 
 
 def test_sarif_of_a_broken_scan_is_no_success(tmp_path: Path) -> None:
-    source = Recorded([], [run(0, "incomplete")])
+    source = RecordedHistory([], [run(0, "incomplete")])
     document = json.loads(written(tmp_path, source, output_format="sarif"))
     assert document["runs"][0]["invocations"][0]["executionSuccessful"] is False
 
@@ -161,12 +161,12 @@ def test_junit(tmp_path: Path) -> None:
     root = ET.fromstring(text)
     cases = root.findall("testsuite/testcase")
     assert int(root.get("tests", "")) == len(cases)
-    assert len(cases) == len(WITH_ATTACKS.given_problems) + 2
+    assert len(cases) == len(WITH_ATTACKS.recorded_problems) + 2
     for suite in root:
         assert int(suite.get("failures", "")) == len(suite.findall("testcase/failure"))
     open_ones = [
         p
-        for p in WITH_ATTACKS.given_problems
+        for p in WITH_ATTACKS.recorded_problems
         if str(p.state) in ("open", "confirmed") and not (str(p.state) == "open" and p.exception)
     ]
     assert int(root.get("failures", "")) == len(open_ones)
@@ -175,7 +175,7 @@ def test_junit(tmp_path: Path) -> None:
 def test_junit_is_not_green_where_a_tool_did_not_complete(tmp_path: Path) -> None:
     failed = ToolRunRecord(tool="snyk", component=".", status="failed", reason="no \x00 token")
     for runs in ([run(0, "incomplete", tools=(failed,))], []):
-        root = ET.fromstring(written(tmp_path, Recorded([], runs), output_format="junit"))
+        root = ET.fromstring(written(tmp_path, RecordedHistory([], runs), output_format="junit"))
         assert int(root.get("errors", "0")) >= 1
 
 
@@ -196,14 +196,14 @@ def test_csv(tmp_path: Path) -> None:
     request = ReportRequest(output_format="csv", output_file=file, now=NOW, state=["all"])
     write_report(request, lambda: WITH_ATTACKS)
     data = file.read_bytes()
-    assert data.count(b"\r\n") == data.count(b"\n") == len(WITH_ATTACKS.given_problems) + 1
+    assert data.count(b"\r\n") == data.count(b"\n") == len(WITH_ATTACKS.recorded_problems) + 1
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))
-    assert {row["identity"] for row in rows} == {p.identity for p in WITH_ATTACKS.given_problems}
+    assert {row["identity"] for row in rows} == {p.identity for p in WITH_ATTACKS.recorded_problems}
     assert all(None not in row and None not in row.values() for row in rows)
 
 
 def test_markdown_is_literal_and_short_enough(tmp_path: Path) -> None:
-    many = Recorded([*hostile(), *history(2000).given_problems], [run()])
+    many = RecordedHistory([*hostile(), *history(2000).recorded_problems], [run()])
     text = written(tmp_path, many, output_format="markdown", state=["all"], limit=0)
     assert len(text) < 65_536
     assert "more." in text.splitlines()[-1]
@@ -218,5 +218,5 @@ def test_markdown_is_literal_and_short_enough(tmp_path: Path) -> None:
 def test_markdown_in_groups(tmp_path: Path, group_by: str) -> None:
     text = written(tmp_path, history(60), output_format="markdown", group_by=group_by)
     assert text.count("\n#### ") == len(
-        {getattr(p, group_by) for p in history(60).given_problems if str(p.state) == "open"}
+        {getattr(p, group_by) for p in history(60).recorded_problems if str(p.state) == "open"}
     )

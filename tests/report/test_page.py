@@ -9,12 +9,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
-from secagg.report.source import Recorded
+from secagg.report.source import RecordedHistory
 from secagg.report.standing import ACTIVE, has_fix, overdue, standing
 from tests.report.browser import ready, serious, write_page
 from tests.report.make import NOW, TODAY, history, problem, run
 
-ALL = history(400).given_problems
+ALL = history(400).recorded_problems
 OPEN = [p for p in ALL if standing(p, TODAY) in ACTIVE]
 
 
@@ -147,7 +147,7 @@ def test_details_show_everything_that_is_known(browser: Browser, directory: Path
         action="fail",
     )
     page = browser.new_page()
-    ready(page, write_page(Recorded([known], [run()]), directory) + f"#id={known.identity}")
+    ready(page, write_page(RecordedHistory([known], [run()]), directory) + f"#id={known.identity}")
     panel = page.locator("#details")
     for text in (
         *("SQL query built from user input", "This query depends on a value.", "Use parameters."),

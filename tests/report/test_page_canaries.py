@@ -15,7 +15,7 @@ from secagg.model.finding import Severity
 from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
 from secagg.report.page import page as page_of
 from secagg.report.page import script_json
-from secagg.report.source import Recorded
+from secagg.report.source import RecordedHistory
 from tests.report.browser import ready, write_page
 from tests.report.make import NOW, history, problem, run
 
@@ -100,7 +100,7 @@ def test_nothing_runs_and_nothing_is_fetched(browser: Browser, tmp_path: Path) -
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    address = write_page(Recorded(problems, runs), tmp_path, state=["all"])
+    address = write_page(RecordedHistory(problems, runs), tmp_path, state=["all"])
     ready(page, address)
     for number in range(len(problems)):
         page.locator(f'.row[aria-posinset="{number + 1}"]').click()

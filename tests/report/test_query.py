@@ -16,7 +16,7 @@ from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, 
 from secagg.report.filters import Filters, age, moment, predicates, select
 from secagg.report.formats import LISTS, Format, compose, written
 from secagg.report.query import KEYS, GroupBy, Query, answer, ordered, sections
-from secagg.report.source import Recorded
+from secagg.report.source import RecordedHistory
 from secagg.report.standing import ACTIVE, ShownState, overdue, standing
 from tests.report.make import NOW, TODAY, problem, run, vulnerability
 from tests.report.strategies import made, problems, single_filters
@@ -26,15 +26,15 @@ DAY = datetime.timedelta(days=1)
 
 @given(st.lists(problems, max_size=6), st.lists(single_filters, max_size=4), st.randoms())
 def test_filters_are_a_conjunction_and_free_of_order(
-    given_problems: list[Problem], wanted: list[dict[str, object]], random: Any
+    recorded_problems: list[Problem], wanted: list[dict[str, object]], random: Any
 ) -> None:
     fields: dict[str, object] = {}
     for one in wanted:
         fields |= one
-    together = select(given_problems, predicates(made(fields), TODAY))
+    together = select(recorded_problems, predicates(made(fields), TODAY))
     names = list(fields)
     random.shuffle(names)
-    one_by_one = given_problems
+    one_by_one = recorded_problems
     for name in names:
         one_by_one = select(one_by_one, predicates(made({name: fields[name]}), TODAY))
     assert [id(p) for p in one_by_one] == [id(p) for p in together]
@@ -42,13 +42,13 @@ def test_filters_are_a_conjunction_and_free_of_order(
 
 @given(st.lists(problems, max_size=6), single_filters)
 def test_a_filter_and_its_rest_are_everything(
-    given_problems: list[Problem], one: dict[str, object]
+    recorded_problems: list[Problem], one: dict[str, object]
 ) -> None:
     (wanted, *more) = predicates(made(one), TODAY)
     assert not more
-    kept = select(given_problems, [wanted])
-    left = select(given_problems, [lambda p: not wanted(p)])
-    assert len(kept) + len(left) == len(given_problems)
+    kept = select(recorded_problems, [wanted])
+    left = select(recorded_problems, [lambda p: not wanted(p)])
+    assert len(kept) + len(left) == len(recorded_problems)
 
 
 @given(
@@ -57,13 +57,13 @@ def test_a_filter_and_its_rest_are_everything(
     st.randoms(),
 )
 def test_order_does_not_depend_on_the_order_given(
-    given_problems: list[Problem], keys: list[str], random: Any
+    recorded_problems: list[Problem], keys: list[str], random: Any
 ) -> None:
-    first = [p.identity for p in ordered(given_problems, keys, TODAY)]
-    shuffled = list(given_problems)
+    first = [p.identity for p in ordered(recorded_problems, keys, TODAY)]
+    shuffled = list(recorded_problems)
     random.shuffle(shuffled)
     assert [p.identity for p in ordered(shuffled, keys, TODAY)] == first
-    assert sorted(first) == sorted(p.identity for p in given_problems)
+    assert sorted(first) == sorted(p.identity for p in recorded_problems)
 
 
 @given(
@@ -72,10 +72,10 @@ def test_order_does_not_depend_on_the_order_given(
     st.integers(0, 9),
 )
 def test_the_first_few_in_order_are_those_of_the_whole_order(
-    given_problems: list[Problem], keys: list[str], limit: int
+    recorded_problems: list[Problem], keys: list[str], limit: int
 ) -> None:
-    whole = ordered(given_problems, keys, TODAY)
-    assert ordered(given_problems, keys, TODAY, limit=limit) == whole[:limit]
+    whole = ordered(recorded_problems, keys, TODAY)
+    assert ordered(recorded_problems, keys, TODAY, limit=limit) == whole[:limit]
 
 
 # Lists are read without details: whatever is asked, they must not look at them.
@@ -86,7 +86,7 @@ def test_the_first_few_in_order_are_those_of_the_whole_order(
     st.none() | st.sampled_from(GroupBy),
 )
 def test_lists_say_the_same_without_details(
-    given_problems: list[Problem],
+    recorded_problems: list[Problem],
     wanted: list[dict[str, object]],
     output_format: Format,
     group_by: GroupBy | None,
@@ -94,54 +94,61 @@ def test_lists_say_the_same_without_details(
     fields: dict[str, object] = {}
     for single in wanted:
         fields |= single
-    for one in given_problems:
+    for one in recorded_problems:
         one.sources = (Source(tool="trivy", rule_id="R", severity=Severity.LOW),)
         one.steps = (TimelineStep(uri="a.py", line=1),)
         one.snippet = Snippet(start_line=1, lines=("a",))
         one.dependency_paths = (("app", "lodash"),)
         one.references = one.related = ("r",)
-    without = [decode(encode(p), details=False) for p in given_problems]
-    for lean, whole in zip(without, given_problems, strict=True):
+    without = [decode(encode(p), details=False) for p in recorded_problems]
+    for lean, whole in zip(without, recorded_problems, strict=True):
         for name in HISTORY_FIELDS:
             setattr(lean, name, getattr(whole, name))
     said = [
         b"".join(
             written(
                 compose(
-                    Recorded(some, [run()]), Query(filters=made(fields)), NOW, group_by=group_by
+                    RecordedHistory(some, [run()]),
+                    Query(filters=made(fields)),
+                    NOW,
+                    group_by=group_by,
                 ),
                 output_format,
             )
         )
-        for some in (given_problems, without)
+        for some in (recorded_problems, without)
     ]
     assert said[0] == said[1]
 
 
 @given(st.lists(problems, max_size=6), st.sampled_from(GroupBy))
-def test_no_problem_is_lost_in_groups(given_problems: list[Problem], by: GroupBy) -> None:
-    every = sections(given_problems, by, of=given_problems)
-    assert {id(p) for section in every for p in section.problems} == {id(p) for p in given_problems}
+def test_no_problem_is_lost_in_groups(recorded_problems: list[Problem], by: GroupBy) -> None:
+    every = sections(recorded_problems, by, all_problems=recorded_problems)
+    assert {id(p) for section in every for p in section.problems} == {
+        id(p) for p in recorded_problems
+    }
     assert all(section.total == len(section.problems) for section in every)
     totals = {section.name: section.total for section in every}
     # A limit cuts rows and never counts.
-    for section in sections(given_problems[:2], by, of=given_problems):
+    for section in sections(recorded_problems[:2], by, all_problems=recorded_problems):
         assert section.total == totals[section.name]
 
 
 @given(st.lists(problems, max_size=8), st.none() | st.integers(0, 10))
-def test_a_limit_cuts_rows_and_no_counts(given_problems: list[Problem], limit: int | None) -> None:
-    found = answer(Query(limit=limit), given_problems, TODAY)
-    assert len(found.related) == len(given_problems)
-    assert len(found.matching) == sum(standing(p, TODAY) in ACTIVE for p in given_problems)
+def test_a_limit_cuts_rows_and_no_counts(
+    recorded_problems: list[Problem], limit: int | None
+) -> None:
+    found = answer(Query(limit=limit), recorded_problems, TODAY)
+    assert len(found.related) == len(recorded_problems)
+    assert len(found.matching) == sum(standing(p, TODAY) in ACTIVE for p in recorded_problems)
     assert found.rows == ordered(found.matching, (), TODAY)[:limit]
     assert len(found.rows) == min(
         len(found.matching), len(found.matching) if limit is None else limit
     )
 
 
-def _shown(filters: Filters, *given_problems: Problem) -> list[Problem]:
-    return select(given_problems, predicates(filters, TODAY))
+def _shown(filters: Filters, *recorded_problems: Problem) -> list[Problem]:
+    return select(recorded_problems, predicates(filters, TODAY))
 
 
 def test_an_unknown_severity_is_not_filtered_away_by_a_least_one() -> None:

@@ -12,7 +12,7 @@ from secagg.cli.report import ReportRequest, write_report
 from secagg.errors import ExitCode
 from secagg.model.finding import Severity
 from secagg.model.problem import ToolRunRecord
-from secagg.report.source import Recorded
+from secagg.report.source import RecordedHistory
 from tests.report.browser import ready, serious, write_page
 from tests.report.make import NOW, problem, run, vulnerability
 
@@ -21,7 +21,7 @@ _FAILED = (
     ToolRunRecord(tool="trivy", component=".", status="complete"),
     ToolRunRecord(tool="snyk", component="web", status="failed", reason="no token <b>"),
 )
-SOURCE = Recorded(
+SOURCE = RecordedHistory(
     [
         problem("a"),
         problem("b", severity=Severity.CRITICAL),
@@ -76,21 +76,24 @@ def test_markdown_and_json_name_incomplete_runs(capfdbinary: Any) -> None:
 def test_many_incomplete_branches_are_counted(capfdbinary: Any) -> None:
     runs = [run(n, "incomplete", key=str(n), branch=f"b{n}") for n in range(9)]
     request = ReportRequest(output_format="table", now=NOW, no_colour=True)
-    write_report(request, lambda: Recorded([problem("a")], runs))
+    write_report(request, lambda: RecordedHistory([problem("a")], runs))
     out = capfdbinary.readouterr().out.decode()
     assert out.count("last run incomplete: ") == 5
     assert "last run incomplete of 3 more branches" in out
     request = ReportRequest(output_format="markdown", now=NOW)
-    write_report(request, lambda: Recorded([problem("a")], runs))
+    write_report(request, lambda: RecordedHistory([problem("a")], runs))
     out = capfdbinary.readouterr().out.decode()
     assert (out.count("Last run **incomplete**"), "- and of 3 more branches" in out) == (5, True)
 
 
 def test_an_old_incomplete_run_of_another_branch_vouches_for_nothing(capfdbinary: Any) -> None:
     request = ReportRequest(output_format="table", now=NOW, fail_on="critical", no_colour=True)
-    runs = SOURCE.given_runs
-    assert write_report(request, lambda: Recorded([], runs)) == ExitCode.INCOMPLETE
-    assert write_report(request, lambda: Recorded([], [runs[0], runs[3], runs[4]])) == ExitCode.PASS
+    runs = SOURCE.recorded_runs
+    assert write_report(request, lambda: RecordedHistory([], runs)) == ExitCode.INCOMPLETE
+    assert (
+        write_report(request, lambda: RecordedHistory([], [runs[0], runs[3], runs[4]]))
+        == ExitCode.PASS
+    )
 
 
 def test_the_page_filters_by_repository_and_branch(browser: Browser, tmp_path: Path) -> None:
@@ -117,7 +120,7 @@ def test_the_page_filters_by_repository_and_branch(browser: Browser, tmp_path: P
 
 def test_the_page_of_one_branch_asks_for_none(browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page()
-    ready(page, write_page(Recorded([problem("a"), problem("b")], [run()]), tmp_path))
+    ready(page, write_page(RecordedHistory([problem("a"), problem("b")], [run()]), tmp_path))
     assert page.locator("#choose-repository").count() == 0
     expect(page.locator(".row .detail").first).not_to_contain_text("acme/shop")
     page.close()

@@ -17,7 +17,7 @@ from secagg.cli.report import ReportRequest, write_report
 from secagg.errors import ReportError, UsageError
 from secagg.model.problem import Problem
 from secagg.report.document import load_report
-from secagg.report.source import Recorded
+from secagg.report.source import RecordedHistory
 from tests.report.make import NOW, history, problem, run, vulnerability
 from tests.report.strategies import problems
 
@@ -25,7 +25,7 @@ SCHEMAS = Path(__file__).parents[2] / "secagg" / "schemas"
 CANARY = "\x1b]0;owned\x07\x1b[2J\u202e evil \r\n=cmd|<script>alert(1)</script>"
 
 
-def written(tmp_path: Path, source: Recorded, code: int = 0, **options: Any) -> str:
+def written(tmp_path: Path, source: RecordedHistory, code: int = 0, **options: Any) -> str:
     """What ``secagg report`` writes into a file."""
     file = tmp_path / "out"
     request = ReportRequest(output_file=file, now=NOW, **options)
@@ -49,7 +49,7 @@ def test_no_line_is_wider_than_the_terminal(
 
 def test_a_pipe_gets_one_line_a_problem(capfdbinary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    source = Recorded([problem(str(n), message="a\nb") for n in range(150)], [run()])
+    source = RecordedHistory([problem(str(n), message="a\nb") for n in range(150)], [run()])
     identities = {p.identity[:10] for p in source.problems()}
     write_report(ReportRequest(now=NOW, summary=False), lambda: source)
     lines = capfdbinary.readouterr().out.decode().splitlines()
@@ -65,7 +65,7 @@ def test_rows_that_are_left_out_are_counted(
     capfdbinary: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    source = Recorded([problem(str(n)) for n in range(150)], [run()])
+    source = RecordedHistory([problem(str(n)) for n in range(150)], [run()])
     write_report(ReportRequest(now=NOW), lambda: source)
     text = capfdbinary.readouterr().out.decode()
     assert "100 of 150 shown; --limit 0 shows all" in text
@@ -73,7 +73,7 @@ def test_rows_that_are_left_out_are_counted(
 
 
 def test_the_summary_says_what_the_last_run_changed(tmp_path: Path) -> None:
-    source = Recorded(
+    source = RecordedHistory(
         [
             problem("new", first_seen=NOW),
             problem("old"),
@@ -92,27 +92,27 @@ def test_the_summary_says_what_the_last_run_changed(tmp_path: Path) -> None:
 
 
 def test_no_scan_is_not_a_clean_result(tmp_path: Path) -> None:
-    assert "no scan is recorded yet" in written(tmp_path, Recorded())
-    written(tmp_path, Recorded(), code=3, fail_on="high")
-    incomplete = Recorded([], [run(1, "pass"), run(0, "incomplete")])
+    assert "no scan is recorded yet" in written(tmp_path, RecordedHistory())
+    written(tmp_path, RecordedHistory(), code=3, fail_on="high")
+    incomplete = RecordedHistory([], [run(1, "pass"), run(0, "incomplete")])
     written(tmp_path, incomplete, code=3, fail_on="high")
-    written(tmp_path, Recorded([], [run(0, "pass"), run(1, "incomplete")]), fail_on="high")
+    written(tmp_path, RecordedHistory([], [run(0, "pass"), run(1, "incomplete")]), fail_on="high")
 
 
 def test_the_gate_counts_what_is_open_and_as_bad(tmp_path: Path) -> None:
-    bad = Recorded([problem("a")], [run()])
+    bad = RecordedHistory([problem("a")], [run()])
     written(tmp_path, bad, code=1, fail_on="high")
     written(tmp_path, bad, fail_on="critical")
-    excepted = Recorded([problem("a", exception="file:1")], [run()])
+    excepted = RecordedHistory([problem("a", exception="file:1")], [run()])
     written(tmp_path, excepted, fail_on="low", state=["all"])
-    unknown = Recorded([problem("a", severity_known=False)], [run()])
+    unknown = RecordedHistory([problem("a", severity_known=False)], [run()])
     written(tmp_path, unknown, code=1, fail_on="critical", limit=1)
 
 
 def test_nothing_reaches_the_terminal_that_it_would_obey(tmp_path: Path) -> None:
     hostile = problem(title=CANARY, uri=CANARY, rule_id=CANARY, component=CANARY, owners=(CANARY,))
     for options in ({}, {"group_by": "component"}, {"columns": ["title", "owner"]}):
-        text = written(tmp_path, Recorded([hostile], [run()]), **options)
+        text = written(tmp_path, RecordedHistory([hostile], [run()]), **options)
         assert not {c for c in text if not c.isprintable()} - {"\n"}
 
 
@@ -132,7 +132,7 @@ def test_nothing_reaches_the_terminal_that_it_would_obey(tmp_path: Path) -> None
 )
 def test_words_that_mean_nothing_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        written(tmp_path, Recorded([], [run()]), **options)
+        written(tmp_path, RecordedHistory([], [run()]), **options)
     assert not (tmp_path / "out").exists()
 
 
@@ -147,14 +147,14 @@ def test_json_is_what_its_schema_says(tmp_path: Path) -> None:
 
 
 @given(st.lists(problems, max_size=4, unique_by=lambda p: p.identity))
-def test_json_brings_every_problem_back(given_problems: list[Problem]) -> None:
+def test_json_brings_every_problem_back(recorded_problems: list[Problem]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "report.json"
         request = ReportRequest(output_file=file, now=NOW, output_format="json", state=["all"])
-        write_report(request, lambda: Recorded(given_problems, [run()]))
+        write_report(request, lambda: RecordedHistory(recorded_problems, [run()]))
         back = load_report(file)
     key = operator.attrgetter("identity", "title", "severity")
-    assert sorted(back.problems(), key=key) == sorted(given_problems, key=key)
+    assert sorted(back.problems(), key=key) == sorted(recorded_problems, key=key)
     assert back.runs() == [run()]
 
 
@@ -177,7 +177,7 @@ def test_rows_of_several_repositories_say_of_which(
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
     other = problem("b", repository="acme/else", branch="release")
-    source = Recorded([problem("a"), *([other] if several else [])], [run()])
+    source = RecordedHistory([problem("a"), *([other] if several else [])], [run()])
     write_report(ReportRequest(now=NOW, output_format=output_format), lambda: source)
     out = capfdbinary.readouterr().out.decode()
     assert ("REPOSITORY" in out) is (several and output_format == "table")

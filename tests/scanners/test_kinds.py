@@ -11,7 +11,7 @@ from secagg.model.finding import Kind
 from secagg.packages.components import Component
 from secagg.parsing import ParsedReport
 from secagg.pipeline.assemble import tool_outcome
-from secagg.pipeline.lookedfor import kinds_seen, left_out, settle
+from secagg.pipeline.lookedfor import kinds_seen, skip_missing_scanners, tools_left_out
 from secagg.pipeline.outcome import ToolResult
 from secagg.policy.decision import NoExceptions
 from secagg.policy.gaps import assess_coverage
@@ -40,13 +40,15 @@ def sentences(
     *results: ToolResult,
     config: Config | None = None,
     components: list[Component] = MANIFESTS,
-    asked: tuple[str, ...] = (),
+    requested: tuple[str, ...] = (),
     optional: tuple[str, ...] = (),
     required: tuple[Kind, ...] = (),
 ) -> list[str]:
     """Why the scan is incomplete."""
     settings = config or Config()
-    settle(results, settings, settings.tool_options(), components, asked=asked)
+    skip_missing_scanners(
+        results, settings, settings.tool_options(), components, requested=requested
+    )
     seen = assess_coverage(
         [tool_outcome(one) for one in results],
         optional_tools=optional,
@@ -75,7 +77,7 @@ def test_a_tool_that_the_configuration_names_is_asked_for(text: str) -> None:
 
 
 def test_a_tool_that_the_command_line_names_is_asked_for() -> None:
-    assert len(sentences(result("trivy"), missing("codeql"), asked=("trivy", "codeql"))) == 1
+    assert len(sentences(result("trivy"), missing("codeql"), requested=("trivy", "codeql"))) == 1
 
 
 @pytest.mark.parametrize("tool", ["snyk", "codeql"])
@@ -152,6 +154,6 @@ def test_a_report_from_elsewhere_counts_by_what_its_tool_always_looks_for() -> N
 def test_the_doctor_leaves_out_what_a_scan_would() -> None:
     options = Config().tool_options()
     gone = ["snyk", "codeql", "trufflehog"]
-    assert left_out(["trivy", "gitleaks"], gone, options, MANIFESTS) == set(gone)
+    assert tools_left_out(["trivy", "gitleaks"], gone, options, MANIFESTS) == set(gone)
     rest = [tool for tool in ALL if tool != "codeql"]
-    assert left_out(["codeql"], rest, options, MANIFESTS) == {"snyk", "trufflehog"}
+    assert tools_left_out(["codeql"], rest, options, MANIFESTS) == {"snyk", "trufflehog"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secagg.model.finding import Finding, Kind, Location, Severity
-from secagg.pipeline.assemble import Shown
+from secagg.pipeline.assemble import DisplayPaths
 from secagg.secrets.names import is_name
 from secagg.secrets.redactor import Redactor, Secret
 
@@ -123,7 +123,7 @@ def test_what_leaves_has_no_real_name() -> None:
         references=(f"https://git.example/{path}",),
         component=f"keys/{VALUE}",
     )
-    Shown(made).findings([finding])
+    DisplayPaths(made).mask_findings([finding])
     assert VALUE not in repr(finding)
     assert finding.component is not None
     assert finding.location.uri == f"{finding.component}/a.py"

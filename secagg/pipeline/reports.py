@@ -1,7 +1,4 @@
-"""Parse raw reports, and read when and of what a report was made.
-
-Nothing here is needed to read the report; each answer is None where the report does not say.
-"""
+"""Parse raw reports, and read their provenance: the time, commit, branch and image of the scan."""
 
 from __future__ import annotations
 
@@ -11,27 +8,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from secagg.errors import ReportError
+from secagg.jsonio.members import as_mapping
+from secagg.jsonio.reading import is_list
 from secagg.model.place import image_key
 from secagg.parsing import NO_RESULTS, ParseContext, ParsedReport, Parser, RawReport, learn, parse
 from secagg.pipeline.outcome import ToolResult, gaps_of
 from secagg.scanners.base import Status, ToolRun
 from secagg.secrets.redactor import Redactor
+from secagg.system.dates import parse_time
 
 IMAGE = "image:"
-
-
-"""What the component of a scanned image begins with; an image is no part of the source tree."""
-
+"""The prefix of the component of a scanned image, which is no part of the source tree."""
 
 _IMAGE_TYPES = frozenset({"container_image", "image", "vm"})
-
-
-_SHA = frozenset("0123456789abcdef")
+_HEX_DIGITS = frozenset("0123456789abcdef")
+_NOT_PARSED_HINT = (
+    "see the notes; if the report is sound, this is a gap in secagg: please report it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """``at`` is in UTC; ``image`` is the name of the image that was scanned, without its tag."""
+    """What a report says of its scan; None for what it does not say.
+
+    ``at`` is in UTC. ``image`` is the name of the scanned image without its tag.
+    """
 
     at: datetime.datetime | None = None
     commit: str | None = None
@@ -46,27 +47,25 @@ def provenance_of(report: RawReport) -> Provenance:
     if not isinstance(document, Mapping):
         return Provenance()
     if "runs" in document:
-        return _sarif(document)
+        return _sarif_provenance(document)
     if "ArtifactType" in document or "SchemaVersion" in document:
-        return _trivy(document)
+        return _trivy_provenance(document)
     return Provenance()
 
 
-def _sarif(document: Mapping[str, Any]) -> Provenance:
+def _sarif_provenance(document: Mapping[str, Any]) -> Provenance:
     times, commits, branches, images = [], [], [], []
     for run in _objects(document.get("runs")):
         for invocation in _objects(run.get("invocations")):
             times += [
                 at
                 for name in ("endTimeUtc", "startTimeUtc")
-                if (at := _time(invocation.get(name))) is not None
+                if (at := parse_time(invocation.get(name))) is not None
             ][:1]
-        for where in _objects(run.get("versionControlProvenance")):
-            commits.append(_commit(where.get("revisionId")))
-            branches.append(_text(where.get("branch")))
-        properties = run.get("properties")
-        if isinstance(properties, Mapping):
-            images.append(_text(properties.get("imageName")))
+        for source in _objects(run.get("versionControlProvenance")):
+            commits.append(_commit(source.get("revisionId")))
+            branches.append(_text(source.get("branch")))
+        images.append(_text(as_mapping(run.get("properties")).get("imageName")))
     return Provenance(
         at=max(times, default=None),
         commit=next(filter(None, commits), None),
@@ -75,39 +74,27 @@ def _sarif(document: Mapping[str, Any]) -> Provenance:
     )
 
 
-def _trivy(document: Mapping[str, Any]) -> Provenance:
-    metadata = document.get("Metadata")
-    metadata = metadata if isinstance(metadata, Mapping) else {}
-    of_image = document.get("ArtifactType") in _IMAGE_TYPES
+def _trivy_provenance(document: Mapping[str, Any]) -> Provenance:
+    metadata = as_mapping(document.get("Metadata"))
+    is_image = document.get("ArtifactType") in _IMAGE_TYPES
     return Provenance(
-        at=_time(document.get("CreatedAt")),
+        at=parse_time(document.get("CreatedAt")),
         commit=_commit(metadata.get("Commit")),
         branch=_text(metadata.get("Branch")),
-        image=_image(_text(document.get("ArtifactName"))) if of_image else None,
+        image=_image(_text(document.get("ArtifactName"))) if is_image else None,
     )
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    # The lists of a large report are decoded as they are read; they are no plain lists.
-    if value is None or isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
-        return iter(())
-    return (item for item in value if isinstance(item, Mapping))
-
-
-def _time(value: Any) -> datetime.datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return at.replace(tzinfo=datetime.UTC) if at.tzinfo is None else at.astimezone(datetime.UTC)
+    """Yield the objects of a list in a report, which may be decoded entry by entry."""
+    return (item for item in value if isinstance(item, Mapping)) if is_list(value) else iter(())
 
 
 def _commit(value: Any) -> str | None:
     text = _text(value)
-    whole = text is not None and len(text) in (40, 64) and _SHA.issuperset(text.lower())
-    return text.lower() if text is not None and whole else None
+    if text is None or len(text) not in (40, 64) or not _HEX_DIGITS.issuperset(text.lower()):
+        return None
+    return text.lower()
 
 
 def _text(value: Any) -> str | None:
@@ -118,21 +105,17 @@ def _image(name: str | None) -> str | None:
     return image_key(name) if name else None
 
 
-# An entry that nobody understands may be the worst finding of all.
-_ODD_HINT = "see the notes; if the report is sound, this is a gap in secagg: please report it"
-
-
-def understand(
+def parse_reports(
     runs: Sequence[ToolRun],
     *,
     parsers: Mapping[str, Parser],
     context: ParseContext,
     optional: frozenset[str] = frozenset(),
 ) -> list[ToolResult]:
-    """Learn the secrets of all reports, then parse them.
+    """Learn the secrets in the reports of all ``runs``, then parse the reports.
 
-    Nothing is raised for a bad report: its run becomes failed and says why, and what the
-    other reports hold is kept. ``optional`` names the tools whose failure is allowed.
+    A bad report raises nothing: its run becomes failed and gives the reason, and the findings of
+    the other reports stay. ``optional`` names the tools that may fail.
     """
     redactor = context.redactor
     for run in runs:
@@ -143,17 +126,18 @@ def understand(
     for run in runs:
         _mask_run(run, redactor)
         result = ToolResult(run=run, optional=run.tool in optional)
-        # Taken from the list one by one: each is let go of once it has become findings.
+        # Pops each report, so that its memory is free once it is parsed.
         run.reports.reverse()
         while run.reports:
             parsed = _parse(run.reports.pop(), run, parsers, context)
             if parsed is not None:
                 result.parsed.append(parsed)
                 run.version = run.version or parsed.tool_version
-        odd = sum(len(parsed.problems) for parsed in result.parsed)
-        if odd:
-            entries = "1 entry" if odd == 1 else f"{odd} entries"
-            fail(run, f"{entries} of its report could not be understood", _ODD_HINT)
+        # An entry that cannot be parsed may be the worst finding of all.
+        not_parsed = sum(len(parsed.problems) for parsed in result.parsed)
+        if not_parsed:
+            entries = "1 entry" if not_parsed == 1 else f"{not_parsed} entries"
+            fail(run, f"{entries} of its report could not be understood", _NOT_PARSED_HINT)
         result.broken = run.status is Status.FAILED
         for gap in gaps_of(result):
             if gap.fatal:
@@ -166,7 +150,7 @@ def understand(
 
 
 def fail(run: ToolRun, reason: str, hint: str | None = None) -> None:
-    """Mark ``run`` failed for ``reason``, unless it failed for another reason before."""
+    """Mark ``run`` as failed for ``reason``; a run that has failed already keeps its reason."""
     if run.status is not Status.FAILED:
         run.status = Status.FAILED
         run.reason = reason
@@ -174,7 +158,7 @@ def fail(run: ToolRun, reason: str, hint: str | None = None) -> None:
 
 
 def _mask_run(run: ToolRun, redactor: Redactor) -> None:
-    """Mask what a tool said of its own run before its secrets were known."""
+    """Mask the messages that a tool wrote before the secrets in its reports were known."""
     run.reason = None if run.reason is None else redactor.mask(run.reason)
     run.hint = None if run.hint is None else redactor.mask(run.hint)
     for gap in run.gaps:

@@ -9,7 +9,7 @@ import pytest
 
 from secagg.parsing import Gap, ParseContext, RawReport, installed_parsers
 from secagg.pipeline.outcome import gaps_of
-from secagg.pipeline.understand import understand
+from secagg.pipeline.reports import parse_reports
 from secagg.scanners.base import Status, ToolRun
 from secagg.secrets.lastfilter import run_redactor
 
@@ -32,5 +32,5 @@ def test_an_empty_report_is_remarked_on_unless_its_run_failed(
     run = ToolRun(tool="trivy", status=status, gaps=gaps)
     run.reports.append(RawReport(name="trivy.json", data=EMPTY, tool="trivy"))
     context = ParseContext(redactor=run_redactor(tmp_path), root=tmp_path)
-    (result,) = understand([run], parsers=installed_parsers(), context=context)
+    (result,) = parse_reports([run], parsers=installed_parsers(), context=context)
     assert [gap.message for gap in gaps_of(result)] == said
