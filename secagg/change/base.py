@@ -19,11 +19,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from secagg.change.diff import merge_base, path_text
 from secagg.errors import ReportError, UsageError
-from secagg.github.event import PULL_REF, Event, head_of, read_checkout, read_event, text_at
+from secagg.github.event import PULL_REF, Event, head_of, read_checkout, read_event
+from secagg.jsonio.members import text_at
 from secagg.jsonio.reading import loads
 from secagg.model.place import legible
 from secagg.system.git import FETCH_HINT, checked, find_commit, git, resolve
@@ -188,11 +188,9 @@ def _event_base(environ: Mapping[str, str]) -> str | None:
     except (OSError, ReportError):
         return None
     for keys in (("pull_request", "base", "sha"), ("merge_group", "base_sha")):
-        value: Any = payload
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40,64}", value):
-            return value
+        commit = text_at(payload, *keys)
+        if commit is not None and re.fullmatch(r"[0-9a-f]{40,64}", commit):
+            return commit
     return None
 
 
