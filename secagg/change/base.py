@@ -19,7 +19,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from secagg.change.diff import merge_base, path_text
 from secagg.errors import ReportError, UsageError
@@ -189,11 +188,9 @@ def _event_base(environ: Mapping[str, str]) -> str | None:
     except (OSError, ReportError):
         return None
     for keys in (("pull_request", "base", "sha"), ("merge_group", "base_sha")):
-        value: Any = payload
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40,64}", value):
-            return value
+        commit = text_at(payload, *keys)
+        if commit is not None and re.fullmatch(r"[0-9a-f]{40,64}", commit):
+            return commit
     return None
 
 

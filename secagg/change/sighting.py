@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import PurePosixPath
-from typing import Any
 
 from secagg.change.keys import (
     MatchKey,
@@ -20,6 +19,7 @@ from secagg.change.keys import (
     other_rule_keys,
 )
 from secagg.change.model import Diff
+from secagg.jsonio.members import mapping_at, objects_in, value_at
 from secagg.merge.groups import Group
 from secagg.merge.secret import still_in_head
 from secagg.model.finding import Finding, Kind, Location, replace
@@ -217,28 +217,16 @@ def _chart_of(uri: str) -> PurePosixPath | None:
 def _flow_locations(finding: Finding) -> Iterator[Location]:
     """The locations of a finding's data flow in its SARIF (2.1.0, 3.36)."""
     flows = None if finding.sarif is None else finding.sarif.result.get("codeFlows")
-    for flow in _objects(flows):
-        for thread in _objects(flow.get("threadFlows")):
-            for step in _objects(thread.get("locations")):
-                location = _object(_object(step.get("location")).get("physicalLocation"))
-                uri = _object(location.get("artifactLocation")).get("uri")
-                region = _object(location.get("region"))
+    for flow in objects_in(flows):
+        for thread in objects_in(flow.get("threadFlows")):
+            for step in objects_in(thread.get("locations")):
+                location = mapping_at(step, "location", "physicalLocation")
+                uri = value_at(location, "artifactLocation", "uri")
+                region = mapping_at(location, "region")
                 start, end = region.get("startLine"), region.get("endLine")
                 if isinstance(uri, str) and isinstance(start, int):
                     last = end if isinstance(end, int) else start
                     yield Location(uri=uri, start_line=start, end_line=last)
-
-
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (
-        (item for item in value if isinstance(item, Mapping))
-        if isinstance(value, list)
-        else iter(())
-    )
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _package_in_place(finding: Finding) -> PackageInPlace | None:

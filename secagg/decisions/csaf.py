@@ -15,6 +15,7 @@ from typing import Any
 
 from secagg.decisions.vex import Statement, moment_of
 from secagg.errors import ConfigError
+from secagg.jsonio.members import as_list, as_mapping, objects_in, stripped_text, text_at, value_at
 from secagg.packages.purl import PurlPattern, exact_purl
 
 _SILENT = ("known_not_affected", "fixed", "first_fixed")
@@ -32,9 +33,7 @@ class _Product:
 
 def is_csaf(document: Any) -> bool:
     """True for a CSAF document of version 2."""
-    about = document.get("document") if isinstance(document, dict) else None
-    version = about.get("csaf_version") if isinstance(about, dict) else None
-    return isinstance(version, str) and version.startswith("2.")
+    return (text_at(document, "document", "csaf_version") or "").startswith("2.")
 
 
 def read_csaf(document: Mapping[str, Any], name: str) -> list[Statement]:
@@ -45,7 +44,7 @@ def read_csaf(document: Mapping[str, Any], name: str) -> list[Statement]:
     vulnerabilities = document.get("vulnerabilities", [])
     if not isinstance(vulnerabilities, list):
         raise ConfigError("its vulnerabilities are no list", where=name)
-    tree = _map(document.get("product_tree"))
+    tree = as_mapping(document.get("product_tree"))
     products, groups = _products(tree), _groups(tree)
     found: list[Statement] = []
     for number, value in enumerate(vulnerabilities, start=1):
@@ -68,10 +67,10 @@ def _statements(
     groups: Mapping[str, Sequence[str]],
 ) -> Iterator[Statement]:
     """One statement for each status of each reason and image."""
-    about = _map(document.get("document"))
-    tracking = _map(about.get("tracking"))
+    about = as_mapping(document.get("document"))
+    tracking = as_mapping(about.get("tracking"))
     draft = "is in a draft" if tracking.get("status") == "draft" else None
-    listed = _map(value.get("product_status"))
+    listed = as_mapping(value.get("product_status"))
     reasons = dict(_reasons(value, groups))
     for status in (*_SILENT, *_AGAINST):
         silent = status in _SILENT
@@ -104,7 +103,7 @@ def _statements(
                 images=images,
                 moment=_moment(tracking),
                 reason=why,
-                author=_text(_map(about.get("publisher")).get("name")),
+                author=stripped_text(as_mapping(about.get("publisher")).get("name")),
                 problem=problem or draft,
             )
         for why, problem in problems.items():
@@ -122,9 +121,8 @@ def _statements(
 
 def _names(value: Mapping[str, Any]) -> tuple[str, ...]:
     """The CVE, and the ids of other systems."""
-    ids = value.get("ids")
-    more = (_text(_map(one).get("text")) for one in (ids if isinstance(ids, list) else ()))
-    return tuple(dict.fromkeys(filter(None, (_text(value.get("cve")), *more))))
+    more = (stripped_text(value_at(one, "text")) for one in as_list(value.get("ids")))
+    return tuple(dict.fromkeys(filter(None, (stripped_text(value.get("cve")), *more))))
 
 
 def _reasons(
@@ -133,10 +131,8 @@ def _reasons(
     """By product, why it is not affected: the flag, and the impact in words."""
     said: dict[str, list[str]] = {}
     for key, text in (("flags", "label"), ("threats", "details")):
-        entries = value.get(key)
-        for entry in entries if isinstance(entries, list) else ():
-            one = _map(entry)
-            words = _text(one.get(text))
+        for one in objects_in(value.get(key)):
+            words = stripped_text(one.get(text))
             if words is None or (key == "threats" and one.get("category") != "impact"):
                 continue
             named = [*_texts(one.get("product_ids"))]
@@ -151,26 +147,22 @@ def _products(tree: Mapping[str, Any]) -> dict[str, _Product]:
     """Every product of the tree by its id; what is installed on another has that one's image."""
     found: dict[str, _Product] = {}
     waiting: list[tuple[Any, int]] = [(tree.get("branches"), 0)]
-    names = tree.get("full_product_names")
-    for product in names if isinstance(names, list) else ():
-        _take(found, _map(product))
+    for product in objects_in(tree.get("full_product_names")):
+        _take(found, product)
     while waiting:
         branches, depth = waiting.pop()
-        for branch in branches if isinstance(branches, list) and depth < _DEEPEST else ():
-            one = _map(branch)
-            _take(found, _map(one.get("product")))
-            waiting.append((one.get("branches"), depth + 1))
-    relationships = tree.get("relationships")
-    for relationship in relationships if isinstance(relationships, list) else ():
-        one = _map(relationship)
-        whole = _map(one.get("full_product_name"))
+        for branch in objects_in(branches) if depth < _DEEPEST else ():
+            _take(found, as_mapping(branch.get("product")))
+            waiting.append((branch.get("branches"), depth + 1))
+    for one in objects_in(tree.get("relationships")):
+        whole = as_mapping(one.get("full_product_name"))
         _take(found, whole)
-        key = _text(whole.get("product_id"))
+        key = stripped_text(whole.get("product_id"))
         if key is None:
             continue
         own = found.get(key, _Product())
-        part = found.get(_text(one.get("product_reference")) or "", _Product())
-        other = found.get(_text(one.get("relates_to_product_reference")) or "", _Product())
+        part = found.get(stripped_text(one.get("product_reference")) or "", _Product())
+        other = found.get(stripped_text(one.get("relates_to_product_reference")) or "", _Product())
         found[key] = _Product(
             purls=own.purls or part.purls, images=own.images or part.images or other.images
         )
@@ -178,10 +170,10 @@ def _products(tree: Mapping[str, Any]) -> dict[str, _Product]:
 
 
 def _take(found: dict[str, _Product], product: Mapping[str, Any]) -> None:
-    key = _text(product.get("product_id"))
+    key = stripped_text(product.get("product_id"))
     if key is None:
         return
-    helper = _map(product.get("product_identification_helper"))
+    helper = as_mapping(product.get("product_identification_helper"))
     # One purl in CSAF 2.0, a list of them in 2.1.
     purls = [*_texts([helper.get("purl")]), *_texts(helper.get("purls"))]
     images = tuple(purl for purl in purls if purl.startswith("pkg:oci/"))
@@ -189,13 +181,11 @@ def _take(found: dict[str, _Product], product: Mapping[str, Any]) -> None:
 
 
 def _groups(tree: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    groups = tree.get("product_groups")
     found: dict[str, Sequence[str]] = {}
-    for group in groups if isinstance(groups, list) else ():
-        one = _map(group)
-        key = _text(one.get("group_id"))
+    for group in objects_in(tree.get("product_groups")):
+        key = stripped_text(group.get("group_id"))
         if key is not None:
-            found[key] = list(_texts(one.get("product_ids")))
+            found[key] = list(_texts(group.get("product_ids")))
     return found
 
 
@@ -203,16 +193,5 @@ def _moment(tracking: Mapping[str, Any]) -> Any:
     return moment_of(tracking.get("current_release_date"))
 
 
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _texts(value: Any) -> Iterator[str]:
-    for one in value if isinstance(value, list) else ():
-        text = _text(one)
-        if text is not None:
-            yield text
-
-
-def _text(value: Any) -> str | None:
-    return value.strip() if isinstance(value, str) and value.strip() else None
+    return (text for item in as_list(value) if (text := stripped_text(item)) is not None)

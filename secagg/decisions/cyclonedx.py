@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from secagg.decisions.vex import Statement, moment_of
 from secagg.errors import ConfigError
+from secagg.jsonio.members import stripped_text
 from secagg.packages.purl import PurlPattern, exact_purl
 
 _SILENT = frozenset({"not_affected", "false_positive", "resolved", "resolved_with_pedigree"})
@@ -56,10 +57,10 @@ def _statement(
     names = _names(value)
     if not names:
         raise ConfigError("a vulnerability has an id", where=source)
-    state = _text(analysis.get("state")) or "no state"
+    state = stripped_text(analysis.get("state")) or "no state"
     silent = state in _SILENT
     purls, problem = _purls(value.get("affects"), known, silent=silent)
-    reasons = [_text(analysis.get("justification")), _text(analysis.get("detail"))]
+    reasons = [stripped_text(analysis.get("justification")), stripped_text(analysis.get("detail"))]
     return Statement(
         source=source,
         names=names,
@@ -75,12 +76,12 @@ def _statement(
 
 def _names(value: Mapping[str, Any]) -> tuple[str, ...]:
     """The id, and the ids of what the document calls equivalent."""
-    name = _text(value.get("id"))
+    name = stripped_text(value.get("id"))
     if name is None:
         return ()
     references = value.get("references")
     more = (
-        _text(reference.get("id"))
+        stripped_text(reference.get("id"))
         for reference in (references if isinstance(references, list) else ())
         if isinstance(reference, dict)
     )
@@ -93,7 +94,7 @@ def _purls(
     patterns: dict[PurlPattern, None] = {}
     problem = None
     for affected in affects if isinstance(affects, list) else ():
-        ref = _text(affected.get("ref")) if isinstance(affected, dict) else None
+        ref = stripped_text(affected.get("ref")) if isinstance(affected, dict) else None
         purl = _resolved(ref, known) if ref is not None else None
         try:
             if purl is None:
@@ -118,7 +119,7 @@ def _versions(purl: str, affected: Mapping[str, Any], *, silent: bool) -> Iterat
     for item in versions:
         if not isinstance(item, dict) or item.get("status") != "unaffected":
             continue
-        version = _text(item.get("version"))
+        version = stripped_text(item.get("version"))
         if version is None:
             continue
         named = True
@@ -156,7 +157,10 @@ def _components(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for component in components if isinstance(components, list) else ():
             if not isinstance(component, dict):
                 continue
-            ref, purl = _text(component.get("bom-ref")), _text(component.get("purl"))
+            ref, purl = (
+                stripped_text(component.get("bom-ref")),
+                stripped_text(component.get("purl")),
+            )
             if ref is not None and purl is not None:
                 yield ref, purl
             waiting.append(component.get("components"))
@@ -180,8 +184,4 @@ def _author(document: Mapping[str, Any]) -> str | None:
     first = authors[0] if isinstance(authors, list) and authors else None
     if not isinstance(first, dict):
         return None
-    return _text(first.get("email")) or _text(first.get("name"))
-
-
-def _text(value: Any) -> str | None:
-    return value.strip() if isinstance(value, str) and value.strip() else None
+    return stripped_text(first.get("email")) or stripped_text(first.get("name"))

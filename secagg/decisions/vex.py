@@ -18,6 +18,7 @@ from typing import Any
 from secagg.decisions.entry import ScopedException, shortened
 from secagg.decisions.scope import Scope, plain
 from secagg.errors import ConfigError
+from secagg.jsonio.members import stripped_text
 from secagg.model.problem import State
 from secagg.packages.purl import PurlPattern, exact_purl
 from secagg.policy.decision import DecisionSource, PolicyException
@@ -158,11 +159,11 @@ def _statements(value: Any, document: Mapping[str, Any], source: str) -> Iterato
         silent=silent,
         status=status,
         moment=_moment(value, document),
-        reason=": ".join(filter(None, map(_text, reasons))),
-        author=_text(value.get("supplier")) or _text(document.get("author")),
+        reason=": ".join(filter(None, map(stripped_text, reasons))),
+        author=stripped_text(value.get("supplier")) or stripped_text(document.get("author")),
     )
     unjustified = None
-    if status == "not_affected" and not any(_text(r) for r in reasons[:2]):
+    if status == "not_affected" and not any(stripped_text(r) for r in reasons[:2]):
         unjustified = "says not_affected without a justification or impact_statement"
     products = value.get("products")
     products = products if isinstance(products, list) else []
@@ -197,11 +198,11 @@ def _names(vulnerability: Any) -> tuple[str, ...]:
         return (vulnerability,) if vulnerability.strip() else ()
     if not isinstance(vulnerability, dict):
         return ()
-    name = _text(vulnerability.get("name"))
+    name = stripped_text(vulnerability.get("name"))
     if name is None:
         return ()
     aliases = vulnerability.get("aliases")
-    more = filter(None, map(_text, aliases)) if isinstance(aliases, list) else ()
+    more = filter(None, map(stripped_text, aliases)) if isinstance(aliases, list) else ()
     return tuple(dict.fromkeys((name, *more)))
 
 
@@ -235,10 +236,10 @@ def _purl(component: Any) -> str | None:
     if not isinstance(component, dict):
         return None
     identifiers = component.get("identifiers")
-    given = _text(identifiers.get("purl")) if isinstance(identifiers, dict) else None
+    given = stripped_text(identifiers.get("purl")) if isinstance(identifiers, dict) else None
     if given is not None:
         return given
-    own = _text(component.get("@id"))
+    own = stripped_text(component.get("@id"))
     return own if own is not None and own.startswith("pkg:") else None
 
 
@@ -248,7 +249,3 @@ def _moment(value: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
         if time is not None:
             return moment_of(time)
     return None
-
-
-def _text(value: Any) -> str | None:
-    return value.strip() if isinstance(value, str) and value.strip() else None

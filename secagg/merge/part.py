@@ -1,8 +1,8 @@
-"""Findings of one package version that are one vulnerability, in plain and contested cases.
+"""Parts of a bucket: findings of one package version that are one vulnerability.
 
-Most are: each finding has one id of its best database, and what hangs together by shared ids
-has one such id too. What comes out is what reading all ids would give, for a fraction of its
-cost; where that is not certain, nothing comes out.
+Most buckets are plain: each finding has one id of its best database, and findings that share ids
+have one such id too. For these the parts are found quickly, with the same result as by all ids.
+A part is contested if its ids would join CVEs that one source lists as different problems.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from secagg.packages.keys import version_key
 
 
 class AdvisoryPart:
-    """Members (with each one's ids beside it) on their way to becoming a group.
+    """The members of a future group, with the ids of each.
 
-    ``contested``: its ids would join what one source lists as different problems. ``plain``
-    is the name of a part whose members could be told by it alone; their ids were not read.
-    ``alike``: each member has that name.
+    ``contested`` is True if its ids would join problems that one source lists as different.
+    ``plain`` is the name of a plain part, whose ``ids`` are not read; ``alike`` is True if each
+    member has that name.
     """
 
     __slots__ = ("alike", "contested", "ids", "members", "plain", "version")
@@ -49,26 +49,26 @@ class AdvisoryPart:
 
     @property
     def name(self) -> str:
-        """The one id for the problem: a contested one goes by an id that is nobody else's."""
+        """The main id of the problem; a contested part cannot have a CVE that others have too."""
         if self.plain is not None:
             return self.plain
         if self.contested:
-            own = [one for one in self.all_ids if one.rank != 0]
-            if own:
-                return min(own).id
+            others = [advisory_id for advisory_id in self.all_ids if advisory_id.rank != 0]
+            if others:
+                return min(others).id
         return min(self.all_ids).id
 
     def take(self, other: AdvisoryPart) -> None:
-        """Make the members of ``other`` this part's too."""
+        """Add the members of ``other``."""
         self.members += other.members
         self.ids += other.ids
 
     def absorb(self, other: AdvisoryPart) -> None:
-        """Take ``other``, of which the ids of all members are read, and keep the order."""
+        """Add the members of ``other`` in order; the ids of both parts must be read."""
         ids = {
-            id(member): own
+            id(member): member_ids
             for part in (self, other)
-            for member, own in zip(part.members, part.ids, strict=True)
+            for member, member_ids in zip(part.members, part.ids, strict=True)
         }
         self.members = in_order([*self.members, *other.members])
         self.ids = [ids[id(member)] for member in self.members]
@@ -76,9 +76,9 @@ class AdvisoryPart:
 
 
 def aliases_of(finding: Finding) -> Sequence[str]:
-    """Return the advisory ids of a vulnerability as written; the rule's id where none are given.
+    """Return the advisory ids of a vulnerability as reported, else the rule's id.
 
-    A rule that is no advisory (an unnamed one) only stands for what its title says.
+    A rule id that is no advisory is combined with the title.
     """
     vulnerability = finding.vulnerability
     if vulnerability is not None and vulnerability.aliases:
@@ -92,8 +92,7 @@ def aliases_of(finding: Finding) -> Sequence[str]:
 def linking(ids: Collection[Advisory]) -> Collection[Advisory]:
     """Return the ids by which a finding joins others.
 
-    A distributor's notice covers several problems, so it only counts where a finding goes by
-    nothing else.
+    A distributor's notice covers several problems, so it counts only if a finding has no other id.
     """
     for one in ids:
         if one[0] == NOTICE_RANK:
@@ -102,17 +101,17 @@ def linking(ids: Collection[Advisory]) -> Collection[Advisory]:
 
 
 def name_of(finding: Finding) -> str | None:
-    """Return the id that a vulnerability plainly goes by; None if that is not plain."""
+    """Return the main id of a vulnerability; None if all its ids have to be compared."""
     vulnerability = finding.vulnerability
     return finding.advisory or (
         None if vulnerability is None else plain_name(vulnerability.aliases)
     )
 
 
-def plain_parts(held: Sequence[Finding]) -> list[AdvisoryPart] | None:
-    """Return the parts of a bucket, each with its members in order, or None if it is not plain."""
+def plain_parts(bucket: Sequence[Finding]) -> list[AdvisoryPart] | None:
+    """Return the parts of a plain bucket, each with its members in order; None for another."""
     versions: dict[str | None, dict[str, list[Finding]]] = {}
-    for finding in held:
+    for finding in bucket:
         name, package = name_of(finding), finding.package
         if name is None:
             return None
@@ -124,41 +123,41 @@ def plain_parts(held: Sequence[Finding]) -> list[AdvisoryPart] | None:
         else:
             versions[version][name] = [finding]
     if len(versions) > 1:
-        versions = _as_all_write_it(versions, held[0])
+        versions = _joined_spellings(versions, bucket[0])
     parts = []
-    for version, named in versions.items():
-        joined = named if len(named) == 1 else _join_names(named)
+    for version, by_name in versions.items():
+        joined = by_name if len(by_name) == 1 else _join_names(by_name)
         if joined is None:
             return None
         for name, findings in joined.items():
             members = _by_rule(findings)
             if members is None:
                 return None
-            # Members that all go by the name share it; else their ids tell why they are one.
+            # If not all members have the name, their ids are the reasons of the group.
             parts.append(
-                AdvisoryPart(version or "", members, [], name, named.get(name) is findings)
+                AdvisoryPart(version or "", members, [], name, by_name.get(name) is findings)
             )
     return parts
 
 
-def _as_all_write_it(
+def _joined_spellings(
     versions: dict[str | None, dict[str, list[Finding]]], first: Finding
 ) -> dict[str | None, dict[str, list[Finding]]]:
-    """``versions`` with those that only differ in spelling put together."""
+    """Join the ``versions`` that differ only in spelling."""
     package = first.package
-    by_written: dict[str | None, dict[str, list[Finding]]] = {}
-    for version, named in versions.items():
-        # Where one tool knows no package, none does.
-        written = version_key(package.type, version) if package is not None else ""
-        by_name = by_written.setdefault(written, named)
-        if by_name is not named:
-            for name, findings in named.items():
+    by_key: dict[str | None, dict[str, list[Finding]]] = {}
+    for version, findings_by_name in versions.items():
+        # Without a package in one finding of a bucket there is none in the others.
+        key = version_key(package.type, version) if package is not None else ""
+        by_name = by_key.setdefault(key, findings_by_name)
+        if by_name is not findings_by_name:
+            for name, findings in findings_by_name.items():
                 by_name.setdefault(name, []).extend(findings)
-    return by_written
+    return by_key
 
 
 def _by_rule(findings: list[Finding]) -> list[Finding] | None:
-    """``findings`` by tool and rule; None where a rule says something twice."""
+    """Sort ``findings`` by tool and rule; None if a rule has several."""
     if len(findings) == 1:
         return findings
     if len(findings) == 2:
@@ -169,132 +168,149 @@ def _by_rule(findings: list[Finding]) -> list[Finding] | None:
     return [members[rule] for rule in sorted(members)] if len(members) == len(findings) else None
 
 
-def _join_names(named: dict[str, list[Finding]]) -> dict[str, list[Finding]] | None:
-    """Join findings of several names that share ids; None if it is not plain which name lasts."""
+def _join_names(by_name: dict[str, list[Finding]]) -> dict[str, list[Finding]] | None:
+    """Join findings of several names that share ids; None if none of the names is the main one."""
     aliases = [
         [alias.strip().upper() for finding in findings for alias in aliases_of(finding)]
-        for findings in named.values()
+        for findings in by_name.values()
     ]
-    names = list(named)
+    names = list(by_name)
     joined = {}
     for indices in components(aliases):
         name = plain_name([names[index] for index in indices])
         if name is None:
             return None
         joined[name] = (
-            named[names[indices[0]]]
+            by_name[names[indices[0]]]
             if len(indices) == 1
-            else [finding for index in indices for finding in named[names[index]]]
+            else [finding for index in indices for finding in by_name[names[index]]]
         )
     return joined
 
 
+# CVEs with the number of the problem that they are.
 Labels = Mapping[Advisory, int]
 
 
 def split(part: AdvisoryPart, where: str, warnings: list[str]) -> list[AdvisoryPart]:
-    """``part`` itself, or what remains of it where one source lists its CVEs as different.
+    """Split ``part`` by its CVEs, if one source lists these as different problems.
 
-    Each CVE (or set of CVEs that nobody tells apart) keeps the findings that name no other.
-    A finding that names several of them, or shares ids with several, stands apart, and a
-    sentence on it is added to ``warnings``; ``where`` says what it is about.
+    Each CVE (or set of CVEs that no tool lists as different) keeps the findings with no other CVE.
+    A finding that names several of them, or shares ids with several, becomes a part of its own,
+    with a sentence in ``warnings``; ``where`` names the package in it.
     """
     cves = [{one for one in ids if one.rank == 0} for ids in part.ids]
-    told = _told_apart(part, cves)
-    if not told:
+    labels_of_tools = _labels_of_tools(part, cves)
+    if not labels_of_tools:
         return [part]
-    classes = _classes(cves, told)
-    _drop_linked(part, cves, classes)
+    classes = _classes(cves, labels_of_tools)
+    _drop_linked_ids(part, cves, classes)
     by_class: dict[int, list[int]] = {}
     loose: list[int] = []
-    for index, mine in enumerate(cves):
-        labels = {classes[cve] for cve in mine}
+    for index, own_cves in enumerate(cves):
+        labels = {classes[cve] for cve in own_cves}
         if len(labels) == 1:
             by_class.setdefault(labels.pop(), []).append(index)
         else:
             loose.append(index)
-    parts = {label: _pick(part, indices) for label, indices in by_class.items()}
-    holders: dict[Advisory, set[int]] = {}
-    for label, into in parts.items():
-        for one in linking(into.all_ids):
-            holders.setdefault(one, set()).add(label)
-    named: dict[int, list[Advisory]] = {}
+    parts = {label: _subset(part, indices) for label, indices in by_class.items()}
+    labels_of_id: dict[Advisory, set[int]] = {}
+    for label, part_of_label in parts.items():
+        for one in linking(part_of_label.all_ids):
+            labels_of_id.setdefault(one, set()).add(label)
+    cves_of_label: dict[int, list[Advisory]] = {}
     for cve, label in classes.items():
-        named.setdefault(label, []).append(cve)
+        cves_of_label.setdefault(label, []).append(cve)
     apart = []
     for indices in components([_loose_keys(part.ids[i]) for i in loose]):
-        rest = _pick(part, [loose[i] for i in indices])
-        touched = {label for one in linking(rest.all_ids) for label in holders.get(one, ())}
-        touching = sorted(touched | {classes[one] for one in rest.all_ids if one in classes})
-        if len(touched) == 1 and all(one.rank != 0 for one in rest.all_ids):
-            parts[touched.pop()].take(rest)
+        loose_part = _subset(part, [loose[i] for i in indices])
+        linked_labels = {
+            label for one in linking(loose_part.all_ids) for label in labels_of_id.get(one, ())
+        }
+        related_labels = sorted(
+            linked_labels | {classes[one] for one in loose_part.all_ids if one in classes}
+        )
+        if len(linked_labels) == 1 and all(one.rank != 0 for one in loose_part.all_ids):
+            parts[linked_labels.pop()].take(loose_part)
             continue
-        rest.contested = True
-        apart.append(rest)
-        warnings.append(_warning(rest, where, told, [named[label] for label in touching]))
+        loose_part.contested = True
+        apart.append(loose_part)
+        warnings.append(
+            _contested_warning(
+                loose_part,
+                where,
+                labels_of_tools,
+                [cves_of_label[label] for label in related_labels],
+            )
+        )
     return [*parts.values(), *apart]
 
 
-def _drop_linked(
+def _drop_linked_ids(
     part: AdvisoryPart, cves: Sequence[set[Advisory]], classes: Mapping[Advisory, int]
 ) -> None:
-    """Take away ids that a finding has from a link, where another finding has them for sure.
+    """Remove ids that a finding only links to, if a finding of another problem has them itself.
 
-    CVE-2021-45046 links to the page of GHSA-jfh8-c2jp-5v3q and to no other: it is the advisory of
-    CVE-2021-44228, as a source says that names both without a link.
+    A report of CVE-2021-45046 links to GHSA-jfh8-c2jp-5v3q only, which is the advisory of
+    CVE-2021-44228: another report names these two without a link.
     """
-    labels = [{classes[cve] for cve in mine} for mine in cves]
-    owners: dict[Advisory, set[int]] = {}
-    for finding, ids, mine in zip(part.members, part.ids, labels, strict=True):
+    labels_of_findings = [{classes[cve] for cve in own_cves} for own_cves in cves]
+    labels_of_id: dict[Advisory, set[int]] = {}
+    for finding, ids, labels in zip(part.members, part.ids, labels_of_findings, strict=True):
         for one in ids:
-            if one.rank != 0 and mine and not _is_linked(finding, one):
-                owners.setdefault(one, set()).update(mine)
-    for index, mine in enumerate(labels):
-        if mine:
+            if one.rank != 0 and labels and not _is_linked(finding, one):
+                labels_of_id.setdefault(one, set()).update(labels)
+    for index, labels in enumerate(labels_of_findings):
+        if labels:
             part.ids[index] = tuple(
                 one
                 for one in part.ids[index]
-                if one not in owners or not mine.isdisjoint(owners[one])
+                if one not in labels_of_id or not labels.isdisjoint(labels_of_id[one])
             )
 
 
-def _is_linked(finding: Finding, one: Advisory) -> bool:
-    return any(one.id.upper() in reference.upper() for reference in finding.references)
+def _is_linked(finding: Finding, advisory_id: Advisory) -> bool:
+    name = advisory_id.id.upper()
+    return any(name in reference.upper() for reference in finding.references)
 
 
-def _told_apart(part: AdvisoryPart, cves: Sequence[set[Advisory]]) -> dict[str, Labels]:
-    """For each tool that lists CVEs of ``part`` as different problems: which are which."""
+def _labels_of_tools(part: AdvisoryPart, cves: Sequence[set[Advisory]]) -> dict[str, Labels]:
+    """Return the labels of each tool that lists CVEs of ``part`` as different problems."""
     by_tool: dict[str, list[set[Advisory]]] = {}
-    for finding, mine in zip(part.members, cves, strict=True):
-        if mine:
-            by_tool.setdefault(finding.tool, []).append(mine)
-    told: dict[str, Labels] = {}
-    for tool, listed in by_tool.items():
-        if len(listed) == 1:
+    for finding, own_cves in zip(part.members, cves, strict=True):
+        if own_cves:
+            by_tool.setdefault(finding.tool, []).append(own_cves)
+    labels_of_tools: dict[str, Labels] = {}
+    for tool, cve_sets in by_tool.items():
+        if len(cve_sets) == 1:
             continue
-        # A tool that lists two CVEs on their own as well means two problems.
-        single = {one for mine in listed if len(mine) == 1 for one in mine}
-        labels = _labels(mine for mine in listed if len(mine) == 1 or not mine <= single)
+        # A tool that lists each of two CVEs alone as well means two problems.
+        single = {one for own_cves in cve_sets if len(own_cves) == 1 for one in own_cves}
+        labels = _labels(
+            own_cves for own_cves in cve_sets if len(own_cves) == 1 or not own_cves <= single
+        )
         if len(set(labels.values())) > 1:
-            told[tool] = labels
-    return told
+            labels_of_tools[tool] = labels
+    return labels_of_tools
 
 
-def _classes(cves: Sequence[set[Advisory]], told: Mapping[str, Labels]) -> dict[Advisory, int]:
-    """Label CVEs: the same label where they are listed together and no tool tells them apart."""
+def _classes(
+    cves: Sequence[set[Advisory]], labels_of_tools: Mapping[str, Labels]
+) -> dict[Advisory, int]:
+    """Label CVEs; those that are listed together, and by no tool as different, share a label."""
 
     def one_problem(names: Iterable[Advisory]) -> bool:
-        wanted = list(names)
+        cve_list = list(names)
         return all(
-            len({labels[name] for name in wanted if name in labels}) <= 1
-            for labels in told.values()
+            len({labels[name] for name in cve_list if name in labels}) <= 1
+            for labels in labels_of_tools.values()
         )
 
-    together = [mine for mine in cves if len(mine) > 1 and one_problem(mine)]
+    together = [own_cves for own_cves in cves if len(own_cves) > 1 and one_problem(own_cves)]
     if not together:
-        every = dict.fromkeys(cve for mine in cves for cve in mine)
+        every = dict.fromkeys(cve for own_cves in cves for cve in own_cves)
         return {cve: label for label, cve in enumerate(every)}
-    alone = [{cve} for mine in cves for cve in mine]
+    alone = [{cve} for own_cves in cves for cve in own_cves]
     classes = _labels([*together, *alone])
     members: dict[int, list[Advisory]] = {}
     for cve, label in classes.items():
@@ -309,42 +325,42 @@ def _classes(cves: Sequence[set[Advisory]], told: Mapping[str, Labels]) -> dict[
 
 
 def _labels(groups: Iterable[set[Advisory]]) -> dict[Advisory, int]:
-    """One number for all names that hang together by the groups they stand in."""
-    listed = list(groups)
+    """Give the same number to all CVEs that are connected by ``groups``."""
+    cve_sets = list(groups)
     return {
-        name: label
-        for label, indices in enumerate(components(listed))
+        cve: label
+        for label, indices in enumerate(components(cve_sets))
         for index in indices
-        for name in listed[index]
+        for cve in cve_sets[index]
     }
 
 
 def _loose_keys(ids: Collection[Advisory]) -> list[object]:
-    """Loose findings join by ids that are no CVE, or by naming exactly the same CVEs."""
-    named = frozenset(one for one in ids if one.rank == 0)
-    keys: list[object] = [one for one in linking(ids) if one.rank != 0]
-    return [*keys, named] if named else keys
+    """Return the keys by which loose findings join: ids that are no CVE, and the set of CVEs."""
+    cves = frozenset(advisory_id for advisory_id in ids if advisory_id.rank == 0)
+    keys: list[object] = [key for key in linking(ids) if key.rank != 0]
+    return [*keys, cves] if cves else keys
 
 
-def _pick(part: AdvisoryPart, indices: Sequence[int]) -> AdvisoryPart:
+def _subset(part: AdvisoryPart, indices: Sequence[int]) -> AdvisoryPart:
     members, ids = [part.members[i] for i in indices], [part.ids[i] for i in indices]
     return AdvisoryPart(part.version, members, ids)
 
 
-def _warning(
-    rest: AdvisoryPart,
+def _contested_warning(
+    part: AdvisoryPart,
     where: str,
-    told: Mapping[str, Labels],
+    labels_of_tools: Mapping[str, Labels],
     problems: Sequence[Sequence[Advisory]],
 ) -> str:
     joined = sorted(cve for cves in problems for cve in cves)
     names = [cve.id for cve in joined[:4]] + (["and more"] if len(joined) > 4 else [])
     tools = sorted(
         tool
-        for tool, tool_ids in told.items()
+        for tool, tool_ids in labels_of_tools.items()
         if len({tool_ids[cve] for cve in joined if cve in tool_ids}) > 1
     )
     return (
-        f"{rest.name} would join {', '.join(names)} of {where}, which "
+        f"{part.name} would join {', '.join(names)} of {where}, which "
         f"{' and '.join(tools) or 'a source'} lists as different problems: kept apart"
     )

@@ -1,8 +1,8 @@
-"""What a rule looks for: its weakness (CWE), its misconfiguration check, its secret detector.
+"""The weakness (CWE), misconfiguration check or sort of secret that a rule looks for.
 
-A weakness is a CWE entry, and a variant is taken for the entry of which it is one (a SQL
-injection through Hibernate is a SQL injection); where a rule is known to the curated map, the
-weakness is the one that the map says, for many rules carry CWE entries that they only touch.
+A weakness is a CWE entry; a variant counts as the entry of which it is one (a SQL injection through
+Hibernate is a SQL injection). For a rule in the curated map (``data/rules.json``) the weakness is
+that of the map, because many rules also have CWE entries that are only related.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from typing import Any
 
 from secagg.model.finding import Finding
 
-_NUMBER = re.compile(r"CWE[-_ ]?0*(\d+)", re.IGNORECASE)
-
-
 _DATA = "secagg.merge.data"
+_NUMBER = re.compile(r"CWE[-_ ]?0*(\d+)", re.IGNORECASE)
+# Trivy's ids over time: DS002, AVD-DS-0002, DS-0002.
+_AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,5})")
+_BETWEEN = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class _Taxonomy:
-    """The research concepts of CWE: parents of each entry, and what is a class or a variant."""
+    """The research concepts of CWE: the parents of each entry, and the classes and variants."""
 
     parents: dict[int, tuple[int, ...]]
     classes: frozenset[int]
@@ -40,7 +41,7 @@ def _taxonomy() -> _Taxonomy:
 
 @cache
 def _curated() -> dict[tuple[str, str], frozenset[str]]:
-    """(tool, rule) to the CWE entries it looks for: several for a rule that covers them all."""
+    """Return the CWE entries by (tool, rule); a rule may look for several."""
     weaknesses_of_rule: dict[tuple[str, str], frozenset[str]] = {}
     for entry in _load("rules.json")["weaknesses"]:
         for tool, rules in entry["rules"].items():
@@ -52,12 +53,12 @@ def _curated() -> dict[tuple[str, str], frozenset[str]]:
 
 @cache
 def _by_message() -> dict[str, list[tuple[str, str, frozenset[str]]]]:
-    """By tool: rule, what its messages say, and the entry, where one rule looks for several."""
-    by_rule: dict[str, list[tuple[str, str, frozenset[str]]]] = {}
+    """Return, by tool, rules with a text of their messages and the CWE entry that it means."""
+    by_tool: dict[str, list[tuple[str, str, frozenset[str]]]] = {}
     for entry in _load("rules.json")["messages"]:
-        said = (entry["rule"], entry["says"], frozenset([f"CWE-{entry['cwe']}"]))
-        by_rule.setdefault(entry["tool"], []).append(said)
-    return by_rule
+        row = (entry["rule"], entry["says"], frozenset([f"CWE-{entry['cwe']}"]))
+        by_tool.setdefault(entry["tool"], []).append(row)
+    return by_tool
 
 
 @cache
@@ -67,15 +68,15 @@ def _one_at_a_place() -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def one_at_a_place(labels: frozenset[str]) -> frozenset[str]:
-    """Those of ``labels`` of which a place can only have one: a call is one injection.
+    """Return the ``labels`` of which a place can have only one: a call is one injection.
 
-    A cookie can miss several settings, and each is a problem of its own.
+    A cookie, however, can lack several settings, and each is a problem of its own.
     """
     return labels & _one_at_a_place()
 
 
 def weaknesses(finding: Finding) -> frozenset[str]:
-    """The weaknesses that ``finding`` can be about; empty where nothing says."""
+    """Return the weaknesses that ``finding`` can be about; empty if unknown."""
     for rule, says, labels in _by_message().get(finding.tool, ()):
         if finding.rule_id == rule and says in finding.message.lower():
             return labels
@@ -87,15 +88,15 @@ def _weaknesses(tool: str, rule_id: str, cwes: tuple[str, ...]) -> frozenset[str
     from_map = curated(tool, rule_id)
     if from_map is not None:
         return frozenset(map(base, from_map))
-    classes = {base(f"CWE-{int(match[1])}") for cwe in cwes if (match := _NUMBER.match(cwe))}
-    telling = {cwe for cwe in classes if int(cwe[4:]) not in _taxonomy().classes}
-    # An entry that is a class says little beside one that is not.
-    return frozenset(telling or classes)
+    entries = {base(f"CWE-{int(match[1])}") for cwe in cwes if (match := _NUMBER.match(cwe))}
+    specific = {cwe for cwe in entries if int(cwe[4:]) not in _taxonomy().classes}
+    # Classes count only without any more specific entry.
+    return frozenset(specific or entries)
 
 
 @lru_cache(maxsize=4096)
 def main_weakness(labels: frozenset[str]) -> str | None:
-    """The one of several weaknesses that names a problem: the most telling, then the oldest."""
+    """Return the weakness that names a problem: no class if possible, then the lowest number."""
     if not labels:
         return None
     classes = _taxonomy().classes
@@ -103,21 +104,21 @@ def main_weakness(labels: frozenset[str]) -> str | None:
 
 
 def curated(tool: str, rule_id: str) -> frozenset[str] | None:
-    """The CWE entries that the curated map gives for a tool's rule, or None."""
+    """Return the CWE entries of a tool's rule in the curated map, or None."""
     rules = _curated()
     name = rule_id.lower()
     if tool == "snyk":
         # Snyk Code: language/Rule, and /test for code of tests.
         name = name.removesuffix("/test").rpartition("/")[2]
     elif tool == "semgrep":
-        # The registry's path may be cut or led by the file that rules were read from.
+        # The registry's path may be cut, or begin with the file of the rules.
         name = name.rpartition(".")[2]
     return rules.get((tool, name))
 
 
 @lru_cache(maxsize=4096)
 def base(cwe: str) -> str:
-    """The entry of which ``cwe`` is a variant (SQL injection for CWE-564), else ``cwe``."""
+    """Return the entry of which ``cwe`` is a variant (SQL injection for CWE-564), else ``cwe``."""
     taxonomy = _taxonomy()
     number = int(cwe[4:])
     while number in taxonomy.variants:
@@ -130,7 +131,7 @@ def base(cwe: str) -> str:
 
 @lru_cache(maxsize=4096)
 def parents(cwe: str) -> tuple[str, ...]:
-    """The direct parents of a CWE entry."""
+    """Return the direct parents of a CWE entry."""
     return tuple(f"CWE-{parent}" for parent in _taxonomy().parents.get(int(cwe[4:]), ()))
 
 
@@ -138,20 +139,15 @@ def _load(name: str) -> Any:
     return json.loads(resources.files(_DATA).joinpath(name).read_text(encoding="utf-8"))
 
 
-# Trivy's ids over time: DS002, AVD-DS-0002, DS-0002.
-_AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,5})")
-
-
 @cache
 def _table() -> dict[str, Any]:
-    text = resources.files("secagg.merge.data").joinpath("checks.json").read_text("utf-8")
-    table: dict[str, Any] = json.loads(text)
+    table: dict[str, Any] = _load("checks.json")
     return table
 
 
 @cache
 def _maps() -> dict[str, str]:
-    """Each tool's id of a check to the name that all of them share."""
+    """Return the shared name of a check by each tool's id of it."""
     table = _table()
     maps = {
         plain_check(check): name for name, checks in table["checks"].items() for check in checks
@@ -163,29 +159,29 @@ def _maps() -> dict[str, str]:
 
 @cache
 def whole_file_checks() -> frozenset[str]:
-    """The checks of which a file fails or passes each once, wherever tools say that it fails."""
+    """Return the checks that a file as a whole fails or passes, whatever line tools report."""
     return frozenset(_table()["whole_file"])
 
 
 @lru_cache(maxsize=4096)
 def one_setting(labels: frozenset[str]) -> frozenset[str]:
-    """Those of the checks ``labels`` that are one setting to all rules that a tool has for it.
+    """Return the ``labels`` that are one setting, so that a tool's rules for it are one problem.
 
-    Two ports that are open are two settings, although other tools have one check for both.
+    Two open ports are two settings, although other tools have one check for both.
     """
     return labels & frozenset(_table()["one_setting"])
 
 
 def plain_check(check: str) -> str:
-    """A check's id in one spelling: ``DS002`` and ``AVD-DS-0002`` are ``DS-0002``."""
+    """Normalize the id of a check: ``DS002`` and ``AVD-DS-0002`` are ``DS-0002``."""
     written = check.strip().upper()
     match = _AVD.fullmatch(written)
     return f"{match[1]}-{int(match[2]):04d}" if match else written
 
 
 @cache
-def _named_by_message() -> dict[str, list[tuple[str, str]]]:
-    """By check: what its messages say, and the shared name, where one check looks for several."""
+def _names_by_message() -> dict[str, list[tuple[str, str]]]:
+    """Return, by check, texts of its messages with the shared name that each means."""
     by_check: dict[str, list[tuple[str, str]]] = {}
     for entry in _table()["messages"]:
         by_check.setdefault(entry["check"], []).append((entry["says"], entry["name"]))
@@ -193,23 +189,23 @@ def _named_by_message() -> dict[str, list[tuple[str, str]]]:
 
 
 def checks_of(finding: Finding) -> frozenset[str]:
-    """The names of the check that failed: those shared between tools where there are such."""
-    written = _written(finding)
-    by_message = _named_by_message()
-    for check in _plain_checks(written) & by_message.keys():
+    """Return the names of the failed check, those shared between tools if there are any."""
+    reported = _reported_checks(finding)
+    names_by_message = _names_by_message()
+    for check in _plain_checks(reported) & names_by_message.keys():
         message = finding.message.lower()
-        for says, name in by_message[check]:
-            if says in message:
+        for text, name in names_by_message[check]:
+            if text in message:
                 return frozenset([name])
-    return _checks(written)
+    return _checks(reported)
 
 
 def own_checks(finding: Finding) -> frozenset[str]:
-    """The tool's own ids of the check in one spelling, which tell its rules apart."""
-    return _plain_checks(_written(finding))
+    """Return the tool's own ids of the check, normalized, which tell its rules apart."""
+    return _plain_checks(_reported_checks(finding))
 
 
-def _written(finding: Finding) -> tuple[str, ...]:
+def _reported_checks(finding: Finding) -> tuple[str, ...]:
     check = finding.misconfiguration
     return (check.checks if check is not None else ()) or (finding.rule_id,)
 
@@ -220,9 +216,9 @@ def _checks(written: tuple[str, ...]) -> frozenset[str]:
 
 
 def _shared_name(check: str) -> str:
-    """The shared name of a check; its own where no other tool has it.
+    """Return the shared name of a check, or its own if no other tool has it.
 
-    Rules may be led by the folders that they are in (Semgrep) or by their tool (zizmor).
+    An id may begin with the folders of the rule (Semgrep) or with the tool (zizmor).
     """
     maps = _maps()
     for written in (check, check.rpartition(".")[2], check.rpartition("/")[2]):
@@ -238,14 +234,11 @@ def _plain_checks(written: tuple[str, ...]) -> frozenset[str]:
 
 @lru_cache(maxsize=8192)
 def main_check(checks: frozenset[str]) -> str:
-    """The one name that stands for a check: a shared one, then one of Trivy's form."""
+    """Return the main name of a check: a shared one, else one of Trivy's form."""
     return min(checks, key=lambda c: (not c.islower(), not _AVD.fullmatch(c), c), default="")
 
 
-_BETWEEN = re.compile(r"[^a-z0-9]+")
-
-
-# The issuer's name in a detector's id tells the sort; order matters where two would fit.
+# The sort of secret by the issuer's name in a detector's id; the first match counts.
 _FAMILIES = (
     ("private-key", ("private-key", "privatekey", "private_key", "rsa", "openssh", "asymmetric")),
     ("aws-secret", ("aws-secret", "aws_secret", "secret-access-key")),
@@ -284,18 +277,18 @@ _FAMILIES = (
 
 @lru_cache(maxsize=4096)
 def family(detector: str) -> str | None:
-    """The sort of secret that ``detector`` looks for; None for one that takes anything."""
+    """Return the sort of secret that ``detector`` looks for; None for a generic one."""
     name = detector.lower().replace(" ", "-")
     parts = set(_BETWEEN.split(name))
     for label, words in _FAMILIES:
-        # A short word must stand alone: "uri" is in "security" too.
+        # A short word must be a whole part: "uri" is in "security" too.
         if any(word in parts or (len(word) > 4 and word in name) for word in words):
             return label
     return None
 
 
 def families_agree(one: str | None, other: str | None) -> bool:
-    """True unless two families are known and are different."""
+    """Tell whether two families may be the same: None may be any."""
     if one is None or other is None or one == other:
         return True
     return {one, other} == {"database", "url"}
