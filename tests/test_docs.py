@@ -58,7 +58,10 @@ def options_of(words: list[str]) -> set[str] | None:
         # The alternatives of a list: secagg except add|list|prune.
         names = word.split("|")
         if not below or not set(names) <= set(below):
-            return None if number == 0 and not word.startswith("-") else options
+            # A command, or a subcommand of one that does nothing by itself, in small letters.
+            is_name = word.isalpha() and word.islower()
+            unknown = number == 0 or (below and is_name and not command.invoke_without_command)
+            return None if unknown and not word.startswith("-") else options
         command = below[names[0]]
         for parameter in command.params:
             options |= {*parameter.opts, *parameter.secondary_opts}
@@ -81,4 +84,5 @@ def test_a_command_that_does_not_exist_is_seen() -> None:
     assert [line for line, _ in lines] == ["scan --nothing", "show ID --policy daily"]
     assert options_of(["scan"]).isdisjoint({"--nothing"})  # type: ignore[union-attr]
     assert options_of(["nothing"]) is None
+    assert options_of(["intel", "nothing"]) is None
     assert "--gap" in (options_of(["except", "add"]) or ())

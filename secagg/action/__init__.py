@@ -1,7 +1,7 @@
 """The steps of ``action.yml``, each one call of ``python -I -m secagg.action STEP``.
 
-What a step needs comes by its environment (``INPUT_*``), never by the text of a script, and what it
-has to say goes into its outputs. ``-I`` keeps modules of the checkout, which may be a stranger's,
-from being loaded. The steps are split by what they may know: ``scan`` has the scanners' secrets and
-no token of GitHub's; ``publish`` has that token and runs no scanner; ``verdict`` has neither.
+A step reads its inputs from the environment (``INPUT_*``), never from the text of a script, and
+writes its results as outputs. ``-I`` keeps Python from loading modules of the untrusted checkout.
+Each step knows only the secrets that it needs: ``scan`` has those of the scanners and no
+GitHub token, ``publish`` has that token and runs no scanner, ``verdict`` has neither.
 """

@@ -1,4 +1,7 @@
-"""``python -I -m secagg.action STEP``: one step of ``action.yml``. Each loads its own needs."""
+"""``python -I -m secagg.action STEP``: run one step of ``action.yml``.
+
+Each step imports only what it needs.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ _OPTIONAL = ("SNYK_TOKEN", "SECAGG_HMAC_KEY", "SECAGG_STORE", "TRIVY_SKIP_DB_UPD
 
 
 def main(arguments: list[str]) -> int:
-    """Run the step that is named; its exit code."""
+    """Run the step that the arguments name, and return its exit code."""
     switch_on()
     (step,) = arguments
     environ = os.environ
     for name in _OPTIONAL:
-        # An input that is not given arrives as an empty variable, which means something else.
+        # A missing input arrives as an empty variable, which the programs would take as a value.
         if not environ.get(name):
             environ.pop(name, None)
     try:

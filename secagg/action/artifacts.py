@@ -1,4 +1,4 @@
-"""Other jobs' artifacts: which reports there are, and which of those that must be there are not."""
+"""The artifacts of other jobs: their reports, and which expected reports are missing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from secagg.system.files import replace_file
 
 
 def reports(inputs: Inputs) -> list[str]:
-    """Return the reports of other jobs, and for each that is expected and missing one that says so.
+    """Return the reports of other jobs, and a failed report for each expected one that is missing.
 
-    Each artifact is a directory of its name below ``inputs.reports``, and is there only if a file
-    in it is a report of its tool: the part of its name that is a scanner's.
+    Each artifact is a directory of its name below ``inputs.reports``. It counts only if a file in
+    it is a report of the scanner that the artifact's name contains.
     """
     root = Path(inputs.reports)
     files = sorted(p for p in root.rglob("*") if p.suffix in (".sarif", ".json") and p.is_file())
@@ -41,24 +41,24 @@ def _tool(name: str) -> str:
 def _gaps(
     files: Sequence[Path], root: Path, expected: Mapping[str, str]
 ) -> Iterator[tuple[str, str, str]]:
-    """The artifacts that are missing or have no report of their tool: name, tool and why."""
+    """Yield each artifact that is missing or lacks a report of its tool: name, tool and reason."""
     # actions/download-artifact (v5 to v8) unpacks what a pattern matches into a directory each,
     # but straight into ``path`` where it matches one artifact only.
-    bare = [path for path in files if path.parent == root]
+    in_root = [path for path in files if path.parent == root]
     for name, tool in expected.items():
-        own = [path for path in files if path.relative_to(root).parts[0] == name]
-        if not own and list(expected.values()).count(tool) == 1:
-            own = bare
-        if any(tool in _tools(path) for path in own):
+        candidates = [path for path in files if path.relative_to(root).parts[0] == name]
+        if not candidates and list(expected.values()).count(tool) == 1:
+            candidates = in_root
+        if any(tool in _tools(path) for path in candidates):
             continue
-        if own and own is not bare:
+        if candidates and candidates is not in_root:
             yield name, tool, f"the artifact of its job has no report of it (artifact {name})"
         else:
             yield name, tool, f"its job left no report (artifact {name})"
 
 
 def _tools(path: Path) -> frozenset[str]:
-    """The tools whose report a file is; none where it is no report."""
+    """Return the tools that wrote the report ``path``; none where it is no report."""
     report = RawReport(name=path.name, data=read_file(str(path)))
     document = report.document_or_none
     if isinstance(document, Mapping) and "runs" in document:
@@ -75,7 +75,7 @@ def _tools(path: Path) -> frozenset[str]:
 
 
 def _write_gap(inputs: Inputs, name: str, tool: str, why: str) -> Path:
-    """Write a report that says what is missing: its tool is incomplete by name."""
+    """Write a failed report, which makes the tool incomplete for the reason ``why``."""
     run = {
         "tool": {"driver": {"name": driver(tool)}},
         "automationDetails": {"id": f"secagg/{tool}/missing/{name}/"},

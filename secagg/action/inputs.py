@@ -1,7 +1,4 @@
-"""The inputs of ``action.yml``, checked.
-
-What several steps ask of the event and of what was decided.
-"""
+"""The checked inputs of ``action.yml``, and what several steps need of the event and decision."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from secagg.scanners import SCANNERS
 
 
 def uploads(inputs: Inputs, environ: Mapping[str, str]) -> bool:
-    """Return whether this run uploads: ``auto`` leaves out forks, whose token may not."""
+    """Return whether this run uploads: ``auto`` excludes forks, whose token may not."""
     if inputs.mode == "gate-only" or inputs.upload == "never":
         return False
     return inputs.upload == "always" or not from_fork(environ)
@@ -33,13 +30,13 @@ def from_fork(environ: Mapping[str, str]) -> bool:
 
 
 def without_secrets(environ: Mapping[str, str]) -> bool:
-    """Whether the run is for a fork or of Dependabot, and has no token of Snyk's therefore."""
+    """Return whether the run is for a fork or by Dependabot, and so has no Snyk token."""
     event = read_event(environ)
     return event is not None and event.read_only and environ.get("HAS_SNYK_TOKEN") != "true"
 
 
 def read_decision(inputs: Inputs) -> DecisionDocument | None:
-    """Return what the gate decided; None where it came to no decision."""
+    """Return the gate's decision; None where there is none."""
     from secagg.pipeline.write import DECISION_NAME
 
     try:
@@ -50,16 +47,12 @@ def read_decision(inputs: Inputs) -> DecisionDocument | None:
 
 
 def notice(kind: str, message: str) -> None:
-    """Print an annotation that stands for the whole run."""
+    """Print an annotation for the whole run."""
     console.commands(annotation_lines([Annotation(kind=kind, title="secagg", message=message)]))
 
 
 MODES = ("scan", "gate-only", "upload-only", "secrets", "publish")
-
-
-_SECRETS = ("gitleaks", "trufflehog")
-
-
+_SECRET_SCANNERS = ("gitleaks", "trufflehog")
 _CHOICES = {
     "mode": MODES,
     "upload": ("auto", "always", "never"),
@@ -69,17 +62,15 @@ _CHOICES = {
     "annotations": ("true", "false"),
     "cache": ("true", "false"),
 }
-
-
 _FAIL_ON = ("gate", "incomplete", "upload")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """The inputs by their names in ``action.yml``; lists have commas or blanks between.
+    """The inputs by their names in ``action.yml``; lists are separated by commas or blanks.
 
-    ``directory`` is where the step's files are, ``reports`` where other jobs' artifacts are, and
-    ``expect`` the names of those that must be there.
+    ``directory`` holds the step's files, ``reports`` the artifacts of other jobs, and ``expect``
+    the names of the artifacts that must exist.
     """
 
     directory: str = ""
@@ -105,32 +96,31 @@ class Inputs:
 
     @property
     def out(self) -> Path:
-        """The directory of the files that become the artifact."""
+        """Return the directory of the files that become the artifact."""
         return Path(self.directory) / "out"
 
     @property
-    def judges_reports(self) -> bool:
-        """Whether other jobs have scanned."""
+    def reads_reports(self) -> bool:
+        """Return whether other jobs have scanned."""
         return self.mode in ("gate-only", "upload-only", "publish")
 
     def tool_names(self) -> list[str]:
-        """Return the scanners that are named; nothing where the configuration decides."""
-        named = words(self.tools)
-        return named or (list(_SECRETS) if self.mode == "secrets" else [])
+        """Return the scanners to run; an empty list leaves it to the configuration."""
+        return words(self.tools) or (list(_SECRET_SCANNERS) if self.mode == "secrets" else [])
 
     def fails_on(self) -> frozenset[str]:
-        """Return what turns the step red."""
+        """Return the outcomes that fail the step."""
         return frozenset(words(self.fail_on))
 
 
 def read_inputs(environ: Mapping[str, str]) -> Inputs:
-    """The inputs from ``INPUT_NAME`` variables. Raises :class:`UsageError` for a wrong value."""
-    given = {
+    """Read the inputs from ``INPUT_NAME`` variables. Raises :class:`UsageError` if one is wrong."""
+    values = {
         field.name: environ[name]
         for field in fields(Inputs)
         if (name := f"INPUT_{field.name.upper()}") in environ
     }
-    inputs = Inputs(**given)
+    inputs = Inputs(**values)
     for name, allowed in _CHOICES.items():
         if (value := getattr(inputs, name)) not in allowed:
             raise UsageError(
@@ -140,11 +130,11 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         raise UsageError(f"input fail-on: {unknown[0]!r} is none of {', '.join(_FAIL_ON)}")
     if unknown := sorted(set(inputs.tool_names()) - set(SCANNERS)):
         raise UsageError(f"input tools: {unknown[0]!r} is none of {', '.join(SCANNERS)}")
-    if inputs.judges_reports and not inputs.reports:
+    if inputs.reads_reports and not inputs.reports:
         raise UsageError(f"input reports: mode {inputs.mode} needs the directory of the reports")
     return inputs
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a list with commas, blanks or line ends between."""
+    """Return the words of a list that commas, blanks or line ends separate."""
     return text.replace(",", " ").split()

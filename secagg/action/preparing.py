@@ -16,13 +16,13 @@ from secagg.system.dates import utc_today
 
 
 def prepare(inputs: Inputs, environ: Mapping[str, str]) -> None:
-    """Make the step's directory, and say by outputs what is cached and where."""
+    """Make the step's directory, and set outputs for the cache of Trivy's database."""
     parent = Path(environ["RUNNER_TEMP"])
     directory = Path(tempfile.mkdtemp(prefix="secagg-action-", dir=parent))
-    tools = wanted_tools(inputs, environ)
+    tools = tools_to_run(inputs, environ)
     cache = environ.get("TRIVY_CACHE_DIR") or str(parent / "secagg-trivy")
     today = utc_today()
-    database = "trivy" in tools and not inputs.judges_reports
+    database = "trivy" in tools and not inputs.reads_reports
     write_action_outputs(
         {
             "directory": str(directory),
@@ -31,7 +31,7 @@ def prepare(inputs: Inputs, environ: Mapping[str, str]) -> None:
             "cache": cache,
             "cache-key": f"secagg-trivy-db-{today.isoformat()}",
             "cache-prefix": "secagg-trivy-db-",
-            # A change must not bring a database that the default branch then trusts.
+            # A change must not cache a database that the default branch then trusts.
             "cache-save": str(database and _on_default_branch(environ)).lower(),
         },
         environ,
@@ -39,42 +39,42 @@ def prepare(inputs: Inputs, environ: Mapping[str, str]) -> None:
 
 
 def install_tools(inputs: Inputs, environ: Mapping[str, str]) -> None:
-    """Install the pinned scanners and renew the database; what fails is told by the scan again."""
-    if inputs.judges_reports:
+    """Install the pinned scanners and update the database; the scan reports failures again."""
+    if inputs.reads_reports:
         return
-    tools = wanted_tools(inputs, environ)
+    tools = tools_to_run(inputs, environ)
     if inputs.tools_install == "pinned":
         from secagg.pipeline.tools import install
 
-        offered = offered_tools(tools)
-        if offered and install(offered):
+        installable = installable_tools(tools)
+        if installable and install(installable):
             notice("error", "a scanner could not be installed: its runs will be incomplete")
     if "trivy" in tools:
         _renew_database(inputs, environ)
 
 
-def wanted_tools(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
-    """Return the scanners that this run is for: those named, else those of the configuration.
+def tools_to_run(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
+    """Return the scanners to run: those of the input, else those of the configuration.
 
-    A fork's pull request gets no secrets, so Snyk is left out of it where it was named.
+    Without Snyk in a fork's pull request, which gets no secrets.
     """
-    if inputs.judges_reports:
+    if inputs.reads_reports:
         return []
-    named = inputs.tool_names()
-    if not named:
+    tools = inputs.tool_names()
+    if not tools:
         from secagg.pipeline.gate import config_of
 
         config = config_of(Path(inputs.path), environ)
-        named = [name for name in SCANNERS if config.enabled(name)]
-    return [name for name in named if name != "snyk" or not without_secrets(environ)]
+        tools = [name for name in SCANNERS if config.enabled(name)]
+    return [name for name in tools if name != "snyk" or not without_secrets(environ)]
 
 
-def offered_tools(tools: Sequence[str]) -> list[str]:
-    """Return those of ``tools`` that the action can install here."""
+def installable_tools(tools: Sequence[str]) -> list[str]:
+    """Return those of ``tools`` that the action can install on this platform."""
     from secagg.tools.catalogue import load_catalogue, this_platform
 
-    catalogue, here = load_catalogue(), this_platform()
-    return [name for name in tools if catalogue.entry(name).offers(here)]
+    catalogue, platform = load_catalogue(), this_platform()
+    return [name for name in tools if catalogue.entry(name).offers(platform)]
 
 
 def _renew_database(inputs: Inputs, environ: Mapping[str, str]) -> None:
@@ -83,23 +83,23 @@ def _renew_database(inputs: Inputs, environ: Mapping[str, str]) -> None:
 
     repositories = words(inputs.db_repository)
     try:
-        there = refresh_database(repositories)
+        database = refresh_database(repositories)
     except ToolsError as error:
         console.err(f"secagg: {error}\n")
         notice("error", "Trivy has no vulnerability database: its runs will be incomplete")
         return
-    if there.refused is None:
+    if database.refused is None:
         write_action_outputs({"renewed": "true"}, environ)
         return
     warning = (
         f"Trivy's vulnerability database could not be renewed: the cached one, which is "
-        f"{_age(there.age)} old, is used"
+        f"{_age(database.age)} old, is used"
     )
-    console.err(f"secagg: {there.refused}\n")
+    console.err(f"secagg: {database.refused}\n")
     notice("warning", warning)
     if inputs.summary == "true":
         write_step_summary(f"> {warning}.\n\n", environ)
-    # The scan takes what is there, and is incomplete if the policy finds it too old.
+    # The scan uses the present database, and is incomplete if the policy finds it too old.
     write_action_outputs({"skip-update": "true"}, environ)
 
 

@@ -1,4 +1,4 @@
-"""The step ``publish``: upload and comment, or a bundle for a job that may; and no scanner runs."""
+"""The step ``publish``: upload and comment, or write a bundle for a job that may upload."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BUNDLE = "secagg-bundle.json.gz"
 
 
 def publish(inputs: Inputs, environ: Mapping[str, str]) -> int:
-    """Upload what the scan wrote; always 0, the code is an output."""
+    """Upload the scan's files and return 0; the exit code of the upload is an output."""
     if inputs.mode == "publish":
         return _publish_bundle(inputs, environ)
     sarif = inputs.out / SARIF_NAME
@@ -47,7 +47,7 @@ def publish(inputs: Inputs, environ: Mapping[str, str]) -> int:
 
 
 def _publish_bundle(inputs: Inputs, environ: Mapping[str, str]) -> int:
-    """Upload the bundle of a fork's job, in a job that may; nothing of it is believed."""
+    """Upload the untrusted bundle of a fork's job."""
     arguments = ["publish", str(Path(inputs.reports) / BUNDLE)]
     code = secagg([*arguments, "--comment"] if inputs.comment == "true" else arguments)
     write_action_outputs({"code": code, "url": alerts_url(environ)}, environ)
@@ -55,7 +55,7 @@ def _publish_bundle(inputs: Inputs, environ: Mapping[str, str]) -> int:
 
 
 def alerts_url(environ: Mapping[str, str]) -> str:
-    """Return the page of the code scanning alerts of this run's branch or pull request."""
+    """Return the address of the code scanning alerts of this run's branch or pull request."""
     server = environ.get("GITHUB_SERVER_URL", "https://github.com")
     repository = environ.get("GITHUB_REPOSITORY", "")
     event = read_event(environ)
@@ -77,8 +77,8 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
         category=inputs.category or None,
         comment=inputs.comment == "true" and event is not None and event.pull_number is not None,
         decision=None if decision is None else decision_comment(decision, environ),
-        # The alerts of a component that was renamed or removed close, also where others scanned.
-        is_obsolete=lambda name: directory_is_gone(root, name),
+        # Close the alerts of renamed and removed components, also where other jobs scanned.
+        is_obsolete=lambda category: directory_is_gone(root, category),
     )
     if inputs.summary == "false":
         os.environ.pop("GITHUB_STEP_SUMMARY", None)
@@ -95,5 +95,5 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
 
 
 def _files(inputs: Inputs) -> list[str]:
-    """What is uploaded: the scan's file, or other jobs' reports, whose categories stay theirs."""
-    return reports(inputs) if inputs.judges_reports else [str(inputs.out / SARIF_NAME)]
+    """Return the files to upload: the scan's, or other jobs' reports."""
+    return reports(inputs) if inputs.reads_reports else [str(inputs.out / SARIF_NAME)]

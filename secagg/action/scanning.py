@@ -8,7 +8,7 @@ from pathlib import Path
 
 from secagg.action.artifacts import reports
 from secagg.action.inputs import Inputs, notice, read_decision, uploads, words
-from secagg.action.preparing import offered_tools, wanted_tools
+from secagg.action.preparing import installable_tools, tools_to_run
 from secagg.change.base import is_change
 from secagg.errors import ExitCode
 from secagg.github.markdown import write_action_outputs
@@ -22,10 +22,10 @@ _CLEAN_STOP = "secagg-annotations-off"
 
 
 def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
-    """Scan or read, judge, and write the files of the artifact; always 0.
+    """Scan or read reports, judge, write the files of the artifact, and return 0.
 
-    The exit code is an output: artifact, upload and comment come before the verdict, which the
-    last step gives. ``environ`` is this process's environment, of which the store's place is set.
+    The exit code is an output, because artifact, upload and comment come before the verdict step.
+    ``environ`` is this process's environment; the step sets the store in it.
     """
     inputs.out.mkdir(parents=True, exist_ok=True)
     if inputs.mode == "publish":
@@ -35,15 +35,15 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
     (inputs.out / DECISION_NAME).unlink(missing_ok=True)
     environ.setdefault("SECAGG_STORE", str(Path(inputs.directory) / "secagg.db"))
     if inputs.summary == "false" or uploads(inputs, environ):
-        # The step that uploads tells the decision together with what became of the upload.
+        # The upload step writes the summary of the decision and the upload together.
         environ.pop("GITHUB_STEP_SUMMARY", None)
     if inputs.annotations == "false":
-        _say(f"::stop-commands::{_CLEAN_STOP}\n")
+        _print_command(f"::stop-commands::{_CLEAN_STOP}\n")
     code = secagg(_arguments(inputs, environ))
     report = ["report", "--root", inputs.path, "--format", "html"]
     secagg([*report, "--output-file", str(inputs.out / "report.html")])
     if inputs.annotations == "false":
-        _say(f"::{_CLEAN_STOP}::\n")
+        _print_command(f"::{_CLEAN_STOP}::\n")
     decision = read_decision(inputs)
     values: dict[str, str | int] = {"exit-code": code}
     if decision is not None:
@@ -60,29 +60,29 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
 
 
 def secagg(arguments: Sequence[str]) -> int:
-    """Run a command of secagg in this process, and give its exit code."""
+    """Run a command of secagg in this process, and return its exit code."""
     from secagg.cli.app import run
 
-    before = sys.argv
+    previous = sys.argv
     sys.argv = ["secagg", *arguments]
     try:
         run()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     finally:
-        sys.argv = before
+        sys.argv = previous
     return int(ExitCode.PASS)
 
 
 def _arguments(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
-    if inputs.judges_reports:
+    if inputs.reads_reports:
         arguments = ["parse", "--root", inputs.path]
     else:
         arguments = ["scan"]
-        tools = wanted_tools(inputs, environ)
+        tools = tools_to_run(inputs, environ)
         if not inputs.tool_names():
-            # A scanner that the action was to install is asked for: without it, it is no pass.
-            tools = offered_tools(tools) if inputs.tools_install == "pinned" else []
+            # Require the scanners that the action installs: without one there is no pass.
+            tools = installable_tools(tools) if inputs.tools_install == "pinned" else []
         arguments += [part for name in tools for part in ("--tool", name)]
         if "snyk" in inputs.tool_names() and "snyk" not in tools:
             notice(
@@ -96,13 +96,13 @@ def _arguments(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
     for name, value in (("policy", policy), ("baseline", inputs.baseline), ("diff", inputs.diff)):
         if value:
             arguments += [f"--{name}", value]
-    if inputs.judges_reports:
+    if inputs.reads_reports:
         return [*arguments, "--", *reports(inputs)]
     return [*arguments, "--", inputs.path]
 
 
 def _since(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
-    """The part of the history to read. What is uploaded to a branch must be all of it."""
+    """Return the option for the commits to scan. An upload to a branch needs all of them."""
     if uploads(inputs, environ) and not is_change(environ):
         return []
     return ["--since", inputs.since or "event"]
@@ -119,7 +119,7 @@ def _counts(decision: DecisionDocument) -> dict[str, str | int]:
     return counts
 
 
-def _say(command: str) -> None:
+def _print_command(command: str) -> None:
     from secagg.output import console
 
     console.commands([command.rstrip("\n")])

@@ -1,4 +1,4 @@
-"""The last step: the verdict, and the only one that turns the job red for what was found."""
+"""The last step: the verdict. It is the only step that fails the job for findings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secagg.github.markdown import write_action_outputs
 from secagg.output import console
 from secagg.output.decision import DecisionDocument
 
-_BROKEN = {
+_ERRORS = {
     ExitCode.USAGE: "an input, a file or a policy cannot be used",
     ExitCode.INTERNAL: "secagg has a bug",
     ExitCode.INTERRUPTED: "it was interrupted",
@@ -18,69 +18,68 @@ _BROKEN = {
 
 
 def verdict(inputs: Inputs, environ: Mapping[str, str]) -> int:
-    """Say what came out and end with its exit code; 0 only if nothing in ``fail-on`` is the case.
+    """Print the verdict and return its exit code; 0 only if no outcome of ``fail-on`` occurred.
 
-    The steps before hand over ``SCAN_CODE`` and ``PUBLISH_CODE``. A step that was skipped, was
-    killed or broke leaves its own empty, and nothing empty counts as a pass.
+    The earlier steps set ``SCAN_CODE`` and ``PUBLISH_CODE``. A step that was skipped, killed or
+    broken leaves its code empty, which never counts as a pass.
     """
     reasons = sorted(_reasons(inputs, environ), reverse=True)
     code = _worst([code for _, code, _ in reasons])
     for _, _, reason in reasons:
         notice("error", reason)
     decision = read_decision(inputs)
-    said = decision.verdict if decision is not None else "incomplete"
+    word = decision.verdict if decision is not None else "incomplete"
     if inputs.mode == "publish" and not code:
-        said = "pass"
-    values: dict[str, str | int] = {"verdict": said, "exit-code": code}
+        word = "pass"
     if code == ExitCode.INCOMPLETE:
-        values["verdict"] = "incomplete"
-    write_action_outputs(values, environ)
-    console.out(f"secagg: {values['verdict']}, exit code {code}\n")
+        word = "incomplete"
+    write_action_outputs({"verdict": word, "exit-code": code}, environ)
+    console.out(f"secagg: {word}, exit code {code}\n")
     return code
 
 
 def _reasons(inputs: Inputs, environ: Mapping[str, str]) -> list[tuple[int, int, str]]:
-    """What makes the step red: rank, exit code and words."""
+    """Return the reasons to fail the step: rank, exit code and sentence."""
     fails_on = inputs.fails_on()
     reasons: list[tuple[int, int, str]] = []
     scan_code = _code(environ.get("SCAN_CODE"))
     decision = read_decision(inputs)
     if scan_code is None:
         reasons.append((9, int(ExitCode.INCOMPLETE), "the scan did not run to its end"))
-    elif scan_code in _BROKEN:
-        reasons.append((8, scan_code, f"the scan failed: {_BROKEN[ExitCode(scan_code)]}"))
+    elif scan_code in _ERRORS:
+        reasons.append((8, scan_code, f"the scan failed: {_ERRORS[ExitCode(scan_code)]}"))
     elif scan_code not in [*ExitCode]:
         reasons.append((9, int(ExitCode.INCOMPLETE), f"the scan ended with exit code {scan_code}"))
     elif decision is None and inputs.mode != "publish":
         reasons.append((9, int(ExitCode.INCOMPLETE), "the scan left no decision"))
     elif decision is not None:
-        reasons += _of_decision(scan_code, decision, fails_on)
-    if uploads(inputs, environ) and scan_code is not None and scan_code not in _BROKEN:
-        reasons += _of_upload(_code(environ.get("PUBLISH_CODE")), fails_on)
+        reasons += _decision_reasons(scan_code, decision, fails_on)
+    if uploads(inputs, environ) and scan_code is not None and scan_code not in _ERRORS:
+        reasons += _upload_reasons(_code(environ.get("PUBLISH_CODE")), fails_on)
     return reasons
 
 
-def _of_decision(
+def _decision_reasons(
     code: int, decision: DecisionDocument, fails_on: frozenset[str]
 ) -> list[tuple[int, int, str]]:
-    found = []
+    reasons = []
     incomplete = decision.verdict == "incomplete" or code == ExitCode.INCOMPLETE
     if incomplete and "incomplete" in fails_on:
         why = "; ".join(decision.gaps[:3]) or "a tool did not complete"
-        found.append((7, int(ExitCode.INCOMPLETE), f"INCOMPLETE: {why}"))
-    # An incomplete scan may fail the gate too: who lets the one pass has not let the other.
-    # The exit code counts too: the decision beside it may be an earlier scan's.
+        reasons.append((7, int(ExitCode.INCOMPLETE), f"INCOMPLETE: {why}"))
+    # An incomplete scan may fail the gate as well, and ``fail-on`` may name only one of them.
+    # The exit code counts too, because the decision may be an earlier scan's.
     failed = bool(decision.fail or decision.failures) or code == ExitCode.GATE_FAILED
     if failed and "gate" in fails_on:
         count = f"{decision.fail} findings fail" if decision.fail else "see the scan's step"
         why = "; ".join(decision.failures[:3]) or count
-        found.append((5, int(ExitCode.GATE_FAILED), f"the gate fails: {why}"))
+        reasons.append((5, int(ExitCode.GATE_FAILED), f"the gate fails: {why}"))
     if code == ExitCode.STORE_OR_UPLOAD and "upload" in fails_on:
-        found.append((6, code, "the store cannot be used"))
-    return found
+        reasons.append((6, code, "the store cannot be used"))
+    return reasons
 
 
-def _of_upload(code: int | None, fails_on: frozenset[str]) -> list[tuple[int, int, str]]:
+def _upload_reasons(code: int | None, fails_on: frozenset[str]) -> list[tuple[int, int, str]]:
     if code is None:
         if "upload" not in fails_on:
             return []
@@ -88,17 +87,17 @@ def _of_upload(code: int | None, fails_on: frozenset[str]) -> list[tuple[int, in
     if code == ExitCode.PASS:
         return []
     if code == ExitCode.INCOMPLETE:
-        # What was withheld is incomplete in the decision, by name.
-        words = "INCOMPLETE: results of tools that did not complete were not uploaded"
-        return [(4, code, words)] if "incomplete" in fails_on else []
+        # The decision names the withheld results as incomplete.
+        text = "INCOMPLETE: results of tools that did not complete were not uploaded"
+        return [(4, code, text)] if "incomplete" in fails_on else []
     if code == ExitCode.STORE_OR_UPLOAD and "upload" not in fails_on:
         return []
-    words = (
+    text = (
         "GitHub did not take the results"
         if code == ExitCode.STORE_OR_UPLOAD
-        else ("the upload could not be made")
+        else "the upload could not be made"
     )
-    return [(6, code, words)]
+    return [(6, code, text)]
 
 
 def _code(text: str | None) -> int | None:
@@ -106,7 +105,7 @@ def _code(text: str | None) -> int | None:
 
 
 def _worst(codes: list[int]) -> int:
-    """The exit code that stands for all: what is broken outweighs what is incomplete, and so on."""
+    """Return the worst exit code: an error outweighs an incomplete scan, and so on."""
     order = [ExitCode.PASS, ExitCode.GATE_FAILED, ExitCode.STORE_OR_UPLOAD, ExitCode.INCOMPLETE]
     ranks = {int(code): rank for rank, code in enumerate(order)}
     return max(codes, key=lambda code: ranks.get(code, len(ranks)), default=int(ExitCode.PASS))

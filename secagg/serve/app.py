@@ -1,9 +1,9 @@
-"""The server of ``secagg serve``: routes, and who may speak to it.
+"""The application of ``secagg serve``: its routes, and the checks of each request.
 
-Three things are checked. The Host header, since a page elsewhere can make a name of its own point
-to this machine (DNS rebinding). A session cookie, given once in exchange for the token in the
-address that ``secagg serve`` prints. And, for whatever changes something, a token in a header that
-no other site can send or read (cross-site request forgery), with the Origin beside it.
+The Host header must name this server, because another site's name can resolve to this machine (DNS
+rebinding). A cookie must hold the session token, which the one-time token in the printed address
+buys once. A request that changes something also needs a token in a header, which no other site can
+send or read (cross-site request forgery), and a matching Origin.
 """
 
 from __future__ import annotations
@@ -39,8 +39,6 @@ from secagg.report.standing import ShownState
 from secagg.system.dates import utc_now
 
 CSRF_HEADER = "x-secagg-token"
-
-
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -50,32 +48,32 @@ def _token() -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Access:
-    """The secrets of one server process: none is written anywhere, all end with it.
+    """The tokens of one server process, which are never stored.
 
-    ``hosts`` are what a Host header may be, with the port, in lower case.
+    ``hosts`` are the allowed Host headers, with the port, in lower case.
     """
 
     hosts: frozenset[str]
     cookie_name: str = "secagg"
-    once: str = field(default_factory=_token)
+    one_time: str = field(default_factory=_token)
     session: str = field(default_factory=_token)
     csrf: str = field(default_factory=_token)
     _used: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def exchange(self, token: str) -> bool:
-        """Return whether ``token`` is the one-time token, which then is worth nothing any more."""
+        """Return whether ``token`` is the one-time token; it works only once."""
         with self._lock:
-            if self._used or not _same(token, self.once):
+            if self._used or not _same(token, self.one_time):
                 return False
             self._used = True
             return True
 
-    def known(self, cookie: str | None) -> bool:
+    def is_session(self, cookie: str | None) -> bool:
         """Return whether ``cookie`` is the session's."""
         return cookie is not None and _same(cookie, self.session)
 
-    def own_host(self, host: str | None) -> bool:
+    def is_own_host(self, host: str | None) -> bool:
         """Return whether a Host header names this server."""
         return host is not None and host.lower() in self.hosts
 
@@ -111,23 +109,16 @@ def hosts_for(host: str, port: int, also: Iterable[str] = ()) -> frozenset[str]:
     return frozenset(hosts | ({name.lower() for name in names} if port == 80 else set()))
 
 
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+def _same(token: str, expected: str) -> bool:
+    """Compare two tokens in constant time."""
+    return hmac.compare_digest(token.encode("utf-8", "replace"), expected.encode())
 
 
 _LARGEST_BODY = 1_000_000
-
-
 _SECONDS_FOR_A_BODY = 10.0
-
-
 _READING = frozenset({"GET", "HEAD"})
-
-
-# It says which routes there are, and nothing of what is behind them.
+# This path lists the routes and shows no data.
 _OPEN_PATHS = frozenset({"/openapi.json"})
-
-
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -143,7 +134,7 @@ Next = Callable[[Request], Awaitable[Response]]
 
 
 class Guard:
-    """A middleware over all routes."""
+    """The middleware that checks each request, limits its time, and logs it."""
 
     def __init__(self, access: Access, log: Callable[[str], None] | None = None) -> None:
         self._access = access
@@ -151,21 +142,22 @@ class Guard:
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         started = time.monotonic()
-        refused = self._refusal(request)
-        if refused is None and request.method not in _READING:
-            refused = await self._slow(request)
-        response = await self._answer(request, call_next) if refused is None else refused
+        response = self._refusal(request)
+        if response is None and request.method not in _READING:
+            response = await self._read_body(request)
+        if response is None:
+            response = await self._answer(request, call_next)
         for name, value in _HEADERS.items():
             response.headers[name] = value
         if self._log is not None:
-            # Without what stands behind the path: the one-time token is there.
-            took = 1000 * (time.monotonic() - started)
+            # Without the query, which may hold the one-time token.
+            milliseconds = 1000 * (time.monotonic() - started)
             path = cell(request.url.path)
-            self._log(f"{request.method} {path} {response.status_code} {took:.0f} ms")
+            self._log(f"{request.method} {path} {response.status_code} {milliseconds:.0f} ms")
         return response
 
     async def _answer(self, request: Request, call_next: Next) -> Response:
-        """The route's answer; where it fails, no word of why, which may quote what is served."""
+        """Return the route's answer; an error's message is left out, as it may quote data."""
         try:
             return await call_next(request)
         except Exception as error:
@@ -174,8 +166,8 @@ class Guard:
             return PlainTextResponse("internal error\n", 500)
 
     @staticmethod
-    async def _slow(request: Request) -> Response | None:
-        """Wait for the body; an answer if it does not come."""
+    async def _read_body(request: Request) -> Response | None:
+        """Wait for the body; return a refusal if it does not come in time."""
         try:
             async with asyncio.timeout(_SECONDS_FOR_A_BODY):
                 await request.body()
@@ -184,13 +176,13 @@ class Guard:
         return None
 
     def _refusal(self, request: Request) -> Response | None:
-        """What is answered instead of the route's answer, if anything."""
+        """Return the refusal or redirect that replaces the route's answer, if any."""
         access = self._access
-        if not access.own_host(request.headers.get("host")):
+        if not access.is_own_host(request.headers.get("host")):
             return PlainTextResponse("this host name is not served here\n", 421)
         if "transfer-encoding" in request.headers:
-            # Its length is known when it has arrived only.
-            return PlainTextResponse("say how long it is\n", 411)
+            # The length of such a body is known only after reading it.
+            return PlainTextResponse("a Content-Length is required\n", 411)
         length = request.headers.get("content-length", "0")
         if request.method not in _READING and (
             not length.isdecimal() or int(length) > _LARGEST_BODY
@@ -198,10 +190,10 @@ class Guard:
             return PlainTextResponse("too long\n", 413)
         if request.url.path in _OPEN_PATHS and request.method in _READING:
             return None
-        has_session = access.known(request.cookies.get(access.cookie_name))
+        has_session = access.is_session(request.cookies.get(access.cookie_name))
         token = request.query_params.get("token")
         if request.url.path == "/" and request.method == "GET" and token is not None:
-            return self._enter(token, known=has_session)
+            return self._start_session(token, has_session=has_session)
         if not has_session:
             return PlainTextResponse(
                 "Open the address that secagg serve has printed; it works once.\n", 401
@@ -212,17 +204,17 @@ class Guard:
             return JSONResponse({"detail": "the page's token is missing or wrong"}, 403)
         return None
 
-    def _enter(self, token: str, *, known: bool) -> Response:
-        """The token for a cookie, and away from the address that has the token in it."""
+    def _start_session(self, token: str, *, has_session: bool) -> Response:
+        """Exchange the one-time token for the cookie, and redirect to an address without it."""
         access = self._access
         response: Response = RedirectResponse("/", 303)
         if access.exchange(token):
             response.set_cookie(
                 access.cookie_name, access.session, httponly=True, samesite="strict", path="/"
             )
-        elif not known:
+        elif not has_session:
             return PlainTextResponse(
-                "This address has been used already, or is none. Start secagg serve again.\n", 403
+                "This address is wrong or was used already. Start secagg serve again.\n", 403
             )
         return response
 
@@ -232,8 +224,10 @@ _MOST_ERRORS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What is served. ``open_source`` is called for each request; without ``triage``, or with
-    ``read_only``, nothing can be changed. ``by`` is who decides.
+    """The data and settings of the application.
+
+    ``open_source`` is called for each request. Without ``triage``, or with ``read_only``, nothing
+    can be changed. ``by`` is the person who decides. ``log`` gets one line for each request.
     """
 
     open_source: Callable[[], ProblemSource]
@@ -241,7 +235,6 @@ class Served:
     triage: TriageSink | None = None
     read_only: bool = False
     by: str = "unknown"
-    # Told of each request in one line, without tokens.
     log: Callable[[str], None] | None = None
 
     @property
@@ -262,13 +255,13 @@ class TriageRequest(BaseModel):
 
 
 class TriageResponse(BaseModel):
-    """The problems as they stand now, as in the page's data."""
+    """The problems after the decision, as in the page's data."""
 
     problems: list[dict[str, Any]]
 
 
 def make_app(served: Served) -> FastAPI:
-    """The application. Its own documentation pages are off: they would load from elsewhere."""
+    """Return the application, without FastAPI's documentation pages, which load other sites."""
     app = FastAPI(
         title="secagg", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
     )
@@ -315,24 +308,24 @@ def make_app(served: Served) -> FastAPI:
         return JSONResponse({"detail": str(error)}, 409)
 
     @app.exception_handler(RequestValidationError)
-    def misunderstood(_: Request, error: Exception) -> Response:
-        # Without what was sent: it may be long, and no text at all (a lone surrogate).
+    def invalid(_: Request, error: Exception) -> Response:
+        # Without the request's own values: they may be long, or invalid text (a lone surrogate).
         assert isinstance(error, RequestValidationError)
-        errors = [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()[:_MOST_ERRORS]]
+        errors = [{"loc": e["loc"], "msg": e["msg"]} for e in error.errors()[:_MOST_ERRORS]]
         return Response(dumps({"detail": errors}), 422, media_type="application/json")
 
     return app
 
 
 def _report(served: Served) -> Report:
-    """What is to be done, and all other problems related to it: the page filters by itself."""
+    """Return the open problems with all related ones; the page applies its own filters."""
     return compose(served.open_source(), Query(), utc_now())
 
 
 def _problems_named(report: Report, identities: list[str]) -> list[dict[str, Any]]:
-    wanted = set(identities)
+    requested = set(identities)
     return [
-        problem_data(p, report.last, report.today)
-        for p in report.answer.related
-        if p.identity in wanted
+        problem_data(problem, report.last, report.today)
+        for problem in report.answer.related
+        if problem.identity in requested
     ]

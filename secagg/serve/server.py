@@ -1,8 +1,8 @@
-"""Run the server of ``secagg serve``: its address, its limits on what clients send.
+"""The server of ``secagg serve``: its address, and its limits for slow clients.
 
-uvicorn ends connections that are idle, and waits without end for the rest of a request's head, for
-a body that nobody asked for, and for a client that does not take its answer. The body of a request
-that is read has its time in :mod:`secagg.serve.app`.
+uvicorn closes idle connections, but waits forever for the rest of a request's head, for an unread
+body, and for a client that does not read its answer. :mod:`secagg.serve.app` limits the time for
+the body of a request.
 """
 
 from __future__ import annotations
@@ -22,69 +22,66 @@ from secagg.report.source import ProblemSource, TriageSink
 from secagg.serve.app import Access, Served, hosts_for, is_loopback, make_app
 
 SECONDS_FOR_A_HEAD = 10.0
-
-
-# So much of an answer, in bytes, a client takes in that time at least.
-LEAST_TAKEN = 10_000
+# The least bytes of an answer that a client must read in that time.
+LEAST_BYTES_READ = 10_000
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 in which a client has some seconds between an answer and its next request's head.
+    """HTTP/1.1 with a deadline between an answer and the head of the next request.
 
-    While an answer that was given is being sent, it must take some of it in each such period.
+    While the server sends an answer, the client must read some of it in each such period.
     """
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request from now on."""
+        """Start the deadline for the first request."""
         super().connection_made(transport)
         self._set_deadline(0)
 
     def data_received(self, data: bytes) -> None:
-        """Take ``data``; only the whole head of a request ends the wait for it."""
+        """Receive ``data``; only a complete head ends the deadline."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             self._clear_deadline()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request from now on."""
+        """Start the deadline for the next request."""
         super().on_response_complete()
-        # Where the next request has come already, that one is being answered now.
+        # If the next request has arrived already, the server is answering it now.
         if self.cycle.response_complete:
             self._clear_deadline()
             self._set_deadline(self.transport.get_write_buffer_size())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Cancel the deadline."""
         self._clear_deadline()
         super().connection_lost(exc)
 
-    def _set_deadline(self, untaken: int) -> None:
-        self._deadline = self.loop.call_later(SECONDS_FOR_A_HEAD, self._late, untaken)
+    def _set_deadline(self, unread: int) -> None:
+        """``unread`` are the bytes of the answer that the client has not read yet."""
+        self._deadline = self.loop.call_later(SECONDS_FOR_A_HEAD, self._check_client, unread)
 
     def _clear_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _late(self, untaken: int) -> None:
-        left = self.transport.get_write_buffer_size()
-        if left and untaken - left >= LEAST_TAKEN:
-            self._set_deadline(left)
+    def _check_client(self, unread: int) -> None:
+        still_unread = self.transport.get_write_buffer_size()
+        if still_unread and unread - still_unread >= LEAST_BYTES_READ:
+            self._set_deadline(still_unread)
         else:
             self.transport.abort()
 
 
 _SECONDS_TO_FINISH = 3
-
-
-# Of all clients together: who keeps more of them open is answered with 503.
+# Of all clients together; the server answers further ones with 503.
 _MOST_CONNECTIONS = 100
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises :class:`UsageError` if it cannot be."""
+    """Return a listening socket; port 0 picks a free one. Raises :class:`UsageError`."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         bound = socket.socket(family, socket.SOCK_STREAM)
@@ -109,9 +106,10 @@ def serve(
     also_hosts: Iterable[str],
     announce: Callable[[str, bool], None],
 ) -> None:
-    """Serve until interrupted. ``announce`` is told the address and whether it is read-only.
+    """Serve until interrupted.
 
-    Off loopback it is read-only unless ``write`` says otherwise.
+    ``announce`` gets the address and whether it is read-only. Off loopback it is read-only unless
+    ``write`` is set. Raises :class:`UsageError` without a host name to check requests against.
     """
     port = listening.getsockname()[1]
     hosts = hosts_for(host, port, also_hosts)
@@ -129,14 +127,14 @@ def serve(
         log=lambda line: console.err(f"secagg: {line}\n"),
     )
     name = f"127.0.0.1:{port}" if f"127.0.0.1:{port}" in hosts else min(hosts)
-    announce(f"http://{name}/?token={served.access.once}", not served.writable)
+    announce(f"http://{name}/?token={served.access.one_time}", not served.writable)
     config = uvicorn.Config(
         make_app(served),
         http=BoundedProtocol,
         ws="none",
         log_level="warning",
         log_config=None,
-        # The one-time token stands in an address: no address is logged.
+        # The address of the first request holds the one-time token.
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -150,7 +150,7 @@ def _on_page(shop: Shop, rows: Sequence[Row], **body: Any) -> None:
         by="dana",
     )
     page = TestClient(make_app(served), base_url="http://127.0.0.1:8765", follow_redirects=False)
-    assert page.get("/", params={"token": access.once}).status_code == 303
+    assert page.get("/", params={"token": access.one_time}).status_code == 303
     said = {"identities": shop.of(rows), "reason": REASON, **body}
     answer = page.post("/api/triage", json=said, headers={CSRF_HEADER: access.csrf})
     assert answer.status_code == 200, answer.text

@@ -36,7 +36,7 @@ class Server:
         self.client = TestClient(make_app(served), base_url=BASE, follow_redirects=False)
 
     def enter(self) -> None:
-        answer = self.client.get("/", params={"token": self.access.once})
+        answer = self.client.get("/", params={"token": self.access.one_time})
         assert answer.status_code == 303
 
     def decide(self, token: str | None = None, **changes: Any) -> Any:
@@ -63,16 +63,16 @@ def test_the_token_works_once_and_gives_a_cookie_that_scripts_and_others_cannot_
 ) -> None:
     wrong = server.client.get("/", params={"token": "x"})
     assert wrong.status_code == 403 and "set-cookie" not in wrong.headers
-    answer = server.client.get("/", params={"token": server.access.once})
+    answer = server.client.get("/", params={"token": server.access.one_time})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=strict" in cookie and "domain" not in cookie
-    assert server.access.once not in cookie.lower()
+    assert server.access.one_time not in cookie.lower()
     assert server.client.get("/").status_code == 200
     # With the cookie the old address still leads to the page; without it, to nothing.
-    assert server.client.get("/", params={"token": server.access.once}).status_code == 303
+    assert server.client.get("/", params={"token": server.access.one_time}).status_code == 303
     server.client.cookies.clear()
-    assert server.client.get("/", params={"token": server.access.once}).status_code == 403
+    assert server.client.get("/", params={"token": server.access.one_time}).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_the_page_holds_no_token_but_its_own(server: Server) -> None:
     server.enter()
     text = server.client.get("/").text
     assert server.access.csrf in text
-    assert server.access.session not in text and server.access.once not in text
+    assert server.access.session not in text and server.access.one_time not in text
     assert re.search(r"connect-src &#39;self&#39;", text)
 
 
@@ -201,14 +201,14 @@ def test_slow_bodies_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "_SECONDS_FOR_A_BODY", 0.01)
     # A browser of another test may have left its loop running in this thread.
     with ThreadPoolExecutor(1) as thread:
-        answer = thread.submit(asyncio.run, app.Guard._slow(cast("Any", Slow()))).result()
+        answer = thread.submit(asyncio.run, app.Guard._read_body(cast("Any", Slow()))).result()
     assert answer is not None and answer.status_code == 408
 
 
 def test_each_request_is_one_line_without_tokens() -> None:
     lines: list[str] = []
     server = Server(log=lines.append)
-    once = server.access.once
+    once = server.access.one_time
     server.enter()
     server.client.get("/api/report")
     server.client.get("/%1b[31m%0a::error::x")

@@ -39,7 +39,7 @@ def live() -> Iterator[tuple[Memory, str]]:
     thread.start()
     while not running.started:
         time.sleep(0.01)
-    yield memory, f"http://127.0.0.1:{port}/?token={access.once}"
+    yield memory, f"http://127.0.0.1:{port}/?token={access.one_time}"
     running.should_exit = True
     thread.join()
     listening.close()

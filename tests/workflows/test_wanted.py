@@ -9,7 +9,7 @@ import pytest
 
 from secagg.action import scanning
 from secagg.action.inputs import Inputs
-from secagg.action.preparing import offered_tools, wanted_tools
+from secagg.action.preparing import installable_tools, tools_to_run
 from secagg.tools.catalogue import load_catalogue, this_platform
 from tests.workflows.act import git
 from tests.workflows.composite import event_file
@@ -38,8 +38,8 @@ def change(tmp_path: Path) -> tuple[Path, Mapping[str, str]]:
 
 def test_a_change_switches_no_scanner_off(change: tuple[Path, Mapping[str, str]]) -> None:
     tree, environ = change
-    assert "trivy" in wanted_tools(Inputs(path=str(tree)), environ)
-    assert "trivy" not in wanted_tools(Inputs(path=str(tree)), {})
+    assert "trivy" in tools_to_run(Inputs(path=str(tree)), environ)
+    assert "trivy" not in tools_to_run(Inputs(path=str(tree)), {})
 
 
 def test_what_is_installed_is_asked_for(change: tuple[Path, Mapping[str, str]]) -> None:
@@ -47,7 +47,7 @@ def test_what_is_installed_is_asked_for(change: tuple[Path, Mapping[str, str]]) 
     inputs = Inputs(path=str(tree), directory=str(tree.parent))
     arguments = scanning._arguments(inputs, environ)
     asked = [arguments[n + 1] for n, word in enumerate(arguments) if word == "--tool"]
-    assert asked == offered_tools(wanted_tools(inputs, environ))
+    assert asked == installable_tools(tools_to_run(inputs, environ))
     catalogue, here = load_catalogue(), this_platform()
     assert all(catalogue.entry(name).offers(here) for name in asked) and "trivy" in asked
     path = scanning._arguments(Inputs(path=str(tree), tools_install="path"), environ)
