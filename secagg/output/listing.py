@@ -17,7 +17,7 @@ from enum import StrEnum
 from secagg.output.escape import LONGEST_SENTENCE, cell, terminal
 from secagg.output.grid import SEVERITY_COLOURS, Style
 
-_PAGES = (
+ADVISORY_PAGES = (
     (re.compile(r"CVE-\d{4}-\d{4,}"), "https://nvd.nist.gov/vuln/detail/{}"),
     (
         re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}"),
@@ -30,18 +30,20 @@ _PAGES = (
 )
 
 
-_WEAKNESS = re.compile(r"CWE-(\d{1,5})")
+WEAKNESS_PAGE = (
+    re.compile(r"CWE-0*(\d{1,5})"),
+    "https://cwe.mitre.org/data/definitions/{}.html",
+)
 
 
 def page_of(identifier: str) -> str | None:
     """The page of an advisory or weakness by its id; None where no database is known for it."""
-    for pattern, page in _PAGES:
+    for pattern, page in ADVISORY_PAGES:
         if pattern.fullmatch(identifier):
             return page.format(identifier)
-    weakness = _WEAKNESS.fullmatch(identifier)
-    if weakness is None:
-        return None
-    return f"https://cwe.mitre.org/data/definitions/{int(weakness[1])}.html"
+    pattern, page = WEAKNESS_PAGE
+    weakness = pattern.fullmatch(identifier)
+    return None if weakness is None else page.format(weakness[1])
 
 
 def first_page(identifiers: Iterable[str]) -> str | None:

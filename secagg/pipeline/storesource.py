@@ -5,18 +5,19 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from secagg.errors import UsageError
-from secagg.model.problem import DECISION_FILES, State, Triage
+from secagg.model.problem import DECISION_FILES, Problem, State, Triage
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.report.source import ProblemSource, Recorded, TriageSink
+from secagg.report.source import CodeHost, ProblemSource, Recorded, TriageSink
 from secagg.secrets.lastfilter import run_redactor
 
 if TYPE_CHECKING:
     from secagg.change.controls import Controls
+    from secagg.history import Store
 
 # As many as a chart can show.
 _RUNS = 400
@@ -52,13 +53,43 @@ class StoreTriage:
         by: str,
         owner: str | None = None,
         expires: datetime.date | None = None,
-    ) -> None:
-        """Record one decision on every problem named; raises :class:`StoreError` if one is not."""
+    ) -> str:
+        """Record one decision on every problem named, and return the name of the batch.
+
+        Raises :class:`StoreError` if one is not known.
+        """
+        from secagg.history.deciding import batch_of
 
         made = decision(state, reason, by=by, owner=owner, expires=expires)
-        origin = origin_of(self.whose.root, repository=self.whose.repository)
-        with open_store_of(self.whose.store, self.whose.root, create=False) as store:
-            store.triage(origin.repository, identities, made)
+        with self._store() as store:
+            store.triage(self._repository(), identities, made)
+        return batch_of(made)
+
+    def undo(self, batch: str, *, by: str) -> Sequence[str]:
+        """Take back the decisions of ``batch``, and return the identities that they were on."""
+        with self._store() as store:
+            return store.undo_batch(self._repository(), batch, who=by)
+
+    def past(self, problem: Problem) -> Sequence[Mapping[str, Any]]:
+        """Return the entries of the audit log on ``problem``, newest first."""
+        with self._store() as store:
+            entries = store.audit(subjects=(problem.identity, *problem.known_as))
+        return [
+            {
+                "at": entry.at,
+                "who": entry.who,
+                "what": entry.what,
+                "before": entry.before,
+                "after": entry.after,
+            }
+            for entry in entries
+        ]
+
+    def _store(self) -> Store:
+        return open_store_of(self.whose.store, self.whose.root, create=False)
+
+    def _repository(self) -> str:
+        return origin_of(self.whose.root, repository=self.whose.repository).repository
 
 
 def stored(whose: Whose, *, details: bool = True) -> Recorded:
@@ -91,7 +122,8 @@ def stored(whose: Whose, *, details: bool = True) -> Recorded:
         problems = list(
             store.problems(origin.repository, origin.branch, file_decisions=filed, details=details)
         )
-        return Recorded(problems, store.runs(origin.repository, origin.branch, limit=_RUNS))
+        runs = store.runs(origin.repository, origin.branch, limit=_RUNS)
+        return Recorded(problems, runs, code_host(whose.root) if details else None)
 
 
 def _all_stored(whose: Whose, details: bool) -> Recorded:
@@ -110,7 +142,31 @@ def _all_stored(whose: Whose, details: bool) -> Recorded:
         # A branch that was not scanned for long is still vouched for by its own newest run.
         all_runs = (*store.runs(None, branch, limit=_RUNS), *store.newest_runs())
         runs = {run.key: run for run in all_runs if branch in (None, run.branch)}
-        return Recorded(list(store.problems(None, branch, details=details)), list(runs.values()))
+        problems = list(store.problems(None, branch, details=details))
+        code = code_host(whose.root) if details else None
+        return Recorded(problems, list(runs.values()), code)
+
+
+def code_host(root: Path) -> CodeHost | None:
+    """Return where the code of the checkout at ``root`` is read; None where nobody knows.
+
+    The remote's host is GitHub's, or a GitLab by its name: other hosts have other addresses.
+    """
+    from secagg.github.event import read_checkout
+
+    checkout = read_checkout(root)
+    if checkout is None or checkout.repository is None or checkout.host is None:
+        return None
+    server = os.environ.get("GITHUB_SERVER_URL", "").removeprefix("https://")
+    gitlab = os.environ.get("CI_SERVER_HOST")
+    if checkout.host in ("github.com", server):
+        middle = "/blob/"
+    elif checkout.host == gitlab or "gitlab" in checkout.host:
+        middle = "/-/blob/"
+    else:
+        return None
+    files = f"https://{checkout.host}/{checkout.repository}{middle}"
+    return CodeHost(repository=checkout.repository, files=files)
 
 
 def controls_of_event(root: Path, store: str | None = None) -> Controls | None:
@@ -162,7 +218,7 @@ def open_source(
         controls = controls_of_event((whose or Whose()).root)
         if controls is not None:
             controls.refuse_touched(from_file.absolute(), "--from")
-        return load_report(from_file)
+        return replace(load_report(from_file), code=code_host((whose or Whose()).root))
     return stored(whose or Whose(), details=details)
 
 

@@ -13,7 +13,7 @@ from secagg.output.grid import Style
 from secagg.output.listing import Listing
 from secagg.report.overview import Overview, overview
 from secagg.report.query import Answer, GroupBy, Query, answer
-from secagg.report.source import ProblemSource
+from secagg.report.source import CodeHost, ProblemSource
 from secagg.report.standing import LastRuns
 
 
@@ -42,7 +42,7 @@ class Report:
 
     ``every_state`` is True where no state was asked for: a format that can filter by itself may
     show what is settled, too. ``limit`` is that of the question. ``listing`` is how a screen lists
-    the rows.
+    the rows. ``code`` is where the code is read.
     """
 
     answer: Answer
@@ -57,6 +57,7 @@ class Report:
     every_state: bool = False
     limit: int | None = None
     listing: Listing = Listing.TABLE
+    code: CodeHost | None = None
 
     @property
     def today(self) -> datetime.date:
@@ -146,4 +147,5 @@ def compose(
         every_state=not query.filters.states,
         limit=query.limit,
         listing=listing,
+        code=getattr(source, "code", None),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from secagg.model.problem import Problem, RunRecord, State
 
@@ -25,12 +25,24 @@ class ProblemSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeHost:
+    """Where people read the code of ``repository``: a file's page is ``files``, commit and path.
+
+    ``files`` is such as ``https://github.com/acme/shop/blob/``.
+    """
+
+    repository: str
+    files: str
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A source that is in memory already."""
+    """A source that is in memory already. ``code`` is where its code is read, if anybody knows."""
 
     given_problems: Sequence[Problem] = ()
     given_runs: Sequence[RunRecord] = ()
+    code: CodeHost | None = None
 
     def problems(self) -> Sequence[Problem]:
         return self.given_problems
@@ -51,10 +63,24 @@ class TriageSink(Protocol):
         by: str,
         owner: str | None = None,
         expires: datetime.date | None = None,
-    ) -> None:
-        """Record one decision on every problem named, all or none.
+    ) -> str:
+        """Record one decision on every problem named, all or none, and return the batch's name.
 
         Raises :class:`secagg.errors.SecaggError` where one of them is not known or the store
         cannot be written.
+        """
+        ...
+
+    def undo(self, batch: str, *, by: str) -> Sequence[str]:
+        """Take back the decisions of ``batch`` and return the identities that they were on.
+
+        Raises :class:`secagg.errors.SecaggError` where there is none to take back.
+        """
+        ...
+
+    def past(self, problem: Problem) -> Sequence[Mapping[str, Any]]:
+        """Return what was decided on ``problem``, newest first.
+
+        Each has ``at``, ``who``, ``what`` (``triage`` or ``undo``), ``before`` and ``after``.
         """
         ...
