@@ -14,6 +14,7 @@ import msgspec
 import typer
 from pydantic import ValidationError
 
+from secagg.cli import completion
 from secagg.cli.options import ColourOption, FormatOption, LastOption, OutputFormat, RootOption
 from secagg.cli.screen import Screen
 from secagg.decisions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions
@@ -64,7 +65,12 @@ def add(
     reason: Annotated[str, typer.Option(help="Why: shown wherever the exception is.")],
     identity: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="A row: its identity, or how it begins."),
+        typer.Option(
+            "--id",
+            metavar="ID",
+            help="A row: its identity, or how it begins.",
+            autocompletion=completion.identities,
+        ),
     ] = None,
     cve: Annotated[str | None, typer.Option(metavar="CVE-...", help="A CVE.")] = None,
     ghsa: Annotated[str | None, typer.Option(metavar="GHSA-...", help="A GitHub advisory.")] = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from secagg.cli import completion
 from secagg.cli.options import ColourOption, ConfigOption, OutputOption, RootOption
 from secagg.cli.screen import Screen
 from secagg.config import load_config
@@ -23,7 +24,14 @@ from secagg.system.files import OUTPUT_DIRECTORY
 
 
 def explain(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="The row's id, or its beginning.")],
+    identity: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The row's id, or its beginning.",
+            autocompletion=completion.identities,
+        ),
+    ],
     files: Annotated[
         list[str] | None, typer.Argument(metavar="FILE", help="Reports to read instead.")
     ] = None,

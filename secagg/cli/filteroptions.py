@@ -9,32 +9,69 @@ from typing import Annotated
 
 import typer
 
+from secagg.cli import completion
+
 _Words = list[str] | None
 
 SeverityFilter = Annotated[
-    _Words, typer.Option("--severity", "-s", help="Of this severity, or unknown. Repeatable.")
+    _Words,
+    typer.Option(
+        "--severity",
+        "-s",
+        help="Of this severity, or unknown. Repeatable.",
+        autocompletion=completion.severities,
+    ),
 ]
 AtLeastFilter = Annotated[
     str | None,
-    typer.Option("--at-least", help="As bad as this or worse; unknown ones are shown too."),
+    typer.Option(
+        "--at-least",
+        help="As bad as this or worse; unknown ones are shown too.",
+        autocompletion=completion.severities,
+    ),
 ]
-KindFilter = Annotated[_Words, typer.Option("--kind", "-k", help="Of this kind. Repeatable.")]
+KindFilter = Annotated[
+    _Words,
+    typer.Option("--kind", "-k", help="Of this kind. Repeatable.", autocompletion=completion.kinds),
+]
 ToolFilter = Annotated[
-    _Words, typer.Option("--tool", "-t", help="Reported by this tool. Repeatable.")
+    _Words,
+    typer.Option(
+        "--tool",
+        "-t",
+        help="Reported by this tool. Repeatable.",
+        autocompletion=completion.tools,
+    ),
 ]
 ComponentFilter = Annotated[
-    _Words, typer.Option("--component", "-c", help="In this component or below it. Repeatable.")
+    _Words,
+    typer.Option(
+        "--component",
+        "-c",
+        help="In this component or below it. Repeatable.",
+        autocompletion=completion.components,
+    ),
 ]
 PathFilter = Annotated[
     _Words,
     typer.Option("--path", help="In files that this pattern (.gitignore's) matches. Repeatable."),
 ]
 PackageFilter = Annotated[
-    _Words, typer.Option("--package", help="In this package (its name or purl). Repeatable.")
+    _Words,
+    typer.Option(
+        "--package",
+        help="In this package (its name or purl). Repeatable.",
+        autocompletion=completion.packages,
+    ),
 ]
 IdFilter = Annotated[
     _Words,
-    typer.Option("--id", "--cve", help="This CVE, GHSA, CWE, rule or id of a row. Repeatable."),
+    typer.Option(
+        "--id",
+        "--cve",
+        help="This CVE, GHSA, CWE, rule or id of a row. Repeatable.",
+        autocompletion=completion.identities,
+    ),
 ]
 OlderThanFilter = Annotated[
     str | None,

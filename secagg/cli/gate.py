@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from secagg.cli import completion
 from secagg.cli.filteroptions import (
     AtLeastFilter,
     ComponentFilter,
@@ -137,7 +138,11 @@ def gate(
     ] = None,
     explain: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Print why one finding counts, or why it does not."),
+        typer.Option(
+            metavar="ID",
+            help="Print why one finding counts, or why it does not.",
+            autocompletion=completion.identities,
+        ),
     ] = None,
     today: Annotated[
         datetime.datetime | None,

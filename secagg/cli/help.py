@@ -71,6 +71,7 @@ EXAMPLES = {
     "triage": (
         "secagg triage 8704d3a426 --state false-positive --reason 'test data'",
         "secagg triage --package lodash --state accepted --reason 'not reachable'",
+        "secagg triage -i --at-least high",
         "secagg triage 8704d3a426 --undo",
     ),
     "serve": ("secagg serve",),

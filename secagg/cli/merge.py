@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from secagg import ids
+from secagg.cli import completion
 from secagg.cli.options import LastOption, RootOption
 from secagg.errors import ExitCode, UsageError
 from secagg.output import console
@@ -28,7 +29,9 @@ _Reason = Annotated[str, typer.Option(help="Why: shown by secagg explain and in 
 
 @merge_app.command()
 def split(
-    identity: Annotated[str, typer.Argument(metavar="ID", help=_ROW_HELP)],
+    identity: Annotated[
+        str, typer.Argument(metavar="ID", help=_ROW_HELP, autocompletion=completion.identities)
+    ],
     reason: _Reason,
     apart: Annotated[
         list[str] | None,
@@ -43,7 +46,10 @@ def split(
 
 @merge_app.command()
 def join(
-    identities: Annotated[list[str], typer.Argument(metavar="ID", help=_ROW_HELP)],
+    identities: Annotated[
+        list[str],
+        typer.Argument(metavar="ID", help=_ROW_HELP, autocompletion=completion.identities),
+    ],
     reason: _Reason,
     root: RootOption = Path(),
     last: LastOption = OUTPUT_DIRECTORY,

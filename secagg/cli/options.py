@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from secagg.cli import completion
+
 if TYPE_CHECKING:
     from secagg.output.listing import Listing
 
@@ -102,7 +104,12 @@ PathArgument = Annotated[
 FilesArgument = Annotated[list[str], typer.Argument(help="Reports of scanners.", metavar="FILE")]
 ToolsOption = Annotated[
     list[str] | None,
-    typer.Option("--tool", "-t", help="Run only this tool, and require it. Repeatable."),
+    typer.Option(
+        "--tool",
+        "-t",
+        help="Run only this tool, and require it. Repeatable.",
+        autocompletion=completion.tools,
+    ),
 ]
 TimeoutOption = Annotated[
     float | None,
@@ -143,7 +150,10 @@ ScanFormatOption = Annotated[
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Also list the findings that do not count.")]
 PolicyOption = Annotated[
-    str | None, typer.Option(help="A built-in policy or the path of a policy file.")
+    str | None,
+    typer.Option(
+        help="A built-in policy or the path of a policy file.", autocompletion=completion.policies
+    ),
 ]
 ConfigOption = Annotated[
     Path | None, typer.Option(help="The configuration, instead of secagg.yaml in PATH.")

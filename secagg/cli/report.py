@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from secagg.cli import completion
 from secagg.cli.filteroptions import (
     AtLeastFilter,
     ComponentFilter,
@@ -66,11 +67,16 @@ def report(
         list[str] | None,
         typer.Option(
             help="open, confirmed, false-positive, accepted, excepted, fixed or all; "
-            "by default open and confirmed."
+            "by default open and confirmed.",
+            autocompletion=completion.states,
         ),
     ] = None,
     owner: Annotated[
-        list[str] | None, typer.Option(help="Owned by this team or person, or none. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Owned by this team or person, or none. Repeatable.",
+            autocompletion=completion.owners,
+        ),
     ] = None,
     package: PackageFilter = None,
     cve: IdFilter = None,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from secagg.change.base import EVENT, is_change, since_event
+from secagg.cli import completion
 from secagg.cli.options import (
     AllOption,
     ApiUrlOption,
@@ -91,7 +92,10 @@ def scan(
     tool: ToolsOption = None,
     component: Annotated[
         list[str] | None,
-        typer.Option(help="Scan this component only (its directory). Repeatable."),
+        typer.Option(
+            help="Scan this component only (its directory). Repeatable.",
+            autocompletion=completion.components,
+        ),
     ] = None,
     timeout: TimeoutOption = None,
     jobs: JobsOption = None,

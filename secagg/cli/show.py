@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secagg import ids
+from secagg.cli import completion
 from secagg.cli.options import (
     ColourOption,
     ConfigOption,
@@ -47,7 +48,12 @@ if TYPE_CHECKING:
 
 def show_problem(
     identity: Annotated[
-        str, typer.Argument(metavar="ID", help="The problem's id, or its beginning.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The problem's id, or its beginning.",
+            autocompletion=completion.identities,
+        ),
     ],
     root: RootOption = Path(),
     last: LastOption = OUTPUT_DIRECTORY,
@@ -119,7 +125,7 @@ def print_problem(
     if as_json:
         console.json(_document(problem, today, why_it_counts, why_merged, entries))
         return int(ExitCode.PASS)
-    parts = [] if problem is None else ["\n".join(_problem_lines(problem, today))]
+    parts = [] if problem is None else ["\n".join(about(problem, today))]
     if why_it_counts:
         parts.append(f"why it counts, or does not:\n{why_it_counts}")
         parts.append(f"why it is one row:\n{why_merged}")
@@ -167,7 +173,8 @@ def _in_history(
         return (on_branch or rows)[0], [e for e in store.audit() if e.subject in names]
 
 
-def _problem_lines(problem: Problem, today: datetime.date) -> Iterator[str]:
+def about(problem: Problem, today: datetime.date) -> Iterator[str]:
+    """What the history knows of ``problem`` on ``today`` (UTC), a line each, for a terminal."""
     yield f"{terminal(words.title(problem))}: {terminal(problem.title)}"
     yield from _fields(
         ("id", problem.identity),

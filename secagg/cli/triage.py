@@ -1,4 +1,4 @@
-"""``secagg triage``: decide on problems by id or by filter, or take a decision back."""
+"""``secagg triage``: decide on problems by id, by filter or one by one; take decisions back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secagg import ids
+from secagg.cli import completion
 from secagg.cli.filteroptions import (
     AtLeastFilter,
     ComponentFilter,
@@ -34,14 +35,16 @@ from secagg.decisions.entry import work_tree
 from secagg.decisions.ownedit import file_decisions, unfile_decisions
 from secagg.decisions.ownfile import decisions_in
 from secagg.errors import ExitCode, StoreError, UsageError
-from secagg.model.problem import DECISION_FILE, Problem, RunRecord, State
+from secagg.model.problem import DECISION_FILE, Problem, RunRecord, State, Triage
 from secagg.output import console
-from secagg.output.escape import terminal
+from secagg.output.escape import cell, terminal
 from secagg.pipeline.origin import Origin, open_store_of, origin_of
 from secagg.pipeline.storesource import new_decision
 from secagg.pipeline.write import refuse_machine_only_id
+from secagg.report import words
 from secagg.report.filters import FilterWords, filters_of
 from secagg.report.query import Query, answer
+from secagg.report.standing import severity_label
 from secagg.system.dates import utc_now
 
 if TYPE_CHECKING:
@@ -68,7 +71,11 @@ def _day(text: str) -> datetime.date:
 def triage(
     identities: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID", help="Problems, or the beginnings of their ids."),
+        typer.Argument(
+            metavar="ID",
+            help="Problems, or the beginnings of their ids.",
+            autocompletion=completion.identities,
+        ),
     ] = None,
     state: Annotated[StateName | None, typer.Option(help="What they are.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; asked for by every decision.")] = None,
@@ -97,7 +104,12 @@ def triage(
         ),
     ] = None,
     owned_by: Annotated[
-        list[str] | None, typer.Option(metavar="OWNER", help="Owned by them, or none. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="OWNER",
+            help="Owned by them, or none. Repeatable.",
+            autocompletion=completion.owners,
+        ),
     ] = None,
     older_than: OlderThanFilter = None,
     new_since: NewSinceFilter = None,
@@ -107,10 +119,26 @@ def triage(
     in_state: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="STATE", help="In this state, or all; open and confirmed if nothing is said."
+            metavar="STATE",
+            help="In this state, or all; open and confirmed if nothing is said.",
+            autocompletion=completion.states,
         ),
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the last decision back.")] = False,
+    interactive: Annotated[
+        bool,
+        typer.Option(
+            "--interactive", "-i", help="Show one after another and ask; by default all to be done."
+        ),
+    ] = False,
+    undo: Annotated[
+        bool,
+        typer.Option(
+            "--undo", help="Take the last decision back, or the batch that is named as ID (b-...)."
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before many are decided on.")
+    ] = False,
     file: Annotated[
         bool, typer.Option("--file", help="Write into secagg-exceptions.yaml, not into the store.")
     ] = False,
@@ -148,6 +176,12 @@ def triage(
     place = Place(url=store, root=root, repository=repo, branch=branch, file=file)
     if undo:
         raise typer.Exit(undo_decisions(selection, place, who=by, dry_run=dry_run))
+    if interactive:
+        from secagg.cli.onebyone import ask_one_by_one
+
+        if state or reason or dry_run:
+            raise UsageError("--interactive asks for the state and the reason of each problem")
+        raise typer.Exit(ask_one_by_one(selection, place, by=by or user(), owner=owner))
     raise typer.Exit(
         decide_on(
             selection,
@@ -158,6 +192,7 @@ def triage(
             expires=expires,
             by=by,
             dry_run=dry_run,
+            ask=not yes and console.conversation(),
         )
     )
 
@@ -177,9 +212,13 @@ class Selection:
     filters: FilterWords = field(default_factory=FilterWords)
     runs: Sequence[RunRecord] = ()
 
-    def check(self) -> None:
-        """Raise :class:`UsageError` for a word that is none, or for ids beside filters."""
-        if bool(self.identities) == (self.filters != FilterWords()):
+    def check(self, *, everything: bool = False) -> None:
+        """Raise :class:`UsageError` for a word that is none, or for ids beside filters.
+
+        Where ``everything`` may be meant, neither need be given.
+        """
+        filtered = self.filters != FilterWords()
+        if bool(self.identities) == filtered and not (everything and not filtered):
             raise UsageError(
                 "name problems by id or by filter, one of the two",
                 hint="filters are those of secagg report, with --in-state and --owned-by",
@@ -223,15 +262,19 @@ def decide_on(
     expires: datetime.date | None,
     by: str | None,
     dry_run: bool,
+    ask: bool = False,
 ) -> int:
-    """Decide on what is selected; raises :class:`UsageError` and :class:`StoreError`."""
+    """Decide on what is selected; raises :class:`UsageError` and :class:`StoreError`.
+
+    Where filters select and there is somebody to ``ask``, what is decided on is listed before.
+    """
     if state is None or not (reason or "").strip():
         raise UsageError("a decision needs --state and --reason")
     if expires is not None and expires < utc_now().date():
         raise UsageError(f"{expires} is over already", hint="give a day to come")
     selection.check()
     made = new_decision(
-        State(state), (reason or "").strip(), by=by or _user(), owner=owner, expires=expires
+        State(state), (reason or "").strip(), by=by or user(), owner=owner, expires=expires
     )
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
     with open_store_of(place.url, place.root, create=False) as store:
@@ -240,28 +283,80 @@ def decide_on(
         )
         # Filters are for what still stands; ids may name what is gone, too.
         chosen = selection.identities or tuple(
-            p.identity for p in _with_runs(selection, store, origin).of(problems, origin.branch)
+            p.identity for p in select(selection, problems, store, origin)
         )
         if not chosen:
-            _say("nothing passes these filters")
+            say("nothing passes these filters")
             return int(ExitCode.PASS)
-        full = store.triage(origin.repository, chosen, made, dry_run=dry_run or place.file)
-    titles = {p.identity: p.title for p in problems}
-    if place.file:
-        for problem in problems:
-            if problem.identity in full:
-                refuse_machine_only_id(
-                    problem.secret_key,
-                    option="--file",
-                    other=f"secagg except add --rule {problem.rule_id} --path {problem.uri}",
-                )
+        full = store.triage(origin.repository, chosen, made, dry_run=True)
+        rows = {p.identity: p for p in sorted(problems, key=lambda p: p.branch == origin.branch)}
+        shown = [(identity, rows.get(identity)) for identity in full]
+        asks = ask and not dry_run and not selection.identities
+        if asks and not _agreed(shown, made.state):
+            say("nothing is decided")
+            return int(ExitCode.PASS)
+        if not dry_run:
+            made = record(store, origin, place, [p for _, p in shown if p], made, full)
+    if not asks:
+        _list(shown, every=dry_run)
+    say(f"{_count(shown)} {'would be' if dry_run else 'now'} {made.state.value}")
     if place.file and not dry_run:
-        file_decisions(place.root, dict.fromkeys(full, made), titles)
-    verb = "would be" if dry_run else "now"
-    _list(full, titles, f"{verb} {made.state.value}")
-    if place.file and not dry_run:
-        _say(f"wrote {DECISION_FILE}: commit it to share the decisions")
+        say(f"wrote {DECISION_FILE}: commit it to share the decisions")
+    if not dry_run:
+        batch = _batch(made)
+        say(f"to take it back: secagg triage --undo {batch}{' --file' if place.file else ''}")
     return int(ExitCode.PASS)
+
+
+def select(
+    selection: Selection, problems: Sequence[Problem], store: Store, origin: Origin
+) -> list[Problem]:
+    """Return those of ``problems`` that are selected on the branch, worst first."""
+    if not selection.identities:
+        return _with_runs(selection, store, origin).of(problems, origin.branch)
+    rows = {p.identity: p for p in sorted(problems, key=lambda p: p.branch == origin.branch)}
+    names = [(identity, p.known_as) for identity, p in rows.items()]
+    full = [ids.resolve(one, names, source="the store") for one in selection.identities]
+    return [rows[identity] for identity in dict.fromkeys(full)]
+
+
+def record(
+    store: Store,
+    origin: Origin,
+    place: Place,
+    problems: Sequence[Problem],
+    made: Triage,
+    identities: Sequence[str] = (),
+    *,
+    at: datetime.datetime | None = None,
+) -> Triage:
+    """Write the decision ``made`` on ``problems`` into the store, or into the file in git.
+
+    ``identities`` are all that it is about, where the history no longer shows some; ``at`` is the
+    moment of which it is, by default that of ``made``. Returns the decision as it was written.
+    """
+    made = made if at is None else replace(made, at=at)
+    full = list(identities) or [problem.identity for problem in problems]
+    if not place.file:
+        store.triage(origin.repository, full, made)
+        return made
+    for problem in problems:
+        refuse_machine_only_id(
+            problem.secret_key,
+            option="--file",
+            other=f"secagg except add --rule {problem.rule_id} --path {problem.uri}",
+        )
+    # The file knows seconds.
+    made = replace(made, at=(made.at or utc_now()).replace(microsecond=0))
+    titles = {problem.identity: problem.title for problem in problems}
+    file_decisions(place.root, dict.fromkeys(full, made), titles)
+    return made
+
+
+def _batch(made: Triage) -> str:
+    from secagg.history.deciding import batch_of
+
+    return batch_of(made)
 
 
 def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_run: bool) -> int:
@@ -269,26 +364,53 @@ def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_r
     selection.check()
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
     filed = decisions_in(work_tree(place.root))
+    batches = [one for one in selection.identities if one.startswith("b-")]
     with open_store_of(place.url, place.root, create=False) as store:
         problems = list(store.problems(origin.repository, file_decisions=filed))
         chosen = selection.identities or tuple(
             p.identity
             for p in _with_runs(selection, store, origin).decided(problems, origin.branch)
         )
-        if place.file:
+        if batches:
+            undone = _undo_batch(batches, selection, store, origin, place, who=who, dry_run=dry_run)
+        elif place.file:
             given = {name for one in chosen for name in _filed_under(one, filed, problems)}
             undone = sorted(given)
             if undone and not dry_run:
                 unfile_decisions(place.root, undone)
         elif chosen:
-            undone = store.undo(origin.repository, chosen, who=who or _user(), dry_run=dry_run)
+            undone = store.undo(origin.repository, chosen, who=who or user(), dry_run=dry_run)
         else:
             undone = []
     if not undone:
         raise StoreError("there is no decision to take back")
-    titles = {p.identity: p.title for p in problems}
-    _list(undone, titles, "would be undone" if dry_run else "undone")
+    rows = {p.identity: p for p in sorted(problems, key=lambda p: p.branch == origin.branch)}
+    shown = [(identity, rows.get(identity)) for identity in undone]
+    _list(shown, every=dry_run)
+    say(f"{_count(shown)} {'would be undone' if dry_run else 'undone'}")
     return int(ExitCode.PASS)
+
+
+def _undo_batch(
+    batches: Sequence[str],
+    selection: Selection,
+    store: Store,
+    origin: Origin,
+    place: Place,
+    *,
+    who: str | None,
+    dry_run: bool,
+) -> list[str]:
+    """Take the one batch back that is named, out of the store or the file."""
+    if len(selection.identities) > 1:
+        raise UsageError("one batch is taken back at a time, and no problems beside it")
+    if not place.file:
+        return store.undo_batch(origin.repository, batches[0], who=who or user(), dry_run=dry_run)
+    filed = decisions_in(work_tree(place.root))
+    given = {identity for identity, made in filed.items() if _batch(made) == batches[0]}
+    if not dry_run:
+        unfile_decisions(place.root, given)
+    return sorted(given)
 
 
 def _with_runs(selection: Selection, store: Store, origin: Origin) -> Selection:
@@ -308,7 +430,7 @@ def _filed_under(given: str, filed: Iterable[str], known: Sequence[Problem]) -> 
     return rows.get(identity, {identity}).intersection(filed)
 
 
-def _user() -> str:
+def user() -> str:
     """Who runs this: the actor of a workflow, else the account."""
     try:
         return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
@@ -316,14 +438,44 @@ def _user() -> str:
         return "unknown"
 
 
-def _list(identities: Sequence[str], titles: dict[str, str], what: str) -> None:
-    for identity in identities[:_SHOWN]:
-        title = terminal(titles.get(identity, ""))
-        _say(f"{ids.short(identity)}  {title}".rstrip())
-    if len(identities) > _SHOWN:
-        _say(f"and {len(identities) - _SHOWN} more")
-    _say(f"{len(identities)} {'problem' if len(identities) == 1 else 'problems'} {what}")
+def _agreed(shown: Sequence[tuple[str, Problem | None]], state: State) -> bool:
+    """List what is to be decided on, and ask; ``l`` lists all of it."""
+    _list(shown)
+    while True:
+        hint = "y/N/l to list all" if len(shown) > _SHOWN else "y/N"
+        answer = console.ask(f"{_count(shown)}: {state.value}? [{hint}] ")
+        if answer is None or answer.lower() in ("", "n", "no"):
+            return False
+        if answer.lower() in ("y", "yes"):
+            return True
+        if answer.lower() == "l":
+            _list(shown, every=True)
 
 
-def _say(line: str) -> None:
+def _count(shown: Sequence[object]) -> str:
+    return f"{len(shown)} {'problem' if len(shown) == 1 else 'problems'}"
+
+
+def _list(shown: Sequence[tuple[str, Problem | None]], *, every: bool = False) -> None:
+    """A line each: id, severity, place, and what it is."""
+    most = len(shown) if every else _SHOWN
+    width = console.width()
+    for identity, problem in shown[:most]:
+        line = ids.short(identity)
+        if problem is not None:
+            where, what = words.place(problem), words.title(problem)
+            if problem.rule_id in problem.title:
+                what = problem.title
+            elif problem.title not in what:
+                what += f": {problem.title}"
+            line += f"  {severity_label(problem):8}  {cell(where)}  {cell(what)}"
+            if width is not None and len(line) > width:
+                line = line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        say(line)
+    if len(shown) > most:
+        say(f"and {len(shown) - most} more")
+
+
+def say(line: str) -> None:
+    """Print one line of text that tools may have a part in."""
     console.out(f"{terminal(line)}\n")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from secagg import ids
+from secagg.errors import StoreError
 from secagg.history.engine import from_text, repository_id_of, to_text
 from secagg.model.problem import State, Triage
 from secagg.system.dates import utc_now
@@ -51,12 +53,21 @@ def add(connection: Connection, entries: list[AuditEntry]) -> None:
         )
 
 
-def entries(connection: Connection, limit: int | None) -> list[AuditEntry]:
-    """Return the newest ``limit`` entries (all for None), newest first."""
-    statement = 'SELECT at, who, what, subject, "before", "after" FROM audit ORDER BY id DESC'
+def entries(
+    connection: Connection, limit: int | None, subjects: Sequence[str] = ()
+) -> list[AuditEntry]:
+    """Return the newest ``limit`` entries (all for None), newest first.
+
+    Where ``subjects`` are named, those on them only.
+    """
+    statement = 'SELECT at, who, what, subject, "before", "after" FROM audit'
+    values: dict[str, Any] = {f"s{i}": subject for i, subject in enumerate(subjects)}
+    if subjects:
+        statement += f" WHERE subject IN ({', '.join(f':{name}' for name in values)})"
+    statement += " ORDER BY id DESC"
     if limit is not None:
         statement += " LIMIT :limit"
-    values = {} if limit is None else {"limit": limit}
+        values["limit"] = limit
     return [
         AuditEntry(
             at=from_text(at),
@@ -156,6 +167,62 @@ def undo(
     return undone
 
 
+BATCH = "b-"
+"""How the name of a batch begins, which no id of a problem does."""
+
+
+def batch_of(decision: Triage) -> str:
+    """Name the batch of ``decision``: all that one person decided in one moment share it."""
+    at = to_text(decision.at) if decision.at else ""
+    return BATCH + hashlib.sha256(f"{at} {decision.by}".encode()).hexdigest()[:10]
+
+
+def undo_batch(
+    connection: Connection, repository: str, batch: str, who: str, *, dry_run: bool
+) -> list[str]:
+    """Take back every decision of ``batch``; what was decided before or since holds.
+
+    Returns the identities. Raises :class:`StoreError` where no decision that is not taken back is
+    of it.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT d.at, d.by FROM decision d "
+            "JOIN repository r ON r.id = d.repository_id "
+            "WHERE r.name = :repository AND d.undone_at IS NULL AND d.alert IS NULL"
+        ),
+        {"repository": repository},
+    )
+    moments = [
+        (at, by)
+        for at, by in rows
+        if batch_of(Triage(state=State.OPEN, reason="", by=by, at=from_text(at))) == batch
+    ]
+    if not moments:
+        raise StoreError(
+            f"no decision of the batch {batch} is to be taken back",
+            hint="secagg triage names the batch when it has decided",
+        )
+    ((at, by),) = moments
+    of = "repository_id = (SELECT id FROM repository WHERE name = :name) AND at = :at AND "
+    of += "undone_at IS NULL AND alert IS NULL AND " + ("by IS NULL" if by is None else "by = :by")
+    values = {"name": repository, "at": at} | ({} if by is None else {"by": by})
+    found = connection.execute(
+        text(f"SELECT DISTINCT identity FROM decision WHERE {of}"),  # noqa: S608
+        values,
+    )
+    identities = sorted(identity for (identity,) in found)
+    if dry_run:
+        return identities
+    before = in_force(connection, repository)
+    connection.execute(
+        text(f"UPDATE decision SET undone_at = :now WHERE {of}"),  # noqa: S608
+        {**values, "now": to_text(utc_now())},
+    )
+    _audit_undo(connection, repository, {i: before[i] for i in identities}, who)
+    return identities
+
+
 def undo_dismissal(connection: Connection, repository: str, alert: str, who: str) -> list[str]:
     """Undo every decision that was made by dismissing ``alert``; return their identities."""
     before = {
@@ -243,8 +310,38 @@ def _resolve(
     connection: Connection, repository: str, identities: Iterable[str]
 ) -> tuple[int, list[str]]:
     repository_id = repository_id_of(connection, repository)
-    full = dict.fromkeys(_full_id(connection, repository_id, identity) for identity in identities)
+    given = list(identities)
+    whole = _whole_ids(connection, repository_id, given)
+    full = dict.fromkeys(
+        one if one in whole else _full_id(connection, repository_id, one) for one in given
+    )
     return repository_id, list(full)
+
+
+# As many as every database takes in one statement.
+_AT_ONCE = 500
+
+
+def _whole_ids(connection: Connection, repository_id: int, given: Sequence[str]) -> set[str]:
+    """Those of ``given`` that are a problem's own id, whole.
+
+    They are looked up at once: looking for the problems of which each is the beginning takes a
+    look at all of them, which for a bulk decision is too slow.
+    """
+    asked = [one for one in given if len(one) == ids.WHOLE]
+    found: set[str] = set()
+    for at in range(0, len(asked), _AT_ONCE):
+        values = {f"i{n}": one for n, one in enumerate(asked[at : at + _AT_ONCE])}
+        names = ", ".join(f":{name}" for name in values)
+        rows = connection.execute(
+            text(
+                f"SELECT identity FROM finding WHERE identity IN ({names}) "  # noqa: S608
+                "AND repository_id = :repository"
+            ),
+            {**values, "repository": repository_id},
+        )
+        found.update(identity for (identity,) in rows)
+    return found
 
 
 def _full_id(connection: Connection, repository_id: int, shortened: str) -> str:

@@ -180,6 +180,13 @@ class Store:
         with self._read() if dry_run else self._write() as connection:
             return deciding.undo(connection, repository, identities, who, dry_run=dry_run)
 
+    def undo_batch(
+        self, repository: str, batch: str, *, who: str, dry_run: bool = False
+    ) -> list[str]:
+        """Take back what was decided at once (:func:`secagg.history.deciding.batch_of`)."""
+        with self._read() if dry_run else self._write() as connection:
+            return deciding.undo_batch(connection, repository, batch, who, dry_run=dry_run)
+
     def undo_dismissal(self, repository: str, alert: str, *, who: str) -> list[str]:
         """Undo what was decided by dismissing ``alert``; return the identities."""
         with self._write() as connection:
@@ -205,10 +212,12 @@ class Store:
         with self._write() as connection:
             github_alerts.save_alerts(connection, repository, changed)
 
-    def audit(self, *, limit: int | None = None) -> list[deciding.AuditEntry]:
-        """Return the audit log, newest first."""
+    def audit(
+        self, *, limit: int | None = None, subjects: Sequence[str] = ()
+    ) -> list[deciding.AuditEntry]:
+        """Return the audit log, newest first; that of ``subjects`` where any are named."""
         with self._read() as connection:
-            return deciding.entries(connection, limit)
+            return deciding.entries(connection, limit, subjects)
 
     def _write(self) -> AbstractContextManager[Connection]:
         return self._open(reads=False)

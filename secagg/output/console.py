@@ -96,6 +96,18 @@ def document(pieces: Iterable[bytes], syntax: Syntax) -> None:
     sys.stdout.buffer.flush()
 
 
+def conversation() -> bool:
+    """Tell whether somebody sits there who can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask(question: str) -> str | None:
+    """Print ``question`` and return the line that is answered; None at the end of input."""
+    out(question)
+    answer = sys.stdin.readline()
+    return answer.strip() if answer else None
+
+
 def discard() -> None:
     """Discard what is printed from now on, after the reader of standard output has quit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

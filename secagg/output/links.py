@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_PAGES = (
+ADVISORY_PAGES = (
     (re.compile(r"CVE-\d{4}-\d{4,}"), "https://nvd.nist.gov/vuln/detail/{}"),
     (re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}"), "https://github.com/advisories/{}"),
     (re.compile(r"RUSTSEC-\d{4}-\d{4}"), "https://rustsec.org/advisories/{}.html"),
@@ -15,22 +15,19 @@ _PAGES = (
     (re.compile(r"SNYK-[A-Z0-9]+-[A-Z0-9]+-\d+"), "https://security.snyk.io/vuln/{}"),
     (re.compile(r"(?:PYSEC|OSV|MAL)-\d{4}-\d+"), "https://osv.dev/vulnerability/{}"),
 )
-_WEAKNESS = re.compile(r"CWE-(\d{1,5})")
-_WEAKNESS_PAGE = "https://cwe.mitre.org/data/definitions/{}.html"
+WEAKNESS_PAGE = (re.compile(r"CWE-0*(\d{1,5})"), "https://cwe.mitre.org/data/definitions/{}.html")
 
 PAGE_PATTERN = "(?:{})[A-Za-z0-9._-]+".format(
-    "|".join(
-        re.escape(page.partition("{}")[0])
-        for page in (*(page for _, page in _PAGES), _WEAKNESS_PAGE)
-    )
+    "|".join(re.escape(page.partition("{}")[0]) for _, page in (*ADVISORY_PAGES, WEAKNESS_PAGE))
 )
 """A regular expression for the addresses that :func:`page_of` returns."""
 
 
 def page_of(identifier: str) -> str | None:
     """Return the page of an advisory or weakness; None where its database is not known."""
-    for pattern, page in _PAGES:
+    for pattern, page in ADVISORY_PAGES:
         if pattern.fullmatch(identifier):
             return page.format(identifier)
-    weakness = _WEAKNESS.fullmatch(identifier)
-    return None if weakness is None else _WEAKNESS_PAGE.format(int(weakness[1]))
+    pattern, page = WEAKNESS_PAGE
+    weakness = pattern.fullmatch(identifier)
+    return None if weakness is None else page.format(weakness[1])

@@ -5,19 +5,20 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from secagg.errors import UsageError
-from secagg.model.problem import DECISION_FILES, State, Triage
+from secagg.model.problem import DECISION_FILES, Problem, State, Triage
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.report.source import ProblemSource, RecordedHistory, TriageSink
+from secagg.report.source import CodeHost, ProblemSource, RecordedHistory, TriageSink
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import utc_now
 
 if TYPE_CHECKING:
     from secagg.change.controls import Controls
+    from secagg.history import Store
 
 # As many runs as the page's chart can show.
 _MOST_RUNS = 400
@@ -53,12 +54,43 @@ class StoreTriageSink:
         by: str,
         owner: str | None = None,
         expires: datetime.date | None = None,
-    ) -> None:
-        """Record a decision on each of ``identities``; raises :class:`StoreError` for others."""
-        decision = new_decision(state, reason, by=by, owner=owner, expires=expires)
-        origin = origin_of(self.scope.root, repository=self.scope.repository)
-        with open_store_of(self.scope.store, self.scope.root, create=False) as store:
-            store.triage(origin.repository, identities, decision)
+    ) -> str:
+        """Record one decision on every problem named, and return the name of the batch.
+
+        Raises :class:`StoreError` if one is not known.
+        """
+        from secagg.history.deciding import batch_of
+
+        made = new_decision(state, reason, by=by, owner=owner, expires=expires)
+        with self._store() as store:
+            store.triage(self._repository(), identities, made)
+        return batch_of(made)
+
+    def undo(self, batch: str, *, by: str) -> Sequence[str]:
+        """Take back the decisions of ``batch``, and return the identities that they were on."""
+        with self._store() as store:
+            return store.undo_batch(self._repository(), batch, who=by)
+
+    def past(self, problem: Problem) -> Sequence[Mapping[str, Any]]:
+        """Return the entries of the audit log on ``problem``, newest first."""
+        with self._store() as store:
+            entries = store.audit(subjects=(problem.identity, *problem.known_as))
+        return [
+            {
+                "at": entry.at,
+                "who": entry.who,
+                "what": entry.what,
+                "before": entry.before,
+                "after": entry.after,
+            }
+            for entry in entries
+        ]
+
+    def _store(self) -> Store:
+        return open_store_of(self.scope.store, self.scope.root, create=False)
+
+    def _repository(self) -> str:
+        return origin_of(self.scope.root, repository=self.scope.repository).repository
 
 
 def read_store(scope: HistoryScope, *, details: bool = True) -> RecordedHistory:
@@ -96,7 +128,9 @@ def read_store(scope: HistoryScope, *, details: bool = True) -> RecordedHistory:
             store.problems(origin.repository, origin.branch, file_decisions=triage, details=details)
         )
         return RecordedHistory(
-            problems, store.runs(origin.repository, origin.branch, limit=_MOST_RUNS)
+            problems,
+            store.runs(origin.repository, origin.branch, limit=_MOST_RUNS),
+            code_host(scope.root) if details else None,
         )
 
 
@@ -117,8 +151,32 @@ def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistor
         runs_of_store = (*store.runs(None, branch, limit=_MOST_RUNS), *store.newest_runs())
         runs = {run.key: run for run in runs_of_store if branch in (None, run.branch)}
         return RecordedHistory(
-            list(store.problems(None, branch, details=details)), list(runs.values())
+            list(store.problems(None, branch, details=details)),
+            list(runs.values()),
+            code_host(scope.root) if details else None,
         )
+
+
+def code_host(root: Path) -> CodeHost | None:
+    """Return where the code of the checkout at ``root`` is read; None where nobody knows.
+
+    The remote's host is GitHub's, or a GitLab by its name: other hosts have other addresses.
+    """
+    from secagg.github.event import read_checkout
+
+    checkout = read_checkout(root)
+    if checkout is None or checkout.repository is None or checkout.host is None:
+        return None
+    server = os.environ.get("GITHUB_SERVER_URL", "").removeprefix("https://")
+    gitlab = os.environ.get("CI_SERVER_HOST")
+    if checkout.host in ("github.com", server):
+        middle = "/blob/"
+    elif checkout.host == gitlab or "gitlab" in checkout.host:
+        middle = "/-/blob/"
+    else:
+        return None
+    files = f"https://{checkout.host}/{checkout.repository}{middle}"
+    return CodeHost(repository=checkout.repository, files=files)
 
 
 def controls_of_event(root: Path, store: str | None = None) -> Controls | None:
@@ -166,7 +224,7 @@ def open_source(
         controls = controls_of_event((scope or HistoryScope()).root)
         if controls is not None:
             controls.refuse_touched(from_file.absolute(), "--from")
-        return load_report(from_file)
+        return replace(load_report(from_file), code=code_host((scope or HistoryScope()).root))
     return read_store(scope or HistoryScope(), details=details)
 
 

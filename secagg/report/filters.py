@@ -13,8 +13,10 @@ from secagg.errors import UsageError
 from secagg.ids import begins
 from secagg.model.finding import Kind, Package, Severity
 from secagg.model.problem import Problem, RunRecord, package_of
+from secagg.report import words
 from secagg.report.standing import (
     SEVERITY_LABELS,
+    LastRuns,
     ShownState,
     age_days,
     has_fix,
@@ -38,17 +40,20 @@ def age(text: str) -> datetime.timedelta:
         ) from None
 
 
-def moment(text: str, runs: Sequence[RunRecord], now: datetime.datetime) -> datetime.datetime:
+def moment(
+    text: str, runs: Sequence[RunRecord], now: datetime.datetime
+) -> datetime.datetime | LastRuns:
     """The moment (UTC) that ``text`` names: a date, a date and time, an age, ``last``, or a run.
 
-    A run is named by its key or its commit, or the beginning of either (7 characters or more).
-    Raises :class:`UsageError` where nothing, or more than one run, is meant.
+    ``last`` is the last run of each repository's branch, so that a scan of one does not hide what
+    is new in another. A run is named by its key or its commit, or the beginning of either (7
+    characters or more). Raises :class:`UsageError` where nothing, or more than one run, is meant.
     """
     text = text.strip()
     if text == "last":
         if not runs:
             raise UsageError("no run is recorded yet", hint="name a date instead")
-        return max(run.started_at for run in runs)
+        return LastRuns.of(runs)
     if is_days(text):
         return now - age(text)
     try:
@@ -88,7 +93,8 @@ class Filters:
     severity nobody knows: they may be as bad. ``paths`` are patterns as in ``.gitignore``,
     ``packages`` names or purls, which may have wildcards;
     ``owners`` may be ``none``; ``ids`` are advisory ids, CWEs, rule ids or beginnings of
-    identities; every word of ``text`` must occur somewhere. ``new_since`` is in UTC.
+    identities; every word of ``text`` must occur somewhere. ``new_since`` is in UTC, or the last
+    run of each branch. The report's page filters by the same rules (``page/assets/filter.js``).
     """
 
     severities: frozenset[str] = frozenset()
@@ -102,7 +108,7 @@ class Filters:
     packages: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
     older_than: datetime.timedelta | None = None
-    new_since: datetime.datetime | None = None
+    new_since: datetime.datetime | LastRuns | None = None
     fix_available: bool | None = None
     overdue: bool = False
     text: str = ""
@@ -141,7 +147,7 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
     if filters.older_than is not None:
         checks.append(partial(_older, filters.older_than.days, today))
     if filters.new_since is not None:
-        checks.append(partial(_new_since, filters.new_since))
+        checks.append(partial(new_since, filters.new_since))
     if filters.fix_available is not None:
         checks.append(lambda p: has_fix(p) is filters.fix_available)
     if filters.overdue:
@@ -198,14 +204,18 @@ def select(problems: Iterable[Problem], wanted: Iterable[Predicate]) -> list[Pro
 
 
 def searchable(problem: Problem) -> str:
-    """Everything about a problem that a person may search for, folded for comparison."""
-    words: list[str | None] = [
+    """Everything about a problem that a person may search for, folded for comparison.
+
+    The report's page searches the same texts (``page/assets/filter.js``).
+    """
+    texts: list[str | None] = [
         problem.identity,
         problem.title,
         problem.message,
         problem.rule_id,
         problem.rule_name,
-        problem.uri,
+        words.title(problem),
+        words.place(problem),
         problem.image,
         problem.logical,
         problem.resource,
@@ -213,6 +223,7 @@ def searchable(problem: Problem) -> str:
         problem.package,
         problem.version,
         problem.purl,
+        words.remedy(problem),
         problem.fix,
         problem.why,
         *problem.aliases,
@@ -221,8 +232,8 @@ def searchable(problem: Problem) -> str:
         *owners_of(problem),
     ]
     if problem.triage is not None:
-        words.append(problem.triage.reason)
-    return "\n".join(word for word in words if word).casefold()
+        texts.append(problem.triage.reason)
+    return "\n".join(text for text in texts if text).casefold()
 
 
 def _at_least(rank: int, problem: Problem) -> bool:
@@ -264,8 +275,13 @@ def _older(least: int, today: datetime.date, problem: Problem) -> bool:
     return age is not None and age >= least
 
 
-def _new_since(at: datetime.datetime, problem: Problem) -> bool:
-    """First seen, or seen again after it had been fixed, at ``at`` or later."""
+def new_since(at: datetime.datetime | LastRuns, problem: Problem) -> bool:
+    """Tell whether it was first seen, or came back after it had been fixed, ``at`` or later."""
+    if isinstance(at, LastRuns):
+        start = at.since(problem)
+        if start is None:
+            return False
+        at = start
     times = (problem.first_seen, problem.reopened_at)
     return any(time is not None and time >= at for time in times)
 

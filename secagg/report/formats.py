@@ -13,7 +13,7 @@ from secagg.output.grid import Style
 from secagg.output.listing import Listing
 from secagg.report.overview import Overview, overview
 from secagg.report.query import Answer, GroupBy, Query, answer
-from secagg.report.source import ProblemSource
+from secagg.report.source import CodeHost, ProblemSource
 from secagg.report.standing import LastRuns
 
 
@@ -42,6 +42,7 @@ class Report:
 
     ``every_state``: the query names no state, so that a format with filters of its own may show all
     states. ``limit`` is that of the query. ``listing`` is the form of the rows on a screen.
+    ``code`` is the site that shows the code.
     """
 
     answer: Answer
@@ -56,6 +57,7 @@ class Report:
     every_state: bool = False
     limit: int | None = None
     listing: Listing = Listing.TABLE
+    code: CodeHost | None = None
 
     @property
     def today(self) -> datetime.date:
@@ -140,4 +142,5 @@ def compose(
         every_state=not query.filters.states,
         limit=query.limit,
         listing=listing,
+        code=getattr(source, "code", None),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from secagg.model.problem import Problem, RunRecord, State
 
@@ -22,12 +22,24 @@ class ProblemSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeHost:
+    """Where people read the code of ``repository``: a file's page is ``files``, commit and path.
+
+    ``files`` is such as ``https://github.com/acme/shop/blob/``.
+    """
+
+    repository: str
+    files: str
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedHistory:
-    """A problem source in memory."""
+    """A problem source in memory. ``code`` is the site that shows its code, where it is known."""
 
     recorded_problems: Sequence[Problem] = ()
     recorded_runs: Sequence[RunRecord] = ()
+    code: CodeHost | None = None
 
     def problems(self) -> Sequence[Problem]:
         return self.recorded_problems
@@ -48,10 +60,24 @@ class TriageSink(Protocol):
         by: str,
         owner: str | None = None,
         expires: datetime.date | None = None,
-    ) -> None:
-        """Record a decision on each of ``identities``, all or none.
+    ) -> str:
+        """Record a decision on each of ``identities``, all or none; return the batch's name.
 
         Raises :class:`secagg.errors.SecaggError` for an unknown problem, and where the store cannot
         be written.
+        """
+        ...
+
+    def undo(self, batch: str, *, by: str) -> Sequence[str]:
+        """Take back the decisions of ``batch`` and return the identities that they were on.
+
+        Raises :class:`secagg.errors.SecaggError` where there is none to take back.
+        """
+        ...
+
+    def past(self, problem: Problem) -> Sequence[Mapping[str, Any]]:
+        """Return what was decided on ``problem``, newest first.
+
+        Each has ``at``, ``who``, ``what`` (``triage`` or ``undo``), ``before`` and ``after``.
         """
         ...

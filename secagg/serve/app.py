@@ -222,6 +222,10 @@ class Guard:
 _MOST_ERRORS = 10
 
 
+# So many ids fit into the longest body.
+_MOST_AT_ONCE = 25_000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """The data and settings of the application.
@@ -247,17 +251,32 @@ class TriageRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    identities: list[str] = Field(min_length=1, max_length=1000)
+    identities: list[str] = Field(min_length=1, max_length=_MOST_AT_ONCE)
     state: Literal["open", "confirmed", "false-positive", "accepted"]
     reason: str = Field(min_length=1, max_length=4000)
     owner: str | None = Field(default=None, max_length=200)
     expires: datetime.date | None = None
 
 
-class TriageResponse(BaseModel):
-    """The problems after the decision, as in the page's data."""
+class UndoRequest(BaseModel):
+    """A batch of decisions to take back, by the name that deciding answered."""
 
+    model_config = ConfigDict(extra="forbid")
+
+    batch: str = Field(min_length=1, max_length=40)
+
+
+class TriageResponse(BaseModel):
+    """The problems as they stand now, as in the page's data; ``batch`` names the decision."""
+
+    batch: str
     problems: list[dict[str, Any]]
+
+
+class PastResponse(BaseModel):
+    """What was decided on a problem, newest first."""
+
+    entries: list[dict[str, Any]]
 
 
 def make_app(served: Served) -> FastAPI:
@@ -286,11 +305,19 @@ def make_app(served: Served) -> FastAPI:
             raise HTTPException(404, "no such problem")
         return Response(dumps(matches[0]), media_type="application/json")
 
+    @app.get("/api/problems/{identity}/history", summary="What was decided on a problem")
+    def past(identity: str) -> PastResponse:
+        named = [p for p in served.open_source().problems() if p.identity == identity]
+        if not named:
+            raise HTTPException(404, "no such problem")
+        entries = [] if served.triage is None else served.triage.past(named[0])
+        return _json({"entries": entries})  # type: ignore[return-value]
+
     @app.post("/api/triage", summary="Decide on problems")
     def decide(request: TriageRequest) -> TriageResponse:
         if served.triage is None or not served.writable:
             raise HTTPException(403, "this server is read-only")
-        served.triage.decide(
+        batch = served.triage.decide(
             request.identities,
             state=State(request.state),
             reason=request.reason,
@@ -298,10 +325,16 @@ def make_app(served: Served) -> FastAPI:
             owner=request.owner,
             expires=request.expires,
         )
-        return Response(  # type: ignore[return-value]
-            dumps({"problems": _problems_named(_report(served), request.identities)}),
-            media_type="application/json",
-        )
+        problems = _problems_named(_report(served), request.identities)
+        return _json({"batch": batch, "problems": problems})  # type: ignore[return-value]
+
+    @app.post("/api/undo", summary="Take a batch of decisions back")
+    def undo(request: UndoRequest) -> TriageResponse:
+        if served.triage is None or not served.writable:
+            raise HTTPException(403, "this server is read-only")
+        names = served.triage.undo(request.batch, by=served.by)
+        problems = _problems_named(_report(served), names)
+        return _json({"batch": request.batch, "problems": problems})  # type: ignore[return-value]
 
     @app.exception_handler(SecaggError)
     def refused(_: Request, error: Exception) -> JSONResponse:
@@ -322,7 +355,11 @@ def _report(served: Served) -> Report:
     return compose(served.open_source(), Query(), utc_now())
 
 
-def _problems_named(report: Report, identities: list[str]) -> list[dict[str, Any]]:
+def _json(value: object) -> Response:
+    return Response(dumps(value), media_type="application/json")
+
+
+def _problems_named(report: Report, identities: Iterable[str]) -> list[dict[str, Any]]:
     requested = set(identities)
     return [
         problem_data(problem, report.last, report.today)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from secagg.errors import StoreError, UsageError
 from secagg.history import Store
+from secagg.history.deciding import batch_of
 from secagg.model.problem import State, Triage
 from tests.history.make import REPO, day, ident, problem, see
 
@@ -120,3 +121,41 @@ def test_the_audit_log_is_only_added_to(store: Store, change: str) -> None:
     with pytest.raises(DBAPIError), store._engine.begin() as connection:
         connection.execute(text(change))
     assert [e.who for e in store.audit()] == ["kim"]
+
+
+def test_a_batch_is_taken_back_and_nothing_else(store: Store) -> None:
+    see(store, 1, "a", "b", "c")
+    earlier = Triage(state=State.CONFIRMED, reason="seen", by="lee", at=day(9))
+    store.triage(REPO, [ident("a")], earlier)
+    store.triage(REPO, [ident("a"), ident("b")], said())
+    store.triage(REPO, [ident("c")], Triage(state=State.ACCEPTED, reason="x", by="lee", at=day(10)))
+    later = Triage(state=State.FALSE_POSITIVE, reason="no", by="lee", at=day(12))
+    store.triage(REPO, [ident("b")], later)
+    batch = batch_of(said())
+    both = sorted([ident("a"), ident("b")])
+    assert store.undo_batch(REPO, batch, who="kim", dry_run=True) == both
+    assert store.undo_batch(REPO, batch, who="kim") == both
+    assert states(store) == {
+        "problem a": State.CONFIRMED,
+        "problem b": State.FALSE_POSITIVE,
+        "problem c": State.ACCEPTED,
+    }
+    with pytest.raises(StoreError, match="batch"):
+        store.undo_batch(REPO, batch, who="kim")
+    log = store.audit(subjects=[ident("a")])
+    assert [(e.what, (e.after or {}).get("state")) for e in log] == [
+        ("undo", "confirmed"),
+        ("triage", "accepted"),
+        ("triage", "confirmed"),
+    ]
+    assert {e.subject for e in store.audit(limit=1, subjects=both)} <= set(both)
+
+
+def test_whole_ids_are_looked_up_at_once(store: Store) -> None:
+    names = [f"n{number}" for number in range(1001)]
+    see(store, 1, *names)
+    found = store.triage(REPO, [*map(ident, names), ident("n0")[:12]], said(), dry_run=True)
+    assert found == [ident(name) for name in names]
+    with pytest.raises(UsageError):
+        store.triage(REPO, [ident("n0"), ident("not there")], said())
+    assert set(states(store).values()) == {State.OPEN}

@@ -209,7 +209,6 @@ def test_an_exception_of_the_policy_is_a_state_of_its_own() -> None:
         ("2026-03-01T10:00:00+02:00", datetime.datetime(2026, 3, 1, 8, tzinfo=datetime.UTC)),
         ("7d", NOW - 7 * DAY),
         ("2w", NOW - 14 * DAY),
-        ("last", NOW - DAY),
         (run(3).commit, NOW - 3 * DAY),
         ((run(3).commit or "")[:9], NOW - 3 * DAY),
         (run(3).key, NOW - 3 * DAY),
@@ -217,6 +216,21 @@ def test_an_exception_of_the_policy_is_a_state_of_its_own() -> None:
 )
 def test_moments(text: str, wanted: datetime.datetime) -> None:
     assert moment(text, [run(3), run(1)], NOW) == wanted
+
+
+def test_last_is_the_last_run_of_each_branch() -> None:
+    runs = [run(3), run(1, branch="other"), run(9)]
+    last = moment("last", runs, NOW)
+    seen = [
+        problem("here", first_seen=NOW - 2 * DAY),
+        problem("before", first_seen=NOW - 4 * DAY),
+        problem("elsewhere", branch="other", first_seen=NOW - 2 * DAY),
+        problem("back", first_seen=NOW - 9 * DAY, reopened_at=NOW - 3 * DAY),
+    ]
+    holds = predicates(Filters(new_since=last), TODAY)
+    assert [p.title for p in select(seen, holds)] == ["Problem here", "Problem back"]
+    with pytest.raises(UsageError):
+        moment("last", [], NOW)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "20260", "fffffff"])

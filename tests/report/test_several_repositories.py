@@ -105,6 +105,7 @@ def test_the_page_filters_by_repository_and_branch(browser: Browser, tmp_path: P
         "did not complete: acme/else release: snyk in web (no token <b>); "
         "acme/<fourth> main: last run"
     )
+    page.click("#dashboard > summary")
     page.get_by_role("button", name="service acme/else release").click()
     expect(page.locator("#count")).to_have_text("1 problem of 4")
     expect(page.locator(".row .detail")).to_contain_text("acme/else release")

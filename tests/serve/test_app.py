@@ -153,7 +153,14 @@ def test_a_problem_that_is_not_there(server: Server) -> None:
 
 def test_the_openapi_document_says_what_can_be_asked(server: Server) -> None:
     document = server.client.get("/openapi.json").json()
-    assert set(document["paths"]) == {"/", "/api/report", "/api/problems/{identity}", "/api/triage"}
+    assert set(document["paths"]) == {
+        "/",
+        "/api/report",
+        "/api/problems/{identity}",
+        "/api/problems/{identity}/history",
+        "/api/triage",
+        "/api/undo",
+    }
 
 
 def test_the_page_holds_no_token_but_its_own(server: Server) -> None:

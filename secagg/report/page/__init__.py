@@ -14,11 +14,21 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from secagg.model.problem import Problem, RunRecord
+from secagg.output.links import ADVISORY_PAGES, WEAKNESS_PAGE
 from secagg.report import words
+from secagg.report.filters import new_since
 from secagg.report.formats import Report
-from secagg.report.jsonformat import dumps, record, rfc3339, summary_record
+from secagg.report.jsonformat import dumps, plain, record, rfc3339
 from secagg.report.query import ordered
-from secagg.report.standing import LastRuns, owners_of, severity_label
+from secagg.report.standing import (
+    ACTIVE,
+    LastRuns,
+    newest_runs,
+    owners_of,
+    severity_label,
+    standing,
+)
+from secagg.report.upgrades import upgrades
 
 
 def pieces(report: Report) -> Iterator[bytes]:
@@ -35,6 +45,8 @@ _SAID_NO = frozenset({"direct", "kev", "verified", "age_days"})
 
 
 _RUNS_SHOWN = 120
+_BRANCHES_SHOWN = 50
+_UPGRADES_SENT = 500
 
 
 # A tool that has not run for so long is no longer in use, and its problems no longer counted.
@@ -51,9 +63,12 @@ def page_data(report: Report) -> dict[str, Any]:
         "every_state": report.every_state,
         "left_out": len(chosen) - len(problems),
         "several": len({(p.repository, p.branch) for p in problems}) > 1,
-        "summary": summary_record(report.overview),
+        "runs": [plain(run) for run in newest_runs(report.runs)[:_BRANCHES_SHOWN]],
         "trend": trend(report.runs),
         "trend_of": _place_of_trend(report.runs),
+        "upgrades": _upgrades(problems, report.today),
+        "code": plain(report.code),
+        "pages": [[p.pattern, page] for p, page in (*ADVISORY_PAGES, WEAKNESS_PAGE)],
         "problems": [problem_data(p, report.last, report.today) for p in problems],
     }
 
@@ -70,6 +85,7 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
         "where": words.place(problem),
         "remedy": words.remedy(problem),
         "owners": owners_of(problem),
+        "new": new_since(last, problem),
         "news": _news(problem, last),
     }
     if problem.snippet is not None:
@@ -83,6 +99,27 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
         for key, value in made.items()
         if value or (key in _SAID_NO and value is not None)
     }
+
+
+def _upgrades(problems: Sequence[Problem], today: datetime.date) -> list[dict[str, Any]]:
+    """The upgrades that close the most, each with the numbers of the problems that it closes.
+
+    The page counts those of them that its filters let through.
+    """
+    numbers = {(p.repository, p.branch, p.identity): i for i, p in enumerate(problems)}
+    active = [problem for problem in problems if standing(problem, today) in ACTIVE]
+    return [
+        {
+            "package": one.package,
+            "version": one.version,
+            "place": one.place,
+            "worst": one.worst,
+            "repository": one.repository,
+            "branch": one.branch,
+            "closes": [numbers[one.repository, one.branch, name] for name in one.identities],
+        }
+        for one in upgrades(active, _UPGRADES_SENT)
+    ]
 
 
 def trend(runs: Iterable[RunRecord]) -> list[dict[str, Any]]:
@@ -137,10 +174,21 @@ def _news(problem: Problem, last: LastRuns) -> str | None:
     return "new" if problem.first_seen is not None and problem.first_seen >= since else None
 
 
-_SCRIPTS = ("base.js", "filter.js", "list.js", "details.js", "charts.js", "controls.js")
+_SCRIPTS = (
+    "base.js",
+    "filter.js",
+    "list.js",
+    "details.js",
+    "charts.js",
+    "controls.js",
+    "decide.js",
+)
 
 
-_LIVE_SCRIPTS = ("triage.js",)
+_OFFLINE_SCRIPTS = ("offline.js",)
+
+
+_LIVE_SCRIPTS = ("live.js",)
 
 
 _LAST = ("main.js",)
@@ -183,8 +231,8 @@ def script_json(value: Any) -> str:
 
 
 def _title(data: Mapping[str, Any]) -> str:
-    last = data["summary"].get("last_run")
-    return f"secagg report \u2014 {last['repository']}" if last else "secagg report"
+    runs = data["runs"]
+    return f"secagg report \u2014 {runs[0]['repository']}" if runs else "secagg report"
 
 
 def _hash(text: str) -> str:
@@ -199,7 +247,7 @@ def _asset(name: str) -> str:
 
 @cache
 def _script(live: bool) -> str:
-    names = [*_SCRIPTS, *(_LIVE_SCRIPTS if live else ()), *_LAST]
+    names = [*_SCRIPTS, *(_LIVE_SCRIPTS if live else _OFFLINE_SCRIPTS), *_LAST]
     body = "\n".join(_asset(name) for name in names)
     return f'(() => {{\n"use strict";\n{body}\n}})();\n'
 

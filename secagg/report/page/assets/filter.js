@@ -1,66 +1,95 @@
 // What is asked for: kept in the address's fragment, so that a view can be sent to somebody.
+// The rules are those of secagg/report/filters.py; a test compares both.
 // Of a single repository's branch nobody needs to be told which it is.
 const whose = (of) => (DATA.several ? [of.repository, of.branch].filter(Boolean).join(" ") : "");
+const nameOf = (owner) => owner.toLowerCase().replace(/^@+/, "");
+// Each takes several values, of which any will do.
 const FIELDS = {
-  ...(DATA.several ? { repository: (p) => [p.repository || "(none)"], branch: (p) => [p.branch || "(none)"] } : {}),
-  kind: (p) => [p.kind],
-  tool: (p) => p.tools || [],
-  component: (p) => [p.component || "."],
-  owner: (p) => p.owners || ["(no owner)"],
+  ...(DATA.several ? {
+    repository: { of: (p) => [p.repository || "(none)"] },
+    branch: { of: (p) => [p.branch || "(none)"] },
+  } : {}),
+  kind: { of: (p) => [p.kind] },
+  tool: { of: (p) => p.tools || [] },
+  component: {
+    of: (p) => [p.component || "."],
+    holds: (p, wanted) => wanted.some((c) => (p.component || ".") === c
+      || (p.component || ".").startsWith(`${c.replace(/\/+$/, "")}/`)),
+  },
+  owner: {
+    of: (p) => p.owners || ["none"],
+    holds: (p, wanted) => (p.owners || ["none"]).some((owner) => wanted.some((one) => nameOf(one) === nameOf(owner))),
+  },
 };
 const FLAGS = {
-  new: (p) => p.news === "new" || p.news === "reopened",
+  new: (p) => p.new === true,
   overdue: (p) => p.overdue === true,
-  fix: (p) => Boolean(p.remedy),
+  gone: (p) => p.news === "fixed",
 };
+const hasFix = (p) => Boolean(p.fix || (p.fixed_versions || []).length);
 const SORTS = {
   severity: ["Worst first", null],
-  newest: ["Newest first", (a, b) => compare(b.first_seen || "", a.first_seen || "")],
-  oldest: ["Oldest first", (a, b) => compare(a.first_seen || "~", b.first_seen || "~")],
-  due: ["Due first", (a, b) => compare(a.due || "~", b.due || "~")],
-  path: ["By path", (a, b) => compare(a.uri || "~", b.uri || "~") || (a.line || 0) - (b.line || 0)],
-  package: ["By package", (a, b) => compare(a.package || "~", b.package || "~")],
-  epss: ["Likeliest exploited", (a, b) => (b.epss || 0) - (a.epss || 0)],
+  newest: ["Newest first", (p) => [p.first_seen ? 0 : 1, p.first_seen ? -Date.parse(p.first_seen) : 0]],
+  oldest: ["Oldest first", (p) => [p.first_seen ? Date.parse(p.first_seen) : Infinity]],
+  due: ["Due first", (p) => [p.due || "9999-12-31"]],
+  path: ["By path", (p) => [p.uri || p.image || "\u{10ffff}", p.line || 0, p.rule_id]],
+  package: ["By package", (p) => [p.package || "\u{10ffff}", p.version || ""]],
+  epss: ["Likeliest exploited", (p) => [-(p.epss || 0)]],
 };
+const LADDER = ["critical", "high", "medium", "low", "none", "unknown"];
+const GROUPS = {
+  "": ["No groups", null],
+  severity: ["By severity", (p) => [p.label]],
+  component: ["By component", (p) => [p.component || "."]],
+  owner: ["By owner", (p) => p.owners || ["(no owner)"]],
+  package: ["By package", (p) => [p.package || "(no package)"]],
+  rule: ["By rule", (p) => [p.rule_id]],
+  kind: ["By kind", (p) => [p.kind]],
+  tool: ["By tool", (p) => p.tools || ["(no tool)"]],
+};
+const STATES = { active: "to be done", all: "all", open: "open", confirmed: "confirmed",
+  "false-positive": "false positive", accepted: "accepted", excepted: "excepted by policy", fixed: "fixed" };
 const DEFAULT_STATE = DATA.every_state ? "active" : "all";
 
-function compare(a, b) {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 // Built once: every word of a problem that may be searched for, in one folded text.
-const searchText = (p) => [
-  p.identity, p.what, p.title, p.message, p.rule_id, p.rule_name, p.where, p.image, p.logical,
-  p.resource, p.component, whose(p), p.package, p.version, p.purl, p.remedy, p.fix, p.why,
-  p.triage && p.triage.reason,
-].concat(p.aliases || [], p.cwes || [], p.tools || [], p.owners || [])
-  .filter(Boolean).join("\n").toLowerCase();
+const searchText = (p) => fold([
+  p.identity, p.title, p.message, p.rule_id, p.rule_name, p.what, p.where, p.image, p.logical,
+  p.resource, p.component, p.package, p.version, p.purl, p.remedy, p.fix, p.why,
+].concat(p.aliases || [], p.cwes || [], p.tools || [], p.owners || [], p.triage ? [p.triage.reason] : [])
+  .filter(Boolean).join("\n"));
 const INDEX = PROBLEMS.map(searchText);
 
 const EMPTY = Object.freeze({
-  q: "", severity: [], state: DEFAULT_STATE, repository: "", branch: "", kind: "", tool: "", component: "", owner: "",
-  new: false, overdue: false, fix: false, sort: "severity", id: "",
+  q: "", severity: [], at_least: "", state: DEFAULT_STATE, repository: [], branch: [], kind: [], tool: [], component: [],
+  owner: [], new: false, overdue: false, gone: false, fix: "", age: "", upgrade: "", group: "", sort: "severity", id: "",
 });
+const VIEW = ["id", "sort", "group"];
 let asked = { ...EMPTY };
 
-function readFragment() {
-  const given = new URLSearchParams(location.hash.slice(1));
+const upgradeName = (u) => [u.package, u.version, u.place, DATA.several && u.repository, DATA.several && u.branch]
+  .filter(Boolean).join(" ");
+const UPGRADES = new Map(DATA.upgrades.map((u) => [upgradeName(u), new Set(u.closes)]));
+
+function readFragment(text) {
+  const given = new URLSearchParams(text);
   const read = { ...EMPTY };
-  for (const name of ["q", "state", "id", ...Object.keys(FIELDS)]) {
-    if (given.has(name)) read[name] = given.get(name);
-  }
-  read.severity = (given.get("severity") || "").split(",").filter((s) => SEVERITIES.includes(s));
+  for (const name of ["q", "state", "id", "age", "upgrade"]) if (given.has(name)) read[name] = given.get(name);
+  for (const name of Object.keys(FIELDS)) read[name] = given.getAll(name).filter(Boolean);
+  read.severity = given.getAll("severity").flatMap((s) => s.split(",")).filter((s) => SEVERITIES.includes(s));
   for (const name of Object.keys(FLAGS)) read[name] = given.get(name) === "1";
+  read.fix = { 1: "known", known: "known", none: "none" }[given.get("fix")] || "";
+  if (LADDER.slice(0, 5).includes(given.get("at_least"))) read.at_least = given.get("at_least");
   if (Object.hasOwn(SORTS, given.get("sort") || "")) read.sort = given.get("sort");
+  if (Object.hasOwn(GROUPS, given.get("group") || "")) read.group = given.get("group") || "";
   return read;
 }
 
 function writeFragment() {
   const written = new URLSearchParams();
   for (const [name, value] of Object.entries(asked)) {
-    if (Array.isArray(value) ? value.length : value !== EMPTY[name]) {
-      written.set(name, Array.isArray(value) ? value.join(",") : value === true ? "1" : value);
-    }
+    if (name === "severity" && value.length) written.set(name, value.join(","));
+    else if (Array.isArray(value)) value.forEach((one) => written.append(name, one));
+    else if (value !== EMPTY[name]) written.set(name, value === true ? "1" : value);
   }
   const text = written.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
   if (text !== location.hash.slice(1)) {
@@ -69,31 +98,54 @@ function writeFragment() {
 }
 
 function isFiltered() {
-  return Object.keys(EMPTY).some((name) => !["id", "sort"].includes(name)
-    && String(asked[name]) !== String(EMPTY[name]));
-}
-
-function inState(problem) {
-  if (asked.state === "all") return true;
-  return asked.state === "active" ? ACTIVE.includes(problem.state) : problem.state === asked.state;
+  return Object.keys(EMPTY).some((name) => !VIEW.includes(name) && String(asked[name]) !== String(EMPTY[name]));
 }
 
 // The numbers of the problems that match, in order. `without` leaves one filter out of account.
 function matching(without) {
-  const words = asked.q.toLowerCase().split(/\s+/).filter(Boolean);
-  const fields = Object.keys(FIELDS).filter((name) => asked[name] && name !== without);
-  const flags = Object.keys(FLAGS).filter((name) => asked[name] && name !== without);
-  const severities = without === "severity" ? [] : asked.severity;
+  // As Python's str.split.
+  const words = fold(asked.q).split(/(?:(?!\ufeff)[\s\x1c-\x1f\x85])+/).filter(Boolean);
+  const wanted = (name) => name !== without && (Array.isArray(asked[name]) ? asked[name].length > 0 : Boolean(asked[name]));
+  const checks = [];
+  const states = asked.state.split(",").flatMap((s) => (s === "active" ? ACTIVE : [s]));
+  if (without !== "state" && !states.includes("all")) checks.push((p) => states.includes(p.state));
+  if (wanted("severity")) checks.push((p) => asked.severity.includes(p.label));
+  if (wanted("at_least")) checks.push((p) => p.label === "unknown" || RANKS[p.label] >= RANKS[asked.at_least]);
+  for (const [name, { of, holds }] of Object.entries(FIELDS)) {
+    if (wanted(name)) checks.push(holds ? (p) => holds(p, asked[name]) : (p) => of(p).some((one) => asked[name].includes(one)));
+  }
+  for (const [name, holds] of Object.entries(FLAGS)) if (wanted(name)) checks.push(holds);
+  if (wanted("fix")) checks.push((p) => hasFix(p) === (asked.fix === "known"));
+  if (wanted("age")) checks.push((p) => p.age_days !== undefined && p.age_days >= Number(asked.age));
+  if (wanted("upgrade")) {
+    const closed = UPGRADES.get(asked.upgrade) || new Set();
+    checks.push((p, i) => closed.has(i));
+  }
   const found = [];
   for (let i = 0; i < PROBLEMS.length; i += 1) {
     const p = PROBLEMS[i];
-    if (inState(p)
-      && (!severities.length || severities.includes(p.label))
-      && fields.every((name) => FIELDS[name](p).includes(asked[name]))
-      && flags.every((name) => FLAGS[name](p))
-      && words.every((word) => INDEX[i].includes(word))) found.push(i);
+    if (checks.every((holds) => holds(p, i)) && words.every((word) => INDEX[i].includes(word))) found.push(i);
   }
   const by = SORTS[asked.sort][1];
-  if (by) found.sort((a, b) => by(PROBLEMS[a], PROBLEMS[b]) || a - b);
-  return found;
+  if (!by) return found;
+  const keys = new Map(found.map((i) => [i, by(PROBLEMS[i])]));
+  return found.sort((a, b) => compareAll(keys.get(a), keys.get(b)) || a - b);
+}
+
+// As secagg/report/query.py: the group with the most problems of the worst severity comes first.
+function sections(found) {
+  const of = GROUPS[asked.group][1];
+  const groups = new Map();
+  for (const i of found) {
+    for (const name of new Set(of(PROBLEMS[i]))) {
+      if (!groups.has(name)) groups.set(name, { name, rows: [], weight: [0, 0, 0, 0, 0] });
+      const group = groups.get(name);
+      group.rows.push(i);
+      group.weight[4 - RANKS[PROBLEMS[i].label]] -= 1;
+    }
+  }
+  const order = asked.group === "severity"
+    ? (a, b) => LADDER.indexOf(a.name) - LADDER.indexOf(b.name)
+    : (a, b) => compareAll(a.weight, b.weight) || compare(a.name, b.name);
+  return [...groups.values()].sort(order);
 }

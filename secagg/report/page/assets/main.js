@@ -1,7 +1,7 @@
 // Start: draw what the address asks for, and listen.
 const theme = {
-  read() { try { return localStorage.getItem("secagg-theme"); } catch { return null; } },
-  write(value) { try { localStorage.setItem("secagg-theme", value); } catch { /* a private window */ } },
+  read(name) { try { return localStorage.getItem(`secagg-${name}`); } catch { return null; } },
+  write(name, value) { try { localStorage.setItem(`secagg-${name}`, value); } catch { /* a private window */ } },
   dark() {
     const set = document.documentElement.dataset.theme;
     return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -13,10 +13,10 @@ const theme = {
   },
 };
 
-theme.show(theme.read());
+theme.show(theme.read("theme"));
 byId("theme").addEventListener("click", () => {
   const next = theme.dark() ? "light" : "dark";
-  theme.write(next);
+  theme.write("theme", next);
   theme.show(next);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme.show());
@@ -28,7 +28,7 @@ for (const [names, text] of KEYS) {
 byId("help-button").addEventListener("click", () => byId("help").showModal());
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
 byId("q").addEventListener("input", () => ask({ q: byId("q").value }));
-byId("clear").addEventListener("click", () => { ask({ ...EMPTY, sort: asked.sort, id: asked.id }); byId("q").focus(); });
+byId("clear").addEventListener("click", () => { ask({ ...EMPTY, sort: asked.sort, group: asked.group, id: asked.id }); byId("q").focus(); });
 byId("more").addEventListener("click", () => {
   const open = byId("choices").classList.toggle("open");
   byId("more").setAttribute("aria-expanded", String(open));
@@ -36,8 +36,16 @@ byId("more").addEventListener("click", () => {
 document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); list.focus(); });
 document.addEventListener("keydown", onKey);
 
+// The dashboard stands folded, so that the list is in sight; who opens it finds it open again.
+byId("dashboard").open = theme.read("dashboard") === "open";
+byId("dashboard").addEventListener("toggle", () => {
+  theme.write("dashboard", byId("dashboard").open ? "open" : "folded");
+  if (byId("dashboard").open && panelsDrawn === null) panels(matching().length);
+  scheduleRows();
+});
+
 function follow() {
-  asked = readFragment();
+  asked = readFragment(location.hash.slice(1));
   ask({});
   const linked = PROBLEMS.find((p) => asked.id && p.identity === asked.id);
   if (linked) openDetails(linked, false);
@@ -47,8 +55,6 @@ function follow() {
 addEventListener("hashchange", follow);
 about();
 choices();
-news();
-panels();
 follow();
 document.documentElement.dataset.ready = "1";
 performance.mark("ready");
