@@ -36,7 +36,7 @@ COMMAND = re.compile(r"^([^\S\n]*)(?=::)", re.MULTILINE)
 # Markup characters within a line of GitHub's Markdown; an underscore only beside a word.
 _MARKDOWN = re.compile(r"([\\*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 # The beginnings of headings, lists and other blocks.
-_BLOCK = re.compile(r"^(\d*)([#+=.)-])")
+_BLOCK = re.compile(r"^( *\d*)([#+=.)-])")
 # Texts that GitHub or GitLab turns into a link or a notification without any markup: addresses,
 # mail addresses, mentions, and numbers of issues.
 _LINKED = re.compile(r"://|www\.|mailto:|xmpp:|@|[#!]\d|\bGH-\d", re.IGNORECASE)

@@ -98,8 +98,8 @@ def test_a_table_loads_nothing_that_it_does_not_need() -> None:
     code = (
         "import sys\n"
         "from secagg.cli.report import ReportRequest, write_report as report\n"
-        "from secagg.report.source import Recorded\n"
-        "report(ReportRequest(), Recorded)\n"
+        "from secagg.report.source import RecordedHistory\n"
+        "report(ReportRequest(), RecordedHistory)\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
