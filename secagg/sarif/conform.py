@@ -18,6 +18,8 @@ import msgspec
 import orjson
 from msgspec import Meta
 
+from secagg.jsonio.members import as_mapping
+
 MOVED = "secagg/moved"
 
 _Check = Callable[[Any], Any]
@@ -304,8 +306,6 @@ def _plain_type(node: Mapping[str, Any]) -> type | None:
 def _with_moved(value: dict[str, Any], moved: dict[str, Any]) -> dict[str, Any]:
     if not moved:
         return value
-    bag = value.get("properties")
-    bag = bag if isinstance(bag, dict) else {}
-    former = bag.get(MOVED)
-    former = former if isinstance(former, dict) else {}
+    bag = as_mapping(value.get("properties"))
+    former = as_mapping(bag.get(MOVED))
     return {**value, "properties": {**bag, MOVED: {**former, **moved}}}
