@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from ruamel.yaml.comments import CommentedMap
 
 from secagg.errors import ConfigError
+from secagg.jsonio.members import value_at
 from secagg.model.finding import Kind
 from secagg.scanners.options import (
     CodeqlOptions,
@@ -202,10 +203,9 @@ def project_table(text: str) -> dict[str, Any] | None:
     tools report the errors of this file.
     """
     try:
-        tool = loads_toml(text).get("tool")
+        table = value_at(loads_toml(text), "tool", "secagg")
     except ValueError:
         if "[tool.secagg" not in text:
             return None
         raise ConfigError("not valid TOML", where=PROJECT) from None
-    table = tool.get("secagg") if isinstance(tool, dict) else None
     return table if isinstance(table, dict) else None

@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from secagg.errors import ConfigError, ReportError
+from secagg.jsonio.members import as_list, value_at
 from secagg.jsonio.reading import loads
 from secagg.system.files import replace_file
 from secagg.system.userdirs import user_directory
@@ -151,8 +152,8 @@ def read_epss(data: bytes) -> Epss:
 def read_kev(data: bytes) -> Kev:
     """Read CISA's JSON. Raises :class:`ReportError` for anything else."""
     document = loads(_unpacked(data), report=KEV_NAME)
-    vulnerabilities = document.get("vulnerabilities") if isinstance(document, dict) else None
-    if not isinstance(vulnerabilities, list) or not vulnerabilities:
+    vulnerabilities = as_list(value_at(document, "vulnerabilities"))
+    if not vulnerabilities:
         raise _error(KEV_NAME, "it holds no list of vulnerabilities")
     count = document.get("count")
     if isinstance(count, int) and count != len(vulnerabilities):
@@ -161,7 +162,7 @@ def read_kev(data: bytes) -> Kev:
         )
     entries = {}
     for number, item in enumerate(vulnerabilities):
-        cve = item.get("cveID") if isinstance(item, dict) else None
+        cve = value_at(item, "cveID")
         if not isinstance(cve, str) or not _CVE.fullmatch(cve.strip().upper()):
             raise _error(KEV_NAME, f"entry {number} has no cveID")
         entries[cve.strip().upper()] = _entry(item)

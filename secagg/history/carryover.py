@@ -33,8 +33,6 @@ _NEWEST_FIELDS = (
     *("snippet", "steps", *_FACTS),
     *("exception", "exception_state", "exception_reason", "exception_expires"),
 )
-
-
 # The policy's judgement, which an exception may change every day.
 _JUDGEMENT_FIELDS = ("action", "rule", "why")
 _BATCH = 500

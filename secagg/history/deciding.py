@@ -17,6 +17,8 @@ from secagg.history.engine import from_text, repository_id_of, to_text
 from secagg.model.problem import State, Triage
 from secagg.system.dates import utc_now
 
+_COLUMNS = "state, reason, by, owner, at, expires, alert"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
@@ -84,9 +86,6 @@ def entries(
 def change(who: str, what: str, subject: str, **sides: Mapping[str, Any] | None) -> AuditEntry:
     """Make an entry with the current time; ``sides`` are ``before`` and ``after``."""
     return AuditEntry(at=utc_now(), who=who, what=what, subject=subject, **sides)
-
-
-_COLUMNS = "state, reason, by, owner, at, expires, alert"
 
 
 def decide(

@@ -26,6 +26,33 @@ _INCOMING = (
 _OTHER_IDENTITIES = (
     "CREATE TEMPORARY TABLE other_identity (identity TEXT NOT NULL, other TEXT NOT NULL)"
 )
+_FINDINGS = """
+INSERT INTO finding (repository_id, identity)
+SELECT :repository, identity FROM incoming WHERE true ON CONFLICT DO NOTHING
+"""
+_CONTENTS = """
+INSERT INTO content (finding_id, digest, component, tools, document, severity)
+SELECT f.id, i.digest, i.component, i.tools, i.document, i.severity FROM incoming i
+JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
+WHERE true ON CONFLICT DO NOTHING
+"""
+_SIGHTINGS = """
+INSERT INTO sighting (run_id, finding_id, content_id, epss, baseline)
+SELECT :run, f.id, c.id, i.epss, i.baseline FROM incoming i
+JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
+JOIN content c ON c.finding_id = f.id AND c.digest = i.digest
+"""
+# An alias is valid from the run that reports it, so the earliest run counts.
+_ALIASES = """
+INSERT INTO alias (branch_id, finding_id, identity, run_id)
+SELECT DISTINCT :branch, f.id, a.other, :run FROM other_identity a
+JOIN finding f ON f.repository_id = :repository AND f.identity = a.identity
+WHERE true
+ON CONFLICT (branch_id, finding_id, identity) DO UPDATE SET run_id = excluded.run_id
+WHERE EXISTS (
+  SELECT 1 FROM run n, run o WHERE n.id = excluded.run_id AND o.id = alias.run_id
+  AND (n.started_at, n.key) < (o.started_at, o.key))
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,35 +253,6 @@ def _bulk(
             cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
     finally:
         cursor.close()
-
-
-_FINDINGS = """
-INSERT INTO finding (repository_id, identity)
-SELECT :repository, identity FROM incoming WHERE true ON CONFLICT DO NOTHING
-"""
-_CONTENTS = """
-INSERT INTO content (finding_id, digest, component, tools, document, severity)
-SELECT f.id, i.digest, i.component, i.tools, i.document, i.severity FROM incoming i
-JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
-WHERE true ON CONFLICT DO NOTHING
-"""
-_SIGHTINGS = """
-INSERT INTO sighting (run_id, finding_id, content_id, epss, baseline)
-SELECT :run, f.id, c.id, i.epss, i.baseline FROM incoming i
-JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
-JOIN content c ON c.finding_id = f.id AND c.digest = i.digest
-"""
-# An alias is valid from the run that reports it, so the earliest run counts.
-_ALIASES = """
-INSERT INTO alias (branch_id, finding_id, identity, run_id)
-SELECT DISTINCT :branch, f.id, a.other, :run FROM other_identity a
-JOIN finding f ON f.repository_id = :repository AND f.identity = a.identity
-WHERE true
-ON CONFLICT (branch_id, finding_id, identity) DO UPDATE SET run_id = excluded.run_id
-WHERE EXISTS (
-  SELECT 1 FROM run n, run o WHERE n.id = excluded.run_id AND o.id = alias.run_id
-  AND (n.started_at, n.key) < (o.started_at, o.key))
-"""
 
 
 def _copy_from_temporary_tables(

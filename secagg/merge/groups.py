@@ -19,6 +19,9 @@ from secagg.model.finding import Finding, Kind, Severity
 from secagg.model.identity import SCHEME, place_of
 from secagg.packages.keys import SEPARATOR
 
+# The beginning of the text whose hash is an identity.
+PREFIX = {kind: f"{SCHEME}{SEPARATOR}{kind.value}{SEPARATOR}" for kind in Kind}
+
 
 @dataclass(slots=True, kw_only=True)
 class Reason:
@@ -264,12 +267,6 @@ def _content(finding: Finding) -> tuple[object, ...]:
     )
 
 
-# The beginning of the text whose hash is an identity.
-PREFIX = {kind: f"{SCHEME}{SEPARATOR}{kind.value}{SEPARATOR}" for kind in Kind}
-
-_sha256 = hashlib.sha256
-
-
 def identity_of(kind: Kind, *parts: str) -> str:
     """Return the identity, 32 hexadecimal digits, of a problem with the facts ``parts``."""
     return hashed(PREFIX[kind] + SEPARATOR.join(parts))
@@ -281,7 +278,7 @@ def hashed(text: str) -> str:
         data = text.encode()
     except UnicodeEncodeError:
         data = text.encode("utf-8", "surrogatepass")
-    return _sha256(data).hexdigest()[:32]
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 class Ordinals:

@@ -16,6 +16,9 @@ from secagg.model.finding import Finding
 from secagg.packages.advisories import NOTICE_RANK, OTHER_RANK, Advisory, advisory, plain_name
 from secagg.packages.keys import version_key
 
+# CVEs with the number of the problem that they are.
+Labels = Mapping[Advisory, int]
+
 
 class AdvisoryPart:
     """The members of a future group, with the ids of each.
@@ -186,10 +189,6 @@ def _join_names(by_name: dict[str, list[Finding]]) -> dict[str, list[Finding]] |
             else [finding for index in indices for finding in by_name[names[index]]]
         )
     return joined
-
-
-# CVEs with the number of the problem that they are.
-Labels = Mapping[Advisory, int]
 
 
 def split(part: AdvisoryPart, where: str, warnings: list[str]) -> list[AdvisoryPart]:

@@ -21,6 +21,41 @@ _NUMBER = re.compile(r"CWE[-_ ]?0*(\d+)", re.IGNORECASE)
 # Trivy's ids over time: DS002, AVD-DS-0002, DS-0002.
 _AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,5})")
 _BETWEEN = re.compile(r"[^a-z0-9]+")
+# The sort of secret by the issuer's name in a detector's id; the first match counts.
+_FAMILIES = (
+    ("private-key", ("private-key", "privatekey", "private_key", "rsa", "openssh", "asymmetric")),
+    ("aws-secret", ("aws-secret", "aws_secret", "secret-access-key")),
+    ("aws", ("aws", "amazon")),
+    ("github", ("github",)),
+    ("gitlab", ("gitlab",)),
+    ("slack", ("slack",)),
+    ("stripe", ("stripe",)),
+    ("gcp", ("gcp", "google", "firebase")),
+    ("azure", ("azure", "microsoft")),
+    ("npm", ("npm",)),
+    ("pypi", ("pypi",)),
+    ("dockerhub", ("docker",)),
+    ("twilio", ("twilio",)),
+    ("sendgrid", ("sendgrid",)),
+    ("mailgun", ("mailgun",)),
+    ("mailchimp", ("mailchimp",)),
+    ("openai", ("openai",)),
+    ("anthropic", ("anthropic",)),
+    ("huggingface", ("huggingface", "hugging-face")),
+    ("digitalocean", ("digitalocean", "digital-ocean")),
+    ("heroku", ("heroku",)),
+    ("shopify", ("shopify",)),
+    ("square", ("square",)),
+    ("telegram", ("telegram",)),
+    ("discord", ("discord",)),
+    ("facebook", ("facebook",)),
+    ("twitter", ("twitter",)),
+    ("databricks", ("databricks",)),
+    ("hashicorp", ("vault", "hashicorp", "terraform")),
+    ("jwt", ("jwt", "json-web-token", "jsonwebtoken")),
+    ("database", ("postgres", "mysql", "mongodb", "redis", "jdbc", "sqlserver")),
+    ("url", ("uri", "basic-auth", "basicauth", "url")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,43 +271,6 @@ def _plain_checks(written: tuple[str, ...]) -> frozenset[str]:
 def main_check(checks: frozenset[str]) -> str:
     """Return the main name of a check: a shared one, else one of Trivy's form."""
     return min(checks, key=lambda c: (not c.islower(), not _AVD.fullmatch(c), c), default="")
-
-
-# The sort of secret by the issuer's name in a detector's id; the first match counts.
-_FAMILIES = (
-    ("private-key", ("private-key", "privatekey", "private_key", "rsa", "openssh", "asymmetric")),
-    ("aws-secret", ("aws-secret", "aws_secret", "secret-access-key")),
-    ("aws", ("aws", "amazon")),
-    ("github", ("github",)),
-    ("gitlab", ("gitlab",)),
-    ("slack", ("slack",)),
-    ("stripe", ("stripe",)),
-    ("gcp", ("gcp", "google", "firebase")),
-    ("azure", ("azure", "microsoft")),
-    ("npm", ("npm",)),
-    ("pypi", ("pypi",)),
-    ("dockerhub", ("docker",)),
-    ("twilio", ("twilio",)),
-    ("sendgrid", ("sendgrid",)),
-    ("mailgun", ("mailgun",)),
-    ("mailchimp", ("mailchimp",)),
-    ("openai", ("openai",)),
-    ("anthropic", ("anthropic",)),
-    ("huggingface", ("huggingface", "hugging-face")),
-    ("digitalocean", ("digitalocean", "digital-ocean")),
-    ("heroku", ("heroku",)),
-    ("shopify", ("shopify",)),
-    ("square", ("square",)),
-    ("telegram", ("telegram",)),
-    ("discord", ("discord",)),
-    ("facebook", ("facebook",)),
-    ("twitter", ("twitter",)),
-    ("databricks", ("databricks",)),
-    ("hashicorp", ("vault", "hashicorp", "terraform")),
-    ("jwt", ("jwt", "json-web-token", "jsonwebtoken")),
-    ("database", ("postgres", "mysql", "mongodb", "redis", "jdbc", "sqlserver")),
-    ("url", ("uri", "basic-auth", "basicauth", "url")),
-)
 
 
 @lru_cache(maxsize=4096)

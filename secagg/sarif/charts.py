@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from secagg.jsonio.members import value_at
 from secagg.model.finding import Location
 
 _CHART = ("Chart.yaml", "Chart.yml")
@@ -57,7 +58,7 @@ def without_regions(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_region(location: Any) -> Any:
-    physical = location.get("physicalLocation") if isinstance(location, Mapping) else None
+    physical = value_at(location, "physicalLocation")
     if not isinstance(physical, Mapping):
         return location
     rest = {k: v for k, v in physical.items() if k not in ("region", "contextRegion")}

@@ -18,6 +18,8 @@ import msgspec
 import orjson
 from msgspec import Meta
 
+from secagg.jsonio.members import as_mapping
+
 MOVED = "secagg/moved"
 
 _Check = Callable[[Any], Any]
@@ -30,6 +32,34 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
 }
+# The definitions of what results commonly hold, each after those that it refers to.
+_COMMON = (
+    "propertyBag",
+    "message",
+    "artifactContent",
+    "artifactLocation",
+    "region",
+    "logicalLocation",
+    "physicalLocation",
+    "location",
+    "toolComponentReference",
+    "reportingDescriptorReference",
+    "threadFlowLocation",
+    "threadFlow",
+    "codeFlow",
+    "replacement",
+    "artifactChange",
+    "fix",
+    "result",
+)
+# Where the schema requires one of several members: the common one.
+_REQUIRED = {
+    "message": ["text"],
+    "physicalLocation": ["artifactLocation"],
+    "reportingDescriptorReference": ["index"],
+}
+# Stands for a member that is not there; decoding does not look at defaults.
+_ABSENT = ()
 
 
 def schema() -> dict[str, Any]:
@@ -78,34 +108,6 @@ def fits(encoded: bytes) -> bool:
     return len(related) < 2 or len({place.id for place in related}) == len(related)
 
 
-# The definitions of what results commonly hold, each after those that it refers to.
-_COMMON = (
-    "propertyBag",
-    "message",
-    "artifactContent",
-    "artifactLocation",
-    "region",
-    "logicalLocation",
-    "physicalLocation",
-    "location",
-    "toolComponentReference",
-    "reportingDescriptorReference",
-    "threadFlowLocation",
-    "threadFlow",
-    "codeFlow",
-    "replacement",
-    "artifactChange",
-    "fix",
-    "result",
-)
-# Where the schema requires one of several members: the common one.
-_REQUIRED = {
-    "message": ["text"],
-    "physicalLocation": ["artifactLocation"],
-    "reportingDescriptorReference": ["index"],
-}
-
-
 @cache
 def _result_decoder() -> msgspec.json.Decoder[Any]:
     """Make a decoder of the results that consist of the definitions in ``_COMMON``."""
@@ -127,10 +129,6 @@ def _result_decoder() -> msgspec.json.Decoder[Any]:
             forbid_unknown_fields=node.get("additionalProperties") is False,
         )
     return msgspec.json.Decoder(structs["result"])
-
-
-# Stands for a member that is not there; decoding does not look at defaults.
-_ABSENT = ()
 
 
 def _type_of(node: Mapping[str, Any], structs: Mapping[str, Any]) -> Any:
@@ -308,8 +306,6 @@ def _plain_type(node: Mapping[str, Any]) -> type | None:
 def _with_moved(value: dict[str, Any], moved: dict[str, Any]) -> dict[str, Any]:
     if not moved:
         return value
-    bag = value.get("properties")
-    bag = bag if isinstance(bag, dict) else {}
-    former = bag.get(MOVED)
-    former = former if isinstance(former, dict) else {}
+    bag = as_mapping(value.get("properties"))
+    former = as_mapping(bag.get(MOVED))
     return {**value, "properties": {**bag, MOVED: {**former, **moved}}}

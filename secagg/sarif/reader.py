@@ -110,7 +110,7 @@ def learn_report(report: RawReport, *, context: ParseContext, tool: str | None) 
     may_quote = secrets.may_quote_credentials(report.text)
     document = upgraded(document) or document
     for run in document.get("runs", ())[:MOST_RUNS]:
-        results = run.get("results") if isinstance(run, Mapping) else None
+        results = value_at(run, "results")
         if not is_list(results):
             continue
         frame = {key: value for key, value in run.items() if key != "results"}
@@ -148,7 +148,7 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
     if len(runs) > MOST_RUNS:
         raise ReportError(f"the report holds more than {MOST_RUNS:,} runs", report=report_name)
     for index, run in enumerate(runs):
-        references = run.get("externalPropertyFileReferences") if isinstance(run, Mapping) else None
+        references = value_at(run, "externalPropertyFileReferences")
         if isinstance(references, Mapping):
             if not _OPTIONAL_PROPERTIES.issuperset(references):
                 raise _external_error(references, index, report_name)
@@ -160,7 +160,7 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
 def _external_gaps(runs: Sequence[Any]) -> Iterator[Gap]:
     """Yield a gap for each run that keeps optional properties in other files."""
     for index, run in enumerate(runs):
-        references = run.get("externalPropertyFileReferences") if isinstance(run, Mapping) else None
+        references = value_at(run, "externalPropertyFileReferences")
         if references:
             what = ", ".join(sorted(references))
             yield Gap(message=f"runs[{index}] keeps {what} in files that are not read")

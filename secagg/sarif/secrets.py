@@ -61,6 +61,9 @@ _MOST_TEMPLATES = 4
 # What a quoted literal must contain to count as a secret, so that plain words do not.
 _SECRET_LIKE = re.compile(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+# The only members that are decoded here: most results have long code flows besides.
+_RULE_AND_MESSAGE = ("ruleId", "ruleIndex", "rule", "message")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def commit_of(result: Mapping[str, Any]) -> str | None:
@@ -157,11 +160,6 @@ def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -
                 learn_literals(message, redactor)
                 if is_cut(message):
                     long.learn(result["message"], strings, shared)
-
-
-# The only members that are decoded here: most results have long code flows besides.
-_RULE_AND_MESSAGE = ("ruleId", "ruleIndex", "rule", "message")
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def _rule_and_message(data: msgspec.Raw) -> dict[str, Any]:

@@ -49,8 +49,6 @@ _WORD = (
     r"|encryption[_-]?key|master[_-]?key|account[_-]?key|shared[_-]?access[_-]?key|webhook[_-]?url"
 )
 _SUFFIX = r"(?:[_-]?(?:[0-9]{1,3}|prod|dev|test|stage|staging|live|base64|b64|value|raw|plain))?"
-
-
 _NAME = rf"(?<!public)(?<!public[_-])(?:{_WORD}){_SUFFIX}(?![A-Za-z0-9_-])"
 _ASSIGN = r"\s{0,20}(?:=>|:=|===?|=|:)\s{0,20}"
 _QUOTE = r"""\\{0,3}["'`]"""
