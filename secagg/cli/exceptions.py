@@ -36,6 +36,7 @@ from secagg.model.problem import State
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
+from secagg.output.rows import row as described
 from secagg.output.summary import Summary
 from secagg.pipeline.gate import policy_of
 from secagg.pipeline.write import SUMMARY_NAME, find_row, refuse_machine_only_id, rows_of_last_scan
@@ -207,8 +208,8 @@ def _refuse_twice(entry: DecisionEntry, text: str, name: str, today: datetime.da
 def _values(entry: ExceptionEntry) -> dict[str, Any]:
     """What is written of an entry, in its order; accepted is what an entry calls a problem."""
     values = entry.model_dump(exclude_none=True)
-    state = values.pop("state")
-    return values if state is State.ACCEPTED else {**values, "state": state.value}
+    values["state"] = entry.state.value
+    return {k: v for k, v in values.items() if (k, v) != ("state", State.ACCEPTED.value)}
 
 
 def print_exceptions(root: Path, *, vex_files: Sequence[str], screen: Screen) -> int:
@@ -294,6 +295,8 @@ def _entry(
         values["id"], row = find_row(str(values["id"]), rows, option="--id")
         if row is not None:
             _refuse_own_key(row)
+            shown = described(row)
+            values["title"] = f"{shown.what}: {shown.detail} ({shown.where})"
     values |= {
         "state": State(wanted.state.value),
         "reason": wanted.reason,

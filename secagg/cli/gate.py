@@ -11,21 +11,25 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from secagg.cli import completion
 from secagg.cli.filteroptions import (
     AtLeastFilter,
     ComponentFilter,
+    FixFilter,
     IdFilter,
     KindFilter,
+    NewSinceFilter,
+    OlderThanFilter,
+    OverdueFilter,
     PackageFilter,
     PathFilter,
     SearchFilter,
     SeverityFilter,
     ToolFilter,
 )
+from secagg.cli.gaterows import filtered
 from secagg.cli.options import (
     AllOption,
     BaselineOption,
@@ -45,7 +49,6 @@ from secagg.cli.options import (
     StripPrefixOption,
     VexOption,
 )
-from secagg.cli.report import note_unmatched_filters
 from secagg.cli.screen import (
     Screen,
     hint_options,
@@ -68,9 +71,9 @@ from secagg.pipeline.judging import decide, suppress
 from secagg.pipeline.origin import open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.record import problem_of, record_scan
+from secagg.pipeline.record import record_scan
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, decision_document, output_directory
-from secagg.report.filters import Filters, FilterWords, filters_of, predicates, select
+from secagg.report.filters import FilterWords, filters_of
 from secagg.report.findings import group_of
 from secagg.scanners.base import Status, ToolRun
 from secagg.secrets.key import load_key
@@ -160,6 +163,13 @@ def gate(
     ] = None,
     package: PackageFilter = None,
     identity: IdFilter = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="In this state, or all. Repeatable.")
+    ] = None,
+    older_than: OlderThanFilter = None,
+    new_since: NewSinceFilter = None,
+    fix: FixFilter = None,
+    overdue: OverdueFilter = False,
     search: SearchFilter = "",
     quiet: QuietOption = False,
     no_color: ColourOption = False,
@@ -197,6 +207,11 @@ def gate(
             owner=owner or (),
             package=package or (),
             id=identity or (),
+            state=state or (),
+            older_than=older_than,
+            new_since=new_since,
+            fix=fix,
+            overdue=overdue,
             search=search,
         ),
     )
@@ -242,7 +257,7 @@ def judge_and_print(request: GateRequest, screen: Screen) -> int:
             hint="leave them out, or the format",
         )
     now = utc_now()
-    filters = filters_of(request.filters, (), now)
+    filters_of(request.filters, None, now)
     gate = prepare(request.root, request.gate, config=request.config)
     gate.scan_base = partial(cached_base_scan, gate)
     is_recorded = True
@@ -266,7 +281,9 @@ def judge_and_print(request: GateRequest, screen: Screen) -> int:
     if not is_recorded:
         outcome.warnings += record_scan(outcome, gate, since=None)
     decision = decision_document(outcome)
-    shown = decision if filters == Filters() else _filtered(decision, outcome, filters, now)
+    shown = decision
+    if request.filters != FilterWords():
+        shown = filtered(decision, outcome, gate, request.filters, now)
     _print(shown, decision, request, screen)
     if request.output is not None:
         _write_decision(decision, request.output)
@@ -281,18 +298,6 @@ def _write_decision(decision: DecisionDocument, directory: Path) -> None:
         for name, text in _FILES.items():
             with replacing(directory / name) as out:
                 out.write(text(decision).encode("utf-8", "replace"))
-
-
-def _filtered(
-    decision: DecisionDocument, outcome: Outcome, filters: Filters, now: datetime.datetime
-) -> DecisionDocument:
-    """Return ``decision`` with the rows that pass ``filters``; note on standard error how many."""
-    problems = [problem_of(judgement) for judgement in outcome.decision.judgements]
-    note_unmatched_filters(filters, problems, now)
-    passing = {p.identity for p in select(problems, predicates(filters, now.date()))}
-    console.err(f"secagg: note: {len(passing)} of {len(problems)} rows pass the filters\n")
-    rows = [finding for finding in decision.findings if finding.id in passing]
-    return msgspec.structs.replace(decision, findings=rows)
 
 
 def _print(

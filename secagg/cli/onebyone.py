@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from secagg.cli.show import about
 from secagg.cli.triage import Place, Selection, record, say, select
 from secagg.decisions.entry import work_tree
-from secagg.decisions.ownedit import unfile_decisions
+from secagg.decisions.ownedit import remove_decisions
 from secagg.decisions.ownfile import decisions_in
 from secagg.errors import ExitCode, SecaggError
 from secagg.history import Store
@@ -85,7 +85,7 @@ class _Session:
     def take_back(self, problem: Problem) -> None:
         """Take the decision back that was made on ``problem`` here."""
         if self.place.file:
-            unfile_decisions(self.place.root, {problem.identity, *problem.known_as})
+            remove_decisions(self.place.root, {problem.identity, *problem.known_as})
         else:
             self.store.undo(self.origin.repository, [problem.identity], who=self.by)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import getpass
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -32,20 +32,21 @@ from secagg.cli.filteroptions import (
 from secagg.cli.options import HistoryOption, RootOption
 from secagg.cli.report import note_unmatched_filters
 from secagg.decisions.entry import work_tree
-from secagg.decisions.ownedit import file_decisions, unfile_decisions
+from secagg.decisions.ownedit import remove_decisions, write_decisions
 from secagg.decisions.ownfile import decisions_in
 from secagg.errors import ExitCode, StoreError, UsageError
 from secagg.model.problem import DECISION_FILE, Problem, RunRecord, State, Triage
 from secagg.output import console
 from secagg.output.escape import cell, terminal
-from secagg.pipeline.origin import Origin, open_store_of, origin_of
+from secagg.pipeline.origin import Origin, has_store, open_store_of, origin_of
 from secagg.pipeline.storesource import new_decision
 from secagg.pipeline.write import refuse_machine_only_id
 from secagg.report import words
 from secagg.report.filters import FilterWords, filters_of
 from secagg.report.query import Query, answer
 from secagg.report.standing import severity_label
-from secagg.system.dates import utc_now
+from secagg.system.dates import until, utc_now
+from secagg.system.git import git
 
 if TYPE_CHECKING:
     from secagg.history import Store
@@ -61,13 +62,6 @@ class StateName(StrEnum):
     FIXED = "fixed"
 
 
-def _day(text: str) -> datetime.date:
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("a day such as 2026-12-31 is expected") from None
-
-
 def triage(
     identities: Annotated[
         list[str] | None,
@@ -81,11 +75,11 @@ def triage(
     reason: Annotated[str | None, typer.Option(help="Why; asked for by every decision.")] = None,
     owner: Annotated[str | None, typer.Option(help="Who takes care of them.")] = None,
     expires: Annotated[
-        datetime.date | None,
-        typer.Option(parser=_day, metavar="DAY", help="The last day (UTC) on which it holds."),
+        str | None,
+        typer.Option(metavar="TIME", help="Its last day (UTC): 30d, 2w or 2026-12-31."),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Who decides; by default the user of this process.")
+        str | None, typer.Option(help="Who decides; by default git's user.email, or the account.")
     ] = None,
     severity: SeverityFilter = None,
     at_least: AtLeastFilter = None,
@@ -175,13 +169,18 @@ def triage(
     )
     place = Place(url=store, root=root, repository=repo, branch=branch, file=file)
     if undo:
+        if state is not None or reason is not None or expires is not None:
+            raise UsageError(
+                "--undo takes a decision back, and --state, --reason and --expires make one",
+                hint="decide anew without --undo: the newest decision counts",
+            )
         raise typer.Exit(undo_decisions(selection, place, who=by, dry_run=dry_run))
     if interactive:
         from secagg.cli.onebyone import ask_one_by_one
 
         if state or reason or dry_run:
             raise UsageError("--interactive asks for the state and the reason of each problem")
-        raise typer.Exit(ask_one_by_one(selection, place, by=by or user(), owner=owner))
+        raise typer.Exit(ask_one_by_one(selection, place, by=by or user(root), owner=owner))
     raise typer.Exit(
         decide_on(
             selection,
@@ -189,7 +188,7 @@ def triage(
             state=state.value if state else None,
             reason=reason,
             owner=owner,
-            expires=expires,
+            expires=_last_day(expires),
             by=by,
             dry_run=dry_run,
             ask=not yes and console.conversation(),
@@ -269,18 +268,26 @@ def decide_on(
     Where filters select and there is somebody to ``ask``, what is decided on is listed before.
     """
     if state is None or not (reason or "").strip():
-        raise UsageError("a decision needs --state and --reason")
-    if expires is not None and expires < utc_now().date():
-        raise UsageError(f"{expires} is over already", hint="give a day to come")
+        raise UsageError(
+            "a decision needs --state and --reason",
+            hint=f"--state is one of {', '.join(StateName)}; --reason says why",
+        )
     selection.check()
     made = new_decision(
-        State(state), (reason or "").strip(), by=by or user(), owner=owner, expires=expires
+        State(state),
+        (reason or "").strip(),
+        by=by or user(place.root),
+        owner=owner,
+        expires=expires,
     )
+    if place.file and not has_store(place.url, place.root):
+        raise StoreError(
+            "there is no history to look the ids up in",
+            hint=f"secagg except add --id ID --state {state} takes those of the last scan",
+        )
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
     with open_store_of(place.url, place.root, create=False) as store:
-        problems = list(
-            store.problems(origin.repository, file_decisions=decisions_in(work_tree(place.root)))
-        )
+        problems = list(store.problems(origin.repository, file_decisions=_filed(place)))
         # Filters are for what still stands; ids may name what is gone, too.
         chosen = selection.identities or tuple(
             p.identity for p in select(selection, problems, store, origin)
@@ -299,7 +306,7 @@ def decide_on(
             made = record(store, origin, place, [p for _, p in shown if p], made, full)
     if not asks:
         _list(shown, every=dry_run)
-    say(f"{_count(shown)} {'would be' if dry_run else 'now'} {made.state.value}")
+    say(f"{_count(shown)} {'would be' if dry_run else 'now'} {made.state.value}{_end(made)}")
     if place.file and not dry_run:
         say(f"wrote {DECISION_FILE}: commit it to share the decisions")
     if not dry_run:
@@ -348,8 +355,8 @@ def record(
         )
     # The file knows seconds.
     made = replace(made, at=(made.at or utc_now()).replace(microsecond=0))
-    titles = {problem.identity: problem.title for problem in problems}
-    file_decisions(place.root, dict.fromkeys(full, made), titles)
+    subjects = {problem.identity: words.subject(problem) for problem in problems}
+    write_decisions(place.root, dict.fromkeys(full, made), subjects)
     return made
 
 
@@ -363,7 +370,7 @@ def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_r
     """Take the last decision on each of what is selected back."""
     selection.check()
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
-    filed = decisions_in(work_tree(place.root))
+    filed = _filed(place)
     batches = [one for one in selection.identities if one.startswith("b-")]
     with open_store_of(place.url, place.root, create=False) as store:
         problems = list(store.problems(origin.repository, file_decisions=filed))
@@ -377,17 +384,25 @@ def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_r
             given = {name for one in chosen for name in _filed_under(one, filed, problems)}
             undone = sorted(given)
             if undone and not dry_run:
-                unfile_decisions(place.root, undone)
+                remove_decisions(place.root, undone)
         elif chosen:
-            undone = store.undo(origin.repository, chosen, who=who or user(), dry_run=dry_run)
+            by = who or user(place.root)
+            undone = store.undo(origin.repository, chosen, who=by, dry_run=dry_run)
         else:
             undone = []
+        now = () if dry_run else store.problems(origin.repository, file_decisions=_filed(place))
+        left = {p.identity: p.triage for p in now if p.triage is not None and p.identity in undone}
     if not undone:
-        raise StoreError("there is no decision to take back")
+        where = f"the store; --file looks in {DECISION_FILE}"
+        if place.file:
+            where = f"{DECISION_FILE}; without --file the store is looked at"
+        raise StoreError("there is no decision to take back", hint=f"none is in {where}")
     rows = {p.identity: p for p in sorted(problems, key=lambda p: p.branch == origin.branch)}
     shown = [(identity, rows.get(identity)) for identity in undone]
     _list(shown, every=dry_run)
     say(f"{_count(shown)} {'would be undone' if dry_run else 'undone'}")
+    for identity, made in left.items():
+        say(f"{ids.short(identity)} is {made.state} by another decision: {made.reason}")
     return int(ExitCode.PASS)
 
 
@@ -405,12 +420,30 @@ def _undo_batch(
     if len(selection.identities) > 1:
         raise UsageError("one batch is taken back at a time, and no problems beside it")
     if not place.file:
-        return store.undo_batch(origin.repository, batches[0], who=who or user(), dry_run=dry_run)
-    filed = decisions_in(work_tree(place.root))
-    given = {identity for identity, made in filed.items() if _batch(made) == batches[0]}
+        by = who or user(place.root)
+        return store.undo_batch(origin.repository, batches[0], who=by, dry_run=dry_run)
+    given = {identity for identity, made in _filed(place).items() if _batch(made) == batches[0]}
     if not dry_run:
-        unfile_decisions(place.root, given)
+        remove_decisions(place.root, given)
     return sorted(given)
+
+
+def _last_day(text: str | None) -> datetime.date | None:
+    try:
+        return None if text is None else until(text, utc_now().date())
+    except ValueError as error:
+        raise UsageError(f"--expires: {error}") from None
+
+
+def _end(made: Triage) -> str:
+    """What is to be known of the end of a decision: a risk that is accepted without one stays."""
+    if made.expires is not None:
+        return f" through {made.expires}"
+    return " without an end (--expires gives it one)" if made.state is State.ACCEPTED else ""
+
+
+def _filed(place: Place) -> Mapping[str, Triage]:
+    return decisions_in(work_tree(place.root))
 
 
 def _with_runs(selection: Selection, store: Store, origin: Origin) -> Selection:
@@ -430,10 +463,11 @@ def _filed_under(given: str, filed: Iterable[str], known: Sequence[Problem]) -> 
     return rows.get(identity, {identity}).intersection(filed)
 
 
-def user() -> str:
-    """Who runs this: the actor of a workflow, else the account."""
+def user(root: Path) -> str:
+    """Who runs this: the actor of a workflow, else git's user.email, else the account."""
     try:
-        return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+        actor = os.environ.get("GITHUB_ACTOR")
+        return actor or git(root, "config", "user.email").text or getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
 

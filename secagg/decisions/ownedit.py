@@ -169,7 +169,7 @@ def write_at(root: Path, text: str, name: str = NAME) -> None:
         raise ConfigError(f"cannot be written: {error.strerror}", where=name) from None
 
 
-def file_decisions(root: Path, made: Mapping[str, Triage], titles: Mapping[str, str]) -> None:
+def write_decisions(root: Path, made: Mapping[str, Triage], titles: Mapping[str, str]) -> None:
     """Write decisions on problems, by their identities, into the repository's file.
 
     Older ones on the same problems go, wherever they stand. The rest of the files stays as people
@@ -186,7 +186,7 @@ def file_decisions(root: Path, made: Mapping[str, Triage], titles: Mapping[str, 
             write_at(root, after, name)
 
 
-def unfile_decisions(root: Path, identities: Collection[str]) -> None:
+def remove_decisions(root: Path, identities: Collection[str]) -> None:
     """Take the decisions on the problems ``identities`` out of the repository's files."""
     for name in NAMES:
         text = text_at(root, name)

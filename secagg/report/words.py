@@ -12,6 +12,11 @@ def title(problem: Problem) -> str:
     return words.title(problem.rule_id, problem.package, problem.version)
 
 
+def subject(problem: Problem) -> str:
+    """Say in one line what the problem is and where, for who reviews a decision on it."""
+    return f"{title(problem)}: {problem.title} ({place(problem)})"
+
+
 def scanned_at(run: RunRecord) -> str:
     """Return the start of a scan, to the minute."""
     return f"{run.started_at:%Y-%m-%d %H:%M} UTC"

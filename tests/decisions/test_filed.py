@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secagg.decisions.entry import Trust, work_tree
-from secagg.decisions.ownedit import file_decisions, unfile_decisions
+from secagg.decisions.ownedit import remove_decisions, write_decisions
 from secagg.decisions.ownfile import NAMES, decisions_in
 from secagg.errors import ConfigError
 from secagg.model.problem import DECISION_FILE, TRIAGE_FILE, State, Triage
@@ -74,7 +74,7 @@ def entries(*lines: str) -> str:
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     made = {A: ACCEPTED, B: CONFIRMED}
-    file_decisions(tmp_path, made, {A: "SQL injection"})
+    write_decisions(tmp_path, made, {A: "SQL injection"})
     assert filed(tmp_path) == made
     text = (tmp_path / DECISION_FILE).read_text()
     assert text.splitlines()[:5] == [
@@ -91,7 +91,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 def test_no_file_is_no_decision(tmp_path: Path) -> None:
     assert filed(tmp_path) == {}
-    unfile_decisions(tmp_path, [A])
+    remove_decisions(tmp_path, [A])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -121,39 +121,39 @@ def test_either_file_may_hold_either_list(name: str, tmp_path: Path) -> None:
 
 def test_a_new_decision_takes_the_place_of_older_ones_wherever_they_stand(tmp_path: Path) -> None:
     old, new = put(tmp_path, TRIAGE_FILE, OF_OLD), put(tmp_path, DECISION_FILE, EXCEPTIONS)
-    file_decisions(tmp_path, {A: ACCEPTED}, {})
+    write_decisions(tmp_path, {A: ACCEPTED}, {})
     assert (A in old.read_text(), B in old.read_text()) == (False, True)
     # What others have decided stays as they wrote it.
     assert new.read_text().startswith(EXCEPTIONS)
     assert new.read_text().count("decisions:") == 1
-    file_decisions(tmp_path, {A: CONFIRMED, B: CONFIRMED}, {})
+    write_decisions(tmp_path, {A: CONFIRMED, B: CONFIRMED}, {})
     assert filed(tmp_path) == {A: CONFIRMED, B: CONFIRMED}
     assert new.read_text().count("id:") == 2 and "# Ask Kim" in old.read_text()
-    unfile_decisions(tmp_path, [A, "d" * 32])
+    remove_decisions(tmp_path, [A, "d" * 32])
     assert list(filed(tmp_path)) == [B]
     before = new.read_bytes()
-    unfile_decisions(tmp_path, ["d" * 32])
+    remove_decisions(tmp_path, ["d" * 32])
     assert new.read_bytes() == before
 
 
 def test_what_people_wrote_between_decisions_stays(tmp_path: Path) -> None:
-    file_decisions(tmp_path, {A: ACCEPTED}, {})
+    write_decisions(tmp_path, {A: ACCEPTED}, {})
     file = tmp_path / DECISION_FILE
     file.write_text(file.read_text() + "# a remark\n")
     for made in (ACCEPTED, CONFIRMED):
-        file_decisions(tmp_path, {B: made}, {})
+        write_decisions(tmp_path, {B: made}, {})
         assert "\n# a remark\n" in file.read_text()
-    unfile_decisions(tmp_path, [A, B])
+    remove_decisions(tmp_path, [A, B])
     assert "\n# a remark\n" in file.read_text() and filed(tmp_path) == {}
-    file_decisions(tmp_path, {A: CONFIRMED}, {})
+    write_decisions(tmp_path, {A: CONFIRMED}, {})
     assert "# a remark\n" in file.read_text() and filed(tmp_path) == {A: CONFIRMED}
 
 
 def test_an_exception_that_names_a_problem_stays_when_triage_decides(tmp_path: Path) -> None:
     text = EXCEPTIONS.replace("cve: CVE-2021-44228", f"id: {A}")
     file = put(tmp_path, DECISION_FILE, text)
-    file_decisions(tmp_path, {A: ACCEPTED}, {})
-    unfile_decisions(tmp_path, [A])
+    write_decisions(tmp_path, {A: ACCEPTED}, {})
+    remove_decisions(tmp_path, [A])
     assert file.read_text() == text + "decisions:\n"
 
 
@@ -224,8 +224,8 @@ def test_a_file_that_cannot_be_used_is_named_and_kept(tmp_path: Path) -> None:
     file = put(tmp_path, TRIAGE_FILE, "decisions:\n- id: xyz\n")
     for use in (
         lambda: filed(tmp_path),
-        lambda: file_decisions(tmp_path, {A: ACCEPTED}, {}),
-        lambda: unfile_decisions(tmp_path, [A]),
+        lambda: write_decisions(tmp_path, {A: ACCEPTED}, {}),
+        lambda: remove_decisions(tmp_path, [A]),
     ):
         with pytest.raises(ConfigError, match=r"^\.secagg/triage\.yaml:2"):
             use()
@@ -238,7 +238,7 @@ def test_a_link_out_of_the_repository_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("decisions: []\n")
     (root / DECISION_FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="leads out"):
-        file_decisions(root, {A: ACCEPTED}, {})
+        write_decisions(root, {A: ACCEPTED}, {})
     assert (tmp_path / "elsewhere").read_text() == "decisions: []\n"
 
 

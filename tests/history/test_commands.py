@@ -130,7 +130,7 @@ def test_decisions_in_git_are_one_entry_each_and_keep_what_people_wrote(shop: Pa
     assert call(shop, "triage", "--component", ".", *given).code == 0
     assert call(shop, "triage", ident("b"), *given).code == 0
     text = file.read_text()
-    assert (text.count("- id:"), "# a remark" in text, "title: problem a" in text) == (
+    assert (text.count("- id:"), "# a remark" in text, "problem a (web" in text) == (
         2,
         True,
         True,
