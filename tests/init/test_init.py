@@ -132,7 +132,7 @@ def test_what_is_promised_of_permissions_and_triggers_holds(generated: Path) -> 
                 assert "secrets." not in str(step.get("env", {})) or "run" in step
 
 
-@pytest.mark.parametrize("name", ["monorepo", "npm", "empty"])
+@pytest.mark.parametrize("name", SHAPES)
 def test_a_second_run_is_silent_and_check_agrees(name: str, tmp_path: Path) -> None:
     root = make_shape(name, tmp_path / name)
     assert init(root, "--check").exit_code == 1
