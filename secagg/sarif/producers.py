@@ -26,6 +26,8 @@ _SAME_TOOL = {
     # The plug-in that has SpotBugs' security rules, as GitLab names it.
     "find-sec-bugs": "spotbugs",
     "findsecbugs": "spotbugs",
+    # The library of tfsec names itself as the driver.
+    "defsec": "tfsec",
 }
 
 # Tools that look for one kind of problem only, by the start of their driver's name.
@@ -45,6 +47,7 @@ _ONE_KIND = (
     ("whispers", Kind.SECRET),
     ("checkov", Kind.MISCONFIGURATION),
     ("tfsec", Kind.MISCONFIGURATION),
+    ("defsec", Kind.MISCONFIGURATION),
     ("terrascan", Kind.MISCONFIGURATION),
     ("kics", Kind.MISCONFIGURATION),
     ("kubelinter", Kind.MISCONFIGURATION),

@@ -38,6 +38,8 @@ SQL = "py/sql-injection"
             ),
         ),
         (code("semgrep", "a.b.dangerous-exec", "CWE-94"), code("brakeman", "BRAKE0014")),
+        (code("psalm", "244"), code("semgrep", "a.b.tainted-sql-string")),
+        (code("psalm", "246"), code("semgrep", "a.b.exec-use", "CWE-94")),
         (code("security-code-scan", "SCS0002"), code("codeql", "cs/sql-injection", "CWE-89")),
         (
             code("gosec", "G402", message="TLS InsecureSkipVerify set true."),

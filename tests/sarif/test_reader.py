@@ -528,6 +528,7 @@ def test_a_run_that_did_not_look_vouches_for_nothing() -> None:
         ("Snyk IaC", {}, Kind.MISCONFIGURATION),
         ("Checkov", {}, Kind.MISCONFIGURATION),
         ("tfsec", {}, Kind.MISCONFIGURATION),
+        ("defsec", {}, Kind.MISCONFIGURATION),
         ("gitleaks", {}, Kind.SECRET),
         ("dependency-check", {}, Kind.VULNERABILITY),
         ("Trivy", {"properties": {"tags": ["vulnerability", "security"]}}, Kind.VULNERABILITY),
