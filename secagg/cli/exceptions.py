@@ -109,7 +109,7 @@ def add(
     last: LastOption = OUTPUT_DIRECTORY,
 ) -> None:
     """Let something not count for a while; all that is given must hold of it."""
-    given: dict[str, str | tuple[str, ...] | None] = {
+    options: dict[str, str | tuple[str, ...] | None] = {
         "id": identity,
         "cve": cve,
         "ghsa": ghsa,
@@ -120,14 +120,14 @@ def add(
         "path": tuple(path or ()),
         "gap": tuple(gap or ()),
     }
-    wanted = NewException(
-        keys={key: value for key, value in given.items() if value},
+    request = NewException(
+        keys={key: value for key, value in options.items() if value},
         state=state,
         reason=reason,
         owner=owner,
         expires=expires,
     )
-    raise typer.Exit(add_exception(root, wanted, last=last))
+    raise typer.Exit(add_exception(root, request, last=last))
 
 
 @except_app.command("list")
@@ -162,7 +162,7 @@ def prune(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewException:
-    """What ``secagg except add`` was asked for; ``keys`` are those of the file that were given."""
+    """The options of ``secagg except add``; ``keys`` are the given keys of an entry in the file."""
 
     keys: Mapping[str, str | Sequence[str]]
     state: SettledState
@@ -171,11 +171,11 @@ class NewException:
     expires: str
 
 
-def add_exception(root: Path, wanted: NewException, *, last: Path) -> int:
+def add_exception(root: Path, request: NewException, *, last: Path) -> int:
     """Run ``secagg except add``: by the ceiling of the policy that the repository names."""
     today = utc_today()
     rows = rows_of_last_scan(root, last)
-    entry = _entry(root, wanted, rows, today)
+    entry = _entry(root, request, rows, today)
     too_long = Ceiling(max_days=_max_days(root), today=today).refusal(entry.created, entry.expires)
     if too_long is not None:
         raise UsageError(f"the exception {too_long}", hint="give an earlier day with --expires")
@@ -237,10 +237,10 @@ def prune_exceptions(root: Path, *, unused: bool, dry_run: bool, last: Path) -> 
     """Run ``secagg except prune``: take out what is expired, and on demand what is unused."""
     today = utc_today()
     rows = _whole_last_scan(root, last) if unused else ()
-    gone = left = 0
+    pruned = remaining = 0
     for name in NAMES:
         text = text_at(root, name)
-        # The ceiling does not matter here: what is refused is for its owner to mend.
+        # The ceiling does not matter here: refused entries are for their owners to correct.
         entries = read_own(text, Ceiling(max_days=DEFAULT_MAX_DAYS, today=today), name=name)
         why = _prunable(entries, rows if unused else None, today)
         for number in sorted(why):
@@ -248,18 +248,19 @@ def prune_exceptions(root: Path, *, unused: bool, dry_run: bool, last: Path) -> 
             _say(f"{exception.source}: {exception.target}: {why[number]}")
         if why and not dry_run:
             write_at(root, removed(text, why, name=name), name)
-        gone, left = gone + len(why), left + len(entries) - len(why)
+        pruned += len(why)
+        remaining += len(entries) - len(why)
     done = "to be taken out" if dry_run else "taken out"
-    _say(f"{gone} decision{'s' * (gone != 1)} {done}, {left} left")
+    _say(f"{pruned} decision{'s' * (pruned != 1)} {done}, {remaining} left")
     return int(ExitCode.PASS)
 
 
 def _prunable(
     entries: Sequence[ScopedException], rows: Sequence[Group] | None, today: datetime.date
 ) -> dict[int, str]:
-    """The numbers of the ``entries`` to be taken out, each with the reason.
+    """Return the numbers of the ``entries`` to remove, each with the reason.
 
-    These are what is over, and what covers none of ``rows`` where they are given.
+    These are the expired ones and, where ``rows`` are given, those that cover none of them.
     """
     why = {
         number: f"expired {entry.exception.expires}"
@@ -267,8 +268,8 @@ def _prunable(
         if entry.exception.expires is not None and entry.exception.expires < today
     }
     if rows is not None:
-        known = AllExceptions(entries, today=today)
-        used = {exception.source for group in rows for exception in known.naming(group)}
+        exceptions = AllExceptions(entries, today=today)
+        used = {exception.source for group in rows for exception in exceptions.naming(group)}
         for number, entry in enumerate(entries):
             if entry.exception.source not in used and not isinstance(entry.scope, GapScope):
                 why.setdefault(number, "covers nothing that the last scan found")
@@ -280,16 +281,16 @@ def _max_days(root: Path) -> int:
 
 
 def _entry(
-    root: Path, wanted: NewException, rows: Sequence[Group] | None, today: datetime.date
+    root: Path, request: NewException, rows: Sequence[Group] | None, today: datetime.date
 ) -> ExceptionEntry:
-    """The exception that was asked for. Raises :class:`UsageError` naming the option."""
+    """Return the new entry. Raises :class:`UsageError` that names the invalid option."""
     try:
-        expires = until(wanted.expires, today)
+        expires = until(request.expires, today)
     except ValueError as error:
         raise UsageError(f"--expires: {error}") from None
     values: dict[str, Any] = {
         key: value if isinstance(value, str) else value[0] if len(value) == 1 else list(value)
-        for key, value in wanted.keys.items()
+        for key, value in request.keys.items()
     }
     if "id" in values:
         values["id"], row = find_row(str(values["id"]), rows, option="--id")
@@ -298,9 +299,9 @@ def _entry(
             shown = described(row)
             values["title"] = f"{shown.what}: {shown.detail} ({shown.where})"
     values |= {
-        "state": State(wanted.state.value),
-        "reason": wanted.reason,
-        "owner": wanted.owner or _owner(root),
+        "state": State(request.state.value),
+        "reason": request.reason,
+        "owner": request.owner or _owner(root),
         "created": today,
         "expires": expires,
     }
@@ -322,7 +323,7 @@ def _refuse_own_key(row: Group) -> None:
 
 
 def _whole_last_scan(root: Path, last: Path) -> Sequence[Group]:
-    """The rows of the last scan. Raises :class:`UsageError` if it did not see everything."""
+    """Return the rows of the last scan. Raises :class:`UsageError` if the scan was not complete."""
     rows = rows_of_last_scan(root, last)
     summary = last / SUMMARY_NAME
     if rows is None or not summary.is_file():
@@ -345,7 +346,7 @@ def _keys(entry: DecisionEntry) -> dict[str, Any]:
 
 
 def _owner(root: Path) -> str:
-    """Who is asking, by git's configuration: a login name on a build machine is nobody."""
+    """Return git's user.email. A login name would not do: on a build machine it is nobody's."""
     email = git(root, "config", "user.email").text if root.is_dir() else ""
     if not email:
         raise UsageError(
@@ -356,7 +357,7 @@ def _owner(root: Path) -> str:
 
 
 def _say(line: str) -> None:
-    """A line on standard output, with nothing in it that a terminal would obey."""
+    """Print a line on standard output, without control characters."""
     console.out(terminal(line) + "\n")
 
 

@@ -71,9 +71,9 @@ def triage(
             autocompletion=completion.identities,
         ),
     ] = None,
-    state: Annotated[StateName | None, typer.Option(help="What they are.")] = None,
+    state: Annotated[StateName | None, typer.Option(help="The new state.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; asked for by every decision.")] = None,
-    owner: Annotated[str | None, typer.Option(help="Who takes care of them.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who is responsible for them.")] = None,
     expires: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Its last day (UTC): 30d, 2w or 2026-12-31."),
@@ -114,7 +114,7 @@ def triage(
         list[str] | None,
         typer.Option(
             metavar="STATE",
-            help="In this state, or all; open and confirmed if nothing is said.",
+            help="In this state, or all; by default open and confirmed.",
             autocompletion=completion.states,
         ),
     ] = None,
