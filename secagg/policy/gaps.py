@@ -144,7 +144,7 @@ def assess_coverage(
     if Kind.CODE not in kinds:
         result.not_analysed.append(f"code was not analysed: {_no_code_tool(runs)}")
     if not complete and not result.sentences:
-        result.sentences.append("no tool completed: nothing vouches for this repository")
+        result.sentences.append("no tool completed, so problems may be missing")
     result.sentences = list(dict.fromkeys(result.sentences))
     result.notes = list(dict.fromkeys(result.notes))
     return result
