@@ -19,6 +19,7 @@ from secagg.github.event import (
     read_checkout,
     read_event,
 )
+from secagg.system.git import short_commit
 
 PUBLIC_API = "https://api.github.com"
 
@@ -166,8 +167,8 @@ def _checked_out_head(
 
 def _unknown_ref_error(event: Event, head: Head) -> UsageError:
     message = (
-        f"the checkout is at {head.commit[:12]}, which is neither the commit of this {event.name} "
-        "event nor a branch of this repository that the clone knows"
+        f"the checkout is at {short_commit(head.commit)}, which is neither the commit of this "
+        f"{event.name} event nor a branch of this repository that the clone knows"
         if head.commit
         else f"nothing is checked out, and a {event.name} event is about another commit than its "
         "own"

@@ -14,14 +14,14 @@ import msgspec
 from secagg.change.diff import merge_base
 from secagg.errors import SecaggError
 from secagg.pipeline.baseline import BaselineReport, ToolVersion, read_baseline
-from secagg.pipeline.gate import Gate, shown_commit
+from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.sarif import write as write_sarif
 from secagg.secrets.key import load_key
 from secagg.secrets.lastfilter import filtered
 from secagg.system.files import PRIVATE, replacing
-from secagg.system.git import resolve
+from secagg.system.git import resolve, short_commit
 from secagg.system.userdirs import user_directory
 
 # A gate tries so many of the newest scans of one commit.
@@ -68,12 +68,12 @@ def cache_file(directory: Path, commit: str, digest: str) -> Path:
 
     ``digest`` is a hash of everything else that the scan depends on.
     """
-    return directory / f"{shown_commit(commit)}-{digest[:20]}.sarif"
+    return directory / f"{short_commit(commit)}-{digest[:20]}.sarif"
 
 
 def display_name(commit: str) -> str:
     """Describe a scan of ``commit`` as a baseline, for the verdict."""
-    return f"a scan of its base {shown_commit(commit)}"
+    return f"a scan of its base {short_commit(commit)}"
 
 
 def save_scan(path: Path, outcome: Outcome, report: BaselineReport, database: str) -> None:
@@ -162,7 +162,7 @@ def database_of(gate: Gate) -> str:
 
 def _newest(directory: Path, commit: str) -> list[Path]:
     try:
-        files = list(directory.glob(f"{shown_commit(commit)}-*.sarif"))
+        files = list(directory.glob(f"{short_commit(commit)}-*.sarif"))
         return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[:_MOST_FILES]
     except OSError:
         return []

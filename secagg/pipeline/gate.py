@@ -39,13 +39,13 @@ from secagg.policy import Policy
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import utc_today
 from secagg.system.files import replace_file
+from secagg.system.git import short_commit
 from secagg.system.process import distrust_programs_in
 from secagg.system.yamlfile import read_text
 
 NAME = "secagg-merge.yaml"
 AUTO, SCAN, NONE = "auto", "scan", "none"
 
-_SHORT_COMMIT = 12
 _DEFAULT_STORE = ".secagg"
 # Files in the default store's directory that hold no history.
 _HARMLESS_FILES = frozenset({TRIAGE_FILE, f"{_DEFAULT_STORE}/.gitignore"})
@@ -202,7 +202,8 @@ class Gate:
     @property
     def base(self) -> str | None:
         """The shortened commit that the gate's files come from; None outside of a change."""
-        return shown_commit(self.controls.base)
+        base = self.controls.base
+        return None if base is None else short_commit(base)
 
 
 def prepare(
@@ -284,11 +285,6 @@ def policy_of(root: Path, config: Config | None = None) -> Policy:
     return policies.load(settings.policy, read=Controls(root).text)
 
 
-def shown_commit(commit: str | None) -> str | None:
-    """Shorten a full commit hash for display; leave a branch or another name as it is."""
-    return commit[:_SHORT_COMMIT] if commit is not None and len(commit) == 40 else commit
-
-
 def _changed_controls(
     controls: Controls, root: Path, base: str | None, deciding_files: Sequence[str]
 ) -> Sequence[str]:
@@ -322,9 +318,9 @@ def _read_config(controls: Controls, root: Path, config: Path | None) -> Config:
         text = controls.base_text(CONFIG_NAME)
         if text is None:
             project = controls.base_text(PROJECT)
-            return read_project(project, name=f"{PROJECT} at {shown_commit(controls.base)}")
+            return read_project(project, name=f"{PROJECT} at {short_commit(controls.base)}")
     else:
         text = controls.text(str(config))
         if text is None:
             raise ConfigError("there is no such file", where=str(config))
-    return read_config(text, name=f"{config or CONFIG_NAME} at {shown_commit(controls.base)}")
+    return read_config(text, name=f"{config or CONFIG_NAME} at {short_commit(controls.base)}")

@@ -23,7 +23,7 @@ from secagg.model.problem import RunRecord
 from secagg.output.decision import DecidedChange
 from secagg.pipeline.baseline import BaselineReport, ToolVersion, read_baseline
 from secagg.pipeline.decisions import stored_decisions
-from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate, shown_commit
+from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate
 from secagg.pipeline.origin import open_store_of
 from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
@@ -33,7 +33,7 @@ from secagg.report.findings import group_of
 from secagg.scanners.base import Status
 from secagg.secrets.redactor import Redactor
 from secagg.system.dates import utc_now
-from secagg.system.git import checked, find_commit
+from secagg.system.git import checked, find_commit, short_commit
 
 if TYPE_CHECKING:
     from secagg.history import Store
@@ -81,7 +81,7 @@ def _stored_run_or_none(base: str, gate: Gate) -> RunRecord | None:
 
 def _baseline_of_run(run: RunRecord, gate: Gate) -> BaselineReport:
     return replace(
-        _read_run(run.key, gate), name=f"the stored run of its base {shown_commit(run.commit)}"
+        _read_run(run.key, gate), name=f"the stored run of its base {short_commit(str(run.commit))}"
     )
 
 
@@ -123,7 +123,7 @@ def _stored_run(spec: str, gate: Gate) -> RunRecord:
         run = store.run_of_commit(gate.origin.repository, commit)
     if run is None:
         raise UsageError(
-            f"the store has no run of {shown_commit(commit)}, where this branch left {spec}",
+            f"the store has no run of {short_commit(commit)}, where this branch left {spec}",
             hint="record one there with secagg scan, or give its findings.sarif as the baseline",
         )
     return run

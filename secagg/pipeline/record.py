@@ -35,7 +35,7 @@ from secagg.packages.components import ROOT
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT, Origin, has_store, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
-from secagg.pipeline.ownsarif import by_tool
+from secagg.pipeline.ownsarif import split_by_tool
 from secagg.pipeline.reports import IMAGE
 from secagg.policy import Judgement
 from secagg.scanners.base import PART_OF_HISTORY, Status
@@ -298,7 +298,7 @@ def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[s
         return set()
     by_tool_and_component: defaultdict[tuple[str, str], list[ToolResult]] = defaultdict(list)
     failed = set()
-    for result in by_tool(outcome.results):
+    for result in split_by_tool(outcome.results):
         by_tool_and_component[result.run.tool, result.run.component].append(result)
         if result.run.status is Status.FAILED:
             failed.add(result.run.tool)

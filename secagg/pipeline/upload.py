@@ -33,7 +33,7 @@ from secagg.github.suppressed import dismiss_suppressed, is_on_ref, with_default
 from secagg.github.target import Target
 from secagg.jsonio.output import indented
 from secagg.output.summary import AnalysisSummary, HiddenSummary, UploadSummary, WithheldSummary
-from secagg.pipeline.gate import shown_commit
+from secagg.system.git import short_commit
 
 _MOST_EXAMPLES = 10
 
@@ -220,7 +220,7 @@ def _dismiss(client: Client, target: Target, parts: Sequence[Part], summary: Upl
         if summary.suppressed:
             summary.warnings.append(
                 f"{summary.suppressed} suppressed results were uploaded and not dismissed: "
-                f"{shown_commit(target.commit)} is no commit of the default branch, or GitHub does "
+                f"{short_commit(target.commit)} is no commit of the default branch, or GitHub does "
                 "not say"
             )
         return
