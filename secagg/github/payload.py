@@ -15,6 +15,7 @@ from secagg.github.category import category_of, part_category
 from secagg.github.limits import Limits
 from secagg.github.places import line_of, path_of
 from secagg.github.rules import severity_of
+from secagg.jsonio.members import value_at
 from secagg.sarif.rules import RuleTable
 from secagg.secrets.lastfilter import filtered_json
 
@@ -35,9 +36,8 @@ def encode_run(run: Mapping[str, Any]) -> EncodedRun:
     """Encode a run."""
     stable = _dump({key: value for key, value in run.items() if key not in _VOLATILE_KEYS})
     volatile = {key: run[key] for key in _VOLATILE_KEYS if key in run}
-    details = run.get("automationDetails")
-    category = details.get("id") if isinstance(details, Mapping) else None
-    digest = hashlib.sha256(stable + b"\0" + _dump(category)).hexdigest()
+    category = _dump(value_at(run, "automationDetails", "id"))
+    digest = hashlib.sha256(stable + b"\0" + category).hexdigest()
     data = b"%b,%b" % (stable[:-1], _dump(volatile)[1:]) if volatile else stable
     return EncodedRun(data, digest)
 
@@ -223,9 +223,7 @@ def _with_new_indices(
 
 
 def _extension_index(result: Mapping[str, Any]) -> int | None:
-    reference = result.get("rule")
-    component = reference.get("toolComponent") if isinstance(reference, Mapping) else None
-    index = component.get("index") if isinstance(component, Mapping) else None
+    index = value_at(result, "rule", "toolComponent", "index")
     return index if isinstance(index, int) and index >= 0 else None
 
 

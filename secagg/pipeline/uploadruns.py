@@ -128,7 +128,7 @@ def runs_from_files(files: Sequence[str], *, root: Path, config: Config) -> list
 
 
 def _without_category(run: RunToUpload) -> RunToUpload:
-    """``run`` without the category of a scan: several reports of one tool may come."""
+    """Remove the category of a scan from ``run``: an upload may have several reports of a tool."""
     run.run.pop("automationDetails", None)
     return run
 

@@ -14,6 +14,7 @@ import msgspec
 from secagg import __version__, ids
 from secagg.config import load_config
 from secagg.errors import ExitCode, UsageError
+from secagg.jsonio.members import text_at
 from secagg.jsonio.output import indented
 from secagg.merge import Group
 from secagg.merge.groups import find_group
@@ -372,10 +373,7 @@ class _SummaryTimes(msgspec.Struct):
 def is_merged_row(group: Group) -> bool:
     """Return whether a group comes from the merged view: one result, which names its sources."""
     sarif = group.members[0].sarif
-    if sarif is None:
-        return False
-    driver = sarif.run.get("tool", {}).get("driver", {})
-    return bool(driver.get("name") == MERGED_DRIVER)
+    return sarif is not None and text_at(sarif.run, "tool", "driver", "name") == MERGED_DRIVER
 
 
 def find_row(
