@@ -158,9 +158,9 @@ def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistor
 
 
 def code_host(root: Path) -> CodeHost | None:
-    """Return where the code of the checkout at ``root`` is read; None where nobody knows.
+    """Return the host that shows the code of the checkout at ``root``; None where it is unknown.
 
-    The remote's host is GitHub's, or a GitLab by its name: other hosts have other addresses.
+    Knows GitHub and GitLab: other hosts have other addresses.
     """
     from secagg.github.event import read_checkout
 
@@ -231,7 +231,7 @@ def open_source(
 def open_triage(from_file: Path | None, scope: HistoryScope | None = None) -> TriageSink | None:
     """Return the sink for decisions, which is the store; None where none can be recorded.
 
-    That is for a report in a file, which nobody else reads, and for several repositories at once,
+    That is for a report in a file, where others would not see it, and for several repositories,
     where one identity may stand for several problems.
     """
     if from_file is not None or (scope is not None and scope.all_repositories):

@@ -28,7 +28,7 @@ def _lines(report: Report) -> Iterator[str]:
     names = tuple(report.columns) or _COLUMNS
     length = shown = 0
     if not report.runs:
-        yield "**No scan is recorded yet: nothing vouches for this repository.**\n"
+        yield "**No scan is recorded yet: this repository may have problems.**\n"
     if report.summary:
         for line in _summary(report.overview):
             length += len(line) + 1

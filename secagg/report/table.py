@@ -48,7 +48,7 @@ _SHARES = {
     "sources": 2,
 }
 _MOST_STRETCHED = 5
-_NO_RUN = "no scan is recorded yet, so nothing vouches for this repository"
+_NO_RUN = "no scan is recorded yet: this repository may have problems"
 
 
 def report_table(
