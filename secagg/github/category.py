@@ -61,11 +61,7 @@ def categorize(
     for run, name in zip(runs, names, strict=True):
         current = category_of(run)
         if override is not None:
-            new = (
-                _with_slash(override)
-                if len(runs) == 1
-                else _with_slash(override) + name.lstrip("/")
-            )
+            new = _with_slash(override) + ("" if len(runs) == 1 else name.lstrip("/"))
         else:
             new = name if current else f"{OUR_PREFIX}{slug(tool_of(run))}/{name}"
         if not current:

@@ -212,22 +212,20 @@ def tools_lines(tools: Sequence[ToolSummary], style: Style) -> str:
 
 
 def _tool_lines(runs: Sequence[ToolSummary], style: Style) -> Iterator[str]:
-    completed_runs = [run for run in runs if run.status != "skipped"]
+    executed = [run for run in runs if run.status != "skipped"]
     status = "skipped"
-    if completed_runs:
-        status = "failed" if any(run.status == "failed" for run in completed_runs) else "complete"
+    if executed:
+        status = "failed" if any(run.status == "failed" for run in executed) else "complete"
     version = next((run.version for run in runs if run.version), None)
     name = runs[0].tool + (f" {version}" if version else "")
     summary = f"{status:<8}  {cell(name)}"
-    if any(run.status == "complete" for run in completed_runs) or any(
-        run.reported for run in completed_runs
-    ):
+    if any(run.status == "complete" for run in executed) or any(run.reported for run in executed):
         findings, reported = (
-            sum(getattr(run, field) for run in completed_runs) for field in ("findings", "reported")
+            sum(getattr(run, field) for run in executed) for field in ("findings", "reported")
         )
         counts = f"{findings} found" if findings == reported else f"{findings} of {reported} found"
-        runs_text = f" in {len(completed_runs)} runs" if len(completed_runs) > 1 else ""
-        summary += f", {counts}{runs_text}, {sum(run.seconds for run in completed_runs):.1f} s"
+        runs_text = f" in {len(executed)} runs" if len(executed) > 1 else ""
+        summary += f", {counts}{runs_text}, {sum(run.seconds for run in executed):.1f} s"
     if status == "skipped":
         text = f"{name}: " + "; ".join(
             dict.fromkeys(note for run in runs for note in _notes_on_tool(run))
