@@ -72,6 +72,11 @@ def categorize(
             run["automationDetails"] = {**(run.get("automationDetails") or {}), "id": new}
 
 
+def slug(text: str) -> str:
+    """Return ``text`` in lower case, with unsafe characters replaced."""
+    return _UNSAFE.sub("-", text).strip("-").lower() or "run"
+
+
 def _unique_names(runs: Sequence[Mapping[str, Any]], sources: Sequence[str]) -> list[str]:
     """Return a name for each run, with a suffix where several have the same."""
     names = [
@@ -162,8 +167,3 @@ def _component(run: Mapping[str, Any]) -> str:
 
 def _with_slash(category: str) -> str:
     return category if category.endswith("/") else f"{category}/"
-
-
-def slug(text: str) -> str:
-    """Return ``text`` in lower case, with unsafe characters replaced."""
-    return _UNSAFE.sub("-", text).strip("-").lower() or "run"

@@ -53,15 +53,6 @@ def compressed(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=9 if len(data) < 1 << 22 else 6, mtime=0)
 
 
-def _dump(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        # Nested more deeply than orjson takes, or an integer of more than 64 bits.
-        text = json.dumps(value, ensure_ascii=False)
-        return text.encode("utf-8", "surrogatepass")
-
-
 def split(run: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
     """Return ``run`` if it meets the limits, else parts of it that do.
 
@@ -90,34 +81,9 @@ def split_in_half(run: dict[str, Any]) -> list[dict[str, Any]]:
     return [_part(run, results[:middle]), _part(run, results[middle:])]
 
 
-def _number_parts(
-    run: dict[str, Any], chunks: Sequence[list[dict[str, Any]]]
-) -> list[dict[str, Any]]:
-    """Return a run for each of ``chunks``, with numbered categories."""
-    parts = [_part(run, chunk) for chunk in chunks]
-    category = category_of(run)
-    for number, part in enumerate(parts, 1):
-        set_category(part, part_category(category, number))
-    return parts
-
-
 def set_category(run: dict[str, Any], category: str) -> None:
     """Set the category of ``run``."""
     run["automationDetails"] = {**(run.get("automationDetails") or {}), "id": category}
-
-
-def _by_severity(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the results, the most severe first, then by location."""
-    table = RuleTable(run)
-    return sorted(
-        run["results"],
-        key=lambda result: (
-            -severity_of(result, table.find(result)),
-            path_of(result),
-            line_of(result),
-            str(result.get("ruleId")),
-        ),
-    )
 
 
 class _References:
@@ -132,6 +98,40 @@ class _References:
         index = _extension_index(result)
         if index is not None:
             self.extensions.add(index)
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # Nested more deeply than orjson takes, or an integer of more than 64 bits.
+        text = json.dumps(value, ensure_ascii=False)
+        return text.encode("utf-8", "surrogatepass")
+
+
+def _number_parts(
+    run: dict[str, Any], chunks: Sequence[list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Return a run for each of ``chunks``, with numbered categories."""
+    parts = [_part(run, chunk) for chunk in chunks]
+    category = category_of(run)
+    for number, part in enumerate(parts, 1):
+        set_category(part, part_category(category, number))
+    return parts
+
+
+def _by_severity(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the results, the most severe first, then by location."""
+    table = RuleTable(run)
+    return sorted(
+        run["results"],
+        key=lambda result: (
+            -severity_of(result, table.find(result)),
+            path_of(result),
+            line_of(result),
+            str(result.get("ruleId")),
+        ),
+    )
 
 
 def _chunks(results: list[dict[str, Any]], limits: Limits) -> Iterator[list[dict[str, Any]]]:

@@ -105,18 +105,6 @@ def find_repository(
     return _repository(options, environ, read_checkout(directory))
 
 
-def _repository(
-    options: TargetOptions, environ: Mapping[str, str], checkout: Checkout | None
-) -> tuple[str, str]:
-    repository = options.repository or environ.get("GITHUB_REPOSITORY")
-    repository = repository or (checkout.repository if checkout else None)
-    address = options.api_url or environ.get("GITHUB_API_URL")
-    return (
-        _require_match(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
-        api_url(address, options, environ, checkout),
-    )
-
-
 def api_url(
     address: str | None,
     options: TargetOptions | None = None,
@@ -149,6 +137,18 @@ def api_url(
             hint="a token is sent over https only",
         )
     return address.strip().rstrip("/")
+
+
+def _repository(
+    options: TargetOptions, environ: Mapping[str, str], checkout: Checkout | None
+) -> tuple[str, str]:
+    repository = options.repository or environ.get("GITHUB_REPOSITORY")
+    repository = repository or (checkout.repository if checkout else None)
+    address = options.api_url or environ.get("GITHUB_API_URL")
+    return (
+        _require_match(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
+        api_url(address, options, environ, checkout),
+    )
 
 
 def _checked_out_head(

@@ -180,6 +180,26 @@ def assemble(
     )
 
 
+def tool_outcome(result: ToolResult) -> ToolOutcome:
+    """Return the part of a tool run that a policy judges."""
+    run = result.run
+    return ToolOutcome(
+        tool=run.tool if run.mode is None else f"{run.tool} ({run.mode})",
+        component=run.component,
+        status=str(run.status),
+        optional=result.optional,
+        reason=run.reason,
+        hint=run.hint,
+        gaps=[RunGap(message=gap.message, whole=gap.whole) for gap in gaps_of(result) if gap.fatal],
+        remarks=frozenset(gap_key(gap.message) for gap in gaps_of(result) if not gap.fatal),
+        broken=result.broken,
+        version=run.version,
+        kinds=kinds_seen(result),
+        needed=result.needed,
+        missing=run.missing,
+    )
+
+
 def _log_decision(decision: Decision) -> None:
     """Log the rule and the reason of each judgement, then the verdict and its reasons."""
     if not _log.isEnabledFor(logging.DEBUG):
@@ -212,23 +232,3 @@ def _accept(
             and accepted_gaps.issuperset(gap.key for gap in outcome.gaps)
         ):
             result.run.status, result.run.reason = Status.COMPLETE, None
-
-
-def tool_outcome(result: ToolResult) -> ToolOutcome:
-    """Return the part of a tool run that a policy judges."""
-    run = result.run
-    return ToolOutcome(
-        tool=run.tool if run.mode is None else f"{run.tool} ({run.mode})",
-        component=run.component,
-        status=str(run.status),
-        optional=result.optional,
-        reason=run.reason,
-        hint=run.hint,
-        gaps=[RunGap(message=gap.message, whole=gap.whole) for gap in gaps_of(result) if gap.fatal],
-        remarks=frozenset(gap_key(gap.message) for gap in gaps_of(result) if not gap.fatal),
-        broken=result.broken,
-        version=run.version,
-        kinds=kinds_seen(result),
-        needed=result.needed,
-        missing=run.missing,
-    )

@@ -141,13 +141,6 @@ def cached_base_scan(gate: Gate, tool_versions: Sequence[ToolVersion]) -> Baseli
     return None
 
 
-def _read_metadata(path: Path) -> _Metadata | None:
-    try:
-        return msgspec.json.decode(path.with_suffix(".json").read_bytes(), type=_Metadata)
-    except (OSError, msgspec.MsgspecError):
-        return None
-
-
 def database_of(gate: Gate) -> str:
     """Return when Trivy's database was made, as text."""
     # Imported here, so that a gate without a baseline loads no scanner.
@@ -158,6 +151,13 @@ def database_of(gate: Gate) -> str:
     configured = gate.config.tool_options().get("trivy", {})
     options = read_options(TrivyOptions, "trivy", configured, gate.root)
     return f"{database_time(trivy_cache(options, os.environ))}"
+
+
+def _read_metadata(path: Path) -> _Metadata | None:
+    try:
+        return msgspec.json.decode(path.with_suffix(".json").read_bytes(), type=_Metadata)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def _newest(directory: Path, commit: str) -> list[Path]:

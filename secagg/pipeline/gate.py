@@ -77,31 +77,6 @@ def join(root: Path, identities: tuple[str, ...], *, reason: str) -> Path:
     return _append_overrule(root, Join(identities=identities, reason=_mask(reason)))
 
 
-def _mask(reason: str) -> str:
-    return run_redactor().mask(reason)
-
-
-def _append_overrule(root: Path, overrule: Overrule) -> Path:
-    file = root / NAME
-    before = _read(file) if file.is_file() else ""
-    after = write_overrules(before, overrule, date=utc_today())
-    # Checked here: a file that cannot be read would end the next scan with a usage error.
-    read_overrules(after, name=NAME)
-    try:
-        # Writes through a symbolic link instead of replacing it.
-        replace_file(Path(os.path.realpath(file)), after.encode())
-    except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
-    return file
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read ({type(error).__name__})", where=NAME) from None
-
-
 def controls_of(
     root: Path, store: str | None = None, environ: Mapping[str, str] = os.environ
 ) -> Controls:
@@ -138,14 +113,6 @@ def refuse_store_in_change(
                 f"{name} is part of the repository: a change could bring a history of its own",
                 hint="take it out of git, or name another store with --store",
             )
-
-
-def _sqlite_path(store: str) -> str:
-    """Return the path in ``sqlite:///path``, with any number of slashes, or the path itself."""
-    if not store.startswith("sqlite:"):
-        return store
-    path = store.partition("://")[2].partition("?")[0]
-    return path.removeprefix("/") or "."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +252,45 @@ def policy_of(root: Path, config: Config | None = None) -> Policy:
     return policies.load(settings.policy, read=Controls(root).text)
 
 
+def config_of(root: Path, environ: Mapping[str, str]) -> Config:
+    """Read the configuration that judges ``root``: in a change that of the base."""
+    root = root.resolve()
+    return _read_config(Controls(root, default_base(root, environ)), root, None)
+
+
+def _mask(reason: str) -> str:
+    return run_redactor().mask(reason)
+
+
+def _append_overrule(root: Path, overrule: Overrule) -> Path:
+    file = root / NAME
+    before = _read(file) if file.is_file() else ""
+    after = write_overrules(before, overrule, date=utc_today())
+    # Checked here: a file that cannot be read would end the next scan with a usage error.
+    read_overrules(after, name=NAME)
+    try:
+        # Writes through a symbolic link instead of replacing it.
+        replace_file(Path(os.path.realpath(file)), after.encode())
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
+    return file
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read ({type(error).__name__})", where=NAME) from None
+
+
+def _sqlite_path(store: str) -> str:
+    """Return the path in ``sqlite:///path``, with any number of slashes, or the path itself."""
+    if not store.startswith("sqlite:"):
+        return store
+    path = store.partition("://")[2].partition("?")[0]
+    return path.removeprefix("/") or "."
+
+
 def _changed_controls(
     controls: Controls, root: Path, base: str | None, deciding_files: Sequence[str]
 ) -> Sequence[str]:
@@ -303,12 +309,6 @@ def _text_or_none(path: Path) -> str | None:
     except ConfigError:
         # The change's own configuration is not read, so that it may be broken.
         return None
-
-
-def config_of(root: Path, environ: Mapping[str, str]) -> Config:
-    """Read the configuration that judges ``root``: in a change that of the base."""
-    root = root.resolve()
-    return _read_config(Controls(root, default_base(root, environ)), root, None)
 
 
 def _read_config(controls: Controls, root: Path, config: Path | None) -> Config:

@@ -119,18 +119,6 @@ def tools_left_out(
     return set(missing) - {_tool_that_looks_for(kind, options, [missing]) for kind in uncovered}
 
 
-def _tool_that_looks_for(
-    kind: Kind, options: Mapping[str, Mapping[str, Any]], tools: Sequence[Collection[str]]
-) -> str | None:
-    """Return the first of ``tools``, in order of preference, that looks for ``kind``."""
-    able = [
-        tool
-        for tool in _PREFERRED_TOOLS[kind]
-        if kind in kinds_of_tool(tool, options.get(tool, {}))
-    ]
-    return next((tool for candidates in tools for tool in able if tool in candidates), None)
-
-
 def needed_kinds(components: Sequence[Component]) -> list[Kind]:
     """Return the kinds that every repository with ``components`` must be searched for."""
     manifests = any(set(component.ecosystems) - {"docker"} for component in components)
@@ -146,6 +134,18 @@ def kinds_seen(result: ToolResult) -> frozenset[Kind]:
         kinds |= _kinds_of_any_run(result.run.tool)
         kinds |= {finding.kind for parsed in result.parsed for finding in parsed.findings}
     return frozenset(kinds)
+
+
+def _tool_that_looks_for(
+    kind: Kind, options: Mapping[str, Mapping[str, Any]], tools: Sequence[Collection[str]]
+) -> str | None:
+    """Return the first of ``tools``, in order of preference, that looks for ``kind``."""
+    able = [
+        tool
+        for tool in _PREFERRED_TOOLS[kind]
+        if kind in kinds_of_tool(tool, options.get(tool, {}))
+    ]
+    return next((tool for candidates in tools for tool in able if tool in candidates), None)
 
 
 def _kinds_of_sarif_runs(result: ToolResult) -> Iterator[Kind]:

@@ -134,29 +134,6 @@ def read_store(scope: HistoryScope, *, details: bool = True) -> RecordedHistory:
         )
 
 
-def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistory:
-    branch = scope.branch
-    if scope.repository is not None:
-        raise UsageError(
-            "--repo names one repository and --all-repos means every one",
-            hint="leave one of them out; --branch with --all-repos is that branch of each",
-        )
-    with open_store_of(scope.store, scope.root, create=False) as store:
-        if branch is not None and branch not in {name for _, name in store.branches()}:
-            raise UsageError(
-                f"no scan of a branch {branch} is recorded",
-                hint="without --branch all branches are asked for",
-            )
-        # The newest run of each branch tells whether it was complete, however old it is.
-        runs_of_store = (*store.runs(None, branch, limit=_MOST_RUNS), *store.newest_runs())
-        runs = {run.key: run for run in runs_of_store if branch in (None, run.branch)}
-        return RecordedHistory(
-            list(store.problems(None, branch, details=details)),
-            list(runs.values()),
-            code_host(scope.root) if details else None,
-        )
-
-
 def code_host(root: Path) -> CodeHost | None:
     """Return the host that shows the code of the checkout at ``root``; None where it is unknown.
 
@@ -194,19 +171,6 @@ def controls_of_event(root: Path, store: str | None = None) -> Controls | None:
 def file_decisions(root: Path, store: str | None = None) -> Mapping[str, Triage]:
     """Return the decisions in the files of ``root``, in a pull request in those of the base."""
     return _read_decision_files(root, controls_of_event(root, store))
-
-
-def _read_decision_files(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
-    # The imports stand below, as they take longer than most reports.
-    in_base = controls is not None and controls.base is not None
-    if not in_base and not any(os.path.lexists(root / name) for name in DECISION_FILES):
-        return {}
-    from secagg.decisions.entry import work_tree
-    from secagg.decisions.ownfile import decisions_in
-
-    return decisions_in(
-        controls.base_bytes if controls is not None and in_base else work_tree(root)
-    )
 
 
 def open_source(
@@ -250,4 +214,40 @@ def new_decision(
         owner=owner,
         at=utc_now(),
         expires=expires,
+    )
+
+
+def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistory:
+    branch = scope.branch
+    if scope.repository is not None:
+        raise UsageError(
+            "--repo names one repository and --all-repos means every one",
+            hint="leave one of them out; --branch with --all-repos is that branch of each",
+        )
+    with open_store_of(scope.store, scope.root, create=False) as store:
+        if branch is not None and branch not in {name for _, name in store.branches()}:
+            raise UsageError(
+                f"no scan of a branch {branch} is recorded",
+                hint="without --branch all branches are asked for",
+            )
+        # The newest run of each branch tells whether it was complete, however old it is.
+        runs_of_store = (*store.runs(None, branch, limit=_MOST_RUNS), *store.newest_runs())
+        runs = {run.key: run for run in runs_of_store if branch in (None, run.branch)}
+        return RecordedHistory(
+            list(store.problems(None, branch, details=details)),
+            list(runs.values()),
+            code_host(scope.root) if details else None,
+        )
+
+
+def _read_decision_files(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
+    # The imports stand below, as they take longer than most reports.
+    in_base = controls is not None and controls.base is not None
+    if not in_base and not any(os.path.lexists(root / name) for name in DECISION_FILES):
+        return {}
+    from secagg.decisions.entry import work_tree
+    from secagg.decisions.ownfile import decisions_in
+
+    return decisions_in(
+        controls.base_bytes if controls is not None and in_base else work_tree(root)
     )

@@ -90,16 +90,6 @@ def diff_of_pull_request(
         return None
 
 
-def _outside_diff(parts: Sequence[Part], diff: Diff) -> list[ShownResult]:
-    """Return the results outside of the changed lines, the most severe first."""
-    outside = []
-    for result in results_by_severity(parts):
-        change = diff.change_of(result.path)
-        if change is None or not change.touches(result.line, result.line):
-            outside.append(result)
-    return outside
-
-
 class SuppressedHandling(StrEnum):
     """What to do with suppressed results: upload and dismiss them, or leave them out."""
 
@@ -189,6 +179,16 @@ def upload_run(
         if options.suppressed is SuppressedHandling.DISMISS and target.on_default_branch:
             _dismiss(client, target, _uploaded_parts(plan, delivered), summary)
         return _report(client, target, options, plan, summary, environ)
+
+
+def _outside_diff(parts: Sequence[Part], diff: Diff) -> list[ShownResult]:
+    """Return the results outside of the changed lines, the most severe first."""
+    outside = []
+    for result in results_by_severity(parts):
+        change = diff.change_of(result.path)
+        if change is None or not change.touches(result.line, result.line):
+            outside.append(result)
+    return outside
 
 
 def _plan(

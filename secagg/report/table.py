@@ -87,31 +87,6 @@ def report_table(
     return "\n\n".join(blocks)
 
 
-def _entry(problem: Problem, last: LastRuns, today: datetime.date, *, several: bool) -> Entry:
-    package = " ".join(filter(None, (problem.package, problem.version)))
-    where = words.place(problem)
-    place = output_words.place(problem.uri, problem.line, fallback=where)
-    notes = _notes(problem, last, today)
-    age = COLUMNS["age"](problem, today)
-    if several:
-        notes.append(f"{problem.repository} {problem.branch}")
-    detail = words.detail(problem)
-    return Entry(
-        id=words.short_id(problem),
-        severity=severity_label(problem),
-        name=problem.rule_id,
-        package=package,
-        place=place,
-        rest=where.removeprefix(place).strip(),
-        detail=detail if detail != problem.rule_id else "",
-        notes=notes,
-        fix=(words.remedy(problem) or "").replace("fixed in ", "upgrade to ", 1),
-        age=f"{age} old" if age else "",
-        tools=problem.tools,
-        owners=owners_of(problem),
-    )
-
-
 def summary_lines(overview: Overview, answer: Answer, style: Style) -> str:
     """Return the summary: counts, changes, components, upgrades."""
     counts = []
@@ -150,6 +125,55 @@ def footer(answer: Answer) -> str:
     if not omitted:
         return ""
     return f"{len(answer.rows):,} of {len(answer.matching):,} shown; --limit 0 shows all"
+
+
+def pieces(report: Report) -> Iterator[bytes]:
+    """Write summary, rows, and the number of rows that are not shown."""
+    blocks = []
+    if not report.runs:
+        blocks.append(_NO_RUN)
+    if report.summary:
+        blocks.append(summary_lines(report.overview, report.answer, report.style))
+    blocks.append(
+        report_table(
+            report.answer,
+            report.last,
+            report.today,
+            report.style,
+            columns=report.columns,
+            group_by=report.group_by,
+            several=report.overview.several,
+            listing=report.listing,
+        )
+    )
+    blocks.append(footer(report.answer))
+    text = "\n\n".join(block for block in blocks if block)
+    yield (text + "\n").encode("utf-8", "replace") if text else b""
+
+
+def _entry(problem: Problem, last: LastRuns, today: datetime.date, *, several: bool) -> Entry:
+    package = " ".join(filter(None, (problem.package, problem.version)))
+    where = words.place(problem)
+    place = output_words.place(problem.uri, problem.line, fallback=where)
+    notes = _notes(problem, last, today)
+    age = COLUMNS["age"](problem, today)
+    if several:
+        notes.append(f"{problem.repository} {problem.branch}")
+    detail = words.detail(problem)
+    return Entry(
+        id=words.short_id(problem),
+        severity=severity_label(problem),
+        name=problem.rule_id,
+        package=package,
+        place=place,
+        rest=where.removeprefix(place).strip(),
+        detail=detail if detail != problem.rule_id else "",
+        notes=notes,
+        fix=(words.remedy(problem) or "").replace("fixed in ", "upgrade to ", 1),
+        age=f"{age} old" if age else "",
+        tools=problem.tools,
+        owners=owners_of(problem),
+    )
 
 
 def _news_lines(overview: Overview, style: Style) -> list[str]:
@@ -266,27 +290,3 @@ def _notes(
     if "due" not in columns and overdue(problem, today):
         notes.append("overdue by " + COLUMNS["due"](problem, today).split("d")[0] + "d")
     return notes
-
-
-def pieces(report: Report) -> Iterator[bytes]:
-    """Write summary, rows, and the number of rows that are not shown."""
-    blocks = []
-    if not report.runs:
-        blocks.append(_NO_RUN)
-    if report.summary:
-        blocks.append(summary_lines(report.overview, report.answer, report.style))
-    blocks.append(
-        report_table(
-            report.answer,
-            report.last,
-            report.today,
-            report.style,
-            columns=report.columns,
-            group_by=report.group_by,
-            several=report.overview.several,
-            listing=report.listing,
-        )
-    )
-    blocks.append(footer(report.answer))
-    text = "\n\n".join(block for block in blocks if block)
-    yield (text + "\n").encode("utf-8", "replace") if text else b""
