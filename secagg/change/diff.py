@@ -11,7 +11,7 @@ from pathlib import Path
 
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.errors import UsageError
-from secagg.system.git import FETCH_HINT, checked, git, resolve
+from secagg.system.git import FETCH_HINT, checked, git, resolve, short_commit
 
 SUBMODULE = "160000"
 
@@ -184,7 +184,7 @@ def merge_base(root: Path, base: str, head: str) -> str:
     result = git(root, "merge-base", base, head)
     if result.code == 0 and result.text:
         return result.text.split("\n")[0]
-    names = f"{base[:12]} and {head[:12]}"
+    names = f"{short_commit(base)} and {short_commit(head)}"
     if git(root, "rev-parse", "--is-shallow-repository").text == "true":
         raise UsageError(
             f"this shallow clone does not reach back to the merge base of {names}", hint=FETCH_HINT

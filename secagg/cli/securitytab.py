@@ -17,6 +17,7 @@ from secagg.jsonio.members import as_mapping, text_at
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import draw
+from secagg.system.git import short_commit
 
 # The alerts of a category without uploads never close.
 _STALE = timedelta(days=14)
@@ -67,7 +68,7 @@ def _cells(categories: Sequence[LatestAnalysis], now: float) -> list[list[str]]:
             terminal(category.analysis.tool),
             terminal(category.analysis.category or "(none)"),
             _age(now - category.analysis.at),
-            terminal(category.analysis.commit[:12]),
+            terminal(short_commit(category.analysis.commit)),
             str(category.analysis.results),
             terminal(_advice(category, now)),
         ]

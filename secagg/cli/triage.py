@@ -191,7 +191,7 @@ def triage(
             expires=_last_day(expires),
             by=by,
             dry_run=dry_run,
-            ask=not yes and console.conversation(),
+            ask=not yes and console.is_interactive(),
         )
     )
 

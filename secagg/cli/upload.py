@@ -52,6 +52,7 @@ from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
 from secagg.pipeline.upload import SuppressedHandling, UploadOptions, UploadReport, upload_run
 from secagg.pipeline.uploadruns import make_bundle, publish_fork, runs_from_files, runs_from_scan
+from secagg.system.git import short_commit
 
 if TYPE_CHECKING:
     from secagg.pipeline.scan import ScanOptions
@@ -222,7 +223,7 @@ def bundle_files(
     bundle = make_bundle(files, out, asked, root=root, config=settings, environ=os.environ)
     runs = bundle.sarif["runs"]
     results = sum(len(run.get("results") or ()) for run in runs)
-    where = f"pull request {bundle.pull_number} at {bundle.commit[:12]}"
+    where = f"pull request {bundle.pull_number} at {short_commit(bundle.commit)}"
     console.out(f"{results} results in {len(runs)} runs for {where}: {terminal(str(out))}\n")
     return int(ExitCode.PASS)
 
@@ -356,7 +357,7 @@ def _upload_lines(upload: UploadSummary, account: list[str]) -> str:
         f"{upload.given} results: {sent} {verb} in {len(upload.analyses)} analyses "
         f"(GitHub shows {upload.shown}), {withheld} withheld, {left_out} left out"
     )
-    lines = [f"{upload.repository} {upload.ref} {upload.commit[:12]}", counts]
+    lines = [f"{upload.repository} {upload.ref} {short_commit(upload.commit)}", counts]
     for analysis in upload.analyses:
         line = f"{analysis.tool} {analysis.category}: {analysis.results}, {analysis.fate}"
         lines.append(f"  {terminal(line)}")

@@ -114,27 +114,6 @@ class Alerts:
         self._client.patch(f"{self._path}/{number}", body)
 
 
-def _alert(alert: Mapping[str, Any]) -> Alert:
-    instance = as_mapping(alert.get("most_recent_instance"))
-    location = as_mapping(instance.get("location"))
-    line = location.get("start_line")
-    return Alert(
-        number=alert["number"],
-        state=text_at(alert, "state") or "",
-        tool=text_at(alert, "tool", "name") or "",
-        rule=text_at(alert, "rule", "id") or "",
-        path=unquote(text_at(location, "path") or ""),
-        line=line if isinstance(line, int) else 0,
-        category=text_at(instance, "category") or "",
-        updated_at=text_at(alert, "updated_at") or "",
-        dismissed_reason=text_at(alert, "dismissed_reason"),
-        dismissed_comment=text_at(alert, "dismissed_comment"),
-        dismissed_at=text_at(alert, "dismissed_at"),
-        dismissed_by=text_at(alert, "dismissed_by", "login"),
-        url=text_at(alert, "html_url"),
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertDecision:
     """A decision of the store on an alert. ``state`` is ``dismissed`` or ``open``.
@@ -250,6 +229,27 @@ def synchronize(
         cursor = max((alert.updated_at for alert in changed), default=store.cursor())
         store.save(changed, cursor, report.written)
     return report
+
+
+def _alert(alert: Mapping[str, Any]) -> Alert:
+    instance = as_mapping(alert.get("most_recent_instance"))
+    location = as_mapping(instance.get("location"))
+    line = location.get("start_line")
+    return Alert(
+        number=alert["number"],
+        state=text_at(alert, "state") or "",
+        tool=text_at(alert, "tool", "name") or "",
+        rule=text_at(alert, "rule", "id") or "",
+        path=unquote(text_at(location, "path") or ""),
+        line=line if isinstance(line, int) else 0,
+        category=text_at(instance, "category") or "",
+        updated_at=text_at(alert, "updated_at") or "",
+        dismissed_reason=text_at(alert, "dismissed_reason"),
+        dismissed_comment=text_at(alert, "dismissed_comment"),
+        dismissed_at=text_at(alert, "dismissed_at"),
+        dismissed_by=text_at(alert, "dismissed_by", "login"),
+        url=text_at(alert, "html_url"),
+    )
 
 
 def _changed(api: Alerts, cursor: str | None) -> list[Alert]:

@@ -92,11 +92,6 @@ def unpack(data: bytes) -> Bundle:
         raise UntrustedBundle("the bundle is nested too deeply") from None
 
 
-def _limit(unit: str, packed: bytes) -> int:
-    base, per_byte = _GROWTH_LIMITS[unit]
-    return int(base + per_byte * len(packed))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleOrigin:
     """The workflow run that made a bundle, by GitHub's event."""
@@ -159,3 +154,8 @@ def bundle_target(bundle: Bundle, origin: BundleOrigin, client: Client, api_url:
         event="workflow_run",
         pull_number=bundle.pull_number,
     )
+
+
+def _limit(unit: str, packed: bytes) -> int:
+    base, per_byte = _GROWTH_LIMITS[unit]
+    return int(base + per_byte * len(packed))

@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import Any
 
 from secagg.github.limits import Tally
+from secagg.jsonio.members import text_at
 
 OUR_PREFIX = "secagg/"
 """The first characters of a category that secagg gives."""
@@ -30,9 +31,8 @@ def tool_of(run: Mapping[str, Any]) -> str:
 
 def category_of(run: Mapping[str, Any]) -> str:
     """Return the run's category as GitHub reads it; empty where it has none."""
-    details = run.get("automationDetails")
-    identifier = details.get("id") if isinstance(details, Mapping) else None
-    return identifier[: identifier.rfind("/") + 1] if isinstance(identifier, str) else ""
+    identifier = text_at(run, "automationDetails", "id") or ""
+    return identifier[: identifier.rfind("/") + 1]
 
 
 def part_category(category: str, number: int) -> str:
@@ -61,11 +61,7 @@ def categorize(
     for run, name in zip(runs, names, strict=True):
         current = category_of(run)
         if override is not None:
-            new = (
-                _with_slash(override)
-                if len(runs) == 1
-                else _with_slash(override) + name.lstrip("/")
-            )
+            new = _with_slash(override) + ("" if len(runs) == 1 else name.lstrip("/"))
         else:
             new = name if current else f"{OUR_PREFIX}{slug(tool_of(run))}/{name}"
         if not current:
@@ -74,6 +70,11 @@ def categorize(
             tally.mend("category that several runs of one tool had", new)
         if new != current:
             run["automationDetails"] = {**(run.get("automationDetails") or {}), "id": new}
+
+
+def slug(text: str) -> str:
+    """Return ``text`` in lower case, with unsafe characters replaced."""
+    return _UNSAFE.sub("-", text).strip("-").lower() or "run"
 
 
 def _unique_names(runs: Sequence[Mapping[str, Any]], sources: Sequence[str]) -> list[str]:
@@ -159,17 +160,10 @@ def _digest(text: str) -> str:
 
 def _component(run: Mapping[str, Any]) -> str:
     """Return the run's component by its ``secagg`` properties; empty for the whole tree."""
-    properties = run.get("properties")
-    bag = properties.get("secagg") if isinstance(properties, Mapping) else None
-    component = bag.get("component") if isinstance(bag, Mapping) else None
+    component = text_at(run, "properties", "secagg", "component")
     # The name of a file never has an @, so that none looks like a component.
-    return f"@{component}/" if isinstance(component, str) and component != "." else ""
+    return "" if component in (None, ".") else f"@{component}/"
 
 
 def _with_slash(category: str) -> str:
     return category if category.endswith("/") else f"{category}/"
-
-
-def slug(text: str) -> str:
-    """Return ``text`` in lower case, with unsafe characters replaced."""
-    return _UNSAFE.sub("-", text).strip("-").lower() or "run"

@@ -114,25 +114,6 @@ def latest_analyses(client: Client, repository: str, ref: str) -> list[LatestAna
     return sorted(newest.values(), key=lambda latest: latest.analysis.at)
 
 
-def _analysis(document: dict[str, Any], tool: str) -> Analysis:
-    count = document.get("results_count")
-    return Analysis(
-        tool=tool,
-        category=text_at(document, "category") or "",
-        commit=text_at(document, "commit_sha") or "",
-        results=count if isinstance(count, int) else 0,
-        at=_seconds(text_at(document, "created_at")),
-    )
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return 0.0
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-
-
 def put_comment(client: Client, repository: str, number: int, body: str) -> None:
     """Write ``body`` into our comment on pull request ``number``, or create the comment.
 
@@ -152,6 +133,25 @@ def put_comment(client: Client, repository: str, number: int, body: str) -> None
                 client.patch(f"{issues}/comments/{comment['id']}", {"body": text})
             return
     client.post(f"{issues}/{number}/comments", {"body": text})
+
+
+def _analysis(document: dict[str, Any], tool: str) -> Analysis:
+    count = document.get("results_count")
+    return Analysis(
+        tool=tool,
+        category=text_at(document, "category") or "",
+        commit=text_at(document, "commit_sha") or "",
+        results=count if isinstance(count, int) else 0,
+        at=_seconds(text_at(document, "created_at")),
+    )
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return 0.0
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
 def _is_written_by(comment: Mapping[str, Any], login: str | None) -> bool:

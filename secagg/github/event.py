@@ -112,12 +112,6 @@ def read_checkout(directory: Path) -> Checkout | None:
     )
 
 
-def _git(directory: Path, *arguments: str) -> str:
-    """Return what git prints, without the end of the line; empty where git fails."""
-    result = git(directory, *arguments, timeout=_TIMEOUT)
-    return result.text if result.code == 0 else ""
-
-
 def prefix_of(root: Path) -> str:
     """Return the path of ``root`` in its repository, with a slash at its end; empty at the top."""
     checkout = read_checkout(root)
@@ -230,39 +224,6 @@ def head_of(
     return Head(ref=head or refs.pull() or refs.branch() or refs.single(ref), commit=analysed)
 
 
-def _pull_number(ref: str | None) -> int | None:
-    match = PULL_REF.fullmatch(ref or "")
-    return int(match[1]) if match else None
-
-
-def _pull_request_ref(
-    event: Event, number: int, ref: str | None, sha: str | None, refs: _Refs
-) -> str | None:
-    """Return the ref of the pull request that is checked out; None for another, as its base."""
-    analysed = refs.commit
-    head = text_at(event.pull_request, "head", "sha")
-    if analysed == sha and PULL_REF.fullmatch(ref or ""):
-        return ref
-    if analysed == sha:
-        return None
-    if analysed == text_at(event.pull_request, "merge_commit_sha"):
-        return f"refs/pull/{number}/merge"
-    if analysed == head:
-        return f"refs/pull/{number}/head"
-    fetched = refs.pull(number)
-    if fetched is not None:
-        return fetched
-    # The checkout may be of a push after the event.
-    branch = not event.from_fork and text_at(event.pull_request, "head", "ref")
-    if branch and refs.branch() == f"{_HEADS_PREFIX}{branch}":
-        return f"refs/pull/{number}/head"
-    # GitHub creates a new merge commit when the base moves; its second parent is the head.
-    parents = refs.parents()
-    if head is not None and len(parents) == 2 and parents[1] == head:
-        return f"refs/pull/{number}/merge"
-    return None
-
-
 class _Refs:
     """The refs of ``origin`` at one commit in a checkout.
 
@@ -328,3 +289,42 @@ class _Refs:
             if refs:
                 return refs[0] if len(refs) == 1 else None
         return None
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    """Return what git prints, without the end of the line; empty where git fails."""
+    result = git(directory, *arguments, timeout=_TIMEOUT)
+    return result.text if result.code == 0 else ""
+
+
+def _pull_number(ref: str | None) -> int | None:
+    match = PULL_REF.fullmatch(ref or "")
+    return int(match[1]) if match else None
+
+
+def _pull_request_ref(
+    event: Event, number: int, ref: str | None, sha: str | None, refs: _Refs
+) -> str | None:
+    """Return the ref of the pull request that is checked out; None for another, as its base."""
+    analysed = refs.commit
+    head = text_at(event.pull_request, "head", "sha")
+    if analysed == sha and PULL_REF.fullmatch(ref or ""):
+        return ref
+    if analysed == sha:
+        return None
+    if analysed == text_at(event.pull_request, "merge_commit_sha"):
+        return f"refs/pull/{number}/merge"
+    if analysed == head:
+        return f"refs/pull/{number}/head"
+    fetched = refs.pull(number)
+    if fetched is not None:
+        return fetched
+    # The checkout may be of a push after the event.
+    branch = not event.from_fork and text_at(event.pull_request, "head", "ref")
+    if branch and refs.branch() == f"{_HEADS_PREFIX}{branch}":
+        return f"refs/pull/{number}/head"
+    # GitHub creates a new merge commit when the base moves; its second parent is the head.
+    parents = refs.parents()
+    if head is not None and len(parents) == 2 and parents[1] == head:
+        return f"refs/pull/{number}/merge"
+    return None

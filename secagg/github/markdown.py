@@ -114,18 +114,6 @@ def result_annotations(results: Sequence[ShownResult]) -> list[str]:
     )
 
 
-def _size(path: str) -> int:
-    try:
-        return Path(path).stat().st_size
-    except OSError:
-        return 0
-
-
-def _append(path: str, data: bytes) -> None:
-    with Path(path).open("ab") as out:
-        out.write(filtered_bytes(data))
-
-
 def upload_markdown(upload: UploadSummary) -> str:
     """Return the summary of an upload: what was sent, what was not and why, what GitHub shows."""
     sent = sum(a.results for a in upload.analyses)
@@ -184,18 +172,6 @@ def change_lines(upload: UploadSummary) -> list[str]:
     return lines + _kept_change_lines(upload)
 
 
-def _kept_change_lines(upload: UploadSummary) -> list[str]:
-    """Return a line for each change to results that GitHub shows."""
-    lines = [f"split: {line}" for line in upload.splits]
-    lines += [f"mended: {count} x {description}" for description, count in upload.mends.items()]
-    if upload.dismissed or upload.reopened or upload.requested:
-        requested = f", {upload.requested} dismissals requested" if upload.requested else ""
-        lines.append(
-            f"alerts: {upload.dismissed} dismissed, {upload.reopened} opened again{requested}"
-        )
-    return lines + [f"warning: {warning}" for warning in upload.warnings]
-
-
 def findings_markdown(results: Sequence[ShownResult]) -> str:
     """Return the most severe results as a table, with the number of the others."""
     counts = Counter(result.severity for result in results)
@@ -218,3 +194,27 @@ def findings_markdown(results: Sequence[ShownResult]) -> str:
     if len(results) > _MOST_ROWS:
         lines += ["", f"and {len(results) - _MOST_ROWS} more."]
     return "\n".join(lines) + "\n"
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def _append(path: str, data: bytes) -> None:
+    with Path(path).open("ab") as out:
+        out.write(filtered_bytes(data))
+
+
+def _kept_change_lines(upload: UploadSummary) -> list[str]:
+    """Return a line for each change to results that GitHub shows."""
+    lines = [f"split: {line}" for line in upload.splits]
+    lines += [f"mended: {count} x {description}" for description, count in upload.mends.items()]
+    if upload.dismissed or upload.reopened or upload.requested:
+        requested = f", {upload.requested} dismissals requested" if upload.requested else ""
+        lines.append(
+            f"alerts: {upload.dismissed} dismissed, {upload.reopened} opened again{requested}"
+        )
+    return lines + [f"warning: {warning}" for warning in upload.warnings]

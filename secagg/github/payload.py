@@ -15,6 +15,7 @@ from secagg.github.category import category_of, part_category
 from secagg.github.limits import Limits
 from secagg.github.places import line_of, path_of
 from secagg.github.rules import severity_of
+from secagg.jsonio.members import value_at
 from secagg.sarif.rules import RuleTable
 from secagg.secrets.lastfilter import filtered_json
 
@@ -35,9 +36,8 @@ def encode_run(run: Mapping[str, Any]) -> EncodedRun:
     """Encode a run."""
     stable = _dump({key: value for key, value in run.items() if key not in _VOLATILE_KEYS})
     volatile = {key: run[key] for key in _VOLATILE_KEYS if key in run}
-    details = run.get("automationDetails")
-    category = details.get("id") if isinstance(details, Mapping) else None
-    digest = hashlib.sha256(stable + b"\0" + _dump(category)).hexdigest()
+    category = _dump(value_at(run, "automationDetails", "id"))
+    digest = hashlib.sha256(stable + b"\0" + category).hexdigest()
     data = b"%b,%b" % (stable[:-1], _dump(volatile)[1:]) if volatile else stable
     return EncodedRun(data, digest)
 
@@ -51,15 +51,6 @@ def sarif_log(runs: Sequence[bytes]) -> bytes:
 def compressed(data: bytes) -> bytes:
     """Return ``data`` as gzip, the same bytes each time."""
     return gzip.compress(data, compresslevel=9 if len(data) < 1 << 22 else 6, mtime=0)
-
-
-def _dump(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        # Nested more deeply than orjson takes, or an integer of more than 64 bits.
-        text = json.dumps(value, ensure_ascii=False)
-        return text.encode("utf-8", "surrogatepass")
 
 
 def split(run: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
@@ -90,34 +81,9 @@ def split_in_half(run: dict[str, Any]) -> list[dict[str, Any]]:
     return [_part(run, results[:middle]), _part(run, results[middle:])]
 
 
-def _number_parts(
-    run: dict[str, Any], chunks: Sequence[list[dict[str, Any]]]
-) -> list[dict[str, Any]]:
-    """Return a run for each of ``chunks``, with numbered categories."""
-    parts = [_part(run, chunk) for chunk in chunks]
-    category = category_of(run)
-    for number, part in enumerate(parts, 1):
-        set_category(part, part_category(category, number))
-    return parts
-
-
 def set_category(run: dict[str, Any], category: str) -> None:
     """Set the category of ``run``."""
     run["automationDetails"] = {**(run.get("automationDetails") or {}), "id": category}
-
-
-def _by_severity(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the results, the most severe first, then by location."""
-    table = RuleTable(run)
-    return sorted(
-        run["results"],
-        key=lambda result: (
-            -severity_of(result, table.find(result)),
-            path_of(result),
-            line_of(result),
-            str(result.get("ruleId")),
-        ),
-    )
 
 
 class _References:
@@ -132,6 +98,40 @@ class _References:
         index = _extension_index(result)
         if index is not None:
             self.extensions.add(index)
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # Nested more deeply than orjson takes, or an integer of more than 64 bits.
+        text = json.dumps(value, ensure_ascii=False)
+        return text.encode("utf-8", "surrogatepass")
+
+
+def _number_parts(
+    run: dict[str, Any], chunks: Sequence[list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Return a run for each of ``chunks``, with numbered categories."""
+    parts = [_part(run, chunk) for chunk in chunks]
+    category = category_of(run)
+    for number, part in enumerate(parts, 1):
+        set_category(part, part_category(category, number))
+    return parts
+
+
+def _by_severity(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the results, the most severe first, then by location."""
+    table = RuleTable(run)
+    return sorted(
+        run["results"],
+        key=lambda result: (
+            -severity_of(result, table.find(result)),
+            path_of(result),
+            line_of(result),
+            str(result.get("ruleId")),
+        ),
+    )
 
 
 def _chunks(results: list[dict[str, Any]], limits: Limits) -> Iterator[list[dict[str, Any]]]:
@@ -223,9 +223,7 @@ def _with_new_indices(
 
 
 def _extension_index(result: Mapping[str, Any]) -> int | None:
-    reference = result.get("rule")
-    component = reference.get("toolComponent") if isinstance(reference, Mapping) else None
-    index = component.get("index") if isinstance(component, Mapping) else None
+    index = value_at(result, "rule", "toolComponent", "index")
     return index if isinstance(index, int) and index >= 0 else None
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from secagg.github.limits import Tally
+from secagg.jsonio.members import text_at
 from secagg.model.place import image_key
 from secagg.sarif.uris import ROOT_BASE, UriResolver, is_absolute
 
@@ -180,7 +181,7 @@ class UploadPlaces:
 
     def mend(self, result: dict[str, Any]) -> bool:
         """Repair every location in ``result``; False if it has none that GitHub could show."""
-        image = _image_of(result)
+        image = text_at(result, "properties", "secagg", "location", "image")
         locations = result.get("locations")
         if not isinstance(locations, list):
             locations = []
@@ -342,14 +343,6 @@ def line_of(result: Mapping[str, Any]) -> int:
     """Return the line of the first location of a mended result."""
     line: int = result["locations"][0]["physicalLocation"]["region"]["startLine"]
     return line
-
-
-def _image_of(result: Mapping[str, Any]) -> str | None:
-    bag = result.get("properties")
-    secagg_bag = bag.get("secagg") if isinstance(bag, Mapping) else None
-    location = secagg_bag.get("location") if isinstance(secagg_bag, Mapping) else None
-    image = location.get("image") if isinstance(location, Mapping) else None
-    return image if isinstance(image, str) else None
 
 
 def _image_as_path(image: str) -> str:

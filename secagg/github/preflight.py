@@ -179,6 +179,23 @@ def deliveries(parts: Sequence[Part], limits: Limits = GITHUB) -> list[list[Part
     return files
 
 
+def read_runs(data: bytes, source: str) -> list[RunToUpload]:
+    """Return the runs of a SARIF log by :func:`secagg.sarif.write`, which holds no secrets.
+
+    Marks a run as incomplete if its tool failed or missed something, unless it completed and names
+    the files that it could not read. Raises :class:`ReportError` for what is no SARIF log.
+    """
+    document = loads(data, report=source)
+    runs = document.get("runs") if isinstance(document, Mapping) else None
+    if not isinstance(runs, list):
+        raise ReportError("this is no SARIF log", report=source)
+    return [
+        _run_to_upload(run, index, source)
+        for index, run in enumerate(runs)
+        if isinstance(run, dict)
+    ]
+
+
 def _is_same_analysis(one: Part, other: Part) -> bool:
     return (one.tool, one.category) == (other.tool, other.category)
 
@@ -216,23 +233,6 @@ def _parts_of_run(runs: Sequence[dict[str, Any]], base_category: str, plan: Plan
             )
         )
     return parts
-
-
-def read_runs(data: bytes, source: str) -> list[RunToUpload]:
-    """Return the runs of a SARIF log by :func:`secagg.sarif.write`, which holds no secrets.
-
-    Marks a run as incomplete if its tool failed or missed something, unless it completed and names
-    the files that it could not read. Raises :class:`ReportError` for what is no SARIF log.
-    """
-    document = loads(data, report=source)
-    runs = document.get("runs") if isinstance(document, Mapping) else None
-    if not isinstance(runs, list):
-        raise ReportError("this is no SARIF log", report=source)
-    return [
-        _run_to_upload(run, index, source)
-        for index, run in enumerate(runs)
-        if isinstance(run, dict)
-    ]
 
 
 def _run_to_upload(run: dict[str, Any], index: int, source: str) -> RunToUpload:

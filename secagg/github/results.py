@@ -11,6 +11,7 @@ from typing import Any
 
 from secagg.github.limits import Limits, Tally
 from secagg.github.places import UploadPlaces, line_of, path_of
+from secagg.jsonio.members import as_mapping, text_at
 from secagg.model.fingerprint import PRIMARY_LOCATION_LINE_HASH
 from secagg.sarif.rules import RuleTable
 from secagg.sarif.text import message_text
@@ -145,8 +146,7 @@ def _add_fingerprints(results: list[dict[str, Any]], tally: Tally) -> None:
     unmarked = [r for r in results if not _line_hash(r) or _hash_key(r) in shared_hashes]
     count_of_key: Counter[str] = Counter()
     for result in sorted(unmarked, key=lambda r: (path_of(r), line_of(r))):
-        fingerprints = result.get("partialFingerprints")
-        fingerprints = dict(fingerprints) if isinstance(fingerprints, Mapping) else {}
+        fingerprints = dict(as_mapping(result.get("partialFingerprints")))
         basis = fingerprints.get(_IDENTITY_KEY)
         if not isinstance(basis, str) or not basis:
             message = re.sub(r"\d+", "0", str(result["message"].get("text")))
@@ -176,8 +176,4 @@ def _hash_key(result: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _line_hash(result: Mapping[str, Any]) -> str | None:
-    fingerprints = result.get("partialFingerprints")
-    value = (
-        fingerprints.get(PRIMARY_LOCATION_LINE_HASH) if isinstance(fingerprints, Mapping) else None
-    )
-    return value if isinstance(value, str) and value else None
+    return text_at(result, "partialFingerprints", PRIMARY_LOCATION_LINE_HASH)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from secagg.github.limits import Limits, Tally
+from secagg.jsonio.members import mapping_at, value_at
 from secagg.model.severity import parse_security_severity
 from secagg.sarif.rules import RuleTable, RuleView
 
@@ -51,8 +52,7 @@ def severity_of(result: Mapping[str, Any], view: RuleView | None) -> float:
     """
     if view is not None:
         # Not the score of the view, which was read before the repair.
-        properties = view.raw.get("properties")
-        score = _number(properties.get(SEVERITY)) if isinstance(properties, Mapping) else None
+        score = _number(value_at(view.raw, "properties", SEVERITY))
         if score is not None:
             return score
     level = result.get("level") or (view.level if view is not None else None) or "warning"
@@ -147,13 +147,8 @@ def _drop_wrong_index(
 
 def _rule_name(result: Mapping[str, Any]) -> str:
     """Return a name for a rule without one: the message of its result without digits."""
-    message = result.get("message")
-    text = message.get("text") if isinstance(message, Mapping) else None
-    words = [
-        word
-        for word in str(text or "").split()
-        if not any(character.isdigit() for character in word)
-    ]
+    text = str(value_at(result, "message", "text") or "")
+    words = [word for word in text.split() if not any(character.isdigit() for character in word)]
     return " ".join(words)[:_LONGEST_NAME] or "unnamed rule"
 
 
@@ -161,8 +156,7 @@ def _raise_severities(run: dict[str, Any], table: RuleTable, tally: Tally) -> No
     """Set the severity of a rule to the highest of its results, as GitHub reads only the rule's."""
     highest: dict[int, tuple[dict[str, Any], float]] = {}
     for result in run["results"]:
-        properties = result.get("properties")
-        value = properties.get(SEVERITY) if isinstance(properties, Mapping) else None
+        value = value_at(result, "properties", SEVERITY)
         if value is None:
             continue
         severity = _severity_text(value)
@@ -170,8 +164,7 @@ def _raise_severities(run: dict[str, Any], table: RuleTable, tally: Tally) -> No
         if severity is None or view is None or not isinstance(view.raw, dict):
             continue
         rule = view.raw
-        rule_properties = rule.get("properties")
-        if isinstance(rule_properties, Mapping) and SEVERITY in rule_properties:
+        if SEVERITY in mapping_at(rule, "properties"):
             continue
         before = highest.get(id(rule), (rule, 0.0))[1]
         highest[id(rule)] = rule, max(before, float(severity))

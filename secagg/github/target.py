@@ -19,6 +19,7 @@ from secagg.github.event import (
     read_checkout,
     read_event,
 )
+from secagg.system.git import short_commit
 
 PUBLIC_API = "https://api.github.com"
 
@@ -104,18 +105,6 @@ def find_repository(
     return _repository(options, environ, read_checkout(directory))
 
 
-def _repository(
-    options: TargetOptions, environ: Mapping[str, str], checkout: Checkout | None
-) -> tuple[str, str]:
-    repository = options.repository or environ.get("GITHUB_REPOSITORY")
-    repository = repository or (checkout.repository if checkout else None)
-    address = options.api_url or environ.get("GITHUB_API_URL")
-    return (
-        _require_match(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
-        api_url(address, options, environ, checkout),
-    )
-
-
 def api_url(
     address: str | None,
     options: TargetOptions | None = None,
@@ -150,6 +139,18 @@ def api_url(
     return address.strip().rstrip("/")
 
 
+def _repository(
+    options: TargetOptions, environ: Mapping[str, str], checkout: Checkout | None
+) -> tuple[str, str]:
+    repository = options.repository or environ.get("GITHUB_REPOSITORY")
+    repository = repository or (checkout.repository if checkout else None)
+    address = options.api_url or environ.get("GITHUB_API_URL")
+    return (
+        _require_match(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
+        api_url(address, options, environ, checkout),
+    )
+
+
 def _checked_out_head(
     event: Event | None,
     environ: Mapping[str, str],
@@ -166,8 +167,8 @@ def _checked_out_head(
 
 def _unknown_ref_error(event: Event, head: Head) -> UsageError:
     message = (
-        f"the checkout is at {head.commit[:12]}, which is neither the commit of this {event.name} "
-        "event nor a branch of this repository that the clone knows"
+        f"the checkout is at {short_commit(head.commit)}, which is neither the commit of this "
+        f"{event.name} event nor a branch of this repository that the clone knows"
         if head.commit
         else f"nothing is checked out, and a {event.name} event is about another commit than its "
         "own"

@@ -96,13 +96,13 @@ def document(pieces: Iterable[bytes], syntax: Syntax) -> None:
     sys.stdout.buffer.flush()
 
 
-def conversation() -> bool:
-    """Tell whether somebody sits there who can be asked."""
+def is_interactive() -> bool:
+    """Return whether a person can answer questions: input and output are terminals."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def ask(question: str) -> str | None:
-    """Print ``question`` and return the line that is answered; None at the end of input."""
+    """Print ``question`` and return the answer, a line; None at the end of input."""
     out(question)
     answer = sys.stdin.readline()
     return answer.strip() if answer else None

@@ -18,7 +18,7 @@ from secagg.output.summary import Count, Document, FindingSummary, ToolSummary
 
 
 class DecidedException(Document, kw_only=True):
-    """An exception with the place where it is written."""
+    """An exception or another decision, with its source."""
 
     source: Annotated[str, Meta(description="file and line")]
     target: Annotated[str, Meta(description="what it covers, in words")]
@@ -37,7 +37,7 @@ class DecidedException(Document, kw_only=True):
 
 
 class DecidedFinding(FindingSummary, kw_only=True):
-    """One row, with the policy's judgement of it. ``action``, ``why``: as in ``summary.json``."""
+    """One row with the policy's judgement. ``action`` and ``why`` are as in ``summary.json``."""
 
     where: Annotated[str, Meta(description="path:line, an image, or a name")]
     problem: Annotated[str, Meta(description="the finding in a few words")]
@@ -51,7 +51,7 @@ class DecidedFinding(FindingSummary, kw_only=True):
     in_diff: bool | None = None
     cause: Annotated[
         Literal["this change", "the world", "before", "unknown"] | None,
-        Meta(description="what has brought it; only where a change is judged"),
+        Meta(description="the cause of the finding; only where a change is judged"),
     ] = None
     cause_why: Annotated[str | None, Meta(description="why, as a sentence")] = None
     owners: Sequence[str] = ()
@@ -63,7 +63,7 @@ class DecidedFinding(FindingSummary, kw_only=True):
 
 
 class DecidedChange(Document, kw_only=True):
-    """What the findings were compared with."""
+    """The change under review, and the baseline of the findings."""
 
     diff: Annotated[str | None, Meta(description="the range whose lines count as changed")] = None
     baseline: Annotated[str | None, Meta(description="the file, run or commit compared with")] = (
@@ -82,7 +82,7 @@ class DecidedChange(Document, kw_only=True):
 
 
 class DecisionDocument(Document, kw_only=True):
-    """``total = fail + warn + ignore``; ``excepted`` of those ignored are so by an exception."""
+    """A gate's decision. ``total = fail + warn + ignore``; ``excepted`` count in ``ignore``."""
 
     schema_version: Literal[1] = 1
     secagg_version: str
@@ -100,14 +100,14 @@ class DecisionDocument(Document, kw_only=True):
         dict[str, int], Meta(description="findings by the severity that they counted as")
     ] = field(default_factory=dict)
     excepted: Count = 0
-    gaps: Annotated[list[str], Meta(description="why nobody can say it is clean")] = field(
+    gaps: Annotated[list[str], Meta(description="why the scan is incomplete")] = field(
         default_factory=list
     )
     failures: Annotated[list[str], Meta(description="why the gate fails")] = field(
         default_factory=list
     )
     not_analysed: Annotated[
-        list[str], Meta(description="what nobody looked for, although nobody asked for it")
+        list[str], Meta(description="what no tool looked for and the policy does not require")
     ] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     change: DecidedChange | None = None

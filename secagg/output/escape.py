@@ -99,6 +99,16 @@ def markdown(text: str, limit: int = LONGEST_SENTENCE) -> str:
     )
 
 
+def workflow_data(text: str) -> str:
+    """Return ``text`` as the message of a GitHub workflow command."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def workflow_property(text: str) -> str:
+    """Return ``text`` as a property (file, title) of a GitHub workflow command."""
+    return workflow_data(text).replace(":", "%3A").replace(",", "%2C")
+
+
 def _literal(text: str) -> str:
     escaped = _MARKDOWN.sub(r"\\\1", text.replace("&", "&amp;"))
     escaped = _BLOCK.sub(r"\1\\\2", escaped)
@@ -108,13 +118,3 @@ def _literal(text: str) -> str:
 def _code(word: str) -> str:
     """Return ``word`` as a code span, which it cannot end, nor the cell of a table."""
     return f"`{word.replace('`', '%60').replace('|', '%7C')}`"
-
-
-def workflow_data(text: str) -> str:
-    """Return ``text`` as the message of a GitHub workflow command."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def workflow_property(text: str) -> str:
-    """Return ``text`` as a property (file, title) of a GitHub workflow command."""
-    return workflow_data(text).replace(":", "%3A").replace(",", "%2C")

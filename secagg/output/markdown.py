@@ -97,29 +97,6 @@ def decision_annotations(decision: DecisionDocument) -> list[str]:
     return annotation_lines(annotations, not_listed)
 
 
-def _annotation(finding: DecidedFinding) -> Annotation:
-    fix = f"Fix: {finding.fix}" if finding.fix else None
-    parts = [finding.title, finding.why, fix, f"secagg show {ids.short(finding.id)}"]
-    location = None if finding.path is not None else f"{finding.where}:"
-    return Annotation(
-        kind="error" if finding.action == "fail" else "warning",
-        title=f"{finding.counted_as}: {finding.problem}",
-        message="\n".join(part for part in (location, *parts) if part),
-        path=finding.path,
-        line=finding.line or 1,
-    )
-
-
-def _command(annotation: Annotation) -> str:
-    title = f"title={workflow_property(terminal(annotation.title))}"
-    lines = map(terminal, annotation.message[:_LONGEST_MESSAGE].split("\n"))
-    message = workflow_data("\n".join(lines))
-    if annotation.path is None:
-        return f"::{annotation.kind} {title}::{message}"
-    location = f"file={workflow_property(terminal(annotation.path))},line={annotation.line}"
-    return f"::{annotation.kind} {location},{title}::{message}"
-
-
 @dataclass(frozen=True, slots=True)
 class CodeSite:
     """The pages of a repository's files at one commit, below the address ``files``."""
@@ -170,6 +147,29 @@ def decision_markdown(
             )
             body += part
     return "\n".join([*head, *body, *tail]).rstrip() + "\n"
+
+
+def _annotation(finding: DecidedFinding) -> Annotation:
+    fix = f"Fix: {finding.fix}" if finding.fix else None
+    parts = [finding.title, finding.why, fix, f"secagg show {ids.short(finding.id)}"]
+    location = None if finding.path is not None else f"{finding.where}:"
+    return Annotation(
+        kind="error" if finding.action == "fail" else "warning",
+        title=f"{finding.counted_as}: {finding.problem}",
+        message="\n".join(part for part in (location, *parts) if part),
+        path=finding.path,
+        line=finding.line or 1,
+    )
+
+
+def _command(annotation: Annotation) -> str:
+    title = f"title={workflow_property(terminal(annotation.title))}"
+    lines = map(terminal, annotation.message[:_LONGEST_MESSAGE].split("\n"))
+    message = workflow_data("\n".join(lines))
+    if annotation.path is None:
+        return f"::{annotation.kind} {title}::{message}"
+    location = f"file={workflow_property(terminal(annotation.path))},line={annotation.line}"
+    return f"::{annotation.kind} {location},{title}::{message}"
 
 
 def _by_cause(

@@ -148,6 +148,53 @@ def match_words(match: Mapping[str, Any]) -> str:
     return ", ".join(parts) or "everything"
 
 
+def results_text(files: Sequence[FileResult], style: Style, *, quiet: bool = False) -> str:
+    """Return the cases of all files; with ``quiet`` only those that failed."""
+    lines: list[str] = []
+    for file in files:
+        cases_shown = [case for case in file.cases if not (quiet and case.passed)]
+        if cases_shown:
+            lines.append(f"{terminal(file.file)} (policy {terminal(file.policy)})")
+        for case in cases_shown:
+            lines += _case_lines(case, style)
+        if file.untested and not quiet:
+            rules = ", ".join(map(terminal, file.untested))
+            lines.append(style.paint(f"  rules that took no finding here: {rules}", "2"))
+    cases = [case for file in files for case in file.cases]
+    failed = sum(not case.passed for case in cases)
+    end = f"{quantity(len(cases), 'case')} in {quantity(len(files), 'file')}: "
+    end += style.paint(f"{failed:,} failed", "1;31") if failed else style.paint("all pass", "1;32")
+    return "\n".join([*lines, end])
+
+
+def results_junit(files: Sequence[FileResult]) -> str:
+    """Return the results as JUnit XML, a suite a file."""
+    root = ET.Element("testsuites", name="secagg policy test")
+    for file in files:
+        suite = add_suite(root, file.file)
+        for case in file.cases:
+            line = case.where.removeprefix(f"{file.file}:").partition(":")[0]
+            element = add_case(suite, file.policy, case.name, path=file.file, line=int(line))
+            if case.mismatches:
+                message = "; ".join(_mismatch_sentence(mismatch) for mismatch in case.mismatches)
+                text = "\n".join(_mismatch_lines(case.mismatches))
+                add_result(element, "failure", message, kind="mismatch", text=text)
+    return junit_document(root).decode("utf-8")
+
+
+def yaml_text(document: dict[str, Any]) -> str:
+    """Return ``document`` (of plain values) as YAML, in its own order, with a final newline."""
+    yaml = YAML(typ="rt")
+    yaml.width = _WIDTH
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    yaml.dump(_quote_unsafe(document), out)
+    text = out.getvalue()
+    if _ASCII.fullmatch(text):
+        return text
+    return "".join(_escape(c) if c != "\n" and _is_unsafe(c) else c for c in text)
+
+
 def _setting_sentences(policy: Policy) -> list[str]:
     sentences = ["The first rule that matches decides; what no rule takes is ignored."]
     if policy.max_age:
@@ -204,40 +251,6 @@ def _setting_sentences(policy: Policy) -> list[str]:
     return sentences
 
 
-def results_text(files: Sequence[FileResult], style: Style, *, quiet: bool = False) -> str:
-    """Return the cases of all files; with ``quiet`` only those that failed."""
-    lines: list[str] = []
-    for file in files:
-        cases_shown = [case for case in file.cases if not (quiet and case.passed)]
-        if cases_shown:
-            lines.append(f"{terminal(file.file)} (policy {terminal(file.policy)})")
-        for case in cases_shown:
-            lines += _case_lines(case, style)
-        if file.untested and not quiet:
-            rules = ", ".join(map(terminal, file.untested))
-            lines.append(style.paint(f"  rules that took no finding here: {rules}", "2"))
-    cases = [case for file in files for case in file.cases]
-    failed = sum(not case.passed for case in cases)
-    end = f"{quantity(len(cases), 'case')} in {quantity(len(files), 'file')}: "
-    end += style.paint(f"{failed:,} failed", "1;31") if failed else style.paint("all pass", "1;32")
-    return "\n".join([*lines, end])
-
-
-def results_junit(files: Sequence[FileResult]) -> str:
-    """Return the results as JUnit XML, a suite a file."""
-    root = ET.Element("testsuites", name="secagg policy test")
-    for file in files:
-        suite = add_suite(root, file.file)
-        for case in file.cases:
-            line = case.where.removeprefix(f"{file.file}:").partition(":")[0]
-            element = add_case(suite, file.policy, case.name, path=file.file, line=int(line))
-            if case.mismatches:
-                message = "; ".join(_mismatch_sentence(mismatch) for mismatch in case.mismatches)
-                text = "\n".join(_mismatch_lines(case.mismatches))
-                add_result(element, "failure", message, kind="mismatch", text=text)
-    return junit_document(root).decode("utf-8")
-
-
 def _case_lines(case: CaseResult, style: Style) -> Iterator[str]:
     mark = style.paint(_PASSED, "32") if case.passed else style.paint(_FAILED, "1;31")
     yield f"  {mark} {terminal(case.name)}"
@@ -259,19 +272,6 @@ def _mismatch_sentence(mismatch: Mismatch) -> str:
     subject = "" if mismatch.finding is None else f"{mismatch.finding}: "
     field = "" if mismatch.aspect == SENTENCE else f"{mismatch.aspect} "
     return f"{subject}expected {field}{mismatch.expected}, got {mismatch.actual}"
-
-
-def yaml_text(document: dict[str, Any]) -> str:
-    """Return ``document`` (of plain values) as YAML, in its own order, with a final newline."""
-    yaml = YAML(typ="rt")
-    yaml.width = _WIDTH
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    out = io.StringIO()
-    yaml.dump(_quote_unsafe(document), out)
-    text = out.getvalue()
-    if _ASCII.fullmatch(text):
-        return text
-    return "".join(_escape(c) if c != "\n" and _is_unsafe(c) else c for c in text)
 
 
 def _quote_unsafe(value: Any) -> Any:

@@ -87,6 +87,11 @@ def reading_order(finding: Finding) -> tuple[Any, ...]:
     )
 
 
+def explanation_lines(explanation: Explanation, style: Style) -> str:
+    """Return the explanation of a group as text, a fact a line."""
+    return "\n".join(_explanation_lines(explanation, style))
+
+
 def _title(finding: Finding) -> str:
     package = finding.package
     if package is None:
@@ -115,11 +120,6 @@ def _fix(finding: Finding) -> str | None:
     vulnerability = finding.vulnerability
     fixed = vulnerability.fixed_versions if vulnerability is not None else ()
     return words.remedy(finding.kind, fixed, finding.fix)
-
-
-def explanation_lines(explanation: Explanation, style: Style) -> str:
-    """Return the explanation of a group as text, a fact a line."""
-    return "\n".join(_explanation_lines(explanation, style))
 
 
 def _explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:

@@ -15,7 +15,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class Document(Struct, forbid_unknown_fields=True):
-    """A part of a document that is published with a schema: its fields are the schema's."""
+    """A part of a document with a published schema, which describes its fields."""
 
 
 class ToolSummary(Document, kw_only=True):
@@ -34,7 +34,7 @@ class ToolSummary(Document, kw_only=True):
     findings: Annotated[Count, Meta(description="entries that became findings")] = 0
     suppressed: Annotated[Count, Meta(description="entries that the tool was told to ignore")] = 0
     merged: Annotated[Count, Meta(description="entries folded into another of this report")] = 0
-    problems: Annotated[Count, Meta(description="entries that could not be understood")] = 0
+    problems: Annotated[Count, Meta(description="entries that could not be parsed")] = 0
     reason: Annotated[str | None, Meta(description="why it failed or was skipped")] = None
     hint: Annotated[str | None, Meta(description="what to do about it")] = None
     notes: Annotated[list[str], Meta(description="coverage gaps and odd entries")] = field(
@@ -96,7 +96,7 @@ class FindingsSummary(Document, kw_only=True):
     problems: Count = 0
     items: Annotated[
         list[FindingSummary] | None,
-        Meta(description="the rows themselves; only where they were asked for"),
+        Meta(description="the rows themselves; only on request"),
     ] = None
 
 
@@ -105,13 +105,13 @@ class DecisionSummary(Document, kw_only=True):
     verdict: Literal["pass", "fail", "incomplete"]
     exit_code: Annotated[int, Meta(ge=0, le=255)]
     reasons: list[str]
-    notes: Annotated[list[str], Meta(description="what ought to be known besides")] = field(
+    notes: Annotated[list[str], Meta(description="remarks that do not change the verdict")] = field(
         default_factory=list
     )
 
 
 class AnalysisSummary(Document, kw_only=True):
-    """One analysis as GitHub knows it: a tool and a category."""
+    """One analysis at GitHub: a tool and a category."""
 
     tool: str
     category: str
@@ -121,7 +121,7 @@ class AnalysisSummary(Document, kw_only=True):
 
 
 class WithheldSummary(Document, kw_only=True):
-    """A run that was not uploaded, because its missing alerts would count as fixed."""
+    """A run that was not uploaded: GitHub would count its missing alerts as fixed."""
 
     tool: str
     category: str
@@ -161,22 +161,20 @@ class UploadSummary(Document, kw_only=True):
         default_factory=dict
     )
     hidden: Annotated[
-        list[HiddenSummary], Meta(description="what GitHub will not show of what was given")
+        list[HiddenSummary], Meta(description="results that GitHub will not show, and why")
     ] = field(default_factory=list)
-    splits: Annotated[list[str], Meta(description="runs that went in parts")] = field(
+    splits: Annotated[list[str], Meta(description="runs that were split into parts")] = field(
         default_factory=list
     )
     suppressed: Annotated[Count, Meta(description="suppressed results among those sent")] = 0
     dismissed: Annotated[Count, Meta(description="alerts dismissed for a suppression")] = 0
-    requested: Annotated[
-        Count, Meta(description="dismissals asked for, where the repository delegates them")
-    ] = 0
+    requested: Annotated[Count, Meta(description="dismissals that wait for approval")] = 0
     reopened: Annotated[Count, Meta(description="alerts whose suppression has ended")] = 0
     error: str | None = None
     hint: str | None = None
-    expected: Annotated[
-        bool, Meta(description="the error is in the event: such a run may never upload")
-    ] = False
+    expected: Annotated[bool, Meta(description="the token of such an event may never upload")] = (
+        False
+    )
     warnings: list[str] = field(default_factory=list)
 
 

@@ -95,50 +95,6 @@ def name_and_package(finding: DecidedFinding) -> tuple[str, str]:
     return finding.problem, ""
 
 
-def _entry(finding: DecidedFinding) -> Entry:
-    name, package = name_and_package(finding)
-    place = words.place(finding.path, finding.line, fallback=finding.where)
-    return Entry(
-        id=ids.short(finding.id),
-        severity=finding.counted_as,
-        name=name,
-        package=package,
-        place=place,
-        rest=finding.where.removeprefix(place).strip(),
-        detail=finding.title if finding.title != finding.problem else "",
-        notes=_notes_on_finding(finding),
-        fix=finding.fix or "",
-        tools=finding.tools,
-        owners=finding.owners,
-        mark=_ACTION_MARKS[finding.action],
-        word=_ACTION_TEXTS[finding.action],
-    )
-
-
-def _problem(finding: DecidedFinding) -> list[str]:
-    title = finding.title if finding.title != finding.problem else ""
-    fix = f"fix: {finding.fix}" if finding.fix else ""
-    return [finding.problem, title, "; ".join(_notes_on_finding(finding)), fix]
-
-
-def _notes_on_finding(finding: DecidedFinding) -> list[str]:
-    """Return notes on a finding: cause, unknown severity, vendor, KEV, due day, exceptions."""
-    marks = []
-    if finding.baseline == "new" or finding.cause == "the world":
-        marks.append("new" if finding.cause is None else CAUSES[finding.cause])
-    if not finding.severity_known:
-        marks.append(f"severity unknown, counts as {finding.counted_as}")
-    if finding.status in _STATUSES:
-        marks.append(_STATUSES[finding.status])
-    if finding.kev:
-        marks.append("exploited in the wild (KEV)")
-    if finding.days_left is not None:
-        marks.append(days_text(finding.days_left))
-    if finding.exception is not None:
-        marks.append(f"{finding.exception.state}: {finding.exception.source}")
-    return marks + [lapsed_text(exception) for exception in finding.lapsed]
-
-
 def severities_text(decision: DecisionDocument) -> str:
     """Return how many findings counted as each severity, the worst first."""
     counts = decision.by_severity
@@ -185,6 +141,58 @@ def tools_table(tools: Sequence[ToolSummary], style: Style) -> str:
     return draw(headers, cells, style, stretch=(5,), shares=(1,))
 
 
+def tools_lines(tools: Sequence[ToolSummary], style: Style) -> str:
+    """Return a line for each tool with status, findings and time, and its notes below."""
+    by_tool: dict[str, list[ToolSummary]] = {}
+    for tool in tools:
+        by_tool.setdefault(tool.tool, []).append(tool)
+    return "\n".join(line for runs in by_tool.values() for line in _tool_lines(runs, style))
+
+
+def _entry(finding: DecidedFinding) -> Entry:
+    name, package = name_and_package(finding)
+    place = words.place(finding.path, finding.line, fallback=finding.where)
+    return Entry(
+        id=ids.short(finding.id),
+        severity=finding.counted_as,
+        name=name,
+        package=package,
+        place=place,
+        rest=finding.where.removeprefix(place).strip(),
+        detail=finding.title if finding.title != finding.problem else "",
+        notes=_notes_on_finding(finding),
+        fix=finding.fix or "",
+        tools=finding.tools,
+        owners=finding.owners,
+        mark=_ACTION_MARKS[finding.action],
+        word=_ACTION_TEXTS[finding.action],
+    )
+
+
+def _problem(finding: DecidedFinding) -> list[str]:
+    title = finding.title if finding.title != finding.problem else ""
+    fix = f"fix: {finding.fix}" if finding.fix else ""
+    return [finding.problem, title, "; ".join(_notes_on_finding(finding)), fix]
+
+
+def _notes_on_finding(finding: DecidedFinding) -> list[str]:
+    """Return notes on a finding: cause, unknown severity, vendor, KEV, due day, exceptions."""
+    marks = []
+    if finding.baseline == "new" or finding.cause == "the world":
+        marks.append("new" if finding.cause is None else CAUSES[finding.cause])
+    if not finding.severity_known:
+        marks.append(f"severity unknown, counts as {finding.counted_as}")
+    if finding.status in _STATUSES:
+        marks.append(_STATUSES[finding.status])
+    if finding.kev:
+        marks.append("exploited in the wild (KEV)")
+    if finding.days_left is not None:
+        marks.append(days_text(finding.days_left))
+    if finding.exception is not None:
+        marks.append(f"{finding.exception.state}: {finding.exception.source}")
+    return marks + [lapsed_text(exception) for exception in finding.lapsed]
+
+
 def _findings_cell(tool: ToolSummary) -> str:
     """Return the number of findings, and that of the report's entries where it differs."""
     if tool.findings == tool.reported:
@@ -203,31 +211,21 @@ def _notes_on_tool(tool: ToolSummary) -> list[str]:
     return [*parts, *tool.notes[:_MOST_TOOL_NOTES]]
 
 
-def tools_lines(tools: Sequence[ToolSummary], style: Style) -> str:
-    """Return a line for each tool with status, findings and time, and its notes below."""
-    by_tool: dict[str, list[ToolSummary]] = {}
-    for tool in tools:
-        by_tool.setdefault(tool.tool, []).append(tool)
-    return "\n".join(line for runs in by_tool.values() for line in _tool_lines(runs, style))
-
-
 def _tool_lines(runs: Sequence[ToolSummary], style: Style) -> Iterator[str]:
-    completed_runs = [run for run in runs if run.status != "skipped"]
+    executed = [run for run in runs if run.status != "skipped"]
     status = "skipped"
-    if completed_runs:
-        status = "failed" if any(run.status == "failed" for run in completed_runs) else "complete"
+    if executed:
+        status = "failed" if any(run.status == "failed" for run in executed) else "complete"
     version = next((run.version for run in runs if run.version), None)
     name = runs[0].tool + (f" {version}" if version else "")
     summary = f"{status:<8}  {cell(name)}"
-    if any(run.status == "complete" for run in completed_runs) or any(
-        run.reported for run in completed_runs
-    ):
+    if any(run.status == "complete" for run in executed) or any(run.reported for run in executed):
         findings, reported = (
-            sum(getattr(run, field) for run in completed_runs) for field in ("findings", "reported")
+            sum(getattr(run, field) for run in executed) for field in ("findings", "reported")
         )
         counts = f"{findings} found" if findings == reported else f"{findings} of {reported} found"
-        runs_text = f" in {len(completed_runs)} runs" if len(completed_runs) > 1 else ""
-        summary += f", {counts}{runs_text}, {sum(run.seconds for run in completed_runs):.1f} s"
+        runs_text = f" in {len(executed)} runs" if len(executed) > 1 else ""
+        summary += f", {counts}{runs_text}, {sum(run.seconds for run in executed):.1f} s"
     if status == "skipped":
         text = f"{name}: " + "; ".join(
             dict.fromkeys(note for run in runs for note in _notes_on_tool(run))

@@ -1,1 +1,1 @@
-"""The straight way from a scan request to what is written: the only thing the CLI calls."""
+"""The steps of a command: run scanners, read reports, merge, judge, record, write, upload."""

@@ -92,21 +92,23 @@ class DisplayPaths:
             return
         for name in ("reasons", "gaps", "failures", "notes", "not_analysed"):
             setattr(decision, name, self.texts(getattr(decision, name)))
-        decision.lapsed = [self._exception(exception) for exception in decision.lapsed]
-        decision.unused = [self._exception(exception) for exception in decision.unused]
-        decision.judgements = [self._judgement(judgement) for judgement in decision.judgements]
+        decision.lapsed = [self._masked_exception(exception) for exception in decision.lapsed]
+        decision.unused = [self._masked_exception(exception) for exception in decision.unused]
+        decision.judgements = [
+            self._masked_judgement(judgement) for judgement in decision.judgements
+        ]
 
-    def _judgement(self, judgement: Judgement) -> Judgement:
+    def _masked_judgement(self, judgement: Judgement) -> Judgement:
         exception = judgement.exception
         return dataclasses.replace(
             judgement,
-            exception=None if exception is None else self._exception(exception),
-            lapsed=[self._exception(exception) for exception in judgement.lapsed]
+            exception=None if exception is None else self._masked_exception(exception),
+            lapsed=[self._masked_exception(exception) for exception in judgement.lapsed]
             if judgement.lapsed
             else (),
         )
 
-    def _exception(self, exception: PolicyException) -> PolicyException:
+    def _masked_exception(self, exception: PolicyException) -> PolicyException:
         return dataclasses.replace(exception, target=self.text(exception.target))
 
 
@@ -124,10 +126,10 @@ def assemble(
     covers: Callable[[Group], bool] = lambda group: True,
     narrowed: bool = False,
 ) -> Outcome:
-    """Merge and judge what the tools found.
+    """Merge and judge the findings in ``results``.
 
-    ``root`` is the checkout (``None`` where reports were read without one); without it no
-    line hashes can be computed. ``sources`` says whether its files are those that were scanned.
+    ``root`` is the checkout, None where reports were read without one. ``sources`` says whether its
+    files are those that were scanned: without them no line hashes can be computed.
     ``covers`` and ``narrowed`` are as in :func:`secagg.pipeline.judging.decide`.
     """
     findings = [
@@ -178,6 +180,26 @@ def assemble(
     )
 
 
+def tool_outcome(result: ToolResult) -> ToolOutcome:
+    """Return the part of a tool run that a policy judges."""
+    run = result.run
+    return ToolOutcome(
+        tool=run.tool if run.mode is None else f"{run.tool} ({run.mode})",
+        component=run.component,
+        status=str(run.status),
+        optional=result.optional,
+        reason=run.reason,
+        hint=run.hint,
+        gaps=[RunGap(message=gap.message, whole=gap.whole) for gap in gaps_of(result) if gap.fatal],
+        remarks=frozenset(gap_key(gap.message) for gap in gaps_of(result) if not gap.fatal),
+        broken=result.broken,
+        version=run.version,
+        kinds=kinds_seen(result),
+        needed=result.needed,
+        missing=run.missing,
+    )
+
+
 def _log_decision(decision: Decision) -> None:
     """Log the rule and the reason of each judgement, then the verdict and its reasons."""
     if not _log.isEnabledFor(logging.DEBUG):
@@ -210,23 +232,3 @@ def _accept(
             and accepted_gaps.issuperset(gap.key for gap in outcome.gaps)
         ):
             result.run.status, result.run.reason = Status.COMPLETE, None
-
-
-def tool_outcome(result: ToolResult) -> ToolOutcome:
-    """Return the part of a tool run that a policy judges."""
-    run = result.run
-    return ToolOutcome(
-        tool=run.tool if run.mode is None else f"{run.tool} ({run.mode})",
-        component=run.component,
-        status=str(run.status),
-        optional=result.optional,
-        reason=run.reason,
-        hint=run.hint,
-        gaps=[RunGap(message=gap.message, whole=gap.whole) for gap in gaps_of(result) if gap.fatal],
-        remarks=frozenset(gap_key(gap.message) for gap in gaps_of(result) if not gap.fatal),
-        broken=result.broken,
-        version=run.version,
-        kinds=kinds_seen(result),
-        needed=result.needed,
-        missing=run.missing,
-    )

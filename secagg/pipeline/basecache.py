@@ -14,14 +14,14 @@ import msgspec
 from secagg.change.diff import merge_base
 from secagg.errors import SecaggError
 from secagg.pipeline.baseline import BaselineReport, ToolVersion, read_baseline
-from secagg.pipeline.gate import Gate, shown_commit
+from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import sarif_runs
 from secagg.sarif import write as write_sarif
 from secagg.secrets.key import load_key
 from secagg.secrets.lastfilter import filtered
 from secagg.system.files import PRIVATE, replacing
-from secagg.system.git import resolve
+from secagg.system.git import resolve, short_commit
 from secagg.system.userdirs import user_directory
 
 # A gate tries so many of the newest scans of one commit.
@@ -68,12 +68,12 @@ def cache_file(directory: Path, commit: str, digest: str) -> Path:
 
     ``digest`` is a hash of everything else that the scan depends on.
     """
-    return directory / f"{shown_commit(commit)}-{digest[:20]}.sarif"
+    return directory / f"{short_commit(commit)}-{digest[:20]}.sarif"
 
 
 def display_name(commit: str) -> str:
     """Describe a scan of ``commit`` as a baseline, for the verdict."""
-    return f"a scan of its base {shown_commit(commit)}"
+    return f"a scan of its base {short_commit(commit)}"
 
 
 def save_scan(path: Path, outcome: Outcome, report: BaselineReport, database: str) -> None:
@@ -141,13 +141,6 @@ def cached_base_scan(gate: Gate, tool_versions: Sequence[ToolVersion]) -> Baseli
     return None
 
 
-def _read_metadata(path: Path) -> _Metadata | None:
-    try:
-        return msgspec.json.decode(path.with_suffix(".json").read_bytes(), type=_Metadata)
-    except (OSError, msgspec.MsgspecError):
-        return None
-
-
 def database_of(gate: Gate) -> str:
     """Return when Trivy's database was made, as text."""
     # Imported here, so that a gate without a baseline loads no scanner.
@@ -160,9 +153,16 @@ def database_of(gate: Gate) -> str:
     return f"{database_time(trivy_cache(options, os.environ))}"
 
 
+def _read_metadata(path: Path) -> _Metadata | None:
+    try:
+        return msgspec.json.decode(path.with_suffix(".json").read_bytes(), type=_Metadata)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def _newest(directory: Path, commit: str) -> list[Path]:
     try:
-        files = list(directory.glob(f"{shown_commit(commit)}-*.sarif"))
+        files = list(directory.glob(f"{short_commit(commit)}-*.sarif"))
         return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[:_MOST_FILES]
     except OSError:
         return []

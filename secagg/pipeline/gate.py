@@ -39,13 +39,13 @@ from secagg.policy import Policy
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import utc_today
 from secagg.system.files import replace_file
+from secagg.system.git import short_commit
 from secagg.system.process import distrust_programs_in
 from secagg.system.yamlfile import read_text
 
 NAME = "secagg-merge.yaml"
 AUTO, SCAN, NONE = "auto", "scan", "none"
 
-_SHORT_COMMIT = 12
 _DEFAULT_STORE = ".secagg"
 # Files in the default store's directory that hold no history.
 _HARMLESS_FILES = frozenset({TRIAGE_FILE, f"{_DEFAULT_STORE}/.gitignore"})
@@ -75,31 +75,6 @@ def split(root: Path, identity: str, *, reason: str, apart: tuple[str, ...] = ()
 def join(root: Path, identities: tuple[str, ...], *, reason: str) -> Path:
     """Add an overrule that several groups are one problem, and return the file."""
     return _append_overrule(root, Join(identities=identities, reason=_mask(reason)))
-
-
-def _mask(reason: str) -> str:
-    return run_redactor().mask(reason)
-
-
-def _append_overrule(root: Path, overrule: Overrule) -> Path:
-    file = root / NAME
-    before = _read(file) if file.is_file() else ""
-    after = write_overrules(before, overrule, date=utc_today())
-    # Checked here: a file that cannot be read would end the next scan with a usage error.
-    read_overrules(after, name=NAME)
-    try:
-        # Writes through a symbolic link instead of replacing it.
-        replace_file(Path(os.path.realpath(file)), after.encode())
-    except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
-    return file
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read ({type(error).__name__})", where=NAME) from None
 
 
 def controls_of(
@@ -138,14 +113,6 @@ def refuse_store_in_change(
                 f"{name} is part of the repository: a change could bring a history of its own",
                 hint="take it out of git, or name another store with --store",
             )
-
-
-def _sqlite_path(store: str) -> str:
-    """Return the path in ``sqlite:///path``, with any number of slashes, or the path itself."""
-    if not store.startswith("sqlite:"):
-        return store
-    path = store.partition("://")[2].partition("?")[0]
-    return path.removeprefix("/") or "."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +169,8 @@ class Gate:
     @property
     def base(self) -> str | None:
         """The shortened commit that the gate's files come from; None outside of a change."""
-        return shown_commit(self.controls.base)
+        base = self.controls.base
+        return None if base is None else short_commit(base)
 
 
 def prepare(
@@ -284,9 +252,43 @@ def policy_of(root: Path, config: Config | None = None) -> Policy:
     return policies.load(settings.policy, read=Controls(root).text)
 
 
-def shown_commit(commit: str | None) -> str | None:
-    """Shorten a full commit hash for display; leave a branch or another name as it is."""
-    return commit[:_SHORT_COMMIT] if commit is not None and len(commit) == 40 else commit
+def config_of(root: Path, environ: Mapping[str, str]) -> Config:
+    """Read the configuration that judges ``root``: in a change that of the base."""
+    root = root.resolve()
+    return _read_config(Controls(root, default_base(root, environ)), root, None)
+
+
+def _mask(reason: str) -> str:
+    return run_redactor().mask(reason)
+
+
+def _append_overrule(root: Path, overrule: Overrule) -> Path:
+    file = root / NAME
+    before = _read(file) if file.is_file() else ""
+    after = write_overrules(before, overrule, date=utc_today())
+    # Checked here: a file that cannot be read would end the next scan with a usage error.
+    read_overrules(after, name=NAME)
+    try:
+        # Writes through a symbolic link instead of replacing it.
+        replace_file(Path(os.path.realpath(file)), after.encode())
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=NAME) from None
+    return file
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read ({type(error).__name__})", where=NAME) from None
+
+
+def _sqlite_path(store: str) -> str:
+    """Return the path in ``sqlite:///path``, with any number of slashes, or the path itself."""
+    if not store.startswith("sqlite:"):
+        return store
+    path = store.partition("://")[2].partition("?")[0]
+    return path.removeprefix("/") or "."
 
 
 def _changed_controls(
@@ -309,12 +311,6 @@ def _text_or_none(path: Path) -> str | None:
         return None
 
 
-def config_of(root: Path, environ: Mapping[str, str]) -> Config:
-    """Read the configuration that judges ``root``: in a change that of the base."""
-    root = root.resolve()
-    return _read_config(Controls(root, default_base(root, environ)), root, None)
-
-
 def _read_config(controls: Controls, root: Path, config: Path | None) -> Config:
     if controls.base is None:
         return load_config(root, config)
@@ -322,9 +318,9 @@ def _read_config(controls: Controls, root: Path, config: Path | None) -> Config:
         text = controls.base_text(CONFIG_NAME)
         if text is None:
             project = controls.base_text(PROJECT)
-            return read_project(project, name=f"{PROJECT} at {shown_commit(controls.base)}")
+            return read_project(project, name=f"{PROJECT} at {short_commit(controls.base)}")
     else:
         text = controls.text(str(config))
         if text is None:
             raise ConfigError("there is no such file", where=str(config))
-    return read_config(text, name=f"{config or CONFIG_NAME} at {shown_commit(controls.base)}")
+    return read_config(text, name=f"{config or CONFIG_NAME} at {short_commit(controls.base)}")

@@ -23,7 +23,7 @@ from secagg.model.problem import RunRecord
 from secagg.output.decision import DecidedChange
 from secagg.pipeline.baseline import BaselineReport, ToolVersion, read_baseline
 from secagg.pipeline.decisions import stored_decisions
-from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate, shown_commit
+from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate
 from secagg.pipeline.origin import open_store_of
 from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
@@ -33,7 +33,7 @@ from secagg.report.findings import group_of
 from secagg.scanners.base import Status
 from secagg.secrets.redactor import Redactor
 from secagg.system.dates import utc_now
-from secagg.system.git import checked, find_commit
+from secagg.system.git import checked, find_commit, short_commit
 
 if TYPE_CHECKING:
     from secagg.history import Store
@@ -44,45 +44,6 @@ _NO_BASELINE = (
     "there is no baseline: what the change touches counts as brought by it (secagg scan --baseline "
     "scan scans the base; --baseline FILE names a findings.sarif of it)"
 )
-
-
-def _automatic_baseline(
-    spec: str, gate: Gate, tool_versions: Sequence[ToolVersion]
-) -> BaselineReport:
-    """Return the stored run of the merge base or a scan of it; for ``scan`` always a scan."""
-    base = gate.controls.base
-    if base is None:
-        raise UsageError(
-            f"--baseline {spec} needs a base to compare with",
-            hint="it is known in a pull request; elsewhere say --policy-from BASE",
-        )
-    run = _stored_run_or_none(base, gate) if spec == AUTO and gate.options.store != "" else None
-    if run is not None and _covers_tools(run, tool_versions):
-        return _baseline_of_run(run, gate)
-    base_scan = None if gate.scan_base is None else gate.scan_base(tool_versions)
-    if base_scan is not None:
-        return base_scan
-    if run is not None:
-        return _baseline_of_run(run, gate)
-    if spec == SCAN:
-        raise UsageError(
-            "--baseline scan runs the scanners, which secagg gate does not",
-            hint="use it with secagg scan, or name the findings.sarif of the base",
-        )
-    raise NoBaseline
-
-
-def _stored_run_or_none(base: str, gate: Gate) -> RunRecord | None:
-    try:
-        return _stored_run(base, gate)
-    except UsageError:
-        return None
-
-
-def _baseline_of_run(run: RunRecord, gate: Gate) -> BaselineReport:
-    return replace(
-        _read_run(run.key, gate), name=f"the stored run of its base {shown_commit(run.commit)}"
-    )
 
 
 class NoBaseline(Exception):
@@ -109,62 +70,6 @@ def baseline_groups(
         name = Path(spec).name
         return read_baseline([(name, report)], root=gate.root, overrules=gate.overrules)
     return _read_run(_stored_run(spec, gate).key, gate)
-
-
-def _stored_run(spec: str, gate: Gate) -> RunRecord:
-    """Return the newest stored run of the merge base of ``spec`` and HEAD; raises UsageError."""
-    if find_commit(gate.root, spec) is None:
-        raise UsageError(
-            f"no baseline {spec!r}: it is no file, and no commit of this clone",
-            hint="give a findings.sarif, run:KEY of the store, or a branch that was recorded",
-        )
-    commit = checked(gate.root, "merge-base", "--", spec, "HEAD").text.strip()
-    with _open_store(gate) as store:
-        run = store.run_of_commit(gate.origin.repository, commit)
-    if run is None:
-        raise UsageError(
-            f"the store has no run of {shown_commit(commit)}, where this branch left {spec}",
-            hint="record one there with secagg scan, or give its findings.sarif as the baseline",
-        )
-    return run
-
-
-def _covers_tools(run: RunRecord, tool_versions: Sequence[ToolVersion]) -> bool:
-    """Return whether every tool of the present scan completed in ``run`` too.
-
-    Old findings of a tool that it lacks would be laid to the change.
-    """
-    broken = {
-        tool_run.tool
-        for tool_run in run.tools
-        if tool_run.status == Status.FAILED
-        and (tool_run.reason is None or tool_run.reason not in tool_run.gaps)
-    }
-    complete = {
-        tool_run.tool for tool_run in run.tools if tool_run.status != Status.SKIPPED
-    } - broken
-    return complete.issuperset(version.tool for version in tool_versions)
-
-
-def _read_run(key: str, gate: Gate) -> BaselineReport:
-    with _open_store(gate) as store:
-        run, problems = store.run(store.run_key(key))
-    gaps = {gap_key(gap): gap for tool_run in run.tools for gap in tool_run.gaps}
-    for tool_run in run.tools:
-        if tool_run.status == Status.FAILED and tool_run.reason:
-            gaps.setdefault(gap_key(tool_run.reason), tool_run.reason)
-    if run.verdict == "incomplete":
-        gaps[""] = f"run {run.key} of {run.started_at:%Y-%m-%d}"
-    return BaselineReport([group_of(problem) for problem in problems], gaps=gaps)
-
-
-def _open_store(gate: Gate) -> Store:
-    if gate.options.store == "":
-        raise UsageError("a stored run needs the store", hint="leave --no-store out")
-    try:
-        return open_store_of(gate.options.store, gate.root, create=False)
-    except StoreError as error:
-        raise UsageError(f"no baseline: {error.message}", hint=error.hint) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +169,116 @@ def decide(
     )
 
 
+def suppress(judgements: Sequence[Judgement]) -> None:
+    """Set the SARIF suppressions of each finding by the exception that covers it.
+
+    Removes suppressions of earlier runs, and rejects those in a report that the gate refused.
+    """
+    for judgement in judgements:
+        exception = judgement.exception
+        suppressions = () if exception is None else (suppression_of(exception),)
+        if exception is None and (rejected := rejection_of(judgement.lapsed)) is not None:
+            suppressions = (rejected,)
+        for finding in (judgement.group.representative, *judgement.group.members):
+            if suppressions or finding.suppressions:
+                finding.suppressions = (*not_ours(finding.suppressions), *suppressions)
+
+
+def _automatic_baseline(
+    spec: str, gate: Gate, tool_versions: Sequence[ToolVersion]
+) -> BaselineReport:
+    """Return the stored run of the merge base or a scan of it; for ``scan`` always a scan."""
+    base = gate.controls.base
+    if base is None:
+        raise UsageError(
+            f"--baseline {spec} needs a base to compare with",
+            hint="it is known in a pull request; elsewhere say --policy-from BASE",
+        )
+    run = _stored_run_or_none(base, gate) if spec == AUTO and gate.options.store != "" else None
+    if run is not None and _covers_tools(run, tool_versions):
+        return _baseline_of_run(run, gate)
+    base_scan = None if gate.scan_base is None else gate.scan_base(tool_versions)
+    if base_scan is not None:
+        return base_scan
+    if run is not None:
+        return _baseline_of_run(run, gate)
+    if spec == SCAN:
+        raise UsageError(
+            "--baseline scan runs the scanners, which secagg gate does not",
+            hint="use it with secagg scan, or name the findings.sarif of the base",
+        )
+    raise NoBaseline
+
+
+def _stored_run_or_none(base: str, gate: Gate) -> RunRecord | None:
+    try:
+        return _stored_run(base, gate)
+    except UsageError:
+        return None
+
+
+def _baseline_of_run(run: RunRecord, gate: Gate) -> BaselineReport:
+    return replace(
+        _read_run(run.key, gate), name=f"the stored run of its base {short_commit(str(run.commit))}"
+    )
+
+
+def _stored_run(spec: str, gate: Gate) -> RunRecord:
+    """Return the newest stored run of the merge base of ``spec`` and HEAD; raises UsageError."""
+    if find_commit(gate.root, spec) is None:
+        raise UsageError(
+            f"no baseline {spec!r}: it is no file, and no commit of this clone",
+            hint="give a findings.sarif, run:KEY of the store, or a branch that was recorded",
+        )
+    commit = checked(gate.root, "merge-base", "--", spec, "HEAD").text.strip()
+    with _open_store(gate) as store:
+        run = store.run_of_commit(gate.origin.repository, commit)
+    if run is None:
+        raise UsageError(
+            f"the store has no run of {short_commit(commit)}, where this branch left {spec}",
+            hint="record one there with secagg scan, or give its findings.sarif as the baseline",
+        )
+    return run
+
+
+def _covers_tools(run: RunRecord, tool_versions: Sequence[ToolVersion]) -> bool:
+    """Return whether every tool of the present scan completed in ``run`` too.
+
+    Old findings of a tool that it lacks would be laid to the change.
+    """
+    broken = {
+        tool_run.tool
+        for tool_run in run.tools
+        if tool_run.status == Status.FAILED
+        and (tool_run.reason is None or tool_run.reason not in tool_run.gaps)
+    }
+    complete = {
+        tool_run.tool for tool_run in run.tools if tool_run.status != Status.SKIPPED
+    } - broken
+    return complete.issuperset(version.tool for version in tool_versions)
+
+
+def _read_run(key: str, gate: Gate) -> BaselineReport:
+    with _open_store(gate) as store:
+        run, problems = store.run(store.run_key(key))
+    gaps = {gap_key(gap): gap for tool_run in run.tools for gap in tool_run.gaps}
+    for tool_run in run.tools:
+        if tool_run.status == Status.FAILED and tool_run.reason:
+            gaps.setdefault(gap_key(tool_run.reason), tool_run.reason)
+    if run.verdict == "incomplete":
+        gaps[""] = f"run {run.key} of {run.started_at:%Y-%m-%d}"
+    return BaselineReport([group_of(problem) for problem in problems], gaps=gaps)
+
+
+def _open_store(gate: Gate) -> Store:
+    if gate.options.store == "":
+        raise UsageError("a stored run needs the store", hint="leave --no-store out")
+    try:
+        return open_store_of(gate.options.store, gate.root, create=False)
+    except StoreError as error:
+        raise UsageError(f"no baseline: {error.message}", hint=error.hint) from error
+
+
 def _tool_versions(runs: Sequence[ToolOutcome], merged: MergedSet) -> list[ToolVersion]:
     """Return the tools and versions of a scan; a scan of the base must have the same.
 
@@ -278,21 +293,6 @@ def _tool_versions(runs: Sequence[ToolOutcome], merged: MergedSet) -> list[ToolV
 
 def _is_sarif(run: ToolOutcome) -> bool:
     return run.tool.partition(" ")[0] == "sarif"
-
-
-def suppress(judgements: Sequence[Judgement]) -> None:
-    """Set the SARIF suppressions of each finding by the exception that covers it.
-
-    Removes suppressions of earlier runs, and rejects those in a report that the gate refused.
-    """
-    for judgement in judgements:
-        exception = judgement.exception
-        suppressions = () if exception is None else (suppression_of(exception),)
-        if exception is None and (rejected := rejection_of(judgement.lapsed)) is not None:
-            suppressions = (rejected,)
-        for finding in (judgement.group.representative, *judgement.group.members):
-            if suppressions or finding.suppressions:
-                finding.suppressions = (*not_ours(finding.suppressions), *suppressions)
 
 
 def _exception_reader(gate: Gate) -> Read:

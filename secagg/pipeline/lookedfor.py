@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from secagg.config import Config
-from secagg.jsonio.members import as_mapping, objects_in
+from secagg.jsonio.members import objects_in, value_at
 from secagg.model.finding import KIND_WORDS, Kind
 from secagg.packages.components import Component
 from secagg.pipeline.outcome import ToolResult
@@ -119,18 +119,6 @@ def tools_left_out(
     return set(missing) - {_tool_that_looks_for(kind, options, [missing]) for kind in uncovered}
 
 
-def _tool_that_looks_for(
-    kind: Kind, options: Mapping[str, Mapping[str, Any]], tools: Sequence[Collection[str]]
-) -> str | None:
-    """Return the first of ``tools``, in order of preference, that looks for ``kind``."""
-    able = [
-        tool
-        for tool in _PREFERRED_TOOLS[kind]
-        if kind in kinds_of_tool(tool, options.get(tool, {}))
-    ]
-    return next((tool for candidates in tools for tool in able if tool in candidates), None)
-
-
 def needed_kinds(components: Sequence[Component]) -> list[Kind]:
     """Return the kinds that every repository with ``components`` must be searched for."""
     manifests = any(set(component.ecosystems) - {"docker"} for component in components)
@@ -143,9 +131,21 @@ def kinds_seen(result: ToolResult) -> frozenset[Kind]:
         return result.looked_for if result.run.status is Status.COMPLETE else frozenset()
     kinds = set(_kinds_of_sarif_runs(result))
     if result.run.status is Status.COMPLETE:
-        kinds |= _always(result.run.tool)
+        kinds |= _kinds_of_any_run(result.run.tool)
         kinds |= {finding.kind for parsed in result.parsed for finding in parsed.findings}
     return frozenset(kinds)
+
+
+def _tool_that_looks_for(
+    kind: Kind, options: Mapping[str, Mapping[str, Any]], tools: Sequence[Collection[str]]
+) -> str | None:
+    """Return the first of ``tools``, in order of preference, that looks for ``kind``."""
+    able = [
+        tool
+        for tool in _PREFERRED_TOOLS[kind]
+        if kind in kinds_of_tool(tool, options.get(tool, {}))
+    ]
+    return next((tool for candidates in tools for tool in able if tool in candidates), None)
 
 
 def _kinds_of_sarif_runs(result: ToolResult) -> Iterator[Kind]:
@@ -155,25 +155,25 @@ def _kinds_of_sarif_runs(result: ToolResult) -> Iterator[Kind]:
             invocations = objects_in(run.get("invocations"))
             if any(invocation.get("executionSuccessful") is False for invocation in invocations):
                 continue
-            listed = as_mapping(as_mapping(run.get("properties")).get("secagg")).get("lookedFor")
+            listed = value_at(run, "properties", "secagg", "lookedFor")
             tool = driver_tool(run)
             if isinstance(listed, list):
                 # The report is untrusted: a tool cannot have looked for other kinds.
-                yield from (kind for kind in _possible(tool) if kind.value in listed)
+                yield from (kind for kind in _possible_kinds(tool) if kind.value in listed)
                 continue
-            yield from _always(tool)
+            yield from _kinds_of_any_run(tool)
 
 
-def _possible(tool: str) -> Collection[Kind]:
-    """What a tool can look for."""
+def _possible_kinds(tool: str) -> Collection[Kind]:
+    """Return the kinds that a tool can look for."""
     if tool in ("trivy", "snyk", "secagg"):
         return tuple(Kind)
     kind = only_kind(tool)
     return () if kind is None else (kind,)
 
 
-def _always(tool: str) -> set[Kind]:
-    """What a tool looks for whatever its settings, which a report from elsewhere does not tell."""
+def _kinds_of_any_run(tool: str) -> set[Kind]:
+    """Return the kinds that a tool looks for with any settings, which its reports do not name."""
     # Snyk's commands share its name. A clean report of Trivy is the same whichever scanners were
     # switched on: 0.76 lists the packages after ``--scanners secret`` as well.
     kind = None if tool in ("snyk", "trivy") else only_kind(tool)

@@ -50,6 +50,23 @@ def origin_of(root: Path, *, repository: str | None = None, branch: str | None =
     )
 
 
+def has_store(url: str | None, root: Path) -> bool:
+    """Return whether there is a store: one that is named, or the default one under ``root``.
+
+    ``url`` is as in :func:`open_store_of`; an empty one means none.
+    """
+    if url == "":
+        return False
+    return bool(url or os.environ.get(ENVIRONMENT)) or (root / STORE_FILE).exists()
+
+
+def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:
+    """Open the store of ``url`` or SECAGG_STORE, else ``.secagg/secagg.db`` under ``root``."""
+    from secagg.history import open_store
+
+    return open_store(url or os.environ.get(ENVIRONMENT) or root / STORE_FILE, create=create)
+
+
 def _branch(checkout: Checkout | None) -> str:
     from secagg.github.event import PULL_REF, head_of, read_event
 
@@ -68,20 +85,3 @@ def _branch(checkout: Checkout | None) -> str:
     if match is not None:
         return pull_request_name or f"pull request: #{match[1]}"
     return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
-
-
-def has_store(url: str | None, root: Path) -> bool:
-    """Return whether there is a store: one that is named, or the default one under ``root``.
-
-    ``url`` is as in :func:`open_store_of`; an empty one means none.
-    """
-    if url == "":
-        return False
-    return bool(url or os.environ.get(ENVIRONMENT)) or (root / STORE_FILE).exists()
-
-
-def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:
-    """Open the store of ``url`` or SECAGG_STORE, else ``.secagg/secagg.db`` under ``root``."""
-    from secagg.history import open_store
-
-    return open_store(url or os.environ.get(ENVIRONMENT) or root / STORE_FILE, create=create)

@@ -23,7 +23,7 @@ def category(tool: str, component: str) -> str:
     return f"secagg/{tool}/" + ("" if component == ROOT else f"{component}/")
 
 
-def by_tool(results: Iterable[ToolResult]) -> Iterator[ToolResult]:
+def split_by_tool(results: Iterable[ToolResult]) -> Iterator[ToolResult]:
     """Yield the results, but for a SARIF file by secagg one result for each of its runs.
 
     Each has the tool and the component of its run, by its category; the first of a tool has its

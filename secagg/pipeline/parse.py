@@ -82,6 +82,16 @@ def parse_files(
     )
 
 
+def read_file(file: str) -> bytes:
+    """Return the bytes of ``file`` (``-`` is standard input). Raises :class:`UsageError`."""
+    try:
+        if file == STANDARD_INPUT:
+            return read_stream(sys.stdin.buffer, limit=LARGEST)
+        return read_given(Path(file), limit=LARGEST)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+
+
 def _covers(results: Sequence[ToolResult], group: Group) -> bool:
     """Return whether the reports, perhaps of a part of the history, would have named ``group``."""
     limited = any(PART_OF_HISTORY in gap.message for result in results for gap in gaps_of(result))
@@ -114,13 +124,3 @@ def _read_run(
         run.component = IMAGE + redactor.mask(provenance.image)
     run.reports.append(report)
     return run, provenance
-
-
-def read_file(file: str) -> bytes:
-    """Return the bytes of ``file`` (``-`` is standard input). Raises :class:`UsageError`."""
-    try:
-        if file == STANDARD_INPUT:
-            return read_stream(sys.stdin.buffer, limit=LARGEST)
-        return read_given(Path(file), limit=LARGEST)
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error

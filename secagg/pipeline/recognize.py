@@ -91,6 +91,58 @@ def recognize(
     return []
 
 
+def carry_identities(
+    groups: Sequence[Group], comparison: Comparison, known_groups: Iterable[Group]
+) -> int:
+    """Give each of ``groups`` the id of its match in ``comparison``; return how many ids changed.
+
+    ``known_groups`` are all groups of the history, fixed ones too: no other group takes one of
+    their ids. Sets ``identity`` and ``names``, and updates ``related`` and ``near_misses``.
+    """
+    matches = {identity: match.before for identity, match in comparison.matches.items()}
+    owners = {group.identity: group for group in known_groups}
+    taken = {match.identity for match in matches.values()}
+    new_ids = {
+        group.identity: matches[group.identity].identity
+        for group in groups
+        if group.identity in matches
+    }
+    for group in groups:
+        if group.identity not in new_ids and not _may_keep_identity(group, taken, owners):
+            new_ids[group.identity] = _unused_identity(group, taken | owners.keys())
+            taken.add(new_ids[group.identity])
+    identities = {new_ids.get(group.identity, group.identity) for group in groups}
+    changed = 0
+    for group in groups:
+        match, computed = matches.get(group.identity), group.identity
+        identity = new_ids.get(computed, computed)
+        aliases = [
+            name
+            for name in dict.fromkeys(known_as(group))
+            if name != identity and _may_have_alias(group, name, match, identities, owners)
+        ]
+        group.names = (identity, *aliases)
+        changed += identity != computed
+        group.identity = identity
+    _update_references(groups, new_ids)
+    return changed
+
+
+def differ(first: Group, second: Group) -> bool:
+    """Return whether two groups cannot be one problem: other versions, values or resources."""
+    if first.representative.kind is not second.representative.kind:
+        return True
+    first_values, second_values = _versions(first), _versions(second)
+    if first_values and second_values and not first_values & second_values:
+        return True
+    # Only hashes under the same key can be compared.
+    keys = {key for key, _ in _secret_hashes(first)} & {key for key, _ in _secret_hashes(second)}
+    first_values, second_values = (
+        {value for key, value in _secret_hashes(group) if key in keys} for group in (first, second)
+    )
+    return bool(first_values and second_values) and not first_values & second_values
+
+
 def _history(
     store: Store, root: Path, origin: Origin, before: datetime.datetime
 ) -> Iterator[_KnownGroups]:
@@ -151,43 +203,6 @@ def _diff_since(root: Path, commit: str) -> Diff | None:
         return None
 
 
-def carry_identities(
-    groups: Sequence[Group], comparison: Comparison, known_groups: Iterable[Group]
-) -> int:
-    """Give each of ``groups`` the id of its match in ``comparison``; return how many ids changed.
-
-    ``known_groups`` are all groups of the history, fixed ones too: no other group takes one of
-    their ids. Sets ``identity`` and ``names``, and updates ``related`` and ``near_misses``.
-    """
-    matches = {identity: match.before for identity, match in comparison.matches.items()}
-    owners = {group.identity: group for group in known_groups}
-    taken = {match.identity for match in matches.values()}
-    new_ids = {
-        group.identity: matches[group.identity].identity
-        for group in groups
-        if group.identity in matches
-    }
-    for group in groups:
-        if group.identity not in new_ids and not _may_keep_identity(group, taken, owners):
-            new_ids[group.identity] = _unused_identity(group, taken | owners.keys())
-            taken.add(new_ids[group.identity])
-    identities = {new_ids.get(group.identity, group.identity) for group in groups}
-    changed = 0
-    for group in groups:
-        match, computed = matches.get(group.identity), group.identity
-        identity = new_ids.get(computed, computed)
-        aliases = [
-            name
-            for name in dict.fromkeys(known_as(group))
-            if name != identity and _may_have_alias(group, name, match, identities, owners)
-        ]
-        group.names = (identity, *aliases)
-        changed += identity != computed
-        group.identity = identity
-    _update_references(groups, new_ids)
-    return changed
-
-
 def _may_keep_identity(group: Group, taken: Set[str], owners: Mapping[str, Group]) -> bool:
     """Return whether a group without a match may have its computed id.
 
@@ -218,21 +233,6 @@ def _may_have_alias(
         return False
     owner = owners.get(name)
     return owner is None or owner is match or not differ(group, owner)
-
-
-def differ(first: Group, second: Group) -> bool:
-    """Return whether two groups cannot be one problem: other versions, values or resources."""
-    if first.representative.kind is not second.representative.kind:
-        return True
-    first_values, second_values = _versions(first), _versions(second)
-    if first_values and second_values and not first_values & second_values:
-        return True
-    # Only hashes under the same key can be compared.
-    keys = {key for key, _ in _secret_hashes(first)} & {key for key, _ in _secret_hashes(second)}
-    first_values, second_values = (
-        {value for key, value in _secret_hashes(group) if key in keys} for group in (first, second)
-    )
-    return bool(first_values and second_values) and not first_values & second_values
 
 
 def _versions(group: Group) -> set[str]:

@@ -35,7 +35,7 @@ from secagg.packages.components import ROOT
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import ENVIRONMENT, Origin, has_store, open_store_of
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
-from secagg.pipeline.ownsarif import by_tool
+from secagg.pipeline.ownsarif import split_by_tool
 from secagg.pipeline.reports import IMAGE
 from secagg.policy import Judgement
 from secagg.scanners.base import PART_OF_HISTORY, Status
@@ -112,6 +112,103 @@ def problem_of(judgement: Judgement | Group) -> Problem:
     if isinstance(judgement, Judgement):
         _apply_judgement(problem, judgement)
     return problem
+
+
+def record_outcome(
+    outcome: Outcome,
+    *,
+    url: str | None,
+    root: Path,
+    origin: Origin,
+    since: str | None = None,
+) -> ImportedRun:
+    """Record ``outcome``; raises :class:`secagg.errors.StoreError`.
+
+    ``url`` is as in :func:`open_store_of`. ``since`` is the commit from which the git history was
+    read: secrets that were not seen do not count as fixed then.
+    """
+    origin = _filtered_origin(origin)
+    judgements = outcome.decision.judgements
+    problems = [problem_of(judged) for judged in judgements if not is_gone(judged.group)]
+    _filter_texts(problems)
+    with open_store_of(url, root) as store:
+        run = run_record(outcome, origin)
+        return store.record(run, problems, complete_tools(outcome, since=since))
+
+
+def first_seen(
+    url: str | None, root: Path, *, origin: Origin, identities: Iterable[str]
+) -> Mapping[str, datetime]:
+    """Return when each identity was first seen; empty where there is no store yet."""
+    if not has_store(url, root):
+        return {}
+    origin = _filtered_origin(origin)
+    with open_store_of(url, root) as store:
+        return store.first_seen(origin.repository, origin.branch, identities)
+
+
+def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
+    """Return the scan as a run of the store."""
+    decision = outcome.decision
+    counts = Counter(str(judgement.group.severity) for judgement in decision.judgements)
+    started = utc_now()
+    if outcome.started_at is not None:
+        started = datetime.strptime(outcome.started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return RunRecord(
+        key=_run_key(outcome, origin, started),
+        repository=origin.repository,
+        branch=origin.branch,
+        commit=origin.commit,
+        started_at=started,
+        verdict=decision.verdict.value,
+        policy=filtered(decision.policy),
+        tools=tuple(_tool_run(result) for result in outcome.results),
+        by_severity=dict(counts),
+    )
+
+
+def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[str, str]]:
+    """Return each (tool, component) whose runs completed and whose reports were parsed completely.
+
+    Only these can fix a problem by not reporting it. A SARIF file of secagg counts for the tools
+    and components of its runs.
+    """
+    if outcome.interrupted:
+        return set()
+    by_tool_and_component: defaultdict[tuple[str, str], list[ToolResult]] = defaultdict(list)
+    failed = set()
+    for result in split_by_tool(outcome.results):
+        by_tool_and_component[result.run.tool, result.run.component].append(result)
+        if result.run.status is Status.FAILED:
+            failed.add(result.run.tool)
+    return {
+        (tool, component)
+        for (tool, component), results in by_tool_and_component.items()
+        if tool not in failed
+        and not (tool in _HISTORY_TOOLS and (since is not None or any(map(_is_partial, results))))
+        and any(result.run.status is Status.COMPLETE for result in results)
+        and all(_read_completely(result) for result in results)
+    }
+
+
+def record_scan(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:
+    """Record ``outcome`` unless the gate has no store; return warnings.
+
+    Raises :class:`StoreError` where a store that the user named cannot be written: a history that
+    ends silently looks like one without new problems. The default store, whose checkout may be
+    read-only, gives a warning only.
+    """
+    store = gate.options.store
+    if store == "" or outcome.interrupted:
+        return []
+    try:
+        record = record_outcome(outcome, url=store, root=gate.root, origin=gate.origin, since=since)
+        _log.debug("recorded on branch %s: %r", gate.origin.branch, record)
+    except StoreError as error:
+        if store is not None or os.environ.get(ENVIRONMENT):
+            raise
+        return [f"this scan is not in the history: {error.message}"]
+    return []
 
 
 def _apply_judgement(problem: Problem, judgement: Judgement) -> None:
@@ -209,39 +306,6 @@ def _snippet(group: Group) -> Snippet | None:
     return None
 
 
-def record_outcome(
-    outcome: Outcome,
-    *,
-    url: str | None,
-    root: Path,
-    origin: Origin,
-    since: str | None = None,
-) -> ImportedRun:
-    """Record ``outcome``; raises :class:`secagg.errors.StoreError`.
-
-    ``url`` is as in :func:`open_store_of`. ``since`` is the commit from which the git history was
-    read: secrets that were not seen do not count as fixed then.
-    """
-    origin = _filtered_origin(origin)
-    judgements = outcome.decision.judgements
-    problems = [problem_of(judged) for judged in judgements if not is_gone(judged.group)]
-    _filter_texts(problems)
-    with open_store_of(url, root) as store:
-        run = run_record(outcome, origin)
-        return store.record(run, problems, complete_tools(outcome, since=since))
-
-
-def first_seen(
-    url: str | None, root: Path, *, origin: Origin, identities: Iterable[str]
-) -> Mapping[str, datetime]:
-    """Return when each identity was first seen; empty where there is no store yet."""
-    if not has_store(url, root):
-        return {}
-    origin = _filtered_origin(origin)
-    with open_store_of(url, root) as store:
-        return store.first_seen(origin.repository, origin.branch, identities)
-
-
 def _filter_texts(problems: Iterable[Problem]) -> None:
     """Mask known secrets in the texts of ``problems`` that come from policy and configuration.
 
@@ -266,50 +330,6 @@ def _filter_texts(problems: Iterable[Problem]) -> None:
 def _filtered_origin(origin: Origin) -> Origin:
     """Mask known secrets in ``origin``: a branch may be named after one."""
     return replace(origin, repository=filtered(origin.repository), branch=filtered(origin.branch))
-
-
-def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
-    """Return the scan as a run of the store."""
-    decision = outcome.decision
-    counts = Counter(str(judgement.group.severity) for judgement in decision.judgements)
-    started = utc_now()
-    if outcome.started_at is not None:
-        started = datetime.strptime(outcome.started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return RunRecord(
-        key=_run_key(outcome, origin, started),
-        repository=origin.repository,
-        branch=origin.branch,
-        commit=origin.commit,
-        started_at=started,
-        verdict=decision.verdict.value,
-        policy=filtered(decision.policy),
-        tools=tuple(_tool_run(result) for result in outcome.results),
-        by_severity=dict(counts),
-    )
-
-
-def complete_tools(outcome: Outcome, *, since: str | None = None) -> set[tuple[str, str]]:
-    """Return each (tool, component) whose runs completed and whose reports were parsed completely.
-
-    Only these can fix a problem by not reporting it. A SARIF file of secagg counts for the tools
-    and components of its runs.
-    """
-    if outcome.interrupted:
-        return set()
-    by_tool_and_component: defaultdict[tuple[str, str], list[ToolResult]] = defaultdict(list)
-    failed = set()
-    for result in by_tool(outcome.results):
-        by_tool_and_component[result.run.tool, result.run.component].append(result)
-        if result.run.status is Status.FAILED:
-            failed.add(result.run.tool)
-    return {
-        (tool, component)
-        for (tool, component), results in by_tool_and_component.items()
-        if tool not in failed
-        and not (tool in _HISTORY_TOOLS and (since is not None or any(map(_is_partial, results))))
-        and any(result.run.status is Status.COMPLETE for result in results)
-        and all(_read_completely(result) for result in results)
-    }
 
 
 def _is_partial(result: ToolResult) -> bool:
@@ -349,23 +369,3 @@ def _run_key(outcome: Outcome, origin: Origin, started: datetime) -> str:
     parts += sorted(group.identity for group in outcome.merged.groups)
     text = "\x1f".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.sha256(text).hexdigest()[:32]
-
-
-def record_scan(outcome: Outcome, gate: Gate, *, since: str | None) -> list[str]:
-    """Record ``outcome`` unless the gate has no store; return warnings.
-
-    Raises :class:`StoreError` where a store that the user named cannot be written: a history that
-    ends silently looks like one without new problems. The default store, whose checkout may be
-    read-only, gives a warning only.
-    """
-    store = gate.options.store
-    if store == "" or outcome.interrupted:
-        return []
-    try:
-        record = record_outcome(outcome, url=store, root=gate.root, origin=gate.origin, since=since)
-        _log.debug("recorded on branch %s: %r", gate.origin.branch, record)
-    except StoreError as error:
-        if store is not None or os.environ.get(ENVIRONMENT):
-            raise
-        return [f"this scan is not in the history: {error.message}"]
-    return []

@@ -53,58 +53,6 @@ def provenance_of(report: RawReport) -> Provenance:
     return Provenance()
 
 
-def _sarif_provenance(document: Mapping[str, Any]) -> Provenance:
-    times, commits, branches, images = [], [], [], []
-    for run in _objects(document.get("runs")):
-        for invocation in _objects(run.get("invocations")):
-            times += [
-                at
-                for name in ("endTimeUtc", "startTimeUtc")
-                if (at := parse_time(invocation.get(name))) is not None
-            ][:1]
-        for source in _objects(run.get("versionControlProvenance")):
-            commits.append(_commit(source.get("revisionId")))
-            branches.append(_text(source.get("branch")))
-        images.append(_text(as_mapping(run.get("properties")).get("imageName")))
-    return Provenance(
-        at=max(times, default=None),
-        commit=next(filter(None, commits), None),
-        branch=next(filter(None, branches), None),
-        image=_image(next(filter(None, images), None)),
-    )
-
-
-def _trivy_provenance(document: Mapping[str, Any]) -> Provenance:
-    metadata = as_mapping(document.get("Metadata"))
-    is_image = document.get("ArtifactType") in _IMAGE_TYPES
-    return Provenance(
-        at=parse_time(document.get("CreatedAt")),
-        commit=_commit(metadata.get("Commit")),
-        branch=_text(metadata.get("Branch")),
-        image=_image(_text(document.get("ArtifactName"))) if is_image else None,
-    )
-
-
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects of a list in a report, which may be decoded entry by entry."""
-    return (item for item in value if isinstance(item, Mapping)) if is_list(value) else iter(())
-
-
-def _commit(value: Any) -> str | None:
-    text = _text(value)
-    if text is None or len(text) not in (40, 64) or not _HEX_DIGITS.issuperset(text.lower()):
-        return None
-    return text.lower()
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 400 else None
-
-
-def _image(name: str | None) -> str | None:
-    return image_key(name) if name else None
-
-
 def parse_reports(
     runs: Sequence[ToolRun],
     *,
@@ -155,6 +103,58 @@ def fail(run: ToolRun, reason: str, hint: str | None = None) -> None:
         run.status = Status.FAILED
         run.reason = reason
         run.hint = hint
+
+
+def _sarif_provenance(document: Mapping[str, Any]) -> Provenance:
+    times, commits, branches, images = [], [], [], []
+    for run in _objects(document.get("runs")):
+        for invocation in _objects(run.get("invocations")):
+            times += [
+                at
+                for name in ("endTimeUtc", "startTimeUtc")
+                if (at := parse_time(invocation.get(name))) is not None
+            ][:1]
+        for source in _objects(run.get("versionControlProvenance")):
+            commits.append(_commit(source.get("revisionId")))
+            branches.append(_text(source.get("branch")))
+        images.append(_text(as_mapping(run.get("properties")).get("imageName")))
+    return Provenance(
+        at=max(times, default=None),
+        commit=next(filter(None, commits), None),
+        branch=next(filter(None, branches), None),
+        image=_image(next(filter(None, images), None)),
+    )
+
+
+def _trivy_provenance(document: Mapping[str, Any]) -> Provenance:
+    metadata = as_mapping(document.get("Metadata"))
+    is_image = document.get("ArtifactType") in _IMAGE_TYPES
+    return Provenance(
+        at=parse_time(document.get("CreatedAt")),
+        commit=_commit(metadata.get("Commit")),
+        branch=_text(metadata.get("Branch")),
+        image=_image(_text(document.get("ArtifactName"))) if is_image else None,
+    )
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of a list in a report, which may be decoded entry by entry."""
+    return (item for item in value if isinstance(item, Mapping)) if is_list(value) else iter(())
+
+
+def _commit(value: Any) -> str | None:
+    text = _text(value)
+    if text is None or len(text) not in (40, 64) or not _HEX_DIGITS.issuperset(text.lower()):
+        return None
+    return text.lower()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 400 else None
+
+
+def _image(name: str | None) -> str | None:
+    return image_key(name) if name else None
 
 
 def _mask_run(run: ToolRun, redactor: Redactor) -> None:

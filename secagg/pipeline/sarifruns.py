@@ -13,7 +13,7 @@ from secagg.model.finding import Finding
 from secagg.packages.components import ROOT
 from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.pipeline.ownsarif import by_tool, category
+from secagg.pipeline.ownsarif import category, split_by_tool
 from secagg.policy.decision import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun
 from secagg.sarif.model import GroupedFindings
@@ -74,7 +74,7 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
         for group in outcome.merged.groups:
             state = comparison.states[group.identity].value
             state_of_finding.update((id(member), state) for member in group.members)
-    for tool, results in _by_tool(by_tool(outcome.results)):
+    for tool, results in _results_by_tool(split_by_tool(outcome.results)):
         complete = all(result.run.status is Status.COMPLETE for result in results)
         findings = _by_component(results)
         components = set(findings)
@@ -161,7 +161,7 @@ def _empty_frame(results: Sequence[ToolResult]) -> Mapping[str, Any] | None:
     )
 
 
-def _by_tool(results: Iterable[ToolResult]) -> list[tuple[str, list[ToolResult]]]:
+def _results_by_tool(results: Iterable[ToolResult]) -> list[tuple[str, list[ToolResult]]]:
     by_tool: dict[str, list[ToolResult]] = {}
     for result in results:
         if result.run.status is not Status.SKIPPED:

@@ -111,21 +111,6 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
     )
 
 
-def _covers(results: Sequence[ToolResult], request: ScanRequest, group: Group) -> bool:
-    """Return whether this scan would have seen a group of the baseline; else it is not absent."""
-    failed = {result.run.tool for result in results if result.run.status is Status.FAILED}
-    complete = {
-        result.run.tool for result in results if result.run.status is Status.COMPLETE
-    } - failed
-    if not complete & set(group.tools):
-        return False
-    if not request.whole:
-        chosen = {component.path for component in request.components}
-        if (group.representative.component or ROOT) not in chosen:
-            return False
-    return request.since is None or still_in_head(group)
-
-
 def components_of(options: ScanOptions, config: Config) -> list[Component]:
     """Return all components below the root.
 
@@ -177,6 +162,21 @@ def chosen_tools(options: ScanOptions, config: Config) -> list[str]:
         for tool in SCANNERS
         if (tool in options.tools if options.tools else config.enabled(tool))
     ]
+
+
+def _covers(results: Sequence[ToolResult], request: ScanRequest, group: Group) -> bool:
+    """Return whether this scan would have seen a group of the baseline; else it is not absent."""
+    failed = {result.run.tool for result in results if result.run.status is Status.FAILED}
+    complete = {
+        result.run.tool for result in results if result.run.status is Status.COMPLETE
+    } - failed
+    if not complete & set(group.tools):
+        return False
+    if not request.whole:
+        chosen = {component.path for component in request.components}
+        if (group.representative.component or ROOT) not in chosen:
+            return False
+    return request.since is None or still_in_head(group)
 
 
 def _switched_off(options: ScanOptions, config: Config) -> list[ToolRun]:

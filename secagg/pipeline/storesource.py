@@ -134,33 +134,10 @@ def read_store(scope: HistoryScope, *, details: bool = True) -> RecordedHistory:
         )
 
 
-def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistory:
-    branch = scope.branch
-    if scope.repository is not None:
-        raise UsageError(
-            "--repo names one repository and --all-repos means every one",
-            hint="leave one of them out; --branch with --all-repos is that branch of each",
-        )
-    with open_store_of(scope.store, scope.root, create=False) as store:
-        if branch is not None and branch not in {name for _, name in store.branches()}:
-            raise UsageError(
-                f"no scan of a branch {branch} is recorded",
-                hint="without --branch all branches are asked for",
-            )
-        # The newest run of each branch tells whether it was complete, however old it is.
-        runs_of_store = (*store.runs(None, branch, limit=_MOST_RUNS), *store.newest_runs())
-        runs = {run.key: run for run in runs_of_store if branch in (None, run.branch)}
-        return RecordedHistory(
-            list(store.problems(None, branch, details=details)),
-            list(runs.values()),
-            code_host(scope.root) if details else None,
-        )
-
-
 def code_host(root: Path) -> CodeHost | None:
-    """Return where the code of the checkout at ``root`` is read; None where nobody knows.
+    """Return the host that shows the code of the checkout at ``root``; None where it is unknown.
 
-    The remote's host is GitHub's, or a GitLab by its name: other hosts have other addresses.
+    Knows GitHub and GitLab: other hosts have other addresses.
     """
     from secagg.github.event import read_checkout
 
@@ -196,19 +173,6 @@ def file_decisions(root: Path, store: str | None = None) -> Mapping[str, Triage]
     return _read_decision_files(root, controls_of_event(root, store))
 
 
-def _read_decision_files(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
-    # The imports stand below, as they take longer than most reports.
-    in_base = controls is not None and controls.base is not None
-    if not in_base and not any(os.path.lexists(root / name) for name in DECISION_FILES):
-        return {}
-    from secagg.decisions.entry import work_tree
-    from secagg.decisions.ownfile import decisions_in
-
-    return decisions_in(
-        controls.base_bytes if controls is not None and in_base else work_tree(root)
-    )
-
-
 def open_source(
     from_file: Path | None, scope: HistoryScope | None = None, *, details: bool = True
 ) -> ProblemSource:
@@ -231,7 +195,7 @@ def open_source(
 def open_triage(from_file: Path | None, scope: HistoryScope | None = None) -> TriageSink | None:
     """Return the sink for decisions, which is the store; None where none can be recorded.
 
-    That is for a report in a file, which nobody else reads, and for several repositories at once,
+    That is for a report in a file, where others would not see it, and for several repositories,
     where one identity may stand for several problems.
     """
     if from_file is not None or (scope is not None and scope.all_repositories):
@@ -250,4 +214,40 @@ def new_decision(
         owner=owner,
         at=utc_now(),
         expires=expires,
+    )
+
+
+def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistory:
+    branch = scope.branch
+    if scope.repository is not None:
+        raise UsageError(
+            "--repo names one repository and --all-repos means every one",
+            hint="leave one of them out; --branch with --all-repos is that branch of each",
+        )
+    with open_store_of(scope.store, scope.root, create=False) as store:
+        if branch is not None and branch not in {name for _, name in store.branches()}:
+            raise UsageError(
+                f"no scan of a branch {branch} is recorded",
+                hint="without --branch all branches are asked for",
+            )
+        # The newest run of each branch tells whether it was complete, however old it is.
+        runs_of_store = (*store.runs(None, branch, limit=_MOST_RUNS), *store.newest_runs())
+        runs = {run.key: run for run in runs_of_store if branch in (None, run.branch)}
+        return RecordedHistory(
+            list(store.problems(None, branch, details=details)),
+            list(runs.values()),
+            code_host(scope.root) if details else None,
+        )
+
+
+def _read_decision_files(root: Path, controls: Controls | None) -> Mapping[str, Triage]:
+    # The imports stand below, as they take longer than most reports.
+    in_base = controls is not None and controls.base is not None
+    if not in_base and not any(os.path.lexists(root / name) for name in DECISION_FILES):
+        return {}
+    from secagg.decisions.entry import work_tree
+    from secagg.decisions.ownfile import decisions_in
+
+    return decisions_in(
+        controls.base_bytes if controls is not None and in_base else work_tree(root)
     )

@@ -33,7 +33,7 @@ from secagg.github.suppressed import dismiss_suppressed, is_on_ref, with_default
 from secagg.github.target import Target
 from secagg.jsonio.output import indented
 from secagg.output.summary import AnalysisSummary, HiddenSummary, UploadSummary, WithheldSummary
-from secagg.pipeline.gate import shown_commit
+from secagg.system.git import short_commit
 
 _MOST_EXAMPLES = 10
 
@@ -88,16 +88,6 @@ def diff_of_pull_request(
         return None if base is None else read_diff(checkout.top, f"{base}...HEAD")
     except UsageError:
         return None
-
-
-def _outside_diff(parts: Sequence[Part], diff: Diff) -> list[ShownResult]:
-    """Return the results outside of the changed lines, the most severe first."""
-    outside = []
-    for result in results_by_severity(parts):
-        change = diff.change_of(result.path)
-        if change is None or not change.touches(result.line, result.line):
-            outside.append(result)
-    return outside
 
 
 class SuppressedHandling(StrEnum):
@@ -191,6 +181,16 @@ def upload_run(
         return _report(client, target, options, plan, summary, environ)
 
 
+def _outside_diff(parts: Sequence[Part], diff: Diff) -> list[ShownResult]:
+    """Return the results outside of the changed lines, the most severe first."""
+    outside = []
+    for result in results_by_severity(parts):
+        change = diff.change_of(result.path)
+        if change is None or not change.touches(result.line, result.line):
+            outside.append(result)
+    return outside
+
+
 def _plan(
     runs: Sequence[RunToUpload], target: Target, options: UploadOptions, root: Path | None
 ) -> Plan:
@@ -220,7 +220,7 @@ def _dismiss(client: Client, target: Target, parts: Sequence[Part], summary: Upl
         if summary.suppressed:
             summary.warnings.append(
                 f"{summary.suppressed} suppressed results were uploaded and not dismissed: "
-                f"{shown_commit(target.commit)} is no commit of the default branch, or GitHub does "
+                f"{short_commit(target.commit)} is no commit of the default branch, or GitHub does "
                 "not say"
             )
         return

@@ -78,19 +78,6 @@ def runs_from_scan(
     return runs
 
 
-def _failed_without_run(outcome: Outcome, tools: set[str], view: View) -> Iterator[RunToUpload]:
-    """Yield a run to withhold for each failed tool that has no run, as it reported nothing."""
-    for result in outcome.results if view is View.PER_TOOL else ():
-        name = driver(result.run.tool)
-        reported_nothing = not any(parsed.findings for parsed in result.parsed)
-        if result.run.status is Status.FAILED and reported_nothing and name not in tools:
-            tools.add(name)
-            details = {"id": category(result.run.tool, result.run.component)}
-            run = {"tool": {"driver": {"name": name}}, "automationDetails": details}
-            reason = result.run.reason or "it did not complete"
-            yield RunToUpload(run=run, source="the scan", incomplete=reason)
-
-
 def runs_from_files(files: Sequence[str], *, root: Path, config: Config) -> list[RunToUpload]:
     """Return the runs in ``files``: SARIF of any producer, or the native report of a known tool.
 
@@ -127,12 +114,6 @@ def runs_from_files(files: Sequence[str], *, root: Path, config: Config) -> list
     return runs
 
 
-def _without_category(run: RunToUpload) -> RunToUpload:
-    """``run`` without the category of a scan: several reports of one tool may come."""
-    run.run.pop("automationDetails", None)
-    return run
-
-
 def runs_from_report(data: bytes, name: str) -> list[RunToUpload]:
     """Return the runs of an untrusted SARIF log of which there is no checkout."""
     report = RawReport(name=name, data=data, tool="sarif")
@@ -143,40 +124,6 @@ def runs_from_report(data: bytes, name: str) -> list[RunToUpload]:
     set_identities(parsed.findings, None, context.redactor)
     DisplayPaths(context.redactor).mask_findings(parsed.findings)
     return _runs_of_report(parsed, name)
-
-
-def _runs_of_report(parsed: ParsedReport, file: str) -> list[RunToUpload]:
-    """Return the runs of a SARIF report with what secagg adds; mark those not parsed completely."""
-    findings_of_run: dict[int, list[Finding]] = {id(frame): [] for frame in parsed.runs}
-    for finding in parsed.findings:
-        assert finding.sarif is not None
-        findings_of_run[id(finding.sarif.run)].append(finding)
-    runs = read_runs(
-        _encode(
-            SarifRun(
-                tool=parsed.tool,
-                component=component_of(frame),
-                frame=frame,
-                findings=findings_of_run[id(frame)],
-            )
-            for frame in parsed.runs
-        ),
-        file,
-    )
-    for problem in parsed.problems:
-        # The path begins as in runs[1].results[7]. A result that cannot be parsed may be the worst.
-        number = int((problem.where or "runs[0]").split("]")[0].removeprefix("runs["))
-        run = runs[number]
-        run.incomplete = run.incomplete or f"{problem.where}: {problem.message}"
-    if not runs:
-        raise ReportError("the report holds no run of any tool", report=file)
-    return runs
-
-
-def _encode(runs: Iterable[SarifRun]) -> bytes:
-    out = BytesIO()
-    write(out, runs)
-    return out.getvalue()
 
 
 def make_bundle(
@@ -255,6 +202,59 @@ def publish_fork(
         environ=environ,
         clock=clock,
     )
+
+
+def _failed_without_run(outcome: Outcome, tools: set[str], view: View) -> Iterator[RunToUpload]:
+    """Yield a run to withhold for each failed tool that has no run, as it reported nothing."""
+    for result in outcome.results if view is View.PER_TOOL else ():
+        name = driver(result.run.tool)
+        reported_nothing = not any(parsed.findings for parsed in result.parsed)
+        if result.run.status is Status.FAILED and reported_nothing and name not in tools:
+            tools.add(name)
+            details = {"id": category(result.run.tool, result.run.component)}
+            run = {"tool": {"driver": {"name": name}}, "automationDetails": details}
+            reason = result.run.reason or "it did not complete"
+            yield RunToUpload(run=run, source="the scan", incomplete=reason)
+
+
+def _without_category(run: RunToUpload) -> RunToUpload:
+    """Remove the category of a scan from ``run``: an upload may have several reports of a tool."""
+    run.run.pop("automationDetails", None)
+    return run
+
+
+def _runs_of_report(parsed: ParsedReport, file: str) -> list[RunToUpload]:
+    """Return the runs of a SARIF report with what secagg adds; mark those not parsed completely."""
+    findings_of_run: dict[int, list[Finding]] = {id(frame): [] for frame in parsed.runs}
+    for finding in parsed.findings:
+        assert finding.sarif is not None
+        findings_of_run[id(finding.sarif.run)].append(finding)
+    runs = read_runs(
+        _encode(
+            SarifRun(
+                tool=parsed.tool,
+                component=component_of(frame),
+                frame=frame,
+                findings=findings_of_run[id(frame)],
+            )
+            for frame in parsed.runs
+        ),
+        file,
+    )
+    for problem in parsed.problems:
+        # The path begins as in runs[1].results[7]. A result that cannot be parsed may be the worst.
+        number = int((problem.where or "runs[0]").split("]")[0].removeprefix("runs["))
+        run = runs[number]
+        run.incomplete = run.incomplete or f"{problem.where}: {problem.message}"
+    if not runs:
+        raise ReportError("the report holds no run of any tool", report=file)
+    return runs
+
+
+def _encode(runs: Iterable[SarifRun]) -> bytes:
+    out = BytesIO()
+    write(out, runs)
+    return out.getvalue()
 
 
 def _with_incomplete_mark(run: RunToUpload) -> dict[str, object]:

@@ -14,6 +14,7 @@ import msgspec
 from secagg import __version__, ids
 from secagg.config import load_config
 from secagg.errors import ExitCode, UsageError
+from secagg.jsonio.members import text_at
 from secagg.jsonio.output import indented
 from secagg.merge import Group
 from secagg.merge.groups import find_group
@@ -146,16 +147,6 @@ def tool_summary(result: ToolResult) -> ToolSummary:
     )
 
 
-def _finding_summary(judgement: Judgement) -> FindingSummary:
-    finding = judgement.group.representative
-    return FindingSummary(
-        **finding_fields(judgement),
-        title=finding.title,
-        tools=judgement.group.tools,
-        fix=finding.fix,
-    )
-
-
 def finding_fields(judgement: Judgement) -> dict[str, Any]:
     """Return the fields of a finding that ``summary.json`` and ``decision.json`` share."""
     group = judgement.group
@@ -232,58 +223,6 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         findings=[_decided_finding(judgement, today) for judgement in judgements],
         lapsed=[_decided_exception(exception, today) for exception in decision.lapsed],
         unused=[_decided_exception(exception, today) for exception in decision.unused],
-    )
-
-
-def _by_action(judgement: Judgement) -> tuple[Any, ...]:
-    rank = 8 * _ACTION_ORDER[judgement.action] - judgement.severity.rank
-    return rank, *reading_order(judgement.group.representative)
-
-
-def _decided_finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
-    row_texts = row(judgement.group)
-    facts = judgement.facts
-    cause_why = facts.cause_sentence
-    due = judgement.due
-    exception = judgement.exception
-    fix = row_texts.fix.replace("fixed in ", "upgrade to ", 1) if row_texts.fix else None
-    return DecidedFinding(
-        title=row_texts.detail,
-        tools=row_texts.tools,
-        fix=fix,
-        where=row_texts.where,
-        problem=row_texts.what,
-        counted_as=judgement.severity,
-        policy_rule=judgement.rule,
-        exception=_decided_exception(exception, today) if exception is not None else None,
-        lapsed=[_decided_exception(lapsed, today) for lapsed in judgement.lapsed]
-        if judgement.lapsed
-        else (),
-        baseline=facts.baseline.value if facts.baseline is not None else None,
-        in_diff=facts.in_diff,
-        cause=None if cause_why is None else _CAUSE_TEXTS[facts.cause],
-        cause_why=cause_why,
-        owners=facts.owners,
-        first_seen=facts.first_seen,
-        due=due,
-        days_left=(due - today).days if due is not None else None,
-        epss=facts.epss,
-        kev=facts.kev,
-        **finding_fields(judgement),
-    )
-
-
-def _decided_exception(exception: PolicyException, today: datetime.date) -> DecidedException:
-    return DecidedException(
-        source=exception.source,
-        target=exception.target,
-        standing=exception.standing(today).value,
-        reason=exception.reason,
-        owner=exception.owner,
-        expires=exception.expires,
-        refusal=exception.refusal,
-        state="false-positive" if exception.state is State.FALSE_POSITIVE else "accepted",
-        origin=exception.origin.value,
     )
 
 
@@ -372,10 +311,7 @@ class _SummaryTimes(msgspec.Struct):
 def is_merged_row(group: Group) -> bool:
     """Return whether a group comes from the merged view: one result, which names its sources."""
     sarif = group.members[0].sarif
-    if sarif is None:
-        return False
-    driver = sarif.run.get("tool", {}).get("driver", {})
-    return bool(driver.get("name") == MERGED_DRIVER)
+    return sarif is not None and text_at(sarif.run, "tool", "driver", "name") == MERGED_DRIVER
 
 
 def find_row(
@@ -412,4 +348,66 @@ def refuse_machine_only_id(key: str | None, *, option: str, other: str) -> None:
         "that nobody else has",
         hint=f"{other}; or set {VARIABLE} to the same text wherever this repository is scanned, "
         "and scan again",
+    )
+
+
+def _finding_summary(judgement: Judgement) -> FindingSummary:
+    finding = judgement.group.representative
+    return FindingSummary(
+        **finding_fields(judgement),
+        title=finding.title,
+        tools=judgement.group.tools,
+        fix=finding.fix,
+    )
+
+
+def _by_action(judgement: Judgement) -> tuple[Any, ...]:
+    rank = 8 * _ACTION_ORDER[judgement.action] - judgement.severity.rank
+    return rank, *reading_order(judgement.group.representative)
+
+
+def _decided_finding(judgement: Judgement, today: datetime.date) -> DecidedFinding:
+    row_texts = row(judgement.group)
+    facts = judgement.facts
+    cause_why = facts.cause_sentence
+    due = judgement.due
+    exception = judgement.exception
+    fix = row_texts.fix.replace("fixed in ", "upgrade to ", 1) if row_texts.fix else None
+    return DecidedFinding(
+        title=row_texts.detail,
+        tools=row_texts.tools,
+        fix=fix,
+        where=row_texts.where,
+        problem=row_texts.what,
+        counted_as=judgement.severity,
+        policy_rule=judgement.rule,
+        exception=_decided_exception(exception, today) if exception is not None else None,
+        lapsed=[_decided_exception(lapsed, today) for lapsed in judgement.lapsed]
+        if judgement.lapsed
+        else (),
+        baseline=facts.baseline.value if facts.baseline is not None else None,
+        in_diff=facts.in_diff,
+        cause=None if cause_why is None else _CAUSE_TEXTS[facts.cause],
+        cause_why=cause_why,
+        owners=facts.owners,
+        first_seen=facts.first_seen,
+        due=due,
+        days_left=(due - today).days if due is not None else None,
+        epss=facts.epss,
+        kev=facts.kev,
+        **finding_fields(judgement),
+    )
+
+
+def _decided_exception(exception: PolicyException, today: datetime.date) -> DecidedException:
+    return DecidedException(
+        source=exception.source,
+        target=exception.target,
+        standing=exception.standing(today).value,
+        reason=exception.reason,
+        owner=exception.owner,
+        expires=exception.expires,
+        refusal=exception.refusal,
+        state="false-positive" if exception.state is State.FALSE_POSITIVE else "accepted",
+        origin=exception.origin.value,
     )

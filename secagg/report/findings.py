@@ -37,33 +37,6 @@ def group_of(problem: Problem) -> Group:
     return group
 
 
-def _add_comparison_keys(member: Finding, keys: MemberKeys, problem: Problem) -> None:
-    """Set the fields of ``member`` that a comparison reads."""
-    member.identity, member.line_hash = keys.identity or "", keys.line_hash
-    member.package = package_of(problem)
-    member.cwes = problem.cwes
-    location = member.location
-    location.image, location.logical = problem.image, problem.logical
-    if problem.kind is Kind.VULNERABILITY:
-        member.vulnerability = Vulnerability(aliases=keys.aliases)
-    elif problem.kind is Kind.MISCONFIGURATION:
-        member.misconfiguration = Misconfiguration(checks=keys.checks, resource=keys.resource)
-    elif problem.kind is Kind.LICENSE:
-        member.license = problem.rule_id
-    elif problem.kind is Kind.SECRET:
-        # The store keeps one value for the problem, not for each member.
-        member.secret = SecretSighting(
-            id=problem.secret,
-            key=problem.secret_key,
-            detector=member.rule_id,
-            in_history=bool(problem.in_history_only)
-            or (
-                location.commit is not None
-                and any(source.commit is None for source in problem.sources)
-            ),
-        )
-
-
 def finding_of(problem: Problem, suppressions: tuple[Suppression, ...] = ()) -> Finding:
     """Return the representative of ``problem``."""
     return Finding(
@@ -121,6 +94,33 @@ def source_of(source: Source, problem: Problem) -> Finding:
         ),
         component=problem.component,
     )
+
+
+def _add_comparison_keys(member: Finding, keys: MemberKeys, problem: Problem) -> None:
+    """Set the fields of ``member`` that a comparison reads."""
+    member.identity, member.line_hash = keys.identity or "", keys.line_hash
+    member.package = package_of(problem)
+    member.cwes = problem.cwes
+    location = member.location
+    location.image, location.logical = problem.image, problem.logical
+    if problem.kind is Kind.VULNERABILITY:
+        member.vulnerability = Vulnerability(aliases=keys.aliases)
+    elif problem.kind is Kind.MISCONFIGURATION:
+        member.misconfiguration = Misconfiguration(checks=keys.checks, resource=keys.resource)
+    elif problem.kind is Kind.LICENSE:
+        member.license = problem.rule_id
+    elif problem.kind is Kind.SECRET:
+        # The store keeps one value for the problem, not for each member.
+        member.secret = SecretSighting(
+            id=problem.secret,
+            key=problem.secret_key,
+            detector=member.rule_id,
+            in_history=bool(problem.in_history_only)
+            or (
+                location.commit is not None
+                and any(source.commit is None for source in problem.sources)
+            ),
+        )
 
 
 def _vulnerability(problem: Problem) -> Vulnerability | None:

@@ -122,6 +122,23 @@ def lines_of(problem: Problem) -> dict[str, int]:
     return {"start_line": problem.line, "end_line": max(problem.line, problem.end_line or 0)}
 
 
+def dependency_pieces(report: Report) -> Iterator[bytes]:
+    """Write ``gl-dependency-scanning-report.json``."""
+    kinds = frozenset({Kind.VULNERABILITY})
+    files = _files([p for p in report.answer.rows if p.kind in kinds])
+    return document(report, "dependency_scanning", kinds, _location, dependency_files=files)
+
+
+def sast_pieces(report: Report) -> Iterator[bytes]:
+    """Write ``gl-sast-report.json``."""
+    return document(report, "sast", SAST_KINDS, lambda p: {"file": file_of(p), **lines_of(p)})
+
+
+def secret_pieces(report: Report) -> Iterator[bytes]:
+    """Write ``gl-secret-detection-report.json``."""
+    return document(report, "secret_detection", frozenset({Kind.SECRET}), _secret_location)
+
+
 def _identifier(name: str) -> dict[str, str]:
     kind = name.partition("-")[0].lower() if name[:4] in ("CVE-", "GHSA") else "secagg_rule"
     return {"type": kind, "name": name or "unnamed", "value": name or "unnamed"}
@@ -133,13 +150,6 @@ def _is_web(url: str) -> bool:
 
 def _time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def dependency_pieces(report: Report) -> Iterator[bytes]:
-    """Write ``gl-dependency-scanning-report.json``."""
-    kinds = frozenset({Kind.VULNERABILITY})
-    files = _files([p for p in report.answer.rows if p.kind in kinds])
-    return document(report, "dependency_scanning", kinds, _location, dependency_files=files)
 
 
 def _location(problem: Problem) -> dict[str, Any]:
@@ -165,16 +175,6 @@ def _files(problems: list[Problem]) -> list[dict[str, Any]]:
         {"path": path, "package_manager": manager, "dependencies": list(dependencies.values())}
         for (path, manager), dependencies in sorted(by_file.items())
     ]
-
-
-def sast_pieces(report: Report) -> Iterator[bytes]:
-    """Write ``gl-sast-report.json``."""
-    return document(report, "sast", SAST_KINDS, lambda p: {"file": file_of(p), **lines_of(p)})
-
-
-def secret_pieces(report: Report) -> Iterator[bytes]:
-    """Write ``gl-secret-detection-report.json``."""
-    return document(report, "secret_detection", frozenset({Kind.SECRET}), _secret_location)
 
 
 def _secret_location(problem: Problem) -> dict[str, Any]:

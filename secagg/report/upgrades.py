@@ -37,32 +37,6 @@ def version_key(package_type: str | None, version: str | None) -> tuple[Any, ...
     return _pep440(version) if package_type == "pypi" else None
 
 
-def _semantic(version: str) -> tuple[Any, ...] | None:
-    match = _SEMVER.fullmatch(version)
-    if match is None:
-        return None
-    major, minor, patch, pre = int(match[1]), int(match[2]), int(match[3]), match[4]
-    # A pre-release comes before its release; numbers come before words (11.4.3).
-    parts = (
-        ()
-        if pre is None
-        else tuple(
-            (0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".")
-        )
-    )
-    return (major, minor), patch, pre is None, parts
-
-
-def _pep440(version: str) -> tuple[Any, ...] | None:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        parsed = Version(version)
-    except InvalidVersion:
-        return None
-    return (parsed.epoch, parsed.major, parsed.minor), parsed
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
     """An upgrade of ``package`` in ``place`` to ``version`` closes ``closes`` of its ``problems``.
@@ -118,6 +92,32 @@ def upgrades(problems: Iterable[Problem], limit: int | None = None) -> list[Upgr
         if upgrade is not None:
             insort(best, upgrade, key=_order)
     return best[:limit]
+
+
+def _semantic(version: str) -> tuple[Any, ...] | None:
+    match = _SEMVER.fullmatch(version)
+    if match is None:
+        return None
+    major, minor, patch, pre = int(match[1]), int(match[2]), int(match[3]), match[4]
+    # A pre-release comes before its release; numbers come before words (11.4.3).
+    parts = (
+        ()
+        if pre is None
+        else tuple(
+            (0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".")
+        )
+    )
+    return (major, minor), patch, pre is None, parts
+
+
+def _pep440(version: str) -> tuple[Any, ...] | None:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        parsed = Version(version)
+    except InvalidVersion:
+        return None
+    return (parsed.epoch, parsed.major, parsed.minor), parsed
 
 
 def _best_possible_order(item: tuple[_Key, Sequence[Problem]]) -> tuple[object, ...]:

@@ -124,39 +124,6 @@ def product_purl(problem: Problem) -> str:
     return f"pkg:generic/{quote(name, safe='')}"
 
 
-def _statement(
-    key: tuple[str, str, str], problems: list[Problem], today: datetime.date
-) -> VexStatement:
-    product, purl, name = key
-    representative = min(
-        problems,
-        key=lambda problem: (
-            _MOST_CAUTIOUS_FIRST.index(standing(problem, today)),
-            problem.identity,
-        ),
-    )
-    aliases = {alias for problem in problems for alias in (*problem.aliases, problem.rule_id)} - {
-        name
-    }
-    triage = representative.triage if not expired(representative, today) else None
-    state = standing(representative, today)
-    reason = reason_of(representative, today)
-    times = [
-        at for at in (triage.at if triage else None, representative.fixed_at) if at is not None
-    ]
-    return VexStatement(
-        product=product,
-        purl=purl,
-        vulnerability=name,
-        aliases=tuple(sorted(aliases)),
-        state=state,
-        reason=reason,
-        at=max(times, default=None),
-        representative=representative,
-        problems=problems,
-    )
-
-
 def openvex_pieces(report: Report) -> Iterator[bytes]:
     """Write OpenVEX. Raises :class:`UsageError` without a vulnerability: it needs a statement."""
     # All states by default, as VEX is about decisions.
@@ -191,36 +158,6 @@ def openvex_pieces(report: Report) -> Iterator[bytes]:
     )
 
 
-def _openvex_statement(statement: VexStatement, *, is_product: bool) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "vulnerability": {
-            "name": statement.vulnerability,
-            **({"aliases": list(statement.aliases)} if statement.aliases else {}),
-        },
-        "products": [
-            {"@id": statement.product, "subcomponents": [{"@id": statement.purl}]},
-            *([{"@id": statement.purl}] if is_product else []),
-        ],
-        "status": _OPENVEX_STATUSES[statement.state],
-    }
-    if statement.at is not None:
-        fields["timestamp"] = rfc3339(statement.at)
-    if statement.state is ShownState.FALSE_POSITIVE:
-        fields["impact_statement"] = statement.reason or "triage calls it a false positive"
-    elif fields["status"] == "affected":
-        fields["action_statement"] = _action(statement)
-    return fields
-
-
-def _action(statement: VexStatement) -> str:
-    remedy = words.remedy(statement.representative)
-    parts = [remedy] if remedy else []
-    if statement.state is ShownState.CONFIRMED:
-        return "; ".join(parts) or "no fix is known yet"
-    decision = "the risk is accepted" if statement.state is ShownState.ACCEPTED else "not acted on"
-    return "; ".join([f"{decision}: {statement.reason or 'no reason is given'}", *parts])
-
-
 def cyclonedx_pieces(report: Report) -> Iterator[bytes]:
     """Write CycloneDX."""
     problems = report.answer.related if report.every_state else report.answer.rows
@@ -250,6 +187,69 @@ def cyclonedx_pieces(report: Report) -> Iterator[bytes]:
         )
         + b"\n"
     )
+
+
+def _statement(
+    key: tuple[str, str, str], problems: list[Problem], today: datetime.date
+) -> VexStatement:
+    product, purl, name = key
+    representative = min(
+        problems,
+        key=lambda problem: (
+            _MOST_CAUTIOUS_FIRST.index(standing(problem, today)),
+            problem.identity,
+        ),
+    )
+    aliases = {alias for problem in problems for alias in (*problem.aliases, problem.rule_id)} - {
+        name
+    }
+    triage = representative.triage if not expired(representative, today) else None
+    state = standing(representative, today)
+    reason = reason_of(representative, today)
+    times = [
+        at for at in (triage.at if triage else None, representative.fixed_at) if at is not None
+    ]
+    return VexStatement(
+        product=product,
+        purl=purl,
+        vulnerability=name,
+        aliases=tuple(sorted(aliases)),
+        state=state,
+        reason=reason,
+        at=max(times, default=None),
+        representative=representative,
+        problems=problems,
+    )
+
+
+def _openvex_statement(statement: VexStatement, *, is_product: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "vulnerability": {
+            "name": statement.vulnerability,
+            **({"aliases": list(statement.aliases)} if statement.aliases else {}),
+        },
+        "products": [
+            {"@id": statement.product, "subcomponents": [{"@id": statement.purl}]},
+            *([{"@id": statement.purl}] if is_product else []),
+        ],
+        "status": _OPENVEX_STATUSES[statement.state],
+    }
+    if statement.at is not None:
+        fields["timestamp"] = rfc3339(statement.at)
+    if statement.state is ShownState.FALSE_POSITIVE:
+        fields["impact_statement"] = statement.reason or "triage calls it a false positive"
+    elif fields["status"] == "affected":
+        fields["action_statement"] = _action(statement)
+    return fields
+
+
+def _action(statement: VexStatement) -> str:
+    remedy = words.remedy(statement.representative)
+    parts = [remedy] if remedy else []
+    if statement.state is ShownState.CONFIRMED:
+        return "; ".join(parts) or "no fix is known yet"
+    decision = "the risk is accepted" if statement.state is ShownState.ACCEPTED else "not acted on"
+    return "; ".join([f"{decision}: {statement.reason or 'no reason is given'}", *parts])
 
 
 def _component(statement: VexStatement) -> dict[str, Any]:

@@ -113,6 +113,8 @@ FETCH_HINT = (
     "fetch the history that the change is compared with: `fetch-depth: 0` of actions/checkout, "
     "or `git fetch --unshallow`"
 )
+# As many digits as ``git log --oneline`` shows in a large repository.
+_SHORT_COMMIT = 12
 _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -293,6 +295,11 @@ def checked(directory: Path, *arguments: str) -> Output:
             hint = "git config --global --add safe.directory DIRECTORY"
         raise UsageError(f"git {arguments[0]} failed: {reason}", hint=hint)
     return output
+
+
+def short_commit(commit: str) -> str:
+    """Shorten a whole commit id for display; leave a branch or another name as it is."""
+    return commit[:_SHORT_COMMIT] if _HASH.fullmatch(commit) else commit
 
 
 def find_commit(directory: Path, name: str) -> str | None:

@@ -22,6 +22,7 @@ OPENED = {
     "change/base.py": "the event's payload, which the runner writes",
     "change/controls.py": "files that decide: the base's in a change",
     "change/owners.py": "CODEOWNERS outside of a change",
+    "cli/completion.py": "the decision of the last scan, for what Tab offers",
     "cli/exceptions.py": "the summary of the last scan",
     "cli/intel.py": "files to be installed",
     "cli/scan.py": "files that are written",
