@@ -1,8 +1,8 @@
-"""What the shell offers on Tab: ids, tools, policies, components, and words that options take.
+"""The shell's completions on Tab: ids, tools, policies, components, and values of options.
 
-It is asked while somebody types: it reads one file at most, is silent where that cannot be read,
-and never ends in an error. Shells evaluate what a completion prints, so texts of scanners pass
-only where they hold nothing that a shell knows.
+Completion runs while somebody types: it reads at most one file, offers nothing if it cannot read
+that, and never fails. Shells evaluate the output of a completion, so texts of scanners pass only
+without characters that are special to a shell.
 """
 
 from __future__ import annotations
@@ -15,63 +15,63 @@ from typing import Any
 
 import typer
 
-# As secagg.pipeline.write has it, which takes longer to load than somebody waits for Tab.
+# The same as in secagg.pipeline.write, which is too slow to import while somebody waits.
 DECISION_NAME = "decision.json"
 _LARGEST = 32_000_000
-_MOST = 200
-# Letters, digits and what stands in paths and package names.
-_HARMLESS = re.compile(r"[\w@.,+/-]{1,200}")
-_STRANGE = re.compile(r"[^\w@.,+/ -]")
+_MOST_OFFERS = 200
+# Letters, digits and the characters of paths and package names.
+_SAFE = re.compile(r"[\w@.,+/-]{1,200}")
+_UNSAFE = re.compile(r"[^\w@.,+/ -]")
 
 Offer = tuple[str, str]
 Answer = Callable[[typer.Context, str], list[Offer]]
 
 
-def _silent(find: Callable[[typer.Context], Iterable[Offer]]) -> Answer:
-    """What ``find`` offers that begins as was typed; nothing where it fails."""
+def _completion(find: Callable[[typer.Context], Iterable[Offer]]) -> Answer:
+    """Return a completion of the offers of ``find``; it offers nothing if ``find`` fails."""
 
     @wraps(find)
-    def offered(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    def complete(ctx: typer.Context, incomplete: str) -> list[Offer]:
         try:
             typed = incomplete.lower()
             offers = {
-                value: _STRANGE.sub(" ", told)[:60]
-                for value, told in find(ctx)
-                if value.lower().startswith(typed) and _HARMLESS.fullmatch(value)
+                value: _UNSAFE.sub(" ", description)[:60]
+                for value, description in find(ctx)
+                if value.lower().startswith(typed) and _SAFE.fullmatch(value)
             }
-            return list(offers.items())[:_MOST]
+            return list(offers.items())[:_MOST_OFFERS]
         except Exception:
             return []
 
-    # Typer looks at the signature, which must be this function's own.
-    del offered.__wrapped__
-    offered.__annotations__ = {"ctx": typer.Context, "incomplete": str, "return": list[Offer]}
-    return offered
+    # Typer inspects the signature, which must be this function's and not that of ``find``.
+    del complete.__wrapped__
+    complete.__annotations__ = {"ctx": typer.Context, "incomplete": str, "return": list[Offer]}
+    return complete
 
 
-def _last(ctx: typer.Context) -> dict[str, Any]:
-    """The last scan's ``decision.json``, as the options so far say where it is."""
+def _last_decision(ctx: typer.Context) -> dict[str, Any]:
+    """Return the last scan's ``decision.json``, from the directory that the options so far name."""
     import orjson
 
     from secagg.system.files import OUTPUT_DIRECTORY
     from secagg.system.root import find_root
 
-    given = ctx.params.get("last") or ctx.params.get("output")
+    option = ctx.params.get("last") or ctx.params.get("output")
     root = ctx.params.get("root")
     home = root if isinstance(root, Path) and root != Path() else find_root(Path())
-    directory = given if isinstance(given, Path) else home / OUTPUT_DIRECTORY
+    directory = option if isinstance(option, Path) else home / OUTPUT_DIRECTORY
     path = directory / DECISION_NAME
     if path.stat().st_size > _LARGEST:
         return {}
-    read: dict[str, Any] = orjson.loads(path.read_bytes())
-    return read
+    decision: dict[str, Any] = orjson.loads(path.read_bytes())
+    return decision
 
 
 def _findings(ctx: typer.Context) -> Iterator[dict[str, Any]]:
-    yield from _last(ctx)["findings"]
+    yield from _last_decision(ctx)["findings"]
 
 
-@_silent
+@_completion
 def identities(ctx: typer.Context) -> Iterator[Offer]:
     """Offer ids of the last scan's rows, those that fail first."""
     from secagg import ids
@@ -81,7 +81,7 @@ def identities(ctx: typer.Context) -> Iterator[Offer]:
         yield ids.short(row["id"]), f"{row['severity']} {row['rule']} {row['path'] or ''}"
 
 
-@_silent
+@_completion
 def tools(ctx: typer.Context) -> Iterator[Offer]:
     """Offer the tools that secagg runs, and those whose reports it reads."""
     from importlib.metadata import entry_points
@@ -89,11 +89,11 @@ def tools(ctx: typer.Context) -> Iterator[Offer]:
     from secagg.scanners import SCANNERS
 
     yield from ((name, "runs and reads") for name in SCANNERS)
-    read = sorted(entry_points(group="secagg.parsers").names - SCANNERS.keys())
-    yield from ((name, "reads") for name in read)
+    others = sorted(entry_points(group="secagg.parsers").names - SCANNERS.keys())
+    yield from ((name, "reads") for name in others)
 
 
-@_silent
+@_completion
 def policies(ctx: typer.Context) -> Iterator[Offer]:
     """Offer the policies by name, and policy files of this directory."""
     from secagg.policy.load import policy_names
@@ -104,9 +104,9 @@ def policies(ctx: typer.Context) -> Iterator[Offer]:
             yield path.as_posix(), "a file"
 
 
-@_silent
+@_completion
 def components(ctx: typer.Context) -> Iterator[Offer]:
-    """Offer the components in which the last scan found something."""
+    """Offer the components with findings in the last scan."""
     counts: dict[str, int] = {}
     for row in _findings(ctx):
         name = row["component"] or "."
@@ -114,20 +114,20 @@ def components(ctx: typer.Context) -> Iterator[Offer]:
     yield from ((name, f"{count} rows") for name, count in sorted(counts.items()))
 
 
-@_silent
+@_completion
 def packages(ctx: typer.Context) -> Iterator[Offer]:
-    """Offer the packages in which the last scan found something."""
+    """Offer the packages with findings in the last scan."""
     yield from sorted({(row["package"], "") for row in _findings(ctx) if row["package"]})
 
 
-@_silent
+@_completion
 def owners(ctx: typer.Context) -> Iterator[Offer]:
     """Offer the owners of the last scan's rows, and ``none``."""
     yield from sorted({(owner, "") for row in _findings(ctx) for owner in row["owners"]})
-    yield "none", "nobody owns it"
+    yield "none", "no owner"
 
 
-@_silent
+@_completion
 def severities(ctx: typer.Context) -> Iterator[Offer]:
     """Offer the severities."""
     from secagg.report.standing import SEVERITY_LABELS
@@ -135,7 +135,7 @@ def severities(ctx: typer.Context) -> Iterator[Offer]:
     yield from ((label, "") for label in SEVERITY_LABELS)
 
 
-@_silent
+@_completion
 def kinds(ctx: typer.Context) -> Iterator[Offer]:
     """Offer the kinds of finding."""
     from secagg.model.finding import Kind
@@ -143,7 +143,7 @@ def kinds(ctx: typer.Context) -> Iterator[Offer]:
     yield from ((str(kind), "") for kind in Kind)
 
 
-@_silent
+@_completion
 def states(ctx: typer.Context) -> Iterator[Offer]:
     """Offer the states in which a problem can be, and ``all``."""
     from secagg.report.standing import ShownState

@@ -49,7 +49,7 @@ from secagg.system.mistakes import in_words
 
 
 class SettledState(StrEnum):
-    """What an exception may call a problem."""
+    """The states that an exception can give a problem."""
 
     ACCEPTED = "accepted"
     FALSE_POSITIVE = "false-positive"
@@ -206,7 +206,7 @@ def _refuse_twice(entry: DecisionEntry, text: str, name: str, today: datetime.da
 
 
 def _values(entry: ExceptionEntry) -> dict[str, Any]:
-    """What is written of an entry, in its order; accepted is what an entry calls a problem."""
+    """Return the fields of ``entry`` to write; the default state ``accepted`` is left out."""
     values = entry.model_dump(exclude_none=True)
     values["state"] = entry.state.value
     return {k: v for k, v in values.items() if (k, v) != ("state", State.ACCEPTED.value)}
@@ -372,7 +372,7 @@ _COLOURS = {
 
 
 def days_left(exception: PolicyException, today: datetime.date) -> int | None:
-    """The days it holds after ``today``, below zero once it is over; None for one without end."""
+    """Return the days it holds after ``today``, negative once expired; None without end."""
     return None if exception.expires is None else (exception.expires - today).days
 
 

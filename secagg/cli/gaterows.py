@@ -19,7 +19,7 @@ from secagg.pipeline.record import first_seen, problem_of
 from secagg.policy.decision import Judgement
 from secagg.report.filters import FilterWords, filters_of, predicates, select
 
-# As many as the report looks through.
+# As many as the report reads.
 _RUNS = 400
 
 
@@ -44,23 +44,23 @@ def filtered(
 
 
 def _problem(judgement: Judgement) -> Problem:
-    """The row in the words of the history, with the decision on it, as filters ask for it."""
+    """Return the row as a problem, which filters need, with the decision on it."""
     problem = problem_of(judgement)
-    made = judgement.exception
-    if made is not None and made.on_one:
-        problem.triage = Triage(state=made.state, reason=made.reason or "")
+    exception = judgement.exception
+    if exception is not None and exception.on_one:
+        problem.triage = Triage(state=exception.state, reason=exception.reason or "")
     return problem
 
 
 def _with_dates(problems: Sequence[Problem], gate: Gate) -> Sequence[RunRecord]:
-    """Say of ``problems`` when they were first seen, by the store; the branch's runs.
+    """Set when ``problems`` were first seen, by the store, and return the branch's runs.
 
-    What no run has seen is of now, where there is a history.
+    A problem that no run has seen is first seen now. Raises :class:`UsageError` without a history.
     """
     url, origin = gate.options.store, gate.origin
     if not has_store(url, gate.root):
         raise UsageError(
-            "--older-than and --new-since ask the history, and there is none",
+            "--older-than and --new-since need a history, and there is none",
             hint="leave --no-store out, or record a scan with secagg scan",
         )
     names = [name for problem in problems for name in (problem.identity, *problem.known_as)]

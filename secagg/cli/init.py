@@ -270,16 +270,16 @@ def _github(survey: Survey, answers: Answers) -> Iterator[str]:
 
 
 def _own_wheel(answers: Answers, unpinned: str) -> str:
-    """What is to be done so that jobs can install secagg itself."""
-    named = "" if answers.ci == "gitlab" else ", or name a published action by --action"
+    """Return the step by which jobs can install secagg itself."""
+    alternative = "" if answers.ci == "gitlab" else ", or name a published action by --action"
     if not unpinned:
         return (
             f"Jobs install secagg {__version__} by the digest of its wheel: have that in your "
-            f"package index{named}."
+            f"package index{alternative}."
         )
     return (
         f"The digest of secagg's wheel is not known ({unpinned}), and jobs install none without: "
-        f"secagg init --wheel FILE, or --wheel sha256:DIGEST{named}."
+        f"secagg init --wheel FILE, or --wheel sha256:DIGEST{alternative}."
     )
 
 
@@ -292,7 +292,7 @@ def _gitlab(answers: Answers) -> Iterator[str]:
 
 
 def _unowned(root: Path, survey: Survey) -> list[str]:
-    """The components, and the files that decide, that have no owner yet."""
+    """Return the components and the files of the gate that have no owner yet."""
     owners = load_owners(root)
     paths = [f"/{c.path}/" for c in survey.components if c.path != ROOT]
     paths += ["/.github/", "/policies/", "/secagg.yaml", "/secagg-exceptions.yaml"]
@@ -300,5 +300,5 @@ def _unowned(root: Path, survey: Survey) -> list[str]:
 
 
 def _in(path: str) -> str:
-    """A path that a line of CODEOWNERS is about: a file, or something in a directory."""
+    """Return a path that a CODEOWNERS line for ``path`` matches: a file in a directory."""
     return path[1:] + ("x" if path.endswith("/") else "")

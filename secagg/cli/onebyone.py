@@ -1,4 +1,4 @@
-"""``secagg triage --interactive``: one problem after another, a key each, as in ``git add -p``."""
+"""``secagg triage --interactive``: decide on one problem after another, as in ``git add -p``."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ q  quit; what is decided holds
 
 @dataclass(slots=True)
 class _Session:
-    """What was decided so far. All decisions are of one moment, so that they are one batch."""
+    """The decisions so far. All have the same time, so that they are one batch."""
 
     store: Store
     origin: Origin
@@ -52,12 +52,12 @@ class _Session:
     owner: str | None
     at: datetime.datetime = field(default_factory=utc_now)
     reason: str = ""
-    # Which of the problems were decided on, in order.
+    # The indexes of the problems with a decision, in order.
     decided: list[int] = field(default_factory=list)
     batch: str = ""
 
     def decide(self, problem: Problem, state: State) -> bool:
-        """Ask for the reason, and record; False where the user thought better of it."""
+        """Ask for the reason and record the decision; False if the user does not give one."""
         again = f" [{self.reason}]" if self.reason else ""
         reason = console.ask(f"reason{terminal(again)}: ")
         if reason is None or not (reason or self.reason):
@@ -164,7 +164,7 @@ def _decided(session: _Session, problem: Problem, state: State) -> bool:
 
 
 def _more(problem: Problem) -> None:
-    """The lines of code around it, and its steps."""
+    """Print the problem's message, code, steps and dependency paths."""
     if problem.message:
         say(problem.message)
     if problem.snippet is not None:

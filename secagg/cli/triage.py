@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 
 class StateName(StrEnum):
-    """Where triage can put a problem."""
+    """The states that triage can give a problem."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -205,7 +205,7 @@ _RUNS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which problems: by ids, or those of the branch that the report shows by these filters."""
+    """The problems to decide on: by ids, or those of the branch that pass these filters."""
 
     identities: tuple[str, ...] = ()
     filters: FilterWords = field(default_factory=FilterWords)
@@ -242,7 +242,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Which store and repository; ``file``: decisions go into git rather than into the store."""
+    """The store and repository; with ``file`` decisions go into a file instead of the store."""
 
     url: str | None
     root: Path
@@ -435,11 +435,11 @@ def _last_day(text: str | None) -> datetime.date | None:
         raise UsageError(f"--expires: {error}") from None
 
 
-def _end(made: Triage) -> str:
-    """What is to be known of the end of a decision: a risk that is accepted without one stays."""
-    if made.expires is not None:
-        return f" through {made.expires}"
-    return " without an end (--expires gives it one)" if made.state is State.ACCEPTED else ""
+def _end(decision: Triage) -> str:
+    """Return a note on the decision's last day: a risk that is accepted without one stays."""
+    if decision.expires is not None:
+        return f" through {decision.expires}"
+    return " without an end (--expires gives it one)" if decision.state is State.ACCEPTED else ""
 
 
 def _filed(place: Place) -> Mapping[str, Triage]:
@@ -464,7 +464,7 @@ def _filed_under(given: str, filed: Iterable[str], known: Sequence[Problem]) -> 
 
 
 def user(root: Path) -> str:
-    """Who runs this: the actor of a workflow, else git's user.email, else the account."""
+    """Return the actor of the workflow, else git's user.email, else the name of the account."""
     try:
         actor = os.environ.get("GITHUB_ACTOR")
         return actor or git(root, "config", "user.email").text or getpass.getuser()

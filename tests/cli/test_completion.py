@@ -110,7 +110,7 @@ def test_no_shell_finds_anything_to_obey(name: str, rule: str) -> None:
     rows = [{**ROWS[0], **REST, "component": name, "package": name, "owners": [name], "rule": rule}]
     context = typer.Context(typer.main.get_command(app))
     offers = (completion.components, completion.packages, completion.owners, completion.identities)
-    with patch.object(completion, "_last", lambda _: {"findings": rows}):
+    with patch.object(completion, "_last_decision", lambda _: {"findings": rows}):
         for offer in offers:
             for value, told in offer(context, ""):
                 assert set(value + told).isdisjoint("$`'\";|&<>()\\\n\r\x1b{}*?~!#")
