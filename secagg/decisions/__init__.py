@@ -1,4 +1,4 @@
-"""Exceptions: what has been decided not to count for a while, from every file that says so."""
+"""Read and index people's decisions: exceptions, VEX statements, ignore files, suppressions."""
 
 from secagg.decisions.entry import Read, work_tree
 from secagg.decisions.index import AllExceptions

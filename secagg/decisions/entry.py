@@ -1,4 +1,4 @@
-"""An exception with its scope, gaps that a policy accepts, and where exception files are read."""
+"""An exception with its scope, and how the files with exceptions are read and trusted."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from secagg.system.dates import Ceiling
 
 @dataclass(frozen=True, slots=True)
 class ScopedException:
-    """``scope`` is what it covers: rows as a whole, one tool's findings among a row's, or gaps.
+    """An exception, and what it covers: whole groups, one tool's findings in a group, or gaps.
 
-    ``None`` covers nothing: an entry that could not be understood is kept to be shown.
+    ``scope`` is None for an entry that cannot be understood: it covers nothing, and is shown.
     """
 
     exception: PolicyException
@@ -32,7 +32,7 @@ LONGEST_TEXT = 500
 
 
 def shortened(text: object) -> str | None:
-    """A text from a file on one line, cut where it is too long to show; None if there is none."""
+    """Put a text from a file on one line of ``LONGEST_TEXT`` characters; None if it is empty."""
     if not isinstance(text, str) or not text.strip():
         return None
     line = " ".join(text.split())
@@ -40,22 +40,16 @@ def shortened(text: object) -> str | None:
 
 
 Read = Callable[[str], bytes | None]
-
-
-"""The bytes of the file at a path relative to the root; None where there is none."""
-
-
+"""Returns the bytes of the file at a path relative to the root; None if there is no such file."""
 LARGEST = 1 << 20
-
-
 LARGEST_JSON = 16 << 20
 
 
 def work_tree(root: Path) -> Read:
-    """Read from the work tree at ``root``: regular files that lie inside of it.
+    """Make a reader of the regular files in the work tree at ``root``.
 
-    The function raises :class:`ConfigError` for a link that leads out of the tree, for what is
-    no file, and for what cannot be read: an exception file that is there is never passed over.
+    The reader raises :class:`ConfigError` for a link that leads out of the tree, for what is no
+    regular file, and for what cannot be read: no exception file that exists is ignored.
     """
     base = Path(os.path.realpath(root))
 
@@ -79,7 +73,7 @@ def work_tree(root: Path) -> Read:
 
 
 def text_of(name: str, data: bytes) -> str:
-    """``data`` as text. Raises :class:`ConfigError` naming the line where it is none."""
+    """Decode ``data`` from UTF-8. Raises :class:`ConfigError` with the line of the first error."""
     if len(data) > LARGEST:
         raise ConfigError("larger than 1 MiB", where=name)
     try:
@@ -90,7 +84,7 @@ def text_of(name: str, data: bytes) -> str:
 
 
 def policy_gaps(gaps: Iterable[AcceptedGap], ceiling: Ceiling) -> list[ScopedException]:
-    """The exceptions that ``gaps`` come to; those that the ceiling does not allow are refused."""
+    """Make the exceptions for the ``gaps`` of a policy; ``ceiling`` refuses those beyond it."""
     return [
         ScopedException(
             PolicyException(
@@ -108,7 +102,7 @@ def policy_gaps(gaps: Iterable[AcceptedGap], ceiling: Ceiling) -> list[ScopedExc
     ]
 
 
-_WORDS = {
+_SOURCE_NAMES = {
     DecisionSource.FILES: "files of decisions",
     DecisionSource.STORE: "the store",
     DecisionSource.GITHUB: "dismissals at GitHub",
@@ -120,26 +114,24 @@ _WORDS = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trust:
-    """The places that a policy trusts; ``policy`` is its name, for the sentence."""
+    """The sources of decisions that a policy trusts; ``policy`` is its name, for messages."""
 
     policy: str = "default"
     origins: Collection[DecisionSource] = frozenset(DecisionSource)
 
     def refusal(self, origin: DecisionSource) -> str | None:
-        """Return the sentence that refuses what was decided in ``origin``; None where it counts."""
+        """Return why a decision from ``origin`` is refused; None if the policy trusts it."""
         if origin in self.origins:
             return None
-        return f"the policy {self.policy} does not trust {_WORDS[origin]}"
+        return f"the policy {self.policy} does not trust {_SOURCE_NAMES[origin]}"
 
     def applied(self, exception: PolicyException) -> PolicyException:
-        """``exception``, refused if its origin is not trusted."""
+        """Return ``exception``, refused if its origin is not trusted."""
         refusal = self.refusal(exception.origin)
         if refusal is None or exception.refusal is not None:
             return exception
         return dataclasses.replace(exception, refusal=refusal)
 
 
-EVERYTHING = Trust()
-
-
-"""What counts where no policy is asked."""
+TRUST_ALL = Trust()
+"""For callers without a policy."""

@@ -1,6 +1,6 @@
-"""``.gitleaksignore``: a fingerprint a line, ``commit:file:rule:line`` or ``file:rule:line``.
+"""Read ``.gitleaksignore``: a fingerprint a line, ``commit:file:rule:line`` or ``file:rule:line``.
 
-The latter holds for every commit and the work tree (Gitleaks 8.30 reads it so).
+The latter covers every commit and the work tree (as Gitleaks 8.30 reads it).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from secagg.decisions.entry import ScopedException, shortened
-from secagg.decisions.toolscope import Mark, ToolScope
+from secagg.decisions.toolscope import Fingerprint, ToolScope
 from secagg.model.finding import Kind
 from secagg.policy.decision import DecisionSource, PolicyException
 from secagg.system.dates import Ceiling
@@ -22,38 +22,38 @@ def read_gitleaksignore(text: str, ceiling: Ceiling, *, name: str = NAME) -> lis
     entries: list[ScopedException] = []
     comment: list[str] = []
     for number, line in enumerate(text.split("\n"), start=1):
-        written = line.strip()
-        if not written:
+        text_line = line.strip()
+        if not text_line:
             comment = []
-        elif written.startswith("#"):
-            comment.append(written.lstrip("# "))
+        elif text_line.startswith("#"):
+            comment.append(text_line.lstrip("# "))
         else:
-            entries.append(_entry(written, " ".join(comment), ceiling, f"{name}:{number}"))
+            entries.append(_entry(text_line, " ".join(comment), ceiling, f"{name}:{number}"))
             comment = []
     return entries
 
 
-def _entry(written: str, said: str, ceiling: Ceiling, source: str) -> ScopedException:
-    mark, refusal = None, None
+def _entry(text: str, comment: str, ceiling: Ceiling, source: str) -> ScopedException:
+    fingerprint, refusal = None, None
     try:
-        mark = _mark(written)
+        fingerprint = _fingerprint(text)
     except ValueError as error:
         refusal = str(error)
     exception = PolicyException(
         origin=DecisionSource.SCANNERS,
         source=source,
-        target=shortened(f"leak {written}") or "",
-        reason=shortened(said),
+        target=shortened(f"leak {text}") or "",
+        reason=shortened(comment),
         refusal=refusal or ceiling.foreign_refusal(None, None),
     )
-    if mark is None:
+    if fingerprint is None:
         return ScopedException(exception, None)
-    scope = ToolScope(tool="gitleaks", kinds=frozenset({Kind.SECRET}), mark=mark)
+    scope = ToolScope(tool="gitleaks", kinds=frozenset({Kind.SECRET}), fingerprint=fingerprint)
     return ScopedException(exception, scope)
 
 
-def _mark(written: str) -> Mark:
-    parts = written.split(":")
+def _fingerprint(text: str) -> Fingerprint:
+    parts = text.split(":")
     if len(parts) not in (3, 4):
         raise ValueError("is no fingerprint (file:rule:line, with or without commit: before it)")
     commit = parts[0] if len(parts) == 4 else None
@@ -65,4 +65,4 @@ def _mark(written: str) -> Mark:
     if not uri or not rule:
         raise ValueError("names no file or no rule")
     uri = uri.replace("\\", "/").removeprefix("./")
-    return Mark(uri=uri, rule=rule, line=int(line), commit=commit)
+    return Fingerprint(uri=uri, rule=rule, line=int(line), commit=commit)

@@ -1,12 +1,12 @@
-"""All decisions that people have made, indexed by what they cover, and which of them count.
+"""Index all decisions by what they cover, and tell which of them count for a group.
 
-People decide in two ways: on what matches some keys (an exception in the repository's file, a VEX
-document, a scanner's own ignore file), and on one problem by its id (in that file, in the store,
-at GitHub). :func:`in_force` says what counts of both.
+People decide on everything that matches some keys (an exception in the repository's file, a VEX
+document, a scanner's own ignore file), or on one problem by its id (in that file, in the store,
+at GitHub). :func:`in_force` tells which of the two counts.
 
-A hundred thousand groups meet hundreds of exceptions: each entry is filed under one key that
-must hold, so that a group is compared only with entries that name its identity, its advisory,
-its package, its rule or its file. A glob is tried once for each distinct value.
+There can be a hundred thousand groups and hundreds of exceptions. Each entry is indexed under one
+key that must match, so that a group is compared only with entries that name its identity,
+advisory, package, rule or file. A glob is tried once for each distinct value.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 from secagg.decisions.entry import ScopedException
 from secagg.decisions.sarif import SarifSuppressions
-from secagg.decisions.scope import GapScope, Scope, ids_of, plain
-from secagg.decisions.toolscope import Atom, ToolScope, width
+from secagg.decisions.scope import GapScope, Scope, ids_of, normal_id
+from secagg.decisions.toolscope import Atom, ToolScope, path_count
 from secagg.merge.groups import Group, known_as
 from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
@@ -28,7 +28,7 @@ from secagg.model.problem import State
 from secagg.packages.keys import package_key
 from secagg.policy.decision import DecisionSource, ExceptionState, PolicyException
 
-_SHOWN = 3
+_LOCATIONS_SHOWN = 3
 
 
 def covered_by(
@@ -38,12 +38,12 @@ def covered_by(
     today: datetime.date,
     partly: dict[PolicyException, str] | None = None,
 ) -> list[PolicyException]:
-    """Return the exceptions of ``entries`` that name ``group``, in their order, then suppressions.
+    """Return the exceptions of ``entries`` that cover ``group``, in their order, then suppressions.
 
-    What tools' own files and suppressions say of single members counts only if together they
-    cover every member. Those in force are given if they alone do; if it takes expired or refused
-    ones as well, only these are given: the row counts, and they are why. Those in force that
-    cover a part of the row only go into ``partly``, with a sentence on the rest of it.
+    Entries of tools' own files and suppressions cover single members: they count only if together
+    they cover every member. If those in force do, they are returned. If it takes expired or
+    refused ones as well, only these are returned: they are the reason why the group counts. Those
+    in force that cover a part of the group go into ``partly``, with a sentence on the rest.
     """
     parts: list[tuple[int, PolicyException, frozenset[Atom]]] = []
     exceptions: dict[int, PolicyException] = {}
@@ -58,46 +58,49 @@ def covered_by(
     for offset, (exception, atoms) in enumerate(sarif.parts(group.members)):
         parts.append((len(entries) + offset, exception, atoms))
     if parts:
-        covering = _together(parts, group, today)
+        covering = _covering_together(parts, group, today)
         exceptions |= covering
         if not exceptions and partly is not None:
             for _, exception, atoms in parts:
                 if exception.standing(today) is ExceptionState.IN_FORCE:
-                    partly.setdefault(exception, _rest(exception, group, atoms))
+                    partly.setdefault(exception, _uncovered_sentence(exception, group, atoms))
     return [exceptions[number] for number in sorted(exceptions)]
 
 
-def _rest(exception: PolicyException, group: Group, atoms: frozenset[Atom]) -> str:
-    """Say which sightings of a row an exception leaves, and that these still count."""
+def _uncovered_sentence(exception: PolicyException, group: Group, atoms: frozenset[Atom]) -> str:
+    """Say which members of a group an exception does not cover, and that the group still counts."""
     covered = {index for index, _ in atoms}
-    left = [f for index, f in enumerate(group.members) if index not in covered]
-    if not left:
+    uncovered_members = [f for index, f in enumerate(group.members) if index not in covered]
+    if not uncovered_members:
         return f"{exception.source} covers some of the dependency paths only: the row still counts"
-    places = dict.fromkeys(map(_place, left))
-    shown = ", ".join(list(places)[:_SHOWN]) + (", ..." if len(places) > _SHOWN else "")
+    locations = dict.fromkeys(map(_location_text, uncovered_members))
+    shown = ", ".join(list(locations)[:_LOCATIONS_SHOWN]) + (
+        ", ..." if len(locations) > _LOCATIONS_SHOWN else ""
+    )
     return (
         f"{exception.source} ({exception.target}) covers {len(covered)} of {len(group.members)} "
         f"sightings; the row still counts for what it does not name: {shown}"
     )
 
 
-def _place(finding: Finding) -> str:
-    place = finding.location
-    line = f":{place.start_line}" if place.start_line else ""
-    where = f"commit {place.commit[:12]}" if place.commit else "the work tree"
-    return f"{finding.tool} at {place.uri or place.image or place.logical}{line} in {where}"
+def _location_text(finding: Finding) -> str:
+    location = finding.location
+    line = f":{location.start_line}" if location.start_line else ""
+    file = location.uri or location.image or location.logical
+    commit = f"commit {location.commit[:12]}" if location.commit else "the work tree"
+    return f"{finding.tool} at {file}{line} in {commit}"
 
 
-def _together(
+def _covering_together(
     parts: Sequence[tuple[int, PolicyException, frozenset[Atom]]],
     group: Group,
     today: datetime.date,
 ) -> dict[int, PolicyException]:
-    wanted = {(i, path) for i, f in enumerate(group.members) for path in range(width(f))}
-    live = [part for part in parts if part[1].standing(today) is ExceptionState.IN_FORCE]
-    if wanted <= frozenset().union(*(atoms for _, _, atoms in live)):
+    all_atoms = {(i, path) for i, f in enumerate(group.members) for path in range(path_count(f))}
+    parts_in_force = [part for part in parts if part[1].standing(today) is ExceptionState.IN_FORCE]
+    if all_atoms <= frozenset().union(*(atoms for _, _, atoms in parts_in_force)):
         return {number: exception for number, exception, _ in parts}
-    if wanted <= frozenset().union(*(atoms for _, _, atoms in parts)):
+    if all_atoms <= frozenset().union(*(atoms for _, _, atoms in parts)):
         return {
             number: exception
             for number, exception, _ in parts
@@ -110,33 +113,33 @@ _REOPENED = frozenset({State.OPEN, State.CONFIRMED})
 
 
 def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
-    """Return what counts of the ``decisions`` that name one problem, those on it alone first.
+    """Return those ``decisions`` on one problem that count: decisions on it alone, then exceptions.
 
-    Of those on it alone the newest counts, of what its policy trusts; of two of one moment the one
-    that leaves the problem open. One that calls it open or confirmed takes back the others that
-    were written before. What is refused is kept, to be shown.
+    Of the trusted decisions on the problem alone the newest counts; of two of the same time, the
+    one that leaves the problem open. One that calls it open or confirmed overrules exceptions that
+    were written before it. Refused decisions are kept, to be shown.
     """
-    on_it = [each for each in decisions if each.on_one]
-    if not on_it:
+    on_problem = [each for each in decisions if each.on_one]
+    if not on_problem:
         return list(decisions)
-    rest = [each for each in decisions if not each.on_one]
-    first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    exceptions = [each for each in decisions if not each.on_one]
+    earliest = datetime.datetime.min.replace(tzinfo=datetime.UTC)
     newest = max(
-        (each for each in on_it if each.refusal is None),
-        key=lambda each: (each.at or first, each.state in _REOPENED, each.source),
+        (each for each in on_problem if each.refusal is None),
+        key=lambda each: (each.at or earliest, each.state in _REOPENED, each.source),
         default=None,
     )
-    refused = [each for each in on_it if each.refusal is not None and each.settles]
+    refused = [each for each in on_problem if each.refusal is not None and each.settles]
     refused.sort(key=lambda each: each.source)
     if newest is not None and newest.settles:
-        return [newest, *rest, *refused]
+        return [newest, *exceptions, *refused]
     if newest is not None and newest.state in _REOPENED:
-        rest = [_taken_back(each, newest) for each in rest]
-    return [*rest, *refused]
+        exceptions = [_overruled(each, newest) for each in exceptions]
+    return [*exceptions, *refused]
 
 
-def _taken_back(exception: PolicyException, by: PolicyException) -> PolicyException:
-    """``exception`` as refused, if it was written before the decision ``by``."""
+def _overruled(exception: PolicyException, by: PolicyException) -> PolicyException:
+    """Return ``exception``, refused if it was written before the decision ``by``."""
     if exception.refusal is not None or by.at is None:
         return exception
     if exception.created is not None and exception.created > by.at.date():
@@ -146,57 +149,59 @@ def _taken_back(exception: PolicyException, by: PolicyException) -> PolicyExcept
     return dataclasses.replace(exception, refusal=refusal)
 
 
-_NOTHING: frozenset[int] = frozenset()
+_NO_ENTRIES: frozenset[int] = frozenset()
 
 
-class _Shelf:
-    """Entries by one key: exact values in a table, globs tried once for each value.
+class _KeyIndex:
+    """Entry numbers by the values of one key: exact values, and globs tried once for each value.
 
-    Most values match no glob at all, which one expression made of all of them tells. ``fold``
-    makes case count for nothing, as it does in the globs of names.
+    Most values match no glob at all: one expression made of all globs rules these out. ``fold``
+    ignores case, as globs of names do.
     """
 
     def __init__(self, *, fold: bool = False) -> None:
         self._fold = fold
         self._exact: dict[str, set[int]] = {}
         self._globs: list[tuple[re.Pattern[str], int]] = []
-        self._any: re.Pattern[str] | None = None
-        self._seen: dict[str, frozenset[int]] = {}
+        self._any_glob: re.Pattern[str] | None = None
+        self._cache: dict[str, frozenset[int]] = {}
 
-    def put(self, value: str, number: int) -> None:
-        self._exact.setdefault(self._key(value), set()).add(number)
+    def add(self, value: str, number: int) -> None:
+        self._exact.setdefault(self._normalized(value), set()).add(number)
 
-    def put_glob(self, glob: re.Pattern[str], number: int) -> None:
+    def add_glob(self, glob: re.Pattern[str], number: int) -> None:
         self._globs.append((glob, number))
 
-    def close(self) -> None:
-        """Nothing more is put here."""
+    def compile_globs(self) -> None:
+        """Compile the globs, after the last of them."""
         if self._globs:
-            self._any = re.compile("|".join(f"(?:{g.pattern})" for g, _ in self._globs), re.DOTALL)
+            self._any_glob = re.compile(
+                "|".join(f"(?:{g.pattern})" for g, _ in self._globs), re.DOTALL
+            )
 
     def __bool__(self) -> bool:
         return bool(self._exact or self._globs)
 
     def __getitem__(self, value: str) -> frozenset[int]:
-        entries = self._seen.get(value)
+        entries = self._cache.get(value)
         if entries is None:
-            exact = self._exact.get(self._key(value))
-            entries = frozenset(exact) if exact else _NOTHING
-            if self._any is not None and self._any.match(value):
+            exact = self._exact.get(self._normalized(value))
+            entries = frozenset(exact) if exact else _NO_ENTRIES
+            if self._any_glob is not None and self._any_glob.match(value):
                 entries |= {number for glob, number in self._globs if glob.match(value)}
-            self._seen[value] = entries
+            self._cache[value] = entries
         return entries
 
-    def _key(self, value: str) -> str:
+    def _normalized(self, value: str) -> str:
         return value.casefold() if self._fold else value
 
 
 class AllExceptions:
-    """Every exception of a decision (see :class:`secagg.policy.decision.Exceptions`).
+    """All decisions of a run (see :class:`secagg.policy.decision.Exceptions`).
 
-    ``today`` is the day in UTC: entries of scanners' own files act together, and only those in
-    force do. ``sarif`` answers for suppressions that came with the findings. ``elsewhere`` are
-    decisions on single problems that stand in no file, by the identity that they were made on.
+    ``today`` is the day in UTC. ``sarif`` reads the suppressions that came with the findings.
+    ``stored`` are decisions on single problems from the store and from GitHub, by the identity
+    that they were made on.
     """
 
     def __init__(
@@ -205,55 +210,61 @@ class AllExceptions:
         *,
         today: datetime.date,
         sarif: SarifSuppressions | None = None,
-        elsewhere: Mapping[str, Sequence[PolicyException]] | None = None,
+        stored: Mapping[str, Sequence[PolicyException]] | None = None,
     ) -> None:
         self.entries = tuple(entries)
-        self._elsewhere = elsewhere or {}
-        self._met: dict[tuple[str, PolicyException], None] = {}
-        self._outdone: set[PolicyException] = set()
+        self._stored = stored or {}
+        self._stored_used: dict[tuple[str, PolicyException], None] = {}
+        self._superseded: set[PolicyException] = set()
         self.today = today
         self._partly: dict[PolicyException, str] = {}
         self.sarif = sarif if sarif is not None else SarifSuppressions()
-        self._identities, self._advisories, self._paths = _Shelf(), _Shelf(), _Shelf()
-        self._packages, self._rules = _Shelf(fold=True), _Shelf(fold=True)
-        self._leaks: dict[tuple[str | None, int | None], set[int]] = {}
-        self._anywhere: list[int] = []
+        self._identities, self._advisories, self._paths = _KeyIndex(), _KeyIndex(), _KeyIndex()
+        self._packages, self._rules = _KeyIndex(fold=True), _KeyIndex(fold=True)
+        self._fingerprints: dict[tuple[str | None, int | None], set[int]] = {}
+        self._unindexed: list[int] = []
         for number, entry in enumerate(self.entries):
             if isinstance(entry.scope, ToolScope):
-                self._file_tool(entry.scope, number)
+                self._index_tool(entry.scope, number)
             elif isinstance(entry.scope, GapScope):
                 continue
             elif entry.scope is not None:
-                self._file(entry.scope, number)
-        for shelf in (self._packages, self._rules, self._paths):
-            shelf.close()
+                self._index(entry.scope, number)
+        for key_index in (self._packages, self._rules, self._paths):
+            key_index.compile_globs()
 
     def covering(self, group: Group) -> list[PolicyException]:
-        """Every decision that names ``group`` and is not outdone by a newer one (see in_force).
+        """Return the decisions on ``group`` that no newer one replaces (see :func:`in_force`).
 
-        They come whatever their standing, those on this problem alone first, then in the files'
-        order.
+        They come in force, expired or refused: those on this problem alone first, then the rest in
+        the files' order.
         """
-        covering = self.naming(group)
-        elsewhere = []
-        if self._elsewhere:
-            made = (d for name in known_as(group) for d in self._elsewhere.get(name, ()))
-            elsewhere = list(dict.fromkeys(made))
-        counting = in_force([*elsewhere, *covering])
-        self._met.update(((group.identity, d), None) for d in counting if d in elsewhere)
-        self._outdone.update(d for d in covering if d.on_one and d not in counting)
+        filed = self.naming(group)
+        stored_here = []
+        if self._stored:
+            decisions = (
+                decision for name in known_as(group) for decision in self._stored.get(name, ())
+            )
+            stored_here = list(dict.fromkeys(decisions))
+        counting = in_force([*stored_here, *filed])
+        self._stored_used.update(
+            ((group.identity, decision), None) for decision in counting if decision in stored_here
+        )
+        self._superseded.update(
+            decision for decision in filed if decision.on_one and decision not in counting
+        )
         return counting
 
     def naming(self, group: Group) -> list[PolicyException]:
-        """Every decision in a file that names ``group``, in the files' order, outdone or not."""
-        numbers = self._candidates(group) if self.entries else _NOTHING
-        if not numbers and not any(f.suppressions for f in group.members):
+        """Return every decision in a file that covers ``group``, in the files' order."""
+        numbers = self._candidates(group) if self.entries else _NO_ENTRIES
+        if not numbers and not any(finding.suppressions for finding in group.members):
             return []
         entries = [self.entries[number] for number in sorted(numbers)]
         return covered_by(entries, group, self.sarif, self.today, self._partly)
 
     def covering_gap(self, sentence: str) -> list[PolicyException]:
-        """Return every exception for the gap that ``sentence`` states, whatever its standing."""
+        """Return every exception for the gap that ``sentence`` states, in force or not."""
         return [
             entry.exception
             for entry in self.entries
@@ -261,74 +272,76 @@ class AllExceptions:
         ]
 
     def all(self) -> list[PolicyException]:
-        """Return every decision that no newer one outdoes, as far as groups were asked about.
+        """Return every decision that no newer one replaces, as far as :meth:`covering` was asked.
 
-        Those that stand in no file and were met come first, then the files' in their order, then
-        the suppressions met.
+        Stored decisions that cover a group come first, then the files' in their order, then the
+        suppressions of the groups.
         """
         filed = (entry.exception for entry in self.entries)
         return [
-            *dict.fromkeys(decision for _, decision in self._met),
-            *(decision for decision in filed if decision not in self._outdone),
-            *self.sarif.met(),
+            *dict.fromkeys(decision for _, decision in self._stored_used),
+            *(decision for decision in filed if decision not in self._superseded),
+            *self.sarif.applied(),
         ]
 
     def partial(self) -> Mapping[PolicyException, str]:
-        """What covers a part of a row only, of those asked for so far: a sentence for each."""
+        """Return the exceptions that cover only a part of a group, each with a sentence."""
         return self._partly
 
     def sentences(self, unused: Collection[PolicyException] = ()) -> list[str]:
-        """One sentence a file: how many of its exceptions are honoured, and how many are not.
+        """Return a sentence a file: how many of its exceptions are honoured, and how many are not.
 
-        What is ``unused`` or covers a part of a row only is told elsewhere.
+        Exceptions that are ``unused`` or cover a part of a group only have sentences of their own.
         """
-        apart = {*unused, *self._partly, *(decision for _, decision in self._met)}
-        shown = [e for e in self.all() if e.settles and e not in apart]
-        return [*_sentences(shown, self.today), *_sentences_elsewhere(self._met)]
+        excluded = {*unused, *self._partly, *(decision for _, decision in self._stored_used)}
+        shown = [e for e in self.all() if e.settles and e not in excluded]
+        return [*_file_sentences(shown, self.today), *_source_sentences(self._stored_used)]
 
-    def _file(self, scope: Scope, number: int) -> None:
-        """Put an entry under its most telling key."""
+    def _index(self, scope: Scope, number: int) -> None:
+        """Index an entry under its most specific key."""
         if scope.identity is not None:
-            self._identities.put(scope.identity, number)
+            self._identities.add(scope.identity, number)
         elif scope.advisories:
             for name in scope.advisories[0]:
-                self._advisories.put(name, number)
+                self._advisories.add(name, number)
         elif scope.purls:
             for purl in scope.purls:
                 if purl.exact_key is not None:
-                    self._packages.put(purl.exact_key, number)
+                    self._packages.add(purl.exact_key, number)
                 elif purl.name.regex is not None:
-                    self._packages.put_glob(purl.name.regex, number)
+                    self._packages.add_glob(purl.name.regex, number)
         elif scope.rules:
             for rule in scope.rules:
                 if rule.regex is not None:
-                    self._rules.put_glob(rule.regex, number)
+                    self._rules.add_glob(rule.regex, number)
                 else:
-                    self._rules.put(rule.text, number)
-                    self._rules.put(plain_check(rule.text), number)
+                    self._rules.add(rule.text, number)
+                    self._rules.add(plain_check(rule.text), number)
         elif scope.paths:
             for path in scope.paths:
-                self._paths.put_glob(path.regex, number)
+                self._paths.add_glob(path.regex, number)
         else:
-            self._anywhere.append(number)
+            self._unindexed.append(number)
 
-    def _file_tool(self, scope: ToolScope, number: int) -> None:
-        if scope.mark is not None:
-            self._leaks.setdefault((scope.mark.uri, scope.mark.line), set()).add(number)
+    def _index_tool(self, scope: ToolScope, number: int) -> None:
+        if scope.fingerprint is not None:
+            self._fingerprints.setdefault(
+                (scope.fingerprint.uri, scope.fingerprint.line), set()
+            ).add(number)
         elif scope.name is not None:
-            self._rules.put(scope.name, number)
-            self._rules.put(plain_check(scope.name), number)
-            self._advisories.put(plain(scope.name), number)
+            self._rules.add(scope.name, number)
+            self._rules.add(plain_check(scope.name), number)
+            self._advisories.add(normal_id(scope.name), number)
         else:
-            self._anywhere.append(number)
+            self._unindexed.append(number)
 
     def _candidates(self, group: Group) -> Set[int]:
-        candidates = set(self._anywhere)
+        candidates = set(self._unindexed)
         if self._identities:
             for identity in known_as(group):
                 candidates |= self._identities[identity]
         advisories, packages = self._advisories, self._packages
-        rules, paths, leaks = self._rules, self._paths, self._leaks
+        rules, paths, fingerprints = self._rules, self._paths, self._fingerprints
         for finding in group.members:
             if advisories:
                 for name in ids_of(finding):
@@ -342,21 +355,21 @@ class AllExceptions:
                         candidates |= rules[check]
                 elif finding.license is not None:
                     candidates |= rules[finding.license]
-            place = finding.location
-            if paths and place.uri is not None:
-                candidates |= paths[place.uri]
-            if leaks and finding.kind is Kind.SECRET:
-                candidates |= leaks.get((place.uri, place.start_line), _NOTHING)
+            location = finding.location
+            if paths and location.uri is not None:
+                candidates |= paths[location.uri]
+            if fingerprints and finding.kind is Kind.SECRET:
+                candidates |= fingerprints.get((location.uri, location.start_line), _NO_ENTRIES)
         return candidates
 
 
-def _sentences(exceptions: Iterable[PolicyException], today: datetime.date) -> list[str]:
-    counted: dict[str, Counter[ExceptionState]] = {}
+def _file_sentences(exceptions: Iterable[PolicyException], today: datetime.date) -> list[str]:
+    counts: dict[str, Counter[ExceptionState]] = {}
     for exception in exceptions:
         file = exception.source.partition(":")[0]
-        counted.setdefault(file, Counter())[exception.standing(today)] += 1
+        counts.setdefault(file, Counter())[exception.standing(today)] += 1
     sentences = []
-    for file, standings in counted.items():
+    for file, standings in counts.items():
         honoured = standings[ExceptionState.IN_FORCE]
         sentence = f"{file}: {honoured} exception{'s' * (honoured != 1)} honoured"
         if standings[ExceptionState.EXPIRED]:
@@ -367,15 +380,17 @@ def _sentences(exceptions: Iterable[PolicyException], today: datetime.date) -> l
     return sentences
 
 
-def _sentences_elsewhere(met: Iterable[tuple[str, PolicyException]]) -> list[str]:
-    """One sentence a place that is no file: on how many problems it decides."""
-    by_place: dict[str, list[PolicyException]] = {}
-    for _, decision in met:
-        by_place.setdefault(decision.source, []).append(decision)
+def _source_sentences(used: Iterable[tuple[str, PolicyException]]) -> list[str]:
+    """Return a sentence for the store and for GitHub: on how many problems each decides."""
+    by_source: dict[str, list[PolicyException]] = {}
+    for _, decision in used:
+        by_source.setdefault(decision.source, []).append(decision)
     sentences = []
-    for place, made in sorted(by_place.items(), reverse=True):
-        what = "dismissal" if made[0].origin is DecisionSource.GITHUB else "decision of triage"
-        many = what.replace("dismissal", "dismissals").replace("decision", "decisions")
-        refused = f" ({made[0].refusal})" if made[0].refusal else ""
-        sentences.append(f"{place}: {len(made)} {what if len(made) == 1 else many}{refused}")
+    for source, decisions in sorted(by_source.items(), reverse=True):
+        noun = "dismissal" if decisions[0].origin is DecisionSource.GITHUB else "decision of triage"
+        plural = noun.replace("dismissal", "dismissals").replace("decision", "decisions")
+        refusal = f" ({decisions[0].refusal})" if decisions[0].refusal else ""
+        sentences.append(
+            f"{source}: {len(decisions)} {noun if len(decisions) == 1 else plural}{refusal}"
+        )
     return sentences

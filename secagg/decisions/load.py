@@ -1,4 +1,4 @@
-"""All exceptions of a repository, from every file that may hold some."""
+"""Load all decisions of a repository, from every file that may hold some."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from secagg.decisions import gitleaksignore, ownfile, snykfile, trivyignore
 from secagg.decisions.csaf import is_csaf, read_csaf
 from secagg.decisions.cyclonedx import is_cyclonedx, read_cyclonedx
 from secagg.decisions.entry import (
-    EVERYTHING,
     LARGEST_JSON,
+    TRUST_ALL,
     Read,
     ScopedException,
     Trust,
@@ -24,7 +24,7 @@ from secagg.decisions.entry import (
 )
 from secagg.decisions.index import AllExceptions
 from secagg.decisions.sarif import SarifSuppressions
-from secagg.decisions.vex import Statement, entries_of, is_openvex, read_openvex
+from secagg.decisions.vex import Statement, is_openvex, read_openvex, vex_exceptions
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.reading import loads
 from secagg.policy.decision import PolicyException
@@ -50,34 +50,36 @@ def load_exceptions(
     read: Read | None = None,
     ceiling_for_all: bool = False,
     touched: Callable[[str], bool] | None = None,
-    trust: Trust = EVERYTHING,
+    trust: Trust = TRUST_ALL,
     mask: Callable[[str], str] | None = None,
-    elsewhere: Mapping[str, Sequence[PolicyException]] | None = None,
+    stored: Mapping[str, Sequence[PolicyException]] | None = None,
 ) -> AllExceptions:
     """Return every decision of the repository at ``root``, on ``today`` (UTC).
 
-    ``read`` gives the bytes of a path relative to the root, or None; by default it reads the
-    work tree, and a gate gives one that reads a base commit. ``vex_files`` are OpenVEX,
-    CycloneDX or CSAF documents by such paths, which must be there. ``max_days`` is the ceiling for
-    ``secagg-exceptions.yaml``, and with ``ceiling_for_all`` for the scanners' own files, VEX and
-    SARIF suppressions too. ``gaps`` are those that the policy accepts. ``touched`` says in a pull
-    request whether it touches a file: there suppressions in source code, and those in such files,
-    are refused. ``trust`` says whose decisions count. ``mask`` takes secrets out of texts that are
-    shown. ``elsewhere`` are decisions on single problems that stand in no file, by the identity
-    that they were made on.
+    ``read`` returns the bytes of a path relative to the root, or None; the default reads the work
+    tree, a gate reads a base commit. ``vex_files`` are the paths of OpenVEX, CycloneDX or CSAF
+    documents, which must exist. ``max_days`` is the ceiling for ``secagg-exceptions.yaml``, and
+    with ``ceiling_for_all`` for the scanners' own files, VEX and SARIF suppressions too. ``gaps``
+    are those that the policy accepts. ``touched`` tells in a pull request whether it touches a
+    file: suppressions in source code, and those in such files, are then refused. ``trust`` says
+    whose decisions count. ``mask`` removes secrets from texts that are shown. ``stored`` are
+    decisions on single problems from the store and from GitHub, by the identity that they were
+    made on.
 
-    Raises :class:`ConfigError` naming the file, and where it can the line, for a file that is
-    there and cannot be understood.
+    Raises :class:`ConfigError` with the file, and the line if it is known, for a file that cannot
+    be understood.
     """
-    fetch = read if read is not None else work_tree(root)
+    read_file = read if read is not None else work_tree(root)
     ceiling = Ceiling(max_days=max_days, today=today, for_all=ceiling_for_all)
     entries: list[ScopedException] = []
     for name, reader in READERS.items():
-        data = fetch(name)
+        data = read_file(name)
         if data is not None:
             entries += reader(text_of(name, data), ceiling)
-    statements = [s for name in vex_files for s in _statements(name, fetch(name))]
-    entries += entries_of(statements, ceiling)
+    statements = [
+        statement for name in vex_files for statement in _statements(name, read_file(name))
+    ]
+    entries += vex_exceptions(statements, ceiling)
     entries = [
         dataclasses.replace(entry, exception=trust.applied(entry.exception)) for entry in entries
     ]
@@ -87,7 +89,7 @@ def load_exceptions(
     return AllExceptions(
         entries,
         today=today,
-        elsewhere=elsewhere,
+        stored=stored,
         sarif=SarifSuppressions(expiry_required=ceiling_for_all, touched=touched, trust=trust),
     )
 
@@ -123,13 +125,13 @@ def _json(name: str, data: bytes) -> Any:
 
 
 def masked(entry: ScopedException, mask: Callable[[str], str]) -> ScopedException:
-    """``entry`` with its texts masked, as it is shown."""
-    given: PolicyException = entry.exception
-    shown = dataclasses.replace(
-        given,
-        target=mask(given.target),
-        reason=None if given.reason is None else mask(given.reason),
-        owner=None if given.owner is None else mask(given.owner),
-        refusal=None if given.refusal is None else mask(given.refusal),
+    """Return ``entry`` with its texts masked, to be shown."""
+    exception: PolicyException = entry.exception
+    masked_exception = dataclasses.replace(
+        exception,
+        target=mask(exception.target),
+        reason=None if exception.reason is None else mask(exception.reason),
+        owner=None if exception.owner is None else mask(exception.owner),
+        refusal=None if exception.refusal is None else mask(exception.refusal),
     )
-    return dataclasses.replace(entry, exception=shown)
+    return dataclasses.replace(entry, exception=masked_exception)

@@ -1,7 +1,7 @@
 """Change a file of decisions without losing its comments.
 
-What comes out is read back and compared before anybody writes it: an edit that says something
-else than was asked is refused.
+The new text is parsed again and compared before it is written: an edit that would change anything
+else is refused.
 """
 
 from __future__ import annotations
@@ -31,65 +31,67 @@ _EMPTY = "version: 1\ndecisions:\n"
 def added(
     text: str, entries: Sequence[Mapping[str, Any]], *, name: str = NAME
 ) -> tuple[str, list[DecisionEntry]]:
-    """``text`` with ``entries`` at the end of its list, and these as they were read back.
+    """Return ``text`` with ``entries`` at the end of its list, and the entries as parsed again.
 
-    Each has the keys of an entry in the order to write them. ``exceptions``, the list of older
-    files, takes what it can; a file of both lists and a new one has them in ``decisions``. Raises
-    :class:`ConfigError` where ``text`` (the file ``name``) or an entry is wrong, or where the
-    result cannot be read back.
+    Each has the keys of an entry in the order to write them. They go to ``decisions``, or to
+    ``exceptions`` if the file has that older list only and all of them are exceptions. Raises
+    :class:`ConfigError` if ``text`` (the file ``name``) or an entry is wrong, or if the result
+    cannot be parsed.
     """
-    before = parse_file(text, name=name)
+    old_file = parse_file(text, name=name)
     yaml = _yaml(text)
     data = yaml.load(text)
     if data is None:
         text = (text or _HEAD) + _EMPTY
         data = yaml.load(text)
-    older = "exceptions" in data and "decisions" not in data
-    key = "exceptions" if older and all(map(_is_dated, entries)) else "decisions"
-    listed = data.get(key)
-    if not listed:
-        listed = data[key] = CommentedSeq()
-    listed.extend(dict(values) for values in entries)
-    after = _dumped(yaml, data)
-    read = parse_file(after, name=name)
-    kept, new = getattr(before, key), getattr(read, key)
-    wanted = {**_values(before), key: _dumps([*kept, *new[len(kept) :]])}
-    if _values(read) != wanted or len(new) != len(kept) + len(entries):
+    has_older_list = "exceptions" in data and "decisions" not in data
+    key = "exceptions" if has_older_list and all(map(_is_dated, entries)) else "decisions"
+    items = data.get(key)
+    if not items:
+        items = data[key] = CommentedSeq()
+    items.extend(dict(values) for values in entries)
+    new_text = _dumped(yaml, data)
+    new_file = parse_file(new_text, name=name)
+    old_entries, new_entries = getattr(old_file, key), getattr(new_file, key)
+    expected = {**_values(old_file), key: _dumps([*old_entries, *new_entries[len(old_entries) :]])}
+    if _values(new_file) != expected or len(new_entries) != len(old_entries) + len(entries):
         raise ConfigError("cannot be edited without changing what else it says", where=name)
-    return after, new[len(kept) :]
+    return new_text, new_entries[len(old_entries) :]
 
 
 def _is_dated(values: Mapping[str, Any]) -> bool:
-    """Whether the entry has what an exception needs, and a day rather than a moment."""
+    """Tell whether the entry has what an exception needs, and a day rather than a time."""
     created = values.get("created")
     is_day = isinstance(created, datetime.date) and not isinstance(created, datetime.datetime)
     return is_day and values.get("expires") is not None and values.get("owner") is not None
 
 
 def removed(text: str, numbers: Collection[int], *, name: str = NAME, comments: bool = True) -> str:
-    """``text`` without the entries ``numbers`` (from 0), and without the ``comments`` on them.
+    """Return ``text`` without the entries ``numbers`` (from 0), and without their ``comments``.
 
     An entry's comments are those within it and those right above it, with no blank line
     between; without ``comments`` those above it stay. Raises :class:`ConfigError` as :func:`added`
     does.
     """
-    before = parse_file(text, name=name)
-    gone = [each[:2] for index, each in enumerate(before.placed()) if index in numbers]
-    wanted = {
-        key: _dumps([e for n, e in enumerate(getattr(before, key)) if (key, n) not in gone])
+    old_file = parse_file(text, name=name)
+    removed_items = [item[:2] for index, item in enumerate(old_file.numbered()) if index in numbers]
+    expected = {
+        key: _dumps(
+            [e for n, e in enumerate(getattr(old_file, key)) if (key, n) not in removed_items]
+        )
         for key in LISTS
     }
-    for after in (_cut(text, before, numbers, comments), _deleted(text, gone)):
-        if after is not None and _values(parse_file(after, name=name)) == wanted:
-            return after
+    for new_text in (_cut(text, old_file, numbers, comments), _deleted(text, removed_items)):
+        if new_text is not None and _values(parse_file(new_text, name=name)) == expected:
+            return new_text
     raise ConfigError("cannot be edited without changing what else it says", where=name)
 
 
 def _cut(text: str, file: DecisionFile, numbers: Collection[int], comments: bool) -> str | None:
-    """Whole lines taken out: nothing else of the file changes. None where it has no such lines."""
+    """Remove the entries' whole lines, and change nothing else. None if they share lines."""
     starts = [entry.line - 1 for entry in file.entries]
     lines = text.splitlines(keepends=True)
-    gone: set[int] = set()
+    removed_lines: set[int] = set()
     for number in numbers:
         first = starts[number]
         while first > 0 and not _DASH.match(lines[first]):
@@ -100,12 +102,12 @@ def _cut(text: str, file: DecisionFile, numbers: Collection[int], comments: bool
         last = _last_line(lines, first, len(dash[1]))
         while comments and first > 0 and lines[first - 1].lstrip().startswith("#"):
             first -= 1
-        gone.update(range(first, last + 1))
-    return "".join(line for index, line in enumerate(lines) if index not in gone)
+        removed_lines.update(range(first, last + 1))
+    return "".join(line for index, line in enumerate(lines) if index not in removed_lines)
 
 
 def _last_line(lines: Sequence[str], first: int, indent: int) -> int:
-    """The last line of the item that begins on line ``first``: comments after it are others'."""
+    """Return the last line of the item that begins on line ``first``, without comments after it."""
     last = first
     for index in range(first + 1, len(lines)):
         line = lines[index]
@@ -117,11 +119,11 @@ def _last_line(lines: Sequence[str], first: int, indent: int) -> int:
     return last
 
 
-def _deleted(text: str, gone: Sequence[tuple[str, int]]) -> str | None:
-    """Items deleted from the parsed file: for layouts that have no line of their own."""
+def _deleted(text: str, removed_items: Sequence[tuple[str, int]]) -> str | None:
+    """Delete items from the parsed file, for entries that share lines with others."""
     yaml = _yaml(text)
     data = yaml.load(text)
-    for key, number in sorted(gone, reverse=True):
+    for key, number in sorted(removed_items, reverse=True):
         del data[key][number]
     return _dumped(yaml, data)
 
@@ -135,7 +137,7 @@ def _dumps(entries: Sequence[DecisionEntry]) -> list[dict[str, Any]]:
 
 
 def _yaml(text: str) -> YAML:
-    """A round trip that keeps quotes, line lengths and the file's own indentation."""
+    """Make a YAML reader and writer that keep the layout of ``text``."""
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = 4096
@@ -152,7 +154,7 @@ def _dumped(yaml: YAML, data: Any) -> str:
 
 
 def text_at(root: Path, name: str = NAME) -> str:
-    """Return the text of the file ``name`` of decisions below ``root``; empty where there is none.
+    """Return the text of the file of decisions ``name`` below ``root``; empty if there is none.
 
     Raises :class:`ConfigError` for what is no file of the repository.
     """
@@ -161,7 +163,7 @@ def text_at(root: Path, name: str = NAME) -> str:
 
 
 def write_at(root: Path, text: str, name: str = NAME) -> None:
-    """Put ``text`` in the place of the file. Raises :class:`ConfigError` where that fails."""
+    """Replace the file's text. Raises :class:`ConfigError` if that fails."""
     try:
         # A link (within the repository, as reading has made sure) stays one.
         replace_file(Path(os.path.realpath(root / name)), text.encode())
@@ -169,33 +171,37 @@ def write_at(root: Path, text: str, name: str = NAME) -> None:
         raise ConfigError(f"cannot be written: {error.strerror}", where=name) from None
 
 
-def write_decisions(root: Path, made: Mapping[str, Triage], titles: Mapping[str, str]) -> None:
+def write_decisions(root: Path, decisions: Mapping[str, Triage], titles: Mapping[str, str]) -> None:
     """Write decisions on problems, by their identities, into the repository's file.
 
-    Older ones on the same problems go, wherever they stand. The rest of the files stays as people
-    wrote it. Raises :class:`ConfigError` where a file cannot be used.
+    Older decisions on the same problems are removed from every file. The rest of the files stays
+    as people wrote it. Raises :class:`ConfigError` if a file cannot be read or written.
     """
-    entries = [_entry(identity, one, titles.get(identity)) for identity, one in made.items()]
+    entries = [
+        _entry(identity, decision, titles.get(identity)) for identity, decision in decisions.items()
+    ]
     for name in reversed(NAMES):
-        before = text_at(root, name)
-        # What is added comes after all that is taken out: comments stay where they were.
-        after = added(before, entries)[0] if name == NAME else before
-        gone = _numbers(before, made.keys(), name)
-        after = removed(after, gone, name=name, comments=False) if gone else after
-        if after != before:
-            write_at(root, after, name)
+        old_text = text_at(root, name)
+        # Add before removing: the comments of removed entries then stay where they were.
+        new_text = added(old_text, entries)[0] if name == NAME else old_text
+        old_numbers = _numbers(old_text, decisions.keys(), name)
+        new_text = (
+            removed(new_text, old_numbers, name=name, comments=False) if old_numbers else new_text
+        )
+        if new_text != old_text:
+            write_at(root, new_text, name)
 
 
 def remove_decisions(root: Path, identities: Collection[str]) -> None:
-    """Take the decisions on the problems ``identities`` out of the repository's files."""
+    """Remove the decisions on the problems ``identities`` from the repository's files."""
     for name in NAMES:
         text = text_at(root, name)
-        if gone := _numbers(text, identities, name):
-            write_at(root, removed(text, gone, name=name, comments=False), name)
+        if numbers := _numbers(text, identities, name):
+            write_at(root, removed(text, numbers, name=name, comments=False), name)
 
 
 def _numbers(text: str, identities: Collection[str], name: str) -> set[int]:
-    """The numbers of the decisions on the problems ``identities`` alone, in the file's order."""
+    """Return the numbers (from 0) of the entries on one of the problems ``identities`` alone."""
     return {
         number
         for number, entry in enumerate(parse_file(text, name=name).entries)
@@ -203,16 +209,16 @@ def _numbers(text: str, identities: Collection[str], name: str) -> set[int]:
     }
 
 
-def _entry(identity: str, made: Triage, title: str | None) -> dict[str, Any]:
-    at = made.at or datetime.datetime.now(datetime.UTC)
+def _entry(identity: str, decision: Triage, title: str | None) -> dict[str, Any]:
+    at = decision.at or datetime.datetime.now(datetime.UTC)
     entry = {
         "id": identity,
         "title": title,
-        "state": made.state.value,
-        "reason": made.reason,
-        "by": made.by,
-        "owner": made.owner,
+        "state": decision.state.value,
+        "reason": decision.reason,
+        "by": decision.by,
+        "owner": decision.owner,
         "created": at.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "expires": made.expires,
+        "expires": decision.expires,
     }
     return {name: value for name, value in entry.items() if value is not None}

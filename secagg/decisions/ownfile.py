@@ -1,4 +1,4 @@
-"""Decisions in the repository: ``secagg-exceptions.yaml``, and ``.secagg/triage.yaml`` of old.
+"""Read the repository's decisions: ``secagg-exceptions.yaml``, older ``.secagg/triage.yaml``.
 
 ::
 
@@ -17,13 +17,14 @@
         by: ana
         created: 2026-11-23T10:04:00Z
 
-All keys given must hold. ``id`` is the problem's whole identity (32 digits): a beginning could come
-to fit another. What names anything else may cover many problems: it is an exception, which calls
-them accepted or false positives, and needs an owner and an end. ``gap`` stands alone: it accepts
-that a tool has not looked at something, by a path or other words of the sentence that says so.
+All keys of an entry must match. ``id`` is the problem's whole identity (32 digits): a prefix could
+match another problem later. An entry with any other key may cover many problems: it is an
+exception, which accepts them or calls them false positives, and needs an owner and an expiry date.
+``gap`` goes with no other key: it accepts that a tool has not scanned something, by a path or other
+words of the sentence that says so.
 
-``exceptions`` is the list's older name: what stands there has to be an exception, also by ``id``.
-``.secagg/triage.yaml`` is the file's older place, and ``at`` an older word for ``created``.
+``exceptions`` is the list's older name: each of its entries is an exception, also one with ``id``.
+``.secagg/triage.yaml`` is the file's older path, and ``at`` an older word for ``created``.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from pydantic import (
 from ruamel.yaml.comments import CommentedMap
 
 from secagg.decisions.entry import Read, ScopedException, shortened, text_of
-from secagg.decisions.scope import GapScope, Scope, plain
+from secagg.decisions.scope import GapScope, Scope, normal_id
 from secagg.model.problem import DECISION_FILE, DECISION_FILES, State, Triage
 from secagg.packages.purl import purl_pattern
 from secagg.policy.decision import SETTLED, PolicyException
@@ -57,16 +58,12 @@ from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
 
 NAME, NAMES = DECISION_FILE, DECISION_FILES
-
-
 LISTS = ("exceptions", "decisions")
-"""The lists of such a file, the older one first."""
-
-
+"""The lists in the file, the older one first."""
 KEYS = ("id", "cve", "ghsa", "advisory", "purl", "rule", "path", "gap")
 
 
-def _each(check: Callable[[str], object]) -> AfterValidator:
+def _each_value(check: Callable[[str], object]) -> AfterValidator:
     def checked(value: str | list[str] | None) -> str | list[str] | None:
         if value == []:
             raise ValueError("an empty list covers nothing")
@@ -78,12 +75,12 @@ def _each(check: Callable[[str], object]) -> AfterValidator:
 
 
 def listed(value: str | list[str] | None) -> list[str]:
-    """One value, several or none, as a list."""
+    """Return one value, several or none as a list."""
     return [] if value is None else [value] if isinstance(value, str) else value
 
 
-def _none_yet(value: object) -> object:
-    # The last exception was taken out, and its key still stands there.
+def _empty_if_null(value: object) -> object:
+    # The last exception was removed, and its key is still there.
     return [] if value is None else value
 
 
@@ -91,8 +88,8 @@ def _rule(text: str) -> Glob:
     return Glob(text, flat=True)
 
 
-def _shape(pattern: str, words: str) -> AfterValidator:
-    """A text that matches ``pattern`` whole; ``words`` say what is expected."""
+def _full_match(pattern: str, words: str) -> AfterValidator:
+    """Accept texts that match ``pattern`` as a whole; ``words`` say what is expected."""
 
     def checked(value: str) -> str:
         if re.fullmatch(pattern, value) is None:
@@ -102,32 +99,20 @@ def _shape(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
-def _published(pattern: str) -> WithJsonSchema:
+def _schema_pattern(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
 _ID, _CVE, _GHSA = "[0-9a-f]{32}", "(CVE|cve)-[0-9]{4}-[0-9]{4,19}", "(GHSA|ghsa)(-[0-9a-z]{4}){3}"
-
-
 _ADVISORY, _TOOL = "[A-Za-z][A-Za-z0-9._:-]{3,199}", "[a-z0-9][a-z0-9._-]{0,99}"
-
-
-_WHOLE = "a row's whole identity (32 digits, as secagg explain shows them)"
-
-
-Identity = Annotated[str, _shape(_ID, _WHOLE), _published(_ID)]
-
-
-Cve = Annotated[str, _shape(_CVE, "a CVE id such as CVE-2021-44228"), _published(_CVE)]
-
-
-Ghsa = Annotated[str, _shape(_GHSA, "an id such as GHSA-jfh8-c2jp-5v3q"), _published(_GHSA)]
-
-
-Advisory = Annotated[str, _shape(_ADVISORY, "an advisory's id"), _published(_ADVISORY)]
-
-
-Tool = Annotated[str, _shape(_TOOL, "a scanner's name in lower case"), _published(_TOOL)]
+_IDENTITY_EXPECTED = "a row's whole identity (32 digits, as secagg explain shows them)"
+Identity = Annotated[str, _full_match(_ID, _IDENTITY_EXPECTED), _schema_pattern(_ID)]
+Cve = Annotated[str, _full_match(_CVE, "a CVE id such as CVE-2021-44228"), _schema_pattern(_CVE)]
+Ghsa = Annotated[
+    str, _full_match(_GHSA, "an id such as GHSA-jfh8-c2jp-5v3q"), _schema_pattern(_GHSA)
+]
+Advisory = Annotated[str, _full_match(_ADVISORY, "an advisory's id"), _schema_pattern(_ADVISORY)]
+Tool = Annotated[str, _full_match(_TOOL, "a scanner's name in lower case"), _schema_pattern(_TOOL)]
 
 
 class DecisionEntry(BaseModel):
@@ -139,17 +124,17 @@ class DecisionEntry(BaseModel):
     cve: Cve | None = None
     ghsa: Ghsa | None = None
     advisory: Advisory | None = Field(default=None, description="an advisory id of any database")
-    purl: Annotated[str | list[str] | None, _each(purl_pattern)] = Field(
+    purl: Annotated[str | list[str] | None, _each_value(purl_pattern)] = Field(
         default=None, description="packages, with or without a version; * is a wildcard"
     )
-    rule: Annotated[str | list[str] | None, _each(_rule)] = Field(
+    rule: Annotated[str | list[str] | None, _each_value(_rule)] = Field(
         default=None, description="rule ids; * is a wildcard"
     )
     tool: Tool | None = Field(default=None, description="with rule: the scanner whose rule it is")
-    path: Annotated[str | list[str] | None, _each(PathGlob)] = Field(
+    path: Annotated[str | list[str] | None, _each_value(PathGlob)] = Field(
         default=None, description="files, as .gitignore writes them"
     )
-    gap: Annotated[str | list[str] | None, _each(gap_pattern)] = Field(
+    gap: Annotated[str | list[str] | None, _each_value(gap_pattern)] = Field(
         default=None,
         description="something that no tool has looked at, by a path or other words of its "
         "sentence; * is a wildcard",
@@ -178,36 +163,36 @@ class DecisionEntry(BaseModel):
         return entry
 
     @model_validator(mode="after")
-    def _narrow(self) -> Self:
-        given = [key for key in KEYS if getattr(self, key) is not None]
-        if not given:
+    def _check_keys(self) -> Self:
+        keys = [key for key in KEYS if getattr(self, key) is not None]
+        if not keys:
             raise ValueError("it covers nothing: give at least one of " + ", ".join(KEYS))
         if self.tool is not None and self.rule is None:
             raise ValueError("tool goes with rule only")
-        if self.gap is not None and len(given) > 1:
+        if self.gap is not None and len(keys) > 1:
             raise ValueError("gap stands alone: a gap is no row")
-        if all(self._is_broad(key) for key in given):
+        if all(self._is_broad(key) for key in keys):
             raise ValueError(
-                f"it would cover everything: nothing in {' and '.join(given)} narrows it"
+                f"it would cover everything: nothing in {' and '.join(keys)} narrows it"
             )
         if self.at is not None and self.created is not None:
             raise ValueError("at and created say the same: leave out at")
-        if given != ["id"]:
-            self._is_exception(f"what is named by {' and '.join(given)}")
+        if keys != ["id"]:
+            self._check_exception_fields(f"what is named by {' and '.join(keys)}")
         return self
 
-    def _is_exception(self, what: str) -> None:
-        """Raise ``ValueError`` where a decision on more than one problem lacks what it needs."""
-        lacking = [key for key in ("owner", "expires") if getattr(self, key) is None]
-        if lacking:
-            raise ValueError(f"{what} needs {' and '.join(lacking)} too")
+    def _check_exception_fields(self, subject: str) -> None:
+        """Raise ``ValueError`` if an exception has no owner, no expiry date or no proper reason."""
+        missing = [key for key in ("owner", "expires") if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"{subject} needs {' and '.join(missing)} too")
         if self.day is not None and self.expires is not None and self.expires < self.day:
             raise ValueError(f"it expires ({self.expires}) before it is created ({self.day})")
         if len(self.reason.strip()) < _SHORTEST_REASON:
-            raise ValueError(f"{what} needs a reason of {_SHORTEST_REASON} characters or more")
+            raise ValueError(f"{subject} needs a reason of {_SHORTEST_REASON} characters or more")
         if self.state not in SETTLED:
             raise ValueError(
-                f"{what} is accepted or false-positive: {self.state.value} goes with id alone"
+                f"{subject} is accepted or false-positive: {self.state.value} goes with id alone"
             )
 
     def _is_broad(self, key: str) -> bool:
@@ -229,11 +214,11 @@ class DecisionEntry(BaseModel):
 
     @property
     def moment(self) -> datetime.datetime | None:
-        """When it was made, in UTC; of a day its beginning."""
-        made = self.created if self.created is not None else self.at
-        if made is None or isinstance(made, datetime.datetime):
-            return made
-        return datetime.datetime.combine(made, datetime.time(), datetime.UTC)
+        """When it was made, in UTC; for a day, the beginning of the day."""
+        created = self.created if self.created is not None else self.at
+        if created is None or isinstance(created, datetime.datetime):
+            return created
+        return datetime.datetime.combine(created, datetime.time(), datetime.UTC)
 
     @property
     def day(self) -> datetime.date | None:
@@ -244,7 +229,9 @@ class DecisionEntry(BaseModel):
         """Return what it covers."""
         if self.gap is not None:
             return GapScope.of(listed(self.gap))
-        names = [plain(name) for name in (self.cve, self.ghsa, self.advisory) if name is not None]
+        names = [
+            normal_id(name) for name in (self.cve, self.ghsa, self.advisory) if name is not None
+        ]
         return Scope(
             identity=self.id,
             advisories=tuple((name,) for name in names),
@@ -255,7 +242,7 @@ class DecisionEntry(BaseModel):
         )
 
     def target(self) -> str:
-        """Return what it covers, in words."""
+        """Return what it covers, in words for messages."""
         names = [n for n in (self.cve, self.ghsa, self.advisory) if n is not None]
         parts = [f"row {self.id}"] if self.id is not None else []
         parts += [" and ".join(names)] if names else []
@@ -279,8 +266,8 @@ class ExceptionEntry(DecisionEntry):
     expires: Day = Field(description="the last day (UTC) on which it holds")
 
     @model_validator(mode="after")
-    def _settles(self) -> Self:
-        self._is_exception("an exception")
+    def _check_exception(self) -> Self:
+        self._check_exception_fields("an exception")
         return self
 
     @property
@@ -295,30 +282,30 @@ class DecisionFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Literal[1] = 1
-    decisions: Annotated[list[DecisionEntry], BeforeValidator(_none_yet)] = Field(
+    decisions: Annotated[list[DecisionEntry], BeforeValidator(_empty_if_null)] = Field(
         default_factory=list
     )
-    exceptions: Annotated[list[ExceptionEntry], BeforeValidator(_none_yet)] = Field(
+    exceptions: Annotated[list[ExceptionEntry], BeforeValidator(_empty_if_null)] = Field(
         default_factory=list, description="the older name of decisions, for exceptions only"
     )
 
-    def placed(self) -> list[tuple[str, int, DecisionEntry]]:
-        """Return every entry with its list and its number in that, in the order of the file."""
-        found = [
+    def numbered(self) -> list[tuple[str, int, DecisionEntry]]:
+        """Return each entry with its list's name and its index in it, in the order of the file."""
+        entries = [
             (name, number, entry)
             for name in LISTS
             for number, entry in enumerate(getattr(self, name))
         ]
-        return sorted(found, key=lambda each: each[2].line)
+        return sorted(entries, key=lambda item: item[2].line)
 
     @property
     def entries(self) -> list[DecisionEntry]:
         """Every entry, in the order of the file."""
-        return [entry for _, _, entry in self.placed()]
+        return [entry for _, _, entry in self.numbered()]
 
 
 def parse_file(text: str, *, name: str = NAME) -> DecisionFile:
-    """Return the file's ``text`` as its model; an empty file has no decisions.
+    """Parse the ``text`` of a file of decisions; an empty file has none.
 
     Raises :class:`secagg.errors.ConfigError` with file, line and column.
     """
@@ -326,14 +313,14 @@ def parse_file(text: str, *, name: str = NAME) -> DecisionFile:
 
 
 def read_own(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedException]:
-    """The decisions in ``text``; those that the ceiling does not allow are refused, and kept."""
+    """Return the decisions in ``text``; those beyond the ceiling are kept, as refused."""
     return own_entries(parse_file(text, name=name).entries, ceiling, name=name)
 
 
 def own_entries(
     entries: Iterable[DecisionEntry], ceiling: Ceiling, *, name: str
 ) -> list[ScopedException]:
-    """``entries`` of a file that messages call ``name``, as :func:`read_own` gives them."""
+    """Convert ``entries`` of the file ``name`` as :func:`read_own` does."""
     return [_entry(entry, ceiling, name) for entry in entries]
 
 
@@ -357,12 +344,12 @@ def _entry(entry: DecisionEntry, ceiling: Ceiling, name: str) -> ScopedException
 
 
 def decisions_in(read: Read) -> dict[str, Triage]:
-    """The newest decision on each problem that the files name by its id alone.
+    """Return the newest decision on each problem, of the entries that have ``id`` alone.
 
-    ``read`` gives the bytes of a file by its path below the root. Raises
+    ``read`` returns the bytes of a file by its path below the root. Raises
     :class:`secagg.errors.ConfigError` as :func:`parse_file` does.
     """
-    decided: dict[str, Triage] = {}
+    decisions: dict[str, Triage] = {}
     for name in NAMES:
         data = read(name)
         if data is None:
@@ -370,10 +357,10 @@ def decisions_in(read: Read) -> dict[str, Triage]:
         for entry in parse_file(text_of(name, data), name=name).entries:
             if entry.id is None or entry.is_exception:
                 continue
-            before = decided.get(entry.id)
-            if before is None or _time(before.at) <= _time(entry.moment):
-                decided[entry.id] = _triage(entry)
-    return decided
+            previous = decisions.get(entry.id)
+            if previous is None or _time(previous.at) <= _time(entry.moment):
+                decisions[entry.id] = _triage(entry)
+    return decisions
 
 
 def _triage(entry: DecisionEntry) -> Triage:

@@ -1,7 +1,7 @@
 """Suppressions in SARIF: those that came with findings, and those that secagg writes.
 
-Each covers its own finding. A row with one suppressed source and one that is not stays. What
-secagg wrote for an exception is passed over: the exception answers for itself, while it lasts.
+Each covers its own finding: a group with one member that is not suppressed counts. Suppressions
+that secagg itself wrote for an exception are ignored: the exception decides, until it expires.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote
 
-from secagg.decisions.entry import EVERYTHING, Trust, shortened
-from secagg.decisions.toolscope import Atom, width
+from secagg.decisions.entry import TRUST_ALL, Trust, shortened
+from secagg.decisions.toolscope import Atom, path_count
 from secagg.model.finding import Finding, Suppression
 from secagg.model.problem import State
 from secagg.policy.decision import DecisionSource, PolicyException
 
-# What is read back from our own SARIF is known by this, and asked for anew: an exception that has
-# expired since must not live on as a suppression.
+# The prefix of our own suppressions. They are not read back: an exception that has expired since
+# must not live on as a suppression.
 WRITTEN_BY_US = "exception: "
 
 
 def suppression_of(exception: PolicyException) -> Suppression:
     """Return the suppression (SARIF 2.1.0, 3.35) of a result that an exception in force covers.
 
-    Its justification is the reason, and who decided it until when, for that is all that SARIF,
-    and a dismissal on GitHub, have room for.
+    Its justification is the reason, who decided it and until when: SARIF, and a dismissal on
+    GitHub, have no other field for these.
     """
     justification = exception.reason or "no reason given"
     if exception.state is State.FALSE_POSITIVE:
-        # GitHub has a reason of its own for these.
+        # GitHub has a separate dismissal reason for false positives.
         justification = f"false positive: {justification}"
     notes = [exception.source]
     if exception.owner is not None:
@@ -44,10 +44,10 @@ def suppression_of(exception: PolicyException) -> Suppression:
 
 
 def rejection_of(exceptions: Sequence[PolicyException]) -> Suppression | None:
-    """What rejects the suppressions that came with a result, if one of ``exceptions`` is refused.
+    """Make a suppression that rejects those of the report, if one of ``exceptions`` is refused.
 
-    A result is suppressed if all of its suppressions are accepted (3.27.23): those that came with
-    it stay, and hold again once nothing stands against them.
+    A result is suppressed if all of its suppressions are accepted (3.27.23): those of the report
+    stay, and apply again once nothing rejects them.
     """
     for exception in exceptions:
         if exception.origin is DecisionSource.REPORTS and exception.refusal is not None:
@@ -61,29 +61,27 @@ def rejection_of(exceptions: Sequence[PolicyException]) -> Suppression | None:
 
 
 def not_ours(suppressions: Sequence[Suppression]) -> tuple[Suppression, ...]:
-    """``suppressions`` without those that :func:`suppression_of` made in an earlier run."""
+    """Return ``suppressions`` without those that :func:`suppression_of` made in an earlier run."""
     return tuple(s for s in suppressions if not s.source.startswith(WRITTEN_BY_US))
 
 
-_NO_EXPIRY = "has no expiry date, and the policy wants one of every exception"
+_REFUSED_NO_EXPIRY = "has no expiry date, and the policy wants one of every exception"
+_REFUSED_IN_SOURCE = (
+    "is a comment in the source, which decides nothing in a change that could bring it"
+)
+_REFUSED_FILE_TOUCHED = "is written in {}, which this change touches: it holds once that is merged"
 
-
-_IN_CHANGE = "is a comment in the source, which decides nothing in a change that could bring it"
-
-
-_BROUGHT = "is written in {}, which this change touches: it holds once that is merged"
-
-
-# More files than this are not asked about.
-_MOST_FILES = 100
+# More files than this are taken as touched, for each costs a look-up.
+_MAX_FILES = 100
 
 
 class SarifSuppressions:
-    """``expiry_required`` refuses suppressions, for SARIF has no expiry date to give them.
+    """The suppressions that came with findings, as exceptions.
 
-    In a change ``touched`` says whether it touches a file. Those that stand in source code are
-    refused then, and those in a file of the tool's that the change touches: it could bring them
-    itself, and nothing that it brings decides on it. ``trust`` says whether any of them count.
+    ``expiry_required`` refuses all of them, for SARIF has no field for an expiry date. For a
+    change, ``touched`` tells whether it touches a file. Suppressions in source code are then
+    refused, and those in a tool's file that the change touches: no change may exempt its own
+    findings. ``trust`` tells whether any of them count.
     """
 
     def __init__(
@@ -91,65 +89,67 @@ class SarifSuppressions:
         *,
         expiry_required: bool = False,
         touched: Callable[[str], bool] | None = None,
-        trust: Trust = EVERYTHING,
+        trust: Trust = TRUST_ALL,
     ) -> None:
         untrusted = trust.refusal(DecisionSource.REPORTS)
-        self._refusal = untrusted or (_NO_EXPIRY if expiry_required else None)
+        self._refusal = untrusted or (_REFUSED_NO_EXPIRY if expiry_required else None)
         self._touched = touched
         self._files: dict[str, bool] = {}
-        self._met: dict[PolicyException, None] = {}
+        self._applied: dict[PolicyException, None] = {}
 
-    def met(self) -> list[PolicyException]:
-        """Return every suppression asked about so far, each once."""
-        return list(self._met)
+    def applied(self) -> list[PolicyException]:
+        """Return every suppression that :meth:`parts` has returned so far, each once."""
+        return list(self._applied)
 
     def parts(self, members: Sequence[Finding]) -> list[tuple[PolicyException, frozenset[Atom]]]:
-        """The suppressions in force (3.27.23: all accepted) of ``members``, and their atoms."""
+        """Return the suppressions of ``members`` (3.27.23: all accepted), each with its atoms."""
         atoms_of: dict[PolicyException, set[Atom]] = {}
         for index, finding in enumerate(members):
-            given = not_ours(finding.suppressions)
-            if not given or any(s.status != "accepted" for s in given):
+            suppressions = not_ours(finding.suppressions)
+            if not suppressions or any(s.status != "accepted" for s in suppressions):
                 continue
-            exception = self._exception(finding, given)
-            self._met.setdefault(exception)
-            atoms = {(index, path) for path in range(width(finding))}
+            exception = self._exception(finding, suppressions)
+            self._applied.setdefault(exception)
+            atoms = {(index, path) for path in range(path_count(finding))}
             atoms_of.setdefault(exception, set()).update(atoms)
         return [(exception, frozenset(atoms)) for exception, atoms in atoms_of.items()]
 
-    def _exception(self, finding: Finding, given: Sequence[Suppression]) -> PolicyException:
-        in_source = any(s.kind.lower() != "external" for s in given)
-        where = " (in source)" if in_source else ""
-        refusal = None if is_no_problem(finding) else self._refusal
-        brought = next((s.uri for s in given if s.uri and self._is_brought(s.uri)), None)
+    def _exception(self, finding: Finding, suppressions: Sequence[Suppression]) -> PolicyException:
+        in_source = any(s.kind.lower() != "external" for s in suppressions)
+        suffix = " (in source)" if in_source else ""
+        refusal = None if is_pass(finding) else self._refusal
+        touched_uri = next(
+            (s.uri for s in suppressions if s.uri and self._may_be_touched(s.uri)), None
+        )
         if in_source and self._touched is not None:
-            refusal = _IN_CHANGE
-        elif brought is not None:
-            refusal = shortened(_BROUGHT.format(brought))
-        reasons = dict.fromkeys(filter(None, (s.justification for s in given)))
+            refusal = _REFUSED_IN_SOURCE
+        elif touched_uri is not None:
+            refusal = shortened(_REFUSED_FILE_TOUCHED.format(touched_uri))
+        reasons = dict.fromkeys(filter(None, (s.justification for s in suppressions)))
         return PolicyException(
-            source=f"{given[0].source}{where}",
+            source=f"{suppressions[0].source}{suffix}",
             target=f"{finding.rule_id} of {finding.tool} in {finding.location.uri or 'no file'}",
             reason=shortened("; ".join(reasons)),
             origin=DecisionSource.REPORTS,
             refusal=refusal,
         )
 
-    def _is_brought(self, uri: str) -> bool:
-        """Whether a change is judged that touches the file ``uri``, or may do so."""
+    def _may_be_touched(self, uri: str) -> bool:
+        """Tell whether a change is judged that touches the file ``uri``, or may touch it."""
         if self._touched is None:
             return False
         if uri not in self._files:
-            known = len(self._files) < _MOST_FILES
-            self._files[uri] = not known or self._touched(_path(uri))
+            below_limit = len(self._files) < _MAX_FILES
+            self._files[uri] = not below_limit or self._touched(_path(uri))
         return self._files[uri]
 
 
 def _path(uri: str) -> str:
-    """The path that a URI of a report names, relative or absolute (RFC 8089)."""
+    """Return the path of a report's URI, relative or absolute (RFC 8089)."""
     return unquote(uri.removeprefix("file://"))
 
 
-def is_no_problem(finding: Finding) -> bool:
-    """True where the report itself says that a result is no problem (``kind: pass``, absent)."""
+def is_pass(finding: Finding) -> bool:
+    """Tell whether the report itself says that a result is no problem (``kind: pass``, absent)."""
     origin = finding.sarif
     return origin is not None and not origin.result.get("suppressions")

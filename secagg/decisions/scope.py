@@ -1,12 +1,12 @@
-"""What an exception covers, as people write it: rows by id, advisory, package, rule, path.
+"""What an exception covers: groups by identity, advisory, package, rule or path.
 
-All keys of one exception must hold of a row as a whole: at least one of the row's members says
-so, and none says otherwise. An exception for ``tests/**`` does not silence what another tool sees
-in ``src/`` too, and one for version 1.2 does not silence 1.3.
+Each key of an exception must match the group as a whole: at least one member matches, and none
+contradicts. An exception for ``tests/**`` does not cover a group that another tool reports in
+``src/`` too, and one for version 1.2 does not cover 1.3.
 
-Two tools know one problem under different ids, so an exception for one id holds for a row that
-another tool reported under an alias. It must not hold for more: Snyk's advisories may span two
-CVEs, and an exception for the one must not silence the row of the other.
+Two tools may report one problem under different ids, so an exception for one id covers a group
+that another tool reported under an alias. It must not cover more: a Snyk advisory may span two
+CVEs, and an exception for the one must not cover the group of the other.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from secagg.system.globs import Glob, PathGlob
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapScope:
-    """Patterns, of which one must occur in the gap's sentence: a path, or words with ``*``."""
+    """Gaps whose sentence contains one of ``patterns``: a path, or words with ``*``."""
 
     patterns: tuple[Glob, ...]
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> GapScope:
-        """Make the scope of patterns as people write them."""
+        """Make the scope from patterns as people write them."""
         return cls(patterns=tuple(Glob(f"*{text}*", flat=True) for text in texts))
 
     def covers_gap(self, sentence: str) -> bool:
@@ -39,56 +39,61 @@ class GapScope:
         return any(pattern.matches(sentence) for pattern in self.patterns)
 
     def covers(self, group: Group) -> bool:
-        """Tell that no row is covered."""
+        """Return False: a gap is no group."""
         return False
 
 
-_KNOWN = Advisories()
+_ADVISORIES = Advisories()
 
 
-def plain(text: str) -> str:
-    """An id in one spelling: ``cve-2021-1 `` and ``DEBIAN-CVE-2021-1`` are ``CVE-2021-1``."""
-    return _KNOWN[text].id
+def normal_id(text: str) -> str:
+    """Normalize an advisory id: ``cve-2021-1 `` and ``DEBIAN-CVE-2021-1`` become ``CVE-2021-1``."""
+    return _ADVISORIES[text].id
 
 
 def ids_of(finding: Finding) -> frozenset[str]:
-    """Every advisory id of ``finding``, in one spelling; none for what is no vulnerability."""
+    """Return the normalized advisory ids of ``finding``; none if it is no vulnerability."""
     vulnerability = finding.vulnerability
     if vulnerability is None and finding.kind is not Kind.VULNERABILITY:
         return frozenset()
     aliases = vulnerability.aliases if vulnerability is not None else ()
-    return frozenset({_KNOWN[alias].id for alias in aliases} | {_KNOWN[finding.rule_id].id})
+    return frozenset(
+        {_ADVISORIES[alias].id for alias in aliases} | {_ADVISORIES[finding.rule_id].id}
+    )
 
 
-def spoken_for(members: Sequence[Finding], name: str) -> frozenset[int]:
-    """The indices of the ``members`` for which the advisory ``name`` (as :func:`plain`) speaks.
+def members_of_advisory(members: Sequence[Finding], name: str) -> frozenset[int]:
+    """Return the indices of the ``members`` that are about the advisory ``name`` (normalized).
 
-    A member speaks for others once ``name`` is its only id of that database: then all its ids
-    are names of one problem, and a member that shares one is that problem too, unless it brings
-    a second CVE. Without such a member the id is a part of what the row says, and speaks for
-    nobody.
+    If ``name`` is a member's only id of its database, all ids of that member name one problem.
+    Another member that shares one of these ids has the same problem, unless it has another CVE.
+    Without such a member ``name`` is only one of several problems, and no member is returned.
     """
     ids = [ids_of(member) for member in members]
-    knowing = {index for index, own in enumerate(ids) if name in own}
+    naming = {index for index, member_ids in enumerate(ids) if name in member_ids}
     database = _database(name)
-    anchors = [i for i in knowing if sum(_database(other) == database for other in ids[i]) == 1]
-    if not anchors:
+    defining = [i for i in naming if sum(_database(other) == database for other in ids[i]) == 1]
+    if not defining:
         return frozenset()
-    same = frozenset().union(*(ids[index] for index in anchors))
-    covered = set(knowing)
-    grown = True
-    while grown:
-        grown = False
-        for index, own in enumerate(ids):
-            if index not in covered and own & same and _is_one_problem(_cves(own), _cves(same)):
+    problem_ids = frozenset().union(*(ids[index] for index in defining))
+    covered = set(naming)
+    changed = True
+    while changed:
+        changed = False
+        for index, member_ids in enumerate(ids):
+            if (
+                index not in covered
+                and member_ids & problem_ids
+                and _cves_agree(_cves(member_ids), _cves(problem_ids))
+            ):
                 covered.add(index)
-                same |= own
-                grown = True
+                problem_ids |= member_ids
+                changed = True
     return frozenset(covered)
 
 
-def _is_one_problem(own: frozenset[str], known: frozenset[str]) -> bool:
-    return own <= known or (not known and len(own) == 1)
+def _cves_agree(cves: frozenset[str], problem_cves: frozenset[str]) -> bool:
+    return cves <= problem_cves or (not problem_cves and len(cves) == 1)
 
 
 def _database(name: str) -> str:
@@ -101,55 +106,60 @@ def _cves(ids: frozenset[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Keys that must all hold; within one key any value will do. Empty keys say nothing.
+    """Keys that must all match a group; one value of each key is enough. Empty keys match anything.
 
-    ``advisories`` are sets of ids of which each must hold by one of its names, written as by
-    :func:`secagg.decisions.scope.plain`; ``images`` are container images (``pkg:oci``), of
-    which one must be the row's, or may be where ``purls`` name the package; ``not_purls`` are
-    packages for which a later statement says otherwise (VEX).
+    ``advisories`` are sets of aliases, normalized by :func:`normal_id`: one of each set must
+    match. ``images`` are container images (``pkg:oci``): one must be the group's, or, where
+    ``purls`` name the package, may be. ``excluded_purls`` are packages for which a later VEX
+    statement says otherwise.
     """
 
     identity: str | None = None
     advisories: tuple[tuple[str, ...], ...] = ()
     purls: tuple[PurlPattern, ...] = ()
     images: tuple[PurlPattern, ...] = ()
-    not_purls: tuple[PurlPattern, ...] = ()
+    excluded_purls: tuple[PurlPattern, ...] = ()
     rules: tuple[Glob, ...] = ()
     tool: str | None = None
     paths: tuple[PathGlob, ...] = ()
 
     def covers(self, group: Group) -> bool:
-        """True if ``group`` is covered as a whole."""
+        """Tell whether ``group`` is covered as a whole."""
         members = group.members
         return (
             (self.identity is None or self.identity in known_as(group))
-            and (self.tool is None or all(f.tool == self.tool for f in members))
+            and (self.tool is None or all(finding.tool == self.tool for finding in members))
             and all(_all_covered(members, names) for names in self.advisories)
-            and (not self.purls or agreed(fits_any(f.package, self.purls) for f in members))
+            and (
+                not self.purls
+                or agreed(fits_any(finding.package, self.purls) for finding in members)
+            )
             and (not self.images or self._in_image(members))
             and (not self.rules or self._by_rule(members))
             and (not self.paths or agreed(in_paths(members, self.paths)))
-            and not any(fits_any(f.package, self.not_purls) is not False for f in members)
+            and not any(
+                fits_any(finding.package, self.excluded_purls) is not False for finding in members
+            )
         )
 
     def _in_image(self, members: Sequence[Finding]) -> bool:
-        answers = {fits_image(f.location, self.images) for f in members}
+        answers = {fits_image(finding.location, self.images) for finding in members}
         return False not in answers and (bool(self.purls) or True in answers)
 
     def _by_rule(self, members: Sequence[Finding]) -> bool:
-        matching = [any(rule_matches(f, rule) for rule in self.rules) for f in members]
+        matching = [any(rule_matches(finding, rule) for rule in self.rules) for finding in members]
         return all(matching) or all(same_check(members, matching))
 
 
 def _all_covered(members: Sequence[Finding], names: Sequence[str]) -> bool:
-    found: set[int] = set()
+    covered: set[int] = set()
     for name in names:
-        found |= spoken_for(members, name)
-    return len(found) == len(members)
+        covered |= members_of_advisory(members, name)
+    return len(covered) == len(members)
 
 
 def rule_matches(finding: Finding, rule: Glob) -> bool:
-    """Return whether ``rule`` is the finding's, by any spelling of a check's id."""
+    """Tell whether ``rule`` matches the finding's rule, or another spelling of its check's id."""
     if rule.matches(finding.rule_id):
         return True
     if finding.kind is not Kind.MISCONFIGURATION:
@@ -159,45 +169,51 @@ def rule_matches(finding: Finding, rule: Glob) -> bool:
     return any(rule.matches(check) for check in own_checks(finding))
 
 
-def same_check(members: Sequence[Finding], held: Sequence[bool]) -> list[bool]:
-    """``held``, and with it every misconfiguration that is the same check as one held."""
-    named: frozenset[str] = frozenset().union(
+def same_check(members: Sequence[Finding], matching: Sequence[bool]) -> list[bool]:
+    """Extend ``matching`` to every misconfiguration of the same check as a matching one."""
+    checks: frozenset[str] = frozenset().union(
         *(
-            checks_of(f)
-            for f, known in zip(members, held, strict=True)
-            if known and f.kind is Kind.MISCONFIGURATION
+            checks_of(finding)
+            for finding, matches in zip(members, matching, strict=True)
+            if matches and finding.kind is Kind.MISCONFIGURATION
         )
     )
-    if not named:
-        return list(held)
+    if not checks:
+        return list(matching)
     return [
-        known or (f.kind is Kind.MISCONFIGURATION and bool(checks_of(f) & named))
-        for f, known in zip(members, held, strict=True)
+        matches or (finding.kind is Kind.MISCONFIGURATION and bool(checks_of(finding) & checks))
+        for finding, matches in zip(members, matching, strict=True)
     ]
 
 
 def in_paths(members: Sequence[Finding], paths: Sequence[PathGlob]) -> list[bool | None]:
-    """For each member whether its file is among ``paths``; None where it names no file.
+    """Tell for each member whether its file matches ``paths``; None if it has no file.
 
-    A manifest and its lock file are one place: what is said of the one holds for the other.
-    Files inside of an image are no files of the repository.
+    A manifest and its lock file count as one: a match of the one is a match of the other. Files
+    inside an image are no files of the repository.
     """
-    places = [f.location for f in members]
+    locations = [finding.location for finding in members]
     matching = [
-        None if p.uri is None else p.image is None and any(g.matches(p.uri) for g in paths)
-        for p in places
+        None
+        if location.uri is None
+        else location.image is None and any(glob.matches(location.uri) for glob in paths)
+        for location in locations
     ]
     if True not in matching or False not in matching:
         return matching
     manifests = {
-        manifest_place(p.uri or "")
-        for f, p, matches in zip(members, places, matching, strict=True)
-        if matches and f.package is not None
+        manifest_place(location.uri or "")
+        for finding, location, matches in zip(members, locations, matching, strict=True)
+        if matches and finding.package is not None
     }
     return [
         matches is not False
-        or (f.package is not None and p.image is None and manifest_place(p.uri or "") in manifests)
+        or (
+            finding.package is not None
+            and location.image is None
+            and manifest_place(location.uri or "") in manifests
+        )
         if matches is not None
         else None
-        for f, p, matches in zip(members, places, matching, strict=True)
+        for finding, location, matches in zip(members, locations, matching, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""``.snyk``: Snyk's policy file, of which ``ignore`` is honoured.
+"""Read ``.snyk``, Snyk's policy file: ``ignore`` makes exceptions.
 
 ::
 
@@ -12,8 +12,8 @@
         - 'mongoose > lodash':
             reason: ...
 
-An id holds for the dependency paths that its path names, or for all of them (``*``). ``exclude``
-takes files out of the scan and ``patch`` calls a vulnerability repaired: neither is honoured.
+An id covers the dependency paths that match its path, or all of them (``*``). ``exclude`` takes
+files out of the scan and ``patch`` calls a vulnerability fixed: neither is honoured.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from secagg.system.dates import Ceiling, day_of, last_day
 from secagg.system.yamlfile import load_model
 
 NAME = ".snyk"
-_KNOWN = frozenset(
+_KNOWN_SETTINGS = frozenset(
     {"reason", "expires", "created", "reasonType", "source", "ignoredBy", "disregardIfFixable"}
 )
 _KINDS = frozenset({Kind.VULNERABILITY, Kind.LICENSE, Kind.MISCONFIGURATION})
@@ -48,9 +48,9 @@ class _SnykFile(BaseModel):
 
 
 def read_snyk(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedException]:
-    """The exceptions in ``text``, in its order; what is not honoured is refused in a sentence.
+    """Return the exceptions in ``text``, in its order; ``exclude`` and ``patch`` as refused ones.
 
-    Raises :class:`secagg.errors.ConfigError` where it is no YAML mapping.
+    Raises :class:`secagg.errors.ConfigError` if it is no YAML mapping.
     """
     file = load_model(text, _SnykFile, name=name)
     entries = [_entry(*item, ceiling) for item in _ignored(file.ignore, name)]
@@ -62,7 +62,7 @@ def read_snyk(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedEx
 
 
 def _ignored(ignore: Any, name: str) -> Iterator[tuple[str, str, str, Any]]:
-    """Source, id, path and what is said of them, for each entry."""
+    """Yield source, id, path and settings of each entry."""
     if ignore is None:
         return
     if not isinstance(ignore, CommentedMap):
@@ -71,20 +71,20 @@ def _ignored(ignore: Any, name: str) -> Iterator[tuple[str, str, str, Any]]:
     for key, paths in ignore.items():
         source = f"{name}:{ignore.lc.key(key)[0] + 1}"
         if not isinstance(paths, CommentedSeq) or not paths:
-            yield source, _word(key), "", None
+            yield source, _key_text(key), "", None
             continue
         for index, item in enumerate(paths):
             source = f"{name}:{paths.lc.item(index)[0] + 1}"
             if isinstance(item, CommentedMap) and item:
                 for path, settings in item.items():
-                    yield source, _word(key), _word(path), settings
+                    yield source, _key_text(key), _key_text(path), settings
             else:
-                # "- a > b" alone names a path and says nothing of it.
-                yield source, _word(key), item if isinstance(item, str) else "", {}
+                # "- a > b" is a path without settings.
+                yield source, _key_text(key), item if isinstance(item, str) else "", {}
 
 
-def _word(key: object) -> str:
-    """A key that is a text or a number; nothing for one that is made of others."""
+def _key_text(key: object) -> str:
+    """Return a key that is a text or a number as text; empty for any other key."""
     return str(key) if isinstance(key, str | int) else ""
 
 
@@ -98,7 +98,7 @@ def _entry(source: str, name: str, path: str, settings: Any, ceiling: Ceiling) -
         if not name or not path or not isinstance(settings, dict):
             raise ValueError("an id with a list of paths is expected")
         checked_id(name)
-        unknown = [_word(key) for key in settings if key not in _KNOWN]
+        unknown = [_key_text(key) for key in settings if key not in _KNOWN_SETTINGS]
         if unknown:
             raise ValueError("it has keys that are not known: " + ", ".join(unknown))
         expires = None if settings.get("expires") is None else last_day(settings["expires"])

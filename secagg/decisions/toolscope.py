@@ -1,9 +1,8 @@
-"""What a scanner's own ignore file covers: findings of that scanner, and rows by their ids.
+"""What an entry of a scanner's own ignore file covers: that scanner's findings in a group.
 
-The file covers its tool only. A row that other tools report too is covered as far as they
-report the same advisory or the same check; a secret that TruffleHog found as well stays,
-whatever ``.gitleaksignore`` says. Entries of such files act together: a row is covered once
-each of its members is.
+Other tools' members are covered too if they report the same advisory or the same check. A secret
+that TruffleHog reports as well still counts, whatever ``.gitleaksignore`` says. Entries of such
+files act together: a group is covered once each of its members is.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secagg.decisions.scope import plain, same_check, spoken_for
+from secagg.decisions.scope import members_of_advisory, normal_id, same_check
 from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
 from secagg.packages.purl import PurlPattern, fits_any
@@ -23,41 +22,41 @@ _RANGE = re.compile(r"[\^~<>=|*\s]|(?:^|\.)[xX](?:\.|$)")
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The packages from a direct dependency on, by name and perhaps version.
+    """A pattern of a dependency path: packages by name or ``name@version``.
 
-    ``*`` stands for any packages, none among them. Unlike Snyk's own reading a chain covers a
-    path to its end: ``a`` does not cover ``a > b``, unless it says ``a > *``.
+    ``*`` matches any number of packages, also none. Unlike in Snyk, the pattern must match the
+    whole path: ``a`` does not cover ``a > b``, but ``a > *`` does.
     """
 
     steps: tuple[str, ...]
 
     def matches(self, path: Sequence[str]) -> bool:
-        """``path`` leads from a direct dependency (``name@version``) to the package."""
-        # Which of the steps' beginnings match what was seen of the path so far.
+        """Tell whether ``path``, from a direct dependency (``name@version``) on, matches."""
+        # The numbers of steps that match the path so far.
         reached = self._skipped({0})
         for package in path:
-            after = set()
-            for at in reached:
-                if at == len(self.steps):
+            next_reached = set()
+            for step in reached:
+                if step == len(self.steps):
                     continue
-                if self.steps[at] == "*":
-                    after.add(at)
-                elif _is(self.steps[at], package):
-                    after.add(at + 1)
-            reached = self._skipped(after)
+                if self.steps[step] == "*":
+                    next_reached.add(step)
+                elif _matches_package(self.steps[step], package):
+                    next_reached.add(step + 1)
+            reached = self._skipped(next_reached)
         return len(self.steps) in reached
 
     def _skipped(self, reached: set[int]) -> set[int]:
-        """``reached``, and what is reached where a star stands for nothing."""
-        for at in sorted(reached):
-            while at < len(self.steps) and self.steps[at] == "*":
-                at += 1
-                reached.add(at)
+        """Return ``reached``, and what is reached if stars match no package."""
+        for step in sorted(reached):
+            while step < len(self.steps) and self.steps[step] == "*":
+                step += 1
+                reached.add(step)
         return reached
 
 
 def chain(text: str) -> Chain:
-    """Read a chain. Raises ``ValueError`` for a version range, which is not understood."""
+    """Parse a pattern (``a > b@1.0``). Raises ``ValueError`` for ranges and part wildcards."""
     steps = tuple(step.strip() for step in text.split(" > "))
     if not all(steps) or len(steps) > 64:
         raise ValueError("its path has empty steps, or more than 64")
@@ -69,73 +68,73 @@ def chain(text: str) -> Chain:
     return Chain(steps)
 
 
-def _is(step: str, package: str) -> bool:
+def _matches_package(step: str, package: str) -> bool:
     if step == package:
         return True
     name, at, _ = package.rpartition("@")
-    # A scope's own @ parts no version.
+    # The @ of an npm scope does not begin a version.
     return bool(at and name) and step == name
 
 
-# One member of a row on one dependency path: (its index, the path's).
+# One member of a group on one of its dependency paths: (the member's index, the path's index).
 Atom = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """The fingerprint of a leak as Gitleaks writes it; without ``commit`` it holds for any."""
+class Fingerprint:
+    """The fingerprint of a leak as Gitleaks writes it; without ``commit`` it matches any commit."""
 
     uri: str
     rule: str
     line: int
     commit: str | None = None
 
-    def is_of(self, finding: Finding) -> bool:
-        """True if ``finding`` has this fingerprint."""
-        place = finding.location
+    def matches_finding(self, finding: Finding) -> bool:
+        """Tell whether ``finding`` has this fingerprint."""
+        location = finding.location
         return (
             finding.rule_id == self.rule
-            and place.start_line == self.line
-            and place.uri == self.uri
-            and (self.commit is None or place.commit == self.commit)
+            and location.start_line == self.line
+            and location.uri == self.uri
+            and (self.commit is None or location.commit == self.commit)
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolScope:
-    """Findings of ``tool``: of ``kinds``, with the id ``name`` or the fingerprint ``mark``.
+    """Findings of ``tool``: of ``kinds``, with the id ``name`` or the ``fingerprint``.
 
-    ``paths`` and ``purls`` narrow it where they are given, ``chain`` to some dependency paths,
-    ``component`` to what is in that directory; ``unless_fixable`` ends it with a fix.
+    ``paths`` and ``purls`` narrow it if they are set, ``chain`` to some dependency paths. With
+    ``unless_fixable`` a finding that has a fix is not covered.
     """
 
     tool: str
     kinds: frozenset[Kind] = frozenset(Kind)
     name: str | None = None
-    mark: Mark | None = None
+    fingerprint: Fingerprint | None = None
     paths: tuple[Glob, ...] = ()
     purls: tuple[PurlPattern, ...] = ()
     chain: Chain | None = None
     unless_fixable: bool = False
 
     def atoms(self, members: Sequence[Finding]) -> frozenset[Atom]:
-        """Return what of a row's ``members`` is covered."""
-        collected: set[Atom] = set()
-        whole = [False] * len(members)
+        """Return the atoms of a group's ``members`` that are covered."""
+        covered: set[Atom] = set()
+        fully_covered = [False] * len(members)
         for index, finding in enumerate(members):
-            if finding.tool == self.tool and self._is_meant(finding):
-                taken = self._paths_of(finding)
-                collected.update((index, path) for path in taken)
-                whole[index] = taken == set(range(width(finding)))
-        if any(whole):
-            for index in self._others(members, whole):
-                collected.update((index, path) for path in range(width(members[index])))
-        return frozenset(collected)
+            if finding.tool == self.tool and self._selects(finding):
+                paths = self._paths_of(finding)
+                covered.update((index, path) for path in paths)
+                fully_covered[index] = paths == set(range(path_count(finding)))
+        if any(fully_covered):
+            for index in self._same_problem(members, fully_covered):
+                covered.update((index, path) for path in range(path_count(members[index])))
+        return frozenset(covered)
 
-    def _is_meant(self, finding: Finding) -> bool:
+    def _selects(self, finding: Finding) -> bool:
         if finding.kind not in self.kinds:
             return False
-        if self.mark is not None and not self.mark.is_of(finding):
+        if self.fingerprint is not None and not self.fingerprint.matches_finding(finding):
             return False
         if self.name is not None and not has_id(finding, self.name):
             return False
@@ -147,51 +146,53 @@ class ToolScope:
 
     def _paths_of(self, finding: Finding) -> set[int]:
         if self.chain is None:
-            return set(range(width(finding)))
+            return set(range(path_count(finding)))
         vulnerability = finding.vulnerability
         paths = vulnerability.dependency_paths if vulnerability is not None else ()
         return {index for index, path in enumerate(paths) if self.chain.matches(path[1:])}
 
-    def _others(self, members: Sequence[Finding], whole: Sequence[bool]) -> set[int]:
-        """Other tools' members that are what this one says under another id."""
+    def _same_problem(self, members: Sequence[Finding], fully_covered: Sequence[bool]) -> set[int]:
+        """Return other tools' members that report the same problem under another id."""
         if self.name is None:
             return set()
-        own = next(f for f, known in zip(members, whole, strict=True) if known)
-        if own.kind is Kind.MISCONFIGURATION:
-            held = same_check(members, whole)
-        elif own.kind is Kind.VULNERABILITY:
-            spoken = spoken_for(members, plain(self.name))
-            held = [index in spoken for index in range(len(members))]
+        covered_finding = next(
+            f for f, covered in zip(members, fully_covered, strict=True) if covered
+        )
+        if covered_finding.kind is Kind.MISCONFIGURATION:
+            matching = same_check(members, fully_covered)
+        elif covered_finding.kind is Kind.VULNERABILITY:
+            about_advisory = members_of_advisory(members, normal_id(self.name))
+            matching = [index in about_advisory for index in range(len(members))]
         else:
             return set()
-        return {i for i, known in enumerate(held) if known and members[i].tool != self.tool}
+        return {i for i, covered in enumerate(matching) if covered and members[i].tool != self.tool}
 
 
-def width(finding: Finding) -> int:
+def path_count(finding: Finding) -> int:
     """Return the number of a finding's dependency paths, at least 1."""
     vulnerability = finding.vulnerability
     return max(1, len(vulnerability.dependency_paths)) if vulnerability is not None else 1
 
 
 def has_id(finding: Finding, name: str) -> bool:
-    """Return whether ``name`` is the tool's own id of what it found."""
+    """Tell whether ``name`` is the tool's own id of the finding."""
     if finding.rule_id == name:
         return True
     if finding.kind is Kind.VULNERABILITY:
-        return plain(finding.rule_id) == plain(name)
+        return normal_id(finding.rule_id) == normal_id(name)
     if finding.kind is Kind.MISCONFIGURATION:
         return plain_check(name) in own_checks(finding)
     return finding.kind is Kind.LICENSE and finding.license == name
 
 
 def checked_id(name: str) -> str:
-    """``name`` if it can be an id; raises ``ValueError`` for what reads as many of them."""
+    """Return ``name`` if it can be an id. Raises ``ValueError`` for a wildcard."""
     if is_wild(name) or is_catch_all(name):
         raise ValueError("an id is expected, in which wildcards have no meaning")
     return name
 
 
 def is_fixable(finding: Finding) -> bool:
-    """Return whether a fix is known."""
+    """Tell whether a fix is known."""
     vulnerability = finding.vulnerability
     return bool(finding.fix or (vulnerability is not None and vulnerability.fixed_versions))

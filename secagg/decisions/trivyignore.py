@@ -1,7 +1,7 @@
-"""``.trivyignore`` and ``.trivyignore.yaml``: the exceptions of Trivy.
+"""Read ``.trivyignore`` and ``.trivyignore.yaml``, the exceptions of Trivy.
 
-Trivy 0.76 reads it so: blank lines and lines that begin with ``#`` say nothing, the first word
-is the id, and a line with a bad date is left out.
+As Trivy 0.76 reads it: blank lines and lines that begin with ``#`` are ignored, the first word is
+the id, and a line with a bad date is left out.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from secagg.system.globs import Glob
 from secagg.system.yamlfile import load_model
 
 NAME = ".trivyignore"
-
-
-_PREFIX = "exp:"
+_EXPIRY_PREFIX = "exp:"
 
 
 def read_trivyignore(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedException]:
@@ -33,21 +31,21 @@ def read_trivyignore(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[S
     comment: list[str] = []
     after_id = False
     for number, line in enumerate(text.split("\n"), start=1):
-        written = line.strip()
-        if not written:
+        text_line = line.strip()
+        if not text_line:
             comment, after_id = [], False
-        elif written.startswith("#"):
+        elif text_line.startswith("#"):
             comment = [] if after_id else comment
-            comment.append(written.lstrip("# "))
+            comment.append(text_line.lstrip("# "))
             after_id = False
         else:
             after_id = True
-            entries.append(_entry(written, comment, ceiling, f"{name}:{number}"))
+            entries.append(_entry(text_line, comment, ceiling, f"{name}:{number}"))
     return entries
 
 
-def _entry(written: str, said: list[str], ceiling: Ceiling, source: str) -> ScopedException:
-    words, _, comment = written.partition(" #")
+def _entry(text_line: str, comments: list[str], ceiling: Ceiling, source: str) -> ScopedException:
+    words, _, comment = text_line.partition(" #")
     fields = words.split()
     expires: datetime.date | None = None
     refusal = None
@@ -55,7 +53,9 @@ def _entry(written: str, said: list[str], ceiling: Ceiling, source: str) -> Scop
         checked_id(fields[0])
     except ValueError as error:
         refusal = f"cannot be understood: {error}"
-    dates = [word.removeprefix(_PREFIX) for word in fields[1:] if word.startswith(_PREFIX)]
+    dates = [
+        word.removeprefix(_EXPIRY_PREFIX) for word in fields[1:] if word.startswith(_EXPIRY_PREFIX)
+    ]
     if dates:
         try:
             expires = last_day(dates[0])
@@ -65,7 +65,7 @@ def _entry(written: str, said: list[str], ceiling: Ceiling, source: str) -> Scop
         origin=DecisionSource.SCANNERS,
         source=source,
         target=f"{shortened(fields[0])} of trivy",
-        reason=shortened(comment) or shortened(" ".join(said)),
+        reason=shortened(comment) or shortened(" ".join(comments)),
         expires=expires,
         refusal=refusal or ceiling.foreign_refusal(None, expires),
     )
@@ -74,8 +74,7 @@ def _entry(written: str, said: list[str], ceiling: Ceiling, source: str) -> Scop
 
 YAML_NAME = ".trivyignore.yaml"
 
-
-_KINDS = {
+_KIND_OF_SECTION = {
     "vulnerabilities": Kind.VULNERABILITY,
     "misconfigurations": Kind.MISCONFIGURATION,
     "secrets": Kind.SECRET,
@@ -84,7 +83,7 @@ _KINDS = {
 
 
 class _Ignored(BaseModel):
-    # A key that is not known may narrow what is known: such an entry is refused, not widened.
+    # An unknown key may narrow the entry: such an entry is refused, so that it covers no more.
     model_config = ConfigDict(extra="allow")
 
     id: str
@@ -96,7 +95,7 @@ class _Ignored(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _placed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _with_line(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         entry = handler(value)
         if isinstance(value, CommentedMap):
             entry._line = value.lc.line + 1
@@ -121,7 +120,7 @@ def read_trivyignore_yaml(
     """
     file = load_model(text, _TrivyIgnoreFile, name=name)
     exceptions: list[tuple[int, ScopedException]] = []
-    for section, kind in _KINDS.items():
+    for section, kind in _KIND_OF_SECTION.items():
         for ignored in getattr(file, section) or ():
             exceptions.append((ignored._line, _yaml_entry(ignored, kind, ceiling, name)))
     return [entry for _, entry in sorted(exceptions, key=lambda pair: pair[0])]

@@ -1,10 +1,10 @@
-"""VEX: which statements hold for a package, and OpenVEX documents.
+"""VEX statements as exceptions, and the reader of OpenVEX documents.
 
-A statement that a product is not affected holds until a later one says that it is. Where two
-cannot be told apart in time, the one that keeps the finding counts.
+A statement that a product is not affected counts until a later one says that it is. If their order
+in time is not known, the one that keeps the finding counts.
 
-``not_affected`` and ``fixed`` make exceptions; ``affected``, ``under_investigation`` and any
-word that is not known speak against them.
+In OpenVEX ``not_affected`` and ``fixed`` make exceptions; ``affected``, ``under_investigation``
+and any unknown word overrule them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from secagg.decisions.entry import ScopedException, shortened
-from secagg.decisions.scope import Scope, plain
+from secagg.decisions.scope import Scope, normal_id
 from secagg.errors import ConfigError
 from secagg.jsonio.members import stripped_text
 from secagg.model.problem import State
@@ -27,16 +27,16 @@ from secagg.system.dates import Ceiling
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One statement: ``silent`` if it says that the vulnerability ``names`` does not count.
+    """One statement on the vulnerability ``names`` (aliases); ``exempts`` if it makes an exception.
 
-    ``purls`` are the packages that it is about, ``images`` the container images (``pkg:oci``) in
-    which; with images alone it is about all that is in them. ``moment`` is when it was made.
-    ``problem`` is a sentence where it cannot be honoured.
+    ``purls`` are the packages that it is about, ``images`` the container images (``pkg:oci``) that
+    contain them; with images alone it is about everything in them. ``moment`` is when it was made
+    (UTC). ``problem`` says why it cannot be honoured.
     """
 
     source: str
     names: tuple[str, ...]
-    silent: bool
+    exempts: bool
     status: str
     purls: tuple[PurlPattern, ...]
     images: tuple[PurlPattern, ...] = ()
@@ -46,37 +46,37 @@ class Statement:
     problem: str | None = None
 
 
-def entries_of(statements: Sequence[Statement], ceiling: Ceiling) -> list[ScopedException]:
-    """Return the exceptions that ``statements`` (of all documents, in their order) come to."""
-    against: dict[str, list[Statement]] = {}
+def vex_exceptions(statements: Sequence[Statement], ceiling: Ceiling) -> list[ScopedException]:
+    """Make the exceptions of the ``statements`` of all documents, in their order."""
+    overruling: dict[str, list[Statement]] = {}
     for statement in statements:
-        if not statement.silent:
+        if not statement.exempts:
             for name in statement.names:
-                against.setdefault(plain(name), []).append(statement)
-    return [_entry(s, against, ceiling) for s in statements if s.silent]
+                overruling.setdefault(normal_id(name), []).append(statement)
+    return [_entry(statement, overruling, ceiling) for statement in statements if statement.exempts]
 
 
 def _entry(
-    statement: Statement, against: dict[str, list[Statement]], ceiling: Ceiling
+    statement: Statement, overruling: dict[str, list[Statement]], ceiling: Ceiling
 ) -> ScopedException:
-    names = tuple(dict.fromkeys(plain(name) for name in statement.names))
+    names = tuple(dict.fromkeys(normal_id(name) for name in statement.names))
     problem = statement.problem
-    not_purls: dict[PurlPattern, None] = {}
-    for other in (o for name in names for o in against.get(name, ())):
+    excluded_purls: dict[PurlPattern, None] = {}
+    for other in (other for name in names for other in overruling.get(name, ())):
         if not _is_later(other, statement):
             continue
         if other.problem is not None or not other.purls:
             problem = problem or f"{other.source} says otherwise ({other.status})"
-        not_purls |= dict.fromkeys(other.purls)
+        excluded_purls |= dict.fromkeys(other.purls)
     if not statement.purls and not statement.images:
         problem = problem or "names no package by its purl"
     created = statement.moment.date() if statement.moment is not None else None
-    where = " or ".join(purl.text for purl in statement.purls or statement.images)
+    packages = " or ".join(purl.text for purl in statement.purls or statement.images)
     exception = PolicyException(
         origin=DecisionSource.VEX,
         state=State.FALSE_POSITIVE,
         source=statement.source,
-        target=shortened(f"{' or '.join(names)} in {where or 'no package'}") or "",
+        target=shortened(f"{' or '.join(names)} in {packages or 'no package'}") or "",
         reason=shortened(statement.reason) or statement.status,
         owner=shortened(statement.author),
         created=created,
@@ -88,9 +88,9 @@ def _entry(
         advisories=(names,),
         purls=statement.purls,
         images=statement.images,
-        not_purls=tuple(not_purls),
+        excluded_purls=tuple(excluded_purls),
     )
-    # Where all that it covers is taken back, nothing is covered and it is shown as unused.
+    # If every package is excluded, it covers nothing and is shown as unused.
     return ScopedException(exception, scope)
 
 
@@ -100,35 +100,37 @@ def _is_later(other: Statement, statement: Statement) -> bool:
     return other.moment >= statement.moment
 
 
-def moment_of(text: object) -> datetime.datetime | None:
-    """Return a time of a VEX document, in UTC; None where it says none."""
+def parse_time(text: object) -> datetime.datetime | None:
+    """Parse a time of a VEX document as UTC; None if it is none."""
     if not isinstance(text, str):
         return None
     try:
-        moment = datetime.datetime.fromisoformat(text.strip())
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=datetime.UTC)
-        return moment.astimezone(datetime.UTC)
+        time = datetime.datetime.fromisoformat(text.strip())
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=datetime.UTC)
+        return time.astimezone(datetime.UTC)
     except (ValueError, OverflowError):
         return None
 
 
-_SILENT = frozenset({"not_affected", "fixed"})
+_EXEMPTING = frozenset({"not_affected", "fixed"})
 
 
 def is_openvex(document: Any) -> bool:
-    """True for a document with OpenVEX's context."""
+    """Tell whether ``document`` has OpenVEX's context."""
     if not isinstance(document, dict):
         return False
     context = document.get("@context")
     contexts = context if isinstance(context, list) else [context]
-    return any(isinstance(c, str) and c.startswith("https://openvex.dev/ns") for c in contexts)
+    return any(
+        isinstance(each, str) and each.startswith("https://openvex.dev/ns") for each in contexts
+    )
 
 
 def read_openvex(document: Mapping[str, Any], name: str) -> list[Statement]:
     """Return the statements of ``document``, the file ``name``.
 
-    Raises :class:`ConfigError` where it has no list of statements, or one is no statement.
+    Raises :class:`ConfigError` if it has no list of statements, or one is no statement.
     """
     statements = document.get("statements")
     if not isinstance(statements, list):
@@ -141,7 +143,7 @@ def read_openvex(document: Mapping[str, Any], name: str) -> list[Statement]:
 
 
 def _statements(value: Any, document: Mapping[str, Any], source: str) -> Iterator[Statement]:
-    """One statement for each image among the products, and one for all other products."""
+    """Yield a statement for each image among the products, and one for all other products."""
     if not isinstance(value, dict):
         raise ConfigError("a statement is an object", where=source)
     names = _names(value.get("vulnerability"))
@@ -150,39 +152,39 @@ def _statements(value: Any, document: Mapping[str, Any], source: str) -> Iterato
     status = value.get("status")
     if not isinstance(status, str):
         raise ConfigError("a statement has a status", where=source)
-    silent = status in _SILENT
+    exempts = status in _EXEMPTING
     reasons = [value.get(key) for key in ("justification", "impact_statement", "status_notes")]
-    made = partial(
+    make_statement = partial(
         Statement,
         source=source,
         names=names,
-        silent=silent,
+        exempts=exempts,
         status=status,
         moment=_moment(value, document),
         reason=": ".join(filter(None, map(stripped_text, reasons))),
         author=stripped_text(value.get("supplier")) or stripped_text(document.get("author")),
     )
     unjustified = None
-    if status == "not_affected" and not any(stripped_text(r) for r in reasons[:2]):
+    if status == "not_affected" and not any(stripped_text(reason) for reason in reasons[:2]):
         unjustified = "says not_affected without a justification or impact_statement"
     products = value.get("products")
     products = products if isinstance(products, list) else []
-    others = []
+    packages = []
     for product in products:
         image = _image(product)
         if image is None:
-            others.append(product)
+            packages.append(product)
             continue
-        within = product.get("subcomponents") if isinstance(product, dict) else None
-        purls, problem = _purls(within, every=silent)
-        yield made(purls=purls, images=(image,), problem=problem or unjustified)
-    if others or not products:
-        purls, problem = _purls(others, every=silent)
-        yield made(purls=purls, problem=problem or unjustified)
+        subcomponents = product.get("subcomponents") if isinstance(product, dict) else None
+        purls, problem = _purls(subcomponents, skip_unreadable=exempts)
+        yield make_statement(purls=purls, images=(image,), problem=problem or unjustified)
+    if packages or not products:
+        purls, problem = _purls(packages, skip_unreadable=exempts)
+        yield make_statement(purls=purls, problem=problem or unjustified)
 
 
 def _image(product: Any) -> PurlPattern | None:
-    """The container image that a product is, by a purl of the type oci."""
+    """Return the purl of a product that is a container image (type oci); else None."""
     text = _purl(product)
     if text is None or not text.startswith("pkg:oci/"):
         return None
@@ -193,7 +195,7 @@ def _image(product: Any) -> PurlPattern | None:
 
 
 def _names(vulnerability: Any) -> tuple[str, ...]:
-    """Name and aliases, each once."""
+    """Return name and aliases, each once."""
     if isinstance(vulnerability, str):
         return (vulnerability,) if vulnerability.strip() else ()
     if not isinstance(vulnerability, dict):
@@ -202,21 +204,23 @@ def _names(vulnerability: Any) -> tuple[str, ...]:
     if name is None:
         return ()
     aliases = vulnerability.get("aliases")
-    more = filter(None, map(stripped_text, aliases)) if isinstance(aliases, list) else ()
-    return tuple(dict.fromkeys((name, *more)))
+    others = filter(None, map(stripped_text, aliases)) if isinstance(aliases, list) else ()
+    return tuple(dict.fromkeys((name, *others)))
 
 
-def _purls(products: Any, *, every: bool) -> tuple[tuple[PurlPattern, ...], str | None]:
-    """The packages: a product's subcomponents where it has any, else the product itself.
+def _purls(products: Any, *, skip_unreadable: bool) -> tuple[tuple[PurlPattern, ...], str | None]:
+    """Return the packages of ``products``, and a problem: subcomponents, or the product itself.
 
-    Where a purl cannot be read, ``every`` decides: an exception loses that one, and a statement
-    that speaks against exceptions is then taken to be about any package.
+    With ``skip_unreadable`` (for exceptions) unreadable purls are left out while others remain.
+    Without it they are a problem: an overruling statement may then be about any package.
     """
     patterns: dict[PurlPattern, None] = {}
     problem = None
     for product in products if isinstance(products, list) else ():
-        within = product.get("subcomponents") if isinstance(product, dict) else None
-        for component in within if isinstance(within, list) and within else [product]:
+        subcomponents = product.get("subcomponents") if isinstance(product, dict) else None
+        for component in (
+            subcomponents if isinstance(subcomponents, list) and subcomponents else [product]
+        ):
             try:
                 text = _purl(component)
                 if text is not None:
@@ -225,7 +229,7 @@ def _purls(products: Any, *, every: bool) -> tuple[tuple[PurlPattern, ...], str 
                 problem = problem or "names a product that is no package (it has no purl)"
             except ValueError as error:
                 problem = problem or f"has a purl that cannot be read: {error}"
-    if every and patterns:
+    if skip_unreadable and patterns:
         problem = None
     return tuple(patterns), problem
 
@@ -236,16 +240,16 @@ def _purl(component: Any) -> str | None:
     if not isinstance(component, dict):
         return None
     identifiers = component.get("identifiers")
-    given = stripped_text(identifiers.get("purl")) if isinstance(identifiers, dict) else None
-    if given is not None:
-        return given
-    own = stripped_text(component.get("@id"))
-    return own if own is not None and own.startswith("pkg:") else None
+    purl = stripped_text(identifiers.get("purl")) if isinstance(identifiers, dict) else None
+    if purl is not None:
+        return purl
+    identifier = stripped_text(component.get("@id"))
+    return identifier if identifier is not None and identifier.startswith("pkg:") else None
 
 
 def _moment(value: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
-    # A document's last_updated says nothing of a statement that was not touched.
+    # A document's last_updated does not say when this statement was changed.
     for time in (value.get("last_updated"), value.get("timestamp"), document.get("timestamp")):
         if time is not None:
-            return moment_of(time)
+            return parse_time(time)
     return None

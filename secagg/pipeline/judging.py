@@ -111,7 +111,7 @@ def decide(
         touched=_touched_by_change(gate) if gate.controls.base is not None else None,
         trust=trust,
         mask=redactor.mask,
-        elsewhere=stored_decisions(gate, merged, trust=trust, mask=redactor.mask),
+        stored=stored_decisions(gate, merged, trust=trust, mask=redactor.mask),
     )
     notes = list(gate.notes)
     comparison = None

@@ -116,7 +116,7 @@ def _expiry_places(root: Path) -> dict[str, str]:
         if data is None:
             continue
         placed = load_placed(text_of(name, data), DecisionFile, name=str(root / name))
-        for key, number, entry in placed.value.placed():
+        for key, number, entry in placed.value.numbered():
             places[f"{name}:{entry.line}"] = placed.where(key, number, "expires")
     return places
 

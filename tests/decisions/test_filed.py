@@ -257,7 +257,7 @@ def covering(
 ) -> list[tuple[str, str, bool]]:
     """Source, state and whether it is honoured of what covers a row of these decisions."""
     files = {DECISION_FILE: exceptions, TRIAGE_FILE: {"decisions": list(made)}}
-    found = loaded(files, elsewhere={A: elsewhere}, **how)
+    found = loaded(files, stored={A: elsewhere}, **how)
     return [
         (e.source, e.state.value, e.standing(TODAY) is ExceptionState.IN_FORCE)
         for e in found.covering(GROUP)
