@@ -24,9 +24,8 @@ from secagg.decisions.toolscope import Atom, ToolScope, width
 from secagg.merge.groups import Group, known_as
 from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
-from secagg.model.problem import State
 from secagg.packages.keys import package_key
-from secagg.policy.decision import DecisionSource, ExceptionState, PolicyException
+from secagg.policy.decision import REOPENED, DecisionSource, ExceptionState, PolicyException
 
 _SHOWN = 3
 
@@ -106,9 +105,6 @@ def _together(
     return {}
 
 
-_REOPENED = frozenset({State.OPEN, State.CONFIRMED})
-
-
 def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
     """Return what counts of the ``decisions`` that name one problem, those on it alone first.
 
@@ -121,16 +117,17 @@ def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
         return list(decisions)
     rest = [each for each in decisions if not each.on_one]
     first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    # The last of those that are alike, as decisions_in takes it.
     newest = max(
-        (each for each in on_it if each.refusal is None),
-        key=lambda each: (each.at or first, each.state in _REOPENED, each.source),
+        (each for each in reversed(on_it) if each.refusal is None),
+        key=lambda each: (each.at or first, each.state in REOPENED),
         default=None,
     )
     refused = [each for each in on_it if each.refusal is not None and each.settles]
     refused.sort(key=lambda each: each.source)
     if newest is not None and newest.settles:
         return [newest, *rest, *refused]
-    if newest is not None and newest.state in _REOPENED:
+    if newest is not None and newest.state in REOPENED:
         rest = [_taken_back(each, newest) for each in rest]
     return [*rest, *refused]
 
@@ -138,6 +135,8 @@ def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
 def _taken_back(exception: PolicyException, by: PolicyException) -> PolicyException:
     """``exception`` as refused, if it was written before the decision ``by``."""
     if exception.refusal is not None or by.at is None:
+        return exception
+    if exception.at is not None and exception.at > by.at:
         return exception
     if exception.created is not None and exception.created > by.at.date():
         return exception
