@@ -277,7 +277,7 @@ class AllExceptions:
         return self._partly
 
     def sentences(self, unused: Collection[PolicyException] = ()) -> list[str]:
-        """One sentence a file: how many of its exceptions are honoured, and how many are not.
+        """One sentence a file: how many of its decisions are honoured, and how many are not.
 
         What is ``unused`` or covers a part of a row only is told elsewhere.
         """
@@ -357,7 +357,7 @@ def _sentences(exceptions: Iterable[PolicyException], today: datetime.date) -> l
     sentences = []
     for file, standings in counted.items():
         honoured = standings[ExceptionState.IN_FORCE]
-        sentence = f"{file}: {honoured} exception{'s' * (honoured != 1)} honoured"
+        sentence = f"{file}: {honoured} decision{'s' * (honoured != 1)} honoured"
         if standings[ExceptionState.EXPIRED]:
             sentence += f", {standings[ExceptionState.EXPIRED]} expired"
         if standings[ExceptionState.REFUSED]:

@@ -372,4 +372,4 @@ def test_what_a_newer_decision_outdoes_is_not_called_unused() -> None:
         ("b", State.CONFIRMED),
         ("c", State.ACCEPTED),
     ]
-    assert found.sentences() == [f"{TRIAGE_FILE}: 2 exceptions honoured"]
+    assert found.sentences() == [f"{TRIAGE_FILE}: 2 decisions honoured"]
