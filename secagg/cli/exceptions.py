@@ -19,7 +19,7 @@ from secagg.cli.options import ColourOption, FormatOption, LastOption, OutputFor
 from secagg.cli.screen import Screen
 from secagg.decisions import DEFAULT_MAX_DAYS, AllExceptions, load_exceptions
 from secagg.decisions.entry import ScopedException
-from secagg.decisions.ownedit import added, removed, text_at, write_at
+from secagg.decisions.ownedit import added, moment_text, removed, text_at, write_at
 from secagg.decisions.ownfile import (
     KEYS,
     NAME,
@@ -176,7 +176,7 @@ def add_exception(root: Path, request: NewException, *, last: Path) -> int:
     today = utc_today()
     rows = rows_of_last_scan(root, last)
     entry = _entry(root, request, rows, today)
-    too_long = Ceiling(max_days=_max_days(root), today=today).refusal(entry.created, entry.expires)
+    too_long = Ceiling(max_days=_max_days(root), today=today).refusal(entry.day, entry.expires)
     if too_long is not None:
         raise UsageError(f"the exception {too_long}", hint="give an earlier day with --expires")
     for name in NAMES:
@@ -209,6 +209,8 @@ def _values(entry: ExceptionEntry) -> dict[str, Any]:
     """Return the fields of ``entry`` to write; the default state ``accepted`` is left out."""
     values = entry.model_dump(exclude_none=True)
     values["state"] = entry.state.value
+    if isinstance(entry.created, datetime.datetime):
+        values["created"] = moment_text(entry.created)
     return {k: v for k, v in values.items() if (k, v) != ("state", State.ACCEPTED.value)}
 
 
@@ -302,7 +304,8 @@ def _entry(
         "state": State(request.state.value),
         "reason": request.reason,
         "owner": request.owner or _owner(root),
-        "created": today,
+        # To the second: a decision of the same day may be older, or newer.
+        "created": datetime.datetime.now(datetime.UTC).replace(microsecond=0),
         "expires": expires,
     }
     try:

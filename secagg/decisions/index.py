@@ -24,9 +24,8 @@ from secagg.decisions.toolscope import Atom, ToolScope, path_count
 from secagg.merge.groups import Group, known_as
 from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
-from secagg.model.problem import State
 from secagg.packages.keys import package_key
-from secagg.policy.decision import DecisionSource, ExceptionState, PolicyException
+from secagg.policy.decision import REOPENED, DecisionSource, ExceptionState, PolicyException
 
 _LOCATIONS_SHOWN = 3
 
@@ -109,9 +108,6 @@ def _covering_together(
     return {}
 
 
-_REOPENED = frozenset({State.OPEN, State.CONFIRMED})
-
-
 def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
     """Return those ``decisions`` on one problem that count: decisions on it alone, then exceptions.
 
@@ -124,16 +120,17 @@ def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
         return list(decisions)
     exceptions = [each for each in decisions if not each.on_one]
     earliest = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    # The last of those that are alike, as decisions_in takes it.
     newest = max(
-        (each for each in on_problem if each.refusal is None),
-        key=lambda each: (each.at or earliest, each.state in _REOPENED, each.source),
+        (each for each in reversed(on_problem) if each.refusal is None),
+        key=lambda each: (each.at or earliest, each.state in REOPENED),
         default=None,
     )
     refused = [each for each in on_problem if each.refusal is not None and each.settles]
     refused.sort(key=lambda each: each.source)
     if newest is not None and newest.settles:
         return [newest, *exceptions, *refused]
-    if newest is not None and newest.state in _REOPENED:
+    if newest is not None and newest.state in REOPENED:
         exceptions = [_overruled(each, newest) for each in exceptions]
     return [*exceptions, *refused]
 
@@ -141,6 +138,8 @@ def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
 def _overruled(exception: PolicyException, by: PolicyException) -> PolicyException:
     """Return ``exception``, refused if it was written before the decision ``by``."""
     if exception.refusal is not None or by.at is None:
+        return exception
+    if exception.at is not None and exception.at > by.at:
         return exception
     if exception.created is not None and exception.created > by.at.date():
         return exception
@@ -289,7 +288,7 @@ class AllExceptions:
         return self._partly
 
     def sentences(self, unused: Collection[PolicyException] = ()) -> list[str]:
-        """Return a sentence a file: how many of its exceptions are honoured, and how many are not.
+        """Return a sentence a file: how many of its decisions are honoured, and how many are not.
 
         Exceptions that are ``unused`` or cover a part of a group only have sentences of their own.
         """
@@ -371,7 +370,7 @@ def _file_sentences(exceptions: Iterable[PolicyException], today: datetime.date)
     sentences = []
     for file, standings in counts.items():
         honoured = standings[ExceptionState.IN_FORCE]
-        sentence = f"{file}: {honoured} exception{'s' * (honoured != 1)} honoured"
+        sentence = f"{file}: {honoured} decision{'s' * (honoured != 1)} honoured"
         if standings[ExceptionState.EXPIRED]:
             sentence += f", {standings[ExceptionState.EXPIRED]} expired"
         if standings[ExceptionState.REFUSED]:

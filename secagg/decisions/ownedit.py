@@ -18,7 +18,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from secagg.decisions.entry import text_of, work_tree
-from secagg.decisions.ownfile import LISTS, NAME, NAMES, DecisionEntry, DecisionFile, parse_file
+from secagg.decisions.ownfile import (
+    KEYS,
+    LISTS,
+    NAME,
+    NAMES,
+    DecisionEntry,
+    DecisionFile,
+    parse_file,
+)
 from secagg.errors import ConfigError
 from secagg.model.problem import Triage
 from secagg.system.files import replace_file
@@ -45,7 +53,7 @@ def added(
         text = (text or _HEAD) + _EMPTY
         data = yaml.load(text)
     has_older_list = "exceptions" in data and "decisions" not in data
-    key = "exceptions" if has_older_list and all(map(_is_dated, entries)) else "decisions"
+    key = "exceptions" if has_older_list and all(map(_is_exception, entries)) else "decisions"
     items = data.get(key)
     if not items:
         items = data[key] = CommentedSeq()
@@ -59,11 +67,9 @@ def added(
     return new_text, new_entries[len(old_entries) :]
 
 
-def _is_dated(values: Mapping[str, Any]) -> bool:
-    """Tell whether the entry has what an exception needs, and a day rather than a time."""
-    created = values.get("created")
-    is_day = isinstance(created, datetime.date) and not isinstance(created, datetime.datetime)
-    return is_day and values.get("expires") is not None and values.get("owner") is not None
+def _is_exception(values: Mapping[str, Any]) -> bool:
+    """Tell whether the entry has a key other than ``id``, so that it may cover several problems."""
+    return any(values.get(key) is not None for key in KEYS if key != "id")
 
 
 def removed(text: str, numbers: Collection[int], *, name: str = NAME, comments: bool = True) -> str:
@@ -209,6 +215,11 @@ def _numbers(text: str, identities: Collection[str], name: str) -> set[int]:
     }
 
 
+def moment_text(at: datetime.datetime) -> str:
+    """Return a time as the file has it: in UTC, to the second."""
+    return at.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _entry(identity: str, decision: Triage, title: str | None) -> dict[str, Any]:
     at = decision.at or datetime.datetime.now(datetime.UTC)
     entry = {
@@ -218,7 +229,7 @@ def _entry(identity: str, decision: Triage, title: str | None) -> dict[str, Any]
         "reason": decision.reason,
         "by": decision.by,
         "owner": decision.owner,
-        "created": at.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "created": moment_text(at),
         "expires": decision.expires,
     }
     return {name: value for name, value in entry.items() if value is not None}

@@ -51,9 +51,9 @@ from secagg.decisions.entry import Read, ScopedException, shortened, text_of
 from secagg.decisions.scope import GapScope, Scope, normal_id
 from secagg.model.problem import DECISION_FILE, DECISION_FILES, State, Triage
 from secagg.packages.purl import purl_pattern
-from secagg.policy.decision import SETTLED, PolicyException
+from secagg.policy.decision import REOPENED, SETTLED, PolicyException
 from secagg.policy.notation import Day, Moment, Owner, ReasonText, gap_pattern
-from secagg.system.dates import Ceiling
+from secagg.system.dates import Ceiling, utc_now
 from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
 
@@ -262,7 +262,9 @@ class ExceptionEntry(DecisionEntry):
 
     reason: ReasonText
     owner: Owner
-    created: Day | None = Field(default=None, description="the day it was made; it needs one")
+    created: Moment | None = Field(
+        default=None, description="the day or the moment (UTC) it was made; it needs one"
+    )
     expires: Day = Field(description="the last day (UTC) on which it holds")
 
     @model_validator(mode="after")
@@ -328,6 +330,8 @@ def _entry(entry: DecisionEntry, ceiling: Ceiling, name: str) -> ScopedException
     refusal = None
     if entry.is_exception and entry.expires is not None:
         refusal = ceiling.refusal(entry.day, entry.expires)
+    elif entry.day is not None and entry.day > ceiling.today:
+        refusal = f"is dated in the future (created {entry.day})"
     exception = PolicyException(
         source=f"{name}:{entry.line}",
         target=shortened(entry.target()) or "",
@@ -346,20 +350,22 @@ def _entry(entry: DecisionEntry, ceiling: Ceiling, name: str) -> ScopedException
 def decisions_in(read: Read) -> dict[str, Triage]:
     """Return the newest decision on each problem, of the entries that have ``id`` alone.
 
-    ``read`` returns the bytes of a file by its path below the root. Raises
-    :class:`secagg.errors.ConfigError` as :func:`parse_file` does.
+    Of two decisions of the same time, the one that leaves the problem open counts, else the later one
+    in the file. Decisions dated in the future do not count. ``read`` returns the bytes of a file by
+    its path below the root. Raises :class:`secagg.errors.ConfigError` as :func:`parse_file` does.
     """
     decisions: dict[str, Triage] = {}
+    today = utc_now().date()
     for name in NAMES:
         data = read(name)
         if data is None:
             continue
         for entry in parse_file(text_of(name, data), name=name).entries:
-            if entry.id is None or entry.is_exception:
+            if entry.id is None or entry.is_exception or (entry.day or today) > today:
                 continue
-            previous = decisions.get(entry.id)
-            if previous is None or _time(previous.at) <= _time(entry.moment):
-                decisions[entry.id] = _triage(entry)
+            decision, previous = _triage(entry), decisions.get(entry.id)
+            if previous is None or _order(previous) <= _order(decision):
+                decisions[entry.id] = decision
     return decisions
 
 
@@ -374,5 +380,6 @@ def _triage(entry: DecisionEntry) -> Triage:
     )
 
 
-def _time(at: datetime.datetime | None) -> datetime.datetime:
-    return at or datetime.datetime.min.replace(tzinfo=datetime.UTC)
+def _order(made: Triage) -> tuple[datetime.datetime, bool]:
+    at = made.at or datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    return at, made.state in REOPENED

@@ -99,6 +99,8 @@ NO_FACTS = Facts()
 
 SETTLED = frozenset({State.ACCEPTED, State.FALSE_POSITIVE})
 """The states in which a problem does not count."""
+REOPENED = frozenset({State.OPEN, State.CONFIRMED})
+"""The states that take back what was said before."""
 
 
 class DecisionSource(StrEnum):

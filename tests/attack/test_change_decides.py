@@ -214,10 +214,11 @@ def test_decisions_that_the_change_brings_do_not_count_in_a_report(tmp_path: Pat
     change.real("gitleaks")
     assert change.run("scan", "--policy", "pr-gate", "-o", "out").code == 1
     identity = json.loads((change.root / "out/decision.json").read_text())["findings"][0]["id"]
-    (change.root / ".secagg/triage.yaml").write_text(triage(identity))
-    change.git("add", "--force", ".secagg/triage.yaml")
-    change.git("commit", "-q", "-m", "Decide")
-    assert change.run("report", "--fail-on", "high").code == 1
+    for name in (".secagg/triage.yaml", "secagg-exceptions.yaml"):
+        (change.root / name).write_text(triage(identity))
+        change.git("add", "--force", name)
+        change.git("commit", "-q", "-m", "Decide")
+        assert change.run("report", "--fail-on", "high").code == 1
     # Once it is merged it holds.
     change.git("update-ref", "refs/remotes/origin/main", "HEAD")
     assert change.run("report", "--fail-on", "high").code == 0

@@ -64,8 +64,8 @@ def test_add_list_and_prune(tmp_path: Path) -> None:
     assert "\x1b" not in listed.stdout and "[31mred" in lines[3] and "no end" in lines[3]
     assert "refused" in lines[4]
     assert lines[-2:] == [
-        f"{NAME}: 1 exception honoured, 1 expired",
-        ".trivyignore: 1 exception honoured, 1 refused",
+        f"{NAME}: 1 decision honoured, 1 expired",
+        ".trivyignore: 1 decision honoured, 1 refused",
     ]
     document = json.loads(run(tmp_path, "list", "--format", "json").stdout)
     assert [e["standing"] for e in document["exceptions"]] == [

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given, settings
 
 from secagg.decisions.entry import Trust, work_tree
 from secagg.decisions.ownedit import remove_decisions, write_decisions
 from secagg.decisions.ownfile import NAMES, decisions_in
 from secagg.errors import ConfigError
 from secagg.model.problem import DECISION_FILE, TRIAGE_FILE, State, Triage
-from secagg.policy.decision import DecisionSource, ExceptionState, PolicyException
+from secagg.policy.decision import SETTLED, DecisionSource, ExceptionState, PolicyException
 from tests.decisions.make import TODAY, loaded, row
 from tests.merge.make import vulnerability
 
@@ -163,7 +166,9 @@ def test_the_newest_decision_counts_wherever_it_stands(tmp_path: Path) -> None:
         (f"open at {older}", f"accepted created {newer}"),
         (f"accepted created {newer}", f"open at {older}"),
         # Of two of one moment the later in the file; a day is its beginning.
-        (f"open at {newer}", "accepted created 2026-01-02"),
+        (f"false-positive at {newer}", "accepted created 2026-01-02"),
+        # What is dated in the future is nobody's word yet.
+        (f"accepted created {newer}", "open at 2999-01-01T00:00:00Z"),
     ):
         put(tmp_path, DECISION_FILE, entries(*lines))
         assert filed(tmp_path)[A].state is State.ACCEPTED
@@ -291,6 +296,45 @@ def test_of_decisions_on_one_problem_the_newest_counts() -> None:
     assert covering(accepted, elsewhere=(stored(State.OPEN, last.at or NOON),)) == []
 
 
+def test_what_is_dated_in_the_future_is_refused() -> None:
+    ahead = said("confirmed", "2026-11-24")
+    assert covering(said("accepted", "2026-11-01"), ahead) == [
+        (f"{TRIAGE_FILE}:1", "accepted", True)
+    ]
+    (refused,) = loaded({TRIAGE_FILE: {"decisions": [said("accepted", "2026-11-24")]}}).all()
+    assert refused.refusal == "is dated in the future (created 2026-11-24)"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(State)),
+            st.sampled_from(["2026-11-20", "2026-11-20T00:00:00Z", "2026-11-21T09:00:00Z"]),
+            st.sampled_from(NAMES),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_gate_and_the_report_take_the_same_decision(made: list[tuple[State, str, str]]) -> None:
+    files: dict[str, Any] = {
+        name: {"decisions": [said(state.value, at) for state, at, file in made if file == name]}
+        for name in NAMES
+    }
+    texts = {name: json.dumps(document).encode() for name, document in files.items()}
+    reported = decisions_in(texts.get)[A].state
+    counting = [e.state for e in loaded(files).covering(GROUP)]
+    assert counting == ([reported] if reported in SETTLED else [])
+
+
+def test_a_moment_tells_which_of_one_day_came_first() -> None:
+    denied = said("confirmed", "2026-11-20T12:00:00Z")
+    for at, holds in (("T11:00:00Z", False), ("T12:00:01Z", True)):
+        later = EXCEPTIONS.replace("created: 2026-11-01", f"created: 2026-11-20{at}")
+        assert covering(denied, exceptions=later) == [(f"{DECISION_FILE}:3", "accepted", holds)]
+
+
 def test_a_decision_takes_back_exceptions_that_were_written_before_it() -> None:
     source = f"{DECISION_FILE}:3"
     for at, holds in (("2026-10-31T23:00:00Z", True), ("2026-11-01T00:00:00Z", False)):
@@ -328,4 +372,4 @@ def test_what_a_newer_decision_outdoes_is_not_called_unused() -> None:
         ("b", State.CONFIRMED),
         ("c", State.ACCEPTED),
     ]
-    assert found.sentences() == [f"{TRIAGE_FILE}: 2 exceptions honoured"]
+    assert found.sentences() == [f"{TRIAGE_FILE}: 2 decisions honoured"]

@@ -135,7 +135,7 @@ def test_all_keeps_the_files_order_and_counts_them() -> None:
         ".gitleaksignore:2",
     ]
     assert found.sentences() == [
-        "secagg-exceptions.yaml: 1 exception honoured",
-        ".trivyignore: 1 exception honoured, 1 expired",
-        ".gitleaksignore: 1 exception honoured, 1 refused",
+        "secagg-exceptions.yaml: 1 decision honoured",
+        ".trivyignore: 1 decision honoured, 1 expired",
+        ".gitleaksignore: 1 decision honoured, 1 refused",
     ]

@@ -27,7 +27,7 @@ def test_suppressed_row_is_covered_and_listed() -> None:
     assert (exception.source, exception.reason) == ("SARIF", "tests")
     assert exception.standing(TODAY) is ExceptionState.IN_FORCE
     assert found.all() == [exception]
-    assert found.sentences() == ["SARIF: 1 exception honoured"]
+    assert found.sentences() == ["SARIF: 1 decision honoured"]
 
 
 def test_one_suppressed_source_does_not_silence_the_other() -> None:
