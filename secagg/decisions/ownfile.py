@@ -350,9 +350,10 @@ def _entry(entry: DecisionEntry, ceiling: Ceiling, name: str) -> ScopedException
 def decisions_in(read: Read) -> dict[str, Triage]:
     """Return the newest decision on each problem, of the entries that have ``id`` alone.
 
-    Of two decisions of the same time, the one that leaves the problem open counts, else the later one
-    in the file. Decisions dated in the future do not count. ``read`` returns the bytes of a file by
-    its path below the root. Raises :class:`secagg.errors.ConfigError` as :func:`parse_file` does.
+    Of two decisions of the same time, the one that leaves the problem open counts, else the later
+    one in the file. Decisions dated in the future do not count. ``read`` returns the bytes of a
+    file by its path below the root. Raises :class:`secagg.errors.ConfigError` as
+    :func:`parse_file` does.
     """
     decisions: dict[str, Triage] = {}
     today = utc_now().date()
