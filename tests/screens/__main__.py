@@ -1,10 +1,13 @@
-"""Write the screens anew: ``python -m tests.screens``."""
+"""Write the screens, and the views of the page, anew: ``python -m tests.screens``."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.screens.take import write
+from tests.report.browser import launched
+from tests.screens import pages, take
 
 if __name__ == "__main__":
-    sys.stdout.write("".join(f"{name}\n" for name in write()) or "nothing has changed\n")
+    with launched() as browser:
+        changed = [*take.write(), *pages.write(browser)]
+    sys.stdout.write("".join(f"{name}\n" for name in changed) or "nothing has changed\n")

@@ -1,7 +1,7 @@
 """Take the screens: each command at the widths at which people see it, and in a CI log.
 
 A screen is kept as ``golden/NAME.txt``: the command, what it prints on both streams, and its exit
-code. Where a screen changes, ``python -m tests.screens`` writes the files anew, and their diff is
+code; a job's summary (Markdown) as ``NAME-summary.txt``. Where a screen changes, ``python -m tests.screens`` writes the files anew, and their diff is
 what a reviewer reads.
 """
 
@@ -52,6 +52,8 @@ class Shot:
 
 _SCAN = ("scan", "--jobs", "1", "--tool", "trivy", "--tool", "gitleaks")
 _MINIMIST = "e9d1e0"
+# Whose job summary is kept, too.
+_SUMMARIZED = frozenset({"scan-pull-request", "scan-incomplete", "scan-fail"})
 
 
 def shots(base: str) -> list[Shot]:
@@ -107,6 +109,7 @@ def _taken(home: Path) -> dict[str, str]:
     shop = home / "shop"
     event = home / "event.json"
     event.write_text(json.dumps({"pull_request": {"base": {"sha": commits["main"]}}}))
+    summary = home / "summary.md"
     wanted = shots(commits["main"])
     taken = {}
     for shot in wanted:
@@ -119,6 +122,7 @@ def _taken(home: Path) -> dict[str, str]:
                 "GITHUB_REF": "refs/heads/change",
                 "GITHUB_SHA": commits["change"],
                 "GITHUB_EVENT_PATH": str(event),
+                "GITHUB_STEP_SUMMARY": str(summary),
             }
         if shot.fresh:
             for directory in (".secagg", "secagg-out"):
@@ -133,6 +137,10 @@ def _taken(home: Path) -> dict[str, str]:
             piped=True,
         )
         taken[shot.file] = _text(shot, ran, home)
+        if shot.name in _SUMMARIZED and shot.surface == "ci":
+            # What a pull request's comment says is the same, cut to what a comment holds.
+            taken[f"{shot.name}-summary.txt"] = _stable(summary.read_text(), home)
+        summary.unlink(missing_ok=True)
     return taken
 
 
@@ -149,6 +157,11 @@ def write() -> list[str]:
 
 def _text(shot: Shot, ran: Ran, home: Path) -> str:
     text = f"$ secagg {' '.join(shot.words)}\n{ran.stderr}{ran.stdout}exit code {ran.code}\n"
+    return _stable(text, home)
+
+
+def _stable(text: str, home: Path) -> str:
+    """``text`` without what differs from run to run."""
     text = text.replace(str(home), "~")
     for pattern, instead in _VOLATILE:
         text = pattern.sub(instead, text)

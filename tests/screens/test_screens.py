@@ -28,6 +28,8 @@ def test_every_screen_is_as_it_is_kept(screens: dict[str, str]) -> None:
 def test_no_line_is_wider_than_its_screen(screens: dict[str, str]) -> None:
     for name, text in screens.items():
         surface = name.removesuffix(".txt").rpartition("-")[2]
+        if surface == "summary":
+            continue
         width = LONGEST if surface == "ci" else int(surface)
         lines = [
             line
@@ -46,7 +48,7 @@ def test_a_pull_request_with_one_failing_row_is_a_short_log(screens: dict[str, s
 
 def test_the_verdict_stands_last_in_every_scan(screens: dict[str, str]) -> None:
     for name, text in screens.items():
-        if name.startswith(("scan", "gate")):
+        if name.startswith(("scan", "gate")) and not name.endswith("summary.txt"):
             verdicts = ("PASS", "FAIL", "INCOMPLETE")
             at = max(i for i, line in enumerate(text.splitlines()) if line.startswith(verdicts))
             assert "code was not analysed" in text.splitlines()[at + 1], name

@@ -39,7 +39,7 @@ function tiles() {
   const fewer = {};
   for (const i of matching("severity")) counts[PROBLEMS[i].label] = (counts[PROBLEMS[i].label] || 0) + 1;
   // What the last run changed, whatever its state is now.
-  for (const i of matching("state")) {
+  for (const i of matching("severity", "state")) {
     const p = PROBLEMS[i];
     const of = p.news === "fixed" ? fewer : p.news && ACTIVE.includes(p.state) ? more : null;
     if (of) of[p.label] = (of[p.label] || 0) + 1;

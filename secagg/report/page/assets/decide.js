@@ -18,7 +18,10 @@ const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replac
 // The commands that decide as the form says, one for each repository.
 function commands(problems, said) {
   const of = new Map();
-  for (const p of problems) of.set(p.repository, [...(of.get(p.repository) || []), p.identity.slice(0, ID_SHOWN)]);
+  for (const p of problems) {
+    if (!of.has(p.repository)) of.set(p.repository, []);
+    of.get(p.repository).push(p.identity.slice(0, ID_SHOWN));
+  }
   return [...of].map(([repository, ids]) => ["secagg triage", ...ids, "--state", said.state, "--reason", quoted(said.reason || "..."),
     ...(said.owner ? ["--owner", quoted(said.owner)] : []), ...(said.expires ? ["--expires", said.expires] : []),
     ...(DATA.several && repository ? ["--repo", quoted(repository)] : [])].join(" ")).join("\n");

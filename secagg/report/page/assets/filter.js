@@ -101,14 +101,14 @@ function isFiltered() {
   return Object.keys(EMPTY).some((name) => !VIEW.includes(name) && String(asked[name]) !== String(EMPTY[name]));
 }
 
-// The numbers of the problems that match, in order. `without` leaves one filter out of account.
-function matching(without) {
+// The numbers of the problems that match, in order; the filters `without` are left out of account.
+function matching(...without) {
   // As Python's str.split.
   const words = fold(asked.q).split(/(?:(?!\ufeff)[\s\x1c-\x1f\x85])+/).filter(Boolean);
-  const wanted = (name) => name !== without && (Array.isArray(asked[name]) ? asked[name].length > 0 : Boolean(asked[name]));
+  const wanted = (name) => !without.includes(name) && (Array.isArray(asked[name]) ? asked[name].length > 0 : Boolean(asked[name]));
   const checks = [];
   const states = asked.state.split(",").flatMap((s) => (s === "active" ? ACTIVE : [s]));
-  if (without !== "state" && !states.includes("all")) checks.push((p) => states.includes(p.state));
+  if (!without.includes("state") && !states.includes("all")) checks.push((p) => states.includes(p.state));
   if (wanted("severity")) checks.push((p) => asked.severity.includes(p.label));
   if (wanted("at_least")) checks.push((p) => p.label === "unknown" || RANKS[p.label] >= RANKS[asked.at_least]);
   for (const [name, { of, holds }] of Object.entries(FIELDS)) {
