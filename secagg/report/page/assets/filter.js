@@ -101,10 +101,20 @@ function isFiltered() {
   return Object.keys(EMPTY).some((name) => !VIEW.includes(name) && String(asked[name]) !== String(EMPTY[name]));
 }
 
-// The numbers of the problems that match, in order; the filters `without` are left out of account.
-function matching(...without) {
+// Which problems have every word that is searched for. Cards, buttons and the list ask in turn.
+let searched = { text: null, has: null };
+
+function searchHits() {
+  if (searched.text === asked.q) return searched.has;
   // As Python's str.split.
   const words = fold(asked.q).split(/(?:(?!\ufeff)[\s\x1c-\x1f\x85])+/).filter(Boolean);
+  searched = { text: asked.q, has: words.length ? INDEX.map((text) => words.every((word) => text.includes(word))) : null };
+  return searched.has;
+}
+
+// The numbers of the problems that match, in order; the filters `without` are left out of account.
+function matching(...without) {
+  const hits = searchHits();
   const wanted = (name) => !without.includes(name) && (Array.isArray(asked[name]) ? asked[name].length > 0 : Boolean(asked[name]));
   const checks = [];
   const states = asked.state.split(",").flatMap((s) => (s === "active" ? ACTIVE : [s]));
@@ -124,7 +134,7 @@ function matching(...without) {
   const found = [];
   for (let i = 0; i < PROBLEMS.length; i += 1) {
     const p = PROBLEMS[i];
-    if (checks.every((holds) => holds(p, i)) && words.every((word) => INDEX[i].includes(word))) found.push(i);
+    if ((!hits || hits[i]) && checks.every((holds) => holds(p, i))) found.push(i);
   }
   const by = SORTS[asked.sort][1];
   if (!by) return found;

@@ -20,6 +20,7 @@ function take(changed) {
     PROBLEMS[i] = p;
     INDEX[i] = searchText(p);
   }
+  searched = { text: null, has: null };
   ask({});
 }
 
