@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
+
 import pytest
 
 from secagg.merge import merge
@@ -191,3 +194,35 @@ def test_a_resource_of_cloudformation_goes_by_its_logical_id() -> None:
     )
     assert len(merge([trivy, checkov]).groups) == 1
     assert merge([trivy]).groups[0].identity == merge([checkov]).groups[0].identity
+
+
+def test_the_table_of_checks_is_of_one_piece() -> None:
+    text = resources.files("secagg.merge.data").joinpath("checks.json").read_text("utf-8")
+    table = json.loads(text)
+    mapped = [check for checks in table["checks"].values() for check in checks]
+    assert len(mapped) == len(set(mapped))
+    assert set(table["aliases"].values()) <= set(mapped)
+    assert set(table["whole_file"]) | set(table["one_setting"]) <= set(table["checks"])
+    for entry in table["messages"]:
+        # Messages are compared in lower case; a check whose message says nothing keeps its name.
+        assert entry["check"] in mapped or entry["name"] in table["checks"]
+        assert entry["says"] == entry["says"].lower()
+
+
+@pytest.mark.parametrize(
+    ("message", "same"),
+    [
+        ("Root volume does not have encryption enabled.", "CKV_AWS_156"),
+        ("User volume does not have encryption enabled.", "CKV_AWS_155"),
+    ],
+)
+def test_two_volumes_of_a_workspace_are_two_settings(message: str, same: str) -> None:
+    found = [
+        misconfiguration("trivy", "AWS-0109", uri="w.tf", resource="w.a", line=1, message=message),
+        misconfiguration("checkov", "CKV_AWS_155", uri="w.tf", resource="w.a", line=1),
+        misconfiguration("checkov", "CKV_AWS_156", uri="w.tf", resource="w.a", line=1),
+    ]
+    other = "CKV_AWS_155" if same == "CKV_AWS_156" else "CKV_AWS_156"
+    assert names(merge(found).groups) == sorted(
+        [[f"checkov:{other}"], [f"checkov:{same}", "trivy:AWS-0109"]]
+    )
