@@ -10,55 +10,55 @@ from secagg_parsers.fields import (
     any_mapping,
     any_objects,
     any_text,
-    needed,
+    integer,
     position,
-    whole,
+    required_text,
 )
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import MadeParser, MadeRun, add_each, message_of
+from secagg_parsers.sarifmade import SarifConvertingParser, SarifRun, add_each, sarif_message
 
-_MOST_HIDDEN = 1_000_000
+_MAX_SUPPRESSED = 1_000_000
 
 
-class BanditParser(MadeParser):
+class BanditParser(SarifConvertingParser):
     """Understands reports of Bandit."""
 
     tool = "bandit"
     command = "bandit -r . -f json"
 
-    def run_of(self, document: Any, reading: Reading) -> MadeRun:
-        run = MadeRun("Bandit")
+    def run_of(self, document: Any, reading: Reading) -> SarifRun:
+        run = SarifRun("Bandit")
         results = document.get("results")
         if is_list(results):
             add_each(results, lambda entry: _add(entry, run), "results", reading)
         else:
-            reading.odd("results is no list", "results")
+            reading.add_problem("results is no list", "results")
         for error in any_objects(document, "errors"):
-            # The file was not looked at.
+            # Bandit could not scan the file.
             reason = any_text(error, "reason") or "no reason given"
             run.notice(reason, "error", any_text(error, "filename"))
         totals = any_mapping(any_mapping(document, "metrics"), "_totals")
         for key in ("nosec", "skipped_tests"):
-            hidden = totals.get(key)
-            if type(hidden) is int and 0 < hidden < _MOST_HIDDEN:
-                reading.hidden(hidden)
+            suppressed = totals.get(key)
+            if type(suppressed) is int and 0 < suppressed < _MAX_SUPPRESSED:
+                reading.count_suppressed(suppressed)
         return run
 
 
-def _add(entry: Entry, run: MadeRun) -> None:
-    rule_id = needed(entry, "test_id")
-    weakness = any_mapping(entry, "issue_cwe").get("id")
+def _add(entry: Entry, run: SarifRun) -> None:
+    rule_id = required_text(entry, "test_id")
+    cwe = any_mapping(entry, "issue_cwe").get("id")
     tags = ["security"]
-    if type(weakness) is int:
-        tags.append(f"external/cwe/cwe-{weakness}")
+    if type(cwe) is int:
+        tags.append(f"external/cwe/cwe-{cwe}")
     line = position(entry, "line_number")
     lines = entry.get("line_range")
-    spread = [n for n in lines if type(n) is int and n > 0] if isinstance(lines, list) else []
-    start, end = whole(entry, "col_offset"), whole(entry, "end_col_offset")
-    first = min([*spread, line]) if line else None
+    line_numbers = [n for n in lines if type(n) is int and n > 0] if isinstance(lines, list) else []
+    start, end = integer(entry, "col_offset"), integer(entry, "end_col_offset")
+    first = min([*line_numbers, line]) if line else None
     region = {
         "startLine": first,
-        "endLine": max([*spread, first]) if first else None,
+        "endLine": max([*line_numbers, first]) if first else None,
         # Bandit counts columns from 0, and writes -1 where it knows none.
         "startColumn": start + 1 if first and start is not None and start >= 0 else None,
         "endColumn": end + 1 if first and end is not None and end > 0 else None,
@@ -70,7 +70,7 @@ def _add(entry: Entry, run: MadeRun) -> None:
         "properties": {"tags": tags},
     }
     result = {
-        "message": message_of(any_text(entry, "issue_text") or rule_id),
+        "message": sarif_message(any_text(entry, "issue_text") or rule_id),
         "properties": {"issue_severity": any_text(entry, "issue_severity") or ""},
     }
-    run.add(rule, result, needed(entry, "filename"), region)
+    run.add(rule, result, required_text(entry, "filename"), region)

@@ -1,7 +1,7 @@
 """Checkov: JSON of one framework, an object, or of several, a list; as Checkov 3 writes them.
 
-Checks that passed were never problems; skipped ones are suppressed. Files that could not be parsed
-make the scan incomplete.
+Passed checks are ignored; skipped ones are suppressed. Files that could not be parsed make the scan
+incomplete.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from typing import Any
 
 from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location
-from secagg_parsers.dependency import package_of, scored, vulnerable
+from secagg_parsers.dependency import cvss_rating, package_of, vulnerability_finding
 from secagg_parsers.fields import (
     Entry,
     any_mapping,
     any_number,
     any_text,
     any_texts,
-    needed,
+    required_text,
     text,
 )
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import Json, MadeParser, MadeRun, add_each, message_of
+from secagg_parsers.sarifmade import Json, SarifConvertingParser, SarifRun, add_each, sarif_message
 
-# Where what Checkov calls a resource is one by its own name, and not by its file's.
-_WITH_RESOURCES = frozenset(
+# Frameworks whose "resource" is a resource's own name, and not the file's.
+_NAMED_RESOURCES = frozenset(
     {"arm", "azure_pipelines", "bicep", "cloudformation", "serverless", "terraform"}
 )
 
 
-class CheckovParser(MadeParser):
+class CheckovParser(SarifConvertingParser):
     """Understands reports of Checkov."""
 
     tool = "checkov"
@@ -40,19 +40,19 @@ class CheckovParser(MadeParser):
         super().read(document, reading)
         for framework, where in _frameworks(document):
             for index, item in enumerate(_checks(framework, "failed_checks")):
-                if _is_package(item):
-                    reading.keep(item, lambda e: _vulnerable(e, reading), f"{where}[{index}]")
+                if _is_package_check(item):
+                    reading.keep(item, lambda e: _package_finding(e, reading), f"{where}[{index}]")
 
-    def run_of(self, document: Any, reading: Reading) -> MadeRun:
-        run = MadeRun("Checkov")
+    def run_of(self, document: Any, reading: Reading) -> SarifRun:
+        run = SarifRun("Checkov")
         for framework, where in _frameworks(document):
             if not isinstance(framework, dict):
-                reading.odd("the entry is no object", where)
+                reading.add_problem("the entry is no object", where)
                 continue
-            kind = any_text(framework, "check_type") or ""
-            failed = [c for c in _checks(framework, "failed_checks") if not _is_package(c)]
-            add_each(failed, partial(_add, run, kind), where, reading)
-            reading.hidden(len(_checks(framework, "skipped_checks")))
+            check_type = any_text(framework, "check_type") or ""
+            failed = [c for c in _checks(framework, "failed_checks") if not _is_package_check(c)]
+            add_each(failed, partial(_add, run, check_type), where, reading)
+            reading.count_suppressed(len(_checks(framework, "skipped_checks")))
             for file in any_texts(any_mapping(framework, "results"), "parsing_errors"):
                 run.notice("the file cannot be parsed", "error", file.lstrip("/"))
             version = any_text(any_mapping(framework, "summary"), "checkov_version")
@@ -62,7 +62,10 @@ class CheckovParser(MadeParser):
 
 def _frameworks(document: Any) -> list[tuple[Any, str]]:
     if is_list(document):
-        return [(each, f"[{index}].results.failed_checks") for index, each in enumerate(document)]
+        return [
+            (framework, f"[{index}].results.failed_checks")
+            for index, framework in enumerate(document)
+        ]
     return [(document, "results.failed_checks")]
 
 
@@ -72,61 +75,63 @@ def _checks(framework: Any, key: str) -> list[Any]:
     return list(checks) if is_list(checks) else []
 
 
-def _is_package(check: Any) -> bool:
+def _is_package_check(check: Any) -> bool:
     return isinstance(check, dict) and isinstance(check.get("vulnerability_details"), dict)
 
 
-def _add(run: MadeRun, kind: str, entry: Entry) -> None:
-    check = needed(entry, "check_id")
+def _add(run: SarifRun, check_type: str, entry: Entry) -> None:
+    check_id = required_text(entry, "check_id")
     name = any_text(entry, "check_name")
     resource = any_text(entry, "resource")
-    word = any_text(entry, "severity")
+    severity = any_text(entry, "severity")
     rule = {
-        "id": check,
+        "id": check_id,
         "name": name,
-        "shortDescription": message_of(name),
+        "shortDescription": sarif_message(name),
         "helpUri": any_text(entry, "guideline"),
     }
     result: Json = {
-        "message": message_of(name or check),
+        "message": sarif_message(name or check_id),
         # Checkov knows no severity without its platform.
         "level": "error",
-        "properties": {"severity": word} if word else None,
+        "properties": {"severity": severity} if severity else None,
     }
-    if resource is not None and kind.removesuffix("_plan") in _WITH_RESOURCES:
+    if resource is not None and check_type.removesuffix("_plan") in _NAMED_RESOURCES:
         result["resource"] = resource
     run.add(rule, result, _file(entry), _lines(entry))
 
 
 def _file(entry: Entry) -> str | None:
-    """Give the file; Checkov names it from the scanned directory as "/"."""
+    """Return the path of the file; Checkov writes it with the scanned directory as "/"."""
     path = text(entry, "file_path")
     return None if path is None else path.lstrip("/")
 
 
 def _lines(entry: Entry) -> Json:
-    given = entry.get("file_line_range")
-    lines = [n for n in given if type(n) is int and n > 0] if isinstance(given, list) else []
+    line_range = entry.get("file_line_range")
+    lines = (
+        [n for n in line_range if type(n) is int and n > 0] if isinstance(line_range, list) else []
+    )
     return {"startLine": lines[0], "endLine": max(lines)} if len(lines) == 2 else {}
 
 
-def _vulnerable(entry: Entry, reading: Reading) -> Finding:
+def _package_finding(entry: Entry, reading: Reading) -> Finding:
     """Make the finding of a vulnerable package. Raises OddEntry."""
     details = entry["vulnerability_details"]
     fixed = any_text(details, "lowest_fixed_version")
     page = any_text(details, "link")
     vector = any_text(details, "vector")
-    return vulnerable(
+    return vulnerability_finding(
         tool="checkov",
-        rule_id=needed(details, "id"),
+        rule_id=required_text(details, "id"),
         package=package_of(
             any_text(details, "package_type") or "",
-            needed(details, "package_name"),
+            required_text(details, "package_name"),
             text(details, "package_version"),
         ),
         location=Location(uri=reading.places.optional(_file(entry))),
         word=any_text(details, "severity"),
-        ratings=scored("checkov", any_number(details, "cvss"), vector),
+        ratings=cvss_rating("checkov", any_number(details, "cvss"), vector),
         description=any_text(details, "description"),
         fixed=(fixed,) if fixed else (),
         references=(page,) if page else (),

@@ -1,7 +1,6 @@
 """GitHub's code scanning alerts: JSON of the REST API of 2022-11-28 (``GET .../alerts``).
 
-Their findings are those of the tools that uploaded them. What was dismissed or is fixed is
-suppressed.
+The findings' tools are those that uploaded them. Dismissed and fixed alerts are suppressed.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from secagg_parsers.fields import (
     any_texts,
     as_object,
     mapping,
-    needed,
     position,
+    required_text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.sarifmade import MadeRun, message_of
+from secagg_parsers.sarifmade import SarifRun, sarif_message
 
 
 class CodeScanningParser(JsonParser):
@@ -40,49 +39,49 @@ class CodeScanningParser(JsonParser):
             run.learn(report, context, None)
 
 
-def _runs(document: Any, reading: Reading) -> list[MadeRun]:
-    """Make a run of each tool that has alerts."""
-    runs: dict[str, MadeRun] = {}
+def _runs(document: Any, reading: Reading) -> list[SarifRun]:
+    """Make a SARIF run for each tool that has alerts."""
+    runs: dict[str, SarifRun] = {}
     for index, item in enumerate(document):
         try:
             alert = as_object(item)
             if any_text(alert, "state") in ("dismissed", "fixed"):
-                reading.hidden(1)
+                reading.count_suppressed(1)
                 continue
             tool = mapping(alert, "tool")
-            name = needed(tool, "name")
-            run = runs.get(name) or MadeRun(name, any_text(tool, "version"))
+            name = required_text(tool, "name")
+            run = runs.get(name) or SarifRun(name, any_text(tool, "version"))
             _add(alert, run)
             runs[name] = run
-        except OddEntry as why:
-            reading.odd(why, f"alerts[{index}]")
+        except OddEntry as error:
+            reading.add_problem(error, f"alerts[{index}]")
     return list(runs.values())
 
 
-def _add(alert: Entry, run: MadeRun) -> None:
-    about, instance = mapping(alert, "rule"), mapping(alert, "most_recent_instance")
-    place = any_mapping(instance, "location")
-    rule_id = needed(about, "id")
-    described = any_text(about, "description")
+def _add(alert: Entry, run: SarifRun) -> None:
+    alert_rule, instance = mapping(alert, "rule"), mapping(alert, "most_recent_instance")
+    location = any_mapping(instance, "location")
+    rule_id = required_text(alert_rule, "id")
+    description = any_text(alert_rule, "description")
     rule = {
         "id": rule_id,
-        "name": any_text(about, "name"),
-        "shortDescription": message_of(described),
-        "fullDescription": message_of(any_text(about, "full_description")),
-        "help": message_of(any_text(about, "help")),
-        "properties": {"tags": list(any_texts(about, "tags"))},
+        "name": any_text(alert_rule, "name"),
+        "shortDescription": sarif_message(description),
+        "fullDescription": sarif_message(any_text(alert_rule, "full_description")),
+        "help": sarif_message(any_text(alert_rule, "help")),
+        "properties": {"tags": list(any_texts(alert_rule, "tags"))},
     }
     message = any_text(any_mapping(instance, "message"), "text")
-    word = any_text(about, "security_severity_level")
+    severity = any_text(alert_rule, "security_severity_level")
     result = {
-        "message": message_of(message or described or rule_id),
-        "level": any_text(about, "severity"),
-        "properties": {"severity": word} if word else None,
+        "message": sarif_message(message or description or rule_id),
+        "level": any_text(alert_rule, "severity"),
+        "properties": {"severity": severity} if severity else None,
     }
     region = {
-        "startLine": position(place, "start_line"),
-        "startColumn": position(place, "start_column"),
-        "endLine": position(place, "end_line"),
-        "endColumn": position(place, "end_column"),
+        "startLine": position(location, "start_line"),
+        "startColumn": position(location, "start_column"),
+        "endLine": position(location, "end_line"),
+        "endColumn": position(location, "end_column"),
     }
-    run.add(rule, result, any_text(place, "path"), region if region["startLine"] else {})
+    run.add(rule, result, any_text(location, "path"), region if region["startLine"] else {})

@@ -1,6 +1,6 @@
 """CodeQL: SARIF whose rules are in query packs (``tool.extensions``).
 
-What its notifications say was not analysed becomes gaps; an error is a fatal one.
+Notifications about code that was not analysed become gaps; an error is a fatal gap.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CodeqlParser:
         return read_report(document, report_name=report.name, context=context, tool=self.tool)
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the credentials that results quote."""
+        """Register the credentials that results quote with the redactor."""
         from secagg.sarif import learn_report
 
         learn_report(report, context=context, tool=self.tool)

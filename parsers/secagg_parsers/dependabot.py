@@ -1,7 +1,7 @@
 """GitHub's Dependabot alerts: JSON of the REST API of 2022-11-28 (``GET .../dependabot/alerts``).
 
-They name the manifest and the versions that are vulnerable, not the one that is installed. What was
-dismissed or is fixed is suppressed.
+They name the manifest and the vulnerable versions, but not the installed one. Dismissed and fixed
+alerts are suppressed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from secagg.model.finding import Finding, Location, Vulnerability
-from secagg_parsers.dependency import package_of, scored, vulnerable
+from secagg_parsers.dependency import cvss_rating, package_of, vulnerability_finding
 from secagg_parsers.fields import (
     Entry,
     any_mapping,
@@ -17,7 +17,7 @@ from secagg_parsers.fields import (
     any_objects,
     any_text,
     mapping,
-    needed,
+    required_text,
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
@@ -34,9 +34,9 @@ class DependabotParser(JsonParser):
         for index, item in enumerate(document):
             state = item.get("state") if isinstance(item, dict) else None
             if state in ("dismissed", "fixed", "auto_dismissed"):
-                reading.hidden(1)
+                reading.count_suppressed(1)
             else:
-                reading.keep(item, lambda e: _finding(e, reading), f"alerts[{index}]")
+                reading.keep(item, lambda entry: _finding(entry, reading), f"alerts[{index}]")
 
 
 def _finding(alert: Entry, reading: Reading) -> Finding:
@@ -50,13 +50,15 @@ def _finding(alert: Entry, reading: Reading) -> Finding:
     pages = [url for r in any_objects(advisory, "references") if (url := any_text(r, "url"))]
     epss = any_number(any_mapping(advisory, "epss"), "percentage")
     relation = any_text(dependency, "relationship")
-    return vulnerable(
+    return vulnerability_finding(
         tool="dependabot",
-        rule_id=ghsa or cve or needed(advisory, "ghsa_id"),
-        package=package_of(any_text(package, "ecosystem") or "", needed(package, "name"), None),
+        rule_id=ghsa or cve or required_text(advisory, "ghsa_id"),
+        package=package_of(
+            any_text(package, "ecosystem") or "", required_text(package, "name"), None
+        ),
         location=Location(uri=reading.places.optional(text(dependency, "manifest_path"))),
         word=any_text(affected, "severity") or any_text(advisory, "severity"),
-        ratings=scored("ghsa", any_number(cvss, "score"), any_text(cvss, "vector_string")),
+        ratings=cvss_rating("ghsa", any_number(cvss, "score"), any_text(cvss, "vector_string")),
         title=any_text(advisory, "summary"),
         description=any_text(advisory, "description"),
         other_ids=(cve,) if cve else (),

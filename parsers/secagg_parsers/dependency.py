@@ -1,4 +1,4 @@
-"""Findings on a dependency, as many scanners report them, and their CVSS scores.
+"""Make findings of vulnerable packages, and compute CVSS 3 base scores.
 
 Formulas and weights: CVSS 3.1 Specification, 7.1, 7.4 and Appendix A; those of 3.0 give the same
 base scores but for rounding.
@@ -20,7 +20,7 @@ from secagg.model.finding import (
     Vulnerability,
 )
 from secagg.model.severity import of_cvss, of_word, preferred_rating, score_within
-from secagg_parsers.purls import aliases, build, type_of
+from secagg_parsers.purls import aliases, build_purl, type_of
 
 _WEIGHTS = {
     "AV": {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2},
@@ -31,30 +31,27 @@ _WEIGHTS = {
     "A": {"H": 0.56, "L": 0.22, "N": 0.0},
 }
 
-
-_PRIVILEGES = {"N": (0.85, 0.85), "L": (0.62, 0.68), "H": (0.27, 0.5)}
-
-
-_PREFIXES = ("CVSS:3.0/", "CVSS:3.1/")
+_PRIVILEGE_WEIGHTS = {"N": (0.85, 0.85), "L": (0.62, 0.68), "H": (0.27, 0.5)}
+_VECTOR_PREFIXES = ("CVSS:3.0/", "CVSS:3.1/")
 
 
 def base_score(vector: str | None) -> float | None:
     """Compute the base score (0.0 to 10.0); None where ``vector`` is no CVSS 3 vector."""
-    if vector is None or not vector.startswith(_PREFIXES):
+    if vector is None or not vector.startswith(_VECTOR_PREFIXES):
         return None
     parts = (part.partition(":") for part in vector.split("/")[1:])
     metrics = {name: value for name, _, value in parts}
     try:
         weights = {name: by_value[metrics[name]] for name, by_value in _WEIGHTS.items()}
         changed = {"U": False, "C": True}[metrics["S"]]
-        privileges = _PRIVILEGES[metrics["PR"]][changed]
+        privileges = _PRIVILEGE_WEIGHTS[metrics["PR"]][changed]
     except KeyError:
         return None
-    missed = (1 - weights["C"]) * (1 - weights["I"]) * (1 - weights["A"])
-    base = 1 - missed
-    impact = 6.42 * base
+    unaffected = (1 - weights["C"]) * (1 - weights["I"]) * (1 - weights["A"])
+    impact_base = 1 - unaffected
+    impact = 6.42 * impact_base
     if changed:
-        impact = 7.52 * (base - 0.029) - 3.25 * (base - 0.02) ** 15
+        impact = 7.52 * (impact_base - 0.029) - 3.25 * (impact_base - 0.02) ** 15
     if impact <= 0:
         return 0.0
     exploitability = 8.22 * weights["AV"] * weights["AC"] * privileges * weights["UI"]
@@ -69,38 +66,42 @@ def _rounded_up(score: float) -> float:
 
 
 def package_of(manager: str, name: str, version: str | None, purl: str | None = None) -> Package:
-    """Make a package. ``manager`` is what the tool calls its ecosystem; a ``purl`` outranks it.
+    """Make a package. ``manager`` is the tool's name of its ecosystem; a ``purl`` outranks it.
 
     Tools that give a purl often give the name without its namespace (a Maven group).
     """
     parsed = _parsed(purl) if purl is not None else None
     if parsed is None:
-        made = build(manager, name, version)
-        return Package(type=type_of(manager), name=name, version=version, purl=made)
-    kind, namespace, bare, purl_version = parsed
-    if kind not in DISTRIBUTION_TYPES:
-        name = f"{namespace}{':' if kind == 'maven' else '/'}{bare}" if namespace else bare
-    return Package(type=kind, name=name, version=version or purl_version, purl=purl)
+        built = build_purl(manager, name, version)
+        return Package(type=type_of(manager), name=name, version=version, purl=built)
+    purl_type, namespace, base_name, purl_version = parsed
+    if purl_type not in DISTRIBUTION_TYPES:
+        name = (
+            f"{namespace}{':' if purl_type == 'maven' else '/'}{base_name}"
+            if namespace
+            else base_name
+        )
+    return Package(type=purl_type, name=name, version=version or purl_version, purl=purl)
 
 
 def _parsed(purl: str) -> tuple[str, str | None, str, str | None] | None:
     from packageurl import PackageURL
 
     try:
-        made = PackageURL.from_string(purl)
+        parsed = PackageURL.from_string(purl)
     except ValueError:
         return None
-    return made.type, made.namespace, made.name, made.version
+    return parsed.type, parsed.namespace, parsed.name, parsed.version
 
 
-def scored(source: str, score: float | None, vector: str | None) -> tuple[Rating, ...]:
-    """Make the rating of one CVSS score (0.0 to 10.0); none where there is no such score."""
+def cvss_rating(source: str, score: float | None, vector: str | None) -> tuple[Rating, ...]:
+    """Make the rating of a CVSS score, as a tuple; empty unless 0.0 < ``score`` <= 10.0."""
     if score is None or not 0.0 < score <= 10.0:
         return ()
     return (Rating(source=source, severity=of_cvss(score, vector), score=score, vector=vector),)
 
 
-def vulnerable(
+def vulnerability_finding(
     *,
     tool: str,
     rule_id: str,
@@ -120,37 +121,37 @@ def vulnerable(
     """Make the finding of one vulnerable package.
 
     The severity is the tool's ``word``; where it has none, that of the preferred rating. All
-    texts must be masked. ``details`` has all but aliases and fixed versions, which are set here.
+    texts must be masked. Aliases and fixed versions are set in ``details``, which has the rest.
     """
-    severity, known = of_word(word)
-    if not known and ratings:
-        severity, known = preferred_rating(ratings).severity, True
-    shown_title = title or _first_line(description) or rule_id
-    shown = f"{package.name} {package.version}" if package.version else package.name
-    known_details = details or Vulnerability()
-    known_details.aliases = aliases(rule_id, other_ids, references)
-    known_details.fixed_versions = fixed
+    severity, has_severity = of_word(word)
+    if not has_severity and ratings:
+        severity, has_severity = preferred_rating(ratings).severity, True
+    finding_title = title or _first_line(description) or rule_id
+    package_text = f"{package.name} {package.version}" if package.version else package.name
+    vulnerability = details or Vulnerability()
+    vulnerability.aliases = aliases(rule_id, other_ids, references)
+    vulnerability.fixed_versions = fixed
     return Finding(
         tool=tool,
         kind=Kind.VULNERABILITY,
         rule_id=rule_id,
-        severity=severity if known else Severity.NONE,
-        severity_known=known,
-        score=score_within(severity, ratings) if known else None,
+        severity=severity if has_severity else Severity.NONE,
+        severity_known=has_severity,
+        score=score_within(severity, ratings) if has_severity else None,
         ratings=tuple(ratings),
-        title=shown_title,
-        message=f"{shown}: {shown_title}",
+        title=finding_title,
+        message=f"{package_text}: {finding_title}",
         location=location,
         rule=Rule(
             id=rule_id,
-            short_description=shown_title,
+            short_description=finding_title,
             full_description=description,
             help_uri=page,
             tags=("security",),
         ),
         cwes=cwes,
         package=package,
-        vulnerability=known_details,
+        vulnerability=vulnerability,
         fix=f"Upgrade {package.name} to {' or '.join(fixed)}." if fixed else None,
         references=tuple(dict.fromkeys(references)),
     )

@@ -1,7 +1,7 @@
 """OWASP Dependency-Check: JSON and XML of 5 and later (schemas 1.1 and 2.x to 4.x).
 
-Fields as ``jsonReport.vsl`` and ``xmlReport.vsl`` of 12.2 write them. Both forms become one before
-they are read. XML with a document type declaration is refused, so that no entity is expanded.
+Fields as ``jsonReport.vsl`` and ``xmlReport.vsl`` of 12.2 write them. XML is converted to the JSON
+form first. XML with a document type declaration is refused, so that no entity is expanded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location, Package, Rating, Severity
 from secagg.model.severity import of_cvss
 from secagg.parsing import ParseContext, ParsedReport, RawReport
-from secagg_parsers.dependency import package_of, vulnerable
+from secagg_parsers.dependency import package_of, vulnerability_finding
 from secagg_parsers.fields import (
     Entry,
     any_mapping,
@@ -23,15 +23,15 @@ from secagg_parsers.fields import (
     any_objects,
     any_text,
     any_texts,
-    needed,
+    required_text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
 from secagg_parsers.shapes import SURE
 
 _NAMESPACE = b"dependency-check."
-# The name and the schema of the document stand in its first lines.
+# Bytes in which the name and the schema of the document occur.
 _HEAD = 2048
-_DEEPEST = 40
+_MAX_DEPTH = 40
 # Elements that hold a list, and the elements of those lists.
 _LISTS = {
     "dependencies": "dependency",
@@ -69,28 +69,30 @@ class DependencyCheckParser(JsonParser):
         version = any_text(scan, "engineVersion")
         reading.parsed.tool_version = None if version is None else reading.redactor.mask(version)
         for failure in any_objects(scan, "analysisExceptions"):
-            said = any_text(any_mapping(failure, "exception"), "message") or "no reason given"
-            reading.gap(f"dependency-check failed on a part of the project: {said}", fatal=True)
+            message = any_text(any_mapping(failure, "exception"), "message") or "no reason given"
+            reading.gap(f"dependency-check failed on a part of the project: {message}", fatal=True)
         dependencies = document.get("dependencies")
         if not is_list(dependencies):
-            reading.odd("dependencies is no list", "dependencies")
+            reading.add_problem("dependencies is no list", "dependencies")
             return
         for index, dependency in enumerate(dependencies):
-            where = f"dependencies[{index}]"
+            path = f"dependencies[{index}]"
             if not isinstance(dependency, dict):
-                reading.odd("the entry is no object", where)
+                reading.add_problem("the entry is no object", path)
                 continue
-            head = {
+            shared_fields = {
                 key: dependency.get(key)
                 for key in ("fileName", "filePath", "packages", "isVirtual")
             }
-            place = _place(reading, any_text(head, "filePath"))
-            for number, item in enumerate(_listed(dependency, "vulnerabilities", where, reading)):
-                entry = {**head, **item} if isinstance(item, dict) else item
-                reading.keep(entry, partial(_finding, place), f"{where}.vulnerabilities[{number}]")
-            hidden = dependency.get("suppressedVulnerabilities")
-            if is_list(hidden):
-                reading.hidden(len(hidden))
+            location = _place(reading, any_text(shared_fields, "filePath"))
+            for number, item in enumerate(_listed(dependency, "vulnerabilities", path, reading)):
+                entry = {**shared_fields, **item} if isinstance(item, dict) else item
+                reading.keep(
+                    entry, partial(_finding, location), f"{path}.vulnerabilities[{number}]"
+                )
+            suppressed = dependency.get("suppressedVulnerabilities")
+            if is_list(suppressed):
+                reading.count_suppressed(len(suppressed))
 
 
 def _listed(entry: Entry, key: str, where: str, reading: Reading) -> list[Any]:
@@ -99,30 +101,30 @@ def _listed(entry: Entry, key: str, where: str, reading: Reading) -> list[Any]:
         return []
     if is_list(value):
         return list(value)
-    reading.odd(f"{key} is no list", where)
+    reading.add_problem(f"{key} is no list", where)
     return []
 
 
 def _place(reading: Reading, path: str | None) -> Location:
-    """Place a file; what is in an archive or a lock file has ``?`` or ``:`` and its name behind."""
+    """Make the location of a file; ``?`` separates an archive from the file in it."""
     if path is None:
         return Location()
-    file, mark, _ = path.partition("?")
-    return Location(uri=reading.places[file if mark else path])
+    file, separator, _ = path.partition("?")
+    return Location(uri=reading.places[file if separator else path])
 
 
-def _finding(place: Location, entry: Entry) -> Finding:
+def _finding(location: Location, entry: Entry) -> Finding:
     """Make the finding of one vulnerability of one dependency. Raises OddEntry."""
-    rule_id = needed(entry, "name")
-    purls = [one for p in any_objects(entry, "packages") if (one := any_text(p, "id"))]
-    purl = next((one for one in purls if one.startswith("pkg:")), None)
+    rule_id = required_text(entry, "name")
+    purls = [purl_text for p in any_objects(entry, "packages") if (purl_text := any_text(p, "id"))]
+    purl = next((purl_text for purl_text in purls if purl_text.startswith("pkg:")), None)
     ratings = [rating for names in _CVSS if (rating := _rating(entry, names)) is not None][:1]
     references = [url for r in any_objects(entry, "references") if (url := any_text(r, "url"))]
-    return vulnerable(
+    return vulnerability_finding(
         tool="dependency-check",
         rule_id=rule_id,
-        package=_package(purl, needed(entry, "fileName")),
-        location=place,
+        package=_package(purl, required_text(entry, "fileName")),
+        location=location,
         word=any_text(entry, "severity"),
         ratings=ratings,
         description=any_text(entry, "description"),
@@ -132,7 +134,7 @@ def _finding(place: Location, entry: Entry) -> Finding:
 
 
 def _package(purl: str | None, file: str) -> Package:
-    """Make a package from its purl; a file that is no package goes by its name."""
+    """Make a package from its purl; without one the file name is the package's."""
     if purl is not None:
         return package_of("", file, None, purl)
     name, colon, version = file.rpartition(":")
@@ -140,9 +142,9 @@ def _package(purl: str | None, file: str) -> Package:
 
 
 def _rating(entry: Entry, names: tuple[str, str]) -> Rating | None:
-    given = any_mapping(entry, names[0]) or any_mapping(entry, names[1])
-    score = any_number(given, "baseScore")
-    score = any_number(given, "score") if score is None else score
+    cvss = any_mapping(entry, names[0]) or any_mapping(entry, names[1])
+    score = any_number(cvss, "baseScore")
+    score = any_number(cvss, "score") if score is None else score
     if score is None or not 0.0 < score <= 10.0:
         return None
     severity = of_cvss(score, None)
@@ -160,7 +162,7 @@ def _is_xml(report: RawReport) -> bool:
 
 
 class _XmlReport:
-    """Makes of an XML report the object that the JSON report would be."""
+    """Converts an XML report to the object that the JSON report would be."""
 
     def __init__(self, report: RawReport) -> None:
         self._report = report
@@ -170,16 +172,16 @@ class _XmlReport:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
-        # Of each open element: its name, its members, its text.
+        # Name, members and text of each open element.
         self._open: list[tuple[str, dict[str, Any], list[str]]] = [("", {}, [])]
 
     @property
     def document(self) -> dict[str, Any]:
-        """The report as an object. Raises ReportError where it is no XML."""
+        """The report as an object. Raises ReportError if it is no XML."""
         try:
             self._parser.Parse(self._report.text, True)
         except (expat.ExpatError, LookupError, ValueError) as error:
-            # The declaration may name an encoding that there is not, or that expat cannot read.
+            # The declaration may name an encoding that is unknown, or that expat cannot read.
             raise ReportError(
                 "not valid XML",
                 report=self._report.name,
@@ -196,7 +198,7 @@ class _XmlReport:
         )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self._open) > _DEEPEST:
+        if len(self._open) > _MAX_DEPTH:
             raise ReportError(
                 "nested too deeply to be understood",
                 report=self._report.name,
@@ -213,13 +215,13 @@ class _XmlReport:
         value: Any = members or text
         if name in _LISTS:
             value = members.get(_LISTS[name], [])
-            hidden = members.get("suppressedVulnerability")
-            if hidden is not None:
-                parent["suppressedVulnerabilities"] = hidden
+            suppressed = members.get("suppressedVulnerability")
+            if suppressed is not None:
+                parent["suppressedVulnerabilities"] = suppressed
         elif name in _NUMBERS:
             value = _number(text)
         elif name == "identifiers":
-            # Packages are told from CPEs by their element's name.
+            # Packages and CPEs differ by the name of their element.
             parent["packages"] = members.get("package", [])
             return
         if name in _LISTS.values() or name in ("package", "suppressedVulnerability"):

@@ -1,11 +1,10 @@
 """Typed readers for the fields of a report's entries, and the masking of their texts.
 
-A field that is missing, null or empty is None (or an empty tuple). Where a field says what an
-entry is or where it lies, one of the wrong type raises :class:`OddEntry`, which the parsers
-catch for each entry: the entry becomes a problem and the others stay. What only adds to an
-entry is read by the readers that begin with ``any_``: there a wrong type is as good as
-nothing, for a finding with an odd reference is a finding still. The messages name fields and
-types, never values.
+A field that is missing, null or empty is None (or an empty tuple). A field that identifies or
+locates an entry raises :class:`OddEntry` for a wrong type; the parsers catch it for each entry:
+the entry becomes a problem and the others stay. Optional details are read by the readers that
+begin with ``any_``: they treat a wrong type as missing, for a finding with an odd reference is
+still a finding. The messages name fields and types, never values.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from secagg.parsing import EntryProblem, ParsedReport
 from secagg.secrets.redactor import Redactor
 
 Entry = Mapping[str, Any]
-
 
 _TYPES = {
     dict: "an object",
@@ -36,8 +34,8 @@ class OddEntry(Exception):
     """One entry of a report does not have the shape that its tool writes."""
 
 
-def kind_of(value: object) -> str:
-    """Return what sort of JSON value this is, for messages."""
+def json_type(value: object) -> str:
+    """Return the name of a value's JSON type, for messages."""
     return _TYPES.get(type(value), "something else")
 
 
@@ -47,10 +45,10 @@ def text(entry: Entry, key: str) -> str | None:
         return None
     if type(value) is str:
         return value
-    raise OddEntry(f"{key} is {kind_of(value)}, not text")
+    raise OddEntry(f"{key} is {json_type(value)}, not text")
 
 
-def needed(entry: Entry, key: str) -> str:
+def required_text(entry: Entry, key: str) -> str:
     """Return the text of a field without which the entry means nothing."""
     value = text(entry, key)
     if value is None:
@@ -63,26 +61,26 @@ def texts(entry: Entry, key: str) -> tuple[str, ...]:
     if not value and (value is None or type(value) is list):
         return ()
     if type(value) is not list:
-        raise OddEntry(f"{key} is {kind_of(value)}, not a list")
+        raise OddEntry(f"{key} is {json_type(value)}, not a list")
     for item in value:
         if type(item) is not str:
-            raise OddEntry(f"{key} holds {kind_of(item)}, not text")
+            raise OddEntry(f"{key} holds {json_type(item)}, not text")
     return tuple(value)
 
 
-def whole(entry: Entry, key: str) -> int | None:
-    """A whole number (a float without a fraction is one)."""
+def integer(entry: Entry, key: str) -> int | None:
+    """Return a whole number (a float without a fraction is one)."""
     value = entry.get(key)
     if value is None or type(value) is int:
         return value
     if type(value) is float and value.is_integer():
         return int(value)
-    raise OddEntry(f"{key} is {kind_of(value)}, not a whole number")
+    raise OddEntry(f"{key} is {json_type(value)}, not a whole number")
 
 
 def position(entry: Entry, key: str) -> int | None:
-    """Return a line or column, from 1; what is below 1 means that there is none."""
-    value = whole(entry, key)
+    """Return a line or column, from 1; None if it is below 1."""
+    value = integer(entry, key)
     return value if value is not None and value > 0 else None
 
 
@@ -92,14 +90,14 @@ def number(entry: Entry, key: str) -> float | None:
         return None
     if type(value) is float or type(value) is int:
         return float(value)
-    raise OddEntry(f"{key} is {kind_of(value)}, not a number")
+    raise OddEntry(f"{key} is {json_type(value)}, not a number")
 
 
 def flag(entry: Entry, key: str) -> bool | None:
     value = entry.get(key)
     if value is None or type(value) is bool:
         return value
-    raise OddEntry(f"{key} is {kind_of(value)}, not true or false")
+    raise OddEntry(f"{key} is {json_type(value)}, not true or false")
 
 
 def mapping(entry: Entry, key: str) -> Entry:
@@ -108,18 +106,18 @@ def mapping(entry: Entry, key: str) -> Entry:
         return {}
     if type(value) is dict:
         return value
-    raise OddEntry(f"{key} is {kind_of(value)}, not an object")
+    raise OddEntry(f"{key} is {json_type(value)}, not an object")
 
 
 def listed(entry: Entry, key: str) -> Sequence[Any]:
-    """Return a list of anything, to be looked at one by one."""
+    """Return a list of anything; empty if it is missing."""
     value: Any = entry.get(key)
     if value is None:
         return []
     if is_list(value):
         items: Sequence[Any] = value
         return items
-    raise OddEntry(f"{key} is {kind_of(value)}, not a list")
+    raise OddEntry(f"{key} is {json_type(value)}, not a list")
 
 
 def any_text(entry: Entry, key: str) -> str | None:
@@ -128,7 +126,7 @@ def any_text(entry: Entry, key: str) -> str | None:
 
 
 def any_texts(entry: Entry, key: str) -> tuple[str, ...]:
-    """Return the texts in a list; what else is in it is left out."""
+    """Return the texts in a list, without its other items."""
     value = entry.get(key)
     if type(value) is not list:
         return ()
@@ -141,7 +139,7 @@ def any_mapping(entry: Entry, key: str) -> Entry:
 
 
 def any_objects(entry: Entry, key: str) -> list[Entry]:
-    """Return the objects in a list; what else is in it is left out."""
+    """Return the objects in a list, without its other items."""
     value = entry.get(key)
     return [item for item in value if type(item) is dict] if type(value) is list else []
 
@@ -154,36 +152,36 @@ def any_number(entry: Entry, key: str) -> float | None:
 def as_object(value: object) -> Entry:
     if type(value) is dict:
         return value
-    raise OddEntry(f"the entry is {kind_of(value)}, not an object")
+    raise OddEntry(f"the entry is {json_type(value)}, not an object")
 
 
-def odd(out: ParsedReport, where: str, why: object) -> None:
+def add_problem(out: ParsedReport, where: str, error: object) -> None:
     """Count one entry as reported and as a problem."""
     out.reported += 1
-    out.problems.append(EntryProblem(message=str(why), where=where))
+    out.problems.append(EntryProblem(message=str(error), where=where))
 
 
 def objects(
     out: ParsedReport, entry: Entry, key: str, where: str, redactor: Redactor | None = None
 ) -> Iterator[tuple[str, Entry]]:
-    """Yield the objects of a list, each with its place; anything else in it is counted as odd.
+    """Yield the objects of a list, each with its path; other items are counted as problems.
 
     With a ``redactor`` every text in them is masked.
     """
-    place = f"{where}{key}"
+    path = f"{where}{key}"
     try:
         items = listed(entry, key)
-    except OddEntry as why:
-        odd(out, place, why)
+    except OddEntry as error:
+        add_problem(out, path, error)
         return
     pairs = ((item, b"") for item in items) if redactor is None else encoded(items)
     for index, (item, data) in enumerate(pairs):
         if type(item) is not dict:
-            odd(out, f"{place}[{index}]", f"the entry is {kind_of(item)}, not an object")
+            add_problem(out, f"{path}[{index}]", f"the entry is {json_type(item)}, not an object")
         elif redactor is None:
-            yield f"{place}[{index}]", item
+            yield f"{path}[{index}]", item
         else:
-            yield f"{place}[{index}]", redactor.mask_entry(item, data)[0]
+            yield f"{path}[{index}]", redactor.mask_entry(item, data)[0]
 
 
 def with_redactor(
@@ -191,7 +189,7 @@ def with_redactor(
 ) -> Iterator[tuple[Any, Redactor | None]]:
     """Yield each of ``items`` with the redactor that its entries need, None if they need none.
 
-    One search over an item with all its entries tells of most that nothing is to be masked.
+    One search over an item with all its entries shows for most that nothing needs masking.
     """
     if isinstance(items, Entries):
         for item, data in items.encoded():
@@ -201,51 +199,48 @@ def with_redactor(
         yield from ((item, redactor) for item in items)
 
 
-def framed(
+def objects_with_redactor(
     out: ParsedReport, entry: Entry, key: str, where: str, redactor: Redactor
 ) -> Iterator[tuple[str, Entry, Redactor | None]]:
-    """Yield the objects of a list, each with its place and the redactor that its entries need."""
-    place = f"{where}{key}"
+    """Yield the objects of a list, each with its path and the redactor that its entries need."""
+    path = f"{where}{key}"
     try:
         items = listed(entry, key)
-    except OddEntry as why:
-        odd(out, place, why)
+    except OddEntry as error:
+        add_problem(out, path, error)
         return
-    for index, (item, needed_by_entries) in enumerate(with_redactor(items, redactor)):
+    for index, (item, entry_redactor) in enumerate(with_redactor(items, redactor)):
         if type(item) is dict:
-            yield f"{place}[{index}]", item, needed_by_entries
+            yield f"{path}[{index}]", item, entry_redactor
         else:
-            odd(out, f"{place}[{index}]", f"the entry is {kind_of(item)}, not an object")
+            add_problem(out, f"{path}[{index}]", f"the entry is {json_type(item)}, not an object")
 
 
-def take(
+def collect(
     out: ParsedReport, items: Iterable[Any], build: Callable[[Any], Finding], where: str
 ) -> None:
     """Count every item as reported, and keep its finding or the reason why there is none."""
-    keep = out.findings.append
+    add_finding = out.findings.append
     for index, item in enumerate(items):
         out.reported += 1
         try:
-            keep(build(item))
-        except OddEntry as why:
-            out.problems.append(EntryProblem(message=str(why), where=f"{where}[{index}]"))
+            add_finding(build(item))
+        except OddEntry as error:
+            out.problems.append(EntryProblem(message=str(error), where=f"{where}[{index}]"))
 
 
-REVOKE = "Revoke the secret where it was issued, then remove it from the code and its history."
-
-
+REVOKE_SECRET = (
+    "Revoke the secret where it was issued, then remove it from the code and its history."
+)
 _LONGEST_REASON = 300
 
-
-# What repeats within a report does so soon; the rest would only take memory until its end.
-_MOST_KEPT = 16_384
-
-
-_LONGEST_KEPT = 256
+# Texts that repeat do so soon: older entries of the cache would only take memory.
+_MAX_CACHED = 16_384
+_LONGEST_CACHED = 256
 
 
 class Masker(dict[str, str]):
-    """``masker[text]`` is the text without secrets. Identify the report's secrets first."""
+    """A cache of masked texts: ``masker[text]``. Register the report's secrets first."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()
@@ -253,8 +248,8 @@ class Masker(dict[str, str]):
 
     def __missing__(self, text: str) -> str:
         masked = self._mask(text)
-        if len(text) <= _LONGEST_KEPT:
-            if len(self) >= _MOST_KEPT:
+        if len(text) <= _LONGEST_CACHED:
+            if len(self) >= _MAX_CACHED:
                 self.clear()
             self[text] = masked
         return masked
@@ -264,12 +259,12 @@ class Masker(dict[str, str]):
 
 
 def reason(redactor: Redactor, text: str) -> str:
-    """A tool's own error message, fit to be quoted in one of ours: masked, one line, short."""
+    """Return a tool's error message for quoting: masked, on one line, shortened."""
     line = " ".join(redactor.mask(text).split())
     return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "…"
 
 
-def sighting(
+def secret_finding(
     *,
     tool: str,
     rule_id: str,
@@ -281,10 +276,9 @@ def sighting(
     severity: Severity | None = None,
     description: str | None = None,
 ) -> Finding:
-    """Make the finding of one sighting of a secret; high, or critical where it is verified.
+    """Make the finding of a secret; its default severity is high, or critical if it is verified.
 
-    ``value_id`` is what :func:`secagg.secrets.redactor.identify` gave for the value. All texts must
-    be masked.
+    ``value_id`` comes from :func:`secagg.secrets.redactor.identify`. All texts must be masked.
     """
     where = f" in commit {location.commit[:12]}" if location.commit else ""
     return Finding(
@@ -308,5 +302,5 @@ def sighting(
             verified=verified,
             in_history=location.commit is not None,
         ),
-        fix=REVOKE,
+        fix=REVOKE_SECRET,
     )

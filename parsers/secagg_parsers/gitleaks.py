@@ -16,12 +16,21 @@ from secagg.jsonio.reading import Entries, is_list
 from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import Gap, ParseContext, ParsedReport, RawReport
 from secagg.secrets.redactor import identify
-from secagg_parsers.fields import REVOKE, Entry, any_text, as_object, needed, position, take, text
+from secagg_parsers.fields import (
+    REVOKE_SECRET,
+    Entry,
+    any_text,
+    as_object,
+    collect,
+    position,
+    required_text,
+    text,
+)
 from secagg_parsers.places import Lines, Places
 from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_drivers, shape_of
 
-# What is not the secret itself, the code around it, or about a person.
-_KEPT = (
+# The fields without the secret, the code around it, or personal data.
+_SAFE_FIELDS = (
     "RuleID",
     "Description",
     "File",
@@ -80,11 +89,11 @@ class GitleaksParser:
                 report=report.name,
                 hint="write it with gitleaks --report-format json",
             )
-        take(parsed, document, _GitleaksReader(report, context).finding, "leaks")
+        collect(parsed, document, _GitleaksReader(report, context).finding, "leaks")
         return parsed
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the value of every leak."""
+        """Register the value of every leak with the redactor."""
         document = report.document
         if is_sarif(document):
             from secagg.sarif import learn_report
@@ -95,7 +104,7 @@ class GitleaksParser:
             document = document.get("findings")
         if isinstance(document, Entries):
             for leak in document.parts(_decode_leak):
-                identify(context.redactor, _one_of(leak.secret, leak.offender))
+                identify(context.redactor, _first_text(leak.secret, leak.offender))
             return
         for item in document:
             if isinstance(item, dict):
@@ -103,7 +112,7 @@ class GitleaksParser:
 
 
 class _Leak(msgspec.Struct):
-    """What is learned of a leak: its secret, as Gitleaks 8 or 7 names it."""
+    """A leak's secret, as Gitleaks 8 or 7 names it."""
 
     secret: Any = msgspec.field(name="Secret", default=None)
     offender: Any = None
@@ -113,11 +122,11 @@ _decode_leak = msgspec.json.Decoder(_Leak).decode
 
 
 def _value(entry: Entry) -> str | None:
-    """The secret of a leak."""
-    return _one_of(entry.get("Secret"), entry.get("offender"))
+    """Return the secret of a leak."""
+    return _first_text(entry.get("Secret"), entry.get("offender"))
 
 
-def _one_of(secret: Any, offender: Any) -> str | None:
+def _first_text(secret: Any, offender: Any) -> str | None:
     return next((text for text in (secret, offender) if isinstance(text, str) and text), None)
 
 
@@ -129,18 +138,18 @@ class _GitleaksReader:
         self._rules: dict[tuple[str, str | None, Any], Rule] = {}
 
     def finding(self, item: Any) -> Finding:
-        """One leak. Raises OddEntry."""
+        """Make the finding of one leak. Raises OddEntry."""
         leak = as_object(item)
         value = _value(leak)
-        entry = self._redactor.mask_json({key: leak[key] for key in _KEPT if key in leak})
+        entry = self._redactor.mask_json({key: leak[key] for key in _SAFE_FIELDS if key in leak})
         value_id = identify(self._redactor, value)
         if "offender" in leak:
-            return self._of_7(entry, value_id)
-        return self._of_8(entry, value, value_id)
+            return self._finding_of_7(entry, value_id)
+        return self._finding_of_8(entry, value, value_id)
 
-    def _of_8(self, entry: Entry, value: str | None, value_id: str | None) -> Finding:
+    def _finding_of_8(self, entry: Entry, value: str | None, value_id: str | None) -> Finding:
         description = any_text(entry, "Description")
-        rule_id = text(entry, "RuleID") or description or needed(entry, "RuleID")
+        rule_id = text(entry, "RuleID") or description or required_text(entry, "RuleID")
         commit, file = text(entry, "Commit"), text(entry, "File")
         place = Location(
             uri=self._places.optional(file),
@@ -175,14 +184,14 @@ class _GitleaksReader:
                 return f"{site}{commit}/{place.uri}{rest[len(file) + 1 :]}"
         return link
 
-    def _of_7(self, entry: Entry, value_id: str | None) -> Finding:
+    def _finding_of_7(self, entry: Entry, value_id: str | None) -> Finding:
         place = Location(
             uri=self._places.optional(text(entry, "file")),
             start_line=position(entry, "lineNumber"),
             commit=text(entry, "commit"),
         )
         # Before 3 the rule was called the reason.
-        rule_id = text(entry, "rule") or text(entry, "reason") or needed(entry, "rule")
+        rule_id = text(entry, "rule") or text(entry, "reason") or required_text(entry, "rule")
         return self._finding(self._rule(rule_id, None, entry.get("tags")), place, value_id)
 
     def _columns(self, place: Location, entry: Entry, value: str | None) -> None:
@@ -209,49 +218,49 @@ class _GitleaksReader:
         if end is not None:
             place.end_column = end + (end_line in (None, 1))
 
-    def _rule(self, rule_id: str, said: str | None, tags: Any) -> Rule:
-        words = tags if isinstance(tags, str) else ""
+    def _rule(self, rule_id: str, description: str | None, tags: Any) -> Rule:
+        tag_text = tags if isinstance(tags, str) else ""
         if isinstance(tags, list):
-            words = ",".join(tag for tag in tags if isinstance(tag, str))
-        rule = self._rules.get((rule_id, said, words))
+            tag_text = ",".join(tag for tag in tags if isinstance(tag, str))
+        rule = self._rules.get((rule_id, description, tag_text))
         if rule is None:
-            own = tuple(tag for word in words.split(",") if (tag := word.strip()))
-            rule = self._rules[rule_id, said, words] = Rule(
+            leak_tags = tuple(tag for tag_name in tag_text.split(",") if (tag := tag_name.strip()))
+            rule = self._rules[rule_id, description, tag_text] = Rule(
                 id=rule_id,
                 name=_in_words(rule_id),
-                short_description=said or _in_words(rule_id),
-                tags=tuple(dict.fromkeys(("security", "secret", *own))),
+                short_description=description or _in_words(rule_id),
+                tags=tuple(dict.fromkeys(("security", "secret", *leak_tags))),
             )
         return rule
 
-    def _finding(self, rule: Rule, place: Location, value_id: str | None) -> Finding:
+    def _finding(self, rule: Rule, location: Location, value_id: str | None) -> Finding:
         title = rule.name or rule.id
-        where = f" in commit {place.commit[:12]}" if place.commit else ""
+        suffix = f" in commit {location.commit[:12]}" if location.commit else ""
         return Finding(
             tool="gitleaks",
             kind=Kind.SECRET,
             rule_id=rule.id,
             severity=Severity.HIGH,
             title=title,
-            message=f"{title} in {place.uri or 'the repository'}{where}.",
-            location=place,
+            message=f"{title} in {location.uri or 'the repository'}{suffix}.",
+            location=location,
             rule=rule,
             cwes=("CWE-798",),
             secret=SecretSighting(
-                id=value_id, detector=rule.id, in_history=place.commit is not None
+                id=value_id, detector=rule.id, in_history=location.commit is not None
             ),
-            fix=REVOKE,
+            fix=REVOKE_SECRET,
         )
 
 
 def _in_words(rule_id: str) -> str:
-    """The rule's name in words: its description is two sentences of advice."""
+    """Return the rule's name in words, for its description is two sentences of advice."""
     words = rule_id.replace("-", " ").replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 
 def _nearest(line: str, value: str, column: int) -> int | None:
-    """The column (from 1) of the occurrence of ``value`` that is nearest to ``column``."""
+    """Return the column (from 1) of the occurrence of ``value`` nearest to ``column``."""
     best: int | None = None
     at = line.find(value)
     while at >= 0:

@@ -1,6 +1,6 @@
 """Grype: JSON as ``grype/presenter/models`` of 0.104 writes it.
 
-What Grype was told to ignore is suppressed.
+Matches that Grype ignores by its configuration are suppressed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Location, Package, Rating, Vulnerability
 from secagg.model.severity import of_cvss
-from secagg_parsers.dependency import package_of, vulnerable
+from secagg_parsers.dependency import package_of, vulnerability_finding
 from secagg_parsers.fields import (
     Entry,
     any_mapping,
@@ -19,11 +19,11 @@ from secagg_parsers.fields import (
     any_text,
     any_texts,
     mapping,
-    needed,
+    required_text,
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.purls import names_one_problem
+from secagg_parsers.purls import is_alias
 
 
 class GrypeParser(JsonParser):
@@ -37,17 +37,17 @@ class GrypeParser(JsonParser):
         reading.parsed.tool_version = None if version is None else reading.redactor.mask(version)
         matches = document.get("matches")
         if matches is None:
-            # A list that is empty is null in what Go writes.
+            # Go writes an empty list as null.
             matches = []
         if not is_list(matches):
-            reading.odd("matches is no list", "matches")
+            reading.add_problem("matches is no list", "matches")
             return
         reader = _GrypeReader(document, reading)
         for index, match in enumerate(matches):
             reading.keep(match, reader.finding, f"matches[{index}]")
         ignored = document.get("ignoredMatches")
         if is_list(ignored):
-            reading.hidden(len(ignored))
+            reading.count_suppressed(len(ignored))
 
 
 class _GrypeReader:
@@ -66,57 +66,57 @@ class _GrypeReader:
 
     def finding(self, entry: Entry) -> Finding:
         """Make the finding of one match. Raises OddEntry."""
-        own = mapping(entry, "vulnerability")
-        rule_id = needed(own, "id")
-        fix = any_mapping(own, "fix")
+        grype_vulnerability = mapping(entry, "vulnerability")
+        rule_id = required_text(grype_vulnerability, "id")
+        fix = any_mapping(grype_vulnerability, "fix")
         related = [r for r in any_objects(entry, "relatedVulnerabilities") if any_text(r, "id")]
-        ids = [str(r["id"]) for r in related if names_one_problem(str(r["id"]))]
-        description = any_text(own, "description")
+        ids = [str(r["id"]) for r in related if is_alias(str(r["id"]))]
+        description = any_text(grype_vulnerability, "description")
         if description is None and related:
             description = any_text(related[0], "description")
-        page = any_text(own, "dataSource")
-        return vulnerable(
+        page = any_text(grype_vulnerability, "dataSource")
+        return vulnerability_finding(
             tool="grype",
             rule_id=rule_id,
             package=self._package(mapping(entry, "artifact")),
             location=self._place(mapping(entry, "artifact")),
-            word=text(own, "severity"),
-            ratings=tuple(r for each in (own, *related) for r in _ratings(each)),
+            word=text(grype_vulnerability, "severity"),
+            ratings=tuple(r for each in (grype_vulnerability, *related) for r in _ratings(each)),
             description=description,
-            # A notice of a distribution may be about several: then none is the other's name.
-            other_ids=ids if len(ids) == 1 or names_one_problem(rule_id) else (),
+            # A distribution's notice may be about several problems: its ids are no aliases then.
+            other_ids=ids if len(ids) == 1 or is_alias(rule_id) else (),
             fixed=any_texts(fix, "versions"),
-            references=[*([page] if page else []), *any_texts(own, "urls")],
-            cwes=_cwes(own),
+            references=[*([page] if page else []), *any_texts(grype_vulnerability, "urls")],
+            cwes=_cwes(grype_vulnerability),
             page=page,
             details=Vulnerability(
                 status=any_text(fix, "state"),
-                epss=_epss(own),
-                kev=True if own.get("knownExploited") else None,
+                epss=_epss(grype_vulnerability),
+                kev=True if grype_vulnerability.get("knownExploited") else None,
             ),
         )
 
     def _package(self, artifact: Entry) -> Package:
-        kind = any_text(artifact, "type") or ""
-        if kind in ("deb", "apk", "rpm") and self._distribution:
-            kind = self._distribution
-        name, version = needed(artifact, "name"), text(artifact, "version")
-        return package_of(kind, name, version, any_text(artifact, "purl"))
+        package_type = any_text(artifact, "type") or ""
+        if package_type in ("deb", "apk", "rpm") and self._distribution:
+            package_type = self._distribution
+        name, version = required_text(artifact, "name"), text(artifact, "version")
+        return package_of(package_type, name, version, any_text(artifact, "purl"))
 
     def _place(self, artifact: Entry) -> Location:
-        spots = any_objects(artifact, "locations")
-        path = any_text(spots[0], "path") if spots else None
+        locations = any_objects(artifact, "locations")
+        path = any_text(locations[0], "path") if locations else None
         if self._image is None:
             return Location(uri=self._in_tree(path))
         return Location(
             uri=path.lstrip("/") if path else None,
             image=self._image,
-            layer=any_text(spots[0], "layerID") if spots else None,
+            layer=any_text(locations[0], "layerID") if locations else None,
             digests=self._digests,
         )
 
     def _in_tree(self, path: str | None) -> str | None:
-        """Place a file of a scanned directory, which Grype names from that directory as "/"."""
+        """Return the path of a file in a directory; Grype writes it with that directory as "/"."""
         if path is None:
             return None
         places = self._reading.places
@@ -125,15 +125,15 @@ class _GrypeReader:
 
 
 def _ratings(entry: Entry) -> list[Rating]:
-    """Give the CVSS scores of a vulnerability, those of version 2 only where there is no other."""
+    """Return the CVSS ratings of a vulnerability; those of version 2 if there is no other."""
     scores = any_objects(entry, "cvss")
-    later = [s for s in scores if not str(s.get("version", "")).startswith("2")]
+    scores_since_3 = [s for s in scores if not str(s.get("version", "")).startswith("2")]
     ratings = []
-    for one in later or scores:
-        score = any_number(any_mapping(one, "metrics"), "baseScore")
-        vector = any_text(one, "vector")
+    for cvss in scores_since_3 or scores:
+        score = any_number(any_mapping(cvss, "metrics"), "baseScore")
+        vector = any_text(cvss, "vector")
         if score is not None and 0.0 < score <= 10.0:
-            source = any_text(one, "source") or any_text(entry, "namespace") or "grype"
+            source = any_text(cvss, "source") or any_text(entry, "namespace") or "grype"
             source = "nvd" if "nvd" in source else "ghsa" if "github" in source else source
             severity = of_cvss(score, vector)
             ratings.append(Rating(source=source, severity=severity, score=score, vector=vector))
@@ -141,13 +141,13 @@ def _ratings(entry: Entry) -> list[Rating]:
 
 
 def _epss(entry: Entry) -> float | None:
-    for one in any_objects(entry, "epss"):
-        value = any_number(one, "epss")
+    for item in any_objects(entry, "epss"):
+        value = any_number(item, "epss")
         if value is not None and 0.0 <= value <= 1.0:
             return value
     return None
 
 
 def _cwes(entry: Entry) -> tuple[str, ...]:
-    named = [any_text(one, "cwe") for one in any_objects(entry, "cwes")]
-    return tuple(dict.fromkeys(cwe for cwe in named if cwe))
+    names = [any_text(item, "cwe") for item in any_objects(entry, "cwes")]
+    return tuple(dict.fromkeys(cwe for cwe in names if cwe))

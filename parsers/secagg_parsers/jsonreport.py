@@ -1,4 +1,4 @@
-"""What the parsers of tools with one JSON format share: whose report it is, and reading it."""
+"""The base class of parsers for tools with one JSON format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secagg_parsers.shapes import MAYBE, SURE, check_shape, is_sarif, sarif_driv
 
 
 class Reading:
-    """One report on its way to findings: what is known, and where findings and problems go."""
+    """The state of reading one report: its context, and the findings and problems so far."""
 
     def __init__(self, report: RawReport, context: ParseContext, tool: str) -> None:
         self.report = report
@@ -25,41 +25,41 @@ class Reading:
         self.places = Places(context.root, report.component, context.real_path)
 
     def keep(self, item: Any, build: Callable[[Entry], Finding], where: str) -> None:
-        """Count one entry, and keep its finding or why there is none.
+        """Count one entry, and add the finding that ``build`` makes of it, or a problem.
 
-        Every text of the entry is masked before ``build`` sees it.
+        Every text of the entry is masked before it is given to ``build``.
         """
         self.parsed.reported += 1
         try:
             self.parsed.findings.append(build(self.redactor.mask_json(as_object(item))))
-        except OddEntry as why:
-            self.parsed.problems.append(EntryProblem(message=str(why), where=where))
+        except OddEntry as error:
+            self.parsed.problems.append(EntryProblem(message=str(error), where=where))
 
-    def odd(self, why: object, where: str) -> None:
+    def add_problem(self, error: object, where: str) -> None:
         """Count one entry that cannot become a finding."""
         self.parsed.reported += 1
-        self.parsed.problems.append(EntryProblem(message=str(why), where=where))
+        self.parsed.problems.append(EntryProblem(message=str(error), where=where))
 
-    def hidden(self, count: int) -> None:
-        """Count entries that the tool was told to hide."""
+    def count_suppressed(self, count: int) -> None:
+        """Count entries that the tool's own configuration suppresses."""
         self.parsed.reported += count
         self.parsed.suppressed += count
 
     def gap(self, text: str, *, fatal: bool = False, files: tuple[str, ...] = ()) -> None:
-        """Say what the tool did not look at, in its own words: masked, on one line, short."""
-        placed = tuple(self.places[file] for file in files)
+        """Add a gap: what the tool did not scan, in its own words, masked and shortened."""
+        paths = tuple(self.places[file] for file in files)
         message = reason(self.redactor, text)
-        self.parsed.gaps.append(Gap(message=message, fatal=fatal, files=placed))
+        self.parsed.gaps.append(Gap(message=message, fatal=fatal, files=paths))
 
 
 class JsonParser(ABC):
-    """Understands the JSON reports of one tool, which the names at their top tell."""
+    """Understands the JSON reports of one tool, recognized by their top-level keys."""
 
     tool: str
     command: ClassVar[str]
-    """How such a report is written, for the hint where one is refused."""
+    """The command that writes such a report, for the hint if one is refused."""
     empty_list: ClassVar[bool] = False
-    """True where the tool writes ``[]`` when it finds nothing."""
+    """True if the tool writes ``[]`` when it finds nothing."""
 
     def confidence(self, report: RawReport) -> int:
         document = report.document_or_none
@@ -75,8 +75,8 @@ class JsonParser(ABC):
             from secagg.sarif import read_report
 
             return read_report(document, report_name=report.name, context=context, tool=self.tool)
-        nothing = self.empty_list and document == []
-        if not nothing and signature_of(document) != self.tool:
+        is_empty = self.empty_list and document == []
+        if not is_empty and signature_of(document) != self.tool:
             check_shape(report, self.tool)
             raise ReportError(
                 f"this is no report of {self.tool}",
@@ -88,7 +88,7 @@ class JsonParser(ABC):
         return reading.parsed
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the secrets of the report; most tools here report none."""
+        """Register the report's secrets with the redactor; most tools here report none."""
         if self._is_own_sarif(report.document):
             from secagg.sarif import learn_report
 
@@ -97,16 +97,16 @@ class JsonParser(ABC):
             self.learn_values(report, context)
 
     def learn_values(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the secrets in a JSON report: most tools here report none."""
+        """Register the secrets in a JSON report with the redactor; most tools here report none."""
         return
 
     @abstractmethod
     def read(self, document: Any, reading: Reading) -> None:
-        """Put what ``document`` holds into ``reading``. Raises ReportError."""
+        """Add findings, problems and gaps of ``document`` to ``reading``. Raises ReportError."""
 
     def _is_own_sarif(self, document: Any) -> bool:
         if not is_sarif(document):
             return False
         drivers = sarif_drivers(document)
-        plain = self.tool.replace("-", "")
-        return any(driver.replace("-", "").startswith(plain) for driver in drivers)
+        tool_name = self.tool.replace("-", "")
+        return any(driver.replace("-", "").startswith(tool_name) for driver in drivers)

@@ -1,7 +1,7 @@
 """Kingfisher: JSON and JSON lines as Kingfisher 2.14 writes them.
 
-It prints a summary in a line of its own behind the report. The value of a secret is in ``snippet``,
-and in the commands that Kingfisher suggests: they are not taken over.
+It prints a summary on a line of its own after the report. The value of a secret is in ``snippet``,
+and in the commands that Kingfisher suggests: both are dropped.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from secagg_parsers.fields import (
     any_text,
     as_object,
     mapping,
-    needed,
     position,
-    sighting,
+    required_text,
+    secret_finding,
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
 from secagg_parsers.shapes import SURE, is_kingfisher_entry
 
-_KEPT = ("line", "column_start", "column_end", "path", "git_metadata", "confidence")
-_WORKS = "active credential"
-_WORKS_NOT = "inactive credential"
+_SAFE_FIELDS = ("line", "column_start", "column_end", "path", "git_metadata", "confidence")
+_ACTIVE = "active credential"
+_INACTIVE = "inactive credential"
 
 
 class KingfisherParser(JsonParser):
@@ -65,32 +65,32 @@ class KingfisherParser(JsonParser):
             self._audit(any_mapping(document, "audit"), reading)
             document = document.get("findings")
         if not is_list(document):
-            reading.odd("findings is no list", "findings")
+            reading.add_problem("findings is no list", "findings")
             return
         for index, item in enumerate(document):
             self._entry(item, f"findings[{index}]", reading)
 
     def learn_values(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the value of every finding."""
+        """Register the value of every finding with the redactor."""
         document = report.document if report.error is None else _first_line(report)
         if report.error is not None and is_kingfisher_entry(document):
             document = list(_lines(report))
         if isinstance(document, dict):
             document = document.get("findings")
         for item in document:
-            found = item.get("finding") if isinstance(item, dict) else None
-            if isinstance(found, dict):
-                identify(context.redactor, any_text(found, "snippet"))
+            finding = item.get("finding") if isinstance(item, dict) else None
+            if isinstance(finding, dict):
+                identify(context.redactor, any_text(finding, "snippet"))
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the secrets of the report."""
+        """Register the report's secrets with the redactor."""
         if report.error is not None:
             self.learn_values(report, context)
         else:
             super().learn(report, context)
 
     def _audit(self, audit: Entry, reading: Reading) -> None:
-        """Say which repositories were not scanned, or not as a whole."""
+        """Add gaps for repositories that were not scanned, or only in part."""
         summary = any_mapping(audit, "summary")
         for key in ("fetch_failed", "scan_failed", "scan_partial", "pending"):
             count = summary.get(key)
@@ -101,44 +101,44 @@ class KingfisherParser(JsonParser):
         reading.parsed.reported += 1
         try:
             reading.parsed.findings.append(_finding(as_object(item), reading))
-        except OddEntry as why:
-            reading.parsed.problems.append(EntryProblem(message=str(why), where=where))
+        except OddEntry as error:
+            reading.parsed.problems.append(EntryProblem(message=str(error), where=where))
 
 
 def _finding(entry: Entry, reading: Reading) -> Finding:
     """Make the finding of one entry; its value becomes a keyed hash. Raises OddEntry."""
-    raw = mapping(entry, "finding")
-    value_id = identify(reading.redactor, text(raw, "snippet"))
+    raw_finding = mapping(entry, "finding")
+    value_id = identify(reading.redactor, text(raw_finding, "snippet"))
     mask = reading.redactor.mask_json
     rule = mask(mapping(entry, "rule"))
-    found = mask({key: raw[key] for key in _KEPT if key in raw})
-    commit = any_mapping(any_mapping(found, "git_metadata"), "commit")
-    path = text(found, "path")
+    finding = mask({key: raw_finding[key] for key in _SAFE_FIELDS if key in raw_finding})
+    commit = any_mapping(any_mapping(finding, "git_metadata"), "commit")
+    path = text(finding, "path")
     if commit:
-        path = any_text(any_mapping(any_mapping(found, "git_metadata"), "file"), "path") or path
-    end = position(found, "column_end")
-    status = (any_text(any_mapping(raw, "validation"), "status") or "").lower()
-    rule_id = needed(rule, "id")
-    return sighting(
+        path = any_text(any_mapping(any_mapping(finding, "git_metadata"), "file"), "path") or path
+    end = position(finding, "column_end")
+    status = (any_text(any_mapping(raw_finding, "validation"), "status") or "").lower()
+    rule_id = required_text(rule, "id")
+    return secret_finding(
         tool="kingfisher",
         rule_id=rule_id,
         title=any_text(rule, "name") or rule_id,
         description=any_text(rule, "description"),
         location=Location(
             uri=reading.places.optional(path),
-            start_line=position(found, "line"),
-            start_column=position(found, "column_start"),
-            # Kingfisher names the last column, SARIF the one behind it.
+            start_line=position(finding, "line"),
+            start_column=position(finding, "column_start"),
+            # Kingfisher names the last column, SARIF the one after it.
             end_column=None if end is None else end + 1,
             commit=any_text(commit, "id"),
         ),
         value_id=value_id,
-        verified={_WORKS: True, _WORKS_NOT: False}.get(status),
+        verified={_ACTIVE: True, _INACTIVE: False}.get(status),
     )
 
 
 def _first_line(report: RawReport) -> Any:
-    """Give the first line as JSON if it is a report or an entry of Kingfisher; else None."""
+    """Return the first line as JSON if it is a report or an entry of Kingfisher; else None."""
     data = report.text
     end = data.find(b"\n")
     first = data[: end if end >= 0 else len(data)].strip()
@@ -150,8 +150,8 @@ def _first_line(report: RawReport) -> Any:
         return None
     if is_kingfisher_entry(value):
         return value
-    known = isinstance(value, dict) and ("audit" in value or "metadata" in value)
-    return value if known and is_list(value.get("findings")) else None
+    has_report_keys = isinstance(value, dict) and ("audit" in value or "metadata" in value)
+    return value if has_report_keys and is_list(value.get("findings")) else None
 
 
 def _lines(report: RawReport) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """npm audit: JSON of npm 7 and later, and of npm 6, which pnpm still writes.
 
-Fields as npm 11's ``npm-audit-report`` and npm 6's registry answer name them. The report names no
-file: the lock file of the directory that was audited is meant.
+Fields as npm 11's ``npm-audit-report`` and npm 6's registry answer name them. The report does not
+name the lock file: it is the directory's ``package-lock.json``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from secagg.errors import ReportError
 from secagg.model.finding import Finding, Location, Vulnerability
-from secagg_parsers.dependency import package_of, scored, vulnerable
+from secagg_parsers.dependency import cvss_rating, package_of, vulnerability_finding
 from secagg_parsers.fields import (
     Entry,
     any_mapping,
@@ -19,15 +19,15 @@ from secagg_parsers.fields import (
     any_text,
     any_texts,
     flag,
-    needed,
     reason,
+    required_text,
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
 
 _LOCK = "package-lock.json"
-# What is between the names of a dependency path in npm 6's report.
-_STEP = ">"
+# What separates the names of a dependency path in npm 6's report.
+_PATH_SEPARATOR = ">"
 
 
 class NpmAuditParser(JsonParser):
@@ -40,9 +40,9 @@ class NpmAuditParser(JsonParser):
         error = document.get("error")
         if isinstance(error, dict):
             # The audit did not take place (no lock file, no registry).
-            said = error.get("summary") or document.get("message") or error.get("code")
+            error_text = error.get("summary") or document.get("message") or error.get("code")
             raise ReportError(
-                f"npm audit failed: {reason(reading.redactor, str(said))}",
+                f"npm audit failed: {reason(reading.redactor, str(error_text))}",
                 report=reading.report.name,
                 hint="nothing was audited; run npm audit there by hand to see why",
             )
@@ -69,30 +69,32 @@ class _NpmAuditReader:
     def package(self, name: str, entry: Any) -> None:
         """Read the advisories of one package (npm 7 and later).
 
-        A name in ``via`` says that a dependency has the problem: its own entry reports it.
+        A name in ``via`` is a dependency with the problem, which has an entry of its own.
         """
-        where = "vulnerabilities.*"
+        path = "vulnerabilities.*"
         via = entry.get("via") if isinstance(entry, dict) else None
         if not isinstance(via, list):
-            self._reading.odd("via is no list of advisories", where)
+            self._reading.add_problem("via is no list of advisories", path)
             return
         direct = entry.get("isDirect") is True
         for index, item in enumerate(via):
             if not isinstance(item, str):
-                self._reading.keep(item, partial(self._of_7, name, direct), f"{where}[{index}]")
+                self._reading.keep(
+                    item, partial(self._finding_of_7, name, direct), f"{path}[{index}]"
+                )
 
-    def _of_7(self, name: str, direct: bool, entry: Entry) -> Finding:
+    def _finding_of_7(self, name: str, direct: bool, entry: Entry) -> Finding:
         page = text(entry, "url")
         rule_id = _advisory_of(page) or _number(entry, "source")
         cvss = any_mapping(entry, "cvss")
-        shown = text(entry, "dependency") or text(entry, "name") or name
-        return vulnerable(
+        package_name = text(entry, "dependency") or text(entry, "name") or name
+        return vulnerability_finding(
             tool="npm-audit",
             rule_id=rule_id,
-            package=package_of("npm", shown, None),
+            package=package_of("npm", package_name, None),
             location=Location(uri=self._lock),
             word=text(entry, "severity"),
-            ratings=scored("ghsa", any_number(cvss, "score"), any_text(cvss, "vectorString")),
+            ratings=cvss_rating("ghsa", any_number(cvss, "score"), any_text(cvss, "vectorString")),
             title=any_text(entry, "title"),
             references=(page,) if page else (),
             cwes=_cwes(entry),
@@ -102,31 +104,33 @@ class _NpmAuditReader:
 
     def advisory(self, number: str, entry: Any) -> None:
         """Read one advisory and the versions that have it (npm 6): a finding for each version."""
-        where = "advisories.*"
-        seen = entry.get("findings") if isinstance(entry, dict) else None
-        if not isinstance(seen, list) or not seen:
-            self._reading.odd("findings is no list of versions", where)
+        path = "advisories.*"
+        findings = entry.get("findings") if isinstance(entry, dict) else None
+        if not isinstance(findings, list) or not findings:
+            self._reading.add_problem("findings is no list of versions", path)
             return
-        for index in range(len(seen)):
+        for index in range(len(findings)):
             self._reading.keep(
-                entry, partial(self._of_6, number, index), f"{where}.findings[{index}]"
+                entry, partial(self._finding_of_6, number, index), f"{path}.findings[{index}]"
             )
 
-    def _of_6(self, number: str, index: int, entry: Entry) -> Finding:
-        seen = entry["findings"][index]
-        seen = seen if isinstance(seen, dict) else {}
+    def _finding_of_6(self, number: str, index: int, entry: Entry) -> Finding:
+        finding = entry["findings"][index]
+        finding = finding if isinstance(finding, dict) else {}
         page = any_text(entry, "url")
-        own = text(entry, "github_advisory_id") or _advisory_of(page)
+        ghsa = text(entry, "github_advisory_id") or _advisory_of(page)
         cves = any_texts(entry, "cves")
         cvss = any_mapping(entry, "cvss")
-        paths = tuple(tuple(path.split(_STEP)) for path in any_texts(seen, "paths"))
-        return vulnerable(
+        paths = tuple(tuple(path.split(_PATH_SEPARATOR)) for path in any_texts(finding, "paths"))
+        return vulnerability_finding(
             tool="npm-audit",
-            rule_id=own or (cves[0] if len(cves) == 1 else f"npm-advisory-{number}"),
-            package=package_of("npm", needed(entry, "module_name"), text(seen, "version")),
+            rule_id=ghsa or (cves[0] if len(cves) == 1 else f"npm-advisory-{number}"),
+            package=package_of(
+                "npm", required_text(entry, "module_name"), text(finding, "version")
+            ),
             location=Location(uri=self._lock),
             word=text(entry, "severity"),
-            ratings=scored("ghsa", any_number(cvss, "score"), any_text(cvss, "vectorString")),
+            ratings=cvss_rating("ghsa", any_number(cvss, "score"), any_text(cvss, "vectorString")),
             title=any_text(entry, "title"),
             description=any_text(entry, "overview"),
             other_ids=cves,
@@ -136,22 +140,22 @@ class _NpmAuditReader:
             details=Vulnerability(
                 dependency_paths=paths,
                 direct=any(len(path) == 1 for path in paths) if paths else None,
-                scope="dev" if flag(seen, "dev") else None,
+                scope="dev" if flag(finding, "dev") else None,
             ),
         )
 
 
 def _advisory_of(page: str | None) -> str | None:
-    """Give the GHSA that the page of an advisory is about."""
+    """Return the GHSA in the address of an advisory's page."""
     last = (page or "").rstrip("/").rpartition("/")[2]
     return last if last.startswith("GHSA-") else None
 
 
 def _number(entry: Entry, key: str) -> str:
     value = entry.get(key)
-    return f"npm-advisory-{value}" if type(value) is int else needed(entry, key)
+    return f"npm-advisory-{value}" if type(value) is int else required_text(entry, key)
 
 
 def _cwes(entry: Entry) -> tuple[str, ...]:
-    one = any_text(entry, "cwe")
-    return (one,) if one else any_texts(entry, "cwe")
+    cwe = any_text(entry, "cwe")
+    return (cwe,) if cwe else any_texts(entry, "cwe")

@@ -1,4 +1,4 @@
-"""Paths as scanners write them, made relative to the root of the checkout."""
+"""Make the paths that scanners write relative to the root of the checkout, and read lines there."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from urllib.parse import unquote
 from secagg.model.place import exists_exactly, find_in_checkout, is_foreign
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
-# What a scanner would not have read whole either: lines are looked up in smaller files only.
+# Lines are read from smaller files only: scanners do not read larger ones as a whole either.
 _LARGEST_FILE = 5 << 20
-_MOST_FILES = 16
+_MAX_FILES = 16
 
 
 class Places(dict[str, str]):
-    """``places[path]`` is the path relative to ``root``, with ``/`` between its parts.
+    """A cache of paths: ``places[path]`` is ``path`` relative to ``root``, with ``/`` separators.
 
     ``base`` is the directory, relative to ``root``, to which relative paths refer (the
-    component that the tool ran over). Where ``root`` is known, a path is only moved below
-    ``base`` if it is not there as it stands. An absolute path outside of ``root`` stays as it
-    is, and so does everything that cannot be placed. ``real`` gives the real path of one that is
-    masked already (:meth:`secagg.secrets.redactor.Redactor.real_path`).
+    component that the tool scanned). If ``root`` is known, ``base`` is only put in front of a path
+    that does not exist without it. An absolute path outside of ``root`` stays as it is, and so
+    does every path that cannot be resolved. ``real`` returns the real path of one that is masked
+    (:meth:`secagg.secrets.redactor.Redactor.real_path`).
     """
 
     def __init__(
@@ -44,21 +44,23 @@ class Places(dict[str, str]):
         self._prefixes = _prefixes(root) if root is not None else ()
 
     def __missing__(self, path: str) -> str:
-        place = self._place(path if self._real is None else self._real(path))
-        self[path] = place
-        return place
+        relative = self._place(path if self._real is None else self._real(path))
+        self[path] = relative
+        return relative
 
     def optional(self, path: str | None) -> str | None:
         return None if path is None else self[path]
 
-    def _place(self, written: str) -> str:
-        path = written
+    def _place(self, raw_path: str) -> str:
+        path = raw_path
         if path.startswith("file://"):
             path = unquote(path.removeprefix("file://"))
         if (
             "\\" in path
             and ("/" not in path or _DRIVE.match(path.replace("\\", "/", 1)))
-            and not any(exists_exactly(self._root, each) for each in (path, self._base + path))
+            and not any(
+                exists_exactly(self._root, candidate) for candidate in (path, self._base + path)
+            )
         ):
             path = path.replace("\\", "/")
         for prefix in self._prefixes:
@@ -76,22 +78,22 @@ class Places(dict[str, str]):
 
 
 def base_of(artifact: str, root: Path | None) -> str | None:
-    """Return the directory below ``root`` that a tool was told to scan, where it can be known.
+    """Return the directory below ``root`` that a tool scanned.
 
-    ``artifact`` is the target as given on the tool's command line; None means the root, or
-    that it lies elsewhere.
+    ``artifact`` is the target on the tool's command line. None means the root, a directory outside
+    of it, or that it is not known.
     """
     if root is None:
         return None
-    place = Places(root)[artifact.rstrip("/") or "/"]
-    if place.startswith(("/", "..")) or place in ("", "."):
+    path = Places(root)[artifact.rstrip("/") or "/"]
+    if path.startswith(("/", "..")) or path in ("", "."):
         return None
-    target = root / place
+    target = root / path
     try:
         if target.is_dir():
-            return place
+            return path
         if target.is_file():
-            return posixpath.dirname(place) or None
+            return posixpath.dirname(path) or None
     except (OSError, ValueError):
         pass
     return None
@@ -105,23 +107,23 @@ class Lines:
         self._files: OrderedDict[str, list[bytes]] = OrderedDict()
 
     def of(self, uri: str) -> list[bytes]:
-        """All lines of a file without their ends; none where it cannot or must not be read."""
+        """Return all lines of a file without their ends; none if it cannot or must not be read."""
         return [line.rstrip(b"\r\n") for line in self._raw(uri)]
 
     def one(self, uri: str, number: int) -> bytes | None:
-        """Line ``number`` (from 1) of a file, without its end; None where there is none."""
+        """Return line ``number`` (from 1) of a file, without its end; None if there is none."""
         lines = self._raw(uri)
         return lines[number - 1].rstrip(b"\r\n") if 0 < number <= len(lines) else None
 
     def start(self, uri: str, number: int) -> int:
-        """Return the byte at which line ``number`` (from 1) of a file begins."""
+        """Return the byte offset of line ``number`` (from 1) of a file."""
         return sum(map(len, self._raw(uri)[: number - 1]))
 
     def _raw(self, uri: str) -> list[bytes]:
         lines = self._files.get(uri)
         if lines is None:
             lines = self._files[uri] = self._read(uri)
-            if lines and len(self._files) > _MOST_FILES:
+            if lines and len(self._files) > _MAX_FILES:
                 self._files.popitem(last=False)
         return lines
 
@@ -129,7 +131,7 @@ class Lines:
         if self._root is None:
             return []
         try:
-            # Most reports are read far from their files, and resolving takes long.
+            # Fail early: most reports are read without their files, and resolving is slow.
             os.stat(os.path.join(self._root, uri))
             root = self._root.resolve(strict=True)
             path = (root / uri).resolve(strict=True)

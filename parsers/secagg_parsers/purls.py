@@ -1,4 +1,4 @@
-"""Package URLs and advisory ids as scanners give them."""
+"""Package URLs and advisory ids from what scanners report."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-# Databases whose advisories are about one problem each. A vendor's (DSA, RHSA, USN, ALAS)
-# bundle the fixes of several: two problems would be merged if they counted as names.
+# Databases whose advisories are about one problem each. Vendors' advisories (DSA, RHSA, USN, ALAS)
+# bundle several problems: these would be merged if their ids counted as aliases.
 _ONE_PROBLEM = re.compile(
     r"(?:CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}|PYSEC-\d{4}-\d+|RUSTSEC-\d{4}-\d{4}"
     r"|GO-\d{4}-\d+|OSV-\d{4}-\d+|GMS-\d{4}-\d+|NSWG-ECO-\d+|SNYK-[A-Z0-9-]+|npm:\S+:\d{8})",
     re.IGNORECASE,
 )
 
-
-_OWN_PAGES = {
+_ADVISORY_PAGES = {
     "GHSA-": re.compile(
         r"(?:github\.com/advisories/|/security/advisories/)(GHSA(?:-[0-9a-z]{4}){3})(?![0-9a-z-])"
     ),
@@ -25,30 +24,30 @@ _OWN_PAGES = {
 }
 
 
-def names_one_problem(identifier: str) -> bool:
-    """True for an id that can stand among the aliases of one vulnerability."""
+def is_alias(identifier: str) -> bool:
+    """Tell whether an id names one problem, and so may be an alias of a vulnerability."""
     return _ONE_PROBLEM.fullmatch(identifier) is not None
 
 
 def aliases(rule_id: str, others: Iterable[str], references: Sequence[str]) -> tuple[str, ...]:
-    """All names of one vulnerability: its id, other ids given, and those its references prove.
+    """Return all ids of a vulnerability: ``rule_id``, the aliases in ``others`` and in references.
 
-    A reference to an advisory's own page proves a name only if it is the only page of its
-    database among them: where there are two, one is about something else.
+    A reference to an advisory's page counts only if it is the only page of its database: of two,
+    one is about something else.
     """
-    names = [rule_id, *(name for name in others if names_one_problem(name))]
+    names = [rule_id, *(name for name in others if is_alias(name))]
     joined = "\n".join(references)
-    for database, page in _OWN_PAGES.items():
+    for database, page in _ADVISORY_PAGES.items():
         if database in joined and not any(name.startswith(database) for name in names):
-            # Most references are about something else: they are not looked at twice.
+            # Most references are about something else: check for the prefix before the pattern.
             pages = {m[1] for url in references if database in url and (m := page.search(url))}
             if len(pages) == 1:
                 names += pages
     return tuple(dict.fromkeys(names))
 
 
-# Where several distributions share a package format, the purl's namespace is the distribution.
-_SYSTEMS = {
+# Distributions by package format: the purl's namespace is the distribution.
+_TYPE_OF_SYSTEM = {
     "alma": "rpm",
     "almalinux": "rpm",
     "alpine": "apk",
@@ -80,9 +79,8 @@ _SYSTEMS = {
     "wolfi": "apk",
 }
 
-
-# The purl types of what package managers, lock files and installed trees hold.
-_MANAGERS = {
+# Purl types of the names that tools have for package managers, lock files and installed packages.
+_TYPE_OF_MANAGER = {
     "actions": "githubactions",
     "apk": "apk",
     "bun": "npm",
@@ -151,70 +149,65 @@ _MANAGERS = {
     "yarn": "npm",
 }
 
-
-# Names and versions that no type's rules change.
+# Names and versions that are the same in a purl of any type.
 _NORMAL = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
+# The same for namespaces; the "@" of npm's scopes is encoded.
+_NORMAL_NAMESPACE = re.compile(r"@?[a-z0-9][a-z0-9.-]*(?:/[a-z0-9][a-z0-9.-]*)*")
 
-# The same of namespaces; the "@" of npm's scopes is encoded.
-_NORMAL_SPACE = re.compile(r"@?[a-z0-9][a-z0-9.-]*(?:/[a-z0-9][a-z0-9.-]*)*")
-
-
-# Types whose purl is the name and version, by rules that leave nothing to guess.
-_PLAIN = frozenset({"cargo", "gem", "hex", "nuget", "pub", "pypi", "conda"})
-
-
-_SCOPED = frozenset({"npm", "golang", "composer"})
+# Types whose purl has no namespace.
+_UNSCOPED_TYPES = frozenset({"cargo", "gem", "hex", "nuget", "pub", "pypi", "conda"})
+_SCOPED_TYPES = frozenset({"npm", "golang", "composer"})
 
 
 def is_system(manager: str) -> bool:
-    """True for the name of an operating system (with or without a version: ``debian:11``)."""
-    return manager.partition(":")[0].lower() in _SYSTEMS
+    """Tell whether ``manager`` is an operating system (with or without version: ``debian:11``)."""
+    return manager.partition(":")[0].lower() in _TYPE_OF_SYSTEM
 
 
 def type_of(manager: str) -> str:
-    """Return the purl type of what ``manager`` manages; ``generic`` for one that is not known."""
+    """Return the purl type of the packages of ``manager``; ``generic`` if it is unknown."""
     name = manager.partition(":")[0].lower()
-    return _MANAGERS.get(name) or _SYSTEMS.get(name) or "generic"
+    return _TYPE_OF_MANAGER.get(name) or _TYPE_OF_SYSTEM.get(name) or "generic"
 
 
 def type_in(purl: str) -> str | None:
-    """Return the type that a purl names; None if it is no purl."""
+    """Return the type of a purl; None if it is no purl."""
     if not purl.startswith("pkg:"):
         return None
     return purl[4:].lstrip("/").partition("/")[0].lower() or None
 
 
 @lru_cache(maxsize=4096)
-def build(manager: str, name: str, version: str | None) -> str | None:
-    """Return the purl of a package, where its parts are known without guessing; else None."""
-    kind = type_of(manager)
-    namespace, bare = "", name
-    if kind in _SCOPED:
-        namespace, _, bare = name.rpartition("/")
-    elif kind == "maven":
-        namespace, _, bare = name.rpartition(":")
+def build_purl(manager: str, name: str, version: str | None) -> str | None:
+    """Return the purl of a package; None if its parts cannot be derived from the name."""
+    purl_type = type_of(manager)
+    namespace, base_name = "", name
+    if purl_type in _SCOPED_TYPES:
+        namespace, _, base_name = name.rpartition("/")
+    elif purl_type == "maven":
+        namespace, _, base_name = name.rpartition(":")
         if not namespace:
             return None
-    elif kind in ("deb", "apk", "rpm") and is_system(manager):
+    elif purl_type in ("deb", "apk", "rpm") and is_system(manager):
         # Snyk writes source/binary; what is installed is the binary package.
-        namespace, bare = manager.partition(":")[0].lower(), name.rpartition("/")[2]
-    elif kind not in _PLAIN:
+        namespace, base_name = manager.partition(":")[0].lower(), name.rpartition("/")[2]
+    elif purl_type not in _UNSCOPED_TYPES:
         return None
-    if not bare.strip().strip("/").strip():
+    if not base_name.strip().strip("/").strip():
         return None
     if (
-        kind != "pub"  # It writes "_" for what no identifier of Dart may hold.
-        and _NORMAL.fullmatch(bare)
+        purl_type != "pub"  # The library replaces characters that Dart does not allow.
+        and _NORMAL.fullmatch(base_name)
         and (not version or _NORMAL.fullmatch(version))
-        and (not namespace or _NORMAL_SPACE.fullmatch(namespace))
+        and (not namespace or _NORMAL_NAMESPACE.fullmatch(namespace))
     ):
-        # What the library would leave as it is: most packages, at a hundredth of the time.
-        path = f"{namespace.replace('@', '%40')}/{bare}" if namespace else bare
-        return f"pkg:{kind}/{path}@{version}" if version else f"pkg:{kind}/{path}"
+        # For most packages the library changes nothing, and takes a hundred times as long.
+        path = f"{namespace.replace('@', '%40')}/{base_name}" if namespace else base_name
+        return f"pkg:{purl_type}/{path}@{version}" if version else f"pkg:{purl_type}/{path}"
     from packageurl import PackageURL
 
     try:
-        return PackageURL(kind, namespace or None, bare, version).to_string()
+        return PackageURL(purl_type, namespace or None, base_name, version).to_string()
     except (TypeError, ValueError):
         return None

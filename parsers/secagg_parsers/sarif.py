@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 of any producer: what no other parser knows better."""
+"""SARIF 2.1.0 of any tool without a parser of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SarifParser:
         return read_report(document, report_name=report.name, context=context, tool=None)
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the credentials that results quote."""
+        """Register the credentials that results quote with the redactor."""
         from secagg.sarif import learn_report
 
         learn_report(report, context=context, tool=None)

@@ -1,7 +1,7 @@
-"""Reports of code and configuration scanners as SARIF, so that one reader judges what both say.
+"""Convert JSON reports of code and configuration scanners to SARIF, to share the SARIF reader.
 
-What kind of problem a rule is about, how bad its results are, which texts quote credentials: the
-SARIF reader knows that for these tools already, and a tool's JSON must not be read differently.
+The SARIF reader already knows for these tools a rule's kind, a result's severity, and which texts
+quote credentials. Their JSON must not be read differently.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from secagg_parsers.jsonreport import JsonParser, Reading
 Json = dict[str, Any]
 
 
-class MadeRun:
-    """One run of ``driver``: what its JSON report says, in SARIF's words."""
+class SarifRun:
+    """A SARIF run of ``driver``, made from its JSON report."""
 
     def __init__(self, driver: str, version: str | None = None) -> None:
         self._driver = driver
         self._version = version
         self._rules: dict[str, Json] = {}
         self._results: list[Json] = []
-        self._notices: list[Json] = []
+        self._notifications: list[Json] = []
 
     def add(self, rule: Json, result: Json, path: str | None, region: Entry) -> None:
-        """Add one result of ``rule`` at a place; members that are None are left out."""
-        self._rules.setdefault(rule["id"], without_nothing(rule))
-        place: Json = {}
+        """Add one result of ``rule`` at a location; members that are None are left out."""
+        self._rules.setdefault(rule["id"], without_empty(rule))
+        physical_location: Json = {}
         if path is not None:
-            place["artifactLocation"] = {"uri": path}
-            lines = without_nothing(region)
+            physical_location["artifactLocation"] = {"uri": path}
+            lines = without_empty(region)
             if lines:
-                place["region"] = lines
-        location: Json = {"physicalLocation": place} if place else {}
-        named = result.pop("resource", None)
-        if named is not None:
-            location["logicalLocations"] = [{"fullyQualifiedName": named, "kind": "resource"}]
-        made = {"ruleId": rule["id"], **without_nothing(result)}
+                physical_location["region"] = lines
+        location: Json = {"physicalLocation": physical_location} if physical_location else {}
+        resource = result.pop("resource", None)
+        if resource is not None:
+            location["logicalLocations"] = [{"fullyQualifiedName": resource, "kind": "resource"}]
+        sarif_result = {"ruleId": rule["id"], **without_empty(result)}
         if location:
-            made["locations"] = [location]
-        self._results.append(made)
+            sarif_result["locations"] = [location]
+        self._results.append(sarif_result)
 
     def notice(self, text: str, level: str, path: str | None = None) -> None:
-        """Add what the tool says that it could not do."""
-        made: Json = {"level": level, "message": {"text": text}}
+        """Add a notification: something that the tool says it could not do."""
+        notification: Json = {"level": level, "message": {"text": text}}
         if path is not None:
-            made["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": path}}}]
-        self._notices.append(made)
+            notification["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": path}}}]
+        self._notifications.append(notification)
 
     @property
     def document(self) -> Json:
@@ -60,41 +60,41 @@ class MadeRun:
         if self._version is not None:
             driver["version"] = self._version
         run: Json = {"tool": {"driver": driver}, "results": self._results}
-        if self._notices:
+        if self._notifications:
             run["invocations"] = [
-                {"executionSuccessful": True, "toolExecutionNotifications": self._notices}
+                {"executionSuccessful": True, "toolExecutionNotifications": self._notifications}
             ]
         return {"version": "2.1.0", "runs": [run]}
 
     def read_into(self, reading: Reading, tool: str | None) -> None:
-        """Put the run's findings into ``reading``; paths are placed as those of other reports."""
+        """Add the run's findings to ``reading``, with paths resolved as in other reports."""
         from secagg.sarif import read_report
 
         context = ParseContext(redactor=reading.redactor, root=reading.root)
         name = reading.report.name
-        made = read_report(self.document, report_name=name, context=context, tool=tool)
+        sarif_report = read_report(self.document, report_name=name, context=context, tool=tool)
         parsed = reading.parsed
-        for finding in made.findings:
-            # The tool never wrote the SARIF that it was read from.
+        for finding in sarif_report.findings:
+            # The tool did not write this SARIF: it must not be shown as the tool's own.
             finding.sarif = None
             uri = finding.location.uri
             finding.location.uri = None if uri is None else reading.places[uri]
-        parsed.findings += made.findings
-        parsed.reported += made.reported
-        parsed.problems += made.problems
-        parsed.gaps += made.gaps
-        parsed.tool_version = parsed.tool_version or made.tool_version
+        parsed.findings += sarif_report.findings
+        parsed.reported += sarif_report.reported
+        parsed.problems += sarif_report.problems
+        parsed.gaps += sarif_report.gaps
+        parsed.tool_version = parsed.tool_version or sarif_report.tool_version
 
     def learn(self, report: RawReport, context: ParseContext, tool: str | None) -> None:
-        """Let the redactor know the credentials that the run's results quote."""
+        """Register the credentials that the run's results quote with the redactor."""
         from secagg.sarif import learn_report
 
-        made = RawReport(name=report.name, data=encode(self.document))
-        learn_report(made, context=context, tool=tool)
+        sarif_report = RawReport(name=report.name, data=encode(self.document))
+        learn_report(sarif_report, context=context, tool=tool)
 
 
-class MadeParser(JsonParser):
-    """Understands reports by making SARIF of them."""
+class SarifConvertingParser(JsonParser):
+    """Understands reports by converting them to SARIF."""
 
     def read(self, document: Any, reading: Reading) -> None:
         self.run_of(document, reading).read_into(reading, self.tool)
@@ -104,46 +104,46 @@ class MadeParser(JsonParser):
         self.run_of(report.document, reading).learn(report, context, self.tool)
 
     @abstractmethod
-    def run_of(self, document: Any, reading: Reading) -> MadeRun:
-        """Make a run of ``document``; what cannot become a result goes into ``reading``."""
+    def run_of(self, document: Any, reading: Reading) -> SarifRun:
+        """Make a SARIF run of ``document``; add entries that are no results to ``reading``."""
 
 
 def add_each(
     items: Sequence[Any], add: Callable[[Entry], None], where: str, reading: Reading
 ) -> None:
-    """Add each of ``items`` to a run; an odd one is counted as a problem instead."""
+    """Call ``add`` for each of ``items``; count an odd one as a problem."""
     for index, item in enumerate(items):
         try:
             add(as_object(item))
-        except OddEntry as why:
-            reading.odd(why, f"{where}[{index}]")
+        except OddEntry as error:
+            reading.add_problem(error, f"{where}[{index}]")
 
 
-def without_nothing(value: Mapping[str, Any]) -> Json:
-    """Give the members of ``value`` that are neither None nor empty."""
+def without_empty(value: Mapping[str, Any]) -> Json:
+    """Return the members of ``value`` that are neither None nor empty."""
     return {key: item for key, item in value.items() if item is not None and item not in ({}, [])}
 
 
-def message_of(text: str | None) -> Json | None:
-    """Make SARIF's message of a text."""
+def sarif_message(text: str | None) -> Json | None:
+    """Make a SARIF message; None if there is no text."""
     return None if text is None else {"text": text}
 
 
-def lines_of(entry: Entry, first: str, last: str) -> Json:
-    """Read the lines of a place. Raises OddEntry."""
+def region_of_lines(entry: Entry, first: str, last: str) -> Json:
+    """Make a SARIF region of the lines of an entry. Raises OddEntry."""
     start, end = position(entry, first), position(entry, last)
     return {} if start is None else {"startLine": start, "endLine": max(start, end or start)}
 
 
-def cwe_tags(named: Sequence[str]) -> list[str]:
-    """Give CWE entries (``CWE-89: ...``) as tags that the SARIF reader knows."""
-    return [name for name in named if name.upper().startswith("CWE")]
+def cwe_tags(names: Sequence[str]) -> list[str]:
+    """Return the CWE entries (``CWE-89: ...``), which are tags for the SARIF reader."""
+    return [name for name in names if name.upper().startswith("CWE")]
 
 
 def one_or_more(entry: Entry, key: str) -> list[str]:
-    """Read a text or a list of texts."""
-    one = any_text(entry, key)
+    """Return the texts of a field that is one text or a list of them."""
+    text = any_text(entry, key)
     value = entry.get(key)
-    if one is not None:
-        return [one]
+    if text is not None:
+        return [text]
     return [item for item in value if type(item) is str] if type(value) is list else []

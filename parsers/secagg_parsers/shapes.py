@@ -1,4 +1,4 @@
-"""Which tool wrote a report, told from its keys."""
+"""Recognize the tool of a report by its keys."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from secagg.errors import ReportError
 from secagg.jsonio.reading import is_list, to_utf8
 from secagg.parsing import RawReport
 
-# What a report of Checkov without any file that it reads consists of.
-_CHECKOV_NOTHING = frozenset({"passed", "failed", "skipped", "checkov_version"})
-
-
-_PIP_AUDIT = frozenset({"dependencies", "fixes"})
+# The keys of a report of Checkov without any file to check.
+_CHECKOV_EMPTY_KEYS = frozenset({"passed", "failed", "skipped", "checkov_version"})
+_PIP_AUDIT_KEYS = frozenset({"dependencies", "fixes"})
 
 
 def signature_of(document: Any) -> str | None:
-    """Name the parser whose tool wrote ``document``; None where no name at its top tells."""
+    """Return the parser's name for ``document``, by its top-level keys; None if none fits."""
     if isinstance(document, dict):
         return _of_object(document)
     if is_list(document) and len(document):
@@ -32,7 +30,7 @@ def _of_object(document: dict[str, Any]) -> str | None:
 
 
 def _of_packages(document: dict[str, Any]) -> str | None:
-    """Name the tool of a report on dependencies."""
+    """Return the tool of a report on dependencies; None if none fits."""
     if document.get("bomFormat") == "CycloneDX":
         return "cyclonedx"
     if _is_npm_audit(document):
@@ -40,7 +38,7 @@ def _of_packages(document: dict[str, Any]) -> str | None:
     if "dependencies" in document:
         if "reportSchema" in document:
             return "dependency-check"
-        if document.keys() <= _PIP_AUDIT:
+        if document.keys() <= _PIP_AUDIT_KEYS:
             return "pip-audit"
     if "lockfile" in document and isinstance(document.get("vulnerabilities"), dict):
         return "cargo-audit"
@@ -55,10 +53,10 @@ def _of_packages(document: dict[str, Any]) -> str | None:
 
 
 def _of_places(document: dict[str, Any]) -> str | None:
-    """Name the tool of a report on places in files."""
+    """Return the tool of a report on places in files; None if none fits."""
     if "version" in document and _is_gitlab(document):
         return "gitlab"
-    if "check_type" in document or document.keys() >= _CHECKOV_NOTHING:
+    if "check_type" in document or document.keys() >= _CHECKOV_EMPTY_KEYS:
         return "checkov"
     if "results" in document:
         if "plugins_used" in document:
@@ -77,7 +75,7 @@ def _of_places(document: dict[str, Any]) -> str | None:
 
 
 def _of_item(item: Any) -> str | None:
-    """Name the tool of a list by its first entry."""
+    """Return the tool of a list, by its first entry; None if none fits."""
     if not isinstance(item, dict):
         return None
     if "check_type" in item:
@@ -105,13 +103,13 @@ def _has(item: Any, *names: str) -> bool:
 
 
 def _is_gitlab(document: dict[str, Any]) -> bool:
-    """Tell GitLab's report; those of schemas before 14 say nothing of the scan."""
-    found = document.get("vulnerabilities")
-    if not is_list(found):
+    """Tell whether it is GitLab's report; those of schemas before 14 have no ``scan``."""
+    vulnerabilities = document.get("vulnerabilities")
+    if not is_list(vulnerabilities):
         return False
     if isinstance(document.get("scan"), dict):
         return True
-    return len(found) > 0 and _has(found[0], "identifiers", "location")
+    return len(vulnerabilities) > 0 and _has(vulnerabilities[0], "identifiers", "location")
 
 
 def _is_npm_audit(document: dict[str, Any]) -> bool:
@@ -126,23 +124,11 @@ def _is_npm_audit(document: dict[str, Any]) -> bool:
 
 
 SURE = 95
-
-
 LIKELY = 60
-
-
 MAYBE = 10
-
-
-_SNYK = ("vulnerabilities", "infrastructureAsCodeIssues", "cloudConfigResults")
-
-
-_SNYK_TOP = ("ok", "dependencyCount", "packageManager", "displayTargetFile", "projectName")
-
-
-_FIRST_LINES = 50
-
-
+_SNYK_LISTS = ("vulnerabilities", "infrastructureAsCodeIssues", "cloudConfigResults")
+_SNYK_KEYS = ("ok", "dependencyCount", "packageManager", "displayTargetFile", "projectName")
+_LINES_READ = 50
 _LONGEST_LINE = 1 << 20
 
 
@@ -165,7 +151,7 @@ def shape_of(report: RawReport) -> str | None:
 
 
 def check_shape(report: RawReport, tool: str, accepted: Iterable[str] = ()) -> None:
-    """Raise :class:`ReportError` if ``report`` surely is another tool's, saying whose."""
+    """Raise :class:`ReportError` if ``report`` is recognized as another tool's."""
     shape = shape_of(report)
     if shape is None or shape == tool or shape in accepted:
         return
@@ -199,7 +185,7 @@ def sarif_drivers(document: Any) -> list[str]:
 
 
 def is_trufflehog(entry: Any) -> bool:
-    """True for a finding of TruffleHog 3, or of TruffleHog 2 (and 3's --json-legacy)."""
+    """Tell whether it is a finding of TruffleHog 3, or of TruffleHog 2 (and 3's --json-legacy)."""
     return isinstance(entry, dict) and (
         "DetectorName" in entry
         or "SourceMetadata" in entry
@@ -208,14 +194,14 @@ def is_trufflehog(entry: Any) -> bool:
 
 
 def is_log_line(entry: Any) -> bool:
-    """True for a line that TruffleHog logs, rather than a finding."""
+    """Tell whether it is a log line of TruffleHog, rather than a finding."""
     return isinstance(entry, dict) and "msg" in entry and ("level" in entry or "ts" in entry)
 
 
 def is_trufflehog_lines(data: bytes) -> bool:
-    """True if one of the first lines is a finding of TruffleHog (or a log line of its)."""
+    """Tell whether one of the first lines is a finding or log line of TruffleHog."""
     start = 0
-    for _ in range(_FIRST_LINES):
+    for _ in range(_LINES_READ):
         end = data.find(b"\n", start)
         line = data[start : end if end >= 0 else len(data)].strip()
         if line.startswith(b"{") and len(line) <= _LONGEST_LINE:
@@ -247,7 +233,7 @@ def _object_shape(document: dict[str, Any]) -> str | None:
         return "trivy"
     if is_trufflehog(document):
         return "trufflehog"
-    if any(name in document for name in _SNYK) or _is_snyk_error(document):
+    if any(name in document for name in _SNYK_LISTS) or _is_snyk_error(document):
         return "snyk"
     if is_list(document.get("Results")):
         return "trivy"
@@ -268,7 +254,7 @@ def _item_shape(item: Any) -> str | None:
         return "gitleaks"
     if "offender" in item and ("commit" in item or "rule" in item or "file" in item):
         return "gitleaks"
-    if any(name in item for name in _SNYK) or _is_snyk_error(item):
+    if any(name in item for name in _SNYK_LISTS) or _is_snyk_error(item):
         return "snyk"
     return None
 
@@ -276,4 +262,4 @@ def _item_shape(item: Any) -> str | None:
 def _is_snyk_error(document: dict[str, Any]) -> bool:
     if document.get("ok") is False and ("error" in document or "errors" in document):
         return True
-    return "ok" in document and any(name in document for name in _SNYK_TOP[1:])
+    return "ok" in document and any(name in document for name in _SNYK_KEYS[1:])

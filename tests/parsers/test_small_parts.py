@@ -66,7 +66,7 @@ def test_score_of_the_source_that_decided_comes_first() -> None:
     ],
 )
 def test_purls(manager: str, name: str, version: str | None, purl: str | None) -> None:
-    assert purls.build(manager, name, version) == purl
+    assert purls.build_purl(manager, name, version) == purl
 
 
 @given(
@@ -76,12 +76,12 @@ def test_purls(manager: str, name: str, version: str | None, purl: str | None) -
 )
 def test_purls_are_those_of_the_library(manager: str, name: str, version: str | None) -> None:
     kind = purls.type_of(manager)
-    namespace, _, bare = name.rpartition("/") if kind in purls._SCOPED else ("", "", name)
+    namespace, _, bare = name.rpartition("/") if kind in purls._SCOPED_TYPES else ("", "", name)
     try:
         expected = PackageURL(kind, namespace or None, bare, version).to_string()
     except (TypeError, ValueError):
         return
-    assert purls.build(manager, name, version) == expected
+    assert purls.build_purl(manager, name, version) == expected
 
 
 def test_types() -> None:
@@ -158,7 +158,7 @@ class TestLines:
     [
         (fields.text, [("a", "a"), ("", None), (None, None)], [1, [], {}, True]),
         (fields.texts, [(["a"], ("a",)), ([], ()), (None, ())], ["a", {}, [1], 0]),
-        (fields.whole, [(1, 1), (2.0, 2), (None, None)], ["1", 1.5, True]),
+        (fields.integer, [(1, 1), (2.0, 2), (None, None)], ["1", 1.5, True]),
         (fields.position, [(1, 1), (0, None), (-3, None)], ["1", {}]),
         (fields.number, [(1, 1.0), (0.5, 0.5), (None, None)], ["1", False]),
         (fields.flag, [(True, True), (None, None)], [1, "true"]),

@@ -45,7 +45,7 @@ class SnykParser:
         return SnykReport(report, context).read(projects, one=document is not projects)
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the credentials that Snyk Code quotes."""
+        """Register the credentials that Snyk Code quotes with the redactor."""
         if is_sarif(report.document):
             from secagg.sarif import learn_report
 
@@ -53,5 +53,5 @@ class SnykParser:
 
 
 def _is_snyk(driver: str) -> bool:
-    """True for SnykCode, Snyk Open Source, Snyk Container, Snyk IaC."""
+    """Tell whether it is SnykCode, Snyk Open Source, Snyk Container or Snyk IaC."""
     return driver.startswith("snyk")

@@ -23,12 +23,12 @@ from secagg_parsers.fields import (
     any_objects,
     any_text,
     any_texts,
-    needed,
     position,
+    required_text,
     text,
     texts,
 )
-from secagg_parsers.purls import aliases, build, is_system, type_of
+from secagg_parsers.purls import aliases, build_purl, is_system, type_of
 from secagg_parsers.snyk.project import Project
 
 # All that is read of a row. A report may have very many rows: the rest of each is let go of.
@@ -69,7 +69,7 @@ _SOURCES = {"red hat": "redhat", "redhat": "redhat"}
 
 @dataclass(slots=True)
 class _Issue:
-    """What rows of one issue have in common."""
+    """The fields that all rows of one issue share."""
 
     kind: Kind
     license: str | None
@@ -92,13 +92,13 @@ class Issues:
         self._packages: dict[tuple[str, str, str | None], Package] = {}
 
     def key(self, row: Entry) -> tuple[str, str, str | None]:
-        """Return what makes two rows of a project one issue: id, package and version."""
-        return needed(row, "id"), _package_name(row), text(row, "version")
+        """Return the key of an issue's rows in a project: id, package and version."""
+        return required_text(row, "id"), _package_name(row), text(row, "version")
 
     def finding(self, project: Project, rows: list[Entry]) -> Finding:
         """Return the finding of all rows of an issue in a package. Raises OddEntry."""
         row = rows[0]
-        rule_id = needed(row, "id")
+        rule_id = required_text(row, "id")
         issue = self._understand(rule_id, row)
         # Old versions say high in ``severity`` where ``severityWithCritical`` says critical.
         severity, is_known = of_word(text(row, "severityWithCritical") or text(row, "severity"))
@@ -146,7 +146,7 @@ class Issues:
                 type=kind,
                 name=name,
                 version=version,
-                purl=self._mask.optional(build(manager, name, version)),
+                purl=self._mask.optional(build_purl(manager, name, version)),
             )
         return package
 
@@ -157,7 +157,7 @@ class Issues:
 
     @staticmethod
     def _fix(package: Package, fixed: tuple[str, ...], rows: list[Entry]) -> str | None:
-        """The upgrade that Snyk proposes: of the direct dependency, where that is what helps."""
+        """Return the upgrade that Snyk proposes: of the direct dependency, if there is one."""
         for row in rows:
             if row.get("isUpgradable") is not True:
                 continue
@@ -221,7 +221,7 @@ def _page(rule_id: str) -> str | None:
 
 
 def _tags(row: Entry, is_license: bool) -> tuple[str, ...]:
-    """Sorts of issue, and how mature Snyk says the exploits are."""
+    """Return tags: kinds of issue, and Snyk's exploit maturity."""
     exploit = row.get("exploit")
     for level in any_objects(any_mapping(row, "exploitDetails"), "maturityLevels"):
         exploit = any_text(level, "level") or exploit
@@ -232,7 +232,7 @@ def _tags(row: Entry, is_license: bool) -> tuple[str, ...]:
 
 
 def _ratings(row: Entry) -> tuple[Rating, ...]:
-    """Snyk's own rating first, then each other source's."""
+    """Return Snyk's own rating first, then each other source's."""
     ratings: list[Rating] = []
     _rate(ratings, "snyk", None, any_number(row, "cvssScore"), any_text(row, "CVSSv3"))
     for key, named in (("cvssDetails", "cvssV3"), ("cvssSources", "")):
@@ -269,7 +269,7 @@ def _rate(
 
 
 def _probability(value: object) -> float | None:
-    """EPSS as a number from 0.0 to 1.0; Snyk writes it as text."""
+    """Return EPSS as a number from 0.0 to 1.0; Snyk writes it as text."""
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         return None
     try:
@@ -290,9 +290,9 @@ def _urls(row: Entry) -> tuple[str, ...]:
 
 
 def iac_finding(project: Project, issue: Entry) -> Finding:
-    """One issue in a configuration file. Raises OddEntry."""
-    public, own = text(issue, "publicId"), text(issue, "id")
-    rule_id = public or own or needed(issue, "id")
+    """Make the finding of one issue in a configuration file. Raises OddEntry."""
+    public, private = text(issue, "publicId"), text(issue, "id")
+    rule_id = public or private or required_text(issue, "id")
     title = any_text(issue, "title") or rule_id
     severity, is_known = of_word(text(issue, "severity"))
     described = any_mapping(issue, "iacDescription")
@@ -320,7 +320,7 @@ def iac_finding(project: Project, issue: Entry) -> Finding:
             tags=("security", "misconfiguration"),
         ),
         misconfiguration=Misconfiguration(
-            checks=tuple(dict.fromkeys(name for name in (public, own) if name)),
+            checks=tuple(dict.fromkeys(name for name in (public, private) if name)),
             resource=any_text(issue, "msg") or path or None,
             provider=any_text(issue, "type"),
         ),

@@ -45,7 +45,7 @@ class Project:
 
     @property
     def key(self) -> tuple[str | None, ...]:
-        """What tells projects of one report apart."""
+        """What distinguishes the projects of one report."""
         return self.image, self.name, self.uri, BINARIES if self.binary else None
 
     def place(self, line: int | None = None) -> Location:

@@ -14,10 +14,10 @@ from secagg_parsers.fields import (
     Entry,
     Masker,
     OddEntry,
-    kind_of,
+    add_problem,
+    json_type,
     mapping,
     objects,
-    odd,
     reason,
     with_redactor,
 )
@@ -50,7 +50,7 @@ class SnykReport:
         self._problems: list[EntryProblem] = []
 
     def read(self, projects: Sequence[Any], *, one: bool) -> ParsedReport:
-        """Read all projects, each let go of before the next.
+        """Read all projects, and free each before the next.
 
         A project that a report lists twice has its rows in two places: such a report is read
         again, with all rows in memory.
@@ -66,7 +66,9 @@ class SnykReport:
         for index, (entry, redactor) in enumerate(with_redactor(projects, self._redactor)):
             where = "" if one else f"[{index}]."
             if not isinstance(entry, dict):
-                odd(self._parsed, f"[{index}]", f"the entry is {kind_of(entry)}, not a project")
+                add_problem(
+                    self._parsed, f"[{index}]", f"the entry is {json_type(entry)}, not a project"
+                )
             elif (failure := self._failure(entry)) is not None:
                 failures.append(failure)
             elif not any(key in entry for key in _ISSUES):
@@ -77,7 +79,7 @@ class SnykReport:
                         report=self._report.name,
                         hint="write it with snyk test --json",
                     )
-                odd(self._parsed, f"[{index}]", "the entry has no list of issues")
+                add_problem(self._parsed, f"[{index}]", "the entry has no list of issues")
             else:
                 self._project(entry, where, None, redactor)
                 if by_project:
@@ -95,7 +97,7 @@ class SnykReport:
         return self._parsed
 
     def _failure(self, entry: Entry) -> str | None:
-        """What went wrong, where Snyk prints its failure in the place of a project."""
+        """Return the error, if Snyk prints one in place of a project."""
         if any(is_list(entry.get(key)) for key in _ISSUES):
             return None
         message = entry.get("error") or entry.get("errors") or entry.get("message")
@@ -119,7 +121,7 @@ class SnykReport:
         try:
             project = Project(self._context, self._mask, self._places_of, entry, image)
         except OddEntry as why:
-            odd(parsed, where or "the report", why)
+            add_problem(parsed, where or "the report", why)
             return
         for place, row in objects(parsed, entry, "vulnerabilities", where, redactor):
             self._row(place, project, row)
@@ -138,7 +140,7 @@ class SnykReport:
                 self._project(application, f"{place}.", name, redactor)
 
     def _places_of(self, path: str | None) -> Places:
-        """The places of projects that were tested at ``path``; projects of one share them."""
+        """Return the places of projects that were tested at ``path``, cached."""
         places = self._places.get(path)
         if places is None:
             context = self._context
@@ -150,7 +152,7 @@ class SnykReport:
         try:
             key = self._issues.key(row)
         except OddEntry as why:
-            odd(self._parsed, place, why)
+            add_problem(self._parsed, place, why)
         else:
             issues = self._rows.get(project.key)
             if issues is None:
@@ -158,14 +160,14 @@ class SnykReport:
                     raise _ListedTwice
                 issues = self._rows[project.key] = {}
             rows = issues.setdefault(key, (project, []))[1]
-            kept = {name: row[name] for name in USED if name in row}
+            used_fields = {name: row[name] for name in USED if name in row}
             if rows:
                 # What rows of an issue repeat takes the memory of one.
                 first = rows[0][1]
                 for name in _REPEATED:
-                    if name in kept and kept[name] == first.get(name):
-                        kept[name] = first[name]
-            rows.append((place, kept))
+                    if name in used_fields and used_fields[name] == first.get(name):
+                        used_fields[name] = first[name]
+            rows.append((place, used_fields))
 
     def _merge_projects(self) -> None:
         for issues in self._rows.values():
@@ -174,7 +176,7 @@ class SnykReport:
         self._rows.clear()
 
     def _merge(self, issues: dict[_Key, tuple[Project, list[tuple[str, Entry]]]]) -> None:
-        """One finding for each issue, package and version of a project; its rows are its paths."""
+        """Make a finding for each issue, package and version of a project; rows are its paths."""
         parsed = self._parsed
         for project, rows in issues.values():
             parsed.reported += len(rows)
@@ -187,7 +189,7 @@ class SnykReport:
                 parsed.merged += len(rows) - 1
 
     def _apart(self, project: Project, rows: list[tuple[str, Entry]]) -> None:
-        """Leave the odd rows of an issue out, so that they do not take the good ones along."""
+        """Leave out the odd rows of an issue, so that the others still make a finding."""
         good: list[Entry] = []
         for place, row in rows:
             try:
@@ -213,11 +215,11 @@ class SnykReport:
             self._parsed.findings.append(finding)
 
     def _ignored(self, entry: Entry, where: str) -> None:
-        """What a ``.snyk`` policy, a patch or the web hid: counted, so that it is seen to be."""
+        """Count what a ``.snyk`` policy, a patch or Snyk's web site suppresses."""
         try:
             filtered = mapping(entry, "filtered")
         except OddEntry as why:
-            odd(self._parsed, f"{where}filtered", why)
+            add_problem(self._parsed, f"{where}filtered", why)
             return
         for key in ("ignore", "patch"):
             for _ in objects(self._parsed, filtered, key, f"{where}filtered."):

@@ -61,7 +61,7 @@ class TrivyParser:
         return TrivyReport(report, context).read(document)
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
-        """Read the secrets that Trivy masked from the checkout; the redactor learns them."""
+        """Register the secrets that Trivy masked, read from the checkout, with the redactor."""
         document = report.document
         if is_sarif(document):
             from secagg.sarif import learn_report

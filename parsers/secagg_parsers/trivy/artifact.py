@@ -45,8 +45,10 @@ _GATHERED = frozenset({"jar", "node-pkg", "python-pkg", "gemspec", "conda-pkg"})
 
 def digests_of(metadata: Entry) -> tuple[str, ...]:
     """Return the digests (``sha256:...``) by which a report's ``Metadata`` names its image."""
-    given = [name.rpartition("@")[2] for name in any_texts(metadata, "RepoDigests")]
-    return tuple(dict.fromkeys(filter(_DIGEST.fullmatch, [*given, str(metadata.get("ImageID"))])))
+    repo_digests = [name.rpartition("@")[2] for name in any_texts(metadata, "RepoDigests")]
+    return tuple(
+        dict.fromkeys(filter(_DIGEST.fullmatch, [*repo_digests, str(metadata.get("ImageID"))]))
+    )
 
 
 class Artifact:
@@ -169,17 +171,17 @@ class PackageList:
         return None, None
 
     def path(self, package: Entry) -> tuple[str, ...]:
-        """The shortest way to a package, from a direct dependency; empty if it is not known."""
-        here = package.get("ID")
-        if not isinstance(here, str) or not here:
+        """Return the shortest path to a package, from a direct dependency; empty if unknown."""
+        package_id = package.get("ID")
+        if not isinstance(package_id, str) or not package_id:
             return ()
         if self._above is None:
             self._above = self._walk()
-        if here not in self._above:
+        if package_id not in self._above:
             return ()
-        steps = [here]
-        while (here := self._above[here]) and len(steps) < 100:
-            steps.append(here)
+        steps = [package_id]
+        while (package_id := self._above[package_id]) and len(steps) < 100:
+            steps.append(package_id)
         return tuple([self._mask[step] for step in reversed(steps)])
 
     def _index(self) -> dict[str, Entry]:
@@ -196,7 +198,7 @@ class PackageList:
         return entries
 
     def _walk(self) -> dict[str, str]:
-        """For each package the one that brought it in, nearest first (empty: the project)."""
+        """Map each package to its parent on a shortest path (empty: the project)."""
         needs: dict[str, list[str]] = {}
         starts: list[str] = []
         for package in self._entries:
@@ -211,16 +213,16 @@ class PackageList:
         above = dict.fromkeys(starts, "")
         queue = deque(starts)
         while queue:
-            here = queue.popleft()
-            for item in needs.get(here, ()):
+            package_id = queue.popleft()
+            for item in needs.get(package_id, ()):
                 if item not in above:
-                    above[item] = here
+                    above[item] = package_id
                     queue.append(item)
         return above
 
 
 def is_direct(package: Entry) -> bool | None:
-    """True for a direct dependency, False for an indirect one, None where Trivy does not say."""
+    """Tell whether a dependency is direct; None if Trivy does not say."""
     relationship = package.get("Relationship")
     if relationship in ("root", "workspace", "direct"):
         return True

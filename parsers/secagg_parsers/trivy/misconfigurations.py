@@ -15,8 +15,8 @@ from secagg_parsers.fields import (
     any_text,
     any_texts,
     mapping,
-    needed,
     position,
+    required_text,
     text,
 )
 from secagg_parsers.trivy.artifact import TrivyTarget
@@ -36,9 +36,9 @@ class Misconfigurations:
         self._checks: dict[tuple[str, str | None], tuple[str, ...]] = {}
 
     def finding(self, target: TrivyTarget, entry: Entry) -> Finding:
-        """One failed check. Raises OddEntry."""
+        """Make the finding of one failed check. Raises OddEntry."""
         avd = any_text(entry, "AVDID")
-        written = text(entry, "ID") or avd or needed(entry, "ID")
+        written = text(entry, "ID") or avd or required_text(entry, "ID")
         checks = self._checks.get((written, avd))
         if checks is None:
             checks = self._checks[written, avd] = forms_of(written, avd)
@@ -97,7 +97,7 @@ class Misconfigurations:
         return rule
 
     def _occurrences(self, target: TrivyTarget, cause: Entry) -> tuple[Location, ...]:
-        """The calls that lead to the cause: Terraform modules, innermost last."""
+        """Return the module calls that lead to the cause, innermost last (Terraform)."""
         places = []
         for item in any_objects(cause, "Occurrences")[:_MOST_PLACES]:
             lines = any_mapping(item, "Location")

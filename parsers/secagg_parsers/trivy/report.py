@@ -14,15 +14,15 @@ from secagg_parsers.fields import (
     Entry,
     Masker,
     OddEntry,
+    add_problem,
     any_mapping,
     any_text,
-    framed,
+    integer,
     mapping,
     objects,
-    odd,
+    objects_with_redactor,
     reason,
     text,
-    whole,
 )
 from secagg_parsers.purls import type_of
 from secagg_parsers.trivy.artifact import Artifact, PackageList, TrivyTarget, digests_of
@@ -38,7 +38,7 @@ _WHY = {
 
 
 def license_finding(target: TrivyTarget, entry: Entry) -> Finding:
-    """One licence of a package or a file. Raises OddEntry."""
+    """Make the finding of one licence of a package or a file. Raises OddEntry."""
     # A licence that is not known by name is given with its text.
     name = text(entry, "Name") or text(entry, "Text")
     if name is None:
@@ -128,11 +128,13 @@ class TrivyReport:
             name, kind, resource, digests_of(any_mapping(document, "Metadata"))
         )
         redactor = self._context.redactor
-        for place, result, masking in framed(parsed, document, "Results", where, redactor):
+        for place, result, masking in objects_with_redactor(
+            parsed, document, "Results", where, redactor
+        ):
             try:
                 target = TrivyTarget(artifact, result)
             except OddEntry as why:
-                odd(parsed, place, why)
+                add_problem(parsed, place, why)
             else:
                 self._result(f"{place}.", target, result, masking)
 
@@ -155,7 +157,7 @@ class TrivyReport:
         )
 
     def learn(self, document: Entry) -> None:
-        """Read the secrets of all results from the checkout, as far as they are there."""
+        """Read the secrets of all results from the checkout, as far as its files are there."""
         self._learn(document, None)
         if "ClusterName" in document:
             for key in _RESOURCES:
@@ -182,7 +184,7 @@ class TrivyReport:
                     self._secrets.sighting(target, entry)
 
     def _systems(self, document: Entry, where: str) -> None:
-        """Note systems without support. A cluster's resource has metadata for each image."""
+        """Add gaps for systems without support. A cluster resource has metadata for each image."""
         given = document.get("Metadata")
         for metadata in given if isinstance(given, list) else [mapping(document, "Metadata")]:
             system = metadata.get("OS") if isinstance(metadata, dict) else None
@@ -222,7 +224,7 @@ class TrivyReport:
     def _checks(
         self, where: str, target: TrivyTarget, result: Entry, redactor: Redactor | None
     ) -> None:
-        """Failed checks; what passed was not reported, and what was excepted is suppressed."""
+        """Read the failed checks; passed ones are not counted, excepted ones are suppressed."""
         excepted = 0
         for place, entry in objects(self._parsed, result, "Misconfigurations", where, redactor):
             status = entry.get("Status")
@@ -231,7 +233,7 @@ class TrivyReport:
             elif status != "PASS":
                 self._keep(place, self._misconfigurations.finding, target, entry)
         try:
-            counted = whole(mapping(result, "MisconfSummary"), "Exceptions") or 0
+            counted = integer(mapping(result, "MisconfSummary"), "Exceptions") or 0
         except OddEntry:
             counted = 0
         # The list leaves exceptions out unless asked to show them, the summary counts them.

@@ -14,15 +14,15 @@ from secagg.model.severity import of_word
 from secagg.parsing import ParseContext
 from secagg.secrets.redactor import identify
 from secagg_parsers.fields import (
-    REVOKE,
+    REVOKE_SECRET,
     Entry,
     Masker,
     OddEntry,
     any_text,
-    needed,
+    integer,
     position,
+    required_text,
     text,
-    whole,
 )
 from secagg_parsers.places import Lines
 from secagg_parsers.trivy.artifact import TrivyTarget
@@ -53,7 +53,7 @@ class Secrets:
         self._rules: dict[tuple[str, str | None], Rule] = {}
 
     def sighting(self, target: TrivyTarget, entry: object) -> _Sighting | None:
-        """Read the value of a secret from the checkout, if it is there; the redactor learns it."""
+        """Read a secret's value from the checkout, if it is there, and register it."""
         if not isinstance(entry, dict) or not target.artifact.is_tree or target.uri is None:
             return None
         try:
@@ -62,10 +62,10 @@ class Secrets:
             return None
 
     def finding(self, target: TrivyTarget, entry: Entry) -> Finding:
-        """One secret; ``entry`` is as Trivy wrote it. Raises OddEntry."""
+        """Make the finding of one secret; ``entry`` is not masked yet. Raises OddEntry."""
         seen = self.sighting(target, entry)
         entry = self._redactor.mask_json({key: entry[key] for key in _KEPT if key in entry})
-        rule_id = needed(entry, "RuleID")
+        rule_id = required_text(entry, "RuleID")
         severity, is_known = of_word(text(entry, "Severity"))
         title = any_text(entry, "Title") or rule_id
         place = target.place(
@@ -85,7 +85,7 @@ class Secrets:
             rule=self._rule(rule_id, title, any_text(entry, "Category")),
             cwes=("CWE-798",),
             secret=SecretSighting(id=seen.id if seen else None, detector=rule_id),
-            fix=REVOKE,
+            fix=REVOKE_SECRET,
         )
 
     def _rule(self, rule_id: str, title: str, category: str | None) -> Rule:
@@ -109,7 +109,7 @@ class Secrets:
             lines = self._lines.of(uri)
             block = _block(lines, first, min(last, len(lines)))
             return _Sighting(identify(self._redactor, block, key=True)) if block else None
-        offset = whole(entry, "Offset")
+        offset = integer(entry, "Offset")
         begin = None
         if offset is not None:
             begin = offset - self._lines.start(uri, first)

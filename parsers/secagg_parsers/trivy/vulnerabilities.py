@@ -13,10 +13,10 @@ from secagg_parsers.fields import (
     any_text,
     any_texts,
     mapping,
-    needed,
+    required_text,
     text,
 )
-from secagg_parsers.purls import aliases, build, type_in, type_of
+from secagg_parsers.purls import aliases, build_purl, type_in, type_of
 from secagg_parsers.trivy.artifact import PackageList, TrivyTarget, is_direct
 
 # Reports have held vulnerabilities of a package without an id; they are vulnerabilities still.
@@ -28,7 +28,7 @@ _CVSS = (("V40Score", "V40Vector"), ("V3Score", "V3Vector"), ("V2Score", "V2Vect
 
 
 class Vulnerabilities:
-    """Builds findings of vulnerable packages; ``without_details`` counts those Trivy knew not."""
+    """Builds findings of vulnerable packages; ``without_details`` counts those without details."""
 
     def __init__(self, mask: Masker) -> None:
         self._mask = mask
@@ -38,9 +38,9 @@ class Vulnerabilities:
         self.without_details = 0
 
     def finding(self, target: TrivyTarget, listed: PackageList, entry: Entry) -> Finding:
-        """One vulnerable package. Raises OddEntry."""
+        """Make the finding of one vulnerable package. Raises OddEntry."""
         rule_id = text(entry, "VulnerabilityID") or UNNAMED
-        name = needed(entry, "PkgName")
+        name = required_text(entry, "PkgName")
         version = text(entry, "InstalledVersion")
         identifier = entry.get("PkgIdentifier")
         if identifier is None:
@@ -98,7 +98,7 @@ class Vulnerabilities:
         )
 
     def _rule(self, rule_id: str, title: str, description: str | None, page: str | None) -> Rule:
-        """The rule of an advisory: one object where packages repeat its texts."""
+        """Return the rule of an advisory: one object for all packages with the same texts."""
         rule = Rule(
             id=rule_id,
             short_description=title,
@@ -110,7 +110,7 @@ class Vulnerabilities:
         return shared if shared == rule else rule
 
     def _ratings(self, scored: Entry, worded: Entry) -> tuple[Rating, ...]:
-        """What sources say; most advisories are rated as another one was."""
+        """Return the ratings by source, cached: most advisories are rated like another one."""
         key = encode((scored, worded))
         rated = self._rated.get(key)
         if rated is None:
@@ -135,7 +135,7 @@ class Vulnerabilities:
                 type=purl_type or type_of(kind),
                 name=name,
                 version=version,
-                purl=purl or self._mask.optional(build(kind, name, version)),
+                purl=purl or self._mask.optional(build_purl(kind, name, version)),
             )
         return package
 
@@ -146,16 +146,16 @@ def _ratings(scored: Entry, worded: Entry) -> tuple[Rating, ...]:
     CVSS 2 is left out where the source also gives a later one.
     """
     ratings: list[Rating] = []
-    for source, given in scored.items():
-        if type(given) is not dict:
+    for source, rating in scored.items():
+        if type(rating) is not dict:
             continue
         level = worded.get(source)
         word = _LEVELS.get(level) if type(level) is int else None
         before = len(ratings)
         for score_key, vector_key in _CVSS:
-            if score_key not in given or (score_key == "V2Score" and len(ratings) > before):
+            if score_key not in rating or (score_key == "V2Score" and len(ratings) > before):
                 continue
-            score, vector = any_number(given, score_key), any_text(given, vector_key)
+            score, vector = any_number(rating, score_key), any_text(rating, vector_key)
             if score is not None and 0.0 <= score <= 10.0:
                 severity = word or of_cvss(score, vector)
                 ratings.append(Rating(source=source, severity=severity, score=score, vector=vector))

@@ -15,7 +15,7 @@ from typing import Any
 from secagg.errors import ReportError
 from secagg.jsonio.reading import is_list, loads, offset_in, to_utf8
 from secagg.parsing import EntryProblem, Gap, ParseContext, ParsedReport, RawReport
-from secagg_parsers.fields import Entry, OddEntry, kind_of, odd, reason
+from secagg_parsers.fields import Entry, OddEntry, add_problem, json_type, reason
 from secagg_parsers.shapes import (
     SURE,
     check_shape,
@@ -67,7 +67,7 @@ class TrufflehogParser:
         return parsed
 
     def learn(self, report: RawReport, context: ParseContext) -> None:
-        """Let the redactor know the values of every detection."""
+        """Register the values of every detection with the redactor."""
         if report.blank:
             return
         if is_sarif(report.document_or_none):
@@ -116,7 +116,7 @@ def entries_of(
                 end = offset_in(report.data, data, at + len(line))
                 _cut_off(report, where, end, entries, parsed)
             else:
-                odd(parsed, where, _why(error, offset_in(report.data, data, at)))
+                add_problem(parsed, where, _why(error, offset_in(report.data, data, at)))
         else:
             _sort(where, item, entries, context, parsed)
     if not lines:
@@ -131,7 +131,7 @@ def _sort(
     context: ParseContext,
     parsed: ParsedReport,
 ) -> None:
-    """Put a line where it belongs: findings, log, or odd."""
+    """Handle a line by its kind: finding, log or odd line."""
     if is_trufflehog(item):
         entries.append((where, item))
     elif is_log_line(item):
@@ -141,9 +141,9 @@ def _sort(
             message = f"TruffleHog logged: {reason(context.redactor, sentence)}"
             parsed.gaps.append(Gap(message=message, fatal=fatal))
     elif isinstance(item, dict):
-        odd(parsed, where, "it is neither a finding nor a log line")
+        add_problem(parsed, where, "it is neither a finding nor a log line")
     else:
-        odd(parsed, where, f"it is {kind_of(item)}, not an object")
+        add_problem(parsed, where, f"it is {json_type(item)}, not an object")
 
 
 def _cut_off(
@@ -153,7 +153,7 @@ def _cut_off(
     entries: list[tuple[str, Entry]],
     parsed: ParsedReport,
 ) -> None:
-    """The last line has no end: keep what came before it, and let nobody call it complete."""
+    """Add a fatal gap for a last line without an end; keep the lines before it."""
     if not entries:
         raise ReportError(f"{where} ends in the middle", report=report.name, offset=offset)
     parsed.gaps.append(
@@ -162,14 +162,14 @@ def _cut_off(
 
 
 def _why(error: ReportError, start: int) -> str:
-    """What is wrong with a line that begins at byte ``start``, without the report's name."""
+    """Return the error on a line that begins at byte ``start``, without the report's name."""
     message = error.message.removeprefix(f"{error.report}: ").partition(" at byte ")[0]
     message = message.replace("the report ends", "the line ends").partition(": it was")[0]
     return f"{message} (the line begins at byte {start})"
 
 
 def _lines(data: bytes) -> Iterator[tuple[str, int, bytes, bool]]:
-    """Each line with its name, its first byte, and whether it has an end."""
+    """Yield each line with its name, its first byte, and whether it has an end."""
     start, number = 0, 0
     while start < len(data):
         number += 1

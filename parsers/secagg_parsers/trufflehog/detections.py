@@ -18,15 +18,15 @@ from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, 
 from secagg.parsing import ParseContext, RawReport
 from secagg.secrets.redactor import Redactor, identify
 from secagg_parsers.fields import (
-    REVOKE,
+    REVOKE_SECRET,
     Entry,
     OddEntry,
     any_text,
     flag,
-    kind_of,
+    json_type,
     mapping,
-    needed,
     position,
+    required_text,
     text,
 )
 from secagg_parsers.places import Lines, Places
@@ -38,7 +38,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 class Columns:
-    """Looks secrets up in the lines of the work tree."""
+    """Finds the columns of secrets in the lines of the work tree."""
 
     def __init__(self, root: Path | None) -> None:
         self._lines = Lines(root)
@@ -103,7 +103,7 @@ _SHORTEST_REST = 8
 
 
 def learn(entry: Entry, redactor: Redactor) -> str | None:
-    """Return the id of an entry's secret; all its values are known to ``redactor`` afterwards.
+    """Return the id of an entry's secret, and register all its values with ``redactor``.
 
     The identity is ``Raw``: of credentials in two parts (AWS) that is the key's id, which is
     what Gitleaks and Trivy report too, where ``RawV2`` adds the other part.
@@ -232,7 +232,7 @@ class Sources:
         self._repository = Places(root, None, mask)
 
     def source(self, data: Entry) -> SourceMetadata:
-        """The place that ``data`` names; an empty one where it names none. Raises OddEntry."""
+        """Return the location in ``data``; an empty one if there is none. Raises OddEntry."""
         for kind, fields in data.items():
             if kind in _WRAPPERS and isinstance(fields, dict):
                 inner = fields.get("Metadata") or fields.get("Data") or fields
@@ -241,7 +241,7 @@ class Sources:
             if fields is None:
                 continue
             if not isinstance(fields, dict):
-                raise OddEntry(f"SourceMetadata holds {kind_of(fields)}, not an object")
+                raise OddEntry(f"SourceMetadata holds {json_type(fields)}, not an object")
             return SourceMetadata(self._place(kind, fields), any_text(fields, "link"))
         return SourceMetadata(Location())
 
@@ -291,7 +291,7 @@ def source_of(entry: Entry) -> Entry:
 
 
 def _commit(written: str | None) -> str | None:
-    """A commit's hash; what is staged or not yet committed has none."""
+    """Return a commit's hash; None for what is staged or not yet committed."""
     return written if written and len(written) >= 7 and _HEX.issuperset(written) else None
 
 
@@ -309,17 +309,17 @@ class Detections:
         self._columns = Columns(context.root)
 
     def finding(self, entry: Entry) -> Finding:
-        """One detection. Raises OddEntry."""
+        """Make the finding of one detection. Raises OddEntry."""
         value_id = learn(entry, self._redactor)
         value = entry.get("Raw")
         entry = self._redactor.mask_json({k: v for k, v in entry.items() if k not in _VALUES})
         if "DetectorName" in entry or "SourceMetadata" in entry:
-            return self._of_3(entry, value_id, value if isinstance(value, str) else "")
+            return self._finding_of_3(entry, value_id, value if isinstance(value, str) else "")
         place = self._sources.legacy(entry)
-        rule = self._rule(needed(entry, "reason"), None, None)
+        rule = self._rule(required_text(entry, "reason"), None, None)
         return self._finding(rule, place, SecretSighting(id=value_id, detector=rule.id))
 
-    def _of_3(self, entry: Entry, value_id: str | None, value: str) -> Finding:
+    def _finding_of_3(self, entry: Entry, value_id: str | None, value: str) -> Finding:
         # A detector of the user's own is called CustomRegex and has its name in the extras.
         detector = text(entry, "DetectorName") or f"detector {entry.get('DetectorType')}"
         source = self._sources.source(source_of(entry))
@@ -379,5 +379,5 @@ class Detections:
             rule=rule,
             cwes=("CWE-798",),
             secret=sighting,
-            fix=REVOKE,
+            fix=REVOKE_SECRET,
         )
