@@ -16,8 +16,8 @@ from secagg.change.owners import load_owners
 from secagg.cli.options import PathArgument
 from secagg.errors import SecaggError, UsageError
 from secagg.init.files import FileState, PlannedFile, compare, write
-from secagg.init.ownwheel import installed_pin, named_pin, pin
-from secagg.init.plan import planned
+from secagg.init.ownwheel import installed_pin, named_pin, pinned_digest
+from secagg.init.plan import planned_files
 from secagg.init.survey import FEATURES, NAME, Answers, Survey, read_answers, survey
 from secagg.output import console
 from secagg.output.escape import terminal
@@ -126,12 +126,12 @@ def write_setup(
     surveyed = survey(root)
     answers = _answers(options, read_answers(root), surveyed)
     unpinned = ""
-    if pin(answers.wheel) is None and answers.copied and not (check or diff):
+    if pinned_digest(answers.wheel) is None and answers.copied and not (check or diff):
         try:
             answers = msgspec.structs.replace(answers, wheel=installed_pin())
         except SecaggError as error:
             unpinned = str(error)
-    files = compare(root, planned(surveyed, answers))
+    files = compare(root, planned_files(surveyed, answers))
     if check or diff:
         return _show(files, diff=diff)
     written: list[PlannedFile] = []

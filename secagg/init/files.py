@@ -1,8 +1,8 @@
-"""Write generated files, and leave alone what a person has changed.
+"""Write generated files, and keep those that a person has edited.
 
-The first line of a generated file holds the SHA-256 of what follows it. As long as it fits, nobody
-has touched the file, and a newer one takes its place. Where it does not, or where there is no such
-line, the file is a person's: it is shown what would change, and kept.
+The first line of a generated file holds the SHA-256 of the rest. If it matches, nobody has edited
+the file, and a newer version replaces it. If it does not match, or if there is no such line, the
+file is kept, and only the difference is shown.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 from secagg.errors import UsageError
 from secagg.system.files import replace_file
 
-_LINE = re.compile(r"# Written by secagg init; sha256:([0-9a-f]{64})\n")
-_LARGEST = 4 * 1024 * 1024
+_DIGEST_LINE = re.compile(r"# Written by secagg init; sha256:([0-9a-f]{64})\n")
+_MAX_BYTES = 4 * 1024 * 1024
 
 
 class FileState(StrEnum):
-    """What stands at a path, compared with what belongs there."""
+    """The state of the file at a path, compared with the generated one."""
 
     MISSING = "new"
     CURRENT = "unchanged"
@@ -34,75 +34,75 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file of the plan: ``text`` is what belongs at ``path``, ``present`` what stands there."""
+    """A generated file: ``text`` belongs at ``path``; ``existing`` is the text there, if any."""
 
     path: str
     text: str
-    present: str | None
+    existing: str | None
     state: FileState
 
     def diff(self) -> str:
-        """Return what would change, as a unified diff."""
+        """Return the changes as a unified diff."""
         return "".join(
             difflib.unified_diff(
-                (self.present or "").splitlines(keepends=True),
+                (self.existing or "").splitlines(keepends=True),
                 self.text.splitlines(keepends=True),
-                f"a/{self.path}" if self.present is not None else "/dev/null",
+                f"a/{self.path}" if self.existing is not None else "/dev/null",
                 f"b/{self.path}",
             )
         )
 
 
 def compare(root: Path, plan: Mapping[str, str]) -> list[PlannedFile]:
-    """Return each file of a plan with what stands at its path.
+    """Compare each file of a plan (text by path) with the file at its path below ``root``.
 
-    Raises :class:`UsageError` where a path leads out of the repository, or is no text file.
+    Raises :class:`UsageError` if a path leads out of the repository, or is no text file.
     """
-    return [_placed(root, path, with_digest(text)) for path, text in sorted(plan.items())]
+    return [_planned_file(root, path, with_digest(text)) for path, text in sorted(plan.items())]
 
 
-def write(root: Path, placed: PlannedFile) -> None:
-    """Put a file of the plan in its place."""
-    replace_file(root / placed.path, placed.text.encode())
+def write(root: Path, planned_file: PlannedFile) -> None:
+    """Write a file of the plan to its path below ``root``."""
+    replace_file(root / planned_file.path, planned_file.text.encode())
 
 
 def with_digest(body: str) -> str:
-    """Return a generated file: its first line, and the text."""
+    """Return ``body`` as a generated file, with the line that holds its digest."""
     return f"# Written by secagg init; sha256:{_digest(body)}\n{body}"
 
 
-def _placed(root: Path, path: str, text: str) -> PlannedFile:
-    present = _read(root, path)
-    return PlannedFile(path, text, present, _state(present, text))
+def _planned_file(root: Path, path: str, text: str) -> PlannedFile:
+    existing = _read(root, path)
+    return PlannedFile(path, text, existing, _state(existing, text))
 
 
-def _state(present: str | None, text: str) -> FileState:
-    if present is None:
+def _state(existing: str | None, text: str) -> FileState:
+    if existing is None:
         return FileState.MISSING
-    if present == text:
+    if existing == text:
         return FileState.CURRENT
-    line = _LINE.match(present)
+    line = _DIGEST_LINE.match(existing)
     if line is None:
         return FileState.CONFLICT
-    if line[1] == _digest(present[line.end() :]):
+    if line[1] == _digest(existing[line.end() :]):
         return FileState.OUTDATED
-    # Changed by a person; the line says what was offered then.
+    # A person has edited it; the line holds the digest of the version that they edited.
     return FileState.EDITED if text.startswith(line[0]) else FileState.CONFLICT
 
 
 def _read(root: Path, path: str) -> str | None:
     file = root / path
-    top = root.resolve()
-    for place in [*file.parents, file]:
-        if place != root and place.is_relative_to(root) and place.is_symlink():
+    real_root = root.resolve()
+    for parent in [*file.parents, file]:
+        if parent != root and parent.is_relative_to(root) and parent.is_symlink():
             raise UsageError(
-                f"{place.relative_to(root)} is a symbolic link: nothing is written through it",
+                f"{parent.relative_to(root)} is a symbolic link: nothing is written through it",
                 hint="replace it by what it leads to",
             )
-    if not file.resolve().is_relative_to(top):
+    if not file.resolve().is_relative_to(real_root):
         raise UsageError(f"{path} leads out of the repository")
     try:
-        if file.stat().st_size > _LARGEST:
+        if file.stat().st_size > _MAX_BYTES:
             raise UsageError(f"{path} is larger than any file that secagg init writes")
         return file.read_bytes().decode("utf-8")
     except FileNotFoundError:

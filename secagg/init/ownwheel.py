@@ -1,8 +1,8 @@
-"""The digest of the wheel that this secagg was installed from, for the lock of generated jobs.
+"""Find the digest of the wheel that secagg was installed from, for generated jobs' lock.
 
-pip installs by digest only what a lock names by digest, and a wheel cannot hold its own. It is what
-a person says, or what pip recorded of a wheel that it was given by a file or URL (PEP 610), or that
-of the wheel in the package index, if its files are those that are running here.
+pip needs the digest in the lock, and a wheel cannot contain its own. A person names it, or pip has
+recorded it for a wheel that it installed from a file or URL (PEP 610), or it is that of the wheel
+in the package index, if its files are the installed ones.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from secagg.system.process import private_directory
 from secagg.tools.installed import download_wheel
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_NAMES = re.compile(r"secagg-(?P<version>[^-]+)-[\w.-]+\.whl")
+_WHEEL_NAME = re.compile(r"secagg-(?P<version>[^-]+)-[\w.-]+\.whl")
 _HINT = "secagg init --wheel secagg-VERSION-py3-none-any.whl, or --wheel sha256:DIGEST"
 
 
-def pin(text: str) -> str | None:
-    """Return the digest (``sha256:...``) of an answer, if it is that of this version."""
+def pinned_digest(text: str) -> str | None:
+    """Return the digest (``sha256:...``) in a pin (``VERSION DIGEST``) of this version, or None."""
     version, _, digest = text.partition(" ")
     return digest if version == __version__ and _DIGEST.fullmatch(digest) else None
 
 
 def named_pin(wheel: str) -> str:
-    """Return the answer for what a person names: a wheel's file, or ``sha256:`` and its digest.
+    """Return the pin for a wheel that a person names by its file or its ``sha256:`` digest.
 
     Raises :class:`UsageError` for anything else, and for the wheel of another version.
     """
     if _DIGEST.fullmatch(wheel):
         return f"{__version__} {wheel}"
     file = Path(wheel)
-    name = _NAMES.fullmatch(file.name)
+    name = _WHEEL_NAME.fullmatch(file.name)
     if name is None:
         raise UsageError(f"{wheel!r} is no wheel of secagg, and no digest", hint=_HINT)
     if name["version"] != __version__:
@@ -54,21 +54,21 @@ def named_pin(wheel: str) -> str:
 
 
 def installed_pin() -> str:
-    """Return the answer for what is installed here.
+    """Return the pin for the installed secagg.
 
-    Raises :class:`SecaggError` where it is not known: a checkout, an index that cannot be reached
-    or has another wheel of this version.
+    Raises :class:`SecaggError` if it is not known: for a checkout, or if the package index cannot
+    be reached or has another wheel of this version.
     """
     try:
-        own = metadata.distribution("secagg")
+        installed = metadata.distribution("secagg")
     except metadata.PackageNotFoundError as error:
         raise SecaggError("this secagg was not installed from a wheel", hint=_HINT) from error
-    origin = own.read_text("direct_url.json")
+    origin = installed.read_text("direct_url.json")
     if origin is not None:
-        return f"{__version__} {_recorded(json.loads(origin))}"
+        return f"{__version__} {_recorded_digest(json.loads(origin))}"
     with private_directory() as directory:
         wheel = download_wheel("secagg", f"secagg=={__version__}", directory)
-        if not _is_installed(wheel, own):
+        if not _is_installed(wheel, installed):
             raise SecaggError(
                 f"the wheel of secagg {__version__} in the package index is not what runs here",
                 hint="find out which of the two is secagg's own",
@@ -76,8 +76,8 @@ def installed_pin() -> str:
         return f"{__version__} {_digest(wheel)}"
 
 
-def _recorded(origin: Any) -> str:
-    """The digest in a ``direct_url.json``."""
+def _recorded_digest(origin: Any) -> str:
+    """Return the digest in a ``direct_url.json`` (PEP 610)."""
     address = urlsplit(str(origin.get("url", "")))
     archive = origin.get("archive_info")
     if archive is None or not address.path.endswith(".whl"):
@@ -90,17 +90,17 @@ def _recorded(origin: Any) -> str:
     raise SecaggError("nothing recorded the digest of this secagg's wheel", hint=_HINT)
 
 
-def _is_installed(wheel: Path, own: metadata.Distribution) -> bool:
-    """Whether a wheel's files, by its RECORD, are those that were installed, and all of them."""
+def _is_installed(wheel: Path, installed_distribution: metadata.Distribution) -> bool:
+    """Tell whether the files in a wheel's RECORD are all installed, with the same hashes."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = {name for name in archive.namelist() if not name.endswith("/")}
             (record,) = (name for name in names if name.endswith(".dist-info/RECORD"))
-            listed = _hashes(archive.read(record).decode())
+            wheel_hashes = _hashes(archive.read(record).decode())
     except (zipfile.BadZipFile, ValueError, OSError):
         return False
-    installed = _hashes(own.read_text("RECORD") or "")
-    return names == {*listed, record} and listed.items() <= installed.items()
+    installed_hashes = _hashes(installed_distribution.read_text("RECORD") or "")
+    return names == {*wheel_hashes, record} and wheel_hashes.items() <= installed_hashes.items()
 
 
 def _hashes(record: str) -> dict[str, str]:

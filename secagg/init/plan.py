@@ -1,4 +1,4 @@
-"""The files that ``secagg init`` writes, rendered from templates."""
+"""Render the files that ``secagg init`` writes from templates."""
 
 from __future__ import annotations
 
@@ -14,16 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from secagg import __version__
 from secagg.errors import SecaggError
-from secagg.init.ownwheel import pin
+from secagg.init.ownwheel import pinned_digest
 from secagg.init.survey import NAME, Answers, Survey, Update
 
 _EXPRESSION = "${{"
-
-
-_PLAIN = re.compile(r"[A-Za-z][\w.-]*")
-
-
-_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+_PLAIN_YAML = re.compile(r"[A-Za-z][\w.-]*")
+_YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -32,28 +28,28 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 def use(action: str) -> str:
-    """Return an action as a workflow names it: by commit, with the version in a comment.
+    """Return the reference to an action: by commit, with the version in a comment.
 
     Raises :class:`SecaggError` for an action that is not in ``actions.toml``.
     """
     repository = "/".join(action.split("/")[:2])
-    pin = pins().get(repository)
-    if pin is None:
+    action_pin = pins().get(repository)
+    if action_pin is None:
         raise SecaggError(f"{repository} is not in actions.toml")
-    return f"{action}@{pin['commit']} # {pin['version']}"
+    return f"{action}@{action_pin['commit']} # {action_pin['version']}"
 
 
 @cache
 def pins() -> dict[str, dict[str, str]]:
-    """Version and commit of each action, by its repository."""
+    """Return version and commit of each action, by its repository."""
     text = resources.files("secagg.init").joinpath("actions.toml").read_text("utf-8")
     return tomllib.loads(text)
 
 
 def quoted(value: Any) -> str:
-    """A value from the repository as YAML that can be nothing else, an expression least of all."""
+    """Quote a value from the repository as YAML text, in which no expression is evaluated."""
     if isinstance(value, str):
-        if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        if _PLAIN_YAML.fullmatch(value) and value.lower() not in _YAML_WORDS:
             return value
         written = "".join(
             c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in value
@@ -64,9 +60,9 @@ def quoted(value: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("secagg.init"),
-        # YAML, of which every value is quoted; GitHub's expressions have the usual braces.
+        # Values in the YAML are quoted by ``q``; GitHub's expressions need the usual braces.
         autoescape=False,  # noqa: S701
         block_start_string="[%",
         block_end_string="%]",
@@ -79,27 +75,22 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     filters: dict[str, Callable[[Any], str]] = {"q": quoted}
-    made.filters.update(filters)
-    return made
+    environment.filters.update(filters)
+    return environment
 
 
-_COPY = ".github/actions/secagg"
-
-
+_ACTION_DIRECTORY = ".github/actions/secagg"
 _WORKFLOWS = ".github/workflows"
 
-
-# The tag's digest of 2026-09, for all platforms at once.
+# The digest of 2026-09 for all platforms.
 _IMAGE = "python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b"
-
 
 _DATABASE_IMAGE = (
     "postgres:17-alpine@sha256:742f40ea20b9ff2ff31db5458d127452988a2164df9e17441e191f3b72252193"
 )
 
-
-# What a job of dependency-update.yml does, by the manifests of a component.
-_LOCKS = {
+# The kind of a job in dependency-update.yml, by a component's manifest.
+_LOCK_KINDS = {
     "Cargo.lock": "cargo",
     "Cargo.toml": "cargo",
     "uv.lock": "uv",
@@ -108,12 +99,11 @@ _LOCKS = {
     "go.mod": "go",
 }
 
-
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
 
 
-def planned(survey: Survey, answers: Answers) -> dict[str, str]:
-    """Return the files by their paths. The answers are one of them."""
+def planned_files(survey: Survey, answers: Answers) -> dict[str, str]:
+    """Return the text of each file by its path, the answers' file included."""
     files = {
         NAME: answers.text(),
         "secagg.yaml": render("secagg.yaml", {}),
@@ -135,15 +125,15 @@ def _github(survey: Survey, answers: Answers) -> dict[str, str]:
     files = {f"{_WORKFLOWS}/{name}": render(name, values) for name in names}
     files[".github/dependabot.yml"] = render("dependabot.yml", values)
     if not answers.action:
-        action, lock = own_files()
-        files[f"{_COPY}/action.yml"] = action
-        files[f"{_COPY}/locks/runtime.txt"] = lock
-        files[f"{_COPY}/locks/secagg.txt"] = _requirement(answers)
+        action, lock = action_and_lock()
+        files[f"{_ACTION_DIRECTORY}/action.yml"] = action
+        files[f"{_ACTION_DIRECTORY}/locks/runtime.txt"] = lock
+        files[f"{_ACTION_DIRECTORY}/locks/secagg.txt"] = _requirement(answers)
     return files
 
 
 def _gitlab(survey: Survey, answers: Answers) -> dict[str, str]:
-    _, lock = own_files()
+    _, lock = action_and_lock()
     values = _values(survey, answers)
     return {
         ".gitlab/secagg.gitlab-ci.yml": render("gitlab.yml", values),
@@ -153,13 +143,13 @@ def _gitlab(survey: Survey, answers: Answers) -> dict[str, str]:
 
 
 def _requirement(answers: Answers) -> str:
-    """The lock of secagg itself. Without a digest pip refuses it, for it is asked for hashes."""
-    digest = pin(answers.wheel)
+    """Return the lock of secagg itself. Without a digest, pip refuses it (``--require-hashes``)."""
+    digest = pinned_digest(answers.wheel)
     return f"secagg=={__version__}{f' --hash={digest}' if digest else ''}\n"
 
 
 def _values(survey: Survey, answers: Answers) -> dict[str, Any]:
-    snyk = _snyk(survey.snyk) if answers.snyk else []
+    snyk = _snyk_runs(survey.snyk) if answers.snyk else []
     codeql = (*survey.languages, ("actions", "none")) if answers.codeql else ()
     jobs = [("trivy", ["report-trivy"]), ("snyk", [item["artifact"] for item in snyk])]
     jobs.append(("codeql", [f"report-codeql-{language}" for language, _ in codeql]))
@@ -169,8 +159,8 @@ def _values(survey: Survey, answers: Answers) -> dict[str, Any]:
     docs = [("generate-rust-docs", rust), ("generate-python-docs", python)]
     return {
         "survey": survey,
-        "locks": _locks(survey),
-        "images": _with_names(survey.places("docker"), "image"),
+        "locks": _lock_jobs(survey),
+        "images": _named_directories(survey.places("docker"), "image"),
         "database_image": _DATABASE_IMAGE,
         "rust_docs": rust,
         "python_docs": python,
@@ -181,8 +171,8 @@ def _values(survey: Survey, answers: Answers) -> dict[str, Any]:
         "runner": answers.runner,
         "image": _IMAGE,
         "copied": not answers.action,
-        # By its path: where it is checked out from decides whose action judges.
-        "action": answers.action or f"./{_COPY} # zizmor: ignore[self-repository]",
+        # By path, so that the checkout decides which version of the action runs.
+        "action": answers.action or f"./{_ACTION_DIRECTORY} # zizmor: ignore[self-repository]",
         "snyk": snyk,
         "codeql": codeql,
         "needs": [name for name, artifacts in jobs if artifacts],
@@ -192,45 +182,47 @@ def _values(survey: Survey, answers: Answers) -> dict[str, Any]:
     }
 
 
-def _snyk(components: Sequence[str]) -> list[dict[str, str]]:
-    """A run of Snyk a component, each with an artifact of its own."""
+def _snyk_runs(components: Sequence[str]) -> list[dict[str, str]]:
+    """Return a run of Snyk for each component, with the name of its artifact."""
     return [
         {"component": item["directory"], "artifact": f"report-snyk-{item['name']}"}
-        for item in _with_names(components, "root")
+        for item in _named_directories(components, "root")
     ]
 
 
-def _locks(survey: Survey) -> list[dict[str, str]]:
-    """A job a lock file that can be brought up to date."""
+def _lock_jobs(survey: Survey) -> list[dict[str, str]]:
+    """Return a job for each lock file that can be updated."""
     kinds = [
         (kind, component.path)
         for component in survey.components
-        for kind in dict.fromkeys(_LOCKS[name] for name in _LOCKS if name in component.manifests)
+        for kind in dict.fromkeys(
+            _LOCK_KINDS[name] for name in _LOCK_KINDS if name in component.manifests
+        )
     ]
-    made = []
+    jobs = []
     for kind in dict.fromkeys(kind for kind, _ in kinds):
-        places = [path for other, path in kinds if other == kind]
-        for item in _with_names(places, kind):
+        directories = [path for other, path in kinds if other == kind]
+        for item in _named_directories(directories, kind):
             name = item["name"] if item["name"] == kind else f"{kind}-{item['name']}"
-            made.append({**item, "kind": kind, "name": name})
-    return made
+            jobs.append({**item, "kind": kind, "name": name})
+    return jobs
 
 
-def _with_names(directories: Sequence[str], root: str) -> list[dict[str, str]]:
-    """A name each that an artifact, a branch or an image may have; that of ``.`` is ``root``."""
-    made: list[dict[str, str]] = []
+def _named_directories(directories: Sequence[str], root: str) -> list[dict[str, str]]:
+    """Give each directory a name for artifacts, branches and images; ``.`` gets ``root``."""
+    named: list[dict[str, str]] = []
     for directory in directories:
         name = _SLUG.sub("-", directory).strip("-").lower() or root
-        if any(item["name"] == name for item in made):
-            name = f"{name}-{len(made) + 1}"
-        made.append({"directory": directory, "name": name})
-    return made
+        if any(item["name"] == name for item in named):
+            name = f"{name}-{len(named) + 1}"
+        named.append({"directory": directory, "name": name})
+    return named
 
 
-def own_files() -> tuple[str, str]:
-    """Return the action and the lock of what it installs: of the wheel, else of the checkout.
+def action_and_lock() -> tuple[str, str]:
+    """Return the texts of action.yml and its lock, from the wheel or the checkout.
 
-    Raises :class:`SecaggError` where an installation has neither.
+    Raises :class:`SecaggError` if an installation has neither.
     """
     package = Path(__file__).parent / "action"
     checkout = Path(__file__).parents[2]

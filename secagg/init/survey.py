@@ -1,4 +1,4 @@
-"""Survey a repository, and take the answers of the person who sets it up."""
+"""Survey a repository for ``secagg init``, and read the answers of earlier runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from secagg.system.tomltext import loads_toml
 from secagg.system.yamlfile import read_text
 
 NAME = ".secagg-init.toml"
-
 
 FEATURES = (
     "dependency-update",
@@ -51,11 +50,11 @@ class Answers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     @property
     def copied(self) -> bool:
-        """Whether jobs install secagg by the repository's own locks."""
+        """Whether jobs install secagg from locks in the repository."""
         return self.ci == "gitlab" or not self.action
 
     def text(self) -> str:
-        """Return the file."""
+        """Return the text of the file with the answers."""
         lines = [
             f"{name} = {json.dumps(value)}" for name, value in msgspec.to_builtins(self).items()
         ]
@@ -65,7 +64,7 @@ class Answers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 def read_answers(root: Path) -> Answers | None:
-    """Return what was decided before; None where nothing was. Raises :class:`ConfigError`."""
+    """Read the answers of an earlier run; None if there is none. Raises :class:`ConfigError`."""
     path = root / NAME
     if not path.is_file():
         return None
@@ -88,16 +87,13 @@ _LANGUAGES = {
     "c-cpp": (".c .cc .cpp .cxx", "none"),
 }
 
-
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:\.[\w.-]+)?\.ya?ml")
-
-
 _BRANCH = re.compile(r"[A-Za-z0-9][\w./-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Update:
-    """One entry of dependabot.yml: an ecosystem of its, and the directories that have it."""
+    """One entry of dependabot.yml: Dependabot's name of an ecosystem, and its directories."""
 
     ecosystem: str
     directories: tuple[str, ...]
@@ -105,10 +101,10 @@ class Update:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What there is.
+    """The repository's components, languages and updates.
 
-    ``snyk`` are the directories that Snyk is run in, none below another. ``languages`` are CodeQL's
-    with their build modes. ``places`` gives for each ecosystem (purl type) its directories.
+    ``snyk`` are the directories to scan with Snyk, none below another. ``languages`` are CodeQL's
+    with their build modes.
     """
 
     name: str
@@ -119,17 +115,17 @@ class Survey:
     snyk: tuple[str, ...]
 
     def places(self, ecosystem: str) -> list[str]:
-        """Return the directories with a manifest of an ecosystem."""
+        """Return the directories with a manifest of an ecosystem (a purl type)."""
         return [c.path for c in self.components if ecosystem in c.ecosystems]
 
     @property
     def minute(self) -> int:
-        """A minute of the hour that differs between repositories, and is not the full hour."""
+        """The minute (1 to 58) of the daily scan, which differs between repositories."""
         return 1 + int(hashlib.sha256(self.name.encode()).hexdigest(), 16) % 58
 
 
 def survey(root: Path) -> Survey:
-    """Look at the repository at ``root``; nothing in it is run."""
+    """Survey the repository at ``root``, without running anything in it."""
     components = tuple(
         c for c in find_components(root) if not c.path.startswith((".github/", ".gitlab/"))
     )
@@ -137,20 +133,20 @@ def survey(root: Path) -> Survey:
     compose: set[str] = set()
     terraform: set[str] = set()
     for directory, names in walk(root):
-        where = directory.relative_to(root).as_posix()
+        path = directory.relative_to(root).as_posix()
         suffixes |= {PurePosixPath(name).suffix for name in names}
         if any(_COMPOSE.fullmatch(name) for name in names):
-            compose.add(where)
+            compose.add(path)
         if any(name.endswith(".tf") for name in names):
-            terraform.add(where)
+            terraform.add(path)
     return Survey(
         name=_name(root),
         default_branch=_default_branch(root),
         components=components,
         languages=tuple(
             (language, mode)
-            for language, (known, mode) in _LANGUAGES.items()
-            if suffixes & set(known.split())
+            for language, (language_suffixes, mode) in _LANGUAGES.items()
+            if suffixes & set(language_suffixes.split())
         ),
         updates=_updates(components, compose, terraform),
         snyk=_outermost([c.path for c in components if supported_manifests([c])]),
@@ -160,19 +156,24 @@ def survey(root: Path) -> Survey:
 def _updates(
     components: tuple[Component, ...], compose: set[str], terraform: set[str]
 ) -> tuple[Update, ...]:
-    found: dict[str, set[str]] = {"docker-compose": compose, "terraform": terraform}
+    directories_by_ecosystem: dict[str, set[str]] = {
+        "docker-compose": compose,
+        "terraform": terraform,
+    }
     for component in components:
         for ecosystem in component.ecosystems:
-            found.setdefault(_dependabot(ecosystem, component.manifests), set()).add(component.path)
+            directories_by_ecosystem.setdefault(
+                _dependabot_ecosystem(ecosystem, component.manifests), set()
+            ).add(component.path)
     return tuple(
         Update(ecosystem, tuple(f"/{'' if d == ROOT else d}" for d in sorted(directories)))
-        for ecosystem, directories in sorted(found.items())
+        for ecosystem, directories in sorted(directories_by_ecosystem.items())
         if directories
     )
 
 
-def _dependabot(ecosystem: str, manifests: tuple[str, ...]) -> str:
-    """Dependabot's name for an ecosystem (its options reference, ``package-ecosystem``)."""
+def _dependabot_ecosystem(ecosystem: str, manifests: tuple[str, ...]) -> str:
+    """Return Dependabot's name for an ecosystem (its options reference, ``package-ecosystem``)."""
     if ecosystem == "pypi":
         return "uv" if "uv.lock" in manifests else "pip"
     if ecosystem == "maven":
@@ -181,23 +182,23 @@ def _dependabot(ecosystem: str, manifests: tuple[str, ...]) -> str:
 
 
 def _outermost(paths: list[str]) -> tuple[str, ...]:
-    """The paths that are below no other: a scan of a directory has what is below it."""
+    """Return the paths that are below no other: a scan of a directory includes those below it."""
     if ROOT in paths:
         return (ROOT,)
     return tuple(p for p in paths if not any(p.startswith(f"{other}/") for other in paths))
 
 
 def _name(root: Path) -> str:
-    done = git(root, "remote", "get-url", "origin")
-    address = done.text.strip() if done.code == 0 else ""
-    found = re.search(r"[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", address)
-    return found[1] if found else root.resolve().name
+    result = git(root, "remote", "get-url", "origin")
+    url = result.text.strip() if result.code == 0 else ""
+    match = re.search(r"[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", url)
+    return match[1] if match else root.resolve().name
 
 
 def _default_branch(root: Path) -> str:
     for arguments in (("rev-parse", "--abbrev-ref", "origin/HEAD"), ("branch", "--show-current")):
-        done = git(root, *arguments)
-        name = done.text.strip().removeprefix("origin/")
-        if done.code == 0 and _BRANCH.fullmatch(name) and name != "HEAD":
+        result = git(root, *arguments)
+        name = result.text.strip().removeprefix("origin/")
+        if result.code == 0 and _BRANCH.fullmatch(name) and name != "HEAD":
             return name
     return "main"

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from secagg.cli.app import app
 from secagg.config import load_config
 from secagg.init.files import compare, with_digest, write
-from secagg.init.plan import pins, planned, quoted
+from secagg.init.plan import pins, planned_files, quoted
 from secagg.init.survey import FEATURES, Answers, read_answers, survey
 from secagg.scanners import SCANNERS
 from tests.init.shapes import SHAPES, make_shape
@@ -226,7 +226,7 @@ def test_the_plan_follows_what_there_is(tmp_path: Path) -> None:
         "python",
         "rust",
     ]
-    plan = planned(there, Answers(branches=["main"], minute=there.minute))
+    plan = planned_files(there, Answers(branches=["main"], minute=there.minute))
     updates = YAML_FILE.load(plan[".github/dependabot.yml"])["updates"]
     assert {(u["package-ecosystem"], tuple(u["directories"])) for u in updates} == {
         ("cargo", ("/rust-core-engine",)),

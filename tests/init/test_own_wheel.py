@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from secagg import __version__
 from secagg.cli.app import app
 from secagg.errors import SecaggError, UsageError
-from secagg.init.ownwheel import installed_pin, named_pin, pin
+from secagg.init.ownwheel import installed_pin, named_pin, pinned_digest
 
 INFO = f"secagg-{__version__}.dist-info"
 
@@ -73,7 +73,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_a_person_names_is_a_wheel_of_this_version_or_a_digest(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     assert named_pin(str(wheel)) == f"{__version__} {digest(wheel)}"
-    assert pin(named_pin(digest(wheel))) == digest(wheel)
+    assert pinned_digest(named_pin(digest(wheel))) == digest(wheel)
     other = wheel.rename(tmp_path / "secagg-0.0.1-py3-none-any.whl")
     for wrong in (str(other), str(tmp_path / "requests-1-py3-none-any.whl"), "sha256:12", ""):
         with pytest.raises(UsageError):
@@ -84,7 +84,7 @@ def test_what_a_person_names_is_a_wheel_of_this_version_or_a_digest(tmp_path: Pa
 
 @pytest.mark.parametrize("text", ["", "0.0.0 sha256:" + "a" * 64, f"{__version__} sha256:a", "x"])
 def test_the_digest_of_another_version_is_none(text: str) -> None:
-    assert pin(text) is None
+    assert pinned_digest(text) is None
 
 
 @pytest.mark.parametrize(

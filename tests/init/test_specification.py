@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from secagg.init.plan import planned
+from secagg.init.plan import planned_files
 from secagg.init.survey import FEATURES, Answers, survey
 from tests.init.shapes import make_shape
 
@@ -53,7 +53,7 @@ def test_every_counterpart_exists(where: str, tmp_path: Path) -> None:
     else:
         there = survey(make_shape("monorepo", tmp_path / "monorepo"))
         answers = Answers(branches=["main"], minute=1, features=list(FEATURES))
-        files = {Path(path).name: text for path, text in planned(there, answers).items()}
+        files = {Path(path).name: text for path, text in planned_files(there, answers).items()}
     column = 2 if where == "generated" else 3
     wanted = {one for row in ROWS for one in named(row[column])}
     there_are = {
