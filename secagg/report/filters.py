@@ -1,4 +1,4 @@
-"""Filters of the report and of triage: which problems to show."""
+"""Select the problems that the report and triage show."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from secagg.system.dates import days, is_days
 from secagg.system.globs import is_ignored_pattern, paths
 
 
-def age(text: str) -> datetime.timedelta:
+def parse_age(text: str) -> datetime.timedelta:
     """Read an age: ``30``, ``30d``, ``2w``, ``3m``, ``1y``. Raises :class:`UsageError`."""
     try:
         return datetime.timedelta(days=days(text))
@@ -40,14 +40,14 @@ def age(text: str) -> datetime.timedelta:
         ) from None
 
 
-def moment(
+def parse_time(
     text: str, runs: Sequence[RunRecord], now: datetime.datetime
 ) -> datetime.datetime | LastRuns:
-    """The moment (UTC) that ``text`` names: a date, a date and time, an age, ``last``, or a run.
+    """Read a time (UTC): a date, a date and time, an age before ``now``, ``last``, or a run.
 
     ``last`` is the last run of each repository's branch, so that a scan of one does not hide what
-    is new in another. A run is named by its key or its commit, or the beginning of either (7
-    characters or more). Raises :class:`UsageError` where nothing, or more than one run, is meant.
+    is new in another. A run is its key or commit, or a prefix of 7 characters or more; its start
+    is returned. Raises :class:`UsageError` if ``text`` is none of these, or fits several runs.
     """
     text = text.strip()
     if text == "last":
@@ -55,15 +55,15 @@ def moment(
             raise UsageError("no run is recorded yet", hint="name a date instead")
         return LastRuns.of(runs)
     if is_days(text):
-        return now - age(text)
+        return now - parse_age(text)
     try:
         at = datetime.datetime.fromisoformat(text)
     except ValueError:
-        return _run(text, runs)
+        return _start_of_run(text, runs)
     return at.replace(tzinfo=datetime.UTC) if at.tzinfo is None else at.astimezone(datetime.UTC)
 
 
-def _run(text: str, runs: Sequence[RunRecord]) -> datetime.datetime:
+def _start_of_run(text: str, runs: Sequence[RunRecord]) -> datetime.datetime:
     starts = {run.started_at for run in runs if text in (run.key, run.commit)}
     if not starts and len(text) >= 7:
         starts = {
@@ -79,22 +79,19 @@ def _run(text: str, runs: Sequence[RunRecord]) -> datetime.datetime:
     )
 
 
-_NAMED = 8
-
-
+_VALUES_SHOWN = 8
 Predicate = Callable[[Problem], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What is asked for; what is left out does not matter. Within one field any value will do.
+    """The filters to apply: all that are set must match, each by any of its values.
 
-    ``severities`` are words (``unknown`` among them). ``at_least`` lets problems through whose
-    severity nobody knows: they may be as bad. ``paths`` are patterns as in ``.gitignore``,
-    ``packages`` names or purls, which may have wildcards;
-    ``owners`` may be ``none``; ``ids`` are advisory ids, CWEs, rule ids or beginnings of
-    identities; every word of ``text`` must occur somewhere. ``new_since`` is in UTC, or the last
-    run of each branch. The report's page filters by the same rules (``page/assets/filter.js``).
+    ``severities`` are words, ``unknown`` among them. ``at_least`` also matches problems of unknown
+    severity: they may be as bad. ``paths`` are patterns as in ``.gitignore``; ``packages`` are
+    names or purls, with wildcards; ``owners`` may be ``none``; ``ids`` are advisory ids, CWEs, rule
+    ids or prefixes of identities; every word of ``text`` must occur. ``new_since`` is in UTC, or
+    the last run of each branch. The report's page has the same rules (``page/assets/filter.js``).
     """
 
     severities: frozenset[str] = frozenset()
@@ -115,16 +112,16 @@ class Filters:
 
 
 def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
-    """One predicate for each filter that is set; a problem is shown if all of them hold."""
+    """Return a predicate for each filter that is set; all must hold for a problem to be shown."""
     checks: list[Predicate] = []
     if filters.severities:
-        checks.append(lambda p: severity_label(p) in filters.severities)
+        checks.append(lambda problem: severity_label(problem) in filters.severities)
     if filters.at_least is not None:
         checks.append(partial(_at_least, filters.at_least.rank))
     if filters.kinds:
-        checks.append(lambda p: p.kind in filters.kinds)
+        checks.append(lambda problem: problem.kind in filters.kinds)
     if filters.tools:
-        checks.append(lambda p: not filters.tools.isdisjoint(p.tools))
+        checks.append(lambda problem: not filters.tools.isdisjoint(problem.tools))
     if filters.components:
         checks.append(partial(_in_component, filters.components))
     if filters.paths:
@@ -135,76 +132,95 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
                 )
         checks.append(partial(_on_path, paths(filters.paths)))
     if filters.states:
-        checks.append(lambda p: standing(p, today) in filters.states)
+        checks.append(lambda problem: standing(problem, today) in filters.states)
     if filters.owners:
-        checks.append(partial(_owned, frozenset(o.lower().lstrip("@") for o in filters.owners)))
+        checks.append(
+            partial(_has_owner, frozenset(owner.lower().lstrip("@") for owner in filters.owners))
+        )
     if filters.packages:
         from secagg.packages.purl import package_test
 
         checks.append(partial(_of_package, package_test(filters.packages, versions=True)))
     if filters.ids:
-        checks.append(partial(_has_id, tuple(sorted(i.lower() for i in filters.ids))))
+        checks.append(
+            partial(_has_id, tuple(sorted(identifier.lower() for identifier in filters.ids)))
+        )
     if filters.older_than is not None:
-        checks.append(partial(_older, filters.older_than.days, today))
+        checks.append(partial(_is_older, filters.older_than.days, today))
     if filters.new_since is not None:
         checks.append(partial(new_since, filters.new_since))
     if filters.fix_available is not None:
-        checks.append(lambda p: has_fix(p) is filters.fix_available)
+        checks.append(lambda problem: has_fix(problem) is filters.fix_available)
     if filters.overdue:
-        checks.append(lambda p: overdue(p, today))
-    checks += [partial(_says, word) for word in filters.text.casefold().split()]
+        checks.append(lambda problem: overdue(problem, today))
+    checks += [partial(_contains, word) for word in filters.text.casefold().split()]
     return checks
 
 
 def unmatched_filters(
     filters: Filters, problems: Sequence[Problem], today: datetime.date
 ) -> list[str]:
-    """Return a sentence for each word of ``filters`` that no problem answers to, in whatever state.
+    """Return a sentence for each word of ``filters`` that matches no problem in any state.
 
-    "0 problems" would read as if there were nothing to do, where a name is misspelt.
+    Without it a misspelt name would show "0 problems", as if there were nothing to do.
     """
-    asked: list[tuple[str, str, Filters, Callable[[Problem], Iterable[str | None]]]] = []
-    asked += [("tool", w, Filters(tools=frozenset({w})), _tools) for w in sorted(filters.tools)]
-    asked += [
-        ("component", w, Filters(components=frozenset({w})), lambda p: (p.component,))
-        for w in sorted(filters.components)
+    filter_words: list[tuple[str, str, Filters, Callable[[Problem], Iterable[str | None]]]] = []
+    filter_words += [
+        ("tool", word, Filters(tools=frozenset({word})), _tools_of)
+        for word in sorted(filters.tools)
     ]
-    asked += [("path", w, Filters(paths=(w,)), _nothing) for w in filters.paths]
-    asked += [
-        ("owner", w, Filters(owners=frozenset({w})), owners_of)
-        for w in sorted(filters.owners - {"none"})
+    filter_words += [
+        (
+            "component",
+            word,
+            Filters(components=frozenset({word})),
+            lambda problem: (problem.component,),
+        )
+        for word in sorted(filters.components)
     ]
-    asked += [
-        ("package", w, Filters(packages=frozenset({w})), _nothing) for w in sorted(filters.packages)
+    filter_words += [("path", word, Filters(paths=(word,)), _no_values) for word in filters.paths]
+    filter_words += [
+        ("owner", word, Filters(owners=frozenset({word})), owners_of)
+        for word in sorted(filters.owners - {"none"})
     ]
-    asked += [("id", w, Filters(ids=frozenset({w})), _nothing) for w in sorted(filters.ids)]
+    filter_words += [
+        ("package", word, Filters(packages=frozenset({word})), _no_values)
+        for word in sorted(filters.packages)
+    ]
+    filter_words += [
+        ("id", word, Filters(ids=frozenset({word})), _no_values) for word in sorted(filters.ids)
+    ]
     sentences = []
-    for option, word, alone, values in asked:
-        holds = predicates(alone, today)
-        if not any(all(one(problem) for one in holds) for problem in problems):
-            known = sorted({value for p in problems for value in values(p) if value})
-            near = ", ".join(known[:_NAMED]) + (", ..." if len(known) > _NAMED else "")
-            there = f" (there are {near})" if known else ""
-            sentences.append(f"no problem, in whatever state, has the {option} {word}{there}")
+    for option, word, single_filter, values_of in filter_words:
+        checks = predicates(single_filter, today)
+        if not any(all(check(problem) for check in checks) for problem in problems):
+            present = sorted(
+                {value for problem in problems for value in values_of(problem) if value}
+            )
+            shown = ", ".join(present[:_VALUES_SHOWN]) + (
+                ", ..." if len(present) > _VALUES_SHOWN else ""
+            )
+            hint = f" (there are {shown})" if present else ""
+            sentences.append(f"no problem, in whatever state, has the {option} {word}{hint}")
     return sentences
 
 
-def _tools(problem: Problem) -> Sequence[str]:
+def _tools_of(problem: Problem) -> Sequence[str]:
     return problem.tools
 
 
-def _nothing(problem: Problem) -> Sequence[str]:
+def _no_values(problem: Problem) -> Sequence[str]:
     return ()
 
 
-def select(problems: Iterable[Problem], wanted: Iterable[Predicate]) -> list[Problem]:
-    """Return the problems that every predicate lets through, in the order given."""
-    chosen = list(wanted)
-    return [problem for problem in problems if all(holds(problem) for holds in chosen)]
+def select(problems: Iterable[Problem], conditions: Iterable[Predicate]) -> list[Problem]:
+    """Return the problems for which every predicate holds, in their order."""
+    checks = list(conditions)
+    return [problem for problem in problems if all(check(problem) for check in checks)]
 
 
 def searchable(problem: Problem) -> str:
-    """Everything about a problem that a person may search for, folded for comparison.
+    """Return all texts of a problem that a person may search for, case-folded.
 
     The report's page searches the same texts (``page/assets/filter.js``).
     """
@@ -241,15 +257,18 @@ def _at_least(rank: int, problem: Problem) -> bool:
 
 
 def _in_component(components: frozenset[str], problem: Problem) -> bool:
-    own = problem.component or "."
-    return any(own == c or own.startswith(c.rstrip("/") + "/") for c in components)
+    component = problem.component or "."
+    return any(
+        component == filtered or component.startswith(filtered.rstrip("/") + "/")
+        for filtered in components
+    )
 
 
-def _owned(owners: frozenset[str], problem: Problem) -> bool:
-    own = owners_of(problem)
-    if not own:
+def _has_owner(owners: frozenset[str], problem: Problem) -> bool:
+    problem_owners = owners_of(problem)
+    if not problem_owners:
         return "none" in owners
-    return any(owner.lower().lstrip("@") in owners for owner in own)
+    return any(owner.lower().lstrip("@") in owners for owner in problem_owners)
 
 
 def _on_path(matches: Callable[[str], bool], problem: Problem) -> bool:
@@ -261,22 +280,22 @@ def _of_package(test: Callable[[Package | None], bool | None], problem: Problem)
 
 
 def _has_id(ids: tuple[str, ...], problem: Problem) -> bool:
-    own = {problem.rule_id.lower()}
-    own.update(alias.lower() for alias in problem.aliases)
-    own.update(cwe.lower() for cwe in problem.cwes)
-    if not own.isdisjoint(ids):
+    ids_of_problem = {problem.rule_id.lower()}
+    ids_of_problem.update(alias.lower() for alias in problem.aliases)
+    ids_of_problem.update(cwe.lower() for cwe in problem.cwes)
+    if not ids_of_problem.isdisjoint(ids):
         return True
     names = (problem.identity, *problem.known_as)
-    return any(begins(i, names) for i in ids)
+    return any(begins(identifier, names) for identifier in ids)
 
 
-def _older(least: int, today: datetime.date, problem: Problem) -> bool:
+def _is_older(least: int, today: datetime.date, problem: Problem) -> bool:
     age = age_days(problem, today)
     return age is not None and age >= least
 
 
 def new_since(at: datetime.datetime | LastRuns, problem: Problem) -> bool:
-    """Tell whether it was first seen, or came back after it had been fixed, ``at`` or later."""
+    """Tell whether a problem was first seen or reopened at the time ``at`` or later."""
     if isinstance(at, LastRuns):
         start = at.since(problem)
         if start is None:
@@ -286,19 +305,17 @@ def new_since(at: datetime.datetime | LastRuns, problem: Problem) -> bool:
     return any(time is not None and time >= at for time in times)
 
 
-def _says(word: str, problem: Problem) -> bool:
+def _contains(word: str, problem: Problem) -> bool:
     return word in searchable(problem)
 
 
 _ALL = "all"
-
-
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterWords:
-    """Options as they were given; see :class:`secagg.report.filters.Filters`."""
+    """The filter options as typed on the command line; see :class:`Filters`."""
 
     severity: Sequence[str] = ()
     at_least: str | None = None
@@ -322,12 +339,12 @@ def filters_of(
 ) -> Filters:
     """Read the filters in ``request`` at the time ``now`` (UTC).
 
-    Without ``runs`` they are checked, and no run is looked up. Raises :class:`UsageError` for words
-    that mean nothing here.
+    Without ``runs`` the options are checked, but ``new_since`` is not resolved. Raises
+    :class:`UsageError` for unknown words.
     """
     since = None
     if request.new_since is not None and runs is not None:
-        since = moment(request.new_since, runs, now)
+        since = parse_time(request.new_since, runs, now)
     states = frozenset(ShownState) if _ALL in request.state else None
     for label in request.severity:
         if label not in SEVERITY_LABELS:
@@ -345,7 +362,7 @@ def filters_of(
         owners=frozenset(request.owner),
         packages=frozenset(request.package),
         ids=frozenset(request.id),
-        older_than=None if request.older_than is None else age(request.older_than),
+        older_than=None if request.older_than is None else parse_age(request.older_than),
         new_since=since,
         fix_available=request.fix,
         overdue=request.overdue,
@@ -354,7 +371,7 @@ def filters_of(
 
 
 def choice(kind: type[_Word], word: str, option: str) -> _Word:
-    """Read one word of several. Raises :class:`UsageError` that names them and the option."""
+    """Read a word of the enum ``kind``. Raises :class:`UsageError` that lists all of them."""
     try:
         return kind(word)
     except ValueError:

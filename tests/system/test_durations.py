@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from secagg.policy.model import Match
-from secagg.report.filters import age
+from secagg.report.filters import parse_age
 from secagg.system.dates import days, is_days, seconds, until
 
 TODAY = datetime.date(2026, 11, 23)
@@ -18,7 +18,7 @@ TODAY = datetime.date(2026, 11, 23)
 )
 def test_days_are_read_alike_everywhere(written: str, count: int) -> None:
     assert days(written) == count and is_days(written)
-    assert age(written).days == count
+    assert parse_age(written).days == count
     assert (until(written, TODAY) - TODAY).days == count
     assert Match.model_validate({"age_at_least": written}).age_at_least == count
 
