@@ -38,14 +38,14 @@ class Misconfigurations:
     def finding(self, target: TrivyTarget, entry: Entry) -> Finding:
         """Make the finding of one failed check. Raises OddEntry."""
         avd = any_text(entry, "AVDID")
-        written = text(entry, "ID") or avd or required_text(entry, "ID")
-        checks = self._checks.get((written, avd))
+        check_id = text(entry, "ID") or avd or required_text(entry, "ID")
+        checks = self._checks.get((check_id, avd))
         if checks is None:
-            checks = self._checks[written, avd] = forms_of(written, avd)
+            checks = self._checks[check_id, avd] = forms_of(check_id, avd)
         cause = mapping(entry, "CauseMetadata")
         severity, is_known = of_word(text(entry, "Severity"))
         title, description = any_text(entry, "Title"), any_text(entry, "Description")
-        shown = title or description or written
+        title_text = title or description or check_id
         resolution = any_text(entry, "Resolution")
         resource = target.artifact.resource
         cause_resource = text(cause, "Resource")
@@ -55,7 +55,7 @@ class Misconfigurations:
         rendered = target.type == "helm"
         start = None if rendered else position(cause, "StartLine")
         end = None if rendered else position(cause, "EndLine")
-        message = any_text(entry, "Message") or description or title or written
+        message = any_text(entry, "Message") or description or title or check_id
         if target.type in _KUBERNETES and not cause_resource:
             workload = workload_in(message)
             if workload is not None:
@@ -66,11 +66,11 @@ class Misconfigurations:
             rule_id=checks[0],
             severity=severity,
             severity_known=is_known,
-            title=shown,
+            title=title_text,
             message=message,
             location=target.place(entry, start=start, end=end),
             related=self._occurrences(target, cause) if "Occurrences" in cause else (),
-            rule=self._rule(checks[0], shown, description, resolution, entry),
+            rule=self._rule(checks[0], title_text, description, resolution, entry),
             misconfiguration=Misconfiguration(
                 checks=checks,
                 resource=resource,
@@ -120,20 +120,20 @@ def _line(lines: Entry, key: str) -> int | None:
         return None
 
 
-def forms_of(written: str, avd: str | None = None) -> tuple[str, ...]:
+def forms_of(check_id: str, avd: str | None = None) -> tuple[str, ...]:
     """Return all ids of a check, first the one form by which it is known whatever Trivy's version.
 
     ``DS-0001`` for ``DS001``, ``DS-0001`` and ``AVD-DS-0001`` alike.
     """
-    match = _CHECK.fullmatch(written) or (_CHECK.fullmatch(avd) if avd else None)
-    forms = [written]
+    match = _CHECK.fullmatch(check_id) or (_CHECK.fullmatch(avd) if avd else None)
+    forms = [check_id]
     if match is not None:
         provider, count = match[1], int(match[2])
         normal = f"{provider}-{count:04d}"
         forms = [normal]
         if provider in _SHORT and count < 1000:
             forms.append(f"{provider}{count:03d}")
-        forms += [f"AVD-{normal}", written]
+        forms += [f"AVD-{normal}", check_id]
     if avd:
         forms.append(avd)
     return tuple(dict.fromkeys(forms))

@@ -63,7 +63,7 @@ class Secrets:
 
     def finding(self, target: TrivyTarget, entry: Entry) -> Finding:
         """Make the finding of one secret; ``entry`` is not masked yet. Raises OddEntry."""
-        seen = self.sighting(target, entry)
+        sighting = self.sighting(target, entry)
         entry = self._redactor.mask_json({key: entry[key] for key in _KEPT if key in entry})
         rule_id = required_text(entry, "RuleID")
         severity, is_known = of_word(text(entry, "Severity"))
@@ -71,8 +71,8 @@ class Secrets:
         place = target.place(
             entry, start=position(entry, "StartLine"), end=position(entry, "EndLine")
         )
-        if seen is not None and seen.columns is not None:
-            place.start_column, place.end_column = seen.columns
+        if sighting is not None and sighting.columns is not None:
+            place.start_column, place.end_column = sighting.columns
         return Finding(
             tool="trivy",
             kind=Kind.SECRET,
@@ -84,7 +84,7 @@ class Secrets:
             location=place,
             rule=self._rule(rule_id, title, any_text(entry, "Category")),
             cwes=("CWE-798",),
-            secret=SecretSighting(id=seen.id if seen else None, detector=rule_id),
+            secret=SecretSighting(id=sighting.id if sighting else None, detector=rule_id),
             fix=REVOKE_SECRET,
         )
 

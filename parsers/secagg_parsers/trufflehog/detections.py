@@ -252,34 +252,34 @@ class Sources:
             commit=_commit(text(entry, "commitHash")),
         )
 
-    def _place(self, kind: str, found: Entry) -> Location:
-        line = position(found, "line")
-        file = text(found, "file")
+    def _place(self, kind: str, metadata: Entry) -> Location:
+        line = position(metadata, "line")
+        file = text(metadata, "file")
         if kind == "Filesystem":
             return Location(uri=self._files.optional(file), start_line=line)
         if kind in _IMAGES:
-            image, tag = text(found, "image"), text(found, "tag")
-            registry = text(found, "registry")
+            image, tag = text(metadata, "image"), text(metadata, "tag")
+            registry = text(metadata, "registry")
             name = "/".join(part for part in (registry, image) if part)
             return Location(
                 uri=file.lstrip("/") if file else None,
                 start_line=line,
                 image=(f"{name}:{tag}" if tag else name) if name else None,
-                layer=any_text(found, "layer"),
+                layer=any_text(metadata, "layer"),
             )
-        if "commit" in found:
+        if "commit" in metadata:
             return Location(
                 uri=self._repository.optional(file),
                 start_line=line,
-                commit=_commit(text(found, "commit")),
-                logical=None if file else self._name(kind, found),
+                commit=_commit(text(metadata, "commit")),
+                logical=None if file else self._name(kind, metadata),
             )
-        return Location(logical=self._name(kind, found), start_line=line)
+        return Location(logical=self._name(kind, metadata), start_line=line)
 
-    def _name(self, kind: str, found: Entry) -> str:
+    def _name(self, kind: str, metadata: Entry) -> str:
         parts = [kind.lower()]
         for name in _NAMES:
-            value = found.get(name)
+            value = metadata.get(name)
             if isinstance(value, str | int) and value != "" and not isinstance(value, bool):
                 parts.append(str(value).strip("/"))
         return "/".join(parts)
@@ -290,9 +290,13 @@ def source_of(entry: Entry) -> Entry:
     return mapping(mapping(entry, "SourceMetadata"), "Data")
 
 
-def _commit(written: str | None) -> str | None:
+def _commit(commit_hash: str | None) -> str | None:
     """Return a commit's hash; None for what is staged or not yet committed."""
-    return written if written and len(written) >= 7 and _HEX.issuperset(written) else None
+    return (
+        commit_hash
+        if commit_hash and len(commit_hash) >= 7 and _HEX.issuperset(commit_hash)
+        else None
+    )
 
 
 # What holds the secret.
