@@ -1,6 +1,8 @@
 #!/bin/sh
 # Loads `secagg serve` on this machine with so many users for so many seconds, and writes what locust
-# measured into NAME-*.csv and NAME-report.html. Fails if a request failed.
+# measured into NAME_*.csv and NAME-report.html. Fails if a request failed, or if the server does not
+# answer any more when the users have gone. With SECAGG_REFUSALS=apart a request that is refused for the
+# number of clients (503) is counted apart and is no failure.
 #
 # Usage: scripts/load_test.sh USERS SECONDS NAME
 set -eu
@@ -39,3 +41,4 @@ export SECAGG_SESSION
 $venv/bin/locust --locustfile tests/load/locustfile.py --headless --host "$(printf %s "$address" | cut -d/ -f1-3)" \
     --users "$users" --spawn-rate 10 --run-time "${seconds}s" --stop-timeout 5 \
     --csv "$name" --html "$name-report.html" --exit-code-on-error 1
+curl --fail --silent --output /dev/null --cookie "$SECAGG_SESSION" "$(printf %s "$address" | cut -d/ -f1-3)/api/report"
