@@ -62,7 +62,7 @@ def installed_pin() -> str:
     try:
         installed = metadata.distribution("secagg")
     except metadata.PackageNotFoundError as error:
-        raise SecaggError("this secagg was not installed from a wheel", hint=_HINT) from error
+        raise SecaggError("no wheel was the source of this installation", hint=_HINT) from error
     origin = installed.read_text("direct_url.json")
     if origin is not None:
         return f"{__version__} {_recorded_digest(json.loads(origin))}"
@@ -81,7 +81,7 @@ def _recorded_digest(origin: Any) -> str:
     address = urlsplit(str(origin.get("url", "")))
     archive = origin.get("archive_info")
     if archive is None or not address.path.endswith(".whl"):
-        raise SecaggError("this secagg was installed from a directory, not a wheel", hint=_HINT)
+        raise SecaggError("the source of this installation is a directory, not a wheel", hint=_HINT)
     digest = str(archive.get("hashes", {}).get("sha256") or "") or (
         str(archive.get("hash", "")).removeprefix("sha256=")
     )

@@ -195,4 +195,4 @@ def test_the_gate_s_listing_takes_the_filters_of_the_report(
 
 def test_ages_need_a_history(desk: Desk) -> None:
     refused = desk.run("gate", "--no-store", "--older-than", "1d", code=2)
-    assert "--older-than and --new-since ask the history" in refused
+    assert "--older-than and --new-since need a history" in refused

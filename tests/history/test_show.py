@@ -52,7 +52,7 @@ def test_all_of_a_problem_is_on_one_screen(shop: Path) -> None:
         "  seen        first 2026-11-01, last 2026-11-01",
         f"  decision    accepted: {NOT_MEANT}, by ana, until 2099-01-01",
         "why it counts, or does not:",
-        "  → exception matches: accepted by triage (store), until 2099-01-01",
+        "  → decision accepted matches: accepted by triage (store), until 2099-01-01",
         "why it is one row:",
         "decisions, newest first:",
     ):
