@@ -15,7 +15,7 @@ from secagg_parsers.fields import (
     required_text,
 )
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import SarifConvertingParser, SarifRun, add_each, sarif_message
+from secagg_parsers.sarifmade import ConvertedRun, SarifConvertingParser, add_each, sarif_message
 
 _MAX_SUPPRESSED = 1_000_000
 
@@ -26,8 +26,8 @@ class BanditParser(SarifConvertingParser):
     tool = "bandit"
     command = "bandit -r . -f json"
 
-    def run_of(self, document: Any, reading: Reading) -> SarifRun:
-        run = SarifRun("Bandit")
+    def run_of(self, document: Any, reading: Reading) -> ConvertedRun:
+        run = ConvertedRun("Bandit")
         results = document.get("results")
         if is_list(results):
             add_each(results, lambda entry: _add(entry, run), "results", reading)
@@ -45,7 +45,7 @@ class BanditParser(SarifConvertingParser):
         return run
 
 
-def _add(entry: Entry, run: SarifRun) -> None:
+def _add(entry: Entry, run: ConvertedRun) -> None:
     rule_id = required_text(entry, "test_id")
     cwe = any_mapping(entry, "issue_cwe").get("id")
     tags = ["security"]

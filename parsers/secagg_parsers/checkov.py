@@ -22,7 +22,13 @@ from secagg_parsers.fields import (
     text,
 )
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import Json, SarifConvertingParser, SarifRun, add_each, sarif_message
+from secagg_parsers.sarifmade import (
+    ConvertedRun,
+    Json,
+    SarifConvertingParser,
+    add_each,
+    sarif_message,
+)
 
 # Frameworks whose "resource" is a resource's own name, and not the file's.
 _NAMED_RESOURCES = frozenset(
@@ -43,8 +49,8 @@ class CheckovParser(SarifConvertingParser):
                 if _is_package_check(item):
                     reading.keep(item, lambda e: _package_finding(e, reading), f"{where}[{index}]")
 
-    def run_of(self, document: Any, reading: Reading) -> SarifRun:
-        run = SarifRun("Checkov")
+    def run_of(self, document: Any, reading: Reading) -> ConvertedRun:
+        run = ConvertedRun("Checkov")
         for framework, where in _frameworks(document):
             if not isinstance(framework, dict):
                 reading.add_problem("the entry is no object", where)
@@ -79,7 +85,7 @@ def _is_package_check(check: Any) -> bool:
     return isinstance(check, dict) and isinstance(check.get("vulnerability_details"), dict)
 
 
-def _add(run: SarifRun, check_type: str, entry: Entry) -> None:
+def _add(run: ConvertedRun, check_type: str, entry: Entry) -> None:
     check_id = required_text(entry, "check_id")
     name = any_text(entry, "check_name")
     resource = any_text(entry, "resource")

@@ -20,7 +20,7 @@ from secagg_parsers.fields import (
     required_text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.sarifmade import SarifRun, sarif_message
+from secagg_parsers.sarifmade import ConvertedRun, sarif_message
 
 
 class CodeScanningParser(JsonParser):
@@ -39,9 +39,9 @@ class CodeScanningParser(JsonParser):
             run.learn(report, context, None)
 
 
-def _runs(document: Any, reading: Reading) -> list[SarifRun]:
+def _runs(document: Any, reading: Reading) -> list[ConvertedRun]:
     """Make a SARIF run for each tool that has alerts."""
-    runs: dict[str, SarifRun] = {}
+    runs: dict[str, ConvertedRun] = {}
     for index, item in enumerate(document):
         try:
             alert = as_object(item)
@@ -50,7 +50,7 @@ def _runs(document: Any, reading: Reading) -> list[SarifRun]:
                 continue
             tool = mapping(alert, "tool")
             name = required_text(tool, "name")
-            run = runs.get(name) or SarifRun(name, any_text(tool, "version"))
+            run = runs.get(name) or ConvertedRun(name, any_text(tool, "version"))
             _add(alert, run)
             runs[name] = run
         except OddEntry as error:
@@ -58,7 +58,7 @@ def _runs(document: Any, reading: Reading) -> list[SarifRun]:
     return list(runs.values())
 
 
-def _add(alert: Entry, run: SarifRun) -> None:
+def _add(alert: Entry, run: ConvertedRun) -> None:
     alert_rule, instance = mapping(alert, "rule"), mapping(alert, "most_recent_instance")
     location = any_mapping(instance, "location")
     rule_id = required_text(alert_rule, "id")

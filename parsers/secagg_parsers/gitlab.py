@@ -29,7 +29,7 @@ from secagg_parsers.fields import (
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.sarifmade import SarifRun, add_each, region_of_lines, sarif_message
+from secagg_parsers.sarifmade import ConvertedRun, add_each, region_of_lines, sarif_message
 
 _PACKAGE_SCANS = frozenset({"dependency_scanning", "container_scanning", "cluster_image_scanning"})
 _ADVISORY_TYPES = frozenset(
@@ -107,22 +107,22 @@ def _tool(scan: Entry) -> str:
     return tool_name(any_text(scanner, "id") or any_text(scanner, "name") or "gitlab")
 
 
-def _runs(vulnerabilities: Any, scan: Entry, reading: Reading) -> dict[str, SarifRun]:
+def _runs(vulnerabilities: Any, scan: Entry, reading: Reading) -> dict[str, ConvertedRun]:
     """Make a SARIF run for each scanner; until schema 14 each entry names its scanner."""
-    runs: dict[str, SarifRun] = {}
+    runs: dict[str, ConvertedRun] = {}
 
     def add(entry: Entry) -> None:
         scanner = any_mapping(entry, "scanner") or any_mapping(scan, "scanner")
         name = any_text(scanner, "id") or any_text(scanner, "name") or "gitlab"
         if name not in runs:
-            runs[name] = SarifRun(name, any_text(any_mapping(scan, "scanner"), "version"))
+            runs[name] = ConvertedRun(name, any_text(any_mapping(scan, "scanner"), "version"))
         _add(entry, runs[name])
 
     add_each(vulnerabilities, add, "vulnerabilities", reading)
     return runs
 
 
-def _add(entry: Entry, run: SarifRun) -> None:
+def _add(entry: Entry, run: ConvertedRun) -> None:
     location = mapping(entry, "location")
     rule_id, tags = _identifiers(entry)
     title = any_text(entry, "name") or any_text(entry, "message")

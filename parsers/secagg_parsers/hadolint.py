@@ -7,7 +7,7 @@ from typing import Any
 from secagg.jsonio.reading import is_list
 from secagg_parsers.fields import Entry, any_text, position, required_text
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import SarifConvertingParser, SarifRun, add_each, sarif_message
+from secagg_parsers.sarifmade import ConvertedRun, SarifConvertingParser, add_each, sarif_message
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note", "style": "note"}
 
@@ -19,8 +19,8 @@ class HadolintParser(SarifConvertingParser):
     command = "hadolint --format json"
     empty_list = True
 
-    def run_of(self, document: Any, reading: Reading) -> SarifRun:
-        run = SarifRun("Hadolint")
+    def run_of(self, document: Any, reading: Reading) -> ConvertedRun:
+        run = ConvertedRun("Hadolint")
         if is_list(document):
             add_each(document, lambda entry: _add(entry, run), "rules", reading)
         else:
@@ -28,7 +28,7 @@ class HadolintParser(SarifConvertingParser):
         return run
 
 
-def _add(entry: Entry, run: SarifRun) -> None:
+def _add(entry: Entry, run: ConvertedRun) -> None:
     rule_id = required_text(entry, "code")
     file = required_text(entry, "file")
     message = any_text(entry, "message") or rule_id

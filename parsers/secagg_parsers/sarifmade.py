@@ -18,7 +18,7 @@ from secagg_parsers.jsonreport import JsonParser, Reading
 Json = dict[str, Any]
 
 
-class SarifRun:
+class ConvertedRun:
     """A SARIF run of ``driver``, made from its JSON report."""
 
     def __init__(self, driver: str, version: str | None = None) -> None:
@@ -104,7 +104,7 @@ class SarifConvertingParser(JsonParser):
         self.run_of(report.document, reading).learn(report, context, self.tool)
 
     @abstractmethod
-    def run_of(self, document: Any, reading: Reading) -> SarifRun:
+    def run_of(self, document: Any, reading: Reading) -> ConvertedRun:
         """Make a SARIF run of ``document``; add entries that are no results to ``reading``."""
 
 

@@ -8,8 +8,8 @@ from secagg.jsonio.reading import is_list
 from secagg_parsers.fields import Entry, any_mapping, any_text, mapping, position, required_text
 from secagg_parsers.jsonreport import Reading
 from secagg_parsers.sarifmade import (
+    ConvertedRun,
     SarifConvertingParser,
-    SarifRun,
     add_each,
     cwe_tags,
     one_or_more,
@@ -26,8 +26,8 @@ class SemgrepParser(SarifConvertingParser):
     tool = "semgrep"
     command = "semgrep scan --json"
 
-    def run_of(self, document: Any, reading: Reading) -> SarifRun:
-        run = SarifRun("Semgrep OSS", any_text(document, "version"))
+    def run_of(self, document: Any, reading: Reading) -> ConvertedRun:
+        run = ConvertedRun("Semgrep OSS", any_text(document, "version"))
         results = document.get("results")
         if is_list(results):
             add_each(results, lambda entry: _add(entry, run, reading), "results", reading)
@@ -44,7 +44,7 @@ class SemgrepParser(SarifConvertingParser):
         return run
 
 
-def _add(entry: Entry, run: SarifRun, reading: Reading) -> None:
+def _add(entry: Entry, run: ConvertedRun, reading: Reading) -> None:
     extra = mapping(entry, "extra")
     if extra.get("is_ignored") is True:
         reading.count_suppressed(1)
