@@ -172,6 +172,7 @@ def assemble(
         components=[paths.path(component.path) for component in components],
         root_name=root.name if root is not None else None,
         started_at=started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        started=started_at,
         interrupted=interrupted,
         narrowed=narrowed,
         warnings=paths.texts([*warnings, *notes, *merged.warnings, *merged.unused_overrules]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -43,8 +44,10 @@ def gaps_of(result: ToolResult) -> list[Gap]:
 class Outcome:
     """Everything that a command shows and writes.
 
-    ``interrupted``: the user stopped the scan. ``narrowed``: options limited it to some tools,
-    components or commits. ``change`` and ``comparison`` describe the comparison with a baseline.
+    ``started_at`` is the time in the written files, to the second; ``started`` is that of the run
+    in the history, where runs of one second keep their order. ``interrupted``: the user stopped the
+    scan. ``narrowed``: options limited it to some tools, components or commits. ``change`` and
+    ``comparison`` describe the comparison with a baseline.
     """
 
     results: Sequence[ToolResult]
@@ -53,6 +56,7 @@ class Outcome:
     components: Sequence[str] = (ROOT,)
     root_name: str | None = None
     started_at: str | None = None
+    started: datetime.datetime | None = None
     interrupted: bool = False
     narrowed: bool = False
     warnings: list[str] = field(default_factory=list)

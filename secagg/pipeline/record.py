@@ -10,7 +10,7 @@ import urllib.parse
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,11 +151,10 @@ def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
     """Return the scan as a run of the store."""
     decision = outcome.decision
     counts = Counter(str(judgement.group.severity) for judgement in decision.judgements)
-    started = utc_now()
-    if outcome.started_at is not None:
-        started = datetime.strptime(outcome.started_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    started = outcome.started or utc_now()
     return RunRecord(
-        key=_run_key(outcome, origin, started),
+        # The written files know seconds, and are the same run when they are imported.
+        key=_run_key(outcome, origin, started.replace(microsecond=0)),
         repository=origin.repository,
         branch=origin.branch,
         commit=origin.commit,

@@ -199,3 +199,9 @@ def test_no_history_where_none_is_wanted(shop: Shop) -> None:
     ran = secagg("runs", bin_dir=shop.home, home=shop.home, cwd=shop.root)
     assert ran.code == 4
     assert not (shop.root / ".secagg").exists()
+
+
+def test_runs_of_one_second_keep_their_order(shop: Shop) -> None:
+    shop.parse(trivy(failed("Dockerfile"), vulnerable("4.17.4")))
+    shop.parse(trivy(failed("Dockerfile")))
+    assert shop.states() == ["fixed", "open"]
