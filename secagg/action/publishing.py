@@ -14,8 +14,9 @@ from secagg.errors import SecaggError
 from secagg.github.event import read_event
 from secagg.github.markdown import write_action_outputs, write_step_summary
 from secagg.output import console
+from secagg.output.codehost import CommitPages
 from secagg.output.failure import exit_code_of, print_error
-from secagg.output.markdown import CodeSite, decision_markdown
+from secagg.output.markdown import decision_markdown
 from secagg.pipeline.write import SARIF_NAME
 from secagg.secrets.lastfilter import filtered_error
 
@@ -89,7 +90,7 @@ def _upload(inputs: Inputs, environ: Mapping[str, str]) -> int:
     except SecaggError as error:
         print_error(error)
         if decision is not None and inputs.summary == "true":
-            write_step_summary(decision_markdown(decision, site=CodeSite.of(environ)), environ)
+            write_step_summary(decision_markdown(decision, code=CommitPages.of(environ)), environ)
         write_action_outputs({"upload-error": filtered_error(str(error))}, environ)
         return int(exit_code_of(error))
 

@@ -59,10 +59,11 @@ from secagg.cli.screen import (
 from secagg.errors import ExitCode, UsageError
 from secagg.merge import MergedSet
 from secagg.output import console
+from secagg.output.codehost import CommitPages
 from secagg.output.decision import DecisionDocument
 from secagg.output.junit import junit_xml
 from secagg.output.listing import Listing
-from secagg.output.markdown import CodeSite, decision_annotations, decision_markdown
+from secagg.output.markdown import decision_annotations, decision_markdown
 from secagg.output.verdict import Block, HintOptions, show_blocks, verdict_text
 from secagg.pipeline.assemble import tool_outcome
 from secagg.pipeline.basecache import cached_base_scan
@@ -98,7 +99,7 @@ class GateFormat(StrEnum):
 _FILES: dict[str, Callable[[DecisionDocument], str]] = {
     DECISION_NAME: lambda decision: _json(decision),
     "decision.xml": junit_xml,
-    "decision.md": lambda decision: decision_markdown(decision, site=CodeSite.of(os.environ)),
+    "decision.md": lambda decision: decision_markdown(decision, code=CommitPages.of(os.environ)),
 }
 
 
@@ -310,7 +311,7 @@ def _print(
         case GateFormat.JUNIT:
             console.document([junit_xml(decision).encode()], console.Syntax.XML)
         case GateFormat.MARKDOWN:
-            console.out(decision_markdown(decision, site=CodeSite.of(os.environ)))
+            console.out(decision_markdown(decision, code=CommitPages.of(os.environ)))
         case GateFormat.ANNOTATIONS:
             console.commands(decision_annotations(decision), on_stdout=True)
         case _:

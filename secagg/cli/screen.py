@@ -124,9 +124,10 @@ def report_to_actions(
         return
     # Only workflows need these modules.
     from secagg.github.markdown import write_step_summary
-    from secagg.output.markdown import CodeSite, decision_annotations, decision_markdown
+    from secagg.output.codehost import CommitPages
+    from secagg.output.markdown import decision_annotations, decision_markdown
 
-    write_step_summary(decision_markdown(decision, site=CodeSite.of(environ)), environ)
+    write_step_summary(decision_markdown(decision, code=CommitPages.of(environ)), environ)
     set_step_outputs(decision, environ)
     if annotate:
         # The runner reads workflow commands from both streams; standard output stays clean.

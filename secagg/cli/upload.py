@@ -43,10 +43,11 @@ from secagg.github.preflight import RunToUpload
 from secagg.github.target import Target, TargetOptions, find_target
 from secagg.jsonio.output import indented
 from secagg.output import console
+from secagg.output.codehost import CommitPages
 from secagg.output.decision import DecisionDocument
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
-from secagg.output.markdown import CodeSite, decision_markdown
+from secagg.output.markdown import decision_markdown
 from secagg.output.summary import UploadSummary
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.sarifruns import View
@@ -211,8 +212,8 @@ def upload_outcome(
 
 def decision_comment(decision: DecisionDocument, environ: Mapping[str, str]) -> str:
     """Write the decision in Markdown, in half a comment: the other half is for the upload."""
-    site = CodeSite.of(environ)
-    return decision_markdown(decision, limit=MOST_COMMENT_CHARACTERS // 2, site=site)
+    code = CommitPages.of(environ)
+    return decision_markdown(decision, limit=MOST_COMMENT_CHARACTERS // 2, code=code)
 
 
 def bundle_files(

@@ -6,23 +6,19 @@ and ten notices of a step.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from secagg import ids
+from secagg.output.codehost import CommitPages
 from secagg.output.decision import DecidedFinding, DecisionDocument
 from secagg.output.escape import LONGEST_CELL, markdown, terminal, workflow_data, workflow_property
 from secagg.output.links import page_of
 from secagg.output.tables import days_text, lapsed_text, name_and_package, severities_text
-from secagg.secrets.patterns import MASK
 
 _MOST_PER_KIND = 10
 _LONGEST_MESSAGE = 1_000
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_SITE = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._-]+){2,}")
 # GitHub's limit for a comment, less a few characters for our mark.
 MOST_CHARACTERS = 65_536 - 200
 _LONGEST_TEXT = 200
@@ -97,42 +93,12 @@ def decision_annotations(decision: DecisionDocument) -> list[str]:
     return annotation_lines(annotations, not_listed)
 
 
-@dataclass(frozen=True, slots=True)
-class CodeSite:
-    """The pages of a repository's files at one commit, below the address ``files``."""
-
-    files: str
-
-    @classmethod
-    def of(cls, environ: Mapping[str, str]) -> CodeSite | None:
-        """Return the pages of the repository of a CI job; None elsewhere.
-
-        Sources: GitHub Docs, "Variables reference"; GitLab Docs, "Predefined CI/CD variables".
-        """
-        server, name = environ.get("GITHUB_SERVER_URL"), environ.get("GITHUB_REPOSITORY")
-        if name:
-            return cls._at(f"{server or 'https://github.com'}/{name}", environ.get("GITHUB_SHA"))
-        return cls._at(environ.get("CI_PROJECT_URL", ""), environ.get("CI_COMMIT_SHA"), "/-")
-
-    @classmethod
-    def _at(cls, repository: str, commit: str | None, middle: str = "") -> CodeSite | None:
-        if commit is None or not _COMMIT.fullmatch(commit) or not _SITE.fullmatch(repository):
-            return None
-        return cls(f"{repository}{middle}/blob/{commit}")
-
-    def page(self, path: str, line: int | None) -> str | None:
-        """Return the page of a file at a line; None for a masked path."""
-        if MASK in path or path.startswith(("/", "..")) or "://" in path:
-            return None
-        return f"{self.files}/{quote(path)}" + (f"#L{line}" if line else "")
-
-
 def decision_markdown(
-    decision: DecisionDocument, *, limit: int = MOST_CHARACTERS, site: CodeSite | None = None
+    decision: DecisionDocument, *, limit: int = MOST_CHARACTERS, code: CommitPages | None = None
 ) -> str:
     """Return the decision: reasons, failing and warning findings, tools and notes.
 
-    ``site`` has the pages of the code. The text has at most ``limit`` code points, as GitHub
+    ``code`` has the pages of the code. The text has at most ``limit`` code points, as GitHub
     counts: rows that do not fit are left out whole, with a line on their number.
     """
     head = _head(decision)
@@ -143,7 +109,7 @@ def decision_markdown(
         parts = list(_by_cause(title, rows))
         for number, (name, findings) in enumerate(parts):
             part, space = _table(
-                name, findings, space, site, folded=title != "To fix" or number > 0
+                name, findings, space, code, folded=title != "To fix" or number > 0
             )
             body += part
     return "\n".join([*head, *body, *tail]).rstrip() + "\n"
@@ -216,7 +182,12 @@ def _head(decision: DecisionDocument) -> list[str]:
 
 
 def _table(
-    title: str, rows: Sequence[DecidedFinding], space: int, site: CodeSite | None, *, folded: bool
+    title: str,
+    rows: Sequence[DecidedFinding],
+    space: int,
+    code: CommitPages | None,
+    *,
+    folded: bool,
 ) -> tuple[list[str], int]:
     """Return the table of the rows that fit into ``space`` characters, and the space left.
 
@@ -232,7 +203,7 @@ def _table(
     lines: list[str] = []
     space -= 2 * len("\n".join(table_head)) + len(title) + 120
     for finding in fitting:
-        line = _row(_cells(finding, has_owners, site))
+        line = _row(_cells(finding, has_owners, code))
         if len(line) + 1 > space:
             break
         lines.append(line)
@@ -257,7 +228,7 @@ def _folded(summary: str, lines: Sequence[str]) -> list[str]:
     return [f"<details><summary>{summary}</summary>", *lines, "", "</details>"]
 
 
-def _cells(finding: DecidedFinding, has_owners: bool, site: CodeSite | None) -> list[str]:
+def _cells(finding: DecidedFinding, has_owners: bool, code: CommitPages | None) -> list[str]:
     name, package = name_and_package(finding)
     # The page of a database by the id: an address in a report is untrusted.
     page = page_of(name)
@@ -274,17 +245,17 @@ def _cells(finding: DecidedFinding, has_owners: bool, site: CodeSite | None) -> 
         problem += f"<br>{days_text(finding.days_left)}"
     for exception in finding.lapsed:
         problem += f"<br>{markdown(lapsed_text(exception))}"
-    cells = [finding.counted_as, problem, _where(finding, site)]
+    cells = [finding.counted_as, problem, _where(finding, code)]
     cells.append(markdown(", ".join(finding.tools), LONGEST_CELL))
     return [*cells, markdown(", ".join(finding.owners), LONGEST_CELL)] if has_owners else cells
 
 
-def _where(finding: DecidedFinding, site: CodeSite | None) -> str:
+def _where(finding: DecidedFinding, code: CommitPages | None) -> str:
     where = markdown(finding.where, LONGEST_CELL)
     page = None
     # A secret of the history is not in the file at the scanned commit.
-    if site is not None and finding.path is not None and not finding.in_history_only:
-        page = site.page(finding.path, finding.line)
+    if code is not None and finding.path is not None and not finding.in_history_only:
+        page = code.page(finding.path, finding.line)
     if page is not None and len(page) <= _LONGEST_PAGE and "`" not in where:
         where = f"[{where}]({page})"
     return where + {"new": " (new)"}.get(finding.baseline or "", "")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from secagg.errors import UsageError
 from secagg.model.problem import DECISION_FILES, Problem, State, Triage
+from secagg.output.codehost import CodeHost
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.report.source import CodeHost, ProblemSource, RecordedHistory, TriageSink
+from secagg.report.source import ProblemSource, RecordedHistory, TriageSink
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import utc_now
 
@@ -135,25 +136,13 @@ def read_store(scope: HistoryScope, *, details: bool = True) -> RecordedHistory:
 
 
 def code_host(root: Path) -> CodeHost | None:
-    """Return the host that shows the code of the checkout at ``root``; None where it is unknown.
-
-    Knows GitHub and GitLab: other hosts have other addresses.
-    """
+    """Return the host that shows the code of the checkout at ``root``; None where it is unknown."""
     from secagg.github.event import read_checkout
 
     checkout = read_checkout(root)
     if checkout is None or checkout.repository is None or checkout.host is None:
         return None
-    server = os.environ.get("GITHUB_SERVER_URL", "").removeprefix("https://")
-    gitlab = os.environ.get("CI_SERVER_HOST")
-    if checkout.host in ("github.com", server):
-        middle = "/blob/"
-    elif checkout.host == gitlab or "gitlab" in checkout.host:
-        middle = "/-/blob/"
-    else:
-        return None
-    files = f"https://{checkout.host}/{checkout.repository}{middle}"
-    return CodeHost(repository=checkout.repository, files=files)
+    return CodeHost.of_remote(checkout.host, checkout.repository, os.environ)
 
 
 def controls_of_event(root: Path, store: str | None = None) -> Controls | None:

@@ -9,11 +9,12 @@ from enum import StrEnum
 from importlib import import_module
 
 from secagg.model.problem import RunRecord
+from secagg.output.codehost import CodeHost
 from secagg.output.grid import Style
 from secagg.output.listing import Listing
 from secagg.report.overview import Overview, overview
 from secagg.report.query import Answer, GroupBy, Query, answer
-from secagg.report.source import CodeHost, ProblemSource
+from secagg.report.source import ProblemSource
 from secagg.report.standing import LastRuns
 
 

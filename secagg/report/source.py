@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from secagg.model.problem import Problem, RunRecord, State
+from secagg.output.codehost import CodeHost
 
 
 class ProblemSource(Protocol):
@@ -20,17 +21,6 @@ class ProblemSource(Protocol):
     def runs(self) -> Sequence[RunRecord]:
         """Return the latest runs, as many as a chart can show."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeHost:
-    """Where people read the code of ``repository``: a file's page is ``files``, commit and path.
-
-    ``files`` is such as ``https://github.com/acme/shop/blob/``.
-    """
-
-    repository: str
-    files: str
 
 
 @dataclass(frozen=True, slots=True)

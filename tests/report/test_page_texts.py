@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from secagg.output.codehost import CodeHost
 from secagg.pipeline.storesource import code_host
-from secagg.report.source import CodeHost, RecordedHistory
+from secagg.report.source import RecordedHistory
 from tests.report.browser import ready, write_page
 from tests.report.make import REPOSITORY, problem, run
 from tests.report.test_page_filters import PROBLEMS, RUNS

@@ -15,7 +15,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from secagg.model.finding import Kind
-from secagg.report.source import CodeHost, RecordedHistory
+from secagg.output.codehost import CodeHost
+from secagg.report.source import RecordedHistory
 from tests.report.browser import ready, write_page
 from tests.report.make import REPOSITORY, history, run
 
