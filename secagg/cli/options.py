@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secagg.cli import completion
+from secagg.pipeline.choices import SuppressedHandling, View
 
 if TYPE_CHECKING:
     from secagg.output.listing import Listing
@@ -36,20 +37,6 @@ class ScanFormat(StrEnum):
         from secagg.output.listing import Listing
 
         return None if self is ScanFormat.JSON else Listing(self.value)
-
-
-class ViewName(StrEnum):
-    """How to arrange findings in ``findings.sarif``."""
-
-    PER_TOOL = "per-tool"
-    MERGED = "merged"
-
-
-class SuppressedName(StrEnum):
-    """What to do with suppressed results."""
-
-    DISMISS = "dismiss"
-    OMIT = "omit"
 
 
 def _seconds(text: str) -> float:
@@ -182,7 +169,7 @@ VerboseOption = Annotated[
 ]
 ColourOption = Annotated[bool, typer.Option("--no-color", help="Print no colours (also NO_COLOR).")]
 ViewOption = Annotated[
-    ViewName,
+    View,
     typer.Option("--view", help="In findings.sarif: one run per tool, or one result per row."),
 ]
 PolicyFromOption = Annotated[
@@ -261,7 +248,7 @@ CompleteOption = Annotated[
     ),
 ]
 SuppressedOption = Annotated[
-    SuppressedName,
+    SuppressedHandling,
     typer.Option(help="Dismiss the alerts of suppressed results (default branch), or omit them."),
 ]
 DryRunOption = Annotated[

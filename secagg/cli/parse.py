@@ -30,14 +30,13 @@ from secagg.cli.options import (
     TimeOption,
     VerboseOption,
     VexOption,
-    ViewName,
     ViewOption,
 )
 from secagg.cli.screen import Screen, hint_options, write_and_show
+from secagg.pipeline.choices import View
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.record import record_scan
-from secagg.pipeline.sarifruns import View
 from secagg.system.files import OUTPUT_DIRECTORY
 
 
@@ -51,7 +50,7 @@ def parse(
     output: OutputOption = OUTPUT_DIRECTORY,
     output_format: ScanFormatOption = None,
     everything: AllOption = False,
-    view: ViewOption = ViewName.PER_TOOL,
+    view: ViewOption = View.PER_TOOL,
     policy: PolicyOption = None,
     policy_from: PolicyFromOption = None,
     baseline: BaselineOption = None,
@@ -74,7 +73,7 @@ def parse(
         quiet=quiet,
         verbose=verbose,
         no_colour=no_color,
-        view=View(view),
+        view=view,
         listing=None if output_format is None else output_format.listing,
         everything=everything,
     )

@@ -37,13 +37,11 @@ from secagg.cli.options import (
     ScanFormat,
     ScanFormatOption,
     StoreOption,
-    SuppressedName,
     SuppressedOption,
     TimeoutOption,
     ToolsOption,
     VerboseOption,
     VexOption,
-    ViewName,
     ViewOption,
 )
 from secagg.cli.screen import (
@@ -69,10 +67,10 @@ from secagg.output import console
 from secagg.output.progress import Progress, show_progress
 from secagg.output.verdict import Block, HintOptions, show_blocks, verdict_text
 from secagg.pipeline.basescan import scan_base
+from secagg.pipeline.choices import SuppressedHandling, View
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.record import record_scan
-from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions
 from secagg.pipeline.scan import scan as scan_repository
 from secagg.pipeline.write import (
@@ -110,7 +108,7 @@ def scan(
     output: OutputOption = OUTPUT_DIRECTORY,
     output_format: ScanFormatOption = None,
     everything: AllOption = False,
-    view: ViewOption = ViewName.PER_TOOL,
+    view: ViewOption = View.PER_TOOL,
     policy: PolicyOption = None,
     policy_from: PolicyFromOption = None,
     baseline: BaselineOption = None,
@@ -130,7 +128,7 @@ def scan(
     commit: CommitOption = None,
     api_url: ApiUrlOption = None,
     category: CategoryOption = None,
-    suppressed: SuppressedOption = SuppressedName.DISMISS,
+    suppressed: SuppressedOption = SuppressedHandling.DISMISS,
     dry_run: DryRunOption = None,
     explain: ExplainOption = False,
     comment: CommentOption = False,
@@ -179,7 +177,7 @@ def scan(
             quiet=quiet,
             verbose=verbose,
             no_colour=no_color,
-            view=View(view),
+            view=view,
             listing=None if output_format is None else output_format.listing,
             everything=everything,
         ),

@@ -24,9 +24,9 @@ from secagg.output.verdict import (
     step_line,
     verdict_text,
 )
+from secagg.pipeline.choices import View
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.sarifruns import View
 from secagg.pipeline.write import decision_document, summarize, write_outputs
 from secagg.policy.match import explain_judgement
 from secagg.system.files import OUTPUT_DIRECTORY

@@ -27,7 +27,6 @@ from secagg.cli.options import (
     RefOption,
     RepositoryOption,
     RootOption,
-    SuppressedName,
     SuppressedOption,
 )
 from secagg.cli.screen import Screen
@@ -49,9 +48,9 @@ from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.output.markdown import decision_markdown
 from secagg.output.summary import UploadSummary
+from secagg.pipeline.choices import SuppressedHandling, View
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.sarifruns import View
-from secagg.pipeline.upload import SuppressedHandling, UploadOptions, UploadReport, upload_run
+from secagg.pipeline.upload import UploadOptions, UploadReport, upload_run
 from secagg.pipeline.uploadruns import make_bundle, publish_fork, runs_from_files, runs_from_scan
 from secagg.system.git import short_commit
 
@@ -67,7 +66,7 @@ def upload(
     commit: CommitOption = None,
     api_url: ApiUrlOption = None,
     category: CategoryOption = None,
-    suppressed: SuppressedOption = SuppressedName.DISMISS,
+    suppressed: SuppressedOption = SuppressedHandling.DISMISS,
     dry_run: DryRunOption = None,
     explain: ExplainOption = False,
     comment: CommentOption = False,
@@ -131,7 +130,7 @@ def upload_request(
     commit: str | None = None,
     api_url: str | None = None,
     category: str | None = None,
-    suppressed: SuppressedName = SuppressedName.DISMISS,
+    suppressed: SuppressedHandling = SuppressedHandling.DISMISS,
     dry_run: Path | None = None,
     explain: bool = False,
     comment: bool = False,
@@ -143,7 +142,7 @@ def upload_request(
         asked=TargetOptions(repository=repository, ref=ref, commit=commit, api_url=api_url),
         options=UploadOptions(
             category=category,
-            suppressed=SuppressedHandling(suppressed.value),
+            suppressed=suppressed,
             dry_run=dry_run,
             explain=explain,
             comment=comment,

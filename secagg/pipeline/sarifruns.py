@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 from secagg import __version__
@@ -11,6 +10,7 @@ from secagg.change.baseline import Comparison
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding
 from secagg.packages.components import ROOT
+from secagg.pipeline.choices import View
 from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.ownsarif import category, split_by_tool
@@ -30,13 +30,6 @@ _DRIVERS = {
 
 MERGED_DRIVER = "secagg"
 """The driver's name in the merged view."""
-
-
-class View(StrEnum):
-    """Which results ``findings.sarif`` has: one a finding, or one a group."""
-
-    PER_TOOL = "per-tool"
-    MERGED = "merged"
 
 
 def driver(tool: str) -> str:

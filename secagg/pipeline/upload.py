@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from secagg.change.base import default_base
@@ -33,6 +32,7 @@ from secagg.github.suppressed import dismiss_suppressed, is_on_ref, with_default
 from secagg.github.target import Target
 from secagg.jsonio.output import indented
 from secagg.output.summary import AnalysisSummary, HiddenSummary, UploadSummary, WithheldSummary
+from secagg.pipeline.choices import SuppressedHandling
 from secagg.system.git import short_commit
 
 _MOST_EXAMPLES = 10
@@ -88,13 +88,6 @@ def diff_of_pull_request(
         return None if base is None else read_diff(checkout.top, f"{base}...HEAD")
     except UsageError:
         return None
-
-
-class SuppressedHandling(StrEnum):
-    """What to do with suppressed results: upload and dismiss them, or leave them out."""
-
-    DISMISS = "dismiss"
-    OMIT = "omit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

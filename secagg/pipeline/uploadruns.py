@@ -34,12 +34,13 @@ from secagg.model.finding import Finding
 from secagg.model.identity import set_identities
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers, learn
 from secagg.pipeline.assemble import DisplayPaths
+from secagg.pipeline.choices import SuppressedHandling, View
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.ownsarif import category
 from secagg.pipeline.parse import parse_files, read_file
-from secagg.pipeline.sarifruns import View, driver, sarif_runs
-from secagg.pipeline.upload import SuppressedHandling, UploadOptions, UploadReport, upload_run
+from secagg.pipeline.sarifruns import driver, sarif_runs
+from secagg.pipeline.upload import UploadOptions, UploadReport, upload_run
 from secagg.sarif import SarifRun, write
 from secagg.sarif.bag import component_of
 from secagg.scanners.base import Status

@@ -32,10 +32,11 @@ from secagg.output.summary import (
     ToolSummary,
 )
 from secagg.packages.components import ROOT
+from secagg.pipeline.choices import View
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.sarifruns import MERGED_DRIVER, View, sarif_runs
+from secagg.pipeline.sarifruns import MERGED_DRIVER, sarif_runs
 from secagg.policy import PolicyException
 from secagg.policy.decision import Action, Cause, Judgement, Verdict
 from secagg.sarif import write as write_sarif

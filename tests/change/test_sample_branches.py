@@ -25,9 +25,9 @@ from secagg.change.model import Diff
 from secagg.config import load_config
 from secagg.merge.groups import Group
 from secagg.pipeline.baseline import read_baseline
+from secagg.pipeline.choices import View
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
-from secagg.pipeline.sarifruns import View
 from secagg.pipeline.scan import ScanOptions, scan
 from secagg.pipeline.write import write_outputs
 from secagg.policy import Action, ToolOutcome, Verdict, judge, load

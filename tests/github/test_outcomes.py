@@ -11,10 +11,10 @@ from secagg.cli.upload import combined_exit_code
 from secagg.config import Config
 from secagg.errors import ExitCode
 from secagg.github.preflight import RunToUpload
+from secagg.pipeline.choices import View
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.sarifruns import View
 from secagg.pipeline.uploadruns import runs_from_scan
 from secagg.pipeline.write import write_outputs
 from tests.github.make import result, run
