@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,11 +49,12 @@ def _seconds(text: str) -> float:
 
 
 def _moment(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("a time such as 2026-12-31T04:00:00Z is expected") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    from secagg.system.dates import parse_time
+
+    at = parse_time(text)
+    if at is None:
+        raise typer.BadParameter("a time such as 2026-12-31T04:00:00Z is expected")
+    return at
 
 
 def _is_default(context: typer.Context, name: str | None) -> bool:

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from secagg.decisions.vex import Statement, parse_time
+from secagg.decisions.vex import Statement
 from secagg.errors import ConfigError
 from secagg.jsonio.members import as_list, as_mapping, objects_in, stripped_text, text_at, value_at
 from secagg.packages.purl import PurlPattern, exact_purl
+from secagg.system.dates import parse_time
 
 _EXEMPTING = ("known_not_affected", "fixed", "first_fixed")
 _OVERRULING = ("known_affected", "first_affected", "last_affected", "under_investigation")
@@ -101,7 +102,7 @@ def _statements(
                 status=status,
                 purls=tuple(dict.fromkeys(purls)),
                 images=images,
-                moment=_moment(tracking),
+                moment=parse_time(tracking.get("current_release_date")),
                 reason=reason,
                 author=stripped_text(as_mapping(header.get("publisher")).get("name")),
                 problem=problem or draft,
@@ -113,7 +114,7 @@ def _statements(
                 exempts=exempts,
                 status=status,
                 purls=(),
-                moment=_moment(tracking),
+                moment=parse_time(tracking.get("current_release_date")),
                 reason=reason,
                 problem=problem,
             )
@@ -194,10 +195,6 @@ def _product_groups(tree: Mapping[str, Any]) -> dict[str, Sequence[str]]:
         if key is not None:
             product_groups[key] = list(_texts(group.get("product_ids")))
     return product_groups
-
-
-def _moment(tracking: Mapping[str, Any]) -> Any:
-    return parse_time(tracking.get("current_release_date"))
 
 
 def _texts(value: Any) -> Iterator[str]:

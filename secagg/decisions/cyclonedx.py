@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from secagg.decisions.vex import Statement, parse_time
+from secagg.decisions.vex import Statement
 from secagg.errors import ConfigError
 from secagg.jsonio.members import stripped_text
 from secagg.packages.purl import PurlPattern, exact_purl
+from secagg.system.dates import parse_time
 
 _EXEMPTING = frozenset({"not_affected", "false_positive", "resolved", "resolved_with_pedigree"})
 

@@ -22,7 +22,7 @@ from secagg.jsonio.members import stripped_text
 from secagg.model.problem import State
 from secagg.packages.purl import PurlPattern, exact_purl
 from secagg.policy.decision import DecisionSource, PolicyException
-from secagg.system.dates import Ceiling
+from secagg.system.dates import Ceiling, parse_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,19 +98,6 @@ def _is_later(other: Statement, statement: Statement) -> bool:
     if other.moment is None or statement.moment is None:
         return True
     return other.moment >= statement.moment
-
-
-def parse_time(text: object) -> datetime.datetime | None:
-    """Parse a time of a VEX document as UTC; None if it is none."""
-    if not isinstance(text, str):
-        return None
-    try:
-        time = datetime.datetime.fromisoformat(text.strip())
-        if time.tzinfo is None:
-            time = time.replace(tzinfo=datetime.UTC)
-        return time.astimezone(datetime.UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 _EXEMPTING = frozenset({"not_affected", "fixed"})

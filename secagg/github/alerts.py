@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -16,6 +15,7 @@ from secagg.github.client import Client
 from secagg.github.failures import RATE_LIMITED, Failure, GitHubError
 from secagg.github.limits import MOST_DISMISSAL_CHARACTERS
 from secagg.jsonio.members import as_mapping, text_at
+from secagg.system.dates import timestamp
 
 # Seconds between two requests that change something.
 _PAUSE_SECONDS = 1.0
@@ -285,7 +285,7 @@ def _may_write(
     winner = Winner.NOBODY
     if newer_wins:
         dismissed = alert.dismissed_at or alert.updated_at
-        winner = Winner.HERE if _timestamp(decision.at) > _timestamp(dismissed) else Winner.GITHUB
+        winner = Winner.HERE if timestamp(decision.at) > timestamp(dismissed) else Winner.GITHUB
     report.conflicts.append(Conflict(alert=alert, decision=decision, winner=winner))
     return winner is Winner.HERE
 
@@ -303,10 +303,3 @@ def _write(api: Alerts, decision: AlertDecision, report: SyncReport, dry_run: bo
         report.failed.append((decision, error))
         return
     report.written.append(decision)
-
-
-def _timestamp(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return 0.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -17,6 +16,7 @@ from secagg.github.failures import Failure, GitHubError
 from secagg.github.limits import MOST_COMMENT_CHARACTERS
 from secagg.github.target import Target
 from secagg.jsonio.members import as_mapping, text_at
+from secagg.system.dates import timestamp
 
 _MOST_LISTED = 1_000
 MARK = "<!-- secagg -->"
@@ -142,16 +142,8 @@ def _analysis(document: dict[str, Any], tool: str) -> Analysis:
         category=text_at(document, "category") or "",
         commit=text_at(document, "commit_sha") or "",
         results=count if isinstance(count, int) else 0,
-        at=_seconds(text_at(document, "created_at")),
+        at=timestamp(text_at(document, "created_at")),
     )
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return 0.0
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
 def _is_written_by(comment: Mapping[str, Any], login: str | None) -> bool:

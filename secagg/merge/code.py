@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 
 from secagg.merge.groups import (
     PREFIX,
@@ -13,7 +12,6 @@ from secagg.merge.groups import (
     Reason,
     by_place,
     hashed,
-    in_order,
     joined,
 )
 from secagg.merge.matching import Matching, runs
@@ -24,6 +22,7 @@ from secagg.merge.sameplace import (
     Spot,
     are_distinct_regions,
     islands,
+    make_spots,
     match_places,
     match_two,
     order_of,
@@ -56,7 +55,8 @@ def join_code(findings: Iterable[Finding], out: MergeOutcome) -> None:
 
 def _join_file(place: str, findings: list[Finding], out: MergeOutcome) -> None:
     ordinals = Ordinals()
-    for island in islands(_spots(findings)):
+    all_spots = make_spots(findings, labels=weaknesses, key=_key, are_distinct=are_distinct_regions)
+    for island in islands(all_spots):
         problems = _problems(island)
         located: list[LocatedGroup] = []
         for spots, labels, reasons in problems:
@@ -140,26 +140,14 @@ def _line_hash_of(spots: Sequence[Spot]) -> str:
     return ""
 
 
-def _spots(findings: list[Finding]) -> list[Spot]:
-    """Make the spots of a file's findings, in the order of their places."""
-    by_order = {order_of(finding): finding for finding in findings}
-    if len(by_order) == len(findings) and are_distinct_regions(by_order):
-        return [
-            Spot(by_order[order], weaknesses(by_order[order]), order) for order in sorted(by_order)
-        ]
-    spots: dict[tuple[object, ...], Spot] = {}
-    for finding in in_order(findings):
-        place = finding.location
-        key: tuple[object, ...] = (finding.tool, finding.rule_id, region(place))
-        if place.start_line is None:
-            # Without a line only the message tells two results of a rule apart.
-            key = (*key, place.logical, message_context(finding.message))
-        spot = spots.get(key)
-        if spot is None:
-            spots[key] = Spot(finding, weaknesses(finding), order_of(finding))
-        else:
-            spot.members.append(finding)
-    return sorted(spots.values(), key=attrgetter("order"))
+def _key(finding: Finding) -> tuple[object, ...]:
+    """Return what two results of one tool share that are one."""
+    place = finding.location
+    key = (finding.tool, finding.rule_id, region(place))
+    if place.start_line is None:
+        # Without a line only the message tells two results of a rule apart.
+        return (*key, place.logical, message_context(finding.message))
+    return key
 
 
 def _match_parents(spots: Sequence[Spot], matching: Matching) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from secagg.merge.groups import PREFIX, MergeOutcome, Ordinals, by_place, hashed, in_order
+from secagg.merge.groups import PREFIX, MergeOutcome, Ordinals, by_place, hashed
 from secagg.merge.matching import Matching
 from secagg.merge.neighbours import LocatedGroup, join_nested, link_neighbours, link_whole_file
 from secagg.merge.rules import checks_of, main_check, one_setting, own_checks, whole_file_checks
@@ -16,8 +16,8 @@ from secagg.merge.sameplace import (
     Problem,
     Spot,
     are_distinct_regions,
+    make_spots,
     match_places,
-    order_of,
     problems_of,
     reasons_of_spot,
     region,
@@ -48,7 +48,8 @@ def join_misconfigurations(findings: Iterable[Finding], out: MergeOutcome) -> No
 def _join_file(place: str, findings: list[Finding], out: MergeOutcome) -> None:
     ordinals = Ordinals()
     located: list[LocatedGroup] = []
-    for spots, labels, reasons in _problems(_spots(findings)):
+    all_spots = make_spots(findings, labels=checks_of, key=_key, are_distinct=_are_distinct)
+    for spots, labels, reasons in _problems(all_spots):
         first_spot = spots[0]
         first, last, members = first_spot.first, first_spot.last, first_spot.members
         if len(spots) > 1:
@@ -129,36 +130,18 @@ def _match_resources(spots: Sequence[Spot], matching: Matching) -> None:
             matching.one_class(FILE, check, nodes, check)
 
 
-def _spots(findings: list[Finding]) -> list[Spot]:
-    """Make the spots of a file's findings, in the order of their places."""
-    by_order = {order_of(finding): finding for finding in findings}
+def _key(finding: Finding) -> tuple[object, ...]:
+    """Return what two results of one tool share that are one."""
+    resource, place = _resource(finding), finding.location
+    key = (finding.tool, own_checks(finding), region(place), resource, _container(finding))
+    if not resource and place.start_line is None:
+        return (*key, place.logical, message_context(finding.message))
+    return key
+
+
+def _are_distinct(by_order: Mapping[Order, Finding]) -> bool:
     # Two rules of a tool can have one check.
-    if (
-        len(by_order) == len(findings)
-        and are_distinct_regions(by_order)
-        and _are_distinct_checks(by_order)
-    ):
-        return [
-            Spot(by_order[order], checks_of(by_order[order]), order) for order in sorted(by_order)
-        ]
-    spots: dict[tuple[object, ...], Spot] = {}
-    for finding in in_order(findings):
-        resource = _resource(finding)
-        key: tuple[object, ...] = (
-            finding.tool,
-            own_checks(finding),
-            region(finding.location),
-            resource,
-            _container(finding),
-        )
-        if not resource and finding.location.start_line is None:
-            key = (*key, finding.location.logical, message_context(finding.message))
-        spot = spots.get(key)
-        if spot is None:
-            spots[key] = Spot(finding, checks_of(finding), order_of(finding))
-        else:
-            spot.members.append(finding)
-    return sorted(spots.values(), key=attrgetter("order"))
+    return are_distinct_regions(by_order) and _are_distinct_checks(by_order)
 
 
 def _are_distinct_checks(by_order: Mapping[Order, Finding]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
-from secagg.merge.groups import Reason, Reasons
+from secagg.merge.groups import Reason, Reasons, in_order
 from secagg.merge.matching import Matching, runs
 from secagg.model.finding import Finding, Location
 
@@ -97,6 +98,32 @@ def region(place: Location) -> tuple[int | None, ...]:
         # Tools without columns write an empty region: 1 to 1.
         behind = None
     return first, column, last, behind
+
+
+def make_spots(
+    findings: list[Finding],
+    *,
+    labels: Callable[[Finding], frozenset[str]],
+    key: Callable[[Finding], tuple[object, ...]],
+    are_distinct: Callable[[Mapping[Order, Finding]], bool],
+) -> list[Spot]:
+    """Make the spots of a file's findings, in the order of their places.
+
+    Findings with one ``key`` are one spot. ``are_distinct`` tells from the findings by sort key
+    that no two have one key, which saves making the keys.
+    """
+    by_order = {order_of(finding): finding for finding in findings}
+    if len(by_order) == len(findings) and are_distinct(by_order):
+        return [Spot(by_order[order], labels(by_order[order]), order) for order in sorted(by_order)]
+    spots: dict[tuple[object, ...], Spot] = {}
+    for finding in in_order(findings):
+        same = key(finding)
+        spot = spots.get(same)
+        if spot is None:
+            spots[same] = Spot(finding, labels(finding), order_of(finding))
+        else:
+            spot.members.append(finding)
+    return sorted(spots.values(), key=attrgetter("order"))
 
 
 def islands(spots: Sequence[Spot]) -> Iterator[Sequence[Spot]]:

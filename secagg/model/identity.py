@@ -34,13 +34,11 @@ from secagg.model.context import (
 from secagg.model.finding import Finding, Kind, Location, Package
 from secagg.model.fingerprint import line_hashes_for, read_source
 from secagg.model.place import image_key
-from secagg.packages.advisories import plain_name
+from secagg.packages.advisories import OTHER_RANK, RANKS, plain_name
 from secagg.packages.keys import Buckets
 from secagg.secrets.redactor import Redactor, SecretLines
 
 SCHEME = "secagg/v1"
-# Prefixes of advisory ids, the preferred first.
-_PREFERRED = ("CVE-", "GHSA-", "RUSTSEC-", "PYSEC-", "GO-", "MAL-", "OSV-", "SNYK-")
 _CVE = re.compile(r"CVE-(\d+)-(\d+)")
 _AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,4})")
 _PEP_503 = re.compile(r"[-_.]+")
@@ -315,12 +313,10 @@ def _check_id(check: str) -> str:
 
 
 def _alias_order(alias: str) -> tuple[int, int, int, str]:
-    for rank, prefix in enumerate(_PREFERRED):
-        if alias.startswith(prefix):
-            match = _CVE.fullmatch(alias)
-            year, number = (int(match[1]), int(match[2])) if match else (0, 0)
-            return rank, year, number, alias
-    return len(_PREFERRED), 0, 0, alias
+    database, hyphen, _ = alias.partition("-")
+    match = _CVE.fullmatch(alias)
+    year, number = (int(match[1]), int(match[2])) if match else (0, 0)
+    return RANKS.get(database, OTHER_RANK) if hyphen else OTHER_RANK, year, number, alias
 
 
 def _hashed(kind: Kind, *parts: str) -> str:

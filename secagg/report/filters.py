@@ -26,7 +26,7 @@ from secagg.report.standing import (
     severity_rank,
     standing,
 )
-from secagg.system.dates import days, is_days
+from secagg.system.dates import days, is_days, parse_time
 from secagg.system.globs import is_ignored_pattern, paths
 
 
@@ -40,7 +40,7 @@ def parse_age(text: str) -> datetime.timedelta:
         ) from None
 
 
-def parse_time(
+def parse_since(
     text: str, runs: Sequence[RunRecord], now: datetime.datetime
 ) -> datetime.datetime | LastRuns:
     """Read a time (UTC): a date, a date and time, an age before ``now``, ``last``, or a run.
@@ -56,11 +56,7 @@ def parse_time(
         return LastRuns.of(runs)
     if is_days(text):
         return now - parse_age(text)
-    try:
-        at = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return _start_of_run(text, runs)
-    return at.replace(tzinfo=datetime.UTC) if at.tzinfo is None else at.astimezone(datetime.UTC)
+    return parse_time(text) or _start_of_run(text, runs)
 
 
 def _start_of_run(text: str, runs: Sequence[RunRecord]) -> datetime.datetime:
@@ -344,7 +340,7 @@ def filters_of(
     """
     since = None
     if request.new_since is not None and runs is not None:
-        since = parse_time(request.new_since, runs, now)
+        since = parse_since(request.new_since, runs, now)
     states = frozenset(ShownState) if _ALL in request.state else None
     for label in request.severity:
         if label not in SEVERITY_LABELS:

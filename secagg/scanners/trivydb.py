@@ -10,10 +10,12 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+from secagg.jsonio.members import value_at
 from secagg.scanners.options import TrivyOptions
+from secagg.system.dates import parse_time
 from secagg.system.userdirs import user_directory
 
 # The default age limit. A policy for changes, which are compared with their base, may allow more
@@ -67,8 +69,7 @@ def lacks_database(log: str) -> bool:
 
 def _read_time(cache: Path, key: str) -> datetime | None:
     try:
-        text = json.loads((cache / "db" / "metadata.json").read_bytes())[key]
-        time = datetime.fromisoformat(text)
-    except (OSError, ValueError, KeyError, TypeError):
+        metadata = json.loads((cache / "db" / "metadata.json").read_bytes())
+    except (OSError, ValueError):
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return parse_time(value_at(metadata, key))

@@ -28,13 +28,19 @@ def utc_today() -> datetime.date:
 
 def parse_time(value: object) -> datetime.datetime | None:
     """Read an ISO 8601 time as UTC, also one without a zone; None for anything else."""
+    if not isinstance(value, str):
+        return None
     try:
-        time = datetime.datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        time = datetime.datetime.fromisoformat(value.strip())
+        return time.replace(tzinfo=time.tzinfo or datetime.UTC).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
         return None
-    if time is None:
-        return None
-    return time.replace(tzinfo=time.tzinfo or datetime.UTC).astimezone(datetime.UTC)
+
+
+def timestamp(value: object) -> float:
+    """Read an ISO 8601 time as seconds since 1970; 0 for anything else."""
+    time = parse_time(value)
+    return 0.0 if time is None else time.timestamp()
 
 
 def seconds(value: object) -> float:

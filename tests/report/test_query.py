@@ -13,7 +13,7 @@ from secagg.errors import UsageError
 from secagg.history.document import HISTORY_FIELDS, decode, encode
 from secagg.model.finding import Kind, Severity
 from secagg.model.problem import Problem, Snippet, Source, State, TimelineStep, Triage
-from secagg.report.filters import Filters, parse_age, parse_time, predicates, select
+from secagg.report.filters import Filters, parse_age, parse_since, predicates, select
 from secagg.report.formats import LISTS, Format, compose, written
 from secagg.report.query import KEYS, GroupBy, Query, answer, ordered, sections
 from secagg.report.source import RecordedHistory
@@ -215,12 +215,12 @@ def test_an_exception_of_the_policy_is_a_state_of_its_own() -> None:
     ],
 )
 def test_moments(text: str, wanted: datetime.datetime) -> None:
-    assert parse_time(text, [run(3), run(1)], NOW) == wanted
+    assert parse_since(text, [run(3), run(1)], NOW) == wanted
 
 
 def test_last_is_the_last_run_of_each_branch() -> None:
     runs = [run(3), run(1, branch="other"), run(9)]
-    last = parse_time("last", runs, NOW)
+    last = parse_since("last", runs, NOW)
     seen = [
         problem("here", first_seen=NOW - 2 * DAY),
         problem("before", first_seen=NOW - 4 * DAY),
@@ -230,13 +230,13 @@ def test_last_is_the_last_run_of_each_branch() -> None:
     holds = predicates(Filters(new_since=last), TODAY)
     assert [p.title for p in select(seen, holds)] == ["Problem here", "Problem back"]
     with pytest.raises(UsageError):
-        parse_time("last", [], NOW)
+        parse_since("last", [], NOW)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "20260", "fffffff"])
 def test_a_moment_that_nobody_knows_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parse_time(text, [run(3)], NOW)
+        parse_since(text, [run(3)], NOW)
 
 
 def test_ages() -> None:
