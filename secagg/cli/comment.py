@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from secagg.cli.decide import Place, Selection, decide_on, undo_decisions
 from secagg.cli.options import ApiUrlOption, HistoryOption, RepositoryOption, RootOption
-from secagg.cli.triage import Place, Selection, decide_on, undo_decisions
 from secagg.errors import ExitCode, UsageError
 from secagg.github.client import Client, find_token
 from secagg.github.commentdecision import read_decision, require_write_access

@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from secagg.cli.decide import Place, Selection, record, say, select
 from secagg.cli.show import about
-from secagg.cli.triage import Place, Selection, record, say, select
 from secagg.decisions.entry import work_tree
 from secagg.decisions.ownedit import remove_decisions
 from secagg.decisions.ownfile import decisions_in
@@ -19,7 +19,7 @@ from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.pipeline.origin import Origin, open_store_of, origin_of
 from secagg.pipeline.storesource import new_decision
-from secagg.system.dates import utc_now
+from secagg.system.dates import until, utc_now
 
 _KEYS = {
     "c": State.CONFIRMED,
@@ -65,16 +65,13 @@ class _Session:
             return False
         expires = None
         if state is State.ACCEPTED:
-            until = console.ask("until (a day such as 2027-01-31; nothing for always): ")
-            if until is None:
+            end = console.ask("until (30d, 2w or a day such as 2027-01-31; nothing for always): ")
+            if end is None:
                 return False
             try:
-                expires = datetime.date.fromisoformat(until) if until else None
-            except ValueError:
-                say("nothing is decided: that is no day")
-                return False
-            if expires is not None and expires < self.at.date():
-                say(f"nothing is decided: {expires} is over already")
+                expires = until(end, self.at.date()) if end else None
+            except ValueError as error:
+                say(f"nothing is decided: {error}")
                 return False
         self.reason = reason or self.reason
         made = new_decision(state, self.reason, by=self.by, owner=self.owner, expires=expires)

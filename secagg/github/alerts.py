@@ -23,7 +23,16 @@ _PAUSE_SECONDS = 1.0
 MARK = "secagg: "
 """The first characters of the comment of a dismissal by secagg."""
 
-REASONS = ("false positive", "won't fix", "used in tests")
+
+class DismissalReason(StrEnum):
+    """GitHub's reasons for dismissing an alert."""
+
+    FALSE_POSITIVE = "false positive"
+    WONT_FIX = "won't fix"
+    IN_TESTS = "used in tests"
+
+
+_DEFAULT_REASON = DismissalReason.WONT_FIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +83,12 @@ class Alerts:
             if isinstance(alert, Mapping) and isinstance(alert.get("number"), int):
                 yield _alert(alert)
 
-    def dismiss(self, number: int, reason: str, comment: str) -> bool:
+    def dismiss(self, number: int, reason: DismissalReason, comment: str) -> bool:
         """Dismiss an alert, with as much of ``comment`` as GitHub takes.
 
         Where the repository delegates dismissals, requests one and returns False. Raises
         :class:`GitHubError` if GitHub refuses that too.
         """
-        assert reason in REASONS
         if len(comment) > MOST_DISMISSAL_CHARACTERS:
             comment = comment[: MOST_DISMISSAL_CHARACTERS - 1] + "…"
         body = {"state": "dismissed", "dismissed_reason": reason, "dismissed_comment": comment}
@@ -118,7 +126,7 @@ class Alerts:
 class AlertDecision:
     """A decision of the store on an alert. ``state`` is ``dismissed`` or ``open``.
 
-    ``reason`` is one of :data:`REASONS` where the state is ``dismissed``. ``at`` is RFC 3339.
+    A dismissal has the text of a :class:`DismissalReason` as ``reason``. ``at`` is RFC 3339.
     """
 
     number: int
@@ -293,7 +301,7 @@ def _may_write(
 def _write(api: Alerts, decision: AlertDecision, report: SyncReport, dry_run: bool) -> None:
     try:
         if not dry_run and decision.state == "dismissed":
-            reason = decision.reason if decision.reason in REASONS else "won't fix"
+            reason = next((r for r in DismissalReason if r == decision.reason), _DEFAULT_REASON)
             if not api.dismiss(decision.number, reason, decision.comment):
                 report.requested.append(decision)
                 return

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from secagg.github.alerts import MARK, REASONS, Alerts
+from secagg.github.alerts import MARK, Alerts, DismissalReason
 from secagg.github.client import Client
 from secagg.github.failures import GitHubError
 from secagg.github.places import line_of, path_of
@@ -23,8 +23,11 @@ from secagg.jsonio.members import as_mapping, text_at
 
 _Location = tuple[str, str, str, int]
 _REASON_PATTERNS = (
-    (re.compile(r"(?i)false[ _-]?positive|not[ _-]affected|inaccurate|not exploitable"), 0),
-    (re.compile(r"(?i)\btests?\b|\bfixture"), 2),
+    (
+        re.compile(r"(?i)false[ _-]?positive|not[ _-]affected|inaccurate|not exploitable"),
+        DismissalReason.FALSE_POSITIVE,
+    ),
+    (re.compile(r"(?i)\btests?\b|\bfixture"), DismissalReason.IN_TESTS),
 )
 
 
@@ -98,12 +101,12 @@ def is_on_ref(client: Client, target: Target) -> bool:
     return answer.get("status") in ("identical", "behind")
 
 
-def reason_of(justification: str) -> str:
+def reason_of(justification: str) -> DismissalReason:
     """Return the reason of GitHub that comes nearest to ``justification``."""
-    for pattern, index in _REASON_PATTERNS:
+    for pattern, reason in _REASON_PATTERNS:
         if pattern.search(justification):
-            return REASONS[index]
-    return "won't fix"
+            return reason
+    return DismissalReason.WONT_FIX
 
 
 def _update_alerts(

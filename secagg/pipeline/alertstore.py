@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from secagg.github.alerts import MARK, REASONS, Alert, AlertDecision
+from secagg.github.alerts import MARK, Alert, AlertDecision, DismissalReason
 from secagg.history import Store
 from secagg.history.alerts import StoredAlert
 from secagg.model.problem import Problem, State, Triage
@@ -21,8 +21,10 @@ from secagg.pipeline.sarifruns import driver
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import parse_time, utc_now
 
-_FALSE_POSITIVE, _WONT_FIX, _IN_TESTS = REASONS
-_DISMISSAL_REASONS = {State.FALSE_POSITIVE: _FALSE_POSITIVE, State.ACCEPTED: _WONT_FIX}
+_DISMISSAL_REASONS = {
+    State.FALSE_POSITIVE: DismissalReason.FALSE_POSITIVE,
+    State.ACCEPTED: DismissalReason.WONT_FIX,
+}
 
 # Tool, rule, path and line.
 _Location = tuple[str, str, str, int]
@@ -169,8 +171,8 @@ def _locations(problem: Problem, prefix: str) -> Iterable[_Location]:
 
 def _triage(alert: Alert) -> Triage:
     """Return a dismissal as a decision. "Used in tests" becomes an accepted risk."""
-    reason = alert.dismissed_reason or _WONT_FIX
-    state = State.FALSE_POSITIVE if reason == _FALSE_POSITIVE else State.ACCEPTED
+    reason = alert.dismissed_reason or DismissalReason.WONT_FIX
+    state = State.FALSE_POSITIVE if reason == DismissalReason.FALSE_POSITIVE else State.ACCEPTED
     comment = " ".join((alert.dismissed_comment or "").split())
     text = f"{reason}: {comment}" if comment else f"{reason}, dismissed at GitHub"
     return Triage(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from secagg.cli import triage
+from secagg.cli import decide
+from secagg.cli.decide import Place, Selection, decide_on, undo_decisions
 from secagg.cli.onebyone import ask_one_by_one
-from secagg.cli.triage import Place, Selection, decide_on, undo_decisions
 from secagg.errors import StoreError, UsageError
 from secagg.history import open_store
 from secagg.model.problem import DECISION_FILE, STORE_FILE, State
@@ -113,7 +113,7 @@ def test_many_can_be_listed_whole(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(triage, "_SHOWN", 1)
+    monkeypatch.setattr(decide, "_SHOWN", 1)
     answer("l", "n")
     _decide(place, Selection(filters=ALL), ask=True)
     before, _, after = capsys.readouterr().out.partition("[y/N/l to list all] ")
@@ -138,7 +138,12 @@ def test_one_after_another(
     assert str(made[ident("b")].expires) == "2199-01-31"
     assert "(1/3) decide" in out and "(3/3) decide" in out
     assert "f  false positive: it is none" in out
-    for words in ("that is no day", "2001-01-01 is over already", "taken back", "2 of 3 problems"):
+    for words in (
+        "30d, 2w or a day such as 2026-12-31 is expected",
+        "2001-01-01 is over",
+        "taken back",
+        "2 of 3 problems",
+    ):
         assert words in out
     undo_decisions(Selection(identities=(_batch(out),)), place, who="kim", dry_run=False)
     assert set(_states(place).values()) == {State.OPEN}
