@@ -98,7 +98,7 @@ def check(made: Made) -> None:
     truth = json.loads((made.directory / TRUTH).read_bytes())
     counts = summary["findings"]
     balance = counts["total"] + counts["merged"] + counts["suppressed"]
-    if counts["problems"] or any(tool["status"] != "complete" for tool in summary["tools"]):
+    if counts["unreadable"] or any(tool["status"] != "complete" for tool in summary["tools"]):
         raise RuntimeError(f"a report of {made.label} was not read completely: {counts}")
     if not balance == counts["reported"] == truth["findings"]:
         raise RuntimeError(f"the counts of {made.label} do not add up: {counts}")

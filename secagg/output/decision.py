@@ -1,7 +1,7 @@
 """The document ``decision.json``: the gate's decision on each finding, with its reasons.
 
-The schema is published as ``secagg/schemas/decision.schema.json``. Within ``schema_version`` 1
-keys are only ever added.
+The schema is published as ``secagg/schemas/decision.schema.json``. Within one ``schema_version``
+keys are only ever added. Version 2 has the tools of summary.json, version 2.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class DecidedChange(Document, kw_only=True):
 class DecisionDocument(Document, kw_only=True):
     """A gate's decision. ``total = fail + warn + ignore``; ``excepted`` count in ``ignore``."""
 
-    schema_version: Literal[1] = 1
+    # A job of an older version may have written it (version 1).
+    schema_version: Literal[1, 2] = 2
     secagg_version: str
     policy: str
     verdict: Literal["pass", "fail", "incomplete"]

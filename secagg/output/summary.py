@@ -1,7 +1,9 @@
 """The document ``summary.json``: tool runs, findings, decision and upload.
 
-The schema is published as ``secagg/schemas/summary.schema.json``. Within
-``schema_version`` 1 keys are only ever added.
+The schema is published as ``secagg/schemas/summary.schema.json``. Within one
+``schema_version`` keys are only ever added. Version 2 calls ``unreadable`` what version 1 called
+``problems``: in the report a problem is something to fix. The former name is written until
+version 3.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ class Document(Struct, forbid_unknown_fields=True):
 
 
 class ToolSummary(Document, kw_only=True):
-    """One tool run. ``reported = findings + suppressed + merged + problems`` always holds."""
+    """One tool run. ``reported = findings + suppressed + merged + unreadable`` always holds."""
 
     tool: Annotated[str, Meta(description="the scanner's name")]
     component: Annotated[str, Meta(description="the component's directory; '.' is the whole tree")]
@@ -34,7 +36,8 @@ class ToolSummary(Document, kw_only=True):
     findings: Annotated[Count, Meta(description="entries that became findings")] = 0
     suppressed: Annotated[Count, Meta(description="entries that the tool was told to ignore")] = 0
     merged: Annotated[Count, Meta(description="entries folded into another of this report")] = 0
-    problems: Annotated[Count, Meta(description="entries that could not be parsed")] = 0
+    unreadable: Annotated[Count, Meta(description="entries that could not be parsed")] = 0
+    problems: Annotated[Count, Meta(description="the former name of unreadable")] = 0
     reason: Annotated[str | None, Meta(description="why it failed or was skipped")] = None
     hint: Annotated[str | None, Meta(description="what to do about it")] = None
     notes: Annotated[list[str], Meta(description="coverage gaps and odd entries")] = field(
@@ -85,7 +88,7 @@ class FindingSummary(Document, kw_only=True):
 
 
 class FindingsSummary(Document, kw_only=True):
-    """The counts. ``reported = total + merged + suppressed + problems`` over all tools."""
+    """The counts. ``reported = total + merged + suppressed + unreadable`` over all tools."""
 
     total: Annotated[Count, Meta(description="rows of the table")]
     by_severity: dict[str, int]
@@ -93,7 +96,8 @@ class FindingsSummary(Document, kw_only=True):
     reported: Count = 0
     merged: Annotated[Count, Meta(description="folded into another row, within or across")] = 0
     suppressed: Count = 0
-    problems: Count = 0
+    unreadable: Annotated[Count, Meta(description="entries that could not be parsed")] = 0
+    problems: Annotated[Count, Meta(description="the former name of unreadable")] = 0
     items: Annotated[
         list[FindingSummary] | None,
         Meta(description="the rows themselves; only on request"),
@@ -179,7 +183,7 @@ class UploadSummary(Document, kw_only=True):
 
 
 class Summary(Document, kw_only=True):
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     secagg_version: str
     started_at: Annotated[str | None, Meta(description="RFC 3339, UTC")] = None
     root: Annotated[str | None, Meta(description="the name of the scanned directory")] = None

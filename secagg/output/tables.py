@@ -202,8 +202,8 @@ def _findings_cell(tool: ToolSummary) -> str:
 
 def _notes_on_tool(tool: ToolSummary) -> list[str]:
     parts = [part for part in (tool.reason, tool.hint) if part]
-    if tool.problems:
-        parts.append(f"{tool.problems} entries not understood")
+    if tool.unreadable:
+        parts.append(f"{tool.unreadable} entries not understood")
     if tool.suppressed:
         parts.append(f"{tool.suppressed} suppressed by the tool")
     if tool.merged:

@@ -84,6 +84,7 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
     severities = Counter(group.representative.severity for group in groups)
     kinds = Counter(group.representative.kind for group in groups)
     merged_by_tools = sum(tool.merged for tool in tools)
+    unreadable = sum(tool.unreadable for tool in tools)
     items = None
     if with_items:
         judgements = worst_first(outcome.decision.judgements, lambda j: j.group.representative)
@@ -95,7 +96,8 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
         reported=sum(tool.reported for tool in tools),
         merged=merged_by_tools + outcome.merged.members - len(groups),
         suppressed=sum(tool.suppressed for tool in tools),
-        problems=sum(tool.problems for tool in tools),
+        unreadable=unreadable,
+        problems=unreadable,
         items=items,
     )
     return Summary(
@@ -129,6 +131,7 @@ def tool_summary(result: ToolResult) -> ToolSummary:
         omitted = len(parsed.problems) - _MOST_NOTES
         if omitted > 0:
             notes.append(f"{omitted} more entries not understood")
+    unreadable = sum(len(parsed.problems) for parsed in result.parsed)
     return ToolSummary(
         tool=run.tool,
         component=run.component,
@@ -141,7 +144,8 @@ def tool_summary(result: ToolResult) -> ToolSummary:
         findings=sum(len(parsed.findings) for parsed in result.parsed),
         suppressed=sum(parsed.suppressed for parsed in result.parsed),
         merged=sum(parsed.merged for parsed in result.parsed),
-        problems=sum(len(parsed.problems) for parsed in result.parsed),
+        unreadable=unreadable,
+        problems=unreadable,
         reason=run.reason,
         hint=run.hint,
         notes=notes,

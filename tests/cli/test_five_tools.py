@@ -74,10 +74,10 @@ def test_every_tool_completes_what_it_can(scanned: Scanned) -> None:
 def test_counts_balance_for_each_tool(scanned: Scanned) -> None:
     document = summary(scanned.out)
     for tool in document["tools"]:
-        accounted = tool["findings"] + tool["suppressed"] + tool["merged"] + tool["problems"]
+        accounted = tool["findings"] + tool["suppressed"] + tool["merged"] + tool["unreadable"]
         assert tool["reported"] == accounted, tool
     found = document["findings"]
-    rest = found["merged"] + found["suppressed"] + found["problems"]
+    rest = found["merged"] + found["suppressed"] + found["unreadable"]
     assert found["reported"] == found["total"] + rest
 
 

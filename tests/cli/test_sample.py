@@ -81,7 +81,7 @@ def test_the_concise_list_has_a_line_a_row(scanned: Scanned) -> None:
 def test_counts_balance(scanned: Scanned) -> None:
     document = summary(scanned.out)
     for tool in document["tools"]:
-        accounted = tool["findings"] + tool["suppressed"] + tool["merged"] + tool["problems"]
+        accounted = tool["findings"] + tool["suppressed"] + tool["merged"] + tool["unreadable"]
         assert tool["reported"] == accounted
     found = document["findings"]
     assert sum(found["by_severity"].values()) == sum(found["by_kind"].values()) == found["total"]
