@@ -146,7 +146,7 @@ def _reason(text: bytes, error: orjson.JSONDecodeError) -> tuple[str, int]:
         return "not valid UTF-8", unicode_error.start
     at = len(error.doc[: error.pos].encode("utf-8", "surrogatepass"))
     if not text[at:].strip():
-        return "the report ends in the middle: it was cut off", at
+        return "the report ends in the middle, cut off", at
     if error.msg.startswith("depth limit"):
         return "nested too deep", at
     return f"not valid JSON: {error.msg}", at

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from secagg.errors import ReportError, UsageError
+from secagg.errors import ReportError, SecaggError, UsageError
 from secagg.jsonio.reading import LARGEST
 from secagg.merge import Group
 from secagg.merge.secret import still_in_head
@@ -51,8 +51,8 @@ def parse_files(
     secrets of other reports, which are masked here too. ``strip_prefix`` names path prefixes in
     the reports that stand for ``root``.
 
-    Raises :class:`UsageError` where a file cannot be read. A file that can be read but not parsed
-    becomes a failed run: the decision is INCOMPLETE, and the findings of the others stay.
+    A file that cannot be read or parsed becomes a failed run: the decision is INCOMPLETE, and the
+    findings of the others stay. Raises :class:`UsageError` where no file can be read.
     """
     started_at = at or utc_now()
     parsers = installed_parsers()
@@ -61,11 +61,18 @@ def parse_files(
     redactor = redactor or run_redactor(root)
     path_map = PathMap(gate.config.path_map, strip_prefix)
     context = ParseContext(redactor=redactor, root=root, path_map=path_map)
-    runs, provenances = [], []
+    runs, provenances, refusals = [], [], []
     for file in files:
-        run, provenance = _read_run(file, tool, parsers, redactor)
+        try:
+            run, provenance = _read_run(file, tool, parsers, redactor)
+        except UsageError as error:
+            # The scanner before may have failed to write it, and the others still count.
+            run, provenance = _failed_run(file, tool, error, redactor), Provenance()
+            refusals.append(error)
         runs.append(run)
         provenances.append(provenance)
+    if refusals and len(refusals) == len(files):
+        raise refusals[0]
     _adopt_commit(gate, provenances)
     results = parse_reports(
         runs, parsers=parsers, context=context, optional=gate.config.optional_tools()
@@ -108,15 +115,12 @@ def _adopt_commit(gate: Gate, provenances: Sequence[Provenance]) -> None:
 def _read_run(
     file: str, tool: str | None, parsers: dict[str, Parser], redactor: Redactor
 ) -> tuple[ToolRun, Provenance]:
-    name = "standard input" if file == STANDARD_INPUT else Path(file).name
-    report = RawReport(name=name, data=read_file(file), tool=tool)
-    run = ToolRun(tool=tool or "unknown", mode=report.name, status=Status.COMPLETE)
+    report = RawReport(name=_name(file), data=read_file(file), tool=tool)
     try:
         report.tool = choose(report, parsers).tool
     except ReportError as error:
-        run.status, run.reason, run.hint = Status.FAILED, redactor.mask(error.message), error.hint
-        return run, Provenance()
-    run.tool = report.tool
+        return _failed_run(file, tool, error, redactor), Provenance()
+    run = ToolRun(tool=report.tool, mode=report.name, status=Status.COMPLETE)
     _log.debug("%s is a report of %s", report.name, report.tool)
     provenance = provenance_of(report)
     if provenance.image is not None:
@@ -124,3 +128,17 @@ def _read_run(
         run.component = IMAGE + redactor.mask(provenance.image)
     run.reports.append(report)
     return run, provenance
+
+
+def _failed_run(file: str, tool: str | None, error: SecaggError, redactor: Redactor) -> ToolRun:
+    """Return the run of a report that cannot be read, with the reason and a hint."""
+    name = _name(file)
+    # The run has the name already.
+    reason = redactor.mask(error.message.removeprefix(f"{name}: "))
+    return ToolRun(
+        tool=tool or "unknown", mode=name, status=Status.FAILED, reason=reason, hint=error.hint
+    )
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == STANDARD_INPUT else Path(file).name

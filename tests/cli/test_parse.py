@@ -136,8 +136,19 @@ def test_broken_file_keeps_the_others(home: Path) -> None:
     document = summary(home / "out")
     assert document["findings"]["total"] == 1
     assert [t["status"] for t in document["tools"]] == ["complete", "failed"]
-    assert "broken.json" in document["tools"][1]["reason"]
+    assert document["tools"][1]["mode"] == "broken.json"
     assert "at byte" in document["tools"][1]["reason"]
+    assert "(broken.json) did not complete: the report ends in the middle" in ran.stdout
+
+
+def test_missing_file_keeps_the_others(home: Path) -> None:
+    """The job of one scanner may have failed before it wrote its report."""
+    ran = parse(home, home / "none.json", written(home, "good.json", snyk()))
+    assert ran.code == 3, ran
+    document = summary(home / "out")
+    assert document["findings"]["total"] == 1
+    assert [t["status"] for t in document["tools"]] == ["failed", "complete"]
+    assert "none.json: No such file" in document["tools"][0]["reason"]
 
 
 def test_wrong_tool_named(home: Path) -> None:
