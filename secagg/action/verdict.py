@@ -71,7 +71,7 @@ def _decision_reasons(
     # The exit code counts too, because the decision may be an earlier scan's.
     failed = bool(decision.fail or decision.failures) or code == ExitCode.GATE_FAILED
     if failed and "gate" in fails_on:
-        count = f"{decision.fail} findings fail" if decision.fail else "see the scan's step"
+        count = f"{decision.fail} problems fail" if decision.fail else "see the scan's step"
         why = "; ".join(decision.failures[:3]) or count
         reasons.append((5, int(ExitCode.GATE_FAILED), f"the gate fails: {why}"))
     if code == ExitCode.STORE_OR_UPLOAD and "upload" in fails_on:

@@ -144,7 +144,7 @@ def gate(
         str | None,
         typer.Option(
             metavar="ID",
-            help="Print why one finding counts, or why it does not.",
+            help="Print why one problem counts, or why it does not.",
             autocompletion=completion.identities,
         ),
     ] = None,

@@ -132,11 +132,11 @@ ScanFormatOption = Annotated[
     typer.Option(
         "--format",
         "-f",
-        help="How findings are listed: full (grouped by place; so on a terminal), concise (a line "
+        help="How problems are listed: full (grouped by place; so on a terminal), concise (a line "
         "each; so in a pipe or a CI log), table, or json.",
     ),
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="Also list the findings that do not count.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Also list the problems that do not count.")]
 PolicyOption = Annotated[
     str | None,
     typer.Option(
@@ -192,7 +192,7 @@ BaselineOption = Annotated[
 ]
 DiffOption = Annotated[
     str | None,
-    typer.Option(metavar="BASE...HEAD", help="Mark the findings on lines of this change."),
+    typer.Option(metavar="BASE...HEAD", help="Mark the problems on lines of this change."),
 ]
 VexOption = Annotated[
     list[str] | None,

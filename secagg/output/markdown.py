@@ -160,7 +160,7 @@ def _head(decision: DecisionDocument) -> list[str]:
     lines += [f"{markdown(sentence)}\n" for sentence in decision.not_analysed]
     split = severities_text(decision)
     lines.append(
-        f"{decision.total} findings"
+        f"{decision.total} problems"
         + (f" ({split})" if split else "")
         + f": {decision.fail} fail, "
         f"{decision.warn} warn, {decision.ignore} do not count"

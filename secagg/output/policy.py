@@ -159,7 +159,7 @@ def results_text(files: Sequence[FileResult], style: Style, *, quiet: bool = Fal
             lines += _case_lines(case, style)
         if file.untested and not quiet:
             rules = ", ".join(map(terminal, file.untested))
-            lines.append(style.paint(f"  rules that took no finding here: {rules}", "2"))
+            lines.append(style.paint(f"  rules that took no problem here: {rules}", "2"))
     cases = [case for file in files for case in file.cases]
     failed = sum(not case.passed for case in cases)
     end = f"{quantity(len(cases), 'case')} in {quantity(len(files), 'file')}: "

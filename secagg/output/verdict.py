@@ -102,9 +102,9 @@ def verdict_text(decision: DecisionDocument, style: Style, hints: HintOptions | 
 
 
 def counts_text(decision: DecisionDocument) -> str:
-    """Return the counts of findings in one line, by severity and by action."""
+    """Return the counts of problems in one line, by severity and by action."""
     split = severities_text(decision)
-    counts = f"{decision.total} finding" + ("" if decision.total == 1 else "s")
+    counts = f"{decision.total} problem" + ("" if decision.total == 1 else "s")
     counts += f": {split}" if split else ""
     if decision.merged:
         counts += f" ({decision.reported} reported, {decision.merged} merged)"

@@ -74,7 +74,7 @@ class Match(BaseModel):
         default=None, min_length=1, description="a severity, a list of them, or a band: high.."
     )
     severity_known: bool | None = Field(
-        default=None, description="false: findings whose severity no tool gave"
+        default=None, description="false: problems whose severity no tool gave"
     )
     score: ScoreRange | None = Field(default=None, description="CVSS scores: 7.0..8.9, or 9.0..")
     tool: OneOrMany[str] | None = Field(default=None, min_length=1, description="globs")
@@ -141,7 +141,7 @@ class PolicyRule(BaseModel):
     match: Match = Field(default_factory=Match)
     action: Action
     limit: int | None = Field(
-        default=None, ge=0, description="so many findings are tolerated; one more fails them all"
+        default=None, ge=0, description="so many problems are tolerated; one more fails them all"
     )
     why: str | None = None
 
@@ -221,12 +221,12 @@ class Policy(BaseModel):
     )
     unknown_severity: Severity | None = Field(
         default=None,
-        description="how a finding counts, at the least, whose severity nobody gave; by default "
+        description="how a problem counts, at the least, whose severity nobody gave; by default "
         "high, and medium where only linters report it",
     )
     unknown_tool: Severity = Field(
         default=Severity.HIGH,
-        description="how a finding counts, at the least, that only unknown tools report",
+        description="how a problem counts, at the least, that only unknown tools report",
     )
     known_tools: OneOrMany[str] = Field(
         default_factory=list, description="tools known besides secagg's own, as the reports name it"

@@ -42,7 +42,7 @@ _REMEDIES = {
 
 
 def quantity(number: int, noun: str) -> str:
-    """Return a number and its noun: ``1 finding``, ``2,000 findings``."""
+    """Return a number and its noun: ``1 problem``, ``2,000 problems``."""
     return f"{number:,} {noun}{plural(number, '', 's')}"
 
 
@@ -137,14 +137,14 @@ def age_failures(
         if late:
             examples = name_first(late, detail=lambda j: _late(_due(j), today))
             sentences.append(
-                f"{quantity(len(late), f'{severity} finding')} "
-                f"{plural(len(late), 'is', 'are')} past due: {severity} findings are to be fixed "
+                f"{quantity(len(late), f'{severity} problem')} "
+                f"{plural(len(late), 'is', 'are')} past due: {severity} problems are to be fixed "
                 f"within {max_days} of being first seen. Longest overdue: {examples}."
             )
         undated = sort_worst_first(j for j in overdue if j.due is None)
         if undated:
             sentences.append(
-                f"nobody knows when {quantity(len(undated), f'{severity} finding')} "
+                f"nobody knows when {quantity(len(undated), f'{severity} problem')} "
                 f"{plural(len(undated), 'was', 'were')} first seen, so "
                 f"{plural(len(undated), 'it counts', 'they count')} as past due ({max_days} "
                 f"allowed): judge with a history of earlier scans. Worst: {name_first(undated)}."
@@ -161,7 +161,7 @@ def age_notes(policy: Policy, judgements: Sequence[Judgement], today: datetime.d
     if not soon:
         return []
     named = name_first(soon, detail=lambda j: f"due {_when(_due(j), today)}")
-    number = quantity(len(soon), "finding")
+    number = quantity(len(soon), "problem")
     return [f"{number} {plural(len(soon), 'is', 'are')} due soon: {named}."]
 
 
@@ -188,7 +188,7 @@ def rule_failures(
                 f"{over_limit[name]:,} found by rule {name}, at most {rules[name].limit:,} allowed"
             )
         else:
-            head = f"{quantity(len(judged), 'finding')} by rule {name}"
+            head = f"{quantity(len(judged), 'problem')} by rule {name}"
         why = rules[name].why
         named = f"Worst: {name_first(worst, total=len(judged))}."
         sentences.append(f"{head}: {why} {named}" if why else f"{head}. {named}")
@@ -246,7 +246,7 @@ def unknown_notes(judgements: Iterable[Judgement]) -> list[str]:
         if judgement.unknown and judgement.rule is not None and judgement.exception is None:
             counts[judgement.rule, tuple(judgement.unknown)] += 1
     return [
-        f"rule {rule} took {quantity(number, 'finding')} of which it is not known "
+        f"rule {rule} took {quantity(number, 'problem')} of which it is not known "
         f"{' and '.join(_FACTS.get(key, f'what {key} is for all sources') for key in keys)}: "
         f"what is not known counts as the stricter answer{_remedy(keys)}."
         for (rule, keys), number in counts.items()
@@ -266,13 +266,13 @@ def unknown_tool_notes(judgements: Iterable[Judgement], known: Set[str]) -> list
     counts = plural(len(raised), "counts", "count")
     because = "because the policy does not know the tool: name it under known_tools"
     sentence = (
-        f"{quantity(len(raised), 'finding')} of {tools} {counts} as worse than reported, {because}"
+        f"{quantity(len(raised), 'problem')} of {tools} {counts} as worse than reported, {because}"
     )
     return [f"{sentence} to take its word."]
 
 
 def _why_overdue(judgement: Judgement, max_days: int, today: datetime.date) -> str:
-    rule = f"{judgement.severity} findings are to be fixed within {quantity(max_days, 'day')}"
+    rule = f"{judgement.severity} problems are to be fixed within {quantity(max_days, 'day')}"
     if judgement.due is None:
         return f"{rule} of being first seen, and nobody knows when this one was."
     return f"{rule} of being first seen; this one is {_late(judgement.due, today)}."

@@ -134,7 +134,7 @@ def _source_place(exception: PolicyException, root: Path) -> str:
 def _match_messages(
     layer: Layer, rule: PolicyRule, match: Match, loc: Loc, reach: RuleReach
 ) -> Iterator[CheckMessage]:
-    """Find a match that no finding can fulfil, and parts of it without effect."""
+    """Find a match that no problem can fulfil, and parts of it without effect."""
     where = layer.file.where(*loc)
     if not reach.can_hold(match):
         pair = _contradiction(match, reach)
@@ -142,7 +142,7 @@ def _match_messages(
         yield CheckMessage(
             where=where,
             code="impossible-match",
-            text=f"no finding can fulfil this match of rule {rule.name}{why}",
+            text=f"no problem can fulfil this match of rule {rule.name}{why}",
             advice="correct the match: as it is, the rule does nothing",
         )
         return
@@ -199,7 +199,7 @@ def _limit_messages(layer: Layer, rule: PolicyRule, loc: Loc) -> Iterator[CheckM
             where=where,
             code="limit-of-zero",
             text=f"rule {rule.name} says {rule.action}, but its limit of 0 makes the first "
-            "finding fail",
+            "problem fail",
             advice="write action: fail without a limit, or give the number that is tolerated",
         )
 

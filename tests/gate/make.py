@@ -29,7 +29,7 @@ def decided(
         "where": f"app/db.py:{number}",
         "component": ".",
         "sightings": 1,
-        "why": "High findings are to be fixed.",
+        "why": "High problems are to be fixed.",
     }
     return DecidedFinding(action=action, **(fields | known))
 

@@ -115,7 +115,7 @@ def test_the_table_says_why_and_until_when() -> None:
         decided(1, days_left=-2, owners=["@org/db"], fix="use parameters", baseline="new"),
         decided(2, "warn", days_left=0, kev=True, lapsed=[lapsed]),
         decided(3, "ignore"),
-        failures=["1 finding by rule high: High findings are to be fixed."],
+        failures=["1 problem by rule high: High problems are to be fixed."],
         notes=["the EPSS list is 9 days old"],
         change=DecidedChange(
             baseline="main.sarif", states={"new": 1, "unchanged": 2}, controls_changed=["p.yaml"]
@@ -134,7 +134,7 @@ def test_the_table_says_why_and_until_when() -> None:
     assert "touches the gate itself (p.yaml)" in text
     assert "note: the EPSS list is 9 days old" in text
     assert "rule-3" in findings_text(document, Style(), everything=True)
-    assert verdict_text(document, Style()).splitlines()[-1].startswith("  - 1 finding by rule high")
+    assert verdict_text(document, Style()).splitlines()[-1].startswith("  - 1 problem by rule high")
 
 
 def test_the_table_obeys_no_escape_sequence() -> None:

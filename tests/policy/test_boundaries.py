@@ -261,7 +261,7 @@ def test_unknown_tools_are_named() -> None:
         for tool in ("odd", "even")
     ]
     notes = decide(policy({}), *groups).notes
-    assert any(note.startswith("2 findings of even, odd count as worse") for note in notes)
+    assert any(note.startswith("2 problems of even, odd count as worse") for note in notes)
 
 
 # Words.

@@ -78,7 +78,7 @@ def test_optional_tool_may_fail() -> None:
 def test_sentence_names_the_worst_three_and_counts_the_rest() -> None:
     found = [finding(Kind.SECRET, Severity.HIGH, line=line) for line in range(1, 6)]
     (reason,) = decide(*found).reasons
-    assert reason.startswith("5 findings by rule secrets: ")
+    assert reason.startswith("5 problems by rule secrets: ")
     assert reason.endswith(
         "Worst: RULE-1 (a/file:1), RULE-1 (a/file:2), RULE-1 (a/file:3) and 2 more."
     )

@@ -49,10 +49,10 @@ def test_unknown_facts_are_told_once_a_rule() -> None:
     )
     decision = decide(ours, *many(2), group(secret()))
     assert decision.notes == [
-        "rule r1 took 2 findings of which it is not known whether they are new and whether the "
+        "rule r1 took 2 problems of which it is not known whether they are new and whether the "
         "change touches them: what is not known counts as the stricter answer (compare with "
         "--baseline, name the change with --diff).",
-        "rule r2 took 1 finding of which it is not known whether the secrets are live: "
+        "rule r2 took 1 problem of which it is not known whether the secrets are live: "
         "what is not known counts as the stricter answer.",
     ]
     assert only(decide(ours, group(secret()))).unknown == ("verified",)
@@ -62,7 +62,7 @@ def test_sources_that_differ_are_told() -> None:
     two = group(secret(), secret(tool="trivy"))
     decision = decide(policy({"match": {"tool": "trivy"}}), two)
     assert decision.notes == [
-        "rule r1 took 1 finding of which it is not known what tool is for all sources: "
+        "rule r1 took 1 problem of which it is not known what tool is for all sources: "
         "what is not known counts as the stricter answer."
     ]
 
@@ -70,8 +70,8 @@ def test_sources_that_differ_are_told() -> None:
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (1, "1 finding of grype counts as worse than reported"),
-        (2, "2 findings of grype count as worse than reported"),
+        (1, "1 problem of grype counts as worse than reported"),
+        (2, "2 problems of grype count as worse than reported"),
     ],
 )
 def test_unknown_tools_are_told(number: int, said: str) -> None:
@@ -102,7 +102,7 @@ def test_limits_are_told_before_and_beyond() -> None:
 def test_a_rule_without_words_names_the_worst() -> None:
     found = [*many(4), group(vulnerable(score=9.9, cwes=()), identity=B)]
     assert decide(policy({"match": {}}), *found).failures == [
-        f"5 findings by rule r1. Worst: {LODASH}, CVE-2019-10744 in lodash 4.17.4 (p.lock:1), "
+        f"5 problems by rule r1. Worst: {LODASH}, CVE-2019-10744 in lodash 4.17.4 (p.lock:1), "
         "CVE-2019-10744 in lodash 4.17.4 (p.lock:2) and 2 more."
     ]
 
@@ -110,8 +110,8 @@ def test_a_rule_without_words_names_the_worst() -> None:
 def test_the_rule_with_the_worst_finding_comes_first() -> None:
     ours = policy({"match": {"kind": "secret"}}, {"match": {}})
     first, second = decide(ours, group(secret()), group(vulnerable(), identity=B)).failures
-    assert first.startswith("1 finding by rule r2. Worst: CVE-2019-10744")
-    assert second == "1 finding by rule r1. Worst: github-pat (app/settings.py:7)."
+    assert first.startswith("1 problem by rule r2. Worst: CVE-2019-10744")
+    assert second == "1 problem by rule r1. Worst: github-pat (app/settings.py:7)."
 
 
 def test_lapsed_exceptions_are_told_by_what_they_do() -> None:
@@ -175,7 +175,7 @@ def test_an_exception_in_force_takes_out_one_only() -> None:
         ("ignore", held),
         ("fail", None),
     ]
-    assert decision.failures == ["1 finding by rule r1. Worst: github-pat (app/settings.py:7)."]
+    assert decision.failures == ["1 problem by rule r1. Worst: github-pat (app/settings.py:7)."]
     assert (list(decision.unused), list(decision.lapsed)) == ([], [])
 
 
@@ -188,18 +188,18 @@ def test_ages_are_told_by_severity() -> None:
     facts = {f"{1:032}": seen(15), f"{2:032}": seen(2)}
     decision = decide(ours, *late, group(secret(), identity=B), facts=facts)
     assert decision.failures == [
-        "2 critical findings are past due: critical findings are to be fixed within 7 days of "
+        "2 critical problems are past due: critical problems are to be fixed within 7 days of "
         "being first seen. Longest overdue: CVE-2019-10744 in lodash 4.17.4 (p:2), 14 days late, "
         "due 2026-11-09; CVE-2019-10744 in lodash 4.17.4 (p:1), 1 day late, due 2026-11-22.",
-        "nobody knows when 1 high finding was first seen, so it counts as past due (30 days "
+        "nobody knows when 1 high problem was first seen, so it counts as past due (30 days "
         "allowed): judge with a history of earlier scans. Worst: github-pat (app/settings.py:7).",
     ]
     assert [j.why for j in decision.judgements] == [
-        "critical findings are to be fixed within 7 days of being first seen; this one is 1 day "
+        "critical problems are to be fixed within 7 days of being first seen; this one is 1 day "
         "late, due 2026-11-22.",
-        "critical findings are to be fixed within 7 days of being first seen; this one is 14 days "
+        "critical problems are to be fixed within 7 days of being first seen; this one is 14 days "
         "late, due 2026-11-09.",
-        "high findings are to be fixed within 30 days of being first seen, and nobody knows when "
+        "high problems are to be fixed within 30 days of being first seen, and nobody knows when "
         "this one was.",
     ]
     assert {j.rule for j in decision.judgements} == {"max_age"}
@@ -208,7 +208,7 @@ def test_ages_are_told_by_severity() -> None:
 def test_two_without_dates_are_they() -> None:
     ours = policy({"match": {}, "action": "warn"}, max_age={"critical": 7})
     (said,) = decide(ours, *many(2)).failures
-    assert "when 2 critical findings were first seen, so they count as past due" in said
+    assert "when 2 critical problems were first seen, so they count as past due" in said
 
 
 def test_what_is_due_soon_is_told() -> None:
@@ -218,11 +218,11 @@ def test_what_is_due_soon_is_told() -> None:
     decision = decide(ours, *found, facts={f"{n:032}": seen(day) for n, day in days.items()})
     name = "CVE-2019-10744 in lodash 4.17.4"
     assert decision.notes == [
-        f"3 findings are due soon: {name} (p.lock:1), due today; {name} (p.lock:2), due in 1 day, "
+        f"3 problems are due soon: {name} (p.lock:1), due today; {name} (p.lock:2), due in 1 day, "
         f"on 2026-11-24; {name} (p.lock:3), due in 3 days, on 2026-11-26."
     ]
     alone = decide(ours, found[0], facts={f"{1:032}": seen(16)})
-    assert alone.notes == [f"1 finding is due soon: {name} (p.lock:1), due today."]
+    assert alone.notes == [f"1 problem is due soon: {name} (p.lock:1), due today."]
     assert alone.verdict is Verdict.PASS
 
 

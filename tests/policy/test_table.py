@@ -250,7 +250,7 @@ def test_a_key(
     line = f":{finding.location.start_line}" if finding.location.uri else ""
     package = " in @a/b 1.0" if finding.package else ""
     where = f" ({finding.location.uri}{line})" if finding.location.uri else ""
-    sentence = f"1 finding by rule r: Because. Worst: {finding.rule_id}{package}{where}."
+    sentence = f"1 problem by rule r: Because. Worst: {finding.rule_id}{package}{where}."
     assert list(failing.failures) == ([sentence] if fails else [])
     # An ignoring rule stands before one that fails everything: it must be sure to take it.
     policy = rule(match, "ignore")
@@ -299,16 +299,16 @@ def test_a_limit(action: str, limit: int, found: int, verdict: str, said: str | 
 @pytest.mark.parametrize(
     ("days", "verdict", "sentence"),
     [
-        (7, "pass", "1 finding is due soon: aws-key (.env:1), due today."),
-        (4, "pass", "1 finding is due soon: aws-key (.env:1), due in 3 days, on 2026-11-26."),
+        (7, "pass", "1 problem is due soon: aws-key (.env:1), due today."),
+        (4, "pass", "1 problem is due soon: aws-key (.env:1), due in 3 days, on 2026-11-26."),
         (3, "pass", None),
         (
             8,
             "fail",
-            "1 critical finding is past due: critical findings are to be fixed within 7 days of "
+            "1 critical problem is past due: critical problems are to be fixed within 7 days of "
             "being first seen. Longest overdue: aws-key (.env:1), 1 day late, due 2026-11-22.",
         ),
-        (None, "fail", "nobody knows when 1 critical finding was first seen, so it counts as "),
+        (None, "fail", "nobody knows when 1 critical problem was first seen, so it counts as "),
     ],
 )
 def test_a_maximum_age(days: int | None, verdict: str, sentence: str | None) -> None:

@@ -84,20 +84,20 @@ def test_a_policy_as_people_write_them_is_clean(root: Path) -> None:
             "{name: a, match: {kind: code, in_kev: true}, action: fail}",
             "3:15",
             "impossible-match",
-            "no finding can fulfil this match of rule a: kind and in_kev exclude each other",
+            "no problem can fulfil this match of rule a: kind and in_kev exclude each other",
         ),
         (
             "{name: a, match: {kind: secret, severity: high, not: {kind: secret}}, action: fail}",
             "3:15",
             "impossible-match",
-            "no finding can fulfil this match of rule a: kind and not exclude each other",
+            "no problem can fulfil this match of rule a: kind and not exclude each other",
         ),
         (
             "{name: a, match: {kind: [code, secret], verified: true, not: {kind: secret}},"
             " action: warn}",
             "3:15",
             "impossible-match",
-            "no finding can fulfil this match of rule a: verified and not exclude each other",
+            "no problem can fulfil this match of rule a: verified and not exclude each other",
         ),
         (
             "{name: a, match: {kind: code, any: [{cwe: 79}, {scope: dev}]}, action: fail}",
@@ -128,7 +128,7 @@ def test_a_policy_as_people_write_them_is_clean(root: Path) -> None:
             "{name: a, limit: 0, action: ignore}",
             "3:15",
             "limit-of-zero",
-            "rule a says ignore, but its limit of 0 makes the first finding fail",
+            "rule a says ignore, but its limit of 0 makes the first problem fail",
         ),
         (
             "{name: a, match: {path: [web/, srv/]}, action: fail}",

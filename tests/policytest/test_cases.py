@@ -106,7 +106,7 @@ def test_each_expectation_can_fail(
 
 def test_what_is_expected_rightly_passes(tmp_path: Path) -> None:
     expect = {"action": "fail", "rule": "it", "counts_as": "high", "excepted": False, "says": "BAD"}
-    assert passed(ran(tmp_path, {}, VULN | {"expect": expect}, says=["1 finding by rule it"]))
+    assert passed(ran(tmp_path, {}, VULN | {"expect": expect}, says=["1 problem by rule it"]))
 
 
 def test_a_verdict_that_is_another_says_what_became_of_the_findings(tmp_path: Path) -> None:
@@ -114,20 +114,20 @@ def test_a_verdict_that_is_another_says_what_became_of_the_findings(tmp_path: Pa
     assert (found.expected, found.actual) == ("fail", "pass")
     assert found.shown == ["any-vulnerability: ignore by no rule (3 times)"]
     found = mismatch(ran(tmp_path, {}, VULN, verdict="pass"))
-    assert found.shown == ["1 finding by rule it: It is bad. Worst: any-vulnerability."]
+    assert found.shown == ["1 problem by rule it: It is bad. Worst: any-vulnerability."]
     (only,) = ran(tmp_path, {}, VULN, says="no such words").cases[0].mismatches
     assert (only.aspect, only.expected) == ("sentence", "a sentence with 'no such words'")
 
 
 def test_findings_of_one_case_are_different_problems(tmp_path: Path) -> None:
     findings = [VULN, VULN | {"baseline": "new", "expect": "fail"}, SECRET | {"times": 4}]
-    result = ran(tmp_path, {}, VULN, findings=findings, says="6 findings by rule it")
+    result = ran(tmp_path, {}, VULN, findings=findings, says="6 problems by rule it")
     assert passed(result)
 
 
 def test_several_tools_are_one_problem(tmp_path: Path) -> None:
     tools = VULN | {"tool": ["trivy", "snyk"]}
-    assert passed(ran(tmp_path, {}, tools, says="1 finding by rule it"))
+    assert passed(ran(tmp_path, {}, tools, says="1 problem by rule it"))
     # A rule that is about one of them only does not know, and failing takes it.
     assert passed(ran(tmp_path, {"tool": "snyk"}, tools | {"expect": "fail"}))
 
@@ -275,7 +275,7 @@ def test_the_words_of_a_failure(tmp_path: Path) -> None:
         f"      {place}:10:9: high secret a\ufffd.py: expected action warn, got ignore",
         "        \u00b7 rule it does not match: severity is high, the rule wants low",
         "        \u2192 default matches: no rule takes it, so it is ignored",
-        "  rules that took no finding here: it",
+        "  rules that took no problem here: it",
         "1 case in 1 file: 1 failed",
     ]
     quiet = results_text([ran(tmp_path, {}, VULN)], Style(), quiet=True)
