@@ -21,7 +21,7 @@ NEAR = 3
 """The first digits that an id must share with a wrong one to be suggested."""
 
 _MOST_SUGGESTED = 3
-_WHERE = "ids stand in the table of the last scan, in findings.sarif and in secagg report"
+_WHERE = "ids are in the table of the last scan, in findings.sarif and in secagg report"
 
 
 def short(identity: str) -> str:

@@ -36,9 +36,9 @@ def test_a_row_s_own_id_outranks_the_same_id_of_another_row_s_member() -> None:
         ("ab120", "too short", "6 digits"),
         ("ab1234", "no row of the store goes by the id ab1234", f"did you mean {ROW}"),
         ("cd34ff", "no row of the store goes by", f"did you mean {MEMBER}?"),
-        ("ffffff", "no row of the store goes by", "ids stand in"),
-        (ROW + "0", "up to 32 hexadecimal digits", "ids stand in"),
-        ("ghp_not_an_id", "up to 32 hexadecimal digits", "ids stand in"),
+        ("ffffff", "no row of the store goes by", "ids are in"),
+        (ROW + "0", "up to 32 hexadecimal digits", "ids are in"),
+        ("ghp_not_an_id", "up to 32 hexadecimal digits", "ids are in"),
     ],
 )
 def test_what_names_no_row_is_told_with_the_nearest_ids(given: str, said: str, hint: str) -> None:

@@ -98,7 +98,7 @@ def write_and_show(outcome: Outcome, output: Path, screen: Screen, hints: HintOp
 def result_blocks(
     decision: DecisionDocument, screen: Screen, *, tools: bool = True
 ) -> Iterator[Block]:
-    """Yield what stands above the verdict: findings, tools and notes; nothing if quiet."""
+    """Yield what is above the verdict: findings, tools and notes; nothing if quiet."""
     if screen.quiet:
         return
     style = screen.style()
