@@ -201,7 +201,7 @@ def send_digests(
     ``redactor`` knows the addresses. Raises :class:`UsageError` before anything is sent for an
     unknown option or address, and :class:`StoreError` where the history cannot be read.
     """
-    from secagg.cli.triage import user
+    from secagg.cli.decide import user
     from secagg.pipeline.origin import open_store_of
     from secagg.pipeline.storesource import read_store
 
