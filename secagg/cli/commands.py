@@ -70,6 +70,11 @@ COMMANDS = {
         "report",
         "Show what the recorded scans found: what is new, worst, overdue, and what mends most.",
     ),
+    "notify": (
+        "secagg.cli.notify",
+        "notify",
+        "Send a digest by owner to chats, mail and webhooks, once for each scan.",
+    ),
     "serve": (
         "secagg.cli.serve",
         "serve",

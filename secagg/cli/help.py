@@ -35,6 +35,7 @@ GROUPS = {
         "bundle": "write a bundle, in a job that may not upload",
         "publish": "upload a bundle, in a workflow_run job",
         "sync": "exchange alerts and dismissals with GitHub",
+        "notify": "send a digest by owner to chats, mail and webhooks",
     },
     "Look after": {
         "runs": "the recorded scans",
@@ -83,6 +84,12 @@ EXAMPLES = {
     "bundle": ("secagg bundle secagg-out/findings.sarif --output bundle.json.gz",),
     "publish": ("secagg publish bundle.json.gz",),
     "sync": ("secagg sync --help",),
+    "notify": (
+        "secagg notify --new-since last --at-least high",
+        "secagg notify --owner @org/payments --urls-from payments-urls.txt",
+        "secagg notify --new-since last --dry-run",
+        "secagg notify 'mailto://USER:PASSWORD@example.com?to=team@example.com'",
+    ),
     "import": ("secagg import old-reports/",),
     "runs": ("secagg runs", "secagg runs --branch main --limit 5"),
     "runs show": ("secagg runs show 3f2a9c",),

@@ -22,7 +22,7 @@ _COLUMNS = "state, reason, by, owner, at, expires, alert"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One change of a decision. ``subject`` is the id of a problem; ``at`` is in UTC."""
+    """One change; ``subject`` is the id of a problem, or names a target. ``at`` is in UTC."""
 
     at: datetime.datetime
     who: str

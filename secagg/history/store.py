@@ -219,6 +219,11 @@ class Store:
         with self._read() as connection:
             return deciding.entries(connection, limit, subjects)
 
+    def note(self, entry: deciding.AuditEntry) -> None:
+        """Add ``entry``, which changes no problem, to the audit log."""
+        with self._write() as connection:
+            deciding.add(connection, [entry])
+
     def _write(self) -> AbstractContextManager[Connection]:
         return self._open(reads=False)
 

@@ -74,7 +74,7 @@ def report_table(
     def rows(problems: Sequence[Problem]) -> str:
         if listing is Listing.TABLE:
             return _grid(problems, names, last, today, style)
-        entries = (_entry(problem, last, today, several=several) for problem in problems)
+        entries = (entry(problem, last, today, several=several) for problem in problems)
         return format_listing(entries, listing, style)
 
     if group_by is None:
@@ -87,7 +87,8 @@ def report_table(
     return "\n\n".join(blocks)
 
 
-def _entry(problem: Problem, last: LastRuns, today: datetime.date, *, several: bool) -> Entry:
+def entry(problem: Problem, last: LastRuns, today: datetime.date, *, several: bool) -> Entry:
+    """Return the texts of a problem's row; ``several`` is as in :func:`report_table`."""
     package = " ".join(filter(None, (problem.package, problem.version)))
     where = words.place(problem)
     place = output_words.place(problem.uri, problem.line, fallback=where)

@@ -90,7 +90,9 @@ def shots(base: str) -> list[Shot]:
         Shot("doctor", ("doctor",), "80"),
         Shot("triage", (*triage, "--dry-run"), "80"),
         Shot("wrong-id", ("show", "abcdef"), "80"),
+        Shot("notify", ("notify", "--dry-run", "--severity", "critical"), "120"),
         Shot("help", ("--help",), "80"),
+        Shot("help-notify", ("notify", "--help"), "80"),
         Shot("help-scan", ("scan", "--help"), "80"),
     ]
 

@@ -1,0 +1,159 @@
+"""Compose the digest of a report: title, state of the scans, and rows by owner.
+
+Rows and summary are those of ``secagg report`` (:mod:`secagg.report.table`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from secagg.model.problem import Problem, RunRecord
+from secagg.output.escape import cut
+from secagg.output.grid import Style
+from secagg.output.listing import Listing, format_listing
+from secagg.report import words
+from secagg.report.formats import Report
+from secagg.report.query import GroupBy, sections
+from secagg.report.standing import newest_runs
+from secagg.report.table import entry, summary_lines
+from secagg.secrets.redactor import Redactor
+
+_LONGEST_DETAIL = 120
+_MOST_GAPS = 3
+_MOST_FIXES = 3
+_MOST_BRANCHES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One problem as a line of ``secagg report``; ``name`` is its advisory or rule in the line."""
+
+    text: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerSection:
+    """The rows of one owner, worst first; ``total`` counts those beyond the report's limit too."""
+
+    heading: str
+    rows: Sequence[Row]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """A message before it is written in a service's format. All texts are masked, not escaped.
+
+    ``warnings`` say why problems may be missing; ``fixes`` are the upgrades that close the most.
+    ``total`` counts the matching problems.
+    """
+
+    title: str
+    warnings: Sequence[str]
+    summary: Sequence[str]
+    sections: Sequence[OwnerSection]
+    fixes: Sequence[str]
+    command: str
+    total: int
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether problems may be missing."""
+        return bool(self.warnings)
+
+
+def compose_digest(report: Report, redactor: Redactor, *, command: str, new: bool) -> Digest:
+    """Return the digest of ``report``.
+
+    ``redactor`` masks the texts once more, shapes of secrets too, as they leave for a third party.
+    ``command`` shows the same rows; ``new`` says that the report holds new problems only.
+    """
+    warnings = _warnings(report.runs)
+    mask = redactor.mask
+    return Digest(
+        title=mask(_title(report, incomplete=bool(warnings), new=new)),
+        warnings=[mask(line) for line in warnings],
+        summary=[mask(line) for line in _summary(report, incomplete=bool(warnings))],
+        sections=[
+            OwnerSection(
+                heading=mask(section.name),
+                rows=[_row(problem, report, redactor) for problem in section.problems],
+                total=section.total,
+            )
+            for section in sections(
+                report.answer.rows, GroupBy.OWNER, all_problems=report.answer.matching
+            )
+        ],
+        fixes=[mask(line) for line in _fixes(report)],
+        command=command,
+        total=len(report.answer.matching),
+    )
+
+
+def _summary(report: Report, *, incomplete: bool) -> list[str]:
+    """Return the report's summary without what the rows and the fixes show as well."""
+    overview = replace(report.overview, components=[], upgrades=[], by_state={})
+    lines = summary_lines(overview, report.answer, Style()).splitlines()
+    if incomplete:
+        lines[0] = lines[0].replace("problem", "known problem", 1)
+    return lines
+
+
+def _fixes(report: Report) -> list[str]:
+    """Return the upgrades that close several problems each."""
+    overview = report.overview
+    return [
+        f"{upgrade.sentence} ({upgrade.where(several=overview.several)}; worst: {upgrade.worst})"
+        for upgrade in overview.upgrades[:_MOST_FIXES]
+        if upgrade.closes > 1
+    ]
+
+
+def _row(problem: Problem, report: Report, redactor: Redactor) -> Row:
+    shown = entry(problem, report.last, report.today, several=report.overview.several)
+    detail = cut(redactor.mask(shown.detail), _LONGEST_DETAIL)
+    line = format_listing([replace(shown, detail=detail)], Listing.CONCISE, Style())
+    return Row(text=redactor.mask(line), name=shown.name)
+
+
+def _title(report: Report, *, incomplete: bool, new: bool) -> str:
+    overview, kind = report.overview, "new problem" if new else "problem"
+    counts = ", ".join(
+        f"{change.count} {label}" for label, change in overview.by_severity.items() if change.count
+    )
+    total = f"{overview.total:,} {kind}" + ("" if overview.total == 1 else "s")
+    text = f"{total} ({counts})" if counts else f"no {kind}s match"
+    if incomplete:
+        known = f"{text} so far" if counts else f"no {kind} is known so far"
+        text = f"INCOMPLETE scan, {known}"
+    return f"secagg: {_scope(report.runs)}: {text}"
+
+
+def _scope(runs: Sequence[RunRecord]) -> str:
+    branches = {(run.repository, run.branch) for run in runs}
+    if len(branches) == 1:
+        return " ".join(branches.pop())
+    repositories = {repository for repository, _ in branches}
+    return f"{len(repositories)} repositories, {len(branches)} branches"
+
+
+def _warnings(runs: Sequence[RunRecord]) -> list[str]:
+    """Say which branches' last scan was incomplete, and what it did not look at."""
+    if not runs:
+        return ["no scan is recorded yet, so problems may be missing"]
+    incomplete = [run for run in newest_runs(runs) if run.verdict == "incomplete"]
+    lines = []
+    for run in incomplete[:_MOST_BRANCHES]:
+        lines.append(
+            f"the last scan of {run.repository} {run.branch} ({words.scanned_at(run)}) did not "
+            "look at everything, so problems may be missing"
+        )
+        gaps = [f"{tool.tool}: {gap}" for tool in run.tools for gap in tool.gaps]
+        lines += gaps[:_MOST_GAPS]
+        if len(gaps) > _MOST_GAPS:
+            lines.append(f"and {len(gaps) - _MOST_GAPS} more gaps")
+    if len(incomplete) > _MOST_BRANCHES:
+        lines.append(f"nor did the last scans of {len(incomplete) - _MOST_BRANCHES} more branches")
+    return lines
