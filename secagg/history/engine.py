@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
@@ -53,6 +63,18 @@ def repository_id_of(connection: Connection, name: str) -> int:
             f"the store knows no repository {name}", hint="scan it first, or name it: --repo"
         )
     return int(repository_id)
+
+
+def clock_of(connection: Connection) -> datetime.datetime:
+    """Return the time of the database's clock in UTC; for SQLite it is this machine's clock.
+
+    It is the same for all who write to a shared database, whatever their own clocks say.
+    """
+    # The type that the function has by itself differs between the databases.
+    moment: datetime.datetime = connection.execute(select(func.current_timestamp())).scalar_one()
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=datetime.UTC)
+    return moment.astimezone(datetime.UTC)
 
 
 def to_text(moment: datetime.datetime) -> str:
@@ -104,7 +126,15 @@ def connect(url: URL, *, create: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, create=create)
     try:
-        return create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=2)
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=1,
+            max_overflow=2,
+            # PgBouncer in transaction mode gives each transaction another session, which does not
+            # have the statements that were prepared in the last.
+            connect_args={"prepare_threshold": None},
+        )
     except (ImportError, NoSuchModuleError):
         raise StoreError(
             "the driver for PostgreSQL is not installed",

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, select, text
+from sqlmodel import col
 
 from secagg.errors import StoreError
 from secagg.history import standing
 from secagg.history.document import digest, encode
-from secagg.history.engine import to_text
+from secagg.history.engine import clock_of, to_text
+from secagg.history.tables import ToolRow
 from secagg.model.problem import Problem, RunRecord
 from secagg.system.dates import utc_now
 
 # Tools are bits of a signed 64-bit number.
 _MOST_TOOLS = 62
+# Clocks differ, and a scan that has just begun is not from the future.
+_CLOCK_SKEW = datetime.timedelta(minutes=10)
 _INCOMING = (
     "CREATE TEMPORARY TABLE incoming (identity TEXT NOT NULL, digest TEXT NOT NULL, "
     "component TEXT NOT NULL, tools BIGINT NOT NULL, document TEXT NOT NULL, "
@@ -26,15 +31,18 @@ _INCOMING = (
 _OTHER_IDENTITIES = (
     "CREATE TEMPORARY TABLE other_identity (identity TEXT NOT NULL, other TEXT NOT NULL)"
 )
+# ``ON CONFLICT DO NOTHING`` would use up an id for each row that is there already. No other process
+# adds a row meanwhile: the import has locked the repository.
 _FINDINGS = """
 INSERT INTO finding (repository_id, identity)
-SELECT :repository, identity FROM incoming WHERE true ON CONFLICT DO NOTHING
+SELECT :repository, i.identity FROM incoming i WHERE NOT EXISTS (
+  SELECT 1 FROM finding f WHERE f.repository_id = :repository AND f.identity = i.identity)
 """
 _CONTENTS = """
 INSERT INTO content (finding_id, digest, component, tools, document, severity)
 SELECT f.id, i.digest, i.component, i.tools, i.document, i.severity FROM incoming i
 JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
-WHERE true ON CONFLICT DO NOTHING
+WHERE NOT EXISTS (SELECT 1 FROM content c WHERE c.finding_id = f.id AND c.digest = i.digest)
 """
 _SIGHTINGS = """
 INSERT INTO sighting (run_id, finding_id, content_id, epss, baseline)
@@ -82,6 +90,7 @@ def record(
     select = text("SELECT id FROM run WHERE key = :key")
     if connection.execute(select, {"key": run.key}).first() is not None:
         return ImportedRun(again=True)
+    _refuse_future(connection, run)
     branch = _id(connection, "branch", repository_id=repository, name=run.branch)
     tools = {tool for problem in problems for tool in problem.tools}
     covered = set(covered)
@@ -97,6 +106,23 @@ def record(
     else:
         standing.replay(connection, branch)
     return _counts(connection, branch, run_id)
+
+
+def _refuse_future(connection: Connection, run: RunRecord) -> None:
+    """Raise :class:`StoreError` for a scan from the future.
+
+    It would stay the newest of its branch, and what later scans see would count as seen before.
+    """
+    now = clock_of(connection)
+    started = run.started_at
+    if started.tzinfo is None:
+        started = started.replace(tzinfo=datetime.UTC)
+    if started > now + _CLOCK_SKEW:
+        raise StoreError(
+            f"the scan of {run.repository} is dated in the future: it began at "
+            f"{started:%Y-%m-%d %H:%M} UTC, and the store's clock says {now:%Y-%m-%d %H:%M}",
+            hint="set the clock of the machine that scanned, or correct the time in the report",
+        )
 
 
 def _id(connection: Connection, table: str, **values: Any) -> int:
@@ -118,16 +144,34 @@ def _lock(connection: Connection, repository: int) -> None:
     """Lock the repository for one import at a time; SQLite allows only one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(
-            text("SELECT id FROM repository WHERE id = :id FOR UPDATE"), {"id": repository}
+            # Decisions refer to the row, and need not wait for an import.
+            text("SELECT id FROM repository WHERE id = :id FOR NO KEY UPDATE"),
+            {"id": repository},
         )
 
 
 def _tool_bits(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     """Return the bit of each tool."""
-    ids = {name: _id(connection, "tool", name=name) for name in sorted(names)}
-    if any(number > _MOST_TOOLS for number in ids.values()):
-        raise StoreError(f"the store cannot keep more than {_MOST_TOOLS} tools apart")
-    return {name: 1 << number for name, number in ids.items()}
+    numbers = _tool_numbers(connection)
+    if unknown := sorted(set(names) - set(numbers)):
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE tool IN SHARE ROW EXCLUSIVE MODE"))
+        # Another process may have added some until it gave the lock away.
+        numbers = _tool_numbers(connection)
+        # A database's own numbers would have gaps, and there are few.
+        free = iter(sorted({*range(1, _MOST_TOOLS + 1)} - {*numbers.values()}))
+        for name in (name for name in unknown if name not in numbers):
+            number = next(free, None)
+            if number is None:
+                raise StoreError(f"the store cannot keep more than {_MOST_TOOLS} tools apart")
+            connection.execute(insert(ToolRow).values(id=number, name=name))
+            numbers[name] = number
+    return {name: 1 << numbers[name] for name in names}
+
+
+def _tool_numbers(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(select(col(ToolRow.name), col(ToolRow.id)))
+    return {name: number for name, number in rows if number is not None}
 
 
 def _insert_run(connection: Connection, run: RunRecord, branch: int) -> int:

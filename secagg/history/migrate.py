@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 
 from secagg.errors import StoreError
 from secagg.history import backup as backups
@@ -22,6 +22,8 @@ from secagg.history.validate import row_counts, validate
 from secagg.history.validate import validate as check
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+# The key of an advisory lock: "secagg" in ASCII.
+_MIGRATION_LOCK = 0x736563616767
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ def _migrate(engine: Engine, to: str, *, up: bool, backup: bool, scripts: Path) 
         backup_file = backup_beside(engine)
     try:
         with transaction(engine) as connection:
+            _lock(connection)
             current = revision_of(connection)
             if current != before:
                 # Another process has migrated it meanwhile.
@@ -92,6 +95,15 @@ def _migrate(engine: Engine, to: str, *, up: bool, backup: bool, scripts: Path) 
             hint=f"a backup is in {backup_file}" if backup_file else None,
         ) from None
     return Migration(before=before, after=after, backup=backup_file)
+
+
+def _lock(connection: Connection) -> None:
+    """Lock the store for one migration at a time; SQLite allows only one writer anyway.
+
+    Many may open an empty database at once, and each finds no tables in it.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
 
 
 def _run(connection: Connection, to: str, *, up: bool, scripts: Path) -> None:

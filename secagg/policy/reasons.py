@@ -122,7 +122,7 @@ def apply_ages(policy: Policy, judgements: Sequence[Judgement], today: datetime.
         judgement.overdue = True
         if judgement.action is not Action.FAIL:
             judgement.action, judgement.rule = Action.FAIL, AGE_RULE
-            judgement.why = _why_overdue(judgement, max_days, today)
+            judgement.why = _why_overdue(judgement, max_days)
 
 
 def age_failures(
@@ -271,11 +271,12 @@ def unknown_tool_notes(judgements: Iterable[Judgement], known: Set[str]) -> list
     return [f"{sentence} to take its word."]
 
 
-def _why_overdue(judgement: Judgement, max_days: int, today: datetime.date) -> str:
+def _why_overdue(judgement: Judgement, max_days: int) -> str:
+    """Say why it fails without the days that it is late: they would change it every day."""
     rule = f"{judgement.severity} problems are to be fixed within {quantity(max_days, 'day')}"
     if judgement.due is None:
         return f"{rule} of being first seen, and nobody knows when this one was."
-    return f"{rule} of being first seen; this one is {_late(judgement.due, today)}."
+    return f"{rule} of being first seen; this one was due {judgement.due}."
 
 
 def _due(judgement: Judgement) -> datetime.date:

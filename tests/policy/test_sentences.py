@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from secagg.history.document import encode
 from secagg.model.finding import Location, Package, Severity
+from secagg.pipeline.record import problem_of
 from secagg.policy import BaselineState, Facts, PolicyException, ToolOutcome, Verdict
 from secagg.policy.model import asks_for_age, asks_for_intel
 from secagg.policy.reasons import short_title
 from secagg.policy.subject import subject
+from tests.policy import subjects
 from tests.policy.subjects import (
     COMPLETE,
     TODAY,
@@ -195,14 +198,29 @@ def test_ages_are_told_by_severity() -> None:
         "allowed): judge with a history of earlier scans. Worst: github-pat (app/settings.py:7).",
     ]
     assert [j.why for j in decision.judgements] == [
-        "critical problems are to be fixed within 7 days of being first seen; this one is 1 day "
-        "late, due 2026-11-22.",
-        "critical problems are to be fixed within 7 days of being first seen; this one is 14 days "
-        "late, due 2026-11-09.",
+        "critical problems are to be fixed within 7 days of being first seen; this one was "
+        "due 2026-11-22.",
+        "critical problems are to be fixed within 7 days of being first seen; this one was "
+        "due 2026-11-09.",
         "high problems are to be fixed within 30 days of being first seen, and nobody knows when "
         "this one was.",
     ]
     assert {j.rule for j in decision.judgements} == {"max_age"}
+
+
+def test_what_is_kept_of_an_overdue_finding_is_the_same_every_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The history keeps every text that changes."""
+    ours = policy({"match": {}, "action": "warn"}, max_age={"critical": 7})
+    late = group(vulnerable(), identity=A)
+    kept = set()
+    for days in range(1, 4):
+        monkeypatch.setattr(subjects, "TODAY", TODAY + datetime.timedelta(days=days))
+        judged = only(decide(ours, late, facts={A: seen(1)}))
+        assert judged.overdue
+        kept.add(encode(problem_of(judged)))
+    assert len(kept) == 1
 
 
 def test_two_without_dates_are_they() -> None:
