@@ -100,7 +100,7 @@ def test_rows_are_named_by_how_they_begin_as_the_table_shows_them(home: Path) ->
     ("arguments", "said"),
     [
         (["split", "{id:.3}"], "at least 6"),
-        (["split", "ffffff"], "ids stand in the table"),
+        (["split", "ffffff"], "ids are in the table"),
         (["split", "{id}0"], "up to 32"),
         (["split", "no-such-id"], "hexadecimal digits and nothing else"),
         (["split", "{id}", "--apart", "codeql"], "it comes from snyk, trivy"),

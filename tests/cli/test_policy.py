@@ -174,7 +174,7 @@ def test_tests_pass_and_fail(tmp_path: Path) -> None:
     assert (done.code, done.stderr) == (0, "")
     assert done.stdout == (
         "tests/one.yaml (policy our-gate)\n  \u2713 a new secret fails\n"
-        "  rules that took no finding here: payments, not-from-this-change, from-the-world, "
+        "  rules that took no problem here: payments, not-from-this-change, from-the-world, "
         "new-critical-and-high\n"
         "1 case in 1 file: all pass\n"
     )
