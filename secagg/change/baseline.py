@@ -27,8 +27,8 @@ from secagg.model.finding import Finding, Kind
 from secagg.model.place import more_places
 from secagg.policy.decision import BaselineState
 
-# The distance of two groups, and their indexes.
-Pair = tuple[tuple[object, ...], int, int]
+# The indexes of two groups.
+Pair = tuple[int, int]
 # Where one key has more pairs than this, only those in the same order are compared.
 _MOST_PAIRS = 2_500
 # Kinds of result that report no problem (SARIF 2.1.0, 3.27.9).
@@ -139,20 +139,13 @@ def compare(
     not look for (``looked_at``) do not count as absent.
     """
     before = [group for group in map(_present, baseline_groups) if group is not None]
-    unmatched = [current_group_keys(group, diff) for group in current.groups if not is_gone(group)]
-    candidates = [keyed for group in before for keyed in baseline_group_keys(group, diff)]
     matches: dict[str, BaselineMatch] = {}
-    for level in MatchLevel:
-        matched = _nearest_pairs(_pairs(unmatched, candidates, level))
-        for index, candidate_index in matched.items():
-            keyed, candidate = unmatched[index], candidates[candidate_index]
-            changes = describe_changes(keyed.group, candidate.group)
-            if level in (MatchLevel.LINE, MatchLevel.MESSAGE) and not changes:
-                changes = ("the code around it has changed",)
-            matches[keyed.group.identity] = BaselineMatch(candidate.group, level, changes)
-        used = set(matched.values())
-        unmatched = [keyed for index, keyed in enumerate(unmatched) if index not in matched]
-        candidates = [keyed for index, keyed in enumerate(candidates) if index not in used]
+    by_identity = {group.identity: group for group in current.groups}
+    for identity, (old, level) in _matches(current.groups, before, diff).items():
+        changes = describe_changes(by_identity[identity], old)
+        if level in (MatchLevel.LINE, MatchLevel.MESSAGE) and not changes:
+            changes = ("the code around it has changed",)
+        matches[identity] = BaselineMatch(old, level, changes)
     matched_before = {id(match.before) for match in matches.values()}
     return Comparison(
         states={
@@ -163,6 +156,32 @@ def compare(
         before=tuple(before),
         notes=tuple(_notes(current.groups, before, matches)),
     )
+
+
+def match_groups(
+    groups: Sequence[Group], baseline_groups: Sequence[Group], diff: Diff | None = None
+) -> dict[str, BaselineMatch]:
+    """Match ``groups`` with those of the baseline as :func:`compare` does, without the changes."""
+    before = [group for group in map(_present, baseline_groups) if group is not None]
+    matches = _matches(groups, before, diff)
+    return {identity: BaselineMatch(old, level) for identity, (old, level) in matches.items()}
+
+
+def _matches(
+    groups: Sequence[Group], before: Sequence[Group], diff: Diff | None
+) -> dict[str, tuple[Group, MatchLevel]]:
+    """Return the matching group of the baseline, by identity, and how it was matched."""
+    unmatched = [current_group_keys(group, diff) for group in groups if not is_gone(group)]
+    candidates = [keyed for group in before for keyed in baseline_group_keys(group, diff)]
+    matches: dict[str, tuple[Group, MatchLevel]] = {}
+    for level in MatchLevel:
+        matched = _nearest_pairs(_pairs(unmatched, candidates, level), unmatched, candidates)
+        for index, candidate_index in matched.items():
+            matches[unmatched[index].group.identity] = candidates[candidate_index].group, level
+        used = set(matched.values())
+        unmatched = [keyed for index, keyed in enumerate(unmatched) if index not in matched]
+        candidates = [keyed for index, keyed in enumerate(candidates) if index not in used]
+    return matches
 
 
 def is_gone(group: Group) -> bool:
@@ -247,14 +266,14 @@ def _ruled_out(finding: Finding) -> bool:
 def _pairs(
     current: Sequence[KeyedGroup], before: Sequence[KeyedGroup], level: MatchLevel
 ) -> Iterator[Pair]:
-    """Pairs of indexes of groups that can be one problem, with their distance."""
+    """Pairs of indexes of groups that can be one problem."""
     by_key: dict[MatchKey, list[int]] = {}
     for index, keyed in enumerate(before):
-        for key in keyed.keys[level]:
+        for key in keyed.keys(level):
             by_key.setdefault(key, []).append(index)
     current_by_key: dict[MatchKey, list[int]] = {}
     for index, keyed in enumerate(current):
-        for key in keyed.keys[level]:
+        for key in keyed.keys(level):
             if key in by_key:
                 current_by_key.setdefault(key, []).append(index)
     for key, indexes in current_by_key.items():
@@ -270,7 +289,7 @@ def _pairs(
             )
         for index, before_index in pairs:
             if _can_match(current[index], before[before_index], level):
-                yield _distance(current[index], before[before_index]), index, before_index
+                yield index, before_index
 
 
 def _can_match(now: KeyedGroup, before: KeyedGroup, level: MatchLevel) -> bool:
@@ -327,11 +346,23 @@ def _distance(now: KeyedGroup, before: KeyedGroup) -> tuple[object, ...]:
     )
 
 
-def _nearest_pairs(pairs: Iterable[Pair]) -> dict[int, int]:
+def _nearest_pairs(
+    pairs: Iterable[Pair], current: Sequence[KeyedGroup], before: Sequence[KeyedGroup]
+) -> dict[int, int]:
     """Match each group with at most one of the baseline, by indexes, the nearest first."""
+    distinct = set(pairs)
+    counts = Counter(index for index, _ in distinct)
+    counts_before = Counter(index for _, index in distinct)
     matched: dict[int, int] = {}
-    used: set[int] = set()
-    for _, index, before_index in sorted(pairs):
+    rivals: list[tuple[tuple[object, ...], int, int]] = []
+    for index, before_index in distinct:
+        if counts[index] == counts_before[before_index] == 1:
+            # Most groups have one that matches them, and need no distance.
+            matched[index] = before_index
+        else:
+            rivals.append((_distance(current[index], before[before_index]), index, before_index))
+    used = set()
+    for _, index, before_index in sorted(rivals):
         if index not in matched and before_index not in used:
             matched[index] = before_index
             used.add(before_index)

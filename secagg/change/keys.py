@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from secagg.merge.merging import license_key
 from secagg.merge.part import aliases_of, linking
@@ -16,7 +17,7 @@ from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind, Location, Package
 from secagg.model.identity import SCHEME, place_of, resource_key
 from secagg.model.place import package_place
-from secagg.packages.advisories import Advisories
+from secagg.packages.advisories import advisory
 from secagg.packages.keys import package_key
 
 MatchKey = tuple[Hashable, ...]
@@ -79,8 +80,9 @@ def message_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
     A deployment with another image on the same lines fails the same checks in the same words.
     """
     finding = placed.finding
-    message = message_context(finding.message or finding.title)
-    if finding.kind is Kind.MISCONFIGURATION and message:
+    if finding.kind is not Kind.MISCONFIGURATION:
+        return
+    if message := message_context(finding.message or finding.title):
         for subject in _subjects(placed):
             yield *subject, "message", message
 
@@ -90,7 +92,10 @@ def other_rule_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
 
     They match checks of a named resource with the same checks of the file without one.
     """
-    finding, place = placed.finding, place_of(placed.location)
+    finding = placed.finding
+    if finding.kind not in (Kind.MISCONFIGURATION, Kind.CODE):
+        return
+    place = place_of(placed.location)
     if finding.kind is Kind.MISCONFIGURATION:
         misconfiguration = finding.misconfiguration
         for check in checks_of(finding):
@@ -100,8 +105,6 @@ def other_rule_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
                 yield place, "check", check, placed.current
             else:
                 yield place, "check", check, not placed.current
-        return
-    if finding.kind is not Kind.CODE:
         return
     classes = weaknesses(finding)
     for label in classes.union(*map(parents, classes)):
@@ -128,9 +131,13 @@ def _vulnerability_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
         name = "?" + message_context(finding.message or finding.title)
     place = package_place(placed.location, "" if package is None else package.type)
     place = _unversioned(place, package)
-    advisories = Advisories()
-    for advisory in linking([advisories[alias] for alias in aliases_of(finding)]):
-        yield "vulnerability", place, name, advisory.id
+    for advisory_id in _advisory_ids(tuple(aliases_of(finding))):
+        yield "vulnerability", place, name, advisory_id
+
+
+@lru_cache(maxsize=8192)
+def _advisory_ids(aliases: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(one.id for one in linking([advisory(alias) for alias in aliases]))
 
 
 def _unversioned(place: str, package: Package | None) -> str:

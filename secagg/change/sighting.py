@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from enum import IntEnum
 from pathlib import PurePosixPath
 
@@ -107,31 +105,118 @@ class MatchLevel(IntEnum):
     OTHER_KEY = 5
 
 
-@dataclass(slots=True, kw_only=True)
 class KeyedGroup:
-    """A group with its keys, by level, and what else tells it from other groups.
+    """A group with what tells it from other groups; its keys are made level by level.
 
-    ``line`` and ``column`` are those after the change (0 if gone or unknown). ``values`` are the
-    keyed hashes of a secret, ``hmac_keys`` the ids of the keys they were made with. ``in_head``
-    is False for a secret that is only in history. ``added`` says that the change touches its
-    lines in the work tree. ``spans`` are its lines after the change; those of the baseline's
-    groups are the lines that the change left unchanged; None if not known. ``rules`` counts the
-    rules that report a secret, and ``masked`` those whose tool masks the value, with the hash of
-    the line: a masked secret may be another one than those it is joined with.
+    ``values`` are the keyed hashes of a secret, ``hmac_keys`` the ids of the keys they were made
+    with. ``in_head`` is False for a secret that is only in history. ``added`` says that the change
+    touches its lines in the work tree. ``spans`` are its lines after the change; those of the
+    baseline's groups are the lines that the change left unchanged; None if not known. ``rules``
+    counts the rules that report a secret, and ``masked`` those whose tool masks the value, with
+    the hash of the line: a masked secret may be another one than those it is joined with.
     """
 
-    group: Group
-    keys: Sequence[frozenset[MatchKey]]
-    line: int = 0
-    column: int = 0
-    versions: frozenset[str] = frozenset()
-    values: frozenset[str] = frozenset()
-    hmac_keys: frozenset[str] = frozenset()
-    in_head: bool = True
-    added: bool = False
-    spans: Sequence[LineSpan] | None = None
-    rules: Counter[RuleKey] = field(default_factory=Counter)
-    masked: Counter[tuple[RuleKey, str | None]] = field(default_factory=Counter)
+    __slots__ = (
+        "_current",
+        "_members",
+        "_past",
+        "added",
+        "group",
+        "hmac_keys",
+        "in_head",
+        "masked",
+        "rules",
+        "spans",
+        "values",
+    )
+
+    def __init__(
+        self,
+        group: Group,
+        members: Sequence[PlacedFinding],
+        *,
+        current: bool,
+        past: bool = False,
+        added: bool = False,
+        spans: Sequence[LineSpan] | None = None,
+    ) -> None:
+        """``current`` groups are of this scan; ``past`` is a secret in the baseline's history."""
+        self.group = group
+        self._members = members
+        self._current = current
+        self._past = past
+        self.added = added
+        self.spans = spans
+        self.in_head = not past and still_in_head(group)
+        self.values = self.hmac_keys = _NO_TEXTS
+        self.rules: Counter[RuleKey] = _NO_RULES
+        self.masked: Counter[tuple[RuleKey, str | None]] = _NOT_MASKED
+        sightings = [(f, f.secret) for f in group.members if f.secret is not None]
+        if sightings:
+            self.values = frozenset(s.id for _, s in sightings if s.id is not None)
+            self.hmac_keys = frozenset(s.key for _, s in sightings if s.key is not None)
+        if any(f.kind is Kind.SECRET for f in group.members):
+            self.rules = Counter(_rule(f) for f in group.members if f.kind is Kind.SECRET)
+        if sightings:
+            self.masked = Counter(
+                (_rule(placed.finding), _line_hash(placed))
+                for placed in members
+                if placed.finding.secret is not None and placed.finding.secret.id is None
+            )
+
+    def keys(self, level: MatchLevel) -> Set[MatchKey]:
+        """Make the keys of ``level``."""
+        if self._past:
+            return _history_keys(self.group.members) if level is MatchLevel.CONTENT else set()
+        if level is MatchLevel.IDENTITY:
+            return _identity_keys(self.group, self._members)
+        keys = {key for placed in self._members for key in _KEYS[level](placed)}
+        if level is MatchLevel.CONTENT and self.values:
+            if not self._current:
+                # The value that one member knows is the value of all members.
+                places = {place_of(placed.location) for placed in self._members}
+                keys |= {("secret", place, value) for place in places for value in self.values}
+            elif not self.in_head:
+                keys |= _history_keys(self.group.members)
+        return keys
+
+    def in_history(self) -> KeyedGroup:
+        """Return the same secret of the baseline as it may be found in the history."""
+        return KeyedGroup(self.group, self._members, current=False, past=True, spans=self.spans)
+
+    @property
+    def versions(self) -> Set[str]:
+        """The versions of a package."""
+        return {_version(finding) for finding in self.group.members}
+
+    @property
+    def line(self) -> int:
+        """The line after the change; 0 if it is gone or unknown."""
+        place = self._place
+        return 0 if place is None else place.start_line or 0
+
+    @property
+    def column(self) -> int:
+        """The column of that line; 0 if it is unknown."""
+        place = self._place
+        return 0 if place is None else place.start_column or 0
+
+    @property
+    def _place(self) -> Location | None:
+        places = (placed.location for placed in self._members)
+        return next((place for place in places if place.start_line is not None), None)
+
+
+_NO_TEXTS: frozenset[str] = frozenset()
+_NO_RULES: Counter[RuleKey] = Counter()
+_NOT_MASKED: Counter[tuple[RuleKey, str | None]] = Counter()
+_KEYS: Mapping[MatchLevel, Callable[[PlacedFinding], Iterator[MatchKey]]] = {
+    MatchLevel.CONTENT: content_keys,
+    MatchLevel.LINE: line_keys,
+    MatchLevel.MESSAGE: message_keys,
+    MatchLevel.OTHER_RULE: other_rule_keys,
+    MatchLevel.OTHER_KEY: detector_keys,
+}
 
 
 def current_group_keys(group: Group, diff: Diff | None) -> KeyedGroup:
@@ -146,10 +231,8 @@ def current_group_keys(group: Group, diff: Diff | None) -> KeyedGroup:
             PlacedFinding(finding, finding.location, carried, touched is True, current=True)
         )
         added |= touched is True and in_tree
-    keyed = _keyed_group(group, members, current=True)
-    keyed.added = added
-    keyed.spans = None if diff is None else _spans(group.members, None)
-    return keyed
+    spans = None if diff is None else _spans(group.members, None)
+    return KeyedGroup(group, members, current=True, added=added, spans=spans)
 
 
 def baseline_group_keys(group: Group, diff: Diff | None) -> list[KeyedGroup]:
@@ -161,19 +244,9 @@ def baseline_group_keys(group: Group, diff: Diff | None) -> list[KeyedGroup]:
     in_tree = [f for f in group.members if f.secret is None or not f.secret.in_history]
     members = in_tree or group.members
     moved = [_moved(finding, diff) for finding in members]
-    keyed = _keyed_group(group, moved, current=False)
-    keyed.spans = None if diff is None else _spans(members, diff)
-    if not keyed.values:
-        return [keyed]
-    # The value that one member knows is the value of all members.
-    places = {place_of(placed.location) for placed in moved}
-    value_keys = {("secret", place, value) for place in places for value in keyed.values}
-    keyed.keys = (keyed.keys[0] | value_keys, *keyed.keys[1:])
-    no_keys: list[frozenset[MatchKey]] = [frozenset()] * (len(MatchLevel) - 1)
-    in_history = dataclasses.replace(
-        keyed, keys=(_history_keys(group.members), *no_keys), in_head=False
-    )
-    return [keyed, in_history]
+    spans = None if diff is None else _spans(members, diff)
+    keyed = KeyedGroup(group, moved, current=False, spans=spans)
+    return [keyed, keyed.in_history()] if keyed.values else [keyed]
 
 
 def _touches_place(finding: Finding, place: Location, diff: Diff) -> bool | None:
@@ -245,40 +318,6 @@ def _moved(finding: Finding, diff: Diff | None) -> PlacedFinding:
     line = None if place.start_line is None else diff.new_line(place.uri, place.start_line)
     moved = replace(place, uri=diff.new_path(place.uri), start_line=line)
     return PlacedFinding(finding, moved, carried=line is not None, touched=False, current=False)
-
-
-def _keyed_group(group: Group, members: Sequence[PlacedFinding], *, current: bool) -> KeyedGroup:
-    in_head = still_in_head(group)
-    content = {key for placed in members for key in content_keys(placed)}
-    if current and not in_head:
-        content |= _history_keys(group.members)
-    keys = (
-        frozenset(content),
-        _identity_keys(group, members),
-        frozenset(key for placed in members for key in line_keys(placed)),
-        frozenset(key for placed in members for key in message_keys(placed)),
-        frozenset(key for placed in members for key in other_rule_keys(placed)),
-        frozenset(key for placed in members for key in detector_keys(placed)),
-    )
-    place = next((s.location for s in members if s.location.start_line is not None), None)
-    return KeyedGroup(
-        group=group,
-        keys=keys,
-        line=0 if place is None else place.start_line or 0,
-        column=0 if place is None else place.start_column or 0,
-        versions=frozenset(_version(finding) for finding in group.members),
-        values=frozenset(_values(group.members)),
-        hmac_keys=frozenset(
-            f.secret.key for f in group.members if f.secret is not None and f.secret.key is not None
-        ),
-        in_head=in_head,
-        rules=Counter(_rule(f) for f in group.members if f.kind is Kind.SECRET),
-        masked=Counter(
-            (_rule(placed.finding), _line_hash(placed))
-            for placed in members
-            if placed.finding.secret is not None and placed.finding.secret.id is None
-        ),
-    )
 
 
 def _identity_keys(group: Group, members: Sequence[PlacedFinding]) -> frozenset[MatchKey]:

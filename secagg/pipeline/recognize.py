@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from secagg.change.baseline import OTHER_KEY_NOTE, BaselineMatch, Comparison, compare
+from secagg.change.baseline import OTHER_KEY_NOTE, BaselineMatch, Comparison, match_groups
 from secagg.change.diff import read_diff
 from secagg.change.model import Diff
 from secagg.change.sighting import MatchLevel
@@ -74,7 +74,7 @@ def recognize(
         unmatched = [group for group in merged.groups if group.identity not in matches]
         if not unmatched:
             break
-        recognized = compare(MergedSet(groups=unmatched), known.groups, known.diff).matches
+        recognized = match_groups(unmatched, known.groups, known.diff)
         if known.fixed:
             # The problem of another version of the package is not the one that was fixed.
             by_identity = {group.identity: group for group in unmatched}

@@ -75,19 +75,19 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
             components |= _covered_components(results, outcome.components)
         elif not components and not all(result.optional for result in results):
             components = {min(result.run.component for result in results)}
+        version = next((result.run.version for result in results if result.run.version), None)
+        invocation, looked_for = _invocation(results, successful=complete), _looked_for(results)
         for component in sorted(components):
             component_findings = findings.get(component, [])
             yield SarifRun(
                 tool=driver(tool),
-                version=next(
-                    (result.run.version for result in results if result.run.version), None
-                ),
+                version=version,
                 category=category(tool, component),
                 component=component,
                 findings=GroupedFindings(component_findings, group_of_finding, state_of_finding),
                 frame=None if component_findings or component != ROOT else _empty_frame(results),
-                invocation=_invocation(results, successful=complete),
-                looked_for=_looked_for(results),
+                invocation=invocation,
+                looked_for=looked_for,
             )
 
 
@@ -108,6 +108,8 @@ def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRu
     complete = all(
         result.run.status is not Status.FAILED or result.optional for result in outcome.results
     )
+    invocation = _invocation(outcome.results, successful=complete)
+    looked_for = _looked_for(outcome.results)
     for component, grouped in sorted(by_component.items()):
         yield SarifRun(
             tool=MERGED_DRIVER,
@@ -115,8 +117,8 @@ def _merged(outcome: Outcome, comparison: Comparison | None) -> Iterator[SarifRu
             category=category("merged", component),
             component=component,
             findings=grouped,
-            invocation=_invocation(outcome.results, successful=complete),
-            looked_for=_looked_for(outcome.results),
+            invocation=invocation,
+            looked_for=looked_for,
         )
 
 

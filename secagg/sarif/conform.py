@@ -87,7 +87,7 @@ def _conform(name: str, value: dict[str, Any], defaults: dict[str, Any]) -> dict
     if checked is _BAD:
         rest = {key: item for key, item in value.items() if key not in defaults}
         moved = {key: value[key] for key in defaults if key in value}
-        checked = _checks()(name)(_with_moved({**rest, **defaults}, moved))
+        checked = _checks()(name)(with_moved({**rest, **defaults}, moved))
     assert checked is not _BAD
     result: dict[str, Any] = checked
     return result
@@ -290,7 +290,7 @@ def _object(node: Mapping[str, Any], compiled: Callable[[Mapping[str, Any]], _Ch
         if either and not any(choice <= result.keys() for choice in either):
             return _BAD
         if moved and has_bag:
-            return _with_moved(result, moved)
+            return with_moved(result, moved)
         return result
 
     return check
@@ -303,7 +303,8 @@ def _plain_type(node: Mapping[str, Any]) -> type | None:
     return {"string": str, "boolean": bool, "integer": int}.get(node.get("type", ""))
 
 
-def _with_moved(value: dict[str, Any], moved: dict[str, Any]) -> dict[str, Any]:
+def with_moved(value: dict[str, Any], moved: dict[str, Any]) -> dict[str, Any]:
+    """Add the members ``moved`` to those in the bag of ``value``; return itself if none is."""
     if not moved:
         return value
     bag = as_mapping(value.get("properties"))

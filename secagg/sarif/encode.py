@@ -13,7 +13,7 @@ from secagg.model.finding import Finding, Kind
 from secagg.sarif import gaps
 from secagg.sarif.bag import VERSION as BAG_VERSION
 from secagg.sarif.build import adopted_result, native_result
-from secagg.sarif.conform import conform_run
+from secagg.sarif.conform import MOVED, conform_run, with_moved
 from secagg.sarif.descriptors import RuleIndex
 from secagg.sarif.model import GroupedFindings, GroupedResult, Invocation, Revision, SarifRun
 from secagg.sarif.uris import ROOT_BASE, is_absolute
@@ -31,15 +31,16 @@ def write(out: BinaryIO, runs: Iterable[SarifRun]) -> None:
     """
     out.write(encoded({"$schema": SCHEMA, "version": "2.1.0"})[:-1] + b',"runs":[')
     separator = b""
+    frames = _Frames()
     for unsplit in runs:
         for run in _split(unsplit):
             out.write(separator)
-            _write_run(out, run)
+            _write_run(out, run, frames)
             separator = b","
     out.write(b"]}\n")
 
 
-def _write_run(out: BinaryIO, run: SarifRun) -> None:
+def _write_run(out: BinaryIO, run: SarifRun, frames: _Frames) -> None:
     if run.frame is None:
         rules = RuleIndex(_findings(run))
         frame = run_frame(run)
@@ -52,14 +53,47 @@ def _write_run(out: BinaryIO, run: SarifRun) -> None:
         out.writelines(pieces(native_result(item, rules) for item in run.findings))
         out.write(b"]}")
         return
-    frame = adopted_frame(run, run.frame)
+    unchanged, changed = frames.adopted(run, run.frame)
+    out.write(unchanged)
     if "results" in run.frame and not any(True for _ in run.findings):
         # The tool looked for none (3.14.23); an empty list would mean that it looked.
-        out.write(encoded(frame))
+        out.write(changed + b"}")
         return
-    out.write(encoded(frame)[:-1] + b',"results":[')
+    out.write(changed + b',"results":[')
     out.writelines(pieces(map(adopted_result, run.findings)))
     out.write(b"]}")
+
+
+class _Frames:
+    """The frames of runs read from SARIF, in JSON.
+
+    A run becomes one for each component, all with its rules and notifications: what secagg leaves
+    as it is in a frame is checked and encoded once.
+    """
+
+    def __init__(self) -> None:
+        # By the frame and the names of its members that are unchanged; with the frame, so that no
+        # other one gets its id.
+        self._unchanged: dict[tuple[int, tuple[str, ...]], tuple[Any, bytes, Any]] = {}
+
+    def adopted(self, run: SarifRun, frame: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        """Return the members of a frame that stay as they are, and the others, as JSON.
+
+        Joined they are the beginning of an object. The first is the same object for equal bytes.
+        """
+        members = _adopted_members(run, frame)
+        unchanged = {key: value for key, value in members.items() if value is frame.get(key)}
+        key = (id(frame), tuple(unchanged))
+        if key not in self._unchanged:
+            checked = conform_run(unchanged, run.tool)
+            moved = as_mapping(checked.pop("properties", None)).get(MOVED, {})
+            self._unchanged[key] = frame, encoded(checked)[:-1] + b",", moved
+        _, encoded_members, moved = self._unchanged[key]
+        changed = {key: value for key, value in members.items() if key not in unchanged}
+        # A run has to have a tool to conform, which is among the unchanged members.
+        changed = conform_run({**changed, "tool": {"driver": {"name": run.tool}}}, run.tool)
+        del changed["tool"]
+        return encoded_members, encoded(with_moved(changed, moved))[1:-1]
 
 
 def _split(run: SarifRun) -> Iterator[SarifRun]:
@@ -114,7 +148,7 @@ def run_frame(run: SarifRun) -> dict[str, Any]:
     return frame
 
 
-def adopted_frame(run: SarifRun, frame: Mapping[str, Any]) -> dict[str, Any]:
+def _adopted_members(run: SarifRun, frame: Mapping[str, Any]) -> dict[str, Any]:
     """Add to a run frame read from SARIF what secagg knows; leave out paths of this machine."""
     copy = {key: value for key, value in frame.items() if key != "results"}
     bases = copy.get("originalUriBaseIds")
@@ -143,7 +177,7 @@ def adopted_frame(run: SarifRun, frame: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(former_category, str) and category not in (None, former_category):
         properties["secagg"] = {**properties["secagg"], "automationId": former_category}
     copy["properties"] = properties
-    return conform_run(copy, run.tool)
+    return copy
 
 
 def _invocation(invocation: Invocation) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class _Run:
 # Characters of a value that counts as a secret, and of one of lower-case letters or digits only.
 _SHORTEST = 6
 _SHORTEST_PLAIN = 16
+# Bytes of data that may be written again, and how many such are remembered for each file.
+_LARGE = 1 << 12
+_MOST_WRITTEN = 32
 # A quick look at names of variables, before the redactor is imported.
 _MAYBE_SECRET = re.compile(r"(?i:token|pass|secret|credential|key|_pat|_pwd|_auth)")
 # SNYK_TOKEN, TRIVY_PASSWORD, SECAGG_HMAC_KEY, AWS_ACCESS_KEY_ID; no name of a file or a header.
@@ -140,21 +143,33 @@ class FilteredFile:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._filter = None if _Run.redactors is None else _unknown_format
+        # Large data that was written, and what the filter made of it, by the data's id.
+        self._written: dict[int, tuple[bytes, bytes]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
     def write(self, data: bytes) -> int:
-        """Write ``data`` with the known values masked."""
-        if self._filter is _unknown_format and data.strip():
-            self._filter = filtered_json if data.lstrip()[:1] in b"{[" else filtered_bytes
-        self._file.write(data if self._filter is None else self._filter(data))
+        """Write ``data`` with the known values masked; search it once if it is written again."""
+        if len(data) < _LARGE:
+            self._file.write(self._filtered(data))
+        else:
+            if id(data) not in self._written:
+                if len(self._written) == _MOST_WRITTEN:
+                    self._written.clear()
+                self._written[id(data)] = data, self._filtered(data)
+            self._file.write(self._written[id(data)][1])
         return len(data)
 
     def writelines(self, lines: Iterable[bytes]) -> None:
         """Write ``lines`` one by one."""
         for line in lines:
-            self.write(line)
+            self._file.write(self._filtered(line))
+
+    def _filtered(self, data: bytes) -> bytes:
+        if self._filter is _unknown_format and data.strip():
+            self._filter = filtered_json if data.lstrip()[:1] in b"{[" else filtered_bytes
+        return data if self._filter is None else self._filter(data)
 
 
 def _unknown_format(data: bytes) -> bytes:
