@@ -10,7 +10,8 @@ import urllib.parse
 from collections.abc import Iterator
 from functools import cache
 
-# Characters of base64 or hexadecimal from which a run of it is decoded.
+# Characters of base64 or hexadecimal from which a run of it is decoded that is broken over lines or
+# that looks like a word.
 SHORTEST_RUN = 16
 # Characters from which a value is looked for inside of longer words too.
 SHORTEST_WITHIN_A_WORD = 12
@@ -94,7 +95,11 @@ def runs_in(text: str) -> Iterator[tuple[int, int]]:
 def _runs() -> tuple[re.Pattern[str], re.Pattern[str]]:
     line_end = r"(?>[ \t]*(?:\r?\n|(?:\\r)?\\n)(?:\s|\\[nrt])*)"
     return (
-        re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}"),
+        # A shorter run is base64 of a name and a short password; no word in small letters is one.
+        re.compile(
+            r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{16,}"
+            r"|(?=[a-z]{0,14}[A-Z0-9+/_-])[A-Za-z0-9+/_-]{10,15}(?![A-Za-z0-9+/_-]))={0,2}"
+        ),
         re.compile(
             rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_=-]{{16,}}(?:{line_end}[A-Za-z0-9+/_=-]{{4,}})+"
         ),

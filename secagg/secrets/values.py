@@ -7,7 +7,9 @@ stay valid while several checks work on one text. In the end each run of covers 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from itertools import takewhile
 from threading import Lock
@@ -33,6 +35,10 @@ _SHORTEST_START = 16
 _GROWTH = 4
 # Characters of a value that is searched for over line ends: a shorter one may match by chance.
 _SHORTEST_BROKEN = 10
+# Pieces that are searched for one by one.
+_FEW = 16
+# How often each character of a text is compared with broken values, on average.
+_MOST_COMPARED = 200
 # How deep base64 or hexadecimal may be nested in base64.
 _DEEPEST = 3
 
@@ -199,39 +205,129 @@ def _cover_broken(text: str, forms: Iterable[str]) -> str:
     """Cover values that are broken by white space or an escaped line end."""
     if not breaks().search(text):
         return text
+    joined = (breaks().sub("", form) for form in set(forms))
+    long = {form for form in joined if len(form) >= _SHORTEST_BROKEN and is_distinctive(form)}
+    return _cover(text, _broken_spans(text, long))
+
+
+def _broken_spans(text: str, forms: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of ``forms``, which have no breaks, that have breaks within ``text``."""
     joined = breaks().sub("", text)
-    for form in sorted(set(forms)):
-        form = breaks().sub("", form)
-        long = len(form) >= _SHORTEST_BROKEN and is_distinctive(form)
-        while long and joined.count(form) > text.count(form):
-            text = _cover(text, [_broken_at(text, joined, form)])
-            joined = breaks().sub("", text)
-    return text
+    # Before which character of ``joined`` each break is, and what is left out up to there.
+    places: list[int] = []
+    left_out = [0]
+    for match in breaks().finditer(text):
+        places.append(match.start() - left_out[-1])
+        left_out.append(left_out[-1] + len(match[0]))
+    for start, end in _whole_spans(joined, forms):
+        first, last = bisect_right(places, start), bisect_left(places, end)
+        if first < last:
+            yield start + left_out[first], end + left_out[last]
+
+
+def _whole_spans(text: str, forms: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of ``forms`` in ``text``, also within words; of several the longest."""
+    by_head, longest = _by_head(forms)
+    left = _MOST_COMPARED * len(text)
+    for at, head in _places(text, by_head):
+        left -= min(longest, len(text) - at)
+        if left < 0:
+            # Somebody made this text of beginnings of values: there is nothing else to read in it.
+            yield 0, len(text)
+            return
+        rest = text[at : at + longest]
+        while rest:
+            # All forms between the beginning of a text and the text begin in the same way.
+            number = bisect_right(by_head[head], rest)
+            form = by_head[head][number - 1] if number else ""
+            length = _common_start(rest, 0, form)
+            if length == len(form):
+                if form:
+                    yield at, at + length
+                break
+            rest = rest[:length]
 
 
 def _cover_forms(text: str, forms: Iterable[str]) -> str:
-    return _cover(text, [span for form in set(forms) for span in _spans(text, form)])
+    return _cover(text, _form_spans(text, forms))
+
+
+def _form_spans(text: str, forms: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of ``forms`` in ``text``, and of their beginnings that are long enough."""
+    by_head, longest = _by_head(forms)
+    done: dict[str, int] = {}
+    for at, head in _places(text, by_head):
+        if at < done.get(head, 0):
+            continue
+        end = at + len(head)
+        if len(head) >= SHORTEST_WITHIN_A_WORD:
+            # In their order, the form that begins most like the text is next to it.
+            group = by_head[head]
+            after = bisect_left(group, text[at : at + longest]) if len(group) > 1 else 0
+            nearest = group[max(after - 1, 0) : after + 1]
+            end = at + max(_common_start(text, at, form) for form in nearest)
+        elif not _is_word(text, at, end):
+            continue
+        done[head] = end
+        yield at, end
+
+
+def _by_head(forms: Iterable[str]) -> tuple[dict[str, list[str]], int]:
+    """Return ``forms`` in order, by the least beginning that counts; and the longest's length."""
+    by_head: dict[str, list[str]] = {}
+    longest = 0
+    for form in sorted(set(forms)):
+        by_head.setdefault(form[: _least_start(form)], []).append(form)
+        longest = max(longest, len(form))
+    return by_head, longest
+
+
+def _least_start(form: str) -> int:
+    """Return how many characters of the beginning of ``form`` are masked without the rest."""
+    return min(_SHORTEST_START, max(ANCHOR, -(-2 * len(form) // 5)))
+
+
+def _places(text: str, pieces: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Yield where each of ``pieces`` is in ``text``; those of one piece in their order."""
+    if len(pieces) <= _FEW:
+        for piece in pieces:
+            at = text.find(piece)
+            while at >= 0:
+                yield at, piece
+                at = text.find(piece, at + 1)
+        return
+    # A search for each of many pieces would take hours in a text that somebody made of them.
+    for size in {len(piece) for piece in pieces}:
+        for at in range(len(text) - size + 1):
+            piece = text[at : at + size]
+            if piece in pieces:
+                yield at, piece
 
 
 def _cover_parts(text: str, values: Iterable[str]) -> str:
     """Cover parts of ``values`` in ``text`` that are at least half of the value.
 
-    Such parts remain when a tool masks the beginning only, or a literal is broken in two.
+    Such parts remain when a tool masks the beginning only, or a literal is broken in two. Values
+    that share parts are compared with each character of ``text`` once on average; then shared
+    parts are covered as they are.
     """
-    for value in sorted(set(values), key=lambda value: (-len(value), value)):
-        least = max(ANCHOR, (len(value) + 1) // 2)
-        spans = []
+    owners: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for value in sorted(set(values)):
         for place in parts_of(value):
-            part = value[place : place + PART]
-            at = text.find(part)
-            while at >= 0:
-                before = _common_end(text[max(at - place, 0) : at], value[:place])
-                length = before + _common_start(text, at, value[place:])
-                if length >= least:
-                    spans.append((at - before, at - before + length))
-                at = text.find(part, at + 1)
-        text = _cover(text, spans)
-    return text
+            owners[value[place : place + PART]].setdefault(value, place)
+    spans = []
+    left = len(text)
+    for at, part in _places(text, owners):
+        for value, place in owners[part].items():
+            if left <= 0:
+                spans.append((at, at + PART))
+                break
+            left -= 1
+            before = _common_end(text[max(at - place, 0) : at], value[:place])
+            length = before + _common_start(text, at, value[place:])
+            if length >= max(ANCHOR, (len(value) + 1) // 2):
+                spans.append((at - before, at - before + length))
+    return _cover(text, spans)
 
 
 def _common_end(first: str, second: str) -> int:
@@ -247,28 +343,11 @@ def _covered_places(text: str, covered: str) -> Iterator[int]:
         yield from (at for at in range(start, end) if text[at] != _COVER)
 
 
-def _spans(text: str, form: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans of ``form`` in ``text``, and of its beginning where it is long enough."""
-    anchor = form[:ANCHOR]
-    position = text.find(anchor)
-    while position >= 0:
-        length = _common_start(text, position, form)
-        end = position + length
-        whole = length == len(form) and (
-            length >= SHORTEST_WITHIN_A_WORD or _is_word(text, position, end)
-        )
-        if whole or length >= _SHORTEST_START or (length >= ANCHOR and 5 * length >= 2 * len(form)):
-            yield position, end
-            position = text.find(anchor, end)
-        else:
-            position = text.find(anchor, position + 1)
-
-
 def _common_start(text: str, position: int, form: str) -> int:
     """Return how many characters of ``form`` are in ``text`` at ``position``."""
     if text.startswith(form, position):
         return len(form)
-    low, high = 0, len(form)
+    low, high = 0, min(len(form), len(text) - position)
     while low < high:
         middle = (low + high + 1) // 2
         if text.startswith(form[:middle], position):
@@ -284,24 +363,3 @@ def _is_word(text: str, start: int, end: int) -> bool:
     return not (before.isalnum() and text[start].isalnum()) and not (
         after.isalnum() and text[end - 1].isalnum()
     )
-
-
-def _broken_at(text: str, squeezed: str, form: str) -> tuple[int, int]:
-    """Return the span of ``form`` in ``text``, which may have breaks within it.
-
-    ``squeezed`` is ``text`` without breaks.
-    """
-    positions: list[int] = []
-    done = 0
-    for match in breaks().finditer(text):
-        positions.extend(range(done, match.start()))
-        done = match.end()
-    positions.extend(range(done, len(text)))
-    at = squeezed.find(form)
-    while at >= 0:
-        start, end = positions[at], positions[at + len(form) - 1] + 1
-        if end - start > len(form):
-            return start, end
-        at = squeezed.find(form, at + 1)
-    at = squeezed.index(form)
-    return positions[at], positions[at + len(form) - 1] + 1

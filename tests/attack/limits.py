@@ -37,6 +37,21 @@ def many(one: Callable[[int], Any], size: int = SIZE - 20_000) -> list[Any]:
     return [one(number) for number in range(size // (len(_dumps(one(99_999))) + 1))]
 
 
+def _leaks(secrets: list[str], text: str) -> bytes:
+    """A report of Gitleaks with ``secrets``, and with ``text`` as what is said of the first."""
+    rows: list[dict[str, Any]] = [
+        {"RuleID": "k", "File": "a", "StartLine": n, "Secret": secret}
+        for n, secret in enumerate(secrets, 1)
+    ]
+    rows[0]["Description"] = text
+    return _dumps(rows)
+
+
+def _values(head: str, end: str = "") -> list[str]:
+    """Values that begin or end in the same way."""
+    return [f"{head}{n * 7919 % 100_000:05}Zk3f{end}" for n in range(7_000)]
+
+
 def _dumps(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
@@ -199,6 +214,14 @@ REPORTS: Mapping[str, Callable[[], bytes]] = {
                 "Match": f"k=S{n:08}xyzQ",
             }
         )
+    ),
+    "broken-secret-many-times": lambda: _leaks(["Q7wK2zP9xYvR"], "Q7wK2zP9\\nxYvR;" * 50_000),
+    "many-secrets-in-one-text": lambda: _leaks(_values(""), "; ".join(_values(""))),
+    "secrets-of-one-beginning": lambda: _leaks(_values("kZ8fQm21vX9"), "kZ8fQm21vX90Tt " * 30_000),
+    "secrets-of-one-end": lambda: _leaks(_values("", "kZ8fQm21vX9"), "0kZ8fQm21vX9x " * 30_000),
+    "secret-of-one-letter": lambda: _leaks(["q7" + "a" * 400], ("a" * 199 + " ") * 2_500),
+    "secrets-of-one-letter": lambda: _leaks(
+        ["a" * 200_000 + "b", "a" * 200_000 + "c"], ("a" * 100_000 + "\n") * 5
     ),
     "trufflehog": lambda: b"\n".join(
         _dumps(

@@ -30,6 +30,7 @@ SLICE = [
     ("report", "brackets-in-a-message"),
     ("report", "slashes-in-a-rule"),
     ("report", "one-long-path"),
+    ("report", "secrets-of-one-beginning"),
     ("bundle", "empty-runs"),
     ("bundle", "one-text"),
     ("yaml", "flow"),
