@@ -35,6 +35,7 @@ GROUPS = {
         "bundle": "write a bundle, in a job that may not upload",
         "publish": "upload a bundle, in a workflow_run job",
         "sync": "exchange alerts and dismissals with GitHub",
+        "verify": "check evidence: what was evaluated, by whom",
     },
     "Look after": {
         "runs": "the recorded scans",
@@ -51,6 +52,7 @@ EXAMPLES = {
         "secagg scan path/to/repo --tool trivy --tool gitleaks",
         "secagg scan --policy pr-gate --diff origin/main...HEAD",
         "secagg scan --format concise --all",
+        "secagg scan --attest",
     ),
     "parse": (
         "secagg parse trivy.json gitleaks.json codeql.sarif",
@@ -83,6 +85,10 @@ EXAMPLES = {
     "bundle": ("secagg bundle secagg-out/findings.sarif --output bundle.json.gz",),
     "publish": ("secagg publish bundle.json.gz",),
     "sync": ("secagg sync --help",),
+    "verify": (
+        "secagg verify evidence.sigstore.json --identity ID --issuer URL --repo acme/shop",
+        "secagg verify evidence.unsigned.json --allow-unsigned",
+    ),
     "import": ("secagg import old-reports/",),
     "runs": ("secagg runs", "secagg runs --branch main --limit 5"),
     "runs show": ("secagg runs show 3f2a9c",),
