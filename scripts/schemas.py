@@ -15,16 +15,18 @@ from pydantic import BaseModel
 
 from secagg.config import Config
 from secagg.decisions.ownfile import DecisionFile
+from secagg.evidence.model import Statement
 from secagg.output.decision import DecisionDocument
-from secagg.output.summary import Document, Summary
+from secagg.output.summary import Summary
 from secagg.policy.model import Policy
 from secagg.policytest.model import PolicyTests
 from secagg.report.document import ReportDocument
 
 DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
-PUBLISHED: dict[str, tuple[str, type[BaseModel] | type[Document]]] = {
+PUBLISHED: dict[str, tuple[str, type[BaseModel] | type[msgspec.Struct]]] = {
     "config.schema.json": ("secagg.yaml", Config),
     "decision.schema.json": ("secagg decision.json", DecisionDocument),
+    "evidence.schema.json": ("secagg evidence (in-toto statement)", Statement),
     "exceptions.schema.json": ("secagg-exceptions.yaml", DecisionFile),
     "policy.schema.json": ("secagg policy file", Policy),
     "policytest.schema.json": ("secagg policy test file", PolicyTests),
@@ -33,7 +35,7 @@ PUBLISHED: dict[str, tuple[str, type[BaseModel] | type[Document]]] = {
 }
 
 
-def schema(title: str, model: type[BaseModel] | type[Document]) -> str:
+def schema(title: str, model: type[BaseModel] | type[msgspec.Struct]) -> str:
     """The JSON Schema (2020-12) of ``model`` as text."""
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     if issubclass(model, BaseModel):

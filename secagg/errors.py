@@ -67,6 +67,14 @@ class UploadError(SecaggError):
     """An upload to GitHub failed."""
 
 
+class SigningError(SecaggError):
+    """A statement could not be signed: no identity, or a service of sigstore refused."""
+
+
+class NotVerified(SecaggError):
+    """Evidence is not what it claims to be: changed, of somebody else, or of something else."""
+
+
 class Interrupted(SecaggError):
     """The user or the system asked secagg to stop (SIGINT, SIGTERM, SIGHUP)."""
 
@@ -79,5 +87,6 @@ class ExitCode(IntEnum):
     USAGE = 2
     INCOMPLETE = 3
     STORE_OR_UPLOAD = 4
+    NOT_VERIFIED = 5
     INTERNAL = 70
     INTERRUPTED = 130

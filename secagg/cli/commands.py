@@ -132,6 +132,11 @@ COMMANDS = {
         "Install the scanners in pinned versions, list them, and check what is there.",
     ),
     "config": ("secagg.cli.config", "config_app", "Look at the configuration."),
+    "verify": (
+        "secagg.cli.verify",
+        "verify",
+        "Check the evidence in FILE offline: who signed it, what was evaluated or incomplete.",
+    ),
     "runs": ("secagg.cli.runs", "runs_app", "List the recorded scans, and look at one."),
 }
 

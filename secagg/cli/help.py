@@ -36,6 +36,7 @@ GROUPS = {
         "publish": "upload a bundle, in a workflow_run job",
         "sync": "exchange alerts and dismissals with GitHub",
         "notify": "send a digest by owner to chats, mail and webhooks",
+        "verify": "check evidence: what was evaluated, by whom",
     },
     "Look after": {
         "runs": "the recorded scans",
@@ -52,6 +53,7 @@ EXAMPLES = {
         "secagg scan path/to/repo --tool trivy --tool gitleaks",
         "secagg scan --policy pr-gate --diff origin/main...HEAD",
         "secagg scan --format concise --all",
+        "secagg scan --attest",
     ),
     "parse": (
         "secagg parse trivy.json gitleaks.json codeql.sarif",
@@ -89,6 +91,10 @@ EXAMPLES = {
         "secagg notify --owner @org/payments --urls-from payments-urls.txt",
         "secagg notify --new-since last --dry-run",
         "secagg notify 'mailto://USER:PASSWORD@example.com?to=team@example.com'",
+    ),
+    "verify": (
+        "secagg verify evidence.sigstore.json --identity ID --issuer URL --repo acme/shop",
+        "secagg verify evidence.unsigned.json --allow-unsigned",
     ),
     "import": ("secagg import old-reports/",),
     "runs": ("secagg runs", "secagg runs --branch main --limit 5"),

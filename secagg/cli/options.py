@@ -224,6 +224,21 @@ TimeOption = Annotated[
         help="In the history: when the scanners ran (UTC), by default now.",
     ),
 ]
+AttestOption = Annotated[
+    bool,
+    typer.Option(
+        "--attest",
+        help="Write evidence.sigstore.json: what was evaluated and what was incomplete, signed "
+        "by the CI job's identity.",
+    ),
+]
+AttestUnsignedOption = Annotated[
+    bool,
+    typer.Option(
+        "--attest-unsigned",
+        help="Write that statement without a signature, as evidence.unsigned.json.",
+    ),
+]
 RepositoryOption = Annotated[
     str | None,
     typer.Option(

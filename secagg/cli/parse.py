@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from secagg.cli.attesting import attest_scan, attestation_of
 from secagg.cli.options import (
     AllOption,
+    AttestOption,
+    AttestUnsignedOption,
     BaselineOption,
     ColourOption,
     ConfigOption,
@@ -62,6 +65,8 @@ def parse(
     branch: OriginBranchOption = None,
     commit: OriginCommitOption = None,
     at: TimeOption = None,
+    attest: AttestOption = False,
+    attest_unsigned: AttestUnsignedOption = False,
     config: ConfigOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -89,6 +94,7 @@ def parse(
         commit=commit,
     )
     gate = prepare(root, options, config=config)
+    attestation = attestation_of(attest, unsigned=attest_unsigned, gate=gate, config=config)
     outcome = parse_files(
         files,
         tool=as_tool,
@@ -99,4 +105,5 @@ def parse(
     )
     outcome.warnings += record_scan(outcome, gate, since=None)
     hints = hint_options(root, output, config=config, policy=policy)
-    raise typer.Exit(write_and_show(outcome, output, screen, hints))
+    code = write_and_show(outcome, output, screen, hints)
+    raise typer.Exit(attest_scan(gate, output, attestation, screen, code))

@@ -12,9 +12,12 @@ import typer
 
 from secagg.change.base import EVENT, is_change, since_event
 from secagg.cli import completion
+from secagg.cli.attesting import attest_scan, attestation_of
 from secagg.cli.options import (
     AllOption,
     ApiUrlOption,
+    AttestOption,
+    AttestUnsignedOption,
     BaselineOption,
     CategoryOption,
     ColourOption,
@@ -116,6 +119,8 @@ def scan(
     vex: VexOption = None,
     store: StoreOption = None,
     no_store: NoStoreOption = False,
+    attest: AttestOption = False,
+    attest_unsigned: AttestUnsignedOption = False,
     config: ConfigOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -182,6 +187,8 @@ def scan(
             everything=everything,
         ),
         upload=request if uploads else None,
+        attest=attest,
+        attest_unsigned=attest_unsigned,
     )
     raise typer.Exit(code)
 
@@ -194,16 +201,22 @@ def run_scan(
     screen: Screen,
     config: Path | None = None,
     upload: UploadRequest | None = None,
+    attest: bool = False,
+    attest_unsigned: bool = False,
 ) -> int:
     """Scan, judge, write into ``output``, print, upload if asked to, and return the exit code.
 
-    Raises :class:`UsageError` where there is no directory to scan, or an upload would close alerts
-    of what was not scanned.
+    With ``attest`` or ``attest_unsigned`` the last step writes evidence. Raises
+    :class:`UsageError` where there is no directory to scan, or an upload would close alerts of
+    what was not scanned, and :class:`secagg.errors.SigningError` where the job cannot sign.
     """
     root = options.root
     if not root.is_dir():
         raise UsageError(f"{root} is not a directory")
     gate = prepare(root, gate_options, config=config)
+    attestation = attestation_of(
+        attest, unsigned=attest_unsigned, gate=gate, config=config, scanned=True
+    )
     options = replace(
         options,
         since=_since(root, options.since, uploads=upload is not None),
@@ -225,8 +238,10 @@ def run_scan(
     outcome.warnings += record_scan(outcome, gate, since=options.since)
     hints = hint_options(root, output, config=config, policy=gate_options.policy)
     if upload is not None and target is not None:
-        return _write_upload_show(outcome, output, screen, upload, target, root, hints)
-    return write_and_show(outcome, output, screen, hints)
+        code = _write_upload_show(outcome, output, screen, upload, target, root, hints)
+    else:
+        code = write_and_show(outcome, output, screen, hints)
+    return attest_scan(gate, output, attestation, screen, code)
 
 
 def _since(root: Path, since: str | None, *, uploads: bool) -> str | None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from secagg.errors import ExitCode, Interrupted, SecaggError, StoreError, UploadError
+from secagg.errors import (
+    ExitCode,
+    Interrupted,
+    NotVerified,
+    SecaggError,
+    SigningError,
+    StoreError,
+    UploadError,
+)
 from secagg.output import console
 from secagg.output.escape import LONGEST_SENTENCE, cell
 from secagg.output.grid import Style
@@ -23,6 +31,8 @@ def exit_code_of(error: SecaggError) -> ExitCode:
     """Return the exit code of a command that ends with ``error``."""
     if isinstance(error, Interrupted):
         return ExitCode.INTERRUPTED
-    return (
-        ExitCode.STORE_OR_UPLOAD if isinstance(error, (StoreError, UploadError)) else ExitCode.USAGE
-    )
+    if isinstance(error, NotVerified):
+        return ExitCode.NOT_VERIFIED
+    if isinstance(error, (StoreError, UploadError, SigningError)):
+        return ExitCode.STORE_OR_UPLOAD
+    return ExitCode.USAGE

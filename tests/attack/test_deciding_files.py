@@ -31,6 +31,9 @@ OPENED = {
     "decisions/ownfile.py": "texts that were read by the gate's reader",
     "decisions/snykfile.py": "texts that were read by the gate's reader",
     "decisions/trivyignore.py": "texts that were read by the gate's reader",
+    "evidence/model.py": "the scan's files, to hash them",
+    "evidence/signing.py": "sigstore's configuration, which the command has checked",
+    "evidence/verifying.py": "evidence and its trusted root, for the person who calls it",
     "github/bundle.py": "bundles",
     "github/event.py": "the event's payload, which the runner writes",
     "github/journal.py": "the journal of uploads",
@@ -47,6 +50,7 @@ OPENED = {
     "merge/rules.py": "secagg's own tables",
     "model/fingerprint.py": "the lines of findings",
     "output/console.py": "/dev/null",
+    "pipeline/attest.py": "the scan's own files, as they are written",
     "pipeline/gate.py": (
         "the change's pyproject.toml, to tell whether its table differs; overrules outside of a change"
     ),

@@ -1,0 +1,217 @@
+"""Write the evidence of a scan beside its files, signed or plainly unsigned.
+
+The statement is made of the written ``decision.json`` and ``summary.json``, so that it says what
+they say, masked as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from secagg.config import NAME as CONFIG_NAME
+from secagg.config import PROJECT
+from secagg.errors import UsageError
+from secagg.evidence.model import (
+    GIT_COMMIT,
+    PREDICATE_TYPE,
+    SHA256,
+    STATEMENT_TYPE,
+    Counts,
+    Database,
+    DecidingFile,
+    EvaluatedChange,
+    EvaluatedTool,
+    Evaluation,
+    Statement,
+    Subject,
+    encode,
+    sha256_of,
+)
+from secagg.model.problem import DECISION_FILES
+from secagg.output.decision import DecidedChange, DecisionDocument
+from secagg.output.summary import Summary
+from secagg.pipeline.gate import NAME as OVERRULES_NAME
+from secagg.pipeline.gate import Gate
+from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, SUMMARY_NAME
+from secagg.policy.load import find_policy_text, load_layers
+from secagg.report.jsonformat import rfc3339
+from secagg.scanners.options import TrivyOptions, read_options
+from secagg.scanners.trivydb import cache_directory, database_time
+from secagg.secrets.lastfilter import filtered_json
+from secagg.system.files import MIB, read_regular, replacing
+
+if TYPE_CHECKING:
+    from secagg.evidence.signing import Signer
+
+SIGNED_NAME = "evidence.sigstore.json"
+UNSIGNED_NAME = "evidence.unsigned.json"
+_LARGEST = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """How to write evidence: with the ``signer``, or unsigned for None.
+
+    ``config`` is the configuration that an option named. ``scanned`` says that this process ran
+    the scanners, so that it can tell which databases they used.
+    """
+
+    signer: Signer | None
+    config: Path | None = None
+    scanned: bool = False
+
+
+def attest(gate: Gate, directory: Path, attestation: Attestation) -> Path:
+    """Write the evidence of the scan in ``directory``, and return the file.
+
+    Raises :class:`secagg.errors.SigningError`, and :class:`UsageError` where a file of the scan
+    cannot be read or the evidence not be written.
+    """
+    signer = attestation.signer
+    payload = filtered_json(encode(statement_of(gate, directory, attestation)))
+    data = payload + b"\n" if signer is None else signer.sign(payload)
+    path = directory / (UNSIGNED_NAME if signer is None else SIGNED_NAME)
+    try:
+        # The payload has passed the filter; base64 of it must not be changed.
+        with replacing(path, packed=True) as out:
+            out.write(data)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def statement_of(gate: Gate, directory: Path, attestation: Attestation) -> Statement:
+    """Return the statement on the scan whose files are in ``directory``.
+
+    Raises :class:`UsageError` where a file cannot be read.
+    """
+    try:
+        # Read once: what is hashed is what is decoded.
+        decision_data = read_regular(directory / DECISION_NAME, limit=_LARGEST)
+        summary_data = read_regular(directory / SUMMARY_NAME, limit=_LARGEST)
+        digests = {
+            SARIF_NAME: sha256_of(directory / SARIF_NAME),
+            DECISION_NAME: hashlib.sha256(decision_data).hexdigest(),
+        }
+    except OSError as error:
+        raise UsageError(
+            f"the files of the scan in {directory} cannot be read: {error.strerror}"
+        ) from None
+    decision = msgspec.json.decode(decision_data, type=DecisionDocument)
+    summary = msgspec.json.decode(summary_data, type=Summary)
+    origin = gate.origin
+    subject = [Subject(name=name, digest={SHA256: digest}) for name, digest in digests.items()]
+    if origin.commit is not None:
+        commit = Subject(name=origin.repository, digest={GIT_COMMIT: origin.commit})
+        subject.insert(0, commit)
+    return Statement(
+        type_=STATEMENT_TYPE,
+        predicate_type=PREDICATE_TYPE,
+        subject=subject,
+        predicate=Evaluation(
+            secagg_version=decision.secagg_version,
+            repository=origin.repository,
+            branch=origin.branch,
+            commit=origin.commit,
+            started_at=summary.started_at,
+            decided_on=decision.today.isoformat(),
+            verdict=decision.verdict,
+            exit_code=decision.exit_code,
+            policy=decision.policy,
+            narrowed=summary.narrowed,
+            counts=_counts(decision),
+            tools=[_tool(decision, number) for number in range(len(decision.tools))],
+            databases=[*_databases(gate, decision)] if attestation.scanned else [],
+            gaps=decision.gaps,
+            not_analysed=decision.not_analysed,
+            failures=decision.failures,
+            deciding_files=[*_deciding_files(gate, attestation.config)],
+            change=_change(decision),
+        ),
+    )
+
+
+def _counts(decision: DecisionDocument) -> Counts:
+    return Counts(
+        total=decision.total,
+        fail=decision.fail,
+        warn=decision.warn,
+        ignore=decision.ignore,
+        excepted=decision.excepted,
+        reported=decision.reported,
+        by_severity=decision.by_severity,
+    )
+
+
+def _tool(decision: DecisionDocument, number: int) -> EvaluatedTool:
+    tool = decision.tools[number]
+    return EvaluatedTool(
+        name=tool.tool,
+        version=tool.version,
+        component=tool.component,
+        mode=tool.mode,
+        status=tool.status,
+        optional=tool.optional,
+        reported=tool.reported,
+        findings=tool.findings,
+        suppressed=tool.suppressed,
+        unreadable=tool.unreadable,
+        reason=tool.reason,
+        notes=tool.notes,
+    )
+
+
+def _change(decision: DecisionDocument) -> EvaluatedChange | None:
+    change = decision.change
+    if change is None or change == DecidedChange():
+        return None
+    return EvaluatedChange(
+        diff=change.diff,
+        baseline=change.baseline,
+        policy_from=change.policy_from,
+        controls_changed=change.controls_changed,
+    )
+
+
+def _databases(gate: Gate, decision: DecisionDocument) -> Iterator[Database]:
+    """Yield the databases that the scanners used. Snyk's is a service without a date."""
+    if any(tool.tool == "trivy" and tool.status != "skipped" for tool in decision.tools):
+        settings = gate.config.tool_options()["trivy"]
+        options = read_options(TrivyOptions, "trivy", settings, gate.root)
+        built = database_time(cache_directory(options, os.environ))
+        yield Database(tool="trivy", built_at=None if built is None else rfc3339(built))
+
+
+def _deciding_files(gate: Gate, config: Path | None) -> Iterator[DecidingFile]:
+    """Yield the files of configuration, policy, overrules and decisions that are there."""
+    read_from = "work tree" if gate.base is None else gate.base
+    policy = gate.options.policy or gate.config.policy
+    names = [str(config) if config is not None else CONFIG_NAME]
+    if config is None:
+        names.append(PROJECT)
+    for layer in load_layers(policy, read=gate.controls.text):
+        text = find_policy_text(layer.name)
+        if text is None:
+            names.append(layer.name)
+        else:
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            yield DecidingFile(name=f"policy {layer.name}", sha256=digest, read_from="secagg")
+    names += gate.options.vex
+    if gate.config.tools.gitleaks.config is not None:
+        names.append(str(gate.config.tools.gitleaks.config))
+    for name in dict.fromkeys([*names, OVERRULES_NAME, *DECISION_FILES]):
+        # The files at their fixed places are read from the base alone, whatever the work tree has.
+        own = name in (CONFIG_NAME, PROJECT, OVERRULES_NAME, *DECISION_FILES)
+        in_base = own and gate.base is not None
+        data = gate.controls.base_bytes(name) if in_base else gate.controls.read(name)
+        if data is not None:
+            yield DecidingFile(
+                name=name, sha256=hashlib.sha256(data).hexdigest(), read_from=read_from
+            )
