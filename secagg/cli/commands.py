@@ -75,6 +75,11 @@ COMMANDS = {
         "notify",
         "Send a digest by owner to chats, mail and webhooks, once for each scan.",
     ),
+    "mcp": (
+        "secagg.cli.mcp",
+        "serve_mcp",
+        "Answer an assistant's questions, over the Model Context Protocol.",
+    ),
     "serve": (
         "secagg.cli.serve",
         "serve",

@@ -26,6 +26,7 @@ GROUPS = {
         "show": "all of one problem on one screen",
         "triage": "decide on problems, one or many",
         "serve": "the report as a live page on this machine",
+        "mcp": "answer an assistant's questions",
         "explain": "why a row is one row",
         "merge": "split and join rows",
         "triage-comment": "decide as a comment on a pull request says",
@@ -78,6 +79,7 @@ EXAMPLES = {
         "secagg triage 8704d3a426 --undo",
     ),
     "serve": ("secagg serve",),
+    "mcp": ("secagg mcp", "secagg mcp --root path/to/repo --allow-triage"),
     "explain": ("secagg explain 8704d3a426",),
     "upload": (
         "secagg upload secagg-out/findings.sarif --explain",

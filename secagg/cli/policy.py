@@ -15,6 +15,7 @@ from secagg.cli.screen import Screen
 from secagg.config import load_config
 from secagg.errors import ConfigError, ExitCode, UsageError
 from secagg.output import console
+from secagg.output.grid import Style
 from secagg.output.policy import (
     PolicyListEntry,
     messages_json,
@@ -28,6 +29,7 @@ from secagg.output.policy import (
 )
 from secagg.policy.load import (
     Layer,
+    ReadFile,
     built_in,
     effective_policy,
     installed_policies,
@@ -149,15 +151,22 @@ def print_policies(screen: Screen) -> int:
 
 def print_policy(name: str | None, *, as_yaml: bool, screen: Screen) -> int:
     """Print the policy ``name``, by default the one that ``secagg.yaml`` names."""
-    chain = load_layers(name if name is not None else load_config(Path()).policy)
-    policy = effective_policy(chain)
+    name = name if name is not None else load_config(Path()).policy
     if as_yaml:
-        console.out(yaml_text(policy_document(policy)))
+        console.out(yaml_text(policy_document(effective_policy(load_layers(name)))))
     else:
-        names = [layer.name for layer in chain]
-        table = policy_table(policy, names, _origins(policy, chain), screen.style())
-        console.out(table + "\n")
+        console.out(policy_text(name, screen.style()) + "\n")
     return int(ExitCode.PASS)
+
+
+def policy_text(name: str, style: Style, *, read: ReadFile | None = None) -> str:
+    """Return what a gate by the policy ``name`` does, as a table.
+
+    ``read`` is as in :func:`secagg.policy.load.load_layers`.
+    """
+    chain = load_layers(name, read=read)
+    policy = effective_policy(chain)
+    return policy_table(policy, [layer.name for layer in chain], _origins(policy, chain), style)
 
 
 def run_test_files(paths: Sequence[Path], *, junit: bool, screen: Screen) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -102,6 +103,47 @@ def print_problem(
     """
     style = Style() if as_json else Style.of_output(no_colour=no_colour)
     today = utc_today()
+    facts = _look_up(identity, root=root, last=last, gate=gate, config=config, style=style)
+    if as_json:
+        console.json(dumps(_document(facts, today)) + b"\n")
+        return int(ExitCode.PASS)
+    parts = [] if facts.problem is None else ["\n".join(about(facts.problem, today))]
+    if facts.why_it_counts:
+        parts.append(f"why it counts, or does not:\n{facts.why_it_counts}")
+        parts.append(f"why it is one row:\n{facts.why_merged}")
+    if facts.entries:
+        parts.append("\n".join(["decisions, newest first:", *map(_entry_line, facts.entries)]))
+    console.paged("\n\n".join(parts) + "\n")
+    return int(ExitCode.PASS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What is known of one problem; the explanations are empty without a last scan."""
+
+    problem: Problem | None
+    entries: Sequence[AuditEntry]
+    why_it_counts: str
+    why_merged: str
+
+
+def problem_document(
+    identity: str, *, root: Path, last: Path, gate: GateOptions, config: Path | None
+) -> dict[str, Any]:
+    """Return the document of ``--format json``; see :func:`print_problem`."""
+    facts = _look_up(identity, root=root, last=last, gate=gate, config=config, style=Style())
+    return _document(facts, utc_today())
+
+
+def _look_up(
+    identity: str,
+    *,
+    root: Path,
+    last: Path,
+    gate: GateOptions,
+    config: Path | None,
+    style: Style,
+) -> _Facts:
     problem, entries = _in_history(identity, root, last, gate)
     if problem is not None:
         identity = problem.identity
@@ -122,35 +164,21 @@ def print_problem(
             f"no scan to look for {terminal(identity)} in",
             hint="run secagg scan first, or name the store: --store",
         )
-    if as_json:
-        console.json(_document(problem, today, why_it_counts, why_merged, entries))
-        return int(ExitCode.PASS)
-    parts = [] if problem is None else ["\n".join(about(problem, today))]
-    if why_it_counts:
-        parts.append(f"why it counts, or does not:\n{why_it_counts}")
-        parts.append(f"why it is one row:\n{why_merged}")
-    if entries:
-        parts.append("\n".join(["decisions, newest first:", *map(_entry_line, entries)]))
-    console.paged("\n\n".join(parts) + "\n")
-    return int(ExitCode.PASS)
+    return _Facts(
+        problem=problem, entries=entries, why_it_counts=why_it_counts, why_merged=why_merged
+    )
 
 
-def _document(
-    problem: Problem | None,
-    today: datetime.date,
-    why_it_counts: str,
-    why_merged: str,
-    entries: Sequence[AuditEntry],
-) -> bytes:
-    """Return the problem as JSON; the two explanations are lists of lines."""
-    document = {
+def _document(facts: _Facts, today: datetime.date) -> dict[str, Any]:
+    """Return the problem in JSON's types; the two explanations are lists of lines."""
+    problem = facts.problem
+    return {
         "schema_version": 1,
         "problem": None if problem is None else plain(record(problem, today)),
-        "policy": why_it_counts.splitlines(),
-        "merge": why_merged.splitlines(),
-        "decisions": [plain(entry) for entry in entries],
+        "policy": facts.why_it_counts.splitlines(),
+        "merge": facts.why_merged.splitlines(),
+        "decisions": [plain(entry) for entry in facts.entries],
     }
-    return dumps(document) + b"\n"
 
 
 def _in_history(

@@ -12,17 +12,14 @@ from secagg.model.problem import Problem, RunRecord
 from secagg.output.escape import cut
 from secagg.output.grid import Style
 from secagg.output.listing import Listing, format_listing
-from secagg.report import words
 from secagg.report.formats import Report
+from secagg.report.overview import missing_sentences
 from secagg.report.query import GroupBy, sections
-from secagg.report.standing import newest_runs
 from secagg.report.table import entry, summary_lines
 from secagg.secrets.redactor import Redactor
 
 _LONGEST_DETAIL = 120
-_MOST_GAPS = 3
 _MOST_FIXES = 3
-_MOST_BRANCHES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +67,7 @@ def compose_digest(report: Report, redactor: Redactor, *, command: str, new: boo
     ``redactor`` masks the texts once more, shapes of secrets too, as they leave for a third party.
     ``command`` shows the same rows; ``new`` says that the report holds new problems only.
     """
-    warnings = _warnings(report.runs)
+    warnings = missing_sentences(report.runs)
     mask = redactor.mask
     return Digest(
         title=mask(_title(report, incomplete=bool(warnings), new=new)),
@@ -137,23 +134,3 @@ def _scope(runs: Sequence[RunRecord]) -> str:
         return " ".join(branches.pop())
     repositories = {repository for repository, _ in branches}
     return f"{len(repositories)} repositories, {len(branches)} branches"
-
-
-def _warnings(runs: Sequence[RunRecord]) -> list[str]:
-    """Say which branches' last scan was incomplete, and what it did not look at."""
-    if not runs:
-        return ["no scan is recorded yet, so problems may be missing"]
-    incomplete = [run for run in newest_runs(runs) if run.verdict == "incomplete"]
-    lines = []
-    for run in incomplete[:_MOST_BRANCHES]:
-        lines.append(
-            f"the last scan of {run.repository} {run.branch} ({words.scanned_at(run)}) did not "
-            "look at everything, so problems may be missing"
-        )
-        gaps = [f"{tool.tool}: {gap}" for tool in run.tools for gap in tool.gaps]
-        lines += gaps[:_MOST_GAPS]
-        if len(gaps) > _MOST_GAPS:
-            lines.append(f"and {len(gaps) - _MOST_GAPS} more gaps")
-    if len(incomplete) > _MOST_BRANCHES:
-        lines.append(f"nor did the last scans of {len(incomplete) - _MOST_BRANCHES} more branches")
-    return lines

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from secagg.model.problem import Problem, RunRecord
+from secagg.report import words
 from secagg.report.query import Answer
 from secagg.report.standing import (
     ACTIVE,
@@ -24,6 +25,8 @@ from secagg.report.upgrades import Upgrade, upgrades
 _MOST_LISTED = 5
 MOST_INCOMPLETE_SHOWN = 5
 """How many other branches with an incomplete last run are named."""
+
+_MOST_GAPS_SHOWN = 3
 
 # A component, and its repository and branch.
 _ComponentKey = tuple[str, str | None, str | None]
@@ -127,6 +130,31 @@ def overview(
     active = [p for p in matching if standing(p, today) in ACTIVE]
     result.upgrades = upgrades(active, top)
     return result
+
+
+def missing_sentences(runs: Sequence[RunRecord]) -> list[str]:
+    """Say why problems may be missing: whose last scan was incomplete, and its first gaps.
+
+    Empty where the last scan of every branch was complete. The sentences hold text of scanners.
+    """
+    if not runs:
+        return ["no scan is recorded yet, so problems may be missing"]
+    incomplete = [run for run in newest_runs(runs) if run.verdict == "incomplete"]
+    lines = []
+    for run in incomplete[:MOST_INCOMPLETE_SHOWN]:
+        lines.append(
+            f"the last scan of {run.repository} {run.branch} ({words.scanned_at(run)}) did not "
+            "look at everything, so problems may be missing"
+        )
+        gaps = [f"{tool.tool}: {gap}" for tool in run.tools for gap in tool.gaps]
+        lines += gaps[:_MOST_GAPS_SHOWN]
+        if len(gaps) > _MOST_GAPS_SHOWN:
+            lines.append(f"and {len(gaps) - _MOST_GAPS_SHOWN} more gaps")
+    if len(incomplete) > MOST_INCOMPLETE_SHOWN:
+        lines.append(
+            f"nor did the last scans of {len(incomplete) - MOST_INCOMPLETE_SHOWN} more branches"
+        )
+    return lines
 
 
 def _count_change(

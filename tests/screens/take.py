@@ -93,6 +93,7 @@ def shots(base: str) -> list[Shot]:
         Shot("notify", ("notify", "--dry-run", "--severity", "critical"), "120"),
         Shot("help", ("--help",), "80"),
         Shot("help-notify", ("notify", "--help"), "80"),
+        Shot("help-mcp", ("mcp", "--help"), "80"),
         Shot("help-scan", ("scan", "--help"), "80"),
     ]
 
