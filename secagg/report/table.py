@@ -77,7 +77,7 @@ def report_table(
     """
     if not answer.rows:
         return ""
-    names = tuple(columns) or _columns_for(style.width, several=several)
+    names = tuple(columns) or _columns_for(style.line, several=several)
 
     def rows(problems: Sequence[Problem]) -> str:
         if listing is Listing.TABLE:
