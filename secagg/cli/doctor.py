@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -25,9 +24,10 @@ from secagg.doctor import Diagnosis
 from secagg.errors import ExitCode
 from secagg.output import console
 from secagg.output.escape import terminal
-from secagg.output.grid import Style, draw
+from secagg.output.grid import Style
 from secagg.pipeline.gate import policy_of
 from secagg.secrets.lastfilter import run_redactor
+from secagg.system.dates import days_text
 
 
 def doctor(
@@ -75,34 +75,30 @@ def examine_and_print(
     if screen.json:
         console.json(_json(diagnoses, optional))
     else:
-        console.out(_table(diagnoses, optional, screen.style()) + "\n")
+        console.out(_text(diagnoses, optional, screen.style()) + "\n")
     complete = _would_complete(diagnoses, optional)
     return int(ExitCode.PASS if complete else ExitCode.INCOMPLETE)
 
 
-_HEADERS = ["TOOL", "READY", "VERSION", "SUPPORTED", "TOKEN", "DATABASE", "FOUND AT", "WHAT TO DO"]
-_COLOURS = {"yes": "32", "no": "1;31", "not needed": "2", "optional": "33", "left out": "33"}
+_COLOURS = {
+    "ready": "32",
+    "not ready": "1;31",
+    "not needed": "2",
+    "optional": "33",
+    "left out": "33",
+}
+_INDENT = " " * (max(map(len, _COLOURS)) + 2)
 
 
-def _table(diagnoses: Sequence[Diagnosis], optional: Collection[str], style: Style) -> str:
-    """Return a row for each tool, and a sentence on whether a scan would be complete."""
-    cells = []
-    for diagnosis in diagnoses:
-        ready = _ready(diagnosis, optional)
-        program = str(diagnosis.path) if diagnosis.path else "not found"
-        cells.append(
-            [
-                diagnosis.tool,
-                style.paint(ready, _COLOURS[ready]),
-                terminal(diagnosis.version or ""),
-                terminal(diagnosis.supported) + (", pinned" if diagnosis.pinned else ""),
-                {None: "-", True: "present", False: "missing"}[diagnosis.token],
-                _age(diagnosis.database_age),
-                terminal(program),
-                terminal(_advice(diagnosis)),
-            ]
-        )
-    lacking = [d.tool for d in diagnoses if _ready(d, optional) == "no"]
+def _text(diagnoses: Sequence[Diagnosis], optional: Collection[str], style: Style) -> str:
+    """Return a block of lines for each tool, and a sentence on whether a scan would be complete.
+
+    What is not ready comes first.
+    """
+    order = ("not ready", "ready", "optional", "left out", "not needed")
+    by_need = sorted(diagnoses, key=lambda d: order.index(_readiness(d, optional)))
+    blocks = [line for diagnosis in by_need for line in _lines(diagnosis, optional, style)]
+    lacking = [d.tool for d in diagnoses if _readiness(d, optional) == "not ready"]
     skipped = [d.tool for d in diagnoses if d.applies and d.left_out]
     verdict = (
         f"A scan would be incomplete: {', '.join(lacking)} would not complete."
@@ -111,10 +107,33 @@ def _table(diagnoses: Sequence[Diagnosis], optional: Collection[str], style: Sty
     )
     if skipped:
         verdict += f" It would leave out what is not installed: {', '.join(skipped)}."
-    table = draw(_HEADERS, cells, style, stretch=(6, 7), shares=(2, 3))
-    if style.width is not None:
-        verdict = textwrap.fill(verdict, style.width)
-    return f"{table}\n\n{style.paint(verdict, '1;31' if lacking else '1;32')}"
+    sentence = style.paint(style.wrapped(verdict), "1;31" if lacking else "1;32")
+    return "\n".join([*blocks, "", sentence])
+
+
+def _lines(diagnosis: Diagnosis, optional: Collection[str], style: Style) -> Iterator[str]:
+    readiness = _readiness(diagnosis, optional)
+    versions = f"supported: {diagnosis.supported}" + (", pinned" if diagnosis.pinned else "")
+    name = " ".join(filter(None, (diagnosis.tool, diagnosis.version)))
+    mark = style.paint(f"{readiness:<{len(_INDENT)}}", _COLOURS[readiness])
+    yield f"{mark}{terminal(name)} ({terminal(versions)})"
+    if diagnosis.path is not None:
+        # A path stays whole, so that it can be copied.
+        yield f"{_INDENT}{terminal(str(diagnosis.path))}"
+    if not diagnosis.applies:
+        return
+    for text in (diagnosis.problem, diagnosis.next_step, *_notes(diagnosis)):
+        if text:
+            yield style.wrapped(terminal(text), first=_INDENT, rest=_INDENT + "  ")
+
+
+def _notes(diagnosis: Diagnosis) -> Iterator[str]:
+    if diagnosis.token is not None:
+        yield f"token: {'present' if diagnosis.token else 'missing'}"
+    if diagnosis.database_age is not None:
+        yield f"database: {_age(diagnosis.database_age)}"
+    if diagnosis.network:
+        yield f"network: {diagnosis.network}"
 
 
 def _json(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> str:
@@ -145,31 +164,22 @@ def _json(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> str:
 
 
 def _would_complete(diagnoses: Sequence[Diagnosis], optional: Collection[str]) -> bool:
-    return all(_ready(diagnosis, optional) != "no" for diagnosis in diagnoses)
+    return all(_readiness(diagnosis, optional) != "not ready" for diagnosis in diagnoses)
 
 
-def _ready(diagnosis: Diagnosis, optional: Collection[str]) -> str:
+def _readiness(diagnosis: Diagnosis, optional: Collection[str]) -> str:
     if not diagnosis.applies:
         return "not needed"
     if diagnosis.ready:
-        return "yes"
+        return "ready"
     if diagnosis.left_out:
         return "left out"
-    return "optional" if diagnosis.tool in optional else "no"
+    return "optional" if diagnosis.tool in optional else "not ready"
 
 
-def _advice(diagnosis: Diagnosis) -> str:
-    parts = [diagnosis.problem, diagnosis.next_step] if diagnosis.applies else []
-    if diagnosis.network and diagnosis.applies:
-        parts.append(f"network: {diagnosis.network}")
-    return "; ".join(part for part in parts if part)
-
-
-def _age(age: timedelta | None) -> str:
-    if age is None:
-        return ""
+def _age(age: timedelta) -> str:
     if age < timedelta(hours=2):
         return f"{age.total_seconds() / 60:.0f} min old"
     if age < timedelta(days=2):
         return f"{age.total_seconds() / 3600:.0f} h old"
-    return f"{age.days} d old"
+    return f"{days_text(age.days)} old"

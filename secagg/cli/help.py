@@ -47,6 +47,40 @@ GROUPS = {
     },
 }
 _NO_GROUP = "More"
+_LONGEST_CHOICES = 45
+# What stands for an option's value where the option itself does not say it.
+_VALUES = {
+    "--age": "DAYS",
+    "--allow-host": "HOST",
+    "--at-least": "SEVERITY",
+    "--branch": "BRANCH",
+    "--by": "NAME",
+    "--category": "NAME",
+    "--columns": "NAMES",
+    "--commit": "COMMIT",
+    "--component": "DIR",
+    "--config": "FILE",
+    "--cve": "ID",
+    "--group-by": "COLUMN",
+    "--host": "HOST",
+    "--jobs": "N",
+    "--kind": "KIND",
+    "--limit": "N",
+    "--new-since": "WHEN",
+    "--output": "DIR",
+    "--owner": "OWNER",
+    "--package": "PACKAGE",
+    "--path": "PATTERN",
+    "--policy": "POLICY",
+    "--port": "N",
+    "--reason": "TEXT",
+    "--repo": "NAME",
+    "--search": "TEXT",
+    "--severity": "SEVERITY",
+    "--sort": "COLUMN",
+    "--state": "STATE",
+    "--tool": "TOOL",
+}
 
 EXAMPLES = {
     "scan": (
@@ -127,6 +161,8 @@ class Commands(TyperGroup):
         command = super().get_command(ctx, cmd_name)
         words = [*ctx.command_path.split()[1:], cmd_name]
         examples = EXAMPLES.get(" ".join(words[-2:] if len(words) > 1 else words))
+        if command is not None:
+            _name_values(command)
         if command is not None and examples and not command.epilog:
             lines = "\n".join(f"  {example}" for example in examples)
             command.epilog = f"\b\nExamples:\n{lines}"
@@ -160,6 +196,38 @@ class Commands(TyperGroup):
         if rest:
             with formatter.section(_NO_GROUP):
                 formatter.write_dl(rest)
+
+
+def _name_values(command: Any) -> None:
+    """Name the values of a command's parameters in words, not as Python's types (``<list[str]>``).
+
+    A list of choices stays as it is; a long one goes into the text.
+    """
+    for parameter in command.params:
+        smallest = getattr(parameter, "min", None)
+        if smallest is not None:
+            parameter._get_number_range_help_str = f"at least {smallest}".__str__
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = _no_type
+        elif parameter.metavar is None:
+            choices = _choices(parameter)
+            if not choices:
+                named = (_VALUES[name] for name in parameter.opts if name in _VALUES)
+                parameter.metavar = next(named, None)
+            elif len("|".join(choices)) > _LONGEST_CHOICES:
+                parameter.metavar = parameter.name.rpartition("_")[2].upper()
+                parameter.help = f"{parameter.help} One of {', '.join(choices)}."
+
+
+def _choices(parameter: Any) -> list[str]:
+    described = getattr(parameter, "type_descriptor", None)
+    kind = getattr(parameter, "type", None)
+    choices = getattr(described, "choices", None) or getattr(kind, "choices", None) or ()
+    return [str(getattr(choice, "value", choice)) for choice in choices]
+
+
+def _no_type(**_: Any) -> None:
+    return None
 
 
 def _first_sentence(command: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,6 +79,8 @@ def show(
 
 
 _DIGITS = 12
+_TABLE_WIDTH = 100
+_VERDICT_WIDTH = len("incomplete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,8 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 def _table(runs: Sequence[RunRecord], changes: Mapping[str, ImportedRun], style: Style) -> str:
+    if style.width is not None and style.width < _TABLE_WIDTH:
+        return "\n".join(line for run in runs for line in _two_lines(run, changes[run.key], style))
     headers = ["KEY", "TIME (UTC)", "COMMIT", "BRANCH", "VERDICT", "TOTAL", "CHANGED", "TOOLS"]
     cells = [
         [
@@ -183,6 +187,18 @@ def _table(runs: Sequence[RunRecord], changes: Mapping[str, ImportedRun], style:
         for run in runs
     ]
     return draw(headers, cells, style, stretch=(3, 7), shares=(1, 2))
+
+
+def _two_lines(run: RunRecord, changed: ImportedRun, style: Style) -> Iterator[str]:
+    """Yield a run for a terminal on which the table's rows would not fit."""
+    total = sum(run.by_severity.values())
+    counts = f"{total} problem{'' if total == 1 else 's'}, {_changes(changed)}"
+    at = _minute(run.started_at)
+    yield f"{run.key[:_DIGITS]}  {at} UTC  {run.verdict:<{_VERDICT_WIDTH}}  {counts}"
+    commit = f" @ {run.commit[:_DIGITS]}" if run.commit else ""
+    text = f"{terminal(run.branch)}{commit}; {terminal(', '.join(_tool_names(run)))}"
+    indent = " " * (_DIGITS + 2)
+    yield style.wrapped(text, first=indent, rest=indent)
 
 
 def _tool_names(run: RunRecord) -> list[str]:

@@ -39,7 +39,7 @@ from secagg.pipeline.storesource import file_decisions
 from secagg.pipeline.write import SARIF_NAME
 from secagg.report import words
 from secagg.report.jsonformat import dumps, plain, record
-from secagg.report.standing import age_days, owners_of, standing
+from secagg.report.standing import owners_of, standing
 from secagg.system.dates import utc_today
 from secagg.system.files import OUTPUT_DIRECTORY
 
@@ -263,7 +263,7 @@ def _dates(problem: Problem, today: datetime.date) -> str | None:
         return f"{text}, fixed {problem.fixed_at:%Y-%m-%d}"
     if problem.reopened_at is not None:
         text += f", reopened {problem.reopened_at:%Y-%m-%d}"
-    return f"{text} ({age_days(problem, today)} days)"
+    return f"{text} ({words.age(problem, today)})"
 
 
 def _decision(problem: Problem) -> str | None:

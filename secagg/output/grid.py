@@ -1,4 +1,4 @@
-"""Draw tables: to the width of a terminal, or one plain line a row in a pipe."""
+"""Draw tables: to the width of a terminal or a CI log, or one plain line a row in a pipe."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Style:
 
     def block(self, parts: Iterable[str]) -> str:
         """Return ``parts`` as one escaped cell: a line each, or one line in a pipe."""
-        if self.width is None:
+        if self.line is None:
             return joined(parts, " \u2014 ")
         return "\n".join(cell(part) for part in parts if part)
 
@@ -121,7 +121,7 @@ def draw(
     too narrow for one of them, each row becomes a list of lines with the column's name in front.
     """
     cells = [[_limit_lines(text, style) for text in line] for line in cells]
-    if style.width is None:
+    if style.line is None:
         return _one_line_rows([headers, *cells])
     # tabulate makes no column narrower than its header and two spaces.
     minimum = [len(header) + 2 for header in headers]
@@ -130,10 +130,10 @@ def draw(
         for i in range(len(headers))
     ]
     fixed = sum(natural[i] + 2 for i in range(len(headers)) if i not in stretch)
-    free = max(style.width, _NARROWEST) - fixed - 2 * (len(stretch) - 1)
+    free = max(style.line, _NARROWEST) - fixed - 2 * (len(stretch) - 1)
     needed = [min(natural[i], max(minimum[i], _NARROWEST_COLUMN)) for i in stretch]
     if free < sum(needed):
-        return _records(headers, cells, style.width)
+        return _records(headers, cells, style.line)
     stretched = _share_width(
         free, [natural[i] for i in stretch], [minimum[i] for i in stretch], shares
     )
@@ -173,7 +173,7 @@ def _one_line_rows(rows: list[list[str]]) -> str:
 
 def _limit_lines(text: str, style: Style) -> str:
     """Cut the lines of a cell to the limit; without a width join them."""
-    if style.width is None and "\n" in text:
+    if style.line is None and "\n" in text:
         text = " ".join(text.split("\n"))
     if len(text) <= LONGEST_CELL:
         return text

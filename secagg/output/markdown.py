@@ -15,7 +15,8 @@ from secagg.output.codehost import CommitPages
 from secagg.output.decision import DecidedFinding, DecisionDocument
 from secagg.output.escape import LONGEST_CELL, markdown, terminal, workflow_data, workflow_property
 from secagg.output.links import page_of
-from secagg.output.tables import days_text, lapsed_text, name_and_package, severities_text
+from secagg.output.tables import lapsed_text, name_and_package, severities_text
+from secagg.system.dates import due_text
 
 _MOST_PER_KIND = 10
 _LONGEST_MESSAGE = 1_000
@@ -242,7 +243,7 @@ def _cells(finding: DecidedFinding, has_owners: bool, code: CommitPages | None) 
     if finding.fix:
         problem += f"<br>Fix: {markdown(finding.fix, _LONGEST_TEXT)}"
     if finding.days_left is not None:
-        problem += f"<br>{days_text(finding.days_left)}"
+        problem += f"<br>{due_text(finding.days_left)}"
     for exception in finding.lapsed:
         problem += f"<br>{markdown(lapsed_text(exception))}"
     cells = [finding.counted_as, problem, _where(finding, code)]

@@ -12,6 +12,7 @@ from secagg.output.escape import LONGEST_SENTENCE, cell, joined
 from secagg.output.grid import SEVERITY_COLOURS, Style, draw
 from secagg.output.listing import Entry, Listing, format_listing
 from secagg.output.summary import ToolSummary
+from secagg.system.dates import due_text
 
 CAUSES = {
     "this change": "new with this change",
@@ -103,13 +104,6 @@ def severities_text(decision: DecisionDocument) -> str:
     )
 
 
-def days_text(days: int) -> str:
-    """Return the days until something is due as text."""
-    if days < 0:
-        return f"overdue by {-days} day" + ("" if days == -1 else "s")
-    return "due today" if days == 0 else f"{days} day" + ("" if days == 1 else "s") + " left"
-
-
 def lapsed_text(exception: DecidedException) -> str:
     """Return why a decision does not count."""
     decision = f"{exception.state} by {exception.source}"
@@ -187,7 +181,7 @@ def _notes_on_finding(finding: DecidedFinding) -> list[str]:
     if finding.kev:
         marks.append("exploited in the wild (KEV)")
     if finding.days_left is not None:
-        marks.append(days_text(finding.days_left))
+        marks.append(due_text(finding.days_left))
     if finding.exception is not None:
         marks.append(f"{finding.exception.state}: {finding.exception.source}")
     return marks + [lapsed_text(exception) for exception in finding.lapsed]

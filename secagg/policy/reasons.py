@@ -11,6 +11,7 @@ from secagg.merge.groups import Group
 from secagg.policy.decision import Action, Judgement, PolicyException
 from secagg.policy.model import Policy
 from secagg.policy.subject import utc_day
+from secagg.system.dates import due_text
 
 AGE_RULE = "max_age"
 # Findings that a sentence names; the table has them all.
@@ -102,10 +103,10 @@ def short_title(group: Group) -> str:
 
 
 def apply_ages(policy: Policy, judgements: Sequence[Judgement], today: datetime.date) -> None:
-    """Set ``due`` where a maximum age applies, and fail what is past due (from the next day on).
+    """Set ``due`` where a maximum age applies, and fail what is overdue (from the next day on).
 
     No maximum age applies to what a rule ignores by name or an exception in force covers. A
-    finding counts as past due where nobody knows when it was first seen.
+    finding counts as overdue where nobody knows when it was first seen.
     """
     if not policy.max_age:
         return
@@ -128,7 +129,7 @@ def apply_ages(policy: Policy, judgements: Sequence[Judgement], today: datetime.
 def age_failures(
     policy: Policy, judgements: Sequence[Judgement], today: datetime.date
 ) -> list[str]:
-    """Return a sentence for each severity with findings past due, and with undated ones."""
+    """Return a sentence for each severity with overdue findings, and with undated ones."""
     sentences = []
     for severity in policy.max_age:
         max_days = quantity(policy.max_age[severity], "day")
@@ -138,7 +139,7 @@ def age_failures(
             examples = name_first(late, detail=lambda j: _late(_due(j), today))
             sentences.append(
                 f"{quantity(len(late), f'{severity} problem')} "
-                f"{plural(len(late), 'is', 'are')} past due: {severity} problems are to be fixed "
+                f"{plural(len(late), 'is', 'are')} overdue: {severity} problems are to be fixed "
                 f"within {max_days} of being first seen. Longest overdue: {examples}."
             )
         undated = sort_worst_first(j for j in overdue if j.due is None)
@@ -146,21 +147,21 @@ def age_failures(
             sentences.append(
                 f"nobody knows when {quantity(len(undated), f'{severity} problem')} "
                 f"{plural(len(undated), 'was', 'were')} first seen, so "
-                f"{plural(len(undated), 'it counts', 'they count')} as past due ({max_days} "
+                f"{plural(len(undated), 'it counts', 'they count')} as overdue ({max_days} "
                 f"allowed): judge with a history of earlier scans. Worst: {name_first(undated)}."
             )
     return sentences
 
 
 def age_notes(policy: Policy, judgements: Sequence[Judgement], today: datetime.date) -> list[str]:
-    """Return at most one sentence: what will be past due soon."""
+    """Return at most one sentence: what will be overdue soon."""
     last_day = today + datetime.timedelta(days=policy.due_soon)
     soon = sorted(
         (j for j in judgements if j.due is not None and today <= j.due <= last_day), key=_due
     )
     if not soon:
         return []
-    named = name_first(soon, detail=lambda j: f"due {_when(_due(j), today)}")
+    named = name_first(soon, detail=lambda j: _when(_due(j), today))
     number = quantity(len(soon), "problem")
     return [f"{number} {plural(len(soon), 'is', 'are')} due soon: {named}."]
 
@@ -229,14 +230,14 @@ def lapsed_notes(judgements: Iterable[Judgement]) -> list[str]:
 
 
 def unused_notes(unused: Sequence[PolicyException]) -> list[str]:
-    """Return at most one sentence: which exceptions cover nothing."""
+    """Return at most one sentence: which decisions cover nothing."""
     if not unused:
         return []
     shown = ", ".join(f"{e.target} ({e.source})" for e in unused[:_NAMED_EXCEPTIONS])
     rest = len(unused) - _NAMED_EXCEPTIONS
     more = f" and {rest:,} more" if rest > 0 else ""
     cover = plural(len(unused), "covers", "cover")
-    return [f"{quantity(len(unused), 'exception')} {cover} nothing any more: {shown}{more}."]
+    return [f"{quantity(len(unused), 'decision')} {cover} nothing any more: {shown}{more}."]
 
 
 def unknown_notes(judgements: Iterable[Judgement]) -> list[str]:
@@ -285,12 +286,12 @@ def _due(judgement: Judgement) -> datetime.date:
 
 
 def _late(due: datetime.date, today: datetime.date) -> str:
-    return f"{quantity((today - due).days, 'day')} late, due {due}"
+    return f"{due_text((due - today).days)}, due {due}"
 
 
 def _when(due: datetime.date, today: datetime.date) -> str:
-    days = (due - today).days
-    return f"in {quantity(days, 'day')}, on {due}" if days else "today"
+    text = due_text((due - today).days)
+    return text if due == today else f"{text}, on {due}"
 
 
 def _by_exception(

@@ -16,7 +16,7 @@ from secagg.model.problem import Problem
 from secagg.output.escape import terminal
 from secagg.report import words
 from secagg.report.formats import Report
-from secagg.report.standing import age_days, overdue, owners_of, reason_of, severity_label, standing
+from secagg.report.standing import age_days, owners_of, reason_of, severity_label, standing
 
 Text = Callable[[Problem, datetime.date], str]
 # Some programs convert the wide forms to the plain ones.
@@ -37,17 +37,17 @@ _FORMULA_CHARACTERS = (
 _BATCH = 500
 
 
-def _age(problem: Problem, today: datetime.date) -> str:
+def _age_in_days(problem: Problem, today: datetime.date) -> str:
     age = age_days(problem, today)
-    return "" if age is None else f"{age}d"
+    return "" if age is None else str(age)
 
 
 def _due(problem: Problem, today: datetime.date) -> str:
-    if problem.due is None:
-        return ""
-    if overdue(problem, today):
-        return f"{(today - problem.due).days}d over"
-    return problem.due.isoformat()
+    return words.late(problem, today) or _due_day(problem, today)
+
+
+def _due_day(problem: Problem, _: datetime.date) -> str:
+    return "" if problem.due is None else problem.due.isoformat()
 
 
 def _day(at: datetime.datetime | None) -> str:
@@ -77,7 +77,7 @@ COLUMNS: dict[str, Text] = {
     "owner": lambda p, _: ", ".join(owners_of(p)),
     "state": lambda p, today: str(standing(p, today)),
     "reason": lambda p, today: reason_of(p, today) or "",
-    "age": _age,
+    "age": words.age,
     "due": _due,
     "first-seen": lambda p, _: _day(p.first_seen),
     "last-seen": lambda p, _: _day(p.last_seen),
@@ -99,6 +99,8 @@ COLUMNS: dict[str, Text] = {
 }
 # A file has all columns; a table has as many as its width allows.
 FILE_COLUMNS = tuple(name for name in COLUMNS if name != "id")
+# What a spreadsheet sorts by is a number of days and a day there, not words.
+_FILE_TEXTS = {**COLUMNS, "age": _age_in_days, "due": _due_day}
 
 
 def check_columns(names: Sequence[str]) -> tuple[str, ...]:
@@ -112,7 +114,7 @@ def check_columns(names: Sequence[str]) -> tuple[str, ...]:
 def pieces(report: Report) -> Iterator[bytes]:
     """Yield a header line and a line a problem, with CRLF between them, as UTF-8."""
     names = tuple(report.columns) or FILE_COLUMNS
-    texts = [COLUMNS[name] for name in names]
+    texts = [_FILE_TEXTS[name] for name in names]
     yield _csv_lines([names])
     for batch in range(0, len(report.answer.rows), _BATCH):
         problems = report.answer.rows[batch : batch + _BATCH]

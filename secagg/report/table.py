@@ -15,7 +15,15 @@ from secagg.report.columns import COLUMNS
 from secagg.report.formats import Report
 from secagg.report.overview import MOST_INCOMPLETE_SHOWN, Overview
 from secagg.report.query import Answer, GroupBy, sections
-from secagg.report.standing import ACTIVE, LastRuns, overdue, owners_of, severity_label, standing
+from secagg.report.standing import (
+    ACTIVE,
+    LastRuns,
+    age_days,
+    overdue,
+    owners_of,
+    severity_label,
+    standing,
+)
 
 _COLOURS = {**SEVERITY_COLOURS, "unknown": "1"}
 _ALARM = "1;31"
@@ -69,7 +77,7 @@ def report_table(
     """
     if not answer.rows:
         return ""
-    names = tuple(columns) or _columns_for(style.width, several=several)
+    names = tuple(columns) or _columns_for(style.line, several=several)
 
     def rows(problems: Sequence[Problem]) -> str:
         if listing is Listing.TABLE:
@@ -93,7 +101,7 @@ def entry(problem: Problem, last: LastRuns, today: datetime.date, *, several: bo
     where = words.place(problem)
     place = output_words.place(problem.uri, problem.line, fallback=where)
     notes = _notes(problem, last, today)
-    age = COLUMNS["age"](problem, today)
+    age = words.age(problem, today) if age_days(problem, today) else ""
     if several:
         notes.append(f"{problem.repository} {problem.branch}")
     detail = words.detail(problem)
@@ -264,9 +272,9 @@ def _notes(
     state = standing(problem, today)
     if "state" not in columns and state not in ACTIVE:
         notes.append(str(state))
-    if "due" not in columns and overdue(problem, today):
-        notes.append("overdue by " + COLUMNS["due"](problem, today).split("d")[0] + "d")
-    return notes
+    if "due" not in columns:
+        notes.append(words.late(problem, today))
+    return [note for note in notes if note]
 
 
 def pieces(report: Report) -> Iterator[bytes]:

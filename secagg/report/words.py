@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+
 from secagg import ids
 from secagg.model.problem import Problem, RunRecord
 from secagg.output import words
+from secagg.report.standing import age_days, overdue
+from secagg.system.dates import days_text, due_text
 
 
 def title(problem: Problem) -> str:
@@ -42,6 +46,19 @@ def place(problem: Problem) -> str:
         fallback=problem.image or problem.logical,
         commit=problem.commit if problem.in_history_only else None,
     )
+
+
+def age(problem: Problem, today: datetime.date) -> str:
+    """Return how long a problem has been there; empty if unknown."""
+    days = age_days(problem, today)
+    return "" if days is None else days_text(days)
+
+
+def late(problem: Problem, today: datetime.date) -> str:
+    """Return by how many days a problem is overdue; empty where it is not."""
+    if problem.due is None or not overdue(problem, today):
+        return ""
+    return due_text((problem.due - today).days)
 
 
 def remedy(problem: Problem) -> str | None:

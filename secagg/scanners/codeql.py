@@ -62,7 +62,7 @@ SPEC = ToolSpec(
     version_argv=("version", "--format=json"),
     version_pattern=r'"version"\s*:\s*"(\d+\.\d+\.\d+)',
     supported=">=2.15,<3",
-    install="install the CodeQL bundle 2.15 or newer, or name it by tools.codeql.path",
+    install="install the CodeQL bundle, or name it by tools.codeql.path",
     variables=(
         "JAVA_HOME",
         "GOPATH",

@@ -28,7 +28,7 @@ from secagg.scanners.job import (
     whole_report,
 )
 from secagg.scanners.options import GitleaksOptions, read_options
-from secagg.scanners.program import ToolSpec
+from secagg.scanners.program import ToolSpec, other_version
 from secagg.system.process import ProcessResult, last_lines, private_directory
 
 SPEC = ToolSpec(
@@ -37,7 +37,7 @@ SPEC = ToolSpec(
     version_argv=("version",),
     version_pattern=r"v?(\d+\.\d+\.\d+)",
     supported=">=8.16,<9",
-    install="install Gitleaks 8.19 or newer, or name it by tools.gitleaks.path",
+    install="secagg tools install gitleaks",
 )
 
 _NEW_COMMANDS = Version("8.19")
@@ -132,7 +132,8 @@ class _GitleaksJob(ProgramJob):
                 arguments.append("--ignore-gitleaks-allow")
             elif self.base_decides and self.adds_words(b"gitleaks:allow"):
                 raise Unusable(
-                    "this change adds gitleaks:allow, which this Gitleaks obeys", SPEC.install
+                    "this change adds gitleaks:allow, which this Gitleaks obeys",
+                    other_version(SPEC),
                 )
         arguments += [str(source)] if self._version >= _NEW_COMMANDS else [f"--source={source}"]
         try:

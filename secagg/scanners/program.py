@@ -44,7 +44,7 @@ class ToolSpec:
     of versions must not run. ``inspect`` reads the version from the file, so that a refused one
     is never started; it may return None. ``variables`` are those of the environment that the tool
     gets, ``extra`` those that are set for it. ``builds`` says that it runs the project's build,
-    which needs the tree's programs on PATH.
+    which needs the tree's programs on PATH. ``install`` is the command or advice for who lacks it.
     """
 
     name: str
@@ -150,7 +150,7 @@ def locate(spec: ToolSpec, options: ToolOptions, context: RunContext) -> Path:
     if program is None:
         raise NotInstalled(
             f"{spec.title} is not installed: no {spec.name} on PATH",
-            f"{spec.install}; or disable it: tools: {{{spec.name}: {{enabled: false}}}} in "
+            f"{spec.install}; or leave it out: tools: {{{spec.name}: {{enabled: false}}}} in "
             "secagg.yaml",
         )
     path = Path(program).absolute()
@@ -174,7 +174,7 @@ def find_program(spec: ToolSpec, options: ToolOptions, context: RunContext) -> P
     if _parse_version(version) not in SpecifierSet(spec.supported, prereleases=True):
         raise Unusable(
             f"{spec.title} {version} is not supported (supported: {spec.supported})",
-            spec.install,
+            other_version(spec),
         )
     return replace(program, version=version)
 
@@ -186,7 +186,9 @@ def explain(result: ProcessResult, program: Program) -> Unusable:
     hint = f"it said: {message}" if message else "it said nothing on standard error"
     match result.ended:
         case Ended.NOT_STARTED:
-            return Unusable(f"{title} could not be started: {result.error}", program.spec.install)
+            return Unusable(
+                f"{title} could not be started: {result.error}", other_version(program.spec)
+            )
         case Ended.DEADLINE:
             reason = f"{title} was stopped at its deadline after {result.seconds:.0f} s"
             hint = f"give it more time with --timeout or tools.{program.spec.name}.timeout; {hint}"
@@ -210,7 +212,15 @@ def require_allowed(spec: ToolSpec, version: str) -> None:
     """Raise :class:`Unusable` for a version that must not run."""
     for versions, why in spec.refused.items():
         if _parse_version(version) in SpecifierSet(versions, prereleases=True):
-            raise Unusable(f"{spec.title} {version} is refused: {why}", spec.install)
+            raise Unusable(f"{spec.title} {version} is refused: {why}", other_version(spec))
+
+
+def other_version(spec: ToolSpec) -> str:
+    """Return what to do about an installed program that cannot be used.
+
+    Installing another one does not help by itself: the one on PATH comes first.
+    """
+    return f"update it, or name another one by tools.{spec.name}.path"
 
 
 def tools_directory(environ: Mapping[str, str]) -> Path:
@@ -251,7 +261,7 @@ def _read_version(program: Program) -> str:
     if match is None:
         raise Unusable(
             f"{program.path} does not answer like {spec.title} when asked for its version",
-            spec.install,
+            other_version(spec),
         )
     return match.group(1)
 

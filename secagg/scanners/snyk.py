@@ -39,7 +39,7 @@ SPEC = ToolSpec(
     version_argv=("--version",),
     version_pattern=r"(?m)^v?(\d+\.\d+\.\d+)",
     supported=">=1.1000,<2",
-    install="install the Snyk CLI 1.1000 or newer, or name it by tools.snyk.path",
+    install="secagg tools install snyk",
     variables=(
         "SNYK_TOKEN",
         "SNYK_OAUTH_TOKEN",

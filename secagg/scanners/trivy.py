@@ -60,7 +60,7 @@ SPEC = ToolSpec(
     version_argv=("--version",),
     version_pattern=r"Version: v?(\d+\.\d+\.\d+)",
     supported=">=0.50,<1",
-    install="install Trivy 0.69.3 or 0.70 and newer, or name it by tools.trivy.path",
+    install="secagg tools install trivy",
     variables=(
         "TRIVY_USERNAME",
         "TRIVY_PASSWORD",

@@ -27,7 +27,7 @@ SPEC = ToolSpec(
     version_argv=("--version",),
     version_pattern=r"(?m)^trufflehog v?(\d+\.\d+\.\d+)",
     supported=">=3.60,<4",
-    install="install TruffleHog 3.60 or newer, or name it by tools.trufflehog.path",
+    install="secagg tools install trufflehog",
 )
 
 _FINISHED = '"msg":"finished scanning"'

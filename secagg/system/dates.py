@@ -68,6 +68,18 @@ def days(value: object) -> int:
     return int(number) * _DAYS[unit]
 
 
+def days_text(number: int) -> str:
+    """Return a number of days as text: ``1 day``, ``2,000 days``."""
+    return f"{number:,} day" + ("" if number == 1 else "s")
+
+
+def due_text(days_left: int) -> str:
+    """Return how long it is until something is due; a negative number is overdue."""
+    if days_left < 0:
+        return f"{days_text(-days_left)} overdue"
+    return f"due in {days_text(days_left)}" if days_left else "due today"
+
+
 def is_days(text: str) -> bool:
     """Tell whether ``text`` is a number of days with its unit: ``7d``, and not ``20260131``."""
     try:

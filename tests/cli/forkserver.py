@@ -44,11 +44,13 @@ class ForkServer:
         stdin: bytes = b"",
         timeout: float = 120,
         piped: bool = False,
+        entry: str = "secagg.cli:main",
     ) -> tuple[int, bytes, bytes]:
         """Run ``secagg ARGUMENTS`` and return its exit code, standard output and error.
 
         The exit code is negative for a signal. Standard output is a file, or with ``piped`` a pipe,
-        as in the log of a workflow. Raises :class:`TimeoutError` after ``timeout``
+        as in the log of a workflow. ``entry`` is the function that is called, as
+        ``module:name``. Raises :class:`TimeoutError` after ``timeout``
         seconds.
         """
         server = cls._started()
@@ -68,6 +70,7 @@ class ForkServer:
                 "arguments": [*arguments],
                 "env": dict(env),
                 "cwd": str(cwd),
+                "entry": entry,
                 "streams": {name: str(path) for name, path in paths.items()},
             }
             server.stdin.write(json.dumps(request).encode() + b"\n")
@@ -130,8 +133,6 @@ def _serve() -> None:
 
 def _run(request: dict[str, object]) -> None:
     """Be the command; never returns."""
-    from secagg.cli import main
-
     code = 70
     try:
         streams, env, arguments = request["streams"], request["env"], request["arguments"]
@@ -145,7 +146,8 @@ def _run(request: dict[str, object]) -> None:
         os.environ.clear()
         os.environ.update(env)
         sys.argv[:] = ["secagg", *arguments]
-        main()
+        module, _, name = str(request["entry"]).partition(":")
+        getattr(importlib.import_module(module), name)()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

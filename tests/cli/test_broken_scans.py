@@ -106,7 +106,7 @@ def assert_nothing_left(home: Path) -> None:
 def test_missing(target: Path, bin_dir: Path, home: Path) -> None:
     ran = run(target, bin_dir, home)
     assert_incomplete(ran, home, "no trufflehog on PATH")
-    assert "install TruffleHog" in ran.stdout
+    assert "secagg tools install trufflehog" in ran.stdout
 
 
 def test_killed(target: Path, bin_dir: Path, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +43,9 @@ def test_every_command_has_help_by_h() -> None:
         shown = CliRunner().invoke(app, [*path, "-h"])
         assert shown.exit_code == 0, path
         assert "Usage:" in shown.output
+        # No words of a library for what a value is.
+        assert re.search(r"<(list|str|int|float|path|file|dir)|x>=|<=x", shown.output) is None, path
+        assert [line for line in shown.output.splitlines() if len(line) > 80] == [], path
 
 
 @pytest.mark.parametrize("path", EXAMPLES)

@@ -123,7 +123,7 @@ def test_the_table_says_why_and_until_when() -> None:
     )
     text = findings_text(document, Style()) + notes_text(document, Style())
     text += verdict_text(document, Style())
-    assert "overdue by 2 days" in text
+    assert "2 days overdue" in text
     assert "due today" in text
     assert "fix: use parameters" in text
     assert "@org/db" in text

@@ -149,14 +149,14 @@ def test_lapsed_exceptions_are_told_by_what_they_do() -> None:
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (1, "1 exception covers nothing any more: t0 (f:0)."),
+        (1, "1 decision covers nothing any more: t0 (f:0)."),
         (
             5,
-            "5 exceptions cover nothing any more: t0 (f:0), t1 (f:1), t2 (f:2), t3 (f:3), t4 (f:4).",
+            "5 decisions cover nothing any more: t0 (f:0), t1 (f:1), t2 (f:2), t3 (f:3), t4 (f:4).",
         ),
         (
             7,
-            "7 exceptions cover nothing any more: t0 (f:0), t1 (f:1), t2 (f:2), t3 (f:3), "
+            "7 decisions cover nothing any more: t0 (f:0), t1 (f:1), t2 (f:2), t3 (f:3), "
             "t4 (f:4) and 2 more.",
         ),
     ],
@@ -191,10 +191,10 @@ def test_ages_are_told_by_severity() -> None:
     facts = {f"{1:032}": seen(15), f"{2:032}": seen(2)}
     decision = decide(ours, *late, group(secret(), identity=B), facts=facts)
     assert decision.failures == [
-        "2 critical problems are past due: critical problems are to be fixed within 7 days of "
-        "being first seen. Longest overdue: CVE-2019-10744 in lodash 4.17.4 (p:2), 14 days late, "
-        "due 2026-11-09; CVE-2019-10744 in lodash 4.17.4 (p:1), 1 day late, due 2026-11-22.",
-        "nobody knows when 1 high problem was first seen, so it counts as past due (30 days "
+        "2 critical problems are overdue: critical problems are to be fixed within 7 days of "
+        "being first seen. Longest overdue: CVE-2019-10744 in lodash 4.17.4 (p:2), 14 days overdue, "
+        "due 2026-11-09; CVE-2019-10744 in lodash 4.17.4 (p:1), 1 day overdue, due 2026-11-22.",
+        "nobody knows when 1 high problem was first seen, so it counts as overdue (30 days "
         "allowed): judge with a history of earlier scans. Worst: github-pat (app/settings.py:7).",
     ]
     assert [j.why for j in decision.judgements] == [
@@ -226,7 +226,7 @@ def test_what_is_kept_of_an_overdue_finding_is_the_same_every_day(
 def test_two_without_dates_are_they() -> None:
     ours = policy({"match": {}, "action": "warn"}, max_age={"critical": 7})
     (said,) = decide(ours, *many(2)).failures
-    assert "when 2 critical problems were first seen, so they count as past due" in said
+    assert "when 2 critical problems were first seen, so they count as overdue" in said
 
 
 def test_what_is_due_soon_is_told() -> None:

@@ -305,8 +305,8 @@ def test_a_limit(action: str, limit: int, found: int, verdict: str, said: str | 
         (
             8,
             "fail",
-            "1 critical problem is past due: critical problems are to be fixed within 7 days of "
-            "being first seen. Longest overdue: aws-key (.env:1), 1 day late, due 2026-11-22.",
+            "1 critical problem is overdue: critical problems are to be fixed within 7 days of "
+            "being first seen. Longest overdue: aws-key (.env:1), 1 day overdue, due 2026-11-22.",
         ),
         (None, "fail", "nobody knows when 1 critical problem was first seen, so it counts as "),
     ],
@@ -373,7 +373,7 @@ def test_an_unused_exception_is_said() -> None:
     none = OneException(exception, covers=False)
     decision = judge(rule({}), MergedSet(), runs=[RAN], exceptions=none, today=TODAY)
     assert list(decision.unused) == [exception]
-    assert list(decision.notes) == ["1 exception covers nothing any more: CVE-1 (e.yaml:3)."]
+    assert list(decision.notes) == ["1 decision covers nothing any more: CVE-1 (e.yaml:3)."]
 
 
 def test_no_exception_is_unused_in_a_scan_of_a_part() -> None:

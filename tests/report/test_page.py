@@ -100,12 +100,14 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     page.keyboard.press("j")
     page.keyboard.press("k")
     expect(page.locator(".row.active")).to_have_attribute("aria-posinset", "2")
-    title = page.locator('.row[aria-posinset="2"] b').inner_text()
+    title = page.locator('.row[aria-posinset="2"] b .middle').get_attribute("title")
     page.keyboard.press("Enter")
+    assert title
     expect(page.locator("#details h2")).to_have_text(title)
     expect(page.locator("#details")).to_be_focused()
     page.keyboard.press("j")
-    following = page.locator('.row[aria-posinset="3"] b').inner_text()
+    following = page.locator('.row[aria-posinset="3"] b .middle').get_attribute("title")
+    assert following
     expect(page.locator("#details h2")).to_have_text(following)
     page.keyboard.press("Escape")
     expect(page.locator("#details")).to_be_hidden()

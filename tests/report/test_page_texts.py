@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import subprocess
 from dataclasses import replace
@@ -10,11 +11,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from secagg.model.problem import ToolRunRecord
 from secagg.output.codehost import CodeHost
+from secagg.output.listing import Listing
 from secagg.pipeline.storesource import code_host
+from secagg.report.formats import compose
+from secagg.report.query import Query
 from secagg.report.source import RecordedHistory
+from secagg.report.table import pieces
+from secagg.system.dates import due_text
 from tests.report.browser import ready, write_page
-from tests.report.make import REPOSITORY, problem, run
+from tests.report.make import NOW, REPOSITORY, problem, run
 from tests.report.test_page_filters import PROBLEMS, RUNS
 
 _PROGRAM = re.compile(
@@ -22,6 +29,21 @@ _PROGRAM = re.compile(
 )
 # Words of the data that look so.
 _SAID = ("false positive", "false-positive")
+_OVERLAPPING_OR_CUT = """() => {
+    const faults = [];
+    let bottom = -Infinity;
+    for (const row of document.querySelectorAll(".row")) {
+        const box = row.getBoundingClientRect();
+        if (box.top < bottom - 1) faults.push(`over the row before: ${row.innerText}`);
+        bottom = box.bottom;
+        for (const part of row.querySelectorAll(".badge, .what, .detail, .where, .fix, .cell-age > div")) {
+            const own = part.getBoundingClientRect();
+            const outside = own.top < box.top - 1 || own.bottom > box.bottom + 1;
+            if (outside || part.scrollWidth > part.clientWidth + 1) faults.push(part.innerText);
+        }
+    }
+    return faults;
+}"""
 _TEXTS = """() => {
     const found = [];
     const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ALL);
@@ -189,12 +211,57 @@ def test_the_trend_tells_its_values(page: Page) -> None:
     expect(page.locator(".values")).to_contain_text("(high)")
 
 
-def test_a_print_has_every_row(page: Page) -> None:
+def test_older_scans_tell_what_looked_and_what_did_not(browser: Browser, tmp_path: Path) -> None:
+    tools = (
+        ToolRunRecord(tool="trivy", component=".", status="complete"),
+        ToolRunRecord(tool="snyk", component="api", status="complete"),
+        ToolRunRecord(tool="snyk", component="web", status="failed"),
+        ToolRunRecord(tool="codeql", component=".", status="skipped"),
+    )
+    runs = [run(), run(1, "incomplete", tools=tools, by_severity={"high": 3}), run(2)]
+    page = browser.new_page()
+    ready(page, write_page(RecordedHistory([problem()], runs), tmp_path))
+    page.click("#dashboard > summary")
+    page.click(".older summary")
+    # It stays open where a filter draws the panels anew.
+    page.fill("#q", "py")
+    older = page.locator(".older li")
+    expect(older).to_have_count(2)
+    expect(older.first).to_contain_text("incomplete 2026-03-19 09:30 UTC")
+    expect(older.first).to_contain_text("3 problems")
+    expect(older.first).to_contain_text("trivy complete; snyk failed")
+    expect(older.last).to_be_visible()
+    expect(older.last).to_contain_text("trivy complete")
+    page.close()
+
+
+def test_how_late_a_problem_is_has_one_word_everywhere(browser: Browser, tmp_path: Path) -> None:
+    late = problem(
+        due=NOW.date() - datetime.timedelta(days=95),
+        first_seen=NOW - datetime.timedelta(days=125),
+    )
+    source = RecordedHistory([late], [run()])
+    page = browser.new_page()
+    ready(page, write_page(source, tmp_path))
+    assert page.locator(".cell-age").inner_text().split("\n") == ["125 days", "95 days overdue"]
+    page.close()
+    for listing in Listing:
+        text = b"".join(pieces(compose(source, Query(), NOW, listing=listing))).decode()
+        assert "95 days overdue" in text
+        assert "125 days" in text or listing is Listing.CONCISE
+    # The gate's tables and sentences.
+    assert due_text(-95) == "95 days overdue"
+
+
+def test_a_print_has_every_row_and_cuts_nothing(page: Page) -> None:
     page.select_option("#choose-kind", "code")
     count = int(page.locator("#count").inner_text().split()[0])
+    # A sheet of A4 is as narrow as a small screen.
+    page.set_viewport_size({"width": 700, "height": 1000})
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(page.locator(".row")).to_have_count(count)
+    assert page.evaluate(_OVERLAPPING_OR_CUT) == []
     expect(page.locator("#choices")).to_be_hidden()
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")

@@ -54,7 +54,7 @@ def test_missing_tools_are_told_with_the_next_step(bench: Bench, repo: Repo) -> 
     for tool, diagnosis in diagnoses.items():
         assert not diagnosis.ready
         assert "is not installed" in str(diagnosis.problem)
-        assert f"tools.{tool}.path" in str(diagnosis.next_step)
+        assert f"tools: {{{tool}: {{enabled: false}}}}" in str(diagnosis.next_step)
         assert diagnosis.path is None
 
 

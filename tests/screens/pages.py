@@ -15,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from secagg.model.finding import Kind
+from secagg.model.problem import ToolRunRecord
 from secagg.output.codehost import CodeHost
 from secagg.report.source import RecordedHistory
 from tests.report.browser import ready, write_page
@@ -22,9 +23,16 @@ from tests.report.make import REPOSITORY, history, run
 
 PAGES = Path(__file__).parent / "pages"
 _HISTORY = history(40, seed=5)
+_FAILED = (
+    ToolRunRecord(tool="trivy", component=".", status="complete", seconds=11.0),
+    ToolRunRecord(tool="snyk", component="web", status="failed", reason="Snyk has no token"),
+)
 _SOURCE = RecordedHistory(
     _HISTORY.recorded_problems,
-    [run(day, by_severity={"critical": 2, "high": 9 + day}) for day in range(4)],
+    [
+        *(run(day, by_severity={"critical": 2, "high": 9 + day}) for day in (0, 2, 3)),
+        run(1, "incomplete", tools=_FAILED, by_severity={"critical": 2}),
+    ],
     CodeHost(repository=REPOSITORY, files="https://github.com/acme/shop/blob/"),
 )
 # How many rows there are goes by the fonts above them, which are not the same everywhere.
@@ -91,6 +99,7 @@ def _text(browser: Browser, address: str, view: View) -> str:
     if view.dashboard:
         page.evaluate("document.getElementById('dashboard').open = true")
         page.wait_for_selector("#dashboard .panel")
+        page.evaluate("document.querySelector('.older').open = true")
     page.locator("#list").evaluate("(list) => list.focus()")
     for key in view.keys:
         page.keyboard.press(key)

@@ -18,6 +18,10 @@ _TRIVY = """
 out = next(a for a in sys.argv if a.startswith('--output=')).partition('=')[2]
 pathlib.Path(out).write_text((pathlib.Path(sys.argv[-1]) / 'planted.json').read_text())
 """
+_MILD = """
+out = next(a for a in sys.argv if a.startswith('--output=')).partition('=')[2]
+pathlib.Path(out).write_text(pathlib.Path(__file__).with_name('mild.json').read_text())
+"""
 _GITLEAKS = """
 out = next(a for a in sys.argv if a.startswith('--report-path=')).partition('=')[2]
 pathlib.Path(out).write_text('[]')
@@ -30,7 +34,8 @@ _DAY = {"GIT_AUTHOR_DATE": "2026-03-01T06:00:00Z", "GIT_COMMITTER_DATE": "2026-0
 def build(home: Path) -> dict[str, str]:
     """The repository ``home/shop`` on the branch ``change``, and the scanners in ``home/bin``.
 
-    ``home/broken`` has a Trivy that fails, and ``home/none`` no scanner. Returns the commits of
+    ``home/broken`` has a Trivy that fails, ``home/mild`` one that reports nothing that fails the
+    gate, and ``home/none`` has no scanner. Returns the commits of
     ``main`` and ``change``.
     """
     shop = home / "shop"
@@ -38,6 +43,10 @@ def build(home: Path) -> dict[str, str]:
     standin(home / "bin", "gitleaks", "8.30.1", _GITLEAKS)
     standin(home / "broken", "trivy", "Version: 0.76.0", _BROKEN)
     standin(home / "broken", "gitleaks", "8.30.1", _GITLEAKS)
+    standin(home / "mild", "trivy", "Version: 0.76.0", _MILD)
+    standin(home / "mild", "gitleaks", "8.30.1", _GITLEAKS)
+    mild = [entry for entry in _BASE if entry[0] == "deploy/engine.yaml"]
+    (home / "mild" / "mild.json").write_text(json.dumps(_report(mild)))
     (home / "none").mkdir()
     for name, text in {
         "web/package-lock.json": "{}\n",

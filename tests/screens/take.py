@@ -1,8 +1,8 @@
 """Take the screens: each command at the widths at which people see it, and in a CI log.
 
-A screen is kept as ``golden/NAME.txt``: the command, what it prints on both streams, and its exit
-code; a job's summary (Markdown) as ``NAME-summary.txt``. Where a screen changes, ``python -m tests.screens`` writes the files anew, and their diff is
-what a reviewer reads.
+A screen is kept as ``golden/NAME-SURFACE.txt``: the command, what it prints on both streams, and its
+exit code; a job's summary (Markdown) as ``NAME-summary.txt``. Where a screen changes, ``python -m
+tests.screens`` writes the files anew, and their diff is what a reviewer reads.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cli.running import Ran, environment
+from tests.cli.forkserver import ForkServer
+from tests.cli.running import environment
 from tests.screens.repository import build
+from tests.screens.surfaces import MARK
 
 GOLDEN = Path(__file__).parent / "golden"
-_WIDTHS = {"80": {"COLUMNS": "80"}, "120": {"COLUMNS": "120"}, "200": {"COLUMNS": "200"}}
+_WIDTHS = ("80", "120", "200")
+EVERYWHERE = (*_WIDTHS, "ci")
 _PATH = 30
 # What differs from run to run, by something as long.
 _VOLATILE = (
@@ -28,73 +31,58 @@ _VOLATILE = (
     (re.compile(r"\b20\d\d-\d\d-\d\d\b(?! \(UTC\))"), "2026-12-31"),
     (re.compile(r"(?<=\d\d-\d\d )\d\d:\d\d\b"), "23:59"),
     (re.compile(r"^(KEY +)?[0-9a-f]{12}(?=\s)", re.MULTILINE), r"\g<1>0123456789ab"),
+    (re.compile(r"python -m tests\.\S+"), "secagg"),
 )
+_SCAN = ("scan", "--jobs", "1", "--tool", "trivy", "--tool", "gitleaks")
+_MINIMIST = "e9d1e0"
+# The jobs whose summary is kept, too.
+_SUMMARIZED = frozenset({"scan-pull-request", "scan-incomplete", "scan-fail"})
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """A screen: the words behind ``secagg``, where it is shown, and on what.
+class Scene:
+    """A command, the words behind ``secagg``, and the surfaces on which it is drawn.
 
     ``scanners`` is the directory in which they are found; ``fresh`` begins without a history.
+    ``extra`` are variables of the whole run, those of the surface among them.
     """
 
     name: str
     words: tuple[str, ...]
-    surface: str
+    surfaces: tuple[str, ...] = EVERYWHERE
     scanners: str = "bin"
-    extra: Mapping[str, str] = field(default_factory=dict)
     fresh: bool = False
-
-    @property
-    def file(self) -> str:
-        return f"{self.name}-{self.surface}.txt"
+    extra: Mapping[str, str] = field(default_factory=dict)
 
 
-_SCAN = ("scan", "--jobs", "1", "--tool", "trivy", "--tool", "gitleaks")
-_MINIMIST = "e9d1e0"
-# Whose job summary is kept, too.
-_SUMMARIZED = frozenset({"scan-pull-request", "scan-incomplete", "scan-fail"})
-
-
-def shots(base: str) -> list[Shot]:
-    """All screens, in the order in which they are taken; ``base`` is the commit of ``main``."""
-    in_change = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_BASE_REF": "main", "BASE": base}
-    taken = [
-        Shot("scan-first-run", ("scan", "--jobs", "1"), "80", fresh=True),
-        Shot("scan-first-run", ("scan", "--jobs", "1"), "ci", fresh=True),
-        Shot("scan-nothing-installed", ("scan",), "80", "none", fresh=True),
-        Shot("scan-incomplete", _SCAN, "80", "broken", fresh=True),
-        Shot("scan-incomplete", _SCAN, "ci", "broken", fresh=True),
-        Shot("scan-pass", (*_SCAN, "--policy", "seed"), "80", fresh=True),
-        Shot("scan-pass", (*_SCAN, "--policy", "seed"), "ci", fresh=True),
-        Shot("scan-pull-request", (*_SCAN, "--policy", "pr-gate"), "ci", extra=in_change),
-        Shot("scan-fail", _SCAN, "80", fresh=True),
-        Shot("scan-fail", _SCAN, "ci"),
-        Shot("scan-table", (*_SCAN, "--format", "table"), "120"),
-    ]
-    for surface in (*_WIDTHS, "ci"):
-        taken += [
-            Shot("gate", ("gate",), surface),
-            Shot("report", ("report",), surface),
-        ]
-    for surface in ("80", "120"):
-        taken += [
-            Shot("show", ("show", _MINIMIST), surface),
-            Shot("runs", ("runs",), surface),
-        ]
+def scenes(in_change: Mapping[str, str]) -> list[Scene]:
+    """All scenes, in the order in which they are taken; ``in_change`` are a pull request's."""
     triage = ("triage", "--severity", "medium", "--state", "accepted", "--reason", "lab only")
+    first = ("scan", "--jobs", "1")
+    change = (*_SCAN, "--policy", "pr-gate")
     return [
-        *taken,
-        Shot("gate-all", ("gate", "--all"), "80"),
-        Shot("report-grouped", ("report", "--group-by", "component"), "80"),
-        Shot("doctor", ("doctor",), "80"),
-        Shot("triage", (*triage, "--dry-run"), "80"),
-        Shot("wrong-id", ("show", "abcdef"), "80"),
-        Shot("notify", ("notify", "--dry-run", "--severity", "critical"), "120"),
-        Shot("help", ("--help",), "80"),
-        Shot("help-notify", ("notify", "--help"), "80"),
-        Shot("help-mcp", ("mcp", "--help"), "80"),
-        Shot("help-scan", ("scan", "--help"), "80"),
+        Scene("scan-first-run", first, fresh=True),
+        Scene("scan-nothing-installed", ("scan",), scanners="none", fresh=True),
+        Scene("scan-incomplete", _SCAN, scanners="broken", fresh=True),
+        Scene("scan-pass", _SCAN, scanners="mild", fresh=True),
+        Scene("scan-pull-request", change, ("ci",), fresh=True, extra=in_change),
+        Scene("scan-fail", _SCAN, fresh=True),
+        Scene("scan-table", (*_SCAN, "--format", "table")),
+        Scene("gate", ("gate",)),
+        Scene("gate-all", ("gate", "--all"), ("80",)),
+        Scene("report", ("report",)),
+        Scene("report-grouped", ("report", "--group-by", "component"), ("80",)),
+        Scene("report-table", ("report", "--format", "table")),
+        Scene("show", ("show", _MINIMIST)),
+        Scene("runs", ("runs",)),
+        Scene("doctor", ("doctor",)),
+        Scene("triage", (*triage, "--dry-run")),
+        Scene("wrong-id", ("show", "abcdef"), ("80",)),
+        Scene("notify", ("notify", "--dry-run", "--severity", "critical"), ("120",)),
+        Scene("help", ("--help",)),
+        Scene("help-notify", ("notify", "--help"), ("80",)),
+        Scene("help-mcp", ("mcp", "--help"), ("80",)),
+        Scene("help-scan", ("scan", "--help")),
     ]
 
 
@@ -109,42 +97,64 @@ def take() -> dict[str, str]:
 
 def _taken(home: Path) -> dict[str, str]:
     commits = build(home)
-    shop = home / "shop"
     event = home / "event.json"
     event.write_text(json.dumps({"pull_request": {"base": {"sha": commits["main"]}}}))
-    summary = home / "summary.md"
-    wanted = shots(commits["main"])
-    taken = {}
-    for shot in wanted:
-        extra = dict(_WIDTHS.get(shot.surface, {}))
-        if shot.surface == "ci":
-            extra |= {
-                "GITHUB_ACTIONS": "true",
-                "GITHUB_REPOSITORY": "shelf/shop",
-                "GITHUB_EVENT_NAME": "push",
-                "GITHUB_REF": "refs/heads/change",
-                "GITHUB_SHA": commits["change"],
-                "GITHUB_EVENT_PATH": str(event),
-                "GITHUB_STEP_SUMMARY": str(summary),
-            }
-        if shot.fresh:
-            for directory in (".secagg", "secagg-out"):
-                shutil.rmtree(shop / directory, ignore_errors=True)
-        elif shot.words[0] == "scan":
-            # The history knows a run by its second.
-            time.sleep(1)
-        ran = Ran.of(
-            shot.words,
-            env=environment(home / shot.scanners, home, extra | dict(shot.extra)),
-            cwd=shop,
-            piped=True,
-        )
-        taken[shot.file] = _text(shot, ran, home)
-        if shot.name in _SUMMARIZED and shot.surface == "ci":
-            # What a pull request's comment says is the same, cut to what a comment holds.
-            taken[f"{shot.name}-summary.txt"] = _stable(summary.read_text(), home)
-        summary.unlink(missing_ok=True)
+    surfaces = {width: {"COLUMNS": width} for width in _WIDTHS}
+    surfaces["ci"] = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REPOSITORY": "shelf/shop",
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_REF": "refs/heads/change",
+        "GITHUB_SHA": commits["change"],
+        "GITHUB_EVENT_PATH": str(event),
+        "GITHUB_STEP_SUMMARY": str(home / "summary.md"),
+    }
+    in_change = surfaces["ci"] | {
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_BASE_REF": "main",
+        "BASE": commits["main"],
+    }
+    taken: dict[str, str] = {}
+    for scene in scenes(in_change):
+        taken |= _drawn(scene, surfaces, home)
     return taken
+
+
+def _drawn(scene: Scene, surfaces: Mapping[str, dict[str, str]], home: Path) -> dict[str, str]:
+    shop, summary = home / "shop", home / "summary.md"
+    if scene.fresh:
+        for directory in (".secagg", "secagg-out"):
+            shutil.rmtree(shop / directory, ignore_errors=True)
+    elif scene.words[0] == "scan":
+        # The history knows a run by its second.
+        time.sleep(1)
+    wanted = {name: {**surfaces[name], **scene.extra} for name in scene.surfaces}
+    entry = "scan" if scene.words[0] == "scan" and "--help" not in scene.words else "again"
+    code, *streams = ForkServer.run(
+        scene.words,
+        env=environment(
+            home / scene.scanners, home, {**scene.extra, "SURFACES": json.dumps(wanted)}
+        ),
+        cwd=shop,
+        piped=True,
+        entry=f"tests.screens.surfaces:{entry}",
+    )
+    stdout, stderr = (_by_surface(stream.decode()) for stream in streams)
+    files = {}
+    for name in scene.surfaces:
+        printed = stderr[""] + stderr[name] + stdout[name]
+        text = f"$ secagg {' '.join(scene.words)}\n{printed}exit code {code}\n"
+        files[f"{scene.name}-{name}.txt"] = _stable(text, home)
+    if scene.name in _SUMMARIZED:
+        files[f"{scene.name}-summary.txt"] = _stable(summary.read_text(), home)
+    summary.unlink(missing_ok=True)
+    return files
+
+
+def _by_surface(text: str) -> dict[str, str]:
+    """The parts behind each surface's mark; what comes before them all goes by no name."""
+    before, *parts = text.split(MARK)
+    return {"": before, **dict(zip(parts[::2], parts[1::2], strict=True))}
 
 
 def write() -> list[str]:
@@ -156,11 +166,6 @@ def write() -> list[str]:
     for name, text in screens.items():
         (GOLDEN / name).write_text(text)
     return sorted(name for name in {*before, *screens} if before.get(name) != screens.get(name))
-
-
-def _text(shot: Shot, ran: Ran, home: Path) -> str:
-    text = f"$ secagg {' '.join(shot.words)}\n{ran.stderr}{ran.stdout}exit code {ran.code}\n"
-    return _stable(text, home)
 
 
 def _stable(text: str, home: Path) -> str:

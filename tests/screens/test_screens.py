@@ -25,6 +25,13 @@ def test_every_screen_is_as_it_is_kept(screens: dict[str, str]) -> None:
         assert text == kept[name], f"{name}: python -m tests.screens writes it anew"
 
 
+def test_each_screen_is_kept_at_every_width_and_in_a_log(screens: dict[str, str]) -> None:
+    names = ["scan-pass", "scan-fail", "scan-incomplete", "scan-first-run", "gate", "report"]
+    names += ["triage", "doctor", "show", "runs", "help"]
+    wanted = {f"{name}-{surface}.txt" for name in names for surface in ("80", "120", "200", "ci")}
+    assert wanted - screens.keys() == set()
+
+
 def test_no_line_is_wider_than_its_screen(screens: dict[str, str]) -> None:
     for name, text in screens.items():
         surface = name.removesuffix(".txt").rpartition("-")[2]

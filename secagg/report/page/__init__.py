@@ -37,7 +37,7 @@ def pieces(report: Report) -> Iterator[bytes]:
 
 
 # The page does without these.
-_LEFT_OUT = ("known_as", "secret", "owners", "owner")
+_LEFT_OUT = ("known_as", "secret", "owners", "owner", "overdue")
 
 
 # Where "no" or 0 says more than nothing.
@@ -46,6 +46,7 @@ _SAID_NO = frozenset({"direct", "kev", "verified", "age_days"})
 
 _RUNS_SHOWN = 120
 _BRANCHES_SHOWN = 50
+_OLDER_SHOWN = 50
 _UPGRADES_SENT = 500
 
 
@@ -64,6 +65,7 @@ def page_data(report: Report) -> dict[str, Any]:
         "left_out": len(chosen) - len(problems),
         "several": len({(p.repository, p.branch) for p in problems}) > 1,
         "runs": [plain(run) for run in newest_runs(report.runs)[:_BRANCHES_SHOWN]],
+        "older": _older(report.runs),
         "trend": trend(report.runs),
         "trend_of": _place_of_trend(report.runs),
         "upgrades": _upgrades(problems, report.today),
@@ -85,6 +87,8 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
         "where": words.place(problem),
         "remedy": words.remedy(problem),
         "owners": owners_of(problem),
+        "age": words.age(problem, today),
+        "late": words.late(problem, today),
         "new": new_since(last, problem),
         "news": _news(problem, last),
     }
@@ -120,6 +124,37 @@ def _upgrades(problems: Sequence[Problem], today: datetime.date) -> list[dict[st
         }
         for one in upgrades(active, _UPGRADES_SENT)
     ]
+
+
+def _older(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """The runs that a newer one of their branch has followed, newest first: what looked, and when.
+
+    A tool that failed in any component did not complete.
+    """
+    newest = {run.key for run in newest_runs(runs)}
+    older = [run for run in runs if run.key not in newest]
+    older.sort(key=lambda run: run.started_at, reverse=True)
+    return [
+        {
+            "at": rfc3339(run.started_at),
+            "repository": run.repository,
+            "branch": run.branch,
+            "commit": run.commit,
+            "verdict": run.verdict,
+            "total": sum(run.by_severity.values()),
+            "complete": _tools_that(run, "complete"),
+            "failed": _tools_that(run, "failed"),
+        }
+        for run in older[:_OLDER_SHOWN]
+    ]
+
+
+def _tools_that(run: RunRecord, status: str) -> list[str]:
+    """The names of the tools that ended so: ``complete`` only where no run of theirs failed."""
+    failed = {tool.tool for tool in run.tools if tool.status == "failed"}
+    if status == "failed":
+        return sorted(failed)
+    return sorted({tool.tool for tool in run.tools if tool.status == status} - failed)
 
 
 def trend(runs: Iterable[RunRecord]) -> list[dict[str, Any]]:

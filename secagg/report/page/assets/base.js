@@ -83,16 +83,6 @@ const plural = (n, word) => `${number(n)} ${word}${n === 1 ? "" : "s"}`;
 // A moment is one word: no line breaks within it.
 const moment = (at) => make("time", { datetime: at }, `${at.slice(0, 16).replace("T", " ")} UTC`);
 
-function age(days) {
-  if (days === undefined || days === null) return "";
-  if (days === 0) return "today";
-  return days < 90 ? `${days} d` : `${Math.round(days / 30)} mo`;
-}
-
-function late(p) {
-  return p.overdue ? `${number(Math.round((Date.parse(DATA.today) - Date.parse(p.due)) / 86400000))} d overdue` : "";
-}
-
 function badge(label) {
   return make("span", { class: `badge s-${SEVERITIES.includes(label) ? label : "unknown"}` }, label);
 }

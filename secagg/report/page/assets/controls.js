@@ -157,10 +157,30 @@ function runsPanel() {
     make("td", {}, t.status, t.mode && ` (${t.mode})`), make("td", { class: "n" }, t.seconds ? `${t.seconds.toFixed(1)} s` : ""));
   const notes = (t) => [t.reason, ...(t.gaps || [])].filter(Boolean).map((text) => make("tr", { class: "muted" },
     make("td", { colspan: 4 }, `${t.tool}: ${text}`)));
-  return panel("What looked, and when", DATA.runs.slice(0, 8).map((run) => make("div", { class: "run" },
+  const newest = DATA.runs.slice(0, 8).map((run) => make("div", { class: "run" },
     make("p", {}, DATA.several && `${run.repository} ${run.branch} \u00b7 `,
       make("span", { class: `verdict v-${run.verdict}` }, run.verdict), " ", moment(run.started_at), ` \u00b7 policy ${run.policy}`),
-    make("table", {}, make("tbody", {}, (run.tools || []).slice(0, 40).map((t) => [line(t), notes(t)]))))));
+    make("table", {}, make("tbody", {}, (run.tools || []).slice(0, 40).map((t) => [line(t), notes(t)])))));
+  return panel("What looked, and when", newest, olderRuns());
+}
+
+let olderOpen = false;
+
+// The runs before: which tools looked at all they had to, and which did not.
+function olderRuns() {
+  if (!DATA.older.length) return null;
+  const box = make("details", { class: "older", open: olderOpen },
+    make("summary", {}, `${plural(DATA.older.length, "older scan")}`),
+    make("ul", {}, DATA.older.map((run) => make("li", {},
+      make("div", {}, make("span", { class: `verdict v-${run.verdict}` }, run.verdict), " ", moment(run.at),
+        " ", run.commit && make("span", { class: "n commit" }, `@ ${run.commit.slice(0, 10)}`), make("span", { class: "n" }, plural(run.total, "problem"))),
+      DATA.several && make("div", { class: "whose" }, whose(run)),
+      make("div", { class: "muted" }, run.complete.length > 0 && `${run.complete.join(", ")} complete`,
+        run.complete.length > 0 && run.failed.length > 0 && "; ",
+        run.failed.length > 0 && make("span", { class: "late" }, `${run.failed.join(", ")} failed`),
+        !run.complete.length && !run.failed.length && "no tool ran")))));
+  box.addEventListener("toggle", () => { olderOpen = box.open; });
+  return box;
 }
 
 let panelsDrawn = null;
@@ -193,7 +213,7 @@ function choices() {
     choice("at_least", "At least so severe", [["", "Any severity"], ...LADDER.slice(0, 4).map((s) => [s, `${titled(s)} or worse`])]),
     ...Object.keys(FIELDS).map((name) => choice(name, titled(name), values(name), added(name))),
     choice("fix", "Fix", [["", "Fix or not"], ["known", "A fix is known"], ["none", "No fix is known"]]),
-    choice("age", "Age", [["", "Any age"], ...[7, 30, 90, 365].map((days) => [String(days), `${days} d or older`])]),
+    choice("age", "Age", [["", "Any age"], ...[7, 30, 90, 365].map((days) => [String(days), `${days} days or older`])]),
     choice("group", "Group", Object.entries(GROUPS).map(([name, [text]]) => [name, text])),
     choice("sort", "Sort", Object.entries(SORTS).map(([name, [text]]) => [name, text])));
 }
@@ -211,7 +231,7 @@ function chips() {
   if (asked.overdue) chip("overdue", { overdue: false });
   if (asked.gone) chip("fixed in the last run", { gone: false });
   if (asked.fix) chip(asked.fix === "known" ? "a fix is known" : "no fix is known", { fix: "" });
-  if (asked.age) chip(`${asked.age} d or older`, { age: "" });
+  if (asked.age) chip(`${asked.age} days or older`, { age: "" });
   if (asked.upgrade) chip(`closed by the upgrade ${asked.upgrade}`, { upgrade: "" });
   if (asked.q.trim()) chip(`search: ${asked.q.trim()}`, { q: "" });
   redraw(byId("chips"), "chip", made);

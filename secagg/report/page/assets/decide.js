@@ -120,7 +120,7 @@ function openDialog() {
       decided > 0 && `; ${number(decided)} with a decision, which this one replaces`,
       gone > 0 && `; ${number(gone)} fixed, which are left out`),
     make("ul", { class: "preview", tabindex: "0", "aria-label": "What is decided on" }, standing.slice(0, PREVIEWED).map((p) => make("li", {},
-      badge(p.label), make("span", { class: "what" }, p.what), make("span", { class: "where" }, middle(p.where)),
+      badge(p.label), make("span", { class: "what" }, middle(p.what)), make("span", { class: "where" }, middle(p.where)),
       make("span", { class: "muted" }, p.state))),
     rest > 0 && make("li", {}, `and ${number(rest)} more`)),
     standing.length ? decisionForm(() => standing, `Decide on ${plural(standing.length, "problem")}`, () => {

@@ -32,7 +32,7 @@ function detailsOf(p) {
     make("div", { class: "details-head" },
       badge(p.label), make("span", { class: "tag" }, p.state),
       p.news && make("span", { class: "tag fresh" }, p.news),
-      p.overdue && make("span", { class: "tag late" }, late(p)),
+      p.late && make("span", { class: "tag late" }, p.late),
       make("button", { type: "button", class: "close", "aria-label": "Close details", onclick: closeDetails }, "\u2715")),
     make("h2", {}, p.what),
     make("p", { class: "lead" }, p.detail),

@@ -23,7 +23,7 @@ const FIELDS = {
 };
 const FLAGS = {
   new: (p) => p.new === true,
-  overdue: (p) => p.overdue === true,
+  overdue: (p) => Boolean(p.late),
   gone: (p) => p.news === "fixed",
 };
 const hasFix = (p) => Boolean(p.fix || (p.fixed_versions || []).length);

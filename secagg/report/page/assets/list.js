@@ -3,6 +3,7 @@ const list = byId("list");
 const narrow = matchMedia("(max-width: 760px)");
 const SPARE = 8;
 const HEAD = 40;
+const PRINTED = 5000;
 // What the list shows, from above: problems by their number, and the heads of groups.
 let items = [];
 let problemsShown = 0;
@@ -57,7 +58,7 @@ function drawRows(event, everything) {
   pending = false;
   const above = list.getBoundingClientRect().top;
   const first = everything ? 0 : Math.max(0, itemAt(-above) - SPARE);
-  const last = everything ? Math.min(items.length, 5000) : Math.min(items.length, itemAt(innerHeight - above) + SPARE + 1);
+  const last = everything ? Math.min(items.length, PRINTED) : Math.min(items.length, itemAt(innerHeight - above) + SPARE + 1);
   for (const [at, row] of rows) {
     if (at < first || at >= last) {
       row.remove();
@@ -97,8 +98,8 @@ function makeRow(p, item, at) {
   make("div", { class: "cell-pick", "aria-hidden": "true" }, make("span", { class: "box" })),
   make("div", { class: "cell-severity" }, badge(p.label)),
   make("div", { class: "cell-what" },
-    make("div", { class: "what" }, make("b", { title: p.what }, p.what), tags),
-    make("div", { class: "detail" }, [whose(p), p.detail].filter(Boolean).join(" \u00b7 "))),
+    make("div", { class: "what" }, make("b", {}, middle(p.what))),
+    make("div", { class: "detail" }, tags, make("span", {}, [whose(p), p.detail].filter(Boolean).join(" \u00b7 ")))),
   make("div", { class: "cell-where" },
     make("div", { class: "where" }, middle(p.where)),
     make("div", { class: "fix" }, p.remedy)),
@@ -106,8 +107,8 @@ function makeRow(p, item, at) {
     make("div", {}, (p.owners || []).join(", ")),
     make("div", { class: "muted", title: whose(p) }, middle(p.component || "."))),
   make("div", { class: "cell-age" },
-    make("div", {}, age(p.age_days)),
-    p.overdue ? make("div", { class: "late" }, late(p)) : make("div", { class: "muted" }, p.due && `due ${p.due}`)),
+    make("div", {}, p.age),
+    p.late ? make("div", { class: "late" }, p.late) : make("div", { class: "muted" }, p.due && `due ${p.due}`)),
   make("div", { class: "cell-tools" }, (p.tools || []).join(", ")));
 }
 
@@ -185,8 +186,14 @@ function scheduleRows() {
 addEventListener("scroll", scheduleRows, { passive: true });
 addEventListener("resize", scheduleRows);
 narrow.addEventListener("change", () => showList(matching()));
-addEventListener("beforeprint", () => drawRows(null, true));
-addEventListener("afterprint", () => drawRows());
+addEventListener("beforeprint", () => {
+  drawRows(null, true);
+  if (items.length > PRINTED) list.append(make("p", { class: "notice unprinted" }, `The first ${number(PRINTED)} lines of the list are printed; filters make it shorter.`));
+});
+addEventListener("afterprint", () => {
+  for (const note of list.querySelectorAll(".unprinted")) note.remove();
+  drawRows();
+});
 list.addEventListener("click", (event) => {
   const row = event.target.closest(".row, .group-head");
   if (!row) return;
