@@ -62,6 +62,13 @@ class ReportError(SecaggError):
 class StoreError(SecaggError):
     """The history database cannot be read or written."""
 
+    reads_only = False
+    """Whether a server lets this job read its store and, by its rules, record nothing."""
+
+
+class StoreUnavailable(StoreError):
+    """The database is busy or cannot be reached: the same request may succeed later."""
+
 
 class UploadError(SecaggError):
     """An upload to GitHub failed."""

@@ -130,6 +130,11 @@ COMMANDS = {
         "policy_app",
         "Look at policies, test them, and check them for mistakes.",
     ),
+    "token": (
+        "secagg.cli.token",
+        "token_app",
+        "Tokens by which jobs and programs use the store of secagg serve.",
+    ),
     "db": ("secagg.cli.db", "db_app", "Look after the store: its revision, backups, checks."),
     "tools": (
         "secagg.cli.tools",

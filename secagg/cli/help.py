@@ -44,6 +44,7 @@ GROUPS = {
         "import": "record old reports in the history",
         "config": "what is in force, and where it comes from",
         "db": "the store: revision, backups, checks",
+        "token": "tokens for jobs that use secagg serve",
     },
 }
 _NO_GROUP = "More"
@@ -149,6 +150,8 @@ EXAMPLES = {
     "policy show": ("secagg policy show pr-gate",),
     "policy test": ("secagg policy test tests/policy/",),
     "policy check": ("secagg policy check secagg-policy.yaml",),
+    "token add": ("secagg token add ci-shop --repo acme/shop --expires 90d",),
+    "token list": ("secagg token list",),
     "db backup": ("secagg db backup secagg-backup.db",),
 }
 

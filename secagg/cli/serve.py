@@ -1,12 +1,13 @@
-"""``secagg serve``: show the report's page live, and triage from it."""
+"""``secagg serve``: show the report's page live, triage from it, and take runs from jobs."""
 
 from __future__ import annotations
 
 import gc
 import getpass
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,9 @@ from secagg.cli.options import RootOption, StoreOption
 from secagg.errors import ExitCode, UsageError
 from secagg.output import console
 from secagg.report.source import ProblemSource, TriageSink
+
+if TYPE_CHECKING:
+    from secagg.history import Store
 
 
 def serve(
@@ -50,8 +54,14 @@ def serve(
         Path | None,
         typer.Option("--from", metavar="FILE", help="Serve a report written with --format json."),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The settings of a server for many: its address, whom it believes."
+        ),
+    ] = None,
 ) -> None:
-    """Show the report's page live on this machine, and triage from it."""
+    """Show the report's page live, triage from it, and take runs from jobs that have a token."""
     from secagg.pipeline import storesource
     from secagg.pipeline.storesource import open_source, open_triage
 
@@ -69,6 +79,8 @@ def serve(
         write=write,
         by=by,
         allow_hosts=allow_host or (),
+        open_store=None if from_file is not None else partial(storesource.open_scope, whose),
+        config=config,
     )
     raise typer.Exit(code)
 
@@ -82,17 +94,21 @@ def run_server(
     write: bool,
     by: str | None,
     allow_hosts: Sequence[str],
+    open_store: Callable[[], Store] | None = None,
+    config: Path | None = None,
 ) -> int:
-    """Serve the page until interrupted.
+    """Serve the page, and the API for jobs over ``open_store``, until interrupted.
 
     Raises :class:`UsageError` before it listens if FastAPI is missing or the source cannot be read.
     """
     try:
         from secagg.serve import server
+        from secagg.serve.settings import load_settings
     except ImportError:
         raise UsageError(
             "secagg serve needs FastAPI and uvicorn", hint="pip install 'secagg[serve]'"
         ) from None
+    settings = None if config is None else load_settings(config)
     open_source().runs()
     with server.bind(host, port) as listening:
         server.serve(
@@ -104,6 +120,8 @@ def run_server(
             by=by or getpass.getuser(),
             also_hosts=allow_hosts,
             announce=_announce,
+            open_store=open_store,
+            settings=settings,
         )
     return ExitCode.PASS
 

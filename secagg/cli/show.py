@@ -198,7 +198,8 @@ def _in_history(
         rows = [problem for problem in problems if problem.identity == full]
         on_branch = [problem for problem in rows if problem.branch == origin.branch]
         names = {full, *aliases[full]}
-        return (on_branch or rows)[0], [e for e in store.audit() if e.subject in names]
+        entries = store.audit(subjects=sorted(names), repository=origin.repository)
+        return (on_branch or rows)[0], entries
 
 
 def about(problem: Problem, today: datetime.date) -> Iterator[str]:

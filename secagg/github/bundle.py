@@ -10,9 +10,6 @@ Source: GitHub Docs, "Events that trigger workflows" (workflow_run).
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,19 +22,9 @@ from secagg.github.event import COMMIT, Event
 from secagg.github.payload import compressed
 from secagg.github.target import Target
 from secagg.jsonio.members import as_mapping, text_at
+from secagg.jsonio.packed import unpacked
 from secagg.jsonio.reading import loads
 from secagg.secrets.lastfilter import filtered_json
-
-MIB = 1024 * 1024
-# The largest bundle that is read, packed and unpacked.
-MOST_PACKED_BYTES = 50 * MIB
-MOST_BYTES = 256 * MIB
-# Objects and lists, and their values: a few bytes each in a bundle, and a hundred in memory.
-MOST_OBJECTS = 2_000_000
-MOST_VALUES = 20_000_000
-# What a bundle may unpack to: a base amount, and an amount for each packed byte. SARIF packs to a
-# tenth or a twentieth; a file that packs to a thousandth is an attack.
-_GROWTH_LIMITS = {"bytes": (32 * MIB, 20.0), "objects": (200_000, 0.25), "values": (2_000_000, 4.0)}
 
 
 class Bundle(BaseModel):
@@ -62,26 +49,11 @@ def pack(bundle: Bundle) -> bytes:
 
 
 def unpack(data: bytes) -> Bundle:
-    """Read an untrusted bundle. Raises :class:`UntrustedBundle`.
+    """Read an untrusted bundle, within the limits of :mod:`secagg.jsonio.packed`.
 
-    Unpacks at most :data:`MOST_BYTES` and decodes at most :data:`MOST_OBJECTS`, less for a small
-    file.
+    Raises :class:`UntrustedBundle`.
     """
-    if len(data) > MOST_PACKED_BYTES:
-        raise UntrustedBundle(f"the bundle is larger than {MOST_PACKED_BYTES // MIB} MiB")
-    try:
-        with gzip.open(io.BytesIO(data)) as stream:
-            limit = min(MOST_BYTES, _limit("bytes", data))
-            text = stream.read(limit + 1)
-    except (OSError, EOFError, ValueError, zlib.error):
-        raise UntrustedBundle("the bundle is no gzip file") from None
-    if len(text) > limit:
-        raise UntrustedBundle(f"the bundle unpacks to more than {limit // MIB} MiB")
-    objects = text.count(b"{") + text.count(b"[")
-    if objects > min(MOST_OBJECTS, _limit("objects", data)) or text.count(b",") > min(
-        MOST_VALUES, _limit("values", data)
-    ):
-        raise UntrustedBundle("the bundle holds more objects than any scan makes")
+    text = unpacked(data, name="the bundle", error=UntrustedBundle)
     try:
         return Bundle.model_validate(loads(text, report="the bundle"))
     except ValidationError as error:
@@ -154,8 +126,3 @@ def bundle_target(bundle: Bundle, origin: BundleOrigin, client: Client, api_url:
         event="workflow_run",
         pull_number=bundle.pull_number,
     )
-
-
-def _limit(unit: str, packed: bytes) -> int:
-    base, per_byte = _GROWTH_LIMITS[unit]
-    return int(base + per_byte * len(packed))

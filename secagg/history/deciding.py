@@ -56,21 +56,24 @@ def add(connection: Connection, entries: list[AuditEntry]) -> None:
 
 
 def entries(
-    connection: Connection, limit: int | None, subjects: Sequence[str] = ()
+    connection: Connection,
+    limit: int | None,
+    subjects: Sequence[str] = (),
+    repository: str | None = None,
 ) -> list[AuditEntry]:
     """Return the newest ``limit`` entries (all for None), newest first.
 
-    Where ``subjects`` are named, those on them only.
+    Where ``subjects`` are named, those on them only; with ``repository`` those on its decisions.
     """
     statement = 'SELECT at, who, what, subject, "before", "after" FROM audit'
     values: dict[str, Any] = {f"s{i}": subject for i, subject in enumerate(subjects)}
     if subjects:
         statement += f" WHERE subject IN ({', '.join(f':{name}' for name in values)})"
     statement += " ORDER BY id DESC"
-    if limit is not None:
+    if limit is not None and repository is None:
         statement += " LIMIT :limit"
         values["limit"] = limit
-    return [
+    found = [
         AuditEntry(
             at=from_text(at),
             who=who,
@@ -81,6 +84,31 @@ def entries(
         )
         for at, who, what, subject, before, after in connection.execute(text(statement), values)
     ]
+    if repository is None:
+        return found
+    decided = _moments_of(connection, repository)
+    return [entry for entry in found if (entry.subject, _decided_at(entry)) in decided][:limit]
+
+
+def _moments_of(connection: Connection, repository: str) -> set[tuple[str, str]]:
+    """Return the identity and time of every decision of ``repository``, undone ones too.
+
+    An identity does not name its repository, so the same one may be decided on in several.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT d.identity, d.at FROM decision d JOIN repository r ON r.id = d.repository_id "
+            "WHERE r.name = :repository"
+        ),
+        {"repository": repository},
+    )
+    return {(identity, at) for identity, at in rows}
+
+
+def _decided_at(entry: AuditEntry) -> str:
+    """Return the time of the decision that ``entry`` records the making or undoing of."""
+    decision = entry.before if entry.what == "undo" else entry.after
+    return str((decision or {}).get("at"))
 
 
 def change(who: str, what: str, subject: str, **sides: Mapping[str, Any] | None) -> AuditEntry:

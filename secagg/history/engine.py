@@ -28,11 +28,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
-from secagg.errors import StoreError
+from secagg.errors import StoreError, StoreUnavailable
 from secagg.model.problem import STORE_FILE
 
 # The newest revision of the tables.
-HEAD = "0004"
+HEAD = "0005"
 VERSION_TABLE = "alembic_version"
 
 DEFAULT = Path(STORE_FILE)
@@ -260,7 +260,7 @@ def _store_error(error: DBAPIError, engine: Engine) -> StoreError:
     where = shown(engine.url)
     message = str(error.orig).lower()
     if "locked" in message:
-        return StoreError(
+        return StoreUnavailable(
             f"the store {where} is busy", hint="another process has written to it for long"
         )
     if "readonly" in message or "read-only" in message:
@@ -277,7 +277,9 @@ def _store_error(error: DBAPIError, engine: Engine) -> StoreError:
             f"{where} is damaged or no SQLite file",
             hint="secagg db validate says more; secagg db restore brings a backup back",
         )
-    if "connection" in message:
-        return StoreError(f"the store {where} cannot be reached", hint="is the database running?")
+    if "connection" in message or error.connection_invalidated:
+        return StoreUnavailable(
+            f"the store {where} cannot be reached", hint="is the database running?"
+        )
     kind = type(error.orig).__name__
     return StoreError(f"the store {where} failed ({kind})", hint="secagg db validate says more")

@@ -16,6 +16,7 @@ from secagg.history.engine import from_text
 from secagg.model.problem import Problem, RunRecord, State, ToolRunRecord, Triage
 from secagg.system.dates import utc_today
 
+NO_SUCH_RUN = "no such run in the store"
 RUNS_HINT = "secagg runs lists them"
 
 _PROBLEMS = """
@@ -83,7 +84,7 @@ def _standing_after(connection: Connection, as_of: str, table: str) -> int:
         text("SELECT id, branch_id FROM run WHERE key = :key"), {"key": as_of}
     ).first()
     if row is None:
-        raise StoreError("no such run in the store", hint=RUNS_HINT)
+        raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
     connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
     connection.execute(
         text(f"CREATE TEMPORARY TABLE {table} AS SELECT * FROM standing WHERE 1 = 0")  # noqa: S608
@@ -240,7 +241,7 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
     statement = text(_RUNS.format(where="run.key = :key", limit=""))
     row = connection.execute(statement, {"key": key}).first()
     if row is None:
-        raise StoreError("no such run in the store", hint=RUNS_HINT)
+        raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
     sightings = connection.execute(
         text(
             "SELECT c.document, s.epss, s.baseline FROM sighting s "
@@ -262,11 +263,11 @@ def run_key(connection: Connection, beginning: str) -> str:
     """Return the key of the only run whose key begins with ``beginning``."""
     start = beginning.strip().lower()
     if not start or not start.isalnum():
-        raise StoreError("no such run in the store", hint=RUNS_HINT)
+        raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
     statement = text("SELECT key FROM run WHERE key LIKE :start ORDER BY key LIMIT 2")
     keys = connection.execute(statement, {"start": f"{start}%"}).scalars().all()
     if not keys:
-        raise StoreError("no such run in the store", hint=RUNS_HINT)
+        raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
     if len(keys) > 1:
         raise UsageError(f"several runs have a key that begins with {start}", hint=RUNS_HINT)
     return str(keys[0])

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from secagg.errors import StoreError
 from secagg.history import alerts as github_alerts
 from secagg.history import deciding, importing, reading
+from secagg.history import tokens as api_tokens
 from secagg.history.alerts import StoredAlert
 from secagg.history.document import BROKEN_HINT
 from secagg.history.engine import (
@@ -32,6 +33,7 @@ from secagg.history.engine import (
 from secagg.history.importing import ImportedRun
 from secagg.history.rows import broken_rows
 from secagg.history.validate import foreign_objects
+from secagg.model.access import ApiToken
 from secagg.model.problem import Problem, RunRecord, State, Triage
 
 SCRIPT = "head.sql"
@@ -213,11 +215,33 @@ class Store:
             github_alerts.save_alerts(connection, repository, changed)
 
     def audit(
-        self, *, limit: int | None = None, subjects: Sequence[str] = ()
+        self,
+        *,
+        limit: int | None = None,
+        subjects: Sequence[str] = (),
+        repository: str | None = None,
     ) -> list[deciding.AuditEntry]:
-        """Return the audit log, newest first; that of ``subjects`` where any are named."""
+        """Return the audit log, newest first; that of ``subjects`` where any are named.
+
+        With ``repository`` only what was decided in it.
+        """
         with self._read() as connection:
-            return deciding.entries(connection, limit, subjects)
+            return deciding.entries(connection, limit, subjects, repository)
+
+    def add_token(self, token: ApiToken) -> None:
+        """Add a token of ``secagg serve``."""
+        with self._write() as connection:
+            api_tokens.add(connection, token)
+
+    def tokens(self, token_id: str | None = None) -> list[ApiToken]:
+        """Return the tokens of ``secagg serve``, newest first, or the one with ``token_id``."""
+        with self._read() as connection:
+            return api_tokens.tokens(connection, token_id)
+
+    def revoke_token(self, token_id: str, *, who: str) -> ApiToken:
+        """Revoke a token. Raises :class:`StoreError` where none with ``token_id`` is in force."""
+        with self._write() as connection:
+            return api_tokens.revoke(connection, token_id, who)
 
     def note(self, entry: deciding.AuditEntry) -> None:
         """Add ``entry``, which changes no problem, to the audit log."""

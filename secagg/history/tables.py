@@ -226,6 +226,25 @@ class AuditRow(SQLModel, table=True):
     after: str | None = Field(default=None, sa_column=_text(null=True))
 
 
+class ApiTokenRow(SQLModel, table=True):
+    """A token of ``secagg serve``; ``digest`` is the SHA-256 of its secret part.
+
+    ``scopes`` and ``repositories`` are JSON.
+    """
+
+    __tablename__ = "api_token"
+
+    token_id: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=_text())
+    digest: str = Field(sa_column=_text())
+    scopes: str = Field(sa_column=_text())
+    repositories: str = Field(sa_column=_text())
+    created_at: str = Field(sa_column=_text())
+    created_by: str = Field(sa_column=_text())
+    expires_at: str = Field(sa_column=_text())
+    revoked_at: str | None = Field(default=None, sa_column=_text(null=True))
+
+
 TABLES = tuple(table.name for table in SQLModel.metadata.sorted_tables)
 """The names of all tables, each after those that it refers to."""
 

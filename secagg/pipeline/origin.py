@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "SECAGG_STORE"
 _DETACHED = "HEAD"
+_SERVERS = ("https://", "http://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +62,18 @@ def has_store(url: str | None, root: Path) -> bool:
 
 
 def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:
-    """Open the store of ``url`` or SECAGG_STORE, else ``.secagg/secagg.db`` under ``root``."""
+    """Open the store of ``url`` or SECAGG_STORE, else ``.secagg/secagg.db`` under ``root``.
+
+    A URL of ``https`` is the address of ``secagg serve``.
+    """
     from secagg.history import open_store
 
-    return open_store(url or os.environ.get(ENVIRONMENT) or root / STORE_FILE, create=create)
+    where = url or os.environ.get(ENVIRONMENT) or root / STORE_FILE
+    if isinstance(where, str) and where.startswith(_SERVERS):
+        from secagg.remote.store import RemoteStore
+
+        return RemoteStore(where)
+    return open_store(where, create=create)
 
 
 def _branch(checkout: Checkout | None) -> str:

@@ -74,8 +74,9 @@ class StoreTriageSink:
 
     def past(self, problem: Problem) -> Sequence[Mapping[str, Any]]:
         """Return the entries of the audit log on ``problem``, newest first."""
+        subjects = (problem.identity, *problem.known_as)
         with self._store() as store:
-            entries = store.audit(subjects=(problem.identity, *problem.known_as))
+            entries = store.audit(subjects=subjects, repository=self._repository())
         return [
             {
                 "at": entry.at,
@@ -92,6 +93,11 @@ class StoreTriageSink:
 
     def _repository(self) -> str:
         return origin_of(self.scope.root, repository=self.scope.repository).repository
+
+
+def open_scope(scope: HistoryScope) -> Store:
+    """Open the store of ``scope``, which must be there."""
+    return open_store_of(scope.store, scope.root, create=False)
 
 
 def read_store(scope: HistoryScope, *, details: bool = True) -> RecordedHistory:

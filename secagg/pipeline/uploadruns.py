@@ -13,7 +13,6 @@ import orjson
 from secagg.config import Config
 from secagg.errors import ReportError, UsageError
 from secagg.github.bundle import (
-    MOST_PACKED_BYTES,
     Bundle,
     UntrustedBundle,
     bundle_target,
@@ -30,6 +29,7 @@ from secagg.github.preflight import RunToUpload, read_runs
 from secagg.github.target import TargetOptions as TargetOptions
 from secagg.github.target import api_url, find_target
 from secagg.jsonio.members import text_at
+from secagg.jsonio.packed import MOST_PACKED_BYTES
 from secagg.model.finding import Finding
 from secagg.model.identity import set_identities
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose, installed_parsers, learn

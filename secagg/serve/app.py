@@ -3,7 +3,8 @@
 The Host header must name this server, because another site's name can resolve to this machine (DNS
 rebinding). A cookie must hold the session token, which the one-time token in the printed address
 buys once. A request that changes something also needs a token in a header, which no other site can
-send or read (cross-site request forgery), and a matching Origin.
+send or read (cross-site request forgery), and a matching Origin. The API for jobs
+(:mod:`secagg.serve.api`) asks for a token in each request instead, and no cookie opens it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import hmac
-import ipaddress
 import secrets
 import threading
 import time
@@ -24,11 +24,15 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from secagg import __version__
-from secagg.errors import SecaggError
+from secagg.errors import SecaggError, StoreUnavailable, UsageError
+from secagg.jsonio.packed import MOST_PACKED_BYTES
+from secagg.model.access import Caller
 from secagg.model.problem import State
 from secagg.output.escape import cell
+from secagg.remote.documents import PREFIX, UntrustedRun
 from secagg.report.filters import Filters
 from secagg.report.formats import Report, compose
 from secagg.report.jsonformat import dumps, pieces
@@ -36,7 +40,10 @@ from secagg.report.page import page, page_data, problem_data
 from secagg.report.query import Query
 from secagg.report.source import ProblemSource, TriageSink
 from secagg.report.standing import ShownState
+from secagg.serve.api import INGEST_PATH, Forbidden, make_api
+from secagg.serve.callers import Callers
 from secagg.system.dates import utc_now
+from secagg.system.network import is_loopback
 
 CSRF_HEADER = "x-secagg-token"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -87,16 +94,6 @@ class Access:
         return parts.scheme in ("http", "https") and parts.netloc.lower() in self.hosts
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach ``host`` (a name or an address)."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def hosts_for(host: str, port: int, also: Iterable[str] = ()) -> frozenset[str]:
     """Return the Host headers of a server bound to ``host`` and ``port``; ``also`` names more."""
     names = list(also)
@@ -115,8 +112,14 @@ def _same(token: str, expected: str) -> bool:
 
 
 _LARGEST_BODY = 1_000_000
+# Of a request of the API: as many ids as a run may have problems.
+_LARGEST_API_BODY = 16_000_000
 _SECONDS_FOR_A_BODY = 10.0
+_SECONDS_FOR_A_RUN = 120.0
+# Runs that are received at once, each of up to MOST_PACKED_BYTES.
+_RUNS_AT_ONCE = 8
 _READING = frozenset({"GET", "HEAD"})
+API = f"{PREFIX}/"
 # This path lists the routes and shows no data.
 _OPEN_PATHS = frozenset({"/openapi.json"})
 _HEADERS = {
@@ -136,17 +139,28 @@ Next = Callable[[Request], Awaitable[Response]]
 class Guard:
     """The middleware that checks each request, limits its time, and logs it."""
 
-    def __init__(self, access: Access, log: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        log: Callable[[str], None] | None = None,
+        callers: Callers | None = None,
+    ) -> None:
         self._access = access
         self._log = log
+        self._callers = callers
+        self._runs = asyncio.Semaphore(_RUNS_AT_ONCE)
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         started = time.monotonic()
         response = self._refusal(request)
-        if response is None and request.method not in _READING:
-            response = await self._read_body(request)
         if response is None:
-            response = await self._answer(request, call_next)
+            is_api = request.url.path.startswith(API)
+            response = await self._identify(request) if is_api else self._admit(request)
+        if response is None and request.method == "POST" and request.url.path == INGEST_PATH:
+            async with self._runs:
+                response = await self._read_and_answer(request, call_next, _SECONDS_FOR_A_RUN)
+        elif response is None:
+            response = await self._read_and_answer(request, call_next, _SECONDS_FOR_A_BODY)
         for name, value in _HEADERS.items():
             response.headers[name] = value
         if self._log is not None:
@@ -155,6 +169,30 @@ class Guard:
             path = cell(request.url.path)
             self._log(f"{request.method} {path} {response.status_code} {milliseconds:.0f} ms")
         return response
+
+    async def _identify(self, request: Request) -> Response | None:
+        """Find out who calls the API; return a refusal if nobody known does."""
+        authorization = request.headers.get("authorization")
+        try:
+            caller = await run_in_threadpool(self._caller_of, authorization)
+        except SecaggError as error:
+            return _refused(error)
+        if caller is None:
+            return JSONResponse(
+                {"detail": "a valid token is needed"}, 401, {"WWW-Authenticate": "Bearer"}
+            )
+        request.state.caller = caller
+        return None
+
+    def _caller_of(self, authorization: str | None) -> Caller | None:
+        return None if self._callers is None else self._callers.of(authorization)
+
+    async def _read_and_answer(self, request: Request, call_next: Next, seconds: float) -> Response:
+        """Wait ``seconds`` for the body, if there may be one, and return the route's answer."""
+        response = None
+        if request.method not in _READING:
+            response = await self._read_body(request, seconds)
+        return await self._answer(request, call_next) if response is None else response
 
     async def _answer(self, request: Request, call_next: Next) -> Response:
         """Return the route's answer; an error's message is left out, as it may quote data."""
@@ -166,17 +204,17 @@ class Guard:
             return PlainTextResponse("internal error\n", 500)
 
     @staticmethod
-    async def _read_body(request: Request) -> Response | None:
+    async def _read_body(request: Request, seconds: float) -> Response | None:
         """Wait for the body; return a refusal if it does not come in time."""
         try:
-            async with asyncio.timeout(_SECONDS_FOR_A_BODY):
+            async with asyncio.timeout(seconds):
                 await request.body()
         except TimeoutError:
             return PlainTextResponse("too slow\n", 408)
         return None
 
     def _refusal(self, request: Request) -> Response | None:
-        """Return the refusal or redirect that replaces the route's answer, if any."""
+        """Return the refusal of a request that nobody may send, whoever it is."""
         access = self._access
         if not access.is_own_host(request.headers.get("host")):
             return PlainTextResponse("this host name is not served here\n", 421)
@@ -185,9 +223,14 @@ class Guard:
             return PlainTextResponse("a Content-Length is required\n", 411)
         length = request.headers.get("content-length", "0")
         if request.method not in _READING and (
-            not length.isdecimal() or int(length) > _LARGEST_BODY
+            not length.isdecimal() or int(length) > _largest_body(request.url.path)
         ):
             return PlainTextResponse("too long\n", 413)
+        return None
+
+    def _admit(self, request: Request) -> Response | None:
+        """Return the refusal or redirect that replaces the page's answer, if any."""
+        access = self._access
         if request.url.path in _OPEN_PATHS and request.method in _READING:
             return None
         has_session = access.is_session(request.cookies.get(access.cookie_name))
@@ -219,6 +262,31 @@ class Guard:
         return response
 
 
+def _largest_body(path: str) -> int:
+    """Return the most bytes of a body that is sent to ``path``."""
+    if path == INGEST_PATH:
+        return MOST_PACKED_BYTES
+    return _LARGEST_API_BODY if path.startswith(API) else _LARGEST_BODY
+
+
+def _refused(error: SecaggError) -> Response:
+    """Return the answer that says why a request was refused, as an ``ErrorAnswer``."""
+    status, headers = 409, {}
+    if isinstance(error, UntrustedRun):
+        status = 422
+    elif isinstance(error, Forbidden):
+        status = 403
+    elif isinstance(error, StoreUnavailable):
+        status, headers = 503, {"Retry-After": "2"}
+    answer = {
+        "detail": error.message,
+        "hint": error.hint,
+        "usage": isinstance(error, UsageError),
+        "read_only": isinstance(error, Forbidden) and error.read_only,
+    }
+    return Response(dumps(answer), status, headers, media_type="application/json")
+
+
 _MOST_ERRORS = 10
 
 
@@ -231,7 +299,8 @@ class Served:
     """The data and settings of the application.
 
     ``open_source`` is called for each request. Without ``triage``, or with ``read_only``, nothing
-    can be changed. ``by`` is the person who decides. ``log`` gets one line for each request.
+    can be changed from the page. ``by`` is the person who decides. ``log`` gets one line for each
+    request. The API for jobs is there with ``callers``, and uses their store.
     """
 
     open_source: Callable[[], ProblemSource]
@@ -240,6 +309,7 @@ class Served:
     read_only: bool = False
     by: str = "unknown"
     log: Callable[[str], None] | None = None
+    callers: Callers | None = None
 
     @property
     def writable(self) -> bool:
@@ -284,7 +354,9 @@ def make_app(served: Served) -> FastAPI:
     app = FastAPI(
         title="secagg", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
     )
-    app.middleware("http")(Guard(served.access, served.log))
+    app.middleware("http")(Guard(served.access, served.log, served.callers))
+    if served.callers is not None:
+        app.include_router(make_api(served.callers.open_store))
 
     @app.get("/", response_class=HTMLResponse, summary="The page")
     def index() -> HTMLResponse:
@@ -337,8 +409,9 @@ def make_app(served: Served) -> FastAPI:
         return _json({"batch": request.batch, "problems": problems})  # type: ignore[return-value]
 
     @app.exception_handler(SecaggError)
-    def refused(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 409)
+    def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, SecaggError)
+        return _refused(error)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: Exception) -> Response:

@@ -16,10 +16,15 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from secagg.errors import UsageError
+from secagg.history import Store
 from secagg.output import console
 from secagg.output.logs import ConsoleHandler
 from secagg.report.source import ProblemSource, TriageSink
-from secagg.serve.app import Access, Served, hosts_for, is_loopback, make_app
+from secagg.serve.app import Access, Served, hosts_for, make_app
+from secagg.serve.callers import Callers
+from secagg.serve.oidc import Verifier
+from secagg.serve.settings import Settings
+from secagg.system.network import is_loopback
 
 SECONDS_FOR_A_HEAD = 10.0
 # The least bytes of an answer that a client must read in that time.
@@ -75,6 +80,14 @@ class BoundedProtocol(H11Protocol):
             self.transport.abort()
 
 
+def callers_of(open_store: Callable[[], Store], settings: Settings | None) -> Callers:
+    """Return who may call the API: holders of a token, and the issuers in ``settings``."""
+    verifier = None
+    if settings is not None and settings.issuers:
+        verifier = Verifier(settings.issuers, settings.address)
+    return Callers(open_store=open_store, verifier=verifier)
+
+
 _SECONDS_TO_FINISH = 3
 # Of all clients together; the server answers further ones with 503.
 _MOST_CONNECTIONS = 100
@@ -105,14 +118,19 @@ def serve(
     by: str,
     also_hosts: Iterable[str],
     announce: Callable[[str, bool], None],
+    open_store: Callable[[], Store] | None = None,
+    settings: Settings | None = None,
 ) -> None:
     """Serve until interrupted.
 
     ``announce`` gets the address and whether it is read-only. Off loopback it is read-only unless
-    ``write`` is set. Raises :class:`UsageError` without a host name to check requests against.
+    ``write`` is set. The API for jobs uses ``open_store``, and is not there without it. Raises
+    :class:`UsageError` without a host name to check requests against.
     """
     port = listening.getsockname()[1]
     hosts = hosts_for(host, port, also_hosts)
+    if settings is not None:
+        hosts |= {settings.host}
     if not hosts:
         raise UsageError(
             f"{host} has no name of its own to check requests against",
@@ -125,6 +143,7 @@ def serve(
         read_only=not (write or is_loopback(host)),
         by=by,
         log=lambda line: console.err(f"secagg: {line}\n"),
+        callers=None if open_store is None else callers_of(open_store, settings),
     )
     name = f"127.0.0.1:{port}" if f"127.0.0.1:{port}" in hosts else min(hosts)
     announce(f"http://{name}/?token={served.access.one_time}", not served.writable)

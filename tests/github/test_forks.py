@@ -11,10 +11,10 @@ import pytest
 
 from secagg.config import Config
 from secagg.errors import SecaggError, UsageError
-from secagg.github import bundle as bundles
 from secagg.github.bundle import Bundle, UntrustedBundle, pack, unpack
 from secagg.github.client import Token
 from secagg.github.target import TargetOptions
+from secagg.jsonio import packed
 from secagg.pipeline.upload import UploadOptions, UploadReport
 from secagg.pipeline.uploadruns import make_bundle, publish_fork
 from tests.github.fakes import COMMIT, FakeClock
@@ -221,13 +221,13 @@ def test_bundle_without_results_of_any_tool(tmp_path: Path, sarif: dict[str, Any
 def test_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     data = pack(bundle())
     size = len(gzip.decompress(data))
-    monkeypatch.setattr(bundles, "MOST_BYTES", size)
-    monkeypatch.setattr(bundles, "MOST_PACKED_BYTES", len(data))
+    monkeypatch.setattr(packed, "MOST_BYTES", size)
+    monkeypatch.setattr(packed, "MOST_PACKED_BYTES", len(data))
     assert unpack(data).pull_number == 7
-    monkeypatch.setattr(bundles, "MOST_BYTES", size - 1)
+    monkeypatch.setattr(packed, "MOST_BYTES", size - 1)
     with pytest.raises(UntrustedBundle, match="unpacks to more"):
         unpack(data)
-    monkeypatch.setattr(bundles, "MOST_PACKED_BYTES", len(data) - 1)
+    monkeypatch.setattr(packed, "MOST_PACKED_BYTES", len(data) - 1)
     with pytest.raises(UntrustedBundle, match="larger than"):
         unpack(data)
 
@@ -237,8 +237,8 @@ def test_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_many_small_objects_are_not_decoded(monkeypatch: pytest.MonkeyPatch, sarif: bytes) -> None:
     """They take a hundred times the memory that they take in the file."""
-    monkeypatch.setattr(bundles, "MOST_OBJECTS", 50)
-    monkeypatch.setattr(bundles, "MOST_VALUES", 400)
+    monkeypatch.setattr(packed, "MOST_OBJECTS", 50)
+    monkeypatch.setattr(packed, "MOST_VALUES", 400)
     head = b'{"repository": "acme/shop", "commit": "' + COMMIT.encode() + b'", "pull_number": 7'
     with pytest.raises(UntrustedBundle, match="more objects"):
         unpack(gzip.compress(head + b', "sarif": ' + sarif + b"}"))

@@ -192,3 +192,16 @@ CREATE TABLE alert (
 	FOREIGN KEY(repository_id) REFERENCES repository (id)
 )
 ;
+CREATE TABLE api_token (
+	token_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	digest TEXT NOT NULL,
+	scopes TEXT NOT NULL,
+	repositories TEXT NOT NULL,
+	created_at TEXT NOT NULL,
+	created_by TEXT NOT NULL,
+	expires_at TEXT NOT NULL,
+	revoked_at TEXT,
+	PRIMARY KEY (token_id)
+)
+;

@@ -1,0 +1,379 @@
+"""The API of ``secagg serve`` for jobs: a store over HTTP, without rights to its database.
+
+Every route asks what the caller may do with the repositories that it is about. A repository that
+the caller may not read is not told from one that does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hmac
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from starlette.concurrency import run_in_threadpool
+
+from secagg.errors import SecaggError, StoreError
+from secagg.history import ImportedRun, Store
+from secagg.history.reading import NO_SUCH_RUN, RUNS_HINT
+from secagg.model.access import Caller, Scope
+from secagg.model.problem import RunRecord, State, Triage
+from secagg.remote import documents
+from secagg.remote.documents import (
+    LONGEST_BRANCH,
+    LONGEST_REPOSITORY,
+    MOST_PROBLEMS,
+    PREFIX,
+    UntrustedRun,
+)
+from secagg.secrets.lastfilter import filtered_error
+from secagg.system.dates import utc_now
+
+INGEST_PATH = f"{PREFIX}/runs"
+# Runs that are decoded and recorded at once: each may take hundreds of megabytes.
+_AT_ONCE = 2
+_MOST_RUNS = 10_000
+
+
+class Forbidden(SecaggError):
+    """The caller may not do this. ``read_only`` as in :class:`documents.ErrorAnswer`."""
+
+    def __init__(self, message: str, *, hint: str | None = None, read_only: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.read_only = read_only
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it holds a character that no name has")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Repository = Annotated[Text, Field(min_length=1, max_length=LONGEST_REPOSITORY)]
+Branch = Annotated[Text, Field(min_length=1, max_length=LONGEST_BRANCH)]
+Name = Annotated[Text, Field(min_length=1, max_length=200)]
+Identities = Annotated[list[Name], Field(max_length=MOST_PROBLEMS)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FileDecision(_Request):
+    """A decision from a file of the repository."""
+
+    state: State
+    reason: str
+    by: str | None = None
+    owner: str | None = None
+    at: datetime.datetime | None = None
+    expires: datetime.date | None = None
+    alert: str | None = None
+
+    def triage(self) -> Triage:
+        """Return the decision; a time without a zone is in UTC."""
+        at = self.at
+        if at is not None and at.tzinfo is None:
+            at = at.replace(tzinfo=datetime.UTC)
+        return Triage(**{**self.model_dump(), "at": at})
+
+
+class FirstSeenRequest(_Request):
+    repository: Repository
+    branch: Branch
+    identities: Identities
+
+
+class ProblemsRequest(_Request):
+    """The problems to read; of every repository that the caller may read without one."""
+
+    repository: Repository | None = None
+    branch: Branch | None = None
+    states: list[State] = Field(default=[], max_length=len(State))
+    as_of: Name | None = None
+    file_decisions: dict[str, FileDecision] = Field(default={}, max_length=MOST_PROBLEMS)
+    details: bool = True
+
+
+class ChangesRequest(_Request):
+    keys: list[Name] = Field(max_length=_MOST_RUNS)
+
+
+class AuditRequest(_Request):
+    repository: Repository | None = None
+    subjects: list[Name] = Field(default=[], max_length=1000)
+    limit: int | None = Field(default=None, ge=1, le=100_000)
+
+
+class DecisionRequest(_Request):
+    """A decision on problems. Who decides, and when, the server says."""
+
+    repository: Repository
+    identities: Identities
+    decision: FileDecision
+    dry_run: bool = False
+
+
+class UndoRequest(_Request):
+    """Decisions to take back: the newest on each identity, or a batch."""
+
+    repository: Repository
+    identities: Identities | None = None
+    batch: Name | None = None
+    dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> UndoRequest:
+        if (self.identities is None) == (self.batch is None):
+            raise ValueError("either identities or a batch is expected")
+        return self
+
+
+def _caller(request: Request) -> Caller:
+    caller = request.state.caller
+    assert isinstance(caller, Caller)
+    return caller
+
+
+TheCaller = Annotated[Caller, Depends(_caller)]
+_RUN_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["run", "covered", "problems"],
+                    "description": "The JSON, packed with gzip, with its digest in Content-Digest.",
+                }
+            }
+        },
+    }
+}
+
+
+def make_api(open_store: Callable[[], Store]) -> APIRouter:
+    """Return the routes below :data:`secagg.remote.documents.PREFIX`."""
+    router = APIRouter(prefix=PREFIX, tags=["store"])
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    @router.post("/runs", summary="Record a run", openapi_extra=_RUN_BODY)
+    async def record(request: Request, caller: TheCaller) -> Response:
+        data = await request.body()
+        _check_body(request, data)
+        async with slots:
+            return await run_in_threadpool(_record, open_store, caller, data)
+
+    @router.get("/runs", summary="Runs, newest first")
+    def runs(
+        caller: TheCaller,
+        repository: Repository | None = None,
+        branch: Branch | None = None,
+        limit: Annotated[int, Field(ge=1, le=_MOST_RUNS)] = _MOST_RUNS,
+    ) -> Response:
+        with open_store() as store:
+            if repository is None and caller.may_everywhere(Scope.READ):
+                return _answer({"runs": store.runs(None, branch, limit=limit)})
+            found = [
+                run
+                for name in _readable(caller, store, repository)
+                for run in store.runs(name, branch, limit=limit)
+            ]
+        found.sort(key=lambda run: (run.started_at, run.key), reverse=True)
+        return _answer({"runs": found[:limit]})
+
+    @router.get("/newest-runs", summary="The newest run of every branch")
+    def newest_runs(caller: TheCaller) -> Response:
+        with open_store() as store:
+            found = store.newest_runs()
+        return _answer({"runs": [r for r in found if caller.may(Scope.READ, r.repository)]})
+
+    @router.get("/runs/{key}", summary="A run and its problems")
+    def run(key: Name, caller: TheCaller) -> Response:
+        with open_store() as store:
+            found, problems = store.run(key)
+        if not caller.may(Scope.READ, found.repository):
+            raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
+        return _answer({"run": found, "problems": documents.problems_values(problems)})
+
+    @router.get("/keys/{beginning}", summary="The only key that begins so")
+    def run_key(beginning: Name, caller: TheCaller) -> Response:
+        with open_store() as store:
+            key = store.run_key(beginning)
+            found, _ = store.run(key)
+        if not caller.may(Scope.READ, found.repository):
+            raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
+        return _answer({"key": key})
+
+    @router.get("/run-of-commit", summary="The newest run of a commit")
+    def run_of_commit(repository: Repository, commit: Name, caller: TheCaller) -> Response:
+        _need(caller, Scope.READ, repository)
+        with open_store() as store:
+            return _answer({"run": store.run_of_commit(repository, commit), "problems": []})
+
+    @router.post("/changes", summary="What changed with each run")
+    def changes(request: ChangesRequest, caller: TheCaller) -> Response:
+        asked = set(request.keys)
+        with open_store() as store:
+            if not caller.may_everywhere(Scope.READ):
+                asked &= {
+                    run.key
+                    for name in _readable(caller, store, None)
+                    for run in store.runs(name, limit=_MOST_RUNS)
+                }
+            return _answer({"changes": dict(store.changes(sorted(asked)))})
+
+    @router.get("/branches", summary="Every repository and branch with a run")
+    def branches(caller: TheCaller, repository: Repository | None = None) -> Response:
+        with open_store() as store:
+            found = store.branches(repository)
+        return _answer({"branches": [pair for pair in found if caller.may(Scope.READ, pair[0])]})
+
+    @router.post("/problems", summary="Problems with their history")
+    def problems(request: ProblemsRequest, caller: TheCaller) -> Response:
+        filed = {name: made.triage() for name, made in request.file_decisions.items()}
+        with open_store() as store:
+            found = [
+                problem
+                for name in _readable(caller, store, request.repository)
+                for problem in store.problems(
+                    name,
+                    request.branch,
+                    states=request.states,
+                    as_of=request.as_of,
+                    file_decisions=filed if request.repository is not None else None,
+                    details=request.details,
+                )
+            ]
+        return _answer({"problems": documents.problems_values(found)})
+
+    @router.post("/first-seen", summary="When problems were first seen")
+    def first_seen(request: FirstSeenRequest, caller: TheCaller) -> Response:
+        _need(caller, Scope.READ, request.repository)
+        with open_store() as store:
+            found = store.first_seen(request.repository, request.branch, request.identities)
+        return _answer({"first_seen": dict(found)})
+
+    @router.get("/decisions", summary="The newest decisions on each problem")
+    def decisions(repository: Repository, caller: TheCaller) -> Response:
+        _need(caller, Scope.READ, repository)
+        with open_store() as store:
+            return _answer({"decisions": store.newest_decisions(repository)})
+
+    @router.post("/decisions", summary="Decide on problems")
+    def decide(request: DecisionRequest, caller: TheCaller) -> Response:
+        _need(caller, Scope.TRIAGE, request.repository)
+        asked = request.decision
+        made = Triage(
+            state=asked.state,
+            reason=filtered_error(asked.reason),
+            by=caller.name,
+            owner=asked.owner,
+            at=utc_now(),
+            expires=asked.expires,
+        )
+        with open_store() as store:
+            full = store.triage(
+                request.repository, request.identities, made, dry_run=request.dry_run
+            )
+        return _answer({"identities": full})
+
+    @router.post("/decisions/undo", summary="Take decisions back")
+    def undo(request: UndoRequest, caller: TheCaller) -> Response:
+        _need(caller, Scope.TRIAGE, request.repository)
+        who, dry_run = caller.name, request.dry_run
+        with open_store() as store:
+            if request.batch is not None:
+                full = store.undo_batch(request.repository, request.batch, who=who, dry_run=dry_run)
+            else:
+                full = store.undo(
+                    request.repository, request.identities or (), who=who, dry_run=dry_run
+                )
+        return _answer({"identities": full})
+
+    @router.post("/audit", summary="Who decided what")
+    def audit(request: AuditRequest, caller: TheCaller) -> Response:
+        if request.repository is not None:
+            _need(caller, Scope.READ, request.repository)
+        elif not caller.may_everywhere(Scope.READ):
+            raise Forbidden(
+                "the audit log of all repositories needs a token for all of them",
+                hint="name a repository",
+            )
+        with open_store() as store:
+            entries = store.audit(
+                limit=request.limit, subjects=request.subjects, repository=request.repository
+            )
+        return _answer({"entries": entries})
+
+    return router
+
+
+def _check_body(request: Request, data: bytes) -> None:
+    """Raise :class:`UntrustedRun` for a body that is not the one that its sender has sent."""
+    if request.headers.get("content-encoding", "").lower() != "gzip":
+        raise UntrustedRun("the run is not packed with gzip")
+    expected = documents.digest(data)
+    stated = request.headers.get(documents.DIGEST_HEADER.lower(), "")
+    if not hmac.compare_digest(stated.encode("utf-8", "replace"), expected.encode()):
+        raise UntrustedRun("the run is not what its Content-Digest says: it was cut off or changed")
+
+
+def _record(open_store: Callable[[], Store], caller: Caller, data: bytes) -> Response:
+    """Record the run in ``data`` if ``caller`` may."""
+    if not any(Scope.WRITE in grant.scopes for grant in caller.grants):
+        # Before anything is unpacked.
+        raise _may_not_record(caller)
+    document = documents.read_run(data, utc_now())
+    run = document.run
+    if not caller.may_record(run.repository, run.branch):
+        raise _may_not_record(caller)
+    with open_store() as store:
+        recorded = store.record(run, document.problems, document.covered)
+        if recorded.again:
+            _check_same_origin(store, run)
+    return _answer(recorded)
+
+
+def _may_not_record(caller: Caller) -> Forbidden:
+    if caller.reads_only:
+        return Forbidden(
+            "the store takes no runs of pull requests by a token of the CI service",
+            hint="their findings are compared with the store's; a fork could have sent them",
+            read_only=True,
+        )
+    return Forbidden(
+        "this token may not record runs of this repository and branch",
+        hint="the server's settings, or secagg token list, say what it is for",
+    )
+
+
+def _check_same_origin(store: Store, run: RunRecord) -> None:
+    """Raise :class:`StoreError` if the run that has the key of ``run`` is of another branch."""
+    before, _ = store.run(run.key)
+    if (before.repository, before.branch) != (run.repository, run.branch):
+        raise StoreError("another run with this key is recorded already")
+
+
+def _readable(caller: Caller, store: Store, repository: str | None) -> Iterator[str]:
+    """Yield the repositories to read: ``repository``, or all that the caller may read."""
+    if repository is not None:
+        _need(caller, Scope.READ, repository)
+        yield repository
+        return
+    names = sorted({name for name, _ in store.branches()})
+    yield from (name for name in names if caller.may(Scope.READ, name))
+
+
+def _need(caller: Caller, scope: Scope, repository: str) -> None:
+    """Raise :class:`Forbidden` unless ``caller`` has ``scope`` for ``repository``."""
+    if not caller.may(scope, repository):
+        raise Forbidden(f"this needs the right to {scope} for the repository")
+
+
+def _answer(value: dict[str, Any] | ImportedRun) -> Response:
+    return Response(documents.dumps(value), media_type="application/json")

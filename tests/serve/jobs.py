@@ -1,0 +1,76 @@
+"""A server of the API in this process, over a store of its own, and jobs that use it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from secagg.history import Store, open_store
+from secagg.model.access import Scope, new_token
+from secagg.remote.credentials import VARIABLE
+from secagg.remote.store import RemoteStore
+from secagg.serve.app import Access, Served, hosts_for, make_app
+from secagg.serve.callers import Callers
+from secagg.serve.oidc import Verifier
+from tests.serve.memory import Memory
+
+ADDRESS = "http://127.0.0.1:8765"
+YEAR = datetime.timedelta(days=365)
+
+
+class Jobs:
+    """``lines`` is what the server logs; ``stores`` counts how often it opened its store."""
+
+    def __init__(self, url: str, verifier: Verifier | None = None) -> None:
+        self.url = url
+        self.lines: list[str] = []
+        with open_store(url):
+            pass
+        self.callers = Callers(open_store=lambda: open_store(url, create=False), verifier=verifier)
+        served = Served(
+            open_source=lambda: Memory([], []),
+            access=Access(hosts=hosts_for("127.0.0.1", 8765)),
+            log=self.lines.append,
+            callers=self.callers,
+        )
+        self.app = make_app(served)
+        self.client = TestClient(self.app, base_url=ADDRESS, follow_redirects=False)
+
+    def store(self) -> Store:
+        return open_store(self.url, create=False)
+
+    def token(
+        self,
+        *repositories: str,
+        scopes: Sequence[Scope] = tuple(Scope),
+        lifetime: datetime.timedelta = YEAR,
+    ) -> str:
+        token, kept = new_token(
+            name="ci", scopes=scopes, repositories=repositories, by="dana", lifetime=lifetime
+        )
+        with self.store() as store:
+            store.add_token(kept)
+        return token
+
+    def ask(self, method: str, path: str, token: str | None, **request: Any) -> Any:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers |= request.pop("headers", {})
+        return self.client.request(method, f"/api/v1{path}", headers=headers, **request)
+
+    def remote(self, token: str) -> RemoteStore:
+        """Return the store as a job with ``token`` sees it."""
+        return _InProcess(self.app, token)
+
+
+class _InProcess(RemoteStore):
+    def __init__(self, app: Any, token: str) -> None:
+        super().__init__(ADDRESS, {VARIABLE: token})
+        self._http = TestClient(
+            app,
+            base_url=ADDRESS,
+            follow_redirects=False,
+            headers={"Authorization": f"Bearer {token}"},
+        )
