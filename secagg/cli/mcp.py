@@ -40,7 +40,10 @@ def serve_mcp(
         ),
     ] = False,
     most_decisions: Annotated[
-        int, typer.Option(min=1, help="The most decisions of one session, with --allow-triage.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="The most decisions of one session, with --allow-triage."
+        ),
     ] = 20,
     by: Annotated[
         str | None,

@@ -77,9 +77,9 @@ def test_the_gates_listing_takes_the_reports_filters(shop: Path) -> None:
     every = call(shop, "gate")
     some = call(shop, "gate", "--kind", "vulnerability", "--package", "lodash")
     assert (some.code, "1 of 2 rows pass the filters" in some.stderr) == (1, True)
-    assert "DS-0025" in every.stdout.partition("findings:")[0]
-    assert "DS-0025" not in some.stdout.partition("findings:")[0]
+    assert "DS-0025" in every.stdout.partition("problems:")[0]
+    assert "DS-0025" not in some.stdout.partition("problems:")[0]
     # The verdict is that of all rows.
-    assert every.stdout.partition("findings:")[2] == some.stdout.partition("findings:")[2]
+    assert every.stdout.partition("problems:")[2] == some.stdout.partition("problems:")[2]
     refused = call(shop, "gate", "--kind", "vulnerability", "--format", "json")
     assert refused.code == 2 and "filters are for the listing" in refused.stderr
