@@ -38,7 +38,10 @@ def add(
     ],
     scope: Annotated[
         list[Scope] | None,
-        typer.Option(help="What it may do; by default write and read. Repeatable."),
+        typer.Option(
+            metavar="SCOPE",
+            help="What it may do: write, read or triage; by default write and read. Repeatable.",
+        ),
     ] = None,
     expires: Annotated[str, typer.Option(metavar="AGE", help="For how long it holds.")] = "90d",
     by: Annotated[

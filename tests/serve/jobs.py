@@ -68,9 +68,11 @@ class Jobs:
 class _InProcess(RemoteStore):
     def __init__(self, app: Any, token: str) -> None:
         super().__init__(ADDRESS, {VARIABLE: token})
-        self._http = TestClient(
+        # The client of starlette is of httpx2 where that is installed.
+        client: Any = TestClient(
             app,
             base_url=ADDRESS,
             follow_redirects=False,
             headers={"Authorization": f"Bearer {token}"},
         )
+        self._http = client
