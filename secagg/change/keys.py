@@ -6,9 +6,8 @@ their places after the change first, so that equal keys mean the same problem.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from secagg.merge.merging import license_key
 from secagg.merge.part import aliases_of, linking
@@ -17,7 +16,7 @@ from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind, Location, Package
 from secagg.model.identity import SCHEME, place_of, resource_key
 from secagg.model.place import package_place
-from secagg.packages.advisories import advisory
+from secagg.packages.advisories import advisory, is_plain_id
 from secagg.packages.keys import package_key
 
 MatchKey = tuple[Hashable, ...]
@@ -38,18 +37,23 @@ class PlacedFinding:
     current: bool
 
 
-def content_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
-    """Yield keys that only the same problem has; it may occur several times."""
+def content_keys(placed: PlacedFinding) -> Iterable[MatchKey]:
+    """Return keys that only the same problem has; it may occur several times."""
     finding = placed.finding
     if finding.kind is Kind.VULNERABILITY:
-        yield from _vulnerability_keys(placed)
-    elif finding.kind is Kind.LICENSE:
+        return _vulnerability_keys(placed)
+    if finding.secret is not None and finding.secret.id is not None:
+        return (("secret", place_of(placed.location), finding.secret.id),)
+    return _other_content_keys(placed)
+
+
+def _other_content_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
+    finding = placed.finding
+    if finding.kind is Kind.LICENSE:
         package = finding.package
         place = package_place(placed.location, "" if package is None else package.type)
         name = license_key(finding.license or finding.rule_id)
         yield "license", place, package_key(package), name
-    elif finding.secret is not None and finding.secret.id is not None:
-        yield "secret", place_of(placed.location), finding.secret.id
     else:
         if finding.kind is Kind.SECRET:
             yield from _hidden_secret_keys(placed)
@@ -123,7 +127,7 @@ def detector_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
             yield "detector", place, family(detector) or detector
 
 
-def _vulnerability_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
+def _vulnerability_keys(placed: PlacedFinding) -> list[MatchKey]:
     finding = placed.finding
     package = finding.package
     name = package_key(package)
@@ -131,13 +135,10 @@ def _vulnerability_keys(placed: PlacedFinding) -> Iterator[MatchKey]:
         name = "?" + message_context(finding.message or finding.title)
     place = package_place(placed.location, "" if package is None else package.type)
     place = _unversioned(place, package)
-    for advisory_id in _advisory_ids(tuple(aliases_of(finding))):
-        yield "vulnerability", place, name, advisory_id
-
-
-@lru_cache(maxsize=8192)
-def _advisory_ids(aliases: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(one.id for one in linking([advisory(alias) for alias in aliases]))
+    aliases = aliases_of(finding)
+    if not all(map(is_plain_id, aliases)):
+        aliases = [one.id for one in linking([advisory(alias) for alias in aliases])]
+    return [("vulnerability", place, name, alias) for alias in aliases]
 
 
 def _unversioned(place: str, package: Package | None) -> str:

@@ -210,7 +210,7 @@ class KeyedGroup:
 _NO_TEXTS: frozenset[str] = frozenset()
 _NO_RULES: Counter[RuleKey] = Counter()
 _NOT_MASKED: Counter[tuple[RuleKey, str | None]] = Counter()
-_KEYS: Mapping[MatchLevel, Callable[[PlacedFinding], Iterator[MatchKey]]] = {
+_KEYS: Mapping[MatchLevel, Callable[[PlacedFinding], Iterable[MatchKey]]] = {
     MatchLevel.CONTENT: content_keys,
     MatchLevel.LINE: line_keys,
     MatchLevel.MESSAGE: message_keys,

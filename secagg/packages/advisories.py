@@ -69,6 +69,11 @@ def advisory(text: str) -> Advisory:
     return Advisory(NOTICE_RANK if _NOTICE.match(name) else OTHER_RANK, 0, 0, name)
 
 
+def is_plain_id(text: str) -> bool:
+    """Tell whether ``text`` is surely the id of the :func:`advisory` that it names, no notice."""
+    return text[:5] in _RANKS_BY_PREFIX and text.isupper() and not text[-1].isspace()
+
+
 def plain_name(aliases: Sequence[str]) -> str | None:
     """Return the id that stands for ``aliases`` where only one is of the best database.
 

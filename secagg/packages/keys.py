@@ -52,6 +52,7 @@ def package_key(package: Package | None) -> str:
     return key_of_name(package.type, package.name)
 
 
+@lru_cache(maxsize=1 << 15)
 def key_of_name(kind: str, name: str) -> str:
     """Return the key of a package by its purl type and name alone."""
     if kind == "maven" and _MAVEN(name):

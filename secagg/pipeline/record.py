@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from secagg.change.baseline import is_gone
 from secagg.errors import StoreError
 from secagg.jsonio.members import as_mapping, objects_in
+from secagg.jsonio.value import decode
 from secagg.merge import known_as
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding
@@ -59,6 +60,7 @@ def problem_of(judgement: Judgement | Group) -> Problem:
     finding = group.representative
     place, package, vulnerability = finding.location, finding.package, finding.vulnerability
     sightings = [member.secret for member in group.members if member.secret is not None]
+    steps, snippet = _details(group)
     problem = Problem(
         identity=group.identity,
         known_as=known_as(group),
@@ -97,8 +99,8 @@ def problem_of(judgement: Judgement | Group) -> Problem:
         resource=finding.misconfiguration.resource if finding.misconfiguration else None,
         sources=tuple(_source(member) for member in group.members),
         member_keys=tuple(_member_keys(member) for member in group.members),
-        steps=_steps(group),
-        snippet=_snippet(group),
+        steps=steps,
+        snippet=snippet,
         related=tuple(group.related),
     )
     if vulnerability is not None:
@@ -255,20 +257,29 @@ def _member_keys(member: Finding) -> MemberKeys:
     )
 
 
-def _results(group: Group) -> list[Mapping[str, Any]]:
-    """Return the SARIF results of a group's findings, the representative's first."""
-    findings = [group.representative, *group.members]
-    return [finding.sarif.result for finding in findings if finding.sarif is not None]
+def _details(group: Group) -> tuple[tuple[TimelineStep, ...], Snippet | None]:
+    """Return the code flow and the snippet of a group, of its first SARIF results that have one."""
+    steps: tuple[TimelineStep, ...] = ()
+    snippet = None
+    findings = (group.representative, *group.members)
+    for encoded in dict.fromkeys(f.sarif.encoded for f in findings if f.sarif is not None):
+        # Decoding takes longer than all else here.
+        may_have_steps = not steps and b'"codeFlows"' in encoded
+        may_have_snippet = snippet is None and b'"snippet"' in encoded
+        if may_have_steps or may_have_snippet:
+            result = decode(encoded)
+            steps = steps or _steps(result)
+            snippet = snippet or _snippet(result)
+    return steps, snippet
 
 
-def _steps(group: Group) -> tuple[TimelineStep, ...]:
-    """Return the first code flow of the first result that has one (SARIF 2.1.0, 3.36)."""
-    for result in _results(group):
-        for flow in objects_in(result.get("codeFlows")):
-            for thread in objects_in(flow.get("threadFlows")):
-                locations = itertools.islice(objects_in(thread.get("locations")), _MOST_STEPS)
-                if steps := tuple(map(_step, locations)):
-                    return steps
+def _steps(result: Mapping[str, Any]) -> tuple[TimelineStep, ...]:
+    """Return the first code flow of a result (SARIF 2.1.0, 3.36); empty without one."""
+    for flow in objects_in(result.get("codeFlows")):
+        for thread in objects_in(flow.get("threadFlows")):
+            locations = itertools.islice(objects_in(thread.get("locations")), _MOST_STEPS)
+            if steps := tuple(map(_step, locations)):
+                return steps
     return ()
 
 
@@ -292,16 +303,15 @@ def _relative_path(uri: str) -> str | None:
     return urllib.parse.unquote(uri)
 
 
-def _snippet(group: Group) -> Snippet | None:
+def _snippet(result: Mapping[str, Any]) -> Snippet | None:
     """Return the lines around the location, else those of it (SARIF 2.1.0, 3.29.5 and 3.30.13)."""
-    for result in _results(group):
-        for location in itertools.islice(objects_in(result.get("locations")), 1):
-            physical = as_mapping(location.get("physicalLocation"))
-            for name in ("contextRegion", "region"):
-                region = as_mapping(physical.get(name))
-                text, start = as_mapping(region.get("snippet")).get("text"), region.get("startLine")
-                if isinstance(text, str) and isinstance(start, int) and text:
-                    return Snippet(start_line=start, lines=tuple(text.splitlines()))
+    for location in itertools.islice(objects_in(result.get("locations")), 1):
+        physical = as_mapping(location.get("physicalLocation"))
+        for name in ("contextRegion", "region"):
+            region = as_mapping(physical.get(name))
+            text, start = as_mapping(region.get("snippet")).get("text"), region.get("startLine")
+            if isinstance(text, str) and isinstance(start, int) and text:
+                return Snippet(start_line=start, lines=tuple(text.splitlines()))
     return None
 
 
