@@ -10,7 +10,8 @@ _EMPTY: Mapping[str, Any] = {}
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
     """Return ``value`` if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else _EMPTY
+    # Asking for the abstract class takes four times as long.
+    return value if type(value) is dict or isinstance(value, Mapping) else _EMPTY
 
 
 def as_list(value: Any) -> list[Any]:
@@ -30,7 +31,8 @@ def stripped_text(value: Any) -> str | None:
 
 def objects_in(value: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the objects of a list; nothing for another type."""
-    return (item for item in as_list(value) if isinstance(item, Mapping))
+    items = as_list(value)
+    return (item for item in items if type(item) is dict or isinstance(item, Mapping))
 
 
 def value_at(value: Any, *keys: str) -> Any:

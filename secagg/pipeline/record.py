@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -296,6 +297,7 @@ def _step(flow_location: Mapping[str, Any]) -> TimelineStep:
     )
 
 
+@lru_cache(maxsize=4096)
 def _relative_path(uri: str) -> str | None:
     """Return a URI reference as a path in the checkout; None for one outside of it."""
     if uri.startswith("/") or urllib.parse.urlsplit(uri).scheme:
