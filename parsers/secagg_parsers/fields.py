@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from secagg.jsonio.reading import Entries, encoded, is_list
+from secagg.jsonio.value import encode
 from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import EntryProblem, ParsedReport
 from secagg.secrets.redactor import Redactor
@@ -185,18 +186,46 @@ def objects(
 
 
 def with_redactor(
-    items: Sequence[Any], redactor: Redactor
+    items: Sequence[Any], redactor: Redactor, repeating: str
 ) -> Iterator[tuple[Any, Redactor | None]]:
     """Yield each of ``items`` with the redactor that its entries need, None if they need none.
 
     One search over an item with all its entries shows for most that nothing needs masking.
+    Entries of the list ``repeating`` that have one ``id`` repeat texts: these are searched once.
     """
     if isinstance(items, Entries):
+        clean: dict[str, Entry] = {}
         for item, data in items.encoded():
-            yield item, None if redactor.is_clean(data) else redactor
+            first: dict[str, Entry] = {}
+            entries = item.get(repeating) if type(item) is dict else None
+            if type(entries) is list:
+                different = [_different(entry, clean, first) for entry in entries]
+                data = encode({**item, repeating: different})
+            if redactor.is_clean(data):
+                clean |= first
+                yield item, None
+            else:
+                yield item, redactor
     else:
         # Such an item is small, or so large that its own entries are decoded one by one.
         yield from ((item, redactor) for item in items)
+
+
+def _different(entry: Any, clean: Mapping[str, Entry], first: dict[str, Entry]) -> Any:
+    """Return the members of ``entry`` that the first entry with its ``id`` lacks or has otherwise.
+
+    Such an entry of an item before is in ``clean``, of the same item in ``first``.
+    """
+    name = entry.get("id") if type(entry) is dict else None
+    if type(name) is not str:
+        return entry
+    other = clean.get(name) or first.setdefault(name, entry)
+    if other is entry:
+        return entry
+    return {key: value for key, value in entry.items() if other.get(key, _MISSING) != value}
+
+
+_MISSING = object()
 
 
 def objects_with_redactor(
@@ -209,7 +238,7 @@ def objects_with_redactor(
     except OddEntry as error:
         add_problem(out, path, error)
         return
-    for index, (item, entry_redactor) in enumerate(with_redactor(items, redactor)):
+    for index, (item, entry_redactor) in enumerate(with_redactor(items, redactor, "")):
         if type(item) is dict:
             yield f"{path}[{index}]", item, entry_redactor
         else:

@@ -79,6 +79,22 @@ def test_a_project_that_comes_twice_is_one_project() -> None:
     assert (parsed.reported, parsed.merged) == (3, 1)
 
 
+@pytest.mark.parametrize("member", ["title", "publicationTime", "from"])
+def test_what_a_row_adds_to_an_earlier_row_of_its_issue_is_masked(member: str) -> None:
+    token = "ghp_" + "R7mQz2LkVx9TnB4cWd8YhJ1sPf6GuE3aKo05"
+    clean = {**SNYK_ROW, "description": "A long text. " * 200}
+    quoting = {**clean, member: [token] if member == "from" else f"high {token}"}
+    projects = [
+        {**snyk(clean), "displayTargetFile": f"{name}/package-lock.json"} for name in "abcdefgh" * 5
+    ]
+    projects += [{**snyk(quoting), "displayTargetFile": "z/package-lock.json"}]
+    assert len(str(projects)) > 1 << 16, "large reports are searched project by project"
+    parsed = read(projects)
+    assert token not in repr(parsed)
+    assert "[redacted]" in repr(parsed)
+    assert parsed.reported == len(projects)
+
+
 def test_an_odd_row_does_not_take_the_good_ones_along() -> None:
     bad = {**SNYK_ROW, "from": "dashboard"}
     parsed = read(snyk(bad, SNYK_ROW, {**SNYK_ROW, "id": None}, {**SNYK_ROW, "identifiers": None}))

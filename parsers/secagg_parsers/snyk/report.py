@@ -63,7 +63,8 @@ class SnykReport:
 
     def _read(self, projects: Sequence[Any], *, one: bool, by_project: bool) -> ParsedReport:
         failures: list[str] = []
-        for index, (entry, redactor) in enumerate(with_redactor(projects, self._redactor)):
+        all_projects = with_redactor(projects, self._redactor, "vulnerabilities")
+        for index, (entry, redactor) in enumerate(all_projects):
             where = "" if one else f"[{index}]."
             if not isinstance(entry, dict):
                 add_problem(
