@@ -142,6 +142,7 @@ COMMANDS = {
         "Install the scanners in pinned versions, list them, and check what is there.",
     ),
     "config": ("secagg.cli.config", "config_app", "Look at the configuration."),
+    "export": ("secagg.cli.export", "export_app", "Write the store's tables for other programs."),
     "verify": (
         "secagg.cli.verify",
         "verify",

@@ -42,6 +42,7 @@ GROUPS = {
     "Look after": {
         "runs": "the recorded scans",
         "import": "record old reports in the history",
+        "export": "write the history's tables as Parquet",
         "config": "what is in force, and where it comes from",
         "db": "the store: revision, backups, checks",
         "token": "tokens for jobs that use secagg serve",
@@ -134,6 +135,10 @@ EXAMPLES = {
         "secagg verify evidence.unsigned.json --allow-unsigned",
     ),
     "import": ("secagg import old-reports/",),
+    "export parquet": (
+        "secagg export parquet lake/",
+        "secagg export parquet lake/ --repo acme/shop --since 30d",
+    ),
     "runs": ("secagg runs", "secagg runs --branch main --limit 5"),
     "runs show": ("secagg runs show 3f2a9c",),
     "config show": ("secagg config show",),

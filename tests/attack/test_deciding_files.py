@@ -61,6 +61,7 @@ OPENED = {
     "policy/load.py": "built-in and installed policies; texts that the gate's reader has read",
     "policycheck/check.py": "a policy that is checked, which decides nothing",
     "policytest/model.py": "tests of policies, which decide nothing",
+    "report/parquet.py": "files of an earlier export",
     "report/document.py": "a report, which the caller has checked",
     "report/page/__init__.py": "secagg's own page",
     "sarif/conform.py": "SARIF's schema",
