@@ -60,6 +60,11 @@ COMMANDS = {
         "sync",
         "Take dismissals from GitHub into the store, and write the store's decisions there.",
     ),
+    "issues": (
+        "secagg.cli.issues",
+        "issues_app",
+        "Keep rolling issues at GitHub up to date.",
+    ),
     "triage-comment": (
         "secagg.cli.comment",
         "triage_comment",

@@ -38,6 +38,7 @@ GROUPS = {
         "sync": "exchange alerts and dismissals with GitHub",
         "notify": "send a digest by owner to chats, mail and webhooks",
         "verify": "check evidence: what was evaluated, by whom",
+        "issues": "keep an issue for each component or owner at GitHub",
     },
     "Look after": {
         "runs": "the recorded scans",
@@ -133,6 +134,11 @@ EXAMPLES = {
     "verify": (
         "secagg verify evidence.sigstore.json --identity ID --issuer URL --repo acme/shop",
         "secagg verify evidence.unsigned.json --allow-unsigned",
+    ),
+    "issues sync": (
+        "secagg issues sync --at-least high --dry-run",
+        "secagg issues sync --by owner --at-least high",
+        "secagg issues sync --into acme/security --branch main",
     ),
     "import": ("secagg import old-reports/",),
     "export parquet": (

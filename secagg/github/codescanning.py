@@ -126,7 +126,7 @@ def put_comment(client: Client, repository: str, number: int, body: str) -> None
         truncated = text[: MOST_COMMENT_CHARACTERS - len(_TRUNCATED)]
         text = truncated[: truncated.rfind("\n") + 1] + _TRUNCATED
     issues = f"/repos/{repository}/issues"
-    login = _login(client)
+    login = login_of(client)
     for comment in client.pages(f"{issues}/{number}/comments"):
         if isinstance(comment, Mapping) and _is_written_by(comment, login):
             if comment.get("body") != text:
@@ -154,7 +154,7 @@ def _is_written_by(comment: Mapping[str, Any], login: str | None) -> bool:
     return text_at(comment, "user", "login") == login
 
 
-def _login(client: Client) -> str | None:
+def login_of(client: Client) -> str | None:
     """Return the user of this token; None for that of a workflow or an app, which is a bot."""
     try:
         return text_at(client.get("/user") or {}, "login")

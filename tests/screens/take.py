@@ -82,6 +82,7 @@ def scenes(in_change: Mapping[str, str]) -> list[Scene]:
         Scene("help", ("--help",)),
         Scene("help-notify", ("notify", "--help"), ("80",)),
         Scene("help-mcp", ("mcp", "--help"), ("80",)),
+        Scene("help-issues", ("issues", "sync", "--help"), ("80",)),
         Scene("help-scan", ("scan", "--help")),
     ]
 

@@ -111,6 +111,11 @@ class GitHubServer:
         self.uploads: dict[str, Upload] = {}
         self.comments: list[dict[str, Any]] = []
         self.pulls: dict[int, dict[str, Any]] = {}
+        # Issues of all repositories; settings of repositories, and the names of others than ours.
+        self.issues: list[dict[str, Any]] = []
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.others: set[str] = set()
+        self.may_label = True
         # What people may do, by login; others are nobody here.
         self.permissions: dict[str, str] = {}
         # Commits that are not on the default branch, and whether dismissals are delegated.
@@ -197,7 +202,10 @@ class GitHubServer:
     def _routes(self) -> dict[str, Callable[..., Answer]]:
         base = f"/repos/{REPOSITORY}"
         return {
-            f"GET {base}": lambda params, body: (200, {"default_branch": self.default_branch}, {}),
+            "GET /repos/([^/]+/[^/]+)": self._repository,
+            "GET /repos/([^/]+/[^/]+)/issues": self._list_issues,
+            "POST /repos/([^/]+/[^/]+)/issues": self._open_issue,
+            r"PATCH /repos/([^/]+/[^/]+)/issues/(\d+)": self._change_issue,
             f"GET {base}/compare/(.+)[.]{{3}}([0-9a-f]+)": self._compare,
             "GET /user": self._user,
             f"POST {base}/code-scanning/sarifs": self._upload,
@@ -211,6 +219,53 @@ class GitHubServer:
             rf"GET {base}/pulls/(\d+)": self._pull,
             f"GET {base}/collaborators/([^/]+)/permission": self._permission,
         }
+
+    def _repository(self, params: dict[str, str], body: Any, name: str) -> Answer:
+        if name != REPOSITORY and name not in self.others:
+            return _problem(404, "Not Found")
+        settings = {"private": True, "has_issues": True, **self.settings.get(name, {})}
+        return 200, {"default_branch": self.default_branch, **settings}, {}
+
+    def _list_issues(self, params: dict[str, str], body: Any, name: str) -> Answer:
+        if self.settings.get(name, {}).get("has_issues") is False:
+            return _problem(410, "Issues has been disabled in this repository.")
+        found = [
+            issue
+            for issue in self.issues
+            if issue["repository"] == name
+            and params.get("state", "open") in ("all", issue["state"])
+            and {params.get("labels")} <= {None, *(label["name"] for label in issue["labels"])}
+        ]
+        return self._page(found[::-1], params, "issues")
+
+    def _open_issue(self, params: dict[str, str], body: Any, name: str) -> Answer:
+        if len(body["body"]) > 65_536 or not 0 < len(body["title"]) <= 256:
+            return _problem(422, "Validation Failed")
+        kind = "Bot" if (self.login or "").endswith("[bot]") else "User"
+        made = {
+            "repository": name,
+            "number": len(self.issues) + 1,
+            "state": "open",
+            "state_reason": None,
+            "closed_at": None,
+            "title": body["title"],
+            "body": body["body"],
+            "labels": [{"name": label} for label in body["labels"] if self.may_label],
+            "user": {"login": self.login, "type": kind},
+        }
+        self.issues.append(made)
+        return 201, made, {}
+
+    def _change_issue(self, params: dict[str, str], body: Any, name: str, number: str) -> Answer:
+        issue = self.issues[int(number) - 1]
+        if len(body.get("body", "")) > 65_536:
+            return _problem(422, "Validation Failed")
+        if body.get("state", issue["state"]) != issue["state"]:
+            issue["state_reason"] = body.get("state_reason")
+            closed = body["state"] == "closed"
+            issue["closed_at"] = _time(self.now()) if closed else None
+        issue.update({key: body[key] for key in ("title", "body", "state") if key in body})
+        return 200, issue, {}
 
     def _user(self, params: dict[str, str], body: Any) -> Answer:
         if self.login is None or self.login.endswith("[bot]"):
