@@ -26,6 +26,7 @@ from secagg.system.files import OUTPUT_DIRECTORY
 
 if TYPE_CHECKING:
     from secagg.mcp.answers import Sources
+    from secagg.mcp.server import Server
     from secagg.pipeline.gate import GateOptions
     from secagg.pipeline.storesource import HistoryScope
 
@@ -62,30 +63,52 @@ def serve_mcp(
     An assistant starts this command itself and talks to it on standard input and output. The tools
     list and explain problems, and change nothing without --allow-triage.
     """
+    from secagg.pipeline.gate import GateOptions
+    from secagg.pipeline.storesource import HistoryScope
+
+    # The command line switches the collector off, but this command may run for days.
+    gc.enable()
+    server = server_of(
+        HistoryScope(root=root, store=store, repository=repo, branch=branch),
+        GateOptions(policy=policy, store=store, repository=repo, branch=branch),
+        last=last,
+        config=config,
+        decisions=most_decisions if allow_triage else 0,
+        by=by,
+    )
+    if console.is_interactive():
+        console.err("secagg: waiting for an assistant's questions on standard input; Ctrl-C ends\n")
+    server.run("stdio")
+    raise typer.Exit(ExitCode.PASS)
+
+
+def server_of(
+    scope: HistoryScope,
+    gate: GateOptions,
+    *,
+    last: Path,
+    config: Path | None,
+    decisions: int,
+    by: str | None,
+) -> Server:
+    """Return the server; its tools decide on problems if it may make any ``decisions``.
+
+    Raises :class:`UsageError` where the library is not installed.
+    """
     try:
         from secagg.mcp.server import make_server
     except ImportError:
         raise UsageError("secagg mcp needs the mcp library", hint=_INSTALL) from None
     from secagg.cli.decide import user
     from secagg.mcp.answers import Answers, Decisions
-    from secagg.pipeline.gate import GateOptions
-    from secagg.pipeline.storesource import HistoryScope, StoreTriageSink
+    from secagg.pipeline.storesource import StoreTriageSink
     from secagg.secrets.lastfilter import run_redactor
 
-    # The command line switches the collector off, but this command may run for days.
-    gc.enable()
-    scope = HistoryScope(root=root, store=store, repository=repo, branch=branch)
-    gate = GateOptions(policy=policy, store=store, repository=repo, branch=branch)
-    sources = _sources(scope, gate, last, config)
-    decisions = None
-    if allow_triage:
-        name = f"{by or user(root)} (assistant)"
-        decisions = Decisions(StoreTriageSink(scope), by=name, most=most_decisions)
-    server = make_server(Answers(sources, run_redactor()), decisions)
-    if console.is_interactive():
-        console.err("secagg: waiting for an assistant's questions on standard input; Ctrl-C ends\n")
-    server.run("stdio")
-    raise typer.Exit(ExitCode.PASS)
+    answers = Answers(_sources(scope, gate, last, config), run_redactor())
+    if not decisions:
+        return make_server(answers, None)
+    name = f"{by or user(scope.root)} (assistant)"
+    return make_server(answers, Decisions(StoreTriageSink(scope), by=name, most=decisions))
 
 
 def _sources(scope: HistoryScope, gate: GateOptions, last: Path, config: Path | None) -> Sources:

@@ -33,6 +33,7 @@ _INSTRUCTIONS = (
 )
 _MOST_CHARACTERS_OF_WORDS = 200
 
+Server = MCPServer[Any]
 Word = Annotated[str, Field(max_length=_MOST_CHARACTERS_OF_WORDS)]
 Words = Annotated[list[Word], Field(max_length=20)]
 Rows = Annotated[int, Field(ge=1, le=MOST_ROWS, description="The most rows.")]
@@ -50,11 +51,11 @@ Identity = Annotated[
 ]
 
 
-def make_server(answers: Answers, decisions: Decisions | None) -> MCPServer[Any]:
+def make_server(answers: Answers, decisions: Decisions | None) -> Server:
     """Return the server; without ``decisions`` all of its tools only read."""
     # Without a handler of its own the library would log to standard error, past the last filter.
     logging.getLogger().addHandler(logging.NullHandler())
-    server: MCPServer[Any] = MCPServer(
+    server: Server = MCPServer(
         "secagg", version=__version__, instructions=_INSTRUCTIONS, log_level="CRITICAL"
     )
     _add_reading_tools(server, answers)
@@ -63,7 +64,7 @@ def make_server(answers: Answers, decisions: Decisions | None) -> MCPServer[Any]
     return server
 
 
-def _add_reading_tools(server: MCPServer[Any], answers: Answers) -> None:
+def _add_reading_tools(server: Server, answers: Answers) -> None:
     add = _adder(server, ToolAnnotations(read_only_hint=True, open_world_hint=False))
 
     def list_problems(
@@ -154,7 +155,7 @@ def _add_reading_tools(server: MCPServer[Any], answers: Answers) -> None:
     add(explain_policy, "Say what a policy does: its rules in their order.")
 
 
-def _add_deciding_tools(server: MCPServer[Any], decisions: Decisions) -> None:
+def _add_deciding_tools(server: Server, decisions: Decisions) -> None:
     add = _adder(
         server,
         ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False),
@@ -186,7 +187,7 @@ def _add_deciding_tools(server: MCPServer[Any], decisions: Decisions) -> None:
 
 
 def _adder(
-    server: MCPServer[Any], annotations: ToolAnnotations
+    server: Server, annotations: ToolAnnotations
 ) -> Callable[[Callable[..., dict[str, Any]], str], None]:
     def add(function: Callable[..., dict[str, Any]], description: str) -> None:
         server.add_tool(

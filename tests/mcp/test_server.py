@@ -12,10 +12,13 @@ from typing import Any
 import anyio
 import pytest
 
+from secagg.cli.mcp import server_of
 from secagg.history import open_store
 from secagg.mcp.untrusted import UNTRUSTED
+from secagg.pipeline.gate import GateOptions
+from secagg.pipeline.storesource import HistoryScope
 from tests.canaries import canaries, reports, survivors
-from tests.cli.running import environment, secagg
+from tests.cli.running import KEY, environment, secagg
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
 READING = {"list_problems", "show_problem", "why_verdict", "what_fixes_most", "explain_policy"}
@@ -37,14 +40,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shop
 
 
-def talk(shop: Path, log: Path, session: Session, *options: str) -> None:
+def talk(shop: Path, log: Path, session: Session) -> None:
     """Start ``secagg mcp`` as an assistant does, and let ``session`` talk to it."""
     from mcp.client.client import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
     parameters = StdioServerParameters(
         command=sys.executable,
-        args=["-m", "secagg", "mcp", "--root", str(shop), *options],
+        args=["-m", "secagg", "mcp", "--root", str(shop)],
         env=environment(shop, shop.parent),
         cwd=shop,
     )
@@ -117,7 +120,12 @@ def test_an_assistant_reads_all_and_gets_no_secret(shop: Path, tmp_path: Path) -
     assert survivors(log.read_bytes(), canaries()) == []
 
 
-def test_it_decides_only_where_it_may_and_leaves_a_trace(shop: Path, tmp_path: Path) -> None:
+def test_it_decides_only_where_it_may_and_leaves_a_trace(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", KEY)
+    monkeypatch.delenv("SECAGG_STORE", raising=False)
+
     async def session(client: Any) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert tools.keys() == READING | {"triage_problem", "undo_triage"}
@@ -139,8 +147,18 @@ def test_it_decides_only_where_it_may_and_leaves_a_trace(shop: Path, tmp_path: P
         assert "as many decisions as it may" in why
         assert len((await call(client, "undo_triage", batch=made["batch"]))["taken_back"]) == 1
 
-    options = ("--allow-triage", "--most-decisions", "1", "--by", "ana")
-    talk(shop, tmp_path / "stderr", session, *options)
+    from mcp.client.client import Client
+
+    scope = HistoryScope(root=shop)
+    server = server_of(
+        scope, GateOptions(), last=shop / "secagg-out", config=None, decisions=1, by="ana"
+    )
+
+    async def main() -> None:
+        async with Client(server) as client:
+            await session(client)
+
+    anyio.run(main)
     with open_store(shop / ".secagg" / "secagg.db") as store:
         assert [entry.what for entry in store.audit()] == ["undo", "triage"]
 
