@@ -119,28 +119,60 @@ def upload_markdown(upload: UploadSummary) -> str:
     sent = sum(a.results for a in upload.analyses)
     withheld = sum(run.results for run in upload.withheld)
     left_out = sum(upload.left_out.values())
-    counts = (
-        f"{upload.given} results: {sent} in {len(upload.analyses)} analyses "
-        f"(GitHub shows {upload.shown}), {withheld} withheld, {left_out} left out."
-    )
-    lines = ["### Upload to code scanning", "", counts, ""]
+    counts = f"{_number(upload.given, 'result')}: {sent} in {_analyses(len(upload.analyses))}"
+    counts += f", of which GitHub shows {upload.shown}" if upload.shown != sent else ""
+    counts += f", {withheld} withheld" if withheld else ""
+    counts += f", {left_out} left out" if left_out else ""
+    if _is_unremarkable(upload):
+        # Nobody has to read on.
+        analyses = _analyses(len(upload.analyses))
+        title = f"Uploaded to code scanning: {_number(sent, 'result')} in {analyses}"
+        return "\n".join(
+            [f"<details><summary>{title}</summary>", "", *_analysis_rows(upload), "</details>", ""]
+        )
+    lines = ["### Upload to code scanning", "", f"{counts}.", ""]
     if upload.error is not None:
         mark = "note" if upload.expected else "error"
         lines += [f"**{mark}:** {markdown(upload.error)}", ""]
         if upload.hint:
             lines += [markdown(upload.hint), ""]
-    if upload.analyses:
-        lines += ["| tool | category | results | |", "| --- | --- | ---: | --- |"]
-        for analysis in upload.analyses:
-            cells = (analysis.tool, analysis.category, str(analysis.results), analysis.fate)
-            lines.append(f"| {' | '.join(map(markdown, cells))} |")
-        lines.append("")
+    lines += _analysis_rows(upload)
     if upload.hidden:
         lines += ["#### What GitHub will not show", ""]
         lines += [f"- {markdown(line)}" for line in hidden_lines(upload)]
         lines.append("")
     lines += [f"- {markdown(line)}" for line in _kept_change_lines(upload)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _analyses(number: int) -> str:
+    return f"{number} {'analysis' if number == 1 else 'analyses'}"
+
+
+def _is_unremarkable(upload: UploadSummary) -> bool:
+    """Return whether all was sent, and GitHub shows it as it is."""
+    sent = sum(analysis.results for analysis in upload.analyses)
+    fates = {analysis.fate for analysis in upload.analyses}
+    return (
+        upload.error is None
+        and not (upload.hidden or change_lines(upload))
+        and upload.shown == sent == upload.given
+        and fates <= {"uploaded", "already there"}
+    )
+
+
+def _analysis_rows(upload: UploadSummary) -> list[str]:
+    if not upload.analyses:
+        return []
+    lines = ["| tool | category | results | |", "| --- | --- | ---: | --- |"]
+    for analysis in upload.analyses:
+        cells = (analysis.tool, analysis.category, str(analysis.results), analysis.fate)
+        lines.append(f"| {' | '.join(map(markdown, cells))} |")
+    return [*lines, ""]
 
 
 def hidden_lines(upload: UploadSummary) -> list[str]:

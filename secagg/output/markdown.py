@@ -15,7 +15,8 @@ from secagg.output.codehost import CommitPages
 from secagg.output.decision import DecidedFinding, DecisionDocument
 from secagg.output.escape import LONGEST_CELL, markdown, terminal, workflow_data, workflow_property
 from secagg.output.links import page_of
-from secagg.output.tables import lapsed_text, name_and_package, severities_text
+from secagg.output.tables import lapsed_text, name_and_package
+from secagg.output.verdict import counts_text
 from secagg.system.dates import due_text
 
 _MOST_PER_KIND = 10
@@ -159,15 +160,7 @@ def _head(decision: DecisionDocument) -> list[str]:
     if decision.gaps or decision.failures:
         lines.append("")
     lines += [f"{markdown(sentence)}\n" for sentence in decision.not_analysed]
-    split = severities_text(decision)
-    lines.append(
-        f"{decision.total} problems"
-        + (f" ({split})" if split else "")
-        + f": {decision.fail} fail, "
-        f"{decision.warn} warn, {decision.ignore} do not count"
-        + (f" ({decision.excepted} by decision)" if decision.excepted else "")
-        + "."
-    )
+    lines.append(f"{counts_text(decision)}.")
     change = decision.change
     if change is not None and change.states:
         states = ", ".join(f"{count} {state}" for state, count in change.states.items() if count)
@@ -179,7 +172,21 @@ def _head(decision: DecisionDocument) -> list[str]:
             "",
             f"This change touches the gate itself ({files}); that holds once it is merged.",
         ]
-    return [*lines, ""]
+    return [*lines, *_next_step(decision), ""]
+
+
+def _next_step(decision: DecisionDocument) -> Iterator[str]:
+    """Yield a paragraph with the commands that help, to copy."""
+    steps = []
+    if decision.gaps:
+        steps.append("`secagg doctor` shows what each tool needs")
+    if decision.fail:
+        worst = ids.short(decision.findings[0].id)
+        steps.append(f"`secagg show {worst}` shows all about the worst one")
+        steps.append(f"`secagg except add --id {worst} --reason WHY` accepts it for 30 days")
+    if steps:
+        yield ""
+        yield f"Next: {', '.join(steps)}."
 
 
 def _table(

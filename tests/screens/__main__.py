@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from tests.report.browser import launched
-from tests.screens import pages, take
+from tests.screens import comments, pages, take
 
 if __name__ == "__main__":
     with launched() as browser:
-        changed = [*take.write(), *pages.write(browser)]
+        changed = [*take.write(), *comments.write(), *pages.write(browser)]
     sys.stdout.write("".join(f"{name}\n" for name in changed) or "nothing has changed\n")

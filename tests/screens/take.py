@@ -36,7 +36,7 @@ _VOLATILE = (
 _SCAN = ("scan", "--jobs", "1", "--tool", "trivy", "--tool", "gitleaks")
 _MINIMIST = "e9d1e0"
 # The jobs whose summary is kept, too.
-_SUMMARIZED = frozenset({"scan-pull-request", "scan-incomplete", "scan-fail"})
+_SUMMARIZED = frozenset({"scan-pull-request", "scan-incomplete", "scan-fail", "scan-pass"})
 
 
 @dataclass(frozen=True, slots=True)
