@@ -18,7 +18,8 @@ _ROWS = "els => els.map(row => [...row.cells].map(cell => cell.innerText))"
 
 def _rendered(text: str) -> str:
     """The page of ``text`` in GitHub's flavour: tables, and the few HTML elements that it lets through."""
-    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return str(parser.render(text))
 
 
 def test_every_comment_is_as_it_is_kept() -> None:
