@@ -74,6 +74,9 @@ def run() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except _CLICK_ERROR as error:
+        from secagg.system.mistakes import message_in_words
+
+        error.message = message_in_words(str(error.message))
         # These errors quote the arguments, which a workflow may take from a pull request.
         text = io.StringIO()
         error.show(file=text)

@@ -218,7 +218,7 @@ def _unusable(name: str, error: ConfigError) -> CheckMessage:
     """Return the message for a policy that cannot be loaded."""
     where = error.where or name
     text = error.message.removeprefix(f"{where}: ")
-    return CheckMessage(where=where, code="unusable", text=text, advice=error.hint or "correct it")
+    return CheckMessage(where=where, code="unusable", text=text, advice=error.hint or "")
 
 
 def _test_files(path: Path) -> list[Path]:

@@ -115,7 +115,7 @@ _MESSAGES: dict[Failure, tuple[str, str]] = {
     ),
     Failure.NOT_FOUND: (
         "there is no such repository, or this token cannot see it",
-        "check --repository and that the token was made for it",
+        "check --repo and that the token was made for it",
     ),
     Failure.TOO_LARGE: (
         "the upload is too large for this GitHub",

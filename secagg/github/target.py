@@ -146,7 +146,7 @@ def _repository(
     repository = repository or (checkout.repository if checkout else None)
     address = options.api_url or environ.get("GITHUB_API_URL")
     return (
-        _require_match(repository, _REPOSITORY, "repository", "--repository OWNER/NAME"),
+        _require_match(repository, _REPOSITORY, "repository", "--repo OWNER/NAME"),
         api_url(address, options, environ, checkout),
     )
 

@@ -43,7 +43,8 @@ def messages_text(messages: Sequence[CheckMessage], files: int, style: Style) ->
     for message in messages:
         code = style.paint(message.code, "33")
         lines.append(f"{terminal(message.where)}: {code}: {terminal(message.text)}")
-        lines.append(f"  hint: {terminal(message.advice)}")
+        if message.advice:
+            lines.append(f"  hint: {terminal(message.advice)}")
     summary = quantity(len(messages), "message") if messages else "nothing to mend"
     checked = f"{files:,} {plural(files, 'policy', 'policies')} checked"
     return "\n".join([*lines, f"{checked}: {summary}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,7 +13,16 @@ from secagg.errors import ConfigError
 from secagg.system.dates import seconds
 from secagg.system.mistakes import in_words
 
-Sha256 = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
+_SHA256 = r"^(sha256:)?[0-9a-fA-F]{64}$"
+
+
+def _checked_digest(value: object) -> object:
+    if isinstance(value, str) and re.search(_SHA256, value) is None:
+        raise ValueError("a SHA-256 has 64 hexadecimal digits")
+    return value
+
+
+Sha256 = Annotated[str, Field(pattern=_SHA256), BeforeValidator(_checked_digest)]
 # A value that becomes an argument of a scanner, and must not look like an option.
 ArgumentText = Annotated[str, Field(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
 

@@ -101,9 +101,9 @@ def bind(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
     except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host}:{port}: {error.strerror}", hint="another --port, or 0"
-        ) from None
+        unknown = isinstance(error, socket.gaierror)
+        hint = "another --host" if unknown else "another --port, or 0"
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint=hint) from None
     bound.listen(64)
     return bound
 

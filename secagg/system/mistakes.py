@@ -1,12 +1,13 @@
-"""Describe the errors of pydantic in words for the person who wrote the file."""
+"""Describe the errors of pydantic in words for the person who wrote the file or the command."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 _EXPECTED = {
-    "model_type": "keys with values are expected, such as {enabled: false}",
+    "model_type": "keys with values are expected",
     "model_attributes_type": "keys with values are expected",
     "dict_type": "keys with values are expected",
     "list_type": "a list is expected",
@@ -38,11 +39,32 @@ _LIMITS = {
 }
 
 
+# What Typer says of an option's value in pydantic's words, and what it means.
+_MESSAGES = (
+    (re.compile(r"^Value error, "), ""),
+    (re.compile(r"Input should be greater than or equal to (\S+)"), r"at least \1 is expected"),
+    (re.compile(r"Input should be less than or equal to (\S+)"), r"at most \1 is expected"),
+    (re.compile(r"Input should be a valid integer.*"), "a whole number is expected"),
+    (re.compile(r"Input should be a valid number.*"), "a number is expected"),
+    (re.compile(r"does not match the formats? '%Y-%m-%d'.*"), "is no day such as 2026-12-31"),
+    (re.compile(r"Got unexpected extra argument\(?s?\)? \((.*)\)"), r"\1 is not expected here"),
+)
+_CHOICES = re.compile(r"(?<=is not one of )'.*'")
+
+
+def message_in_words(message: str) -> str:
+    """Rewrite what Typer says of a wrong value, without terms of pydantic."""
+    for pattern, words in _MESSAGES:
+        message = pattern.sub(words, message)
+    return _CHOICES.sub(lambda match: _plain(match[0]), message)
+
+
 def in_words(mistake: Mapping[str, Any]) -> str:
     """Describe one error of a :class:`pydantic.ValidationError` without terms of pydantic."""
     kind, context = mistake["type"], mistake.get("ctx") or {}
     if kind in _EXPECTED:
-        return _EXPECTED[kind]
+        example = ", such as {enabled: false}" if mistake.get("loc", ())[:1] == ("tools",) else ""
+        return _EXPECTED[kind] + (example if kind == "model_type" else "")
     if kind in _SHORT:
         least = context["min_length"]
         more = f"at least {least} {_SHORT[kind]} are needed"

@@ -26,7 +26,7 @@ _LIBRARY = re.compile(r"Input|instance of|dictionary|valid (string|list|integer)
         ("tools: {snyk: {modes: [cloud]}}", "one of these is expected: test, code, iac"),
         ("tools: {trivy: {scanners: []}}", "tools.trivy.scanners: it must not be empty"),
         ("require: [everything]", "one of these is expected: vulnerability, secret, code"),
-        ("tools: {trivy: {sha256: abc}}", "it does not have the expected form"),
+        ("tools: {trivy: {sha256: abc}}", "a SHA-256 has 64 hexadecimal digits"),
         ("timeout: soon", "a duration is"),
         ("tools: {codeql: {timeout: soon}}", "a duration is"),
     ],
