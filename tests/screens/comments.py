@@ -81,7 +81,7 @@ def _decisions() -> Mapping[str, tuple[DecisionDocument, UploadSummary]]:
     new: dict[str, Any] = {"cause": "this change", "baseline": "new"}
     world: dict[str, Any] = {"cause": "the world", "baseline": "new"}
     before: dict[str, Any] = {"cause": "before", "baseline": "unchanged"}
-    sentence = "1 finding by rule new-critical-and-high: This change adds a problem. Worst: "
+    sentence = "1 problem by rule new-critical-and-high: This change adds a problem that can be used. Worst: "
     return {
         "pass": (
             decision(
@@ -118,7 +118,7 @@ def _decisions() -> Mapping[str, tuple[DecisionDocument, UploadSummary]]:
                 *(decided(n, **{**new, "title": f"Builds SQL from user input {n}"})
                   for n in range(1, 41)),
                 *(decided(n, "warn", **before) for n in range(41, 52)),
-                failures=["40 findings by rule new-critical-and-high: This change adds problems."],
+                failures=["40 problems by rule new-critical-and-high: This change adds problems."],
                 tools=_TOOLS, change=_COMPARED,
             ),
             _upload(51),
