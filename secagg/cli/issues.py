@@ -71,9 +71,14 @@ def sync(
             help="Write issues that everybody can read; secrets are counted there, not listed.",
         ),
     ] = False,
-    label: Annotated[str, typer.Option(help="The label by which its issues are found.")] = LABEL,
+    label: Annotated[
+        str, typer.Option(metavar="LABEL", help="The label by which its issues are found.")
+    ] = LABEL,
     most_new: Annotated[
-        int, typer.Option(min=0, help="The most issues to make in one call, the worst first.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="The most issues to make in one call, the worst first."
+        ),
     ] = _MOST_NEW,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; show what would be done.")

@@ -164,7 +164,7 @@ def _cut_off(
 def _why(error: ReportError, start: int) -> str:
     """Return the error on a line that begins at byte ``start``, without the report's name."""
     message = error.message.removeprefix(f"{error.report}: ").partition(" at byte ")[0]
-    message = message.replace("the report ends", "the line ends").partition(": it was")[0]
+    message = message.replace("the report ends", "the line ends").partition(", cut off")[0]
     return f"{message} (the line begins at byte {start})"
 
 
