@@ -128,4 +128,5 @@ def run_server(
 
 def _announce(address: str, read_only: bool) -> None:
     note = " (read-only)" if read_only else ""
-    console.out(f"Open {address}{note}\nIt works once; Ctrl-C ends the server.\n")
+    once = "It works once; " if "?token=" in address else ""
+    console.out(f"Open {address}{note}\n{once}Ctrl-C ends the server.\n")

@@ -12,7 +12,7 @@ import typer
 
 from secagg.cli.options import HistoryOption, RootOption
 from secagg.errors import ExitCode, UsageError
-from secagg.model.access import ApiToken, Scope, is_name, is_pattern, new_token
+from secagg.model.access import MOST_DAYS, ApiToken, Scope, is_name, is_pattern, new_token
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
@@ -23,7 +23,6 @@ token_app = typer.Typer(
     help="Tokens by which jobs and programs use the store of secagg serve.", no_args_is_help=True
 )
 
-_MOST_DAYS = 366
 _DEFAULT_SCOPES = (Scope.WRITE, Scope.READ)
 
 
@@ -103,7 +102,7 @@ def add_token(
         age = days(expires)
     except ValueError as error:
         raise UsageError(f"--expires: {error}") from None
-    if not 0 < age <= _MOST_DAYS:
+    if not 0 < age <= MOST_DAYS:
         raise UsageError("--expires: a token holds for 1 day to a year", hint="add a new one then")
     token, kept = new_token(
         name=name,

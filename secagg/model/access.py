@@ -21,9 +21,13 @@ class Scope(StrEnum):
     """Read runs, problems and decisions."""
     TRIAGE = "triage"
     """Decide on problems."""
+    ADMIN = "admin"
+    """Add, list and revoke tokens."""
 
 
 EVERY_REPOSITORY = "*"
+MOST_DAYS = 366
+"""For how many days a token may hold."""
 TOKEN_PREFIX = "secagg_"
 
 
@@ -43,6 +47,12 @@ class Grant:
         """Return whether the grant is for ``repository``. Case does not matter, as at GitHub."""
         name = repository.casefold()
         return any(_matches(pattern.casefold(), name) for pattern in self.repositories)
+
+    def covers_pattern(self, pattern: str) -> bool:
+        """Return whether the grant is for every repository that ``pattern`` stands for."""
+        return EVERY_REPOSITORY in self.repositories or (
+            pattern != EVERY_REPOSITORY and self.covers(pattern)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +77,13 @@ class Caller:
             and grant.covers(repository)
             and (grant.branches is None or branch in grant.branches)
             for grant in self.grants
+        )
+
+    def administers(self, repositories: Iterable[str]) -> bool:
+        """Return whether the caller may give rights to all of ``repositories``, as patterns."""
+        return all(
+            any(Scope.ADMIN in grant.scopes and grant.covers_pattern(one) for grant in self.grants)
+            for one in repositories
         )
 
     def may_everywhere(self, scope: Scope) -> bool:

@@ -31,6 +31,7 @@ from secagg.history import ImportedRun, Store
 from secagg.history.alerts import StoredAlert
 from secagg.history.deciding import AuditEntry
 from secagg.jsonio.packed import MIB, MOST_PACKED_BYTES
+from secagg.model.access import ApiToken
 from secagg.model.problem import Problem, RunRecord, State, Triage
 from secagg.remote import documents
 from secagg.remote.credentials import VARIABLE, bearer_token
@@ -217,6 +218,25 @@ class RemoteStore(Store):
     ) -> list[AuditEntry]:
         body = {"limit": limit, "subjects": list(subjects), "repository": repository}
         return self._post("/audit", documents.AuditAnswer, body).entries
+
+    def add_token(self, token: ApiToken) -> None:
+        body = {
+            "id": token.id,
+            "name": token.name,
+            "digest": token.digest,
+            "scopes": token.scopes,
+            "repositories": token.repositories,
+            "days": (token.expires_at - token.created_at).days,
+        }
+        self._post("/tokens", documents.TokensAnswer, body)
+
+    def tokens(self, token_id: str | None = None) -> list[ApiToken]:
+        tokens = self._get("/tokens", documents.TokensAnswer).tokens
+        return [token for token in tokens if token_id in (None, token.id)]
+
+    def revoke_token(self, token_id: str, *, who: str) -> ApiToken:
+        path = f"/tokens/{quote(token_id or '-', safe='')}/revoke"
+        return self._post(path, documents.TokensAnswer, {}).tokens[0]
 
     @contextmanager
     def _open(self, *, reads: bool) -> Iterator[Any]:

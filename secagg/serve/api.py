@@ -10,6 +10,7 @@ import asyncio
 import datetime
 import hmac
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -19,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from secagg.errors import SecaggError, StoreError
 from secagg.history import ImportedRun, Store
 from secagg.history.reading import NO_SUCH_RUN, RUNS_HINT
-from secagg.model.access import Caller, Scope
+from secagg.model.access import MOST_DAYS, ApiToken, Caller, Scope, is_name, is_pattern
 from secagg.model.problem import RunRecord, State, Triage
 from secagg.remote import documents
 from secagg.remote.documents import (
@@ -49,6 +50,18 @@ class Forbidden(SecaggError):
 def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("it holds a character that no name has")
+    return text
+
+
+def _is_name(text: str) -> str:
+    if not is_name(text, 100):
+        raise ValueError("it is no name")
+    return text
+
+
+def _is_pattern(text: str) -> str:
+    if not is_pattern(text):
+        raise ValueError("it is no repository")
     return text
 
 
@@ -131,6 +144,19 @@ class UndoRequest(_Request):
         if (self.identities is None) == (self.batch is None):
             raise ValueError("either identities or a batch is expected")
         return self
+
+
+class TokenRequest(_Request):
+    """A token as the store keeps it; who adds it, and when, the server says."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{10}$")
+    name: Annotated[str, Field(max_length=100), AfterValidator(_is_name)]
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
+    repositories: list[Annotated[Repository, AfterValidator(_is_pattern)]] = Field(
+        min_length=1, max_length=100
+    )
+    days: int = Field(ge=1, le=MOST_DAYS)
 
 
 def _caller(request: Request) -> Caller:
@@ -310,7 +336,55 @@ def make_api(open_store: Callable[[], Store]) -> APIRouter:
             )
         return _answer({"entries": entries})
 
+    @router.get("/tokens", summary="Tokens")
+    def tokens(caller: TheCaller) -> Response:
+        _need_admin(caller)
+        with open_store() as store:
+            found = store.tokens()
+        found = [one for one in found if caller.administers(one.repositories)]
+        return _answer({"tokens": [_shown(one) for one in found]})
+
+    @router.post("/tokens", summary="Add a token, whose holder made its secret")
+    def add_token(request: TokenRequest, caller: TheCaller) -> Response:
+        if not caller.administers(request.repositories):
+            raise Forbidden("this needs the right to admin for each of the repositories")
+        now = utc_now()
+        token = ApiToken(
+            id=request.id,
+            name=request.name,
+            digest=request.digest,
+            scopes=tuple(request.scopes),
+            repositories=tuple(request.repositories),
+            created_at=now,
+            created_by=caller.name,
+            expires_at=now + datetime.timedelta(days=request.days),
+        )
+        with open_store() as store:
+            if store.tokens(token.id):
+                raise StoreError("there is a token with this id already")
+            store.add_token(token)
+        return _answer({"tokens": [_shown(token)]})
+
+    @router.post("/tokens/{token_id}/revoke", summary="Revoke a token")
+    def revoke_token(token_id: Name, caller: TheCaller) -> Response:
+        _need_admin(caller)
+        with open_store() as store:
+            if not all(caller.administers(one.repositories) for one in store.tokens(token_id)):
+                raise Forbidden("this needs the right to admin for the token's repositories")
+            revoked = store.revoke_token(token_id, who=caller.name)
+        return _answer({"tokens": [_shown(revoked)]})
+
     return router
+
+
+def _shown(token: ApiToken) -> ApiToken:
+    """Return ``token`` without its hash, which nobody needs to see."""
+    return replace(token, digest="")
+
+
+def _need_admin(caller: Caller) -> None:
+    if not any(Scope.ADMIN in grant.scopes for grant in caller.grants):
+        raise Forbidden("this needs the right to admin")
 
 
 def _check_body(request: Request, data: bytes) -> None:
@@ -328,7 +402,7 @@ def _record(open_store: Callable[[], Store], caller: Caller, data: bytes) -> Res
     if not any(Scope.WRITE in grant.scopes for grant in caller.grants):
         # Before anything is unpacked.
         raise _may_not_record(caller)
-    document = documents.read_run(data, utc_now())
+    document = documents.read_run(data)
     run = document.run
     if not caller.may_record(run.repository, run.branch):
         raise _may_not_record(caller)

@@ -29,7 +29,7 @@ from starlette.concurrency import run_in_threadpool
 from secagg import __version__
 from secagg.errors import SecaggError, StoreUnavailable, UsageError
 from secagg.jsonio.packed import MOST_PACKED_BYTES
-from secagg.model.access import Caller
+from secagg.model.access import Caller, Scope
 from secagg.model.problem import State
 from secagg.output.escape import cell
 from secagg.remote.documents import PREFIX, UntrustedRun
@@ -40,8 +40,9 @@ from secagg.report.page import page, page_data, problem_data
 from secagg.report.query import Query
 from secagg.report.source import ProblemSource, TriageSink
 from secagg.report.standing import ShownState
-from secagg.serve.api import INGEST_PATH, Forbidden, make_api
+from secagg.serve.api import INGEST_PATH, Forbidden, TheCaller, make_api
 from secagg.serve.callers import Callers
+from secagg.serve.people import People, may_decide, may_decide_on_all, only_person, readable
 from secagg.system.dates import utc_now
 from secagg.system.network import is_loopback
 
@@ -84,9 +85,12 @@ class Access:
         """Return whether a Host header names this server."""
         return host is not None and host.lower() in self.hosts
 
-    def may_change(self, token: str | None, origin: str | None) -> bool:
-        """Return whether a request that changes something comes from the page itself."""
-        if token is None or not _same(token, self.csrf):
+    def may_change(self, token: str | None, origin: str | None, csrf: str | None = None) -> bool:
+        """Return whether a request that changes something comes from the page itself.
+
+        ``csrf`` is the token of the page, by default that of the only person.
+        """
+        if token is None or not _same(token, csrf or self.csrf):
             return False
         if origin is None:
             return True
@@ -136,18 +140,18 @@ _HEADERS = {
 Next = Callable[[Request], Awaitable[Response]]
 
 
+_NOT_FROM_THE_PAGE = {"detail": "the page's token is missing or wrong"}
+
+
 class Guard:
     """The middleware that checks each request, limits its time, and logs it."""
 
-    def __init__(
-        self,
-        access: Access,
-        log: Callable[[str], None] | None = None,
-        callers: Callers | None = None,
-    ) -> None:
-        self._access = access
-        self._log = log
-        self._callers = callers
+    def __init__(self, served: Served) -> None:
+        self._access = served.access
+        self._log = served.log
+        self._callers = served.callers
+        self._people = served.people
+        self._person = only_person(served.by)
         self._runs = asyncio.Semaphore(_RUNS_AT_ONCE)
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
@@ -233,6 +237,9 @@ class Guard:
         access = self._access
         if request.url.path in _OPEN_PATHS and request.method in _READING:
             return None
+        if self._people is not None:
+            return self._admit_person(self._people, request)
+        request.state.caller = self._person
         has_session = access.is_session(request.cookies.get(access.cookie_name))
         token = request.query_params.get("token")
         if request.url.path == "/" and request.method == "GET" and token is not None:
@@ -244,7 +251,21 @@ class Guard:
         if request.method not in _READING and not access.may_change(
             request.headers.get(CSRF_HEADER), request.headers.get("origin")
         ):
-            return JSONResponse({"detail": "the page's token is missing or wrong"}, 403)
+            return JSONResponse(_NOT_FROM_THE_PAGE, 403)
+        return None
+
+    def _admit_person(self, people: People, request: Request) -> Response | None:
+        """Return the refusal of a person whom no proxy names, or of a request of another site."""
+        peer = None if request.client is None else request.client.host
+        person = people.of(peer, request.headers)
+        if person is None:
+            return PlainTextResponse("Log in at the proxy in front of this server.\n", 401)
+        request.state.caller = person
+        csrf = people.csrf_of(person)
+        if request.method not in _READING and not self._access.may_change(
+            request.headers.get(CSRF_HEADER), request.headers.get("origin"), csrf
+        ):
+            return JSONResponse(_NOT_FROM_THE_PAGE, 403)
         return None
 
     def _start_session(self, token: str, *, has_session: bool) -> Response:
@@ -300,7 +321,8 @@ class Served:
 
     ``open_source`` is called for each request. Without ``triage``, or with ``read_only``, nothing
     can be changed from the page. ``by`` is the person who decides. ``log`` gets one line for each
-    request. The API for jobs is there with ``callers``, and uses their store.
+    request. The API for jobs is there with ``callers``, and uses their store. With ``people`` the
+    page is for them, each with the rights of their teams; without, for whoever has the address.
     """
 
     open_source: Callable[[], ProblemSource]
@@ -310,10 +332,15 @@ class Served:
     by: str = "unknown"
     log: Callable[[str], None] | None = None
     callers: Callers | None = None
+    people: People | None = None
 
     @property
     def writable(self) -> bool:
         return self.triage is not None and not self.read_only
+
+    def csrf_of(self, person: Caller) -> str:
+        """Return the token that the page of ``person`` sends with each change."""
+        return self.access.csrf if self.people is None else self.people.csrf_of(person)
 
 
 class TriageRequest(BaseModel):
@@ -354,58 +381,64 @@ def make_app(served: Served) -> FastAPI:
     app = FastAPI(
         title="secagg", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
     )
-    app.middleware("http")(Guard(served.access, served.log, served.callers))
+    app.middleware("http")(Guard(served))
     if served.callers is not None:
         app.include_router(make_api(served.callers.open_store))
 
     @app.get("/", response_class=HTMLResponse, summary="The page")
-    def index() -> HTMLResponse:
-        data = page_data(_report(served))
-        data["live"] = {"csrf": served.access.csrf, "read_only": not served.writable}
+    def index(person: TheCaller) -> HTMLResponse:
+        data = page_data(_report(served, person))
+        decides = served.writable and any(Scope.TRIAGE in g.scopes for g in person.grants)
+        data["live"] = {"csrf": served.csrf_of(person), "read_only": not decides}
         return HTMLResponse(page(data, live=True).encode("utf-8", "replace"))
 
     @app.get("/api/report", summary="All problems, as secagg report --format json writes them")
-    def everything() -> Response:
+    def everything(person: TheCaller) -> Response:
         every = Query(filters=Filters(states=frozenset(ShownState)))
-        report = compose(served.open_source(), every, utc_now())
+        report = compose(readable(served.open_source(), person), every, utc_now())
         return Response(b"".join(pieces(report)), media_type="application/json")
 
     @app.get("/api/problems/{identity}", summary="One problem")
-    def one(identity: str) -> Response:
-        matches = _problems_named(_report(served), [identity])
+    def one(identity: str, person: TheCaller) -> Response:
+        matches = _problems_named(_report(served, person), [identity])
         if not matches:
             raise HTTPException(404, "no such problem")
         return Response(dumps(matches[0]), media_type="application/json")
 
     @app.get("/api/problems/{identity}/history", summary="What was decided on a problem")
-    def past(identity: str) -> PastResponse:
-        named = [p for p in served.open_source().problems() if p.identity == identity]
+    def past(identity: str, person: TheCaller) -> PastResponse:
+        source = readable(served.open_source(), person)
+        named = [p for p in source.problems() if p.identity == identity]
         if not named:
             raise HTTPException(404, "no such problem")
         entries = [] if served.triage is None else served.triage.past(named[0])
         return _json({"entries": entries})  # type: ignore[return-value]
 
     @app.post("/api/triage", summary="Decide on problems")
-    def decide(request: TriageRequest) -> TriageResponse:
+    def decide(request: TriageRequest, person: TheCaller) -> TriageResponse:
         if served.triage is None or not served.writable:
             raise HTTPException(403, "this server is read-only")
+        if not may_decide(served.open_source(), person, request.identities):
+            raise HTTPException(403, "you may not decide on all of these problems")
         batch = served.triage.decide(
             request.identities,
             state=State(request.state),
             reason=request.reason,
-            by=served.by,
+            by=person.name,
             owner=request.owner,
             expires=request.expires,
         )
-        problems = _problems_named(_report(served), request.identities)
+        problems = _problems_named(_report(served, person), request.identities)
         return _json({"batch": batch, "problems": problems})  # type: ignore[return-value]
 
     @app.post("/api/undo", summary="Take a batch of decisions back")
-    def undo(request: UndoRequest) -> TriageResponse:
+    def undo(request: UndoRequest, person: TheCaller) -> TriageResponse:
         if served.triage is None or not served.writable:
             raise HTTPException(403, "this server is read-only")
-        names = served.triage.undo(request.batch, by=served.by)
-        problems = _problems_named(_report(served), names)
+        if not may_decide_on_all(served.open_source(), person):
+            raise HTTPException(403, "you may not decide on all problems here")
+        names = served.triage.undo(request.batch, by=person.name)
+        problems = _problems_named(_report(served, person), names)
         return _json({"batch": request.batch, "problems": problems})  # type: ignore[return-value]
 
     @app.exception_handler(SecaggError)
@@ -423,9 +456,9 @@ def make_app(served: Served) -> FastAPI:
     return app
 
 
-def _report(served: Served) -> Report:
+def _report(served: Served, person: Caller) -> Report:
     """Return the open problems with all related ones; the page applies its own filters."""
-    return compose(served.open_source(), Query(), utc_now())
+    return compose(readable(served.open_source(), person), Query(), utc_now())
 
 
 def _json(value: object) -> Response:

@@ -23,6 +23,7 @@ from secagg.report.source import ProblemSource, TriageSink
 from secagg.serve.app import Access, Served, hosts_for, make_app
 from secagg.serve.callers import Callers
 from secagg.serve.oidc import Verifier
+from secagg.serve.people import People
 from secagg.serve.settings import Settings
 from secagg.system.network import is_loopback
 
@@ -88,6 +89,13 @@ def callers_of(open_store: Callable[[], Store], settings: Settings | None) -> Ca
     return Callers(open_store=open_store, verifier=verifier)
 
 
+def people_of(settings: Settings | None) -> People | None:
+    """Return whom the proxy in ``settings`` lets in; None where the page is for one person."""
+    if settings is None or settings.proxy is None:
+        return None
+    return People(proxy=settings.proxy, teams=settings.teams)
+
+
 _SECONDS_TO_FINISH = 3
 # Of all clients together; the server answers further ones with 503.
 _MOST_CONNECTIONS = 100
@@ -136,17 +144,22 @@ def serve(
             f"{host} has no name of its own to check requests against",
             hint="name the host that browsers will use: --allow-host secagg.example.org",
         )
+    people = people_of(settings)
     served = Served(
         open_source=open_source,
         access=Access(hosts=hosts, cookie_name=f"secagg-{port}"),
         triage=triage,
-        read_only=not (write or is_loopback(host)),
+        read_only=not (write or is_loopback(host) or people is not None),
         by=by,
         log=lambda line: console.err(f"secagg: {line}\n"),
         callers=None if open_store is None else callers_of(open_store, settings),
+        people=people,
     )
     name = f"127.0.0.1:{port}" if f"127.0.0.1:{port}" in hosts else min(hosts)
-    announce(f"http://{name}/?token={served.access.one_time}", not served.writable)
+    if settings is not None and people is not None:
+        announce(settings.address, not served.writable)
+    else:
+        announce(f"http://{name}/?token={served.access.one_time}", not served.writable)
     config = uvicorn.Config(
         make_app(served),
         http=BoundedProtocol,

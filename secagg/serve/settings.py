@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyAddress, model_validator
 
 from secagg.model.access import is_pattern
 from secagg.system.network import is_loopback
@@ -41,6 +41,8 @@ def _is_pattern(text: str) -> str:
 
 Address = Annotated[str, Field(max_length=500), AfterValidator(_is_address)]
 Repository = Annotated[str, Field(max_length=200), AfterValidator(_is_pattern)]
+Header = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", max_length=100)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 Ref = Annotated[str, Field(pattern=r"^refs/(heads|tags)/\S+$", max_length=500)]
 
 
@@ -72,11 +74,49 @@ class Issuer(_Model):
         return self.keys or self.url + ISSUERS[self.provider][1]
 
 
+class Proxy(_Model):
+    """The proxy that people log in at: its addresses, and the headers that it says them by.
+
+    ``groups`` holds names with commas between them.
+    """
+
+    addresses: tuple[IPvAnyAddress, ...] = Field(min_length=1)
+    user: Header = "X-Forwarded-User"
+    groups: Header = "X-Forwarded-Groups"
+
+    @property
+    def peers(self) -> frozenset[str]:
+        """The addresses as a connection has them."""
+        return frozenset(map(str, self.addresses))
+
+
+class Team(_Model):
+    """People, and groups of the proxy, with a role in some repositories."""
+
+    name: Name
+    role: Literal["reader", "triager", "admin"]
+    members: tuple[Name, ...] = ()
+    groups: tuple[Name, ...] = ()
+    repositories: tuple[Repository, ...] = Field(min_length=1)
+
+
 class Settings(_Model):
-    """The settings. ``address`` is where people and jobs reach the server, and its audience."""
+    """The settings. ``address`` is where people and jobs reach the server, and its audience.
+
+    With ``proxy`` the page is for the people of ``teams`` only, and no address with a token
+    opens it.
+    """
 
     address: Address
     issuers: tuple[Issuer, ...] = ()
+    proxy: Proxy | None = None
+    teams: tuple[Team, ...] = ()
+
+    @model_validator(mode="after")
+    def _teams_come_through_the_proxy(self) -> Settings:
+        if bool(self.teams) != (self.proxy is not None):
+            raise ValueError("teams and a proxy are needed together")
+        return self
 
     @property
     def host(self) -> str:

@@ -157,23 +157,16 @@ def cut_networks(url: str, moments: int, random: random.Random) -> int:
 
 
 def kill_runners(url: str, moments: int, random: random.Random) -> int:
-    """Kill so many runners in the middle, let each run again; return the acknowledged runs."""
-    acknowledged = 0
+    """Kill so many runners in the middle, let each run again; return how many were too late.
+
+    Too late is a kill after the server has recorded the run, acknowledged or not.
+    """
+    too_late = 0
     with served(url) as (port, token):
+        whole = min(_timed(port, token, -1 - number) for number in range(3))
         for number in range(moments):
-            reader, writer = os.pipe()
-            pid = os.fork()
-            if not pid:
-                try:
-                    store = remote(port, token)
-                    os.write(writer, b"o")
-                    store.record(*made(number), [("trivy", ".")])
-                    os.write(writer, b"a")
-                finally:
-                    os._exit(0)
-            os.close(writer)
-            os.read(reader, 1)
-            time.sleep(random.uniform(0, 0.25))
+            pid, reader = _runner(port, token, number)
+            time.sleep(random.uniform(0, 1.5 * whole))
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             is_acknowledged = os.read(reader, 1) == b"a"
@@ -181,12 +174,39 @@ def kill_runners(url: str, moments: int, random: random.Random) -> int:
             with open_store(url) as direct:
                 recorded = ident(f"run {number}") in {one.key for one in direct.runs(REPO)}
             assert recorded or not is_acknowledged
-            acknowledged += is_acknowledged
+            too_late += recorded
             with remote(port, token) as again:
                 # The runner's job starts again.
                 again.record(*made(number), [("trivy", ".")])
-    check(url, range(moments))
-    return acknowledged
+    check(url, range(-3, moments))
+    return too_late
+
+
+def _runner(port: int, token: str, number: int) -> tuple[int, int]:
+    """Fork a runner that records a run; return its pid, once it begins, and what it writes to."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            store = remote(port, token)
+            os.write(writer, b"o")
+            store.record(*made(number), [("trivy", ".")])
+            os.write(writer, b"a")
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.read(reader, 1)
+    return pid, reader
+
+
+def _timed(port: int, token: str, number: int) -> float:
+    """Return the seconds that a runner takes."""
+    pid, reader = _runner(port, token, number)
+    begun = time.monotonic()
+    os.waitpid(pid, 0)
+    assert os.read(reader, 1) == b"a"
+    os.close(reader)
+    return time.monotonic() - begun
 
 
 def restart_databases(url: str, moments: int, random: random.Random) -> int:

@@ -224,7 +224,7 @@ def test_what_needs_the_database_says_so(remote: RemoteStore) -> None:
         lambda: remote.alerts(REPO),
         lambda: remote.save_alerts(REPO, []),
         lambda: remote.undo_dismissal(REPO, "x", who="y"),
-        lambda: remote.tokens(),
+        lambda: remote._read().__enter__(),
     ):
         with pytest.raises(StoreError, match="needs the database"):
             ask()
@@ -291,7 +291,6 @@ MALFORMED = {
     "a repository with a line break": _set("run.repository", "acme/shop\n"),
     "a branch with a NUL": _set("run.branch", "a\0b"),
     "another verdict": _set("run.verdict", "great"),
-    "the future": _set("run.started_at", "2999-01-01T00:00:00Z"),
     "no time": _set("run.started_at", 5),
     "counts of nothing": _set("run.by_severity", {"great": 1}),
     "a negative count": _set("run.by_severity", {"high": -1}),
@@ -329,6 +328,11 @@ def test_what_no_scan_makes_is_refused_by_name(jobs: Jobs, change: Any) -> None:
     assert "run" in answer.json()["detail"] or "document" in answer.json()["detail"]
     with jobs.store() as store:
         assert store.runs() == []
+
+
+def test_a_run_from_the_future_is_refused(jobs: Jobs) -> None:
+    answer = _send(jobs, gzip.compress(_body(_set("run.started_at", "2999-01-01T00:00:00Z"))))
+    assert (answer.status_code, "future" in answer.text) == (409, True)
 
 
 def test_a_body_that_was_cut_or_changed_or_not_packed_is_refused(jobs: Jobs) -> None:

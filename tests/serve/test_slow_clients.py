@@ -15,8 +15,9 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from secagg.serve import server
-from secagg.serve.app import Access, Guard
+from secagg.serve.app import Access, Guard, Served
 from secagg.serve.server import BoundedProtocol
+from tests.serve.memory import Memory
 
 LARGE = 30_000_000
 
@@ -98,7 +99,9 @@ def test_an_answer_that_fails_says_nothing_of_why() -> None:
     async def fails(request: Request) -> Response:
         raise ValueError("hunter2hunter2")
 
-    guard = Guard(Access(hosts=frozenset()), lines.append)
+    memory = Memory([], [])
+    access = Access(hosts=frozenset())
+    guard = Guard(Served(open_source=lambda: memory, access=access, log=lines.append))
     request = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(asyncio.run, guard._answer(request, fails)).result()
