@@ -17,10 +17,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import msgspec
 
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.members import as_list, value_at
+from secagg.jsonio.output import indented
 from secagg.jsonio.reading import loads
 from secagg.system.files import replace_file
 from secagg.system.userdirs import user_directory
@@ -45,10 +46,8 @@ _UPDATE = "run secagg intel update"
 _NOT_KNOWN = "what rules ask of it is not known, and counts as the stricter answer"
 
 
-class FileRecord(BaseModel):
+class FileRecord(msgspec.Struct, kw_only=True):
     """A downloaded file: ``sha256`` of its bytes as stored, ``dated`` is its publisher's day."""
-
-    model_config = ConfigDict(extra="ignore")
 
     url: str
     sha256: str
@@ -57,10 +56,8 @@ class FileRecord(BaseModel):
     entries: int
 
 
-class Record(BaseModel):
+class Record(msgspec.Struct, kw_only=True):
     """The contents of ``intel.json``: the downloaded files by name."""
-
-    model_config = ConfigDict(extra="ignore")
 
     version: int = 1
     files: dict[str, FileRecord] = {}
@@ -82,14 +79,14 @@ def intel_directory(environ: Mapping[str, str]) -> Path:
 def read_record(directory: Path) -> Record | None:
     """Return the record of a directory; None if there is none, or it cannot be read."""
     try:
-        return Record.model_validate_json((directory / NAME).read_bytes())
-    except (OSError, ValidationError):
+        return msgspec.json.decode((directory / NAME).read_bytes(), type=Record)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
         return None
 
 
 def write_record(directory: Path, record: Record) -> None:
     """Write ``intel.json`` atomically."""
-    replace_file(directory / NAME, record.model_dump_json(indent=2).encode() + b"\n")
+    replace_file(directory / NAME, indented(record))
 
 
 def checksum(data: bytes) -> str:

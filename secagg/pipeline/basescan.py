@@ -160,7 +160,7 @@ def _cache_path(
         *sorted(options.tools),
         *sorted(options.components),
         _CACHE_FORMAT,
-        gate.config.model_dump_json(),
+        repr(gate.config),
     ]
     digest = hmac.new(load_key(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()
     return cache_file(directory, commit, digest)

@@ -41,7 +41,6 @@ from secagg.system.dates import utc_today
 from secagg.system.files import replace_file
 from secagg.system.git import short_commit
 from secagg.system.process import distrust_programs_in
-from secagg.system.yamlfile import read_text
 
 NAME = "secagg-merge.yaml"
 AUTO, SCAN, NONE = "auto", "scan", "none"
@@ -304,6 +303,8 @@ def _changed_controls(
 
 
 def _text_or_none(path: Path) -> str | None:
+    from secagg.system.yamlfile import read_text
+
     try:
         return read_text(path) if path.is_file() else None
     except ConfigError:

@@ -7,6 +7,7 @@ from typing import Any
 
 _EXPECTED = {
     "model_type": "keys with values are expected, such as {enabled: false}",
+    "dataclass_type": "keys with values are expected, such as {enabled: false}",
     "model_attributes_type": "keys with values are expected",
     "dict_type": "keys with values are expected",
     "list_type": "a list is expected",
