@@ -12,12 +12,12 @@ import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.members import as_list, value_at
@@ -94,8 +94,7 @@ def checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Epss:
+class Epss(Struct, frozen=True):
     """Probabilities (0.0 to 1.0) of exploitation in the next 30 days, by CVE."""
 
     scores: Mapping[str, float]
@@ -103,16 +102,14 @@ class Epss:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class IntelEntry:
+class IntelEntry(Struct, frozen=True):
     """The KEV catalog's entry of a CVE; ``ransomware`` is True if such use is known."""
 
     due: date | None = None
     ransomware: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kev:
+class Kev(Struct, frozen=True):
     """The catalog of known exploited vulnerabilities, by CVE."""
 
     entries: Mapping[str, IntelEntry]
@@ -202,8 +199,7 @@ def _error(name: str, reason: str) -> ReportError:
     return ReportError(reason, report=name, hint=_HINT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intel:
+class Intel(Struct, frozen=True, kw_only=True):
     """EPSS and KEV data; ``notes`` are sentences on missing, old and refused files."""
 
     epss_file: Epss | None = None

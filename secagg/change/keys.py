@@ -7,8 +7,9 @@ their places after the change first, so that equal keys mean the same problem.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from secagg.merge.merging import license_key
 from secagg.merge.part import aliases_of, linking
@@ -23,8 +24,7 @@ from secagg.packages.keys import package_key
 MatchKey = tuple[Hashable, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedFinding:
+class PlacedFinding(Struct, frozen=True):
     """A finding and its location after the change.
 
     ``carried`` says that the change is known and left the lines unchanged, ``touched`` that it is

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from secagg.change.base import reader_at
 from secagg.merge.groups import Group
@@ -24,8 +25,7 @@ _SECTION = re.compile(r"\^?\[[^\]]+\](?:\[\d+\])?(?:\s|$)")
 _BLANK = re.compile(r"(?<!\\)\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnersEntry:
+class OwnersEntry(Struct, frozen=True):
     """One line: a pattern and its owners; nobody owns what it matches if ``owners`` is empty."""
 
     pattern: str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from secagg.decisions.entry import (
     LARGEST_JSON,
@@ -86,9 +87,7 @@ def load_exceptions(
             statement for name in vex_files for statement in _statements(name, read_file(name))
         ]
         entries += vex_exceptions(statements, ceiling)
-    entries = [
-        dataclasses.replace(entry, exception=trust.applied(entry.exception)) for entry in entries
-    ]
+    entries = [replace(entry, exception=trust.applied(entry.exception)) for entry in entries]
     entries += policy_gaps(gaps, ceiling)
     if mask is not None:
         entries = [masked(entry, mask) for entry in entries]
@@ -137,11 +136,11 @@ def _json(name: str, data: bytes) -> Any:
 def masked(entry: ScopedException, mask: Callable[[str], str]) -> ScopedException:
     """Return ``entry`` with its texts masked, to be shown."""
     exception: PolicyException = entry.exception
-    masked_exception = dataclasses.replace(
+    masked_exception = replace(
         exception,
         target=mask(exception.target),
         reason=None if exception.reason is None else mask(exception.reason),
         owner=None if exception.owner is None else mask(exception.owner),
         refusal=None if exception.refusal is None else mask(exception.refusal),
     )
-    return dataclasses.replace(entry, exception=masked_exception)
+    return replace(entry, exception=masked_exception)

@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from secagg.errors import ReportError
 from secagg.jsonio.members import as_mapping, text_at
@@ -50,8 +51,7 @@ _REMOTE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(Struct, frozen=True, kw_only=True):
     """A git checkout. ``top`` is the root of the work tree; a detached HEAD has no ``branch``.
 
     ``host`` and ``repository`` are those of the remote ``origin``, without its user or token.
@@ -121,8 +121,7 @@ def prefix_of(root: Path) -> str:
     return "" if relative == "." else f"{relative}/"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """The event of a workflow run; ``payload`` is empty where it cannot be read."""
 
     name: str
@@ -185,8 +184,7 @@ def read_event(environ: Mapping[str, str]) -> Event | None:
     return Event(name, payload, environ.get("GITHUB_ACTOR", ""))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Struct, frozen=True, kw_only=True):
     """The ref and commit that are checked out.
 
     ``ref`` is None where no ref of this repository is known for the commit; ``commit`` is None

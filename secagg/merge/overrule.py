@@ -18,8 +18,11 @@ from __future__ import annotations
 import datetime
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from secagg.merge.groups import (
     Group,
@@ -36,8 +39,7 @@ from secagg.system.validation import NO_OTHER_KEYS, key, limited, stripped
 OVERRULED = "overrule"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class Split(Struct, frozen=True, kw_only=True):
     """The group ``identity`` is several problems.
 
     Each source (tool and rule) becomes a group. If ``apart`` names tools, only their sources do,
@@ -50,8 +52,7 @@ class Split:
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Join:
+class Join(Struct, frozen=True, kw_only=True):
     """The groups ``identities`` are one problem, which gets the first of them."""
 
     identities: tuple[str, ...]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
+
+from msgspec import Struct
 
 from secagg.model.finding import Finding
 
@@ -58,8 +59,7 @@ _FAMILIES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Taxonomy:
+class _Taxonomy(Struct, frozen=True):
     """The research concepts of CWE: the parents of each entry, and the classes and variants."""
 
     parents: dict[int, tuple[int, ...]]

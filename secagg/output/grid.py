@@ -6,9 +6,9 @@ import os
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
 from tabulate import tabulate
 
 from secagg.output import console
@@ -48,8 +48,7 @@ class CILog(StrEnum):
         return cls.OTHER if environ.get("CI", "false") not in ("", "0", "false") else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
+class Style(Struct, frozen=True, kw_only=True):
     """How to draw: ``width`` in columns, or ``None`` (a pipe) for one unwrapped line a row.
 
     ``log`` is the CI service, None outside of its log. ``links``: the terminal shows links (OSC 8).

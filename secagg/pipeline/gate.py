@@ -10,8 +10,10 @@ import datetime
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from secagg import policy as policies
 from secagg.change.base import changed_controls, default_base
@@ -114,8 +116,7 @@ def refuse_store_in_change(
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateOptions:
+class GateOptions(Struct, frozen=True, kw_only=True):
     """The gate's options on the command line; ``None`` leaves a value to the configuration.
 
     ``policy_from`` is a commit, by default that of the pull request's base; ``baseline`` is a
@@ -136,8 +137,7 @@ class GateOptions:
     commit: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Gate:
+class Gate(Struct, kw_only=True):
     """Everything that decides besides the findings. Prepared before a scan, to fail early.
 
     ``changed`` are the controlling files that the change touches. ``scan_base`` takes the tool

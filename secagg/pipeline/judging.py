@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from secagg.change.baseline import Comparison, compare
 from secagg.change.facts import facts_of
@@ -72,8 +73,7 @@ def baseline_groups(
     return _read_run(_stored_run(spec, gate).key, gate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedScan:
+class JudgedScan(Struct, frozen=True, kw_only=True):
     """A decision, and the comparison with the baseline behind it."""
 
     decision: Decision
@@ -121,7 +121,7 @@ def decide(
             baseline = baseline_groups(options.baseline, gate, _tool_versions(runs, merged))
         except NoBaseline:
             notes.append(_NO_BASELINE)
-            options = dataclasses.replace(options, baseline=None)
+            options = replace(options, baseline=None)
     elif policy.baseline not in (None, CompareWith.NONE):
         notes.append(_NO_BASELINE)
     if options.baseline not in (None, NONE):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from secagg.errors import ConfigError
 from secagg.model.finding import Severity
@@ -107,8 +108,7 @@ def _checked_policy(name: str) -> Policy | None:
     return None if policy is None else msgspec.json.decode(policy, type=Policy)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One policy file of a chain in which each extends the next; ``name`` is a name or a path."""
 
     name: str

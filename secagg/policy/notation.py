@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from msgspec import Struct
 
 from secagg.model.finding import Severity
 from secagg.system.dates import day_of, days
@@ -102,8 +103,7 @@ def gap_pattern(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreRange:
+class ScoreRange(Struct, frozen=True):
     """A range of CVSS scores (0.0 to 10.0), both ends included."""
 
     least: float

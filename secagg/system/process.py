@@ -20,10 +20,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from secagg.secrets.redactor import Redactor
 from secagg.system.processgroup import adopt_orphans, end_group, lower_priority, resident_bytes
@@ -100,8 +101,7 @@ class Ended(StrEnum):
     NOT_STARTED = "could not be started"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A program to run, and its limits.
 
     ``argv[0]`` is an absolute path. ``timeout`` and ``grace`` are seconds. ``output_limit``
@@ -121,8 +121,7 @@ class Command:
     memory_limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessResult:
+class ProcessResult(Struct, frozen=True, kw_only=True):
     """How a program ended.
 
     ``code`` is its exit code or ``signal`` the number of the signal that ended it. Both are None
