@@ -11,7 +11,6 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
@@ -22,6 +21,7 @@ from secagg.jsonio.reading import LARGEST, NotStrict, loads, split, to_utf8
 from secagg.model.finding import Finding
 from secagg.model.place import NO_MAP, PathMap
 from secagg.secrets.redactor import Redactor
+from secagg.system.entrypoints import entry_points, load
 
 ENTRY_POINTS = "secagg.parsers"
 # Bytes of the first two lines of a report that are checked for JSON Lines.
@@ -207,10 +207,7 @@ class LearningParser(Parser, Protocol):
 
 def installed_parsers() -> dict[str, Parser]:
     """Return all parsers by tool name, from the entry points, each of which names a class."""
-    parsers: dict[str, Parser] = {}
-    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
-        parsers[entry.name] = entry.load()()
-    return parsers
+    return {name: load(value)() for name, value in entry_points(ENTRY_POINTS).items()}
 
 
 def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:

@@ -18,6 +18,7 @@ from secagg.change.base import reader_at
 from secagg.merge.groups import Group
 from secagg.system.git import git
 from secagg.system.globs import PathGlob
+from secagg.system.root import is_in_git
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 LARGEST = 3 * 1024 * 1024
@@ -148,6 +149,8 @@ def _compile(pattern: str) -> re.Pattern[str] | None:
 
 def _top(root: Path) -> tuple[Path, str]:
     """The top directory of the repository and the path from there to ``root``; else ``root``."""
+    if not is_in_git(root):
+        return root, ""
     result = git(root, "rev-parse", "--show-toplevel", "--show-prefix")
     if result.code != 0:
         return root, ""

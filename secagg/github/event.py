@@ -22,6 +22,7 @@ from secagg.errors import ReportError
 from secagg.jsonio.members import as_mapping, text_at
 from secagg.jsonio.reading import loads
 from secagg.system.git import find_commit, git
+from secagg.system.root import is_in_git
 
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 PULL_REF = re.compile(r"refs/pull/(\d+)/(?:merge|head)")
@@ -97,7 +98,7 @@ class Checkout(Struct, frozen=True, kw_only=True):
 
 def read_checkout(directory: Path) -> Checkout | None:
     """Return the checkout around ``directory``; None where there is none, or no git."""
-    top = _git(directory, "rev-parse", "--show-toplevel")
+    top = _git(directory, "rev-parse", "--show-toplevel") if is_in_git(directory) else ""
     if not top:
         return None
     commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")

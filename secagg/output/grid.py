@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
-from tabulate import tabulate
 
 from secagg.output import console
 from secagg.output.escape import LONGEST_CELL, cell, cut, joined
@@ -142,6 +141,8 @@ def draw(
     folded = [
         [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
     ]
+    from tabulate import tabulate
+
     return tabulate(
         folded,
         headers=headers,

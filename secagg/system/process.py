@@ -219,9 +219,17 @@ def is_inside(path: Path, root: Path | None) -> bool:
     """Tell whether ``path`` is in the directory ``root``, with or without resolving links."""
     if root is None:
         return False
-    roots = {Path(os.path.abspath(root)), Path(os.path.realpath(root))}
-    paths = (Path(os.path.abspath(path)), Path(os.path.realpath(path)))
-    return any(path.is_relative_to(root) for path in paths for root in roots)
+    roots = {os.path.join(spelling, "") for spelling in _spellings(root)}
+    return any(
+        os.path.join(spelling, "").startswith(inner)
+        for spelling in _spellings(path)
+        for inner in roots
+    )
+
+
+def _spellings(path: Path) -> tuple[str, str]:
+    """Return the absolute path as it is written, and with links resolved."""
+    return os.path.abspath(path), os.path.realpath(path)
 
 
 def distrust_programs_in(directory: Path) -> None:
