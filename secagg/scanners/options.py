@@ -138,18 +138,25 @@ def read_options(
 
     Raises :class:`ConfigError` that names the first wrong key.
     """
+    options = kind()
+    defaults = vars(options)
+    if any(name not in defaults or value != defaults[name] for name, value in settings.items()):
+        options = _checked(kind, tool, settings)
+    paths = {name: _absolute(getattr(options, name), root) for name in path_fields(kind)}
+    return replace(options, **paths)
+
+
+def _checked(kind: type[_Options], tool: str, settings: Mapping[str, Any]) -> _Options:
     from pydantic import ValidationError
 
     from secagg.system.mistakes import in_words
 
     try:
-        options = validate(kind, dict(settings))
+        return validate(kind, dict(settings))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in ("tools", tool, *first["loc"]))
         raise ConfigError(f"{name}: {in_words(first)}") from None
-    paths = {name: _absolute(getattr(options, name), root) for name in path_fields(kind)}
-    return replace(options, **paths)
 
 
 def path_fields(kind: type[ToolOptions]) -> set[str]:
