@@ -34,43 +34,9 @@ _WRONG_NAMES = ("secagg.yml", ".secagg.yaml", ".secagg.yml")
 Duration = Annotated[float, before(seconds)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToolUse:
-    """Whether a tool's failure makes the scan incomplete."""
-
-    optional: bool = key(
-        default=False, description="true: a failure is shown, but the scan still counts as complete"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CodeqlConfig(CodeqlOptions, ToolUse):
-    """CodeQL."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GitleaksConfig(GitleaksOptions, ToolUse):
-    """Gitleaks."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnykConfig(SnykOptions, ToolUse):
-    """Snyk."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrivyConfig(TrivyOptions, ToolUse):
-    """Trivy."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrufflehogConfig(TrufflehogOptions, ToolUse):
-    """TruffleHog."""
-
-
 # Settings of tools that the file does not name. Each is one object, by which this is recognized.
-_CODEQL, _GITLEAKS, _SNYK = CodeqlConfig(), GitleaksConfig(), SnykConfig()
-_TRIVY, _TRUFFLEHOG = TrivyConfig(), TrufflehogConfig()
+_CODEQL, _GITLEAKS, _SNYK = CodeqlOptions(), GitleaksOptions(), SnykOptions()
+_TRIVY, _TRUFFLEHOG = TrivyOptions(), TrufflehogOptions()
 
 
 @dataclass(kw_only=True)
@@ -79,11 +45,11 @@ class Tools:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    codeql: CodeqlConfig = key(default_factory=lambda: _CODEQL)
-    gitleaks: GitleaksConfig = key(default_factory=lambda: _GITLEAKS)
-    snyk: SnykConfig = key(default_factory=lambda: _SNYK)
-    trivy: TrivyConfig = key(default_factory=lambda: _TRIVY)
-    trufflehog: TrufflehogConfig = key(default_factory=lambda: _TRUFFLEHOG)
+    codeql: CodeqlOptions = key(default_factory=lambda: _CODEQL)
+    gitleaks: GitleaksOptions = key(default_factory=lambda: _GITLEAKS)
+    snyk: SnykOptions = key(default_factory=lambda: _SNYK)
+    trivy: TrivyOptions = key(default_factory=lambda: _TRIVY)
+    trufflehog: TrufflehogOptions = key(default_factory=lambda: _TRUFFLEHOG)
 
     def names(self, tool: str) -> bool:
         """Tell whether the file has settings of ``tool``."""
@@ -91,8 +57,7 @@ class Tools:
 
     def optional(self, tool: str) -> bool:
         """Tell whether a scan is complete even if ``tool`` fails."""
-        use: ToolUse = getattr(self, tool)
-        return use.optional
+        return self.options(tool).optional
 
     def options(self, tool: str) -> ToolOptions:
         """Return the settings of ``tool``."""
@@ -148,8 +113,8 @@ class Config:
         return frozenset(t for t in TOOLS if self.tools.optional(t))
 
     def tool_options(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return each tool's own settings, by tool name, without those of :class:`ToolUse`."""
-        return {tool: _settings(self.tools.options(tool)) for tool in TOOLS}
+        """Return each tool's settings, by tool name."""
+        return {tool: vars(self.tools.options(tool)) for tool in TOOLS}
 
     def deciding_files(self) -> list[str]:
         """Return the paths that the tools' settings name: programs, rules, queries and caches."""
@@ -162,13 +127,6 @@ class Config:
     def excludes(self, component: str) -> bool:
         """Tell whether a directory does not count as a component of its own."""
         return names(self.exclude, cased=True)(component)
-
-
-def _settings(options: ToolOptions) -> dict[str, Any]:
-    """Return a tool's settings without those of :class:`ToolUse`."""
-    use = {field.name for field in fields(ToolUse)}
-    names = (field.name for field in fields(options))
-    return {name: getattr(options, name) for name in names if name not in use}
 
 
 def load_config(root: Path, path: Path | None = None) -> Config:

@@ -29,6 +29,9 @@ class ToolOptions:
     __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     enabled: bool = True
+    optional: bool = key(
+        default=False, description="true: a failure is shown, but the scan still counts as complete"
+    )
     path: Path | None = None
     sha256: Sha256 | None = None
     timeout: Annotated[float, before(seconds)] | None = None
