@@ -22,6 +22,8 @@ _BARE_FLOOR = "floor without start-up and reading"
 _PASS = "python -c pass"
 # The policy fails made workloads: they hold critical findings.
 _DONE = (0, 1)
+# Findings up to which start-up and the store are a large part of a command.
+_SMALL = 5000
 _REPOSITORY, _BRANCH = "acme/shop", "main"
 
 
@@ -55,11 +57,30 @@ class Made:
         """Where ``secagg parse`` writes."""
         return self.directory / "out"
 
-    def parse(self) -> Program:
-        """``secagg parse`` of all reports."""
+    @property
+    def store(self) -> Path:
+        """The history that ``secagg parse`` makes, in a directory of its own."""
+        return self.directory / "history" / "secagg.db"
+
+    def first_parse(self) -> Program:
+        """The first ``secagg parse`` of a checkout, which makes its store."""
+        return self._parse(self.output, self.store, remove=[self.output, self.store.parent])
+
+    def repeated_parse(self) -> Program:
+        """One more parse of the same, which is compared with those before."""
+        again = self.directory / "again"
+        return self._parse(again / "out", again / "secagg.db")
+
+    def parse_without_store(self) -> Program:
+        """``secagg parse --no-store``."""
+        output = self.directory / "alone"
+        return self._parse(output, None, remove=[output])
+
+    def _parse(self, output: Path, store: Path | None, remove: Sequence[Path] = ()) -> Program:
+        history = ["--no-store"] if store is None else ["--store", str(store)]
         root = str(self.directory / CHECKOUT)
-        argv = [SECAGG, "parse", "--root", root, "--output", str(self.output), *self.files]
-        return Program(argv, _DONE)
+        argv = [SECAGG, "parse", "--root", root, "--output", str(output), *history, *self.files]
+        return Program(argv, _DONE, remove)
 
 
 def start_up(rounds: int) -> Iterator[Figure]:
@@ -73,22 +94,37 @@ def start_up(rounds: int) -> Iterator[Figure]:
 
 
 def parse_command(made: Made, rounds: int) -> Iterator[Figure]:
-    """``secagg parse`` of all reports, with everything that it writes."""
-    run(made.parse())
+    """``secagg parse`` of all reports, with everything that it writes.
+
+    The first parse of a checkout records it in a new store. Of small inputs, one more parse of the
+    same and one without a store are measured too.
+    """
+    run(made.first_parse())
     check(made)
     script = [sys.executable, floor.__file__, str(made.output / "findings.sarif"), *made.files]
-    programs = {"parse": made.parse(), "floor": Program(script), _PASS: Program(EMPTY)}
+    programs = {"parse": made.first_parse(), "floor": Program(script), _PASS: Program(EMPTY)}
+    others = {}
+    if made.findings <= _SMALL and not made.plain:
+        others = {
+            "secagg parse, once more": made.repeated_parse(),
+            "secagg parse --no-store": made.parse_without_store(),
+        }
     against: dict[str, list[float]] = {_FLOOR: [], _BARE_FLOOR: [], _PASS: []}
     peaks = []
-    for each in in_turn(programs, rounds):
+    against_pass: dict[str, list[float]] = {name: [] for name in others}
+    for each in in_turn({**programs, **others}, rounds):
         parse, least = each["parse"], each["floor"]
         bare, prepared = map(float, least.said.split())
         against[_FLOOR].append(parse.seconds / (least.seconds - prepared))
         against[_BARE_FLOOR].append(parse.seconds / bare)
         against[_PASS].append(parse.seconds / each[_PASS].seconds)
         peaks.append(parse.peak)
+        for name, ratios in against_pass.items():
+            ratios.append(each[name].seconds / each[_PASS].seconds)
     for name, ratios in against.items():
         yield Figure.of(f"secagg parse, {made.label}", name, ratios)
+    for name, ratios in against_pass.items():
+        yield Figure.of(f"{name}, {made.label}", _PASS, ratios)
     yield Figure.of(f"peak memory of secagg parse, {made.label}", "", peaks, "MB")
 
 
@@ -110,7 +146,8 @@ def later_commands(made: Made, rounds: int) -> Iterator[Figure]:
     record_run(store, 0, make_problems(made.findings))()
     of_branch = ["--repo", _REPOSITORY, "--branch", _BRANCH]
     report = [SECAGG, "report", "--root", root, "--store", str(store), *of_branch]
-    gate = [SECAGG, "gate", "--root", root, "--from", str(made.output)]
+    last = ["--from", str(made.output), "--store", str(made.store)]
+    gate = [SECAGG, "gate", "--root", root, *last]
     programs = {"report": Program(report), "gate": Program(gate, _DONE)}
     told = in_turn({**programs, _PASS: Program(EMPTY)}, rounds)
     label = {"report": f"{made.findings:,} problems in the store", "gate": made.label}

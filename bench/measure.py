@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -47,10 +48,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program to run, and the exit codes with which it has done its work."""
+    """A program to run, and the exit codes with which it has done its work.
+
+    ``remove`` are directories that it makes anew: they are removed before each run.
+    """
 
     argv: Sequence[str]
     codes: Sequence[int] = (0,)
+    remove: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ print(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.
 
 def run(program: Program) -> Run:
     """Run a program to its end, its output into files. Raises RuntimeError where it fails."""
+    for directory_to_make in program.remove:
+        shutil.rmtree(directory_to_make, ignore_errors=True)
     with tempfile.TemporaryDirectory() as directory:
         said, told = Path(directory) / "stdout", Path(directory) / "stderr"
         launch = [sys.executable, "-S", "-E", "-c", _LAUNCH, str(said), str(told)]

@@ -41,7 +41,7 @@ def compare(directory: Path, seed: int, rounds: int) -> Iterator[Figure]:
         out = str(directory / "out")
         parse = (SECAGG, "parse", "--root", str(directory), "--output", out, str(file))
         programs = {
-            "secagg parse": Program(parse, (0, 1)),
+            "secagg parse": Program(parse, (0, 1), [Path(out), directory / ".secagg"]),
             "sarif-tools summary": Program((sys.executable, "-m", "sarif", "summary", str(file))),
         }
         if program is not None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from pydantic import BaseModel
 
 from secagg.config import Config
 from secagg.decisions.ownfile import DecisionFile
@@ -21,9 +21,10 @@ from secagg.output.summary import Summary
 from secagg.policy.model import Policy
 from secagg.policytest.model import PolicyTests
 from secagg.report.document import ReportDocument
+from secagg.system.validation import json_schema
 
 DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
-PUBLISHED: dict[str, tuple[str, type[BaseModel] | type[msgspec.Struct]]] = {
+PUBLISHED: dict[str, tuple[str, type[Any]]] = {
     "config.schema.json": ("secagg.yaml", Config),
     "decision.schema.json": ("secagg decision.json", DecisionDocument),
     "evidence.schema.json": ("secagg evidence (in-toto statement)", Statement),
@@ -35,14 +36,14 @@ PUBLISHED: dict[str, tuple[str, type[BaseModel] | type[msgspec.Struct]]] = {
 }
 
 
-def schema(title: str, model: type[BaseModel] | type[msgspec.Struct]) -> str:
+def schema(title: str, model: type[Any]) -> str:
     """The JSON Schema (2020-12) of ``model`` as text."""
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    if issubclass(model, BaseModel):
-        document |= model.model_json_schema()
-    else:
+    if issubclass(model, msgspec.Struct):
         _, parts = msgspec.json.schema_components([model], ref_template="#/$defs/{name}")
         document |= parts.pop(model.__name__) | {"$defs": parts}
+    else:
+        document |= json_schema(model)
     document["title"] = title
     return json.dumps(document, indent=2) + "\n"
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from ruamel.yaml.comments import CommentedMap
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from secagg.errors import ConfigError
 from secagg.jsonio.members import value_at
@@ -24,58 +22,42 @@ from secagg.system.dates import seconds
 from secagg.system.globs import names
 from secagg.system.root import CONFIG_FILE, PROJECT_FILE
 from secagg.system.tomltext import loads_toml
-from secagg.system.yamlfile import PlacedModel, check_model, load_model, load_placed, read_text
+from secagg.system.validation import NO_OTHER_KEYS, before, key
+
+if TYPE_CHECKING:
+    from secagg.system.yamlfile import PlacedModel
 
 NAME, PROJECT, TABLE = CONFIG_FILE, PROJECT_FILE, "[tool.secagg]"
 # Wrong names of the file, for an error instead of silence.
 _WRONG_NAMES = ("secagg.yml", ".secagg.yaml", ".secagg.yml")
 
-Duration = Annotated[float, BeforeValidator(seconds)]
+Duration = Annotated[float, before(seconds)]
 
 
-class ToolUse(BaseModel):
-    """Whether a tool's failure makes the scan incomplete."""
-
-    optional: bool = Field(
-        default=False, description="true: a failure is shown, but the scan still counts as complete"
-    )
+# Settings of tools that the file does not name. Each is one object, by which this is recognized.
+_CODEQL, _GITLEAKS, _SNYK = CodeqlOptions(), GitleaksOptions(), SnykOptions()
+_TRIVY, _TRUFFLEHOG = TrivyOptions(), TrufflehogOptions()
 
 
-class CodeqlConfig(CodeqlOptions, ToolUse):
-    """CodeQL."""
-
-
-class GitleaksConfig(GitleaksOptions, ToolUse):
-    """Gitleaks."""
-
-
-class SnykConfig(SnykOptions, ToolUse):
-    """Snyk."""
-
-
-class TrivyConfig(TrivyOptions, ToolUse):
-    """Trivy."""
-
-
-class TrufflehogConfig(TrufflehogOptions, ToolUse):
-    """TruffleHog."""
-
-
-class Tools(BaseModel):
+@dataclass(kw_only=True)
+class Tools:
     """The scanners, each with its own settings."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    codeql: CodeqlConfig = Field(default_factory=CodeqlConfig)
-    gitleaks: GitleaksConfig = Field(default_factory=GitleaksConfig)
-    snyk: SnykConfig = Field(default_factory=SnykConfig)
-    trivy: TrivyConfig = Field(default_factory=TrivyConfig)
-    trufflehog: TrufflehogConfig = Field(default_factory=TrufflehogConfig)
+    codeql: CodeqlOptions = key(default_factory=lambda: _CODEQL)
+    gitleaks: GitleaksOptions = key(default_factory=lambda: _GITLEAKS)
+    snyk: SnykOptions = key(default_factory=lambda: _SNYK)
+    trivy: TrivyOptions = key(default_factory=lambda: _TRIVY)
+    trufflehog: TrufflehogOptions = key(default_factory=lambda: _TRUFFLEHOG)
+
+    def names(self, tool: str) -> bool:
+        """Tell whether the file has settings of ``tool``."""
+        return self.options(tool) is not _DEFAULT_TOOLS.options(tool)
 
     def optional(self, tool: str) -> bool:
         """Tell whether a scan is complete even if ``tool`` fails."""
-        use: ToolUse = getattr(self, tool)
-        return use.optional
+        return self.options(tool).optional
 
     def options(self, tool: str) -> ToolOptions:
         """Return the settings of ``tool``."""
@@ -83,28 +65,33 @@ class Tools(BaseModel):
         return options
 
 
-class Config(BaseModel):
+_DEFAULT_TOOLS = Tools()
+TOOLS = tuple(field.name for field in fields(Tools))
+
+
+@dataclass(kw_only=True)
+class Config:
     """The whole file."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    policy: str = Field(default="default", description="a built-in policy or the path of one")
-    timeout: Duration = Field(default=900.0, description="one deadline for each tool run")
-    jobs: int | None = Field(default=None, ge=1, description="tool runs side by side")
-    exclude: list[str] = Field(
+    policy: str = key(default="default", description="a built-in policy or the path of one")
+    timeout: Duration = key(default=900.0, description="one deadline for each tool run")
+    jobs: int | None = key(default=None, ge=1, description="tool runs side by side")
+    exclude: list[str] = key(
         default_factory=list, description="globs of directories that are not components"
     )
-    path_map: dict[str, str] = Field(
+    path_map: dict[str, str] = key(
         default_factory=dict,
         description="where paths of reports from elsewhere belong, by prefix (/src: services/app)",
     )
-    tools: Tools = Field(default_factory=Tools)
-    require: list[Kind] = Field(
+    tools: Tools = key(default_factory=Tools)
+    require: list[Kind] = key(
         default_factory=list,
         description="kinds that a tool must have looked for, or the scan is incomplete: "
         "vulnerability, secret, code, misconfiguration",
     )
-    owners: dict[str, list[str]] = Field(
+    owners: dict[str, list[str]] = key(
         default_factory=dict,
         description="owners by glob of path (python-ai-service/**), before those of CODEOWNERS",
     )
@@ -119,21 +106,20 @@ class Config(BaseModel):
 
     def asks_for(self, tool: str) -> bool:
         """Tell whether the file names ``tool`` and does not disable it."""
-        return tool in self.tools.model_fields_set and self.enabled(tool)
+        return self.tools.names(tool) and self.enabled(tool)
 
     def optional_tools(self) -> frozenset[str]:
         """Return the tools whose failure does not make a scan incomplete."""
-        return frozenset(t for t in Tools.model_fields if self.tools.optional(t))
+        return frozenset(t for t in TOOLS if self.tools.optional(t))
 
     def tool_options(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return each tool's own settings, by tool name, without those of :class:`ToolUse`."""
-        excluded = set(ToolUse.model_fields)
-        return {t: self.tools.options(t).model_dump(exclude=excluded) for t in Tools.model_fields}
+        """Return each tool's settings, by tool name."""
+        return {tool: vars(self.tools.options(tool)) for tool in TOOLS}
 
     def deciding_files(self) -> list[str]:
         """Return the paths that the tools' settings name: programs, rules, queries and caches."""
         tools = self.tools
-        paths = [self.tools.options(tool).path for tool in Tools.model_fields]
+        paths = [self.tools.options(tool).path for tool in TOOLS]
         paths += [tools.gitleaks.config, tools.trivy.cache_dir]
         queries = [name for name in (tools.codeql.suite, *tools.codeql.packs) if "/" in name]
         return [*(str(path) for path in paths if path is not None), *queries]
@@ -160,15 +146,15 @@ def find_config(root: Path, path: Path | None = None) -> PlacedModel[Config] | N
     and if both files configure secagg.
     """
     if path is not None:
-        return load_placed(path, Config, name=str(path))
+        return _load_placed(path, str(path))
     file, project = root / NAME, root / PROJECT
-    table = project_table(read_text(project, errors="replace")) if project.is_file() else None
+    table = project_table(_text_of(project)) if project.is_file() else None
     if file.is_file():
         if table is not None:
             raise ConfigError(
                 f"both {NAME} and {TABLE} of {PROJECT} configure secagg", hint="keep one of them"
             )
-        return load_placed(file, Config, name=NAME)
+        return _load_placed(file, NAME)
     misnamed = next((name for name in _WRONG_NAMES if (root / name).is_file()), None)
     if misnamed is not None:
         raise ConfigError(
@@ -177,6 +163,10 @@ def find_config(root: Path, path: Path | None = None) -> PlacedModel[Config] | N
         )
     if table is None:
         return None
+    from ruamel.yaml.comments import CommentedMap
+
+    from secagg.system.yamlfile import PlacedModel, check_model
+
     where = f"{PROJECT} {TABLE}"
     return PlacedModel(where, check_model(table, Config, name=where), CommentedMap(table))
 
@@ -187,13 +177,29 @@ def read_config(text: str | None, *, name: str) -> Config:
     ``name`` is the file's name in messages. Raises :class:`secagg.errors.ConfigError` naming file,
     line and key.
     """
-    return Config() if text is None else load_model(text, Config, name=name)
+    return Config() if text is None else _load_placed(text, name).value
 
 
 def read_project(text: str | None, *, name: str) -> Config:
     """Return the configuration in ``[tool.secagg]`` of the ``text`` of a ``pyproject.toml``."""
     table = None if text is None else project_table(text)
-    return Config() if table is None else check_model(table, Config, name=f"{name} {TABLE}")
+    if table is None:
+        return Config()
+    from secagg.system.yamlfile import check_model
+
+    return check_model(table, Config, name=f"{name} {TABLE}")
+
+
+def _load_placed(source: Path | str, name: str) -> PlacedModel[Config]:
+    from secagg.system.yamlfile import load_placed
+
+    return load_placed(source, Config, name=name)
+
+
+def _text_of(path: Path) -> str:
+    from secagg.system.yamlfile import read_text
+
+    return read_text(path, errors="replace")
 
 
 def project_table(text: str) -> dict[str, Any] | None:

@@ -12,15 +12,16 @@ import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import msgspec
+from msgspec import Struct
 
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.members import as_list, value_at
+from secagg.jsonio.output import indented
 from secagg.jsonio.reading import loads
 from secagg.system.files import replace_file
 from secagg.system.userdirs import user_directory
@@ -45,10 +46,8 @@ _UPDATE = "run secagg intel update"
 _NOT_KNOWN = "what rules ask of it is not known, and counts as the stricter answer"
 
 
-class FileRecord(BaseModel):
+class FileRecord(msgspec.Struct, kw_only=True):
     """A downloaded file: ``sha256`` of its bytes as stored, ``dated`` is its publisher's day."""
-
-    model_config = ConfigDict(extra="ignore")
 
     url: str
     sha256: str
@@ -57,10 +56,8 @@ class FileRecord(BaseModel):
     entries: int
 
 
-class Record(BaseModel):
+class Record(msgspec.Struct, kw_only=True):
     """The contents of ``intel.json``: the downloaded files by name."""
-
-    model_config = ConfigDict(extra="ignore")
 
     version: int = 1
     files: dict[str, FileRecord] = {}
@@ -82,14 +79,14 @@ def intel_directory(environ: Mapping[str, str]) -> Path:
 def read_record(directory: Path) -> Record | None:
     """Return the record of a directory; None if there is none, or it cannot be read."""
     try:
-        return Record.model_validate_json((directory / NAME).read_bytes())
-    except (OSError, ValidationError):
+        return msgspec.json.decode((directory / NAME).read_bytes(), type=Record)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
         return None
 
 
 def write_record(directory: Path, record: Record) -> None:
     """Write ``intel.json`` atomically."""
-    replace_file(directory / NAME, record.model_dump_json(indent=2).encode() + b"\n")
+    replace_file(directory / NAME, indented(record))
 
 
 def checksum(data: bytes) -> str:
@@ -97,8 +94,7 @@ def checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Epss:
+class Epss(Struct, frozen=True):
     """Probabilities (0.0 to 1.0) of exploitation in the next 30 days, by CVE."""
 
     scores: Mapping[str, float]
@@ -106,16 +102,14 @@ class Epss:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class IntelEntry:
+class IntelEntry(Struct, frozen=True):
     """The KEV catalog's entry of a CVE; ``ransomware`` is True if such use is known."""
 
     due: date | None = None
     ransomware: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kev:
+class Kev(Struct, frozen=True):
     """The catalog of known exploited vulnerabilities, by CVE."""
 
     entries: Mapping[str, IntelEntry]
@@ -205,8 +199,7 @@ def _error(name: str, reason: str) -> ReportError:
     return ReportError(reason, report=name, hint=_HINT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intel:
+class Intel(Struct, frozen=True, kw_only=True):
     """EPSS and KEV data; ``notes`` are sentences on missing, old and refused files."""
 
     epss_file: Epss | None = None

@@ -10,17 +10,18 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
+
+from msgspec import Struct, field
 
 from secagg.errors import ReportError, UsageError
 from secagg.jsonio.reading import LARGEST, NotStrict, loads, split, to_utf8
 from secagg.model.finding import Finding
 from secagg.model.place import NO_MAP, PathMap
 from secagg.secrets.redactor import Redactor
+from secagg.system.entrypoints import entry_points, load
 
 ENTRY_POINTS = "secagg.parsers"
 # Bytes of the first two lines of a report that are checked for JSON Lines.
@@ -29,16 +30,14 @@ _LONGEST_LINES = 1 << 20
 _SMALLEST_SPLIT = 1 << 16
 
 
-@dataclass(slots=True, kw_only=True)
-class EntryProblem:
+class EntryProblem(Struct, kw_only=True):
     """One entry of a report that could not become a finding, and why (no secret in it)."""
 
     message: str
     where: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Gap:
+class Gap(Struct, kw_only=True):
     """Something that a tool reports it did not look at. A ``fatal`` gap makes the scan incomplete.
 
     ``files`` are the files that a tool could not read, if it names them and completed. ``whole``
@@ -140,8 +139,7 @@ class RawReport:
         raise ReportError("an entry is not valid JSON", report=self.name)
 
 
-@dataclass(slots=True, kw_only=True)
-class ParseContext:
+class ParseContext(Struct, kw_only=True):
     """What a parser may use: the redactor, and the root of the checkout if there is one.
 
     ``path_map`` maps paths of another machine, as the user has configured it.
@@ -156,8 +154,7 @@ class ParseContext:
         return self.path_map.apply(self.redactor.real_path(path))
 
 
-@dataclass(slots=True, kw_only=True)
-class ParsedReport:
+class ParsedReport(Struct, kw_only=True):
     """The result of a parser. ``runs`` are SARIF runs without results, to be written again."""
 
     tool: str
@@ -210,10 +207,7 @@ class LearningParser(Parser, Protocol):
 
 def installed_parsers() -> dict[str, Parser]:
     """Return all parsers by tool name, from the entry points, each of which names a class."""
-    parsers: dict[str, Parser] = {}
-    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
-        parsers[entry.name] = entry.load()()
-    return parsers
+    return {name: load(value)() for name, value in entry_points(ENTRY_POINTS).items()}
 
 
 def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:

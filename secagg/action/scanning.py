@@ -61,12 +61,12 @@ def scan(inputs: Inputs, environ: MutableMapping[str, str]) -> int:
 
 def secagg(arguments: Sequence[str]) -> int:
     """Run a command of secagg in this process, and return its exit code."""
-    from secagg.cli.app import run
+    from secagg.cli import main
 
     previous = sys.argv
     sys.argv = ["secagg", *arguments]
     try:
-        run()
+        main()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     finally:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
+
+from msgspec import Struct, field
 
 from secagg.change.keys import MatchKey
 from secagg.change.model import Diff
@@ -89,8 +90,7 @@ def describe_changes(now: Group, before: Group) -> tuple[str, ...]:
     return tuple(changes)
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineMatch:
+class BaselineMatch(Struct, frozen=True):
     """The matching group of the baseline; ``changes`` are sentences, empty if nothing changed."""
 
     before: Group
@@ -103,8 +103,7 @@ class BaselineMatch:
         return _WHY[self.level]
 
 
-@dataclass(slots=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, kw_only=True):
     """A scan compared with its baseline.
 
     ``states`` has every group of the scan by identity, ``matches`` those that the baseline has.

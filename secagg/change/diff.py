@@ -6,8 +6,9 @@ Source: git-diff(1), "Raw output format" and "Generating patch text with -p".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.errors import UsageError
@@ -53,8 +54,7 @@ _OPTIONS = (
 _RANGE = re.compile(r"(?P<base>.+?)(?P<dots>\.\.\.?)(?P<head>[^.].*)?")
 
 
-@dataclass(slots=True)
-class PatchEntry:
+class PatchEntry(Struct):
     """One path of a diff; ``binary`` files have no lines to compare."""
 
     status: FileStatus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from secagg.change.baseline import Comparison
 from secagg.change.model import Diff
@@ -16,10 +16,12 @@ from secagg.change.sighting import (
     may_follow,
     packages_of,
 )
-from secagg.intel import Intel
 from secagg.merge.groups import Group, MergedSet, known_as
 from secagg.model.finding import Finding
 from secagg.policy.decision import Facts
+
+if TYPE_CHECKING:
+    from secagg.intel import Intel
 
 _T = TypeVar("_T")
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
 
+from msgspec import Struct
+
 from secagg.model.finding import Location
 from secagg.model.place import is_legible, legible, manifest_place
 
@@ -24,8 +26,7 @@ class FileStatus(StrEnum):
     SUBMODULE = "submodule"
 
 
-@dataclass(frozen=True, slots=True)
-class Hunk:
+class Hunk(Struct, frozen=True):
     """``old_count`` lines from ``old_start`` became ``new_count`` lines from ``new_start``.
 
     Lines count from 1. Where a count is 0, the start is the line before, as in git's output.

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from secagg.change.base import reader_at
 from secagg.merge.groups import Group
 from secagg.system.git import git
 from secagg.system.globs import PathGlob
+from secagg.system.root import is_in_git
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 LARGEST = 3 * 1024 * 1024
@@ -24,8 +26,7 @@ _SECTION = re.compile(r"\^?\[[^\]]+\](?:\[\d+\])?(?:\s|$)")
 _BLANK = re.compile(r"(?<!\\)\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnersEntry:
+class OwnersEntry(Struct, frozen=True):
     """One line: a pattern and its owners; nobody owns what it matches if ``owners`` is empty."""
 
     pattern: str
@@ -148,6 +149,8 @@ def _compile(pattern: str) -> re.Pattern[str] | None:
 
 def _top(root: Path) -> tuple[Path, str]:
     """The top directory of the repository and the path from there to ``root``; else ``root``."""
+    if not is_in_git(root):
+        return root, ""
     result = git(root, "rev-parse", "--show-toplevel", "--show-prefix")
     if result.code != 0:
         return root, ""

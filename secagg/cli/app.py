@@ -60,16 +60,12 @@ def run() -> None:
 
     This is the only place that turns errors into exit codes.
     """
-    import gc
     import io
 
     from secagg.errors import ExitCode, SecaggError
     from secagg.output import console
     from secagg.secrets.lastfilter import filtered_error, switch_on
 
-    # Findings make no cycles: the collector would visit a hundred thousand again and again, and
-    # free nothing.
-    gc.disable()
     switch_on()
     try:
         sys.exit(app(standalone_mode=False))

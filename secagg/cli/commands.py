@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from secagg.cli.help import Commands
+from secagg.cli.plainvalues import take_plain_values
 
 # Name: its module, the function or the app of subcommands there, and its line in the help.
 COMMANDS = {
@@ -177,6 +178,11 @@ class LazyGroup(Commands):
         self._loaded: set[str] = set()
         for name, (_, _, text) in COMMANDS.items():
             self.commands.setdefault(name, TyperCommand(name, help=text, rich_markup_mode=None))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options of ``secagg`` itself, such as those that install completion."""
+        take_plain_values(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the command ``cmd_name``; load it on the first request."""

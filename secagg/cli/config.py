@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def show_config(root: Path, config: Path | None, *, as_json: bool, store: str | 
     """
     file = find_config(root, config)
     settings = Config() if file is None else file.value
-    rows = [*_rows(settings.model_dump(mode="json"), file)]
+    rows = [*_rows(asdict(settings), file)]
     if store:
         rows.append(("store", store, ENVIRONMENT))
     name = None if file is None else file.name

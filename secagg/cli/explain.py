@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from secagg.cli import completion
 from secagg.cli.options import ColourOption, ConfigOption, OutputOption, RootOption

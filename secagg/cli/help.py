@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from secagg.cli.plainvalues import take_plain_values
+
 GROUPS = {
     "Scan": {
         "init": "set up a repository: configuration and workflow",
@@ -171,8 +173,10 @@ class Commands(TyperGroup):
     """A group of commands whose help lists them by :data:`GROUPS`, with whole summaries."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return the command, with examples in its help."""
+        """Return the command, with examples in its help, ready to take values quickly."""
         command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            take_plain_values(command.get_params(ctx))
         words = [*ctx.command_path.split()[1:], cmd_name]
         examples = EXAMPLES.get(" ".join(words[-2:] if len(words) > 1 else words))
         if command is not None:

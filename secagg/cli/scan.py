@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from secagg.change.base import EVENT, is_change, since_event
 from secagg.cli import completion
@@ -55,16 +55,7 @@ from secagg.cli.screen import (
     write_and_show,
     written_text,
 )
-from secagg.cli.upload import (
-    UploadRequest,
-    combined_exit_code,
-    scan_target,
-    upload_outcome,
-    upload_request,
-    upload_text,
-)
 from secagg.errors import UsageError
-from secagg.github.target import Target
 from secagg.jsonio.output import indented
 from secagg.output import console
 from secagg.output.progress import Progress, show_progress
@@ -86,6 +77,10 @@ from secagg.pipeline.write import (
 from secagg.scanners.base import JobEvent
 from secagg.scanners.trivydb import MAX_DAYS
 from secagg.system.files import OUTPUT_DIRECTORY
+
+if TYPE_CHECKING:
+    from secagg.cli.upload import UploadRequest
+    from secagg.github.target import Target
 
 
 def scan(
@@ -140,20 +135,28 @@ def scan(
     journal: JournalOption = True,
 ) -> None:
     """Scan the repository at PATH with every tool that applies to it."""
-    request = upload_request(
-        repository=repository,
-        ref=ref,
-        commit=commit,
-        api_url=api_url,
-        category=category,
-        suppressed=suppressed,
-        dry_run=dry_run,
-        explain=explain,
-        comment=comment,
-        journal=journal,
-    )
-    uploads = upload or dry_run is not None or explain
-    if not uploads and request != upload_request():
+    request = None
+    if upload or dry_run is not None or explain:
+        from secagg.cli.upload import upload_request
+
+        request = upload_request(
+            repository=repository,
+            ref=ref,
+            commit=commit,
+            api_url=api_url,
+            category=category,
+            suppressed=suppressed,
+            dry_run=dry_run,
+            explain=explain,
+            comment=comment,
+            journal=journal,
+        )
+    elif (
+        any(name is not None for name in (repository, ref, commit, api_url, category))
+        or suppressed is not SuppressedHandling.DISMISS
+        or comment
+        or not journal
+    ):
         raise UsageError(
             "an option of an upload was given without --upload",
             hint="add --upload, or see what would be sent with --explain or --dry-run DIR",
@@ -186,7 +189,7 @@ def scan(
             listing=None if output_format is None else output_format.listing,
             everything=everything,
         ),
-        upload=request if uploads else None,
+        upload=request,
         attest=attest,
         attest_unsigned=attest_unsigned,
     )
@@ -223,7 +226,11 @@ def run_scan(
         max_database_days=gate.policy.max_database_age or MAX_DAYS,
     )
     # A missing token is an error now rather than after a long scan.
-    target = None if upload is None else scan_target(upload, options, view=screen.view)
+    target = None
+    if upload is not None:
+        from secagg.cli.upload import scan_target
+
+        target = scan_target(upload, options, view=screen.view)
     progress = Progress.OFF if screen.quiet else Progress.AUTO
     last_seconds = durations_of_last_scan(output)
     with show_progress(
@@ -267,6 +274,8 @@ def _write_upload_show(
     hints: HintOptions,
 ) -> int:
     """Write and show the outcome, upload it, and write the summary again with the upload's."""
+    from secagg.cli.upload import combined_exit_code, upload_outcome, upload_text
+
     decision = decision_document(outcome)
     written = write_outputs(outcome, output, screen.view, decision=decision)
     style = screen.style()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from secagg.jsonio.output import indented
 from secagg.merge.groups import find_group
@@ -36,8 +37,7 @@ from secagg.system.root import find_root
 _UNFOLDED_NOTES = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
+class Screen(Struct, frozen=True, kw_only=True):
     """How to show the outcome; without a ``listing`` in the default one for standard output.
 
     ``everything`` also lists the findings that do not count.

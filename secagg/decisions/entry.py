@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from secagg.decisions.scope import GapScope, Scope
 from secagg.decisions.toolscope import ToolScope
@@ -17,8 +18,7 @@ from secagg.policy.model import AcceptedGap
 from secagg.system.dates import Ceiling
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedException:
+class ScopedException(Struct, frozen=True):
     """An exception, and what it covers: whole groups, one tool's findings in a group, or gaps.
 
     ``scope`` is None for an entry that cannot be understood: it covers nothing, and is shown.
@@ -112,8 +112,7 @@ _SOURCE_NAMES = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """The sources of decisions that a policy trusts; ``policy`` is its name, for messages."""
 
     policy: str = "default"
@@ -130,7 +129,7 @@ class Trust:
         refusal = self.refusal(exception.origin)
         if refusal is None or exception.refusal is not None:
             return exception
-        return dataclasses.replace(exception, refusal=refusal)
+        return replace(exception, refusal=refusal)
 
 
 TRUST_ALL = Trust()

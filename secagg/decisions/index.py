@@ -11,11 +11,12 @@ advisory, package, rule or file. A glob is tried once for each distinct value.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+
+from msgspec.structs import replace
 
 from secagg.decisions.entry import ScopedException
 from secagg.decisions.sarif import SarifSuppressions
@@ -145,7 +146,7 @@ def _overruled(exception: PolicyException, by: PolicyException) -> PolicyExcepti
         return exception
     who = f" by {by.owner}" if by.owner else ""
     refusal = f"triage says {by.state.value} since {by.at.date()}{who} ({by.source})"
-    return dataclasses.replace(exception, refusal=refusal)
+    return replace(exception, refusal=refusal)
 
 
 _NO_ENTRIES: frozenset[int] = frozenset()

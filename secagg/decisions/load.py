@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import functools
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from secagg.decisions import gitleaksignore, ownfile, snykfile, trivyignore
-from secagg.decisions.csaf import is_csaf, read_csaf
-from secagg.decisions.cyclonedx import is_cyclonedx, read_cyclonedx
+from msgspec.structs import replace
+
 from secagg.decisions.entry import (
     LARGEST_JSON,
     TRUST_ALL,
@@ -24,19 +22,23 @@ from secagg.decisions.entry import (
 )
 from secagg.decisions.index import AllExceptions
 from secagg.decisions.sarif import SarifSuppressions
-from secagg.decisions.vex import Statement, is_openvex, read_openvex, vex_exceptions
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.reading import loads
+from secagg.model.problem import DECISION_FILES
 from secagg.policy.decision import PolicyException
 from secagg.policy.model import AcceptedGap
 from secagg.system.dates import DEFAULT_MAX_DAYS, Ceiling
 
-READERS: dict[str, Callable[[str, Ceiling], list[ScopedException]]] = {
-    **{name: functools.partial(ownfile.read_own, name=name) for name in ownfile.NAMES},
-    trivyignore.NAME: trivyignore.read_trivyignore,
-    trivyignore.YAML_NAME: trivyignore.read_trivyignore_yaml,
-    gitleaksignore.NAME: gitleaksignore.read_gitleaksignore,
-    snykfile.NAME: snykfile.read_snyk,
+if TYPE_CHECKING:
+    from secagg.decisions.vex import Statement
+
+# The function that reads a file, by the file's path; its module is imported where there is one.
+READERS = {
+    **dict.fromkeys(DECISION_FILES, "secagg.decisions.ownfile:read_own"),
+    ".trivyignore": "secagg.decisions.trivyignore:read_trivyignore",
+    ".trivyignore.yaml": "secagg.decisions.trivyignore:read_trivyignore_yaml",
+    ".gitleaksignore": "secagg.decisions.gitleaksignore:read_gitleaksignore",
+    ".snyk": "secagg.decisions.snykfile:read_snyk",
 }
 
 
@@ -75,14 +77,17 @@ def load_exceptions(
     for name, reader in READERS.items():
         data = read_file(name)
         if data is not None:
-            entries += reader(text_of(name, data), ceiling)
-    statements = [
-        statement for name in vex_files for statement in _statements(name, read_file(name))
-    ]
-    entries += vex_exceptions(statements, ceiling)
-    entries = [
-        dataclasses.replace(entry, exception=trust.applied(entry.exception)) for entry in entries
-    ]
+            module, _, function = reader.partition(":")
+            read_entries = getattr(import_module(module), function)
+            entries += read_entries(text_of(name, data), ceiling, name=name)
+    if vex_files:
+        from secagg.decisions.vex import vex_exceptions
+
+        statements = [
+            statement for name in vex_files for statement in _statements(name, read_file(name))
+        ]
+        entries += vex_exceptions(statements, ceiling)
+    entries = [replace(entry, exception=trust.applied(entry.exception)) for entry in entries]
     entries += policy_gaps(gaps, ceiling)
     if mask is not None:
         entries = [masked(entry, mask) for entry in entries]
@@ -99,6 +104,10 @@ def _statements(name: str, data: bytes | None) -> list[Statement]:
         raise ConfigError("there is no such VEX file", where=name)
     if len(data) > LARGEST_JSON:
         raise ConfigError("larger than 16 MiB", where=name)
+    from secagg.decisions.csaf import is_csaf, read_csaf
+    from secagg.decisions.cyclonedx import is_cyclonedx, read_cyclonedx
+    from secagg.decisions.vex import is_openvex, read_openvex
+
     document = _json(name, data)
     if is_openvex(document):
         return read_openvex(document, name)
@@ -127,11 +136,11 @@ def _json(name: str, data: bytes) -> Any:
 def masked(entry: ScopedException, mask: Callable[[str], str]) -> ScopedException:
     """Return ``entry`` with its texts masked, to be shown."""
     exception: PolicyException = entry.exception
-    masked_exception = dataclasses.replace(
+    masked_exception = replace(
         exception,
         target=mask(exception.target),
         reason=None if exception.reason is None else mask(exception.reason),
         owner=None if exception.owner is None else mask(exception.owner),
         refusal=None if exception.refusal is None else mask(exception.refusal),
     )
-    return dataclasses.replace(entry, exception=masked_exception)
+    return replace(entry, exception=masked_exception)

@@ -12,7 +12,8 @@ CVEs, and an exception for the one must not cover the group of the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from secagg.merge.groups import Group, known_as
 from secagg.merge.rules import checks_of, own_checks, plain_check
@@ -23,8 +24,7 @@ from secagg.packages.purl import PurlPattern, agreed, fits_any, fits_image
 from secagg.system.globs import Glob, PathGlob
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GapScope:
+class GapScope(Struct, frozen=True, kw_only=True):
     """Gaps whose sentence contains one of ``patterns``: a path, or words with ``*``."""
 
     patterns: tuple[Glob, ...]
@@ -104,8 +104,7 @@ def _cves(ids: frozenset[str]) -> frozenset[str]:
     return frozenset(name for name in ids if name.startswith("CVE-"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """Keys that must all match a group; one value of each key is enough. Empty keys match anything.
 
     ``advisories`` are sets of aliases, normalized by :func:`normal_id`: one of each set must

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from secagg.decisions.scope import members_of_advisory, normal_id, same_check
 from secagg.merge.rules import own_checks, plain_check
@@ -20,8 +21,7 @@ from secagg.system.globs import Glob, is_catch_all, is_wild
 _RANGE = re.compile(r"[\^~<>=|*\s]|(?:^|\.)[xX](?:\.|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """A pattern of a dependency path: packages by name or ``name@version``.
 
     ``*`` matches any number of packages, also none. Unlike in Snyk, the pattern must match the
@@ -80,8 +80,7 @@ def _matches_package(step: str, package: str) -> bool:
 Atom = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True, kw_only=True):
     """The fingerprint of a leak as Gitleaks writes it; without ``commit`` it matches any commit."""
 
     uri: str
@@ -100,8 +99,7 @@ class Fingerprint:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolScope:
+class ToolScope(Struct, frozen=True, kw_only=True):
     """Findings of ``tool``: of ``kinds``, with the id ``name`` or the ``fingerprint``.
 
     ``paths`` and ``purls`` narrow it if they are set, ``chain`` to some dependency paths. With

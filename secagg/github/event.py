@@ -13,14 +13,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from secagg.errors import ReportError
 from secagg.jsonio.members import as_mapping, text_at
 from secagg.jsonio.reading import loads
 from secagg.system.git import find_commit, git
+from secagg.system.root import is_in_git
 
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 PULL_REF = re.compile(r"refs/pull/(\d+)/(?:merge|head)")
@@ -50,8 +52,7 @@ _REMOTE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(Struct, frozen=True, kw_only=True):
     """A git checkout. ``top`` is the root of the work tree; a detached HEAD has no ``branch``.
 
     ``host`` and ``repository`` are those of the remote ``origin``, without its user or token.
@@ -97,7 +98,7 @@ class Checkout:
 
 def read_checkout(directory: Path) -> Checkout | None:
     """Return the checkout around ``directory``; None where there is none, or no git."""
-    top = _git(directory, "rev-parse", "--show-toplevel")
+    top = _git(directory, "rev-parse", "--show-toplevel") if is_in_git(directory) else ""
     if not top:
         return None
     commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
@@ -121,8 +122,7 @@ def prefix_of(root: Path) -> str:
     return "" if relative == "." else f"{relative}/"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """The event of a workflow run; ``payload`` is empty where it cannot be read."""
 
     name: str
@@ -185,8 +185,7 @@ def read_event(environ: Mapping[str, str]) -> Event | None:
     return Event(name, payload, environ.get("GITHUB_ACTOR", ""))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Struct, frozen=True, kw_only=True):
     """The ref and commit that are checked out.
 
     ``ref`` is None where no ref of this repository is known for the commit; ``commit`` is None

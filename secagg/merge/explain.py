@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from secagg.merge.groups import Group, MergedSet, NearMiss, Reason, find_group, known_as
 from secagg.merge.overrule import OVERRULED
@@ -14,16 +15,14 @@ from secagg.packages.advisories import Advisories
 from secagg.packages.keys import package_key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """Another group, and why it is mentioned."""
 
     group: Group
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """The explanation of ``group``, for a command to print.
 
     ``reasons`` name the key that joined members (by index); ``overrules`` are the reasons that a

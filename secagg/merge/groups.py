@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from secagg import ids
 from secagg.merge.representative import DEFAULT, Preference, represent
@@ -23,8 +24,7 @@ from secagg.packages.keys import SEPARATOR
 PREFIX = {kind: f"{SCHEME}{SEPARATOR}{kind.value}{SEPARATOR}" for kind in Kind}
 
 
-@dataclass(slots=True, kw_only=True)
-class Reason:
+class Reason(Struct, kw_only=True):
     """Why members are in one group.
 
     ``key`` is the value they share (``CVE-2018-18074``), ``rule`` the name of the merging rule
@@ -47,8 +47,7 @@ def joined(rule: str, key: str, count: int) -> tuple[Reason]:
     return (Reason(rule=rule, key=key, members=tuple(range(count))),)
 
 
-@dataclass(slots=True, kw_only=True)
-class NearMiss:
+class NearMiss(Struct, kw_only=True):
     """Another group that was almost joined, and why it was not."""
 
     identity: str
@@ -142,8 +141,7 @@ class Group:
         return self.representative.severity
 
 
-@dataclass(slots=True, kw_only=True)
-class MergedSet:
+class MergedSet(Struct, kw_only=True):
     """All groups of one scan; every finding is a member of exactly one.
 
     ``unused_overrules`` are sentences on overrules that name no group of this scan: the problem

@@ -8,7 +8,8 @@ class only unambiguous results join. The time is linear in the size of the class
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 def components(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
@@ -56,8 +57,7 @@ def join(parent: list[int], one: int, other: int) -> int:
     return low
 
 
-@dataclass(slots=True)
-class MatchStep:
+class MatchStep(Struct):
     """The rule and key by which the results ``nodes`` were joined."""
 
     rule: str

@@ -18,11 +18,11 @@ from __future__ import annotations
 import datetime
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from ruamel.yaml import YAML
+from msgspec import Struct
+from msgspec.structs import replace
 
 from secagg.merge.groups import (
     Group,
@@ -34,13 +34,12 @@ from secagg.merge.groups import (
     known_as,
 )
 from secagg.model.finding import Finding
-from secagg.system.yamlfile import load_model
+from secagg.system.validation import NO_OTHER_KEYS, key, limited, stripped
 
 OVERRULED = "overrule"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class Split(Struct, frozen=True, kw_only=True):
     """The group ``identity`` is several problems.
 
     Each source (tool and rule) becomes a group. If ``apart`` names tools, only their sources do,
@@ -53,8 +52,7 @@ class Split:
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Join:
+class Join(Struct, frozen=True, kw_only=True):
     """The groups ``identities`` are one problem, which gets the first of them."""
 
     identities: tuple[str, ...]
@@ -211,29 +209,28 @@ def _relink(group: Group, renamed: Mapping[str, str | None]) -> None:
         ]
 
 
-Identity = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
+Identity = Annotated[str, limited(pattern=r"^[0-9a-f]{32}$")]
+Text = Annotated[str, stripped(min_length=3)]
 
 
-class OverruleEntry(BaseModel):
+@dataclass(kw_only=True)
+class OverruleEntry:
     """One decision: ``split: ID`` (not one problem) or ``join: [ID, ID]`` (one problem)."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     split: Identity | None = None
-    apart: list[str] = Field(default_factory=list)
-    join: Annotated[list[Identity], Field(min_length=2)] | None = None
+    apart: list[str] = key(default=[])
+    join: Annotated[list[Identity], limited(min_length=2)] | None = None
     reason: Text
     by: str | None = None
     date: datetime.date | None = None
 
-    @model_validator(mode="after")
-    def _one_decision(self) -> Self:
+    def __post_init__(self) -> None:
         if (self.split is None) == (self.join is None):
             raise ValueError("give either split: ID, or join: [ID, ID]")
         if self.apart and self.split is None:
             raise ValueError("apart goes with split only")
-        return self
 
     def overrule(self) -> Overrule:
         """Return the entry as a :class:`Split` or :class:`Join`."""
@@ -244,13 +241,14 @@ class OverruleEntry(BaseModel):
         return Join(identities=tuple(self.join or ()), reason=self.reason, by=self.by)
 
 
-class OverruleFile(BaseModel):
+@dataclass(kw_only=True)
+class OverruleFile:
     """The whole file."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     version: Literal[1] = 1
-    overrules: list[OverruleEntry] = Field(default_factory=list)
+    overrules: list[OverruleEntry] = key(default=[])
 
 
 def read_overrules(text: str, *, name: str) -> list[Overrule]:
@@ -258,14 +256,18 @@ def read_overrules(text: str, *, name: str) -> list[Overrule]:
 
     Raises :class:`secagg.errors.ConfigError` with file, line and column.
     """
+    from secagg.system.yamlfile import load_model
+
     return [entry.overrule() for entry in load_model(text, OverruleFile, name=name).overrules]
 
 
 def write_overrules(text: str, overrule: Overrule, *, date: datetime.date) -> str:
     """Add ``overrule`` to the ``text`` of an overrule file, which may be empty; keep comments."""
+    from ruamel.yaml import YAML
+
     yaml = YAML(typ="rt")
     yaml.indent(mapping=2, sequence=4, offset=2)
-    data = yaml.load(io.StringIO(text)) or {"version": 1, "overrules": []}
+    data = yaml.load(text) or {"version": 1, "overrules": []}
     entry: dict[str, Any] = {}
     if isinstance(overrule, Split):
         entry["split"] = overrule.identity

@@ -6,9 +6,10 @@ A :class:`Preference` says which values are best. The members themselves do not 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
+
+from msgspec import Struct
 
 from secagg.model.finding import (
     Finding,
@@ -29,8 +30,7 @@ class Prefer(StrEnum):
     NVD = "nvd"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preference:
+class Preference(Struct, frozen=True, kw_only=True):
     """How a representative is chosen.
 
     ``severity`` is the highest one of the members (default), or that of the vendor (the

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from secagg.model.finding import Finding
 
-_DATA = "secagg.merge.data"
+_DATA = Path(__file__).parent / "data"
 _NUMBER = re.compile(r"CWE[-_ ]?0*(\d+)", re.IGNORECASE)
 # Trivy's ids over time: DS002, AVD-DS-0002, DS-0002.
 _AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,5})")
@@ -58,8 +59,7 @@ _FAMILIES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Taxonomy:
+class _Taxonomy(Struct, frozen=True):
     """The research concepts of CWE: the parents of each entry, and the classes and variants."""
 
     parents: dict[int, tuple[int, ...]]
@@ -171,7 +171,7 @@ def parents(cwe: str) -> tuple[str, ...]:
 
 
 def _load(name: str) -> Any:
-    return json.loads(resources.files(_DATA).joinpath(name).read_text(encoding="utf-8"))
+    return json.loads((_DATA / name).read_bytes())
 
 
 @cache

@@ -6,10 +6,9 @@ import os
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
-from tabulate import tabulate
+from msgspec import Struct
 
 from secagg.output import console
 from secagg.output.escape import LONGEST_CELL, cell, cut, joined
@@ -48,8 +47,7 @@ class CILog(StrEnum):
         return cls.OTHER if environ.get("CI", "false") not in ("", "0", "false") else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
+class Style(Struct, frozen=True, kw_only=True):
     """How to draw: ``width`` in columns, or ``None`` (a pipe) for one unwrapped line a row.
 
     ``log`` is the CI service, None outside of its log. ``links``: the terminal shows links (OSC 8).
@@ -143,6 +141,8 @@ def draw(
     folded = [
         [_fold(cell, width) for cell, width in zip(line, widths, strict=True)] for line in cells
     ]
+    from tabulate import tabulate
+
     return tabulate(
         folded,
         headers=headers,

@@ -8,8 +8,9 @@ copied.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from secagg.output.escape import LONGEST_SENTENCE, cell, terminal
 from secagg.output.grid import SEVERITY_COLOURS, Style
@@ -36,8 +37,7 @@ class Listing(StrEnum):
         return cls.CONCISE if style.width is None else cls.FULL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """The texts of one row as the scanners wrote them (masked, not escaped).
 
     ``place`` is ``path:line``, an image or a name, and ``rest`` is the text behind it. ``mark`` and

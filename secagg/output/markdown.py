@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from secagg import ids
 from secagg.output.codehost import CommitPages
@@ -46,8 +47,7 @@ _VERDICTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Annotation:
+class Annotation(Struct, frozen=True, kw_only=True):
     """One annotation: ``kind`` is error, warning or notice. Its texts are untrusted.
 
     ``message`` may have several lines.

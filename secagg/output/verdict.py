@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from secagg import ids
 from secagg.output import console
@@ -19,8 +20,7 @@ _MOST_NOTES = 20
 _COMMENT_COLUMN = 46
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Struct, frozen=True, kw_only=True):
     """A part of a screen; with a title in ``fold`` a CI log may fold it."""
 
     text: str
@@ -49,8 +49,7 @@ def show_blocks(blocks: Sequence[Block], style: Style) -> None:
             console.out(block.text + ("\n" if last or style.log is not None else "\n\n"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HintOptions:
+class HintOptions(Struct, frozen=True, kw_only=True):
     """The options that the suggested next commands need to find the same scan again.
 
     ``show``, ``except_add`` and ``doctor`` each hold the arguments of that command. ``reports``

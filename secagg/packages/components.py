@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from secagg.packages.manifests import component_kind
 from secagg.system.files import walk
@@ -13,8 +14,7 @@ from secagg.system.files import walk
 ROOT = "."
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Component:
+class Component(Struct, frozen=True, order=True):
     """A directory with manifests.
 
     ``path`` is relative to the root (``.`` for the root itself); ``manifests`` are file

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+
+from msgspec import Struct
 
 from secagg.system.tomltext import loads_toml
 
@@ -22,8 +23,7 @@ _INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(?P<path>\S+)")
 _PLATFORM = frozenset({"php", "hhvm", "composer-plugin-api", "composer-runtime-api"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """A kind of manifest: globs of its names, and the names of the lock files that cover it.
 
     ``declares`` tells from its text whether it has dependencies that need a lock file; it may

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
+from msgspec import Struct
 from packageurl import PackageURL
 
 from secagg.model.finding import DISTRIBUTION_TYPES, Location, Package
@@ -22,8 +22,7 @@ from secagg.system.globs import Glob, checked, is_catch_all, is_wild
 _FORM = re.compile(r"pkg:/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurlPattern:
+class PurlPattern(Struct, frozen=True, kw_only=True):
     """A purl with wildcards; parts that it leaves out are ``None`` or ``()``.
 
     ``name`` matches :func:`secagg.packages.keys.package_key`; ``namespace`` is that of a

@@ -6,12 +6,12 @@ depend. What comes after writes, prints or sends.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from secagg.merge import Group, merge
 from secagg.model.finding import Finding
@@ -100,7 +100,7 @@ class DisplayPaths:
 
     def _masked_judgement(self, judgement: Judgement) -> Judgement:
         exception = judgement.exception
-        return dataclasses.replace(
+        return replace(
             judgement,
             exception=None if exception is None else self._masked_exception(exception),
             lapsed=[self._masked_exception(exception) for exception in judgement.lapsed]
@@ -109,7 +109,7 @@ class DisplayPaths:
         )
 
     def _masked_exception(self, exception: PolicyException) -> PolicyException:
-        return dataclasses.replace(exception, target=self.text(exception.target))
+        return replace(exception, target=self.text(exception.target))
 
 
 def assemble(

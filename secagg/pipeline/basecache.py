@@ -6,10 +6,10 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from secagg.change.diff import merge_base
 from secagg.errors import SecaggError

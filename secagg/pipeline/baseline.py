@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from secagg.change.model import Diff
 from secagg.errors import UsageError
@@ -29,8 +30,7 @@ class ToolVersion(NamedTuple):
         return self.name.partition(" ")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineReport:
+class BaselineReport(Struct, frozen=True):
     """The groups of an earlier scan.
 
     ``gaps`` are sentences on what that scan did not look at, by gap key. ``exact`` are the tools

@@ -11,9 +11,10 @@ import hmac
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from secagg import __version__
 from secagg.errors import UsageError
@@ -160,7 +161,7 @@ def _cache_path(
         *sorted(options.tools),
         *sorted(options.components),
         _CACHE_FORMAT,
-        gate.config.model_dump_json(),
+        repr(gate.config),
     ]
     digest = hmac.new(load_key(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()
     return cache_file(directory, commit, digest)

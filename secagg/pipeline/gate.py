@@ -10,8 +10,10 @@ import datetime
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from secagg import policy as policies
 from secagg.change.base import changed_controls, default_base
@@ -41,7 +43,6 @@ from secagg.system.dates import utc_today
 from secagg.system.files import replace_file
 from secagg.system.git import short_commit
 from secagg.system.process import distrust_programs_in
-from secagg.system.yamlfile import read_text
 
 NAME = "secagg-merge.yaml"
 AUTO, SCAN, NONE = "auto", "scan", "none"
@@ -115,8 +116,7 @@ def refuse_store_in_change(
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateOptions:
+class GateOptions(Struct, frozen=True, kw_only=True):
     """The gate's options on the command line; ``None`` leaves a value to the configuration.
 
     ``policy_from`` is a commit, by default that of the pull request's base; ``baseline`` is a
@@ -137,8 +137,7 @@ class GateOptions:
     commit: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Gate:
+class Gate(Struct, kw_only=True):
     """Everything that decides besides the findings. Prepared before a scan, to fail early.
 
     ``changed`` are the controlling files that the change touches. ``scan_base`` takes the tool
@@ -304,6 +303,8 @@ def _changed_controls(
 
 
 def _text_or_none(path: Path) -> str | None:
+    from secagg.system.yamlfile import read_text
+
     try:
         return read_text(path) if path.is_file() else None
     except ConfigError:

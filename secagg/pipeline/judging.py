@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from secagg.change.baseline import Comparison, compare
 from secagg.change.facts import facts_of
@@ -16,7 +17,6 @@ from secagg.decisions.entry import Read, Trust, work_tree
 from secagg.decisions.load import load_exceptions
 from secagg.decisions.sarif import not_ours, rejection_of, suppression_of
 from secagg.errors import SecaggError, StoreError, UsageError
-from secagg.intel import VARIABLE, Intel, intel_directory
 from secagg.merge import Group, MergedSet
 from secagg.merge.groups import known_as
 from secagg.model.problem import RunRecord
@@ -29,7 +29,6 @@ from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
 from secagg.policy.gaps import gap_key
 from secagg.policy.model import CompareWith, asks_for_age, asks_for_intel
-from secagg.report.findings import group_of
 from secagg.scanners.base import Status
 from secagg.secrets.redactor import Redactor
 from secagg.system.dates import utc_now
@@ -72,8 +71,7 @@ def baseline_groups(
     return _read_run(_stored_run(spec, gate).key, gate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedScan:
+class JudgedScan(Struct, frozen=True, kw_only=True):
     """A decision, and the comparison with the baseline behind it."""
 
     decision: Decision
@@ -121,7 +119,7 @@ def decide(
             baseline = baseline_groups(options.baseline, gate, _tool_versions(runs, merged))
         except NoBaseline:
             notes.append(_NO_BASELINE)
-            options = dataclasses.replace(options, baseline=None)
+            options = replace(options, baseline=None)
     elif policy.baseline not in (None, CompareWith.NONE):
         notes.append(_NO_BASELINE)
     if options.baseline not in (None, NONE):
@@ -131,6 +129,8 @@ def decide(
         notes += comparison.notes
     intel = None
     if asks_for_intel(policy):
+        from secagg.intel import VARIABLE, Intel, intel_directory
+
         directory = intel_directory(os.environ)
         gate.controls.refuse_touched(directory.absolute(), VARIABLE)
         intel = Intel.load(directory, gate.today)
@@ -267,6 +267,8 @@ def _read_run(key: str, gate: Gate) -> BaselineReport:
             gaps.setdefault(gap_key(tool_run.reason), tool_run.reason)
     if run.verdict == "incomplete":
         gaps[""] = f"run {run.key} of {run.started_at:%Y-%m-%d}"
+    from secagg.report.findings import group_of
+
     return BaselineReport([group_of(problem) for problem in problems], gaps=gaps)
 
 

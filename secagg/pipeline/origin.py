@@ -6,9 +6,10 @@ Imports no module of a scan, so that ``secagg report`` starts quickly.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from secagg.model.problem import STORE_FILE
 
@@ -21,8 +22,7 @@ _DETACHED = "HEAD"
 _SERVERS = ("https://", "http://")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """The repository, branch and commit under which the store keeps a scan."""
 
     repository: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from secagg.change.baseline import Comparison
 from secagg.merge.groups import MergedSet
@@ -17,8 +18,7 @@ from secagg.policy.decision import Decision
 from secagg.scanners.base import ToolRun
 
 
-@dataclass(slots=True, kw_only=True)
-class ToolResult:
+class ToolResult(Struct, kw_only=True):
     """A tool run and its parsed reports.
 
     ``optional``: the configuration lets the tool fail. ``broken``: the run failed for another
@@ -40,8 +40,7 @@ def gaps_of(result: ToolResult) -> list[Gap]:
     return [*result.run.gaps, *(gap for parsed in result.parsed for gap in parsed.gaps)]
 
 
-@dataclass(slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, kw_only=True):
     """Everything that a command shows and writes.
 
     ``started_at`` is the time in the written files, to the second; ``started`` is that of the run

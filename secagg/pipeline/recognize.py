@@ -11,9 +11,10 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from secagg.change.baseline import OTHER_KEY_NOTE, BaselineMatch, Comparison, match_groups
 from secagg.change.diff import read_diff
@@ -41,8 +42,7 @@ _MOST_DIFFS = 6
 _MOST_ANCESTORS = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _KnownGroups:
+class _KnownGroups(Struct, frozen=True, kw_only=True):
     """Groups of the history that were seen last at one commit, and the diff since.
 
     ``fixed`` says that they were fixed since.

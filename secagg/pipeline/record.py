@@ -9,11 +9,12 @@ import os
 import urllib.parse
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from secagg.change.baseline import is_gone
 from secagg.errors import StoreError

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from secagg.errors import ReportError
 from secagg.jsonio.members import as_mapping
@@ -27,8 +28,7 @@ _NOT_PARSED_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class Provenance(Struct, frozen=True, kw_only=True):
     """What a report says of its scan; None for what it does not say.
 
     ``at`` is in UTC. ``image`` is the name of the scanned image without its tag.

@@ -8,11 +8,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from msgspec import Struct
 
 from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config
@@ -37,8 +38,7 @@ from secagg.system.process import Cancellation
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanOptions:
+class ScanOptions(Struct, frozen=True, kw_only=True):
     """The scan's options on the command line; the configuration gives what is None or empty."""
 
     root: Path

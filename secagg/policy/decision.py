@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from secagg.merge.groups import Group
 from secagg.model.finding import Severity
@@ -30,8 +31,7 @@ class Cause(StrEnum):
     EXISTING = "existing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """Facts about one group that no scanner gives; ``None`` where they are not known.
 
     ``in_diff`` is whether the change touches its lines or its manifest; ``owners`` are as
@@ -122,8 +122,7 @@ class ExceptionState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyException:
+class PolicyException(Struct, frozen=True, kw_only=True):
     """One decision to except findings, as it was written down.
 
     ``source`` names file and line (``secagg-exceptions.yaml:12``, ``.trivyignore:3``,
@@ -211,8 +210,7 @@ class Action(StrEnum):
     IGNORE = "ignore"
 
 
-@dataclass(slots=True, kw_only=True)
-class Judgement:
+class Judgement(Struct, kw_only=True):
     """The action for one group, the rule of the policy that chose it, and why, for people.
 
     ``severity`` is what it counts as (an unknown one counts as the policy says). ``exception``
@@ -235,8 +233,7 @@ class Judgement:
     overdue: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, kw_only=True):
     """The gate's answer. ``reasons`` are sentences, most important first.
 
     An incomplete scan is never a pass: ``incomplete`` outweighs ``fail``, whose reasons are

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Collection, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from secagg.model.finding import KIND_WORDS, Kind
 from secagg.policy.decision import Exceptions, ExceptionState, PolicyException
@@ -29,8 +30,7 @@ _ACCEPT_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunGap:
+class RunGap(Struct, frozen=True, kw_only=True):
     """One thing that a run did not look at; ``whole`` where the run as a whole is in doubt."""
 
     message: str
@@ -51,8 +51,7 @@ def gap_key(message: str) -> str:
     return " ".join(map(_without_count, words)).rstrip(". \u2026")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolOutcome:
+class ToolOutcome(Struct, frozen=True, kw_only=True):
     """A tool run, as far as a policy needs to know it; ``status`` is as in ``summary.json``.
 
     ``tool`` may carry a mode (``trivy (fs)``). ``gaps`` make the run incomplete; ``remarks`` are
@@ -78,8 +77,7 @@ class ToolOutcome:
     missing: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Coverage:
+class Coverage(Struct, kw_only=True):
     """What a scan did not cover.
 
     ``sentences`` are the reasons why it is incomplete, ``notes`` the gaps that are accepted.

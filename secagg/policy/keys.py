@@ -8,8 +8,9 @@ the answer is ``None``: the group as a whole is neither.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from secagg.model.finding import Kind, Severity, Vulnerability
 from secagg.packages.components import ROOT
@@ -33,8 +34,7 @@ BANDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One key of a rule; ``expected`` and ``actual`` are its value and the subject's, in words."""
 
     key: str

@@ -6,20 +6,25 @@ An entry point ``NAME`` of the group ``secagg.policies`` points to a package tha
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib import metadata, resources
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
 
 from secagg.errors import ConfigError
 from secagg.model.finding import Severity
 from secagg.policy.decision import DecisionSource
 from secagg.policy.model import AcceptedGap, Match, Policy, PolicyRule
 from secagg.policy.notation import ScoreRange
-from secagg.system.yamlfile import PlacedModel, load_placed
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from secagg.system.yamlfile import PlacedModel
 
 ENTRY_POINTS = "secagg.policies"
 # The settings that a policy takes from the one it extends unless it gives them itself.
@@ -33,13 +38,19 @@ _INHERITED = (
     "exceptions",
     "decisions",
 )
+# The keys of a match in the order in which they are documented.
+MATCH_KEYS = tuple(field.name for field in fields(Match))
 # Severities, the worst first.
 _LADDER = list(Severity)
+# The built-in policies, checked, by name: ``python -m scripts.policies`` writes it.
+CHECKED = "policies.json"
 ReadFile = Callable[[str], str | None]
 
 
-def installed_policies() -> dict[str, metadata.EntryPoint]:
+def installed_policies() -> dict[str, EntryPoint]:
     """Return the entry points by name, in the order of the names."""
+    from importlib import metadata
+
     entry_points = metadata.entry_points(group=ENTRY_POINTS)
     return {entry.name: entry for entry in sorted(entry_points, key=lambda entry: entry.name)}
 
@@ -55,6 +66,8 @@ def installed_policy_text(name: str) -> str | None:
     entry = installed_policies().get(name)
     if entry is None:
         return None
+    from importlib import resources
+
     try:
         return (resources.files(entry.module) / f"{name}.yaml").read_text("utf-8")
     except (ImportError, OSError, TypeError, UnicodeDecodeError) as error:
@@ -67,6 +80,8 @@ def installed_policy_text(name: str) -> str | None:
 
 def built_in() -> list[str]:
     """Return the names of the built-in policies."""
+    from importlib import resources
+
     files = resources.files("secagg_policies").iterdir()
     return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
 
@@ -78,11 +93,22 @@ def load(name_or_path: str, *, read: ReadFile | None = None) -> Policy:
     a commit: it returns the text of a file, or ``None`` where there is none. Raises
     :class:`ConfigError` where a policy does not exist or cannot be used.
     """
-    return effective_policy(load_layers(name_or_path, read=read))
+    return _checked_policy(name_or_path) or effective_policy(load_layers(name_or_path, read=read))
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+def _checked_policy(name: str) -> Policy | None:
+    """Return a built-in policy, None where ``name`` is none.
+
+    Reading its YAML and checking it would take as long as reading a small report.
+    """
+    import secagg_policies
+
+    data = Path(secagg_policies.__file__).with_name(CHECKED).read_bytes()
+    policy = msgspec.json.decode(data, type=dict[str, msgspec.Raw]).get(name)
+    return None if policy is None else msgspec.json.decode(policy, type=Policy)
+
+
+class Layer(Struct, frozen=True):
     """One policy file of a chain in which each extends the next; ``name`` is a name or a path."""
 
     name: str
@@ -114,7 +140,7 @@ def load_layers(name_or_path: str, *, read: ReadFile | None = None) -> list[Laye
             hint="give each its own name: messages and tests say it",
         )
         for number, gap in enumerate(file.value.gaps):
-            gap.set_source(file.where("gaps", number).rpartition(":")[0])
+            gap.source = file.where("gaps", number).rpartition(":")[0]
         result.append(Layer(name, file))
         chain.append(key)
         name = _base_name(file.value, name, is_file=text is None)
@@ -130,7 +156,10 @@ def effective_policy(chain: Sequence[Layer]) -> Policy:
     policy: Policy | None = None
     for layer in reversed(chain):
         extending = layer.file.value
-        policy = extending if policy is None else extend(extending, policy, where=layer.name)
+        if policy is None:
+            policy = extending
+        else:
+            policy = extend(extending, policy, where=layer.name, given=layer.file.document)
         if not policy.rules:
             raise ConfigError(
                 "a policy without rules would let everything pass",
@@ -143,6 +172,8 @@ def effective_policy(chain: Sequence[Layer]) -> Policy:
 
 def builtin_policy_text(name: str) -> str:
     """Return the YAML text of the built-in policy ``name``."""
+    from importlib import resources
+
     return (resources.files("secagg_policies") / f"{name}.yaml").read_text("utf-8")
 
 
@@ -153,7 +184,9 @@ def find_policy_text(name: str) -> str | None:
 
 def unknown_policy(name: str, *, where: str | None = None) -> ConfigError:
     """Make the error for a ``name`` that is neither a policy nor a file."""
-    near = difflib.get_close_matches(name, policy_names(), n=1)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, policy_names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return ConfigError(
         f"no policy {name!r}",
@@ -167,8 +200,8 @@ def policy_names() -> list[str]:
     return [*built_in(), *(name for name in installed_policies() if name not in built_in())]
 
 
-def extend(policy: Policy, base: Policy, *, where: str) -> Policy:
-    """Merge a policy with the ``base`` that it extends.
+def extend(policy: Policy, base: Policy, *, where: str, given: Collection[str] = ()) -> Policy:
+    """Merge a policy with the ``base`` that it extends; ``given`` are the keys of its file.
 
     Its rules come first, then those of the base. A rule of the same name takes the place of the
     base's, unless ``remove`` names it: then it comes first, too. Raises :class:`ConfigError`
@@ -177,27 +210,28 @@ def extend(policy: Policy, base: Policy, *, where: str) -> Policy:
     names = [rule.name for rule in base.rules]
     for name in policy.remove:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else "its rules: " + ", ".join(names)
             raise ConfigError(f"{base.name} has no rule {name} to remove", where=where, hint=hint)
     kept_names = set(names).difference(policy.remove)
     replaced = {rule.name: rule for rule in policy.rules if rule.name in kept_names}
     rules: list[PolicyRule] = [rule for rule in policy.rules if rule.name not in replaced]
     rules += [replaced.get(r.name, r) for r in base.rules if r.name in kept_names]
-    settings = {key: getattr(policy, key) for key in _INHERITED if key in policy.model_fields_set}
-    return base.model_copy(
-        update={
-            **settings,
-            "name": policy.name,
-            "description": policy.description,
-            "extends": None,
-            "remove": [],
-            "known_tools": [*policy.known_tools, *base.known_tools],
-            "require": list(dict.fromkeys([*policy.require, *base.require])),
-            "max_age": {**base.max_age, **policy.max_age},
-            "gaps": [*policy.gaps, *base.gaps],
-            "rules": rules,
-        }
+    settings = {key: getattr(policy, key) for key in _INHERITED if key in given}
+    return replace(
+        base,
+        **settings,
+        name=policy.name,
+        description=policy.description,
+        extends=None,
+        remove=[],
+        known_tools=[*policy.known_tools, *base.known_tools],
+        require=list(dict.fromkeys([*policy.require, *base.require])),
+        max_age={**base.max_age, **policy.max_age},
+        gaps=[*policy.gaps, *base.gaps],
+        rules=rules,
     )
 
 
@@ -247,7 +281,7 @@ def rule_document(rule: PolicyRule) -> dict[str, Any]:
 def match_document(match: Match) -> dict[str, Any]:
     """Return the keys of a match that are given, in the order in which they are documented."""
     document: dict[str, Any] = {}
-    for key in Match.model_fields:
+    for key in MATCH_KEYS:
         value = getattr(match, key)
         if value is not None:
             document["not" if key == "not_" else key] = _value(key, value)
@@ -280,6 +314,8 @@ def _base_name(policy: Policy, name: str, *, is_file: bool) -> str | None:
 
 
 def _read(name: str, read: ReadFile | None, text: str | None) -> PlacedModel[Policy]:
+    from secagg.system.yamlfile import load_placed
+
     if text is not None:
         return load_placed(text, Policy, name=f"policy {name}")
     if read is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from secagg.policy.decision import Judgement
 from secagg.policy.keys import Answer, Question, questions
@@ -13,8 +14,7 @@ from secagg.policy.reasons import AGE_RULE
 from secagg.policy.subject import Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Struct, frozen=True):
     """A compiled ``match``: questions that must all hold, and the matchers of any and not."""
 
     questions: Sequence[Question]
@@ -61,8 +61,7 @@ class Matcher:
         return [*(self.any or ()), *([self.negated] if self.negated else [])]
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
+class CompiledRule(Struct, frozen=True):
     """A rule and its matcher."""
 
     rule: PolicyRule
@@ -83,8 +82,7 @@ def compile_rules(rules: Sequence[PolicyRule]) -> list[CompiledRule]:
     return [CompiledRule(rule, compile_match(rule.match)) for rule in rules]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleStep:
+class RuleStep(Struct, frozen=True):
     """One step of the way to an action.
 
     ``name`` is ``rule NAME``, ``decision STATE``, ``max_age`` or ``default``; ``matched`` is

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Self
-
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    model_validator,
-)
+from typing import Annotated, Any, ClassVar
 
 from secagg.model.finding import Kind, Severity
 from secagg.policy.decision import Action, Cause, DecisionSource
@@ -29,6 +20,7 @@ from secagg.policy.notation import (
     SeverityBand,
     gap_pattern,
 )
+from secagg.system.validation import NO_OTHER_KEYS, after, before, key, limited
 
 _CWE = re.compile(r"(?:CWE-?)?(\d+)", re.IGNORECASE)
 
@@ -61,86 +53,88 @@ def _cwe(value: object) -> str:
     return f"CWE-{match[1].lstrip('0') or '0'}"
 
 
-Cwe = Annotated[str, BeforeValidator(_cwe, json_schema_input_type=str | int)]
+Cwe = Annotated[str, before(_cwe, str | int)]
 
 
-class Match(BaseModel):
+@dataclass(slots=True, kw_only=True)
+class Match:
     """The conditions of a rule: all given keys must hold; of a list, one value suffices."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    kind: OneOrMany[Kind] | None = Field(default=None, min_length=1)
-    severity: SeverityBand | None = Field(
+    kind: OneOrMany[Kind] | None = key(default=None, min_length=1)
+    severity: SeverityBand | None = key(
         default=None, min_length=1, description="a severity, a list of them, or a band: high.."
     )
-    severity_known: bool | None = Field(
+    severity_known: bool | None = key(
         default=None, description="false: problems whose severity no tool gave"
     )
-    score: ScoreRange | None = Field(default=None, description="CVSS scores: 7.0..8.9, or 9.0..")
-    tool: OneOrMany[str] | None = Field(default=None, min_length=1, description="globs")
-    rule: OneOrMany[str] | None = Field(
+    score: ScoreRange | None = key(default=None, description="CVSS scores: 7.0..8.9, or 9.0..")
+    tool: OneOrMany[str] | None = key(default=None, min_length=1, description="globs")
+    rule: OneOrMany[str] | None = key(
         default=None, min_length=1, description="globs of the tools' own rule ids"
     )
-    advisory: OneOrMany[str] | None = Field(
+    advisory: OneOrMany[str] | None = key(
         default=None, min_length=1, description="globs of CVE, GHSA or other advisory ids"
     )
-    cwe: OneOrMany[Cwe] | None = Field(default=None, min_length=1)
-    package: OneOrMany[str] | None = Field(
+    cwe: OneOrMany[Cwe] | None = key(default=None, min_length=1)
+    package: OneOrMany[str] | None = key(
         default=None,
         min_length=1,
         description="globs of purls (pkg:npm/lodash) or of names; versions do not count",
     )
-    path: OneOrMany[str] | None = Field(
+    path: OneOrMany[str] | None = key(
         default=None, min_length=1, description="patterns as in .gitignore, from the root"
     )
-    component: OneOrMany[str] | None = Field(
+    component: OneOrMany[str] | None = key(
         default=None, min_length=1, description="globs of component directories; . is the root"
     )
     fix_available: bool | None = None
-    status: OneOrMany[str] | None = Field(
+    status: OneOrMany[str] | None = key(
         default=None,
         min_length=1,
         description="globs of the vendor's word: fixed, affected, will_not_fix, end_of_life",
     )
     dependency: Dependency | None = None
     scope: PolicyScope | None = None
-    verified: bool | None = Field(
+    verified: bool | None = key(
         default=None, description="whether the issuing service accepted the secret"
     )
-    in_history_only: bool | None = Field(
+    in_history_only: bool | None = key(
         default=None, description="secrets that stand in commits, not in the work tree"
     )
-    epss_at_least: float | None = Field(default=None, ge=0.0, le=1.0)
-    in_kev: bool | None = Field(default=None, description="known to be exploited, by CISA's list")
-    age_at_least: Days | None = Field(default=None, description="since first seen: 30d, 2w")
+    epss_at_least: float | None = key(default=None, ge=0.0, le=1.0)
+    in_kev: bool | None = key(default=None, description="known to be exploited, by CISA's list")
+    age_at_least: Days | None = key(default=None, description="since first seen: 30d, 2w")
     baseline: Baseline | None = None
-    in_diff: bool | None = Field(
+    in_diff: bool | None = key(
         default=None, description="whether the change touches its lines or its manifest"
     )
-    cause: OneOrMany[Cause] | None = Field(
+    cause: OneOrMany[Cause] | None = key(
         default=None,
         min_length=1,
         description="change: the change brings it; world: the change does not touch it, and it "
         "is new by its advisory or rule; existing: the baseline has it",
     )
-    owner: OneOrMany[str] | None = Field(
+    owner: OneOrMany[str] | None = key(
         default=None, min_length=1, description="globs of owners as CODEOWNERS writes them"
     )
-    any: list[Match] | None = Field(
+    any: list[Match] | None = key(
         default=None, min_length=1, description="at least one of these holds"
     )
-    not_: Match | None = Field(default=None, alias="not", description="this does not hold")
+    not_: Match | None = key(default=None, alias="not", description="this does not hold")
 
 
-class PolicyRule(BaseModel):
+@dataclass(slots=True, kw_only=True)
+class PolicyRule:
     """One rule. ``why`` is the sentence that developers read."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    name: str = Field(min_length=1)
-    match: Match = Field(default_factory=Match)
+    name: str = key(min_length=1)
+    match: Match = key(default_factory=Match)
     action: Action
-    limit: int | None = Field(
+    limit: int | None = key(
         default=None, ge=0, description="so many problems are tolerated; one more fails them all"
     )
     why: str | None = None
@@ -154,51 +148,44 @@ class CompareWith(StrEnum):
     NONE = "none"
 
 
-class ExceptionRules(BaseModel):
+@dataclass(slots=True, kw_only=True)
+class ExceptionRules:
     """What the policy demands of exceptions."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    max_days: Days = Field(default=90, description="the longest time from created to expires")
+    max_days: Days = key(default=90, description="the longest time from created to expires")
 
 
-class AcceptedGap(BaseModel):
+@dataclass(kw_only=True)
+class AcceptedGap:
     """A gap in the scan that the policy accepts until a given day."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    gap: OneOrMany[Annotated[str, AfterValidator(gap_pattern)]] = Field(
+    gap: OneOrMany[Annotated[str, after(gap_pattern)]] = key(
         min_length=1,
         description="a path or other words of the sentence that says so; * is a wildcard",
     )
     reason: ReasonText
     owner: Owner
-    created: Day = Field(description="the day it was accepted")
-    expires: Day = Field(description="the last day (UTC) on which it holds")
-    _source: str = PrivateAttr(default="the policy")
+    created: Day = key(description="the day it was accepted")
+    expires: Day = key(description="the last day (UTC) on which it holds")
+    # File and line of the entry, for messages: no field.
+    source = "the policy"
 
-    @model_validator(mode="after")
-    def _check_dates(self) -> Self:
+    def __post_init__(self) -> None:
         if self.expires < self.created:
             raise ValueError(f"it expires ({self.expires}) before it is created ({self.created})")
-        return self
-
-    @property
-    def source(self) -> str:
-        """File and line of the entry."""
-        return self._source
-
-    def set_source(self, source: str) -> None:
-        """Set :attr:`source`."""
-        self._source = source
 
 
-class DecisionRules(BaseModel):
+@dataclass(slots=True, kw_only=True)
+class DecisionRules:
     """Which sources of decisions count."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    trust: OneOrMany[DecisionSource] = Field(
+    trust: OneOrMany[DecisionSource] = key(
         default_factory=lambda: list(DecisionSource),
         description="where decisions may be made: files (secagg-exceptions.yaml), "
         "store, github (dismissals), vex, scanners (their ignore files), "
@@ -206,58 +193,59 @@ class DecisionRules(BaseModel):
     )
 
 
-class Policy(BaseModel):
+@dataclass(slots=True, kw_only=True)
+class Policy:
     """A policy file."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
-    name: str = Field(min_length=1)
+    name: str = key(min_length=1)
     description: str = ""
-    extends: str | None = Field(
+    extends: str | None = key(
         default=None, description="a built-in policy, or a file relative to this one"
     )
-    remove: OneOrMany[str] = Field(
+    remove: OneOrMany[str] = key(
         default_factory=list, description="names of rules of the extended policy to leave out"
     )
-    unknown_severity: Severity | None = Field(
+    unknown_severity: Severity | None = key(
         default=None,
         description="how a problem counts, at the least, whose severity nobody gave; by default "
         "high, and medium where only linters report it",
     )
-    unknown_tool: Severity = Field(
+    unknown_tool: Severity = key(
         default=Severity.HIGH,
         description="how a problem counts, at the least, that only unknown tools report",
     )
-    known_tools: OneOrMany[str] = Field(
+    known_tools: OneOrMany[str] = key(
         default_factory=list, description="tools known besides secagg's own, as the reports name it"
     )
-    optional_tools: OneOrMany[str] = Field(
+    optional_tools: OneOrMany[str] = key(
         default_factory=list, description="tools whose failure does not make a scan incomplete"
     )
-    require: OneOrMany[Kind] = Field(
+    require: OneOrMany[Kind] = key(
         default_factory=list,
         description="kinds that a tool must have looked for, or the scan is incomplete",
     )
-    max_age: dict[Severity, Days] = Field(
+    max_age: dict[Severity, Days] = key(
         default_factory=dict, description="days from first seen to fixed, by severity"
     )
-    due_soon: Days = Field(default=3, description="so many days before it is due, a note says so")
-    baseline: CompareWith | None = Field(
+    due_soon: Days = key(default=3, description="so many days before it is due, a note says so")
+    baseline: CompareWith | None = key(
         default=None,
         description="what a change is compared with where --baseline is not given: auto is the "
         "store's run of its base or else a scan of it, scan is always a scan",
     )
-    max_database_age: Annotated[Days, Field(ge=1)] | None = Field(
+    max_database_age: Annotated[Days, limited(ge=1)] | None = key(
         default=None,
         description="how old a scanner's database of advisories may be; 7 days by default",
     )
-    exceptions: ExceptionRules = Field(default_factory=ExceptionRules)
-    gaps: list[AcceptedGap] = Field(
+    exceptions: ExceptionRules = key(default_factory=ExceptionRules)
+    gaps: list[AcceptedGap] = key(
         default_factory=list,
         description="what no tool looks at and is accepted for a while; beside those of the base",
     )
-    decisions: DecisionRules = Field(default_factory=DecisionRules)
-    rules: list[PolicyRule] = Field(default_factory=list)
+    decisions: DecisionRules = key(default_factory=DecisionRules)
+    rules: list[PolicyRule] = key(default_factory=list)
 
 
 def asks_for_intel(policy: Policy) -> bool:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import (
-    BeforeValidator,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    StringConstraints,
-)
-from pydantic_core import CoreSchema, core_schema
+from msgspec import Struct
 
 from secagg.model.finding import Severity
 from secagg.system.dates import day_of, days
+from secagg.system.validation import before, stripped
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 _Item = TypeVar("_Item")
 
@@ -26,9 +24,7 @@ def _one_or_many(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-OneOrMany = Annotated[
-    list[_Item], BeforeValidator(_one_or_many, json_schema_input_type=list[_Item] | _Item)
-]
+OneOrMany = Annotated[list[_Item], before(_one_or_many, list[_Item] | _Item)]
 
 
 def severities(value: object) -> list[Severity]:
@@ -58,11 +54,9 @@ def _severity(word: str) -> Severity:
         raise ValueError(f"a severity ({words}) or a band such as high.. is expected") from None
 
 
-SeverityBand = Annotated[
-    list[Severity], BeforeValidator(severities, json_schema_input_type=list[str] | str)
-]
+SeverityBand = Annotated[list[Severity], before(severities, list[str] | str)]
 
-Days = Annotated[int, BeforeValidator(days, json_schema_input_type=str | int)]
+Days = Annotated[int, before(days, str | int)]
 
 
 def _day(value: object) -> object:
@@ -72,7 +66,7 @@ def _day(value: object) -> object:
     return day_of(value)
 
 
-Day = Annotated[datetime.date, BeforeValidator(_day)]
+Day = Annotated[datetime.date, before(_day)]
 
 
 def _moment(value: object) -> object:
@@ -97,9 +91,9 @@ def _time(text: str) -> datetime.datetime:
         raise ValueError("a day or a time such as 2026-12-31T10:00:00Z is expected") from None
 
 
-Moment = Annotated[datetime.datetime | datetime.date, BeforeValidator(_moment)]
-ReasonText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
-Owner = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Moment = Annotated[datetime.datetime | datetime.date, before(_moment)]
+ReasonText = Annotated[str, stripped(min_length=3, max_length=2000)]
+Owner = Annotated[str, stripped(min_length=1, max_length=200)]
 
 
 def gap_pattern(text: str) -> str:
@@ -109,8 +103,7 @@ def gap_pattern(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreRange:
+class ScoreRange(Struct, frozen=True):
     """A range of CVSS scores (0.0 to 10.0), both ends included."""
 
     least: float
@@ -144,6 +137,8 @@ class ScoreRange:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
         return core_schema.no_info_plain_validator_function(
             cls.parse, serialization=core_schema.to_string_ser_schema()
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from secagg.decisions.entry import policy_gaps, text_of
 from secagg.decisions.load import masked
 from secagg.decisions.ownfile import NAMES, DecisionFile
 from secagg.policy.decision import Action, ExceptionState, PolicyException
-from secagg.policy.load import Layer, effective_policy, find_policy_text, load_layers
+from secagg.policy.load import MATCH_KEYS, Layer, effective_policy, find_policy_text, load_layers
 from secagg.policy.model import Match, Policy, PolicyRule
 from secagg.policycheck.names import CheckMessage, Loc, Tree, check_names
 from secagg.policycheck.reach import RuleReach
@@ -146,7 +147,7 @@ def _match_messages(
             advice="correct the match: as it is, the rule does nothing",
         )
         return
-    rest = match.model_copy(update={"any": None})
+    rest = replace(match, any=None)
     for number, inner in enumerate(match.any or []):
         inner_loc = (*loc, "any", number)
         if not reach.can_hold(inner, within=rest):
@@ -160,7 +161,7 @@ def _match_messages(
         else:
             yield from _match_messages(layer, rule, inner, inner_loc, reach)
     if match.not_ is not None:
-        rest = match.model_copy(update={"not_": None})
+        rest = replace(match, not_=None)
         if not reach.can_hold(match.not_, within=rest):
             yield CheckMessage(
                 where=layer.file.where(*loc, "not"),
@@ -175,9 +176,9 @@ def _match_messages(
 
 def _contradiction(match: Match, reach: RuleReach) -> tuple[str, str] | None:
     """Two keys of ``match`` that cannot both hold."""
-    keys = [key for key in Match.model_fields if getattr(match, key) is not None]
+    keys = [key for key in MATCH_KEYS if getattr(match, key) is not None]
     for pair in combinations(keys, 2):
-        both = Match.model_construct(**{key: getattr(match, key) for key in pair})
+        both = Match(**{key: getattr(match, key) for key in pair})
         if not reach.can_hold(both):
             return pair[0].rstrip("_"), pair[1].rstrip("_")
     return None
@@ -250,7 +251,8 @@ def _extends_messages(
         reach.shadow(number) is None for number in range(len(extending.rules), len(policy.rules))
     ):
         return
-    if policy.model_dump(exclude=_NO_SETTINGS) != extending.model_dump(exclude=_NO_SETTINGS):
+    settings = {field.name for field in fields(Policy)} - _NO_SETTINGS
+    if any(getattr(policy, name) != getattr(extending, name) for name in settings):
         return
     yield CheckMessage(
         where=chain[0].file.where("extends"),

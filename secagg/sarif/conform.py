@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -64,7 +64,7 @@ _ABSENT = ()
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of SARIF 2.1.0 that this package carries."""
-    file = resources.files("secagg") / "schemas" / "sarif-2.1.0.schema.json"
+    file = Path(__file__).parents[1] / "schemas" / "sarif-2.1.0.schema.json"
     loaded: dict[str, Any] = orjson.loads(file.read_bytes())
     return loaded
 

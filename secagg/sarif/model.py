@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from secagg.model.finding import Finding
 from secagg.parsing import Gap
 
 
-@dataclass(slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, kw_only=True):
     """How the tool ran. Times are RFC 3339 in UTC (``2026-01-31T12:00:00Z``).
 
     ``gaps`` become notifications: a fatal one of level error, any other a warning. ``reason`` says
@@ -28,8 +26,7 @@ class Invocation:
     gaps: Sequence[Gap] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class Revision:
+class Revision(Struct, kw_only=True):
     """The commit that was scanned, for ``versionControlProvenance`` (3.23)."""
 
     repository_uri: str
@@ -74,8 +71,7 @@ class GroupedFindings:
                 yield GroupedResult(finding=finding, group=group, baseline=state)
 
 
-@dataclass(slots=True, kw_only=True)
-class SarifRun:
+class SarifRun(Struct, kw_only=True):
     """One run to be written: one tool over one component, or the merged view.
 
     ``tool`` is the driver's name as people know it (``Trivy``). ``category`` ends with

@@ -6,9 +6,10 @@ import hmac
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct, field
 
 from secagg.jsonio.members import as_list, as_mapping, as_text, mapping_at, objects_in, value_at
 from secagg.model.finding import Kind, Rule, Severity
@@ -56,8 +57,7 @@ def _process_hash(text: str) -> str:
     return hmac.digest(_PROCESS_KEY, data, "sha256").hex()
 
 
-@dataclass(slots=True, kw_only=True)
-class RuleView:
+class RuleView(Struct, kw_only=True):
     """The facts about a rule that its results need, worked out once for all of them.
 
     ``level`` is that of ``defaultConfiguration`` (``None`` if it has none); ``score`` is

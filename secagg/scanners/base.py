@@ -6,10 +6,11 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from secagg.packages.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
@@ -29,8 +30,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanRequest:
+class ScanRequest(Struct, frozen=True, kw_only=True):
     """What to scan and how.
 
     ``root`` is absolute; ``components`` are the chosen ones; ``whole`` says that all are chosen,
@@ -48,8 +48,7 @@ class ScanRequest:
     max_database_days: int = 7
 
 
-@dataclass(slots=True, kw_only=True)
-class ToolRun:
+class ToolRun(Struct, kw_only=True):
     """One run of one scanner: over one component, or over the whole tree (``.``).
 
     ``mode`` tells several runs of one tool apart (``git`` and ``dir`` of Gitleaks, ``python`` of
@@ -71,8 +70,7 @@ class ToolRun:
     gaps: list[Gap] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunContext:
+class RunContext(Struct, frozen=True, kw_only=True):
     """What all scanners of one scan share.
 
     ``environ`` has the variables that tools may get, their tokens included. ``root`` is the
@@ -130,8 +128,7 @@ class JobState(StrEnum):
     FINISHED = "finished"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobEvent:
+class JobEvent(Struct, frozen=True, kw_only=True):
     """A change of a job's state, for progress; ``index`` is the job's position in the list."""
 
     state: JobState

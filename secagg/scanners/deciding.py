@@ -11,11 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from secagg.errors import SecaggError, UsageError
 from secagg.system.tomltext import loads_toml
-from secagg.system.yamlfile import load_placed
 
 # Files of rules that may extend each other in a chain.
 _MOST_EXTENDED = 5
@@ -119,16 +116,12 @@ def paths_outside(file: Path) -> Iterator[str]:
 
     Raises :class:`Unusable` for a file that is not YAML.
     """
+    from secagg.system.yamlfile import load_placed
+
     try:
-        yield from _outside(load_placed(file, _Settings, name=file.name).document)
+        yield from _outside(load_placed(file, dict, name=file.name).document)
     except SecaggError as error:
         raise Unusable(error.message, error.hint) from None
-
-
-class _Settings(BaseModel):
-    """A YAML file with any keys."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 def _outside(settings: Any) -> Iterator[str]:

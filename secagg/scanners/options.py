@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_type_hints
 
 from secagg.errors import ConfigError
 from secagg.system.dates import seconds
-from secagg.system.mistakes import in_words
+from secagg.system.validation import NO_OTHER_KEYS, before, key, limited, validate
 
 _SHA256 = r"^(sha256:)?[0-9a-fA-F]{64}$"
 
@@ -22,12 +21,13 @@ def _checked_digest(value: object) -> object:
     return value
 
 
-Sha256 = Annotated[str, Field(pattern=_SHA256), BeforeValidator(_checked_digest)]
+Sha256 = Annotated[str, limited(pattern=_SHA256), before(_checked_digest)]
 # A value that becomes an argument of a scanner, and must not look like an option.
-ArgumentText = Annotated[str, Field(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
+ArgumentText = Annotated[str, limited(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
 
 
-class ToolOptions(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ToolOptions:
     """The settings of every scanner.
 
     ``path`` is the program (by default the one on PATH); ``sha256`` pins that file, with links
@@ -36,16 +36,20 @@ class ToolOptions(BaseModel):
     repository.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     enabled: bool = True
+    optional: bool = key(
+        default=False, description="true: a failure is shown, but the scan still counts as complete"
+    )
     path: Path | None = None
     sha256: Sha256 | None = None
-    timeout: Annotated[float, BeforeValidator(seconds)] | None = None
-    memory_megabytes: Annotated[int, Field(ge=64)] | None = None
+    timeout: Annotated[float, before(seconds)] | None = None
+    memory_megabytes: Annotated[int, limited(ge=64)] | None = None
     trust_target_config: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
 class TrivyOptions(ToolOptions):
     """``scanners`` are Trivy's names; ``images`` and ``sboms`` are scanned besides the tree.
 
@@ -55,20 +59,21 @@ class TrivyOptions(ToolOptions):
     incomplete; the default is the policy's, else 7.
     """
 
-    scanners: list[Literal["vuln", "misconfig", "secret", "license"]] = Field(
+    scanners: list[Literal["vuln", "misconfig", "secret", "license"]] = key(
         default=["vuln", "misconfig", "secret"], min_length=1
     )
-    images: list[ArgumentText] = []
-    sboms: list[Path] = []
+    images: list[ArgumentText] = key(default=[])
+    sboms: list[Path] = key(default=[])
     cache_dir: Path | None = None
     offline: bool = False
     include_dev_dependencies: bool = False
     allow_unread_manifests: bool = False
     allow_end_of_life: bool = False
-    max_database_age: Annotated[int, Field(ge=1)] | None = None
-    skip_dirs: list[ArgumentText] = []
+    max_database_age: Annotated[int, limited(ge=1)] | None = None
+    skip_dirs: list[ArgumentText] = key(default=[])
 
 
+@dataclass(frozen=True, kw_only=True)
 class SnykOptions(ToolOptions):
     """``modes`` are the products to run; ``containers`` are image names for ``container``.
 
@@ -76,14 +81,15 @@ class SnykOptions(ToolOptions):
     the policy decides.
     """
 
-    modes: list[Literal["test", "code", "iac"]] = Field(default=["test", "code", "iac"])
-    containers: list[ArgumentText] = []
+    modes: list[Literal["test", "code", "iac"]] = key(default=["test", "code", "iac"])
+    containers: list[ArgumentText] = key(default=[])
     org: ArgumentText | None = None
     api: ArgumentText | None = None
     dev: bool = False
     allow_unread_manifests: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
 class CodeqlOptions(ToolOptions):
     """``languages`` replaces detection; ``build_modes`` and ``suite`` are CodeQL's names.
 
@@ -92,35 +98,37 @@ class CodeqlOptions(ToolOptions):
     code, as autobuild and the Rust extractor (build scripts) do.
     """
 
-    languages: list[ArgumentText] = []
+    languages: list[ArgumentText] = key(default=[])
     suite: ArgumentText = "security-extended"
-    build_modes: dict[str, Literal["none", "autobuild"]] = {}
-    packs: list[ArgumentText] = []
-    threads: Annotated[int, Field(ge=0)] | None = None
-    ram: Annotated[int, Field(ge=1024)] | None = None
+    build_modes: dict[str, Literal["none", "autobuild"]] = key(default={})
+    packs: list[ArgumentText] = key(default=[])
+    threads: Annotated[int, limited(ge=0)] | None = None
+    ram: Annotated[int, limited(ge=1024)] | None = None
     offline: bool = False
     allow_builds: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
 class GitleaksOptions(ToolOptions):
     """``config`` is a file that replaces Gitleaks' default rules.
 
     ``allow_shallow`` accepts that a shallow clone lacks a part of the history.
     """
 
-    modes: list[Literal["git", "dir"]] = Field(default=["git", "dir"], min_length=1)
+    modes: list[Literal["git", "dir"]] = key(default=["git", "dir"], min_length=1)
     config: Path | None = None
-    max_target_megabytes: Annotated[int, Field(ge=0)] | None = None
+    max_target_megabytes: Annotated[int, limited(ge=0)] | None = None
     allow_shallow: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
 class TrufflehogOptions(ToolOptions):
     """``verify`` sends candidate secrets to the services that may have issued them."""
 
     modes: list[Literal["git", "filesystem"]] | None = None
     verify: bool = False
     allow_shallow: bool = False
-    concurrency: Annotated[int, Field(ge=1)] | None = None
+    concurrency: Annotated[int, limited(ge=1)] | None = None
 
 
 OPTIONS: dict[str, type[ToolOptions]] = {
@@ -131,6 +139,8 @@ OPTIONS: dict[str, type[ToolOptions]] = {
     "trufflehog": TrufflehogOptions,
 }
 
+# The types of settings that are paths.
+_PATHS = (Path | None, list[Path])
 _Options = TypeVar("_Options", bound=ToolOptions)
 
 
@@ -141,25 +151,30 @@ def read_options(
 
     Raises :class:`ConfigError` that names the first wrong key.
     """
+    options = kind()
+    defaults = vars(options)
+    if any(name not in defaults or value != defaults[name] for name, value in settings.items()):
+        options = _checked(kind, tool, settings)
+    paths = {name: _absolute(getattr(options, name), root) for name in path_fields(kind)}
+    return replace(options, **paths)
+
+
+def _checked(kind: type[_Options], tool: str, settings: Mapping[str, Any]) -> _Options:
+    from pydantic import ValidationError
+
+    from secagg.system.mistakes import in_words
+
     try:
-        options = kind.model_validate(dict(settings))
+        return validate(kind, dict(settings))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(str(part) for part in ("tools", tool, *first["loc"]))
-        raise ConfigError(f"{key}: {in_words(first)}") from None
-    paths = path_fields(kind)
-    return options.model_copy(
-        update={name: _absolute(value, root) for name, value in options if name in paths}
-    )
+        name = ".".join(str(part) for part in ("tools", tool, *first["loc"]))
+        raise ConfigError(f"{name}: {in_words(first)}") from None
 
 
 def path_fields(kind: type[ToolOptions]) -> set[str]:
     """Return the names of the settings that are paths."""
-    return {
-        name
-        for name, field in kind.model_fields.items()
-        if field.annotation in (Path | None, list[Path])
-    }
+    return {name for name, type_ in get_type_hints(kind).items() if type_ in _PATHS}
 
 
 def _absolute(value: Any, root: Path) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 DEFAULT_MAX_DAYS = 90
 
@@ -128,8 +129,7 @@ def _number_and_unit(value: object) -> tuple[float, str]:
     return (0.0, "?") if match is None else (float(match[1] + (match[2] or "")), match[3])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ceiling:
+class Ceiling(Struct, frozen=True, kw_only=True):
     """The longest time for which an exception may be valid.
 
     ``max_days`` counts from the day of its creation; ``today`` is in UTC. With ``for_all`` it

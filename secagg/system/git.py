@@ -14,10 +14,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from secagg.errors import UsageError
 from secagg.system.process import (
@@ -195,8 +196,7 @@ def _lower_case(key: str) -> str:
     return ".".join(part for part in (section.lower(), middle, name.lower()) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """The output of git; ``code`` is its exit code, None if it did not end by itself."""
 
     code: int | None

@@ -8,6 +8,7 @@ from typing import Any
 
 _EXPECTED = {
     "model_type": "keys with values are expected",
+    "dataclass_type": "keys with values are expected",
     "model_attributes_type": "keys with values are expected",
     "dict_type": "keys with values are expected",
     "list_type": "a list is expected",
@@ -64,7 +65,7 @@ def in_words(mistake: Mapping[str, Any]) -> str:
     kind, context = mistake["type"], mistake.get("ctx") or {}
     if kind in _EXPECTED:
         example = ", such as {enabled: false}" if mistake.get("loc", ())[:1] == ("tools",) else ""
-        return _EXPECTED[kind] + (example if kind == "model_type" else "")
+        return _EXPECTED[kind] + (example if kind in ("model_type", "dataclass_type") else "")
     if kind in _SHORT:
         least = context["min_length"]
         more = f"at least {least} {_SHORT[kind]} are needed"

@@ -20,10 +20,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from secagg.secrets.redactor import Redactor
 from secagg.system.processgroup import adopt_orphans, end_group, lower_priority, resident_bytes
@@ -100,8 +101,7 @@ class Ended(StrEnum):
     NOT_STARTED = "could not be started"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A program to run, and its limits.
 
     ``argv[0]`` is an absolute path. ``timeout`` and ``grace`` are seconds. ``output_limit``
@@ -121,8 +121,7 @@ class Command:
     memory_limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessResult:
+class ProcessResult(Struct, frozen=True, kw_only=True):
     """How a program ended.
 
     ``code`` is its exit code or ``signal`` the number of the signal that ended it. Both are None
@@ -220,9 +219,17 @@ def is_inside(path: Path, root: Path | None) -> bool:
     """Tell whether ``path`` is in the directory ``root``, with or without resolving links."""
     if root is None:
         return False
-    roots = {Path(os.path.abspath(root)), Path(os.path.realpath(root))}
-    paths = (Path(os.path.abspath(path)), Path(os.path.realpath(path)))
-    return any(path.is_relative_to(root) for path in paths for root in roots)
+    roots = {os.path.join(spelling, "") for spelling in _spellings(root)}
+    return any(
+        os.path.join(spelling, "").startswith(inner)
+        for spelling in _spellings(path)
+        for inner in roots
+    )
+
+
+def _spellings(path: Path) -> tuple[str, str]:
+    """Return the absolute path as it is written, and with links resolved."""
+    return os.path.abspath(path), os.path.realpath(path)
 
 
 def distrust_programs_in(directory: Path) -> None:

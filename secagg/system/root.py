@@ -28,6 +28,12 @@ def find_root(start: Path) -> Path:
     return start
 
 
+def is_in_git(directory: Path) -> bool:
+    """Tell whether ``directory`` is in the work tree of a git repository."""
+    resolved = directory.resolve()
+    return any(map(_is_git_top, (resolved, *resolved.parents)))
+
+
 def _is_git_top(directory: Path) -> bool:
     try:
         return (directory / ".git").exists()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
@@ -18,13 +18,16 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from secagg.errors import ConfigError
 from secagg.system.files import read_given
 from secagg.system.mistakes import in_words
+from secagg.system.validation import json_schema, validate
 
-_Model = TypeVar("_Model", bound=BaseModel)
+_Model = TypeVar("_Model")
 # Bytes, and lines and entries, of a YAML file: ruamel.yaml reads some 7,000 entries in a second.
 LARGEST = 4 * 1024 * 1024
 MOST_ENTRIES = 30_000
 # Depth of nested lists and mappings. Files for secagg have less than ten.
 DEEPEST = 100
+# The errors of pydantic for a key that a model, or a dataclass, does not have.
+_UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 _OPENING = "[{"
 _BRACKETS = re.compile(r"[\[\]{}]")
 # Quotations of the file in a message of the parser, and the two values of a duplicate key.
@@ -69,7 +72,7 @@ def check_model(document: dict[str, Any], model: type[_Model], *, name: str) -> 
     Raises :class:`ConfigError` like :func:`load_model`, with ``name`` but no line.
     """
     try:
-        return model.model_validate(document)
+        return validate(model, document)
     except ValidationError as error:
         explained = _explain(error, document, model, name)
         message = explained.message.removeprefix(f"{explained.where}: ")
@@ -97,7 +100,7 @@ def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed
     if not isinstance(document, CommentedMap):
         raise ConfigError("a mapping of keys to values is expected", where=f"{name}:1:1")
     try:
-        return PlacedModel(name, model.model_validate(document), document)
+        return PlacedModel(name, validate(model, document), document)
     except ValidationError as error:
         raise _explain(error, document, model, name) from None
 
@@ -164,19 +167,17 @@ def read_text(path: Path, name: str | None = None, *, errors: str = "strict") ->
         raise ConfigError(f"cannot be read: {error.strerror}", where=name) from None
 
 
-def _explain(
-    error: ValidationError, document: Any, model: type[BaseModel], name: str
-) -> ConfigError:
+def _explain(error: ValidationError, document: Any, model: type[Any], name: str) -> ConfigError:
     """Make an error of the first mistake in the order of the file."""
     mistakes = error.errors(include_url=False, include_input=False)
     # A missing key beside an unknown one is most often misspelt: only the unknown one is reported.
-    misspelt = {m["loc"][:-1] for m in mistakes if m["type"] == "extra_forbidden"}
+    misspelt = {m["loc"][:-1] for m in mistakes if m["type"] in _UNKNOWN_KEY}
     mistakes = [m for m in mistakes if m["type"] != "missing" or m["loc"][:-1] not in misspelt]
     first = min(mistakes, key=lambda m: _position(document, m["loc"]))
     line, column = _position(document, first["loc"])
     where = f"{name}:{line + 1}:{column + 1}"
     key = ".".join(str(part) for part in first["loc"])
-    if first["type"] != "extra_forbidden":
+    if first["type"] not in _UNKNOWN_KEY:
         return ConfigError(f"{key}: {in_words(first)}", where=where)
     keys = _known_keys(model, first["loc"][:-1])
     similar = difflib.get_close_matches(str(first["loc"][-1]), keys, n=1)
@@ -198,9 +199,9 @@ def _position(document: Any, loc: Sequence[int | str]) -> tuple[int, int]:
     return position
 
 
-def _known_keys(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+def _known_keys(model: type[Any], loc: Sequence[int | str]) -> list[str]:
     """Return the keys of the model at ``loc``."""
-    schema = model.model_json_schema()
+    schema = json_schema(model)
     node: Any = schema
     for part in loc:
         node = _resolve(node, schema)

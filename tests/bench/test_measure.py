@@ -52,7 +52,7 @@ def test_the_floor_reads_every_line_of_trufflehog() -> None:
 def _summary(made: Made, *, status: str = "complete", **counts: int) -> None:
     made.output.mkdir(exist_ok=True)
     (made.directory / TRUTH).write_text('{"findings": 10}')
-    findings = {"total": 4, "merged": 5, "suppressed": 1, "reported": 10, "problems": 0, **counts}
+    findings = {"total": 4, "merged": 5, "suppressed": 1, "reported": 10, "unreadable": 0, **counts}
     summary = {"findings": findings, "tools": [{"status": status}]}
     (made.output / "summary.json").write_text(json.dumps(summary))
 
@@ -65,8 +65,8 @@ def test_a_workload_that_is_not_read_completely_is_not_measured(tmp_path: Path) 
         _summary(made, status="complete", **counts)
         with pytest.raises(RuntimeError, match="do not add up"):
             check(made)
-    for status, problems in (("complete", 1), ("failed", 0)):
-        _summary(made, status=status, problems=problems)
+    for status, unreadable in (("complete", 1), ("failed", 0)):
+        _summary(made, status=status, unreadable=unreadable)
         with pytest.raises(RuntimeError, match="not read completely"):
             check(made)
 

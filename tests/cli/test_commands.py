@@ -38,6 +38,7 @@ def test_listing_the_commands_loads_none() -> None:
         "secagg.cli.app",
         "secagg.cli.commands",
         "secagg.cli.help",
+        "secagg.cli.plainvalues",
     }
 
 

@@ -12,6 +12,7 @@ from secagg.policy import load
 from secagg.policy.decision import DecisionSource, ExceptionState
 from secagg.policy.load import policy_document
 from secagg.policy.model import Policy
+from secagg.system.validation import validate
 from tests.decisions.make import TODAY, loaded, row
 from tests.merge.make import vulnerability
 
@@ -79,4 +80,4 @@ def test_a_policy_says_it_and_passes_it_on() -> None:
     }
     heir = load("heir.yaml", read=texts.get)
     assert heir.decisions.trust == [DecisionSource.STORE]
-    assert Policy.model_validate(policy_document(heir)) == heir
+    assert validate(Policy, policy_document(heir)) == heir

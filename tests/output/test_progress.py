@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from secagg.output.progress import Progress, show_progress
 from secagg.scanners.base import JobEvent, JobState, Status, ToolRun

@@ -18,6 +18,7 @@ from secagg.model.finding import (
     Vulnerability,
 )
 from secagg.policy import BaselineState, Facts, Policy
+from secagg.system.validation import validate
 from tests.policy.subjects import TODAY
 
 _KINDS = [kind.value for kind in Kind]
@@ -112,10 +113,11 @@ def policies(
         },
     )
     return st.builds(
-        lambda rules, fields: Policy.model_validate(
+        lambda rules, fields: validate(
+            Policy,
             {"name": "ours"}
             | fields
-            | {"rules": [{"name": f"r{n}"} | rule for n, rule in enumerate(rules)]}
+            | {"rules": [{"name": f"r{n}"} | rule for n, rule in enumerate(rules)]},
         ),
         st.lists(rule, min_size=1, max_size=most),
         more,

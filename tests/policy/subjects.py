@@ -19,6 +19,7 @@ from secagg.model.finding import (
 )
 from secagg.policy import Facts, Judgement, Policy, ToolOutcome, judge
 from secagg.policy.decision import Decision, Exceptions, PolicyException
+from secagg.system.validation import validate
 
 TODAY = datetime.date(2026, 11, 23)
 COMPLETE = ToolOutcome(tool="trivy", component=".", status="complete")
@@ -71,7 +72,7 @@ def group(*findings: Finding, identity: str = "a" * 32) -> Group:
 
 def policy(*rules: dict[str, Any], **fields: Any) -> Policy:
     named = [{"name": f"r{n}", "action": "fail"} | rule for n, rule in enumerate(rules, 1)]
-    return Policy.model_validate({"name": "ours", "rules": named} | fields)
+    return validate(Policy, {"name": "ours", "rules": named} | fields)
 
 
 class Given:

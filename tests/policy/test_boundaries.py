@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from secagg.merge.groups import Group, MergedSet
@@ -22,6 +22,7 @@ from secagg.policy.notation import ScoreRange, severities
 from secagg.policy.reasons import sort_worst_first
 from secagg.policy.subject import subject, utc_day
 from secagg.system.dates import days
+from secagg.system.validation import json_schema, validate
 from tests.policy.subjects import COMPLETE, TODAY, Given, decide, group, only, policy, vulnerable
 from tests.policy.subjects import secret as token
 
@@ -52,7 +53,7 @@ def unknown(match: dict[str, Any]) -> tuple[str, ...]:
 
 
 def actual(match: dict[str, Any], finding: Finding) -> str:
-    (question,) = questions(Match.model_validate(match))
+    (question,) = questions(validate(Match, match))
     return question.actual(subject(policy(), group(finding), today=TODAY))
 
 
@@ -311,7 +312,7 @@ def test_a_rule_counts_only_its_own_findings() -> None:
 
 def refused(match: dict[str, Any]) -> str:
     with pytest.raises(ValidationError) as caught:
-        Match.model_validate(match)
+        validate(Match, match)
     return caught.value.errors()[0]["msg"]
 
 
@@ -328,16 +329,16 @@ def test_what_is_refused_says_how_to_write_it() -> None:
 
 
 def test_a_range_of_scores_is_written_as_it_is_read() -> None:
-    match = Match.model_validate({"score": "7.0..8.9"})
-    assert match.model_dump(mode="json")["score"] == "7.0..8.9"
-    kinds = Match.model_json_schema()["$defs"]["Match"]["properties"]["score"]["anyOf"]
+    match = validate(Match, {"score": "7.0..8.9"})
+    assert str(match.score) == "7.0..8.9"
+    kinds = json_schema(Match)["$defs"]["Match"]["properties"]["score"]["anyOf"]
     assert kinds == [{"type": "string"}, {"type": "number"}, {"type": "null"}]
 
 
 def test_sources_that_name_different_packages_are_not_known() -> None:
     one, other = vulnerable(), vulnerable(package=Package(type="npm", name="underscore"))
     silent = vulnerable(package=None)
-    (question,) = questions(Match.model_validate({"package": "lodash"}))
+    (question,) = questions(validate(Match, {"package": "lodash"}))
     answers = [
         question.ask(subject(policy(), group(*members), today=TODAY))
         for members in ([one, silent], [one, other], [other], [silent])
@@ -353,7 +354,7 @@ def test_what_extends_a_policy_extends_nothing_any_more() -> None:
 
 
 def test_the_baseline_of_a_fact_is_said_by_its_name() -> None:
-    (question,) = questions(Match.model_validate({"baseline": "new"}))
+    (question,) = questions(validate(Match, {"baseline": "new"}))
     facts = Facts(baseline=BaselineState.NEW)
     assert question.actual(subject(policy(), group(vulnerable()), facts, today=TODAY)) == "new"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from secagg.errors import ConfigError
@@ -31,11 +33,7 @@ def test_what_is_not_said_is_the_bases() -> None:
     texts = {"base.yaml": BASE, "own.yaml": "name: own\nextends: base.yaml\n"}
     own = load("own.yaml", read=texts.get)
     base = load("base.yaml", read=texts.get)
-    assert own == base.model_copy(update={"name": "own", "description": ""})
-    assert own.model_dump(mode="json") == base.model_dump(mode="json") | {
-        "name": "own",
-        "description": "",
-    }
+    assert own == replace(base, name="own", description="")
 
 
 def test_an_own_rule_is_never_removed() -> None:
@@ -60,7 +58,9 @@ def test_what_is_said_counts() -> None:
         "rules: [{name: zero, action: ignore}, {name: two, action: fail}]\n"
     )
     own = load("own.yaml", read={"base.yaml": BASE, "own.yaml": said}.get)
-    assert own.model_dump(mode="json", exclude={"rules"}) == {
+    settings = msgspec.to_builtins(own)
+    del settings["rules"]
+    assert settings == {
         "name": "own",
         "description": "mine",
         "extends": None,

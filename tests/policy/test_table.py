@@ -31,6 +31,7 @@ from secagg.policy import (
     load,
 )
 from secagg.policy.match import explain_judgement
+from secagg.system.validation import validate
 
 TODAY = datetime.date(2026, 11, 23)
 RAN = ToolOutcome(tool="trivy", component=".", status="complete")
@@ -102,7 +103,7 @@ def decide(
 
 def rule(match: dict[str, Any], action: str = "fail", **more: Any) -> Policy:
     document = {"name": "p", "rules": [{"name": "r", "match": match, "action": action, **more}]}
-    return Policy.model_validate(document)
+    return validate(Policy, document)
 
 
 N, Y = False, True
@@ -312,7 +313,7 @@ def test_a_limit(action: str, limit: int, found: int, verdict: str, said: str | 
     ],
 )
 def test_a_maximum_age(days: int | None, verdict: str, sentence: str | None) -> None:
-    policy = Policy.model_validate({"name": "p", "max_age": {"critical": "7d"}})
+    policy = validate(Policy, {"name": "p", "max_age": {"critical": "7d"}})
     facts = None if days is None else Facts(first_seen=seen(days))
     decision = decide(policy, SECRET, facts=facts)
     assert decision.verdict == verdict

@@ -16,6 +16,7 @@ from secagg.pipeline.outcome import ToolResult
 from secagg.policy.decision import NoExceptions
 from secagg.policy.gaps import assess_coverage
 from secagg.scanners.base import Status, ToolRun
+from secagg.system.validation import validate
 from tests.policy.subjects import TODAY
 
 ALL = ("trivy", "snyk", "codeql", "gitleaks", "trufflehog")
@@ -109,7 +110,7 @@ def test_optional_excuses_nobody_who_is_the_only_one(by: str) -> None:
 
 
 def test_a_mode_or_a_setting_can_take_a_kind_away() -> None:
-    config = Config.model_validate({"tools": {"trivy": {"scanners": ["vuln"]}}})
+    config = validate(Config, {"tools": {"trivy": {"scanners": ["vuln"]}}})
     assert len(sentences(result("trivy"), missing("gitleaks"), config=config)) == 1
 
 

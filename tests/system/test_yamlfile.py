@@ -60,7 +60,6 @@ def test_what_is_read(tmp_path: Path) -> None:
     assert config.optional_tools() == {"snyk"}
     assert not config.enabled("codeql")
     assert config.enabled("trivy")
-    assert "optional" not in config.tool_options()["snyk"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from secagg.model.finding import (
     Finding,
@@ -67,8 +67,7 @@ USED = (
 _SOURCES = {"red hat": "redhat", "redhat": "redhat"}
 
 
-@dataclass(slots=True)
-class _Issue:
+class _Issue(Struct):
     """The fields that all rows of one issue share."""
 
     kind: Kind

@@ -7,7 +7,8 @@ at which byte of the file the secret begins.
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from secagg.model.finding import Finding, Kind, Rule, SecretSighting
 from secagg.model.severity import of_word
@@ -35,8 +36,7 @@ _KEPT = ("RuleID", "Category", "Severity", "Title", "StartLine", "EndLine", "Lay
 _MOST_SHIFTS = 100
 
 
-@dataclass(slots=True)
-class _Sighting:
+class _Sighting(Struct):
     """A value found in its file: its id, and its columns where it is in one line."""
 
     id: str | None

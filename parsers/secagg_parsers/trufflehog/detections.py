@@ -11,8 +11,9 @@ import binascii
 import re
 import string
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import ParseContext, RawReport
@@ -215,8 +216,7 @@ _NAMES = (
 _HEX = frozenset(string.hexdigits)
 
 
-@dataclass(slots=True)
-class SourceMetadata:
+class SourceMetadata(Struct):
     """A place, and the address under which a browser shows it."""
 
     location: Location
