@@ -21,6 +21,16 @@ compile requirements/dev.txt "$@" --all-extras pyproject.toml requirements/build
 set -- "$@" --constraint requirements/dev.txt
 # What the action installs on a runner: no tool for tests, and no scanner.
 compile requirements/runtime.txt "$@" --extra postgres pyproject.toml requirements/build.in
+# What the action installs besides that where it signs evidence: only what the runtime lacks.
+compile requirements/attest.txt "$@" --extra postgres --extra attest pyproject.toml requirements/build.in
+.venv/bin/python - requirements/attest.txt requirements/runtime.txt <<'END'
+import re, sys
+from pathlib import Path
+
+lock, runtime = (re.split(r"(?m)^(?=[^ #\n])", Path(name).read_text()) for name in sys.argv[1:])
+present = set(runtime[1:])
+Path(sys.argv[1]).write_text("".join(entry for entry in lock if entry not in present))
+END
 # What the image has: the runtime, and what serves.
 compile requirements/serve.txt "$@" --extra postgres --extra serve pyproject.toml requirements/build.in
 # What single workflows need: none of it is for tests.

@@ -61,6 +61,7 @@ _CHOICES = {
     "summary": ("true", "false"),
     "annotations": ("true", "false"),
     "cache": ("true", "false"),
+    "attest": ("true", "false"),
 }
 _FAIL_ON = ("gate", "incomplete", "upload")
 
@@ -93,6 +94,7 @@ class Inputs:
     db_repository: str = ""
     reports: str = ""
     expect: str = ""
+    attest: str = "false"
 
     @property
     def out(self) -> Path:

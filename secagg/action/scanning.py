@@ -92,6 +92,8 @@ def _arguments(inputs: Inputs, environ: Mapping[str, str]) -> list[str]:
         arguments += [part for name in words(inputs.components) for part in ("--component", name)]
         arguments += _since(inputs, environ)
     arguments += ["--output", str(inputs.out)]
+    if inputs.attest == "true":
+        arguments.append("--attest")
     policy = inputs.policy or (_PR_GATE if is_change(environ) else "")
     for name, value in (("policy", policy), ("baseline", inputs.baseline), ("diff", inputs.diff)):
         if value:

@@ -53,14 +53,15 @@ def _reasons(inputs: Inputs, environ: Mapping[str, str]) -> list[tuple[int, int,
     elif decision is None and inputs.mode != "publish":
         reasons.append((9, int(ExitCode.INCOMPLETE), "the scan left no decision"))
     elif decision is not None:
-        reasons += _decision_reasons(scan_code, decision, fails_on)
+        attests = inputs.attest == "true"
+        reasons += _decision_reasons(scan_code, decision, fails_on, attests=attests)
     if uploads(inputs, environ) and scan_code is not None and scan_code not in _ERRORS:
         reasons += _upload_reasons(_code(environ.get("PUBLISH_CODE")), fails_on)
     return reasons
 
 
 def _decision_reasons(
-    code: int, decision: DecisionDocument, fails_on: frozenset[str]
+    code: int, decision: DecisionDocument, fails_on: frozenset[str], *, attests: bool
 ) -> list[tuple[int, int, str]]:
     reasons = []
     incomplete = decision.verdict == "incomplete" or code == ExitCode.INCOMPLETE
@@ -74,7 +75,10 @@ def _decision_reasons(
         count = f"{decision.fail} problems fail" if decision.fail else "see the scan's step"
         why = "; ".join(decision.failures[:3]) or count
         reasons.append((5, int(ExitCode.GATE_FAILED), f"the gate fails: {why}"))
-    if code == ExitCode.STORE_OR_UPLOAD and "upload" in fails_on:
+    if code == ExitCode.STORE_OR_UPLOAD and attests:
+        # Who asks for evidence relies on it.
+        reasons.append((6, code, "the store cannot be used, or there is no signed evidence"))
+    elif code == ExitCode.STORE_OR_UPLOAD and "upload" in fails_on:
         reasons.append((6, code, "the store cannot be used"))
     return reasons
 

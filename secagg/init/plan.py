@@ -125,19 +125,19 @@ def _github(survey: Survey, answers: Answers) -> dict[str, str]:
     files = {f"{_WORKFLOWS}/{name}": render(name, values) for name in names}
     files[".github/dependabot.yml"] = render("dependabot.yml", values)
     if not answers.action:
-        action, lock = action_and_lock()
+        action, locks = action_and_locks()
         files[f"{_ACTION_DIRECTORY}/action.yml"] = action
-        files[f"{_ACTION_DIRECTORY}/locks/runtime.txt"] = lock
+        files |= {f"{_ACTION_DIRECTORY}/locks/{name}": lock for name, lock in locks.items()}
         files[f"{_ACTION_DIRECTORY}/locks/secagg.txt"] = _requirement(answers)
     return files
 
 
 def _gitlab(survey: Survey, answers: Answers) -> dict[str, str]:
-    _, lock = action_and_lock()
+    _, locks = action_and_locks()
     values = _values(survey, answers)
     return {
         ".gitlab/secagg.gitlab-ci.yml": render("gitlab.yml", values),
-        ".gitlab/secagg/runtime.txt": lock,
+        ".gitlab/secagg/runtime.txt": locks[_RUNTIME],
         ".gitlab/secagg/secagg.txt": _requirement(answers),
     }
 
@@ -219,17 +219,23 @@ def _named_directories(directories: Sequence[str], root: str) -> list[dict[str, 
     return named
 
 
-def action_and_lock() -> tuple[str, str]:
-    """Return the texts of action.yml and its lock, from the wheel or the checkout.
+# What the action installs, and what besides that where it signs evidence.
+_RUNTIME, _ATTEST = "runtime.txt", "attest.txt"
 
-    Raises :class:`SecaggError` if an installation has neither.
+
+def action_and_locks() -> tuple[str, dict[str, str]]:
+    """Return the text of action.yml and those of its locks, from the wheel or the checkout.
+
+    Raises :class:`SecaggError` if an installation lacks one of them.
     """
     package = Path(__file__).parent / "action"
     checkout = Path(__file__).parents[2]
     for directory in (package, checkout):
-        action, lock = directory / "action.yml", directory / "requirements" / "runtime.txt"
-        if action.is_file() and lock.is_file():
-            return action.read_text("utf-8"), lock.read_text("utf-8")
+        action = directory / "action.yml"
+        locks = {name: directory / "requirements" / name for name in (_RUNTIME, _ATTEST)}
+        if all(path.is_file() for path in (action, *locks.values())):
+            texts = {name: path.read_text("utf-8") for name, path in locks.items()}
+            return action.read_text("utf-8"), texts
     raise SecaggError(
         "this installation of secagg has no action.yml",
         hint="name a published action: secagg init --action OWNER/NAME@COMMIT",

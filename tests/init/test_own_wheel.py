@@ -181,6 +181,6 @@ def test_every_install_of_the_generated_jobs_asks_for_hashes(tmp_path: Path) -> 
     ]
     installs = [line for text in texts for line in text.splitlines() if "pip install" in line]
     # The one without hashes is of the action's own checkout, which its commit pins.
-    assert sum("--require-hashes" in line for line in installs) == 4
+    assert sum("--require-hashes" in line for line in installs) == 5
     (own,) = (line for line in installs if "--require-hashes" not in line)
     assert "--no-index" in own and own.rstrip().endswith('"$GITHUB_ACTION_PATH"')

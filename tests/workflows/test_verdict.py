@@ -45,3 +45,17 @@ def test_a_decision_that_says_pass_outweighs_no_exit_code(
     (inputs.out / "decision.json").write_bytes(msgspec.json.encode(PASSED))
     assert verdict(inputs, {"SCAN_CODE": scan_code}) == code
     assert words in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("attest", "code", "words"), [("true", 4, "no signed evidence"), ("false", 0, "")]
+)
+def test_evidence_that_was_asked_for_is_no_matter_of_taste(
+    attest: str, code: int, words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """``fail-on`` may leave out what GitHub's uploads do, but not that nothing was signed."""
+    inputs = Inputs(directory=str(tmp_path), upload="never", attest=attest, fail_on="gate")
+    inputs.out.mkdir()
+    (inputs.out / "decision.json").write_bytes(msgspec.json.encode(PASSED))
+    assert verdict(inputs, {"SCAN_CODE": "4"}) == code
+    assert words in "".join(capfd.readouterr())
