@@ -134,7 +134,7 @@ EXAMPLES = {
         "secagg notify 'mailto://USER:PASSWORD@example.com?to=team@example.com'",
     ),
     "verify": (
-        "secagg verify evidence.sigstore.json --identity ID --issuer URL --repo acme/shop",
+        "secagg verify evidence.sigstore.json --identity ID --issuer URL",
         "secagg verify evidence.unsigned.json --allow-unsigned",
     ),
     "issues sync": (
