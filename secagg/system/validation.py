@@ -44,6 +44,8 @@ class _Later:
         import pydantic
 
         annotation = getattr(pydantic, self._name)(*self._arguments, **self._settings)
+        if hasattr(annotation, "__get_pydantic_core_schema__"):
+            return annotation.__get_pydantic_core_schema__(source, handler)
         return handler(Annotated[source, annotation])
 
 
