@@ -89,7 +89,7 @@ COMMANDS = {
     "serve": (
         "secagg.cli.serve",
         "serve",
-        "Show the report's page live on this machine, and triage from it.",
+        "Show the report's page live, triage from it, and take runs from jobs that have a token.",
     ),
     "import": (
         "secagg.cli.imports",

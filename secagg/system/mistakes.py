@@ -65,7 +65,7 @@ def in_words(mistake: Mapping[str, Any]) -> str:
     kind, context = mistake["type"], mistake.get("ctx") or {}
     if kind in _EXPECTED:
         example = ", such as {enabled: false}" if mistake.get("loc", ())[:1] == ("tools",) else ""
-        return _EXPECTED[kind] + (example if kind in ("model_type", "dataclass_type") else "")
+        return _EXPECTED[kind] + (example if kind == "dataclass_type" else "")
     if kind in _SHORT:
         least = context["min_length"]
         more = f"at least {least} {_SHORT[kind]} are needed"
