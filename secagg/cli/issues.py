@@ -20,7 +20,7 @@ from secagg.cli.options import (
     RootOption,
 )
 from secagg.errors import ExitCode, UsageError
-from secagg.github.client import Client, find_token
+from secagg.github.client import Client, Token, find_token
 from secagg.github.issues import LABEL, Action, Issues, Step, Tracker, plan
 from secagg.github.target import TargetOptions, find_repository
 from secagg.output import console
@@ -145,7 +145,7 @@ def sync_issues(request: IssuesRequest, scope: HistoryScope) -> int:
     into = name if request.into is None else find_repository(options, os.environ, scope.root)[0]
     history = read_store(scope, details=False)
     origin = origin_of(scope.root, repository=scope.repository, branch=scope.branch)
-    with Client(address, find_token(os.environ)) as client:
+    with Client(address, _token()) as client:
         issues = Issues(client, into)
         tracker = issues.tracker()
         _check_public(tracker, request)
@@ -177,6 +177,17 @@ def sync_issues(request: IssuesRequest, scope: HistoryScope) -> int:
     left = [action for action in report.done if action.step is Step.LEAVE and action.number]
     broken = any("is gone" in action.reason or "no room" in action.reason for action in left)
     return int(ExitCode.STORE_OR_UPLOAD if report.failed or broken else ExitCode.PASS)
+
+
+def _token() -> Token:
+    try:
+        return find_token(os.environ)
+    except UsageError as error:
+        raise UsageError(
+            error.message,
+            hint="set GITHUB_TOKEN; the token needs to read the repository and write issues (in "
+            "a workflow: permissions: {contents: read, issues: write})",
+        ) from None
 
 
 def _check_public(tracker: Tracker, request: IssuesRequest) -> None:

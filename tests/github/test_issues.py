@@ -323,6 +323,15 @@ def test_refusals_are_named_and_do_not_stop_the_others(team: Team) -> None:
     assert "may not set" in team.sync(code=4)
 
 
+def test_without_a_token_the_permissions_for_issues_are_named(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.scan(service("one"))
+    monkeypatch.delenv("GITHUB_TOKEN")
+    out = team.sync(code=2)
+    assert "issues: write" in out and "security-events" not in out
+
+
 def test_rate_limits_are_waited_for(team: Team) -> None:
     team.scan(service("one"))
     limited = {"retry-after": "7"}
