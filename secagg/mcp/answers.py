@@ -242,6 +242,7 @@ class Decisions:
         self._sink = sink
         self._by = by
         self._left = most
+        self._batches: set[str] = set()
 
     def decide(self, identity: str, state: str, reason: str, expires: str | None) -> dict[str, Any]:
         """Record a decision; return the batch by which a person can take it back.
@@ -260,10 +261,13 @@ class Decisions:
             [identity], state=State(state), reason=reason.strip(), by=self._by, expires=last_day
         )
         self._left -= 1
+        self._batches.add(batch)
         return answer_of({"decided": state, "batch": batch, "decisions_left": self._left})
 
     def undo(self, batch: str) -> dict[str, Any]:
-        """Take back the decisions of ``batch``."""
+        """Take back the decision ``batch`` of this session; those of people are theirs."""
+        if batch not in self._batches:
+            raise UsageError(f"{batch} is no decision of this session")
         undone = self._sink.undo(batch, by=self._by)
         return answer_of({"taken_back": list(undone)})
 

@@ -100,7 +100,9 @@ def _add_reading_tools(server: Server, answers: Answers) -> None:
             Field(description="Keys; by default the worst first.", max_length=5),
         ] = [],  # noqa: B006
         limit: Rows = 20,
-        offset: Annotated[int, Field(ge=0, le=100_000)] = 0,
+        offset: Annotated[
+            int, Field(ge=0, le=100_000, description="Rows to skip: the last next_offset.")
+        ] = 0,
     ) -> dict[str, Any]:
         words = FilterWords(
             at_least=at_least,
@@ -163,7 +165,10 @@ def _add_deciding_tools(server: Server, decisions: Decisions) -> None:
 
     def triage_problem(
         id: Identity,  # noqa: A002
-        state: Literal["open", "confirmed", "false-positive", "accepted"],
+        state: Annotated[
+            Literal["open", "confirmed", "false-positive", "accepted"],
+            Field(description="The new state."),
+        ],
         reason: Annotated[
             str, Field(min_length=10, max_length=1_000, description="Why, for the audit log.")
         ],
@@ -174,7 +179,9 @@ def _add_deciding_tools(server: Server, decisions: Decisions) -> None:
         return decisions.decide(id, state, reason, expires)
 
     def undo_triage(
-        batch: Annotated[str, Field(pattern="^b-[0-9a-f]{1,64}$")],
+        batch: Annotated[
+            str, Field(pattern="^b-[0-9a-f]{1,64}$", description="As triage_problem answered it.")
+        ],
     ) -> dict[str, Any]:
         return decisions.undo(batch)
 

@@ -133,4 +133,5 @@ def _scope(runs: Sequence[RunRecord]) -> str:
     if len(branches) == 1:
         return " ".join(branches.pop())
     repositories = {repository for repository, _ in branches}
-    return f"{len(repositories)} repositories, {len(branches)} branches"
+    count = "1 repository" if len(repositories) == 1 else f"{len(repositories)} repositories"
+    return f"{count}, {len(branches)} branches"

@@ -36,7 +36,9 @@ _SCHEME = re.compile(r"[a-z][a-z0-9]{0,30}(?=://)", re.IGNORECASE)
 # Parts of an address that may be tokens.
 _SEPARATORS = re.compile(r"[/?&=;,:#\s]|(?<=[^/:])@")
 _HOST = re.compile(r"localhost|(?:[\w-]+\.)+[a-z]{2,24}|[\d.]+")
+_PASSWORD = re.compile(r"://[^/:@]*:([^/@]{6,})@")
 _SHORTEST_TOKEN = 8
+_CERTAIN_TOKEN = 32
 _LONGEST_REASON = 300
 _SALT = b"secagg notify: the name of a target"
 
@@ -73,10 +75,13 @@ class Address:
         yield text
         # In slack:// and many others a token stands where the host stands elsewhere.
         for part in _SEPARATORS.split(text.partition("://")[2]):
-            is_long = len(part) >= _SHORTEST_TOKEN and is_distinctive(part)
-            if is_long and not _HOST.fullmatch(part):
+            if _is_random(part) and not _HOST.fullmatch(part):
                 yield part
                 yield unquote(part)
+        password = _PASSWORD.search(text)
+        if password is not None and is_distinctive(password[1]):
+            yield password[1]
+            yield unquote(password[1])
 
 
 def find_addresses(
@@ -104,6 +109,15 @@ def learn_addresses(addresses: Iterable[Address], redactor: Redactor) -> None:
     for address in addresses:
         for token in address.tokens():
             redactor.learn(Secret(token))
+
+
+def _is_random(part: str) -> bool:
+    """Tell whether a part of an address may be a token; names such as ``web-team`` are none."""
+    if len(part) < _SHORTEST_TOKEN:
+        return False
+    letters = any(map(str.isalpha, part))
+    mixed = any(map(str.islower, part)) and any(map(str.isupper, part))
+    return len(part) >= _CERTAIN_TOKEN or mixed or (letters and any(map(str.isdigit, part)))
 
 
 @dataclass(frozen=True, slots=True)

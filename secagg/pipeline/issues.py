@@ -98,12 +98,12 @@ def _text(
     """Return the text of an issue, with as many rows as fit."""
     shown = [p for p in problems if not public or p.kind is not Kind.SECRET]
     head = _head(problems, missing, hidden=len(problems) - len(shown), mask=mask)
-    room = most_characters - len(head)
+    room = most_characters - len(head) - len(_FOOT) - 4
     limit = min(len(shown), _MOST_ROWS)
     while True:
         table = mask(_table(shown, runs, limit, now))
         if len(table) <= room:
-            return f"{head}\n\n{table}".strip()
+            return "\n\n".join(filter(None, (head, table, _FOOT)))
         if limit == 0:
             return head[: max(0, most_characters)]
         limit = min(limit - 1, limit * room // len(table)) if room > 0 else 0
@@ -145,10 +145,6 @@ def _head(
     if hidden:
         secrets = "secret is" if hidden == 1 else "secrets are"
         lines += ["", f"{hidden} {secrets} not listed, as everybody can read this."]
-    lines += [
-        "",
-        _FOOT,
-    ]
     return "\n".join(lines)
 
 

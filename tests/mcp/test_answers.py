@@ -224,4 +224,6 @@ def test_decisions_are_few_and_in_a_name() -> None:
     with pytest.raises(UsageError, match="as many decisions as it may"):
         decisions.decide("abcdef", "open", "again", None)
     assert len(sink.made) == 2
+    with pytest.raises(UsageError, match="no decision of this session"):
+        decisions.undo("b-2")
     assert decisions.undo("b-1") == {"taken_back": ["b-1"]}

@@ -19,6 +19,7 @@ from secagg.pipeline.gate import GateOptions
 from secagg.pipeline.storesource import HistoryScope
 from tests.canaries import canaries, reports, survivors
 from tests.cli.running import KEY, environment, secagg
+from tests.mcp.tools import KEPT, described
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
 READING = {"list_problems", "show_problem", "why_verdict", "what_fixes_most", "explain_policy"}
@@ -127,7 +128,9 @@ def test_it_decides_only_where_it_may_and_leaves_a_trace(
     monkeypatch.delenv("SECAGG_STORE", raising=False)
 
     async def session(client: Any) -> None:
-        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        seen = (await client.list_tools()).tools
+        assert described(client.instructions, seen) == KEPT.read_text(), "python -m tests.mcp.tools"
+        tools = {tool.name: tool for tool in seen}
         assert tools.keys() == READING | {"triage_problem", "undo_triage"}
         assert tools["triage_problem"].annotations.read_only_hint is False
         first, second = (await call(client, "list_problems", limit=2))["problems"]

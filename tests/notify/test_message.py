@@ -113,7 +113,7 @@ def test_an_incomplete_scan_of_another_branch_is_named() -> None:
     runs = [run(), run(1, "incomplete", branch="release")]
     made = digest([problem()], runs)
     assert "acme/shop release" in made.warnings[0]
-    assert made.title.startswith("secagg: 1 repositories, 2 branches: INCOMPLETE")
+    assert made.title.startswith("secagg: 1 repository, 2 branches: INCOMPLETE")
 
 
 def test_advisories_link_to_their_database_only() -> None:

@@ -18,6 +18,8 @@ from secagg.history import Store, open_store
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, RunRecord
 from secagg.notify.journal import Journal, Sending
+from secagg.notify.targets import find_addresses, learn_addresses
+from secagg.secrets.redactor import Redactor
 from tests.canaries import canaries, reports, survivors
 from tests.notify.receivers import Webhook, mail_server, webhook
 from tests.report.make import BRANCH, NOW, REPOSITORY, identity, problem, run
@@ -216,6 +218,34 @@ def test_addresses_come_from_the_environment_and_a_file_and_are_never_shown(
     assert token not in printed
     sent = b"".join(body for _, body in hook.posted).decode()
     assert "the token" in sent and token not in sent
+
+
+@pytest.mark.parametrize(
+    ("address", "tokens", "others"),
+    [
+        (
+            "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#security-alerts",
+            ["T1JJ3T3L2", "A1BRTD4JD", "TIiajkdnlazkcOXrIdevi7FQ"],
+            ["security-alerts", "slack"],
+        ),
+        (
+            "mailto://bot:correct-horse-battery@mail.example.com?to=payments-team@acme.example",
+            ["correct-horse-battery"],
+            ["payments-team", "mail.example.com", "acme.example"],
+        ),
+        ("json://hooks.example.com/acme-shop/aB3dE5gH7j", ["aB3dE5gH7j"], ["acme-shop"]),
+        ("json://u:p%40ss%2Fw0rd9@localhost/x", ["p%40ss%2Fw0rd9", "p@ss/w0rd9"], ["localhost"]),
+    ],
+)
+def test_tokens_of_an_address_are_masked_and_its_names_are_not(
+    address: str, tokens: list[str], others: list[str]
+) -> None:
+    redactor = Redactor(b"k" * 16)
+    learn_addresses(find_addresses([address], None, {}), redactor)
+    for token in [address, *tokens]:
+        assert token not in redactor.mask_known(f"it says {token} here")
+    for name in others:
+        assert redactor.mask_known(f"it says {name} here") == f"it says {name} here"
 
 
 @pytest.mark.parametrize(

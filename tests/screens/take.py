@@ -20,6 +20,7 @@ from tests.cli.forkserver import ForkServer
 from tests.cli.running import environment
 from tests.screens.repository import build
 from tests.screens.surfaces import MARK
+from tests.standins.github_server import TOKEN, GitHubServer
 
 GOLDEN = Path(__file__).parent / "golden"
 _WIDTHS = ("80", "120", "200")
@@ -55,8 +56,12 @@ class Scene:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-def scenes(in_change: Mapping[str, str]) -> list[Scene]:
-    """All scenes, in the order in which they are taken; ``in_change`` are a pull request's."""
+def scenes(in_change: Mapping[str, str], github: Mapping[str, str]) -> list[Scene]:
+    """All scenes, in the order in which they are taken.
+
+    ``in_change`` are the variables of a pull request, ``github`` those with which GitHub is found.
+    """
+    issues = ("issues", "sync", "--branch", "change", "--at-least", "high")
     triage = ("triage", "--severity", "medium", "--state", "accepted", "--reason", "lab only")
     first = ("scan", "--jobs", "1")
     change = (*_SCAN, "--policy", "pr-gate")
@@ -83,6 +88,8 @@ def scenes(in_change: Mapping[str, str]) -> list[Scene]:
         Scene("help-notify", ("notify", "--help"), ("80",)),
         Scene("help-mcp", ("mcp", "--help"), ("80",)),
         Scene("help-issues", ("issues", "sync", "--help"), ("80",)),
+        Scene("issues-dry-run", (*issues, "--dry-run"), ("80",), extra=github),
+        Scene("issues", issues, ("80",), extra=github),
         Scene("help-scan", ("scan", "--help")),
     ]
 
@@ -93,10 +100,17 @@ def take() -> dict[str, str]:
         # Tables go by the length of paths, which is the same wherever this runs.
         home = Path(directory, "h" * max(1, _PATH - len(directory)))
         home.mkdir()
-        return _taken(home)
+        with GitHubServer(default_branch="change") as server:
+            server.others.add("shelf/shop")
+            taken = _taken(home, {"GITHUB_API_URL": server.url, "GITHUB_TOKEN": TOKEN})
+            taken |= {
+                f"issue-{issue['number']}-summary.txt": f"{issue['title']}\n\n{issue['body']}"
+                for issue in server.issues
+            }
+        return taken
 
 
-def _taken(home: Path) -> dict[str, str]:
+def _taken(home: Path, github: Mapping[str, str]) -> dict[str, str]:
     commits = build(home)
     event = home / "event.json"
     event.write_text(json.dumps({"pull_request": {"base": {"sha": commits["main"]}}}))
@@ -116,7 +130,7 @@ def _taken(home: Path) -> dict[str, str]:
         "BASE": commits["main"],
     }
     taken: dict[str, str] = {}
-    for scene in scenes(in_change):
+    for scene in scenes(in_change, github):
         taken |= _drawn(scene, surfaces, home)
     return taken
 
