@@ -53,7 +53,7 @@ class Told:
 
     ``unclear`` are runs of messages that may have arrived. ``starts`` is when the last run of each
     branch began that it was told of, and ``missed`` when the first one began of which a message
-    failed before there was any. All times are in UTC.
+    failed, or may have. All times are in UTC.
     """
 
     runs: Mapping[str, datetime.datetime] = field(default_factory=dict)
@@ -103,7 +103,6 @@ class Journal:
         for claim in claims.values():
             if claim.state is Sending.BEGUN:
                 unclear.update(dict.fromkeys(claim.keys, claim.at))
-                continue
             sent = claim.state is Sending.SENT
             if sent:
                 runs.update(dict.fromkeys(claim.keys, claim.at))
