@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -37,7 +37,10 @@ def pieces(report: Report) -> Iterator[bytes]:
 
 
 # The page does without these.
-_LEFT_OUT = ("known_as", "secret", "owners", "owner", "overdue")
+_LEFT_OUT = (
+    *("known_as", "secret", "owners", "owner", "overdue", "severity", "severity_known"),
+    *("sources", "steps", "places"),
+)
 
 
 # Where "no" or 0 says more than nothing.
@@ -92,6 +95,16 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
         "new": new_since(last, problem),
         "news": _news(problem, last),
     }
+    made |= {
+        # What the problem says already is not said again by each source.
+        "sources": [
+            _set(source, unlike={problem.title, problem.message}) for source in problem.sources
+        ],
+        "steps": [_set(step) for step in problem.steps],
+        "places": [_set(place) for place in problem.places],
+    }
+    if made["title"] == made["detail"]:
+        del made["title"]
     if problem.snippet is not None:
         # Empty lines of code are lines, too.
         made["snippet"] = {
@@ -102,6 +115,16 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
         key: value
         for key, value in made.items()
         if value or (key in _SAID_NO and value is not None)
+    }
+
+
+def _set(value: Any, *, unlike: Collection[str] = ()) -> dict[str, Any]:
+    """The fields of a part of a problem that hold something; no ``message`` of ``unlike``."""
+    made = {name: getattr(value, name) for name in value.__slots__}
+    return {
+        name: part
+        for name, part in made.items()
+        if (part or part == 0) and not (name == "message" and part in unlike)
     }
 
 

@@ -78,7 +78,8 @@ function middle(text) {
 }
 
 const day = (at) => (at ? String(at).slice(0, 10) : "");
-const number = (n) => n.toLocaleString("en");
+const NUMBERS = new Intl.NumberFormat("en");
+const number = (n) => NUMBERS.format(n);
 const plural = (n, word) => `${number(n)} ${word}${n === 1 ? "" : "s"}`;
 // A moment is one word: no line breaks within it.
 const moment = (at) => make("time", { datetime: at }, `${at.slice(0, 16).replace("T", " ")} UTC`);

@@ -53,11 +53,13 @@ const DEFAULT_STATE = DATA.every_state ? "active" : "all";
 
 // Built once: every word of a problem that may be searched for, in one folded text.
 const searchText = (p) => fold([
-  p.identity, p.title, p.message, p.rule_id, p.rule_name, p.what, p.where, p.image, p.logical,
+  p.identity, p.title || p.detail, p.message, p.rule_id, p.rule_name, p.what, p.where, p.image, p.logical,
   p.resource, p.component, p.package, p.version, p.purl, p.remedy, p.fix, p.why,
 ].concat(p.aliases || [], p.cwes || [], p.tools || [], p.owners || [], p.triage ? [p.triage.reason] : [])
   .filter(Boolean).join("\n"));
-const INDEX = PROBLEMS.map(searchText);
+// Made when first searched for, or as soon as there is nothing else to do: the list comes first.
+let INDEX = null;
+const index = () => { INDEX ??= PROBLEMS.map(searchText); return INDEX; };
 
 const EMPTY = Object.freeze({
   q: "", severity: [], at_least: "", state: DEFAULT_STATE, repository: [], branch: [], kind: [], tool: [], component: [],
@@ -108,7 +110,7 @@ function searchHits() {
   if (searched.text === asked.q) return searched.has;
   // As Python's str.split.
   const words = fold(asked.q).split(/(?:(?!\ufeff)[\s\x1c-\x1f\x85])+/).filter(Boolean);
-  searched = { text: asked.q, has: words.length ? INDEX.map((text) => words.every((word) => text.includes(word))) : null };
+  searched = { text: asked.q, has: words.length ? index().map((text) => words.every((word) => text.includes(word))) : null };
   return searched.has;
 }
 

@@ -18,7 +18,7 @@ function take(changed) {
     const i = numbers.get(p.identity);
     if (i === undefined) continue;
     PROBLEMS[i] = p;
-    INDEX[i] = searchText(p);
+    if (INDEX) INDEX[i] = searchText(p);
   }
   searched = { text: null, has: null };
   ask({});

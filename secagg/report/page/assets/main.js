@@ -58,3 +58,4 @@ choices();
 follow();
 document.documentElement.dataset.ready = "1";
 performance.mark("ready");
+(window.requestIdleCallback || setTimeout)(index);
