@@ -202,9 +202,11 @@ def _two_lines(run: RunRecord, changed: ImportedRun, style: Style) -> Iterator[s
 
 
 def _tool_names(run: RunRecord) -> list[str]:
-    """Each tool once, with its status where that is not complete."""
+    """Each tool that ran, once, with its status where that is not complete."""
     worst: dict[str, str] = {}
     for tool in run.tools:
+        if tool.status == "skipped":
+            continue
         if worst.get(tool.tool) != "failed":
             worst[tool.tool] = tool.status
     return [name if status == "complete" else f"{name} {status}" for name, status in worst.items()]

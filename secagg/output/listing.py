@@ -82,7 +82,10 @@ def _by_location(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
 def _location_block(place: str, entries: Sequence[Entry], style: Style) -> str:
     lines = [style.paint(cell(place, LONGEST_SENTENCE), _PLACE)]
     for entry in entries:
-        sources = ", ".join(filter(None, [*entry.tools, *entry.owners, entry.age]))
+        # A note of one word needs no line of its own.
+        short = [note for note in entry.notes if " " not in note]
+        notes = [note for note in entry.notes if " " in note]
+        sources = ", ".join(filter(None, [*entry.tools, *entry.owners, entry.age, *short]))
         on_first_line = _has_room(entry, sources, style)
         lines.append(_first_line(entry, sources if on_first_line else "", style))
         lines += [
@@ -90,7 +93,7 @@ def _location_block(place: str, entries: Sequence[Entry], style: Style) -> str:
             for text, code in (
                 ("" if on_first_line else sources, _DIM),
                 (entry.detail, _DIM),
-                ("; ".join(filter(None, (entry.rest, *entry.notes))), _NOTE),
+                ("; ".join(filter(None, (entry.rest, *notes))), _NOTE),
                 (f"fix: {entry.fix}" if entry.fix else "", _FIX),
             )
             if text

@@ -195,7 +195,13 @@ def prepare(
     policy = policies.load(policy_name, read=controls.text)
     if options.baseline is None and base is not None and policy.baseline is not None:
         options = replace(options, baseline=policy.baseline.value)
-    if options.diff is None and base is not None and options.baseline in (AUTO, SCAN):
+    if base is None and options.baseline in (AUTO, SCAN):
+        # Before the scan, which may take minutes.
+        raise UsageError(
+            f"--baseline {options.baseline} needs a base to compare with",
+            hint="it is known in a pull request; elsewhere name it: --policy-from main",
+        )
+    if options.diff is None and options.baseline in (AUTO, SCAN):
         options = replace(options, diff=f"{base}...HEAD")
     _log.debug(
         "policy %s; deciding files of %s; baseline %s, diff %s",

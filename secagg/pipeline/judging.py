@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 _RUN_PREFIX = "run:"
 
 _NO_BASELINE = (
-    "there is no baseline: what the change touches counts as brought by it (secagg scan --baseline "
-    "scan scans the base; --baseline FILE names a findings.sarif of it)"
+    "there is no baseline: what the change touches counts as brought by it (--policy-from main "
+    "--baseline auto compares with the store's run of main, or scans it; --baseline FILE names "
+    "a findings.sarif of it)"
 )
 
 
@@ -189,11 +190,7 @@ def _automatic_baseline(
 ) -> BaselineReport:
     """Return the stored run of the merge base or a scan of it; for ``scan`` always a scan."""
     base = gate.controls.base
-    if base is None:
-        raise UsageError(
-            f"--baseline {spec} needs a base to compare with",
-            hint="it is known in a pull request; elsewhere say --policy-from BASE",
-        )
+    assert base is not None, "prepare() has refused it"
     run = _stored_run_or_none(base, gate) if spec == AUTO and gate.options.store != "" else None
     if run is not None and _covers_tools(run, tool_versions):
         return _baseline_of_run(run, gate)

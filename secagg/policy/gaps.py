@@ -186,7 +186,9 @@ def _no_code_tool(runs: Sequence[ToolOutcome]) -> str:
     if any(run.status == "failed" for run in codeql_runs):
         return "CodeQL did not complete"
     reasons = [run.reason for run in codeql_runs if run.reason and not run.missing]
-    return reasons[0] if reasons else "no CodeQL"
+    if not reasons:
+        return "no CodeQL"
+    return f"CodeQL is {reasons[0]}" if reasons[0].startswith("switched off") else reasons[0]
 
 
 def _sentence(run: ToolOutcome, reason: str, hint: str | None) -> str:
