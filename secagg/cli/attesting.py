@@ -12,13 +12,14 @@ from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.failure import exit_code_of, print_error
 from secagg.pipeline.gate import Gate
+from secagg.pipeline.outcome import Outcome
 
 if TYPE_CHECKING:
     from secagg.pipeline.attest import Attestation
 
 
 def attestation_of(
-    attest: bool, *, unsigned: bool, gate: Gate, config: Path | None, scanned: bool = False
+    attest: bool, *, unsigned: bool, gate: Gate, config: Path | None
 ) -> Attestation | None:
     """Return how to write evidence; None where no option asks for it.
 
@@ -32,17 +33,23 @@ def attestation_of(
     from secagg.pipeline.attest import Attestation
 
     if unsigned:
-        return Attestation(signer=None, config=config, scanned=scanned)
+        return Attestation(signer=None, config=config)
     from secagg.evidence.signing import CONFIG_VARIABLE, Signer
 
     if own := os.environ.get(CONFIG_VARIABLE):
         # It says where the identity's token goes.
         gate.controls.refuse_touched(Path(own).absolute(), CONFIG_VARIABLE)
-    return Attestation(signer=Signer(), config=config, scanned=scanned)
+    return Attestation(signer=Signer(), config=config)
 
 
 def attest_scan(
-    gate: Gate, output: Path, attestation: Attestation | None, screen: Screen, code: int
+    gate: Gate,
+    outcome: Outcome,
+    output: Path,
+    attestation: Attestation | None,
+    *,
+    screen: Screen,
+    code: int,
 ) -> int:
     """Write the evidence of the scan in ``output``, and return the exit code of the command.
 
@@ -54,7 +61,7 @@ def attest_scan(
     from secagg.pipeline.attest import attest
 
     try:
-        path = attest(gate, output, attestation)
+        path = attest(gate, outcome, output, attestation)
     except SecaggError as error:
         print_error(error)
         return code if code == ExitCode.INCOMPLETE else int(exit_code_of(error))

@@ -106,4 +106,5 @@ def parse(
     outcome.warnings += record_scan(outcome, gate, since=None)
     hints = hint_options(root, output, config=config, policy=policy)
     code = write_and_show(outcome, output, screen, hints)
-    raise typer.Exit(attest_scan(gate, output, attestation, screen, code))
+    code = attest_scan(gate, outcome, output, attestation, screen=screen, code=code)
+    raise typer.Exit(code)

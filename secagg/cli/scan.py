@@ -217,9 +217,7 @@ def run_scan(
     if not root.is_dir():
         raise UsageError(f"{root} is not a directory")
     gate = prepare(root, gate_options, config=config)
-    attestation = attestation_of(
-        attest, unsigned=attest_unsigned, gate=gate, config=config, scanned=True
-    )
+    attestation = attestation_of(attest, unsigned=attest_unsigned, gate=gate, config=config)
     options = replace(
         options,
         since=_since(root, options.since, uploads=upload is not None),
@@ -248,7 +246,7 @@ def run_scan(
         code = _write_upload_show(outcome, output, screen, upload, target, root, hints)
     else:
         code = write_and_show(outcome, output, screen, hints)
-    return attest_scan(gate, output, attestation, screen, code)
+    return attest_scan(gate, outcome, output, attestation, screen=screen, code=code)
 
 
 def _since(root: Path, since: str | None, *, uploads: bool) -> str | None:

@@ -149,7 +149,7 @@ def _evaluated(scan: Evaluation) -> Iterator[str]:
     for database in scan.databases:
         yield f"  database of {database.tool}: built {database.built_at or 'at an unknown time'}"
     if not scan.databases:
-        yield "  databases: not known, because the scanners ran elsewhere or have none"
+        yield "  databases: none with a date that is known"
     counts = scan.counts
     yield ""
     yield (

@@ -7,7 +7,6 @@ they say, masked as they are.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +38,11 @@ from secagg.output.decision import DecidedChange, DecisionDocument
 from secagg.output.summary import Summary
 from secagg.pipeline.gate import NAME as OVERRULES_NAME
 from secagg.pipeline.gate import Gate
+from secagg.pipeline.outcome import Outcome, ToolResult
+from secagg.pipeline.ownsarif import database_of, split_by_tool
 from secagg.pipeline.write import DECISION_NAME, SARIF_NAME, SUMMARY_NAME
 from secagg.policy.load import find_policy_text, load_layers
-from secagg.report.jsonformat import rfc3339
-from secagg.scanners.options import TrivyOptions, read_options
-from secagg.scanners.trivydb import cache_directory, database_time
+from secagg.scanners.base import Status
 from secagg.secrets.lastfilter import filtered_json
 from secagg.system.files import MIB, read_regular, replacing
 
@@ -59,23 +58,21 @@ _LARGEST = 1024 * MIB
 class Attestation:
     """How to write evidence: with the ``signer``, or unsigned for None.
 
-    ``config`` is the configuration that an option named. ``scanned`` says that this process ran
-    the scanners, so that it can tell which databases they used.
+    ``config`` is the configuration that an option named.
     """
 
     signer: Signer | None
     config: Path | None = None
-    scanned: bool = False
 
 
-def attest(gate: Gate, directory: Path, attestation: Attestation) -> Path:
-    """Write the evidence of the scan in ``directory``, and return the file.
+def attest(gate: Gate, outcome: Outcome, directory: Path, attestation: Attestation) -> Path:
+    """Write the evidence of the scan whose files are in ``directory``, and return the file.
 
     Raises :class:`secagg.errors.SigningError`, and :class:`UsageError` where a file of the scan
     cannot be read or the evidence not be written.
     """
     signer = attestation.signer
-    payload = filtered_json(encode(statement_of(gate, directory, attestation)))
+    payload = filtered_json(encode(statement_of(gate, outcome, directory, attestation.config)))
     data = payload + b"\n" if signer is None else signer.sign(payload)
     path = directory / (UNSIGNED_NAME if signer is None else SIGNED_NAME)
     try:
@@ -87,7 +84,7 @@ def attest(gate: Gate, directory: Path, attestation: Attestation) -> Path:
     return path
 
 
-def statement_of(gate: Gate, directory: Path, attestation: Attestation) -> Statement:
+def statement_of(gate: Gate, outcome: Outcome, directory: Path, config: Path | None) -> Statement:
     """Return the statement on the scan whose files are in ``directory``.
 
     Raises :class:`UsageError` where a file cannot be read.
@@ -128,11 +125,11 @@ def statement_of(gate: Gate, directory: Path, attestation: Attestation) -> State
             narrowed=summary.narrowed,
             counts=_counts(decision),
             tools=[_tool(decision, number) for number in range(len(decision.tools))],
-            databases=[*_databases(gate, decision)] if attestation.scanned else [],
+            databases=[*_databases(outcome)],
             gaps=decision.gaps,
             not_analysed=decision.not_analysed,
             failures=decision.failures,
-            deciding_files=[*_deciding_files(gate, attestation.config)],
+            deciding_files=[*_deciding_files(gate, config)],
             change=_change(decision),
         ),
     )
@@ -180,13 +177,16 @@ def _change(decision: DecisionDocument) -> EvaluatedChange | None:
     )
 
 
-def _databases(gate: Gate, decision: DecisionDocument) -> Iterator[Database]:
-    """Yield the databases that the scanners used. Snyk's is a service without a date."""
-    if any(tool.tool == "trivy" and tool.status != "skipped" for tool in decision.tools):
-        settings = gate.config.tool_options()["trivy"]
-        options = read_options(TrivyOptions, "trivy", settings, gate.root)
-        built = database_time(cache_directory(options, os.environ))
-        yield Database(tool="trivy", built_at=None if built is None else rfc3339(built))
+def _databases(outcome: Outcome) -> Iterator[Database]:
+    """Yield the databases that the scanners used. Those of Snyk and CodeQL have no date."""
+    by_tool: dict[str, list[ToolResult]] = {}
+    for result in split_by_tool(outcome.results):
+        if result.run.status is not Status.SKIPPED:
+            by_tool.setdefault(result.run.tool, []).append(result)
+    for tool, results in sorted(by_tool.items()):
+        built_at = database_of(results)
+        if built_at is not None or tool == "trivy":
+            yield Database(tool=tool, built_at=built_at)
 
 
 def _deciding_files(gate: Gate, config: Path | None) -> Iterator[DecidingFile]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from secagg.jsonio.members import text_at
+from secagg.jsonio.members import text_at, value_at
 from secagg.packages.components import ROOT
 from secagg.parsing import Gap, ParsedReport
 from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import ToolResult
 from secagg.sarif.producers import driver_tool
 from secagg.scanners.base import Status
+from secagg.system.dates import parse_time
 
 GENERIC = "sarif"
 """The tool of a SARIF file without a parser of its own."""
@@ -36,6 +37,26 @@ def split_by_tool(results: Iterable[ToolResult]) -> Iterator[ToolResult]:
             yield result
         else:
             yield from _split(result)
+
+
+def database_of(results: Sequence[ToolResult]) -> str | None:
+    """Return when the database of one tool was built (RFC 3339), of several the oldest.
+
+    A SARIF file by secagg says it of its runs. None where it is not known.
+    """
+    times = [result.run.database for result in results]
+    for result in results:
+        for parsed in result.parsed:
+            times += [parse_time(value_at(run, *_DATABASE)) for run in parsed.runs]
+    oldest = min((time for time in times if time is not None), default=None)
+    if oldest is None:
+        return None
+    from secagg.report.jsonformat import rfc3339
+
+    return rfc3339(oldest)
+
+
+_DATABASE = ("properties", "secagg", "databaseBuiltAt")
 
 
 def _split(result: ToolResult) -> Iterator[ToolResult]:

@@ -13,7 +13,7 @@ from secagg.packages.components import ROOT
 from secagg.pipeline.choices import View
 from secagg.pipeline.lookedfor import kinds_seen
 from secagg.pipeline.outcome import Outcome, ToolResult
-from secagg.pipeline.ownsarif import category, split_by_tool
+from secagg.pipeline.ownsarif import category, database_of, split_by_tool
 from secagg.policy.decision import BaselineState
 from secagg.sarif import GroupedResult, Invocation, SarifRun
 from secagg.sarif.model import GroupedFindings
@@ -77,6 +77,7 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
             components = {min(result.run.component for result in results)}
         version = next((result.run.version for result in results if result.run.version), None)
         invocation, looked_for = _invocation(results, successful=complete), _looked_for(results)
+        database = database_of(results)
         for component in sorted(components):
             component_findings = findings.get(component, [])
             yield SarifRun(
@@ -88,6 +89,7 @@ def _per_tool(outcome: Outcome, comparison: Comparison | None) -> Iterator[Sarif
                 frame=None if component_findings or component != ROOT else _empty_frame(results),
                 invocation=invocation,
                 looked_for=looked_for,
+                database=database,
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from msgspec.structs import replace
 
 from secagg import __version__
-from secagg.jsonio.members import as_list, as_mapping, value_at
+from secagg.jsonio.members import as_list, as_mapping, text_at, value_at
 from secagg.jsonio.output import encoded, pieces
 from secagg.model.finding import Finding, Kind
 from secagg.sarif import gaps
@@ -224,6 +224,9 @@ def _run_properties(run: SarifRun, former: Mapping[str, Any]) -> dict[str, Any]:
     looked_for = _looked_for(former) if run.looked_for is None else run.looked_for
     if looked_for is not None:
         ours["lookedFor"] = list(looked_for)
+    database = run.database or text_at(former, "secagg", "databaseBuiltAt")
+    if database is not None:
+        ours["databaseBuiltAt"] = database
     return {**former, **run.properties, "secagg": ours}
 
 

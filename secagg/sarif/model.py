@@ -79,7 +79,8 @@ class SarifRun(Struct, kw_only=True):
     ``findings`` is iterated twice, so it must not be a one-time iterator. ``frame`` is a
     run read from SARIF, without its results (see ``ParsedReport.runs``); it may stay
     ``None``: findings that carry their origin bring it along.
-    ``looked_for`` are the kinds that the tool looked for to the end, where that is known.
+    ``looked_for`` are the kinds that the tool looked for to the end, where that is known, and
+    ``database`` is when its database of advisories was built (RFC 3339, UTC).
     """
 
     tool: str
@@ -93,3 +94,4 @@ class SarifRun(Struct, kw_only=True):
     revision: Revision | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     looked_for: Sequence[str] | None = None
+    database: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +55,8 @@ class ToolRun(Struct, kw_only=True):
     ``mode`` tells several runs of one tool apart (``git`` and ``dir`` of Gitleaks, ``python`` of
     CodeQL). ``reason`` is a sentence on why a run failed or was skipped, ``hint`` what to do;
     both are masked. The reports of a failed run count, and the scan is still incomplete.
-    ``missing`` says that the scanner is not installed.
+    ``missing`` says that the scanner is not installed. ``database`` is when its database of
+    advisories was built (UTC), None where that is not known.
     """
 
     tool: str
@@ -66,6 +68,7 @@ class ToolRun(Struct, kw_only=True):
     reason: str | None = None
     hint: str | None = None
     missing: bool = False
+    database: datetime.datetime | None = None
     reports: list[RawReport] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 

@@ -35,6 +35,7 @@ from secagg.scanners.trivydb import (
     DATABASE_HINT,
     NO_DATABASE,
     cache_directory,
+    database_time,
     lacks_database,
     outdated_note,
 )
@@ -276,6 +277,7 @@ class TrivyJob(ProgramJob):
             )
         if "vuln" in self.options.scanners:
             cache = cache_directory(self.options, context.environ)
+            tool_run.database = database_time(cache)
             max_days = self.options.max_database_age or self.request.max_database_days
             if note := outdated_note(cache, utc_now(), max_days):
                 # It must not count as a gap of the base, which is scanned with the same database.

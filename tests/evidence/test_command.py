@@ -176,6 +176,14 @@ def test_a_scan_names_its_database_and_that_it_was_narrowed(root: Path) -> None:
     shown = run(root, "verify", "secagg-out/evidence.unsigned.json", "--allow-unsigned")
     assert "database of trivy: built 2026-11-29T06:00:00Z" in shown.stdout
     assert "narrowed: only named tools, components or commits were looked at" in shown.stdout
+    # A job that judges the reports of others reads it in the SARIF.
+    report = root / "trivy.sarif"
+    report.write_bytes((root / "secagg-out" / "findings.sarif").read_bytes())
+    run(root, "parse", report.name, "--no-store", "--attest-unsigned")
+    document = json.loads((root / "secagg-out" / "evidence.unsigned.json").read_bytes())
+    assert document["predicate"]["databases"] == predicate["databases"]
+    written = json.loads((root / "secagg-out" / "findings.sarif").read_bytes())["runs"][0]
+    assert written["properties"]["secagg"]["databaseBuiltAt"] == "2026-11-29T06:00:00Z"
 
 
 def test_in_a_change_the_digests_are_those_of_the_base(desk: Desk, root: Path) -> None:
@@ -238,8 +246,9 @@ def test_a_pass_without_its_evidence_does_not_end_with_0(
     """The scan's files are there; the exit code says that its evidence is not."""
     (root / "leaks.json").write_text("[]")
     gate, out = prepare(root, GateOptions(store="")), root / "secagg-out"
-    write_outputs(parse_files([str(root / "leaks.json")], tool=None, root=root, gate=gate), out)
+    outcome = parse_files([str(root / "leaks.json")], tool=None, root=root, gate=gate)
+    write_outputs(outcome, out)
     attestation = Attestation(signer=_Refused())
-    assert attest_scan(gate, out, attestation, Screen(), scan) == code
+    assert attest_scan(gate, outcome, out, attestation, screen=Screen(), code=scan) == code
     assert "the log refuses" in capsys.readouterr().err
     assert "evidence.sigstore.json" not in os.listdir(out)
