@@ -24,9 +24,8 @@ ENV PATH=/opt/secagg/bin:$PATH \
 USER 10001
 WORKDIR /work
 EXPOSE 8080
-# Any answer will do: without a session the answer is a refusal.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-I", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/'); c.getresponse()"]
+    CMD ["python", "-I", "-c", "import http.client as h, sys; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["secagg"]
 # On all addresses of the container; of the names under which browsers ask, only this machine's.
 CMD ["serve", "--host", "0.0.0.0", "--port", "8080", "--allow-host", "localhost", "--allow-host", "127.0.0.1", "--all-repos"]

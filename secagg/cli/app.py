@@ -39,9 +39,9 @@ def _main(
 ) -> None:
     level = "debug" if debug else os.environ.get("SECAGG_LOG")
     if level:
-        from secagg.output.logs import show_logs
+        from secagg.output.logs import format_of, show_logs
 
-        show_logs(level)
+        show_logs(level, format_of(os.environ))
     if version:
         from secagg.output import console
 

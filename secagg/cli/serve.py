@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import getpass
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 from secagg.cli.options import RootOption, StoreOption
 from secagg.errors import ExitCode, UsageError
 from secagg.output import console
+from secagg.output.logs import LogFormat, format_of
 from secagg.report.source import ProblemSource, TriageSink
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ def serve(
             metavar="FILE", help="The settings of a server for many: its address, whom it believes."
         ),
     ] = None,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(help="Lines for people, or a JSON object each (also SECAGG_LOG_FORMAT)."),
+    ] = None,
 ) -> None:
     """Show the report's page live, triage from it, and take runs from jobs that have a token."""
     from secagg.pipeline import storesource
@@ -81,6 +87,7 @@ def serve(
         allow_hosts=allow_host or (),
         open_store=None if from_file is not None else partial(storesource.open_scope, whose),
         config=config,
+        log_format=log_format or format_of(os.environ),
     )
     raise typer.Exit(code)
 
@@ -96,6 +103,7 @@ def run_server(
     allow_hosts: Sequence[str],
     open_store: Callable[[], Store] | None = None,
     config: Path | None = None,
+    log_format: LogFormat = LogFormat.TEXT,
 ) -> int:
     """Serve the page, and the API for jobs over ``open_store``, until interrupted.
 
@@ -122,6 +130,7 @@ def run_server(
             announce=_announce,
             open_store=open_store,
             settings=settings,
+            log_format=log_format,
         )
     return ExitCode.PASS
 

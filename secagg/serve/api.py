@@ -22,6 +22,7 @@ from secagg.history import ImportedRun, Store
 from secagg.history.reading import NO_SUCH_RUN, RUNS_HINT
 from secagg.model.access import MOST_DAYS, ApiToken, Caller, Scope, is_name, is_pattern
 from secagg.model.problem import RunRecord, State, Triage
+from secagg.output.escape import cell
 from secagg.remote import documents
 from secagg.remote.documents import (
     LONGEST_BRANCH,
@@ -31,6 +32,7 @@ from secagg.remote.documents import (
     UntrustedRun,
 )
 from secagg.secrets.lastfilter import filtered_error
+from secagg.serve.monitoring import Metrics
 from secagg.system.dates import utc_now
 
 INGEST_PATH = f"{PREFIX}/runs"
@@ -182,7 +184,7 @@ _RUN_BODY = {
 }
 
 
-def make_api(open_store: Callable[[], Store]) -> APIRouter:
+def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
     """Return the routes below :data:`secagg.remote.documents.PREFIX`."""
     router = APIRouter(prefix=PREFIX, tags=["store"])
     slots = asyncio.Semaphore(_AT_ONCE)
@@ -192,7 +194,15 @@ def make_api(open_store: Callable[[], Store]) -> APIRouter:
         data = await request.body()
         _check_body(request, data)
         async with slots:
-            return await run_in_threadpool(_record, open_store, caller, data)
+            run, recorded = await run_in_threadpool(_record, open_store, caller, data)
+        metrics.run(recorded)
+        request.state.about = {
+            "repository": cell(run.repository),
+            "branch": cell(run.branch),
+            "run": run.key,
+            "again": recorded.again,
+        }
+        return _answer(recorded)
 
     @router.get("/runs", summary="Runs, newest first")
     def runs(
@@ -397,8 +407,10 @@ def _check_body(request: Request, data: bytes) -> None:
         raise UntrustedRun("the run is not what its Content-Digest says: it was cut off or changed")
 
 
-def _record(open_store: Callable[[], Store], caller: Caller, data: bytes) -> Response:
-    """Record the run in ``data`` if ``caller`` may."""
+def _record(
+    open_store: Callable[[], Store], caller: Caller, data: bytes
+) -> tuple[RunRecord, ImportedRun]:
+    """Record the run in ``data`` if ``caller`` may; return it and what it changed."""
     if not any(Scope.WRITE in grant.scopes for grant in caller.grants):
         # Before anything is unpacked.
         raise _may_not_record(caller)
@@ -410,7 +422,7 @@ def _record(open_store: Callable[[], Store], caller: Caller, data: bytes) -> Res
         recorded = store.record(run, document.problems, document.covered)
         if recorded.again:
             _check_same_origin(store, run)
-    return _answer(recorded)
+    return run, recorded
 
 
 def _may_not_record(caller: Caller) -> Forbidden:

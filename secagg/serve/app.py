@@ -42,6 +42,7 @@ from secagg.report.source import ProblemSource, TriageSink
 from secagg.report.standing import ShownState
 from secagg.serve.api import INGEST_PATH, Forbidden, TheCaller, make_api
 from secagg.serve.callers import Callers
+from secagg.serve.monitoring import HEALTH_PATH, METRICS_PATH, Health, LogLine, Metrics
 from secagg.serve.people import People, may_decide, may_decide_on_all, only_person, readable
 from secagg.system.dates import utc_now
 from secagg.system.network import is_loopback
@@ -123,6 +124,7 @@ _SECONDS_FOR_A_RUN = 120.0
 # Runs that are received at once, each of up to MOST_PACKED_BYTES.
 _RUNS_AT_ONCE = 8
 _READING = frozenset({"GET", "HEAD"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 API = f"{PREFIX}/"
 # This path lists the routes and shows no data.
 _OPEN_PATHS = frozenset({"/openapi.json"})
@@ -153,26 +155,51 @@ class Guard:
         self._people = served.people
         self._person = only_person(served.by)
         self._runs = asyncio.Semaphore(_RUNS_AT_ONCE)
+        self._metrics = served.metrics
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         started = time.monotonic()
-        response = self._refusal(request)
-        if response is None:
-            is_api = request.url.path.startswith(API)
-            response = await self._identify(request) if is_api else self._admit(request)
-        if response is None and request.method == "POST" and request.url.path == INGEST_PATH:
-            async with self._runs:
-                response = await self._read_and_answer(request, call_next, _SECONDS_FOR_A_RUN)
-        elif response is None:
-            response = await self._read_and_answer(request, call_next, _SECONDS_FOR_A_BODY)
+        response = await self._respond(request, call_next)
         for name, value in _HEADERS.items():
             response.headers[name] = value
-        if self._log is not None:
-            # Without the query, which may hold the one-time token.
-            milliseconds = 1000 * (time.monotonic() - started)
-            path = cell(request.url.path)
-            self._log(f"{request.method} {path} {response.status_code} {milliseconds:.0f} ms")
+        self._note(request, response.status_code, time.monotonic() - started)
         return response
+
+    async def _respond(self, request: Request, call_next: Next) -> Response:
+        if request.url.path == HEALTH_PATH and request.method in _READING:
+            # Probes come by any name of the host, and learn nothing but yes or no.
+            return await self._answer(request, call_next)
+        response = self._refusal(request)
+        if response is None:
+            is_api = request.url.path.startswith(API) or request.url.path == METRICS_PATH
+            response = await self._identify(request) if is_api else self._admit(request)
+        if response is not None:
+            return response
+        if request.method == "POST" and request.url.path == INGEST_PATH:
+            async with self._runs:
+                return await self._read_and_answer(request, call_next, _SECONDS_FOR_A_RUN)
+        return await self._read_and_answer(request, call_next, _SECONDS_FOR_A_BODY)
+
+    def _note(self, request: Request, status: int, seconds: float) -> None:
+        """Count the request, and log it without its query, which may hold the one-time token."""
+        route = request.scope.get("route")
+        known = getattr(route, "path", None)
+        self._metrics.request(_method(request), known or "other", status, seconds)
+        if self._log is None:
+            return
+        path, caller = cell(request.url.path), getattr(request.state, "caller", None)
+        values: dict[str, object] = {
+            "method": request.method,
+            "path": path,
+            "status": status,
+            "milliseconds": round(1000 * seconds),
+        }
+        text = f"{request.method} {path} {status} {1000 * seconds:.0f} ms"
+        if isinstance(caller, Caller) and caller is not self._person:
+            values["caller"] = cell(caller.name)
+            text += f" {cell(caller.name)}"
+        values |= getattr(request.state, "about", {})
+        self._log(LogLine(text=text, values=values))
 
     async def _identify(self, request: Request) -> Response | None:
         """Find out who calls the API; return a refusal if nobody known does."""
@@ -204,7 +231,7 @@ class Guard:
             return await call_next(request)
         except Exception as error:
             if self._log is not None:
-                self._log(f"internal error: {type(error).__name__}")
+                self._log(LogLine(text=f"internal error: {type(error).__name__}"))
             return PlainTextResponse("internal error\n", 500)
 
     @staticmethod
@@ -330,9 +357,10 @@ class Served:
     triage: TriageSink | None = None
     read_only: bool = False
     by: str = "unknown"
-    log: Callable[[str], None] | None = None
+    log: Callable[[LogLine], None] | None = None
     callers: Callers | None = None
     people: People | None = None
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def writable(self) -> bool:
@@ -383,7 +411,8 @@ def make_app(served: Served) -> FastAPI:
     )
     app.middleware("http")(Guard(served))
     if served.callers is not None:
-        app.include_router(make_api(served.callers.open_store))
+        app.include_router(make_api(served.callers.open_store, served.metrics))
+    add_monitoring(app, served)
 
     @app.get("/", response_class=HTMLResponse, summary="The page")
     def index(person: TheCaller) -> HTMLResponse:
@@ -454,6 +483,29 @@ def make_app(served: Served) -> FastAPI:
         return Response(dumps({"detail": errors}), 422, media_type="application/json")
 
     return app
+
+
+def add_monitoring(app: FastAPI, served: Served) -> None:
+    """Add the routes for operators."""
+    health = Health(None if served.callers is None else served.callers.open_store)
+
+    @app.get(HEALTH_PATH, summary="Whether the server and its store work")
+    def healthy() -> PlainTextResponse:
+        if health.works():
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse("the store cannot be used\n", 503)
+
+    @app.get(METRICS_PATH, summary="Metrics for Prometheus, with a token for all repositories")
+    def metrics(caller: TheCaller) -> Response:
+        if not caller.may_everywhere(Scope.READ):
+            raise Forbidden("metrics need the right to read for all repositories")
+        text, kind = served.metrics.document()
+        return Response(text, headers={"Content-Type": kind})
+
+
+def _method(request: Request) -> str:
+    """Return the method if it is a known one: others would make a metric each."""
+    return request.method if request.method in _METHODS else "other"
 
 
 def _report(served: Served, person: Caller) -> Report:

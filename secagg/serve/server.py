@@ -17,8 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from secagg.errors import UsageError
 from secagg.history import Store
-from secagg.output import console
-from secagg.output.logs import ConsoleHandler
+from secagg.output.logs import ConsoleHandler, LogFormat, print_line
 from secagg.report.source import ProblemSource, TriageSink
 from secagg.serve.app import Access, Served, hosts_for, make_app
 from secagg.serve.callers import Callers
@@ -128,6 +127,7 @@ def serve(
     announce: Callable[[str, bool], None],
     open_store: Callable[[], Store] | None = None,
     settings: Settings | None = None,
+    log_format: LogFormat = LogFormat.TEXT,
 ) -> None:
     """Serve until interrupted.
 
@@ -151,7 +151,7 @@ def serve(
         triage=triage,
         read_only=not (write or is_loopback(host) or people is not None),
         by=by,
-        log=lambda line: console.err(f"secagg: {line}\n"),
+        log=lambda line: print_line(line.text, line.values, log_format),
         callers=None if open_store is None else callers_of(open_store, settings),
         people=people,
     )
@@ -175,5 +175,8 @@ def serve(
     )
     logger = logging.getLogger("uvicorn")
     # No traceback, which may quote what was served.
-    logger.handlers, logger.propagate = [ConsoleHandler(message_only=True)], False
+    logger.handlers, logger.propagate = (
+        [ConsoleHandler(message_only=True, log_format=log_format)],
+        False,
+    )
     uvicorn.Server(config).run(sockets=[listening])

@@ -14,6 +14,7 @@ from secagg.remote.credentials import VARIABLE
 from secagg.remote.store import RemoteStore
 from secagg.serve.app import Access, Served, hosts_for, make_app
 from secagg.serve.callers import Callers
+from secagg.serve.monitoring import LogLine
 from secagg.serve.oidc import Verifier
 from tests.serve.memory import Memory
 
@@ -22,11 +23,11 @@ YEAR = datetime.timedelta(days=365)
 
 
 class Jobs:
-    """``lines`` is what the server logs; ``stores`` counts how often it opened its store."""
+    """``lines`` is what the server logs."""
 
     def __init__(self, url: str, verifier: Verifier | None = None) -> None:
         self.url = url
-        self.lines: list[str] = []
+        self.lines: list[LogLine] = []
         with open_store(url):
             pass
         self.callers = Callers(open_store=lambda: open_store(url, create=False), verifier=verifier)

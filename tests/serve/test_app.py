@@ -156,6 +156,8 @@ def test_the_openapi_document_says_what_can_be_asked(server: Server) -> None:
     document = server.client.get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/",
+        "/healthz",
+        "/metrics",
         "/api/report",
         "/api/problems/{identity}",
         "/api/problems/{identity}/history",
@@ -216,7 +218,7 @@ def test_slow_bodies_are_given_up() -> None:
 
 def test_each_request_is_one_line_without_tokens() -> None:
     lines: list[str] = []
-    server = Server(log=lines.append)
+    server = Server(log=lambda line: lines.append(str(line)))
     once = server.access.one_time
     server.enter()
     server.client.get("/api/report")

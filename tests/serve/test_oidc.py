@@ -209,7 +209,7 @@ def test_a_job_uses_the_store_with_it(tmp_path: Path, service: Service) -> None:
     with pytest.raises(StoreError, match="does not accept"):
         jobs.remote(_token(aud="https://other.example")).branches()
     assert len(jobs.remote(_token()).runs()) == 1
-    assert not any("ey" in line for line in jobs.lines)
+    assert not any("ey" in f"{line} {line.values}" for line in jobs.lines)
 
 
 def test_settings(tmp_path: Path) -> None:

@@ -325,7 +325,7 @@ def test_the_page(place: Path, who: str, repository: str | None) -> None:
         for path, methods in client.app.openapi()["paths"].items()  # type: ignore[attr-defined]
         for method in methods
     }
-    assert described == set(PAGES)
+    assert described == {*PAGES, ("GET", "/healthz"), ("GET", "/metrics")}
     scopes = {SHOP: in_shop, OTHER: in_other}
     person = people.of(PROXY, Headers(headers))
     assert (person is not None) == bool(in_shop or in_other)

@@ -101,7 +101,8 @@ def test_an_answer_that_fails_says_nothing_of_why() -> None:
 
     memory = Memory([], [])
     access = Access(hosts=frozenset())
-    guard = Guard(Served(open_source=lambda: memory, access=access, log=lines.append))
+    log = lambda line: lines.append(str(line))  # noqa: E731
+    guard = Guard(Served(open_source=lambda: memory, access=access, log=log))
     request = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(asyncio.run, guard._answer(request, fails)).result()
