@@ -51,12 +51,18 @@ class Health:
         self._works = True
 
     def works(self) -> bool:
-        """Return whether the store could be opened, now or a moment ago."""
-        with self._lock:
-            now = self._clock()
-            if self._looked is None or now - self._looked >= _SECONDS_BETWEEN_LOOKS:
-                self._works, self._looked = self._look(), now
-            return self._works
+        """Return whether the store could be opened, now or a moment ago.
+
+        While one request looks, the others get the last answer: a database that hangs holds up one.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                now = self._clock()
+                if self._looked is None or now - self._looked >= _SECONDS_BETWEEN_LOOKS:
+                    self._works, self._looked = self._look(), now
+            finally:
+                self._lock.release()
+        return self._works
 
     def _look(self) -> bool:
         if self._open_store is None:

@@ -111,10 +111,12 @@ class Verifier:
         """Return a key of ``issuer``, fetched where it is not known or was fetched long ago."""
         if not isinstance(key_id, str):
             return None
+        keys = self._keys.setdefault(issuer.url, _Keys())
+        if key_id in keys.by_id and self._age(keys) <= _KEYS_ARE_KEPT_SECONDS:
+            # Without the lock, which is held while an issuer answers slowly.
+            return keys.by_id[key_id]
         with self._lock:
-            keys = self._keys.setdefault(issuer.url, _Keys())
-            age = float("inf") if keys.fetched is None else self._clock() - keys.fetched
-            unknown = key_id not in keys.by_id
+            age, unknown = self._age(keys), key_id not in keys.by_id
             if age > _KEYS_ARE_KEPT_SECONDS or (unknown and age > _LEAST_SECONDS_BETWEEN):
                 keys.fetched = self._clock()
                 try:
@@ -124,6 +126,10 @@ class Verifier:
                     return keys.by_id.get(key_id)
                 keys.by_id = {key.key_id: key for key in fetched.keys if key.key_id}
             return keys.by_id.get(key_id)
+
+    def _age(self, keys: _Keys) -> float:
+        """Return how many seconds ago ``keys`` were fetched."""
+        return float("inf") if keys.fetched is None else self._clock() - keys.fetched
 
 
 def _caller(claims: Mapping[str, Any], issuers: Sequence[Issuer]) -> Caller | None:

@@ -12,12 +12,16 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from secagg.config import Config
 from secagg.errors import ConfigError, StoreError
 from secagg.model.access import Caller, Scope
+from secagg.pipeline import record as record_module
+from secagg.pipeline.gate import GateOptions, plain_gate
 from secagg.remote.store import ReadOnlyStore
 from secagg.serve.oidc import Verifier
 from secagg.serve.settings import Issuer, load_settings
 from tests.history.make import REPO, ident, problem, run
+from tests.history.test_record import outcome, result
 from tests.serve.jobs import ADDRESS, Jobs
 
 GITHUB = "https://token.actions.githubusercontent.com"
@@ -210,6 +214,26 @@ def test_a_job_uses_the_store_with_it(tmp_path: Path, service: Service) -> None:
         jobs.remote(_token(aud="https://other.example")).branches()
     assert len(jobs.remote(_token()).runs()) == 1
     assert not any("ey" in f"{line} {line.values}" for line in jobs.lines)
+
+
+def test_a_scan_of_a_pull_request_says_that_it_is_not_recorded(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anything else that a server refuses ends the scan: a history must not end silently."""
+    jobs = Jobs(f"sqlite:///{tmp_path}/store.db", service.verifier)
+    gate = plain_gate(tmp_path, Config())
+    gate.options = GateOptions(store=ADDRESS, repository=REPO, branch="pull request: x")
+    tokens = {"pull": _token(event_name="pull_request"), "push": _token()}
+    made = outcome(result("trivy"))
+
+    def record(token: str) -> list[str]:
+        monkeypatch.setattr(record_module, "open_store_of", lambda *_: jobs.remote(tokens[token]))
+        return record_module.record_scan(made, gate, since=None)
+
+    (warning,) = record("pull")
+    assert "not in the history: the store takes no runs of pull requests" in warning
+    with pytest.raises(StoreError, match="may not record"):
+        record("push")
 
 
 def test_settings(tmp_path: Path) -> None:
