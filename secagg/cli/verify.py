@@ -116,6 +116,9 @@ def _lines(verified: Verified) -> Iterator[str]:
             yield f"  workflow    of commit {signature.commit}"
     commit = scan.commit or "unknown"
     yield f"  evaluated   {scan.repository}, branch {scan.branch}, commit {commit}"
+    if scan.changed_files != 0:
+        count = "an unknown number of" if scan.changed_files is None else scan.changed_files
+        yield f"              {count} tracked files differed from that commit"
     started = scan.started_at or "at an unknown time"
     yield f"  scanned     {started}, by secagg {scan.secagg_version}"
     yield from _files(verified)

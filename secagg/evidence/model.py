@@ -101,6 +101,10 @@ class Evaluation(_Part, kw_only=True):
     repository: Annotated[str, Meta(description="OWNER/NAME by git's remote")]
     branch: str
     commit: Annotated[str | None, Meta(description="the commit that was checked out")] = None
+    changed_files: Annotated[
+        Count | None,
+        Meta(description="tracked files that differed from the commit; null: unknown"),
+    ] = None
     started_at: Annotated[str | None, Meta(description="RFC 3339, UTC")] = None
     decided_on: Annotated[str, Meta(description="the day of the decision, UTC")]
     verdict: Literal["pass", "fail", "incomplete"]

@@ -45,6 +45,7 @@ from secagg.policy.load import find_policy_text, load_layers
 from secagg.scanners.base import Status
 from secagg.secrets.lastfilter import filtered_json
 from secagg.system.files import MIB, read_regular, replacing
+from secagg.system.git import git
 
 if TYPE_CHECKING:
     from secagg.evidence.signing import Signer
@@ -117,6 +118,7 @@ def statement_of(gate: Gate, outcome: Outcome, directory: Path, config: Path | N
             repository=origin.repository,
             branch=origin.branch,
             commit=origin.commit,
+            changed_files=_changed_files(gate.root, origin.commit),
             started_at=summary.started_at,
             decided_on=decision.today.isoformat(),
             verdict=decision.verdict,
@@ -133,6 +135,15 @@ def statement_of(gate: Gate, outcome: Outcome, directory: Path, config: Path | N
             change=_change(decision),
         ),
     )
+
+
+def _changed_files(root: Path, commit: str | None) -> int | None:
+    """Return how many tracked files are not as in ``commit``; None where git cannot tell."""
+    if commit is None:
+        return None
+    options = ("--name-only", "-z", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
+    output = git(root, "diff", *options, commit, "--")
+    return output.out.count(b"\0") if output.code == 0 else None
 
 
 def _counts(decision: DecisionDocument) -> Counts:

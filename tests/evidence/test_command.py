@@ -135,6 +135,7 @@ def test_the_statement_says_what_decided_and_no_secret(desk: Desk, root: Path) -
         {"name": "decision.json", "digest": {"sha256": digest(out / "decision.json")}},
     ]
     predicate = document["predicate"]
+    assert predicate["changedFiles"] == 0
     decision = json.loads((out / "decision.json").read_bytes())
     assert (predicate["verdict"], predicate["gaps"]) == (decision["verdict"], decision["gaps"])
     assert predicate["counts"]["total"] == decision["total"] == 1
@@ -191,6 +192,7 @@ def test_in_a_change_the_digests_are_those_of_the_base(desk: Desk, root: Path) -
     git(root, "checkout", "-q", "-b", "change")
     (root / "policy.yaml").write_text("name: mine\nextends: default\n")
     git(root, "commit", "-q", "-a", "-m", "Another policy")
+    (root / "secagg.yaml").write_text("policy: policy.yaml # touched by the job\n")
     (root / "leaks.json").write_text("[]")
     variables = job(desk, root, "pull_request", pull_request={"base": {"sha": base}})
     variables |= {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_HEAD_REF": "change"}
@@ -200,7 +202,10 @@ def test_in_a_change_the_digests_are_those_of_the_base(desk: Desk, root: Path) -
     files = {file["name"]: file for file in predicate["decidingFiles"]}
     assert files["policy.yaml"]["sha256"] == policy
     assert base.startswith(files["policy.yaml"]["readFrom"])
-    assert predicate["change"]["controlsChanged"] == ["policy.yaml"]
+    assert "policy.yaml" in predicate["change"]["controlsChanged"]
+    assert predicate["changedFiles"] == 1
+    shown = run(root, "verify", "secagg-out/evidence.unsigned.json", "--allow-unsigned")
+    assert "1 tracked files differed from that commit" in shown.stdout
 
 
 def test_a_change_does_not_say_where_the_token_goes(desk: Desk, root: Path) -> None:
