@@ -25,12 +25,18 @@ YEAR = datetime.timedelta(days=365)
 class Jobs:
     """``lines`` is what the server logs."""
 
-    def __init__(self, url: str, verifier: Verifier | None = None) -> None:
+    def __init__(
+        self, url: str, verifier: Verifier | None = None, *, opens_once: bool = False
+    ) -> None:
+        """``opens_once`` saves the time of opening the store for every request."""
         self.url = url
         self.lines: list[LogLine] = []
-        with open_store(url):
+        with open_store(url) as opened:
             pass
-        self.callers = Callers(open_store=lambda: open_store(url, create=False), verifier=verifier)
+        self.callers = Callers(
+            open_store=lambda: opened if opens_once else open_store(url, create=False),
+            verifier=verifier,
+        )
         served = Served(
             open_source=lambda: Memory([], []),
             access=Access(hosts=hosts_for("127.0.0.1", 8765)),

@@ -25,7 +25,7 @@ from secagg.serve.oidc import Verifier
 from secagg.serve.people import People
 from secagg.serve.settings import Proxy, Team
 from tests.history.make import ident, problem, run
-from tests.serve.jobs import YEAR, Jobs
+from tests.serve.jobs import ADDRESS, YEAR, Jobs
 from tests.serve.test_oidc import ISSUERS, KEYS, _token
 
 PROXY = "10.0.0.5"
@@ -166,7 +166,8 @@ UNKNOWN = ("nobody", "made up", "expired", "revoked", "of another audience")
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Jobs:
     url = f"sqlite:///{tmp_path_factory.mktemp('rights')}/store.db"
-    made = Jobs(url, Verifier(ISSUERS, "http://127.0.0.1:8765", fetch=lambda url: KEYS[url]))
+    verifier = Verifier(ISSUERS, ADDRESS, fetch=lambda url: KEYS[url])
+    made = Jobs(url, verifier, opens_once=True)
     _fill(url)
     return made
 
@@ -225,7 +226,8 @@ def _try_routes(jobs: Jobs, store: Store, token: str | None, caller: str, reposi
     before = _state(store)
     for route in ROUTES:
         answer = jobs.ask(route.method, route.address(repository), token, **route.ask(repository))
-        before, earlier = _state(store), before
+        # What a GET changed would be seen with the next POST.
+        before, earlier = before if route.method == "GET" else _state(store), before
         said = f"{caller} {route.method} {route.path} {repository}: {answer.text}"
         for about, mark in MARKS.items():
             # The caller's own names and the mark of what they may read are all that is said.
@@ -333,6 +335,9 @@ def test_the_page(place: Path, who: str, repository: str | None) -> None:
     with open_store(f"sqlite:///{place}/store.db") as store:
         before = len(store.audit())
     for (method, path), about in itertools.product(PAGES, (SHOP, OTHER)):
+        if about is OTHER and path in ("/", "/api/report"):
+            # These are about no repository: once is enough.
+            continue
         answer = client.request(
             method,
             path.replace("{identity}", PROBLEM_OF[about]),
