@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from secagg import ids
 from secagg.model.finding import Severity
@@ -136,11 +136,22 @@ def tools_table(tools: Sequence[ToolSummary], style: Style) -> str:
 
 
 def tools_lines(tools: Sequence[ToolSummary], style: Style) -> str:
-    """Return a line for each tool with status, findings and time, and its notes below."""
+    """Return a line for each tool with status, findings and time, and its notes below.
+
+    Skipped tools come last, those of one reason on one line.
+    """
     by_tool: dict[str, list[ToolSummary]] = {}
     for tool in tools:
         by_tool.setdefault(tool.tool, []).append(tool)
-    return "\n".join(line for runs in by_tool.values() for line in _tool_lines(runs, style))
+    lines: list[str] = []
+    skipped: dict[str, list[str]] = {}
+    for name, runs in by_tool.items():
+        if any(run.status != "skipped" for run in runs):
+            lines += _tool_lines(runs, style)
+        else:
+            notes = dict.fromkeys(note for run in runs for note in _notes_on_tool(run))
+            skipped.setdefault("; ".join(notes), []).append(name)
+    return "\n".join([*lines, *_skipped_lines(skipped, style)])
 
 
 def _entry(finding: DecidedFinding) -> Entry:
@@ -205,11 +216,17 @@ def _notes_on_tool(tool: ToolSummary) -> list[str]:
     return [*parts, *tool.notes[:_MOST_TOOL_NOTES]]
 
 
+def _skipped_lines(skipped: Mapping[str, Sequence[str]], style: Style) -> Iterator[str]:
+    """Yield a line for each reason of ``skipped``, with the tools."""
+    for reason, names in skipped.items():
+        text = cell(f"{', '.join(names)}: {reason}", LONGEST_SENTENCE)
+        line = style.wrapped(text, first="skipped   ", rest=" " * 12)
+        yield style.paint(line[:8], _STATUS_COLOURS["skipped"]) + line[8:]
+
+
 def _tool_lines(runs: Sequence[ToolSummary], style: Style) -> Iterator[str]:
     executed = [run for run in runs if run.status != "skipped"]
-    status = "skipped"
-    if executed:
-        status = "failed" if any(run.status == "failed" for run in executed) else "complete"
+    status = "failed" if any(run.status == "failed" for run in executed) else "complete"
     version = next((run.version for run in runs if run.version), None)
     name = runs[0].tool + (f" {version}" if version else "")
     summary = f"{status:<8}  {cell(name)}"
@@ -220,13 +237,6 @@ def _tool_lines(runs: Sequence[ToolSummary], style: Style) -> Iterator[str]:
         counts = f"{findings} found" if findings == reported else f"{findings} of {reported} found"
         runs_text = f" in {len(executed)} runs" if len(executed) > 1 else ""
         summary += f", {counts}{runs_text}, {sum(run.seconds for run in executed):.1f} s"
-    if status == "skipped":
-        text = f"{name}: " + "; ".join(
-            dict.fromkeys(note for run in runs for note in _notes_on_tool(run))
-        )
-        line = style.wrapped(cell(text, LONGEST_SENTENCE), first="skipped   ", rest=" " * 12)
-        yield style.paint(line[:8], _STATUS_COLOURS[status]) + line[8:]
-        return
     yield style.paint(summary[:8], _STATUS_COLOURS[status]) + summary[8:]
     shown = set()
     for run in runs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Literal
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,8 @@ from secagg.output.decision import DecidedChange, DecidedException
 from secagg.output.grid import Style
 from secagg.output.junit import junit_xml
 from secagg.output.markdown import MOST_CHARACTERS, decision_annotations, decision_markdown
-from secagg.output.tables import findings_text
+from secagg.output.summary import ToolSummary
+from secagg.output.tables import findings_text, tools_lines
 from secagg.output.verdict import notes_text, verdict_text
 from tests.gate.make import TODAY, decided, decision
 
@@ -135,6 +137,32 @@ def test_the_table_says_why_and_until_when() -> None:
     assert "note: the EPSS list is 9 days old" in text
     assert "rule-3" in findings_text(document, Style(), everything=True)
     assert verdict_text(document, Style()).splitlines()[-1].startswith("  - 1 problem by rule high")
+
+
+def test_tools_that_were_skipped_for_one_reason_share_a_line() -> None:
+    def tool(name: str, status: Literal["complete", "skipped"], reason: str | None) -> ToolSummary:
+        return ToolSummary(
+            tool=name,
+            component=".",
+            status=status,
+            seconds=1,
+            findings=0,
+            reported=0,
+            reason=reason,
+        )
+
+    off = "switched off in secagg.yaml"
+    tools = [
+        tool("snyk", "skipped", off),
+        tool("trivy", "complete", None),
+        tool("codeql", "skipped", "no code in a language that CodeQL knows"),
+        tool("trufflehog", "skipped", off),
+    ]
+    assert tools_lines(tools, Style()).split("\n") == [
+        "complete  trivy, 0 found, 1.0 s",
+        f"skipped   snyk, trufflehog: {off}",
+        "skipped   codeql: no code in a language that CodeQL knows",
+    ]
 
 
 def test_the_table_obeys_no_escape_sequence() -> None:
