@@ -153,13 +153,22 @@ def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -
         # A malformed result must not hide the secrets of those after it.
         with suppress(TypeError, ValueError, KeyError, AttributeError, IndexError):
             view = rules.find(result)
+            if view is not None and not _quotes(view):
+                continue
             strings, shared = ({}, {}) if view is None else (view.strings, view.shared)
             message = message_text(result.get("message"), strings, shared)
             # A result without a rule counts by its message.
-            if is_credential_rule(view, message if view is None else view.rule.id):
+            if view is not None or is_credential_rule(None, message):
                 learn_literals(message, redactor)
                 if is_cut(message):
                     long.learn(result["message"], strings, shared)
+
+
+def _quotes(view: RuleView) -> bool:
+    """Tell whether results of a rule may quote credentials, cached."""
+    if "quotes" not in view.memo:
+        view.memo["quotes"] = is_credential_rule(view, view.rule.id)
+    return bool(view.memo["quotes"])
 
 
 def _rule_and_message(data: msgspec.Raw) -> dict[str, Any]:
