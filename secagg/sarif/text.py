@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from secagg.jsonio.members import text_at
@@ -104,6 +105,7 @@ def shortened(text: str, longest: int, keyed: Callable[[str], str] | None) -> st
     return f"{text[: longest - len(checksum) - 1]}\N{HORIZONTAL ELLIPSIS}{checksum}"
 
 
+@lru_cache(maxsize=1024)
 def plain_links(text: str) -> str:
     """Replace each link to a related location, ``[words](1)``, by its words (3.11.6)."""
     pieces: list[str] = []
