@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from secagg.model.problem import Problem, RunRecord
 from secagg.output.escape import cut
 from secagg.output.grid import Style
@@ -111,7 +113,7 @@ def _fixes(report: Report) -> list[str]:
 def _row(problem: Problem, report: Report, redactor: Redactor) -> Row:
     shown = entry(problem, report.last, report.today, several=report.overview.several)
     detail = cut(redactor.mask(shown.detail), _LONGEST_DETAIL)
-    line = format_listing([replace(shown, detail=detail)], Listing.CONCISE, Style())
+    line = format_listing([structs.replace(shown, detail=detail)], Listing.CONCISE, Style())
     return Row(text=redactor.mask(line), name=shown.name)
 
 
