@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +16,11 @@ from secagg.model.problem import STORE_FILE
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.pipeline.origin import ENVIRONMENT
+from secagg.system.dates import days
 
 if TYPE_CHECKING:
     from secagg.history.migrate import Maintenance
+
 
 db_app = typer.Typer(
     help="Look after the store: its revision, backups, checks.", no_args_is_help=True
@@ -82,6 +85,43 @@ def restore(
 def validate(store: HistoryOption = None, root: RootOption = Path()) -> None:
     """Check the file, the references and what must hold between runs and problems."""
     raise typer.Exit(check_store(store, root))
+
+
+@db_app.command()
+def prune(
+    keep: Annotated[
+        str,
+        typer.Option(
+            metavar="DAYS", help="Of this time all runs stay, such as 90d or 1y; of older ones few."
+        ),
+    ] = "30d",
+    store: HistoryOption = None,
+    root: RootOption = Path(),
+    dry_run: _DryRun = False,
+) -> None:
+    """Thin out old runs: one a week for a year, then one a month. No problem's history changes."""
+    try:
+        kept = timedelta(days=days(keep))
+    except ValueError as error:
+        raise UsageError(f"--keep {keep}: {error}") from None
+    raise typer.Exit(thin_out(store, root, kept, dry_run=dry_run))
+
+
+@db_app.command()
+def forget(
+    repository: Annotated[
+        str, typer.Option("--repo", metavar="OWNER/NAME", help="The repository to remove.")
+    ],
+    branch: Annotated[
+        str | None, typer.Option(help="Remove this branch only, and none of the decisions.")
+    ] = None,
+    store: HistoryOption = None,
+    root: RootOption = Path(),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before.")] = False,
+    dry_run: _DryRun = False,
+) -> None:
+    """Remove a repository with its decisions, or one branch of it; the audit log stays."""
+    raise typer.Exit(remove(store, root, repository, branch, yes=yes, dry_run=dry_run))
 
 
 def migrate(url: str | None, root: Path, revision: str, *, up: bool, dry_run: bool) -> int:
@@ -169,6 +209,43 @@ def restore_backup(url: str | None, root: Path, file: Path, *, dry_run: bool) ->
         _print(f"previous revision: {before or 'none'}")
         _print(f"revision: {store.revision() or 'none'}")
         return _report(store.validate())
+
+
+def thin_out(url: str | None, root: Path, keep: timedelta, *, dry_run: bool) -> int:
+    """Thin out the runs that are older than ``keep``, and print how many."""
+    from secagg.history.migrate import maintenance
+
+    with maintenance(_store_location(url, root)) as store:
+        removed = store.prune(keep, dry_run=dry_run)
+        remaining = store.row_counts()["run"] - (removed.runs if dry_run else 0)
+        _print(f"{_would(dry_run)}remove {removed.runs} runs and {removed.contents} documents")
+        _print(f"runs that remain: {remaining}")
+    return int(ExitCode.PASS)
+
+
+def remove(
+    url: str | None, root: Path, repository: str, branch: str | None, *, yes: bool, dry_run: bool
+) -> int:
+    """Remove a repository or a branch. Raises :class:`UsageError` without a yes."""
+    from secagg.cli.decide import user
+    from secagg.history.migrate import maintenance
+
+    what = f"branch {branch} of {repository}" if branch else f"{repository} and its decisions"
+    with maintenance(_store_location(url, root)) as store:
+        who = user(root)
+        planned = store.forget(repository, branch, who=who, dry_run=True)
+        _print(f"{_would(dry_run)}remove {what}: {planned.runs} runs")
+        if dry_run:
+            return int(ExitCode.PASS)
+        if not yes and (console.ask("remove it? [y/N] ") or "").strip().lower() != "y":
+            raise UsageError("nothing was removed", hint="--yes removes it without asking")
+        store.forget(repository, branch, who=who)
+        _print(f"removed, by {who} in the audit log")
+    return int(ExitCode.PASS)
+
+
+def _would(dry_run: bool) -> str:
+    return "would " if dry_run else ""
 
 
 def check_store(url: str | None, root: Path) -> int:

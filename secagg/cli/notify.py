@@ -128,7 +128,7 @@ def notify(
         bool,
         typer.Option(
             "--all-repos",
-            help="All repositories of the store; all their branches, too, without --branch.",
+            help="All repositories: the default branch of each, or --branch ('*': every one).",
         ),
     ] = False,
 ) -> None:

@@ -138,7 +138,7 @@ def report(
         bool,
         typer.Option(
             "--all-repos",
-            help="All repositories of the store; all their branches, too, without --branch.",
+            help="All repositories: the default branch of each, or --branch ('*': every one).",
         ),
     ] = False,
     no_color: ColourOption = False,

@@ -14,11 +14,13 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from secagg.errors import StoreError
 from secagg.history.engine import VERSION_TABLE, revision_of, shown, transaction
-from secagg.history.tables import KEYS, TABLES
+from secagg.history.tables import TABLES
 from secagg.system.dates import utc_now
 from secagg.system.files import part_of
 
 _MARK = b"secagg store backup 1\n"
+# Each after those that it refers to; the last was dropped by revision 0006.
+_TABLES = (*TABLES, "applied")
 
 
 def backup_beside(engine: Engine) -> Path:
@@ -132,8 +134,10 @@ def _save_tables(connection: Connection, part: Path) -> None:
         file.writestr(_member("about"), _MARK + (revision_of(connection) or "").encode())
         existing = set(inspect(connection).get_table_names())
         with raw.cursor() as cursor:
-            for table in (name for name in TABLES if name in existing):
-                key = ", ".join(KEYS[table])
+            for table in (name for name in _TABLES if name in existing):
+                # In a store of an older revision the key may be another one.
+                primary = inspect(connection).get_pk_constraint(table)["constrained_columns"]
+                key = ", ".join(primary)
                 with (
                     # The size of a table is not known before it is written.
                     file.open(_member(table), "w", force_zip64=True) as out,
@@ -163,7 +167,7 @@ def _load_tables(connection: Connection, source: Path) -> None:
                 )
             cursor.execute("ALTER TABLE audit DISABLE TRIGGER audit_guard")
             # A store of an older revision does not have all tables.
-            tables = [name for name in TABLES if name in file.namelist()]
+            tables = [name for name in _TABLES if name in file.namelist()]
             cursor.execute("TRUNCATE " + ", ".join(tables))
             for table in tables:
                 with file.open(table) as data, cursor.copy(f"COPY {table} FROM STDIN") as copy:

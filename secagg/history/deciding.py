@@ -9,11 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
+from sqlmodel import col
 
 from secagg import ids
 from secagg.errors import StoreError
+from secagg.history.bulk import select_in
 from secagg.history.engine import from_text, repository_id_of, to_text
+from secagg.history.tables import DecisionRow, RepositoryRow
 from secagg.model.problem import State, Triage
 from secagg.system.dates import utc_now
 
@@ -293,6 +296,17 @@ def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
     return dict(_decisions(connection, repository))
 
 
+def all_in_force(
+    connection: Connection, repositories: Iterable[str]
+) -> dict[str, dict[str, Triage]]:
+    """Return, by repository, the newest decision on each identity that is not undone."""
+    by_repository: dict[str, dict[str, Triage]] = {}
+    rows = select_in(connection, _NOT_UNDONE, col(RepositoryRow.name), repositories)
+    for repository, identity, *values in rows:
+        by_repository.setdefault(repository, {})[identity] = _decision(values)
+    return by_repository
+
+
 def newest_decisions(connection: Connection, repository: str) -> dict[str, list[Triage]]:
     """Return, by identity, the newest decision made here and the newest made at GitHub."""
     by_identity: dict[str, dict[bool, Triage]] = {}
@@ -301,29 +315,42 @@ def newest_decisions(connection: Connection, repository: str) -> dict[str, list[
     return {identity: list(newest.values()) for identity, newest in by_identity.items()}
 
 
+_NOT_UNDONE = (
+    select(
+        col(RepositoryRow.name),
+        col(DecisionRow.identity),
+        col(DecisionRow.state),
+        col(DecisionRow.reason),
+        col(DecisionRow.by),
+        col(DecisionRow.owner),
+        col(DecisionRow.at),
+        col(DecisionRow.expires),
+        col(DecisionRow.alert),
+    )
+    .join(RepositoryRow, col(RepositoryRow.id) == col(DecisionRow.repository_id))
+    .where(col(DecisionRow.undone_at).is_(None))
+    .order_by(col(DecisionRow.at), col(DecisionRow.id))
+)
+
+
 def _decisions(connection: Connection, repository: str) -> Iterator[tuple[str, Triage]]:
     """Yield each identity and decision that is not undone, the oldest first."""
-    rows = connection.execute(
-        text(
-            "SELECT d.identity, d.state, d.reason, d.by, d.owner, d.at, d.expires, d.alert "
-            "FROM decision d JOIN repository r ON r.id = d.repository_id "
-            "WHERE r.name = :repository AND d.undone_at IS NULL ORDER BY d.at, d.id"
-        ),
-        {"repository": repository},
+    statement = _NOT_UNDONE.where(col(RepositoryRow.name) == repository)
+    for _, identity, *values in connection.execute(statement):
+        yield identity, _decision(values)
+
+
+def _decision(values: Sequence[Any]) -> Triage:
+    state, reason, by, owner, at, expires, alert = values
+    return Triage(
+        state=State(state),
+        reason=reason,
+        by=by,
+        owner=owner,
+        at=from_text(at),
+        expires=datetime.date.fromisoformat(expires) if expires else None,
+        alert=alert,
     )
-    for identity, state, reason, by, owner, at, expires, alert in rows:
-        yield (
-            identity,
-            Triage(
-                state=State(state),
-                reason=reason,
-                by=by,
-                owner=owner,
-                at=from_text(at),
-                expires=datetime.date.fromisoformat(expires) if expires else None,
-                alert=alert,
-            ),
-        )
 
 
 def newest(decisions: Iterable[Triage | None]) -> Triage | None:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, select, text, update
 from sqlmodel import col
 
 from secagg.errors import StoreError
-from secagg.history import standing
-from secagg.history.document import digest, encode
+from secagg.history import replay, sightings
+from secagg.history.bulk import select_in
+from secagg.history.contents import Known, Written, write_aliases, write_contents
 from secagg.history.engine import clock_of, to_text
-from secagg.history.tables import ToolRow
+from secagg.history.sightings import EPSS, SIGHTINGS, Place, at_run, place_of
+from secagg.history.standing import Standing
+from secagg.history.tables import (
+    ContentRow,
+    FindingRow,
+    RepositoryRow,
+    RunRow,
+    SightingRow,
+    StandingRow,
+    ToolRow,
+)
 from secagg.model.problem import Problem, RunRecord
 from secagg.system.dates import utc_now
 
@@ -23,44 +34,6 @@ from secagg.system.dates import utc_now
 _MOST_TOOLS = 62
 # Clocks differ, and a scan that has just begun is not from the future.
 _CLOCK_SKEW = datetime.timedelta(minutes=10)
-_INCOMING = (
-    "CREATE TEMPORARY TABLE incoming (identity TEXT NOT NULL, digest TEXT NOT NULL, "
-    "component TEXT NOT NULL, tools BIGINT NOT NULL, document TEXT NOT NULL, "
-    "severity TEXT NOT NULL, epss DOUBLE PRECISION, baseline TEXT)"
-)
-_OTHER_IDENTITIES = (
-    "CREATE TEMPORARY TABLE other_identity (identity TEXT NOT NULL, other TEXT NOT NULL)"
-)
-# ``ON CONFLICT DO NOTHING`` would use up an id for each row that is there already. No other process
-# adds a row meanwhile: the import has locked the repository.
-_FINDINGS = """
-INSERT INTO finding (repository_id, identity)
-SELECT :repository, i.identity FROM incoming i WHERE NOT EXISTS (
-  SELECT 1 FROM finding f WHERE f.repository_id = :repository AND f.identity = i.identity)
-"""
-_CONTENTS = """
-INSERT INTO content (finding_id, digest, component, tools, document, severity)
-SELECT f.id, i.digest, i.component, i.tools, i.document, i.severity FROM incoming i
-JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
-WHERE NOT EXISTS (SELECT 1 FROM content c WHERE c.finding_id = f.id AND c.digest = i.digest)
-"""
-_SIGHTINGS = """
-INSERT INTO sighting (run_id, finding_id, content_id, epss, baseline)
-SELECT :run, f.id, c.id, i.epss, i.baseline FROM incoming i
-JOIN finding f ON f.repository_id = :repository AND f.identity = i.identity
-JOIN content c ON c.finding_id = f.id AND c.digest = i.digest
-"""
-# An alias is valid from the run that reports it, so the earliest run counts.
-_ALIASES = """
-INSERT INTO alias (branch_id, finding_id, identity, run_id)
-SELECT DISTINCT :branch, f.id, a.other, :run FROM other_identity a
-JOIN finding f ON f.repository_id = :repository AND f.identity = a.identity
-WHERE true
-ON CONFLICT (branch_id, finding_id, identity) DO UPDATE SET run_id = excluded.run_id
-WHERE EXISTS (
-  SELECT 1 FROM run n, run o WHERE n.id = excluded.run_id AND o.id = alias.run_id
-  AND (n.started_at, n.key) < (o.started_at, o.key))
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,26 +59,131 @@ def record(
     is the whole tree): only problems that these tools no longer see are fixed.
     """
     repository = _id(connection, "repository", name=run.repository)
-    _lock(connection, repository)
-    select = text("SELECT id FROM run WHERE key = :key")
-    if connection.execute(select, {"key": run.key}).first() is not None:
+    lock(connection, repository)
+    recorded = select(col(RunRow.id)).where(col(RunRow.key) == run.key)
+    if connection.execute(recorded).first() is not None:
         return ImportedRun(again=True)
     _refuse_future(connection, run)
+    if run.default_branch is not None:
+        _set_default_branch(connection, repository, run.default_branch)
     branch = _id(connection, "branch", repository_id=repository, name=run.branch)
     tools = {tool for problem in problems for tool in problem.tools}
     covered = set(covered)
     bits = _tool_bits(connection, tools | {tool for tool, _ in covered})
     run_id = _insert_run(connection, run, branch)
     _insert_tool_runs(connection, run, run_id, covered, bits)
-    distinct = _distinct(problems)
-    _fill_temporary_tables(connection, distinct, bits)
-    _copy_from_temporary_tables(connection, repository, branch, run_id)
-    _insert_applied_exceptions(connection, repository, run_id, distinct)
-    if standing.is_newest(connection, branch, run_id):
-        standing.step(connection, branch, run_id)
-    else:
-        standing.replay(connection, branch)
-    return _counts(connection, branch, run_id)
+    place = place_of(connection, branch, run_id)
+    if place.following is None:
+        return _record_newest(connection, repository, place, problems, bits)
+    return _record_late(connection, repository, place, problems, bits)
+
+
+def _record_newest(
+    connection: Connection,
+    repository: int,
+    place: Place,
+    problems: Sequence[Problem],
+    bits: Mapping[str, int],
+) -> ImportedRun:
+    """Record what the branch's newest run saw: what has changed since the run before."""
+    known: dict[str, Known] = {}
+    last: dict[int, tuple[Any, ...]] = {}
+    last_epss: dict[int, tuple[Any, ...]] = {}
+    for identity, finding, content, digest, baseline, epss in _open_findings(connection, place):
+        known[identity] = Known(finding, content, digest)
+        last[finding] = content, baseline
+        if epss is not None:
+            last_epss[finding] = (epss,)
+    written = write_contents(connection, repository, problems, bits, known)
+    opened, closed = sightings.append(connection, SIGHTINGS, place, _values(written), last)
+    changed_epss = sightings.append(connection, EPSS, place, _epss(written), last_epss)
+    _set_epss(connection, place, written, changed_epss[0] | changed_epss[1])
+    write_aliases(connection, place, [written[finding] for finding in opened])
+    standings = replay.advance(
+        connection,
+        place,
+        {finding: one.seen for finding, one in written.items()},
+        {finding: one.problem.epss for finding, one in written.items()},
+        opened=opened,
+        gone=closed - written.keys(),
+    )
+    return _changes(place.run, standings, written)
+
+
+def _record_late(
+    connection: Connection,
+    repository: int,
+    place: Place,
+    problems: Sequence[Problem],
+    bits: Mapping[str, int],
+) -> ImportedRun:
+    """Record what a run saw that has later ones: what differs from the runs beside it."""
+    written = write_contents(connection, repository, problems, bits, {})
+    changed, before = sightings.insert(connection, SIGHTINGS, place, _values(written))
+    sightings.insert(connection, EPSS, place, _epss(written))
+    write_aliases(connection, place, [written[f] for f in changed if f in written])
+    standings = replay.replay(connection, place, changed=changed, before=before, seen=written)
+    return _changes(place.run, standings, written)
+
+
+def _open_findings(connection: Connection, place: Place) -> Iterable[Any]:
+    """Select what the run before saw, if there is one: the branch's newest run until now."""
+    if place.previous is None:
+        return ()
+    return connection.execute(
+        select(
+            col(FindingRow.identity),
+            col(FindingRow.id),
+            col(ContentRow.id),
+            col(ContentRow.digest),
+            col(StandingRow.baseline),
+            col(StandingRow.epss),
+        )
+        .join(FindingRow, col(FindingRow.id) == col(StandingRow.finding_id))
+        .join(ContentRow, col(ContentRow.id) == col(StandingRow.content_id))
+        .where(col(StandingRow.branch_id) == place.branch, col(StandingRow.last_run_id).is_(None))
+    )
+
+
+def _values(written: Mapping[int, Written]) -> dict[int, tuple[Any, ...]]:
+    return {finding: (one.seen.content, one.seen.baseline) for finding, one in written.items()}
+
+
+def _epss(written: Mapping[int, Written]) -> dict[int, tuple[Any, ...]]:
+    return {f: (one.problem.epss,) for f, one in written.items() if one.problem.epss is not None}
+
+
+def _set_epss(
+    connection: Connection, place: Place, written: Mapping[int, Written], changed: Set[int]
+) -> None:
+    """Set the EPSS values in the standings of what is seen again."""
+    rows = [
+        {"finding": finding, "value": written[finding].problem.epss}
+        for finding in changed
+        if finding in written
+    ]
+    if rows:
+        connection.execute(
+            update(StandingRow)
+            .where(
+                col(StandingRow.branch_id) == place.branch,
+                col(StandingRow.finding_id) == bindparam("finding"),
+            )
+            .values(epss=bindparam("value")),
+            rows,
+        )
+
+
+def _changes(
+    run: int, standings: Mapping[int, Standing], seen: Mapping[int, Written]
+) -> ImportedRun:
+    """Count the changes of a run. No standing but ``standings`` can name it."""
+    new = sum(one.first == run for finding, one in standings.items() if finding in seen)
+    reopened = sum(one.reopened == run for finding, one in standings.items() if finding in seen)
+    fixed = sum(one.fixed == run for one in standings.values())
+    return ImportedRun(
+        new=new, reopened=reopened, fixed=fixed, unchanged=len(seen) - new - reopened
+    )
 
 
 def _refuse_future(connection: Connection, run: RunRecord) -> None:
@@ -125,6 +203,17 @@ def _refuse_future(connection: Connection, run: RunRecord) -> None:
         )
 
 
+def _set_default_branch(connection: Connection, repository: int, name: str) -> None:
+    connection.execute(
+        update(RepositoryRow)
+        .where(
+            col(RepositoryRow.id) == repository,
+            col(RepositoryRow.default_branch).is_distinct_from(name),
+        )
+        .values(default_branch=name)
+    )
+
+
 def _id(connection: Connection, table: str, **values: Any) -> int:
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
@@ -140,13 +229,14 @@ def _id(connection: Connection, table: str, **values: Any) -> int:
     return int(row_id)
 
 
-def _lock(connection: Connection, repository: int) -> None:
+def lock(connection: Connection, repository: int) -> None:
     """Lock the repository for one import at a time; SQLite allows only one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(
             # Decisions refer to the row, and need not wait for an import.
-            text("SELECT id FROM repository WHERE id = :id FOR NO KEY UPDATE"),
-            {"id": repository},
+            select(col(RepositoryRow.id))
+            .where(col(RepositoryRow.id) == repository)
+            .with_for_update(key_share=True)
         )
 
 
@@ -228,127 +318,34 @@ def _insert_tool_runs(
         )
 
 
-def _distinct(problems: Sequence[Problem]) -> list[Problem]:
-    """Check that each problem has its own identity, which merging guarantees."""
-    by_identity = {problem.identity: problem for problem in problems}
-    if len(by_identity) != len(problems):
-        raise StoreError(
-            "two problems of one run share an identity", hint="please report this: it is a bug"
-        )
-    return list(by_identity.values())
-
-
-def _fill_temporary_tables(
-    connection: Connection, problems: list[Problem], bits: dict[str, int]
-) -> None:
-    """Write the run's problems into temporary tables, in bulk."""
-    for create in (_INCOMING, _OTHER_IDENTITIES):
-        name = create.split()[3]
-        connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
-        ending = " ON COMMIT DROP" if connection.dialect.name == "postgresql" else ""
-        connection.execute(text(create + ending))
-    masks: dict[tuple[str, ...], int] = {}
-
-    def row(problem: Problem) -> tuple[Any, ...]:
-        mask = masks.get(problem.tools)
-        if mask is None:
-            mask = masks[problem.tools] = sum({bits[tool] for tool in problem.tools})
-        document = encode(problem)
-        return (
-            problem.identity,
-            digest(document),
-            _storable(problem.component or "."),
-            mask,
-            document,
-            problem.severity.value,
-            problem.epss,
-            problem.baseline,
-        )
-
-    _bulk(connection, "incoming", 8, map(row, problems))
-    others = (
-        (problem.identity, other)
-        for problem in problems
-        for other in problem.known_as
-        if other != problem.identity
-    )
-    _bulk(connection, "other_identity", 2, others)
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE incoming"))
-
-
-def _storable(name: str) -> str:
-    """Escape what no database stores as text: NUL and lone surrogates."""
-    return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-def _bulk(
-    connection: Connection, table: str, columns: int, rows: Iterable[tuple[Any, ...]]
-) -> None:
-    raw: Any = connection.connection.driver_connection
-    cursor = raw.cursor()
-    try:
-        if connection.dialect.name == "postgresql":
-            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-        else:
-            marks = ", ".join("?" * columns)
-            cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
-    finally:
-        cursor.close()
-
-
-def _copy_from_temporary_tables(
-    connection: Connection, repository: int, branch: int, run_id: int
-) -> None:
-    """Copy the run's problems from the temporary tables into the permanent ones."""
-    values = {"repository": repository, "branch": branch, "run": run_id}
-    for statement in (_FINDINGS, _CONTENTS, _SIGHTINGS, _ALIASES):
-        connection.execute(text(statement), values)
-
-
-def _insert_applied_exceptions(
-    connection: Connection, repository: int, run_id: int, problems: list[Problem]
-) -> None:
-    rows = [
-        {"run": run_id, "repository": repository, "identity": p.identity, "exception": p.exception}
-        for p in problems
-        if p.exception is not None
-    ]
-    if rows:
-        connection.execute(
-            text(
-                "INSERT INTO applied SELECT :run, id, :exception FROM finding "
-                "WHERE repository_id = :repository AND identity = :identity"
-            ),
-            rows,
-        )
-
-
 def changes(connection: Connection, keys: Sequence[str]) -> dict[str, ImportedRun]:
     """Return the changes of each run on its branch; unknown keys are left out."""
-    select = text("SELECT key, branch_id, id FROM run WHERE key = :key")
-    rows = (connection.execute(select, {"key": key}).first() for key in keys)
-    return {row[0]: _counts(connection, row[1], row[2]) for row in rows if row is not None}
+    runs = select(col(RunRow.key), col(RunRow.branch_id), col(RunRow.id))
+    rows = list(select_in(connection, runs, col(RunRow.key), keys))
+    return {key: _counts(connection, branch, run) for key, branch, run in rows}
 
 
 def _counts(connection: Connection, branch: int, run_id: int) -> ImportedRun:
     """Count the changes of a run by the branch's history as it is now."""
-    row = connection.execute(
-        text(
-            "SELECT COALESCE(SUM(CASE WHEN t.first_run_id = :run THEN 1 ELSE 0 END), 0), "
-            "COALESCE(SUM(CASE WHEN t.reopened_run_id = :run THEN 1 ELSE 0 END), 0), "
-            "COUNT(*) FROM sighting s JOIN standing t "
-            "ON t.branch_id = :branch AND t.finding_id = s.finding_id WHERE s.run_id = :run"
+    rows = at_run(
+        connection,
+        SIGHTINGS,
+        branch,
+        run_id,
+        func.count(),
+        func.coalesce(func.sum(case((col(StandingRow.first_run_id) == run_id, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((col(StandingRow.reopened_run_id) == run_id, 1), else_=0)), 0),
+    ).join(
+        StandingRow,
+        and_(
+            col(StandingRow.branch_id) == col(SightingRow.branch_id),
+            col(StandingRow.finding_id) == col(SightingRow.finding_id),
         ),
-        {"run": run_id, "branch": branch},
-    ).one()
-    fixed = connection.execute(
-        text("SELECT COUNT(*) FROM standing WHERE branch_id = :branch AND fixed_run_id = :run"),
-        {"run": run_id, "branch": branch},
-    ).scalar_one()
-    new, reopened, total = (int(value) for value in row)
-    return ImportedRun(
-        new=new, reopened=reopened, fixed=int(fixed), unchanged=total - new - reopened
     )
+    total, new, reopened = (int(value) for value in connection.execute(rows).one())
+    fixed = connection.execute(
+        select(func.count()).where(
+            col(StandingRow.branch_id) == branch, col(StandingRow.fixed_run_id) == run_id
+        )
+    ).scalar_one()
+    return ImportedRun(new=new, reopened=reopened, fixed=fixed, unchanged=total - new - reopened)

@@ -4,40 +4,45 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
+from sqlmodel import col
 
 from secagg.errors import StoreError, UsageError
-from secagg.history import carryover, deciding, standing
+from secagg.history import carryover, deciding, replay
+from secagg.history.bulk import select_in
 from secagg.history.document import decode
 from secagg.history.engine import from_text
+from secagg.history.sightings import EPSS, SIGHTINGS, at_run, intervals_at
+from secagg.history.standing import Standing
+from secagg.history.tables import (
+    BranchRow,
+    ContentRow,
+    CoveredRow,
+    FindingRow,
+    RepositoryRow,
+    RunRow,
+    SightingRow,
+    StandingRow,
+    ToolRow,
+    ToolRunRow,
+)
 from secagg.model.problem import Problem, RunRecord, State, ToolRunRecord, Triage
 from secagg.system.dates import utc_today
 
 NO_SUCH_RUN = "no such run in the store"
 RUNS_HINT = "secagg runs lists them"
 
-_PROBLEMS = """
-SELECT t.branch_id, c.document, s.epss, s.baseline,
-       t.first_run_id, t.last_run_id, t.fixed_run_id, t.reopened_run_id,
-       t.finding_id, c.component, t.knew, c.tools
-FROM {table} t
-JOIN sighting s ON s.run_id = t.last_run_id AND s.finding_id = t.finding_id
-JOIN content c ON c.id = s.content_id
-WHERE t.superseded_run_id IS NULL AND t.branch_id IN (SELECT b.id FROM {branches})
-"""
-_BRANCHES = """branch b JOIN repository r ON r.id = b.repository_id
-WHERE (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)
-  AND (CAST(:branch AS TEXT) IS NULL OR b.name = :branch)"""
 _RUNS = """
 SELECT run.id, run.key, r.name, b.name, run.git_commit, run.started_at, run.verdict, run.policy,
        run.by_severity
 FROM run JOIN branch b ON b.id = run.branch_id JOIN repository r ON r.id = b.repository_id
 WHERE {where} ORDER BY run.started_at DESC, run.key DESC {limit}
 """
-_NEWEST = """run.id = (SELECT x.id FROM run x WHERE x.branch_id = run.branch_id
+_NEWEST_RUNS = """run.id = (SELECT x.id FROM run x WHERE x.branch_id = run.branch_id
 ORDER BY x.started_at DESC, x.key DESC LIMIT 1)"""
 
 
@@ -49,26 +54,27 @@ def problems(
     file_decisions: Mapping[str, Triage] | None,
     *,
     details: bool = True,
+    default_branches: bool = False,
 ) -> list[Problem]:
     """Return the problems of the branches, open or fixed, without superseded ones."""
-    table, until = "standing", None
-    if as_of is not None:
-        table = "standing_then"
-        until = _standing_after(connection, as_of, table)
+    chosen = branches_of(connection, repository, branch, default_only=default_branches)
     # Identities do not name their repository, so a file's decisions are of one only.
     decisions = (file_decisions or {}) if repository is not None else {}
+    then = None if as_of is None else _run_of_key(connection, as_of)
     rows: list[Problem] = []
     missing_by_branch: dict[int, dict[int, tuple[str, int]]] = {}
     indices: dict[tuple[int, int], int] = {}
     for problem, branch_id, finding, component, missing in _problems(
-        connection, table, repository, branch, decisions, details
+        connection, then, chosen, decisions, details
     ):
         if missing:
             missing_by_branch.setdefault(branch_id, {})[finding] = component, missing
             indices[branch_id, finding] = len(rows)
         rows.append(problem)
     for branch_id, of_branch in missing_by_branch.items():
-        reports = carryover.carried_over(connection, branch_id, of_branch, until=until, table=table)
+        reports = carryover.carried_over(
+            connection, branch_id, of_branch, until=None if then is None else then[0]
+        )
         earlier = {
             content: (indices[branch_id, finding], tools)
             for finding, (content, tools) in reports.items()
@@ -78,67 +84,51 @@ def problems(
     return rows
 
 
-def _standing_after(connection: Connection, as_of: str, table: str) -> int:
-    """Make a temporary table of the branch's standing after the run ``as_of``; return its id."""
-    row = connection.execute(
-        text("SELECT id, branch_id FROM run WHERE key = :key"), {"key": as_of}
-    ).first()
-    if row is None:
+def _run_of_key(connection: Connection, key: str) -> tuple[int, int]:
+    """Return the ids of a run and of its branch."""
+    statement = select(col(RunRow.id), col(RunRow.branch_id)).where(col(RunRow.key) == key)
+    row = connection.execute(statement).first()
+    if row is None or row[0] is None:
         raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
-    connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
-    connection.execute(
-        text(f"CREATE TEMPORARY TABLE {table} AS SELECT * FROM standing WHERE 1 = 0")  # noqa: S608
-    )
-    connection.execute(text(f"CREATE UNIQUE INDEX {table}_key ON {table} (branch_id, finding_id)"))
-    standing.replay(connection, row[1], until=row[0], table=table)
-    return int(row[0])
+    return row[0], row[1]
 
 
 def _problems(
     connection: Connection,
-    table: str,
-    repository: str | None,
-    branch: str | None,
+    then: tuple[int, int] | None,
+    names: Mapping[int, tuple[str, str]],
     file_decisions: Mapping[str, Triage],
     details: bool,
 ) -> Iterator[tuple[Problem, int, int, str, int]]:
     """Yield each problem with its branch, finding, component and missing tools (as bits).
 
-    Missing are the tools that reported it earlier, but not in the run that saw it last.
+    Missing are the tools that reported it earlier, but not in the run that saw it last. ``then`` is
+    a run and its branch: the branch after that run. ``names`` are the repository and the name of
+    each branch.
     """
-    values = {"repository": repository, "branch": branch}
-    # Names and times are few. Joins would repeat them on every row.
-    names = {
-        number: (name, branch)
-        for number, name, branch in connection.execute(
-            text(f"SELECT b.id, r.name, b.name FROM {_BRANCHES}"),  # noqa: S608
-            values,
-        )
-    }
-    times = {
-        number: from_text(at)
-        for number, at in connection.execute(
-            text(
-                "SELECT id, started_at FROM run "  # noqa: S608
-                f"WHERE branch_id IN (SELECT b.id FROM {_BRANCHES})"
-            ),
-            values,
-        )
-    }
-    stored_decisions = {
-        name: deciding.in_force(connection, name) for name in {name for name, _ in names.values()}
-    }
+    # Times are few. Joins would repeat them on every row.
+    times: dict[int | None, datetime.datetime] = {}
+    newest: dict[int, datetime.datetime] = {}
+    statement = select(col(RunRow.id), col(RunRow.branch_id), col(RunRow.started_at))
+    for number, branch_id, at in select_in(
+        connection, statement.order_by(col(RunRow.started_at)), col(RunRow.branch_id), names
+    ):
+        times[number] = newest[branch_id] = from_text(at)
+    stored_decisions = deciding.all_in_force(connection, {name for name, _ in names.values()})
     decided_as, today = _decided_identities(connection), utc_today()
-    statement = text(_PROBLEMS.format(table=table, branches=_BRANCHES))
-    for row in connection.execute(statement, values):
-        branch_id, document, epss, baseline, first, last, fixed, reopened = row[:8]
+    rows = _standing_now(connection, names) if then is None else _standing_then(connection, then)
+    for branch_id, finding, standing, document, tools in rows:
+        if branch_id not in names:
+            continue
         problem = decode(document, details=details)
         name, problem.branch = names[branch_id]
         problem.repository = name
-        problem.epss, problem.baseline = epss, baseline
-        problem.first_seen, problem.last_seen = times[first], times[last]
-        problem.fixed_at, problem.reopened_at = times.get(fixed), times.get(reopened)
-        stored = stored_decisions[name]
+        problem.epss, problem.baseline = standing.epss, standing.baseline
+        problem.first_seen = times[standing.first]
+        problem.last_seen = times.get(standing.last, newest[branch_id])
+        problem.fixed_at = times.get(standing.fixed)
+        problem.reopened_at = times.get(standing.reopened)
+        stored = stored_decisions.get(name, {})
         if stored or file_decisions:
             identities = {problem.identity, *problem.known_as}
             identities.update(decided_as.get((name, problem.identity), ()))
@@ -148,8 +138,48 @@ def _problems(
                 for source in (stored, file_decisions)
             ]
             problem.triage = _in_force(deciding.newest(decisions), problem, today)
-        finding, component, knew, tools = row[8:]
-        yield problem, branch_id, finding, component, 0 if fixed is not None else knew & ~tools
+        missing = 0 if standing.fixed is not None else standing.knew & ~tools
+        yield problem, branch_id, finding, standing.component, missing
+
+
+# A run's id is never that.
+_NEWEST = -1
+
+_Row = tuple[int, int, Standing, str, int]
+"""A branch, a finding, its standing, its document and the tools (as bits) that reported it."""
+
+
+def _standing_now(connection: Connection, branches: Iterable[int]) -> Iterator[_Row]:
+    """Yield the problems of the branches as they are after the newest runs."""
+    statement = (
+        select(
+            col(StandingRow.branch_id),
+            col(StandingRow.finding_id),
+            *replay.STANDING,
+            col(ContentRow.document),
+            col(ContentRow.tools),
+        )
+        .join(ContentRow, col(ContentRow.id) == col(StandingRow.content_id))
+        .where(col(StandingRow.superseded_run_id).is_(None))
+    )
+    rows = select_in(connection, statement, col(StandingRow.branch_id), branches)
+    for branch_id, finding, *standing, document, tools in rows:
+        yield branch_id, finding, replay.standing_of(standing, _NEWEST), document, tools
+
+
+def _standing_then(connection: Connection, then: tuple[int, int]) -> Iterator[_Row]:
+    """Yield the problems of a branch as they were after a run."""
+    run, branch = then
+    standings = replay.standings_after(connection, branch, run)
+    by_content = {
+        one.content: (finding, one) for finding, one in standings.items() if one.superseded is None
+    }
+    statement = select(col(ContentRow.id), col(ContentRow.document), col(ContentRow.tools))
+    for content, document, tools in select_in(
+        connection, statement, col(ContentRow.id), by_content
+    ):
+        finding, standing = by_content[content]
+        yield branch, finding, standing, document, tools
 
 
 def _in_force(decision: Triage | None, problem: Problem, today: datetime.date) -> Triage | None:
@@ -184,21 +214,23 @@ def first_seen(
     connection: Connection, repository: str, branch: str, identities: set[str]
 ) -> dict[str, datetime.datetime]:
     """Return the earliest time on the branch, or else on any branch of the repository."""
-    rows = connection.execute(
-        text(
-            "SELECT f.identity, b.name, run.started_at FROM standing t "
-            "JOIN branch b ON b.id = t.branch_id JOIN repository r ON r.id = b.repository_id "
-            "JOIN finding f ON f.id = t.finding_id JOIN run ON run.id = t.first_run_id "
-            "WHERE r.name = :repository"
-        ),
-        {"repository": repository},
+    statement = (
+        select(col(FindingRow.identity), col(BranchRow.name), col(RunRow.started_at))
+        .join(StandingRow, col(StandingRow.finding_id) == col(FindingRow.id))
+        .join(BranchRow, col(BranchRow.id) == col(StandingRow.branch_id))
+        .join(RunRow, col(RunRow.id) == col(StandingRow.first_run_id))
+        .join(RepositoryRow, col(RepositoryRow.id) == col(BranchRow.repository_id))
+        .where(
+            col(RepositoryRow.name) == repository,
+            col(FindingRow.repository_id) == col(RepositoryRow.id),
+        )
     )
     on_branch: dict[str, str] = {}
     on_others: dict[str, str] = {}
+    rows = select_in(connection, statement, col(FindingRow.identity), identities)
     for identity, name, at in rows:
-        if identity in identities:
-            times = on_branch if name == branch else on_others
-            times[identity] = min(at, times.get(identity, at))
+        times = on_branch if name == branch else on_others
+        times[identity] = min(at, times.get(identity, at))
     return {identity: from_text(at) for identity, at in (on_others | on_branch).items()}
 
 
@@ -214,13 +246,63 @@ def runs(
     values: dict[str, Any] = {"repository": repository, "branch": branch}
     if limit is not None:
         values["limit"] = limit
-    return [_run(connection, row) for row in connection.execute(text(statement), values).all()]
+    return _run_records(connection, connection.execute(text(statement), values).all())
 
 
-def newest_runs(connection: Connection) -> list[RunRecord]:
-    """Return the newest run of every branch, newest first."""
-    rows = connection.execute(text(_RUNS.format(where=_NEWEST, limit=""))).all()
-    return [_run(connection, row) for row in rows]
+def newest_runs(connection: Connection, *, default_branches: bool = False) -> list[RunRecord]:
+    """Return the newest run of every branch, or of every default branch, newest first."""
+    rows = connection.execute(text(_RUNS.format(where=_NEWEST_RUNS, limit=""))).all()
+    if default_branches:
+        chosen = set(branches_of(connection, None, None, default_only=True).values())
+        rows = [row for row in rows if (row[2], row[3]) in chosen]
+    return _run_records(connection, rows)
+
+
+# Names of default branches, for repositories of which no scan told it.
+_USUAL = ("main", "master", "trunk", "develop", "HEAD")
+# How the branches of pull requests begin (:func:`secagg.pipeline.origin.origin_of`).
+_PULL_REQUEST = "pull request: "
+
+
+def branches_of(
+    connection: Connection, repository: str | None, branch: str | None, *, default_only: bool
+) -> dict[int, tuple[str, str]]:
+    """Return the repository and name of each branch by its id: all for None.
+
+    With ``default_only`` it is one for each repository: the one that a scan named as the default
+    branch, else one with a usual name, else the one that was scanned last, a pull request's last.
+    """
+    statement = (
+        select(
+            col(BranchRow.id),
+            col(RepositoryRow.name),
+            col(BranchRow.name),
+            col(RepositoryRow.default_branch),
+            select(func.max(col(RunRow.started_at)))
+            .where(col(RunRow.branch_id) == col(BranchRow.id))
+            .scalar_subquery(),
+        )
+        .join(RepositoryRow, col(RepositoryRow.id) == col(BranchRow.repository_id))
+        .order_by(col(RepositoryRow.name), col(BranchRow.name))
+    )
+    if repository is not None:
+        statement = statement.where(col(RepositoryRow.name) == repository)
+    if branch is not None:
+        statement = statement.where(col(BranchRow.name) == branch)
+    all_branches = [tuple(row) for row in connection.execute(statement)]
+    if default_only:
+        by_rank = sorted(all_branches, key=_default_rank)
+        first = {name: number for number, name, *_ in reversed(by_rank)}
+        all_branches = [row for row in all_branches if first[row[1]] == row[0]]
+    return {number: (name, branch) for number, name, branch, *_ in all_branches}
+
+
+def _default_rank(row: Sequence[Any]) -> tuple[bool, int, bool, int, str]:
+    """Return the sort key that puts the most likely default branch first."""
+    _, _, branch, default, newest = row
+    usual = _USUAL.index(branch) if branch in _USUAL else len(_USUAL)
+    scanned = 0 if newest is None else -int(from_text(newest).timestamp())
+    return branch != default, usual, branch.startswith(_PULL_REQUEST), scanned, branch
 
 
 def branches(connection: Connection, repository: str | None) -> list[tuple[str, str]]:
@@ -242,13 +324,7 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
     row = connection.execute(statement, {"key": key}).first()
     if row is None:
         raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
-    sightings = connection.execute(
-        text(
-            "SELECT c.document, s.epss, s.baseline FROM sighting s "
-            "JOIN content c ON c.id = s.content_id WHERE s.run_id = :run"
-        ),
-        {"run": row[0]},
-    )
+    sightings = _sightings_of(connection, row[0])
     record, rows = _run(connection, row), []
     for document, epss, baseline in sightings:
         problem = decode(document)
@@ -257,6 +333,22 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
         rows.append(problem)
     rows.sort(key=lambda p: (-p.severity.rank, p.identity))
     return record, rows
+
+
+def _sightings_of(connection: Connection, run: int) -> Iterator[Any]:
+    """Yield the document, EPSS value and baseline of each problem that a run saw."""
+    of_run = select(col(RunRow.branch_id)).where(col(RunRow.id) == run)
+    branch = connection.execute(of_run).scalar_one()
+    epss = {
+        finding: interval.value[0]
+        for finding, interval in intervals_at(connection, EPSS, branch, run).items()
+    }
+    columns = col(SightingRow.finding_id), col(ContentRow.document), col(SightingRow.baseline)
+    rows = at_run(connection, SIGHTINGS, branch, run, *columns).join(
+        ContentRow, col(ContentRow.id) == col(SightingRow.content_id)
+    )
+    for finding, document, baseline in connection.execute(rows):
+        yield document, epss.get(finding), baseline
 
 
 def run_key(connection: Connection, beginning: str) -> str:
@@ -285,35 +377,46 @@ def run_of_commit(connection: Connection, repository: str, commit: str) -> RunRe
     return None if row is None else _run(connection, row)
 
 
-def _tool_run(columns: dict[str, Any]) -> ToolRunRecord:
-    gaps = columns.pop("gaps")
-    return ToolRunRecord(**columns, gaps=tuple(json.loads(gaps)) if gaps else ())
+def _run_records(connection: Connection, rows: Sequence[Any]) -> list[RunRecord]:
+    """Return the runs of ``rows``, as :data:`_RUNS` selects them, with their tools."""
+    numbers = [row[0] for row in rows]
+    tools: defaultdict[int, list[ToolRunRecord]] = defaultdict(list)
+    columns = [getattr(ToolRunRow, name) for name in _OF_TOOL_RUN]
+    statement = select(col(ToolRunRow.run_id), col(ToolRunRow.gaps), *columns).order_by(
+        col(ToolRunRow.run_id), col(ToolRunRow.number)
+    )
+    for run, gaps, *values in select_in(connection, statement, col(ToolRunRow.run_id), numbers):
+        found = tuple(json.loads(gaps)) if gaps else ()
+        of_tool = dict(zip(_OF_TOOL_RUN, values, strict=True))
+        tools[run].append(ToolRunRecord(**of_tool, gaps=found))
+    covered: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    looks = (
+        select(col(CoveredRow.run_id), col(ToolRow.name), col(CoveredRow.component))
+        .join(ToolRow, col(ToolRow.id) == col(CoveredRow.tool_id))
+        .order_by(col(ToolRow.name), col(CoveredRow.component))
+    )
+    for run, tool, component in select_in(connection, looks, col(CoveredRow.run_id), numbers):
+        covered[run].append((tool, component))
+    return [
+        RunRecord(
+            key=row[1],
+            repository=row[2],
+            branch=row[3],
+            commit=row[4],
+            started_at=from_text(row[5]),
+            verdict=row[6],
+            policy=row[7],
+            by_severity=json.loads(row[8]),
+            tools=tuple(tools[row[0]]),
+            covered=tuple(covered[row[0]]),
+        )
+        for row in rows
+    ]
+
+
+_OF_TOOL_RUN = ("tool", "component", "mode", "status", "version", "seconds", "reason")
 
 
 def _run(connection: Connection, row: Sequence[Any]) -> RunRecord:
-    tools = connection.execute(
-        text(
-            "SELECT tool, component, mode, status, version, seconds, reason, gaps FROM tool_run "
-            "WHERE run_id = :run ORDER BY number"
-        ),
-        {"run": row[0]},
-    )
-    covered = connection.execute(
-        text(
-            "SELECT t.name, c.component FROM covered c JOIN tool t ON t.id = c.tool_id "
-            "WHERE c.run_id = :run ORDER BY 1, 2"
-        ),
-        {"run": row[0]},
-    )
-    return RunRecord(
-        key=row[1],
-        repository=row[2],
-        branch=row[3],
-        commit=row[4],
-        started_at=from_text(row[5]),
-        verdict=row[6],
-        policy=row[7],
-        by_severity=json.loads(row[8]),
-        tools=tuple(_tool_run(tool._asdict()) for tool in tools),
-        covered=tuple((tool, component) for tool, component in covered),
-    )
+    (record,) = _run_records(connection, [row])
+    return record

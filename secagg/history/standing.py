@@ -1,8 +1,9 @@
 """The standing of each problem on a branch: first seen, last seen, fixed, reopened.
 
-It follows from the runs of the branch in the order of the scans (time, then key). The newest run
-is one more step; a run that is imported late makes all steps of the branch run again, so that
-the order of the imports does not matter.
+It follows from the runs of the branch in the order of the scans (time, then key). The branch's
+newest run is one more :func:`step`. A run that is imported late changes the standing of the
+problems that it saw otherwise than its neighbours, or fixed: for these alone :func:`simulate` takes
+the steps again, from their intervals.
 
 In a step, what the run saw is open. What it did not see is fixed, if every tool that knew it
 looked at its component. A problem that is seen under another identity (``known_as``) passes its
@@ -11,109 +12,46 @@ history on to that identity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from sqlalchemy import Connection, text
-
-_SEE = """
-INSERT INTO {table} (branch_id, finding_id, first_run_id, last_run_id, component, knew)
-SELECT :branch, s.finding_id, :run, :run, c.component, c.tools
-FROM sighting s JOIN content c ON c.id = s.content_id WHERE s.run_id = :run
-ON CONFLICT (branch_id, finding_id) DO UPDATE SET
-  last_run_id = excluded.last_run_id,
-  component = excluded.component,
-  knew = CASE WHEN {table}.fixed_run_id IS NOT NULL THEN excluded.knew
-              ELSE {table}.knew | excluded.knew END,
-  reopened_run_id = CASE WHEN {table}.fixed_run_id IS NOT NULL THEN excluded.last_run_id
-                         ELSE {table}.reopened_run_id END,
-  fixed_run_id = NULL,
-  superseded_run_id = NULL
-"""
-
-# The two identities of an alias, where this run saw one (``seen``) and not the other (``gone``).
-_PAIRS = """
-SELECT seen.finding_id, gone.finding_id, gone.first_run_id, gone.fixed_run_id,
-       gone.reopened_run_id, gone.knew
-FROM alias a
-JOIN run r ON r.id = a.run_id
-JOIN finding n ON n.id = a.finding_id
-JOIN finding o ON o.repository_id = n.repository_id AND o.identity = a.identity
-JOIN {table} seen ON seen.branch_id = :branch AND seen.finding_id = {seen}.id
-JOIN {table} gone ON gone.branch_id = :branch AND gone.finding_id = {gone}.id
-WHERE a.branch_id = :branch AND seen.last_run_id = :run AND gone.last_run_id <> :run
-  AND (gone.superseded_run_id IS NULL OR seen.first_run_id = :run)
-  AND (r.started_at, r.key) <= (SELECT x.started_at, x.key FROM run x WHERE x.id = :run)
-"""
-
-_INHERIT = """
-UPDATE {table} SET first_run_id = :first, reopened_run_id = :reopened, knew = :knew
-WHERE branch_id = :branch AND finding_id = :finding
-"""
-
-_SUPERSEDE = """
-UPDATE {table} SET superseded_run_id = :run, fixed_run_id = NULL
-WHERE branch_id = :branch AND finding_id = :finding AND superseded_run_id IS NULL
-"""
-
-_UNSEEN = """
-SELECT DISTINCT component, knew FROM {table}
-WHERE branch_id = :branch AND last_run_id <> :run
-  AND fixed_run_id IS NULL AND superseded_run_id IS NULL
-"""
-
-_FIX = """
-UPDATE {table} SET fixed_run_id = :run
-WHERE branch_id = :branch AND last_run_id <> :run AND component = :component AND knew = :knew
-  AND fixed_run_id IS NULL AND superseded_run_id IS NULL
-"""
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 
-def runs_of(connection: Connection, branch: int) -> Sequence[int]:
-    """Return the ids of the branch's runs in the order of the scans."""
-    statement = text("SELECT id FROM run WHERE branch_id = :branch ORDER BY started_at, key")
-    return connection.execute(statement, {"branch": branch}).scalars().all()
+class Seen(NamedTuple):
+    """What a run saw of a finding; ``tools`` are bits."""
+
+    component: str
+    tools: int
+    content: int
+    baseline: str | None
 
 
-def is_newest(connection: Connection, branch: int, run: int) -> bool:
-    """Tell whether no run of the branch is later than ``run``."""
-    newest = connection.execute(
-        text(
-            "SELECT id FROM run WHERE branch_id = :branch ORDER BY started_at DESC, key DESC "
-            "LIMIT 1"
-        ),
-        {"branch": branch},
-    ).scalar()
-    return newest == run
+@dataclass(slots=True)
+class Standing:
+    """The columns of :class:`secagg.history.tables.StandingRow`, with ``last`` always a run."""
+
+    first: int
+    last: int
+    component: str
+    knew: int
+    content: int
+    baseline: str | None = None
+    fixed: int | None = None
+    reopened: int | None = None
+    superseded: int | None = None
+    epss: float | None = None
 
 
-def replay(
-    connection: Connection, branch: int, *, until: int | None = None, table: str = "standing"
-) -> None:
-    """Run the branch's steps again from the beginning, up to the run ``until``."""
-    connection.execute(
-        text(f"DELETE FROM {table} WHERE branch_id = :branch"),  # noqa: S608
-        {"branch": branch},
-    )
-    for run in runs_of(connection, branch):
-        step(connection, branch, run, table=table)
-        if run == until:
-            break
+Covered = Mapping[str, int]
+"""By component, the tools (as bits) that looked at everything in it."""
+
+Intervals = Mapping[int, Sequence[tuple[int, int, Seen]]]
+"""By finding, the first and last position of each interval, in order, and what was seen."""
 
 
-def step(connection: Connection, branch: int, run: int, *, table: str = "standing") -> None:
-    """Run the step of one run, after those of all earlier runs."""
-    values = {"branch": branch, "run": run}
-    connection.execute(text(_SEE.format(table=table)), values)
-    _pass_history_on(connection, branch, run, table)
-    covered = _covered(connection, run)
-    for component, knew in connection.execute(text(_UNSEEN.format(table=table)), values).all():
-        if knew & ~covering(covered, component) == 0:
-            connection.execute(
-                text(_FIX.format(table=table)), {**values, "component": component, "knew": knew}
-            )
-
-
-def covering(covered: Mapping[str, int], component: str) -> int:
+def covering(covered: Covered, component: str) -> int:
     """Return the tools (as bits) that looked at everything in ``component``.
 
     Tools that looked at the whole tree (``.``) did, unless the component is an image.
@@ -122,71 +60,179 @@ def covering(covered: Mapping[str, int], component: str) -> int:
     return whole | covered.get(component, 0)
 
 
-def _covered(connection: Connection, run: int) -> dict[str, int]:
-    """Return, by component, the tools (as bits) that looked at everything."""
-    tools_of_component: dict[str, int] = {}
-    rows = connection.execute(
-        text("SELECT component, tool_id FROM covered WHERE run_id = :run"), {"run": run}
-    )
-    for component, tool in rows:
-        tools_of_component[component] = tools_of_component.get(component, 0) | 1 << tool
-    return tools_of_component
+def step(
+    standings: dict[int, Standing],
+    run: int,
+    seen: Mapping[int, Seen],
+    pairs: Iterable[tuple[int, int]],
+    covered: Covered,
+    order: Callable[[int], int],
+) -> None:
+    """Take the step of ``run`` in ``standings``, which are those after the run before.
 
-
-def _pass_history_on(connection: Connection, branch: int, run: int, table: str) -> None:
-    """Pass the history of problems that are seen under another identity on to that identity."""
-    values = {"branch": branch, "run": run}
-    pairs: set[tuple[int, int, int, int | None, int | None, int]] = set()
-    for seen, gone in (("n", "o"), ("o", "n")):
-        statement = text(_PAIRS.format(table=table, seen=seen, gone=gone))
-        pairs.update(tuple(row) for row in connection.execute(statement, values))
-    if not pairs:
-        return
-    order = {run_id: position for position, run_id in enumerate(runs_of(connection, branch))}
-    histories: dict[int, list[tuple[int, int | None, int | None, int]]] = {}
-    for seen_id, _, first, fixed, reopened, knew in pairs:
-        histories.setdefault(seen_id, []).append((first, fixed, reopened, knew))
-    updates = [
-        _merged_history(connection, values, table, finding, former, order)
-        for finding, former in histories.items()
-    ]
-    connection.execute(text(_INHERIT.format(table=table)), updates)
-    connection.execute(
-        text(_SUPERSEDE.format(table=table)),
-        [{**values, "finding": gone} for gone in sorted({pair[1] for pair in pairs})],
-    )
-
-
-def _merged_history(
-    connection: Connection,
-    values: dict[str, int],
-    table: str,
-    finding: int,
-    former: Sequence[tuple[int, int | None, int | None, int]],
-    order: dict[int, int],
-) -> dict[str, int | None]:
-    """Merge the history of former identities into that of ``finding``."""
-    first, reopened, knew = connection.execute(
-        text(
-            f"SELECT first_run_id, reopened_run_id, knew FROM {table} "  # noqa: S608
-            "WHERE branch_id = :branch AND finding_id = :finding"
-        ),
-        {"branch": values["branch"], "finding": finding},
-    ).one()
-    for former_first, former_fixed, former_reopened, tools in former:
-        first = min(first, former_first, key=order.__getitem__)
-        if former_fixed is not None:
-            former_reopened = values["run"]
+    ``pairs`` are findings of which one has the other's identity too. ``order`` tells the position
+    of a run among those of the branch.
+    """
+    for finding, sighting in seen.items():
+        standing = standings.get(finding)
+        if standing is None:
+            standings[finding] = Standing(run, run, *sighting)
+            continue
+        if standing.fixed is not None:
+            standing.knew, standing.reopened = sighting.tools, run
         else:
-            knew |= tools
-        if former_reopened is not None and (
-            reopened is None or order[former_reopened] > order[reopened]
-        ):
-            reopened = former_reopened
-    return {
-        "branch": values["branch"],
-        "finding": finding,
-        "first": first,
-        "reopened": reopened,
-        "knew": knew,
-    }
+            standing.knew |= sighting.tools
+        standing.last, standing.component = run, sighting.component
+        standing.content, standing.baseline = sighting.content, sighting.baseline
+        standing.fixed = standing.superseded = None
+    _pass_history_on(standings, run, pairs, order)
+    for standing in standings.values():
+        unseen = standing.last != run and standing.fixed is None and standing.superseded is None
+        if unseen and not standing.knew & ~covering(covered, standing.component):
+            standing.fixed = run
+
+
+def _pass_history_on(
+    standings: Mapping[int, Standing],
+    run: int,
+    pairs: Iterable[tuple[int, int]],
+    order: Callable[[int], int],
+) -> None:
+    """Pass the history of problems that are seen under another identity on to that identity."""
+    former: defaultdict[int, set[int]] = defaultdict(set)
+    for one, other in pairs:
+        for finding, gone in ((one, other), (other, one)):
+            now, before = standings.get(finding), standings.get(gone)
+            if now is None or before is None or now.last != run or before.last == run:
+                continue
+            if before.superseded is None or now.first == run:
+                former[finding].add(gone)
+    merged = [
+        (standings[finding], _merged(standings[finding], [standings[g] for g in gone], run, order))
+        for finding, gone in former.items()
+    ]
+    for standing, (first, reopened, knew) in merged:
+        standing.first, standing.reopened, standing.knew = first, reopened, knew
+    for gone in {gone for all_gone in former.values() for gone in all_gone}:
+        standing = standings[gone]
+        if standing.superseded is None:
+            standing.superseded, standing.fixed = run, None
+
+
+def _merged(
+    now: Standing, former: Iterable[Standing], run: int, order: Callable[[int], int]
+) -> tuple[int, int | None, int]:
+    """Return the first run, the run that reopened it and the tools, with those of ``former``."""
+    first, reopened, knew = now.first, now.reopened, now.knew
+    for before in former:
+        first = min(first, before.first, key=order)
+        again = before.reopened
+        if before.fixed is not None:
+            again = run
+        else:
+            knew |= before.knew
+        if again is not None and (reopened is None or order(again) > order(reopened)):
+            reopened = again
+    return first, reopened, knew
+
+
+class Looks:
+    """Which tools looked at everything in which component, by the position of the run."""
+
+    def __init__(self, covered: Sequence[Covered]) -> None:
+        self.covered = covered
+        self._positions: dict[tuple[str, int], list[int]] = {}
+
+    def first_cover(self, component: str, tools: int, start: int, end: int) -> int | None:
+        """Return the first position from ``start`` to before ``end`` where all ``tools`` looked."""
+        positions = self._positions.get((component, tools))
+        if positions is None:
+            positions = self._positions[component, tools] = [
+                position
+                for position, covered in enumerate(self.covered)
+                if not tools & ~covering(covered, component)
+            ]
+        at = bisect_left(positions, start)
+        return positions[at] if at < len(positions) and positions[at] < end else None
+
+
+def simulate(
+    intervals: Intervals,
+    aliases: Collection[tuple[int, int, int]],
+    looks: Looks,
+    fixes: set[int] | None = None,
+) -> dict[int, Standing]:
+    """Return the standings that follow from ``intervals``; runs are positions from 0.
+
+    ``aliases`` are two findings, of which one has the other's identity too, and the position from
+    which on it has. The positions of all runs that fixed a finding are added to ``fixes``.
+    """
+    standings: dict[int, Standing] = {}
+    for findings, pairs in _connected(intervals, aliases):
+        together = {finding: intervals[finding] for finding in findings}
+        standings |= _simulate_together(together, pairs, looks, fixes)
+    return standings
+
+
+def _connected(
+    intervals: Intervals, aliases: Collection[tuple[int, int, int]]
+) -> Iterable[tuple[list[int], list[tuple[int, int, int]]]]:
+    """Yield the findings whose histories depend on each other, and the aliases between them."""
+    linked = [one for one in aliases if one[0] in intervals and one[1] in intervals]
+    group_of: dict[int, list[int]] = {}
+    for one, other, _ in linked:
+        a, b = group_of.setdefault(one, [one]), group_of.setdefault(other, [other])
+        if a is not b:
+            a, b = (a, b) if len(a) >= len(b) else (b, a)
+            a.extend(b)
+            group_of.update(dict.fromkeys(b, a))
+    pairs_of: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    for alias in linked:
+        pairs_of[id(group_of[alias[0]])].append(alias)
+    for finding in intervals:
+        if finding not in group_of:
+            yield [finding], []
+    for group in {id(group): group for group in group_of.values()}.values():
+        yield group, pairs_of[id(group)]
+
+
+def _simulate_together(
+    intervals: Intervals,
+    aliases: Sequence[tuple[int, int, int]],
+    looks: Looks,
+    fixes: set[int] | None,
+) -> dict[int, Standing]:
+    """Take the steps at which anything but a fix can happen, and look for fixes between them."""
+    number = len(looks.covered)
+    steps = {position for _, _, position in aliases}
+    for of_finding in intervals.values():
+        for first, last, _ in of_finding:
+            steps |= {first, last + 1}
+    positions = sorted(position for position in steps if position < number)
+    standings: dict[int, Standing] = {}
+    next_of = dict.fromkeys(intervals, 0)
+    for position, following in zip(positions, [*positions[1:], number], strict=True):
+        seen = {}
+        for finding, of_finding in intervals.items():
+            at = next_of[finding]
+            if at < len(of_finding) and of_finding[at][1] < position:
+                at = next_of[finding] = at + 1
+            if at < len(of_finding) and of_finding[at][0] <= position:
+                seen[finding] = of_finding[at][2]
+        pairs = [(one, other) for one, other, since in aliases if since <= position]
+        step(standings, position, seen, pairs, looks.covered[position], _same)
+        for finding, standing in standings.items():
+            if finding in seen:
+                # All runs up to the next step saw it.
+                standing.last = following - 1
+            elif standing.fixed is None and standing.superseded is None:
+                standing.fixed = looks.first_cover(
+                    standing.component, standing.knew, position + 1, following
+                )
+            if fixes is not None and standing.fixed is not None:
+                fixes.add(standing.fixed)
+    return standings
+
+
+def _same(position: int) -> int:
+    return position

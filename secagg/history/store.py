@@ -107,18 +107,27 @@ class Store:
         as_of: str | None = None,
         file_decisions: Mapping[str, Triage] | None = None,
         details: bool = True,
+        default_branches: bool = False,
     ) -> Iterator[Problem]:
         """Yield problems by severity and identity, of all repositories and branches for None.
 
         ``states`` selects by state (empty: all). ``as_of`` is the key of a run: the branch after
         that run. ``file_decisions`` are decisions by identity from a file of ``repository``; of a
         problem's decisions the newest counts. Without ``details`` the fields of
-        :data:`secagg.history.document.DETAILS` are empty, which is faster.
+        :data:`secagg.history.document.DETAILS` are empty, which is faster. With
+        ``default_branches`` it is the default branch of each repository
+        (:func:`secagg.history.reading.branches_of`).
         """
         selected = set(states)
         with self._read() as connection:
             rows = reading.problems(
-                connection, repository, branch, as_of, file_decisions, details=details
+                connection,
+                repository,
+                branch,
+                as_of,
+                file_decisions,
+                details=details,
+                default_branches=default_branches,
             )
             # Complete before the transaction ends, however slowly the caller reads.
             rows = [row for row in rows if not selected or row.state in selected]
@@ -131,10 +140,10 @@ class Store:
         with self._read() as connection:
             return reading.runs(connection, repository, branch, limit)
 
-    def newest_runs(self) -> list[RunRecord]:
-        """Return the newest run of every branch of every repository, newest first."""
+    def newest_runs(self, *, default_branches: bool = False) -> list[RunRecord]:
+        """Return the newest run of every (default) branch of every repository, newest first."""
         with self._read() as connection:
-            return reading.newest_runs(connection)
+            return reading.newest_runs(connection, default_branches=default_branches)
 
     def branches(self, repository: str | None = None) -> list[tuple[str, str]]:
         """Return every (repository, branch) with a run, by name."""

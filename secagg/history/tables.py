@@ -1,14 +1,19 @@
 """The tables of the store.
 
 Times are text in UTC (``2026-01-31T09:30:00.000000Z``), so that they sort by time and are the same
-in SQLite and PostgreSQL. Scans are never overwritten: a :class:`SightingRow` is a finding in a run,
-with its :class:`ContentRow`. The :class:`StandingRow` of a branch follows from its runs in the
-order of their times, whatever the order of their imports.
+in SQLite and PostgreSQL. What the runs of a branch saw are intervals of runs
+(:mod:`secagg.history.sightings`), each with its :class:`ContentRow`. The :class:`StandingRow` of a
+branch follows from its runs in the order of their times, whatever the order of their imports.
+
+Ids that grow with the problems and runs have 64 bits. In the largest tables (:class:`SightingRow`,
+:class:`EpssRow`, :class:`AliasRow`, :class:`StandingRow`) only the branch is a foreign key: the
+database would look through all of the table for every other row that is deleted, and at another
+table for every row that is written. ``secagg db validate`` checks what they refer to.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 
@@ -16,11 +21,28 @@ def _text(*, null: bool = False) -> Column[str]:
     return Column(Text, nullable=null)
 
 
+# SQLite's own ids have 64 bits, under the name of INTEGER only.
+_BIG = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column(_BIG, primary_key=True)
+
+
+def _reference(to: str, *, key: bool = False) -> Column[int]:
+    return Column(_BIG, ForeignKey(to), primary_key=key, nullable=False)
+
+
+def _number(*, key: bool = False, null: bool = False) -> Column[int]:
+    return Column(_BIG, primary_key=key, nullable=null)
+
+
 class RepositoryRow(SQLModel, table=True):
     __tablename__ = "repository"
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    default_branch: str | None = Field(default=None, sa_column=_text(null=True))
 
 
 class BranchRow(SQLModel, table=True):
@@ -50,7 +72,7 @@ class RunRow(SQLModel, table=True):
         Index("ix_run_git_commit", "git_commit"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=_id())
     key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
     branch_id: int = Field(foreign_key="branch.id")
     git_commit: str | None = Field(default=None, sa_column=_text(null=True))
@@ -66,7 +88,7 @@ class ToolRunRow(SQLModel, table=True):
 
     __tablename__ = "tool_run"
 
-    run_id: int = Field(foreign_key="run.id", primary_key=True)
+    run_id: int = Field(sa_column=_reference("run.id", key=True))
     number: int = Field(primary_key=True)
     tool: str = Field(sa_column=_text())
     component: str = Field(sa_column=_text())
@@ -83,7 +105,7 @@ class CoveredRow(SQLModel, table=True):
 
     __tablename__ = "covered"
 
-    run_id: int = Field(foreign_key="run.id", primary_key=True)
+    run_id: int = Field(sa_column=_reference("run.id", key=True))
     tool_id: int = Field(foreign_key="tool.id", primary_key=True)
     component: str = Field(sa_column=Column(Text, primary_key=True))
 
@@ -94,7 +116,7 @@ class FindingRow(SQLModel, table=True):
     __tablename__ = "finding"
     __table_args__ = (UniqueConstraint("repository_id", "identity"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=_id())
     repository_id: int = Field(foreign_key="repository.id")
     identity: str = Field(sa_column=_text())
 
@@ -105,8 +127,8 @@ class ContentRow(SQLModel, table=True):
     __tablename__ = "content"
     __table_args__ = (UniqueConstraint("finding_id", "digest"),)
 
-    id: int | None = Field(default=None, primary_key=True)
-    finding_id: int = Field(foreign_key="finding.id")
+    id: int | None = Field(default=None, sa_column=_id())
+    finding_id: int = Field(sa_column=_reference("finding.id"))
     digest: str = Field(sa_column=_text())
     component: str = Field(sa_column=_text())
     tools: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -115,15 +137,31 @@ class ContentRow(SQLModel, table=True):
 
 
 class SightingRow(SQLModel, table=True):
-    """A finding that a run saw. ``epss`` and ``baseline`` are here because they change daily."""
+    """Runs of a branch, one after the other, that saw a finding with the same content.
+
+    Without ``to_run_id`` the interval ends with the branch's newest run.
+    """
 
     __tablename__ = "sighting"
 
-    run_id: int = Field(foreign_key="run.id", primary_key=True)
-    finding_id: int = Field(foreign_key="finding.id", primary_key=True)
-    content_id: int = Field(foreign_key="content.id")
-    epss: float | None = None
+    branch_id: int = Field(foreign_key="branch.id", primary_key=True)
+    finding_id: int = Field(sa_column=_number(key=True))
+    from_run_id: int = Field(sa_column=_number(key=True))
+    to_run_id: int | None = Field(default=None, sa_column=_number(null=True))
+    content_id: int = Field(sa_column=_number())
     baseline: str | None = Field(default=None, sa_column=_text(null=True))
+
+
+class EpssRow(SQLModel, table=True):
+    """Runs of a branch that saw a finding with the same EPSS value, which changes often."""
+
+    __tablename__ = "epss"
+
+    branch_id: int = Field(foreign_key="branch.id", primary_key=True)
+    finding_id: int = Field(sa_column=_number(key=True))
+    from_run_id: int = Field(sa_column=_number(key=True))
+    to_run_id: int | None = Field(default=None, sa_column=_number(null=True))
+    value: float
 
 
 class AliasRow(SQLModel, table=True):
@@ -132,29 +170,34 @@ class AliasRow(SQLModel, table=True):
     __tablename__ = "alias"
 
     branch_id: int = Field(foreign_key="branch.id", primary_key=True)
-    finding_id: int = Field(foreign_key="finding.id", primary_key=True)
+    finding_id: int = Field(sa_column=_number(key=True))
     identity: str = Field(sa_column=Column(Text, primary_key=True))
-    run_id: int = Field(foreign_key="run.id")
+    run_id: int = Field(sa_column=_number())
 
 
 class StandingRow(SQLModel, table=True):
-    """The state of a finding on a branch after its last run.
+    """The state of a finding on a branch after its newest run.
 
-    ``knew`` has the bit of every tool that reported it since it was opened or reopened;
-    ``superseded_run_id`` is set if the same problem was seen under another identity.
+    Without ``last_run_id`` the newest run saw it. ``content_id``, ``baseline`` and ``epss`` are
+    those of the last run that saw it. ``knew`` has the bit of every tool that reported it since it
+    was opened or reopened; ``superseded_run_id`` is set if the same problem was seen under another
+    identity.
     """
 
     __tablename__ = "standing"
 
     branch_id: int = Field(foreign_key="branch.id", primary_key=True)
-    finding_id: int = Field(foreign_key="finding.id", primary_key=True)
-    first_run_id: int = Field(foreign_key="run.id")
-    last_run_id: int = Field(foreign_key="run.id")
-    fixed_run_id: int | None = Field(default=None, foreign_key="run.id")
-    reopened_run_id: int | None = Field(default=None, foreign_key="run.id")
-    superseded_run_id: int | None = Field(default=None, foreign_key="run.id")
+    finding_id: int = Field(sa_column=_number(key=True))
+    first_run_id: int = Field(sa_column=_number())
+    last_run_id: int | None = Field(default=None, sa_column=_number(null=True))
+    fixed_run_id: int | None = Field(default=None, sa_column=_number(null=True))
+    reopened_run_id: int | None = Field(default=None, sa_column=_number(null=True))
+    superseded_run_id: int | None = Field(default=None, sa_column=_number(null=True))
     component: str = Field(sa_column=_text())
     knew: int = Field(sa_column=Column(BigInteger, nullable=False))
+    content_id: int = Field(sa_column=_number())
+    baseline: str | None = Field(default=None, sa_column=_text(null=True))
+    epss: float | None = None
 
 
 class DecisionRow(SQLModel, table=True):
@@ -191,23 +234,13 @@ class AlertRow(SQLModel, table=True):
     written: str | None = Field(default=None, sa_column=_text(null=True))
 
 
-class AppliedRow(SQLModel, table=True):
-    """The exception of the policy that covered a finding in a run."""
-
-    __tablename__ = "applied"
-
-    run_id: int = Field(foreign_key="run.id", primary_key=True)
-    finding_id: int = Field(foreign_key="finding.id", primary_key=True)
-    exception: str = Field(sa_column=_text())
-
-
 class UploadRow(SQLModel, table=True):
     """An upload of a run's results; ``summary`` is the entry of ``summary.json`` (JSON)."""
 
     __tablename__ = "upload"
 
     id: int | None = Field(default=None, primary_key=True)
-    run_id: int = Field(foreign_key="run.id")
+    run_id: int = Field(sa_column=_reference("run.id"))
     at: str = Field(sa_column=_text())
     summary: str = Field(sa_column=_text())
 
@@ -247,12 +280,6 @@ class ApiTokenRow(SQLModel, table=True):
 
 TABLES = tuple(table.name for table in SQLModel.metadata.sorted_tables)
 """The names of all tables, each after those that it refers to."""
-
-KEYS = {
-    table.name: tuple(column.name for column in table.primary_key)
-    for table in SQLModel.metadata.sorted_tables
-}
-"""The names of the columns of each table's primary key."""
 
 COLUMNS = {
     table.name: tuple(column.name for column in table.columns)

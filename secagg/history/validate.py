@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from secagg.history.engine import HEAD, revision_of
 
-_OLDER = ("0001", "0002", "0003", "0004")
+_OLDER = ("0001", "0002", "0003", "0004", "0005", "0006")
 _GUARDS = {
     f"audit_no_{what.lower()}": re.compile(
         rf"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit "
@@ -16,16 +16,8 @@ _GUARDS = {
     )
     for what in ("UPDATE", "DELETE")
 }
-# Each counts rows that must not exist.
+# Each counts rows that must not exist, in a store of any revision.
 _INVARIANTS = {
-    "a problem stands on a branch whose last run did not see it": (
-        "SELECT COUNT(*) FROM standing t LEFT JOIN sighting s ON s.run_id = t.last_run_id "
-        "AND s.finding_id = t.finding_id WHERE s.run_id IS NULL"
-    ),
-    "a run saw a problem that does not stand on its branch": (
-        "SELECT COUNT(*) FROM sighting s JOIN run r ON r.id = s.run_id LEFT JOIN standing t "
-        "ON t.branch_id = r.branch_id AND t.finding_id = s.finding_id WHERE t.branch_id IS NULL"
-    ),
     "a problem was last seen before it was first seen": (
         "SELECT COUNT(*) FROM standing t JOIN run a ON a.id = t.first_run_id "
         "JOIN run z ON z.id = t.last_run_id WHERE z.started_at < a.started_at"
@@ -34,13 +26,54 @@ _INVARIANTS = {
         "SELECT COUNT(*) FROM standing t JOIN run a ON a.id = t.fixed_run_id "
         "JOIN run z ON z.id = t.last_run_id WHERE z.started_at > a.started_at"
     ),
+    "a problem stands on another repository's branch": (
+        "SELECT COUNT(*) FROM standing t JOIN branch b ON b.id = t.branch_id "
+        "JOIN finding f ON f.id = t.finding_id WHERE f.repository_id <> b.repository_id"
+    ),
+}
+_LAST_SIGHTING = (
+    "sighting s ON s.branch_id = t.branch_id AND s.finding_id = t.finding_id "
+    "AND COALESCE(s.to_run_id, 0) = COALESCE(t.last_run_id, 0) AND s.content_id = t.content_id"
+)
+# Each counts rows that must not exist in a store of the newest revision.
+_INVARIANTS_NOW = {
+    "a problem stands on a branch whose last run did not see it": (
+        f"SELECT COUNT(*) FROM standing t LEFT JOIN {_LAST_SIGHTING} WHERE s.branch_id IS NULL"  # noqa: S608
+    ),
+    "a run saw a problem that does not stand on its branch": (
+        "SELECT COUNT(*) FROM sighting s LEFT JOIN standing t ON t.branch_id = s.branch_id "
+        "AND t.finding_id = s.finding_id WHERE t.branch_id IS NULL"
+    ),
     "a sighting shows what another problem says": (
         "SELECT COUNT(*) FROM sighting s JOIN content c ON c.id = s.content_id "
         "WHERE c.finding_id <> s.finding_id"
     ),
-    "a problem stands on another repository's branch": (
-        "SELECT COUNT(*) FROM standing t JOIN branch b ON b.id = t.branch_id "
-        "JOIN finding f ON f.id = t.finding_id WHERE f.repository_id <> b.repository_id"
+    "a fixed problem is seen by the newest run": (
+        "SELECT COUNT(*) FROM standing WHERE last_run_id IS NULL AND fixed_run_id IS NOT NULL"
+    ),
+    "a sighting ends before it begins": (
+        "SELECT COUNT(*) FROM sighting s JOIN run a ON a.id = s.from_run_id "
+        "JOIN run z ON z.id = s.to_run_id WHERE (z.started_at, z.key) < (a.started_at, a.key)"
+    ),
+    "a problem is seen twice by one run": (
+        "SELECT COUNT(*) FROM (SELECT a.started_at, a.key, "
+        "LEAD(a.started_at) OVER w AS next_at, LEAD(a.key) OVER w AS next_key, "
+        "s.to_run_id, z.started_at AS end_at, z.key AS end_key FROM sighting s "
+        "JOIN run a ON a.id = s.from_run_id LEFT JOIN run z ON z.id = s.to_run_id "
+        "WINDOW w AS (PARTITION BY s.branch_id, s.finding_id ORDER BY a.started_at, a.key)) o "
+        "WHERE next_at IS NOT NULL "
+        "AND (to_run_id IS NULL OR (end_at, end_key) >= (next_at, next_key))"
+    ),
+}
+# The references that the tables do not declare (:mod:`secagg.history.tables`).
+_REFERENCES = {
+    "sighting": {"finding_id": "finding", "content_id": "content"}
+    | dict.fromkeys(("from_run_id", "to_run_id"), "run"),
+    "epss": {"finding_id": "finding"} | dict.fromkeys(("from_run_id", "to_run_id"), "run"),
+    "alias": {"finding_id": "finding", "run_id": "run"},
+    "standing": {"finding_id": "finding", "content_id": "content"}
+    | dict.fromkeys(
+        [f"{what}_run_id" for what in ("first", "last", "fixed", "reopened", "superseded")], "run"
     ),
 }
 
@@ -59,12 +92,26 @@ def validate(connection: Connection) -> list[str]:
         return [f"it is at revision {revision}, which this secagg does not know"]
     if faults:
         return faults
-    if inspect(connection).has_table("standing"):
-        for sentence, statement in _INVARIANTS.items():
-            count = connection.execute(text(statement)).scalar_one()
-            if count:
-                faults.append(f"{sentence} ({count})")
+    if not inspect(connection).has_table("standing"):
+        return []
+    invariants = _INVARIANTS | (_INVARIANTS_NOW | _references() if revision == HEAD else {})
+    for sentence, statement in invariants.items():
+        count = connection.execute(text(statement)).scalar_one()
+        if count:
+            faults.append(f"{sentence} ({count})")
     return faults
+
+
+def _references() -> dict[str, str]:
+    """Return, by sentence, what counts the rows that refer to rows that are not there."""
+    return {
+        f"{table}.{column} refers to a {other} that is not there": (
+            f"SELECT COUNT(*) FROM {table} t LEFT JOIN {other} o ON o.id = t.{column} "  # noqa: S608
+            f"WHERE o.id IS NULL AND t.{column} IS NOT NULL"
+        )
+        for table, columns in _REFERENCES.items()
+        for column, other in columns.items()
+    }
 
 
 def _check_file(connection: Connection) -> list[str]:

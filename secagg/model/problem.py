@@ -222,7 +222,8 @@ class RunRecord:
     """One recorded scan. ``started_at`` is in UTC.
 
     ``key`` stays the same if a scan is imported again. ``covered`` has each tool that looked at
-    all of a component (``.``: of the whole tree).
+    all of a component (``.``: of the whole tree). ``default_branch`` is the repository's, where the
+    scan knew it; it is not read back.
     """
 
     key: str
@@ -235,3 +236,4 @@ class RunRecord:
     tools: tuple[ToolRunRecord, ...] = ()
     by_severity: dict[str, int] = field(default_factory=dict)
     covered: tuple[tuple[str, str], ...] = ()
+    default_branch: str | None = None

@@ -51,6 +51,18 @@ def origin_of(root: Path, *, repository: str | None = None, branch: str | None =
     )
 
 
+def default_branch_of(repository: str) -> str | None:
+    """Return the default branch of ``repository``, where GitHub's or GitLab's job names it."""
+    from secagg.github.event import read_event
+
+    event = read_event(os.environ)
+    if event is not None and os.environ.get("GITHUB_REPOSITORY") == repository:
+        return event.default_branch
+    if os.environ.get("CI_PROJECT_PATH") == repository:
+        return os.environ.get("CI_DEFAULT_BRANCH") or None
+    return None
+
+
 def has_store(url: str | None, root: Path) -> bool:
     """Return whether there is a store: one that is named, or the default one under ``root``.
 

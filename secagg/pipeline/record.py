@@ -36,7 +36,13 @@ from secagg.model.problem import (
 )
 from secagg.packages.components import ROOT
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.origin import ENVIRONMENT, Origin, has_store, open_store_of
+from secagg.pipeline.origin import (
+    ENVIRONMENT,
+    Origin,
+    default_branch_of,
+    has_store,
+    open_store_of,
+)
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.ownsarif import split_by_tool
 from secagg.pipeline.reports import IMAGE
@@ -167,6 +173,7 @@ def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
         policy=filtered(decision.policy),
         tools=tuple(_tool_run(result) for result in outcome.results),
         by_severity=dict(counts),
+        default_branch=_filtered_default_branch(origin.repository),
     )
 
 
@@ -342,6 +349,11 @@ def _filter_texts(problems: Iterable[Problem]) -> None:
 def _filtered_origin(origin: Origin) -> Origin:
     """Mask known secrets in ``origin``: a branch may be named after one."""
     return replace(origin, repository=filtered(origin.repository), branch=filtered(origin.branch))
+
+
+def _filtered_default_branch(repository: str) -> str | None:
+    name = default_branch_of(repository)
+    return None if name is None else filtered(name)
 
 
 def _is_partial(result: ToolResult) -> bool:

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 _MOST_RUNS = 400
 
 
+EVERY_BRANCH = "*"
+"""The name of every branch, which git allows none to have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryScope:
     """The part of the history that a report shows: by default the branch of the checkout ``root``.
 
-    ``store`` is a path or URL. With ``all_repositories`` it is every repository, with every branch
-    or those named ``branch``.
+    ``store`` is a path or URL. With ``all_repositories`` it is every repository, with its default
+    branch, the one named ``branch``, or every branch (:data:`EVERY_BRANCH`).
     """
 
     root: Path = Path()
@@ -219,17 +223,25 @@ def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistor
             "--repo names one repository and --all-repos means every one",
             hint="leave one of them out; --branch with --all-repos is that branch of each",
         )
+    by_default, branch = branch is None, None if branch == EVERY_BRANCH else branch
     with open_store_of(scope.store, scope.root, create=False) as store:
         if branch is not None and branch not in {name for _, name in store.branches()}:
             raise UsageError(
                 f"no scan of a branch {branch} is recorded",
-                hint="without --branch all branches are asked for",
+                hint=f"without --branch it is the default branch of each, with {EVERY_BRANCH} all",
             )
         # The newest run of each branch tells whether it was complete, however old it is.
-        runs_of_store = (*store.runs(None, branch, limit=_MOST_RUNS), *store.newest_runs())
-        runs = {run.key: run for run in runs_of_store if branch in (None, run.branch)}
+        newest = store.newest_runs(default_branches=by_default)
+        chosen = {(run.repository, run.branch) for run in newest}
+        latest = store.runs(None, branch, limit=_MOST_RUNS)
+        runs = {
+            run.key: run
+            for run in (*latest, *newest)
+            if (run.repository, run.branch) in chosen and branch in (None, run.branch)
+        }
+        problems = store.problems(None, branch, details=details, default_branches=by_default)
         return RecordedHistory(
-            list(store.problems(None, branch, details=details)),
+            list(problems),
             list(runs.values()),
             code_host(scope.root) if details else None,
         )

@@ -217,6 +217,8 @@ def _checked_run(run: RunRecord) -> RunRecord:
     _require(_KEY.fullmatch(run.key), "run.key")
     _require(is_name(run.repository, LONGEST_REPOSITORY), "run.repository")
     _require(is_name(run.branch, LONGEST_BRANCH), "run.branch")
+    default = run.default_branch
+    _require(default is None or is_name(default, LONGEST_BRANCH), "run.default_branch")
     _require(run.commit is None or _COMMIT.fullmatch(run.commit), "run.commit")
     _require(run.verdict in _VERDICTS, "run.verdict")
     _require(_is_text(run.policy), "run.policy")

@@ -127,6 +127,7 @@ class RemoteStore(Store):
         as_of: str | None = None,
         file_decisions: Mapping[str, Triage] | None = None,
         details: bool = True,
+        default_branches: bool = False,
     ) -> Iterator[Problem]:
         body = {
             "repository": repository,
@@ -135,6 +136,7 @@ class RemoteStore(Store):
             "as_of": as_of,
             "file_decisions": dict(file_decisions or {}),
             "details": details,
+            "default_branches": default_branches,
         }
         return iter(self._post("/problems", documents.ProblemsAnswer, body).problems)
 
@@ -144,8 +146,9 @@ class RemoteStore(Store):
         params = {"repository": repository, "branch": branch, "limit": limit}
         return self._get("/runs", documents.RunsAnswer, **params).runs
 
-    def newest_runs(self) -> list[RunRecord]:
-        return self._get("/newest-runs", documents.RunsAnswer).runs
+    def newest_runs(self, *, default_branches: bool = False) -> list[RunRecord]:
+        params = {"default_branches": default_branches}
+        return self._get("/newest-runs", documents.RunsAnswer, **params).runs
 
     def branches(self, repository: str | None = None) -> list[tuple[str, str]]:
         return self._get("/branches", documents.BranchesAnswer, repository=repository).branches

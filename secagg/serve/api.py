@@ -112,6 +112,7 @@ class ProblemsRequest(_Request):
     as_of: Name | None = None
     file_decisions: dict[str, FileDecision] = Field(default={}, max_length=MOST_PROBLEMS)
     details: bool = True
+    default_branches: bool = False
 
 
 class ChangesRequest(_Request):
@@ -223,9 +224,9 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
         return _answer({"runs": found[:limit]})
 
     @router.get("/newest-runs", summary="The newest run of every branch")
-    def newest_runs(caller: TheCaller) -> Response:
+    def newest_runs(caller: TheCaller, default_branches: bool = False) -> Response:
         with open_store() as store:
-            found = store.newest_runs()
+            found = store.newest_runs(default_branches=default_branches)
         return _answer({"runs": [r for r in found if caller.may(Scope.READ, r.repository)]})
 
     @router.get("/runs/{key}", summary="A run and its problems")
@@ -283,6 +284,7 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
                     as_of=request.as_of,
                     file_decisions=filed if request.repository is not None else None,
                     details=request.details,
+                    default_branches=request.default_branches,
                 )
             ]
         return _answer({"problems": documents.problems_values(found)})

@@ -17,13 +17,13 @@ from tests.history.make import REPO, problem, run
 
 _NAMES = "abc"
 _TOOLS = ("snyk", "trivy")
-_Scan = tuple[str, int, list[Problem], list[tuple[str, str]]]
+Scan = tuple[str, int, list[Problem], list[tuple[str, str]]]
 
 
 @st.composite
-def scans(draw: st.DrawFn) -> list[_Scan]:
+def scans(draw: st.DrawFn) -> list[Scan]:
     """Scans of two branches, some at the same moment, by tools of which some fail."""
-    found: list[_Scan] = []
+    found: list[Scan] = []
     for number in range(draw(st.integers(1, 6))):
         seen = []
         for name in sorted(draw(st.sets(st.sampled_from(_NAMES)))):
@@ -38,7 +38,7 @@ def scans(draw: st.DrawFn) -> list[_Scan]:
     return found
 
 
-def _history(chosen: list[tuple[int, _Scan]]) -> tuple[list[Any], list[str]]:
+def _history(chosen: list[tuple[int, Scan]]) -> tuple[list[Any], list[str]]:
     """What the store says after importing the scans in this order."""
     with tempfile.TemporaryDirectory() as place, open_store(Path(place) / "s.db") as store:
         for number, (branch, at, seen, covered) in chosen:
@@ -55,7 +55,7 @@ def _history(chosen: list[tuple[int, _Scan]]) -> tuple[list[Any], list[str]]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scans(), st.randoms(use_true_random=False))
 def test_any_order_of_imports_is_as_good_as_the_order_in_time(
-    found: list[_Scan], shuffled: Any
+    found: list[Scan], shuffled: Any
 ) -> None:
     numbered = list(enumerate(found))
     in_time = sorted(numbered, key=lambda item: (item[1][1] // 10, f"run {item[0]}"))

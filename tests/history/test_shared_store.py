@@ -78,6 +78,37 @@ def test_imports_use_up_no_ids(store: Store) -> None:
             assert list(ids) == [1, 2, 3, 4], table
 
 
+def test_a_scan_like_the_last_one_adds_its_run_only(store: Store) -> None:
+    seen = [problem("a", "x", epss=0.5), problem("b", tools=["snyk", "trivy"]), problem("c")]
+    see(store, 0, *seen)
+    see(store, 1, *seen[1:])
+    kept = ("finding", "content", "sighting", "epss", "alias", "standing")
+
+    def rows() -> dict[str, list[object]]:
+        with transaction(store._engine, reads=True) as connection:
+            return {
+                name: sorted(map(tuple, connection.execute(text(f"SELECT * FROM {name}"))), key=str)
+                for name in kept
+            }
+
+    before = rows()
+    for number in (2, 3, 4, 2.5):
+        assert see(store, number, *seen[1:]).unchanged == 2
+    assert rows() == before
+    # A value of EPSS changes often, and nothing else with it.
+    see(store, 5, problem("b", tools=["snyk", "trivy"], epss=0.1), "c")
+    after = rows()
+    assert [name for name in kept if after[name] != before[name]] == ["epss", "standing"]
+    values = {p.title: p.epss for p in store.problems(REPO)}
+    assert values == {"problem a": 0.5, "problem b": 0.1, "problem c": None}
+    values = {p.title: p.epss for p in store.problems(REPO, as_of="main-4")}
+    assert values == {"problem a": 0.5, "problem b": None, "problem c": None}
+    assert {p.title: p.epss for p in store.run("main-5")[1]} == {
+        "problem b": 0.1,
+        "problem c": None,
+    }
+
+
 def test_many_first_users_of_a_tool_use_up_one_number(url: str) -> None:
     with open_store(url):
         pass

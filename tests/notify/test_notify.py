@@ -346,7 +346,7 @@ def test_days_apart_are_told_of_all_branches_with_something_new(
     url = f"json://{hook.host}/a"
     record(store, 0, problem("one"))
     record(store, 0.1, problem("two", branch="release"), branch="release")
-    assert cli("notify", url, "--all-repos", *NEW)[0] == 0
+    assert cli("notify", url, "--all-repos", "--branch", "*", *NEW)[0] == 0
     record(
         store,
         1,
@@ -354,7 +354,7 @@ def test_days_apart_are_told_of_all_branches_with_something_new(
         problem("three", branch="release"),
         branch="release",
     )
-    assert cli("notify", url, "--all-repos", *NEW)[0] == 0
+    assert cli("notify", url, "--all-repos", "--branch", "*", *NEW)[0] == 0
     first, second = messages(hook, "/a")
     assert "py/one" in first and "py/two" in first
     assert "py/three" in second and "py/one" not in second and "py/two" not in second

@@ -120,7 +120,7 @@ def test_the_problems_are_those_of_the_report_row_by_row(
     export(tmp_path / "lake", where)
     report = tmp_path / "report.json"
     request = ReportRequest(state=["all"], output_format="json", output_file=report, now=NOW)
-    whose = HistoryScope(root=tmp_path, store=where, all_repositories=True)
+    whose = HistoryScope(root=tmp_path, store=where, branch="*", all_repositories=True)
     assert write_report(request, lambda: open_source(None, whose)) == 0
     expected = by_id([flat(row) for row in json.loads(report.read_bytes())["problems"]])
     actual = by_id(rows(tmp_path / "lake", "problems"))

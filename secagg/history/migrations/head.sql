@@ -16,7 +16,7 @@ CREATE TABLE audit (
 ;
 CREATE TABLE repository (
 	id INTEGER NOT NULL,
-	name TEXT NOT NULL,
+	name TEXT NOT NULL, default_branch TEXT,
 	PRIMARY KEY (id),
 	UNIQUE (name)
 )
@@ -94,26 +94,6 @@ CREATE INDEX ix_run_git_commit ON run (git_commit)
 ;
 CREATE INDEX ix_run_order ON run (branch_id, started_at, "key")
 ;
-CREATE TABLE alias (
-	branch_id INTEGER NOT NULL,
-	finding_id INTEGER NOT NULL,
-	identity TEXT NOT NULL,
-	run_id INTEGER NOT NULL,
-	PRIMARY KEY (branch_id, finding_id, identity),
-	FOREIGN KEY(branch_id) REFERENCES branch (id),
-	FOREIGN KEY(finding_id) REFERENCES finding (id),
-	FOREIGN KEY(run_id) REFERENCES run (id)
-)
-;
-CREATE TABLE applied (
-	run_id INTEGER NOT NULL,
-	finding_id INTEGER NOT NULL,
-	exception TEXT NOT NULL,
-	PRIMARY KEY (run_id, finding_id),
-	FOREIGN KEY(finding_id) REFERENCES finding (id),
-	FOREIGN KEY(run_id) REFERENCES run (id)
-)
-;
 CREATE TABLE covered (
 	run_id INTEGER NOT NULL,
 	tool_id INTEGER NOT NULL,
@@ -121,38 +101,6 @@ CREATE TABLE covered (
 	PRIMARY KEY (run_id, tool_id, component),
 	FOREIGN KEY(run_id) REFERENCES run (id),
 	FOREIGN KEY(tool_id) REFERENCES tool (id)
-)
-;
-CREATE TABLE sighting (
-	run_id INTEGER NOT NULL,
-	finding_id INTEGER NOT NULL,
-	content_id INTEGER NOT NULL,
-	epss FLOAT,
-	baseline TEXT,
-	PRIMARY KEY (run_id, finding_id),
-	FOREIGN KEY(content_id) REFERENCES content (id),
-	FOREIGN KEY(finding_id) REFERENCES finding (id),
-	FOREIGN KEY(run_id) REFERENCES run (id)
-)
-;
-CREATE TABLE standing (
-	branch_id INTEGER NOT NULL,
-	finding_id INTEGER NOT NULL,
-	first_run_id INTEGER NOT NULL,
-	last_run_id INTEGER NOT NULL,
-	fixed_run_id INTEGER,
-	reopened_run_id INTEGER,
-	superseded_run_id INTEGER,
-	component TEXT NOT NULL,
-	knew BIGINT NOT NULL,
-	PRIMARY KEY (branch_id, finding_id),
-	FOREIGN KEY(branch_id) REFERENCES branch (id),
-	FOREIGN KEY(finding_id) REFERENCES finding (id),
-	FOREIGN KEY(first_run_id) REFERENCES run (id),
-	FOREIGN KEY(fixed_run_id) REFERENCES run (id),
-	FOREIGN KEY(last_run_id) REFERENCES run (id),
-	FOREIGN KEY(reopened_run_id) REFERENCES run (id),
-	FOREIGN KEY(superseded_run_id) REFERENCES run (id)
 )
 ;
 CREATE TABLE tool_run (
@@ -203,5 +151,52 @@ CREATE TABLE api_token (
 	expires_at TEXT NOT NULL,
 	revoked_at TEXT,
 	PRIMARY KEY (token_id)
+)
+;
+CREATE TABLE sighting (
+	branch_id INTEGER NOT NULL,
+	finding_id INTEGER NOT NULL,
+	from_run_id INTEGER NOT NULL,
+	to_run_id INTEGER,
+	content_id INTEGER NOT NULL,
+	baseline TEXT,
+	PRIMARY KEY (branch_id, finding_id, from_run_id),
+	FOREIGN KEY(branch_id) REFERENCES branch (id)
+)
+;
+CREATE TABLE epss (
+	branch_id INTEGER NOT NULL,
+	finding_id INTEGER NOT NULL,
+	from_run_id INTEGER NOT NULL,
+	to_run_id INTEGER,
+	value FLOAT NOT NULL,
+	PRIMARY KEY (branch_id, finding_id, from_run_id),
+	FOREIGN KEY(branch_id) REFERENCES branch (id)
+)
+;
+CREATE TABLE alias (
+	branch_id INTEGER NOT NULL,
+	finding_id INTEGER NOT NULL,
+	identity TEXT NOT NULL,
+	run_id INTEGER NOT NULL,
+	PRIMARY KEY (branch_id, finding_id, identity),
+	FOREIGN KEY(branch_id) REFERENCES branch (id)
+)
+;
+CREATE TABLE standing (
+	branch_id INTEGER NOT NULL,
+	finding_id INTEGER NOT NULL,
+	first_run_id INTEGER NOT NULL,
+	last_run_id INTEGER,
+	fixed_run_id INTEGER,
+	reopened_run_id INTEGER,
+	superseded_run_id INTEGER,
+	component TEXT NOT NULL,
+	knew BIGINT NOT NULL,
+	content_id INTEGER NOT NULL,
+	baseline TEXT,
+	epss FLOAT,
+	PRIMARY KEY (branch_id, finding_id),
+	FOREIGN KEY(branch_id) REFERENCES branch (id)
 )
 ;

@@ -1,0 +1,69 @@
+"""Write and select many rows at once, each database in its fastest way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, column, func, select, table
+from sqlmodel import SQLModel
+
+_Value = TypeVar("_Value")
+
+# As many values as every database takes in one statement.
+_AT_ONCE = 1000
+
+
+def chunks(values: Iterable[_Value], size: int = _AT_ONCE) -> Iterator[list[_Value]]:
+    """Yield ``values`` in lists of at most ``size``, by default what one statement may hold."""
+    remaining = iter(values)
+    while chunk := list(islice(remaining, size)):
+        yield chunk
+
+
+def select_in(
+    connection: Connection, statement: Select[*tuple[Any, ...]], of: Any, values: Iterable[Any]
+) -> Iterator[Any]:
+    """Yield the rows of ``statement`` whose column ``of`` is one of ``values``."""
+    for chunk in chunks(values):
+        yield from connection.execute(statement.where(of.in_(chunk)))
+
+
+def new_ids(connection: Connection, model: type[SQLModel], number: int) -> list[int]:
+    """Return ``number`` ids for new rows of ``model``, whose key is ``id``.
+
+    In SQLite a transaction that writes is the only one, so the next numbers are free.
+    """
+    if not number:
+        return []
+    name = str(model.__tablename__)
+    if connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(name, "id")
+        rows = select(func.nextval(sequence)).select_from(func.generate_series(1, number))
+        return list(connection.execute(rows).scalars())
+    last = connection.execute(select(func.max(column("id"))).select_from(table(name))).scalar()
+    return list(range((last or 0) + 1, (last or 0) + 1 + number))
+
+
+def insert_rows(
+    connection: Connection,
+    model: type[SQLModel],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+) -> None:
+    """Insert ``rows``, the values of ``columns`` of each; in PostgreSQL by COPY."""
+    names = ", ".join(columns)
+    raw: Any = connection.connection.driver_connection
+    cursor = raw.cursor()
+    try:
+        if connection.dialect.name == "postgresql":
+            with cursor.copy(f"COPY {model.__tablename__} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join("?" * len(columns))
+            statement = f"INSERT INTO {model.__tablename__} ({names}) VALUES ({marks})"  # noqa: S608
+            cursor.executemany(statement, rows)
+    finally:
+        cursor.close()

@@ -1,0 +1,378 @@
+"""Bring the standings of a branch up to date with its runs, and read those after an earlier run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import astuple, replace
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from secagg.history.bulk import chunks, insert_rows, select_in
+from secagg.history.sightings import Interval, Place, runs_of
+from secagg.history.standing import Covered, Looks, Seen, Standing, simulate, step
+from secagg.history.tables import (
+    AliasRow,
+    BranchRow,
+    ContentRow,
+    CoveredRow,
+    EpssRow,
+    FindingRow,
+    RunRow,
+    SightingRow,
+    StandingRow,
+)
+
+_COLUMNS = (
+    "first_run_id",
+    "last_run_id",
+    "component",
+    "knew",
+    "content_id",
+    "baseline",
+    "fixed_run_id",
+    "reopened_run_id",
+    "superseded_run_id",
+    "epss",
+)
+STANDING = [getattr(StandingRow, name) for name in _COLUMNS]
+"""The columns that :func:`standing_of` reads."""
+
+
+class Runs:
+    """The runs of a branch in the order of the scans, up to the run ``until`` where it is given."""
+
+    def __init__(self, connection: Connection, branch: int, until: int | None = None) -> None:
+        self.branch = branch
+        ids = runs_of(connection, branch)
+        self.all = ids
+        self.ids = ids if until is None else ids[: ids.index(until) + 1]
+        self.position = {run: position for position, run in enumerate(self.ids)}
+
+    def span(self, first: int, last: int | None) -> tuple[int, int] | None:
+        """Return the positions of an interval, cut at the end; None where it begins after it."""
+        start = self.position.get(first)
+        if start is None:
+            return None
+        end = len(self.ids) - 1
+        return start, end if last is None else self.position.get(last, end)
+
+
+def advance(
+    connection: Connection,
+    place: Place,
+    seen: Mapping[int, Seen],
+    epss: Mapping[int, float | None],
+    *,
+    opened: Set[int],
+    gone: Set[int],
+) -> dict[int, Standing]:
+    """Take the step of the branch's newest run; return the standings that it looked at.
+
+    ``opened`` are the findings that the run saw otherwise than the run before, and ``gone`` those
+    that only the run before saw: nothing else can have changed but fixes.
+    """
+    pairs = _pairs(connection, place.branch, opened | gone)
+    touched = opened | gone | {finding for pair in pairs for finding in pair}
+    statement = _standings(place.branch)
+    rows = list(select_in(connection, statement, col(StandingRow.finding_id), touched))
+    unfixed = statement.where(
+        col(StandingRow.last_run_id).is_not(None),
+        col(StandingRow.fixed_run_id).is_(None),
+        col(StandingRow.superseded_run_id).is_(None),
+    )
+    rows += connection.execute(unfixed)
+    before = {finding: standing_of(row, place.previous) for finding, *row in rows}
+    standings = {finding: replace(standing) for finding, standing in before.items()}
+    now = {finding: seen[finding] for finding in touched if finding in seen}
+    positions: dict[int, int] = {}
+
+    def order(run: int) -> int:
+        if not positions:
+            positions.update(
+                {run: position for position, run in enumerate(runs_of(connection, place.branch))}
+            )
+        return positions[run]
+
+    step(standings, place.run, now, pairs, covered_by(connection, place.run), order)
+    for finding in opened:
+        standings[finding].epss = epss[finding]
+    # What is gone has its last run now, which is no longer the branch's newest.
+    changed = {f: one for f, one in standings.items() if f in gone or one != before.get(f)}
+    _write(connection, place.branch, changed, newest=place.run)
+    return standings
+
+
+def replay(
+    connection: Connection,
+    place: Place,
+    *,
+    changed: Collection[int],
+    before: Mapping[int, Interval],
+    seen: Collection[int],
+) -> dict[int, Standing]:
+    """Bring the standings up to date after a run that has later ones; return the new ones.
+
+    ``changed`` are the findings whose intervals changed, ``before`` the intervals with the run
+    before it, and ``seen`` the findings that the run saw.
+    """
+    runs = Runs(connection, place.branch)
+    looks = Looks(_covered(connection, runs))
+    at = runs.position[place.run]
+    aliases = _aliases(connection, runs)
+    # A run fixes what the run before had not fixed. It fixes nothing that an earlier run, which
+    # looked at as much, saw as little of.
+    since = _last_equal_look(looks.covered, at)
+    ended = {finding for finding in before if finding not in seen}
+    if since is None or since < at - 1:
+        earlier = runs.ids[0 if since is None else since : at]
+        statement = select(col(SightingRow.finding_id)).where(
+            col(SightingRow.branch_id) == place.branch
+        )
+        ended |= {
+            finding
+            for (finding,) in select_in(connection, statement, col(SightingRow.to_run_id), earlier)
+        }
+    findings = _closure({*changed, *ended}, aliases)
+    positions = simulate(
+        intervals_of(connection, runs, findings), _within(aliases, findings), looks
+    )
+    standings = _in_runs(runs, positions)
+    _set_epss(connection, runs, positions, standings)
+    _write(connection, place.branch, standings, newest=runs.ids[-1])
+    return standings
+
+
+def standings_after(connection: Connection, branch: int, run: int) -> dict[int, Standing]:
+    """Return the standings of the branch after ``run``, by finding."""
+    runs = Runs(connection, branch, until=run)
+    positions = simulate(
+        intervals_of(connection, runs, None),
+        _aliases(connection, runs),
+        Looks(_covered(connection, runs)),
+    )
+    standings = _in_runs(runs, positions)
+    _set_epss(connection, runs, positions, standings)
+    return standings
+
+
+def runs_that_fixed(connection: Connection, branch: int) -> set[int]:
+    """Return every run of the branch that fixed a problem, also one that was reopened since."""
+    runs = Runs(connection, branch)
+    fixes: set[int] = set()
+    simulate(
+        intervals_of(connection, runs, None),
+        _aliases(connection, runs),
+        Looks(_covered(connection, runs)),
+        fixes,
+    )
+    return {runs.ids[position] for position in fixes}
+
+
+def covered_by(connection: Connection, run: int) -> dict[str, int]:
+    """Return, by component, the tools (as bits) that looked at everything in a run."""
+    statement = select(col(CoveredRow.component), col(CoveredRow.tool_id)).where(
+        col(CoveredRow.run_id) == run
+    )
+    covered: dict[str, int] = {}
+    for component, tool in connection.execute(statement):
+        covered[component] = covered.get(component, 0) | 1 << tool
+    return covered
+
+
+def _standings(branch: int) -> Select[*tuple[Any, ...]]:
+    return select(col(StandingRow.finding_id), *STANDING).where(
+        col(StandingRow.branch_id) == branch
+    )
+
+
+def standing_of(row: Sequence[Any], newest: int | None) -> Standing:
+    """Make a standing of :data:`STANDING`; ``newest`` is the id of the branch's newest run."""
+    first, last, *rest = row
+    last = newest if last is None else last
+    assert last is not None
+    return Standing(first, last, *rest)
+
+
+def _write(
+    connection: Connection, branch: int, standings: Mapping[int, Standing], *, newest: int
+) -> None:
+    for some in chunks(standings):
+        connection.execute(
+            delete(StandingRow).where(
+                col(StandingRow.branch_id) == branch, col(StandingRow.finding_id).in_(some)
+            )
+        )
+    insert_rows(
+        connection,
+        StandingRow,
+        ("branch_id", "finding_id", *_COLUMNS),
+        (
+            (
+                branch,
+                finding,
+                one.first,
+                None if one.last == newest else one.last,
+                *astuple(one)[2:],
+            )
+            for finding, one in standings.items()
+        ),
+    )
+
+
+def _covered(connection: Connection, runs: Runs) -> list[Covered]:
+    """Return what was looked at in each run."""
+    covered: list[dict[str, int]] = [{} for _ in runs.ids]
+    statement = (
+        select(col(CoveredRow.run_id), col(CoveredRow.component), col(CoveredRow.tool_id))
+        .join(RunRow, col(RunRow.id) == col(CoveredRow.run_id))
+        .where(col(RunRow.branch_id) == runs.branch)
+    )
+    for run, component, tool in connection.execute(statement):
+        position = runs.position.get(run)
+        if position is not None:
+            of_run = covered[position]
+            of_run[component] = of_run.get(component, 0) | 1 << tool
+    return list(covered)
+
+
+def _last_equal_look(covered: Sequence[Covered], at: int) -> int | None:
+    """Return the last position before ``at`` where as much was looked at, None if there is none."""
+    now = covered[at]
+    for position in range(at - 1, -1, -1):
+        before = covered[position]
+        if all(not tools & ~before.get(component, 0) for component, tools in now.items()):
+            return position
+    return None
+
+
+def intervals_of(
+    connection: Connection, runs: Runs, findings: Collection[int] | None
+) -> dict[int, list[tuple[int, int, Seen]]]:
+    """Return the intervals of ``findings``, of all for None, in positions and in order."""
+    statement = (
+        select(
+            col(SightingRow.finding_id),
+            col(SightingRow.from_run_id),
+            col(SightingRow.to_run_id),
+            col(ContentRow.component),
+            col(ContentRow.tools),
+            col(ContentRow.id),
+            col(SightingRow.baseline),
+        )
+        .join(ContentRow, col(ContentRow.id) == col(SightingRow.content_id))
+        .where(col(SightingRow.branch_id) == runs.branch)
+    )
+    rows: Iterable[Any] = (
+        connection.execute(statement)
+        if findings is None
+        else select_in(connection, statement, col(SightingRow.finding_id), findings)
+    )
+    intervals: defaultdict[int, list[tuple[int, int, Seen]]] = defaultdict(list)
+    for finding, first, last, *seen in rows:
+        if span := runs.span(first, last):
+            intervals[finding].append((*span, Seen(*seen)))
+    for of_finding in intervals.values():
+        of_finding.sort(key=lambda interval: interval[0])
+    return dict(intervals)
+
+
+def _aliases(connection: Connection, runs: Runs) -> list[tuple[int, int, int]]:
+    """Return the aliases of the branch: both findings, and the position of the first run."""
+    rows = connection.execute(_of_aliases(runs.branch))
+    return [
+        (finding, other, runs.position[run]) for finding, other, run in rows if run in runs.position
+    ]
+
+
+def _pairs(connection: Connection, branch: int, findings: Collection[int]) -> set[tuple[int, int]]:
+    """Return the findings that share an identity, one of ``findings`` and another."""
+    if not findings:
+        return set()
+    pairs: set[tuple[int, int]] = set()
+    statement, other = _of_aliases(branch), _OTHER
+    for of in (col(AliasRow.finding_id), col(other.id)):
+        pairs.update((one, two) for one, two, _ in select_in(connection, statement, of, findings))
+    return pairs
+
+
+_OTHER = aliased(FindingRow)
+
+
+def _of_aliases(branch: int) -> Select[*tuple[Any, ...]]:
+    """Return a statement for the aliases of a branch that are findings of their own."""
+    other = _OTHER
+    return (
+        select(col(AliasRow.finding_id), col(other.id), col(AliasRow.run_id))
+        .join(BranchRow, col(BranchRow.id) == col(AliasRow.branch_id))
+        .join(
+            other,
+            (col(other.repository_id) == col(BranchRow.repository_id))
+            & (col(other.identity) == col(AliasRow.identity)),
+        )
+        .where(col(AliasRow.branch_id) == branch, col(other.id) != col(AliasRow.finding_id))
+    )
+
+
+def _closure(findings: set[int], aliases: Collection[tuple[int, int, int]]) -> set[int]:
+    """Return ``findings`` and all whose histories depend on theirs."""
+    partners: defaultdict[int, list[int]] = defaultdict(list)
+    for one, other, _ in aliases:
+        partners[one].append(other)
+        partners[other].append(one)
+    reached, remaining = set(findings), list(findings)
+    while remaining:
+        for other in partners.get(remaining.pop(), ()):
+            if other not in reached:
+                reached.add(other)
+                remaining.append(other)
+    return reached
+
+
+def _within(
+    aliases: Iterable[tuple[int, int, int]], findings: Set[int]
+) -> list[tuple[int, int, int]]:
+    return [alias for alias in aliases if alias[0] in findings and alias[1] in findings]
+
+
+def _in_runs(runs: Runs, positions: Mapping[int, Standing]) -> dict[int, Standing]:
+    """Return the standings with the ids of the runs for their positions."""
+
+    def run(position: int | None) -> int | None:
+        return None if position is None else runs.ids[position]
+
+    return {
+        finding: replace(
+            one,
+            first=runs.ids[one.first],
+            last=runs.ids[one.last],
+            fixed=run(one.fixed),
+            reopened=run(one.reopened),
+            superseded=run(one.superseded),
+        )
+        for finding, one in positions.items()
+    }
+
+
+def _set_epss(
+    connection: Connection,
+    runs: Runs,
+    positions: Mapping[int, Standing],
+    standings: Mapping[int, Standing],
+) -> None:
+    """Set the EPSS value of each standing: that of the last run that saw the finding."""
+    statement = select(
+        col(EpssRow.finding_id),
+        col(EpssRow.from_run_id),
+        col(EpssRow.to_run_id),
+        col(EpssRow.value),
+    ).where(col(EpssRow.branch_id) == runs.branch)
+    for finding, first, last, value in select_in(
+        connection, statement, col(EpssRow.finding_id), positions
+    ):
+        span = runs.span(first, last)
+        if span and span[0] <= positions[finding].last <= span[1]:
+            standings[finding].epss = value
