@@ -194,3 +194,117 @@ def test_an_error_tells_no_token_before_a_run_has_begun(monkeypatch: pytest.Monk
     token = "3f2b1c9e-7a64-4d0b-9c11-8e5f6a7b2d43"
     monkeypatch.setenv("SNYK_TOKEN", token)
     assert lastfilter.filtered_error(f"{token} is not valid") == f"{MASK} is not valid"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("A_TOKEN", "Zk3fW9", True),
+        ("A_TOKEN", "Zk3fW", False),
+        ("A_TOKEN", " Zk3fW9 ", True),
+        ("A_TOKEN", "/Zk3fW9qLx0TnB7vRp2YsQ8", False),
+        ("A_TOKEN", "onlysmallletter", False),
+        ("A_TOKEN", "onlysmallletters", True),
+        ("A_TOKEN", "012345678901234", False),
+        ("A_TOKEN", "0123456789012345", True),
+        ("A_TOKEN", "Word", False),
+        ("A_TOKEN", "Words of it", True),
+        ("a_password2", "Zk3fW9", True),
+        ("GH_PAT", "Zk3fW9", True),
+        ("MY_KEY_ID", "Zk3fW9", True),
+        ("X_AUTH", "Zk3fW9", True),
+        ("DB_CREDENTIALS", "Zk3fW9", True),
+        ("A_TOKEN_FILE", "Zk3fW9", False),
+        ("KEYBOARD", "Zk3fW9", False),
+        ("PLAIN", "Zk3fW9", False),
+    ],
+)
+def test_which_variables_hold_a_secret(name: str, value: str, secret: bool) -> None:
+    assert [*own_secrets({name: value})] == ([value.strip()] if secret else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("https://bot:Zk3fW9@host", ["Zk3fW9"]),
+        ("https://:Zk3fW9@host", ["Zk3fW9"]),
+        ("https://bot:Zk3fW9@a and https://bot:Q7wK2z@b", ["Zk3fW9", "Q7wK2z"]),
+        ("https://Zk3fW9:Zk3fW9@host", []),
+        ("https://bot:words@host", []),
+        ("https://host:8080/a@b", []),
+        ("dsn?password=Zk3fW9&x=1", ["Zk3fW9"]),
+        ("PASSWD=Zk3fW9;x", ["Zk3fW9"]),
+        ("nopassword=Zk3fW9", []),
+    ],
+)
+def test_which_texts_hold_a_password(text: str, secrets: list[str]) -> None:
+    assert [*own_secrets({"ANY": text})] == [*own_secrets({}, [text])] == secrets
+
+
+def test_the_run_s_redactor_knows_the_key_and_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    monkeypatch.setenv("SNYK_TOKEN", "Zk3f-W9qL")
+    monkeypatch.setattr("sys.argv", ["secagg", "--store", "postgresql://a:Pw9sdf7w@db/x"])
+    with lastfilter.filtering():
+        made = lastfilter.run_redactor()
+        texts = ["the key of this test", b"the key of this test".hex(), "Zk3f-W9qL", "Pw9sdf7w"]
+        assert [made.mask_known(text) for text in texts] == [MASK] * 4
+        # A second redactor of the run is asked as well.
+        lastfilter.run_redactor().identify(Secret(VALUE))
+        made.identify(Secret("Q7wK2zP9xY-1"))
+        assert lastfilter.filtered(f"{VALUE} Q7wK2zP9xY-1") == f"{MASK} {MASK}"
+        data = encode([f"a {VALUE}", "Q7wK2zP9xY-1"])
+        assert json.loads(lastfilter.filtered_json(data)) == [f"a {MASK}", MASK]
+
+
+def test_paths_are_kept_for_one_run_and_as_they_are_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    path = f"a dir/{VALUE}"
+    with lastfilter.filtering():
+        lastfilter.keep_paths([path])
+        lastfilter.run_redactor().identify(Secret(VALUE))
+        assert json.loads(lastfilter.filtered_json(encode([path]))) != [path]
+        lastfilter.keep_paths([path, "other"])
+        # As a path, and as a URI.
+        for written in (path, f"a%20dir/{VALUE}"):
+            assert json.loads(lastfilter.filtered_json(encode([written]))) == [written]
+        assert lastfilter.filtered(path) != path
+        with lastfilter.filtering():
+            lastfilter.run_redactor().identify(Secret(VALUE))
+            assert json.loads(lastfilter.filtered_json(encode([path]))) != [path]
+        assert json.loads(lastfilter.filtered_json(encode([path]))) == [path]
+
+
+def test_nothing_is_read_where_nothing_may_be_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("sys.argv", ["secagg"])
+    with lastfilter.filtering():
+        text = "a text"
+        assert lastfilter.filtered(text) is text
+        assert lastfilter._Run.redactors == []
+        # What is set later is no secret of the run that has begun.
+        monkeypatch.setenv("SNYK_TOKEN", "Zk3f-W9qL")
+        assert lastfilter.filtered("Zk3f-W9qL") == "Zk3f-W9qL"
+
+
+@pytest.mark.parametrize("head", [b"", b" ", b"\n\t"])
+def test_the_first_byte_tells_what_a_file_is(
+    tmp_path: Path, head: bytes, redactor: Redactor
+) -> None:
+    with lastfilter.filtering():
+        lastfilter.run_redactor().identify(Secret('Q7"wK2zP9xY'))
+        for name, text in (("json", '["Q7\\"wK2zP9xY"]'), ("text", 'see Q7"wK2zP9xY')):
+            with (tmp_path / name).open("wb") as file:
+                out = lastfilter.FilteredFile(file)
+                assert out.write(head) == len(head)
+                assert out.write(text.encode()) == len(text)
+        assert json.loads((tmp_path / "json").read_bytes()) == [MASK]
+        assert (tmp_path / "text").read_bytes() == head + f"see {MASK}".encode()
+    with (tmp_path / "off").open("wb") as file:
+        lastfilter.FilteredFile(file).write(b'see Q7"wK2zP9xY')
+    assert (tmp_path / "off").read_bytes() == b'see Q7"wK2zP9xY'

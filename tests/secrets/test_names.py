@@ -153,3 +153,97 @@ def test_a_name_is_looked_for_in_the_tree_alone(tmp_path: Path) -> None:
     assert redactor(tree).real_path(shown) == TOKEN
     for outside in (f"../{shown}", f"{tmp_path}/{shown}", f"a/../../{shown}"):
         assert redactor(tree).real_path(outside) == outside
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        # Only what is in the tree is public, however a path gets there.
+        "../deploy9x/a.py",
+        "x/../../deploy9x/a.py",
+        "/deploy9x/a.py",
+        "file:///deploy9x/a.py",
+        "deploy9x/missing/Zk3f-deploy9x",
+    ],
+)
+def test_what_is_outside_of_the_tree_is_not_public(path: str, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "x").mkdir(parents=True)
+    (tmp_path / "deploy9x").mkdir()
+    made = redactor(tree, "deploy9x")
+    assert "deploy9x" not in made.shown_path(path)
+    assert made.real_path(made.shown_path(path)) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("deploy9x/a.py", True),
+        ("deploy9x/gone.py", True),
+        ("deploy%39x/a.py", True),
+        ("FILE://{tree}/deploy9x/a.py", True),
+        ("file:{tree}/deploy9x/a.py", True),
+        ("{tree}/deploy9x/a.py", True),
+        # A file of the tree is public by its name, if that is made of words.
+        ("a/deploy9x", True),
+        ("a/a81f3c9e2b-deploy9x", False),
+        ("b/deploy9x", False),
+    ],
+)
+def test_what_the_tree_has_is_public(path: str, shown: bool, tmp_path: Path) -> None:
+    (tmp_path / "deploy9x").mkdir()
+    (tmp_path / "deploy9x" / "a.py").touch()
+    (tmp_path / "a").mkdir()
+    for name in ("deploy9x", "a81f3c9e2b-deploy9x"):
+        (tmp_path / "a" / name).touch()
+    path = path.format(tree=tmp_path)
+    made = redactor(tmp_path, "deploy9x")
+    assert (made.shown_path(path) == path) is shown
+
+
+def test_a_long_path_is_masked_as_one() -> None:
+    made = redactor(None, VALUE)
+    long = "a/" * 6_144 + f"x{VALUE}"
+    shown = made.shown_path(long)
+    assert VALUE not in shown and made.real_path(shown) == long
+    short = "a/" * 50 + f"x{VALUE}/b%20c"
+    assert made.shown_path(short).endswith("/b%20c")
+    assert made.real_path(made.shown_path(short)) == short
+
+
+def test_the_id_in_a_name_is_of_the_name_and_the_key(tmp_path: Path) -> None:
+    name = f"{VALUE}.pem"
+    shown = redactor(None, VALUE).shown_path(name)
+    assert redactor(None, VALUE).shown_path(f"x/{name}") == f"x/{shown}"
+    assert redactor(None, VALUE).shown_path(f"{VALUE}.key") not in (shown, shown[:-3] + "key")
+    other = Redactor(b"another key")
+    other.identify(Secret(VALUE))
+    assert other.shown_path(name) != shown
+    # An escape in a URI is the character.
+    assert (
+        redactor(None, VALUE).shown_path(f"%2E{VALUE}")[3:]
+        == (redactor(None, VALUE).shown_path(f".{VALUE}")[1:])
+    )
+
+
+def test_a_shown_name_in_a_directory_is_found_again(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in (TOKEN, f"{TOKEN}.bak", "plain"):
+        (tmp_path / "a" / name).touch()
+    shown = redactor(tmp_path).shown_path(f"a/{TOKEN}.bak")
+    assert redactor(tmp_path).real_path(shown) == f"a/{TOKEN}.bak"
+    assert redactor(tmp_path).real_path(f"{shown}/x") == f"a/{TOKEN}.bak/x"
+    for unknown in (
+        shown.replace("a/", "b/"),
+        shown.replace("redacted-", "redacted-0")[:-1],
+        "a/x",
+    ):
+        assert redactor(tmp_path).real_path(unknown) == unknown
+
+
+def test_a_word_that_is_a_secret_by_its_shape_is_masked() -> None:
+    made = redactor(None, "requests")
+    entry = made.mask_json({"ruleId": TOKEN, "id": "requests", "name": "requests-9"})
+    assert TOKEN not in entry["ruleId"] and entry["id"] == "requests"
+    assert entry["name"] == "requests-9"
+    assert set(made.public_words()) == {"requests", "requests-9"}
