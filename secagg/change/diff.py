@@ -11,10 +11,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
+from secagg.change.tree import Tree
 from secagg.errors import UsageError
 from secagg.system.git import FETCH_HINT, checked, git, resolve, short_commit
 
 SUBMODULE = "160000"
+_LINK = "120000"
 
 _STATUS = {
     "A": FileStatus.ADDED,
@@ -55,12 +57,13 @@ _RANGE = re.compile(r"(?P<base>.+?)(?P<dots>\.\.\.?)(?P<head>[^.].*)?")
 
 
 class PatchEntry(Struct):
-    """One path of a diff; ``binary`` files have no lines to compare."""
+    """One path of a diff; ``binary`` files have no lines to compare, nor has a link."""
 
     status: FileStatus
     path: str
     old_path: str | None = None
     binary: bool = False
+    link: bool = False
 
 
 def read_entries(data: bytes) -> list[PatchEntry]:
@@ -81,7 +84,10 @@ def read_entries(data: bytes) -> list[PatchEntry]:
             if status is not FileStatus.DELETED and SUBMODULE in (old_mode, new_mode):
                 status = FileStatus.SUBMODULE if new_mode == SUBMODULE else FileStatus.TYPE_CHANGED
             entries[path] = PatchEntry(
-                status, path, old_path if status is FileStatus.RENAMED else None
+                status,
+                path,
+                old_path if status is FileStatus.RENAMED else None,
+                link=new_mode == _LINK,
             )
         elif head:
             added, _, name = head.split(b"\t", 2)
@@ -173,6 +179,7 @@ def read_diff(root: Path, revisions: str) -> Diff:
         renames={c.old_path: c.path for c in changes if c.old_path is not None},
         commits=commits,
         notes=tuple(notes),
+        tree=Tree(root),
     )
 
 
@@ -214,10 +221,15 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 
 def _change(entry: PatchEntry, hunks: dict[str, list[Hunk]]) -> FileChange:
-    whole = entry.binary or entry.status in (
-        FileStatus.ADDED,
-        FileStatus.TYPE_CHANGED,
-        FileStatus.SUBMODULE,
+    whole = (
+        entry.binary
+        or entry.link
+        or entry.status
+        in (
+            FileStatus.ADDED,
+            FileStatus.TYPE_CHANGED,
+            FileStatus.SUBMODULE,
+        )
     )
     return FileChange(
         path=entry.path,
@@ -225,6 +237,7 @@ def _change(entry: PatchEntry, hunks: dict[str, list[Hunk]]) -> FileChange:
         old_path=entry.old_path,
         hunks=() if whole else tuple(hunks.get(entry.path, ())),
         whole=whole,
+        is_link=entry.link,
     )
 
 

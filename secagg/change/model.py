@@ -11,7 +11,8 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from secagg.model.finding import Location
+from secagg.change.tree import Tree, TreeFile
+from secagg.model.finding import Location, replace
 from secagg.model.place import is_legible, legible, manifest_place
 
 
@@ -43,7 +44,7 @@ class FileChange:
     """The change of one path (of a deleted file, its last one).
 
     ``whole`` says that every line counts as changed: the file is new or binary, became a link,
-    or is a submodule.
+    or is a submodule. ``is_link`` says that it is a link now.
     """
 
     path: str
@@ -51,6 +52,12 @@ class FileChange:
     old_path: str | None = None
     hunks: Sequence[Hunk] = ()
     whole: bool = False
+    is_link: bool = False
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether paths below it change with it: it is a submodule or a link."""
+        return self.status is FileStatus.SUBMODULE or self.is_link
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -119,7 +126,8 @@ class Diff:
 
     ``files`` goes by the path at the head, relative to the scanned root; ``renames`` maps old
     paths to new ones; ``commits`` are the hashes of the commits of the change. ``notes`` are
-    sentences for the reader.
+    sentences for the reader. ``tree`` tells which file a path leads to; without it every path
+    leads to itself.
     """
 
     base: str
@@ -128,32 +136,49 @@ class Diff:
     renames: Mapping[str, str] = field(default_factory=dict)
     commits: frozenset[str] = frozenset()
     notes: Sequence[str] = ()
+    tree: Tree | None = field(default=None, compare=False, repr=False)
+
+    def file_of(self, path: str) -> TreeFile | None:
+        """Return the file that ``path`` leads to; None if the checkout has none."""
+        if self.tree is None or path in self.files:
+            return TreeFile(path)
+        return self.tree.find(path)
 
     def change_of(self, path: str) -> FileChange | None:
-        """Return the change of ``path``; a file in a submodule changes with the submodule."""
+        """Return the change of ``path``; a file in a submodule changes with the submodule.
+
+        So does one below a link that the change makes lead elsewhere.
+        """
         change = self.files.get(path)
         if change is None and not is_legible(path):
             # The tool could not write every byte of the name: any file that fits may be meant.
             change = self._legible.get(legible(path))
         if change is not None:
             return change
-        while "/" in path and self._submodules:
+        while "/" in path and self._whole_directories:
             path = path.rpartition("/")[0]
-            if path in self._submodules:
+            if path in self._whole_directories:
                 return self.files[path]
         return None
 
     def touches(self, place: Location) -> bool | None:
         """Tell whether the change touches a place in the work tree or in one of its commits.
 
-        It touches a place without lines if it touches the file. None where no file is known, and
-        for a place in an image.
+        It touches a place without lines if it touches the file. None where no file is known, for
+        a path that the checkout does not have, and for a place in an image.
         """
         if place.commit is not None:
             return place.commit in self.commits
         if place.uri is None or place.image is not None:
             return None
         change = self.change_of(place.uri)
+        if change is None:
+            file = self.file_of(place.uri)
+            if file is None:
+                return None
+            if file.within:
+                place = replace(place, start_line=None)
+            change = self.change_of(file.path)
         if change is None or change.status is FileStatus.DELETED:
             return False
         if place.start_line is None:
@@ -207,5 +232,6 @@ class Diff:
         return by_name
 
     @cached_property
-    def _submodules(self) -> frozenset[str]:
-        return frozenset(p for p, c in self.files.items() if c.status is FileStatus.SUBMODULE)
+    def _whole_directories(self) -> frozenset[str]:
+        """Submodules, and links, which may be links to directories."""
+        return frozenset(path for path, change in self.files.items() if change.is_directory)

@@ -257,9 +257,15 @@ def _touches_place(finding: Finding, place: Location, diff: Diff) -> bool | None
         return diff.touches(place)
     if place.commit is not None or place.image is not None:
         return diff.touches(place)
-    if diff.change_of(place.uri) is not None:
+    if diff.change_of(place.uri) is not None or manifest_place(place.uri) in diff.manifest_places:
         return True
-    return manifest_place(place.uri) in diff.manifest_places
+    file = diff.file_of(place.uri)
+    if file is None:
+        has_manifest = diff.tree is not None and diff.tree.has_manifest(place.uri)
+        return False if has_manifest else None
+    return diff.change_of(file.path) is not None or (
+        manifest_place(file.path) in diff.manifest_places
+    )
 
 
 def _may_follow(finding: Finding, diff: Diff) -> bool:
