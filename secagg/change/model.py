@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,9 @@ from msgspec import Struct
 from secagg.change.tree import Tree, TreeFile
 from secagg.model.finding import Location, replace
 from secagg.model.place import is_legible, legible, manifest_place
+
+# Behind the path of an address: its query and its fragment.
+_ADDRESS_PARTS = re.compile(r"(?<=[^/])[?#\0].*", re.DOTALL)
 
 
 class FileStatus(StrEnum):
@@ -144,6 +149,14 @@ class Diff:
             return TreeFile(path)
         return self.tree.find(path)
 
+    def may_be_changed(self, path: str) -> bool:
+        """Tell whether ``path``, which leads to no file, may mean one that the change touches.
+
+        A tool may write it in another case, from another directory or with an address's parts
+        behind it: the name counts.
+        """
+        return not self._names.isdisjoint(map(_plain_name, (path, manifest_place(path))))
+
     def change_of(self, path: str) -> FileChange | None:
         """Return the change of ``path``; a file in a submodule changes with the submodule.
 
@@ -165,7 +178,7 @@ class Diff:
         """Tell whether the change touches a place in the work tree or in one of its commits.
 
         It touches a place without lines if it touches the file. None where no file is known, for
-        a path that the checkout does not have, and for a place in an image.
+        a path of no file that may mean a changed one, and for a place in an image.
         """
         if place.commit is not None:
             return place.commit in self.commits
@@ -175,7 +188,7 @@ class Diff:
         if change is None:
             file = self.file_of(place.uri)
             if file is None:
-                return None
+                return None if self.may_be_changed(place.uri) else False
             if file.within:
                 place = replace(place, start_line=None)
             change = self.change_of(file.path)
@@ -222,6 +235,11 @@ class Diff:
         return frozenset(map(manifest_place, self.files))
 
     @cached_property
+    def _names(self) -> frozenset[str]:
+        """The plain names of changed files and manifests."""
+        return frozenset(map(_plain_name, (*self.files, *self.manifest_places)))
+
+    @cached_property
     def _legible(self) -> Mapping[str, FileChange]:
         """Changes by legible names; of several with one name, the one that touches most."""
         by_name: dict[str, FileChange] = {}
@@ -235,3 +253,10 @@ class Diff:
     def _whole_directories(self) -> frozenset[str]:
         """Submodules, and links, which may be links to directories."""
         return frozenset(path for path, change in self.files.items() if change.is_directory)
+
+
+def _plain_name(path: str) -> str:
+    """Return the last part of ``path`` in small letters, as the same file may be written."""
+    name = _ADDRESS_PARTS.sub("", path.rstrip("/")).rpartition("/")[2]
+    letters = (c for c in unicodedata.normalize("NFKC", name) if c.isprintable())
+    return "".join(letters).casefold().strip(". \N{REPLACEMENT CHARACTER}")

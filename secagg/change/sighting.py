@@ -262,7 +262,7 @@ def _touches_place(finding: Finding, place: Location, diff: Diff) -> bool | None
     file = diff.file_of(place.uri)
     if file is None:
         has_manifest = diff.tree is not None and diff.tree.has_manifest(place.uri)
-        return False if has_manifest else None
+        return None if diff.may_be_changed(place.uri) and not has_manifest else False
     return diff.change_of(file.path) is not None or (
         manifest_place(file.path) in diff.manifest_places
     )

@@ -186,7 +186,7 @@ def test_a_submodule_is_a_changed_path(repo: Repo, tmp_path: Path) -> None:
     diff = read_diff(repo.root, f"{base}...HEAD")
     assert set(diff.files) == {".gitmodules", "libs/other"}
     assert diff.touches(Location(uri="libs/other/x.py", start_line=1)) is True
-    assert diff.touches(Location(uri=".gitmodules.old", start_line=1)) is None
+    assert diff.touches(Location(uri="libs/others/x.py", start_line=1)) is False
 
 
 def test_only_what_lies_below_the_root(repo: Repo) -> None:
@@ -299,7 +299,7 @@ def test_groups_in_a_diff(repo: Repo) -> None:
         "elsewhere": False,
         "nowhere": None,
         "locked": True,
-        # The checkout has no such file: any other may be meant.
+        # The checkout has no such directory: the one of the change may be meant.
         "locked elsewhere": None,
         "in a commit of the change": True,
         "in an older commit": False,

@@ -58,16 +58,22 @@ def test_a_path_behind_a_link_is_the_file_that_it_leads_to(repo: Repo) -> None:
         # The change makes the link, or makes it lead elsewhere.
         ("new/b.py", 1): True,
         ("again/b.py", 1): True,
-        # Nobody can tell.
-        ("out/passwd", 1): None,
-        ("gone", 1): None,
-        ("A.PY", 1): None,
-        ("src/nothing.py", 1): None,
-        ("real/../../x.py", 1): None,
+        # No file, and no name of a changed one.
+        ("out/passwd", 1): False,
+        ("gone", 1): False,
+        ("src/nothing.py", 1): False,
+        ("real/../../x.py", 1): False,
+        # Nobody can tell which file is meant.
+        ("a.py", 1): None,
+        ("build/real/a.py", 1): None,
+        ("REAL/A.PY", 1): None,
+        ("real/a.py?x=1#L2", 1): None,
+        ("real/a.py\u200b", 1): None,
+        ("out/a.py", 1): None,
     }
     for (path, line), expected in places.items():
         assert diff.touches(Location(uri=path, start_line=line)) is expected, path
-    for path, expected in (("yarn.lock", True), ("web/yarn.lock", True), ("out/yarn.lock", None)):
+    for path, expected in (("yarn.lock", True), ("web/yarn.lock", True), ("app/yarn.lock", None)):
         assert in_diff(locked(path), diff) is expected, path
 
 
@@ -91,8 +97,9 @@ def test_a_lock_file_that_is_not_kept_goes_by_its_manifest(repo: Repo) -> None:
     for path, expected in (
         ("web/package-lock.json", True),
         ("api/package-lock.json", False),
-        ("api/poetry.lock", None),
+        # Of no directory of the checkout: that of the change may be meant.
         ("other/package-lock.json", None),
+        ("other/poetry.lock", False),
     ):
         assert in_diff(locked(path), diff) is expected, path
 
@@ -106,5 +113,7 @@ def test_a_file_that_is_not_on_the_disk_is_one_that_git_knows(repo: Repo) -> Non
     for name in ("a.py", "b.py"):
         (repo.root / name).unlink()
     diff = read_diff(repo.root, f"{base}...HEAD")
-    touched = [diff.touches(Location(uri=name, start_line=1)) for name in ("a.py", "b.py", "c.py")]
+    touched = [
+        diff.touches(Location(uri=name, start_line=1)) for name in ("a.py", "b.py", "x/a.py")
+    ]
     assert touched == [True, False, None]
