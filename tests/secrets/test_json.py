@@ -171,3 +171,15 @@ def test_many_texts_are_masked_as_few_are(monkeypatch: pytest.MonkeyPatch) -> No
     texts = [f"{number} {VALUE}" for number in range(20)] + ["x" * 300 + VALUE] * 2
     assert made.mask_json(texts) == [text.replace(VALUE, MASK) for text in texts]
     assert 0 < len(made._masked) <= 7 and max(map(len, made._masked)) < 300
+
+
+@pytest.mark.parametrize(
+    "value", ['k9"Qz4LmX7p', "k9\\Qz4LmX7p", "k\t9Qz4LmX7pé", 'k9Qz4LmX7pRt"x']
+)
+def test_a_changed_value_is_found_in_json_as_in_its_text(value: str) -> None:
+    made = redactor(value)
+    for changed in (value.upper(), value.swapcase(), value[::-1], value.capitalize()):
+        text = f"see {changed} there"
+        assert made.mask(text) == f"see {MASK} there"
+        assert made.mask_json({"a": text}) == {"a": f"see {MASK} there"}
+        assert not made.is_clean(encode({"a": text}))

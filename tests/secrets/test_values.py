@@ -248,6 +248,10 @@ def test_values_of_several_searches_are_all_in_one_text() -> None:
         made.add(value)
     made.mask("")
     made.add(VALUE)
+    short = "Q7wK2zP9"
+    made.add(short)
+    assert made.mask(f"{_MADE[3]} {short} {VALUE}") == f"{MASK} {MASK} {MASK}"
+    assert made.mask(f"{short} {short.lower()} {short[1:]}") == f"{MASK} {MASK} {MASK}"
     for first, second in ((_MADE[3], VALUE), (VALUE, _MADE[3])):
         encoded = second.encode().hex()
         broken = f'"{second[:9]}" + "{second[9:]}"'
@@ -348,3 +352,16 @@ def test_a_text_made_of_beginnings_is_masked_as_a_whole() -> None:
     shared = known(*(f"{end * 5}kZ8fQm21{end * 5}" for end in "BCDEFGHJKLMN"))
     assert shared.mask("(kZ8fQm21)") == f"({MASK})"
     assert known("BBBBBkZ8fQm21BBBBB").mask("(kZ8fQm21)") == "(kZ8fQm21)"
+
+
+@pytest.mark.parametrize("value", ["hunter2x", "Q7wK2zP9", "Zk3fW9", "Zk3fW9qL7"])
+@pytest.mark.parametrize("name", ["a", "me", "ci", "bot", "user"])
+def test_a_short_password_behind_a_name_is_masked_in_base64(name: str, value: str) -> None:
+    made = known(value)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        run = encode(f"{name}:{value}".encode()).decode()
+        for written in (run, run.rstrip("=")):
+            masked = made.mask(f'"auth": "{written}"')
+            assert MASK in masked and run[4:10] not in masked
+    # Words of prose and of code are no base64.
+    assert made.mask("PackageName, of dependencies") == "PackageName, of dependencies"
