@@ -20,7 +20,7 @@ from tests.history.importer import SEEN
 from tests.history.make import REPO, problem, run, standing
 
 _PROCESSES = 50
-_KILLS = 200
+_KILLS = 120
 # Imports that are not killed, to know how long one takes.
 _WHOLE = 3
 _SIZE = 10
@@ -67,8 +67,9 @@ def test_fifty_processes_lose_and_double_nothing(url: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     counts = _sound(url)
     assert counts["run"] == _PROCESSES
-    assert counts["sighting"] == _PROCESSES * SEEN
-    assert counts["finding"] == counts["content"] == _PROCESSES + SEEN - 1
+    # Each problem is seen by runs that follow each other, whatever the order of their imports.
+    findings = _PROCESSES + SEEN - 1
+    assert counts["finding"] == counts["content"] == counts["sighting"] == findings
     with open_store(url) as store:
         for name, (first, last, fixed, reopened) in standing(store).items():
             number = int(name.removeprefix("problem p"))
