@@ -15,7 +15,7 @@ import msgspec
 
 from secagg.config import Config
 from secagg.decisions.ownfile import DecisionFile
-from secagg.evidence.model import Statement
+from secagg.evidence.model import EvidenceStatement
 from secagg.output.decision import DecisionDocument
 from secagg.output.summary import Summary
 from secagg.policy.model import Policy
@@ -27,7 +27,7 @@ DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
 PUBLISHED: dict[str, tuple[str, type[Any]]] = {
     "config.schema.json": ("secagg.yaml", Config),
     "decision.schema.json": ("secagg decision.json", DecisionDocument),
-    "evidence.schema.json": ("secagg evidence (in-toto statement)", Statement),
+    "evidence.schema.json": ("secagg evidence (in-toto statement)", EvidenceStatement),
     "exceptions.schema.json": ("secagg-exceptions.yaml", DecisionFile),
     "policy.schema.json": ("secagg policy file", Policy),
     "policytest.schema.json": ("secagg policy test file", PolicyTests),

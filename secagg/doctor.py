@@ -10,7 +10,7 @@ from pathlib import Path
 
 from secagg.scanners import make_scanners
 from secagg.scanners.base import RunContext, Scanner, ScanRequest, Status, ToolRun
-from secagg.scanners.deciding import Unusable
+from secagg.scanners.configuration import Unusable
 from secagg.scanners.git import find_repository
 from secagg.scanners.options import (
     OPTIONS,

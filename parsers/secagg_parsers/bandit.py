@@ -15,7 +15,7 @@ from secagg_parsers.fields import (
     required_text,
 )
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import ConvertedRun, SarifConvertingParser, add_each, sarif_message
+from secagg_parsers.tosarif import ConvertedRun, SarifConvertingParser, add_each, sarif_message
 
 _MAX_SUPPRESSED = 1_000_000
 

@@ -22,7 +22,7 @@ from secagg_parsers.fields import (
     text,
 )
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import (
+from secagg_parsers.tosarif import (
     ConvertedRun,
     Json,
     SarifConvertingParser,

@@ -20,7 +20,7 @@ from secagg_parsers.fields import (
     required_text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.sarifmade import ConvertedRun, sarif_message
+from secagg_parsers.tosarif import ConvertedRun, sarif_message
 
 
 class CodeScanningParser(JsonParser):

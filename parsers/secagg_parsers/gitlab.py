@@ -29,7 +29,7 @@ from secagg_parsers.fields import (
     text,
 )
 from secagg_parsers.jsonreport import JsonParser, Reading
-from secagg_parsers.sarifmade import ConvertedRun, add_each, region_of_lines, sarif_message
+from secagg_parsers.tosarif import ConvertedRun, add_each, region_of_lines, sarif_message
 
 _PACKAGE_SCANS = frozenset({"dependency_scanning", "container_scanning", "cluster_image_scanning"})
 _ADVISORY_TYPES = frozenset(

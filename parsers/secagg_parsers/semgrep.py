@@ -7,7 +7,7 @@ from typing import Any
 from secagg.jsonio.reading import is_list
 from secagg_parsers.fields import Entry, any_mapping, any_text, mapping, position, required_text
 from secagg_parsers.jsonreport import Reading
-from secagg_parsers.sarifmade import (
+from secagg_parsers.tosarif import (
     ConvertedRun,
     SarifConvertingParser,
     add_each,

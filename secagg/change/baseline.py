@@ -12,15 +12,15 @@ from itertools import product
 
 from msgspec import Struct, field
 
-from secagg.change.keys import MatchKey
-from secagg.change.model import Diff
-from secagg.change.sighting import (
+from secagg.change.groupkeys import (
     KeyedGroup,
     MatchLevel,
     RuleKey,
     baseline_group_keys,
     current_group_keys,
 )
+from secagg.change.keys import MatchKey
+from secagg.change.model import Diff
 from secagg.merge.groups import Group, MergedSet
 from secagg.merge.secret import still_in_head
 from secagg.model.context import message_context

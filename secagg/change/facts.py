@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from secagg.change.baseline import Comparison
-from secagg.change.model import Diff
-from secagg.change.owners import Owners
-from secagg.change.sighting import (
+from secagg.change.groupkeys import (
     has_package,
     has_unchanged_entry,
     in_diff,
     may_follow,
     packages_of,
 )
+from secagg.change.model import Diff
+from secagg.change.owners import Owners
 from secagg.merge.groups import Group, MergedSet, known_as
 from secagg.model.finding import Finding
 from secagg.policy.decision import Facts

@@ -21,7 +21,7 @@ from secagg.cli.options import (
 )
 from secagg.errors import ExitCode, UsageError
 from secagg.github.client import Client, Token, find_token
-from secagg.github.issues import LABEL, Action, Issues, Step, Tracker, plan
+from secagg.github.issues import LABEL, IssueAction, IssuesApi, Step, Tracker, plan
 from secagg.github.target import TargetOptions, find_repository
 from secagg.output import console
 from secagg.output.escape import terminal
@@ -146,7 +146,7 @@ def sync_issues(request: IssuesRequest, scope: HistoryScope) -> int:
     history = read_store(scope, details=False)
     origin = origin_of(scope.root, repository=scope.repository, branch=scope.branch)
     with Client(address, _token()) as client:
-        issues = Issues(client, into)
+        issues = IssuesApi(client, into)
         tracker = issues.tracker()
         _check_public(tracker, request)
         _check_branch(origin.branch, issues.default_branch(name), request)
@@ -207,7 +207,7 @@ def _check_branch(branch: str, default: str | None, request: IssuesRequest) -> N
         )
 
 
-def _print(actions: Sequence[Action], *, would: bool = False) -> None:
+def _print(actions: Sequence[IssueAction], *, would: bool = False) -> None:
     if not actions:
         console.out("nothing is open, and there are no issues\n")
     changing = [a for a in actions if a.step not in (Step.KEEP, Step.LEAVE)]
@@ -216,6 +216,6 @@ def _print(actions: Sequence[Action], *, would: bool = False) -> None:
         console.out(f"{prefix}{_line(action)}\n")
 
 
-def _line(action: Action) -> str:
+def _line(action: IssueAction) -> str:
     number = f" #{action.number}" if action.number else ""
     return terminal(f"{action.step}{number} {action.name}: {action.reason}")

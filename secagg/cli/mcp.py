@@ -25,7 +25,7 @@ from secagg.report.source import ProblemSource
 from secagg.system.files import OUTPUT_DIRECTORY
 
 if TYPE_CHECKING:
-    from secagg.mcp.answers import Sources
+    from secagg.mcp.answers import AnswerSources
     from secagg.mcp.server import Server
     from secagg.pipeline.gate import GateOptions
     from secagg.pipeline.storesource import HistoryScope
@@ -100,24 +100,26 @@ def server_of(
     except ImportError:
         raise UsageError("secagg mcp needs the mcp library", hint=_INSTALL) from None
     from secagg.cli.decide import user
-    from secagg.mcp.answers import Answers, Decisions
+    from secagg.mcp.answers import Decisions, ProblemAnswers
     from secagg.pipeline.storesource import StoreTriageSink
     from secagg.secrets.lastfilter import run_redactor
 
-    answers = Answers(_sources(scope, gate, last, config), run_redactor())
+    answers = ProblemAnswers(_sources(scope, gate, last, config), run_redactor())
     if not decisions:
         return make_server(answers, None)
     name = f"{by or user(scope.root)} (assistant)"
     return make_server(answers, Decisions(StoreTriageSink(scope), by=name, most=decisions))
 
 
-def _sources(scope: HistoryScope, gate: GateOptions, last: Path, config: Path | None) -> Sources:
+def _sources(
+    scope: HistoryScope, gate: GateOptions, last: Path, config: Path | None
+) -> AnswerSources:
     """Return where answers come from: what ``report``, ``show``, ``gate`` and ``policy`` call."""
     from secagg.change.controls import Controls
     from secagg.cli.policy import policy_text
     from secagg.cli.show import problem_document
     from secagg.config import load_config
-    from secagg.mcp.answers import Sources
+    from secagg.mcp.answers import AnswerSources
     from secagg.output.grid import Style
     from secagg.pipeline.gate import prepare
     from secagg.pipeline.parse import parse_files
@@ -149,4 +151,4 @@ def _sources(scope: HistoryScope, gate: GateOptions, last: Path, config: Path | 
         chosen = name or gate.policy or load_config(root, config).policy
         return policy_text(chosen, Style(), read=Controls(root).text)
 
-    return Sources(problems=problems, show=show, decide=decide, policy=explain)
+    return AnswerSources(problems=problems, show=show, decide=decide, policy=explain)

@@ -34,12 +34,12 @@ from secagg.cli.report import note_unmatched_filters
 from secagg.errors import ExitCode, UsageError
 from secagg.model.problem import RunRecord
 from secagg.notify.digest import Digest, compose_digest
-from secagg.notify.journal import Journal, Sending, Told
+from secagg.notify.journal import DeliveryJournal, Sending, Told
 from secagg.notify.message import write_message
 from secagg.notify.targets import (
     VARIABLE,
     Address,
-    Target,
+    NotifyTarget,
     find_addresses,
     learn_addresses,
     targets_of,
@@ -226,7 +226,7 @@ def send_digests(
     with open_store_of(scope.store, scope.root, create=False) as store:
         for target in targets:
             subject = _subject(target.address, request)
-            journal = Journal(store, subject, user(scope.root))
+            journal = DeliveryJournal(store, subject, user(scope.root))
             outcome = _send(target, journal, request, history, redactor, command)
             if request.dry_run and outcome.digest is not None:
                 console.out(_text_of(outcome.digest) + "\n")
@@ -236,8 +236,8 @@ def send_digests(
 
 
 def _send(
-    target: Target,
-    journal: Journal,
+    target: NotifyTarget,
+    journal: DeliveryJournal,
     request: NotifyRequest,
     history: RecordedHistory,
     redactor: Redactor,

@@ -12,7 +12,7 @@ import typer
 
 from secagg.cli.options import HistoryOption, RootOption
 from secagg.errors import ExitCode, UsageError
-from secagg.model.access import MOST_DAYS, ApiToken, Scope, is_name, is_pattern, new_token
+from secagg.model.access import MOST_DAYS, ApiToken, TokenScope, is_name, is_pattern, new_token
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
@@ -23,7 +23,7 @@ token_app = typer.Typer(
     help="Tokens by which jobs and programs use the store of secagg serve.", no_args_is_help=True
 )
 
-_DEFAULT_SCOPES = (Scope.WRITE, Scope.READ)
+_DEFAULT_SCOPES = (TokenScope.WRITE, TokenScope.READ)
 
 
 @token_app.command()
@@ -36,7 +36,7 @@ def add(
         ),
     ],
     scope: Annotated[
-        list[Scope] | None,
+        list[TokenScope] | None,
         typer.Option(
             metavar="SCOPE",
             help="What it may do: write, read or triage; by default write and read. Repeatable.",
@@ -79,7 +79,7 @@ def revoke(
 def add_token(
     name: str,
     repositories: Sequence[str],
-    scopes: Sequence[Scope],
+    scopes: Sequence[TokenScope],
     *,
     expires: str,
     by: str | None,

@@ -27,11 +27,11 @@ SHA256 = "sha256"
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256, hexadecimal")]
 
 
-class _Part(Struct, rename="camel"):
+class _EvidencePart(Struct, rename="camel"):
     """A part of the statement."""
 
 
-class EvaluatedTool(_Part, kw_only=True):
+class EvaluatedTool(_EvidencePart, kw_only=True):
     """One tool run: which tool looked at what, and whether it saw all of it."""
 
     name: Annotated[str, Meta(description="the scanner's name")]
@@ -52,14 +52,14 @@ class EvaluatedTool(_Part, kw_only=True):
     )
 
 
-class Database(_Part, kw_only=True):
+class EvaluatedDatabase(_EvidencePart, kw_only=True):
     """A database of advisories that a tool used."""
 
     tool: str
     built_at: Annotated[str | None, Meta(description="RFC 3339, UTC; null where unknown")] = None
 
 
-class DecidingFile(_Part, kw_only=True):
+class DecidingFile(_EvidencePart, kw_only=True):
     """A file that decided: configuration, policy, decisions. Digests are of its bytes as read."""
 
     name: Annotated[str, Meta(description="path below the root, or 'policy NAME'")]
@@ -69,7 +69,7 @@ class DecidingFile(_Part, kw_only=True):
     ]
 
 
-class EvaluatedChange(_Part, kw_only=True):
+class EvaluatedChange(_EvidencePart, kw_only=True):
     """The change under review, and the baseline of the findings."""
 
     diff: Annotated[str | None, Meta(description="the range whose lines count as changed")] = None
@@ -82,7 +82,7 @@ class EvaluatedChange(_Part, kw_only=True):
     ] = field(default_factory=list)
 
 
-class Counts(_Part, kw_only=True):
+class Counts(_EvidencePart, kw_only=True):
     """The rows of the decision. ``total = fail + warn + ignore``."""
 
     total: Count
@@ -94,7 +94,7 @@ class Counts(_Part, kw_only=True):
     by_severity: dict[str, int] = field(default_factory=dict)
 
 
-class Evaluation(_Part, kw_only=True):
+class Evaluation(_EvidencePart, kw_only=True):
     """What was evaluated, by what, and what was incomplete."""
 
     secagg_version: str
@@ -115,7 +115,7 @@ class Evaluation(_Part, kw_only=True):
     ]
     counts: Counts
     tools: list[EvaluatedTool]
-    databases: list[Database] = field(default_factory=list)
+    databases: list[EvaluatedDatabase] = field(default_factory=list)
     gaps: Annotated[list[str], Meta(description="why the scan is incomplete")] = field(
         default_factory=list
     )
@@ -129,7 +129,7 @@ class Evaluation(_Part, kw_only=True):
     change: EvaluatedChange | None = None
 
 
-class Subject(Struct, kw_only=True):
+class EvidenceSubject(Struct, kw_only=True):
     """What the statement is about: a commit, or a file of the scan's output."""
 
     name: str
@@ -138,13 +138,13 @@ class Subject(Struct, kw_only=True):
     ]
 
 
-class Statement(_Part, kw_only=True):
+class EvidenceStatement(_EvidencePart, kw_only=True):
     """An in-toto Statement v1 of a scan by secagg."""
 
     type_: Annotated[
         Literal["https://in-toto.io/Statement/v1"], Meta(description="the framework's version")
     ] = field(name="_type")
-    subject: Annotated[list[Subject], Meta(min_length=1)]
+    subject: Annotated[list[EvidenceSubject], Meta(min_length=1)]
     predicate_type: Literal["urn:secagg:evidence:v1"]
     predicate: Evaluation
 
@@ -157,17 +157,17 @@ class Statement(_Part, kw_only=True):
         return next((s.digest[GIT_COMMIT] for s in self.subject if GIT_COMMIT in s.digest), None)
 
 
-def encode(statement: Statement) -> bytes:
+def encode(statement: EvidenceStatement) -> bytes:
     """Encode ``statement`` as compact JSON, the bytes that are signed."""
     return encoded(statement)
 
 
-def decode(payload: bytes) -> Statement:
+def decode(payload: bytes) -> EvidenceStatement:
     """Decode a statement of :data:`PREDICATE_TYPE`.
 
     Raises :class:`msgspec.DecodeError` for anything else.
     """
-    return msgspec.json.decode(payload, type=Statement)
+    return msgspec.json.decode(payload, type=EvidenceStatement)
 
 
 def sha256_of(path: Path) -> str:

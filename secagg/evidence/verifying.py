@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from secagg.errors import NotVerified, UsageError
-from secagg.evidence.model import PAYLOAD_TYPE, PREDICATE_TYPE, Statement, decode, sha256_of
+from secagg.evidence.model import PAYLOAD_TYPE, PREDICATE_TYPE, EvidenceStatement, decode, sha256_of
 from secagg.evidence.signing import require_sigstore
 from secagg.system.files import MIB, read_given
 
@@ -75,7 +75,7 @@ class Verified:
     ``compared`` are the files whose digests are those of the statement; ``absent`` were not there.
     """
 
-    statement: Statement
+    statement: EvidenceStatement
     signature: Signature | None
     compared: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
@@ -205,7 +205,7 @@ def _verifier(trusted_root: Path | None) -> Verifier:
         ) from None
 
 
-def _statement(payload: bytes) -> Statement:
+def _statement(payload: bytes) -> EvidenceStatement:
     try:
         return decode(payload)
     except msgspec.DecodeError as error:
@@ -216,7 +216,7 @@ def _statement(payload: bytes) -> Statement:
 
 
 def _check_repository(
-    statement: Statement, signature: Signature | None, expected: Expected
+    statement: EvidenceStatement, signature: Signature | None, expected: Expected
 ) -> None:
     """Refuse another repository or commit than asked for, and than the certificate's."""
     claimed = statement.predicate.repository
@@ -246,7 +246,9 @@ def _path(name: str) -> str:
     return path.strip("/").removesuffix(".git").casefold()
 
 
-def _compare(statement: Statement, beside: Path, expected: Expected) -> tuple[list[str], list[str]]:
+def _compare(
+    statement: EvidenceStatement, beside: Path, expected: Expected
+) -> tuple[list[str], list[str]]:
     """Compare the files with their digests; return the names of the same, and of the absent."""
     directory = expected.files or beside
     compared, absent = [], []

@@ -86,7 +86,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class IssueAction:
     """A step with its reason; ``body`` is the new one, None where it stays."""
 
     step: Step
@@ -101,8 +101,8 @@ class Action:
 class IssuesReport:
     """What was done, and what GitHub refused."""
 
-    done: list[Action] = field(default_factory=list)
-    failed: list[tuple[Action, str]] = field(default_factory=list)
+    done: list[IssueAction] = field(default_factory=list)
+    failed: list[tuple[IssueAction, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class Tracker:
     is_public: bool
 
 
-class Issues:
+class IssuesApi:
     """The issues of one repository. Raises :class:`UploadError` for what GitHub refuses."""
 
     def __init__(self, client: Client, repository: str) -> None:
@@ -149,7 +149,7 @@ class Issues:
         issues = [_issue_of(as_mapping(document), login) for document in found]
         return sorted(filter(None, issues), key=lambda issue: issue.number)
 
-    def carry_out(self, actions: Iterable[Action], label: str) -> IssuesReport:
+    def carry_out(self, actions: Iterable[IssueAction], label: str) -> IssuesReport:
         """Carry out ``actions``; one that GitHub refuses does not stop the others."""
         report = IssuesReport()
         changed = False
@@ -167,7 +167,7 @@ class Issues:
                 report.failed.append((action, error.message))
         return report
 
-    def _carry_out(self, action: Action, label: str) -> Action:
+    def _carry_out(self, action: IssueAction, label: str) -> IssueAction:
         body = {} if action.body is None else {"body": action.body}
         if action.step is Step.CREATE:
             made = as_mapping(
@@ -182,7 +182,9 @@ class Issues:
                     f"issue #{number} was made without the label {label}, which this token may not "
                     "set: add it, or the next call makes another one"
                 )
-            return Action(step=action.step, name=action.name, number=number, reason=action.reason)
+            return IssueAction(
+                step=action.step, name=action.name, number=number, reason=action.reason
+            )
         states = {
             Step.CLOSE: {"state": "closed", "state_reason": "completed"},
             Step.REOPEN: {"state": "open", "state_reason": "reopened"},
@@ -198,7 +200,7 @@ def plan(
     *,
     complete: bool,
     most_new: int,
-) -> list[Action]:
+) -> list[IssueAction]:
     """Return what to do so that each of ``drafts`` has its issue, in their order.
 
     ``scope`` names what the drafts are sections of; issues of another scope are left alone. An
@@ -227,19 +229,19 @@ def plan(
             actions.append(_new(draft, scope))
         else:
             reason = f"the next call makes it: {most_new} new issues a call"
-            actions.append(Action(step=Step.LEAVE, name=draft.name, reason=reason))
+            actions.append(IssueAction(step=Step.LEAVE, name=draft.name, reason=reason))
     actions += [_without_problems(issue, complete) for issue in by_key.values() if issue.is_open]
     if others:
         noun = "issue" if others == 1 else "issues"
         reason = f"{others} open {noun} of another branch or kind of section"
-        actions.append(Action(step=Step.LEAVE, name="others", reason=reason))
+        actions.append(IssueAction(step=Step.LEAVE, name="others", reason=reason))
     return actions
 
 
-def _new(draft: Draft, scope: str) -> Action:
+def _new(draft: Draft, scope: str) -> IssueAction:
     begin = _begin(scope, draft.key, draft.total)
     text = draft.write(MOST_BODY_CHARACTERS - len(begin) - len(_END) - 10)
-    return Action(
+    return IssueAction(
         step=Step.CREATE,
         name=draft.name,
         reason=_count(draft.total),
@@ -248,7 +250,7 @@ def _new(draft: Draft, scope: str) -> Action:
     )
 
 
-def _kept_up(draft: Draft, issue: Issue, scope: str) -> Action:
+def _kept_up(draft: Draft, issue: Issue, scope: str) -> IssueAction:
     """Return what to do with the issue of a section that has problems."""
     if issue.broken:
         reason = f"the line {_END} is gone: put it back behind secagg's text"
@@ -275,7 +277,7 @@ def _kept_up(draft: Draft, issue: Issue, scope: str) -> Action:
     return _action(step, issue, draft.name, reason, changed)
 
 
-def _without_problems(issue: Issue, complete: bool) -> Action:
+def _without_problems(issue: Issue, complete: bool) -> IssueAction:
     """Return what to do with an open issue of a section that has no problems."""
     if not complete:
         reason = "nothing is known to be open, but the last scan was incomplete"
@@ -287,8 +289,10 @@ def _without_problems(issue: Issue, complete: bool) -> Action:
     return _action(Step.CLOSE, issue, issue.title, "nothing is open", body)
 
 
-def _action(step: Step, issue: Issue, name: str, reason: str, body: str | None = None) -> Action:
-    return Action(step=step, name=name, number=issue.number, reason=reason, body=body)
+def _action(
+    step: Step, issue: Issue, name: str, reason: str, body: str | None = None
+) -> IssueAction:
+    return IssueAction(step=step, name=name, number=issue.number, reason=reason, body=body)
 
 
 def _begin(scope: str, key: str, total: int) -> str:

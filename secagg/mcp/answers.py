@@ -40,7 +40,7 @@ _TRUSTED = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class AnswerSources:
     """Where answers come from.
 
     ``problems`` opens the history; ``show`` returns the document of ``secagg show --format json``
@@ -54,12 +54,12 @@ class Sources:
     policy: Callable[[str | None], str]
 
 
-class Answers:
+class ProblemAnswers:
     """Answers each question with a document. Raises :class:`SecaggError` as the commands do."""
 
     def __init__(
         self,
-        sources: Sources,
+        sources: AnswerSources,
         redactor: Redactor,
         *,
         now: Callable[[], datetime.datetime] = utc_now,

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from secagg import __version__
 from secagg.errors import SecaggError
-from secagg.mcp.answers import Answers, Decisions
+from secagg.mcp.answers import Decisions, ProblemAnswers
 from secagg.mcp.untrusted import MOST_ROWS, UNTRUSTED
 from secagg.report.filters import FilterWords
 from secagg.secrets.lastfilter import filtered_error
@@ -51,7 +51,7 @@ Identity = Annotated[
 ]
 
 
-def make_server(answers: Answers, decisions: Decisions | None) -> Server:
+def make_server(answers: ProblemAnswers, decisions: Decisions | None) -> Server:
     """Return the server; without ``decisions`` all of its tools only read."""
     # Without a handler of its own the library would log to standard error, past the last filter.
     logging.getLogger().addHandler(logging.NullHandler())
@@ -64,7 +64,7 @@ def make_server(answers: Answers, decisions: Decisions | None) -> Server:
     return server
 
 
-def _add_reading_tools(server: Server, answers: Answers) -> None:
+def _add_reading_tools(server: Server, answers: ProblemAnswers) -> None:
     add = _adder(server, ToolAnnotations(read_only_hint=True, open_world_hint=False))
 
     def list_problems(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from secagg.system.dates import utc_now
 
 
-class Scope(StrEnum):
+class TokenScope(StrEnum):
     """What a caller may do with a repository's history."""
 
     WRITE = "write"
@@ -39,7 +39,7 @@ class Grant:
     ``branches``, where it is not None, are the only branches whose runs may be recorded.
     """
 
-    scopes: frozenset[Scope]
+    scopes: frozenset[TokenScope]
     repositories: tuple[str, ...]
     branches: frozenset[str] | None = None
 
@@ -66,14 +66,14 @@ class Caller:
     grants: tuple[Grant, ...] = ()
     reads_only: bool = False
 
-    def may(self, scope: Scope, repository: str) -> bool:
+    def may(self, scope: TokenScope, repository: str) -> bool:
         """Return whether the caller has ``scope`` for ``repository``, on some branch at least."""
         return any(scope in grant.scopes and grant.covers(repository) for grant in self.grants)
 
     def may_record(self, repository: str, branch: str) -> bool:
         """Return whether the caller may record a run of ``branch``."""
         return any(
-            Scope.WRITE in grant.scopes
+            TokenScope.WRITE in grant.scopes
             and grant.covers(repository)
             and (grant.branches is None or branch in grant.branches)
             for grant in self.grants
@@ -82,11 +82,14 @@ class Caller:
     def administers(self, repositories: Iterable[str]) -> bool:
         """Return whether the caller may give rights to all of ``repositories``, as patterns."""
         return all(
-            any(Scope.ADMIN in grant.scopes and grant.covers_pattern(one) for grant in self.grants)
+            any(
+                TokenScope.ADMIN in grant.scopes and grant.covers_pattern(one)
+                for grant in self.grants
+            )
             for one in repositories
         )
 
-    def may_everywhere(self, scope: Scope) -> bool:
+    def may_everywhere(self, scope: TokenScope) -> bool:
         """Return whether the caller has ``scope`` for every repository."""
         return any(
             scope in grant.scopes and EVERY_REPOSITORY in grant.repositories
@@ -104,7 +107,7 @@ class ApiToken:
     id: str
     name: str
     digest: str
-    scopes: tuple[Scope, ...]
+    scopes: tuple[TokenScope, ...]
     repositories: tuple[str, ...]
     created_at: datetime.datetime
     created_by: str
@@ -123,7 +126,7 @@ class ApiToken:
 def new_token(
     *,
     name: str,
-    scopes: Iterable[Scope],
+    scopes: Iterable[TokenScope],
     repositories: Iterable[str],
     by: str,
     lifetime: datetime.timedelta,
@@ -162,9 +165,9 @@ def is_name(text: str, longest: int) -> bool:
     return 0 < len(text) <= longest and text.isprintable() and text == text.strip()
 
 
-def scopes_of(names: Iterable[str]) -> tuple[Scope, ...]:
+def scopes_of(names: Iterable[str]) -> tuple[TokenScope, ...]:
     """Return the scopes by their names, each once. Raises :class:`ValueError` for another name."""
-    return tuple(dict.fromkeys(Scope(name) for name in names))
+    return tuple(dict.fromkeys(TokenScope(name) for name in names))
 
 
 def _matches(pattern: str, name: str) -> bool:

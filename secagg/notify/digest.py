@@ -25,7 +25,7 @@ _MOST_FIXES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class DigestRow:
     """One problem as a line of ``secagg report``; ``name`` is its advisory or rule in the line."""
 
     text: str
@@ -37,7 +37,7 @@ class OwnerSection:
     """The rows of one owner, worst first; ``total`` counts those beyond the report's limit too."""
 
     heading: str
-    rows: Sequence[Row]
+    rows: Sequence[DigestRow]
     total: int
 
 
@@ -110,11 +110,11 @@ def _fixes(report: Report) -> list[str]:
     ]
 
 
-def _row(problem: Problem, report: Report, redactor: Redactor) -> Row:
+def _row(problem: Problem, report: Report, redactor: Redactor) -> DigestRow:
     shown = entry(problem, report.last, report.today, several=report.overview.several)
     detail = cut(redactor.mask(shown.detail), _LONGEST_DETAIL)
     line = format_listing([structs.replace(shown, detail=detail)], Listing.CONCISE, Style())
-    return Row(text=redactor.mask(line), name=shown.name)
+    return DigestRow(text=redactor.mask(line), name=shown.name)
 
 
 def _title(report: Report, *, incomplete: bool, new: bool) -> str:

@@ -85,7 +85,7 @@ class Told:
         return LastRuns(starts)
 
 
-class Journal:
+class DeliveryJournal:
     """The messages of one ``subject``: a target, with the filters of what it is told."""
 
     def __init__(self, store: Store, subject: str, who: str) -> None:

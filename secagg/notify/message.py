@@ -19,7 +19,7 @@ _LONGEST_LINE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class NotifyMessage:
     """A title without markup, and a body in the service's format."""
 
     title: str
@@ -28,7 +28,7 @@ class Message:
 
 def write_message(
     digest: Digest, text_format: TextFormat, *, most_characters: int, titled: bool = True
-) -> Message:
+) -> NotifyMessage:
     """Return ``digest`` in ``text_format`` with a body of at most ``most_characters``.
 
     A service without titles (not ``titled``) gets the title in the body. The warnings come first
@@ -59,7 +59,7 @@ def write_message(
         first = digest.warnings[0] if digest.warnings else digest.title
         body = literal(f"INCOMPLETE: {first}" if digest.warnings else first, text_format)
         body = body[:most_characters]
-    return Message(title if titled else "", body)
+    return NotifyMessage(title if titled else "", body)
 
 
 def _within(lines: list[str], room: int) -> tuple[list[str], bool]:

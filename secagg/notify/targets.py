@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from secagg.errors import UsageError
 from secagg.notify.digest import Digest
-from secagg.notify.message import Message, write_message
+from secagg.notify.message import NotifyMessage, write_message
 from secagg.notify.texts import TextFormat
 from secagg.output.escape import cell
 from secagg.secrets.encodings import is_distinctive
@@ -121,13 +121,13 @@ def _is_random(part: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class NotifyTarget:
     """An address with the service of apprise that sends to it."""
 
     address: Address
     service: NotifyBase
 
-    def message(self, digest: Digest) -> Message:
+    def message(self, digest: Digest) -> NotifyMessage:
         """Return ``digest`` in the format and the length that the service takes."""
         service = self.service
         titled = service.title_maxlen > 0
@@ -141,9 +141,9 @@ class Target:
             most_characters=max(0, room - room // 10),
             titled=titled,
         )
-        return Message(filtered(message.title), filtered(message.body))
+        return NotifyMessage(filtered(message.title), filtered(message.body))
 
-    def send(self, message: Message, *, alarm: bool) -> str | None:
+    def send(self, message: NotifyMessage, *, alarm: bool) -> str | None:
         """Send ``message``; return None once the service has taken it, else the masked reason.
 
         ``alarm`` colours it as a warning, where the service has colours.
@@ -172,7 +172,7 @@ class Target:
         return cell(filtered_error(reason), _LONGEST_REASON)
 
 
-def targets_of(addresses: Iterable[Address]) -> list[Target]:
+def targets_of(addresses: Iterable[Address]) -> list[NotifyTarget]:
     """Return a target for each of ``addresses``.
 
     Raises :class:`UsageError` where apprise is not installed, or does not know an address.
@@ -194,7 +194,7 @@ def targets_of(addresses: Iterable[Address]) -> list[Target]:
                 hint="addresses are as in apprise's documentation, such as "
                 "slack://TOKEN_A/TOKEN_B/TOKEN_C or json://HOST/PATH; quote them for the shell",
             )
-        targets.append(Target(address, service))
+        targets.append(NotifyTarget(address, service))
     return targets
 
 

@@ -23,13 +23,13 @@ from secagg.evidence.model import (
     SHA256,
     STATEMENT_TYPE,
     Counts,
-    Database,
     DecidingFile,
     EvaluatedChange,
+    EvaluatedDatabase,
     EvaluatedTool,
     Evaluation,
-    Statement,
-    Subject,
+    EvidenceStatement,
+    EvidenceSubject,
     encode,
     sha256_of,
 )
@@ -85,7 +85,9 @@ def attest(gate: Gate, outcome: Outcome, directory: Path, attestation: Attestati
     return path
 
 
-def statement_of(gate: Gate, outcome: Outcome, directory: Path, config: Path | None) -> Statement:
+def statement_of(
+    gate: Gate, outcome: Outcome, directory: Path, config: Path | None
+) -> EvidenceStatement:
     """Return the statement on the scan whose files are in ``directory``.
 
     Raises :class:`UsageError` where a file cannot be read.
@@ -105,11 +107,13 @@ def statement_of(gate: Gate, outcome: Outcome, directory: Path, config: Path | N
     decision = msgspec.json.decode(decision_data, type=DecisionDocument)
     summary = msgspec.json.decode(summary_data, type=Summary)
     origin = gate.origin
-    subject = [Subject(name=name, digest={SHA256: digest}) for name, digest in digests.items()]
+    subject = [
+        EvidenceSubject(name=name, digest={SHA256: digest}) for name, digest in digests.items()
+    ]
     if origin.commit is not None:
-        commit = Subject(name=origin.repository, digest={GIT_COMMIT: origin.commit})
+        commit = EvidenceSubject(name=origin.repository, digest={GIT_COMMIT: origin.commit})
         subject.insert(0, commit)
-    return Statement(
+    return EvidenceStatement(
         type_=STATEMENT_TYPE,
         predicate_type=PREDICATE_TYPE,
         subject=subject,
@@ -188,7 +192,7 @@ def _change(decision: DecisionDocument) -> EvaluatedChange | None:
     )
 
 
-def _databases(outcome: Outcome) -> Iterator[Database]:
+def _databases(outcome: Outcome) -> Iterator[EvaluatedDatabase]:
     """Yield the databases that the scanners used. Those of Snyk and CodeQL have no date."""
     by_tool: dict[str, list[ToolResult]] = {}
     for result in split_by_tool(outcome.results):
@@ -197,7 +201,7 @@ def _databases(outcome: Outcome) -> Iterator[Database]:
     for tool, results in sorted(by_tool.items()):
         built_at = database_of(results)
         if built_at is not None or tool == "trivy":
-            yield Database(tool=tool, built_at=built_at)
+            yield EvaluatedDatabase(tool=tool, built_at=built_at)
 
 
 def _deciding_files(gate: Gate, config: Path | None) -> Iterator[DecidingFile]:

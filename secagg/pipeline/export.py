@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from secagg.errors import UsageError
 from secagg.pipeline.origin import open_store_of
 from secagg.report.parquet import (
-    Part,
     Row,
+    TablePart,
     audit_row,
     decision_rows,
     problem_rows,
@@ -120,7 +120,7 @@ def _runs(
             keys_by_day.setdefault(run.started_at.date(), []).append(run.key)
     runs, sightings = Written(RUNS.name), Written(SIGHTINGS.name)
     for day, keys in sorted(keys_by_day.items()):
-        part = Part(directory, RUNS, day)
+        part = TablePart(directory, RUNS, day)
         missing = set(keys) - part.values("run_key")
         if not missing:
             continue
@@ -131,7 +131,9 @@ def _runs(
 
         # The runs come last: where this is interrupted, the next export writes both again.
         rows = _sightings(store, sorted(missing), records)
-        sightings.add(Part(directory, SIGHTINGS, day).write(rows, replaced=is_missing, by=_BY_RUN))
+        sightings.add(
+            TablePart(directory, SIGHTINGS, day).write(rows, replaced=is_missing, by=_BY_RUN)
+        )
         runs.add(part.write(map(run_row, records), replaced=is_missing, by=_BY_RUN))
     yield runs
     yield sightings
@@ -175,7 +177,7 @@ def _problems(
         for repository, branch in branches
         for row in problem_rows(store.problems(repository, branch), today)
     )
-    count = Part(directory, PROBLEMS, today).write(
+    count = TablePart(directory, PROBLEMS, today).write(
         rows,
         replaced=lambda row: scope.whole or (row["repository"], row["branch"]) in selected,
         by=("repository", "branch"),
@@ -197,7 +199,7 @@ def _decisions(
         for repository in selected
         for row in decision_rows(repository, store.decisions(repository))
     )
-    count = Part(directory, DECISIONS, today).write(
+    count = TablePart(directory, DECISIONS, today).write(
         rows,
         replaced=lambda row: scope.whole or row["repository"] in selected,
         by=("repository",),
@@ -214,7 +216,7 @@ def _audit(store: Store, directory: Path, since: datetime.date | None) -> Writte
             rows_by_day.setdefault(entry.at.date(), []).append(audit_row(values))
     written = Written(AUDIT.name)
     for day, rows in sorted(rows_by_day.items()):
-        part = Part(directory, AUDIT, day)
+        part = TablePart(directory, AUDIT, day)
         # Entries are only ever added.
         if part.count() != len(rows):
             written.add(part.write(rows, replaced=lambda row: True, by=("at",)))

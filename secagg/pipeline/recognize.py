@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from secagg.change.baseline import OTHER_KEY_NOTE, BaselineMatch, Comparison, match_groups
 from secagg.change.diff import read_diff
+from secagg.change.groupkeys import MatchLevel
 from secagg.change.model import Diff
-from secagg.change.sighting import MatchLevel
 from secagg.errors import UsageError
 from secagg.merge import known_as
 from secagg.merge.groups import Group, MergedSet, identity_of

@@ -12,7 +12,7 @@ from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.failure import print_error
 from secagg.scanners.base import RunContext
-from secagg.scanners.deciding import Unusable
+from secagg.scanners.configuration import Unusable
 from secagg.scanners.options import ToolOptions
 from secagg.scanners.program import NotInstalled, find_program, tools_directory
 from secagg.secrets.redactor import Redactor

@@ -41,7 +41,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TablePart:
     """The file of one table and one day below ``directory``."""
 
     directory: Path

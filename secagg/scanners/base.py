@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from secagg.packages.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
-from secagg.scanners.deciding import ControlReader
+from secagg.scanners.configuration import ControlReader
 from secagg.secrets.redactor import Redactor
 from secagg.system.process import Cancellation
 

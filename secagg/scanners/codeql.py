@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secagg.scanners.base import HEAVY, Job, RunContext, ScanRequest, Status, ToolRun
-from secagg.scanners.deciding import Unusable, require_untouched
+from secagg.scanners.configuration import Unusable, require_untouched
 from secagg.scanners.job import ProgramJob, add_gap, fail, prepare, read_report, scopes, skipped
 from secagg.scanners.options import CodeqlOptions, read_options
 from secagg.scanners.program import Program, ToolSpec, explain

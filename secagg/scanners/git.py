@@ -11,7 +11,7 @@ from pathlib import Path
 
 from secagg.packages.components import ROOT
 from secagg.scanners.base import PART_OF_HISTORY, RunContext, ToolRun
-from secagg.scanners.deciding import Unusable
+from secagg.scanners.configuration import Unusable
 from secagg.scanners.job import add_gap
 from secagg.system.files import read_regular, walk
 from secagg.system.git import quiet_environment

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from secagg.jsonio.reading import is_list
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
-from secagg.scanners.deciding import Unusable, copy_control, require_base_only
+from secagg.scanners.configuration import Unusable, copy_control, require_base_only
 from secagg.scanners.git import GitRepository, find_repository, note_partial_history
 from secagg.scanners.job import (
     ProgramJob,

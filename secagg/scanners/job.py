@@ -13,7 +13,7 @@ from secagg.errors import ReportError, UsageError
 from secagg.packages.components import ROOT, Component
 from secagg.parsing import Gap, RawReport
 from secagg.scanners.base import RunContext, ScanRequest, Status, ToolRun
-from secagg.scanners.deciding import Unusable, copy_existing, in_change
+from secagg.scanners.configuration import Unusable, copy_existing, in_change
 from secagg.scanners.options import ToolOptions
 from secagg.scanners.program import NotInstalled, Program, ToolSpec, explain, find_program
 from secagg.system.git import quiet_environment

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from secagg.scanners.base import RunContext
-from secagg.scanners.deciding import Unusable
+from secagg.scanners.configuration import Unusable
 from secagg.scanners.options import ToolOptions
 from secagg.system.process import (
     DEFAULT_GRACE,

@@ -18,7 +18,7 @@ from secagg.jsonio.reading import is_list
 from secagg.packages.components import ROOT, Component
 from secagg.packages.manifests import counterpart_name, snyk_files
 from secagg.scanners.base import Job, RunContext, ScanRequest, Status, ToolRun
-from secagg.scanners.deciding import Unusable
+from secagg.scanners.configuration import Unusable
 from secagg.scanners.job import (
     ProgramJob,
     add_gap,

@@ -17,8 +17,8 @@ from typing import Any
 from secagg.packages.components import ROOT
 from secagg.packages.manifests import is_requirements
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
+from secagg.scanners.configuration import Unusable, paths_outside, require_untouched
 from secagg.scanners.coverage import requirements_files, unpinned, unread_manifests
-from secagg.scanners.deciding import Unusable, paths_outside, require_untouched
 from secagg.scanners.job import (
     ProgramJob,
     add_gap,

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from secagg.packages.components import ROOT
 from secagg.scanners.base import Job, RunContext, ScanRequest, ToolRun
-from secagg.scanners.deciding import Unusable
+from secagg.scanners.configuration import Unusable
 from secagg.scanners.git import GitRepository, count_lines, find_repository, note_partial_history
 from secagg.scanners.job import ProgramJob, add_gap, fail, prepare, scopes
 from secagg.scanners.options import TrufflehogOptions, read_options

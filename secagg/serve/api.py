@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from secagg.errors import SecaggError, StoreError
 from secagg.history import ImportedRun, Store
 from secagg.history.reading import NO_SUCH_RUN, RUNS_HINT
-from secagg.model.access import MOST_DAYS, ApiToken, Caller, Scope, is_name, is_pattern
+from secagg.model.access import MOST_DAYS, ApiToken, Caller, TokenScope, is_name, is_pattern
 from secagg.model.problem import RunRecord, State, Triage
 from secagg.output.escape import cell
 from secagg.remote import documents
@@ -155,7 +155,7 @@ class TokenRequest(_Request):
     id: str = Field(pattern=r"^[0-9a-f]{10}$")
     name: Annotated[str, Field(max_length=100), AfterValidator(_is_name)]
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
-    scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
+    scopes: list[TokenScope] = Field(min_length=1, max_length=len(TokenScope))
     repositories: list[Annotated[Repository, AfterValidator(_is_pattern)]] = Field(
         min_length=1, max_length=100
     )
@@ -213,7 +213,7 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
         limit: Annotated[int, Field(ge=1, le=_MOST_RUNS)] = _MOST_RUNS,
     ) -> Response:
         with open_store() as store:
-            if repository is None and caller.may_everywhere(Scope.READ):
+            if repository is None and caller.may_everywhere(TokenScope.READ):
                 return _answer({"runs": store.runs(None, branch, limit=limit)})
             found = [
                 run
@@ -227,13 +227,13 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
     def newest_runs(caller: TheCaller, default_branches: bool = False) -> Response:
         with open_store() as store:
             found = store.newest_runs(default_branches=default_branches)
-        return _answer({"runs": [r for r in found if caller.may(Scope.READ, r.repository)]})
+        return _answer({"runs": [r for r in found if caller.may(TokenScope.READ, r.repository)]})
 
     @router.get("/runs/{key}", summary="A run and its problems")
     def run(key: Name, caller: TheCaller) -> Response:
         with open_store() as store:
             found, problems = store.run(key)
-        if not caller.may(Scope.READ, found.repository):
+        if not caller.may(TokenScope.READ, found.repository):
             raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
         return _answer({"run": found, "problems": documents.problems_values(problems)})
 
@@ -242,13 +242,13 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
         with open_store() as store:
             key = store.run_key(beginning)
             found, _ = store.run(key)
-        if not caller.may(Scope.READ, found.repository):
+        if not caller.may(TokenScope.READ, found.repository):
             raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
         return _answer({"key": key})
 
     @router.get("/run-of-commit", summary="The newest run of a commit")
     def run_of_commit(repository: Repository, commit: Name, caller: TheCaller) -> Response:
-        _need(caller, Scope.READ, repository)
+        _need(caller, TokenScope.READ, repository)
         with open_store() as store:
             return _answer({"run": store.run_of_commit(repository, commit), "problems": []})
 
@@ -256,7 +256,7 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
     def changes(request: ChangesRequest, caller: TheCaller) -> Response:
         asked = set(request.keys)
         with open_store() as store:
-            if not caller.may_everywhere(Scope.READ):
+            if not caller.may_everywhere(TokenScope.READ):
                 asked &= {
                     run.key
                     for name in _readable(caller, store, None)
@@ -268,7 +268,9 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
     def branches(caller: TheCaller, repository: Repository | None = None) -> Response:
         with open_store() as store:
             found = store.branches(repository)
-        return _answer({"branches": [pair for pair in found if caller.may(Scope.READ, pair[0])]})
+        return _answer(
+            {"branches": [pair for pair in found if caller.may(TokenScope.READ, pair[0])]}
+        )
 
     @router.post("/problems", summary="Problems with their history")
     def problems(request: ProblemsRequest, caller: TheCaller) -> Response:
@@ -291,20 +293,20 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
 
     @router.post("/first-seen", summary="When problems were first seen")
     def first_seen(request: FirstSeenRequest, caller: TheCaller) -> Response:
-        _need(caller, Scope.READ, request.repository)
+        _need(caller, TokenScope.READ, request.repository)
         with open_store() as store:
             found = store.first_seen(request.repository, request.branch, request.identities)
         return _answer({"first_seen": dict(found)})
 
     @router.get("/decisions", summary="The newest decisions on each problem")
     def decisions(repository: Repository, caller: TheCaller) -> Response:
-        _need(caller, Scope.READ, repository)
+        _need(caller, TokenScope.READ, repository)
         with open_store() as store:
             return _answer({"decisions": store.newest_decisions(repository)})
 
     @router.post("/decisions", summary="Decide on problems")
     def decide(request: DecisionRequest, caller: TheCaller) -> Response:
-        _need(caller, Scope.TRIAGE, request.repository)
+        _need(caller, TokenScope.TRIAGE, request.repository)
         asked = request.decision
         made = Triage(
             state=asked.state,
@@ -322,7 +324,7 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
 
     @router.post("/decisions/undo", summary="Take decisions back")
     def undo(request: UndoRequest, caller: TheCaller) -> Response:
-        _need(caller, Scope.TRIAGE, request.repository)
+        _need(caller, TokenScope.TRIAGE, request.repository)
         who, dry_run = caller.name, request.dry_run
         with open_store() as store:
             if request.batch is not None:
@@ -336,8 +338,8 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
     @router.post("/audit", summary="Who decided what")
     def audit(request: AuditRequest, caller: TheCaller) -> Response:
         if request.repository is not None:
-            _need(caller, Scope.READ, request.repository)
-        elif not caller.may_everywhere(Scope.READ):
+            _need(caller, TokenScope.READ, request.repository)
+        elif not caller.may_everywhere(TokenScope.READ):
             raise Forbidden(
                 "the audit log of all repositories needs a token for all of them",
                 hint="name a repository",
@@ -395,7 +397,7 @@ def _shown(token: ApiToken) -> ApiToken:
 
 
 def _need_admin(caller: Caller) -> None:
-    if not any(Scope.ADMIN in grant.scopes for grant in caller.grants):
+    if not any(TokenScope.ADMIN in grant.scopes for grant in caller.grants):
         raise Forbidden("this needs the right to admin")
 
 
@@ -413,7 +415,7 @@ def _record(
     open_store: Callable[[], Store], caller: Caller, data: bytes
 ) -> tuple[RunRecord, ImportedRun]:
     """Record the run in ``data`` if ``caller`` may; return it and what it changed."""
-    if not any(Scope.WRITE in grant.scopes for grant in caller.grants):
+    if not any(TokenScope.WRITE in grant.scopes for grant in caller.grants):
         # Before anything is unpacked.
         raise _may_not_record(caller)
     document = documents.read_run(data)
@@ -450,14 +452,14 @@ def _check_same_origin(store: Store, run: RunRecord) -> None:
 def _readable(caller: Caller, store: Store, repository: str | None) -> Iterator[str]:
     """Yield the repositories to read: ``repository``, or all that the caller may read."""
     if repository is not None:
-        _need(caller, Scope.READ, repository)
+        _need(caller, TokenScope.READ, repository)
         yield repository
         return
     names = sorted({name for name, _ in store.branches()})
-    yield from (name for name in names if caller.may(Scope.READ, name))
+    yield from (name for name in names if caller.may(TokenScope.READ, name))
 
 
-def _need(caller: Caller, scope: Scope, repository: str) -> None:
+def _need(caller: Caller, scope: TokenScope, repository: str) -> None:
     """Raise :class:`Forbidden` unless ``caller`` has ``scope`` for ``repository``."""
     if not caller.may(scope, repository):
         raise Forbidden(f"this needs the right to {scope} for the repository")

@@ -29,7 +29,7 @@ from starlette.concurrency import run_in_threadpool
 from secagg import __version__
 from secagg.errors import SecaggError, StoreUnavailable, UsageError
 from secagg.jsonio.packed import MOST_PACKED_BYTES
-from secagg.model.access import Caller, Scope
+from secagg.model.access import Caller, TokenScope
 from secagg.model.problem import State
 from secagg.output.escape import cell
 from secagg.remote.documents import PREFIX, UntrustedRun
@@ -383,7 +383,7 @@ class TriageRequest(BaseModel):
     expires: datetime.date | None = None
 
 
-class UndoRequest(BaseModel):
+class UndoBatchRequest(BaseModel):
     """A batch of decisions to take back, by the name that deciding answered."""
 
     model_config = ConfigDict(extra="forbid")
@@ -417,7 +417,7 @@ def make_app(served: Served) -> FastAPI:
     @app.get("/", response_class=HTMLResponse, summary="The page")
     def index(person: TheCaller) -> HTMLResponse:
         data = page_data(_report(served, person))
-        decides = served.writable and any(Scope.TRIAGE in g.scopes for g in person.grants)
+        decides = served.writable and any(TokenScope.TRIAGE in g.scopes for g in person.grants)
         data["live"] = {"csrf": served.csrf_of(person), "read_only": not decides}
         return HTMLResponse(page(data, live=True).encode("utf-8", "replace"))
 
@@ -461,7 +461,7 @@ def make_app(served: Served) -> FastAPI:
         return _json({"batch": batch, "problems": problems})  # type: ignore[return-value]
 
     @app.post("/api/undo", summary="Take a batch of decisions back")
-    def undo(request: UndoRequest, person: TheCaller) -> TriageResponse:
+    def undo(request: UndoBatchRequest, person: TheCaller) -> TriageResponse:
         if served.triage is None or not served.writable:
             raise HTTPException(403, "this server is read-only")
         if not may_decide_on_all(served.open_source(), person):
@@ -497,7 +497,7 @@ def add_monitoring(app: FastAPI, served: Served) -> None:
 
     @app.get(METRICS_PATH, summary="Metrics for Prometheus, with a token for all repositories")
     def metrics(caller: TheCaller) -> Response:
-        if not caller.may_everywhere(Scope.READ):
+        if not caller.may_everywhere(TokenScope.READ):
             raise Forbidden("metrics need the right to read for all repositories")
         text, kind = served.metrics.document()
         return Response(text, headers={"Content-Type": kind})

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import jwt
 
-from secagg.model.access import Caller, Grant, Scope, is_name
+from secagg.model.access import Caller, Grant, TokenScope, is_name
 from secagg.serve.settings import Issuer
 
 ALGORITHMS = ("RS256", "ES256")
@@ -138,7 +138,7 @@ def _caller(claims: Mapping[str, Any], issuers: Sequence[Issuer]) -> Caller | No
     repository, event = (claims.get(name) for name in _NAMES[provider])
     if not isinstance(repository, str) or not is_name(repository, 200) or "*" in repository:
         return None
-    read = Grant(scopes=frozenset({Scope.READ}), repositories=(repository,))
+    read = Grant(scopes=frozenset({TokenScope.READ}), repositories=(repository,))
     covering = [
         one
         for one in issuers
@@ -154,7 +154,7 @@ def _caller(claims: Mapping[str, Any], issuers: Sequence[Issuer]) -> Caller | No
         branch = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
         grants.append(
             Grant(
-                scopes=frozenset({Scope.WRITE}),
+                scopes=frozenset({TokenScope.WRITE}),
                 repositories=(repository,),
                 branches=frozenset({branch}),
             )

@@ -10,23 +10,23 @@ from dataclasses import dataclass, field, replace
 
 from starlette.datastructures import Headers
 
-from secagg.model.access import EVERY_REPOSITORY, Caller, Grant, Scope, is_name
+from secagg.model.access import EVERY_REPOSITORY, Caller, Grant, TokenScope, is_name
 from secagg.model.problem import Problem, RunRecord
 from secagg.report.source import ProblemSource, RecordedHistory
 from secagg.serve.settings import Proxy, Team
 
 _LONGEST_NAME = 200
 SCOPES = {
-    "reader": frozenset({Scope.READ}),
-    "triager": frozenset({Scope.READ, Scope.TRIAGE}),
-    "admin": frozenset({Scope.READ, Scope.TRIAGE, Scope.ADMIN}),
+    "reader": frozenset({TokenScope.READ}),
+    "triager": frozenset({TokenScope.READ, TokenScope.TRIAGE}),
+    "admin": frozenset({TokenScope.READ, TokenScope.TRIAGE, TokenScope.ADMIN}),
 }
 """What each role of a team may do in the team's repositories."""
 
 
 def only_person(name: str) -> Caller:
     """Return the person on this machine, who may do everything."""
-    grant = Grant(scopes=frozenset(Scope), repositories=(EVERY_REPOSITORY,))
+    grant = Grant(scopes=frozenset(TokenScope), repositories=(EVERY_REPOSITORY,))
     return Caller(name=name, grants=(grant,))
 
 
@@ -67,20 +67,20 @@ class People:
 
 def readable(source: ProblemSource, person: Caller) -> ProblemSource:
     """Return the part of ``source`` that ``person`` may read."""
-    if person.may_everywhere(Scope.READ):
+    if person.may_everywhere(TokenScope.READ):
         return source
     part = RecordedHistory(
-        [p for p in source.problems() if person.may(Scope.READ, p.repository or "")],
-        [run for run in source.runs() if person.may(Scope.READ, run.repository)],
+        [p for p in source.problems() if person.may(TokenScope.READ, p.repository or "")],
+        [run for run in source.runs() if person.may(TokenScope.READ, run.repository)],
     )
     code = getattr(source, "code", None)
-    readable_code = code is not None and person.may(Scope.READ, code.repository)
+    readable_code = code is not None and person.may(TokenScope.READ, code.repository)
     return replace(part, code=code) if readable_code else part
 
 
 def may_decide(source: ProblemSource, person: Caller, identities: Iterable[str]) -> bool:
     """Return whether ``person`` may decide on the problems of ``source`` with these whole ids."""
-    if person.may_everywhere(Scope.TRIAGE):
+    if person.may_everywhere(TokenScope.TRIAGE):
         return True
     decidable = {p.identity for p in source.problems() if _may_triage(person, p)}
     return decidable.issuperset(identities)
@@ -89,8 +89,8 @@ def may_decide(source: ProblemSource, person: Caller, identities: Iterable[str])
 def may_decide_on_all(source: ProblemSource, person: Caller) -> bool:
     """Return whether ``person`` may decide on everything that is in ``source``."""
     rows: list[Problem | RunRecord] = [*source.problems(), *source.runs()]
-    return person.may_everywhere(Scope.TRIAGE) or all(_may_triage(person, row) for row in rows)
+    return person.may_everywhere(TokenScope.TRIAGE) or all(_may_triage(person, row) for row in rows)
 
 
 def _may_triage(person: Caller, row: Problem | RunRecord) -> bool:
-    return person.may(Scope.TRIAGE, row.repository or "")
+    return person.may(TokenScope.TRIAGE, row.repository or "")

@@ -46,11 +46,11 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Ref = Annotated[str, Field(pattern=r"^refs/(heads|tags)/\S+$", max_length=500)]
 
 
-class _Model(BaseModel):
+class _SettingsPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Issuer(_Model):
+class Issuer(_SettingsPart):
     """A CI service whose tokens are believed, for some of its repositories.
 
     ``refs`` are the refs whose jobs may record runs; ``*`` in one stands for any text. ``issuer``
@@ -74,7 +74,7 @@ class Issuer(_Model):
         return self.keys or self.url + ISSUERS[self.provider][1]
 
 
-class Proxy(_Model):
+class Proxy(_SettingsPart):
     """The proxy that people log in at: its addresses, and the headers that it says them by.
 
     ``groups`` holds names with commas between them.
@@ -90,7 +90,7 @@ class Proxy(_Model):
         return frozenset(map(str, self.addresses))
 
 
-class Team(_Model):
+class Team(_SettingsPart):
     """People, and groups of the proxy, with a role in some repositories."""
 
     name: Name
@@ -100,7 +100,7 @@ class Team(_Model):
     repositories: tuple[Repository, ...] = Field(min_length=1)
 
 
-class Settings(_Model):
+class Settings(_SettingsPart):
     """The settings. ``address`` is where people and jobs reach the server, and its audience.
 
     With ``proxy`` the page is for the people of ``teams`` only, and no address with a token

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from secagg.scanners.base import RunContext
-from secagg.scanners.deciding import Unusable
+from secagg.scanners.configuration import Unusable
 from secagg.scanners.options import TrivyOptions
 from secagg.scanners.program import explain, find_program
 from secagg.scanners.trivy import SPEC

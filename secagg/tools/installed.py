@@ -28,7 +28,7 @@ import msgspec
 from secagg.errors import SecaggError
 from secagg.github.download import DownloadError, download
 from secagg.scanners.base import RunContext
-from secagg.scanners.deciding import Unusable
+from secagg.scanners.configuration import Unusable
 from secagg.scanners.options import ToolOptions
 from secagg.scanners.program import ToolSpec, find_program, require_allowed, tools_directory
 from secagg.secrets.redactor import Redactor

@@ -69,7 +69,7 @@ OPENED = {
     "sarif/reader.py": "reports",
     "scanners/codeql.py": "what CodeQL printed; the machine's limits",
     "scanners/coverage.py": "manifests",
-    "scanners/deciding.py": "private copies, and without a gate the files themselves",
+    "scanners/configuration.py": "private copies, and without a gate the files themselves",
     "scanners/git.py": "what git printed; lines of sources",
     "scanners/gitleaks.py": "what Gitleaks printed",
     "scanners/job.py": "reports",

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.change.diff import read_diff
+from secagg.change.groupkeys import in_diff
 from secagg.change.model import FileStatus
-from secagg.change.sighting import in_diff
 from secagg.errors import UsageError
 from secagg.merge import merge
 from secagg.model.finding import Location

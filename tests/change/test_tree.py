@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from secagg.change.diff import read_diff
-from secagg.change.sighting import in_diff
+from secagg.change.groupkeys import in_diff
 from secagg.merge import merge
 from secagg.merge.groups import Group
 from secagg.model.finding import Location

@@ -17,8 +17,8 @@ from secagg.evidence.model import (
     Counts,
     EvaluatedTool,
     Evaluation,
-    Statement,
-    Subject,
+    EvidenceStatement,
+    EvidenceSubject,
     encode,
 )
 from secagg.evidence.signing import CONFIG_VARIABLE, Signer
@@ -61,7 +61,7 @@ class Desk:
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.sigstore.url}/token?x=1",
         }
 
-    def sign(self, statement: Statement | bytes | None = None) -> Path:
+    def sign(self, statement: EvidenceStatement | bytes | None = None) -> Path:
         """Sign a statement, by default that of the scan, and return the evidence."""
         environment = self.environment()
         for name, value in environment.items():
@@ -71,12 +71,12 @@ class Desk:
         file.write_bytes(Signer(environment).sign(payload))
         return file
 
-    def scan(self, **fields: Any) -> Statement:
+    def scan(self, **fields: Any) -> EvidenceStatement:
         """The statement on the files of the directory."""
-        subjects = [Subject(name="acme/shop", digest={"gitCommit": COMMIT})]
+        subjects = [EvidenceSubject(name="acme/shop", digest={"gitCommit": COMMIT})]
         for name in ("findings.sarif", "decision.json"):
             digest = hashlib.sha256((self.directory / name).read_bytes()).hexdigest()
-            subjects.append(Subject(name=name, digest={"sha256": digest}))
+            subjects.append(EvidenceSubject(name=name, digest={"sha256": digest}))
         given: dict[str, Any] = {
             "secagg_version": "0.1.0",
             "repository": "acme/shop",
@@ -93,7 +93,7 @@ class Desk:
             ],
             "gaps": ["Trivy has failed"],
         }
-        return Statement(
+        return EvidenceStatement(
             type_=STATEMENT_TYPE,
             predicate_type=PREDICATE_TYPE,
             subject=subjects,

@@ -23,13 +23,13 @@ def described(instructions: str, tools: Iterable[Any]) -> str:
 if __name__ == "__main__":
     import anyio
 
-    from secagg.mcp.answers import Answers, Decisions, Sources
+    from secagg.mcp.answers import AnswerSources, Decisions, ProblemAnswers
     from secagg.mcp.server import make_server
     from secagg.secrets.redactor import Redactor
 
     nothing: Any = None
-    sources = Sources(problems=nothing, show=nothing, decide=nothing, policy=nothing)
+    sources = AnswerSources(problems=nothing, show=nothing, decide=nothing, policy=nothing)
     server = make_server(
-        Answers(sources, Redactor(b"k" * 16)), Decisions(nothing, by="ana", most=1)
+        ProblemAnswers(sources, Redactor(b"k" * 16)), Decisions(nothing, by="ana", most=1)
     )
     KEPT.write_text(described(server.instructions or "", anyio.run(server.list_tools)))

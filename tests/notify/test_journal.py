@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from secagg.history.deciding import AuditEntry
 from secagg.model.problem import RunRecord
-from secagg.notify.journal import Journal, Sending, Told
+from secagg.notify.journal import DeliveryJournal, Sending, Told
 from secagg.report.filters import new_since
 from tests.report.make import BRANCH, NOW, identity, problem, run
 
@@ -50,7 +50,7 @@ def test_each_problem_is_told_once_in_whatever_order_calls_fail(
         if branch is not None:
             at = NOW + datetime.timedelta(hours=number)
             runs.append(run(key=identity(f"run {number}"), branch=branch, started_at=at))
-        journal = Journal(log, "notify x", "ana")  # type: ignore[arg-type]
+        journal = DeliveryJournal(log, "notify x", "ana")  # type: ignore[arg-type]
         before = journal.told()
         pending = before.pending(runs)
         if call is None or not pending:

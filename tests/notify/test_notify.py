@@ -17,7 +17,7 @@ from secagg.cli.app import run as run_cli
 from secagg.history import Store, open_store
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, RunRecord
-from secagg.notify.journal import Journal, Sending
+from secagg.notify.journal import DeliveryJournal, Sending
 from secagg.notify.targets import find_addresses, learn_addresses
 from secagg.secrets.redactor import Redactor
 from tests.canaries import canaries, reports, survivors
@@ -151,7 +151,7 @@ def _killed(*arguments: object, **named: object) -> None:
 
 def test_two_processes_tell_one_run_once(store: Store) -> None:
     made = record(store, 0, problem("one"))
-    first, second = (Journal(store, "notify x", "ana") for _ in range(2))
+    first, second = (DeliveryJournal(store, "notify x", "ana") for _ in range(2))
     told, also = first.told(), second.told()
     name = first.begin([made], told)
     assert name is not None
@@ -362,7 +362,7 @@ def test_days_apart_are_told_of_all_branches_with_something_new(
 
 def test_times_of_the_journal_are_in_utc(store: Store) -> None:
     made = record(store, 0, problem("one"))
-    journal = Journal(store, "notify x", "ana")
+    journal = DeliveryJournal(store, "notify x", "ana")
     name = journal.begin([made], journal.told())
     assert name is not None
     journal.end(name, [made], Sending.SENT)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from secagg.change.groupkeys import touches_finding
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
-from secagg.change.sighting import touches_finding
 from secagg.parsing import ParseContext, ParsedReport
 from secagg.sarif import read_report
 from secagg.secrets.redactor import Redactor

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import uvicorn
 
 from secagg.history import open_store
-from secagg.model.access import Scope, new_token
+from secagg.model.access import TokenScope, new_token
 from secagg.model.problem import Problem, RunRecord
 from secagg.remote.credentials import VARIABLE
 from secagg.remote.store import RemoteStore
@@ -47,7 +47,7 @@ def made(number: int) -> tuple[RunRecord, list[Problem]]:
 def served(url: str) -> Iterator[tuple[int, str]]:
     """Serve the API over the store at ``url``; give the port and a token."""
     token, kept = new_token(
-        name="ci", scopes=tuple(Scope), repositories=["*"], by="dana", lifetime=YEAR
+        name="ci", scopes=tuple(TokenScope), repositories=["*"], by="dana", lifetime=YEAR
     )
     with open_store(url) as store:
         store.add_token(kept)

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from secagg.history import Store, open_store
-from secagg.model.access import Scope, new_token
+from secagg.model.access import TokenScope, new_token
 from secagg.remote.credentials import VARIABLE
 from secagg.remote.store import RemoteStore
 from secagg.serve.app import Access, Served, hosts_for, make_app
@@ -52,7 +52,7 @@ class Jobs:
     def token(
         self,
         *repositories: str,
-        scopes: Sequence[Scope] = tuple(Scope),
+        scopes: Sequence[TokenScope] = tuple(TokenScope),
         lifetime: datetime.timedelta = YEAR,
     ) -> str:
         token, kept = new_token(

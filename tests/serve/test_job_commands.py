@@ -16,7 +16,7 @@ import pytest
 from secagg.cli.token import add_token, print_tokens, revoke_token
 from secagg.errors import StoreError, UsageError
 from secagg.history import open_store
-from secagg.model.access import Scope
+from secagg.model.access import TokenScope
 from secagg.remote.credentials import VARIABLE
 from tests.cli.running import Ran, secagg
 from tests.history.test_reports_from_elsewhere import git, trivy, vulnerable
@@ -123,7 +123,7 @@ def test_tokens_are_added_listed_and_revoked(
     url = str(tmp_path / "store.db")
     with open_store(url):
         pass
-    scopes = [Scope.READ]
+    scopes = [TokenScope.READ]
     add_token("ci", ["acme/*"], scopes, expires="30d", by="dana", url=url, root=tmp_path)
     out, err = capfd.readouterr()
     token = out.strip()
@@ -156,7 +156,7 @@ def test_tokens_that_cannot_be_are_refused(tmp_path: Path, wrong: dict[str, Any]
         add_token(
             "ci",
             asked["repositories"],
-            [Scope.READ],
+            [TokenScope.READ],
             expires=asked["expires"],
             by="dana",
             url=str(tmp_path / "store.db"),

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from secagg.errors import StoreUnavailable, UsageError
 from secagg.history import Store
-from secagg.model.access import Scope
+from secagg.model.access import TokenScope
 from secagg.output.logs import ConsoleHandler, LogFormat, format_of, print_line
 from secagg.serve.monitoring import Health
 from tests.history.make import REPO, ident, problem, run
@@ -35,7 +35,7 @@ def _values(text: str) -> dict[str, float]:
 
 
 def test_metrics_count_requests_runs_and_problems(jobs: Jobs) -> None:
-    token = jobs.token("*", scopes=[Scope.READ, Scope.WRITE])
+    token = jobs.token("*", scopes=[TokenScope.READ, TokenScope.WRITE])
     remote = jobs.remote(token)
     remote.record(run(1, key=ident("a")), [problem("one"), problem("two")], [("trivy", ".")])
     remote.record(run(1, key=ident("a")), [problem("one"), problem("two")], [("trivy", ".")])
@@ -60,7 +60,7 @@ def test_metrics_count_requests_runs_and_problems(jobs: Jobs) -> None:
 
 def test_metrics_need_a_token_for_all_repositories(jobs: Jobs) -> None:
     assert jobs.client.get("/metrics").status_code == 401
-    for token in (jobs.token(REPO), jobs.token("*", scopes=[Scope.WRITE])):
+    for token in (jobs.token(REPO), jobs.token("*", scopes=[TokenScope.WRITE])):
         answer = jobs.client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 403
 

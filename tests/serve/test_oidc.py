@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from secagg.config import Config
 from secagg.errors import ConfigError, StoreError
-from secagg.model.access import Caller, Scope
+from secagg.model.access import Caller, TokenScope
 from secagg.pipeline import record as record_module
 from secagg.pipeline.gate import GateOptions, plain_gate
 from secagg.remote.store import ReadOnlyStore
@@ -105,7 +105,7 @@ def service() -> Service:
 def _may(caller: Caller | None, repository: str) -> tuple[bool, bool]:
     """Whether it may read the repository, and record a run of its main branch."""
     assert caller is not None
-    return caller.may(Scope.READ, repository), caller.may_record(repository, "main")
+    return caller.may(TokenScope.READ, repository), caller.may_record(repository, "main")
 
 
 def test_a_job_of_a_branch_records_that_branch_and_reads_its_repository(service: Service) -> None:
@@ -113,7 +113,9 @@ def test_a_job_of_a_branch_records_that_branch_and_reads_its_repository(service:
     assert caller is not None and caller.name == "github:acme/shop"
     assert _may(caller, "acme/shop") == (True, True)
     assert _may(caller, "acme/other") == _may(caller, "*") == (False, False)
-    assert not caller.may_record("acme/shop", "dev") and not caller.may(Scope.TRIAGE, "acme/shop")
+    assert not caller.may_record("acme/shop", "dev") and not caller.may(
+        TokenScope.TRIAGE, "acme/shop"
+    )
     release = service.verifier.caller(_token(ref="refs/heads/r-1"))
     assert release is not None and release.may_record("acme/shop", "r-1")
     assert _may(service.verifier.caller(_gitlab()), "group/sub/shop") == (True, True)

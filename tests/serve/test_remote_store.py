@@ -13,7 +13,7 @@ import pytest
 from secagg.errors import StoreError, UsageError
 from secagg.history import ImportedRun, Store
 from secagg.jsonio import packed
-from secagg.model.access import Scope
+from secagg.model.access import TokenScope
 from secagg.model.finding import Severity
 from secagg.model.problem import (
     MemberKeys,
@@ -383,7 +383,7 @@ def test_a_decision_in_a_run_decides_nothing(jobs: Jobs, remote: RemoteStore) ->
 
 
 def test_a_token_only_writes_where_it_may_only_write(jobs: Jobs) -> None:
-    token = jobs.token(REPO, scopes=[Scope.WRITE])
+    token = jobs.token(REPO, scopes=[TokenScope.WRITE])
     assert _send(jobs, gzip.compress(_body()), token).status_code == 200
     assert jobs.ask("GET", f"/runs/{KEY}", token).status_code == 409
     assert jobs.ask("GET", "/decisions", token, params={"repository": REPO}).status_code == 403

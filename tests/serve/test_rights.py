@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from starlette.datastructures import Headers
 
 from secagg.history import Store, open_store
-from secagg.model.access import Scope, new_token
+from secagg.model.access import TokenScope, new_token
 from secagg.model.problem import State, Triage
 from secagg.pipeline.storesource import HistoryScope, StoreTriageSink, open_source
 from secagg.remote import documents
@@ -62,7 +62,7 @@ class Route:
 
     method: str
     path: str
-    scope: Scope | None
+    scope: TokenScope | None
     ask: Callable[[str], Mapping[str, Any]] = lambda repository: {}
     target: Callable[[str], str] = lambda repository: ""
 
@@ -115,7 +115,7 @@ def _seen(repository: str) -> Mapping[str, Any]:
     return {"json": {"repository": repository, **body}}
 
 
-READ, WRITE, TRIAGE, ADMIN = Scope.READ, Scope.WRITE, Scope.TRIAGE, Scope.ADMIN
+READ, WRITE, TRIAGE, ADMIN = TokenScope.READ, TokenScope.WRITE, TokenScope.TRIAGE, TokenScope.ADMIN
 ROUTES = (
     Route("POST", "/runs", WRITE, _a_run),
     Route("GET", "/runs", READ, _params),
@@ -146,7 +146,7 @@ ROUTES = (
 )
 
 # What each caller has in SHOP and EMPTY. Nobody but the last has anything in OTHER.
-CALLERS: dict[str, frozenset[Scope]] = {
+CALLERS: dict[str, frozenset[TokenScope]] = {
     "nobody": frozenset(),
     "made up": frozenset(),
     "expired": frozenset(),
@@ -158,7 +158,7 @@ CALLERS: dict[str, frozenset[Scope]] = {
     "admin": frozenset({ADMIN}),
     "branch": frozenset({WRITE, READ}),
     "pull request": frozenset({READ}),
-    "everything": frozenset(Scope),
+    "everything": frozenset(TokenScope),
 }
 UNKNOWN = ("nobody", "made up", "expired", "revoked", "of another audience")
 
@@ -174,16 +174,16 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Jobs:
 
 @pytest.fixture(scope="module")
 def tokens(jobs: Jobs) -> dict[str, str | None]:
-    def of(*scopes: Scope, **more: Any) -> str:
+    def of(*scopes: TokenScope, **more: Any) -> str:
         return jobs.token("acme/*", scopes=scopes, **more)
 
-    revoked = of(*Scope)
+    revoked = of(*TokenScope)
     with jobs.store() as store:
         store.revoke_token(revoked.split("_")[1], who="dana")
     return {
         "nobody": None,
         "made up": "secagg_0123456789_" + "x" * 43,
-        "expired": of(*Scope, lifetime=-datetime.timedelta(days=1)),
+        "expired": of(*TokenScope, lifetime=-datetime.timedelta(days=1)),
         "revoked": revoked,
         "of another audience": _token(aud="https://other.example"),
         "writer": of(WRITE),
@@ -196,7 +196,7 @@ def tokens(jobs: Jobs) -> dict[str, str | None]:
     }
 
 
-def _may(caller: str, scope: Scope, repository: str) -> bool:
+def _may(caller: str, scope: TokenScope, repository: str) -> bool:
     if caller == "everything":
         return True
     if repository == OTHER or (repository == EMPTY and caller in ("branch", "pull request")):
@@ -256,7 +256,7 @@ TEAMS = (
     Team(name="all", role="triager", members=("abe",), repositories=("*",)),
 )
 # What each person has in SHOP, and in OTHER.
-PEOPLE: dict[str, tuple[dict[str, str], set[Scope], set[Scope]]] = {
+PEOPLE: dict[str, tuple[dict[str, str], set[TokenScope], set[TokenScope]]] = {
     "nobody": ({}, set(), set()),
     "a stranger": ({"X-Forwarded-User": "mal"}, set(), set()),
     "a group alone": ({"X-Forwarded-Groups": "triage"}, set(), set()),
