@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
-from secagg.change.tree import Tree
+from secagg.change.tree import CheckoutTree
 from secagg.errors import UsageError
 from secagg.system.git import FETCH_HINT, checked, git, resolve, short_commit
 
@@ -179,7 +179,7 @@ def read_diff(root: Path, revisions: str) -> Diff:
         renames={c.old_path: c.path for c in changes if c.old_path is not None},
         commits=commits,
         notes=tuple(notes),
-        tree=Tree(root),
+        tree=CheckoutTree(root),
     )
 
 

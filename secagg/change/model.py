@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from secagg.change.tree import Tree, TreeFile
+from secagg.change.tree import CheckoutTree, TreeFile
 from secagg.model.finding import Location, replace
 from secagg.model.place import is_legible, legible, manifest_place
 
@@ -141,7 +141,7 @@ class Diff:
     renames: Mapping[str, str] = field(default_factory=dict)
     commits: frozenset[str] = frozenset()
     notes: Sequence[str] = ()
-    tree: Tree | None = field(default=None, compare=False, repr=False)
+    tree: CheckoutTree | None = field(default=None, compare=False, repr=False)
 
     def file_of(self, path: str) -> TreeFile | None:
         """Return the file that ``path`` leads to; None if the checkout has none."""

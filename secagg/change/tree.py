@@ -22,7 +22,7 @@ class TreeFile(NamedTuple):
     within: bool = False
 
 
-class Tree:
+class CheckoutTree:
     """The checkout at ``root``, with the files that git knows there (some may not be on the disk).
 
     Each path is looked up once, so that a scan of many findings in few files is fast.

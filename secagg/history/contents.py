@@ -11,13 +11,13 @@ from sqlmodel import col
 from secagg.errors import StoreError
 from secagg.history.bulk import insert_rows, new_ids, select_in
 from secagg.history.document import digest, encode
-from secagg.history.sightings import Place
+from secagg.history.sightings import RunPlace
 from secagg.history.standing import Seen
 from secagg.history.tables import AliasRow, ContentRow, FindingRow, RunRow
 from secagg.model.problem import Problem
 
 
-class Written(NamedTuple):
+class WrittenProblem(NamedTuple):
     """A problem of a run, with the rows of its identity and its document."""
 
     finding: int
@@ -39,7 +39,7 @@ def write_contents(
     problems: Sequence[Problem],
     bits: Mapping[str, int],
     known: Mapping[str, Known],
-) -> dict[int, Written]:
+) -> dict[int, WrittenProblem]:
     """Write what is new of ``problems``, and return them by finding.
 
     ``bits`` are the tools' by name, ``known`` findings by identity, which are not looked up. Raises
@@ -98,7 +98,7 @@ def write_contents(
         ),
     )
     return {
-        findings[p.identity]: Written(
+        findings[p.identity]: WrittenProblem(
             findings[p.identity],
             Seen(_component(p), written.mask(p.tools), contents[p.identity], p.baseline),
             p,
@@ -148,7 +148,9 @@ def _stored_contents(connection: Connection, digests: Mapping[int, str]) -> dict
     return {finding: number for finding, stored, number in rows if digests[finding] == stored}
 
 
-def write_aliases(connection: Connection, place: Place, written: Iterable[Written]) -> None:
+def write_aliases(
+    connection: Connection, place: RunPlace, written: Iterable[WrittenProblem]
+) -> None:
     """Write the other identities of ``written``, valid from the earliest run that reports them."""
     reported = {
         (one.finding, other)
@@ -187,7 +189,7 @@ def write_aliases(connection: Connection, place: Place, written: Iterable[Writte
         )
 
 
-def _runs_after(connection: Connection, place: Place) -> set[int | None]:
+def _runs_after(connection: Connection, place: RunPlace) -> set[int | None]:
     order = tuple_(col(RunRow.started_at), col(RunRow.key))
     moment = select(col(RunRow.started_at), col(RunRow.key)).where(col(RunRow.id) == place.run)
     later = select(col(RunRow.id)).where(

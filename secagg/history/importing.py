@@ -14,9 +14,9 @@ from sqlmodel import col
 from secagg.errors import StoreError
 from secagg.history import replay, sightings
 from secagg.history.bulk import select_in
-from secagg.history.contents import Known, Written, write_aliases, write_contents
+from secagg.history.contents import Known, WrittenProblem, write_aliases, write_contents
 from secagg.history.engine import clock_of, to_text
-from secagg.history.sightings import EPSS, SIGHTINGS, Place, at_run, place_of
+from secagg.history.sightings import EPSS, SIGHTINGS, RunPlace, at_run, place_of
 from secagg.history.standing import Standing
 from secagg.history.tables import (
     ContentRow,
@@ -81,7 +81,7 @@ def record(
 def _record_newest(
     connection: Connection,
     repository: int,
-    place: Place,
+    place: RunPlace,
     problems: Sequence[Problem],
     bits: Mapping[str, int],
 ) -> ImportedRun:
@@ -113,7 +113,7 @@ def _record_newest(
 def _record_late(
     connection: Connection,
     repository: int,
-    place: Place,
+    place: RunPlace,
     problems: Sequence[Problem],
     bits: Mapping[str, int],
 ) -> ImportedRun:
@@ -126,7 +126,7 @@ def _record_late(
     return _changes(place.run, standings, written)
 
 
-def _open_findings(connection: Connection, place: Place) -> Iterable[Any]:
+def _open_findings(connection: Connection, place: RunPlace) -> Iterable[Any]:
     """Select what the run before saw, if there is one: the branch's newest run until now."""
     if place.previous is None:
         return ()
@@ -145,16 +145,19 @@ def _open_findings(connection: Connection, place: Place) -> Iterable[Any]:
     )
 
 
-def _values(written: Mapping[int, Written]) -> dict[int, tuple[Any, ...]]:
+def _values(written: Mapping[int, WrittenProblem]) -> dict[int, tuple[Any, ...]]:
     return {finding: (one.seen.content, one.seen.baseline) for finding, one in written.items()}
 
 
-def _epss(written: Mapping[int, Written]) -> dict[int, tuple[Any, ...]]:
+def _epss(written: Mapping[int, WrittenProblem]) -> dict[int, tuple[Any, ...]]:
     return {f: (one.problem.epss,) for f, one in written.items() if one.problem.epss is not None}
 
 
 def _set_epss(
-    connection: Connection, place: Place, written: Mapping[int, Written], changed: Set[int]
+    connection: Connection,
+    place: RunPlace,
+    written: Mapping[int, WrittenProblem],
+    changed: Set[int],
 ) -> None:
     """Set the EPSS values in the standings of what is seen again."""
     rows = [
@@ -175,7 +178,7 @@ def _set_epss(
 
 
 def _changes(
-    run: int, standings: Mapping[int, Standing], seen: Mapping[int, Written]
+    run: int, standings: Mapping[int, Standing], seen: Mapping[int, WrittenProblem]
 ) -> ImportedRun:
     """Count the changes of a run. No standing but ``standings`` can name it."""
     new = sum(one.first == run for finding, one in standings.items() if finding in seen)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from secagg.history.bulk import chunks, insert_rows, select_in
-from secagg.history.sightings import Interval, Place, runs_of
+from secagg.history.sightings import Interval, RunPlace, runs_of
 from secagg.history.standing import Covered, Looks, Seen, Standing, simulate, step
 from secagg.history.tables import (
     AliasRow,
@@ -63,7 +63,7 @@ class Runs:
 
 def advance(
     connection: Connection,
-    place: Place,
+    place: RunPlace,
     seen: Mapping[int, Seen],
     epss: Mapping[int, float | None],
     *,
@@ -108,7 +108,7 @@ def advance(
 
 def replay(
     connection: Connection,
-    place: Place,
+    place: RunPlace,
     *,
     changed: Collection[int],
     before: Mapping[int, Interval],

@@ -35,7 +35,7 @@ Value = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunPlace:
     """A run and its neighbours in the order of the branch's scans; None for no neighbour."""
 
     branch: int
@@ -88,7 +88,7 @@ def newest_run(connection: Connection, branch: int) -> int | None:
     return connection.execute(statement).scalar()
 
 
-def place_of(connection: Connection, branch: int, run: int) -> Place:
+def place_of(connection: Connection, branch: int, run: int) -> RunPlace:
     """Return the place of a recorded run."""
     moment = _moment(connection, run)
     order = tuple_(col(RunRow.started_at), col(RunRow.key))
@@ -97,7 +97,7 @@ def place_of(connection: Connection, branch: int, run: int) -> Place:
         col(RunRow.started_at).desc(), col(RunRow.key).desc()
     )
     after = of_branch.where(order > moment).order_by(col(RunRow.started_at), col(RunRow.key))
-    return Place(
+    return RunPlace(
         branch, run, connection.execute(before).scalar(), connection.execute(after).scalar()
     )
 
@@ -147,7 +147,7 @@ def intervals_at(
 def append(
     connection: Connection,
     track: Track,
-    place: Place,
+    place: RunPlace,
     seen: Mapping[int, Value],
     last: Mapping[int, Value],
 ) -> tuple[Set[int], Set[int]]:
@@ -175,7 +175,7 @@ def append(
 
 
 def insert(
-    connection: Connection, track: Track, place: Place, seen: Mapping[int, Value]
+    connection: Connection, track: Track, place: RunPlace, seen: Mapping[int, Value]
 ) -> tuple[Set[int], Mapping[int, Interval]]:
     """Write what a run saw that has later runs.
 
@@ -210,7 +210,7 @@ def insert(
 
 
 def _placed(
-    place: Place, value: Value | None, before: Interval | None, after: Interval | None
+    place: RunPlace, value: Value | None, before: Interval | None, after: Interval | None
 ) -> list[tuple[Interval | None, Interval]]:
     """Return the changes of one finding's intervals: (old, new), or (None, added)."""
     previous, run, following = place.previous, place.run, place.following
