@@ -21,8 +21,6 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from re import _constants as constants  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +30,9 @@ import secagg
 from secagg.secrets.patterns import SHAPES
 from tests.attack.counts import Counts
 
+# Private modules of Python, without types: what an expression is made of.
+constants: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 _PACKAGES = (secagg, secagg_parsers)
 _CALLS = frozenset(
     {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer"}

@@ -8,8 +8,6 @@ linear, and so is one that is only ever matched at the start of a text.
 from __future__ import annotations
 
 import re
-from re import _constants as constants  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 
 import pytest
 
@@ -20,10 +18,10 @@ _UNBOUNDED = 1_000
 
 def begins_with_vain_repetition(pattern: re.Pattern[str] | re.Pattern[bytes]) -> bool:
     """Tell whether ``pattern`` begins with a long repetition after which it may still fail."""
-    parsed = parser.parse(patterns.text_of(pattern), pattern.flags)
+    parsed = patterns.parser.parse(patterns.text_of(pattern), pattern.flags)
     least, _ = parsed.getwidth()
     parts = list(parsed)
-    while parts and parts[0][0] is constants.SUBPATTERN:
+    while parts and parts[0][0] is patterns.constants.SUBPATTERN:
         parts = [*parts[0][1][3], *parts[1:]]
     if not parts or parts[0][0] not in patterns.REPETITIONS:
         return False
