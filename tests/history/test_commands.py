@@ -302,10 +302,10 @@ def test_a_store_that_acts_by_itself_is_not_used(shop: Path, statement: str) -> 
 
 def test_a_column_that_is_missing_is_named(shop: Path) -> None:
     with closing(sqlite3.connect(shop / DB)) as store:
-        store.execute("ALTER TABLE sighting DROP COLUMN epss")
+        store.execute("ALTER TABLE standing DROP COLUMN epss")
     assert call(shop, "report").code == 4
     named = call(shop, "db", "validate")
-    assert (named.code, named.stdout) == (4, "wrong: the table sighting has no epss\n")
+    assert (named.code, named.stdout) == (4, "wrong: the table standing has no epss\n")
 
 
 def test_a_full_disk_keeps_what_was_there(shop: Path) -> None:
