@@ -169,7 +169,10 @@ def match_two(one: Spot, other: Spot) -> tuple[str, str] | None:
     key = f"{min(shared)} at {one.first}"
     if one.first == other.first:
         rule = SAME_LINE
-        if one.column and one.column == other.column:
+        if one.column and one.region == other.region:
+            rule = SAME_REGION
+            key = f"{min(shared)} at {_region_text(one)}"
+        elif one.column and one.column == other.column:
             rule = SAME_START
             key = f"{key}:{one.column}"
         elif one.end_column > other.column and other.end_column > one.column:

@@ -118,6 +118,17 @@ def test_islands_of_a_file_are_matched_as_the_whole_file_is(findings: list[Findi
         assert _groups(findings) == short
 
 
+def test_two_of_one_region_have_one_reason_whatever_else_is_in_the_file() -> None:
+    one, other = (made.code(tool, "r", "CWE-79", line=4, end=5) for tool in ("semgrep", "snyk"))
+    beside = made.code("snyk", "other", line=4)
+    for finding in (one, other):
+        finding.location.start_column = 1
+    alone = [list(group.reasons) for group in merge([one, other]).groups]
+    with_more = [list(g.reasons) for g in merge([one, other, beside]).groups if len(g.members) > 1]
+    assert alone == with_more
+    assert alone[0][0].rule == "same-region"
+
+
 def _by_number(findings: list[Finding]) -> list[tuple[object, ...]]:
     """The groups, with each member as its number among ``findings``."""
     numbers = {id(finding): number for number, finding in enumerate(findings)}
