@@ -24,6 +24,8 @@ _EXPECTED = {
     "float_parsing": "a number is expected",
     "path_type": "a path is expected",
     "missing": "this key is needed",
+    "extra_forbidden": "this key is unknown",
+    "unexpected_keyword_argument": "this key is unknown",
     "date_type": "a day such as 2026-12-31 is expected",
     "date_parsing": "a day such as 2026-12-31 is expected",
     "date_from_datetime_parsing": "a day such as 2026-12-31 is expected",

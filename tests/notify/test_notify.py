@@ -135,7 +135,7 @@ def test_a_message_that_may_have_arrived_is_not_sent_again(
     record(store, 0, problem("one"))
     url = f"json://{hook.host}/a"
     with monkeypatch.context() as patched:
-        patched.setattr("secagg.notify.targets.Target.send", _killed)
+        patched.setattr("secagg.notify.targets.NotifyTarget.send", _killed)
         assert cli("notify", url, *HERE)[0] == 130
     code, _, err = cli("notify", url, *HERE)
     assert code == 4 and "unclear: target 1 (json)" in err

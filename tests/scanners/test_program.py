@@ -143,7 +143,7 @@ def test_a_tool_that_uses_too_much_memory_is_told(bench: Bench, repo: Repo) -> N
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"scaners": []}, "tools.trivy.scaners: Extra inputs are not permitted"),
+        ({"scaners": []}, "tools.trivy.scaners: this key is unknown"),
         ({"images": ["--server=evil"]}, "tools.trivy.images.0: "),
         ({"images": [""]}, "tools.trivy.images.0: "),
         ({"sha256": "abc"}, "tools.trivy.sha256: "),
