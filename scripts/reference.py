@@ -59,7 +59,8 @@ def _page(command: Any, name: str) -> Iterator[str]:
 
 def openapi() -> str:
     """The description of ``secagg serve``, from the application, which is not started."""
-    from secagg.serve.app import Access, Served, make_app
+    from secagg.serve.app import Served, make_app
+    from secagg.serve.guard import Access
 
     def no_source() -> Any:
         raise NotImplementedError

@@ -118,7 +118,7 @@ def decide_on(
             hint=f"--state is one of {', '.join(StateName)}; --reason says why",
         )
     selection.check()
-    made = new_decision(
+    decision = new_decision(
         State(state),
         (reason or "").strip(),
         by=by or user(place.root),
@@ -140,22 +140,24 @@ def decide_on(
         if not chosen:
             say("nothing passes these filters")
             return int(ExitCode.PASS)
-        full = store.triage(origin.repository, chosen, made, dry_run=True)
+        full = store.triage(origin.repository, chosen, decision, dry_run=True)
         rows = {p.identity: p for p in sorted(problems, key=lambda p: p.branch == origin.branch)}
         shown = [(identity, rows.get(identity)) for identity in full]
         asks = ask and not dry_run and not selection.identities
-        if asks and not _agreed(shown, made.state):
+        if asks and not _agreed(shown, decision.state):
             say("nothing is decided")
             return int(ExitCode.PASS)
         if not dry_run:
-            made = record(store, origin, place, [p for _, p in shown if p], made, full)
+            decision = record(store, origin, place, [p for _, p in shown if p], decision, full)
     if not asks:
         _list(shown, every=dry_run)
-    say(f"{_count(shown)} {'would be' if dry_run else 'now'} {made.state.value}{_end(made)}")
+    say(
+        f"{_count(shown)} {'would be' if dry_run else 'now'} {decision.state.value}{_end(decision)}"
+    )
     if place.file and not dry_run:
         say(f"wrote {DECISION_FILE}: commit it to share the decisions")
     if not dry_run:
-        batch = _batch(made)
+        batch = _batch(decision)
         say(f"to take it back: secagg triage --undo {batch}{' --file' if place.file else ''}")
     return int(ExitCode.PASS)
 
@@ -177,21 +179,21 @@ def record(
     origin: Origin,
     place: Place,
     problems: Sequence[Problem],
-    made: Triage,
+    decision: Triage,
     identities: Sequence[str] = (),
     *,
     at: datetime.datetime | None = None,
 ) -> Triage:
-    """Write the decision ``made`` on ``problems`` into the store, or into the file in git.
+    """Write ``decision`` on ``problems`` into the store, or into the file in git.
 
     ``identities`` are all that it is about, where the history no longer shows some; ``at`` is the
-    moment of which it is, by default that of ``made``. Returns the decision as it was written.
+    moment at which it was made, by default that of ``decision``. Returns the decision as written.
     """
-    made = made if at is None else replace(made, at=at)
+    decision = decision if at is None else replace(decision, at=at)
     full = list(identities) or [problem.identity for problem in problems]
     if not place.file:
-        store.triage(origin.repository, full, made)
-        return made
+        store.triage(origin.repository, full, decision)
+        return decision
     for problem in problems:
         refuse_machine_only_id(
             problem.secret_key,
@@ -199,16 +201,16 @@ def record(
             other=f"secagg except add --rule {problem.rule_id} --path {problem.uri}",
         )
     # The file knows seconds.
-    made = replace(made, at=(made.at or utc_now()).replace(microsecond=0))
+    decision = replace(decision, at=(decision.at or utc_now()).replace(microsecond=0))
     subjects = {problem.identity: words.subject(problem) for problem in problems}
-    write_decisions(place.root, dict.fromkeys(full, made), subjects)
-    return made
+    write_decisions(place.root, dict.fromkeys(full, decision), subjects)
+    return decision
 
 
-def _batch(made: Triage) -> str:
+def _batch(decision: Triage) -> str:
     from secagg.history.deciding import batch_of
 
-    return batch_of(made)
+    return batch_of(decision)
 
 
 def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_run: bool) -> int:
@@ -226,8 +228,8 @@ def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_r
         if batches:
             undone = _undo_batch(batches, selection, store, origin, place, who=who, dry_run=dry_run)
         elif place.file:
-            given = {name for one in chosen for name in _filed_under(one, filed, problems)}
-            undone = sorted(given)
+            filed_ids = {name for one in chosen for name in _filed_under(one, filed, problems)}
+            undone = sorted(filed_ids)
             if undone and not dry_run:
                 remove_decisions(place.root, undone)
         elif chosen:
@@ -246,8 +248,8 @@ def undo_decisions(selection: Selection, place: Place, *, who: str | None, dry_r
     shown = [(identity, rows.get(identity)) for identity in undone]
     _list(shown, every=dry_run)
     say(f"{_count(shown)} {'would be undone' if dry_run else 'undone'}")
-    for identity, made in left.items():
-        say(f"{ids.short(identity)} is {made.state} by another decision: {made.reason}")
+    for identity, decision in left.items():
+        say(f"{ids.short(identity)} is {decision.state} by another decision: {decision.reason}")
     return int(ExitCode.PASS)
 
 
@@ -267,10 +269,12 @@ def _undo_batch(
     if not place.file:
         by = who or user(place.root)
         return store.undo_batch(origin.repository, batches[0], who=by, dry_run=dry_run)
-    given = {identity for identity, made in _filed(place).items() if _batch(made) == batches[0]}
+    filed_ids = {
+        identity for identity, decision in _filed(place).items() if _batch(decision) == batches[0]
+    }
     if not dry_run:
-        remove_decisions(place.root, given)
-    return sorted(given)
+        remove_decisions(place.root, filed_ids)
+    return sorted(filed_ids)
 
 
 def _end(decision: Triage) -> str:
@@ -292,11 +296,11 @@ def _with_runs(selection: Selection, store: Store, origin: Origin) -> Selection:
     return replace(selection, runs=tuple(runs))
 
 
-def _filed_under(given: str, filed: Iterable[str], known: Sequence[Problem]) -> set[str]:
-    """The ids in the file of the problem with the id ``given``."""
-    rows = {p.identity: {p.identity, *p.known_as} for p in known}
+def _filed_under(prefix: str, filed: Iterable[str], problems: Sequence[Problem]) -> set[str]:
+    """Return the ids in the file of the problem whose id begins with ``prefix``."""
+    rows = {p.identity: {p.identity, *p.known_as} for p in problems}
     identity = ids.resolve(
-        given, [*rows.items(), *((name, ()) for name in filed)], source="the store and the file"
+        prefix, [*rows.items(), *((name, ()) for name in filed)], source="the store and the file"
     )
     return rows.get(identity, {identity}).intersection(filed)
 

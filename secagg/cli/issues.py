@@ -150,7 +150,7 @@ def sync_issues(request: IssuesRequest, scope: HistoryScope) -> int:
         tracker = issues.tracker()
         _check_public(tracker, request)
         _check_branch(origin.branch, issues.default_branch(name), request)
-        made = draft_issues(
+        sections = draft_issues(
             history,
             request,
             request.by,
@@ -161,10 +161,10 @@ def sync_issues(request: IssuesRequest, scope: HistoryScope) -> int:
             now=now,
         )
         actions = plan(
-            made.drafts,
+            sections.drafts,
             issues.ours(request.label),
-            made.scope,
-            complete=made.complete,
+            sections.scope,
+            complete=sections.complete,
             most_new=request.most_new,
         )
         if request.dry_run:
@@ -174,9 +174,8 @@ def sync_issues(request: IssuesRequest, scope: HistoryScope) -> int:
     _print(report.done)
     for action, message in report.failed:
         console.err(f"failed: {_line(action)}: {terminal(message)}\n")
-    left = [action for action in report.done if action.step is Step.LEAVE and action.number]
-    broken = any("is gone" in action.reason or "no room" in action.reason for action in left)
-    return int(ExitCode.STORE_OR_UPLOAD if report.failed or broken else ExitCode.PASS)
+    is_stuck = any(action.needs_person for action in report.done)
+    return int(ExitCode.STORE_OR_UPLOAD if report.failed or is_stuck else ExitCode.PASS)
 
 
 def _token() -> Token:

@@ -34,7 +34,7 @@ from secagg.cli.report import note_unmatched_filters
 from secagg.errors import ExitCode, UsageError
 from secagg.model.problem import RunRecord
 from secagg.notify.digest import Digest, compose_digest
-from secagg.notify.journal import DeliveryJournal, Sending, Told
+from secagg.notify.journal import Deliveries, DeliveryJournal, Sending
 from secagg.notify.message import write_message
 from secagg.notify.targets import (
     VARIABLE,
@@ -135,7 +135,7 @@ def notify(
     """Send a digest by owner to chats, mail and webhooks, once for each scan.
 
     The problems are those of secagg report with the same filters, of the recorded scans. A target
-    that fails is told at the next call; the exit code is 4 then.
+    that fails gets the message at the next call; the exit code is 4 then.
     """
     from secagg.pipeline.storesource import HistoryScope
 
@@ -196,7 +196,7 @@ class _Outcome:
 def send_digests(
     request: NotifyRequest, scope: HistoryScope, addresses: Sequence[Address], redactor: Redactor
 ) -> int:
-    """Send what each of ``addresses`` was not told yet, print what was sent, return the exit code.
+    """Send each of ``addresses`` what is new to it, print what was sent, return the exit code.
 
     ``redactor`` knows the addresses. Raises :class:`UsageError` before anything is sent for an
     unknown option or address, and :class:`StoreError` where the history cannot be read.
@@ -219,7 +219,7 @@ def send_digests(
     note_unmatched_filters(filters, history.problems(), request.now)
     command = _report_command(request, scope)
     if request.dry_run and not targets:
-        digest = _digest(request, history, Told(), redactor, command)
+        digest = _digest(request, history, Deliveries(), redactor, command)
         console.out(_text_of(digest))
         return int(ExitCode.PASS)
     failed = False
@@ -244,61 +244,61 @@ def _send(
     command: str,
 ) -> _Outcome:
     name = target.address.name
-    told = journal.told()
+    deliveries = journal.deliveries()
     if request.again:
-        told = Told(claims=told.claims)
-    runs = told.pending(history.runs())
+        deliveries = Deliveries(messages=deliveries.messages)
+    runs = deliveries.pending(history.runs())
     if not runs:
-        return _already(name, told, newest_runs(history.runs()))
-    digest = _digest(request, history, told, redactor, command)
+        return _already(name, deliveries, newest_runs(history.runs()))
+    digest = _digest(request, history, deliveries, redactor, command)
     count = f"{digest.total:,} problem" + ("" if digest.total == 1 else "s")
     if digest.incomplete:
         count += ", and that the scan was incomplete"
     if not digest.total and not digest.incomplete and not request.always:
-        return _Outcome(f"nothing to tell {name}: no problem matches")
+        return _Outcome(f"nothing to send to {name}: no problem matches")
     if request.dry_run:
-        return _Outcome(f"would tell {name}: {count}", digest=digest)
+        return _Outcome(f"would send to {name}: {count}", digest=digest)
     message = target.message(digest)
-    begun = journal.begin(runs, told)
-    if begun is None:
-        return _Outcome(f"{name} is being told of this run by another process")
+    message_name = journal.begin(runs, deliveries)
+    if message_name is None:
+        return _Outcome(f"another process is sending this run to {name}")
     reason = target.send(message, alarm=digest.incomplete)
     if reason is not None:
-        journal.end(begun, runs, Sending.FAILED)
+        journal.end(message_name, runs, Sending.FAILED)
         return _Outcome(
             f"failed: {name}: {reason.rstrip('.')}; the next call tries again", failed=True
         )
-    journal.end(begun, runs, Sending.SENT)
-    return _Outcome(f"told {name}: {count}")
+    journal.end(message_name, runs, Sending.SENT)
+    return _Outcome(f"sent to {name}: {count}")
 
 
-def _already(name: str, told: Told, newest: Sequence[RunRecord]) -> _Outcome:
-    unclear = [told.unclear[run.key] for run in newest if run.key in told.unclear]
+def _already(name: str, deliveries: Deliveries, newest: Sequence[RunRecord]) -> _Outcome:
+    unclear = [deliveries.unclear[run.key] for run in newest if run.key in deliveries.unclear]
     if unclear:
         return _Outcome(
-            f"unclear: {name} was being told of this run at {max(unclear):%Y-%m-%d %H:%M} UTC, and "
-            "that call did not end; look whether it arrived (--again sends it once more)",
+            f"unclear: sending this run to {name} began at {max(unclear):%Y-%m-%d %H:%M} UTC and "
+            "did not end; look whether it arrived (--again sends it once more)",
             failed=True,
         )
-    at = max(told.runs[run.key] for run in newest)
+    at = max(deliveries.runs[run.key] for run in newest)
     return _Outcome(
-        f"{name} was told of this run already, at {at:%Y-%m-%d %H:%M} UTC (--again: once more)"
+        f"this run was sent to {name} at {at:%Y-%m-%d %H:%M} UTC already (--again: once more)"
     )
 
 
 def _digest(
     request: NotifyRequest,
     history: RecordedHistory,
-    told: Told,
+    deliveries: Deliveries,
     redactor: Redactor,
     command: str,
 ) -> Digest:
-    """Return what is to be told: with ``--new-since last`` only what is new to the target."""
+    """Return the digest: with ``--new-since last`` only what is new to the target."""
     runs = history.runs()
     filters = filters_of(request, runs, request.now)
     if request.new_since == _LAST:
-        pending = {(run.repository, run.branch) for run in told.pending(runs)}
-        filters = replace(filters, new_since=told.new_since(runs))
+        pending = {(run.repository, run.branch) for run in deliveries.pending(runs)}
+        filters = replace(filters, new_since=deliveries.new_since(runs))
         history = RecordedHistory(
             [p for p in history.problems() if (p.repository, p.branch) in pending],
             [run for run in runs if (run.repository, run.branch) in pending],

@@ -25,7 +25,7 @@ def take_plain_values(params: Iterable[Any]) -> None:
 
 
 class _Reader:
-    """Stands for what Typer reads a parameter by, which it makes where a value needs it."""
+    """Read a parameter's value; make Typer's own reader only for a value that needs it."""
 
     def __init__(self, make_typers_reader: Any) -> None:
         self._make_typers_reader = make_typers_reader
@@ -37,12 +37,12 @@ class _Reader:
         """Return the value that the command gets. Raises Typer's ``BadParameter``."""
         if value is None:
             return () if param.multiple or param.nargs == -1 else None
-        taken = _NEEDS_TYPER
+        plain = _NEEDS_TYPER
         if param.type_descriptor.parameter_info.parser is None:
-            taken = _plain(param.type_descriptor, value)
-        if taken is _NEEDS_TYPER:
+            plain = _plain(param.type_descriptor, value)
+        if plain is _NEEDS_TYPER:
             return self._make_typers_reader().coerce(value, param=param, ctx=ctx)
-        return taken
+        return plain
 
 
 def _plain(descriptor: Any, value: Any) -> Any:
@@ -67,5 +67,5 @@ def _are_texts(values: Iterable[object]) -> bool:
 
 def _has_checks(settings: Any) -> bool:
     """Tell whether the declaration of a path asks for more than a path that may be read."""
-    wanted = settings.exists or settings.writable or settings.resolve_path or settings.allow_dash
-    return bool(wanted or settings.path_type or not (settings.file_okay and settings.dir_okay))
+    checks = settings.exists or settings.writable or settings.resolve_path or settings.allow_dash
+    return bool(checks or settings.path_type or not (settings.file_okay and settings.dir_okay))

@@ -263,12 +263,12 @@ def _compare(
             absent.append(name)
             continue
         try:
-            found = sha256_of(path)
+            actual = sha256_of(path)
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-        if found != digest:
+        if actual != digest:
             raise NotVerified(
-                f"{path} is not the file that the evidence is about: its SHA-256 is {found}, "
+                f"{path} is not the file that the evidence is about: its SHA-256 is {actual}, "
                 f"not {digest}"
             )
         compared.append(name)

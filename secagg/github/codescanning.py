@@ -147,11 +147,14 @@ def _analysis(document: dict[str, Any], tool: str) -> Analysis:
 
 
 def _is_written_by(comment: Mapping[str, Any], login: str | None) -> bool:
-    if not (text_at(comment, "body") or "").startswith(MARK):
-        return False
+    return (text_at(comment, "body") or "").startswith(MARK) and is_by(comment, login)
+
+
+def is_by(document: Mapping[str, Any], login: str | None) -> bool:
+    """Return whether ``login`` wrote a comment or an issue; without one, whether a bot did."""
     if login is None:
-        return text_at(comment, "user", "type") == "Bot"
-    return text_at(comment, "user", "login") == login
+        return text_at(document, "user", "type") == "Bot"
+    return text_at(document, "user", "login") == login
 
 
 def login_of(client: Client) -> str | None:

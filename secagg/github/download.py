@@ -8,10 +8,10 @@ import httpx
 
 from secagg import __version__
 from secagg.errors import SecaggError
+from secagg.system.network import is_loopback
 
 _TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 _MOST_REDIRECTS = 5
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class DownloadError(SecaggError):
@@ -57,7 +57,7 @@ def _check_url(url: str) -> None:
         )
     if parts.scheme == "https" and parts.hostname:
         return
-    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+    if parts.scheme == "http" and is_loopback(parts.hostname or ""):
         return
     raise DownloadError(
         f"{parts.scheme or 'no scheme'}://{parts.hostname or ''} is not asked for files",

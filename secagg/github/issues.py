@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from secagg.errors import UploadError
 from secagg.github.client import Client
-from secagg.github.codescanning import login_of
+from secagg.github.codescanning import is_by, login_of
 from secagg.github.failures import GitHubError
 from secagg.jsonio.members import as_mapping, text_at
 from secagg.secrets.lastfilter import filtered
@@ -87,7 +88,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueAction:
-    """A step with its reason; ``body`` is the new one, None where it stays."""
+    """A step with its reason; ``body`` is the new one, None where it stays.
+
+    ``needs_person``: secagg cannot keep the issue up to date until somebody edits its body.
+    """
 
     step: Step
     name: str
@@ -95,6 +99,7 @@ class IssueAction:
     reason: str = ""
     title: str = ""
     body: str | None = None
+    needs_person: bool = False
 
 
 @dataclass(slots=True)
@@ -126,27 +131,27 @@ class IssuesApi:
 
         Raises :class:`UploadError` where issues are switched off.
         """
-        with _explained(self._repository):
-            found = as_mapping(self._client.get(f"/repos/{self._repository}"))
-        if found.get("has_issues") is False or found.get("archived") is True:
+        with _explaining(self._repository):
+            document = as_mapping(self._client.get(f"/repos/{self._repository}"))
+        if document.get("has_issues") is False or document.get("archived") is True:
             raise UploadError(
                 f"{self._repository} has no issues: they are switched off, or it is archived",
                 hint="switch them on in the repository's settings, or name another with --into",
             )
-        is_private = found.get("private") is True
+        is_private = document.get("private") is True
         return Tracker(name=self._repository, is_public=not is_private)
 
     def default_branch(self, repository: str) -> str | None:
         """Return the default branch of the scanned ``repository``; None where GitHub hides it."""
-        with _explained(repository):
+        with _explaining(repository):
             return text_at(as_mapping(self._client.get(f"/repos/{repository}")), "default_branch")
 
     def ours(self, label: str) -> list[Issue]:
         """Return our issues, open and closed ones, by number."""
         login = login_of(self._client)
-        with _explained(self._repository):
-            found = list(self._client.pages(self._path, labels=label, state="all"))
-        issues = [_issue_of(as_mapping(document), login) for document in found]
+        with _explaining(self._repository):
+            documents = list(self._client.pages(self._path, labels=label, state="all"))
+        issues = [_issue_of(as_mapping(document), login) for document in documents]
         return sorted(filter(None, issues), key=lambda issue: issue.number)
 
     def carry_out(self, actions: Iterable[IssueAction], label: str) -> IssuesReport:
@@ -161,7 +166,7 @@ class IssuesApi:
                 self._client.clock.sleep(_PAUSE)
             changed = True
             try:
-                with _explained(self._repository):
+                with _explaining(self._repository):
                     report.done.append(self._carry_out(action, label))
             except UploadError as error:
                 report.failed.append((action, error.message))
@@ -219,13 +224,13 @@ def plan(
                 actions.append(_action(Step.CLOSE, issue, issue.title, reason))
         else:
             by_key[issue.key] = issue
-    made = 0
+    new = 0
     for draft in drafts:
-        found = by_key.pop(draft.key, None)
-        if found is not None:
-            actions.append(_kept_up(draft, found, scope))
-        elif made < most_new:
-            made += 1
+        existing = by_key.pop(draft.key, None)
+        if existing is not None:
+            actions.append(_updated(draft, existing, scope))
+        elif new < most_new:
+            new += 1
             actions.append(_new(draft, scope))
         else:
             reason = f"the next call makes it: {most_new} new issues a call"
@@ -250,17 +255,16 @@ def _new(draft: Draft, scope: str) -> IssueAction:
     )
 
 
-def _kept_up(draft: Draft, issue: Issue, scope: str) -> IssueAction:
+def _updated(draft: Draft, issue: Issue, scope: str) -> IssueAction:
     """Return what to do with the issue of a section that has problems."""
     if issue.broken:
         reason = f"the line {_END} is gone: put it back behind secagg's text"
-        return _action(Step.LEAVE, issue, draft.name, reason)
+        return _needs_person(issue, draft.name, reason)
     begin = _begin(scope, draft.key, draft.total)
     around = len(issue.above) + len(issue.below) + len(begin) + len(_END)
     room = MOST_BODY_CHARACTERS - around - 10
     if room < 0:
-        reason = "what people wrote leaves no room"
-        return _action(Step.LEAVE, issue, draft.name, reason)
+        return _needs_person(issue, draft.name, "what people wrote leaves no room")
     body = f"{issue.above}{begin}\n{draft.write(room)}\n{_END}{issue.below}"
     changed = body if _unix(body) != _unix(issue.body) else None
     if issue.is_open:
@@ -295,6 +299,12 @@ def _action(
     return IssueAction(step=step, name=name, number=issue.number, reason=reason, body=body)
 
 
+def _needs_person(issue: Issue, name: str, reason: str) -> IssueAction:
+    return IssueAction(
+        step=Step.LEAVE, name=name, number=issue.number, reason=reason, needs_person=True
+    )
+
+
 def _begin(scope: str, key: str, total: int) -> str:
     return f"<!-- secagg:issue scope={scope} key={key} open={total} -->"
 
@@ -313,12 +323,9 @@ def _issue_of(document: Mapping[str, Any], login: str | None) -> Issue | None:
     body = text_at(document, "body") or ""
     begin = _BEGIN.search(body)
     number = document.get("number")
-    is_ours = (
-        text_at(document, "user", "type") == "Bot"
-        if login is None
-        else text_at(document, "user", "login") == login
-    )
-    if begin is None or not is_ours or "pull_request" in document or not isinstance(number, int):
+    if begin is None or "pull_request" in document or not isinstance(number, int):
+        return None
+    if not is_by(document, login):
         return None
     end = body.find(_END, begin.end())
     return Issue(
@@ -336,29 +343,23 @@ def _issue_of(document: Mapping[str, Any], login: str | None) -> Issue | None:
     )
 
 
-class _explained:  # noqa: N801 - used as a function
+@contextmanager
+def _explaining(repository: str) -> Iterator[None]:
     """Say of a refusal that it is about issues: the client's words are about uploads."""
-
-    def __init__(self, repository: str) -> None:
-        self._repository = repository
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, GitHubError):
-            return
+    try:
+        yield
+    except GitHubError as error:
         status = f" ({error.status})" if error.status is not None else ""
         text = f": {error.github_text}" if error.github_text else ""
         if error.status in (401, 403, 404):
             raise UploadError(
-                f"GitHub refuses the issues of {self._repository}{status}{text}",
+                f"GitHub refuses the issues of {repository}{status}{text}",
                 hint="the token needs to read the repository and write its issues; in a workflow: "
                 "permissions: {contents: read, issues: write}",
             ) from None
         if error.status == 410:
-            raise UploadError(f"{self._repository} has no issues{status}{text}") from None
+            raise UploadError(f"{repository} has no issues{status}{text}") from None
         raise UploadError(
-            f"the issues of {self._repository} could not be brought up to date: {error.message}",
+            f"the issues of {repository} could not be brought up to date: {error.message}",
             hint=error.hint if error.status is None or error.status >= 429 else None,
         ) from None

@@ -20,6 +20,7 @@ from secagg.github.event import (
     read_event,
 )
 from secagg.system.git import short_commit
+from secagg.system.network import is_loopback
 
 PUBLIC_API = "https://api.github.com"
 
@@ -27,7 +28,6 @@ _REPOSITORY = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:_[A-Za-z0-9]+)?/[A-Za-z0-9._-]{1,100}"
 )
 _REF = re.compile(r"refs/(?:heads/\S+|tags/\S+|pull/\d+/(?:merge|head))")
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def api_url(
     parts = urlsplit(address.strip())
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
         raise UsageError("the API's address is no plain https address")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise UsageError(
             f"the API at {parts.hostname} is not encrypted (http)",
             hint="a token is sent over https only",

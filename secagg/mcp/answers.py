@@ -77,11 +77,11 @@ class ProblemAnswers:
         runs, problems = source.runs(), list(source.problems())
         filters = filters_of(filter_words, runs, now)
         limit = min(limit, MOST_ROWS)
-        found = answer(
+        result = answer(
             Query(filters=filters, sort=tuple(sort), limit=offset + limit), problems, now.date()
         )
-        rows = found.rows[offset:]
-        total = len(found.matching)
+        rows = result.rows[offset:]
+        total = len(result.matching)
         end = offset + len(rows)
         document = {
             "scans": self._scans(runs),
@@ -150,12 +150,12 @@ class ProblemAnswers:
         now = self._now()
         source = self._sources.problems()
         runs = source.runs()
-        found = answer(
+        result = answer(
             Query(filters=filters_of(filter_words, runs, now), limit=0),
             source.problems(),
             now.date(),
         )
-        summary = overview(found, runs, now.date(), top=min(limit, MOST_ROWS))
+        summary = overview(result, runs, now.date(), top=min(limit, MOST_ROWS))
         rows = [
             {
                 "closes": upgrade.closes,

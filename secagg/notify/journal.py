@@ -1,8 +1,8 @@
-"""Keep in the store's audit log which target was told of which runs, so that none is told twice.
+"""Record in the store's audit log which runs were sent to which target, so that none is sent twice.
 
-The log is where all machines of a team look, and nobody can change its entries. An entry is written
-before a message is sent and one after it: a message of which the second is missing may have
-arrived, so it is not sent again by itself.
+All machines of a team share the log, and nobody can change its entries. An entry is written before
+a message is sent and another after it. A message without the second may have arrived, so secagg
+does not send it again by itself.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Sending(StrEnum):
 
 
 @dataclass(slots=True)
-class _Claim:
-    """One message: what it told of, when it was begun, and how it ended, as far as is known."""
+class _Message:
+    """One message: its runs, when sending began, and its last recorded state."""
 
     runs: list[dict[str, str]]
     at: datetime.datetime
@@ -48,30 +48,30 @@ class _Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a target was told, by the keys of runs, with the time of sending.
+class Deliveries:
+    """The runs that were sent to a target, by their keys, with the time of sending.
 
     ``unclear`` are runs of messages that may have arrived. ``starts`` is when the last run of each
-    branch began that it was told of, and ``missed`` when the first one began of which a message
-    failed, or may have. All times are in UTC.
+    branch began that was sent, and ``missed`` when the first one began whose message failed, or
+    may have. ``messages`` are the names of all messages. All times are in UTC.
     """
 
     runs: Mapping[str, datetime.datetime] = field(default_factory=dict)
     unclear: Mapping[str, datetime.datetime] = field(default_factory=dict)
     starts: Mapping[_Branch, datetime.datetime] = field(default_factory=dict)
     missed: Mapping[_Branch, datetime.datetime] = field(default_factory=dict)
-    claims: Collection[str] = ()
+    messages: Collection[str] = ()
 
     def pending(self, runs: Iterable[RunRecord]) -> list[RunRecord]:
-        """Return the newest run of each branch that the target was not told of."""
-        told = self.runs.keys() | self.unclear.keys()
-        return [run for run in newest_runs(runs) if run.key not in told]
+        """Return the newest run of each branch that was not sent to the target."""
+        sent = self.runs.keys() | self.unclear.keys()
+        return [run for run in newest_runs(runs) if run.key not in sent]
 
     def new_since(self, runs: Sequence[RunRecord]) -> LastRuns:
         """Return from when on problems are new to the target.
 
-        That is the first run of a branch after the last one that it was told of, so that what a
-        failed message held is not lost; on a branch that it never was told of, the newest run.
+        That is the first run of a branch after the last one that was sent, so that the problems of
+        a failed message are sent with the next; on a branch without one, it is the newest run.
         """
         starts = dict(LastRuns.of(runs).started)
         for branch, start in self.missed.items():
@@ -79,53 +79,55 @@ class Told:
                 starts[branch] = min(start, starts[branch])
         for run in runs:
             branch = (run.repository, run.branch)
-            told = self.starts.get(branch)
-            if told is not None and told < run.started_at < starts[branch]:
+            last_sent = self.starts.get(branch)
+            if last_sent is not None and last_sent < run.started_at < starts[branch]:
                 starts[branch] = run.started_at
         return LastRuns(starts)
 
 
 class DeliveryJournal:
-    """The messages of one ``subject``: a target, with the filters of what it is told."""
+    """The messages of one ``subject``: a target, and the filters of its digest."""
 
     def __init__(self, store: Store, subject: str, who: str) -> None:
         self._store = store
         self._subject = subject
         self._who = who
 
-    def told(self) -> Told:
-        """Return what the target was told so far."""
-        claims = self._claims()
+    def deliveries(self) -> Deliveries:
+        """Return what was sent to the target so far."""
+        messages = self._messages()
         runs: dict[str, datetime.datetime] = {}
         unclear: dict[str, datetime.datetime] = {}
         starts: dict[_Branch, datetime.datetime] = {}
         missed: dict[_Branch, datetime.datetime] = {}
-        for claim in claims.values():
-            if claim.state is Sending.BEGUN:
-                unclear.update(dict.fromkeys(claim.keys, claim.at))
-            sent = claim.state is Sending.SENT
+        for message in messages.values():
+            if message.state is Sending.BEGUN:
+                unclear.update(dict.fromkeys(message.keys, message.at))
+            sent = message.state is Sending.SENT
             if sent:
-                runs.update(dict.fromkeys(claim.keys, claim.at))
-            for run in claim.runs:
+                runs.update(dict.fromkeys(message.keys, message.at))
+            for run in message.runs:
                 branch = (run["repository"], run["branch"])
                 started = datetime.datetime.fromisoformat(run["started_at"])
                 times, choose = (starts, max) if sent else (missed, min)
                 times[branch] = choose(started, times.get(branch, started))
         unclear = {key: at for key, at in unclear.items() if key not in runs}
-        return Told(runs, unclear, starts, missed, claims.keys())
+        return Deliveries(runs, unclear, starts, missed, messages.keys())
 
-    def begin(self, runs: Sequence[RunRecord], told: Told) -> str | None:
+    def begin(self, runs: Sequence[RunRecord], deliveries: Deliveries) -> str | None:
         """Write that a message on ``runs`` is being sent; return its name for :meth:`end`.
 
-        Returns None where another process began one on any of them after ``told`` was read.
+        Returns None where another process began one on any of them after ``deliveries`` were read.
         """
         name = secrets.token_hex(8)
         self.end(name, runs, Sending.BEGUN)
         keys = {run.key for run in runs}
-        for other, claim in self._claims().items():
+        for other, message in self._messages().items():
             if other == name:
                 break
-            if other in told.claims or claim.state is Sending.FAILED or not keys & claim.keys:
+            if other in deliveries.messages or message.state is Sending.FAILED:
+                continue
+            if not keys & message.keys:
                 continue
             self.end(name, runs, Sending.FAILED)
             return None
@@ -148,15 +150,15 @@ class DeliveryJournal:
         }
         self._store.note(change(self._who, WHAT, self._subject, after=after))
 
-    def _claims(self) -> dict[str, _Claim]:
+    def _messages(self) -> dict[str, _Message]:
         """Return the messages by name, oldest first."""
-        claims: dict[str, _Claim] = {}
+        messages: dict[str, _Message] = {}
         for entry in reversed(self._store.audit(subjects=[self._subject])):
             if entry.what != WHAT or entry.after is None:
                 continue
             name, state = entry.after["message"], Sending(entry.after["state"])
             if state is Sending.BEGUN:
-                claims[name] = _Claim(runs=entry.after["runs"], at=entry.at)
-            elif name in claims:
-                claims[name].state = state
-        return claims
+                messages[name] = _Message(runs=entry.after["runs"], at=entry.at)
+            elif name in messages:
+                messages[name].state = state
+        return messages

@@ -144,7 +144,7 @@ class NotifyTarget:
         return NotifyMessage(filtered(message.title), filtered(message.body))
 
     def send(self, message: NotifyMessage, *, alarm: bool) -> str | None:
-        """Send ``message``; return None once the service has taken it, else the masked reason.
+        """Send ``message``; return None once the service accepted it, else the masked reason.
 
         ``alarm`` colours it as a warning, where the service has colours.
         """
@@ -154,7 +154,7 @@ class NotifyTarget:
         apprise.add(self.service)
         with _logged() as lines:
             try:
-                taken = bool(
+                was_accepted = bool(
                     apprise.notify(
                         title=message.title,
                         body=message.body,
@@ -165,7 +165,7 @@ class NotifyTarget:
             except Exception as error:
                 # Services raise what their libraries raise.
                 return type(error).__name__
-        if taken:
+        if was_accepted:
             return None
         # The last line sums up.
         reason = lines[-1] if lines else "the service did not take it"

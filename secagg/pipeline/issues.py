@@ -24,7 +24,7 @@ from secagg.secrets.redactor import Redactor
 _COLUMNS = ("severity", "id", "problem", "where", "owner", "sources")
 _MOST_ROWS = 200
 _FOOT = (
-    "`secagg issues sync` keeps this part up to date, and leaves alone what stands above and below "
+    "`secagg issues sync` keeps this part up to date, and leaves alone what is above and below "
     "it. `secagg show ID` has all of a problem."
 )
 
@@ -57,11 +57,11 @@ def draft_issues(
     In a ``public`` repository secrets are counted and not listed.
     """
     runs = history.runs()
-    found = answer(Query(filters=filters_of(words, runs, now)), history.problems(), now.date())
+    result = answer(Query(filters=filters_of(words, runs, now)), history.problems(), now.date())
     scope = _hash(repository, branch, by.value)[:16]
     missing = missing_sentences(runs)
     drafts = []
-    for section in sections(found.matching, by, all_problems=found.matching):
+    for section in sections(result.matching, by, all_problems=result.matching):
         write = partial(
             _text,
             section.problems,

@@ -1,7 +1,7 @@
 """The API of ``secagg serve`` for jobs: a store over HTTP, without rights to its database.
 
-Every route asks what the caller may do with the repositories that it is about. A repository that
-the caller may not read is not told from one that does not exist.
+Every route checks the rights of the caller to its repositories. A repository that the caller may
+not read looks like one that does not exist.
 """
 
 from __future__ import annotations
@@ -14,31 +14,37 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from secagg.errors import SecaggError, StoreError
 from secagg.history import ImportedRun, Store
 from secagg.history.reading import NO_SUCH_RUN, RUNS_HINT
-from secagg.model.access import MOST_DAYS, ApiToken, Caller, TokenScope, is_name, is_pattern
-from secagg.model.problem import RunRecord, State, Triage
+from secagg.model.access import ApiToken, Caller, TokenScope
+from secagg.model.problem import RunRecord, Triage
 from secagg.output.escape import cell
 from secagg.remote import documents
-from secagg.remote.documents import (
-    LONGEST_BRANCH,
-    LONGEST_REPOSITORY,
-    MOST_PROBLEMS,
-    PREFIX,
-    UntrustedRun,
-)
+from secagg.remote.documents import PREFIX, UntrustedRun
 from secagg.secrets.lastfilter import filtered_error
 from secagg.serve.monitoring import Metrics
+from secagg.serve.requests import (
+    MOST_RUNS,
+    AuditRequest,
+    Branch,
+    ChangesRequest,
+    DecisionRequest,
+    FirstSeenRequest,
+    Name,
+    ProblemsRequest,
+    Repository,
+    TokenRequest,
+    UndoRequest,
+)
 from secagg.system.dates import utc_now
 
 INGEST_PATH = f"{PREFIX}/runs"
 # Runs that are decoded and recorded at once: each may take hundreds of megabytes.
 _AT_ONCE = 2
-_MOST_RUNS = 10_000
 
 
 class Forbidden(SecaggError):
@@ -47,119 +53,6 @@ class Forbidden(SecaggError):
     def __init__(self, message: str, *, hint: str | None = None, read_only: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.read_only = read_only
-
-
-def _storable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("it holds a character that no name has")
-    return text
-
-
-def _is_name(text: str) -> str:
-    if not is_name(text, 100):
-        raise ValueError("it is no name")
-    return text
-
-
-def _is_pattern(text: str) -> str:
-    if not is_pattern(text):
-        raise ValueError("it is no repository")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
-Repository = Annotated[Text, Field(min_length=1, max_length=LONGEST_REPOSITORY)]
-Branch = Annotated[Text, Field(min_length=1, max_length=LONGEST_BRANCH)]
-Name = Annotated[Text, Field(min_length=1, max_length=200)]
-Identities = Annotated[list[Name], Field(max_length=MOST_PROBLEMS)]
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FileDecision(_Request):
-    """A decision from a file of the repository."""
-
-    state: State
-    reason: str
-    by: str | None = None
-    owner: str | None = None
-    at: datetime.datetime | None = None
-    expires: datetime.date | None = None
-    alert: str | None = None
-
-    def triage(self) -> Triage:
-        """Return the decision; a time without a zone is in UTC."""
-        at = self.at
-        if at is not None and at.tzinfo is None:
-            at = at.replace(tzinfo=datetime.UTC)
-        return Triage(**{**self.model_dump(), "at": at})
-
-
-class FirstSeenRequest(_Request):
-    repository: Repository
-    branch: Branch
-    identities: Identities
-
-
-class ProblemsRequest(_Request):
-    """The problems to read; of every repository that the caller may read without one."""
-
-    repository: Repository | None = None
-    branch: Branch | None = None
-    states: list[State] = Field(default=[], max_length=len(State))
-    as_of: Name | None = None
-    file_decisions: dict[str, FileDecision] = Field(default={}, max_length=MOST_PROBLEMS)
-    details: bool = True
-    default_branches: bool = False
-
-
-class ChangesRequest(_Request):
-    keys: list[Name] = Field(max_length=_MOST_RUNS)
-
-
-class AuditRequest(_Request):
-    repository: Repository | None = None
-    subjects: list[Name] = Field(default=[], max_length=1000)
-    limit: int | None = Field(default=None, ge=1, le=100_000)
-
-
-class DecisionRequest(_Request):
-    """A decision on problems. Who decides, and when, the server says."""
-
-    repository: Repository
-    identities: Identities
-    decision: FileDecision
-    dry_run: bool = False
-
-
-class UndoRequest(_Request):
-    """Decisions to take back: the newest on each identity, or a batch."""
-
-    repository: Repository
-    identities: Identities | None = None
-    batch: Name | None = None
-    dry_run: bool = False
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> UndoRequest:
-        if (self.identities is None) == (self.batch is None):
-            raise ValueError("either identities or a batch is expected")
-        return self
-
-
-class TokenRequest(_Request):
-    """A token as the store keeps it; who adds it, and when, the server says."""
-
-    id: str = Field(pattern=r"^[0-9a-f]{10}$")
-    name: Annotated[str, Field(max_length=100), AfterValidator(_is_name)]
-    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
-    scopes: list[TokenScope] = Field(min_length=1, max_length=len(TokenScope))
-    repositories: list[Annotated[Repository, AfterValidator(_is_pattern)]] = Field(
-        min_length=1, max_length=100
-    )
-    days: int = Field(ge=1, le=MOST_DAYS)
 
 
 def _caller(request: Request) -> Caller:
@@ -210,39 +103,41 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
         caller: TheCaller,
         repository: Repository | None = None,
         branch: Branch | None = None,
-        limit: Annotated[int, Field(ge=1, le=_MOST_RUNS)] = _MOST_RUNS,
+        limit: Annotated[int, Field(ge=1, le=MOST_RUNS)] = MOST_RUNS,
     ) -> Response:
         with open_store() as store:
             if repository is None and caller.may_everywhere(TokenScope.READ):
                 return _answer({"runs": store.runs(None, branch, limit=limit)})
-            found = [
+            readable = [
                 run
                 for name in _readable(caller, store, repository)
                 for run in store.runs(name, branch, limit=limit)
             ]
-        found.sort(key=lambda run: (run.started_at, run.key), reverse=True)
-        return _answer({"runs": found[:limit]})
+        readable.sort(key=lambda run: (run.started_at, run.key), reverse=True)
+        return _answer({"runs": readable[:limit]})
 
     @router.get("/newest-runs", summary="The newest run of every branch")
     def newest_runs(caller: TheCaller, default_branches: bool = False) -> Response:
         with open_store() as store:
-            found = store.newest_runs(default_branches=default_branches)
-        return _answer({"runs": [r for r in found if caller.may(TokenScope.READ, r.repository)]})
+            newest = store.newest_runs(default_branches=default_branches)
+        return _answer(
+            {"runs": [run for run in newest if caller.may(TokenScope.READ, run.repository)]}
+        )
 
     @router.get("/runs/{key}", summary="A run and its problems")
     def run(key: Name, caller: TheCaller) -> Response:
         with open_store() as store:
-            found, problems = store.run(key)
-        if not caller.may(TokenScope.READ, found.repository):
+            record, problems = store.run(key)
+        if not caller.may(TokenScope.READ, record.repository):
             raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
-        return _answer({"run": found, "problems": documents.problems_values(problems)})
+        return _answer({"run": record, "problems": documents.problems_values(problems)})
 
     @router.get("/keys/{beginning}", summary="The only key that begins so")
     def run_key(beginning: Name, caller: TheCaller) -> Response:
         with open_store() as store:
             key = store.run_key(beginning)
-            found, _ = store.run(key)
-        if not caller.may(TokenScope.READ, found.repository):
+            record, _ = store.run(key)
+        if not caller.may(TokenScope.READ, record.repository):
             raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
         return _answer({"key": key})
 
@@ -254,29 +149,29 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
 
     @router.post("/changes", summary="What changed with each run")
     def changes(request: ChangesRequest, caller: TheCaller) -> Response:
-        asked = set(request.keys)
+        keys = set(request.keys)
         with open_store() as store:
             if not caller.may_everywhere(TokenScope.READ):
-                asked &= {
+                keys &= {
                     run.key
                     for name in _readable(caller, store, None)
-                    for run in store.runs(name, limit=_MOST_RUNS)
+                    for run in store.runs(name, limit=MOST_RUNS)
                 }
-            return _answer({"changes": dict(store.changes(sorted(asked)))})
+            return _answer({"changes": dict(store.changes(sorted(keys)))})
 
     @router.get("/branches", summary="Every repository and branch with a run")
     def branches(caller: TheCaller, repository: Repository | None = None) -> Response:
         with open_store() as store:
-            found = store.branches(repository)
+            pairs = store.branches(repository)
         return _answer(
-            {"branches": [pair for pair in found if caller.may(TokenScope.READ, pair[0])]}
+            {"branches": [pair for pair in pairs if caller.may(TokenScope.READ, pair[0])]}
         )
 
     @router.post("/problems", summary="Problems with their history")
     def problems(request: ProblemsRequest, caller: TheCaller) -> Response:
-        filed = {name: made.triage() for name, made in request.file_decisions.items()}
+        file_decisions = {name: one.triage() for name, one in request.file_decisions.items()}
         with open_store() as store:
-            found = [
+            readable = [
                 problem
                 for name in _readable(caller, store, request.repository)
                 for problem in store.problems(
@@ -284,19 +179,19 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
                     request.branch,
                     states=request.states,
                     as_of=request.as_of,
-                    file_decisions=filed if request.repository is not None else None,
+                    file_decisions=file_decisions if request.repository is not None else None,
                     details=request.details,
                     default_branches=request.default_branches,
                 )
             ]
-        return _answer({"problems": documents.problems_values(found)})
+        return _answer({"problems": documents.problems_values(readable)})
 
     @router.post("/first-seen", summary="When problems were first seen")
     def first_seen(request: FirstSeenRequest, caller: TheCaller) -> Response:
         _need(caller, TokenScope.READ, request.repository)
         with open_store() as store:
-            found = store.first_seen(request.repository, request.branch, request.identities)
-        return _answer({"first_seen": dict(found)})
+            times = store.first_seen(request.repository, request.branch, request.identities)
+        return _answer({"first_seen": dict(times)})
 
     @router.get("/decisions", summary="The newest decisions on each problem")
     def decisions(repository: Repository, caller: TheCaller) -> Response:
@@ -307,18 +202,18 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
     @router.post("/decisions", summary="Decide on problems")
     def decide(request: DecisionRequest, caller: TheCaller) -> Response:
         _need(caller, TokenScope.TRIAGE, request.repository)
-        asked = request.decision
-        made = Triage(
-            state=asked.state,
-            reason=filtered_error(asked.reason),
+        requested = request.decision
+        decision = Triage(
+            state=requested.state,
+            reason=filtered_error(requested.reason),
             by=caller.name,
-            owner=asked.owner,
+            owner=requested.owner,
             at=utc_now(),
-            expires=asked.expires,
+            expires=requested.expires,
         )
         with open_store() as store:
             full = store.triage(
-                request.repository, request.identities, made, dry_run=request.dry_run
+                request.repository, request.identities, decision, dry_run=request.dry_run
             )
         return _answer({"identities": full})
 
@@ -351,12 +246,12 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
         return _answer({"entries": entries})
 
     @router.get("/tokens", summary="Tokens")
-    def tokens(caller: TheCaller) -> Response:
+    def list_tokens(caller: TheCaller) -> Response:
         _need_admin(caller)
         with open_store() as store:
-            found = store.tokens()
-        found = [one for one in found if caller.administers(one.repositories)]
-        return _answer({"tokens": [_shown(one) for one in found]})
+            tokens = store.tokens()
+        own = [token for token in tokens if caller.administers(token.repositories)]
+        return _answer({"tokens": [_shown(token) for token in own]})
 
     @router.post("/tokens", summary="Add a token, whose holder made its secret")
     def add_token(request: TokenRequest, caller: TheCaller) -> Response:

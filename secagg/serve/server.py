@@ -19,8 +19,9 @@ from secagg.errors import UsageError
 from secagg.history import Store
 from secagg.output.logs import ConsoleHandler, LogFormat, print_line
 from secagg.report.source import ProblemSource, TriageSink
-from secagg.serve.app import Access, Served, hosts_for, make_app
+from secagg.serve.app import Served, make_app
 from secagg.serve.callers import Callers
+from secagg.serve.guard import Access, hosts_for
 from secagg.serve.oidc import Verifier
 from secagg.serve.people import People
 from secagg.serve.settings import Settings

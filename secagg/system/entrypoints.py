@@ -27,12 +27,12 @@ def entry_points(group: str) -> dict[str, str]:
         from importlib import metadata
 
         return {entry.name: entry.value for entry in sorted(metadata.entry_points(group=group))}
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for text in _texts():
         if group in text:
             for name, value in _entries(text, group):
-                found.setdefault(name, value)
-    return dict(sorted(found.items()))
+                values.setdefault(name, value)
+    return dict(sorted(values.items()))
 
 
 def load(value: str) -> Any:
@@ -46,7 +46,7 @@ def load(value: str) -> Any:
 
 def _texts() -> Iterator[str]:
     """Yield the ``entry_points.txt`` of every distribution that has one."""
-    seen: set[str] = set()
+    distributions: set[str] = set()
     for place in sys.path:
         try:
             names = os.listdir(place or ".")
@@ -54,9 +54,9 @@ def _texts() -> Iterator[str]:
             continue
         for name in names:
             distribution = name.partition("-")[0].lower().replace(".", "_")
-            if not name.endswith(_METADATA) or distribution in seen:
+            if not name.endswith(_METADATA) or distribution in distributions:
                 continue
-            seen.add(distribution)
+            distributions.add(distribution)
             try:
                 with open(os.path.join(place, name, "entry_points.txt"), "rb") as file:
                     yield file.read().decode("utf-8", "replace")

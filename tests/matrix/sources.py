@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 from ruamel.yaml import YAML
 
 from secagg.pipeline.storesource import HistoryScope, open_source, open_triage
-from secagg.serve.app import CSRF_HEADER, Access, Served, hosts_for, make_app
+from secagg.serve.app import Served, make_app
+from secagg.serve.guard import CSRF_HEADER, Access, hosts_for
 from tests.matrix.rows import Fate, Reporter, Row
 from tests.matrix.shop import LONG_AGO, NEXT_MONTH, TODAY, YESTERDAY, Shop
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from secagg.history.deciding import AuditEntry
 from secagg.model.problem import RunRecord
-from secagg.notify.journal import DeliveryJournal, Sending, Told
+from secagg.notify.journal import Deliveries, DeliveryJournal, Sending
 from secagg.report.filters import new_since
 from tests.report.make import BRANCH, NOW, identity, problem, run
 
@@ -51,7 +51,7 @@ def test_each_problem_is_told_once_in_whatever_order_calls_fail(
             at = NOW + datetime.timedelta(hours=number)
             runs.append(run(key=identity(f"run {number}"), branch=branch, started_at=at))
         journal = DeliveryJournal(log, "notify x", "ana")  # type: ignore[arg-type]
-        before = journal.told()
+        before = journal.deliveries()
         pending = before.pending(runs)
         if call is None or not pending:
             continue
@@ -70,9 +70,9 @@ def test_each_problem_is_told_once_in_whatever_order_calls_fail(
     assert len(told) == len(set(told))
 
 
-def _new(runs: list[RunRecord], told: Told, branches: set[str]) -> list[str]:
+def _new(runs: list[RunRecord], deliveries: Deliveries, branches: set[str]) -> list[str]:
     """The problems, one a run and named by it, that ``--new-since last`` selects."""
-    since = told.new_since(runs)
+    since = deliveries.new_since(runs)
     return [
         made.key
         for made in runs

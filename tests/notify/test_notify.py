@@ -80,9 +80,9 @@ def test_a_target_is_told_once_for_each_scan(cli: Cli, store: Store, hook: Webho
     record(store, 0, problem("one"))
     url = f"json://{hook.host}/a"
     code, out, err = cli("notify", url, *HERE, *NEW)
-    assert (code, out, err) == (0, "told target 1 (json): 1 problem\n", "")
+    assert (code, out, err) == (0, "sent to target 1 (json): 1 problem\n", "")
     code, out, _ = cli("notify", url, *HERE, *NEW)
-    assert code == 0 and "was told of this run already" in out
+    assert code == 0 and "UTC already (--again" in out
     assert len(messages(hook, "/a")) == 1
     assert "py/one" in messages(hook, "/a")[0]
     record(store, 1, problem("one"), problem("two"))
@@ -91,8 +91,8 @@ def test_a_target_is_told_once_for_each_scan(cli: Cli, store: Store, hook: Webho
     assert "py/two" in second and "py/one" not in second
     # Other filters are another message.
     code, out, _ = cli("notify", url, *HERE)
-    assert "told target 1 (json): 2 problems" in out
-    assert cli("notify", url, *HERE, *NEW, "--again")[1] == "told target 1 (json): 1 problem\n"
+    assert "sent to target 1 (json): 2 problems" in out
+    assert cli("notify", url, *HERE, *NEW, "--again")[1] == "sent to target 1 (json): 1 problem\n"
 
 
 def test_only_the_target_that_failed_is_told_again(cli: Cli, store: Store, hook: Webhook) -> None:
@@ -101,12 +101,15 @@ def test_only_the_target_that_failed_is_told_again(cli: Cli, store: Store, hook:
     hook.refused.add("/b")
     code, out, err = cli("notify", *urls, *HERE, *NEW)
     assert code == 4
-    assert "told target 1 (json)" in out
+    assert "sent to target 1 (json)" in out
     assert "failed: target 2 (json)" in err and "error=500" in err and "tries again" in err
     hook.refused.clear()
     code, out, _ = cli("notify", *urls, *HERE, *NEW)
     assert code == 0
-    assert "target 1 (json) was told" in out and "told target 2 (json): 1 problem" in out
+    assert (
+        "this run was sent to target 1 (json)" in out
+        and "sent to target 2 (json): 1 problem" in out
+    )
     assert len(hook.bodies("/a")) == 1 and len(hook.bodies("/b")) == 2
 
 
@@ -138,7 +141,7 @@ def test_a_message_that_may_have_arrived_is_not_sent_again(
         patched.setattr("secagg.notify.targets.NotifyTarget.send", _killed)
         assert cli("notify", url, *HERE)[0] == 130
     code, _, err = cli("notify", url, *HERE)
-    assert code == 4 and "unclear: target 1 (json)" in err
+    assert code == 4 and "unclear: sending this run to target 1 (json)" in err
     assert hook.posted == []
     assert cli("notify", url, *HERE, "--again")[0] == 0
     assert cli("notify", url, *HERE)[0] == 0
@@ -152,13 +155,13 @@ def _killed(*arguments: object, **named: object) -> None:
 def test_two_processes_tell_one_run_once(store: Store) -> None:
     made = record(store, 0, problem("one"))
     first, second = (DeliveryJournal(store, "notify x", "ana") for _ in range(2))
-    told, also = first.told(), second.told()
-    name = first.begin([made], told)
+    deliveries, also = first.deliveries(), second.deliveries()
+    name = first.begin([made], deliveries)
     assert name is not None
     assert second.begin([made], also) is None
     first.end(name, [made], Sending.SENT)
     assert second.begin([made], also) is None
-    assert second.told().pending([made]) == []
+    assert second.deliveries().pending([made]) == []
 
 
 def test_an_incomplete_scan_is_told_and_never_as_clean(
@@ -179,7 +182,7 @@ def test_nothing_is_sent_when_nothing_matches_unless_asked(
     record(store, 0, problem("one", severity=Severity.LOW))
     url = f"json://{hook.host}/a"
     code, out, _ = cli("notify", url, *HERE, "--at-least", "high")
-    assert (code, out) == (0, "nothing to tell target 1 (json): no problem matches\n")
+    assert (code, out) == (0, "nothing to send to target 1 (json): no problem matches\n")
     assert hook.posted == []
     assert cli("notify", url, *HERE, "--at-least", "high", "--always")[0] == 0
     assert json.loads(hook.bodies("/a")[0])["title"].endswith("no problems match")
@@ -192,7 +195,7 @@ def test_dry_run_prints_the_message_and_sends_nothing(
     code, out, _ = cli("notify", *HERE, "--dry-run")
     assert code == 0 and "@acme/web: 1 problem\n- service/app/views.py:12: high py/one" in out
     code, out, _ = cli("notify", f"json://{hook.host}/a", *HERE, "--dry-run")
-    assert code == 0 and "would tell target 1 (json): 1 problem" in out
+    assert code == 0 and "would send to target 1 (json): 1 problem" in out
     assert hook.posted == [] and store.audit() == []
 
 
@@ -363,9 +366,9 @@ def test_days_apart_are_told_of_all_branches_with_something_new(
 def test_times_of_the_journal_are_in_utc(store: Store) -> None:
     made = record(store, 0, problem("one"))
     journal = DeliveryJournal(store, "notify x", "ana")
-    name = journal.begin([made], journal.told())
+    name = journal.begin([made], journal.deliveries())
     assert name is not None
     journal.end(name, [made], Sending.SENT)
-    told = journal.told()
-    assert told.starts == {(REPOSITORY, BRANCH): NOW}
-    assert told.runs[made.key].tzinfo is datetime.UTC
+    deliveries = journal.deliveries()
+    assert deliveries.starts == {(REPOSITORY, BRANCH): NOW}
+    assert deliveries.runs[made.key].tzinfo is datetime.UTC

@@ -27,8 +27,9 @@ from secagg.model.problem import Problem, RunRecord
 from secagg.remote.credentials import VARIABLE
 from secagg.remote.store import RemoteStore
 from secagg.serve import server
-from secagg.serve.app import Access, Served, hosts_for, make_app
+from secagg.serve.app import Served, make_app
 from secagg.serve.callers import Callers
+from secagg.serve.guard import Access, hosts_for
 from tests.history import postgres
 from tests.history.make import REPO, ident, problem, run
 from tests.serve.jobs import YEAR

@@ -12,8 +12,9 @@ from secagg.history import Store, open_store
 from secagg.model.access import TokenScope, new_token
 from secagg.remote.credentials import VARIABLE
 from secagg.remote.store import RemoteStore
-from secagg.serve.app import Access, Served, hosts_for, make_app
+from secagg.serve.app import Served, make_app
 from secagg.serve.callers import Callers
+from secagg.serve.guard import Access, hosts_for
 from secagg.serve.monitoring import LogLine
 from secagg.serve.oidc import Verifier
 from tests.serve.memory import Memory

@@ -11,8 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from secagg.model.problem import State
-from secagg.serve import app
-from secagg.serve.app import CSRF_HEADER, Access, Served, hosts_for, make_app
+from secagg.serve import guard
+from secagg.serve.app import Served, make_app
+from secagg.serve.guard import CSRF_HEADER, Access, hosts_for
 from secagg.system.network import is_loopback
 from tests.report.make import problem, run
 from tests.serve.memory import Memory
@@ -211,7 +212,7 @@ def test_slow_bodies_are_given_up() -> None:
     # A browser of another test may have left its loop running in this thread.
     with ThreadPoolExecutor(1) as thread:
         answer = thread.submit(
-            asyncio.run, app.Guard._read_body(cast("Any", Slow()), 0.01)
+            asyncio.run, guard.Guard._read_body(cast("Any", Slow()), 0.01)
         ).result()
     assert answer is not None and answer.status_code == 408
 

@@ -19,7 +19,8 @@ from playwright.sync_api import Browser, expect
 
 from secagg.cli.report import ReportRequest, write_report
 from secagg.serve import server
-from secagg.serve.app import Access, Served, hosts_for, make_app
+from secagg.serve.app import Served, make_app
+from secagg.serve.guard import Access, hosts_for
 from tests.report.browser import ready, serious
 from tests.report.make import NOW, history, problem, run
 from tests.report.test_page_canaries import hostile

@@ -20,7 +20,8 @@ from secagg.model.access import TokenScope, new_token
 from secagg.model.problem import State, Triage
 from secagg.pipeline.storesource import HistoryScope, StoreTriageSink, open_source
 from secagg.remote import documents
-from secagg.serve.app import CSRF_HEADER, Access, Served, hosts_for, make_app
+from secagg.serve.app import Served, make_app
+from secagg.serve.guard import CSRF_HEADER, Access, hosts_for
 from secagg.serve.oidc import Verifier
 from secagg.serve.people import People
 from secagg.serve.settings import Proxy, Team

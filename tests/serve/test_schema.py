@@ -9,7 +9,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.result import Ok
 
-from secagg.serve.app import CSRF_HEADER, Access, Served, make_app
+from secagg.serve.app import Served, make_app
+from secagg.serve.guard import CSRF_HEADER, Access
 from tests.history.make import ident, problem, run
 from tests.report.make import problem as shown
 from tests.serve.jobs import Jobs

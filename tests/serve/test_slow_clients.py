@@ -15,7 +15,8 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from secagg.serve import server
-from secagg.serve.app import Access, Guard, Served
+from secagg.serve.app import Served
+from secagg.serve.guard import Access, Guard
 from secagg.serve.server import BoundedProtocol
 from tests.serve.memory import Memory
 
