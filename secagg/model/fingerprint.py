@@ -15,13 +15,12 @@ import os
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
 
-from secagg.model.finding import Finding
 from secagg.system.files import read_regular
 
 PRIMARY_LOCATION_LINE_HASH = "primaryLocationLineHash"
@@ -38,50 +37,18 @@ _UTF16 = "utf-16-le" if sys.byteorder == "little" else "utf-16-be"
 _DROPPED = str.maketrans({" ": None, "\t": None, "\r": "\n"})
 
 
-def line_hashes(data: bytes) -> list[str]:
-    """Return the hash of every line of a file's ``data``, in order (``fb7c023a8b9ccb3f:1``).
-
-    There is one more line than there are line endings (LF, CR or CRLF), so empty data has
-    one. Bytes that are not UTF-8 count as U+FFFD.
-    """
-    return list(_hashes(data, None))
-
-
 def line_hashes_for(data: bytes, lines: Collection[int]) -> dict[int, str]:
-    """Return the hashes of some ``lines`` (counted from 1), without lines that ``data`` lacks."""
+    """Return the hashes of some ``lines`` of a file's ``data``, by line (``fb7c023a8b9ccb3f:1``).
+
+    Lines are counted from 1; lines that ``data`` lacks are left out. There is one more line than
+    there are line endings (LF, CR or CRLF), so empty data has one. Bytes that are not UTF-8 count
+    as U+FFFD.
+    """
     lines = {line for line in lines if line >= 1}
     if not lines:
         return {}
     hashes = _hashes(data, max(lines))
     return {line: value for line, value in enumerate(hashes, 1) if line in lines}
-
-
-def fingerprint_findings(findings: Iterable[Finding], root: Path) -> None:
-    """Set ``line_hash`` of all findings on a line of a file below ``root``; read each file once.
-
-    A hash that the tool gave stays. A finding in history or in an image gets none, nor does one
-    in a file that is missing, not regular, outside of ``root`` through a link, or larger than
-    ``LARGEST_FILE`` bytes.
-    """
-    by_file: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        location = finding.location
-        if (
-            finding.line_hash is None
-            and location.uri
-            and location.start_line is not None
-            and location.commit is None
-            and location.image is None
-        ):
-            by_file[location.uri].append(finding)
-    base = Path(os.path.realpath(root))
-    for uri, in_file in by_file.items():
-        data = read_source(base, uri)
-        if data is None:
-            continue
-        hashes = line_hashes_for(data, {f.location.start_line or 0 for f in in_file})
-        for finding in in_file:
-            finding.line_hash = hashes.get(finding.location.start_line or 0)
 
 
 def read_source(base: Path, uri: str, *, limit: int = LARGEST_FILE) -> bytes | None:

@@ -41,12 +41,6 @@ _WORDS = {
     "info": Severity.NONE,
 }
 
-_LEVELS = {
-    "error": Severity.HIGH,
-    "warning": Severity.MEDIUM,
-    "note": Severity.LOW,
-    "none": Severity.NONE,
-}
 
 # Sources of scores in their order, after the source that decided the severity.
 _SOURCES = ("nvd", "ghsa", "redhat")
@@ -136,18 +130,6 @@ def of_word(word: str | None) -> tuple[Severity, bool]:
     """Return the severity of a scanner's word, and whether it is known (``UNKNOWN`` is not)."""
     severity = _WORDS.get(word.lower()) if word else None
     return (Severity.NONE, False) if severity is None else (severity, True)
-
-
-def of_level(level: str) -> Severity:
-    """Return the severity of a SARIF level (3.27.10); an unknown level counts as a warning."""
-    return _LEVELS.get(level, Severity.MEDIUM)
-
-
-def of_sarif(security_severity: float | None, level: str) -> Severity:
-    """Return the severity of ``security-severity`` where there is one, else of the level."""
-    if security_severity is not None:
-        return Severity.of_score(security_severity)
-    return of_level(level)
 
 
 def of_cvss(score: float, vector: str | None) -> Severity:

@@ -14,13 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.model.finding import Finding, Kind, Location, Severity
-from secagg.model.fingerprint import fingerprint_findings, line_hashes, line_hashes_for, read_source
+from secagg.model.fingerprint import line_hashes_for, read_source
+from secagg.model.identity import set_identities
 
 _VECTORS = json.loads(
     (Path(__file__).parent.parent / "data" / "fingerprint-vectors.json").read_text()
 )
 # All 10,000 with SECAGG_ALL_FILES=1; a slice of them otherwise.
 _FILES = 10_000 if os.environ.get("SECAGG_ALL_FILES") else 400
+
+
+def line_hashes(data: bytes) -> list[str]:
+    """Return the hashes of all lines of ``data``, in order."""
+    return list(line_hashes_for(data, range(1, len(data) + 2)).values())
 
 
 @pytest.mark.parametrize("vector", _VECTORS["vectors"])
@@ -136,7 +142,7 @@ def test_findings_get_the_hash_of_their_line(tmp_path: Path) -> None:
     findings = [_finding("a b/c.py", line) for line in (1, 2, 3, 9, None)]
     given = _finding("a b/c.py", 1)
     given.line_hash = "from-the-tool:1"
-    fingerprint_findings([*findings, given], tmp_path)
+    set_identities([*findings, given], tmp_path)
     assert [f.line_hash for f in findings] == [*line_hashes(b"x = 2\nx = 1\n"), None, None]
     assert given.line_hash == "from-the-tool:1"
 
@@ -151,7 +157,7 @@ def test_every_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         return real(path, *args, **kwargs)
 
     monkeypatch.setattr(os, "open", counted)
-    fingerprint_findings([_finding("a.py", line) for line in range(1, 51)], tmp_path)
+    set_identities([_finding("a.py", line) for line in range(1, 51)], tmp_path)
     assert len(opened) == 1
 
 
@@ -169,7 +175,7 @@ def test_places_without_a_line_in_the_work_tree_get_no_hash(tmp_path: Path) -> N
         _finding("a.py", 1, image="app:1"),
         _finding("https://example.com/a.py", 1),
     ]
-    fingerprint_findings(findings, tmp_path)
+    set_identities(findings, tmp_path)
     assert [f.line_hash for f in findings] == [None] * len(findings)
 
 
@@ -183,7 +189,7 @@ def test_nothing_outside_of_the_checkout_is_read(tmp_path: Path) -> None:
     os.symlink(tmp_path, root / "up")
     outside = ["../outside.py", str(tmp_path / "outside.py"), "link.py", "up/outside.py"]
     findings = [_finding(uri, 1) for uri in [*outside, "good.py"]]
-    fingerprint_findings(findings, root)
+    set_identities(findings, root)
     assert [f.line_hash is None for f in findings] == [True] * 4 + [False]
 
 
@@ -192,7 +198,7 @@ def test_a_checkout_behind_a_link_is_read(tmp_path: Path) -> None:
     (tmp_path / "real" / "a.py").write_text("x\n")
     os.symlink(tmp_path / "real", tmp_path / "named")
     finding = _finding("a.py", 1)
-    fingerprint_findings([finding], tmp_path / "named")
+    set_identities([finding], tmp_path / "named")
     assert finding.line_hash == line_hashes(b"x\n")[0]
 
 

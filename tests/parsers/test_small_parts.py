@@ -32,15 +32,6 @@ def test_words(word: str | None, expected: tuple[Severity, bool]) -> None:
     assert severity.of_word(word) == expected
 
 
-def test_sarif_is_judged_by_score_then_by_level() -> None:
-    assert severity.of_sarif(9.8, "note") is Severity.CRITICAL
-    assert severity.of_sarif(0.0, "error") is Severity.NONE
-    levels = ("error", "warning", "note", "none", "worse")
-    assert [severity.of_sarif(None, level) for level in levels] == [
-        Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NONE, Severity.MEDIUM,
-    ]  # fmt: skip
-
-
 def test_score_of_the_source_that_decided_comes_first() -> None:
     ratings = [Rating(source=name, severity=Severity.HIGH, score=score)
                for name, score in (("other", 7.1), ("redhat", 7.2), ("nvd", 7.3), ("bad", 3.0))]  # fmt: skip
