@@ -43,8 +43,6 @@ from secagg.history.tables import (
     UploadRow,
 )
 
-KEPT_DAYS = 30
-"""For how many days all runs are kept by default."""
 # Until they are a year old one run a week is kept, from then on one a month.
 _YEAR = datetime.timedelta(days=365)
 _OF_RUN = (CoveredRow, ToolRunRow, UploadRow)

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config
 from secagg.jsonio.members import objects_in, value_at
 from secagg.model.finding import KIND_WORDS, Kind
 from secagg.packages.components import Component
 from secagg.pipeline.outcome import ToolResult
 from secagg.sarif.producers import driver_tool, only_kind
-from secagg.scanners.base import Status
+from secagg.scanners import SCANNERS
+from secagg.scanners.base import Status, ToolRun
 
 _NO_KINDS: frozenset[Kind] = frozenset()
 _TRIVY_KINDS = {
@@ -56,6 +58,16 @@ def kinds_of_run(tool: str, mode: str | None, options: Mapping[str, Any]) -> fro
     if tool == "snyk":
         return frozenset({_SNYK_KINDS[mode]}) if mode in _SNYK_KINDS else _NO_KINDS
     return kinds_of_tool(tool, options)
+
+
+def runs_of_switched_off_tools(config: Config) -> list[ToolRun]:
+    """Return a skipped run for each tool that the configuration switches off."""
+    reason = f"switched off in {CONFIG_NAME}"
+    return [
+        ToolRun(tool=tool, status=Status.SKIPPED, reason=reason)
+        for tool in SCANNERS
+        if not config.enabled(tool)
+    ]
 
 
 def skip_missing_scanners(

@@ -15,7 +15,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from secagg.config import NAME as CONFIG_NAME
 from secagg.config import Config
 from secagg.errors import UsageError
 from secagg.merge import Group
@@ -24,7 +23,7 @@ from secagg.packages.components import ROOT, Component, find_components
 from secagg.parsing import ParseContext, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
-from secagg.pipeline.lookedfor import skip_missing_scanners
+from secagg.pipeline.lookedfor import runs_of_switched_off_tools, skip_missing_scanners
 from secagg.pipeline.outcome import Outcome, ToolResult
 from secagg.pipeline.reports import parse_reports
 from secagg.scanners import SCANNERS, make_scanners
@@ -82,7 +81,8 @@ def scan(options: ScanOptions, gate: Gate, on_event: Callable[[JobEvent], None])
             on_event=on_event,
         )
     runs = [entry for entry in planned if isinstance(entry, ToolRun)] + finished
-    runs += _switched_off(options, config)
+    if not options.tools:
+        runs += runs_of_switched_off_tools(config)
     order = list(SCANNERS)
     for run in runs:
         reason = f", because {run.reason}" if run.reason else ""
@@ -177,16 +177,6 @@ def _covers(results: Sequence[ToolResult], request: ScanRequest, group: Group) -
         if (group.representative.component or ROOT) not in chosen:
             return False
     return request.since is None or still_in_head(group)
-
-
-def _switched_off(options: ScanOptions, config: Config) -> list[ToolRun]:
-    """Return a skipped run for each tool that the configuration switches off."""
-    reason = f"switched off in {CONFIG_NAME}"
-    return [
-        ToolRun(tool=tool, status=Status.SKIPPED, reason=reason)
-        for tool in SCANNERS
-        if not options.tools and not config.enabled(tool)
-    ]
 
 
 def _chosen_components(

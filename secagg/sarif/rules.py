@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from secagg.jsonio.members import as_list, as_mapping, as_text, mapping_at, objects_in, value_at
 from secagg.model.finding import Kind, Rule, Severity
-from secagg.model.severity import parse_security_severity, rates_by_level
+from secagg.model.severity import of_word, parse_security_severity, rates_by_level
 from secagg.sarif.text import LONGEST_ID, LONGEST_NAME, first_sentence, multiformat, shortened
 
 LEVELS = frozenset({"none", "note", "warning", "error"})
@@ -31,14 +31,7 @@ _SEVERITY_OF_LEVEL = {
     "note": Severity.LOW,
     "none": Severity.NONE,
 }
-_SEVERITY_OF_WORD = {
-    "critical": Severity.CRITICAL,
-    "high": Severity.HIGH,
-    "medium": Severity.MEDIUM,
-    "moderate": Severity.MEDIUM,
-    "low": Severity.LOW,
-}
-# Properties of results in which tools write one of those words.
+# Properties of results in which tools write the word of a severity.
 _SEVERITY_PROPERTIES = (
     "issue_severity",
     "severity",
@@ -343,8 +336,10 @@ def severity_of(
         return Severity.of_score(score), True, score
     for key in _SEVERITY_PROPERTIES:
         word = properties.get(key)
-        if isinstance(word, str) and word.lower() in _SEVERITY_OF_WORD:
-            return _SEVERITY_OF_WORD[word.lower()], True, _cvss(properties)
+        severity, is_known = of_word(word) if isinstance(word, str) else (Severity.NONE, False)
+        # "info" says less than the level, which has a place for what is only a note.
+        if is_known and severity is not Severity.NONE:
+            return severity, True, _cvss(properties)
     level, is_known = _level(result, view, overrides)
     if kind is Kind.SECRET and not is_known:
         return Severity.HIGH, True, None

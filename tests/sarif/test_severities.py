@@ -87,6 +87,9 @@ def test_what_a_linter_does_not_rate_counts_as_medium() -> None:
         ("zizmor", {"zizmor/severity": "High", "zizmor/confidence": "Low"}, "error", HIGH),
         ("zizmor", {"zizmor/severity": "Medium"}, "note", MEDIUM),
         ("Bandit", {"issue_severity": "LOW", "issue_confidence": "HIGH"}, "error", LOW),
+        ("Some Scanner", {"severity": "Important"}, "warning", HIGH),
+        ("Some Scanner", {"severity": "negligible"}, "warning", LOW),
+        ("Some Scanner", {"severity": "info"}, "note", LOW),
         ("cppcheck", {"security-severity": "9.9"}, "error", CRITICAL),
     ],
 )
