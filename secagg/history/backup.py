@@ -56,6 +56,8 @@ def restore(engine: Engine, source: Path) -> None:
     if not source.is_file():
         raise StoreError(f"there is no backup at {source}")
     if engine.dialect.name == "sqlite":
+        # The file is replaced while nobody has it open.
+        engine.dispose()
         _load_sqlite(engine, source)
     else:
         with transaction(engine) as connection:

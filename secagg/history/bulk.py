@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, column, func, select, table
-from sqlmodel import SQLModel
+from sqlalchemy import Connection, Select, Table, func, select
 
 _Value = TypeVar("_Value")
 
@@ -30,25 +29,24 @@ def select_in(
         yield from connection.execute(statement.where(of.in_(chunk)))
 
 
-def new_ids(connection: Connection, model: type[SQLModel], number: int) -> list[int]:
-    """Return ``number`` ids for new rows of ``model``, whose key is ``id``.
+def new_ids(connection: Connection, table: Table, number: int) -> list[int]:
+    """Return ``number`` ids for new rows of ``table``, whose key is ``id``.
 
     In SQLite a transaction that writes is the only one, so the next numbers are free.
     """
     if not number:
         return []
-    name = str(model.__tablename__)
     if connection.dialect.name == "postgresql":
-        sequence = func.pg_get_serial_sequence(name, "id")
+        sequence = func.pg_get_serial_sequence(table.name, "id")
         rows = select(func.nextval(sequence)).select_from(func.generate_series(1, number))
         return list(connection.execute(rows).scalars())
-    last = connection.execute(select(func.max(column("id"))).select_from(table(name))).scalar()
+    last = connection.execute(select(func.max(table.c.id))).scalar()
     return list(range((last or 0) + 1, (last or 0) + 1 + number))
 
 
 def insert_rows(
     connection: Connection,
-    model: type[SQLModel],
+    table: Table,
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
 ) -> None:
@@ -58,12 +56,12 @@ def insert_rows(
     cursor = raw.cursor()
     try:
         if connection.dialect.name == "postgresql":
-            with cursor.copy(f"COPY {model.__tablename__} ({names}) FROM STDIN") as copy:
+            with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
         else:
             marks = ", ".join("?" * len(columns))
-            statement = f"INSERT INTO {model.__tablename__} ({names}) VALUES ({marks})"  # noqa: S608
+            statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
             cursor.executemany(statement, rows)
     finally:
         cursor.close()

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
-from sqlmodel import col
 
+from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.document import HISTORY_FIELDS, decode
 from secagg.history.replay import Runs
-from secagg.history.tables import ContentRow, CoveredRow, RunRow, SightingRow, ToolRow
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem
 
@@ -51,7 +50,7 @@ def carried_over(
     runs = Runs(connection, branch, until)
     looks = _last_looks(connection, runs)
     sighted: defaultdict[int, list[tuple[int, int, int, str]]] = defaultdict(list)
-    rows = select_in(connection, _sightings(branch), col(SightingRow.finding_id), missing)
+    rows = select_in(connection, _sightings(branch), t.sighting.c.finding_id, missing)
     for finding, first, last, tools, content, severity in rows:
         if tools & missing[finding][1] and (span := runs.span(first, last)):
             sighted[finding].append((span[1], tools, content, severity))
@@ -73,15 +72,15 @@ def carried_over(
 def _sightings(branch: int) -> Select[*tuple[Any, ...]]:
     return (
         select(
-            col(SightingRow.finding_id),
-            col(SightingRow.from_run_id),
-            col(SightingRow.to_run_id),
-            col(ContentRow.tools),
-            col(ContentRow.id),
-            col(ContentRow.severity),
+            t.sighting.c.finding_id,
+            t.sighting.c.from_run_id,
+            t.sighting.c.to_run_id,
+            t.content.c.tools,
+            t.content.c.id,
+            t.content.c.severity,
         )
-        .join(ContentRow, col(ContentRow.id) == col(SightingRow.content_id))
-        .where(col(SightingRow.branch_id) == branch)
+        .join(t.content, t.content.c.id == t.sighting.c.content_id)
+        .where(t.sighting.c.branch_id == branch)
     )
 
 
@@ -89,9 +88,9 @@ def _last_looks(connection: Connection, runs: Runs) -> dict[str, dict[int, int]]
     """Return, by component and tool (as a bit), the position of its last complete run."""
     by_component: dict[str, dict[int, int]] = {}
     statement = (
-        select(col(CoveredRow.run_id), col(CoveredRow.component), col(CoveredRow.tool_id))
-        .join(RunRow, col(RunRow.id) == col(CoveredRow.run_id))
-        .where(col(RunRow.branch_id) == runs.branch)
+        select(t.covered.c.run_id, t.covered.c.component, t.covered.c.tool_id)
+        .join(t.run, t.run.c.id == t.covered.c.run_id)
+        .where(t.run.c.branch_id == runs.branch)
     )
     for run, component, tool in connection.execute(statement):
         if run in runs.position:
@@ -121,10 +120,10 @@ def apply(
     ``earlier`` has, by content, the index in ``problems`` of the problem, and the bits of the
     tools whose report it is.
     """
-    rows = connection.execute(select(col(ToolRow.id), col(ToolRow.name)))
+    rows = connection.execute(select(t.tool.c.id, t.tool.c.name))
     tools = {1 << number: name for number, name in rows if number is not None}
-    statement = select(col(ContentRow.id), col(ContentRow.document))
-    for content, document in select_in(connection, statement, col(ContentRow.id), earlier):
+    statement = select(t.content.c.id, t.content.c.document)
+    for content, document in select_in(connection, statement, t.content.c.id, earlier):
         index, mask = earlier[content]
         names = {name for bit, name in tools.items() if bit & mask}
         before = decode(document, details=details)

@@ -6,14 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, tuple_, update
-from sqlmodel import col
 
 from secagg.errors import StoreError
+from secagg.history import tables as t
 from secagg.history.bulk import insert_rows, new_ids, select_in
 from secagg.history.document import digest, encode
 from secagg.history.sightings import RunPlace
 from secagg.history.standing import Seen
-from secagg.history.tables import AliasRow, ContentRow, FindingRow, RunRow
 from secagg.model.problem import Problem
 
 
@@ -55,10 +54,10 @@ def write_contents(
     others = [identity for identity in documents if identity not in known]
     stored = _stored_findings(connection, repository, others)
     added = [identity for identity in others if identity not in stored]
-    new = dict(zip(added, new_ids(connection, FindingRow, len(added)), strict=True))
+    new = dict(zip(added, new_ids(connection, t.finding, len(added)), strict=True))
     insert_rows(
         connection,
-        FindingRow,
+        t.finding,
         ("id", "repository_id", "identity"),
         ((number, repository, identity) for identity, number in new.items()),
     )
@@ -78,11 +77,11 @@ def write_contents(
     contents |= {identities[finding]: content for finding, content in of_finding.items()}
     missing = [problem for problem in problems if problem.identity not in contents]
     written = _Rows(bits)
-    numbers = new_ids(connection, ContentRow, len(missing))
+    numbers = new_ids(connection, t.content, len(missing))
     contents |= {p.identity: number for p, number in zip(missing, numbers, strict=True)}
     insert_rows(
         connection,
-        ContentRow,
+        t.content,
         ("id", "finding_id", "digest", "component", "tools", "document", "severity"),
         (
             (
@@ -131,20 +130,20 @@ def _component(problem: Problem) -> str:
 def _stored_findings(
     connection: Connection, repository: int, identities: Collection[str]
 ) -> dict[str, int]:
-    statement = select(col(FindingRow.identity), col(FindingRow.id)).where(
-        col(FindingRow.repository_id) == repository
+    statement = select(t.finding.c.identity, t.finding.c.id).where(
+        t.finding.c.repository_id == repository
     )
     # A first scan looks nothing up.
     if not identities or connection.execute(statement.limit(1)).first() is None:
         return {}
-    rows = select_in(connection, statement, col(FindingRow.identity), identities)
+    rows = select_in(connection, statement, t.finding.c.identity, identities)
     return {str(identity): int(number) for identity, number in rows}
 
 
 def _stored_contents(connection: Connection, digests: Mapping[int, str]) -> dict[int, int]:
     """Return, by finding, the content with the digest that ``digests`` has for it."""
-    statement = select(col(ContentRow.finding_id), col(ContentRow.digest), col(ContentRow.id))
-    rows = select_in(connection, statement, col(ContentRow.finding_id), digests)
+    statement = select(t.content.c.finding_id, t.content.c.digest, t.content.c.id)
+    rows = select_in(connection, statement, t.content.c.finding_id, digests)
     return {finding: number for finding, stored, number in rows if digests[finding] == stored}
 
 
@@ -160,15 +159,15 @@ def write_aliases(
     }
     if not reported:
         return
-    statement = select(
-        col(AliasRow.finding_id), col(AliasRow.identity), col(AliasRow.run_id)
-    ).where(col(AliasRow.branch_id) == place.branch)
+    statement = select(t.alias.c.finding_id, t.alias.c.identity, t.alias.c.run_id).where(
+        t.alias.c.branch_id == place.branch
+    )
     findings = {finding for finding, _ in reported}
-    rows = select_in(connection, statement, col(AliasRow.finding_id), findings)
+    rows = select_in(connection, statement, t.alias.c.finding_id, findings)
     stored = {(finding, other): run for finding, other, run in rows}
     insert_rows(
         connection,
-        AliasRow,
+        t.alias,
         ("branch_id", "finding_id", "identity", "run_id"),
         ((place.branch, *alias, place.run) for alias in sorted(reported - stored.keys())),
     )
@@ -178,11 +177,11 @@ def write_aliases(
     moved = [alias for alias in reported & stored.keys() if stored[alias] in later]
     if moved:
         connection.execute(
-            update(AliasRow)
+            update(t.alias)
             .where(
-                col(AliasRow.branch_id) == place.branch,
-                col(AliasRow.finding_id) == bindparam("finding"),
-                col(AliasRow.identity) == bindparam("other"),
+                t.alias.c.branch_id == place.branch,
+                t.alias.c.finding_id == bindparam("finding"),
+                t.alias.c.identity == bindparam("other"),
             )
             .values(run_id=place.run),
             [{"finding": finding, "other": other} for finding, other in moved],
@@ -190,10 +189,10 @@ def write_aliases(
 
 
 def _runs_after(connection: Connection, place: RunPlace) -> set[int | None]:
-    order = tuple_(col(RunRow.started_at), col(RunRow.key))
-    moment = select(col(RunRow.started_at), col(RunRow.key)).where(col(RunRow.id) == place.run)
-    later = select(col(RunRow.id)).where(
-        col(RunRow.branch_id) == place.branch,
+    order = tuple_(t.run.c.started_at, t.run.c.key)
+    moment = select(t.run.c.started_at, t.run.c.key).where(t.run.c.id == place.run)
+    later = select(t.run.c.id).where(
+        t.run.c.branch_id == place.branch,
         order > tuple_(*connection.execute(moment).one()),
     )
     return set(connection.execute(later).scalars())

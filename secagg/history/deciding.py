@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select, text
-from sqlmodel import col
 
 from secagg import ids
 from secagg.errors import StoreError
+from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.engine import from_text, repository_id_of, to_text
-from secagg.history.tables import DecisionRow, RepositoryRow
 from secagg.model.problem import State, Triage
 from secagg.system.dates import utc_now
 
@@ -301,7 +300,7 @@ def all_in_force(
 ) -> dict[str, dict[str, Triage]]:
     """Return, by repository, the newest decision on each identity that is not undone."""
     by_repository: dict[str, dict[str, Triage]] = {}
-    rows = select_in(connection, _NOT_UNDONE, col(RepositoryRow.name), repositories)
+    rows = select_in(connection, _NOT_UNDONE, t.repository.c.name, repositories)
     for repository, identity, *values in rows:
         by_repository.setdefault(repository, {})[identity] = _decision(values)
     return by_repository
@@ -317,25 +316,25 @@ def newest_decisions(connection: Connection, repository: str) -> dict[str, list[
 
 _NOT_UNDONE = (
     select(
-        col(RepositoryRow.name),
-        col(DecisionRow.identity),
-        col(DecisionRow.state),
-        col(DecisionRow.reason),
-        col(DecisionRow.by),
-        col(DecisionRow.owner),
-        col(DecisionRow.at),
-        col(DecisionRow.expires),
-        col(DecisionRow.alert),
+        t.repository.c.name,
+        t.decision.c.identity,
+        t.decision.c.state,
+        t.decision.c.reason,
+        t.decision.c.by,
+        t.decision.c.owner,
+        t.decision.c.at,
+        t.decision.c.expires,
+        t.decision.c.alert,
     )
-    .join(RepositoryRow, col(RepositoryRow.id) == col(DecisionRow.repository_id))
-    .where(col(DecisionRow.undone_at).is_(None))
-    .order_by(col(DecisionRow.at), col(DecisionRow.id))
+    .join(t.repository, t.repository.c.id == t.decision.c.repository_id)
+    .where(t.decision.c.undone_at.is_(None))
+    .order_by(t.decision.c.at, t.decision.c.id)
 )
 
 
 def _decisions(connection: Connection, repository: str) -> Iterator[tuple[str, Triage]]:
     """Yield each identity and decision that is not undone, the oldest first."""
-    statement = _NOT_UNDONE.where(col(RepositoryRow.name) == repository)
+    statement = _NOT_UNDONE.where(t.repository.c.name == repository)
     for _, identity, *values in connection.execute(statement):
         yield identity, _decision(values)
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from secagg.errors import StoreError, StoreUnavailable
 from secagg.model.problem import STORE_FILE
@@ -150,7 +150,13 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
     if is_read_only:
         return _read_only_engine(Path(str(url.database)))
     engine = create_engine(
-        url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        url,
+        # One connection is kept until the store is closed. The last one to close moves the log into
+        # the file, which takes longer than most transactions.
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=-1,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)

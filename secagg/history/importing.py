@@ -9,24 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, case, func, insert, select, text, update
-from sqlmodel import col
 
 from secagg.errors import StoreError
 from secagg.history import replay, sightings
+from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.contents import Known, WrittenProblem, write_aliases, write_contents
 from secagg.history.engine import clock_of, to_text
 from secagg.history.sightings import EPSS, SIGHTINGS, RunPlace, at_run, place_of
 from secagg.history.standing import Standing
-from secagg.history.tables import (
-    ContentRow,
-    FindingRow,
-    RepositoryRow,
-    RunRow,
-    SightingRow,
-    StandingRow,
-    ToolRow,
-)
 from secagg.model.problem import Problem, RunRecord
 from secagg.system.dates import utc_now
 
@@ -60,7 +51,7 @@ def record(
     """
     repository = _id(connection, "repository", name=run.repository)
     lock(connection, repository)
-    recorded = select(col(RunRow.id)).where(col(RunRow.key) == run.key)
+    recorded = select(t.run.c.id).where(t.run.c.key == run.key)
     if connection.execute(recorded).first() is not None:
         return ImportedRun(again=True)
     _refuse_future(connection, run)
@@ -132,16 +123,16 @@ def _open_findings(connection: Connection, place: RunPlace) -> Iterable[Any]:
         return ()
     return connection.execute(
         select(
-            col(FindingRow.identity),
-            col(FindingRow.id),
-            col(ContentRow.id),
-            col(ContentRow.digest),
-            col(StandingRow.baseline),
-            col(StandingRow.epss),
+            t.finding.c.identity,
+            t.finding.c.id,
+            t.content.c.id,
+            t.content.c.digest,
+            t.standing.c.baseline,
+            t.standing.c.epss,
         )
-        .join(FindingRow, col(FindingRow.id) == col(StandingRow.finding_id))
-        .join(ContentRow, col(ContentRow.id) == col(StandingRow.content_id))
-        .where(col(StandingRow.branch_id) == place.branch, col(StandingRow.last_run_id).is_(None))
+        .join(t.finding, t.finding.c.id == t.standing.c.finding_id)
+        .join(t.content, t.content.c.id == t.standing.c.content_id)
+        .where(t.standing.c.branch_id == place.branch, t.standing.c.last_run_id.is_(None))
     )
 
 
@@ -167,10 +158,10 @@ def _set_epss(
     ]
     if rows:
         connection.execute(
-            update(StandingRow)
+            update(t.standing)
             .where(
-                col(StandingRow.branch_id) == place.branch,
-                col(StandingRow.finding_id) == bindparam("finding"),
+                t.standing.c.branch_id == place.branch,
+                t.standing.c.finding_id == bindparam("finding"),
             )
             .values(epss=bindparam("value")),
             rows,
@@ -208,10 +199,10 @@ def _refuse_future(connection: Connection, run: RunRecord) -> None:
 
 def _set_default_branch(connection: Connection, repository: int, name: str) -> None:
     connection.execute(
-        update(RepositoryRow)
+        update(t.repository)
         .where(
-            col(RepositoryRow.id) == repository,
-            col(RepositoryRow.default_branch).is_distinct_from(name),
+            t.repository.c.id == repository,
+            t.repository.c.default_branch.is_distinct_from(name),
         )
         .values(default_branch=name)
     )
@@ -237,8 +228,8 @@ def lock(connection: Connection, repository: int) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(
             # Decisions refer to the row, and need not wait for an import.
-            select(col(RepositoryRow.id))
-            .where(col(RepositoryRow.id) == repository)
+            select(t.repository.c.id)
+            .where(t.repository.c.id == repository)
             .with_for_update(key_share=True)
         )
 
@@ -257,13 +248,13 @@ def _tool_bits(connection: Connection, names: Iterable[str]) -> dict[str, int]:
             number = next(free, None)
             if number is None:
                 raise StoreError(f"the store cannot keep more than {_MOST_TOOLS} tools apart")
-            connection.execute(insert(ToolRow).values(id=number, name=name))
+            connection.execute(insert(t.tool).values(id=number, name=name))
             numbers[name] = number
     return {name: 1 << numbers[name] for name in names}
 
 
 def _tool_numbers(connection: Connection) -> dict[str, int]:
-    rows = connection.execute(select(col(ToolRow.name), col(ToolRow.id)))
+    rows = connection.execute(select(t.tool.c.name, t.tool.c.id))
     return {name: number for name, number in rows if number is not None}
 
 
@@ -323,8 +314,8 @@ def _insert_tool_runs(
 
 def changes(connection: Connection, keys: Sequence[str]) -> dict[str, ImportedRun]:
     """Return the changes of each run on its branch; unknown keys are left out."""
-    runs = select(col(RunRow.key), col(RunRow.branch_id), col(RunRow.id))
-    rows = list(select_in(connection, runs, col(RunRow.key), keys))
+    runs = select(t.run.c.key, t.run.c.branch_id, t.run.c.id)
+    rows = list(select_in(connection, runs, t.run.c.key, keys))
     return {key: _counts(connection, branch, run) for key, branch, run in rows}
 
 
@@ -336,19 +327,19 @@ def _counts(connection: Connection, branch: int, run_id: int) -> ImportedRun:
         branch,
         run_id,
         func.count(),
-        func.coalesce(func.sum(case((col(StandingRow.first_run_id) == run_id, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((col(StandingRow.reopened_run_id) == run_id, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((t.standing.c.first_run_id == run_id, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((t.standing.c.reopened_run_id == run_id, 1), else_=0)), 0),
     ).join(
-        StandingRow,
+        t.standing,
         and_(
-            col(StandingRow.branch_id) == col(SightingRow.branch_id),
-            col(StandingRow.finding_id) == col(SightingRow.finding_id),
+            t.standing.c.branch_id == t.sighting.c.branch_id,
+            t.standing.c.finding_id == t.sighting.c.finding_id,
         ),
     )
     total, new, reopened = (int(value) for value in connection.execute(rows).one())
     fixed = connection.execute(
         select(func.count()).where(
-            col(StandingRow.branch_id) == branch, col(StandingRow.fixed_run_id) == run_id
+            t.standing.c.branch_id == branch, t.standing.c.fixed_run_id == run_id
         )
     ).scalar_one()
     return ImportedRun(new=new, reopened=reopened, fixed=fixed, unchanged=total - new - reopened)

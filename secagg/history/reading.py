@@ -9,27 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select, text
-from sqlmodel import col
 
 from secagg.errors import StoreError, UsageError
 from secagg.history import carryover, deciding, replay
+from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.document import decode
 from secagg.history.engine import from_text
 from secagg.history.sightings import EPSS, SIGHTINGS, at_run, intervals_at
 from secagg.history.standing import Standing
-from secagg.history.tables import (
-    BranchRow,
-    ContentRow,
-    CoveredRow,
-    FindingRow,
-    RepositoryRow,
-    RunRow,
-    SightingRow,
-    StandingRow,
-    ToolRow,
-    ToolRunRow,
-)
 from secagg.model.problem import Problem, RunRecord, State, ToolRunRecord, Triage
 from secagg.system.dates import utc_today
 
@@ -86,7 +74,7 @@ def problems(
 
 def _run_of_key(connection: Connection, key: str) -> tuple[int, int]:
     """Return the ids of a run and of its branch."""
-    statement = select(col(RunRow.id), col(RunRow.branch_id)).where(col(RunRow.key) == key)
+    statement = select(t.run.c.id, t.run.c.branch_id).where(t.run.c.key == key)
     row = connection.execute(statement).first()
     if row is None or row[0] is None:
         raise StoreError(NO_SUCH_RUN, hint=RUNS_HINT)
@@ -109,9 +97,9 @@ def _problems(
     # Times are few. Joins would repeat them on every row.
     times: dict[int | None, datetime.datetime] = {}
     newest: dict[int, datetime.datetime] = {}
-    statement = select(col(RunRow.id), col(RunRow.branch_id), col(RunRow.started_at))
+    statement = select(t.run.c.id, t.run.c.branch_id, t.run.c.started_at)
     for number, branch_id, at in select_in(
-        connection, statement.order_by(col(RunRow.started_at)), col(RunRow.branch_id), names
+        connection, statement.order_by(t.run.c.started_at), t.run.c.branch_id, names
     ):
         times[number] = newest[branch_id] = from_text(at)
     stored_decisions = deciding.all_in_force(connection, {name for name, _ in names.values()})
@@ -153,16 +141,16 @@ def _standing_now(connection: Connection, branches: Iterable[int]) -> Iterator[_
     """Yield the problems of the branches as they are after the newest runs."""
     statement = (
         select(
-            col(StandingRow.branch_id),
-            col(StandingRow.finding_id),
+            t.standing.c.branch_id,
+            t.standing.c.finding_id,
             *replay.STANDING,
-            col(ContentRow.document),
-            col(ContentRow.tools),
+            t.content.c.document,
+            t.content.c.tools,
         )
-        .join(ContentRow, col(ContentRow.id) == col(StandingRow.content_id))
-        .where(col(StandingRow.superseded_run_id).is_(None))
+        .join(t.content, t.content.c.id == t.standing.c.content_id)
+        .where(t.standing.c.superseded_run_id.is_(None))
     )
-    rows = select_in(connection, statement, col(StandingRow.branch_id), branches)
+    rows = select_in(connection, statement, t.standing.c.branch_id, branches)
     for branch_id, finding, *standing, document, tools in rows:
         yield branch_id, finding, replay.standing_of(standing, _NEWEST), document, tools
 
@@ -174,10 +162,8 @@ def _standing_then(connection: Connection, then: tuple[int, int]) -> Iterator[_R
     by_content = {
         one.content: (finding, one) for finding, one in standings.items() if one.superseded is None
     }
-    statement = select(col(ContentRow.id), col(ContentRow.document), col(ContentRow.tools))
-    for content, document, tools in select_in(
-        connection, statement, col(ContentRow.id), by_content
-    ):
+    statement = select(t.content.c.id, t.content.c.document, t.content.c.tools)
+    for content, document, tools in select_in(connection, statement, t.content.c.id, by_content):
         finding, standing = by_content[content]
         yield branch, finding, standing, document, tools
 
@@ -215,19 +201,19 @@ def first_seen(
 ) -> dict[str, datetime.datetime]:
     """Return the earliest time on the branch, or else on any branch of the repository."""
     statement = (
-        select(col(FindingRow.identity), col(BranchRow.name), col(RunRow.started_at))
-        .join(StandingRow, col(StandingRow.finding_id) == col(FindingRow.id))
-        .join(BranchRow, col(BranchRow.id) == col(StandingRow.branch_id))
-        .join(RunRow, col(RunRow.id) == col(StandingRow.first_run_id))
-        .join(RepositoryRow, col(RepositoryRow.id) == col(BranchRow.repository_id))
+        select(t.finding.c.identity, t.branch.c.name, t.run.c.started_at)
+        .join(t.standing, t.standing.c.finding_id == t.finding.c.id)
+        .join(t.branch, t.branch.c.id == t.standing.c.branch_id)
+        .join(t.run, t.run.c.id == t.standing.c.first_run_id)
+        .join(t.repository, t.repository.c.id == t.branch.c.repository_id)
         .where(
-            col(RepositoryRow.name) == repository,
-            col(FindingRow.repository_id) == col(RepositoryRow.id),
+            t.repository.c.name == repository,
+            t.finding.c.repository_id == t.repository.c.id,
         )
     )
     on_branch: dict[str, str] = {}
     on_others: dict[str, str] = {}
-    rows = select_in(connection, statement, col(FindingRow.identity), identities)
+    rows = select_in(connection, statement, t.finding.c.identity, identities)
     for identity, name, at in rows:
         times = on_branch if name == branch else on_others
         times[identity] = min(at, times.get(identity, at))
@@ -274,21 +260,21 @@ def branches_of(
     """
     statement = (
         select(
-            col(BranchRow.id),
-            col(RepositoryRow.name),
-            col(BranchRow.name),
-            col(RepositoryRow.default_branch),
-            select(func.max(col(RunRow.started_at)))
-            .where(col(RunRow.branch_id) == col(BranchRow.id))
+            t.branch.c.id,
+            t.repository.c.name,
+            t.branch.c.name,
+            t.repository.c.default_branch,
+            select(func.max(t.run.c.started_at))
+            .where(t.run.c.branch_id == t.branch.c.id)
             .scalar_subquery(),
         )
-        .join(RepositoryRow, col(RepositoryRow.id) == col(BranchRow.repository_id))
-        .order_by(col(RepositoryRow.name), col(BranchRow.name))
+        .join(t.repository, t.repository.c.id == t.branch.c.repository_id)
+        .order_by(t.repository.c.name, t.branch.c.name)
     )
     if repository is not None:
-        statement = statement.where(col(RepositoryRow.name) == repository)
+        statement = statement.where(t.repository.c.name == repository)
     if branch is not None:
-        statement = statement.where(col(BranchRow.name) == branch)
+        statement = statement.where(t.branch.c.name == branch)
     all_branches = [tuple(row) for row in connection.execute(statement)]
     if default_only:
         by_rank = sorted(all_branches, key=_default_rank)
@@ -337,15 +323,15 @@ def run(connection: Connection, key: str) -> tuple[RunRecord, list[Problem]]:
 
 def _sightings_of(connection: Connection, run: int) -> Iterator[Any]:
     """Yield the document, EPSS value and baseline of each problem that a run saw."""
-    of_run = select(col(RunRow.branch_id)).where(col(RunRow.id) == run)
+    of_run = select(t.run.c.branch_id).where(t.run.c.id == run)
     branch = connection.execute(of_run).scalar_one()
     epss = {
         finding: interval.value[0]
         for finding, interval in intervals_at(connection, EPSS, branch, run).items()
     }
-    columns = col(SightingRow.finding_id), col(ContentRow.document), col(SightingRow.baseline)
+    columns = t.sighting.c.finding_id, t.content.c.document, t.sighting.c.baseline
     rows = at_run(connection, SIGHTINGS, branch, run, *columns).join(
-        ContentRow, col(ContentRow.id) == col(SightingRow.content_id)
+        t.content, t.content.c.id == t.sighting.c.content_id
     )
     for finding, document, baseline in connection.execute(rows):
         yield document, epss.get(finding), baseline
@@ -381,21 +367,21 @@ def _run_records(connection: Connection, rows: Sequence[Any]) -> list[RunRecord]
     """Return the runs of ``rows``, as :data:`_RUNS` selects them, with their tools."""
     numbers = [row[0] for row in rows]
     tools: defaultdict[int, list[ToolRunRecord]] = defaultdict(list)
-    columns = [getattr(ToolRunRow, name) for name in _OF_TOOL_RUN]
-    statement = select(col(ToolRunRow.run_id), col(ToolRunRow.gaps), *columns).order_by(
-        col(ToolRunRow.run_id), col(ToolRunRow.number)
+    columns = [t.tool_run.c[name] for name in _OF_TOOL_RUN]
+    statement = select(t.tool_run.c.run_id, t.tool_run.c.gaps, *columns).order_by(
+        t.tool_run.c.run_id, t.tool_run.c.number
     )
-    for run, gaps, *values in select_in(connection, statement, col(ToolRunRow.run_id), numbers):
+    for run, gaps, *values in select_in(connection, statement, t.tool_run.c.run_id, numbers):
         found = tuple(json.loads(gaps)) if gaps else ()
         of_tool = dict(zip(_OF_TOOL_RUN, values, strict=True))
         tools[run].append(ToolRunRecord(**of_tool, gaps=found))
     covered: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
     looks = (
-        select(col(CoveredRow.run_id), col(ToolRow.name), col(CoveredRow.component))
-        .join(ToolRow, col(ToolRow.id) == col(CoveredRow.tool_id))
-        .order_by(col(ToolRow.name), col(CoveredRow.component))
+        select(t.covered.c.run_id, t.tool.c.name, t.covered.c.component)
+        .join(t.tool, t.tool.c.id == t.covered.c.tool_id)
+        .order_by(t.tool.c.name, t.covered.c.component)
     )
-    for run, tool, component in select_in(connection, looks, col(CoveredRow.run_id), numbers):
+    for run, tool, component in select_in(connection, looks, t.covered.c.run_id, numbers):
         covered[run].append((tool, component))
     return [
         RunRecord(

@@ -8,23 +8,11 @@ from dataclasses import astuple, replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select
-from sqlalchemy.orm import aliased
-from sqlmodel import col
 
+from secagg.history import tables as t
 from secagg.history.bulk import chunks, insert_rows, select_in
 from secagg.history.sightings import Interval, RunPlace, runs_of
 from secagg.history.standing import Covered, Looks, Seen, Standing, simulate, step
-from secagg.history.tables import (
-    AliasRow,
-    BranchRow,
-    ContentRow,
-    CoveredRow,
-    EpssRow,
-    FindingRow,
-    RunRow,
-    SightingRow,
-    StandingRow,
-)
 
 _COLUMNS = (
     "first_run_id",
@@ -38,7 +26,7 @@ _COLUMNS = (
     "superseded_run_id",
     "epss",
 )
-STANDING = [getattr(StandingRow, name) for name in _COLUMNS]
+STANDING = [t.standing.c[name] for name in _COLUMNS]
 """The columns that :func:`standing_of` reads."""
 
 
@@ -78,11 +66,11 @@ def advance(
     pairs = _pairs(connection, place.branch, opened | gone)
     touched = opened | gone | {finding for pair in pairs for finding in pair}
     statement = _standings(place.branch)
-    rows = list(select_in(connection, statement, col(StandingRow.finding_id), touched))
+    rows = list(select_in(connection, statement, t.standing.c.finding_id, touched))
     unfixed = statement.where(
-        col(StandingRow.last_run_id).is_not(None),
-        col(StandingRow.fixed_run_id).is_(None),
-        col(StandingRow.superseded_run_id).is_(None),
+        t.standing.c.last_run_id.is_not(None),
+        t.standing.c.fixed_run_id.is_(None),
+        t.standing.c.superseded_run_id.is_(None),
     )
     rows += connection.execute(unfixed)
     before = {finding: standing_of(row, place.previous) for finding, *row in rows}
@@ -129,12 +117,10 @@ def replay(
     ended = {finding for finding in before if finding not in seen}
     if since is None or since < at - 1:
         earlier = runs.ids[0 if since is None else since : at]
-        statement = select(col(SightingRow.finding_id)).where(
-            col(SightingRow.branch_id) == place.branch
-        )
+        statement = select(t.sighting.c.finding_id).where(t.sighting.c.branch_id == place.branch)
         ended |= {
             finding
-            for (finding,) in select_in(connection, statement, col(SightingRow.to_run_id), earlier)
+            for (finding,) in select_in(connection, statement, t.sighting.c.to_run_id, earlier)
         }
     findings = _closure({*changed, *ended}, aliases)
     positions = simulate(
@@ -174,9 +160,7 @@ def runs_that_fixed(connection: Connection, branch: int) -> set[int]:
 
 def covered_by(connection: Connection, run: int) -> dict[str, int]:
     """Return, by component, the tools (as bits) that looked at everything in a run."""
-    statement = select(col(CoveredRow.component), col(CoveredRow.tool_id)).where(
-        col(CoveredRow.run_id) == run
-    )
+    statement = select(t.covered.c.component, t.covered.c.tool_id).where(t.covered.c.run_id == run)
     covered: dict[str, int] = {}
     for component, tool in connection.execute(statement):
         covered[component] = covered.get(component, 0) | 1 << tool
@@ -184,9 +168,7 @@ def covered_by(connection: Connection, run: int) -> dict[str, int]:
 
 
 def _standings(branch: int) -> Select[*tuple[Any, ...]]:
-    return select(col(StandingRow.finding_id), *STANDING).where(
-        col(StandingRow.branch_id) == branch
-    )
+    return select(t.standing.c.finding_id, *STANDING).where(t.standing.c.branch_id == branch)
 
 
 def standing_of(row: Sequence[Any], newest: int | None) -> Standing:
@@ -202,13 +184,13 @@ def _write(
 ) -> None:
     for some in chunks(standings):
         connection.execute(
-            delete(StandingRow).where(
-                col(StandingRow.branch_id) == branch, col(StandingRow.finding_id).in_(some)
+            delete(t.standing).where(
+                t.standing.c.branch_id == branch, t.standing.c.finding_id.in_(some)
             )
         )
     insert_rows(
         connection,
-        StandingRow,
+        t.standing,
         ("branch_id", "finding_id", *_COLUMNS),
         (
             (
@@ -227,9 +209,9 @@ def _covered(connection: Connection, runs: Runs) -> list[Covered]:
     """Return what was looked at in each run."""
     covered: list[dict[str, int]] = [{} for _ in runs.ids]
     statement = (
-        select(col(CoveredRow.run_id), col(CoveredRow.component), col(CoveredRow.tool_id))
-        .join(RunRow, col(RunRow.id) == col(CoveredRow.run_id))
-        .where(col(RunRow.branch_id) == runs.branch)
+        select(t.covered.c.run_id, t.covered.c.component, t.covered.c.tool_id)
+        .join(t.run, t.run.c.id == t.covered.c.run_id)
+        .where(t.run.c.branch_id == runs.branch)
     )
     for run, component, tool in connection.execute(statement):
         position = runs.position.get(run)
@@ -255,21 +237,21 @@ def intervals_of(
     """Return the intervals of ``findings``, of all for None, in positions and in order."""
     statement = (
         select(
-            col(SightingRow.finding_id),
-            col(SightingRow.from_run_id),
-            col(SightingRow.to_run_id),
-            col(ContentRow.component),
-            col(ContentRow.tools),
-            col(ContentRow.id),
-            col(SightingRow.baseline),
+            t.sighting.c.finding_id,
+            t.sighting.c.from_run_id,
+            t.sighting.c.to_run_id,
+            t.content.c.component,
+            t.content.c.tools,
+            t.content.c.id,
+            t.sighting.c.baseline,
         )
-        .join(ContentRow, col(ContentRow.id) == col(SightingRow.content_id))
-        .where(col(SightingRow.branch_id) == runs.branch)
+        .join(t.content, t.content.c.id == t.sighting.c.content_id)
+        .where(t.sighting.c.branch_id == runs.branch)
     )
     rows: Iterable[Any] = (
         connection.execute(statement)
         if findings is None
-        else select_in(connection, statement, col(SightingRow.finding_id), findings)
+        else select_in(connection, statement, t.sighting.c.finding_id, findings)
     )
     intervals: defaultdict[int, list[tuple[int, int, Seen]]] = defaultdict(list)
     for finding, first, last, *seen in rows:
@@ -294,26 +276,26 @@ def _pairs(connection: Connection, branch: int, findings: Collection[int]) -> se
         return set()
     pairs: set[tuple[int, int]] = set()
     statement, other = _of_aliases(branch), _OTHER
-    for of in (col(AliasRow.finding_id), col(other.id)):
+    for of in (t.alias.c.finding_id, other.c.id):
         pairs.update((one, two) for one, two, _ in select_in(connection, statement, of, findings))
     return pairs
 
 
-_OTHER = aliased(FindingRow)
+_OTHER = t.finding.alias()
 
 
 def _of_aliases(branch: int) -> Select[*tuple[Any, ...]]:
     """Return a statement for the aliases of a branch that are findings of their own."""
     other = _OTHER
     return (
-        select(col(AliasRow.finding_id), col(other.id), col(AliasRow.run_id))
-        .join(BranchRow, col(BranchRow.id) == col(AliasRow.branch_id))
+        select(t.alias.c.finding_id, other.c.id, t.alias.c.run_id)
+        .join(t.branch, t.branch.c.id == t.alias.c.branch_id)
         .join(
             other,
-            (col(other.repository_id) == col(BranchRow.repository_id))
-            & (col(other.identity) == col(AliasRow.identity)),
+            (other.c.repository_id == t.branch.c.repository_id)
+            & (other.c.identity == t.alias.c.identity),
         )
-        .where(col(AliasRow.branch_id) == branch, col(other.id) != col(AliasRow.finding_id))
+        .where(t.alias.c.branch_id == branch, other.c.id != t.alias.c.finding_id)
     )
 
 
@@ -365,13 +347,13 @@ def _set_epss(
 ) -> None:
     """Set the EPSS value of each standing: that of the last run that saw the finding."""
     statement = select(
-        col(EpssRow.finding_id),
-        col(EpssRow.from_run_id),
-        col(EpssRow.to_run_id),
-        col(EpssRow.value),
-    ).where(col(EpssRow.branch_id) == runs.branch)
+        t.epss.c.finding_id,
+        t.epss.c.from_run_id,
+        t.epss.c.to_run_id,
+        t.epss.c.value,
+    ).where(t.epss.c.branch_id == runs.branch)
     for finding, first, last, value in select_in(
-        connection, statement, col(EpssRow.finding_id), positions
+        connection, statement, t.epss.c.finding_id, positions
     ):
         span = runs.span(first, last)
         if span and span[0] <= positions[finding].last <= span[1]:

@@ -15,38 +15,22 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
-from sqlmodel import SQLModel, col
+from sqlalchemy import Connection, Table, delete, select
 
 from secagg.errors import StoreError
 from secagg.history import deciding, replay
+from secagg.history import tables as t
 from secagg.history.bulk import chunks, insert_rows, select_in
 from secagg.history.engine import from_text, repository_id_of
 from secagg.history.importing import lock
 from secagg.history.replay import Runs
 from secagg.history.sightings import EPSS, KEY, SIGHTINGS, Track
 from secagg.history.standing import Intervals
-from secagg.history.tables import (
-    AlertRow,
-    AliasRow,
-    BranchRow,
-    ContentRow,
-    CoveredRow,
-    DecisionRow,
-    EpssRow,
-    FindingRow,
-    RepositoryRow,
-    RunRow,
-    SightingRow,
-    StandingRow,
-    ToolRunRow,
-    UploadRow,
-)
 
 # Until they are a year old one run a week is kept, from then on one a month.
 _YEAR = datetime.timedelta(days=365)
-_OF_RUN = (CoveredRow, ToolRunRow, UploadRow)
-_OF_BRANCH = (SightingRow, EpssRow, AliasRow, StandingRow)
+_OF_RUN = (t.covered, t.tool_run, t.upload)
+_OF_BRANCH = (t.sighting, t.epss, t.alias, t.standing)
 
 _Spans = dict[int, list[tuple[int, int, tuple[Any, ...]]]]
 """By finding, the first and last position of each interval, and its value."""
@@ -65,7 +49,7 @@ class Removed:
 
 def repositories(connection: Connection) -> list[str]:
     """Return the names of all repositories."""
-    rows = connection.execute(select(col(RepositoryRow.name)).order_by(col(RepositoryRow.name)))
+    rows = connection.execute(select(t.repository.c.name).order_by(t.repository.c.name))
     return list(rows.scalars())
 
 
@@ -92,7 +76,7 @@ def prune(connection: Connection, repository: str, before: datetime.datetime) ->
         _thin_out(connection, runs, EPSS, remaining)
         _delete_runs(connection, gone)
         unused = _unused_contents(connection, number, {value[0] for value in values})
-        _delete(connection, ContentRow, col(ContentRow.id), unused)
+        _delete(connection, t.content, t.content.c.id, unused)
         removed += Removed(runs=len(gone), contents=len(unused))
     return removed
 
@@ -106,36 +90,34 @@ def forget(connection: Connection, repository: str, branch: str | None, who: str
     lock(connection, number)
     branches = _branches(connection, number, branch)
     runs = [run for one in branches for run in Runs(connection, one).ids]
-    findings = select(col(FindingRow.id)).where(col(FindingRow.repository_id) == number)
-    for model in _OF_BRANCH:
-        _delete(connection, model, col(model.branch_id), branches)
+    findings = select(t.finding.c.id).where(t.finding.c.repository_id == number)
+    for table in _OF_BRANCH:
+        _delete(connection, table, table.c.branch_id, branches)
     _delete_runs(connection, runs)
-    _delete(connection, BranchRow, col(BranchRow.id), branches)
+    _delete(connection, t.branch, t.branch.c.id, branches)
     remaining = _branches(connection, number)
     used = (
-        select(col(StandingRow.content_id))
-        .where(col(StandingRow.branch_id).in_(remaining))
-        .union(select(col(SightingRow.content_id)).where(col(SightingRow.branch_id).in_(remaining)))
+        select(t.standing.c.content_id)
+        .where(t.standing.c.branch_id.in_(remaining))
+        .union(select(t.sighting.c.content_id).where(t.sighting.c.branch_id.in_(remaining)))
     )
     contents = connection.execute(
-        delete(ContentRow).where(
-            col(ContentRow.finding_id).in_(findings), col(ContentRow.id).not_in(used)
-        )
+        delete(t.content).where(t.content.c.finding_id.in_(findings), t.content.c.id.not_in(used))
     ).rowcount
     # A decision goes by the identity of its finding.
-    decided = select(col(DecisionRow.identity)).where(col(DecisionRow.repository_id) == number)
-    stands = select(col(StandingRow.finding_id)).where(col(StandingRow.branch_id).in_(remaining))
-    rest = delete(FindingRow).where(
-        col(FindingRow.repository_id) == number, col(FindingRow.id).not_in(stands)
+    decided = select(t.decision.c.identity).where(t.decision.c.repository_id == number)
+    stands = select(t.standing.c.finding_id).where(t.standing.c.branch_id.in_(remaining))
+    rest = delete(t.finding).where(
+        t.finding.c.repository_id == number, t.finding.c.id.not_in(stands)
     )
     if branch is None:
-        _delete(connection, DecisionRow, col(DecisionRow.repository_id), [number])
-        _delete(connection, AlertRow, col(AlertRow.repository_id), [number])
+        _delete(connection, t.decision, t.decision.c.repository_id, [number])
+        _delete(connection, t.alert, t.alert.c.repository_id, [number])
     else:
-        rest = rest.where(col(FindingRow.identity).not_in(decided))
+        rest = rest.where(t.finding.c.identity.not_in(decided))
     connection.execute(rest)
     if branch is None:
-        _delete(connection, RepositoryRow, col(RepositoryRow.id), [number])
+        _delete(connection, t.repository, t.repository.c.id, [number])
     subject = repository if branch is None else f"{repository} {branch}"
     deciding.add(connection, [deciding.change(who, "forget", subject)])
     return Removed(runs=len(runs), contents=contents)
@@ -146,9 +128,9 @@ def _branches(connection: Connection, repository: int, name: str | None = None) 
 
     Raises :class:`StoreError` if it has no branch of that name.
     """
-    statement = select(col(BranchRow.id)).where(col(BranchRow.repository_id) == repository)
+    statement = select(t.branch.c.id).where(t.branch.c.repository_id == repository)
     if name is not None:
-        statement = statement.where(col(BranchRow.name) == name)
+        statement = statement.where(t.branch.c.name == name)
     branches = [number for number in connection.execute(statement).scalars() if number is not None]
     if name is not None and not branches:
         raise StoreError(
@@ -160,9 +142,7 @@ def _branches(connection: Connection, repository: int, name: str | None = None) 
 
 def _kept_by_time(connection: Connection, runs: Runs, before: datetime.datetime) -> set[int]:
     """Return the positions of runs that stay: all from ``before`` on, and then fewer."""
-    statement = select(col(RunRow.id), col(RunRow.started_at)).where(
-        col(RunRow.branch_id) == runs.branch
-    )
+    statement = select(t.run.c.id, t.run.c.started_at).where(t.run.c.branch_id == runs.branch)
     times = {run: from_text(at) for run, at in connection.execute(statement)}
     newest: dict[tuple[str, int, int], int] = {}
     kept = {len(runs.ids) - 1} if runs.ids else set()
@@ -180,12 +160,12 @@ def _kept_by_time(connection: Connection, runs: Runs, before: datetime.datetime)
 def _kept_by_history(connection: Connection, runs: Runs, intervals: Intervals) -> set[int]:
     """Return the positions of the runs that a standing follows from."""
     names = [
-        getattr(StandingRow, f"{what}_run_id")
+        t.standing.c[f"{what}_run_id"]
         for what in ("first", "last", "fixed", "reopened", "superseded")
     ]
-    standings = select(*names).where(col(StandingRow.branch_id) == runs.branch)
+    standings = select(*names).where(t.standing.c.branch_id == runs.branch)
     named = {run for row in connection.execute(standings) for run in row}
-    aliases = select(col(AliasRow.run_id)).where(col(AliasRow.branch_id) == runs.branch)
+    aliases = select(t.alias.c.run_id).where(t.alias.c.branch_id == runs.branch)
     named.update(connection.execute(aliases).scalars())
     named |= replay.runs_that_fixed(connection, runs.branch)
     kept = {runs.position[run] for run in named if run is not None}
@@ -204,9 +184,9 @@ def _thin_out(
     connection: Connection, runs: Runs, track: Track, kept: Sequence[int]
 ) -> set[tuple[Any, ...]]:
     """Leave only the positions ``kept`` of the intervals; return the values that have gone."""
-    model = track.model
-    columns = [getattr(model, name) for name in (*KEY[1:], *track.values)]
-    rows = connection.execute(select(*columns).where(col(model.branch_id) == runs.branch))
+    table = track.table
+    columns = [table.c[name] for name in (*KEY[1:], *track.values)]
+    rows = connection.execute(select(*columns).where(table.c.branch_id == runs.branch))
     intervals: defaultdict[int, list[tuple[int, int, tuple[Any, ...]]]] = defaultdict(list)
     for finding, first, last, *value in rows:
         if span := runs.span(first, last):
@@ -221,11 +201,9 @@ def _thin_out(
             gone |= {value for *_, value in of_finding} - {value for *_, value in merged}
     for some in chunks(thinner):
         connection.execute(
-            delete(model).where(
-                col(model.branch_id) == runs.branch, col(model.finding_id).in_(some)
-            )
+            delete(table).where(table.c.branch_id == runs.branch, table.c.finding_id.in_(some))
         )
-    insert_rows(connection, model, (*KEY, *track.values), _rows_of(runs, thinner))
+    insert_rows(connection, table, (*KEY, *track.values), _rows_of(runs, thinner))
     return gone
 
 
@@ -260,26 +238,24 @@ def _unused_contents(
     connection: Connection, repository: int, contents: Collection[int]
 ) -> set[int]:
     """Return those of ``contents`` that no sighting and no standing of the repository shows."""
-    statement = select(col(ContentRow.finding_id))
-    of = select_in(connection, statement, col(ContentRow.id), contents)
+    statement = select(t.content.c.finding_id)
+    of = select_in(connection, statement, t.content.c.id, contents)
     findings = {finding for (finding,) in of}
     branches = _branches(connection, repository)
     used: set[int] = set()
-    for model in (SightingRow, StandingRow):
-        shown = select(col(model.content_id)).where(col(model.branch_id).in_(branches))
-        rows = select_in(connection, shown, col(model.finding_id), findings)
+    for table in (t.sighting, t.standing):
+        shown = select(table.c.content_id).where(table.c.branch_id.in_(branches))
+        rows = select_in(connection, shown, table.c.finding_id, findings)
         used.update(content for (content,) in rows)
     return {*contents} - used
 
 
 def _delete_runs(connection: Connection, runs: Collection[int]) -> None:
-    for model in _OF_RUN:
-        _delete(connection, model, col(model.run_id), runs)
-    _delete(connection, RunRow, col(RunRow.id), runs)
+    for table in _OF_RUN:
+        _delete(connection, table, table.c.run_id, runs)
+    _delete(connection, t.run, t.run.c.id, runs)
 
 
-def _delete(
-    connection: Connection, model: type[SQLModel], of: Any, values: Collection[int]
-) -> None:
+def _delete(connection: Connection, table: Table, of: Any, values: Collection[int]) -> None:
     for some in chunks(values):
-        connection.execute(delete(model).where(of.in_(some)))
+        connection.execute(delete(table).where(of.in_(some)))

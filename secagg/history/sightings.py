@@ -18,17 +18,16 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Select,
+    Table,
     bindparam,
     or_,
     select,
     tuple_,
     update,
 )
-from sqlalchemy.orm import aliased
-from sqlmodel import col
 
+from secagg.history import tables as t
 from secagg.history.bulk import chunks, insert_rows
-from secagg.history.tables import EpssRow, RunRow, SightingRow
 
 Value = tuple[Any, ...]
 """The columns of an interval that say what was seen."""
@@ -57,12 +56,12 @@ class Interval:
 class Track:
     """A table of intervals, and the columns of its values."""
 
-    model: type[SightingRow] | type[EpssRow]
+    table: Table
     values: tuple[str, ...]
 
 
-SIGHTINGS = Track(SightingRow, ("content_id", "baseline"))
-EPSS = Track(EpssRow, ("value",))
+SIGHTINGS = Track(t.sighting, ("content_id", "baseline"))
+EPSS = Track(t.epss, ("value",))
 
 KEY = ("branch_id", "finding_id", "from_run_id", "to_run_id")
 
@@ -70,9 +69,9 @@ KEY = ("branch_id", "finding_id", "from_run_id", "to_run_id")
 def runs_of(connection: Connection, branch: int) -> Sequence[int]:
     """Return the ids of the branch's runs in the order of the scans."""
     statement = (
-        select(col(RunRow.id))
-        .where(col(RunRow.branch_id) == branch)
-        .order_by(col(RunRow.started_at), col(RunRow.key))
+        select(t.run.c.id)
+        .where(t.run.c.branch_id == branch)
+        .order_by(t.run.c.started_at, t.run.c.key)
     )
     return [run for run in connection.execute(statement).scalars() if run is not None]
 
@@ -80,9 +79,9 @@ def runs_of(connection: Connection, branch: int) -> Sequence[int]:
 def newest_run(connection: Connection, branch: int) -> int | None:
     """Return the id of the branch's newest run, None if it has none."""
     statement = (
-        select(col(RunRow.id))
-        .where(col(RunRow.branch_id) == branch)
-        .order_by(col(RunRow.started_at).desc(), col(RunRow.key).desc())
+        select(t.run.c.id)
+        .where(t.run.c.branch_id == branch)
+        .order_by(t.run.c.started_at.desc(), t.run.c.key.desc())
         .limit(1)
     )
     return connection.execute(statement).scalar()
@@ -91,12 +90,10 @@ def newest_run(connection: Connection, branch: int) -> int | None:
 def place_of(connection: Connection, branch: int, run: int) -> RunPlace:
     """Return the place of a recorded run."""
     moment = _moment(connection, run)
-    order = tuple_(col(RunRow.started_at), col(RunRow.key))
-    of_branch = select(col(RunRow.id)).where(col(RunRow.branch_id) == branch).limit(1)
-    before = of_branch.where(order < moment).order_by(
-        col(RunRow.started_at).desc(), col(RunRow.key).desc()
-    )
-    after = of_branch.where(order > moment).order_by(col(RunRow.started_at), col(RunRow.key))
+    order = tuple_(t.run.c.started_at, t.run.c.key)
+    of_branch = select(t.run.c.id).where(t.run.c.branch_id == branch).limit(1)
+    before = of_branch.where(order < moment).order_by(t.run.c.started_at.desc(), t.run.c.key.desc())
+    after = of_branch.where(order > moment).order_by(t.run.c.started_at, t.run.c.key)
     return RunPlace(
         branch, run, connection.execute(before).scalar(), connection.execute(after).scalar()
     )
@@ -104,7 +101,7 @@ def place_of(connection: Connection, branch: int, run: int) -> RunPlace:
 
 def _moment(connection: Connection, run: int) -> Any:
     """Return the time and key of a run, by which the runs of a branch are ordered."""
-    statement = select(col(RunRow.started_at), col(RunRow.key)).where(col(RunRow.id) == run)
+    statement = select(t.run.c.started_at, t.run.c.key).where(t.run.c.id == run)
     return tuple_(*connection.execute(statement).one())
 
 
@@ -113,19 +110,19 @@ def at_run(
 ) -> Select[*tuple[Any, ...]]:
     """Return a statement that selects ``columns`` of the intervals with ``run``."""
     moment = _moment(connection, run)
-    first, last = aliased(RunRow), aliased(RunRow)
-    model = track.model
+    first, last = t.run.alias(), t.run.alias()
+    table = track.table
     return (
         select(*columns)
-        .select_from(model)
-        .join(first, col(first.id) == col(model.from_run_id))
-        .outerjoin(last, col(last.id) == col(model.to_run_id))
+        .select_from(table)
+        .join(first, first.c.id == table.c.from_run_id)
+        .outerjoin(last, last.c.id == table.c.to_run_id)
         .where(
-            col(model.branch_id) == branch,
-            tuple_(col(first.started_at), col(first.key)) <= moment,
+            table.c.branch_id == branch,
+            tuple_(first.c.started_at, first.c.key) <= moment,
             or_(
-                col(model.to_run_id).is_(None),
-                tuple_(col(last.started_at), col(last.key)) >= moment,
+                table.c.to_run_id.is_(None),
+                tuple_(last.c.started_at, last.c.key) >= moment,
             ),
         )
     )
@@ -137,9 +134,9 @@ def intervals_at(
     """Return, by finding, the interval with ``run``; none for no run."""
     if run is None:
         return {}
-    model = track.model
-    columns = [getattr(model, name) for name in ("finding_id", "from_run_id", "to_run_id")]
-    values = [getattr(model, name) for name in track.values]
+    table = track.table
+    columns = [table.c[name] for name in ("finding_id", "from_run_id", "to_run_id")]
+    values = [table.c[name] for name in track.values]
     rows = connection.execute(at_run(connection, track, branch, run, *columns, *values))
     return {finding: Interval(first, last, tuple(value)) for finding, first, last, *value in rows}
 
@@ -158,19 +155,19 @@ def append(
     """
     opened = {finding for finding, value in seen.items() if last.get(finding) != value}
     closed = {finding for finding, value in last.items() if seen.get(finding) != value}
-    model = track.model
+    table = track.table
     for some in chunks(closed):
         connection.execute(
-            update(model)
+            update(table)
             .where(
-                col(model.branch_id) == place.branch,
-                col(model.finding_id).in_(some),
-                col(model.to_run_id).is_(None),
+                table.c.branch_id == place.branch,
+                table.c.finding_id.in_(some),
+                table.c.to_run_id.is_(None),
             )
             .values(to_run_id=place.previous)
         )
     rows = ((place.branch, finding, place.run, None, *seen[finding]) for finding in sorted(opened))
-    insert_rows(connection, model, (*KEY, *track.values), rows)
+    insert_rows(connection, table, (*KEY, *track.values), rows)
     return opened, closed
 
 
@@ -189,14 +186,14 @@ def insert(
         changes = _placed(place, seen.get(finding), before.get(finding), after.get(finding))
         moved += [(finding, old, now) for old, now in changes if old is not None]
         new += [(finding, now) for old, now in changes if old is None]
-    model = track.model
+    table = track.table
     if moved:
         connection.execute(
-            update(model)
+            update(table)
             .where(
-                col(model.branch_id) == place.branch,
-                col(model.finding_id) == bindparam("finding"),
-                col(model.from_run_id) == bindparam("was_first"),
+                table.c.branch_id == place.branch,
+                table.c.finding_id == bindparam("finding"),
+                table.c.from_run_id == bindparam("was_first"),
             )
             .values(from_run_id=bindparam("first"), to_run_id=bindparam("last")),
             [
@@ -205,7 +202,7 @@ def insert(
             ],
         )
     rows = ((place.branch, finding, now.first, now.last, *now.value) for finding, now in new)
-    insert_rows(connection, model, (*KEY, *track.values), rows)
+    insert_rows(connection, table, (*KEY, *track.values), rows)
     return {one[0] for one in moved} | {one[0] for one in new}, before
 
 

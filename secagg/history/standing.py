@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 @dataclass(slots=True)
 class Standing:
-    """The columns of :class:`secagg.history.tables.StandingRow`, with ``last`` always a run."""
+    """The columns of :class:`secagg.history.tables.standing`, with ``last`` always a run."""
 
     first: int
     last: int

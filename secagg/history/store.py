@@ -17,7 +17,6 @@ from sqlalchemy import Connection, Engine
 from secagg.errors import StoreError
 from secagg.history import alerts as github_alerts
 from secagg.history import deciding, importing, reading
-from secagg.history import tokens as api_tokens
 from secagg.history.alerts import StoredAlert
 from secagg.history.document import BROKEN_HINT
 from secagg.history.engine import (
@@ -239,16 +238,22 @@ class Store:
 
     def add_token(self, token: ApiToken) -> None:
         """Add a token of ``secagg serve``."""
+        from secagg.history import tokens as api_tokens
+
         with self._write() as connection:
             api_tokens.add(connection, token)
 
     def tokens(self, token_id: str | None = None) -> list[ApiToken]:
         """Return the tokens of ``secagg serve``, newest first, or the one with ``token_id``."""
+        from secagg.history import tokens as api_tokens
+
         with self._read() as connection:
             return api_tokens.tokens(connection, token_id)
 
     def revoke_token(self, token_id: str, *, who: str) -> ApiToken:
         """Revoke a token. Raises :class:`StoreError` where none with ``token_id`` is in force."""
+        from secagg.history import tokens as api_tokens
+
         with self._write() as connection:
             return api_tokens.revoke(connection, token_id, who)
 

@@ -17,9 +17,8 @@ from tests.parsers.samples import SAMPLES
 CLI = {"annotated_doc", "shellingham", "typer", "typing_extensions"}
 SCREEN = CLI | {"ahocorasick_rs", "msgspec", "orjson"}
 JUDGE = SCREEN | {"packageurl"}
-PYDANTIC = {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
-# A store of SQLite, without migrations or a driver. Its tables are models of pydantic.
-STORE = PYDANTIC | {"sqlalchemy", "sqlmodel"}
+# A store of SQLite, without migrations, a driver or models.
+STORE = {"sqlalchemy"}
 # Of the standard library, what takes long to import.
 SLOW = {"asyncio", "concurrent", "email", "http", "multiprocessing", "pydoc", "ssl", "zipfile"}
 

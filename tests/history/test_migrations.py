@@ -12,13 +12,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
-from sqlmodel import SQLModel
 
 from secagg.errors import StoreError
 from secagg.history import migrate, open_store
 from secagg.history.backup import backup, backup_beside, restore
 from secagg.history.engine import HEAD, connect, revision_of, transaction, url_of
 from secagg.history.store import make_tables
+from secagg.history.tables import METADATA
 from secagg.history.validate import validate
 from secagg.model.finding import Severity
 from secagg.model.problem import State, Triage
@@ -48,7 +48,7 @@ def _dump(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
             table.name: [
                 tuple(row) for row in connection.execute(table.select().order_by(*table.c))
             ]
-            for table in SQLModel.metadata.sorted_tables
+            for table in METADATA.sorted_tables
         }
 
 
@@ -81,7 +81,7 @@ def test_an_empty_file_gets_what_the_revisions_make(tmp_path: Path) -> None:
 def test_the_revisions_make_the_tables_of_the_code(filled: Engine) -> None:
     with filled.connect() as connection:
         context = MigrationContext.configure(connection)
-        assert compare_metadata(context, SQLModel.metadata) == []
+        assert compare_metadata(context, METADATA) == []
 
 
 def test_every_revision_down_and_up_with_data(filled: Engine, url: str) -> None:

@@ -6,21 +6,16 @@ The transaction is that module's own: it validates before it commits.
 from __future__ import annotations
 
 from alembic import context
-from sqlmodel import SQLModel
 
-from secagg.history import tables
-
-assert tables.TABLES
+from secagg.history.tables import METADATA
 
 if context.is_offline_mode():
     context.configure(
         dialect_name=context.config.attributes["dialect"],
-        target_metadata=SQLModel.metadata,
+        target_metadata=METADATA,
         literal_binds=True,
         transactional_ddl=False,
     )
 else:
-    context.configure(
-        connection=context.config.attributes["connection"], target_metadata=SQLModel.metadata
-    )
+    context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
 context.run_migrations()
