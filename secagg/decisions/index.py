@@ -20,13 +20,14 @@ from msgspec.structs import replace
 
 from secagg.decisions.entry import ScopedException
 from secagg.decisions.sarif import SarifSuppressions
-from secagg.decisions.scope import GapScope, Scope, ids_of, normal_id
+from secagg.decisions.scope import GapScope, Scope, ids_of
 from secagg.decisions.toolscope import Atom, ToolScope, path_count
 from secagg.merge.groups import Group, known_as
 from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
 from secagg.packages.keys import package_key
 from secagg.policy.decision import REOPENED, DecisionSource, ExceptionState, PolicyException
+from secagg.policy.selectors import check_names, normal_id
 
 _LOCATIONS_SHOWN = 3
 
@@ -351,7 +352,7 @@ class AllExceptions:
             if rules:
                 candidates |= rules[finding.rule_id]
                 if finding.kind is Kind.MISCONFIGURATION:
-                    for check in own_checks(finding):
+                    for check in check_names(own_checks(finding)):
                         candidates |= rules[check]
                 elif finding.license is not None:
                     candidates |= rules[finding.license]

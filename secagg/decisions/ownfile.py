@@ -48,11 +48,12 @@ from pydantic import (
 from ruamel.yaml.comments import CommentedMap
 
 from secagg.decisions.entry import Read, ScopedException, shortened, text_of
-from secagg.decisions.scope import GapScope, Scope, normal_id
+from secagg.decisions.scope import GapScope, Scope
 from secagg.model.problem import DECISION_FILE, DECISION_FILES, State, Triage
 from secagg.packages.purl import purl_pattern
 from secagg.policy.decision import REOPENED, SETTLED, PolicyException
 from secagg.policy.notation import Day, Moment, Owner, ReasonText, gap_pattern
+from secagg.policy.selectors import normal_id, rooted
 from secagg.system.dates import Ceiling, utc_now
 from secagg.system.globs import Glob, PathGlob, is_catch_all
 from secagg.system.yamlfile import load_model
@@ -86,6 +87,10 @@ def _empty_if_null(value: object) -> object:
 
 def _rule(text: str) -> Glob:
     return Glob(text, flat=True)
+
+
+def _path(text: str) -> PathGlob:
+    return PathGlob(rooted(text))
 
 
 def _full_match(pattern: str, words: str) -> AfterValidator:
@@ -131,7 +136,7 @@ class DecisionEntry(BaseModel):
         default=None, description="rule ids; * is a wildcard"
     )
     tool: Tool | None = Field(default=None, description="with rule: the scanner whose rule it is")
-    path: Annotated[str | list[str] | None, _each_value(PathGlob)] = Field(
+    path: Annotated[str | list[str] | None, _each_value(_path)] = Field(
         default=None, description="files, as .gitignore writes them"
     )
     gap: Annotated[str | list[str] | None, _each_value(gap_pattern)] = Field(
@@ -238,7 +243,7 @@ class DecisionEntry(BaseModel):
             purls=tuple(purl_pattern(text) for text in listed(self.purl)),
             rules=tuple(_rule(text) for text in listed(self.rule)),
             tool=self.tool,
-            paths=tuple(PathGlob(text) for text in listed(self.path)),
+            paths=tuple(_path(text) for text in listed(self.path)),
         )
 
     def target(self) -> str:

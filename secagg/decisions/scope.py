@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from secagg.merge.groups import Group, known_as
-from secagg.merge.rules import checks_of, own_checks, plain_check
 from secagg.model.finding import Finding, Kind
-from secagg.model.place import manifest_place
-from secagg.packages.advisories import Advisories
 from secagg.packages.purl import PurlPattern, agreed, fits_any, fits_image
+from secagg.policy.selectors import by_rule, in_paths, normal_id
 from secagg.system.globs import Glob, PathGlob
 
 
@@ -43,23 +41,13 @@ class GapScope(Struct, frozen=True, kw_only=True):
         return False
 
 
-_ADVISORIES = Advisories()
-
-
-def normal_id(text: str) -> str:
-    """Normalize an advisory id: ``cve-2021-1 `` and ``DEBIAN-CVE-2021-1`` become ``CVE-2021-1``."""
-    return _ADVISORIES[text].id
-
-
 def ids_of(finding: Finding) -> frozenset[str]:
     """Return the normalized advisory ids of ``finding``; none if it is no vulnerability."""
     vulnerability = finding.vulnerability
     if vulnerability is None and finding.kind is not Kind.VULNERABILITY:
         return frozenset()
     aliases = vulnerability.aliases if vulnerability is not None else ()
-    return frozenset(
-        {_ADVISORIES[alias].id for alias in aliases} | {_ADVISORIES[finding.rule_id].id}
-    )
+    return frozenset({normal_id(alias) for alias in aliases} | {normal_id(finding.rule_id)})
 
 
 def members_of_advisory(members: Sequence[Finding], name: str) -> frozenset[int]:
@@ -134,8 +122,8 @@ class Scope(Struct, frozen=True, kw_only=True):
                 or agreed(fits_any(finding.package, self.purls) for finding in members)
             )
             and (not self.images or self._in_image(members))
-            and (not self.rules or self._by_rule(members))
-            and (not self.paths or agreed(in_paths(members, self.paths)))
+            and (not self.rules or all(by_rule(members, self.rules)))
+            and (not self.paths or agreed(in_paths(members, self._matches_path)))
             and not any(
                 fits_any(finding.package, self.excluded_purls) is not False for finding in members
             )
@@ -145,9 +133,8 @@ class Scope(Struct, frozen=True, kw_only=True):
         answers = {fits_image(finding.location, self.images) for finding in members}
         return False not in answers and (bool(self.purls) or True in answers)
 
-    def _by_rule(self, members: Sequence[Finding]) -> bool:
-        matching = [any(rule_matches(finding, rule) for rule in self.rules) for finding in members]
-        return all(matching) or all(same_check(members, matching))
+    def _matches_path(self, path: str) -> bool:
+        return any(glob.matches(path) for glob in self.paths)
 
 
 def _all_covered(members: Sequence[Finding], names: Sequence[str]) -> bool:
@@ -155,64 +142,3 @@ def _all_covered(members: Sequence[Finding], names: Sequence[str]) -> bool:
     for name in names:
         covered |= members_of_advisory(members, name)
     return len(covered) == len(members)
-
-
-def rule_matches(finding: Finding, rule: Glob) -> bool:
-    """Tell whether ``rule`` matches the finding's rule, or another spelling of its check's id."""
-    if rule.matches(finding.rule_id):
-        return True
-    if finding.kind is not Kind.MISCONFIGURATION:
-        return False
-    if rule.regex is None:
-        return plain_check(rule.text) in own_checks(finding)
-    return any(rule.matches(check) for check in own_checks(finding))
-
-
-def same_check(members: Sequence[Finding], matching: Sequence[bool]) -> list[bool]:
-    """Extend ``matching`` to every misconfiguration of the same check as a matching one."""
-    checks: frozenset[str] = frozenset().union(
-        *(
-            checks_of(finding)
-            for finding, matches in zip(members, matching, strict=True)
-            if matches and finding.kind is Kind.MISCONFIGURATION
-        )
-    )
-    if not checks:
-        return list(matching)
-    return [
-        matches or (finding.kind is Kind.MISCONFIGURATION and bool(checks_of(finding) & checks))
-        for finding, matches in zip(members, matching, strict=True)
-    ]
-
-
-def in_paths(members: Sequence[Finding], paths: Sequence[PathGlob]) -> list[bool | None]:
-    """Tell for each member whether its file matches ``paths``; None if it has no file.
-
-    A manifest and its lock file count as one: a match of the one is a match of the other. Files
-    inside an image are no files of the repository.
-    """
-    locations = [finding.location for finding in members]
-    matching = [
-        None
-        if location.uri is None
-        else location.image is None and any(glob.matches(location.uri) for glob in paths)
-        for location in locations
-    ]
-    if True not in matching or False not in matching:
-        return matching
-    manifests = {
-        manifest_place(location.uri or "")
-        for finding, location, matches in zip(members, locations, matching, strict=True)
-        if matches and finding.package is not None
-    }
-    return [
-        matches is not False
-        or (
-            finding.package is not None
-            and location.image is None
-            and manifest_place(location.uri or "") in manifests
-        )
-        if matches is not None
-        else None
-        for finding, location, matches in zip(members, locations, matching, strict=True)
-    ]

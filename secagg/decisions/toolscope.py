@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from secagg.decisions.scope import members_of_advisory, normal_id, same_check
+from secagg.decisions.scope import members_of_advisory
 from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
 from secagg.packages.purl import PurlPattern, fits_any
+from secagg.policy.selectors import normal_id, same_check
 from secagg.system.globs import Glob, is_catch_all, is_wild
 
 _RANGE = re.compile(r"[\^~<>=|*\s]|(?:^|\.)[xX](?:\.|$)")

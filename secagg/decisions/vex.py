@@ -16,12 +16,13 @@ from functools import partial
 from typing import Any
 
 from secagg.decisions.entry import ScopedException, shortened
-from secagg.decisions.scope import Scope, normal_id
+from secagg.decisions.scope import Scope
 from secagg.errors import ConfigError
 from secagg.jsonio.members import stripped_text
 from secagg.model.problem import State
 from secagg.packages.purl import PurlPattern, exact_purl
 from secagg.policy.decision import DecisionSource, PolicyException
+from secagg.policy.selectors import normal_id
 from secagg.system.dates import Ceiling, parse_time
 
 

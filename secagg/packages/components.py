@@ -8,10 +8,14 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
+from secagg.model.finding import Finding
+from secagg.model.place import image_key
 from secagg.packages.manifests import component_kind
 from secagg.system.files import walk
 
 ROOT = "."
+IMAGE = "image:"
+"""The prefix of the component of a scanned image, which is no part of the source tree."""
 
 
 class Component(Struct, frozen=True, order=True):
@@ -57,6 +61,13 @@ def innermost_component(components: Iterable[Component]) -> Callable[[str | None
         return component_of_directory(directory)
 
     return component_of
+
+
+def component_of(finding: Finding) -> str:
+    """Return the component of a finding, or the image that it is in, without tag and digest."""
+    if finding.location.image is not None:
+        return IMAGE + image_key(finding.location.image)
+    return finding.component or ROOT
 
 
 def _component(root: Path, directory: Path, files: list[str]) -> Component:

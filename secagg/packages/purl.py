@@ -14,12 +14,13 @@ from urllib.parse import unquote
 from msgspec import Struct
 from packageurl import PackageURL
 
+from secagg.errors import UsageError
 from secagg.model.finding import DISTRIBUTION_TYPES, Location, Package
 from secagg.model.place import image_repository
 from secagg.packages.keys import package_key, version_key
 from secagg.system.globs import Glob, checked, is_catch_all, is_wild
 
-_FORM = re.compile(r"pkg:/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
+_FORM = re.compile(r"(?i:pkg):/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
 
 
 class PurlPattern(Struct, frozen=True, kw_only=True):
@@ -141,9 +142,9 @@ def package_test(
     purl's type and name count. An invalid purl matches no package.
     """
     purls, names = [], []
-    for pattern in patterns:
-        if not pattern.startswith("pkg:"):
-            names += [Glob(pattern, flat=True)] if pattern else []
+    for pattern in filter(None, map(str.strip, patterns)):
+        if not is_purl(pattern):
+            names.append(pattern)
             continue
         try:
             purls.append(purl_pattern(pattern if versions else _without_version(pattern)))
@@ -151,11 +152,7 @@ def package_test(
             continue
 
     def answer(package: Package) -> bool | None:
-        if names:
-            spellings = {package.name, package_key(package).partition("/")[2]}
-            if any(name.matches(spelling) for name in names for spelling in spellings):
-                return True
-        return fits_any(package, purls)
+        return any(_has_name(package, name) for name in names) or fits_any(package, purls)
 
     # Many findings of a scan share a package.
     cache: dict[tuple[str | None, ...], bool | None] = {}
@@ -169,6 +166,34 @@ def package_test(
         return cache[key]
 
     return test
+
+
+def is_purl(pattern: str) -> bool:
+    """Tell whether a pattern is a purl, not a name."""
+    return pattern.strip()[:4].lower() == "pkg:"
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise :class:`UsageError` for a purl that is not valid."""
+    if is_purl(pattern):
+        try:
+            purl_pattern(pattern)
+        except ValueError as error:
+            raise UsageError(
+                f"--package: {pattern.strip()!r}: {error}",
+                hint="a name without pkg: is of any type",
+            ) from None
+
+
+def _has_name(package: Package, name: str) -> bool:
+    """Tell whether a package has this name, or one that its ecosystem calls the same."""
+    key = package_key(package)
+    if not is_wild(name):
+        named = package_key(Package(type=package.type, name=name))
+        return name.casefold() == package.name.casefold() or named.casefold() == key.casefold()
+    spellings = {package.name, key.partition("/")[2]}
+    globs = {name, _pypi(name)} if package.type == "pypi" else {name}
+    return any(Glob(glob, flat=True).matches(text) for glob in globs for text in spellings)
 
 
 def fits_any(package: Package | None, purls: Sequence[PurlPattern]) -> bool | None:
@@ -207,10 +232,12 @@ def _key(kind: str, namespace: str | None, name: str) -> str:
         if kind == "maven" and namespace:
             full_name = f"{namespace}:{name}"
         return package_key(Package(type=kind, name=full_name))
-    key = f"{kind}/{full_name}"
-    if kind == "pypi":
-        key = key.replace("_", "-").replace(".", "-")
-    return key
+    return f"{kind}/{_pypi(full_name) if kind == 'pypi' else full_name}"
+
+
+def _pypi(pattern: str) -> str:
+    """Spell a pattern of PyPI's names as :func:`package_key` spells names."""
+    return pattern.replace("_", "-").replace(".", "-")
 
 
 def _qualifiers(query: str) -> tuple[tuple[str, str], ...]:

@@ -16,12 +16,12 @@ from secagg.jsonio.reading import LARGEST
 from secagg.merge import Group
 from secagg.merge.secret import still_in_head
 from secagg.model.place import PathMap
-from secagg.packages.components import find_components
+from secagg.packages.components import IMAGE, find_components
 from secagg.parsing import ParseContext, Parser, RawReport, choose, installed_parsers
 from secagg.pipeline.assemble import assemble
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
-from secagg.pipeline.reports import IMAGE, Provenance, parse_reports, provenance_of
+from secagg.pipeline.reports import Provenance, parse_reports, provenance_of
 from secagg.scanners.base import PART_OF_HISTORY, Status, ToolRun
 from secagg.secrets.lastfilter import run_redactor
 from secagg.secrets.redactor import Redactor

@@ -23,7 +23,7 @@ from secagg.jsonio.value import decode
 from secagg.merge import known_as
 from secagg.merge.groups import Group
 from secagg.model.finding import Finding
-from secagg.model.place import image_key, more_places
+from secagg.model.place import more_places
 from secagg.model.problem import (
     MemberKeys,
     Problem,
@@ -34,7 +34,7 @@ from secagg.model.problem import (
     TimelineStep,
     ToolRunRecord,
 )
-from secagg.packages.components import ROOT
+from secagg.packages.components import component_of
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import (
     ENVIRONMENT,
@@ -45,7 +45,6 @@ from secagg.pipeline.origin import (
 )
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.ownsarif import split_by_tool
-from secagg.pipeline.reports import IMAGE
 from secagg.policy import Judgement
 from secagg.scanners.base import PART_OF_HISTORY, Status
 from secagg.secrets.lastfilter import filtered
@@ -92,7 +91,7 @@ def problem_of(judgement: Judgement | Group) -> Problem:
             ProblemPlace(uri=place.uri, line=place.start_line)
             for place in more_places(group.members)[:_MOST_PLACES]
         ),
-        component=_component(finding),
+        component=component_of(finding),
         package=package.name if package else None,
         package_type=package.type if package else None,
         version=package.version if package else None,
@@ -246,13 +245,6 @@ def _source(member: Finding) -> Source:
         line=member.location.start_line,
         commit=member.location.commit,
     )
-
-
-def _component(finding: Finding) -> str:
-    """Return the component or image that a scan has to cover to see the finding again."""
-    if finding.location.image is not None:
-        return IMAGE + image_key(finding.location.image)
-    return finding.component or ROOT
 
 
 def _member_keys(member: Finding) -> MemberKeys:

@@ -18,9 +18,6 @@ from secagg.scanners.base import Status, ToolRun
 from secagg.secrets.redactor import Redactor
 from secagg.system.dates import parse_time
 
-IMAGE = "image:"
-"""The prefix of the component of a scanned image, which is no part of the source tree."""
-
 _IMAGE_TYPES = frozenset({"container_image", "image", "vm"})
 _HEX_DIGITS = frozenset("0123456789abcdef")
 _NOT_PARSED_HINT = (

@@ -13,13 +13,21 @@ from typing import Any
 from msgspec import Struct
 
 from secagg.model.finding import Kind, Severity, Vulnerability
-from secagg.packages.components import ROOT
+from secagg.packages.components import component_of
 from secagg.packages.purl import package_test
 from secagg.policy.decision import BaselineState, Cause
 from secagg.policy.model import Baseline, Dependency, Match, PolicyScope
 from secagg.policy.notation import ScoreRange
+from secagg.policy.selectors import (
+    advisory_test,
+    by_rule,
+    component_test,
+    in_paths,
+    owner_test,
+    path_test,
+)
 from secagg.policy.subject import Subject, age_in_days
-from secagg.system.globs import names, paths
+from secagg.system.globs import Glob, names
 
 Answer = bool | None
 Ask = Callable[[Subject], Answer]
@@ -90,13 +98,13 @@ def _tool(expected: list[str]) -> Ask:
 
 
 def _rule(expected: list[str]) -> Ask:
-    matches = names(expected)
-    return lambda s: _unanimous(matches(member.rule_id) for member in s.group.members)
+    rules = [Glob(pattern, flat=True) for pattern in expected if pattern]
+    return lambda s: _unanimous(by_rule(s.group.members, rules))
 
 
 def _advisory(expected: list[str]) -> Ask:
-    matches = names(expected)
-    return lambda s: any(map(matches, advisories(s)))
+    matches = advisory_test(expected)
+    return lambda s: matches(advisories(s))
 
 
 def advisories(s: Subject) -> tuple[str, ...]:
@@ -123,18 +131,19 @@ def _package(expected: list[str]) -> Ask:
 
 
 def _path(expected: list[str]) -> Ask:
-    matches = paths(expected)
+    matches = path_test(expected)
 
     def ask(s: Subject) -> Answer:
-        uris = {m.location.uri for m in s.group.members}
-        return _unanimous(uri is not None and matches(uri) for uri in uris)
+        # A member without a file contradicts no other, as with exceptions.
+        answers = {answer for answer in in_paths(s.group.members, matches) if answer is not None}
+        return None if answers >= {True, False} else True in answers
 
     return ask
 
 
 def _component(expected: list[str]) -> Ask:
-    matches = names(expected)
-    return lambda s: matches(s.finding.component or ROOT)
+    matches = component_test(expected)
+    return lambda s: matches(component_of(s.finding))
 
 
 def _of_vulnerability(ask: Callable[[Subject, Vulnerability], Answer]) -> Ask:
@@ -232,8 +241,8 @@ def _cause(expected: list[Cause]) -> Ask:
 
 
 def _owner(expected: list[str]) -> Ask:
-    matches = names(expected)
-    return lambda s: any(map(matches, s.facts.owners))
+    matches = owner_test(expected)
+    return lambda s: matches(s.facts.owners)
 
 
 _MAKERS: Mapping[str, Callable[[Any], Ask]] = {
@@ -310,7 +319,7 @@ _ACTUAL: Mapping[str, Callable[[Subject], str]] = {
     "cwe": lambda s: _list_text(s.finding.cwes),
     "package": lambda s: _text(s.finding.package.name) if s.finding.package else "none",
     "path": lambda s: _list_text(m.location.uri for m in s.group.members),
-    "component": lambda s: s.finding.component or ROOT,
+    "component": lambda s: component_of(s.finding),
     "fix_available": _vulnerability_text(lambda s, v: bool(v.fixed_versions)),
     "status": _vulnerability_text(lambda s, v: v.status),
     "dependency": _vulnerability_text(

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from secagg.packages.components import ROOT, find_components
+from secagg.packages.components import IMAGE, ROOT, find_components
 from secagg.policy.load import Layer
 from secagg.policy.model import Match, Policy
+from secagg.policy.selectors import component_test, path_test, rooted
 from secagg.policy.subject import known_tools
 from secagg.system.git import git
-from secagg.system.globs import is_ignored_pattern, names, paths
+from secagg.system.globs import is_ignored_pattern
 
 Loc = tuple[int | str, ...]
 
@@ -53,7 +54,7 @@ class Tree:
         Files are those of the checkout, tracked or not, and those of the history in this clone.
         A pattern for what git ignores counts as a match: a build may make it.
         """
-        matches = paths([pattern])
+        matches = path_test([pattern])
         present = _any(matches, self._tracked) or _any(matches, self._present)
         # Git may fail to read a history in time: that one may hold anything.
         return (
@@ -90,7 +91,7 @@ class Tree:
 
     def _is_ignored(self, pattern: str) -> bool:
         """Whether git ignores a sample of ``pattern``, as a file or as a directory."""
-        sample = _WILDCARDS.sub(_sample_name, pattern).strip("/")
+        sample = _WILDCARDS.sub(_sample_name, rooted(pattern)).strip("/")
         return git(self._root, "check-ignore", "--", sample, f"{sample}/x").code == 0
 
 
@@ -153,7 +154,7 @@ def _paths(layer: Layer, match: Match, loc: Loc, tree: Tree) -> Iterator[CheckMe
         return
     for number, pattern in enumerate(patterns):
         where = _value_place(layer, (*loc, "path"), number)
-        if is_ignored_pattern(pattern):
+        if is_ignored_pattern(rooted(pattern)):
             yield CheckMessage(
                 where=where,
                 code="path-matches-nothing",
@@ -172,8 +173,8 @@ def _paths(layer: Layer, match: Match, loc: Loc, tree: Tree) -> Iterator[CheckMe
 
 def _components(layer: Layer, match: Match, loc: Loc, tree: Tree) -> Iterator[CheckMessage]:
     for number, glob in enumerate(match.component or []):
-        matches = names([glob])
-        if tree.is_empty or any(map(matches, tree.components)):
+        matches = component_test([glob])
+        if tree.is_empty or glob.startswith(IMAGE) or any(map(matches, tree.components)):
             continue
         near = difflib.get_close_matches(glob.strip("/"), tree.components, n=1)
         paths = ", ".join(tree.components[:8])

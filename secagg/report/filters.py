@@ -10,9 +10,10 @@ from functools import partial
 from typing import TypeVar
 
 from secagg.errors import UsageError
-from secagg.ids import begins
+from secagg.ids import SHORTEST, begins
 from secagg.model.finding import Kind, Package, Severity
 from secagg.model.problem import Problem, RunRecord, package_of
+from secagg.packages.components import ROOT
 from secagg.report import words
 from secagg.report.standing import (
     SEVERITY_LABELS,
@@ -27,7 +28,7 @@ from secagg.report.standing import (
     standing,
 )
 from secagg.system.dates import days, is_days, parse_time
-from secagg.system.globs import is_ignored_pattern, paths
+from secagg.system.globs import Glob, is_ignored_pattern, names
 
 
 def parse_age(text: str) -> datetime.timedelta:
@@ -84,10 +85,11 @@ class Filters:
     """The filters to apply: all that are set must match, each by any of its values.
 
     ``severities`` are words, ``unknown`` among them. ``at_least`` also matches problems of unknown
-    severity: they may be as bad. ``paths`` are patterns as in ``.gitignore``; ``packages`` are
-    names or purls, with wildcards; ``owners`` may be ``none``; ``ids`` are advisory ids, CWEs, rule
-    ids or prefixes of identities; every word of ``text`` must occur. ``new_since`` is in UTC, or
-    the last run of each branch. The report's page has the same rules (``page/assets/filter.js``).
+    severity: they may be as bad. ``paths`` are patterns as in ``.gitignore``. ``tools``,
+    ``components``, ``owners``, ``packages`` and ``ids`` are patterns as in policies
+    (:mod:`secagg.policy.selectors`): ``ids`` of advisories, CWEs, rules of any source, or first
+    digits of a problem's id. Every word of ``text`` must occur. ``new_since`` is in UTC, or the
+    last run of each branch. The report's page has the same rules (``page/assets/filter.js``).
     """
 
     severities: frozenset[str] = frozenset()
@@ -117,30 +119,30 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
     if filters.kinds:
         checks.append(lambda problem: problem.kind in filters.kinds)
     if filters.tools:
-        checks.append(lambda problem: not filters.tools.isdisjoint(problem.tools))
+        checks.append(partial(_by_tool, names(filters.tools)))
+    if filters.components or filters.paths or filters.owners or filters.ids:
+        from secagg.policy import selectors
     if filters.components:
-        checks.append(partial(_in_component, filters.components))
+        checks.append(partial(_in_component, selectors.component_test(filters.components)))
     if filters.paths:
         for pattern in filters.paths:
-            if is_ignored_pattern(pattern):
+            if is_ignored_pattern(selectors.rooted(pattern)):
                 raise UsageError(
                     f"--path: {pattern!r} is no pattern", hint="patterns are those of .gitignore"
                 )
-        checks.append(partial(_on_path, paths(filters.paths)))
+        checks.append(partial(_on_path, selectors.path_test(filters.paths)))
     if filters.states:
         checks.append(lambda problem: standing(problem, today) in filters.states)
     if filters.owners:
-        checks.append(
-            partial(_has_owner, frozenset(owner.lower().lstrip("@") for owner in filters.owners))
-        )
+        checks.append(partial(_has_owner, selectors.owner_test(filters.owners)))
     if filters.packages:
-        from secagg.packages.purl import package_test
+        from secagg.packages.purl import check_pattern, package_test
 
+        for pattern in filters.packages:
+            check_pattern(pattern)
         checks.append(partial(_of_package, package_test(filters.packages, versions=True)))
     if filters.ids:
-        checks.append(
-            partial(_has_id, tuple(sorted(identifier.lower() for identifier in filters.ids)))
-        )
+        checks.append(_id_test(filters.ids))
     if filters.older_than is not None:
         checks.append(partial(_is_older, filters.older_than.days, today))
     if filters.new_since is not None:
@@ -252,37 +254,54 @@ def _at_least(rank: int, problem: Problem) -> bool:
     return severity_rank(problem) >= rank or not problem.severity_known
 
 
-def _in_component(components: frozenset[str], problem: Problem) -> bool:
-    component = problem.component or "."
-    return any(
-        component == filtered or component.startswith(filtered.rstrip("/") + "/")
-        for filtered in components
-    )
+def _by_tool(matches: Callable[[str], bool], problem: Problem) -> bool:
+    return any(map(matches, problem.tools))
 
 
-def _has_owner(owners: frozenset[str], problem: Problem) -> bool:
-    problem_owners = owners_of(problem)
-    if not problem_owners:
-        return "none" in owners
-    return any(owner.lower().lstrip("@") in owners for owner in problem_owners)
+def _in_component(matches: Callable[[str], bool], problem: Problem) -> bool:
+    return matches(problem.component or ROOT)
+
+
+def _has_owner(matches: Callable[[Sequence[str]], bool], problem: Problem) -> bool:
+    return matches(owners_of(problem))
 
 
 def _on_path(matches: Callable[[str], bool], problem: Problem) -> bool:
-    return problem.uri is not None and matches(problem.uri)
+    if problem.image is not None:
+        # Files inside an image are no files of the repository.
+        return False
+    uris = {problem.uri, *(p.uri for p in problem.places), *(s.uri for s in problem.sources)}
+    return any(uri is not None and matches(uri) for uri in uris)
 
 
 def _of_package(test: Callable[[Package | None], bool | None], problem: Problem) -> bool:
     return test(package_of(problem)) is True
 
 
-def _has_id(ids: tuple[str, ...], problem: Problem) -> bool:
-    ids_of_problem = {problem.rule_id.lower()}
-    ids_of_problem.update(alias.lower() for alias in problem.aliases)
-    ids_of_problem.update(cwe.lower() for cwe in problem.cwes)
-    if not ids_of_problem.isdisjoint(ids):
-        return True
-    names = (problem.identity, *problem.known_as)
-    return any(begins(identifier, names) for identifier in ids)
+def _id_test(ids: Iterable[str]) -> Predicate:
+    """Make a predicate for ids as people type them, or patterns of them, of whatever kind."""
+    from secagg.merge.rules import plain_check
+    from secagg.policy.selectors import advisory_test, matches_rule
+
+    texts = sorted({text.strip().lower() for text in ids} - {""})
+    rules = [Glob(text, flat=True) for text in texts]
+    is_advisory = advisory_test(texts)
+    is_cwe = names(
+        f"cwe-{text}" if len(text) < SHORTEST and text.isdigit() else text for text in texts
+    )
+
+    def has_id(problem: Problem) -> bool:
+        if is_advisory(problem.aliases) or any(map(is_cwe, problem.cwes)):
+            return True
+        rule_ids = {problem.rule_id, *(source.rule_id for source in problem.sources)}
+        is_check = problem.kind is Kind.MISCONFIGURATION
+        checks = set(map(plain_check, rule_ids)) if is_check else set()
+        if any(matches_rule(rule, rule_id, checks) for rule in rules for rule_id in rule_ids):
+            return True
+        known_as = (problem.identity, *problem.known_as)
+        return any(begins(text, known_as) for text in texts)
+
+    return has_id
 
 
 def _is_older(least: int, today: datetime.date, problem: Problem) -> bool:

@@ -92,9 +92,20 @@ TABLE: list[tuple[dict[str, object], Filters]] = [
     *(_case({"at_least": str(s)}, Filters(at_least=s)) for s in Severity if s is not Severity.NONE),
     ({"kind": ["code", "secret"]}, Filters(kinds=frozenset({Kind.CODE, Kind.SECRET}))),
     ({"tool": "checkov"}, Filters(tools=frozenset({"checkov"}))),
-    ({"component": "web"}, Filters(components=frozenset({"web"}))),
+    *(
+        _case({"tool": pattern}, Filters(tools=frozenset({pattern})))
+        for pattern in ("Checkov", "*", "t?ivy", "[b-c]*", "[!t]*", "tr*y", "[", "x*")
+    ),
+    *(
+        _case({"component": pattern}, Filters(components=frozenset({pattern})))
+        for pattern in ("web", "./web/", "WEB", "w*", "*/admin", "we?", "*", ".", "web2/*")
+    ),
     ({"component": ["web/admin/", "."]}, Filters(components=frozenset({"web/admin/", "."}))),
     ({"owner": "ACME/web"}, Filters(owners=frozenset({"ACME/web"}))),
+    *(
+        _case({"owner": pattern}, Filters(owners=frozenset({pattern})))
+        for pattern in ("@acme/*", "acme/*", "*", "NONE", "@*/web", "b[n-p]")
+    ),
     ({"owner": ["none", "bo"]}, Filters(owners=frozenset({"none", "bo"}))),
     ({"overdue": "1"}, Filters(overdue=True)),
     ({"fix": "known"}, Filters(fix_available=True)),

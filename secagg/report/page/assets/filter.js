@@ -2,7 +2,30 @@
 // The rules are those of secagg/report/filters.py; a test compares both.
 // Of a single repository's branch nobody needs to be told which it is.
 const whose = (of) => (DATA.several ? [of.repository, of.branch].filter(Boolean).join(" ") : "");
-const nameOf = (owner) => owner.toLowerCase().replace(/^@+/, "");
+const nameOf = (owner) => owner.replace(/^@+/, "");
+// Patterns of names, as secagg/system/globs.py has them: * is any run, ? one, [a-c] and [!a-c] one of some.
+const TOKEN = /\*+|\?|\[[!^]?\]?[^\]/]*\]|[^]/gu;
+const expressionOf = (token) => {
+  if (token[0] === "*") return "[^]*?";
+  if (token === "?") return "[^]";
+  if (token.length < 3 || token[0] !== "[") return token.replace(/[$()*+./?[\\\]^{|}]/u, "\\$&");
+  const negated = "!^".includes(token[1]) && token.length > 3;
+  const of = token.slice(negated ? 2 : 1, -1).replace(/[^\w-]|(?<!\w)-|-(?!\w)/gu, (sign) => (/[\^\\\]-]/.test(sign) ? `\\${sign}` : sign));
+  return `[${negated ? "^" : ""}${of}]`;
+};
+const EXPRESSIONS = new Map();
+const fits = (name, pattern) => {
+  if (!EXPRESSIONS.has(pattern)) {
+    EXPRESSIONS.set(pattern, new RegExp(`^${(pattern.match(TOKEN) || []).map(expressionOf).join("")}$`, "iu"));
+  }
+  return EXPRESSIONS.get(pattern).test(name);
+};
+// A component is in a directory that a pattern matches; . is the root alone.
+const isIn = (component, pattern) => {
+  const wanted = pattern.replace(/^\.\//, "").replace(/\/+$/, "") || pattern;
+  for (let at = component; at; at = at.slice(0, Math.max(0, at.lastIndexOf("/")))) if (fits(at, wanted)) return true;
+  return false;
+};
 // Each takes several values, of which any will do.
 const FIELDS = {
   ...(DATA.several ? {
@@ -10,15 +33,19 @@ const FIELDS = {
     branch: { of: (p) => [p.branch || "(none)"] },
   } : {}),
   kind: { of: (p) => [p.kind] },
-  tool: { of: (p) => p.tools || [] },
+  tool: {
+    of: (p) => p.tools || [],
+    holds: (p, wanted) => (p.tools || []).some((tool) => wanted.some((one) => fits(tool, one))),
+  },
   component: {
     of: (p) => [p.component || "."],
-    holds: (p, wanted) => wanted.some((c) => (p.component || ".") === c
-      || (p.component || ".").startsWith(`${c.replace(/\/+$/, "")}/`)),
+    holds: (p, wanted) => wanted.some((one) => isIn(p.component || ".", one)),
   },
   owner: {
     of: (p) => p.owners || ["none"],
-    holds: (p, wanted) => (p.owners || ["none"]).some((owner) => wanted.some((one) => nameOf(one) === nameOf(owner))),
+    holds: (p, wanted) => (p.owners
+      ? p.owners.some((owner) => wanted.some((one) => fits(nameOf(owner), nameOf(one))))
+      : wanted.some((one) => nameOf(one).toLowerCase() === "none")),
   },
 };
 const FLAGS = {
