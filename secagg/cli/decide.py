@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg import ids
+from secagg.change.approvers import code_owners
 from secagg.cli.report import note_unmatched_filters
 from secagg.decisions.entry import work_tree
 from secagg.decisions.ownedit import remove_decisions, write_decisions
@@ -285,7 +286,7 @@ def _end(decision: Triage) -> str:
 
 
 def _filed(place: Place) -> Mapping[str, Triage]:
-    return decisions_in(work_tree(place.root))
+    return decisions_in(work_tree(place.root), code_owners(place.root))
 
 
 def _with_runs(selection: Selection, store: Store, origin: Origin) -> Selection:

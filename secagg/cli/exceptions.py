@@ -14,6 +14,7 @@ import msgspec
 import typer
 from pydantic import ValidationError
 
+from secagg.change.approvers import code_owners
 from secagg.cli import completion
 from secagg.cli.options import ColourOption, FormatOption, LastOption, OutputFormat, RootOption
 from secagg.cli.screen import Screen
@@ -32,6 +33,7 @@ from secagg.decisions.ownfile import (
 from secagg.decisions.scope import GapScope
 from secagg.errors import ExitCode, UsageError
 from secagg.merge.groups import Group
+from secagg.model.approval import SETTLED
 from secagg.model.problem import State
 from secagg.output import console
 from secagg.output.escape import terminal
@@ -40,7 +42,7 @@ from secagg.output.rows import row as described
 from secagg.output.summary import Summary
 from secagg.pipeline.gate import policy_of
 from secagg.pipeline.write import SUMMARY_NAME, find_row, refuse_machine_only_id, rows_of_last_scan
-from secagg.policy.decision import SETTLED, ExceptionState, PolicyException
+from secagg.policy.decision import ExceptionState, PolicyException
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import Ceiling, until, utc_today
 from secagg.system.files import OUTPUT_DIRECTORY
@@ -226,6 +228,7 @@ def print_exceptions(root: Path, *, vex_files: Sequence[str], screen: Screen) ->
         today=today,
         vex_files=vex_files,
         mask=mask,
+        owners=code_owners(root),
     )
     if screen.json:
         console.json(exceptions_json(exceptions.all(), today))
@@ -394,6 +397,8 @@ def exceptions_table(
         reason = exception.reason or "no reason given"
         if exception.refusal is not None:
             reason = f"refused: {exception.refusal}"
+        elif exception.unconfirmed is not None:
+            reason += f" (an approval does not count: {exception.unconfirmed})"
         cells.append(
             [
                 terminal(exception.source),
@@ -401,7 +406,7 @@ def exceptions_table(
                 style.paint(str(standing), _COLOURS[standing]),
                 _days_left_text(days_left(exception, today)),
                 terminal(exception.target),
-                terminal(exception.owner or "-"),
+                terminal(" and ".join(exception.signers) or exception.owner or "-"),
                 terminal(reason),
             ]
         )
@@ -419,6 +424,8 @@ def exceptions_json(exceptions: Sequence[PolicyException], today: datetime.date)
             "standing": str(exception.standing(today)),
             "days_left": days_left(exception, today),
             "owner": exception.owner,
+            "signers": list(exception.signers),
+            "unconfirmed": exception.unconfirmed,
             "reason": exception.reason,
             "created": _iso(exception.created),
             "expires": _iso(exception.expires),

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from secagg.change.approvers import code_owners
 from secagg.cli.decide import Place, Selection, record, say, select
 from secagg.cli.show import about
 from secagg.decisions.entry import work_tree
@@ -97,7 +98,10 @@ def ask_one_by_one(selection: Selection, place: Place, *, by: str, owner: str | 
     origin = origin_of(place.root, repository=place.repository, branch=place.branch)
     with open_store_of(place.url, place.root, create=False) as store:
         problems = list(
-            store.problems(origin.repository, file_decisions=decisions_in(work_tree(place.root)))
+            store.problems(
+                origin.repository,
+                file_decisions=decisions_in(work_tree(place.root), code_owners(place.root)),
+            )
         )
         chosen = select(selection, problems, store, origin)
         if not chosen:

@@ -27,7 +27,8 @@ from secagg.cli.options import (
 from secagg.cli.screen import policy_explanation
 from secagg.errors import ExitCode, UsageError
 from secagg.merge import explain
-from secagg.model.problem import Problem, State
+from secagg.model.approval import signers
+from secagg.model.problem import Problem, State, Triage
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style
@@ -222,6 +223,7 @@ def about(problem: Problem, today: datetime.date) -> Iterator[str]:
         ("due", None if problem.due is None else str(problem.due)),
         ("sources", ", ".join(f"{s.tool} ({s.rule_id})" for s in problem.sources)),
         ("decision", _decision(problem)),
+        ("waits", _unapproved(problem, today)),
         ("exception", _exception(problem)),
     )
     for link in [*filter(None, [problem.help_uri]), *problem.references][:_MOST_LINKS]:
@@ -271,10 +273,23 @@ def _decision(problem: Problem) -> str | None:
     triage = problem.triage
     if triage is None:
         return None
+    return _made(triage)
+
+
+def _made(triage: Triage) -> str:
     text = f"{triage.state}: {triage.reason}"
-    if triage.by:
-        text += f", by {triage.by}"
+    names = [name for name in signers(triage) if name]
+    if names:
+        text += f", by {' and '.join(names)}"
     return text if triage.expires is None else f"{text}, until {triage.expires}"
+
+
+def _unapproved(problem: Problem, today: datetime.date) -> str | None:
+    missing = words.approval(problem, today)
+    if not missing or problem.unapproved is None:
+        return None
+    where = f" in {problem.unapproved_in}" if problem.unapproved_in else ""
+    return f"{missing}{where}; {_made(problem.unapproved)}"
 
 
 def _exception(problem: Problem) -> str | None:

@@ -99,6 +99,12 @@ def triage(
             "--undo", help="Take the last decision back, or the batch that is named as ID (b-...)."
         ),
     ] = False,
+    approve: Annotated[
+        bool,
+        typer.Option(
+            "--approve", help="Agree with decisions that need the approval of another person."
+        ),
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before many are decided on.")
     ] = False,
@@ -144,6 +150,15 @@ def triage(
                 hint="decide anew without --undo: the newest decision counts",
             )
         raise typer.Exit(undo_decisions(selection, place, who=by, dry_run=dry_run))
+    if approve:
+        from secagg.cli.approve import approve as approve_decisions
+
+        if state is not None or reason is not None or expires is not None or interactive:
+            raise UsageError(
+                "--approve agrees with a decision as it is",
+                hint="decide anew without --approve: the newest decision counts",
+            )
+        raise typer.Exit(approve_decisions(selection, place, by=by, dry_run=dry_run))
     if interactive:
         from secagg.cli.onebyone import ask_one_by_one
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from secagg.decisions.approvers import Owners, no_owners
 from secagg.decisions.entry import (
     LARGEST_JSON,
     TRUST_ALL,
@@ -55,6 +56,7 @@ def load_exceptions(
     trust: Trust = TRUST_ALL,
     mask: Callable[[str], str] | None = None,
     stored: Mapping[str, Sequence[PolicyException]] | None = None,
+    owners: Owners = no_owners,
 ) -> AllExceptions:
     """Return every decision of the repository at ``root``, on ``today`` (UTC).
 
@@ -66,7 +68,7 @@ def load_exceptions(
     file: suppressions in source code, and those in such files, are then refused. ``trust`` says
     whose decisions count. ``mask`` removes secrets from texts that are shown. ``stored`` are
     decisions on single problems from the store and from GitHub, by the identity that they were
-    made on.
+    made on. ``owners`` tells whose approval in the repository's file counts.
 
     Raises :class:`ConfigError` with the file, and the line if it is known, for a file that cannot
     be understood.
@@ -79,7 +81,8 @@ def load_exceptions(
         if data is not None:
             module, _, function = reader.partition(":")
             read_entries = getattr(import_module(module), function)
-            entries += read_entries(text_of(name, data), ceiling, name=name)
+            options = {"owners": owners} if name in DECISION_FILES else {}
+            entries += read_entries(text_of(name, data), ceiling, name=name, **options)
     if vex_files:
         from secagg.decisions.vex import vex_exceptions
 
@@ -142,5 +145,7 @@ def masked(entry: ScopedException, mask: Callable[[str], str]) -> ScopedExceptio
         reason=None if exception.reason is None else mask(exception.reason),
         owner=None if exception.owner is None else mask(exception.owner),
         refusal=None if exception.refusal is None else mask(exception.refusal),
+        signers=tuple(map(mask, exception.signers)),
+        unconfirmed=None if exception.unconfirmed is None else mask(exception.unconfirmed),
     )
     return replace(entry, exception=masked_exception)

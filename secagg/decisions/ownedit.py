@@ -228,6 +228,7 @@ def _entry(identity: str, decision: Triage, title: str | None) -> dict[str, Any]
         "state": decision.state.value,
         "reason": decision.reason,
         "by": decision.by,
+        "approved_by": list(decision.approved_by) or None,
         "owner": decision.owner,
         "created": moment_text(at),
         "expires": decision.expires,

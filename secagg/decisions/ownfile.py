@@ -47,11 +47,13 @@ from pydantic import (
 )
 from ruamel.yaml.comments import CommentedMap
 
+from secagg.decisions.approvers import Owners, confirmed, no_owners
 from secagg.decisions.entry import Read, ScopedException, shortened, text_of
 from secagg.decisions.scope import GapScope, Scope
+from secagg.model.approval import SETTLED
 from secagg.model.problem import DECISION_FILE, DECISION_FILES, State, Triage
 from secagg.packages.purl import purl_pattern
-from secagg.policy.decision import REOPENED, SETTLED, PolicyException
+from secagg.policy.decision import REOPENED, PolicyException
 from secagg.policy.notation import Day, Moment, Owner, ReasonText, gap_pattern
 from secagg.policy.selectors import normal_id, rooted
 from secagg.system.dates import Ceiling, utc_now
@@ -152,6 +154,11 @@ class DecisionEntry(BaseModel):
     reason: str = Field(min_length=1)
     owner: str | None = Field(default=None, description="who answers for it")
     by: str | None = Field(default=None, description="who has decided")
+    approved_by: str | list[str] | None = Field(
+        default=None,
+        description="who has approved it besides, where the policy wants several people: owners "
+        "of this file by CODEOWNERS",
+    )
     created: Moment | None = Field(
         default=None, description="the day or the moment (UTC) at which it was made"
     )
@@ -319,24 +326,38 @@ def parse_file(text: str, *, name: str = NAME) -> DecisionFile:
     return load_model(text, DecisionFile, name=name)
 
 
-def read_own(text: str, ceiling: Ceiling, *, name: str = NAME) -> list[ScopedException]:
-    """Return the decisions in ``text``; those beyond the ceiling are kept, as refused."""
-    return own_entries(parse_file(text, name=name).entries, ceiling, name=name)
+def read_own(
+    text: str, ceiling: Ceiling, *, name: str = NAME, owners: Owners | None = no_owners
+) -> list[ScopedException]:
+    """Return the decisions in ``text``; those beyond the ceiling are kept, as refused.
+
+    ``owners`` tells whose approval counts (:func:`secagg.decisions.approvers.confirmed`).
+    """
+    return own_entries(parse_file(text, name=name).entries, ceiling, name=name, owners=owners)
 
 
 def own_entries(
-    entries: Iterable[DecisionEntry], ceiling: Ceiling, *, name: str
+    entries: Iterable[DecisionEntry],
+    ceiling: Ceiling,
+    *,
+    name: str,
+    owners: Owners | None = no_owners,
 ) -> list[ScopedException]:
     """Convert ``entries`` of the file ``name`` as :func:`read_own` does."""
-    return [_entry(entry, ceiling, name) for entry in entries]
+    return [_entry(entry, ceiling, name, owners) for entry in entries]
 
 
-def _entry(entry: DecisionEntry, ceiling: Ceiling, name: str) -> ScopedException:
+def _entry(
+    entry: DecisionEntry, ceiling: Ceiling, name: str, owners: Owners | None
+) -> ScopedException:
     refusal = None
     if entry.is_exception and entry.expires is not None:
         refusal = ceiling.refusal(entry.day, entry.expires)
     elif entry.day is not None and entry.day > ceiling.today:
         refusal = f"is dated in the future (created {entry.day})"
+    signers, unconfirmed = confirmed(
+        entry.by or entry.owner, listed(entry.approved_by), name, owners
+    )
     exception = PolicyException(
         source=f"{name}:{entry.line}",
         target=shortened(entry.target()) or "",
@@ -348,17 +369,19 @@ def _entry(entry: DecisionEntry, ceiling: Ceiling, name: str) -> ScopedException
         state=entry.state,
         on_one=not entry.is_exception,
         at=entry.moment,
+        signers=signers,
+        unconfirmed=unconfirmed,
     )
     return ScopedException(exception, entry.scope())
 
 
-def decisions_in(read: Read) -> dict[str, Triage]:
+def decisions_in(read: Read, owners: Owners = no_owners) -> dict[str, Triage]:
     """Return the newest decision on each problem, of the entries that have ``id`` alone.
 
     Of two decisions of the same time, the one that leaves the problem open counts, else the later
     one in the file. Decisions dated in the future do not count. ``read`` returns the bytes of a
-    file by its path below the root. Raises :class:`secagg.errors.ConfigError` as
-    :func:`parse_file` does.
+    file by its path below the root, ``owners`` whose approval counts. Raises
+    :class:`secagg.errors.ConfigError` as :func:`parse_file` does.
     """
     decisions: dict[str, Triage] = {}
     today = utc_now().date()
@@ -369,13 +392,15 @@ def decisions_in(read: Read) -> dict[str, Triage]:
         for entry in parse_file(text_of(name, data), name=name).entries:
             if entry.id is None or entry.is_exception or (entry.day or today) > today:
                 continue
-            decision, previous = _triage(entry), decisions.get(entry.id)
+            decision, previous = _triage(entry, name, owners), decisions.get(entry.id)
             if previous is None or _order(previous) <= _order(decision):
                 decisions[entry.id] = decision
     return decisions
 
 
-def _triage(entry: DecisionEntry) -> Triage:
+def _triage(entry: DecisionEntry, name: str, owners: Owners) -> Triage:
+    first = entry.by or entry.owner
+    signers, _ = confirmed(first, listed(entry.approved_by), name, owners)
     return Triage(
         state=entry.state,
         reason=entry.reason,
@@ -383,6 +408,7 @@ def _triage(entry: DecisionEntry) -> Triage:
         owner=entry.owner,
         at=entry.moment,
         expires=entry.expires,
+        approved_by=signers[1:] if first else signers,
     )
 
 

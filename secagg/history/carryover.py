@@ -17,6 +17,7 @@ from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.document import HISTORY_FIELDS, decode
 from secagg.history.replay import Runs
+from secagg.model.approval import settle
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem
 
@@ -34,6 +35,7 @@ _NEWEST_FIELDS = (
     *("identity", "uri", "line", "end_line", "commit", "image", "logical", "component", "owners"),
     *("snippet", "steps", *_FACTS),
     *("exception", "exception_state", "exception_reason", "exception_expires"),
+    *("approvals_needed", "unapproved", "unapproved_in"),
 )
 # The policy's judgement, which an exception may change every day.
 _JUDGEMENT_FIELDS = ("action", "rule", "why")
@@ -141,6 +143,7 @@ def _merged(now: Problem, before: Problem, tools: Set[str]) -> Problem:
     if {*before.tools} - {*now.tools} <= tools:
         # Every tool that reported it before has reported it now or has not looked again.
         fields |= {name: getattr(before, name) for name in _FACTS if getattr(now, name) is None}
+    needed = max(now.approvals_needed or 1, before.approvals_needed or 1)
     problem = now
     if before.severity.rank >= now.severity.rank:
         problem = before
@@ -149,4 +152,7 @@ def _merged(now: Problem, before: Problem, tools: Set[str]) -> Problem:
             setattr(problem, name, getattr(now, name))
     for name, value in fields.items():
         setattr(problem, name, value)
+    problem.approvals_needed = needed if needed > 1 else None
+    if problem.unapproved_in is None:
+        settle(problem, problem.triage or problem.unapproved)
     return problem

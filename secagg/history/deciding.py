@@ -16,8 +16,9 @@ from secagg.errors import StoreError
 from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.engine import from_text, repository_id_of, to_text
+from secagg.model.approval import joined
 from secagg.model.problem import State, Triage
-from secagg.system.dates import utc_now
+from secagg.system.dates import utc_now, utc_today
 
 _COLUMNS = "state, reason, by, owner, at, expires, alert"
 
@@ -291,27 +292,47 @@ def _audit_undo(
 
 
 def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
-    """Return the newest decision on each identity that is not undone."""
-    return dict(_decisions(connection, repository))
+    """Return the newest decision on each identity that is not undone, with who agrees."""
+    return _newest_joined(_decisions(connection, repository))
 
 
 def all_in_force(
     connection: Connection, repositories: Iterable[str]
 ) -> dict[str, dict[str, Triage]]:
     """Return, by repository, the newest decision on each identity that is not undone."""
-    by_repository: dict[str, dict[str, Triage]] = {}
+    made: dict[str, list[tuple[str, Triage]]] = {}
     rows = select_in(connection, _NOT_UNDONE, t.repository.c.name, repositories)
     for repository, identity, *values in rows:
-        by_repository.setdefault(repository, {})[identity] = _decision(values)
-    return by_repository
+        made.setdefault(repository, []).append((identity, _decision(values)))
+    return {repository: _newest_joined(decisions) for repository, decisions in made.items()}
 
 
 def newest_decisions(connection: Connection, repository: str) -> dict[str, list[Triage]]:
     """Return, by identity, the newest decision made here and the newest made at GitHub."""
-    by_identity: dict[str, dict[bool, Triage]] = {}
-    for identity, decision in _decisions(connection, repository):
-        by_identity.setdefault(identity, {})[decision.alert is None] = decision
+    by_identity = _joined_by_place(_decisions(connection, repository))
     return {identity: list(newest.values()) for identity, newest in by_identity.items()}
+
+
+def _joined_by_place(decisions: Iterable[tuple[str, Triage]]) -> dict[str, dict[bool, Triage]]:
+    """Return, by identity, the newest decision made at GitHub (False) and here (True).
+
+    ``decisions`` come oldest first; the newest of an identity comes last. Each is joined with those
+    who decided the same before: people at GitHub and here may be the same under other names, so
+    they are not added up.
+    """
+    today = utc_today()
+    by_identity: dict[str, dict[bool, Triage]] = {}
+    for identity, decision in decisions:
+        places = by_identity.setdefault(identity, {})
+        here = decision.alert is None
+        places[here] = joined(places.pop(here, None), decision, today)
+    return by_identity
+
+
+def _newest_joined(decisions: Iterable[tuple[str, Triage]]) -> dict[str, Triage]:
+    """Return the last decision on each identity, with who agrees."""
+    by_identity = _joined_by_place(decisions)
+    return {identity: list(newest.values())[-1] for identity, newest in by_identity.items()}
 
 
 _NOT_UNDONE = (

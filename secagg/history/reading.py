@@ -18,6 +18,7 @@ from secagg.history.document import decode
 from secagg.history.engine import from_text
 from secagg.history.sightings import EPSS, SIGHTINGS, at_run, intervals_at
 from secagg.history.standing import Standing
+from secagg.model.approval import settle
 from secagg.model.problem import Problem, RunRecord, State, ToolRunRecord, Triage
 from secagg.system.dates import utc_today
 
@@ -125,7 +126,7 @@ def _problems(
                 for identity in identities
                 for source in (stored, file_decisions)
             ]
-            problem.triage = _in_force(deciding.newest(decisions), problem, today)
+            settle(problem, _in_force(deciding.newest(decisions), problem, today))
         missing = 0 if standing.fixed is not None else standing.knew & ~tools
         yield problem, branch_id, finding, standing.component, missing
 

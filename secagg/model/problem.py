@@ -87,7 +87,7 @@ class Triage:
     """A person's decision on a problem. ``at`` is in UTC; ``expires`` is its last day.
 
     ``alert`` is the address of the GitHub alert whose dismissal it is; None for decisions made
-    here.
+    here. ``approved_by`` are the other people who have decided the same.
     """
 
     state: State
@@ -97,6 +97,7 @@ class Triage:
     at: datetime.datetime | None = None
     expires: datetime.date | None = None
     alert: str | None = None
+    approved_by: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,6 +113,9 @@ class Problem:
     ``member_keys`` belong to ``sources``, in their order. ``secret`` is the keyed hash of a
     secret's value, and ``secret_key`` names the key.
     ``fixed_at`` is set once a complete run of its tools no longer reports it.
+    ``approvals_needed`` is how many people a decision that hides it needs by the policy of its last
+    scan. ``unapproved`` is a decision that does not count because it lacks some of them;
+    ``unapproved_in`` names its file and line, if it is an exception.
     """
 
     identity: str
@@ -166,6 +170,9 @@ class Problem:
     exception_state: State | None = None
     exception_reason: str | None = None
     exception_expires: datetime.date | None = None
+    approvals_needed: int | None = None
+    unapproved: Triage | None = None
+    unapproved_in: str | None = None
     baseline: str | None = None
     due: datetime.date | None = None
     repository: str | None = None

@@ -207,6 +207,12 @@ def _setting_sentences(policy: Policy) -> list[str]:
             f"From first seen to fixed: {ages}; what is late fails. "
             f"A note says so {due_soon} before."
         )
+    approvals = [f"{s} {people} people" for s, people in policy.approval.items() if people > 1]
+    if approvals:
+        sentences.append(
+            f"A decision that hides a problem counts once so many have made it: "
+            f"{', '.join(approvals)}."
+        )
     severity, tool = policy.unknown_severity, policy.unknown_tool
     if severity is None:
         sentences.append(

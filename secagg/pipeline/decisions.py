@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from secagg.decisions.entry import Trust
 from secagg.merge import MergedSet, known_as
+from secagg.model.approval import signers
 from secagg.model.problem import Triage
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import has_store, open_store_of
@@ -52,5 +53,6 @@ def _exception(decision: Triage, mask: Callable[[str], str]) -> PolicyException:
         created=None if decision.at is None else decision.at.date(),
         expires=decision.expires,
         on_one=True,
+        signers=tuple(name for name in signers(decision) if name),
         at=decision.at,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from secagg.change.approvers import code_owners
 from secagg.change.baseline import Comparison, compare
 from secagg.change.facts import facts_of
 from secagg.decisions.entry import Read, Trust, work_tree
@@ -27,6 +28,7 @@ from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate
 from secagg.pipeline.origin import open_store_of
 from secagg.pipeline.record import first_seen
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
+from secagg.policy.approval import unapproved_in
 from secagg.policy.gaps import gap_key
 from secagg.policy.model import CompareWith, asks_for_age, asks_for_intel
 from secagg.scanners.base import Status
@@ -110,6 +112,7 @@ def decide(
         touched=_touched_by_change(gate) if gate.controls.base is not None else None,
         trust=trust,
         mask=redactor.mask,
+        owners=code_owners(gate.root, gate.controls.base),
         stored=stored_decisions(gate, merged, trust=trust, mask=redactor.mask),
     )
     notes = list(gate.notes)
@@ -158,9 +161,10 @@ def decide(
     )
     if gate.diff is not None:
         notes += gate.diff.notes
+    named = [*decision.unused, *unapproved_in(decision.judgements)]
     decision = replace(
         decision,
-        notes=[*decision.notes, *decisions.sentences(decision.unused), *notes],
+        notes=[*decision.notes, *decisions.sentences(named), *notes],
         unused=[] if narrowed else decision.unused,
     )
     return JudgedScan(

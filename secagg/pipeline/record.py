@@ -33,6 +33,7 @@ from secagg.model.problem import (
     Source,
     TimelineStep,
     ToolRunRecord,
+    Triage,
 )
 from secagg.packages.components import component_of
 from secagg.pipeline.gate import Gate
@@ -46,6 +47,7 @@ from secagg.pipeline.origin import (
 from secagg.pipeline.outcome import Outcome, ToolResult, gaps_of
 from secagg.pipeline.ownsarif import split_by_tool
 from secagg.policy import Judgement
+from secagg.policy.decision import PolicyException
 from secagg.scanners.base import PART_OF_HISTORY, Status
 from secagg.secrets.lastfilter import filtered
 from secagg.system.dates import utc_now
@@ -228,10 +230,28 @@ def _apply_judgement(problem: Problem, judgement: Judgement) -> None:
     problem.epss = facts.epss if facts.epss is not None else problem.epss
     problem.kev = facts.kev if facts.kev is not None else problem.kev
     exception = judgement.exception
+    needed = judgement.approvals_needed
+    problem.approvals_needed = needed if needed > 1 else None
+    if exception is None:
+        waiting = next((e for e in judgement.lapsed if e.unapproved and not e.on_one), None)
+        if waiting is not None:
+            problem.unapproved, problem.unapproved_in = _unapproved(waiting), waiting.source
     # A decision on one problem is read again wherever the problem is shown.
     if exception is not None and not exception.on_one:
         problem.exception, problem.exception_state = exception.source, exception.state
         problem.exception_reason, problem.exception_expires = exception.reason, exception.expires
+
+
+def _unapproved(exception: PolicyException) -> Triage:
+    """Return an exception that needs approval as a decision, to be shown."""
+    return Triage(
+        state=exception.state,
+        reason=exception.reason or "",
+        by=next(iter(exception.signers), exception.owner),
+        owner=exception.owner,
+        expires=exception.expires,
+        approved_by=exception.signers[1:],
+    )
 
 
 def _source(member: Finding) -> Source:

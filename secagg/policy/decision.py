@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from secagg.merge.groups import Group
+from secagg.model.approval import SETTLED
 from secagg.model.finding import Severity
 from secagg.model.problem import State
 
@@ -97,8 +98,6 @@ class Facts(Struct, frozen=True, kw_only=True):
 NO_FACTS = Facts()
 
 
-SETTLED = frozenset({State.ACCEPTED, State.FALSE_POSITIVE})
-"""The states in which a problem does not count."""
 REOPENED = frozenset({State.OPEN, State.CONFIRMED})
 """The states that take back what was said before."""
 
@@ -131,6 +130,10 @@ class PolicyException(Struct, frozen=True, kw_only=True):
     problem. ``expires`` is its last day, in UTC. ``refusal`` is a sentence where it cannot be
     honoured (no reason, beyond the ceiling). ``on_one`` says that it was made on one problem by
     its id: of such decisions the newest counts, and ``at`` is the moment (UTC) that tells.
+
+    ``signers`` are the people behind it, as far as that can be checked; ``unconfirmed`` says why
+    others that it names do not count. ``unapproved`` is set where it needs more people than that,
+    which ``refusal`` says (:mod:`secagg.policy.approval`).
     """
 
     source: str
@@ -144,6 +147,9 @@ class PolicyException(Struct, frozen=True, kw_only=True):
     origin: DecisionSource = DecisionSource.FILES
     on_one: bool = False
     at: datetime.datetime | None = None
+    signers: tuple[str, ...] = ()
+    unconfirmed: str | None = None
+    unapproved: bool = False
 
     @property
     def settles(self) -> bool:
@@ -217,7 +223,8 @@ class Judgement(Struct, kw_only=True):
     is the one in force that covers it; ``lapsed`` are those that cover it and are not in force.
     ``due`` is the day (UTC) by which its maximum age wants it fixed. ``unknown`` are the keys of
     ``rule`` without an answer: the stricter answer counts. ``overdue`` is set where it is past
-    due, or where nobody knows when it was first seen.
+    due, or where nobody knows when it was first seen. ``approvals_needed`` is how many people a
+    decision that hides it needs.
     """
 
     group: Group
@@ -231,6 +238,7 @@ class Judgement(Struct, kw_only=True):
     due: datetime.date | None = None
     unknown: Sequence[str] = ()
     overdue: bool = False
+    approvals_needed: int = 1
 
 
 class Decision(Struct, kw_only=True):

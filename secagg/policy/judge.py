@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 from secagg.merge.groups import MergedSet
 from secagg.model.finding import Kind
 from secagg.policy import reasons
+from secagg.policy.approval import needed_approvals, with_approval
 from secagg.policy.decision import (
     NO_FACTS,
     Action,
@@ -98,7 +99,7 @@ def judge(
         )
         for group in merged.groups
     ]
-    unused = _apply_exceptions(exceptions, judgements, today)
+    unused = _apply_exceptions(policy, exceptions, judgements, today)
     over_limit = apply_limits(policy.rules, judgements)
     apply_ages(policy, judgements, today)
     coverage = assess_coverage(
@@ -213,15 +214,27 @@ def _strictness(compiled: CompiledRule) -> tuple[int, bool]:
 
 
 def _apply_exceptions(
-    exceptions: Exceptions, judgements: Sequence[Judgement], today: datetime.date
+    policy: Policy, exceptions: Exceptions, judgements: Sequence[Judgement], today: datetime.date
 ) -> list[PolicyException]:
-    """Ignore what an exception in force covers, and record the lapsed; return the unused."""
+    """Ignore what an exception in force covers, and record the lapsed; return the unused.
+
+    Of those in force only what enough people stand behind counts.
+    """
     used: set[PolicyException] = set()
     for judgement in judgements:
+        needed = needed_approvals(policy, judgement.severity)
+        judgement.approvals_needed = needed
         covering = exceptions.covering(judgement.group)
         if not covering:
             continue
         used.update(covering)
+        if needed > 1:
+            covering = [
+                with_approval(e, judgement.severity, needed)
+                if e.settles and e.standing(today) is ExceptionState.IN_FORCE
+                else e
+                for e in covering
+            ]
         in_force = [e for e in covering if e.standing(today) is ExceptionState.IN_FORCE]
         judgement.lapsed = tuple(e for e in covering if e not in in_force)
         judgement.exception = in_force[0] if in_force else None

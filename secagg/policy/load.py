@@ -230,6 +230,7 @@ def extend(policy: Policy, base: Policy, *, where: str, given: Collection[str] =
         known_tools=[*policy.known_tools, *base.known_tools],
         require=list(dict.fromkeys([*policy.require, *base.require])),
         max_age={**base.max_age, **policy.max_age},
+        approval={**base.approval, **policy.approval},
         gaps=[*policy.gaps, *base.gaps],
         rules=rules,
     )
@@ -250,6 +251,8 @@ def policy_document(policy: Policy) -> dict[str, Any]:
         document["require"] = [kind.value for kind in policy.require]
     if policy.max_age:
         document["max_age"] = {s.value: f"{days}d" for s, days in policy.max_age.items()}
+    if policy.approval:
+        document["approval"] = {s.value: people for s, people in policy.approval.items()}
     document["due_soon"] = f"{policy.due_soon}d"
     if policy.baseline is not None:
         document["baseline"] = policy.baseline.value

@@ -229,6 +229,11 @@ class Policy:
     max_age: dict[Severity, Days] = key(
         default_factory=dict, description="days from first seen to fixed, by severity"
     )
+    approval: dict[Severity, Annotated[int, limited(ge=1, le=9)]] = key(
+        default_factory=dict,
+        description="how many people must have decided before a problem does not count, by "
+        "severity; 1 by default",
+    )
     due_soon: Days = key(default=3, description="so many days before it is due, a note says so")
     baseline: CompareWith | None = key(
         default=None,

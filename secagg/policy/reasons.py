@@ -213,7 +213,9 @@ def limit_notes(
 def lapsed_failures(judgements: Iterable[Judgement]) -> list[str]:
     """Return a sentence for each lapsed exception whose findings fail again."""
     return [
-        f"{_lapsed(exception)}; what it covered fails again: {name_first(covered)}."
+        f"{_lapsed(exception)}; what it "
+        f"{'covers fails until then' if exception.unapproved else 'covered fails again'}: "
+        f"{name_first(covered)}."
         for exception, covered in _by_exception(judgements, failing=True).items()
     ]
 
@@ -309,6 +311,8 @@ def _lapsed(exception: PolicyException) -> str:
     title = f"the exception for {exception.target} ({exception.source})"
     if exception.on_one:
         title = f"{exception.state.value} by {exception.source}"
+    if exception.unapproved:
+        return f"{title} {exception.refusal}"
     if exception.refusal is not None:
         return f"{title} is refused: {exception.refusal.rstrip('.')}"
     return f"{title} expired on {exception.expires}"

@@ -6,13 +6,15 @@ import datetime
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
+from secagg.change.approvers import code_owners
 from secagg.decisions import load_exceptions, work_tree
 from secagg.decisions.entry import policy_gaps, text_of
 from secagg.decisions.load import masked
 from secagg.decisions.ownfile import NAMES, DecisionFile
+from secagg.model.finding import Severity
 from secagg.policy.decision import Action, ExceptionState, PolicyException
 from secagg.policy.load import MATCH_KEYS, Layer, effective_policy, find_policy_text, load_layers
 from secagg.policy.model import Match, Policy, PolicyRule
@@ -36,7 +38,9 @@ def check_exceptions(
     :class:`secagg.errors.ConfigError` for an exception file that cannot be used.
     """
     places = _expiry_places(root)
-    exceptions = load_exceptions(root, max_days=max_days, today=today, mask=mask)
+    exceptions = load_exceptions(
+        root, max_days=max_days, today=today, mask=mask, owners=code_owners(root)
+    )
     for exception in exceptions.all():
         where = places.get(exception.source) or _source_place(exception, root)
         yield from _exception_message(exception, where, today)
@@ -83,8 +87,23 @@ def check_policy(
     policy = effective_policy(chain)
     messages = [message for part in _file_chains(chain) for message in _check_layer(part, tree)]
     max_days = policy.exceptions.max_days
+    messages += _approval_messages(chain, policy)
     messages += check_gaps(chain, max_days, today, mask)
     return [*messages, *check_exceptions(root, max_days, today, mask)]
+
+
+def _approval_messages(chain: Sequence[Layer], policy: Policy) -> Iterator[CheckMessage]:
+    """Name severities of which a decision needs more people than of a worse one."""
+    needed = [(severity, policy.approval.get(severity, 1)) for severity in Severity]
+    for (worse, fewer), (milder, more) in pairwise(needed):
+        layer = next((one for one in chain if milder in one.file.value.approval), None)
+        if more > fewer and layer is not None:
+            yield CheckMessage(
+                where=layer.file.where("approval", milder.value),
+                code="approval-order",
+                text=f"a {milder} problem needs {more} approvals, and a {worse} one {fewer}",
+                advice=f"let {worse} need {more} or more",
+            )
 
 
 def _exception_message(
@@ -92,6 +111,13 @@ def _exception_message(
 ) -> Iterator[CheckMessage]:
     if not exception.settles:
         return
+    if exception.unconfirmed is not None:
+        yield CheckMessage(
+            where=where,
+            code="approval-unconfirmed",
+            text=f"an approval of {exception.target} does not count: {exception.unconfirmed}",
+            advice="approved_by names other people, who own the file by CODEOWNERS",
+        )
     state = exception.standing(today)
     if state is ExceptionState.EXPIRED:
         yield CheckMessage(

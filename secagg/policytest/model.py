@@ -70,7 +70,8 @@ class Expectation(BaseModel):
         default=None, description="the severity that the policy gives it"
     )
     excepted: bool | None = Field(
-        default=None, description="whether an exception in force takes it out"
+        default=None,
+        description="whether an exception in force, with the approvals that it needs, takes it out",
     )
 
     @model_validator(mode="after")

@@ -347,7 +347,7 @@ def _entries(tests: LoadedTests, case: Case, today: datetime.date) -> list[Scope
     entries = [
         scoped
         for written, name in (*tests.exceptions, (case.exceptions, tests.file.name))
-        for scoped in own_entries(written, ceiling, name=name)
+        for scoped in own_entries(written, ceiling, name=name, owners=None)
     ]
     return [*entries, *policy_gaps(tests.policy.gaps, ceiling)]
 

@@ -58,6 +58,15 @@ def _yes_no(value: bool | None) -> str:
     return "" if value is None else "yes" if value else "no"
 
 
+def _state(problem: Problem, today: datetime.date) -> str:
+    approval = words.approval(problem, today)
+    return f"{standing(problem, today)}, {approval}" if approval else _plain_state(problem, today)
+
+
+def _plain_state(problem: Problem, today: datetime.date) -> str:
+    return str(standing(problem, today))
+
+
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
@@ -75,7 +84,7 @@ COLUMNS: dict[str, Text] = {
     "line": lambda p, _: "" if p.line is None else str(p.line),
     "component": lambda p, _: p.component or ".",
     "owner": lambda p, _: ", ".join(owners_of(p)),
-    "state": lambda p, today: str(standing(p, today)),
+    "state": _state,
     "reason": lambda p, today: reason_of(p, today) or "",
     "age": words.age,
     "due": _due,
@@ -99,8 +108,8 @@ COLUMNS: dict[str, Text] = {
 }
 # A file has all columns; a table has as many as its width allows.
 FILE_COLUMNS = tuple(name for name in COLUMNS if name != "id")
-# What a spreadsheet sorts by is a number of days and a day there, not words.
-_FILE_TEXTS = {**COLUMNS, "age": _age_in_days, "due": _due_day}
+# What a spreadsheet sorts by is a number of days, a day or one word there.
+_FILE_TEXTS = {**COLUMNS, "age": _age_in_days, "due": _due_day, "state": _plain_state}
 
 
 def check_columns(names: Sequence[str]) -> tuple[str, ...]:

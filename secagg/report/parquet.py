@@ -134,7 +134,9 @@ def require_pyarrow() -> None:
 def problem_rows(problems: Iterable[Problem], today: datetime.date) -> Iterator[Row]:
     """Yield the rows of :data:`PROBLEMS`, with state and age on ``today`` (UTC)."""
     for problem in problems:
-        yield _picked(PROBLEMS, record(problem, today) | _triage(problem.triage))
+        yield _picked(
+            PROBLEMS, record(problem, today) | _unapproved(problem) | _triage(problem.triage)
+        )
 
 
 def run_row(run: RunRecord) -> Row:
@@ -150,7 +152,7 @@ def sighting_rows(run: RunRecord, problems: Iterable[Problem]) -> Iterator[Row]:
     of_run = {"run_key": run.key, "run_commit": run.commit, "started_at": run.started_at}
     for problem in problems:
         values = {field.name: getattr(problem, field.name) for field in fields(problem)}
-        yield _picked(SIGHTINGS, values | of_run)
+        yield _picked(SIGHTINGS, values | _unapproved(problem) | of_run)
 
 
 def decision_rows(repository: str, decisions: Mapping[str, Triage]) -> Iterator[Row]:
@@ -178,6 +180,10 @@ _TIMES, _DAYS = (
 
 def _triage(decision: Triage | None) -> dict[str, Any]:
     return {f"triage_{name}": getattr(decision, name, None) for name in _TRIAGE}
+
+
+def _unapproved(problem: Problem) -> dict[str, Any]:
+    return {"unapproved": None if problem.unapproved is None else problem.unapproved.state}
 
 
 def _picked(table: Table, values: Mapping[str, Any]) -> Row:

@@ -78,6 +78,9 @@ _PROBLEM = (
     Column("exception_state", "text", ""),
     Column("exception_reason", "text", ""),
     Column("exception_expires", "day", "its last day"),
+    Column("approvals_needed", "integer", "people that a decision needs by the policy"),
+    Column("unapproved", "text", "the state of a decision that lacks an approval"),
+    Column("unapproved_in", "text", "where that is, if it is an exception"),
     Column("baseline", "text", "new, unchanged, updated or absent, where a baseline was given"),
     Column("due", "day", "by when the policy wants it fixed"),
 )
@@ -90,6 +93,7 @@ _TRIAGE = (
     Column("triage_at", "time", "when"),
     Column("triage_expires", "day", "its last day"),
     Column("triage_alert", "text", "the alert at GitHub that was dismissed"),
+    Column("triage_approved_by", "texts", "who else has decided the same"),
 )
 
 PROBLEMS = Table(

@@ -272,6 +272,8 @@ def _notes(
     state = standing(problem, today)
     if "state" not in columns and state not in ACTIVE:
         notes.append(str(state))
+    if "state" not in columns:
+        notes.append(words.approval(problem, today))
     if "due" not in columns:
         notes.append(words.late(problem, today))
     return [note for note in notes if note]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from secagg import ids
+from secagg.model.approval import missing_approval
 from secagg.model.problem import Problem, RunRecord
 from secagg.output import words
 from secagg.report.standing import age_days, overdue
@@ -59,6 +60,14 @@ def late(problem: Problem, today: datetime.date) -> str:
     if problem.due is None or not overdue(problem, today):
         return ""
     return due_text((problem.due - today).days)
+
+
+def approval(problem: Problem, today: datetime.date) -> str:
+    """Return which approval the decision on a problem lacks; empty where it lacks none."""
+    missing = missing_approval(problem, today)
+    if missing is None or problem.unapproved is None:
+        return ""
+    return f"{problem.unapproved.state} {missing}"
 
 
 def remedy(problem: Problem) -> str | None:

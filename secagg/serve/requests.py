@@ -53,13 +53,15 @@ class FileDecision(_Request):
     at: datetime.datetime | None = None
     expires: datetime.date | None = None
     alert: str | None = None
+    approved_by: list[str] = Field(default=[], max_length=20)
 
     def triage(self) -> Triage:
         """Return the decision; a time without a zone is in UTC."""
         at = self.at
         if at is not None and at.tzinfo is None:
             at = at.replace(tzinfo=datetime.UTC)
-        return Triage(**{**self.model_dump(), "at": at})
+        approved_by = tuple(self.approved_by)
+        return Triage(**{**self.model_dump(), "at": at, "approved_by": approved_by})
 
 
 class FirstSeenRequest(_Request):

@@ -15,8 +15,9 @@ from secagg.decisions.entry import Trust, work_tree
 from secagg.decisions.ownedit import remove_decisions, write_decisions
 from secagg.decisions.ownfile import NAMES, decisions_in
 from secagg.errors import ConfigError
+from secagg.model.approval import SETTLED
 from secagg.model.problem import DECISION_FILE, TRIAGE_FILE, State, Triage
-from secagg.policy.decision import SETTLED, DecisionSource, ExceptionState, PolicyException
+from secagg.policy.decision import DecisionSource, ExceptionState, PolicyException
 from tests.decisions.make import TODAY, loaded, row
 from tests.merge.make import vulnerability
 

@@ -52,7 +52,7 @@ def test_what_is_said_counts() -> None:
         "name: own\ndescription: mine\nextends: base.yaml\nremove: one\nunknown_severity: none\n"
         "unknown_tool: none\nknown_tools: semgrep\noptional_tools: []\ndue_soon: 1d\nrequire: code\n"
         "max_age: {high: 3d, low: 1w}\nexceptions: {max_days: 200}\nbaseline: none\n"
-        "max_database_age: 2w\n"
+        "max_database_age: 2w\napproval: {critical: 2}\n"
         "gaps: [{gap: old.py, reason: Python 2, owner: ana, created: 2026-11-01, "
         "expires: 2026-12-01}]\n"
         "rules: [{name: zero, action: ignore}, {name: two, action: fail}]\n"
@@ -71,6 +71,7 @@ def test_what_is_said_counts() -> None:
         "optional_tools": [],
         "require": ["code", "secret"],
         "max_age": {"critical": 7, "high": 3, "low": 7},
+        "approval": {"critical": 2},
         "due_soon": 1,
         "baseline": "none",
         "max_database_age": 14,

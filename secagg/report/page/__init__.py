@@ -92,6 +92,7 @@ def problem_data(problem: Problem, last: LastRuns, today: datetime.date) -> dict
         "owners": owners_of(problem),
         "age": words.age(problem, today),
         "late": words.late(problem, today),
+        "approval": words.approval(problem, today),
         "new": new_since(last, problem),
         "news": _news(problem, last),
     }

@@ -67,6 +67,12 @@ function decisionForm(problems, button, done) {
   return form;
 }
 
+// Say the same as whoever decided before; it counts once enough people have.
+function approve(p) {
+  const { state, reason, owner = null, expires = null } = p.unapproved;
+  decide([p], { state, reason, owner, expires }).then(({ at }) => goOn(p.identity, at)).catch((error) => tell(error.message));
+}
+
 function decideOn(p) {
   if (p.state === "fixed") return null;
   const form = decisionForm(() => [p], "Decide", ({ at }) => goOn(p.identity, at));

@@ -71,7 +71,7 @@ function code(p) {
 }
 
 function decisionLines(t) {
-  const by = [t.by && `by ${t.by}`, t.at && `on ${day(t.at)}`, t.expires && `until ${t.expires}`, t.owner && `for ${t.owner}`];
+  const by = [t.by && `by ${[t.by, ...(t.approved_by || [])].join(" and ")}`, t.at && `on ${day(t.at)}`, t.expires && `until ${t.expires}`, t.owner && `for ${t.owner}`];
   return [make("p", {}, make("b", {}, t.state), " ", by.filter(Boolean).join(", ")),
     t.reason && make("blockquote", {}, t.reason)];
 }
@@ -79,6 +79,9 @@ function decisionLines(t) {
 function decision(p) {
   const lines = [];
   if (p.triage) lines.push(decisionLines(p.triage));
+  if (p.approval) lines.push(make("p", {}, make("span", { class: "tag late" }, p.approval), p.unapproved_in && ` (${p.unapproved_in})`),
+    decisionLines(p.unapproved),
+    takesDecisions && !p.unapproved_in && make("button", { type: "button", onclick: () => approve(p) }, `Approve: ${p.unapproved.state}`));
   if (p.exception) lines.push(make("p", {}, "Covered by the exception ", make("code", {}, p.exception),
     p.exception_reason && `: ${p.exception_reason}`, p.exception_expires && ` (until ${p.exception_expires})`));
   if (p.action) lines.push(make("p", {}, `The policy says ${p.action}`,

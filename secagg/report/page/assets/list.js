@@ -88,6 +88,7 @@ function makeHead(group) {
 function makeRow(p, item, at) {
   const tags = [];
   if (p.news && p.news !== "fixed") tags.push(make("span", { class: "tag fresh" }, p.news));
+  if (p.approval) tags.push(make("span", { class: "tag late" }, p.approval));
   if (!ACTIVE.includes(p.state) || p.state === "confirmed") tags.push(make("span", { class: "tag" }, p.state));
   if (p.kev) tags.push(make("span", { class: "tag late" }, "exploited"));
   if (p.verified) tags.push(make("span", { class: "tag late" }, "verified"));

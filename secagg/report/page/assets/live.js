@@ -32,7 +32,9 @@ async function decide(problems, decision) {
   take(answer.problems);
   const what = problems.length === 1 ? one.what : plural(problems.length, "problem");
   const state = DECISIONS.find(([value]) => value === decision.state)[1];
-  tell(`${what}: now ${state}.`, answer.batch && (() => takeBack(answer.batch, what)));
+  const waiting = answer.problems.filter((p) => p.approval);
+  const now = waiting.length ? `${problems.length > 1 ? `${waiting.length}: ` : ""}${waiting[0].approval}` : `now ${state}`;
+  tell(`${what}: ${now}.`, answer.batch && (() => takeBack(answer.batch, what)));
   return { at };
 }
 

@@ -1,0 +1,91 @@
+"""How many people stand behind a decision, where a policy wants more than one.
+
+A policy may say ``approval: {critical: 2}``: a decision that hides a critical problem counts once
+two different people have made it. Until then the problem is judged as if nobody had decided.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import replace
+
+from secagg.model.problem import Problem, State, Triage
+
+# How names begin and end that stand for a token (:mod:`secagg.serve.callers`) and an assistant
+# (``secagg mcp``): a person could approve their own decision by either.
+_OF_TOKENS = "token:"
+_OF_ASSISTANTS = " (assistant)"
+SETTLED = frozenset({State.ACCEPTED, State.FALSE_POSITIVE})
+"""The states in which a problem does not count."""
+_ORDINALS = {2: "second", 3: "third", 4: "fourth"}
+
+
+def person_key(name: str) -> str:
+    """Return what two ways to write one name share: ``@Ana`` and ``ana`` are one person."""
+    return name.strip().removeprefix("@").casefold()
+
+
+def people(names: Iterable[str | None]) -> int:
+    """Count the different people among ``names``: tokens, assistants and no name are nobody."""
+    keys = {
+        person_key(name)
+        for name in names
+        if name and not name.startswith(_OF_TOKENS) and not name.endswith(_OF_ASSISTANTS)
+    }
+    return len(keys - {"", "unknown"})
+
+
+def signers(decision: Triage) -> tuple[str | None, ...]:
+    """Return the names behind ``decision``: who made it last, and who made the same before."""
+    return decision.by, *decision.approved_by
+
+
+def joined(previous: Triage | None, decision: Triage, today: datetime.date) -> Triage:
+    """Return ``decision`` with the people who decided the same right before it.
+
+    ``previous`` is the decision on the same problem before it, made in the same place and joined
+    with those before that. Another state between them ends the agreement, and so does the last day
+    (UTC) of a person's own decision.
+    """
+    if previous is None or previous.state is not decision.state or decision.state not in SETTLED:
+        return decision
+    lasts = previous.expires is None or today <= previous.expires
+    earlier = [*previous.approved_by, *([previous.by] if lasts and previous.by else [])]
+    own = person_key(decision.by or "")
+    names = {person_key(name): name for name in earlier if person_key(name) != own}
+    return replace(decision, approved_by=tuple(names.values())) if names else decision
+
+
+def needs_approval(given: int, needed: int) -> str | None:
+    """Say which approval is missing; None where ``given`` people are enough for ``needed``."""
+    if given >= needed:
+        return None
+    if given == needed - 1:
+        return f"needs a {_ORDINALS.get(needed, 'further')} approval ({given} of {needed})"
+    return f"needs {needed - given} more approvals ({given} of {needed})"
+
+
+def settle(problem: Problem, decision: Triage | None) -> None:
+    """Set the ``decision`` that counts on ``problem``, or keep it aside while it needs approval."""
+    problem.triage = decision
+    if decision is None:
+        return
+    problem.unapproved = problem.unapproved_in = None
+    needed = problem.approvals_needed or 1
+    if needed > 1 and decision.state in SETTLED and people(signers(decision)) < needed:
+        problem.triage, problem.unapproved = None, decision
+
+
+def missing_approval(problem: Problem, today: datetime.date) -> str | None:
+    """Say which approval the decision on ``problem`` needs to count; None where it needs none.
+
+    ``today`` is in UTC: a decision that is over waits for nothing.
+    """
+    decision = problem.unapproved
+    if decision is None or problem.fixed_at is not None:
+        return None
+    if decision.expires is not None and today > decision.expires:
+        return None
+    given = people(signers(decision))
+    return needs_approval(given, max(problem.approvals_needed or 1, given + 1))
