@@ -38,7 +38,10 @@ _ENDINGS = {
     ".egg": "pypi",
 }
 
-_REQUIREMENTS = re.compile(r"(?:^|[-_./])requirements?(?:[-_./][^/]*)?\.(?:txt|in)$")
+# In the name of a file, and in that of its directory. Together they would be one expression that is
+# quadratic in the length of a path.
+_REQUIREMENTS = re.compile(r"(?:^|[-_.])requirements?[-_.]")
+_REQUIREMENTS_DIRECTORY = re.compile(r"(?:^|[-_.])requirements?\Z")
 # The version in a jar's name: it is no part of the place, as the next version is there too.
 _ARCHIVE_VERSION = re.compile(r"-v?\d[\w.+-]{0,200}?(?=\.[jwe]ar(?:/|$))")
 # Registries that names of images may leave out.
@@ -67,7 +70,17 @@ def ecosystem_of(uri: str) -> str | None:
     for ending, ecosystem in _ENDINGS.items():
         if name.endswith(ending):
             return ecosystem
-    return "pypi" if _REQUIREMENTS.search(uri) else None
+    return "pypi" if _is_requirements(uri) else None
+
+
+def _is_requirements(uri: str) -> bool:
+    """Tell whether ``uri`` is a requirements file, such as ``requirements/dev.in``."""
+    directory, _, name = uri.rpartition("/")
+    if not name.endswith((".txt", ".in")):
+        return False
+    if _REQUIREMENTS.search(name):
+        return True
+    return _REQUIREMENTS_DIRECTORY.search(directory.rpartition("/")[2]) is not None
 
 
 def manifest_place(uri: str) -> str:

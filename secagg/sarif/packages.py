@@ -180,9 +180,9 @@ def aliases_of(view: RuleView, rule_id: str, message: str) -> tuple[str, ...]:
         # Snyk: "(CVE-2020-8203) lodash@4.17.4".
         head = rule.full_description[1:].partition(")")[0]
         aliases.update(dict.fromkeys(ADVISORY.findall(head)))
-    known_as = re.search(r"also known as ([^)]*)\)", message)
-    if known_as:
-        aliases.update(dict.fromkeys(ADVISORY.findall(known_as[1])))
+    known_as, closing, _ = message.partition("also known as ")[2].partition(")")
+    if closing:
+        aliases.update(dict.fromkeys(ADVISORY.findall(known_as)))
     return tuple(aliases) or (rule_id,)
 
 

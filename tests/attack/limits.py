@@ -201,6 +201,12 @@ REPORTS: Mapping[str, Callable[[], bytes]] = {
     "deep-objects": lambda: _nested(b'{"a":', b"", 190_000),
     "unclosed-lists": lambda: _nested(b"["),
     "one-text": lambda: _dumps("x" * 900_000),
+    "other-names-in-a-message": lambda: sarif([result("also known as " * 64_000)]).replace(
+        b"CodeQL", b"Grype"
+    ),
+    "requirements-in-paths": lambda: sarif(
+        many(lambda n: result(uri="requirement-" * 330 + "x", line=n + 1))
+    ).replace(b"CodeQL", b"Grype"),
     "quotes-in-one-text": lambda: _dumps('"' * 450_000),
     "gitleaks-of-nothing": lambda: _dumps([{}] * 320_000),
     "gitleaks": lambda: _dumps(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from secagg.model.place import ecosystem_of
 from secagg.packages.components import Component, find_components, innermost_component
 from secagg.packages.manifests import (
     FAMILIES,
@@ -79,6 +80,24 @@ def test_innermost_component_holds_a_file(uri: str | None, component: str) -> No
 )
 def test_ecosystem_of_a_file_name(name: str, ecosystem: str | None) -> None:
     assert component_kind(name) == ecosystem
+
+
+@pytest.mark.parametrize(
+    ("uri", "ecosystem"),
+    [
+        ("requirements.txt", "pypi"),
+        ("api/dev_requirement.in", "pypi"),
+        ("requirements/dev.txt", "pypi"),
+        ("api/base-requirements/dev.in", "pypi"),
+        ("requirements/dev/a.txt", None),
+        ("myrequirements.txt", None),
+        ("requirements.txt.md", None),
+        ("requirements-dev/notes.txt", None),
+        ("web/package-lock.json", "npm"),
+    ],
+)
+def test_ecosystem_of_a_place(uri: str, ecosystem: str | None) -> None:
+    assert ecosystem_of(uri) == ecosystem
 
 
 def test_the_files_of_one_manager_go_together() -> None:
