@@ -63,6 +63,39 @@ def test_a_terminal_gets_our_own_colours_and_nothing_else(monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("rows", "lines", "term", "is_paged"),
+    [
+        (4, 4, "xterm", True),
+        (5, 4, "xterm", False),
+        (1, 4, "xterm", True),
+        # Without a size, as in a container.
+        (0, 4, "xterm", False),
+        (4, 4, "dumb", False),
+    ],
+)
+def test_a_pager_gets_what_a_terminal_gets(
+    rows: int, lines: int, term: str, is_paged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, keyboard, pager = Terminal(), Terminal(), io.StringIO()
+    monkeypatch.setattr(screen, "fileno", lambda: 1)
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stdin", keyboard)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, rows)))
+    monkeypatch.setattr("pydoc.pager", pager.write)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("LESS", "")
+    monkeypatch.delenv("LESS")
+    colour = "\x1b[31ma\x1b[0m" if term != "dumb" else "a"
+    console.paged(f"\x1b[31ma\x1b[0m {VALUE}\u202e\n::error::b\n" + "c\n" * (lines - 2))
+    shown = f"{colour} {MASK}{MARK}\n{MARK}::error::b\n" + "c\n" * (lines - 2)
+    assert (pager if is_paged else screen).getvalue() == shown
+    assert (screen if is_paged else pager).getvalue() == ""
+    # As git has it: less quits where one screen is enough, keeps colours, and clears nothing.
+    assert os.environ.get("LESS") == ("FRX" if is_paged else None)
+
+
+@pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("on_stdout", [True, False])
 def test_a_command_is_for_the_runner(on_stdout: bool, capsys: pytest.CaptureFixture[str]) -> None:
     console.commands([f"::error::a {VALUE}", "::warning::b\rc"], on_stdout=on_stdout)

@@ -308,3 +308,44 @@ def test_the_first_byte_tells_what_a_file_is(
     with (tmp_path / "off").open("wb") as file:
         lastfilter.FilteredFile(file).write(b'see Q7"wK2zP9xY')
     assert (tmp_path / "off").read_bytes() == b'see Q7"wK2zP9xY'
+
+
+def test_large_data_is_filtered_whenever_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    with lastfilter.filtering():
+        lastfilter.run_redactor().identify(Secret(VALUE))
+        # More of them than a file remembers, each of its own length, and each written twice.
+        parts = [f"{number} {VALUE} ".encode() + b"." * (5_000 + number) for number in range(40)]
+        searched: list[bytes] = []
+        real = lastfilter.filtered_bytes
+        monkeypatch.setattr(
+            lastfilter, "filtered_bytes", lambda data: searched.append(data) or real(data)
+        )
+        with replacing(tmp_path / "out") as out:
+            for part in parts:
+                assert out.write(part) == len(part)
+                out.write(part)
+        expected = b"".join(part.replace(VALUE.encode(), MASK.encode()) * 2 for part in parts)
+        assert (tmp_path / "out").read_bytes() == expected
+        # What is written again is not searched again.
+        assert searched == parts
+
+
+def test_a_file_stays_what_its_first_byte_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    path = f"deploy/{VALUE}/Dockerfile"
+    with lastfilter.filtering():
+        lastfilter.run_redactor().identify(Secret(VALUE))
+        lastfilter.keep_paths([path])
+        with replacing(tmp_path / "a.json") as out:
+            for piece in (b"[", encode(path), b",", encode(path), b"]"):
+                out.write(piece)
+        assert json.loads((tmp_path / "a.json").read_bytes()) == [path, path]
+        with replacing(tmp_path / "a.md") as out:
+            for piece in (b"# ", encode([path]), encode(path)):
+                out.write(piece)
+        assert VALUE not in (tmp_path / "a.md").read_text()
