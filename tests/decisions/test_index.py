@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from secagg.decisions.index import covered_by
+from secagg.decisions.scope import same_check
 from secagg.merge import merge
 from secagg.model.finding import Finding, Suppression
+from secagg.model.problem import State
+from secagg.policy.decision import DecisionSource, PolicyException
 from tests.decisions.make import TODAY, loaded, row
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
 
@@ -139,3 +143,66 @@ def test_all_keeps_the_files_order_and_counts_them() -> None:
         ".trivyignore: 1 decision honoured, 1 expired",
         ".gitleaksignore: 1 decision honoured, 1 refused",
     ]
+
+
+def test_stored_decisions_have_a_sentence_a_source() -> None:
+    def decided(source: str, origin: DecisionSource, **fields: Any) -> PolicyException:
+        return PolicyException(
+            source=source,
+            target=fields.pop("target", "one"),
+            origin=origin,
+            state=State.FALSE_POSITIVE,
+            on_one=True,
+            at=datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC),
+            **fields,
+        )
+
+    store, github = DecisionSource.STORE, DecisionSource.GITHUB
+    stored = {
+        "a" * 32: [decided("store", store)],
+        "b" * 32: [decided("store", store, target="two")],
+        "c" * 32: [decided("GitHub", github)],
+        # Nothing has this identity.
+        "d" * 32: [decided("GitHub", github, target="three")],
+    }
+    found = loaded({}, stored=stored)
+    for name in "abc":
+        group = row(secret("gitleaks"), identity=name * 32)
+        assert found.covering(group) == found.covering(group) == stored[name * 32]
+    assert found.covering(row(secret("gitleaks"), identity="e" * 32)) == []
+    assert found.all() == [one for name in "abc" for one in stored[name * 32]]
+    assert found.sentences() == ["store: 2 decisions of triage", "GitHub: 1 dismissal"]
+    refused = {
+        name * 32: [decided("GitHub", github, target=name, refusal="is not trusted")]
+        for name in "ab"
+    }
+    found = loaded({}, stored=refused)
+    for name in refused:
+        assert found.covering(row(secret("gitleaks"), identity=name)) == refused[name]
+    assert found.sentences() == ["GitHub: 2 dismissals (is not trusted)"]
+
+
+def test_names_of_packages_and_rules_are_the_same_in_any_case() -> None:
+    dates = _dates | {"expires": "2026-12-01"}
+    entries = [
+        dates | {"purl": "pkg:npm/LODASH"},
+        dates | {"rule": "PY/A"},
+        dates | {"rule": "ds-0002"},
+    ]
+    found = loaded({"secagg-exceptions.yaml": {"exceptions": entries}})
+    for group in (
+        row(vulnerability("trivy", "CVE-2021-1111", package="lodash")),
+        row(code("codeql", "py/a")),
+        row(misconfiguration("trivy", "DS-0002")),
+    ):
+        slow = covered_by(found.entries, group, found.sarif, TODAY)
+        assert found.covering(group) == slow
+        assert len(slow) == 1, group
+
+
+def test_a_check_is_the_same_in_other_tools_only_where_they_check_settings() -> None:
+    """A finding of another kind in the group is not covered with a misconfiguration."""
+    check, other = misconfiguration("trivy", "DS-0002"), code("codeql", "py/a")
+    same = misconfiguration("snyk", "DS-0002")
+    assert same_check([check, same, other], [True, False, False]) == [True, True, False]
+    assert same_check([check, same, other], [False, False, True]) == [False, False, True]
