@@ -159,9 +159,11 @@ SHAPES: tuple[Shape, ...] = (
         ("://", r":\/\/", "%3A%2F%2F"),
         r"(?:://|:\\/\\/|%3A%2F%2F)(?P<secret>"
         # user:password, the password up to the last "@" before the path; or a lone token
-        r"(?!\[redacted\]@)(?:[^\s/?#\"'<>`:@\\]{0,256}(?::|%3A)(?!\$|<|\{|\[redacted\])"
+        # (of many addresses in a row each is read to the beginning of the next: that is linear)
+        r"(?!\[redacted\]@)(?:(?:(?!%3A)[^\s/?#\"'<>`:@\\]){0,256}+(?::|%3A)"
         # (a slash belongs to no password, but some tools write it; what begins as a port is none)
-        r"(?!\d{1,5}/)[^\s?#\"'<>`\\]{1,1024}?|[A-Za-z0-9_-]{16,256}))"
+        r"(?!\$|<|\{|\[redacted\])(?!\d{1,5}/)(?:(?!://|%3A%2F%2F)[^\s?#\"'<>`\\]){1,1024}?"
+        r"|[A-Za-z0-9_-]{16,256}+))"
         r"(?:@|%40)(?![^\s/?#\"'<>`@\\]{0,1024}@)",
     ),
     Shape(

@@ -195,14 +195,31 @@ class _Literals:
         ).match
         # The expression of the shape "url-credentials" without its exclusions.
         self.credentials = re.compile(
-            rb"""(?:[^\s/?#"'<>`:@\\]{0,256}(?::|%3A)(?!\d{1,5}/)[^\s?#"'<>`\\]{1,1024}?"""
-            rb"""|[A-Za-z0-9_-]{16,256})(?:@|%40)"""
+            rb"""(?:(?:(?!%3A)[^\s/?#"'<>`:@\\]){0,256}+(?::|%3A)(?!\d{1,5}/)"""
+            rb"""(?:(?!://|%3A%2F%2F)[^\s?#"'<>`\\]){1,1024}?"""
+            rb"""|[A-Za-z0-9_-]{16,256}+)(?:@|%40)"""
         ).match
 
 
 @cache
 def _literals() -> _Literals:
     return _Literals()
+
+
+class _Next:
+    """The next place of ``text`` in ``data``, searched for once however often one asks."""
+
+    def __init__(self, data: bytes, text: bytes) -> None:
+        self._data, self._text = data, text
+        # There is no place from the first up to the second of these.
+        self._start, self._place = 0, -1
+
+    def after(self, position: int) -> int:
+        """Return the first place at or after ``position``; the length of the data if there is none."""
+        if not self._start <= position <= self._place:
+            place = self._data.find(self._text, position)
+            self._start, self._place = position, len(self._data) if place < 0 else place
+        return self._place
 
 
 class SecretSearch:
@@ -321,7 +338,7 @@ class SecretSearch:
         marks = 0
         also_prefix = self._also_prefix
         is_word, is_address = literals.is_word, literals.is_address
-        last_at: int | None = None
+        ats, encoded_ats, quotes = _Next(data, b"@"), _Next(data, b"%40"), _Next(data, b'"')
         for number, start, end in matches:
             if (number >= patterns or number in also_prefix) and self._anchors_at(
                 data, start, anchors
@@ -338,15 +355,8 @@ class SecretSearch:
                     shapes.update(literals.shapes[number])
             elif is_address[number]:
                 # Most addresses have no credentials: no "@" before the next quotation mark.
-                if last_at is None:
-                    last_at = max(data.rfind(b"@"), data.rfind(b"%40"))
-                if end > last_at:
-                    continue
-                stop = data.find(b'"', end)
-                stop = len(data) if stop < 0 else stop
-                if (
-                    data.find(b"@", end, stop) >= 0 or data.find(b"%40", end, stop) >= 0
-                ) and literals.credentials(data, end):
+                at = min(ats.after(end), encoded_ats.after(end))
+                if at < quotes.after(end) and literals.credentials(data, end):
                     shapes.update(literals.shapes[number])
             else:
                 shapes.update(literals.shapes[number])

@@ -225,6 +225,9 @@ REPORTS: Mapping[str, Callable[[], bytes]] = {
     "many-secrets-in-one-text": lambda: _leaks(_values(""), "; ".join(_values(""))),
     "secrets-of-one-beginning": lambda: _leaks(_values("kZ8fQm21vX9"), "kZ8fQm21vX90Tt " * 30_000),
     "secrets-of-one-end": lambda: _leaks(_values("", "kZ8fQm21vX9"), "0kZ8fQm21vX9x " * 30_000),
+    # An address in each of which nothing ends the name and the password.
+    "addresses-in-a-row": lambda: _leaks(["Q7wK2zP9xYvR"], "x://" * 220_000 + "@"),
+    "encoded-addresses-in-a-row": lambda: _leaks(["Q7wK2zP9xYvR"], "%3A%2F%2F" * 100_000 + "%40"),
     "secret-of-one-letter": lambda: _leaks(["q7" + "a" * 400], ("a" * 199 + " ") * 2_500),
     "secrets-of-one-letter": lambda: _leaks(
         ["a" * 200_000 + "b", "a" * 200_000 + "c"], ("a" * 100_000 + "\n") * 5

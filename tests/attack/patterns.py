@@ -6,7 +6,9 @@ leaves in them. Texts are made of what each expression itself asks for: its lite
 and their repetitions, so that a part of it matches again and again and the whole never does.
 
 What is compared is the time for a text and for one of twice its length, several times, by the best
-of each; a linear expression comes to 2, a quadratic one to 4.
+of each; a linear expression comes to 2, a quadratic one to 4. An expression whose repetitions have
+limits is linear in the end (``a{0,256}b{0,1024}``), and may still take minutes: so one that takes
+long for a text breaks through whatever its growth.
 """
 
 from __future__ import annotations
@@ -34,14 +36,17 @@ from tests.attack.counts import Counts
 constants: Any = importlib.import_module("re._constants")
 parser: Any = importlib.import_module("re._parser")
 _PACKAGES = (secagg, secagg_parsers)
+# The methods that look at the start of a text only.
+_AT_START = frozenset({"match", "fullmatch"})
 _CALLS = frozenset(
     {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer"}
 )
 # So many characters at first; doubled as long as it takes no time that can be measured.
 _SIZE = 4_000
 _LARGEST = 64_000
-# In seconds: what is worth comparing, and what makes an expression slow whatever its growth.
+# In seconds: what is worth comparing, and what a character may take: 1 MB has 5 seconds.
 _MEASURABLE = 0.002
+_SLOW = 5 / 1_000_000
 _QUADRATIC = 3.2
 _TRIES = 4
 REPETITIONS = (constants.MAX_REPEAT, constants.MIN_REPEAT, constants.POSSESSIVE_REPEAT)
@@ -73,11 +78,8 @@ def run(seed: int, count: int, within: str = "") -> Counts:
             continue
         for text in itertools.islice(_texts(pattern, random.Random(seed)), min(count, _MOST_TEXTS)):
             kind = "bytes" if isinstance(pattern.pattern, bytes) else "text"
-            growth = _growth(pattern, text)
-            broken = (
-                f"{where} takes {growth:.1f} times as long on {text[:30]!r}..." if growth else None
-            )
-            counts.add(kind, broken=broken)
+            slow = _slowness(pattern, text)
+            counts.add(kind, broken=slow and f"{where} takes {slow} on {text[:30]!r}...")
     return counts
 
 
@@ -98,7 +100,7 @@ def _compiled(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any]]]:
             except Exception:
                 continue
         for item in value if isinstance(value, tuple | list) else (value,):
-            if getattr(item, "__name__", "") in ("match", "fullmatch"):
+            if getattr(item, "__name__", "") in _AT_START:
                 AT_START.add(item.__self__)
             item = getattr(item, "__self__", item)
             if isinstance(item, re.Pattern):
@@ -122,14 +124,18 @@ def _only_at_start(module: ModuleType) -> frozenset[str]:
             value = node.value.func if isinstance(node.value, ast.Call) else node.value
             if isinstance(value, ast.Name):
                 used.setdefault(value.id, set()).add(node.attr)
-    return frozenset(name for name, calls in used.items() if calls <= {"match", "fullmatch"})
+    return frozenset(name for name, calls in used.items() if calls <= _AT_START)
 
 
 def _written(module: ModuleType) -> Iterator[tuple[int, re.Pattern[Any]]]:
     """The expressions that a module's code gives to ``re`` as a constant."""
     if module.__file__ is None:
         return
-    for node in ast.walk(ast.parse(Path(module.__file__).read_text("utf-8"))):
+    nodes = [*ast.walk(ast.parse(Path(module.__file__).read_text("utf-8")))]
+    at_start = {
+        node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr in _AT_START
+    }
+    for node in nodes:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -139,7 +145,10 @@ def _written(module: ModuleType) -> Iterator[tuple[int, re.Pattern[Any]]]:
             and node.args
             and isinstance(node.args[0], ast.Constant)
         ):
-            yield node.lineno, re.compile(node.args[0].value)
+            pattern = re.compile(node.args[0].value)
+            if node.func.attr in _AT_START or node in at_start:
+                AT_START.add(pattern)
+            yield node.lineno, pattern
 
 
 def _texts(pattern: re.Pattern[Any], made: random.Random) -> Iterator[str]:
@@ -227,8 +236,8 @@ def _class(items: Any) -> str:
     return f"[^{inside}]"
 
 
-def _growth(pattern: re.Pattern[Any], piece: str) -> float | None:
-    """How many times as long twice the text takes, if that is more than a linear search would."""
+def _slowness(pattern: re.Pattern[Any], piece: str) -> str | None:
+    """Say how long a text takes, if that is more than a linear and quick search would."""
     size = _SIZE
     before = _time(pattern, piece, size)
     while size < _LARGEST:
@@ -237,10 +246,11 @@ def _growth(pattern: re.Pattern[Any], piece: str) -> float | None:
         if before >= _MEASURABLE:
             ratios = []
             for _ in range(_TRIES):
-                ratios.append(_best(pattern, piece, size) / _best(pattern, piece, size // 2))
+                best = _best(pattern, piece, size)
+                ratios.append(best / _best(pattern, piece, size // 2))
                 if min(ratios) < _QUADRATIC:
-                    return None
-            return min(ratios)
+                    return f"{best:.2f} s for {size:,} characters" if best > size * _SLOW else None
+            return f"{min(ratios):.1f} times as long for twice the text"
         before = now
     return None
 

@@ -361,3 +361,52 @@ def test_the_baseline_of_a_fact_is_said_by_its_name() -> None:
 
 def test_only_vulnerabilities_have_what_a_vulnerability_has() -> None:
     assert actual({"scope": "dev"}, vulnerable(scope="dev", kind=Kind.VULNERABILITY)) == "dev"
+
+
+@pytest.mark.parametrize(
+    ("tools", "given", "policy_fields", "counted"),
+    [
+        # Nobody gave a severity: a linter's finding is rarely one that matters most.
+        (("eslint",), Severity.LOW, {}, Severity.MEDIUM),
+        (("eslint", "pylint"), Severity.LOW, {}, Severity.MEDIUM),
+        (("eslint", "codeql"), Severity.LOW, {}, Severity.HIGH),
+        (("codeql",), Severity.LOW, {}, Severity.HIGH),
+        (("eslint",), Severity.HIGH, {}, Severity.HIGH),
+        (("codeql",), Severity.CRITICAL, {}, Severity.CRITICAL),
+        (("codeql",), Severity.LOW, {"unknown_severity": "low"}, Severity.LOW),
+        (("eslint",), Severity.LOW, {"unknown_severity": "critical"}, Severity.CRITICAL),
+        # Nobody knows the tool.
+        (("mytool",), Severity.LOW, {"unknown_severity": "low"}, Severity.HIGH),
+        (
+            ("mytool",),
+            Severity.LOW,
+            {"unknown_severity": "low", "unknown_tool": "medium"},
+            Severity.MEDIUM,
+        ),
+    ],
+)
+def test_what_an_unknown_severity_counts_as(
+    tools: tuple[str, ...], given: Severity, policy_fields: dict[str, Any], counted: Severity
+) -> None:
+    members = [
+        replace(vulnerable(), tool=tool, severity=given, severity_known=False) for tool in tools
+    ]
+    made = policy(**policy_fields)
+    assert subject(made, group(*members), today=TODAY).severity is counted
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "missing", "said"),
+    [
+        ("failed", "no memory", False, "CodeQL did not complete"),
+        ("skipped", "switched off in secagg.yaml", False, "CodeQL is switched off in secagg.yaml"),
+        ("skipped", "no language of CodeQL", False, "no language of CodeQL"),
+        ("skipped", "not installed", True, "no CodeQL"),
+    ],
+)
+def test_why_no_tool_analysed_code(status: str, reason: str, missing: bool, said: str) -> None:
+    run = ToolOutcome(
+        tool="codeql (python)", component=".", status=status, reason=reason, missing=missing
+    )
+    told = decide(policy(), group(vulnerable()), runs=(COMPLETE, run))
+    assert list(told.not_analysed) == [f"code was not analysed: {said}"]
