@@ -215,7 +215,7 @@ class _Next:
         self._start, self._place = 0, -1
 
     def after(self, position: int) -> int:
-        """Return the first place at or after ``position``; the length of the data if there is none."""
+        """Return the first place from ``position`` on; the length of the data if there is none."""
         if not self._start <= position <= self._place:
             place = self._data.find(self._text, position)
             self._start, self._place = position, len(self._data) if place < 0 else place

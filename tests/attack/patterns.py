@@ -144,8 +144,10 @@ def _written(module: ModuleType) -> Iterator[tuple[int, re.Pattern[Any]]]:
             and node.func.attr in _CALLS
             and node.args
             and isinstance(node.args[0], ast.Constant)
+            and isinstance(node.args[0].value, str | bytes)
         ):
-            pattern = re.compile(node.args[0].value)
+            text: Any = node.args[0].value
+            pattern = re.compile(text)
             if node.func.attr in _AT_START or node in at_start:
                 AT_START.add(pattern)
             yield node.lineno, pattern

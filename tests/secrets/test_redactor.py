@@ -259,7 +259,8 @@ _KEY_BEGINS, _KEY_ENDS = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVAT
     [
         "A", "A" * 64 + "\n", "+ ", " ", "\\n", "-", '"', _KEY_BEGINS, _KEY_BEGINS + "A" * 20,
         "password", "password=", 'password = "', "token:\n", "PASSWORD=", "pwd" + " " * 20 + "=",
-        "://", "://a:", "://a:b@", "x://", "%3A%2F%2F", "http://aaaaaaaaaaaaaaaaaaaa ", "eyJ", "eyJaaaaaaaaaaaa.",
+        "://", "://a:", "://a:b@", "x://", "%3A%2F%2F", "http://aaaaaaaaaaaaaaaaaaaa ", "eyJ",
+        "eyJaaaaaaaaaaaa.",
         "bearer ", "authorization: ", 'key="', "<password>", "</password>a", "-u a:", "sk-", "SG.",
     ],
 )  # fmt: skip
