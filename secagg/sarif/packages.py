@@ -82,7 +82,8 @@ _TOOL_ECOSYSTEMS = {
 
 _FIELD = re.compile(r"^(Package|Installed Version|Fixed Version|PkgName): *(.+?)\s*$", re.MULTILINE)
 _AT_VERSION = re.compile(
-    r"(?P<name>@?[\w.\-/:]{1,300})@(?P<version>v?\d[\w.+~:\-]*|#[0-9a-f]{7,40}(?![\w]))"
+    # A name begins where a word does: else each of its characters would be tried as the first.
+    r"(?P<name>(?:@|(?<![\w.\-/:]))[\w.\-/:]{1,300})@(?P<version>v?\d[\w.+~:\-]*|#[0-9a-f]{7,40}(?![\w]))"
 )
 _IN_PACKAGE = re.compile(
     r"in (?P<type>[\w-]+) package: (?P<name>\S+), version (?P<version>[^\s,]+)"
@@ -91,7 +92,7 @@ _VULNERABLE_PACKAGE = re.compile(
     r"(?:vulnerable|introduces a vulnerable) (?P<name>[\w.\-/@:]+) package"
 )
 _IS_VULNERABLE = re.compile(
-    r"(?P<name>[\w.@/-]{1,300}) (?P<version>v?\d\S{0,200}) is vulnerable to "
+    r"(?<![\w.@/-])(?P<name>[\w.@/-]{1,300}) (?P<version>v?\d\S{0,200}) is vulnerable to "
 )
 # Govulncheck: "calls vulnerable functions in 1 package (a)", "depends on 1 vulnerable module (b)".
 _GO_MODULES = re.compile(r"\b\d+ (?:vulnerable )?(?:package|module)s? \((?P<name>[\w./~-]+)")
