@@ -320,9 +320,12 @@ def test_large_data_is_filtered_whenever_it_is_written(
         parts = [f"{number} {VALUE} ".encode() + b"." * (5_000 + number) for number in range(40)]
         searched: list[bytes] = []
         real = lastfilter.filtered_bytes
-        monkeypatch.setattr(
-            lastfilter, "filtered_bytes", lambda data: searched.append(data) or real(data)
-        )
+
+        def noting(data: bytes) -> bytes:
+            searched.append(data)
+            return real(data)
+
+        monkeypatch.setattr(lastfilter, "filtered_bytes", noting)
         with replacing(tmp_path / "out") as out:
             for part in parts:
                 assert out.write(part) == len(part)
