@@ -9,11 +9,11 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from secagg.decisions.index import covered_by
-from secagg.decisions.scope import same_check
 from secagg.merge import merge
 from secagg.model.finding import Finding, Suppression
 from secagg.model.problem import State
 from secagg.policy.decision import DecisionSource, PolicyException
+from secagg.policy.selectors import same_check
 from tests.decisions.make import TODAY, loaded, row
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
 
