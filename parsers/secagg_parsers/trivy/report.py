@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from secagg.jsonio.reading import Entries, is_list
@@ -144,11 +145,12 @@ class TrivyReport:
         kind: str | None,
         resource: str | None,
         digests: tuple[str, ...] = (),
+        mask: Callable[[str], str] | None = None,
     ) -> Artifact:
         return Artifact(
             self._context.root,
             self._report.component,
-            self._mask.__getitem__,
+            mask or self._mask.__getitem__,
             self._context.real_path,
             name=name,
             kind=kind,
@@ -170,6 +172,8 @@ class TrivyReport:
             name if isinstance(name, str) else None,
             kind if isinstance(kind, str) else None,
             resource,
+            # Nothing of it is shown, and not all secrets are known yet.
+            mask=str,
         )
         results = document.get("Results")
         if isinstance(results, Entries):
